@@ -1,0 +1,111 @@
+# One word for each thing one does.  `make` alone lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# What must be on the machine, as <command>:<Debian package> (or one word when they are the same).
+APT_RUN := venv:python3+python3-venv
+APT_TEST := curl
+APT_BENCH := nginx:nginx-light wrk
+
+FUZZ_INPUTS := 10000000
+FUZZ_SECONDS_IN_TEST := 20
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+# Wheels only, each with its hash; the lock is complete, so that nothing is left to resolve.
+INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progress-bar=off \
+	--root-user-action=ignore
+SUITES = $(wildcard tests/unit tests/contract tests/conformance)
+
+.PHONY: help setup run test check fix bench fuzz docs e2e coverage lock
+.PHONY: system-run system-test system-bench static
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
+
+setup: system-run .venv/.test ## the environment in .venv, from requirements.lock
+
+run: setup ## the gateway in front of the sample services of the platform
+	@exec $(BIN)/python -m examples.tta.run
+
+test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
+	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
+	@$(BIN)/python -m pytest -q tests
+
+check: setup static ## all that needs no process: style, types, imports, layout, units, docs
+	@$(BIN)/python -m pytest -q $(SUITES)
+
+fix: setup ## put the style right where a machine can
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check
+
+bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
+	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/slow_reader.py
+
+fuzz: setup ## every parser, with ten million inputs
+	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)
+
+docs: setup ## write docs/reference anew, from the code
+	@$(BIN)/tta-gateway docs
+
+e2e: setup system-test ## only the tests that start processes
+	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
+
+coverage: setup ## what the tests without processes reach, line by line
+	@$(BIN)/coverage run -m pytest -q $(SUITES)
+	@$(BIN)/coverage report --show-missing --skip-covered
+
+lock: setup .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest
+	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),upgrade,update)
+
+static:
+	@$(BIN)/ruff format --check --quiet || { echo "make fix puts this right:"; $(BIN)/ruff format --check; }
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	@$(BIN)/python scripts/check_layout.py
+	@$(BIN)/python scripts/check_layout.py --coverage
+	@$(BIN)/python scripts/lock.py check
+	@$(BIN)/tta-gateway docs --check
+
+# --- the environment -----------------------------------------------------------------------------
+# A stamp is as new as what it was made from: nothing runs when nothing has changed.
+
+system-run:
+	@scripts/system_packages.sh $(APT_RUN)
+
+system-test: system-run
+	@scripts/system_packages.sh $(APT_TEST)
+
+system-bench: system-run
+	@scripts/system_packages.sh $(APT_BENCH)
+
+# pip and setuptools themselves, at the versions of the lock.
+.venv/.tools: requirements.lock
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		python=$$(scripts/find_python.sh); \
+		echo "setup: .venv from $$python"; \
+		"$$python" -m venv --clear .venv; }
+	@$(BIN)/python scripts/lock.py show tools > .venv/tools.txt
+	@$(INSTALL) -r .venv/tools.txt
+	@touch $@
+
+.venv/.test: .venv/.tools requirements.lock pyproject.toml
+	@$(BIN)/python scripts/lock.py show test > .venv/test.txt
+	@echo "setup: $$(grep -c == .venv/test.txt) packages from requirements.lock"
+	@$(INSTALL) -r .venv/test.txt
+	@$(PIP) install --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m pip check > .venv/check.txt || { cat .venv/check.txt; exit 1; }
+	@touch $@
+
+.venv/.%: .venv/.test
+	@$(BIN)/python scripts/lock.py show $* > .venv/$*.txt
+	@echo "setup: the packages of '$*' from requirements.lock"
+	@$(INSTALL) -r .venv/$*.txt
+	@touch $@
