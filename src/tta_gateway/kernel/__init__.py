@@ -1,0 +1,1 @@
+"""Words: the types that every storey speaks, with no I/O and no clock."""

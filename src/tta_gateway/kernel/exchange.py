@@ -1,0 +1,172 @@
+"""The exchange: one client request and its fate, as every policy sees it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from tta_gateway.kernel.errors import GatewayError
+from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
+from tta_gateway.kernel.peer import Peer
+
+if TYPE_CHECKING:
+    from tta_gateway.kernel.plan import Plan
+    from tta_gateway.kernel.upload import Upload
+
+NO_PARAMS: Final[dict[str, str]] = {}
+
+
+class Sink(Protocol):
+    """Where an answer's body goes: the client, or a policy that wraps the way to it."""
+
+    def send_data(self, data: bytes) -> None:
+        """Take a part of the body."""
+
+    def send_end(self, trailers: Fields = NO_FIELDS) -> None:
+        """Take the end of the body."""
+
+    def abort(self) -> None:
+        """Break off, so that nobody takes what has been sent for the whole."""
+
+
+class Origin(Sink, Protocol):
+    """Where a request came from: a client's connection, or a piece of the gateway itself.
+
+    `send_head` comes once, then `send_data` any number of times and `send_end` once, unless the
+    exchange is aborted.  Nothing need reach the client before `flush`.
+    """
+
+    def send_interim(self, response: Response) -> None:
+        """Pass on a 1xx answer."""
+
+    def send_head(self, response: Response) -> None:
+        """Send the answer's head, and its body where the answer has one of its own."""
+
+    def flush(self) -> None:
+        """Let what has been sent go."""
+
+    def open_tunnel(self, other: "Tunnel") -> "Tunnel":
+        """Splice this side's bytes with the other's, from now on; return this side's end."""
+
+    def pause_upload(self) -> None:
+        """Stop reading the request's body."""
+
+    def resume_upload(self) -> None:
+        """Go on reading the request's body."""
+
+
+class Tunnel(Protocol):
+    """One end of a connection whose bytes are passed on unread."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def write_eof(self) -> None:
+        """Say that no more bytes follow."""
+
+    def pause_reading(self) -> None:
+        """Stop reading: the other end cannot keep up."""
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+
+    def abort(self) -> None:
+        """Break off."""
+
+
+class Spliced(Tunnel, Protocol):
+    """The upstream's end of a tunnel, which is told the client's."""
+
+    def splice(self, other: Tunnel) -> None:
+        """Pass on to the client's end from now on."""
+
+
+class Try(Protocol):
+    """The attempt under way: what the client's side may ask of it."""
+
+    def cancel(self) -> None:
+        """Give up: the client has gone, or the answer is no longer wanted."""
+
+    def pause_answer(self) -> None:
+        """Stop reading the answer: the client cannot keep up."""
+
+    def resume_answer(self) -> None:
+        """Go on reading the answer."""
+
+
+class Exchange:
+    """One request on its way.
+
+    What belongs to the request is set by the edge; facts are given by policies, and are None (or
+    empty) until then; what became of it is set by the attempt loop.  It holds no socket.
+    """
+
+    __slots__ = (
+        "aborted",
+        "attempt",
+        "client",
+        "deadline",
+        "endpoint",
+        "entered",
+        "error",
+        "extra",
+        "finished",
+        "first_byte_at",
+        "origin",
+        "params",
+        "peer",
+        "plan",
+        "refusal",
+        "request",
+        "request_id",
+        "response",
+        "sent",
+        "sink",
+        "started",
+        "suspended",
+        "traceparent",
+        "tries",
+        "upload",
+        "upstream_fields",
+        "upstream_path",
+        "wraps",
+    )
+
+    def __init__(
+        self, request: RequestHead, *, origin: Origin, peer: Peer, plan: "Plan", started: float
+    ) -> None:
+        """Begin: nothing has been asked of any policy."""
+        # Of the request; times are seconds of the monotonic clock
+        self.request = request
+        self.origin = origin
+        self.peer = peer
+        self.client = peer.address
+        self.plan = plan
+        self.params = NO_PARAMS
+        self.started = started
+        self.deadline = 0.0
+        self.upload: Upload | None = None
+        # Facts
+        self.request_id = b""
+        self.traceparent = b""
+        # What goes upstream beyond the request's own fields, or in place of what it says
+        self.extra: Fields = []
+        self.upstream_fields: Fields | None = None
+        self.upstream_path: bytes | None = None
+        # The fate
+        self.entered = 0
+        self.refusal: Response | None = None
+        self.response: Response | None = None
+        self.sink: Sink = origin
+        self.wraps: list[Callable[[Sink], Sink]] | None = None  # added in the response phase
+        self.attempt: Try | None = None
+        self.endpoint: str | None = None
+        self.tries = 0
+        self.first_byte_at = 0.0
+        self.sent = 0
+        self.suspended = False
+        self.aborted = False
+        self.finished = False
+        self.error: GatewayError | None = None
+
+    def __repr__(self) -> str:
+        """Say what is asked and how far it has come."""
+        return f"<exchange {self.request!r} tries={self.tries} {self.response!r}>"

@@ -1,0 +1,217 @@
+"""Problems: kinds of error that the gateway itself answers, and the spine's own, as values.
+
+A problem is one kind of error (RFC 9457).  Codes are stable for ever and distinguish causes that
+share a status.  `detail` says what to do about it.  `proxy_error` is the error type of RFC 9209 2.3
+where one fits.  `closes` says that the connection cannot go on.  Features declare their own.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of error; whose fault it is stands in the status."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    proxy_error: str | None = None
+    retry_after: int | None = None
+    closes: bool = False
+
+
+MALFORMED: Final = Problem(
+    "request_malformed",
+    400,
+    "The request is not well-formed HTTP.",
+    "Send HTTP/1.1 as RFC 9112 has it: CRLF line ends, one Host, one way of framing the body.",
+    closes=True,
+)
+HOST_INVALID: Final = Problem(
+    "request_host_invalid",
+    400,
+    "The Host field is missing, repeated or not a valid authority.",
+    "Send exactly one Host field: a name or address, and a port where it is not the default.",
+    closes=True,
+)
+TARGET_INVALID: Final = Problem(
+    "request_target_invalid",
+    400,
+    "The request target is not valid.",
+    "Send an origin-form target (`/path?query`) with other characters percent-encoded.",
+    closes=True,
+)
+FRAMING_INVALID: Final = Problem(
+    "request_framing_invalid",
+    400,
+    "The length of the body is not stated in one clear way.",
+    "Send one Content-Length, or `Transfer-Encoding: chunked` alone, and well-formed chunks.",
+    closes=True,
+)
+VERSION_UNSUPPORTED: Final = Problem(
+    "request_version_unsupported",
+    505,
+    "This HTTP version is not spoken here.",
+    "Use HTTP/1.1.",
+    closes=True,
+)
+METHOD_UNKNOWN: Final = Problem(
+    "request_method_unknown",
+    501,
+    "The method is not known.",
+    "Use a registered HTTP method, in upper case.",
+    closes=True,
+)
+LINE_TOO_LONG: Final = Problem(
+    "request_line_too_long",
+    414,
+    "The request line is too long.",
+    "Shorten the path or the query, or send the data in a body.",
+    closes=True,
+)
+FIELDS_TOO_LARGE: Final = Problem(
+    "request_fields_too_large",
+    431,
+    "The header fields are too many or too large.",
+    "Send fewer or shorter header fields; cookies are the usual cause.",
+    closes=True,
+)
+EXPECTATION_UNKNOWN: Final = Problem(
+    "request_expectation_unknown",
+    417,
+    "The expectation cannot be met.",
+    "Send `Expect: 100-continue` or leave the field out.",
+    closes=True,
+)
+BODY_TOO_LARGE: Final = Problem(
+    "request_body_too_large",
+    413,
+    "The body is larger than this route takes.",
+    "Send less, or in parts; the operator sets `max_body`.",
+    closes=True,
+)
+REQUEST_TIMEOUT: Final = Problem(
+    "request_timeout",
+    408,
+    "The request did not arrive in time.",
+    "Send it again on a new connection.",
+    closes=True,
+)
+CONNECTIONS_EXCEEDED: Final = Problem(
+    "connections_exceeded",
+    503,
+    "Too many connections are open.",
+    "Reuse connections, and try again shortly.",
+    retry_after=1,
+    closes=True,
+)
+PATH_REFUSED: Final = Problem(
+    "routing_path_refused",
+    400,
+    "The path is ambiguous.",
+    "Leave out `//`, `..` above the root, backslashes, NUL, encoded slashes and `;` parameters.",
+)
+NOT_FOUND: Final = Problem(
+    "routing_not_found",
+    404,
+    "No service of the platform answers this path.",
+    "Check the path and the version in it.",
+)
+METHOD_NOT_ALLOWED: Final = Problem(
+    "routing_method_not_allowed",
+    405,
+    "This path does not take this method.",
+    "Use one of the methods in Allow.",
+)
+SERVICE_MISSING: Final = Problem(
+    "routing_service_missing",
+    503,
+    "The service behind this path is not part of this installation.",
+    "Nothing a client can do: the operator has not connected that service.",
+    "destination_not_found",
+    60,
+)
+UPGRADE_BODY: Final = Problem(
+    "request_upgrade_with_body",
+    400,
+    "A request to upgrade the connection may not carry a body.",
+    "Send the upgrade as a GET without a body.",
+    closes=True,
+)
+UPSTREAM_UNAVAILABLE: Final = Problem(
+    "upstream_unavailable",
+    503,
+    "The service has no endpoint to ask.",
+    "Try again shortly.",
+    "destination_unavailable",
+    1,
+)
+UPSTREAM_BUSY: Final = Problem(
+    "upstream_limit_reached",
+    503,
+    "The service has as many requests as it may have.",
+    "Try again shortly.",
+    "connection_limit_reached",
+    1,
+)
+UPSTREAM_REFUSED: Final = Problem(
+    "upstream_connection_refused",
+    502,
+    "The service refuses connections.",
+    "Try again; if it goes on, the service is down.",
+    "connection_refused",
+)
+UPSTREAM_UNRESOLVED: Final = Problem(
+    "upstream_name_unresolved",
+    502,
+    "The service's name has no address.",
+    "Try again; if it goes on, the operator must mend the endpoint's name.",
+    "dns_error",
+)
+UPSTREAM_RESET: Final = Problem(
+    "upstream_connection_terminated",
+    502,
+    "The service closed the connection before it had answered.",
+    "Try again if the request is safe to repeat: it may have been carried out.",
+    "connection_terminated",
+)
+UPSTREAM_GARBAGE: Final = Problem(
+    "upstream_answer_malformed",
+    502,
+    "The service's answer is not well-formed HTTP.",
+    "Nothing a client can do; the request may have been carried out.",
+    "http_protocol_error",
+)
+UPSTREAM_CONNECT_TIMEOUT: Final = Problem(
+    "upstream_connect_timeout",
+    504,
+    "The service could not be reached in time.",
+    "Try again shortly.",
+    "connection_timeout",
+)
+UPSTREAM_FIRST_BYTE_TIMEOUT: Final = Problem(
+    "upstream_first_byte_timeout",
+    504,
+    "The service did not begin to answer in time.",
+    "Try again if the request is safe to repeat: it may have been carried out.",
+    "http_response_timeout",
+)
+UPSTREAM_TOTAL_TIMEOUT: Final = Problem(
+    "upstream_total_timeout",
+    504,
+    "The service did not answer within the route's time, all tries together.",
+    "Try again if the request is safe to repeat: it may have been carried out.",
+    "http_response_timeout",
+)
+INTERNAL: Final = Problem(
+    "internal",
+    500,
+    "The gateway failed.",
+    "Tell the operator the correlation id: the log says why.",
+    "proxy_internal_error",
+    closes=True,
+)
+
+SPINE: Final = tuple(value for value in list(globals().values()) if isinstance(value, Problem))

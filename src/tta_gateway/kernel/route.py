@@ -1,0 +1,110 @@
+"""Routes and services as a worker needs them: compiled, checked, sent in the snapshot."""
+
+from typing import Literal
+
+import msgspec
+
+Balance = Literal["round_robin", "weighted", "least_request"]
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One address of a service: host and port, or a unix socket's path."""
+
+    host: str
+    port: int
+    unix: str = ""
+    weight: int = 1
+
+    @property
+    def name(self) -> str:
+        """Return the address as operators write it."""
+        if self.unix:
+            return f"unix:{self.unix}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class EndpointLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much one endpoint is asked at once, by one worker."""
+
+    connections: int = 256
+    pending: int = 1024
+    in_flight: int = 1024
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """A named group of endpoints.  `host` replaces the client's Host field, where set."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    balance: Balance = "least_request"
+    host: str = ""
+    limits: EndpointLimits = EndpointLimits()
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long an exchange may take, in seconds (architecture, table of defaults)."""
+
+    connect: float = 1.0
+    first_byte: float = 30.0
+    total: float = 60.0  # until the answer's head, all tries together
+    idle: float = 60.0  # of the answer's body
+    body_idle: float = 30.0  # of the request's body
+    tunnel_idle: float = 300.0
+
+
+class Rewrite(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service sees instead: a path (template), a method, or the path less a prefix."""
+
+    path: str = ""
+    method: str = ""
+    strip_prefix: str = ""
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True):
+    """A request field that must be there; with `value`, it must have that value."""
+
+    name: str
+    value: str | None = None
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of where requests go.
+
+    Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them.
+    `features` holds each feature's settings of this route, as its bound struct encodes them.
+    """
+
+    name: str
+    path: str
+    host: str = ""
+    methods: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    service: str = ""
+    redirect: str = ""
+    redirect_status: int = 307
+    respond: "Respond | None" = None
+    rewrite: Rewrite = Rewrite()
+    timeouts: Timeouts = Timeouts()
+    tries: int = 3
+    max_body: int = 10 * 1024 * 1024
+    replay_body: int = 64 * 1024
+    upgrade: tuple[str, ...] = ("websocket",)
+    trailing_slash: Literal["strict", "either"] = "strict"
+    allow_encoded: bool = False
+    request_fields: tuple[tuple[str, str | None], ...] = ()
+    response_fields: tuple[tuple[str, str | None], ...] = ()
+    features: dict[str, msgspec.Raw] = {}
+
+    @property
+    def max_segments(self) -> int:
+        """Return how many segments the template has."""
+        return self.path.count("/")
+
+
+class Respond(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that the gateway gives itself: a fixed one, or the problem of a missing service."""
+
+    status: int = 200
+    body: str = ""
+    content_type: str = "application/json"
+    missing_service: str = ""

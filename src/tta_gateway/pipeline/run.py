@@ -1,0 +1,229 @@
+"""Drive an exchange through its plan: request in order, response in reverse, finish always.
+
+Every step is a plain function that mostly answers at once; then nothing here makes a task or
+awaits. A step that returns an awaitable suspends the exchange, and one small task goes on from
+there with the same loops.  The edge hears of faults through `fail`.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeAlias, cast
+
+from tta_gateway.kernel.errors import GatewayError
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Refusal, Response, answer_of
+from tta_gateway.kernel.policy import Answer, Step
+from tta_gateway.kernel.problem import INTERNAL
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+Report: TypeAlias = Callable[[Exchange, BaseException], None]
+
+
+class Runner:
+    """Drives exchanges.  `spawn` runs a suspended one; `report` hears of unexpected errors."""
+
+    def __init__(self, spawn: Spawn, report: Report) -> None:
+        """Keep the two ways out of the fast path."""
+        self._spawn = spawn
+        self._report = report
+
+    # The request phase
+
+    def begin(self, exchange: Exchange) -> None:
+        """Run the request phase, and what follows from it, as far as it goes without waiting."""
+        self._enter(exchange, exchange.plan.request)
+
+    def _enter(self, exchange: Exchange, steps: Iterable[tuple[int, Step]]) -> None:
+        """Run these steps of the request phase, and what follows from them."""
+        entered = 0
+        try:
+            for entered, step in steps:
+                answer = step(exchange)
+                exchange.entered = entered
+                if answer is not None:
+                    self._answered(exchange, answer)
+                    return
+            exchange.entered = len(exchange.plan.policies)
+            exchange.plan.forward(exchange)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer
+            # Those before the one that failed have been entered, with or without a step here.
+            exchange.entered = max(exchange.entered, entered - 1)
+            self.fail(exchange, error)
+
+    def _answered(self, exchange: Exchange, answer: Answer | Awaitable[Answer]) -> None:
+        if not isinstance(answer, (Response, Refusal)):
+            self._suspend(exchange, self._go_on(exchange, cast("Awaitable[Answer]", answer)))
+            return
+        later = self._deferred(exchange, answer)
+        if later is None:
+            self.respond(exchange, answer.response if isinstance(answer, Refusal) else answer)
+            return
+        self._suspend(exchange, self._go_on(exchange, later))
+
+    def _deferred(self, exchange: Exchange, answer: Answer) -> Awaitable[Answer] | None:
+        """Let the safety scan look at a refused request before the refusal stands."""
+        scan = exchange.plan.scan
+        if not isinstance(answer, Refusal) or not answer.deferrable or scan is None:
+            return None
+        if exchange.entered >= scan:
+            return None
+        return self._scan(exchange, answer.response, scan)
+
+    async def _scan(self, exchange: Exchange, refusal: Response, scan: int) -> Response:
+        """Ask the scan alone; what it answers stands, else the refusal does."""
+        exchange.refusal = refusal
+        step = dict(exchange.plan.request)[scan]
+        answer = await _settled(step(exchange))
+        if isinstance(answer, Refusal):
+            return answer.response
+        return answer if answer is not None else refusal
+
+    async def _go_on(self, exchange: Exchange, waiting: Awaitable[Answer]) -> None:
+        """Go on with the request phase behind a step that had to wait."""
+        answer = await waiting
+        exchange.suspended = False
+        if exchange.aborted or exchange.response is not None:
+            return  # the client has gone, or has been answered meanwhile
+        if answer is not None:
+            self._answered(exchange, answer)
+            return
+        begun = exchange.entered
+        self._enter(exchange, [step for step in exchange.plan.request if step[0] > begun])
+
+    # The response phase
+
+    def respond(self, exchange: Exchange, response: Response) -> bool:
+        """Take an answer through the response phase to the client; False if a policy is waiting."""
+        exchange.response = response
+        return self._leave(exchange, exchange.entered)
+
+    def _leave(self, exchange: Exchange, within: int) -> bool:
+        """Run the response phase of the policies up to this number, then send the answer.
+
+        The answer to a fault goes on outwards from the policy that failed: whatever is wrong there,
+        the others word and mark it, and nothing runs twice.
+        """
+        number = within
+        try:
+            for number, step in exchange.plan.response:
+                if number > within:
+                    continue
+                answer = step(exchange)
+                if answer is None:
+                    continue
+                if not isinstance(answer, Response):
+                    assert not isinstance(answer, Refusal)  # it is too late to refuse
+                    self._suspend(exchange, self._go_on_leaving(exchange, answer, number))
+                    return False
+                exchange.response = answer
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer
+            exchange.response = self._said_of(exchange, error)
+            return self._leave(exchange, number - 1)
+        try:
+            self._send(exchange)
+        except Exception as error:  # noqa: BLE001 - some of it may have been sent: cut
+            self.fail(exchange, error)
+        return True
+
+    async def _go_on_leaving(
+        self, exchange: Exchange, waiting: Awaitable[Answer], number: int
+    ) -> None:
+        """Go on with the response phase behind a step that had to wait."""
+        try:
+            answer = await waiting
+            assert not isinstance(answer, Refusal)  # it is too late to refuse
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer
+            answer = self._said_of(exchange, error)
+        exchange.suspended = False
+        if exchange.aborted or exchange.finished:
+            return
+        if answer is not None:
+            exchange.response = answer
+        if self._leave(exchange, number - 1) and exchange.attempt is not None:
+            exchange.attempt.resume_answer()
+
+    def _send(self, exchange: Exchange) -> None:
+        response = exchange.response
+        assert response is not None  # respond() has set it
+        if response.body is not None and exchange.attempt is not None:
+            exchange.attempt.cancel()  # an answer of ours stands in for what the service still says
+        if exchange.wraps is not None:
+            # The first to wrap stands next to the service, so it takes the body first.
+            for wrap in reversed(exchange.wraps):
+                exchange.sink = wrap(exchange.sink)
+        exchange.origin.send_head(response)
+
+    # Messages, the end, and faults
+
+    def message(self, exchange: Exchange, message: bytes) -> Answer | Awaitable[Answer]:
+        """Ask the policies about one message of a tunnel, the hub or a stream."""
+        for index, step in enumerate(exchange.plan.message):
+            answer = step(exchange, message)
+            if answer is None:
+                continue
+            if isinstance(answer, (Response, Refusal)):
+                return answer
+            return self._message_rest(exchange, message, answer, index + 1)
+        return None
+
+    async def _message_rest(
+        self, exchange: Exchange, message: bytes, waiting: Awaitable[Answer], begun: int
+    ) -> Answer:
+        answer: Answer = await waiting
+        for step in exchange.plan.message[begun:]:
+            if answer is not None:
+                return answer
+            answer = await _settled(step(exchange, message))
+        return answer
+
+    def finish(self, exchange: Exchange) -> None:
+        """End the exchange: every policy that was entered hears of it, once."""
+        if exchange.finished:
+            return
+        exchange.finished = True
+        entered = exchange.entered
+        for number, step in exchange.plan.finish:
+            if number > entered:
+                continue
+            try:
+                step(exchange)
+            except Exception as error:  # noqa: BLE001 - one policy's fault is not the others'
+                self._report(exchange, error)
+
+    def fail(self, exchange: Exchange, error: Exception) -> None:
+        """Answer a fault: the gateway's own words if nothing has been sent, else the plain cut."""
+        response = self._said_of(exchange, error)
+        if exchange.aborted or exchange.finished:
+            return  # there is nobody to tell
+        if exchange.response is not None:
+            exchange.origin.abort()
+            return
+        self.respond(exchange, response)
+
+    def _said_of(self, exchange: Exchange, error: Exception) -> Response:
+        """Return what the client is told about a fault; one that nobody expects is reported."""
+        if not isinstance(error, GatewayError):
+            self._report(exchange, error)
+            error = GatewayError(INTERNAL)
+        exchange.error = error
+        return answer_of(error.problem, error.detail)
+
+    def _suspend(self, exchange: Exchange, rest: Coroutine[Any, Any, None]) -> None:
+        exchange.suspended = True
+        self._spawn(self._guarded(exchange, rest))
+
+    async def _guarded(self, exchange: Exchange, rest: Coroutine[Any, Any, None]) -> None:
+        try:
+            await rest
+        except Exception as error:  # noqa: BLE001 - whatever fails, the client gets an answer
+            exchange.suspended = False
+            self.fail(exchange, error)
+        exchange.origin.flush()
+
+
+async def _settled(answer: Answer | Awaitable[Answer]) -> Answer:
+    """Return an answer that may have had to be waited for."""
+    if answer is None or isinstance(answer, (Response, Refusal)):
+        return answer
+    assert inspect.isawaitable(answer)  # the only other thing that a step may return
+    return await answer
