@@ -1,0 +1,1 @@
+"""The edge: sockets.  Raw asyncio protocols for clients and upstreams, and what they share."""

@@ -1,0 +1,444 @@
+"""A client's connection: bytes in, exchanges out, answers back.
+
+It is the origin of its exchanges.  One exchange is under way at a time; what is pipelined behind it
+waits in the codec, and at most eight requests of it are read ahead.  The only `except Exception` of
+the path are the runner's; here an unexpected one would end the connection, and is reported.
+"""
+
+import asyncio
+import socket
+import struct
+from typing import Final, cast
+
+from tta_gateway.edge.entrance import Entrance
+from tta_gateway.edge.sweeper import NEVER
+from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.exchange import Exchange, Tunnel
+from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
+from tta_gateway.kernel.peer import Peer
+from tta_gateway.kernel.problem import BODY_TOO_LARGE, CONNECTIONS_EXCEEDED, REQUEST_TIMEOUT
+from tta_gateway.kernel.upload import Upload
+from tta_gateway.upstream.way import client_of
+from tta_gateway.wire.event import Data, End, Reset
+from tta_gateway.wire.http1_server import DONE, HEAD, Event, ServerCodec
+
+_READ_AHEAD: Final = 8  # requests
+_READ_AHEAD_BYTES: Final = 64 * 1024
+_ABORT: Final = struct.pack("ii", 1, 0)
+_LARGE: Final = 16 * 1024
+
+
+class ClientConnection(asyncio.Protocol):
+    """One client."""
+
+    __slots__ = (
+        "_codec",
+        "_ended",
+        "_entrance",
+        "_eof_sent",
+        "_exchange",
+        "_lingering",
+        "_out",
+        "_peer",
+        "_reading",
+        "_timeouts",
+        "_transport",
+        "_tunnel",
+        "_writable",
+        "deadline",
+    )
+
+    def __init__(self, entrance: Entrance) -> None:
+        """Wait for a socket."""
+        # For the process
+        self._entrance = entrance
+        self._timeouts = entrance.timeouts
+        # For the connection
+        self._codec = ServerCodec(entrance.limits)
+        self._transport: asyncio.Transport = _NO_TRANSPORT
+        self._peer = _NOBODY
+        self._tunnel: Tunnel | None = None
+        self._out: list[bytes] = []
+        self._reading = True
+        self._writable = True
+        self._lingering = False
+        self._ended = False
+        self._eof_sent = False
+        self.deadline = NEVER
+        # For this request
+        self._exchange: Exchange | None = None
+
+    # What the socket tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, unless there are too many connections already."""
+        entrance = self._entrance
+        self._transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        address, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
+        trusted = entrance.is_proxy(address)
+        self._peer = Peer(address, port=port, scheme=b"http", trusted=trusted)
+        self.deadline = entrance.sweeper.now + self._timeouts.header
+        entrance.sweeper.watch(self)
+        if not entrance.admit(self, address):
+            self._codec.closing = True
+            self._refuse(ClientFault(CONNECTIONS_EXCEEDED))
+            self.flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of requests, or of a tunnel."""
+        if self._tunnel is not None:
+            self._touch_tunnel()
+            self._tunnel.write(data)
+            return
+        if self._lingering:
+            return
+        codec = self._codec
+        events = codec.receive(data)
+        if events:
+            self._take(events)
+        if codec.waiting and self._exchange is not None:
+            self._limit_read_ahead()
+        elif codec.reading is HEAD and not codec.is_idle and not events:
+            self._expect_head()
+        if self._out:
+            self.flush()
+
+    def eof_received(self) -> bool:
+        """Take the client's end: in a tunnel half of it, else the client has gone."""
+        if self._tunnel is None:
+            return False
+        self._ended = True
+        self._tunnel.write_eof()
+        return not self._eof_sent
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Give up what was under way."""
+        entrance = self._entrance
+        entrance.sweeper.forget(self)
+        entrance.leave(self, self._peer.address)
+        self._out.clear()
+        tunnel, self._tunnel = self._tunnel, None
+        if tunnel is not None:
+            tunnel.abort()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.aborted = tunnel is None
+            if exchange.attempt is not None:
+                exchange.attempt.cancel()
+            entrance.runner.finish(exchange)
+            exchange.attempt = None
+
+    def pause_writing(self) -> None:
+        """Let whoever produces wait: the client does not keep up."""
+        self._writable = False
+        self.deadline = self._entrance.sweeper.now + self._timeouts.write_stalled
+        if self._tunnel is not None:
+            self._tunnel.pause_reading()
+        elif self._exchange is not None and self._exchange.attempt is not None:
+            self._exchange.attempt.pause_answer()
+
+    def resume_writing(self) -> None:
+        """Let whoever produces go on."""
+        self._writable = True
+        self.deadline = NEVER
+        if self._tunnel is not None:
+            self._tunnel.resume_reading()
+        elif self._exchange is not None:
+            if self._exchange.attempt is not None:
+                self._exchange.attempt.resume_answer()
+        else:
+            self.deadline = self._entrance.sweeper.now + self._timeouts.keep_alive
+
+    def on_deadline(self, now: float) -> None:
+        """End a connection that is idle, late or stuck."""
+        exchange = self._exchange
+        if not self._writable:
+            self._cut()
+            return
+        if self._lingering or self._codec.is_idle or self._tunnel is not None:
+            self.deadline = now + self._timeouts.linger
+            self._transport.close()
+            return
+        self.deadline = NEVER
+        if exchange is None:
+            self._refuse(ClientFault(REQUEST_TIMEOUT))
+        elif not exchange.suspended:
+            self._give_up(exchange, ClientFault(REQUEST_TIMEOUT))
+        self.flush()
+
+    def drain(self) -> None:
+        """End now if nothing is under way, else behind the answer."""
+        self._codec.closing = True
+        if self._exchange is None and self._codec.is_idle:
+            self._transport.close()
+
+    # Requests
+
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if type(event) is RequestHead:
+                self._begin(event)
+            elif type(event) is Data:
+                self._take_data(event)
+            elif type(event) is End:
+                self._take_end(event)
+            elif type(event) is Reset:
+                self._take_reset(event)
+
+    def _begin(self, head: RequestHead) -> None:
+        entrance = self._entrance
+        destination, params = entrance.directory.find(head)
+        plan = destination.plan
+        exchange = Exchange(head, origin=self, peer=self._peer, plan=plan, started=entrance.clock())
+        if params:
+            exchange.params = params
+        exchange.upstream_path = destination.upstream_path(params, head.path)
+        if self._peer.trusted and head.forwarding:
+            exchange.client = client_of(
+                self._peer.address, head.forwarding, is_proxy=entrance.is_proxy
+            )
+        self._exchange = exchange
+        self.deadline = NEVER
+        if head.length and not self._expect_body(exchange, head):
+            return
+        entrance.runner.begin(exchange)
+
+    def _expect_body(self, exchange: Exchange, head: RequestHead) -> bool:
+        """Prepare for the request's body; False if it is refused by its stated length."""
+        route = exchange.plan.route
+        limit = route.max_body if route else 0
+        exchange.upload = Upload(self, limit=limit, keep=route.replay_body if route else 0)
+        self.deadline = self._entrance.sweeper.now + (route.timeouts.body_idle if route else 10.0)
+        if head.length <= limit or route is None:
+            return True
+        self._entrance.runner.fail(exchange, ClientFault(BODY_TOO_LARGE))
+        return False
+
+    def _take_data(self, event: Data) -> None:
+        exchange = self._exchange
+        if exchange is None or exchange.upload is None:
+            return
+        upload = exchange.upload
+        if exchange.response is not None and exchange.attempt is None:
+            return  # answered already: what still comes is read and thrown away
+        if not upload.feed(event.data):
+            if exchange.plan.route is not None:
+                self._give_up(exchange, ClientFault(BODY_TOO_LARGE))
+            return
+        if event.end:
+            self._upload_over(upload, NO_FIELDS)
+        elif self._reading:
+            idle = exchange.plan.route.timeouts.body_idle if exchange.plan.route else 10.0
+            self.deadline = self._entrance.sweeper.now + idle
+
+    def _take_end(self, event: End) -> None:
+        if self._exchange is not None and self._exchange.upload is not None:
+            self._upload_over(self._exchange.upload, event.trailers)
+
+    def _upload_over(self, upload: Upload, trailers: Fields) -> None:
+        if self._writable:
+            self.deadline = NEVER
+        upload.end(trailers)
+
+    def _take_reset(self, event: Reset) -> None:
+        if self._exchange is not None:
+            self._give_up(self._exchange, event.error)
+            return
+        self._refuse(event.error)
+
+    def _give_up(self, exchange: Exchange, error: GatewayError) -> None:
+        """Answer the client's fault while an exchange is under way, or cut if it is too late."""
+        if exchange.attempt is not None:
+            exchange.attempt.cancel()
+        self._codec.closing = True
+        self._entrance.runner.fail(exchange, error)
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer a request that could not even be read."""
+        entrance = self._entrance
+        head = RequestHead(self._codec.requested)
+        plan = entrance.directory.malformed.plan
+        exchange = Exchange(head, origin=self, peer=self._peer, plan=plan, started=entrance.clock())
+        exchange.error = error
+        self._exchange = exchange
+        self.deadline = NEVER
+        entrance.runner.begin(exchange)
+
+    def _expect_head(self) -> None:
+        """Give the client a while for the rest of a head, counted from its first byte."""
+        now = self._entrance.sweeper.now
+        self.deadline = min(self.deadline, now + self._timeouts.header)
+
+    def _limit_read_ahead(self) -> None:
+        waiting = self._codec.waiting
+        if len(waiting) > _READ_AHEAD_BYTES or waiting.count(b"\r\n\r\n") >= _READ_AHEAD:
+            self._pause_reading()
+
+    # The origin's part: answers
+
+    def send_interim(self, response: Response) -> None:
+        """Pass on a 1xx answer at once: the client may be waiting for it."""
+        self._out.append(self._codec.send_interim(response))
+
+    def send_head(self, response: Response) -> None:
+        """Send the answer's head, and its body where the answer has one of its own."""
+        codec = self._codec
+        closes = response.problem is not None and response.problem.closes
+        self._out.append(codec.send_head(response, last=closes or self._entrance.draining))
+        body = response.body
+        if body is not None:
+            if body and response.status not in (204, 304):
+                self._out.append(codec.send_data(body))
+                exchange = self._exchange
+                if exchange is not None:
+                    exchange.sent = len(body)
+            self.send_end()
+
+    def send_data(self, data: bytes) -> None:
+        """Send a part of the answer's body."""
+        self._out.append(self._codec.send_data(data))
+
+    def send_end(self, trailers: Fields = NO_FIELDS) -> None:
+        """End the answer, and with it the exchange."""
+        codec = self._codec
+        end = codec.send_end(trailers)
+        if end:
+            self._out.append(end)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._entrance.runner.finish(exchange)
+            exchange.attempt = None  # no cycle is left for the collector
+        if codec.closing:
+            self._close()
+            return
+        waiting = codec.waiting
+        self.deadline = self._entrance.sweeper.now + self._timeouts.keep_alive
+        if waiting:
+            self._entrance.loop.call_soon(self._next)
+            return
+        codec.next_request()
+        if not self._reading:
+            self._resume_reading()
+
+    def _next(self) -> None:
+        """Take the request that was pipelined behind the last; each in a turn of its own."""
+        if self._transport.is_closing():
+            return
+        self._take(self._codec.next_request())
+        if self._exchange is None or not self._codec.waiting:
+            self._resume_reading()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        out = self._out
+        if not out:
+            return
+        self._out = []
+        if self._transport.is_closing() and not self._lingering:
+            return
+        # One write an answer, but no copy of large pieces: bench/paper.py, `flush`.
+        if len(out) == 1:
+            self._transport.write(out[0])
+        elif len(out[-1]) < _LARGE:
+            self._transport.write(b"".join(out))
+        else:
+            self._transport.writelines(out)
+
+    def abort(self) -> None:
+        """Break off in the middle of an answer."""
+        self._cut()
+
+    def _cut(self) -> None:
+        """End the connection with a reset, so that nobody takes a part for the whole."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        self._out.clear()
+        self._transport.abort()
+
+    def _close(self) -> None:
+        """End the connection; where the client still sends, listen on so that it can read."""
+        codec = self._codec
+        self.flush()
+        if codec.reading is DONE and not codec.waiting:
+            self._transport.close()
+            return
+        self._lingering = True
+        self.deadline = self._entrance.sweeper.now + self._timeouts.linger
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._resume_reading()
+
+    # The origin's part: flow
+
+    def pause_upload(self) -> None:
+        """Stop reading the request's body: the service does not keep up."""
+        self.deadline = NEVER if self._writable else self.deadline
+        self._pause_reading()
+
+    def resume_upload(self) -> None:
+        """Go on reading the request's body."""
+        self._resume_reading()
+
+    def _pause_reading(self) -> None:
+        if self._reading and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._reading and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
+
+    def open_tunnel(self, other: Tunnel) -> Tunnel:
+        """Splice with the upstream's end; what the client has sent already goes first."""
+        self._tunnel = other
+        waiting, self._codec.waiting = self._codec.waiting, b""
+        self.flush()
+        self._touch_tunnel()
+        if waiting:
+            other.write(waiting)
+        self._resume_reading()
+        return self
+
+    # One end of a tunnel
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of a tunnel."""
+        if self._exchange is not None:
+            self._exchange.sent += len(data)
+        self._touch_tunnel()
+        self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """Send the end of one direction; close when both are over."""
+        if self._ended:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._eof_sent = True
+            self._transport.write_eof()
+
+    def pause_reading(self) -> None:
+        """Stop reading: the other end of the tunnel cannot keep up."""
+        self._pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        self._resume_reading()
+
+    def _touch_tunnel(self) -> None:
+        """Note that the tunnel is in use."""
+        exchange = self._exchange
+        if self._writable and exchange is not None and exchange.plan.route is not None:
+            idle = exchange.plan.route.timeouts.tunnel_idle
+            self.deadline = self._entrance.sweeper.now + idle
+
+    def __repr__(self) -> str:
+        """Say who it is and what it is doing."""
+        return f"<client {self._peer.address}:{self._peer.port} {self._exchange!r}>"
+
+
+_NO_TRANSPORT: Final = asyncio.Transport()
+_NOBODY: Final = Peer("", port=0, scheme=b"http", trusted=False)

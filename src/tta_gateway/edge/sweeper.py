@@ -1,0 +1,70 @@
+"""The sweeper: one coarse timer for every connection's deadline.
+
+A timer for each would cost more than the request it guards.  Connections write their `deadline`;
+the sweeper looks at all of them a few times a second, a slice at a time so that no look holds the
+loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+INTERVAL: Final = 0.2  # seconds
+_SLICE: Final = 1000  # connections
+NEVER: Final = float("inf")
+
+
+class Watched(Protocol):
+    """Something with a deadline in seconds of the loop's clock."""
+
+    deadline: float
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due; set another deadline or be gone."""
+
+
+class Sweeper:
+    """Watches deadlines.  `now` is the time of its last look, good enough to set the next from."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
+        """Begin with nothing to watch."""
+        self._loop = loop
+        self._clock = clock
+        self._watched: set[Watched] = set()
+        self._timer: asyncio.Handle | None = None
+        self.now = clock()
+        self.each_tick: list[Callable[[float], None]] = []
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._timer = self._loop.call_later(INTERVAL, self._tick)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def watch(self, one: Watched) -> None:
+        """Watch it from now on."""
+        self._watched.add(one)
+
+    def forget(self, one: Watched) -> None:
+        """Watch it no longer."""
+        self._watched.discard(one)
+
+    def _tick(self) -> None:
+        self.now = self._clock()
+        for call in self.each_tick:
+            call(self.now)
+        self._look(list(self._watched), 0)
+
+    def _look(self, watched: list[Watched], begin: int) -> None:
+        now = self.now
+        end = begin + _SLICE
+        for one in watched[begin:end]:
+            if one.deadline <= now and one in self._watched:
+                one.on_deadline(now)
+        if end < len(watched):
+            self._timer = self._loop.call_soon(self._look, watched, end)
+        else:
+            self._timer = self._loop.call_later(INTERVAL, self._tick)

@@ -1,0 +1,340 @@
+"""A connection to an endpoint: one attempt at a time, kept alive between them.
+
+It also opens them (`Connector`).  What happens on the socket is told to the attempt; foreign
+exceptions stop here and become faults with a Problem.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Final, cast
+
+from tta_gateway.edge.sweeper import NEVER, Sweeper
+from tta_gateway.kernel.errors import ConnectFailed, UpstreamFault
+from tta_gateway.kernel.exchange import Spliced, Tunnel
+from tta_gateway.kernel.message import Fields, Response
+from tta_gateway.kernel.problem import (
+    UPSTREAM_CONNECT_TIMEOUT,
+    UPSTREAM_FIRST_BYTE_TIMEOUT,
+    UPSTREAM_REFUSED,
+    UPSTREAM_RESET,
+    UPSTREAM_TOTAL_TIMEOUT,
+    UPSTREAM_UNRESOLVED,
+)
+from tta_gateway.kernel.route import Endpoint
+from tta_gateway.support.tasks import spawn
+from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder
+from tta_gateway.wire.event import Data, End, Reset
+from tta_gateway.wire.http1_client import ClientCodec, Event
+from tta_gateway.wire.limits import Limits
+
+_IDLE: Final = 60.0  # seconds that an unused connection is kept
+_LARGE: Final = 16 * 1024
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to one endpoint."""
+
+    __slots__ = (
+        "_attempt",
+        "_codec",
+        "_ended",
+        "_eof_sent",
+        "_forwarder",
+        "_other",
+        "_out",
+        "_pool",
+        "_started",
+        "_sweeper",
+        "_transport",
+        "deadline",
+    )
+
+    def __init__(
+        self, pool: EndpointPool, *, forwarder: Forwarder, sweeper: Sweeper, limits: Limits
+    ) -> None:
+        """Wait for a socket."""
+        # For the process
+        self._forwarder = forwarder
+        self._sweeper = sweeper
+        # For the connection
+        self._pool = pool
+        self._codec = ClientCodec(limits)
+        self._transport: asyncio.Transport = _NO_TRANSPORT
+        self._out: list[bytes] = []
+        self._other: Tunnel | None = None
+        self._ended = False
+        self._eof_sent = False
+        self.deadline = NEVER
+        # For this exchange
+        self._attempt: Attempt | None = None
+        self._started = False
+
+    # What the socket tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the socket."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._sweeper.watch(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of an answer, or of a tunnel."""
+        if self._other is not None:
+            self._other.write(data)
+            return
+        attempt = self._attempt
+        if attempt is None:
+            self._codec.receive(data)  # nobody asked for these: they go nowhere
+            self.close()
+            return
+        self._take(attempt, self._codec.receive(data))
+        attempt.flush()
+
+    def eof_received(self) -> bool:
+        """Take the end of what the service sends."""
+        if self._other is not None:
+            self._ended = True
+            self._other.write_eof()
+            return not self._eof_sent
+        attempt = self._attempt
+        if attempt is not None:
+            self._take(attempt, self._codec.receive_eof())
+            attempt.flush()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell whoever uses the connection that it has gone."""
+        self._sweeper.forget(self)
+        other, self._other = self._other, None
+        if other is not None and not (self._ended and self._eof_sent):
+            other.abort()
+        self._forwarder.gone(self._pool, self)
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.lost(UpstreamFault(UPSTREAM_RESET))
+            attempt.flush()
+
+    def pause_writing(self) -> None:
+        """Let the client wait: the service does not keep up."""
+        if self._other is not None:
+            self._other.pause_reading()
+        elif self._attempt is not None:
+            if not self._started:
+                self.deadline = self._sweeper.now + self._attempt.route.timeouts.first_byte
+            self._attempt.pause_upload()
+
+    def resume_writing(self) -> None:
+        """Let the client go on."""
+        if self._other is not None:
+            self._other.resume_reading()
+        elif self._attempt is not None:
+            upload = self._attempt.exchange.upload
+            if not self._started and upload is not None and not upload.over:
+                self.deadline = NEVER
+            self._attempt.resume_upload()
+
+    def on_deadline(self, now: float) -> None:
+        """End a connection that nobody uses, or an answer that is late."""
+        attempt, self._attempt = self._attempt, None
+        self.deadline = NEVER
+        if attempt is None:
+            self.close()
+            return
+        late = attempt.exchange.deadline <= now and not self._started
+        problem = UPSTREAM_TOTAL_TIMEOUT if late else UPSTREAM_FIRST_BYTE_TIMEOUT
+        attempt.lost(UpstreamFault(problem))
+        attempt.flush()
+
+    def _take(self, attempt: Attempt, events: list[Event]) -> None:
+        for at, event in enumerate(events):
+            if type(event) is Response:
+                self._begin_answer(attempt, event)
+            elif type(event) is Data:
+                self._take_data(attempt, event)
+            elif type(event) is End:
+                self._end_answer(attempt, event.trailers)
+            elif type(event) is Reset:
+                self._attempt = None
+                attempt.lost(event.error)
+            if self._attempt is None:
+                return
+            if self._other is not None:
+                self._take_raw(events[at + 1 :])
+                return
+
+    def _take_data(self, attempt: Attempt, event: Data) -> None:
+        if event.data:
+            attempt.data(event.data)
+        if event.end:
+            self._end_answer(attempt, None)
+
+    def _begin_answer(self, attempt: Attempt, response: Response) -> None:
+        if response.status >= 200:
+            self._started = True
+            self.deadline = self._sweeper.now + attempt.route.timeouts.idle
+        attempt.answered(response)
+        if response.status == 101 and self._other is None:
+            self._attempt = None
+
+    def _end_answer(self, attempt: Attempt, trailers: Fields | None) -> None:
+        self._attempt = None
+        self.deadline = self._sweeper.now + _IDLE
+        reusable = self._codec.reusable and not self._transport.is_closing()
+        if trailers:
+            attempt.ended(trailers, reusable=reusable)
+        else:
+            attempt.ended(reusable=reusable)
+
+    def _take_raw(self, events: list[Event]) -> None:
+        """Pass on what came behind a 101 in the same data."""
+        for event in events:
+            if isinstance(event, Data) and self._other is not None:
+                self._other.write(event.data)
+
+    # What the attempt asks
+
+    def begin(
+        self, attempt: Attempt, line: bytes, fields: bytes, framing: bytes, *, stream_id: int
+    ) -> None:
+        """Send a request's head."""
+        self._attempt = attempt
+        self._started = False
+        upload = attempt.exchange.upload
+        if upload is None or upload.over:
+            self._expect_answer(attempt)
+        else:
+            self.deadline = NEVER  # the client's time for its body comes first
+        head = self._codec.send_head(line, fields, framing, stream_id=stream_id)
+        self._transport.write(head)
+
+    def send_body(self, data: bytes) -> None:
+        """Send a part of the request's body."""
+        self._transport.write(self._codec.send_data(data))
+
+    def end_body(self, trailers: Fields) -> None:
+        """Send the end of the request's body."""
+        end = self._codec.send_end(trailers)
+        if end:
+            self._transport.write(end)
+        if not self._started and self._attempt is not None:
+            now, timeouts = self._sweeper.now, self._attempt.route.timeouts
+            exchange = self._attempt.exchange
+            exchange.deadline = max(exchange.deadline, now + timeouts.first_byte)
+            self._expect_answer(self._attempt)
+
+    def _expect_answer(self, attempt: Attempt) -> None:
+        """Give the service its time to begin an answer, within the exchange's."""
+        first_byte = self._sweeper.now + attempt.route.timeouts.first_byte
+        self.deadline = min(first_byte, attempt.exchange.deadline)
+
+    def pause_reading(self) -> None:
+        """Stop reading: the client does not keep up, and is given its own time for that."""
+        self.deadline = NEVER
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        if self._attempt is not None:
+            self.deadline = self._sweeper.now + self._attempt.route.timeouts.idle
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """End the connection: whatever it still brings is nobody's."""
+        self._attempt = None
+        self.deadline = NEVER
+        if self in self._pool.idle:
+            self._pool.idle.remove(self)
+        self._transport.abort()
+
+    # One end of a tunnel
+
+    def tunnel(self) -> Spliced:
+        """Become one end of a tunnel."""
+        self.deadline = NEVER
+        return self
+
+    def splice(self, other: Tunnel) -> None:
+        """Pass on to the client's end from now on."""
+        self._other = other
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of a tunnel."""
+        self._transport.write(data)
+
+    def write_eof(self) -> None:
+        """Send the end of one direction; close when both are over."""
+        self._eof_sent = True
+        if self._ended:
+            self._transport.close()
+        elif not self._transport.is_closing():
+            self._transport.write_eof()
+
+    def abort(self) -> None:
+        """Break off."""
+        self._other = None
+        self._transport.abort()
+
+    def __repr__(self) -> str:
+        """Say where it leads and what it does."""
+        return f"<upstream {self._pool.name} {self._codec.reading.name}>"
+
+
+_NO_TRANSPORT: Final = asyncio.Transport()
+
+
+class SocketConnector:
+    """Opens connections with the loop, each in a task that ends when it is open or has failed."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        sweeper: Sweeper,
+        limits: Limits,
+        died: Callable[[str, BaseException], None],
+    ) -> None:
+        """Keep what a connection needs; `forwarder` is set when it exists."""
+        self._loop = loop
+        self._sweeper = sweeper
+        self._limits = limits
+        self._died = died
+        self.forwarder: Forwarder | None = None
+
+    def open(self, attempt: Attempt, *, timeout: float) -> None:
+        """Open a connection to the attempt's endpoint."""
+        spawn(self._open(attempt, timeout), name="connect", died=self._died)
+
+    async def _open(self, attempt: Attempt, timeout: float) -> None:  # noqa: ASYNC109 - a deadline
+        pool = attempt.pool
+        try:
+            async with asyncio.timeout(timeout):
+                connection = await self._connect(pool.endpoint, pool)
+        except TimeoutError:
+            detail = f"{pool.name} did not accept a connection within {timeout:g} s."
+            attempt.connect_failed(ConnectFailed(UPSTREAM_CONNECT_TIMEOUT, detail))
+        except socket.gaierror:
+            detail = f"{pool.name} has no address."
+            attempt.connect_failed(ConnectFailed(UPSTREAM_UNRESOLVED, detail))
+        except OSError:
+            detail = f"{pool.name} refuses connections."
+            attempt.connect_failed(ConnectFailed(UPSTREAM_REFUSED, detail))
+        else:
+            attempt.connected(connection)
+        attempt.flush()
+
+    async def _connect(self, endpoint: Endpoint, pool: EndpointPool) -> UpstreamConnection:
+        forwarder = self.forwarder
+        assert forwarder is not None  # the assembly sets it before any request
+
+        def made() -> UpstreamConnection:
+            return UpstreamConnection(
+                pool, forwarder=forwarder, sweeper=self._sweeper, limits=self._limits
+            )
+
+        if endpoint.unix:
+            _, connection = await self._loop.create_unix_connection(made, endpoint.unix)
+        else:
+            _, connection = await self._loop.create_connection(made, endpoint.host, endpoint.port)
+        return connection

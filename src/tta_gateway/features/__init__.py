@@ -1,0 +1,1 @@
+"""Features: one folder each, strangers to one another.  What they share is below them."""

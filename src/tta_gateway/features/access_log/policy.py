@@ -1,0 +1,96 @@
+"""Write one line an exchange."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import msgspec
+
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.route import Route
+from tta_gateway.support.clock import Stamp
+from tta_gateway.support.log import Lines
+
+
+class Line(msgspec.Struct):
+    """The fields of a line.  Durations are microseconds, sizes bytes of bodies."""
+
+    ts: str
+    request_id: str
+    trace_id: str
+    client: str
+    method: str
+    path: str
+    route: str
+    status: int
+    code: str
+    sent: int
+    received: int
+    duration_us: int
+    first_byte_us: int
+    service: str
+    endpoint: str
+    tries: int
+
+
+class AccessLog:
+    """Writes the access log."""
+
+    name: ClassVar = "access_log"
+    needs: ClassVar[frozenset[str]] = frozenset({"request_id"})
+    gives: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self,
+        lines: Lines,
+        *,
+        clock: Callable[[], float],
+        stamp: Stamp,
+        route: Route | None = None,
+    ) -> None:
+        """Write here; `clock` is monotonic, in seconds."""
+        self._lines = lines
+        self._clock = clock
+        self._stamp = stamp
+        self._route = route
+        self._name = route.name if route else ""
+        self._service = route.service if route else ""
+        self._encode = msgspec.json.Encoder().encode
+
+    def for_route(self, route: Route | None) -> "AccessLog":
+        """Log the exchanges of every route, by its name."""
+        return AccessLog(self._lines, clock=self._clock, stamp=self._stamp, route=route)
+
+    def explain(self) -> str:
+        """Say what it does."""
+        return "writes one line when the exchange is over"
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Write the line."""
+        request, response, upload = exchange.request, exchange.response, exchange.upload
+        started, first_byte = exchange.started, exchange.first_byte_at
+        error = exchange.error
+        gone = exchange.aborted and error is None  # and was not cut off by us
+        code = "client_gone" if gone else ""
+        if error is not None:
+            code = error.problem.code
+        elif not gone and response is not None and response.problem is not None:
+            code = response.problem.code
+        line = Line(
+            self._stamp.text(),
+            exchange.request_id.decode(),
+            exchange.traceparent[3:35].decode(),
+            exchange.client,
+            request.method.decode(),
+            request.path.decode("latin-1"),
+            self._name,
+            499 if gone else response.status if response is not None else 0,
+            code,
+            exchange.sent,
+            upload.received if upload is not None else 0,
+            int((self._clock() - started) * 1e6),
+            int((first_byte - started) * 1e6) if first_byte else 0,
+            self._service,
+            exchange.endpoint or "",
+            exchange.tries,
+        )
+        self._lines.put(self._encode(line))

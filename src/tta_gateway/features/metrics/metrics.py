@@ -1,0 +1,45 @@
+"""Every metric of the path, with its help text; names of the platform where it has one."""
+
+from dataclasses import replace
+from typing import Final
+
+from tta_gateway.support.metrics import Metric
+
+REQUESTS: Final = Metric(
+    "tta_http_requests_total",
+    "counter",
+    "Exchanges that are over.",
+    ("method", "endpoint", "status_code", "service"),
+)
+IN_FLIGHT: Final = Metric(
+    "tta_gateway_requests_in_flight", "gauge", "Exchanges that are under way.", ("endpoint",)
+)
+RECEIVED: Final = Metric(
+    "tta_gateway_received_bytes_total", "counter", "Bytes of requests' bodies.", ("endpoint",)
+)
+SENT: Final = Metric(
+    "tta_gateway_sent_bytes_total", "counter", "Bytes of answers' bodies.", ("endpoint",)
+)
+RETRIES: Final = Metric(
+    "tta_gateway_upstream_retries_total", "counter", "Tries beyond the first.", ("service",)
+)
+ERRORS: Final = Metric(
+    "tta_gateway_errors_total",
+    "counter",
+    "Exchanges that the gateway ended with an error, by its code.",
+    ("code", "service"),
+)
+CONNECTIONS: Final = Metric(
+    "tta_active_connections", "gauge", "Client connections that are open.", ("service",)
+)
+DURATIONS: Final = Metric(
+    "tta_http_request_duration_seconds",
+    "histogram",
+    "From a request's head to the end of its answer, in seconds.",
+    ("method", "endpoint", "service"),
+)
+
+
+def durations(buckets: tuple[float, ...]) -> Metric:
+    """Return the histogram of durations with these upper bounds, in seconds."""
+    return replace(DURATIONS, buckets=buckets)

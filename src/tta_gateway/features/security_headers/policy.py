@@ -1,0 +1,48 @@
+"""Add what is missing, take away what tells too much."""
+
+from typing import ClassVar
+
+from tta_gateway.features.security_headers.bound import SecurityHeadersBound
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.route import Route
+
+
+class SecurityHeaders:
+    """Adds and removes fields of every answer."""
+
+    name: ClassVar = "security_headers"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    gives: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, bound: SecurityHeadersBound) -> None:
+        """Keep the fields, ready to be written."""
+        self._add = [(name.lower().encode(), value.encode()) for name, value in bound.add]
+        self._watched = frozenset(name for name, _ in self._add)
+        self._remove = frozenset(name.lower().encode() for name in bound.remove)
+        self._either = self._watched | self._remove
+
+    def for_route(self, route: Route | None) -> "SecurityHeaders | None":  # noqa: ARG002
+        """Act everywhere, unless there is nothing to do."""
+        return self if self._either else None
+
+    def explain(self) -> str:
+        """Say what it does."""
+        added = ", ".join(name.decode() for name, _ in self._add)
+        removed = ", ".join(sorted(name.decode() for name in self._remove))
+        return f"adds {added or 'nothing'}; removes {removed or 'nothing'}"
+
+    def on_response(self, exchange: Exchange) -> None:
+        """Change the answer's fields."""
+        response = exchange.response
+        assert response is not None  # the response phase has one
+        fields = response.fields
+        met = self._either.intersection([name for name, _ in fields])
+        if not met:
+            response.fields = fields + self._add
+            return
+        remove = self._remove
+        kept = [field for field in fields if field[0] not in remove]
+        if met <= remove:
+            response.fields = kept + self._add
+            return
+        response.fields = kept + [field for field in self._add if field[0] not in met]

@@ -1,0 +1,77 @@
+"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD STATUS_FD LISTENER_FD…`.
+
+It gets the compiled snapshot and its listening sockets from the supervisor, serves until SIGTERM,
+then finishes what is under way.  It imports nothing heavy (architecture §6).
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import socket
+import sys
+from functools import partial
+
+import uvloop
+
+from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.snapshot.encode import decode
+from tta_gateway.support.clock import SystemClock
+
+_PR_SET_PDEATHSIG = 1
+_BACKLOG = 4096
+
+
+def main() -> None:
+    """Serve."""
+    snapshot_fd, status_fd, *listeners = (int(text) for text in sys.argv[1:])
+    _die_with_parent()
+    with os.fdopen(snapshot_fd, "rb") as file:
+        data = file.read()
+    sockets = [socket.socket(fileno=fd) for fd in listeners]
+    uvloop.run(_serve(data, sockets, status_fd))
+
+
+async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    worker = Worker(decode(data), loop=loop, clock=SystemClock())
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    servers = [
+        await loop.create_server(partial(worker.client, index), sock=sock, backlog=_BACKLOG)
+        for index, sock in enumerate(sockets)
+    ]
+    worker.sweeper.start()
+    gc.collect()
+    gc.freeze()
+    os.write(status_fd, b"ready\n")
+    os.close(status_fd)
+    await stop.wait()
+    await _drain(worker, servers)
+
+
+async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
+    """Take no more connections; let what is under way end, within the grace."""
+    for server in servers:
+        server.close()
+    for entrance in worker.entrances:
+        entrance.drain()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(worker.snapshot.client_timeouts.drain):
+            for entrance in worker.entrances:
+                await entrance.emptied()
+    worker.sweeper.stop()
+    worker.access_lines.close()
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when the supervisor ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

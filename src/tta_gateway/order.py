@@ -1,0 +1,26 @@
+"""The pipeline: one list of policies, with the reason for each place.
+
+The first in is the last to finish.  Facts that a policy needs are given by one before it; the start
+is refused otherwise (pipeline/check.py).
+"""
+
+from typing import Final
+
+from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.metrics.policy import Metrics
+from tta_gateway.features.problem.policy import Problem
+from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.trace.policy import Trace
+from tta_gateway.features.transform.policy import Transform
+from tta_gateway.kernel.policy import Policy
+
+ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
+    (Trace, "everything after it is inside its span, and can name the exchange"),
+    (AccessLog, "finishes last: knows the final status and every duration"),
+    (Metrics, "finishes last, for the same reason"),
+    (Problem, "before anything may refuse, so that every refusal is worded here"),
+    (Cors, "a preflight carries no credentials: answer it before asking for any"),
+    (SecurityHeaders, "around whatever is answered below, errors included"),
+    (Transform, "last in, first out: the service sees exactly this, the others never do"),
+)

@@ -1,0 +1,87 @@
+"""Logs: events with fields, one JSON object a line, gathered and written together.
+
+A line costs one append; the file is written when enough has gathered or a moment has passed
+(`tick`), never by the caller.  What cannot be written is counted, and never blocks a request.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+import msgspec
+
+from tta_gateway.support.clock import Stamp
+
+_FULL: Final = 64 * 1024
+_encode = msgspec.json.Encoder().encode
+
+
+class Lines(Protocol):
+    """Somewhere to put lines."""
+
+    def put(self, line: bytes) -> None:
+        """Take one line without its end."""
+
+
+class LineFile:
+    """Lines to a file, `-` for standard output.  `dropped` counts those that were lost."""
+
+    def __init__(self, path: str) -> None:
+        """Open the file for appending; OSError if it cannot be."""
+        self._gathered: list[bytes] = []
+        self._size = 0
+        self._torn = False
+        self.dropped = 0
+        self._fd = 1 if path == "-" else self._open(path)
+
+    @staticmethod
+    def _open(path: str) -> int:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+
+    def put(self, line: bytes) -> None:
+        """Take one line; write all when many have gathered."""
+        self._gathered.append(line)
+        self._size += len(line) + 1
+        if self._size >= _FULL:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered; what the file does not take is dropped and counted."""
+        if not self._gathered:
+            return
+        gathered, self._gathered, self._size = self._gathered, [], 0
+        gathered.append(b"")
+        data = whole = b"\n".join(gathered)
+        try:
+            if self._torn:
+                os.write(self._fd, b"\n")
+                self._torn = False
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:
+            self.dropped += data.count(b"\n")
+            end = len(whole) - len(data)
+            self._torn = self._torn or whole[end - 1 : end] not in (b"", b"\n")
+
+    def close(self) -> None:
+        """Write what has gathered, and close."""
+        self.flush()
+        if self._fd != 1:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = -1  # the number may be another file's from now on
+
+
+class EventLog:
+    """Events of the gateway itself: a name and fields."""
+
+    def __init__(self, lines: Lines, stamp: Stamp) -> None:
+        """Write to these lines."""
+        self._lines = lines
+        self._stamp = stamp
+
+    def event(self, name: str, **fields: object) -> None:
+        """Write one event."""
+        self._lines.put(_encode({"ts": self._stamp.text(), "event": name, **fields}))

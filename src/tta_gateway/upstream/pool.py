@@ -1,0 +1,70 @@
+"""One endpoint's connections: which to use, whether to open one, who waits.  Decides, never acts.
+
+The last connection put back is the first used again: the fewest stay open, and the one used is the
+least likely to have been closed by the other side meanwhile.
+"""
+
+from collections import deque
+from enum import Enum
+from typing import Generic, TypeVar
+
+from tta_gateway.kernel.route import Endpoint, EndpointLimits
+
+C = TypeVar("C")  # a connection
+W = TypeVar("W")  # who waits for one
+
+
+class Decision(Enum):
+    """What to do when no connection is idle."""
+
+    OPEN = "open"
+    WAIT = "wait"
+    REFUSE = "refuse"
+
+
+class Pool(Generic[C, W]):
+    """Connections and load of one endpoint, as one worker sees them.
+
+    `open` counts connections that exist or are being made; `in_flight` requests sent or waiting,
+    from before they ask what to do; `credit` belongs to the weighted balancer.
+    """
+
+    def __init__(self, endpoint: Endpoint, limits: EndpointLimits) -> None:
+        """Begin without connections."""
+        self.endpoint = endpoint
+        self.name = endpoint.name
+        self.authority = b"localhost" if endpoint.unix else endpoint.name.encode("ascii", "replace")
+        self.weight = endpoint.weight
+        self.limits = limits
+        self.idle: list[C] = []
+        self.waiting: deque[W] = deque()
+        self.open = 0
+        self.in_flight = 0
+        self.credit = 0
+
+    def decide(self) -> Decision:
+        """Return what a request should do for which no idle connection is left."""
+        if self.in_flight > self.limits.in_flight:
+            return Decision.REFUSE
+        if self.open < self.limits.connections:
+            return Decision.OPEN
+        if len(self.waiting) < self.limits.pending:
+            return Decision.WAIT
+        return Decision.REFUSE
+
+    def next_waiting(self) -> W | None:
+        """Return who has waited longest for a connection, if anybody waits."""
+        return self.waiting.popleft() if self.waiting else None
+
+    def forget(self, connection: C) -> None:
+        """Take note that a connection is gone."""
+        self.open -= 1
+        if connection in self.idle:
+            self.idle.remove(connection)
+
+    def __repr__(self) -> str:
+        """Say what an operator wants to know."""
+        return (
+            f"<{self.name}: {self.in_flight} in flight, {self.open} open, "
+            f"{len(self.idle)} idle, {len(self.waiting)} waiting>"
+        )
