@@ -1,0 +1,133 @@
+"""Compile: from settings to the snapshot that workers decide from."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.access_log import config as access_log
+from tta_gateway.features.cors import config as cors
+from tta_gateway.features.metrics import config as metrics
+from tta_gateway.features.problem import config as problem
+from tta_gateway.features.security_headers import config as security_headers
+from tta_gateway.features.trace import config as trace
+from tta_gateway.kernel.route import (
+    Condition,
+    Endpoint,
+    EndpointLimits,
+    Respond,
+    Rewrite,
+    Route,
+    Service,
+    Timeouts,
+)
+from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.settings.listener import ListenerConfig
+from tta_gateway.settings.route import RespondConfig, RouteConfig
+from tta_gateway.settings.service import EndpointConfig, ServiceConfig
+from tta_gateway.settings.tree import Settings
+from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.wire.limits import Limits
+
+# By the key of the feature, which is the name of its folder: its settings as a worker needs them.
+_BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
+    "access_log": lambda settings: access_log.compile(settings.access_log),
+    "cors": lambda settings: cors.compile(settings.cors),
+    "metrics": lambda settings: metrics.compile(settings.metrics),
+    "problem": lambda settings: problem.compile(settings.problem),
+    "security_headers": lambda settings: security_headers.compile(settings.security_headers),
+    "trace": lambda settings: trace.compile(settings.trace),
+}
+
+
+def compile_snapshot(settings: Settings, version: int) -> Snapshot:
+    """Return the settings as workers decide from them."""
+    return Snapshot(
+        version=version,
+        state_dir=settings.state_dir,
+        listeners=tuple(_listener(one) for one in settings.listen),
+        services=tuple(_service(name, one) for name, one in settings.services.items()),
+        routes=compiled_routes(settings),
+        limits=Limits(**dict(settings.limits)),
+        client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
+        connections=ConnectionLimits(**dict(settings.connections)),
+        features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
+    )
+
+
+def compiled_routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes, in the order of the file."""
+    return tuple(_route(one) for one in settings.routes)
+
+
+def _encoded(bound: msgspec.Struct) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(bound))
+
+
+def _listener(config: ListenerConfig) -> Listener:
+    address = config.address
+    return Listener(
+        host=address.host, port=address.port, unix=address.unix, trusted=config.trusted_proxies
+    )
+
+
+def _service(name: str, config: ServiceConfig) -> Service:
+    return Service(
+        name=name,
+        endpoints=tuple(_endpoint(one) for one in config.endpoints),
+        balance=config.balance,
+        host=config.host or "",
+        limits=EndpointLimits(**dict(config.limits)),
+    )
+
+
+def _endpoint(config: EndpointConfig) -> Endpoint:
+    url = config.url
+    return Endpoint(host=url.host, port=url.port, unix=url.unix, weight=config.weight)
+
+
+def _route(config: RouteConfig) -> Route:
+    return Route(
+        name=_name(config),
+        path=config.path,
+        host=config.host or "",
+        methods=config.methods or (),
+        conditions=_conditions(config),
+        service=config.service or "",
+        redirect=config.redirect or "",
+        redirect_status=config.redirect_status,
+        respond=_respond(config.respond),
+        rewrite=Rewrite(**{key: value for key, value in config.rewrite if value is not None}),
+        timeouts=Timeouts(**dict(config.timeouts)),
+        tries=config.retries + 1,
+        max_body=config.max_body,
+        replay_body=config.replay_body,
+        upgrade=config.upgrade,
+        trailing_slash=config.trailing_slash,
+        allow_encoded=config.allow_encoded,
+        request_fields=tuple(config.request_headers.items()),
+        response_fields=tuple(config.response_headers.items()),
+    )
+
+
+def _name(config: RouteConfig) -> str:
+    """Return what logs and metrics call the route; nothing but the route itself decides it."""
+    methods = ",".join(config.methods or ())
+    headers = ", ".join(
+        name if value is True else f"{name}: {value}" for name, value in config.headers.items()
+    )
+    place = f"{config.host or ''}{config.path}"
+    return " ".join(part for part in (methods, place, headers and f"({headers})") if part)
+
+
+def _conditions(config: RouteConfig) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(name=name, value=None if value is True else value)
+        for name, value in config.headers.items()
+    )
+
+
+def _respond(config: RespondConfig | None) -> Respond | None:
+    if config is None:
+        return None
+    return Respond(**{key: value for key, value in config if value is not None})

@@ -1,0 +1,74 @@
+"""Load: from a file and the environment to settings, or to every complaint about them at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.routing.conflict import conflicts
+from tta_gateway.settings import rules, sentence
+from tta_gateway.settings.compile import compiled_routes
+from tta_gateway.settings.complaint import Complaint, Mark, lines
+from tta_gateway.settings.document import Document, read
+from tta_gateway.settings.environment import overlay
+from tta_gateway.settings.not_yet import take_out
+from tta_gateway.settings.profile import underlay
+from tta_gateway.settings.tree import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings that may be served, and the document that they came from."""
+
+    settings: Settings
+    document: Document
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Loaded:
+    """Return the settings of a file, with the environment over it; ConfigError if they are bad."""
+    return load_text(_text(file), str(file), environ=environ)
+
+
+def load_text(text: str, name: str, *, environ: Mapping[str, str]) -> Loaded:
+    """Return the settings of a text, likewise; complaints name it as if it were a file."""
+    document = read(text)
+    if document.is_broken:
+        raise ConfigError(lines(document.complaints, name))
+    overlay(document, environ)
+    underlay(document)
+    take_out(document)
+    rules.check(document)
+    settings = _settings(document)
+    if settings is None or document.complaints:
+        raise ConfigError(lines(document.complaints, name))
+    return Loaded(settings, document)
+
+
+def _text(file: Path) -> str:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"{file}: cannot be read: {error.strerror}"]) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode(errors="replace").split("\n")
+        mark = Mark(len(before), len(before[-1]) + 1)
+        complaint = Complaint(mark, (), "is not UTF-8: save the file as UTF-8")
+        raise ConfigError([complaint.line(str(file))]) from error
+
+
+def _settings(document: Document) -> Settings | None:
+    """Return the settings, or complain."""
+    tree = {} if document.tree is None else document.tree
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        sentence.report(error, document)
+        return None
+    for one, other, words in conflicts(compiled_routes(settings)):
+        advice = f"(routes[{one}]): tell them apart by `host`, `methods` or `headers`"
+        document.complain(("routes", other, "path"), f"{words} {advice}")
+    return settings

@@ -1,0 +1,80 @@
+"""Keys whose features are not built yet: an operator who writes one must hear that nothing acts.
+
+Take a key out of the table when its feature is there.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from tta_gateway.settings.complaint import Path, pattern
+from tta_gateway.settings.document import Document, Value
+
+# By pattern: what nothing here would do.
+NOT_YET: Final[Mapping[str, str]] = {
+    "admin": "answer there",
+    "probe": "answer there",
+    "valkey_url": "connect to it",
+    "cache_url": "connect to it",
+    "database_url": "connect to it",
+    "admin_metrics": "serve metrics",
+    "discovery": "find services",
+    "health": "check services",
+    "identity": "tell who is asking",
+    "access": "check roles",
+    "consent": "check consent",
+    "shield": "keep attackers out",
+    "ratelimit": "limit",
+    "admission": "put anybody first",
+    "cache": "cache",
+    "compose": "compose answers",
+    "negotiate": "negotiate formats",
+    "safety": "scan",
+    "audit": "keep an audit trail",
+    "realtime": "serve channels",
+    "events": "pass events on",
+    "sagas": "coordinate transactions",
+    "telemetry": "export spans",
+    "console": "show a console",
+    "listen[].tls": "encrypt",
+    "listen[].proxy_protocol": "read the PROXY protocol",
+    "listen[].internal": "keep the public out",
+    "listen[].redirect_to_https": "redirect",
+    "services.<name>.health": "check the service",
+    "services.<name>.ca": "verify the service",
+    "services.<name>.server_name": "verify the service",
+    "services.<name>.verification": "verify the service",
+    "routes[].class": "put anybody first",
+    "routes[].roles": "check roles",
+    "routes[].rate_limit": "limit",
+    "routes[].cache": "cache",
+    "routes[].safety": "scan",
+    "routes[].audit": "keep an audit trail",
+    "routes[].consent": "check consent",
+    "routes[].allow_from": "keep anybody out",
+}
+
+
+def take_out(document: Document) -> None:
+    """Complain about every key of the table, and take it out of the document."""
+    for owner, path in list(_mappings(document.tree, ())):
+        for key in list(owner):
+            nothing = NOT_YET.get(pattern((*path, key)))
+            if nothing is not None:
+                del owner[key]
+                document.complain((*path, key), sentence(key, nothing))
+
+
+def sentence(key: str, nothing: str) -> str:
+    """Say that a key is not built yet, and what would therefore not happen."""
+    return f"`{key}` is not built yet: take the line out; nothing here would {nothing}"
+
+
+def _mappings(value: Value, path: Path) -> Iterator[tuple[dict[str, Value], Path]]:
+    """Yield every mapping with its path."""
+    if isinstance(value, dict):
+        yield value, path
+        for key, below in value.items():
+            yield from _mappings(below, (*path, key))
+    if isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _mappings(below, (*path, index))

@@ -1,0 +1,300 @@
+"""Routes: where requests go, as operators write them."""
+
+import re
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+
+from tta_gateway.kernel.route import Respond, Route, Timeouts
+from tta_gateway.routing.path import normal
+from tta_gateway.routing.template import parse
+from tta_gateway.settings.address import host
+from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.support.config import (
+    Config,
+    Duration,
+    FieldName,
+    FieldValue,
+    Items,
+    Line,
+    Method,
+    Size,
+    apart,
+    duration_text,
+    field_value,
+)
+from tta_gateway.wire.field import Kind, known
+
+_ROUTE: Final = Route(name="", path="/")
+_TIMEOUTS: Final = Timeouts()
+_RESPOND: Final = Respond()
+TEMPLATE: Final = WithJsonSchema({"title": "path", "type": "string"})
+_BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LOCATION: Final = re.compile(r"(?:/(?!/)|https?://[^\s/?#{}@\\]+(?:/|$))[^\s?#\\\x00-\x1f\x7f]*")
+_PROTOCOL: Final = re.compile(r"[a-z0-9!$&'*+\-.^_`|~]+(?:/[a-z0-9.]+)?")
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
+
+
+# --- where it stands, and which requests it takes ------------------------------------------------
+
+
+def _template(text: str) -> str:
+    """Return a path template; ValueError if it is none, or one that no path could match."""
+    for segment in parse(text):
+        literal = "/" + segment.literal.decode()
+        if _BROKEN_ESCAPE.search(literal):
+            raise ValueError(f"`{literal}` holds a `%` without two hexadecimal digits: write `%25`")
+        made = (normal(literal.encode())[0] or b"/").decode()
+        if made != literal:
+            raise ValueError(f"`{literal}` never matches, paths being made normal: write `{made}`")
+    return text
+
+
+def _host(text: str) -> str:
+    try:
+        made = host(text.removeprefix("*."))
+    except ValueError:
+        raise ValueError(
+            f"`{text}` is not a host: write a name such as `api.example.org` or `*.example.org`, "
+            "without a port"
+        ) from None
+    return ("*." if text.startswith("*.") else "") + (f"[{made}]" if ":" in made else made)
+
+
+def _condition(value: object) -> str | Literal[True]:
+    if value is True:
+        return True
+    if not isinstance(value, str):
+        raise ValueError("must be the value that the field must have, in quotes, or `true` for any")  # noqa: TRY004
+    return field_value(value)
+
+
+def _free(name: str) -> str:
+    """Return the name of a field; ValueError if it is one that routes neither see nor change."""
+    if known(name.encode())[1] not in (Kind.PLAIN, Kind.SINGLE):
+        raise ValueError(
+            f"`{name}` frames the message or tells the way here, and is the gateway's alone: take "
+            "it out"
+        )
+    return name
+
+
+Template: TypeAlias = Annotated[str, AfterValidator(_template), TEMPLATE]
+HostPattern: TypeAlias = Annotated[
+    str, AfterValidator(_host), WithJsonSchema({"title": "host", "type": "string"})
+]
+ConditionValue: TypeAlias = Annotated[
+    str | Literal[True],
+    PlainValidator(_condition),
+    WithJsonSchema({"anyOf": [{"title": "header value", "type": "string"}, {"const": True}]}),
+]
+
+FreeName: TypeAlias = Annotated[FieldName, AfterValidator(_free)]
+Conditions: TypeAlias = Annotated[dict[FreeName, ConditionValue], BeforeValidator(apart)]
+
+# --- where it leads ------------------------------------------------------------------------------
+
+
+def _location(text: str) -> str:
+    if not _LOCATION.fullmatch(text):
+        raise ValueError(
+            f"`{text}` is not a place to lead to: write a path or an `http://` or `https://` URL, "
+            "with names of the route's path after the host alone, and without a query (the "
+            "request's own is added)"
+        )
+    return text
+
+
+def _final(status: int) -> int:
+    if status in (204, 205, 304):
+        raise ValueError("leaves no room for a body: choose another, or let a service answer")
+    return status
+
+
+RedirectStatus: TypeAlias = Literal[301, 302, 303, 307, 308]
+
+
+class RewriteConfig(Config):
+    """What the service sees instead of what the client asked for."""
+
+    path: Template | None = None
+    """The path, which may hold names of the route's path: `/v1/players/{player_id}`."""
+
+    method: Method | None = None
+    """The method."""
+
+    strip_prefix: Template | None = None
+    """What the path loses at its beginning: `/api`."""
+
+
+class RespondConfig(Config):
+    """An answer of the gateway's own."""
+
+    status: Annotated[int, Field(ge=200, le=599), AfterValidator(_final)] = _RESPOND.status
+    """Its status."""
+
+    body: str = _RESPOND.body
+    """Its body."""
+
+    content_type: FieldValue = _RESPOND.content_type
+    """What the body is."""
+
+    missing_service: Line | None = None
+    """In place of all that, a problem that names a service which this installation has not."""
+
+
+# --- how it treats them --------------------------------------------------------------------------
+
+
+class TimeoutsConfig(Config):
+    """How long an exchange may take."""
+
+    connect: Duration = _TIMEOUTS.connect
+    """Until a connection to the service is made."""
+
+    first_byte: Duration = _TIMEOUTS.first_byte
+    """Until the answer's head comes, in one try."""
+
+    total: Duration = _TIMEOUTS.total
+    """Until the answer's head has come, all tries together."""
+
+    idle: Duration = _TIMEOUTS.idle
+    """Between two parts of the answer's body."""
+
+    body_idle: Duration = _TIMEOUTS.body_idle
+    """Between two parts of the request's body."""
+
+    tunnel_idle: Duration = _TIMEOUTS.tunnel_idle
+    """Without a byte either way, once the protocol has changed."""
+
+    @model_validator(mode="after")
+    def _within_total(self) -> "TimeoutsConfig":
+        """Refuse a patience that the default of `total` would cut short unsaid."""
+        longest = max(self.connect, self.first_byte)
+        if longest > self.total and "total" not in self.model_fields_set:
+            raise ValueError(
+                f"`total` is {duration_text(self.total)} where nothing is written, and would end "
+                "sooner: write `total` too"
+            )
+        return self
+
+
+def _upgrade(value: object) -> object:
+    if value == "off":
+        return []
+    raise ValueError("must be a list of protocols, `[websocket]`, or `off`")
+
+
+def _upgrade_text(protocols: tuple[str, ...]) -> list[str] | str:
+    return list(protocols) or "off"
+
+
+def _protocol(text: str) -> str:
+    if text.lower() == "h2c":
+        raise ValueError("`h2c` would carry requests past every rule here: take it out")
+    if not _PROTOCOL.fullmatch(text):
+        raise ValueError(f"`{text}` is not a protocol: write `websocket`, in lower case")
+    return text
+
+
+def _auth(value: object) -> Literal["none"]:
+    if value == "none":
+        return "none"
+    if value in ("required", "optional"):
+        raise ValueError(f"`{value}` is not built yet: {UNTIL_IDENTITY}")
+    raise ValueError(UNTIL_IDENTITY)
+
+
+def _no_secrets(fields: dict[str, str | None]) -> dict[str, str | None]:
+    for name in sorted(_CREDENTIALS & fields.keys()):
+        if fields[name] is not None:
+            raise ValueError(f"`{name}` would be a secret in plain text: null alone is taken here")
+    return fields
+
+
+UNTIL_IDENTITY: Final = "until identity exists, every route must say `auth: none`"
+Protocol: TypeAlias = Annotated[
+    str, AfterValidator(_protocol), WithJsonSchema({"title": "protocol", "type": "string"})
+]
+Changes: TypeAlias = Annotated[
+    dict[FreeName, FieldValue | None], BeforeValidator(apart), AfterValidator(_no_secrets)
+]
+
+
+class RouteConfig(Config):
+    """One rule of where requests go: exactly one of `service`, `redirect` and `respond`."""
+
+    path: Template
+    """The paths it takes: `/players/{player_id}/characters`; `{rest:path}` at the end is all that
+    follows.  The most specific route wins."""
+
+    host: HostPattern | None = None
+    """The host it takes requests for, `*.` for any below; left out, every host."""
+
+    methods: Annotated[Items[Method], Field(min_length=1)] | None = None
+    """The methods it takes, HEAD with GET; left out, all but TRACE."""
+
+    headers: Conditions = Field(default_factory=dict)
+    """Header fields that a request must have, each with its value, or `true` for any."""
+
+    service: str | None = None
+    """The service that answers."""
+
+    redirect: Annotated[Line, AfterValidator(_location)] | None = None
+    """Where clients are sent instead; the path may hold names of the route's."""
+
+    redirect_status: RedirectStatus = 307
+    """With which status they are sent there."""
+
+    respond: RespondConfig | None = None
+    """The answer that the gateway gives itself."""
+
+    auth: Annotated[
+        Literal["none"],
+        PlainValidator(_auth),
+        WithJsonSchema({"const": "none", "type": "string"}),
+    ]
+    """Who may call: until identity exists, every route must say `auth: none`."""
+
+    rewrite: RewriteConfig = RewriteConfig()
+    """What the service sees instead of what the client asked for."""
+
+    timeouts: TimeoutsConfig = TimeoutsConfig()
+    """How long an exchange may take."""
+
+    retries: Annotated[int, Field(ge=0, le=10)] = _ROUTE.tries - 1
+    """Tries beyond the first, made where that is safe."""
+
+    max_body: Size = _ROUTE.max_body
+    """The largest body that a request may have."""
+
+    replay_body: Size = _ROUTE.replay_body
+    """The largest body that is kept so that a try can be repeated."""
+
+    upgrade: Annotated[
+        Items[Protocol],
+        Shorthand(_upgrade, {"const": "off"}),
+        PlainSerializer(_upgrade_text),
+    ] = _ROUTE.upgrade
+    """Protocols that a connection may change to, or `off`."""
+
+    trailing_slash: Literal["strict", "either"] = _ROUTE.trailing_slash
+    """Whether a slash at the end of the path must be as written, or may be either way."""
+
+    allow_encoded: bool = _ROUTE.allow_encoded
+    """Whether paths may hold what services read differently: `//`, `;`, a backslash, and these or
+    `/` and NUL percent-encoded."""
+
+    request_headers: Changes = Field(default_factory=dict)
+    """Header fields set on the way to the service; null removes one."""
+
+    response_headers: Changes = Field(default_factory=dict)
+    """Header fields set on the way back; null removes one."""

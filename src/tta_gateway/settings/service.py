@@ -1,0 +1,104 @@
+"""Services: named groups of endpoints, as operators write them."""
+
+import re
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from tta_gateway.kernel.route import Balance, EndpointLimits
+from tta_gateway.settings.address import Address, endpoint
+from tta_gateway.settings.shorthand import URL, Shorthand
+from tta_gateway.support.config import Config, Items
+from tta_gateway.wire.target import is_host
+
+_LIMITS: Final = EndpointLimits()
+_NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+OWN: Final = "gateway"  # the service that the gateway's own public endpoints are
+
+
+def _name(text: str) -> str:
+    if text == OWN:
+        raise ValueError(f"`{OWN}` is the gateway's own service: choose another name")
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            "is not the name of a service: lower-case letters, digits, - and _ make one, and it "
+            "begins with a letter"
+        )
+    return text
+
+
+def _authority(text: str) -> str:
+    if not text.isascii() or not is_host(text.encode()):
+        raise ValueError(f"`{text}` is not a host: write a name or address, and a port if need be")
+    return text
+
+
+def _distinct(endpoints: "tuple[EndpointConfig, ...]") -> "tuple[EndpointConfig, ...]":
+    seen = set[Address]()
+    for one in endpoints:
+        if one.url in seen:
+            raise ValueError(f"names `{one.url.url}` twice: keep one of them, and see `weight`")
+        seen.add(one.url)
+    return endpoints
+
+
+def _url(address: Address) -> str:
+    return address.url
+
+
+ServiceName: TypeAlias = Annotated[
+    str, AfterValidator(_name), WithJsonSchema({"title": "name", "type": "string"})
+]
+EndpointUrl: TypeAlias = Annotated[
+    Address,
+    PlainValidator(endpoint),
+    PlainSerializer(_url, return_type=str),
+    WithJsonSchema(URL),
+]
+Authority: TypeAlias = Annotated[
+    str, AfterValidator(_authority), WithJsonSchema({"title": "host", "type": "string"})
+]
+Count: TypeAlias = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class EndpointConfig(Config):
+    """One address of a service."""
+
+    url: EndpointUrl
+    """`http://` with host and port, or `unix:` and a path."""
+
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How much of the load it takes, beside the others; `round_robin` does not ask."""
+
+
+class EndpointLimitsConfig(Config):
+    """How much each endpoint is asked at once, by one worker."""
+
+    connections: Count = _LIMITS.connections
+    """Connections."""
+
+    pending: Annotated[int, Field(ge=0, le=10_000_000)] = _LIMITS.pending
+    """Requests that wait for a connection."""
+
+    in_flight: Count = _LIMITS.in_flight
+    """Requests, waiting or under way."""
+
+
+_Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": value}, URL)]
+
+
+class ServiceConfig(Config):
+    """A named group of endpoints that answer the same requests."""
+
+    endpoints: Annotated[Items[_Entry], Field(min_length=1), AfterValidator(_distinct)]
+    """Where it answers: one URL or more."""
+
+    balance: Balance = "least_request"
+    """How requests are shared out: each endpoint in its turn (`round_robin`), in its turn by weight
+    (`weighted`), or the less busy of two drawn by lot (`least_request`)."""
+
+    host: Authority | None = None
+    """What the service reads as Host; left out, what the client wrote."""
+
+    limits: EndpointLimitsConfig = EndpointLimitsConfig()
+    """How much each endpoint is asked at once, by one worker."""

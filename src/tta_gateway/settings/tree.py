@@ -1,0 +1,141 @@
+"""The tree: all that an operator may write, one field a key."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field
+
+from tta_gateway.features.access_log.config import AccessLogConfig
+from tta_gateway.features.cors.config import CorsConfig
+from tta_gateway.features.metrics.config import MetricsConfig
+from tta_gateway.features.problem.config import ProblemConfig
+from tta_gateway.features.security_headers.config import SecurityHeadersConfig
+from tta_gateway.features.trace.config import TraceConfig
+from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.settings.address import Address
+from tta_gateway.settings.listener import Listen, ListenAddress, ListenerConfig
+from tta_gateway.settings.route import RouteConfig
+from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
+from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line, Size
+from tta_gateway.wire.limits import Limits
+
+_LIMITS = Limits()
+_TIMEOUTS = ClientTimeouts()
+_CONNECTIONS = ConnectionLimits()
+
+
+def _single(workers: int) -> int:
+    if workers > 1:
+        raise ValueError(
+            "more than one worker is not built yet, and comes with the supervisor: write 1, or "
+            "take the line out"
+        )
+    return workers
+
+
+SomeBytes: TypeAlias = Annotated[Size, Field(ge=1)]
+
+
+class LimitsConfig(Config):
+    """How large the head and the framing of a request may be."""
+
+    request_line: SomeBytes = _LIMITS.request_line
+    """The request line."""
+
+    head: SomeBytes = _LIMITS.head
+    """All header fields together."""
+
+    fields: Annotated[int, Field(ge=1, le=10_000)] = _LIMITS.fields
+    """How many header fields."""
+
+    chunk_extension: Size = _LIMITS.chunk_extension
+    """The extensions of one chunk."""
+
+    chunk_extensions: Size = _LIMITS.chunk_extensions
+    """The extensions of all chunks of a body."""
+
+    trailers: Size = _LIMITS.trailers
+    """The fields behind a body."""
+
+
+class ClientTimeoutsConfig(Config):
+    """How long a client may take."""
+
+    header: Duration = _TIMEOUTS.header
+    """For the head of a request."""
+
+    write_stalled: Duration = _TIMEOUTS.write_stalled
+    """For taking any more of an answer."""
+
+    keep_alive: Duration = _TIMEOUTS.keep_alive
+    """Between two requests."""
+
+    linger: DurationOrZero = _TIMEOUTS.linger
+    """For the rest of a request, once it has its answer."""
+
+    drain: DurationOrZero = _TIMEOUTS.drain
+    """For all that is under way, once the gateway is asked to stop."""
+
+
+class ConnectionsConfig(Config):
+    """How many connections clients may have open."""
+
+    per_worker: Count = _CONNECTIONS.per_worker
+    """With one worker."""
+
+    per_address: Count = _CONNECTIONS.per_address
+    """From one address, with one worker."""
+
+
+class Settings(Config):
+    """The configuration of a gateway."""
+
+    profile: Literal["tta"] | None = None
+    """Defaults for a platform; `tta`, as it is today, gives errors a string `message`."""
+
+    listen: Listen = (ListenerConfig.model_validate({"address": "127.0.0.1:8080"}),)
+    """Where clients connect: one address, or a list of them."""
+
+    admin: ListenAddress = Address("127.0.0.1", 8081)
+    """Where operators connect."""
+
+    probe: ListenAddress = Address("127.0.0.1", 8082)
+    """Where `/healthz` and `/readyz` are answered."""
+
+    workers: Annotated[int, Field(ge=1), AfterValidator(_single)] = 1
+    """How many processes serve; more than one comes with the supervisor."""
+
+    state_dir: Line = "./var"
+    """The folder for what must outlive the process; from the folder that it is started in."""
+
+    limits: LimitsConfig = LimitsConfig()
+    """How large the head and the framing of a request may be."""
+
+    client_timeouts: ClientTimeoutsConfig = ClientTimeoutsConfig()
+    """How long a client may take."""
+
+    connections: ConnectionsConfig = ConnectionsConfig()
+    """How many connections clients may have open."""
+
+    trace: TraceConfig = TraceConfig()
+    """Ids of requests and traces; there is nothing to set yet."""
+
+    access_log: AccessLogConfig = AccessLogConfig()
+    """One line a request."""
+
+    metrics: MetricsConfig = MetricsConfig()
+    """How the gateway counts."""
+
+    problem: ProblemConfig = ProblemConfig()
+    """How the gateway words its own errors."""
+
+    cors: CorsConfig = CorsConfig()
+    """Which pages of other origins may read answers."""
+
+    security_headers: SecurityHeadersConfig = SecurityHeadersConfig()
+    """What every answer says to browsers, and what none gives away."""
+
+    services: dict[ServiceName, ServiceConfig] = Field(default_factory=dict)
+    """The services behind the gateway, by name."""
+
+    routes: Annotated[Items[RouteConfig], Field(min_length=1)]
+    """Where requests go."""
