@@ -1,0 +1,1 @@
+"""Examples: what runs behind the gateway, and what talks to it."""

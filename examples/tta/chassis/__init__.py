@@ -1,0 +1,1 @@
+"""What every service of the platform has: guard, headers, errors, tokens, a database, /health."""

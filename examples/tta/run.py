@@ -1,0 +1,123 @@
+"""Start the sample platform, and the gateway in front of it: `python -m examples.tta.run`.
+
+Prints `ready: <url>` and commands to try.  Ctrl-C stops all that was started; if any of it stops by
+itself, all of it stops, with a status that says so.
+"""
+
+import os
+import secrets
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Final
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import click
+
+from examples.tta import configuration
+from examples.tta.chassis.limit import CALLS_VARIABLE
+from examples.tta.chassis.token import SECRET_VARIABLE
+from examples.tta.children import Child, ChildDied, Children
+from examples.tta.commands import COMMANDS, variables
+from examples.tta.players.roster import ADDRESS_VARIABLE
+
+INSTANCES: Final = {  # by the name of their blank in gateway.yaml
+    "accounts": "accounts",
+    "players": "players",
+    "worlds_a": "worlds",
+    "worlds_b": "worlds",
+    "sessions": "sessions",
+    "conversation": "conversation",
+}
+PAUSE: Final = 0.05  # seconds between two looks at the gateway
+LOOKS: Final = 1200
+
+
+@click.command()
+@click.option("--port", default=8080, help="The gateway's port; here and below, 0 is any.")
+@click.option("--admin-port", default=8081, help="The port of its admin listener.")
+@click.option("--probe-port", default=8082, help="The port of its probe listener.")
+@click.option("--state", default=Path("var/demo"), type=click.Path(path_type=Path))
+def main(port: int, admin_port: int, probe_port: int, state: Path) -> None:
+    """Run the demonstration until it is interrupted."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
+    blanks: dict[str, str | int] = {
+        "port": configuration.port(port),
+        "admin_port": configuration.port(admin_port),
+        "probe_port": configuration.port(probe_port),
+        "state_dir": str(state.resolve() / "gateway"),
+    }
+    try:
+        with Children() as children:
+            _run(children, blanks, state.resolve())
+    except ChildDied as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run(children: Children, blanks: dict[str, str | int], state: Path) -> None:
+    environment = {
+        SECRET_VARIABLE: os.environ.get(SECRET_VARIABLE) or secrets.token_urlsafe(32),
+        CALLS_VARIABLE: "1000000",  # behind the gateway all callers are one: it does the counting
+    }
+    blanks.update(_start_services(children, state / "services", environment))
+    written = configuration.write(state / "gateway.yaml", blanks)
+    arguments = ("tta_gateway", "run", "-c", str(written))
+    log = state / "gateway.log"
+    gateway = children.start("gateway", *arguments, environment=environment, log=log)
+    url = f"http://127.0.0.1:{blanks['port']}"
+    _wait_for(gateway, url)
+    _introduce(url)
+    raise ChildDied(children.wait())
+
+
+def _start_services(children: Children, state: Path, environment: dict[str, str]) -> dict[str, str]:
+    """Start every service and return where each of them listens."""
+
+    def start(name: str, service: str) -> Child:
+        options = ("--name", name.replace("_", "-"), "--state", str(state))
+        arguments = ("examples.tta.serve", service, *options)
+        return children.start(name, *arguments, environment=environment)
+
+    characters = _address(start("characters", "characters"))
+    environment[ADDRESS_VARIABLE] = characters  # dashboards show them
+    started = {name: start(name, service) for name, service in INSTANCES.items()}
+    return {"characters": characters, **{name: _address(one) for name, one in started.items()}}
+
+
+def _address(service: Child) -> str:
+    return service.first_line().rpartition(" ")[2]
+
+
+def _wait_for(gateway: Child, url: str) -> None:
+    """Wait until the gateway answers anything at all."""
+    for _ in range(LOOKS):
+        if gateway.has_died():
+            raise ChildDied(gateway.obituary())
+        try:
+            with urlopen(url, timeout=1):  # noqa: S310 - our own
+                return
+        except HTTPError:
+            return
+        except (URLError, OSError):
+            time.sleep(PAUSE)
+    raise ChildDied(f"gateway did not answer at {url}")
+
+
+def _introduce(url: str) -> None:
+    click.echo(f"ready: {url}")
+    click.echo(f"\n# Commands to try, in bash and in this folder.\n{variables(url)}")
+    for command in COMMANDS:
+        click.echo(f"\n# {command.title}\n{command.shell}")
+
+
+def _leave(*_: object) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # once is enough: stopping takes a moment
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
