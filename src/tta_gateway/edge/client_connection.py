@@ -8,6 +8,7 @@ the path are the runner's; here an unexpected one would end the connection, and 
 import asyncio
 import socket
 import struct
+from dataclasses import replace
 from typing import Final, cast
 
 from tta_gateway.edge.entrance import Entrance
@@ -97,7 +98,7 @@ class ClientConnection(asyncio.Protocol):
         events = codec.receive(data)
         if events:
             self._take(events)
-        if codec.waiting and self._exchange is not None:
+        if codec.waiting:
             self._limit_read_ahead()
         elif codec.reading is HEAD and not codec.is_idle and not events:
             self._expect_head()
@@ -107,6 +108,8 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Take the client's end: in a tunnel half of it, else the client has gone."""
         if self._tunnel is None:
+            if self._exchange is not None:
+                self._cut()  # half an answer that ends with the connection would look whole
             return False
         self._ended = True
         self._tunnel.write_eof()
@@ -119,8 +122,8 @@ class ClientConnection(asyncio.Protocol):
         entrance.leave(self, self._peer.address)
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
-        if tunnel is not None:
-            tunnel.abort()
+        if tunnel is not None and not (self._ended and self._eof_sent):
+            tunnel.abort()  # else the other end closes by itself, behind what it still has to send
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.aborted = tunnel is None
@@ -135,29 +138,44 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = self._entrance.sweeper.now + self._timeouts.write_stalled
         if self._tunnel is not None:
             self._tunnel.pause_reading()
-        elif self._exchange is not None and self._exchange.attempt is not None:
+        elif self._exchange is None:
+            self._pause_reading()  # it asks on, and takes no answers: they would pile up here
+        elif self._exchange.attempt is not None:
             self._exchange.attempt.pause_answer()
 
     def resume_writing(self) -> None:
         """Let whoever produces go on."""
         self._writable = True
-        self.deadline = NEVER
         if self._tunnel is not None:
+            self._touch_tunnel()
             self._tunnel.resume_reading()
         elif self._exchange is not None:
+            self.deadline = NEVER
+            self._await_body()
             if self._exchange.attempt is not None:
                 self._exchange.attempt.resume_answer()
         else:
-            self.deadline = self._entrance.sweeper.now + self._timeouts.keep_alive
+            self._resume_requests()
+
+    def _resume_requests(self) -> None:
+        """Go on with what stood still while the client did not take the answers it had."""
+        now, timeouts = self._entrance.sweeper.now, self._timeouts
+        if self._transport.is_closing():
+            self.deadline = now + timeouts.write_stalled
+        elif self._lingering:
+            self.deadline = now + timeouts.linger
+        else:
+            self.deadline = now + timeouts.keep_alive
+            self._next()
 
     def on_deadline(self, now: float) -> None:
         """End a connection that is idle, late or stuck."""
         exchange = self._exchange
-        if not self._writable:
+        if not self._writable or self._transport.is_closing():
             self._cut()
             return
         if self._lingering or self._codec.is_idle or self._tunnel is not None:
-            self.deadline = now + self._timeouts.linger
+            self.deadline = now + self._timeouts.write_stalled  # for what is still to be sent
             self._transport.close()
             return
         self.deadline = NEVER
@@ -201,19 +219,30 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = exchange
         self.deadline = NEVER
         if head.length and not self._expect_body(exchange, head):
-            return
+            exchange.plan = replace(plan, forward=self._refuse_body)
         entrance.runner.begin(exchange)
 
     def _expect_body(self, exchange: Exchange, head: RequestHead) -> bool:
-        """Prepare for the request's body; False if it is refused by its stated length."""
+        """Prepare for the request's body; False if it is too large by its stated length."""
         route = exchange.plan.route
         limit = route.max_body if route else 0
         exchange.upload = Upload(self, limit=limit, keep=route.replay_body if route else 0)
-        self.deadline = self._entrance.sweeper.now + (route.timeouts.body_idle if route else 10.0)
-        if head.length <= limit or route is None:
-            return True
+        self._await_body()
+        return head.length <= limit or route is None
+
+    def _refuse_body(self, exchange: Exchange) -> None:
+        """Stand at the end of a plan in place of the service."""
         self._entrance.runner.fail(exchange, ClientFault(BODY_TOO_LARGE))
-        return False
+
+    def _await_body(self) -> None:
+        """Give the client its time for the next part of the body, while it is read at all."""
+        exchange = self._exchange
+        if exchange is None or exchange.upload is None or exchange.upload.over:
+            return
+        if self._reading and self._writable:
+            route = exchange.plan.route
+            idle = route.timeouts.body_idle if route else self._timeouts.header
+            self.deadline = self._entrance.sweeper.now + idle
 
     def _take_data(self, event: Data) -> None:
         exchange = self._exchange
@@ -228,9 +257,8 @@ class ClientConnection(asyncio.Protocol):
             return
         if event.end:
             self._upload_over(upload, NO_FIELDS)
-        elif self._reading:
-            idle = exchange.plan.route.timeouts.body_idle if exchange.plan.route else 10.0
-            self.deadline = self._entrance.sweeper.now + idle
+        else:
+            self._await_body()
 
     def _take_end(self, event: End) -> None:
         if self._exchange is not None and self._exchange.upload is not None:
@@ -312,22 +340,28 @@ class ClientConnection(asyncio.Protocol):
         if codec.closing:
             self._close()
             return
-        waiting = codec.waiting
-        self.deadline = self._entrance.sweeper.now + self._timeouts.keep_alive
-        if waiting:
+        if self._writable:
+            self.deadline = self._entrance.sweeper.now + self._timeouts.keep_alive
+        if codec.waiting:
             self._entrance.loop.call_soon(self._next)
             return
         codec.next_request()
-        if not self._reading:
+        if not self._writable:
+            self._pause_reading()
+        elif not self._reading:
             self._resume_reading()
 
     def _next(self) -> None:
         """Take the request that was pipelined behind the last; each in a turn of its own."""
-        if self._transport.is_closing():
-            return
-        self._take(self._codec.next_request())
-        if self._exchange is None or not self._codec.waiting:
+        codec = self._codec
+        if self._exchange is not None or not self._writable or self._transport.is_closing():
+            return  # what is under way comes back to it
+        if codec.reading is DONE:
+            self._take(codec.next_request())
+        if not codec.waiting:
             self._resume_reading()
+            if codec.reading is HEAD and not codec.is_idle:
+                self._expect_head()
         self.flush()
 
     def flush(self) -> None:
@@ -362,11 +396,14 @@ class ClientConnection(asyncio.Protocol):
         """End the connection; where the client still sends, listen on so that it can read."""
         codec = self._codec
         self.flush()
+        now, timeouts = self._entrance.sweeper.now, self._timeouts
         if codec.reading is DONE and not codec.waiting:
+            self.deadline = now + timeouts.write_stalled  # for what is still to be sent
             self._transport.close()
             return
         self._lingering = True
-        self.deadline = self._entrance.sweeper.now + self._timeouts.linger
+        if self._writable:
+            self.deadline = now + timeouts.linger
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._resume_reading()
@@ -381,6 +418,7 @@ class ClientConnection(asyncio.Protocol):
     def resume_upload(self) -> None:
         """Go on reading the request's body."""
         self._resume_reading()
+        self._await_body()
 
     def _pause_reading(self) -> None:
         if self._reading and not self._transport.is_closing():
@@ -414,10 +452,10 @@ class ClientConnection(asyncio.Protocol):
 
     def write_eof(self) -> None:
         """Send the end of one direction; close when both are over."""
+        self._eof_sent = True
         if self._ended:
             self._transport.close()
         elif not self._transport.is_closing():
-            self._eof_sent = True
             self._transport.write_eof()
 
     def pause_reading(self) -> None:

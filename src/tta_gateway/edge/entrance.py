@@ -43,6 +43,9 @@ class Drained(Protocol):
     def drain(self) -> None:
         """End now if nothing is under way, else behind the answer."""
 
+    def abort(self) -> None:
+        """End now, whatever is under way."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -111,6 +114,11 @@ class Entrance:
         for connection in list(self.open):
             connection.drain()
         self._tell_if_empty()
+
+    def cut(self) -> None:
+        """End what is left."""
+        for connection in list(self.open):
+            connection.abort()
 
     async def emptied(self) -> None:
         """Wait until no connection is open."""

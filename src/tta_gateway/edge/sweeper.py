@@ -33,7 +33,7 @@ class Sweeper:
         self._watched: set[Watched] = set()
         self._timer: asyncio.Handle | None = None
         self.now = clock()
-        self.each_tick: list[Callable[[float], None]] = []
+        self.each_tick: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to look."""
@@ -53,18 +53,18 @@ class Sweeper:
         self._watched.discard(one)
 
     def _tick(self) -> None:
+        # Whatever one of them raises is the loop's to report; the next look comes all the same.
+        self._timer = self._loop.call_later(INTERVAL, self._tick)
         self.now = self._clock()
         for call in self.each_tick:
-            call(self.now)
+            call()
         self._look(list(self._watched), 0)
 
     def _look(self, watched: list[Watched], begin: int) -> None:
         now = self.now
         end = begin + _SLICE
+        if end < len(watched):
+            self._loop.call_soon(self._look, watched, end)
         for one in watched[begin:end]:
             if one.deadline <= now and one in self._watched:
                 one.on_deadline(now)
-        if end < len(watched):
-            self._timer = self._loop.call_soon(self._look, watched, end)
-        else:
-            self._timer = self._loop.call_later(INTERVAL, self._tick)

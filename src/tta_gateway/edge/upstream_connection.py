@@ -29,7 +29,7 @@ from tta_gateway.wire.http1_client import ClientCodec, Event
 from tta_gateway.wire.limits import Limits
 
 _IDLE: Final = 60.0  # seconds that an unused connection is kept
-_LARGE: Final = 16 * 1024
+_HIGH_WATER: Final = 64 * 1024  # asyncio's own, above which a transport asks to be spared
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -70,11 +70,17 @@ class UpstreamConnection(asyncio.Protocol):
         self._attempt: Attempt | None = None
         self._started = False
 
+    @property
+    def has_socket(self) -> bool:
+        """Tell whether it has ever been open."""
+        return self._transport is not _NO_TRANSPORT
+
     # What the socket tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the socket."""
         self._transport = cast("asyncio.Transport", transport)
+        self.deadline = self._sweeper.now + _IDLE  # until somebody uses it
         self._sweeper.watch(self)
 
     def data_received(self, data: bytes) -> None:
@@ -87,6 +93,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._codec.receive(data)  # nobody asked for these: they go nowhere
             self.close()
             return
+        if self._started:
+            self.deadline = self._sweeper.now + attempt.route.timeouts.idle
         self._take(attempt, self._codec.receive(data))
         attempt.flush()
 
@@ -94,12 +102,15 @@ class UpstreamConnection(asyncio.Protocol):
         """Take the end of what the service sends."""
         if self._other is not None:
             self._ended = True
+            self.deadline = self._sweeper.now + _IDLE if self._eof_sent else NEVER
             self._other.write_eof()
             return not self._eof_sent
         attempt = self._attempt
-        if attempt is not None:
-            self._take(attempt, self._codec.receive_eof())
-            attempt.flush()
+        if attempt is None:
+            self.close()  # now: nobody may take it from the idle ones in the meantime
+            return False
+        self._take(attempt, self._codec.receive_eof())
+        attempt.flush()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -156,10 +167,10 @@ class UpstreamConnection(asyncio.Protocol):
             elif type(event) is Reset:
                 self._attempt = None
                 attempt.lost(event.error)
-            if self._attempt is None:
-                return
             if self._other is not None:
                 self._take_raw(events[at + 1 :])
+                return
+            if self._attempt is None:
                 return
 
     def _take_data(self, attempt: Attempt, event: Data) -> None:
@@ -173,8 +184,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._started = True
             self.deadline = self._sweeper.now + attempt.route.timeouts.idle
         attempt.answered(response)
-        if response.status == 101 and self._other is None:
-            self._attempt = None
 
     def _end_answer(self, attempt: Attempt, trailers: Fields | None) -> None:
         self._attempt = None
@@ -251,13 +260,16 @@ class UpstreamConnection(asyncio.Protocol):
     # One end of a tunnel
 
     def tunnel(self) -> Spliced:
-        """Become one end of a tunnel."""
+        """Become one end of a tunnel; the client's end watches the time from now on."""
         self.deadline = NEVER
+        self._attempt = None
         return self
 
     def splice(self, other: Tunnel) -> None:
         """Pass on to the client's end from now on."""
         self._other = other
+        if self._transport.get_write_buffer_size() > _HIGH_WATER:
+            other.pause_reading()  # what the client had sent already is more than it takes
 
     def write(self, data: bytes) -> None:
         """Send bytes of a tunnel."""
@@ -267,6 +279,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Send the end of one direction; close when both are over."""
         self._eof_sent = True
         if self._ended:
+            self.deadline = self._sweeper.now + _IDLE  # for what is still to be sent
             self._transport.close()
         elif not self._transport.is_closing():
             self._transport.write_eof()
@@ -307,14 +320,20 @@ class SocketConnector:
         spawn(self._open(attempt, timeout), name="connect", died=self._died)
 
     async def _open(self, attempt: Attempt, timeout: float) -> None:  # noqa: ASYNC109 - a deadline
-        pool = attempt.pool
+        pool, forwarder = attempt.pool, self.forwarder
+        assert forwarder is not None  # the assembly sets it before any request
+        connection = UpstreamConnection(
+            pool, forwarder=forwarder, sweeper=self._sweeper, limits=self._limits
+        )
         try:
             async with asyncio.timeout(timeout):
-                connection = await self._connect(pool.endpoint, pool)
+                await self._connect(pool.endpoint, connection)
         except TimeoutError:
+            if connection.has_socket:
+                pool.open += 1  # too late: its own end will be counted as well
             detail = f"{pool.name} did not accept a connection within {timeout:g} s."
             attempt.connect_failed(ConnectFailed(UPSTREAM_CONNECT_TIMEOUT, detail))
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):
             detail = f"{pool.name} has no address."
             attempt.connect_failed(ConnectFailed(UPSTREAM_UNRESOLVED, detail))
         except OSError:
@@ -324,17 +343,8 @@ class SocketConnector:
             attempt.connected(connection)
         attempt.flush()
 
-    async def _connect(self, endpoint: Endpoint, pool: EndpointPool) -> UpstreamConnection:
-        forwarder = self.forwarder
-        assert forwarder is not None  # the assembly sets it before any request
-
-        def made() -> UpstreamConnection:
-            return UpstreamConnection(
-                pool, forwarder=forwarder, sweeper=self._sweeper, limits=self._limits
-            )
-
+    async def _connect(self, endpoint: Endpoint, connection: UpstreamConnection) -> None:
         if endpoint.unix:
-            _, connection = await self._loop.create_unix_connection(made, endpoint.unix)
+            await self._loop.create_unix_connection(lambda: connection, endpoint.unix)
         else:
-            _, connection = await self._loop.create_connection(made, endpoint.host, endpoint.port)
-        return connection
+            await self._loop.create_connection(lambda: connection, endpoint.host, endpoint.port)

@@ -57,10 +57,12 @@ class Worker:
         self.clock = clock
         self.registry = Registry()
         access = bound(snapshot, "access_log", AccessLogBound)
-        self.access_lines = LineFile(access.path)
-        self.log = EventLog(LineFile("-"), Stamp(clock.wall))
+        access_lines = LineFile(access.path) if access.enabled else None
+        event_lines = LineFile("-")
+        self.files = [file for file in (access_lines, event_lines) if file is not None]
+        self.log = EventLog(event_lines, Stamp(clock.wall))
         self.sweeper = Sweeper(loop, clock.monotonic)
-        self.sweeper.each_tick.append(lambda _: self.access_lines.flush())
+        self.sweeper.each_tick += [file.flush for file in self.files]
         self.runner = Runner(self._spawn, self._report)
         connector = SocketConnector(
             loop, sweeper=self.sweeper, limits=snapshot.limits, died=self._died
@@ -73,9 +75,8 @@ class Worker:
             clock=clock.monotonic,
         )
         connector.forwarder = self.forwarder
-        self.policies = policies(
-            snapshot, registry=self.registry, lines=self.access_lines, clock=clock
-        )
+        self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
+        self.policies = policies(snapshot, registry=self.registry, lines=access_lines, clock=clock)
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
@@ -137,7 +138,9 @@ def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
     return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
 
 
-def policies(snapshot: Snapshot, *, registry: Registry, lines: Lines, clock: Clock) -> list[Policy]:
+def policies(
+    snapshot: Snapshot, *, registry: Registry, lines: Lines | None, clock: Clock
+) -> list[Policy]:
     """Return the policies in order."""
     made: Mapping[type, Policy] = {
         type(policy): policy

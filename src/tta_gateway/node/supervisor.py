@@ -27,7 +27,7 @@ def run(snapshot: Snapshot, *, out: TextIO) -> int:
         ready, status = os.pipe()
         worker = _start(file.fileno(), status, sockets)
         os.close(status)
-    _pass_signals_to(worker)
+    _pass_signals_to(worker, sockets)
     if os.read(ready, 16):
         pairs = zip(sockets, snapshot.listeners, strict=True)
         out.writelines(f"ready: {url(sock, listener)}\n" for sock, listener in pairs)
@@ -81,9 +81,11 @@ def _start(
     return subprocess.Popen(command, pass_fds=fds)  # noqa: S603 - our own module
 
 
-def _pass_signals_to(worker: "subprocess.Popen[bytes]") -> None:
+def _pass_signals_to(worker: "subprocess.Popen[bytes]", sockets: Sequence[socket.socket]) -> None:
     def pass_on(number: int, _: object) -> None:
         worker.send_signal(number)
+        for sock in sockets:
+            sock.close()  # or the kernel takes connections that nobody accepts any more
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)

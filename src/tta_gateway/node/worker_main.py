@@ -22,6 +22,7 @@ from tta_gateway.support.clock import SystemClock
 
 _PR_SET_PDEATHSIG = 1
 _BACKLOG = 4096
+_CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 
 def main() -> None:
@@ -59,12 +60,23 @@ async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
         server.close()
     for entrance in worker.entrances:
         entrance.drain()
+    if not await _emptied(worker, worker.snapshot.client_timeouts.drain):
+        for entrance in worker.entrances:
+            entrance.cut()
+        await _emptied(worker, _CUT)
+    worker.sweeper.stop()
+    for file in worker.files:
+        file.close()
+
+
+async def _emptied(worker: Worker, patience: float) -> bool:
+    """Wait until no client is left; False if time is up."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(worker.snapshot.client_timeouts.drain):
+        async with asyncio.timeout(patience):
             for entrance in worker.entrances:
                 await entrance.emptied()
-    worker.sweeper.stop()
-    worker.access_lines.close()
+            return True
+    return False
 
 
 def _die_with_parent() -> None:

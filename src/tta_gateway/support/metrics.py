@@ -32,34 +32,34 @@ class Metric:
 
 
 class Child:
-    """One metric with its label values: where its cells are."""
+    """One metric with its label values: its cells begin `at` this place of all `cells`."""
 
-    __slots__ = ("_at", "_bounds", "_cells", "_last")
+    __slots__ = ("_bounds", "_last", "at", "cells")
 
     def __init__(self, cells: "array[float]", at: int, metric: Metric) -> None:
         """Point at the cells."""
-        self._cells = cells
-        self._at = at
+        self.cells = cells
+        self.at = at
         self._bounds = metric.buckets
         self._last = at + metric.cells - 1
 
     def add(self, amount: float = 1.0) -> None:
         """Count, or move a gauge."""
-        self._cells[self._at] += amount
+        self.cells[self.at] += amount
 
     def set(self, value: float) -> None:
         """Set a gauge."""
-        self._cells[self._at] = value
+        self.cells[self.at] = value
 
     def observe(self, value: float) -> None:
         """Put a value into a histogram."""
-        cells = self._cells
-        cells[self._at + bisect_left(self._bounds, value)] += 1.0
+        cells = self.cells
+        cells[self.at + bisect_left(self._bounds, value)] += 1.0
         cells[self._last] += value
 
     def values(self) -> list[float]:
         """Return the cells."""
-        return list(self._cells[self._at : self._last + 1])
+        return list(self.cells[self.at : self._last + 1])
 
 
 class Registry:

@@ -35,7 +35,8 @@ _LENGTH: Final = int(Kind.LENGTH)
 _ENCODING: Final = int(Kind.ENCODING)
 _CONNECTION: Final = int(Kind.CONNECTION)
 _LOOKALIKE: Final = int(Kind.LOOKALIKE)
-_HOP: Final = int(Kind.HOP)
+_THIS_HOP: Final = frozenset((int(Kind.HOP), int(Kind.UPGRADE)))
+_WITH_UPGRADE: Final = frozenset((101, 426))  # answers that speak of it (RFC 9110 7.8, 15.5.22)
 _ZERO: Final = 48  # of HTTP/1.0
 _WHOLE: Final = frozenset(range(200, 600)) - {204, 304}
 _OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade"))
@@ -82,6 +83,7 @@ class ClientCodec:
         self._length: int | None = None
         self._chunked = False
         self._nominated = _NO_TOKENS
+        self._upgrade = NO_FIELDS
 
     # What leaves
 
@@ -182,11 +184,11 @@ class ClientCodec:
         fields, specials = read(lines, 1)
         status = _statuses.get(lines[0]) or _status(lines[0])
         problem = self._check(lines, status, end) or self._take(specials, fields)
-        http_1_1 = lines[0][7] != _ZERO
-        if self._chunked and (self._length is not None or not http_1_1):
-            problem = problem or "the body's length is stated in two ways"
         if problem is not None:
             return self._refuse(problem)
+        http_1_1 = lines[0][7] != _ZERO
+        if self._chunked and (self._length is not None or not http_1_1):
+            return self._refuse("the body's length is stated in two ways")
         response = Response(status, fields, None)
         response.stream_id = self._stream_id
         if self._length is not None:
@@ -195,6 +197,8 @@ class ClientCodec:
             response.length = CHUNKED if self._chunked else UNTIL_CLOSE
         if self._nominated or not http_1_1:
             self._apply_connection(response, self._nominated, http_1_1=http_1_1)
+        if self._upgrade and status in _WITH_UPGRADE:
+            response.fields += self._upgrade
         rest = raw[end:]
         if response.length == len(rest) and response.status in _WHOLE:
             return self._whole(response, rest)
@@ -205,6 +209,7 @@ class ClientCodec:
     def _take(self, specials: list[Special], fields: Fields) -> str | None:
         """Take the fields that mean something here; return what is wrong with one, if any is."""
         self._length, self._chunked, self._nominated = None, False, _NO_TOKENS
+        self._upgrade = NO_FIELDS
         problem = None
         for kind, name, value in specials:
             if kind == _LENGTH:
@@ -215,11 +220,18 @@ class ClientCodec:
                 self._nominated = self._nominated + tokens(value)
             elif kind == _LOOKALIKE:
                 return "a field is malformed, or looks like one that frames a message"
-            elif kind != _HOP:
+            elif kind in _THIS_HOP:
+                self._take_hop(name, value)
+            else:
                 fields.append((name, value))
-            elif name == b"proxy-connection" and b"close" in tokens(value):
-                self._nominated = [*self._nominated, b"close"]  # llhttp obeys it
         return problem
+
+    def _take_hop(self, name: bytes, value: bytes) -> None:
+        """Take a field that is for this hop alone; llhttp obeys an old Proxy-Connection: close."""
+        if name == b"upgrade":
+            self._upgrade = [*self._upgrade, (name, value)]
+        elif name == b"proxy-connection" and b"close" in tokens(value):
+            self._nominated = [*self._nominated, b"close"]
 
     def _take_length(self, value: bytes) -> str | None:
         if self._length is not None or not value.isdigit() or len(value) > _LENGTH_DIGITS:
@@ -250,7 +262,8 @@ class ClientCodec:
     ) -> None:
         """Obey the Connection field: persistence, and what is for this hop alone."""
         if nominated and not _OPTIONS.issuperset(nominated):
-            response.fields = [field for field in response.fields if field[0] not in nominated]
+            hop = frozenset(nominated)
+            response.fields = [field for field in response.fields if field[0] not in hop]
         if http_1_1:
             response.keep_alive = b"close" not in nominated
         else:
@@ -292,8 +305,6 @@ class ClientCodec:
             return [*events, Data(self._stream_id, rest, end=False)] if rest else events
         if self._head_method:
             self._parser = httptools.HttpResponseParser(_NO_CALLBACKS)
-        if response.length == UNTIL_CLOSE:
-            response.length = 0 if not self._head_method else CHUNKED
         self.reading = DONE
         self.reusable = response.keep_alive and not rest
         return [response, End(self._stream_id)]

@@ -229,7 +229,8 @@ class ServerCodec:
         self._chunked_answer = False
         framing = b""
         if length >= 0:
-            if status != 204 and status >= 200:
+            # A 304 without a length does not say that there is nothing (RFC 9110 8.6).
+            if status != 204 and status >= 200 and (length or status != 304):
                 framing = b"content-length: %d\r\n" % length
         elif length == CHUNKED and self._http_1_1:
             framing = b"transfer-encoding: chunked\r\n"

@@ -41,13 +41,13 @@ class AccessLog:
 
     def __init__(
         self,
-        lines: Lines,
+        lines: Lines | None,
         *,
         clock: Callable[[], float],
         stamp: Stamp,
         route: Route | None = None,
     ) -> None:
-        """Write here; `clock` is monotonic, in seconds."""
+        """Write here (None: nowhere); `clock` is monotonic, in seconds."""
         self._lines = lines
         self._clock = clock
         self._stamp = stamp
@@ -56,8 +56,10 @@ class AccessLog:
         self._service = route.service if route else ""
         self._encode = msgspec.json.Encoder().encode
 
-    def for_route(self, route: Route | None) -> "AccessLog":
-        """Log the exchanges of every route, by its name."""
+    def for_route(self, route: Route | None) -> "AccessLog | None":
+        """Log the exchanges of every route by its name, unless the log is off."""
+        if self._lines is None:
+            return None
         return AccessLog(self._lines, clock=self._clock, stamp=self._stamp, route=route)
 
     def explain(self) -> str:
@@ -93,4 +95,5 @@ class AccessLog:
             exchange.endpoint or "",
             exchange.tries,
         )
+        assert self._lines is not None  # for_route binds nothing where there are none
         self._lines.put(self._encode(line))
