@@ -211,7 +211,8 @@ class ClientConnection(asyncio.Protocol):
         exchange = Exchange(head, origin=self, peer=self._peer, plan=plan, started=entrance.clock())
         if params:
             exchange.params = params
-        exchange.upstream_path = destination.upstream_path(params, head.path)
+        if destination.rewrites:
+            exchange.upstream_path = destination.upstream_path(params, head.path)
         if self._peer.trusted and head.forwarding:
             exchange.client = client_of(
                 self._peer.address, head.forwarding, is_proxy=entrance.is_proxy

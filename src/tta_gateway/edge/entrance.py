@@ -21,6 +21,7 @@ class Destination(Protocol):
     """Where a request goes: a plan, and what the service sees instead of the path."""
 
     plan: Plan
+    rewrites: bool
 
     def upstream_path(self, params: dict[str, str], path: bytes) -> bytes | None:
         """Return the rewritten path, or None to leave it as it was matched."""

@@ -208,11 +208,14 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a request's head."""
         self._attempt = attempt
         self._started = False
-        upload = attempt.exchange.upload
-        if upload is None or upload.over:
-            self._expect_answer(attempt)
-        else:
+        exchange = attempt.exchange
+        upload = exchange.upload
+        if upload is not None and not upload.over:
             self.deadline = NEVER  # the client's time for its body comes first
+        else:
+            first_byte = self._sweeper.now + attempt.route.timeouts.first_byte
+            deadline = exchange.deadline
+            self.deadline = min(first_byte, deadline)
         head = self._codec.send_head(line, fields, framing, stream_id=stream_id)
         self._transport.write(head)
 

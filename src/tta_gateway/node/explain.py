@@ -1,16 +1,27 @@
-"""Explain a route: the words of `tta-gateway routes explain`, from the parts that a worker uses."""
+"""Explain a route: the words of `tta-gateway routes explain`, from the parts that a worker uses.
+
+The request goes through the codec, the table and the request phase of the policies, as it would in
+a worker; only nothing is sent and nothing is written.
+"""
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
-from tta_gateway.kernel.message import RequestHead
+from tta_gateway.features.access_log.bound import AccessLogBound
+from tta_gateway.kernel.exchange import Exchange, Origin
+from tta_gateway.kernel.message import Refusal, RequestHead, Response
+from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.problem import BODY_TOO_LARGE, Problem
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.assemble_worker import policies, table
+from tta_gateway.node.assemble_worker import bound, policies, table
 from tta_gateway.pipeline.run import Runner
+from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Destination
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.metrics import Registry
+from tta_gateway.wire.event import Reset
 from tta_gateway.wire.http1_server import ServerCodec
 
 
@@ -25,31 +36,47 @@ def explain(
     snapshot: Snapshot, *, method: str, target: str, host: str, headers: Iterable[str]
 ) -> Iterator[str]:
     """Yield what happens to such a request, a line each."""
-    ordered = policies(snapshot, registry=Registry(), lines=_Nowhere(), clock=SystemClock())
+    lines = _Nowhere() if bound(snapshot, "access_log", AccessLogBound).enabled else None
+    ordered = policies(snapshot, registry=Registry(), lines=lines, clock=SystemClock())
     runner = Runner(_never, _never)
     found = table(snapshot.routes, ordered, runner=runner, forward=_never)
-    head = _head(snapshot, method=method, target=target, host=host, headers=headers)
-    if isinstance(head, str):
-        yield f"refused before routing: {head}"
+    head = _head(snapshot, method=method, target=target, host=host, headers=list(headers))
+    if isinstance(head, Problem):
+        yield f"refused before routing: {head.status} {head.code}"
         return
     destination, params = found.find(head)
-    yield from _place(destination, params, head)
+    yield from _place(destination, params)
+    yield from _fate(_exchange(destination, params, head), ordered)
     yield from _policies(destination, ordered)
 
 
 def _head(
-    snapshot: Snapshot, *, method: str, target: str, host: str, headers: Iterable[str]
-) -> RequestHead | str:
+    snapshot: Snapshot, *, method: str, target: str, host: str, headers: list[str]
+) -> RequestHead | Problem:
     """Return the head as the codec reads it, or why the codec refuses it."""
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host or 'localhost'}", *headers, "", ""]
-    event = ServerCodec(snapshot.limits).receive("\r\n".join(lines).encode())[0]
+    named = any(line.lower().startswith("host:") for line in headers)
+    hosts = [] if named and not host else [f"Host: {host or 'localhost'}"]
+    lines = [f"{method} {target} HTTP/1.1", *hosts, *headers, "", ""]
+    # What the shell gave and is not UTF-8 is sent as it was.
+    data = "\r\n".join(lines).encode(errors="surrogateescape")
+    event = ServerCodec(snapshot.limits).receive(data)[0]
     if isinstance(event, RequestHead):
         return event
-    error = getattr(event, "error", None)
-    return error.problem.code if error is not None else "the head is not complete"
+    assert isinstance(event, Reset)  # the blank line is there: it is a head, or refused
+    return event.error.problem
 
 
-def _place(destination: Destination, params: dict[str, str], head: RequestHead) -> Iterator[str]:
+def _exchange(destination: Destination, params: dict[str, str], head: RequestHead) -> Exchange:
+    nobody = cast("Origin", None)  # nothing is sent here, so that nobody need be there
+    peer = Peer("", port=0, scheme=b"http", trusted=False)
+    exchange = Exchange(head, origin=nobody, peer=peer, plan=destination.plan, started=0.0)
+    exchange.params = params
+    exchange.upstream_path = destination.upstream_path(params, head.path)
+    return exchange
+
+
+def _place(destination: Destination, params: dict[str, str]) -> Iterator[str]:
+    """Yield the route, and what it reads in the path."""
     route = destination.route
     if route is None:
         yield f"no route: {destination.word}"
@@ -57,12 +84,8 @@ def _place(destination: Destination, params: dict[str, str], head: RequestHead) 
     yield f"route: {route.name}"
     yield f"path: {route.path}"
     for name, value in params.items():
-        yield f"parameter: {name} = {value}"
+        yield f"parameter: {name} = {value if value.isprintable() else ascii(value)}"
     yield f"end: {_end(route)}"
-    if route.service:
-        path = destination.upstream_path(params, head.path) or head.path
-        sent = route.rewrite.method or head.method.decode()
-        yield f"upstream sees: {sent} {path.decode('latin-1')}"
 
 
 def _end(route: Route) -> str:
@@ -77,10 +100,39 @@ def _end(route: Route) -> str:
     return f"answer {respond.status}" if respond is not None else "nothing"
 
 
+def _fate(exchange: Exchange, ordered: Iterable[Policy]) -> Iterator[str]:
+    """Yield who answers before the end is reached, or what is seen there."""
+    plan, length = exchange.plan, exchange.request.length
+    names = [policy.name for policy in ordered if policy.for_route(plan.route) is not None]
+    for number, step in plan.request:
+        answer = step(exchange)
+        if isinstance(answer, (Response, Refusal)):
+            response = answer.response if isinstance(answer, Refusal) else answer
+            yield f"answered by {names[number - 1]}: {response.status}"
+            return
+    if plan.route is not None and length > plan.route.max_body:
+        yield f"refused: {BODY_TOO_LARGE.status} {BODY_TOO_LARGE.code}"
+    elif plan.route is not None:
+        yield from _arrives(plan.route, exchange)
+
+
+def _arrives(route: Route, exchange: Exchange) -> Iterator[str]:
+    """Yield what the service sees, or where the client is sent."""
+    request = exchange.request
+    if route.service:
+        method = route.rewrite.method or request.method.decode()
+        path = exchange.upstream_path or request.path
+        target = path if request.query is None else path + b"?" + request.query
+        yield f"upstream sees: {method} {target.decode()}"
+    if route.redirect:
+        location = answer_locally(route, exchange).get(b"location") or b""
+        yield f"location: {location.decode()}"
+
+
 def _policies(destination: Destination, ordered: Iterable[Policy]) -> Iterator[str]:
     for policy in ordered:
-        bound = policy.for_route(destination.route)
-        does = bound.explain() if bound is not None else "nothing to do here"
+        bound_policy = policy.for_route(destination.route)
+        does = bound_policy.explain() if bound_policy is not None else "nothing to do here"
         yield f"policy {policy.name}: {does}"
 
 

@@ -24,19 +24,18 @@ class SystemClock:
 
 
 class Stamp:
-    """The time of day as RFC 3339 text to the millisecond; made once a millisecond at the most."""
+    """The time of day as RFC 3339 text to the millisecond; the date is made once a second."""
 
     def __init__(self, wall: Callable[[], float]) -> None:
         """Take the time from `wall`, seconds since the epoch."""
         self._wall = wall
-        self._millisecond = -1
-        self._text = ""
+        self._second = -1
+        self._prefix = ""
 
     def text(self) -> str:
         """Return the time now, in UTC."""
-        millisecond = int(self._wall() * 1000)
-        if millisecond != self._millisecond:
-            self._millisecond = millisecond
-            moment = datetime.fromtimestamp(millisecond / 1000, UTC)
-            self._text = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self._text
+        second, millisecond = divmod(int(self._wall() * 1000), 1000)
+        if second != self._second:
+            self._second = second
+            self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        return f"{self._prefix}{millisecond:03d}Z"

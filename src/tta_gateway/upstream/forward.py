@@ -84,6 +84,8 @@ class Upstream:
     def choose(self, tried: frozenset[str], chance: Chance) -> EndpointPool | None:
         """Return the endpoint to ask: one that has not been tried, while there is one."""
         pools = self.pools
+        if len(pools) == 1:
+            return pools[0]
         if not pools:
             return None
         if tried:
@@ -135,9 +137,8 @@ class Forwarder:
 
     def give_back(self, pool: EndpointPool, connection: Connection) -> None:
         """Let a connection serve whoever has waited longest, or keep it."""
-        waiting = pool.next_waiting()
-        if waiting is not None:
-            waiting.reuse(connection)
+        if pool.waiting:
+            pool.waiting.popleft().reuse(connection)
         else:
             pool.idle.append(connection)
 
@@ -199,7 +200,9 @@ class Attempt:
         self.upstream = upstream
         self.pool = pool
         self._tried = tried
-        self._method = route.rewrite.method.encode() or exchange.request.method
+        self._method = exchange.request.method
+        if route.rewrite.method:
+            self._method = route.rewrite.method.encode()
         self._connection: Connection | None = None
         self._reused = False
         self._reached = False
@@ -219,7 +222,8 @@ class Attempt:
         """Use an idle connection, open one, wait for one, or refuse."""
         pool = self.pool
         if pool.idle and pool.in_flight <= pool.limits.in_flight:
-            self.reuse(pool.idle.pop())
+            self._reused = True
+            self._send(pool.idle.pop())
             return
         decision = pool.decide()
         if decision is Decision.OPEN:
@@ -312,6 +316,8 @@ class Attempt:
     def _framing(self) -> bytes:
         """Return the lines that frame the request: nothing in them is the client's to choose."""
         request = self.exchange.request
+        if not request.length and self._method in _BODYLESS and request.upgrade is None:
+            return b""  # the usual request, in one look
         lines = b""
         if request.length == CHUNKED:
             lines = b"transfer-encoding: chunked\r\n"
@@ -546,5 +552,6 @@ class Attempt:
             self.exchange.upload.resume()
 
 
+_BODYLESS: frozenset[bytes] = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 _EXPECT_BODY: frozenset[bytes] = frozenset((b"POST", b"PUT", b"PATCH"))
 _WITH_LOCATION: frozenset[int] = frozenset((201, 301, 302, 303, 307, 308))

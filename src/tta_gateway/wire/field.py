@@ -128,7 +128,7 @@ def _kind(lower: bytes) -> Kind:
 def may_trail(name: bytes) -> bool:
     """Tell whether a field may be passed on as a trailer; one that looks like another may not."""
     lower, kind = known(name)
-    return kind == 0 and lower not in _NEVER_TRAIL
+    return kind == 0 and _OTHER.sub(b"-", lower) not in _NEVER_TRAIL
 
 
 def tokens(value: bytes) -> list[bytes]:

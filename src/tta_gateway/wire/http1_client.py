@@ -31,6 +31,7 @@ _NO_CALLBACKS: Final = object()
 _MOST_STATUSES: Final = 256
 _statuses: dict[bytes, int] = {}
 _NO_TOKENS: Final[list[bytes]] = []
+_KEEP_ALIVE: Final = [b"keep-alive"]  # what most services say, recognised without splitting it
 _LENGTH: Final = int(Kind.LENGTH)
 _ENCODING: Final = int(Kind.ENCODING)
 _CONNECTION: Final = int(Kind.CONNECTION)
@@ -195,7 +196,7 @@ class ClientCodec:
             response.length = self._length
         else:
             response.length = CHUNKED if self._chunked else UNTIL_CLOSE
-        if self._nominated or not http_1_1:
+        if not http_1_1 or not (self._nominated is _NO_TOKENS or self._nominated is _KEEP_ALIVE):
             self._apply_connection(response, self._nominated, http_1_1=http_1_1)
         if self._upgrade and status in _WITH_UPGRADE:
             response.fields += self._upgrade
@@ -217,7 +218,7 @@ class ClientCodec:
             elif kind == _ENCODING:
                 problem = problem or self._take_encoding(value)
             elif kind == _CONNECTION:
-                self._nominated = self._nominated + tokens(value)
+                self._take_connection(value)
             elif kind == _LOOKALIKE:
                 return "a field is malformed, or looks like one that frames a message"
             elif kind in _THIS_HOP:
@@ -232,6 +233,12 @@ class ClientCodec:
             self._upgrade = [*self._upgrade, (name, value)]
         elif name == b"proxy-connection" and b"close" in tokens(value):
             self._nominated = [*self._nominated, b"close"]
+
+    def _take_connection(self, value: bytes) -> None:
+        if value == b"keep-alive" and self._nominated is _NO_TOKENS:
+            self._nominated = _KEEP_ALIVE
+        else:
+            self._nominated = self._nominated + tokens(value)
 
     def _take_length(self, value: bytes) -> str | None:
         if self._length is not None or not value.isdigit() or len(value) > _LENGTH_DIGITS:

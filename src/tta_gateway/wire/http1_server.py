@@ -113,11 +113,19 @@ class ServerCodec:
         if raw[0] == 13 or raw[0] == 10:
             return self._skip_empty_lines(raw)
         end = raw.find(b"\r\n\r\n", fed - 3 if fed > 3 else 0) + 4
-        if not fed and end != 3:
-            head = self._heads.again(raw, end, self.requested + 1)
-            if head is not None:
-                self.requested += 1
-                return self._begin_request(head, raw, end)
+        if fed or end == 3:
+            return self._read_head(raw, end, fed)
+        head = self._heads.again(raw, end, self.requested + 1)
+        if head is None:
+            return self._read_head(raw, end, 0)
+        self.requested += 1  # as the last one: no HEAD, HTTP/1.1, and the connection goes on
+        self.reading = DONE
+        if end != len(raw):
+            self.waiting = raw[end:]
+        return [head]
+
+    def _read_head(self, raw: bytes, end: int, fed: int) -> list[Event]:
+        """Read a head of which `fed` bytes have been seen before; `end` is 3 if it is not whole."""
         try:
             if end == 3:
                 return self._feed_part(raw, fed)

@@ -28,7 +28,7 @@ from tta_gateway.kernel.problem import (
 from tta_gateway.wire.field import SINGLE_BITS, Kind, tokens
 from tta_gateway.wire.limits import Limits
 from tta_gateway.wire.line import Special, read
-from tta_gateway.wire.target import is_everyday, is_host, origin_form
+from tta_gateway.wire.target import EVERYDAY, is_host, origin_form
 
 _LARGEST_LENGTH: Final = 2**53
 _LENGTH_DIGITS: Final = 19
@@ -86,15 +86,18 @@ class HeadReader:
         target = rest[:-9]
         if method != last.method or rest[-9:] != b" HTTP/1.1" or line > self._limits.request_line:
             return None
-        if not is_everyday(target):
+        if target[:1] != b"/" or target.translate(None, EVERYDAY):
             return None
         return last.again(stream_id, target)
 
     def _remember(self, head: RequestHead, raw: bytes, end: int) -> None:
-        """Keep the head that the next may repeat."""
-        if head.http_1_1 and not head.length and head.upgrade is None:
+        """Keep the head that the next may repeat: one that changes nothing in how to answer."""
+        usual = head.http_1_1 and head.method != b"HEAD"
+        if usual and not head.length and head.upgrade is None:
             self._last = head
             self._last_lines = raw[raw.find(b"\r\n") : end]
+        else:
+            self._last = None
 
     def early_problem(self, raw: bytes) -> Problem | None:
         """Return what is wrong with a head of which only a part has come.
