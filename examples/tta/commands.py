@@ -121,6 +121,7 @@ def variables(gateway: str) -> str:
             f"NAME=mira-{secrets.token_hex(4)}",
             f"PASSWORD={secrets.token_urlsafe(12)}-aA1.",
             f"PYTHON={shlex.quote(sys.executable)}",
+            "export no_proxy=127.0.0.1,${no_proxy:-}",
             _FIELD,
         )
     )

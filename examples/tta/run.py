@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 from typing import Final
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 import click
 
@@ -31,7 +29,8 @@ INSTANCES: Final = {  # by the name of their blank in gateway.yaml
     "sessions": "sessions",
     "conversation": "conversation",
 }
-PAUSE: Final = 0.05  # seconds between two looks at the gateway
+READY: Final = "ready: "
+PAUSE: Final = 0.05  # seconds between two looks at what the gateway has printed
 LOOKS: Final = 1200
 
 
@@ -61,15 +60,14 @@ def _run(children: Children, blanks: dict[str, str | int], state: Path) -> None:
     environment = {
         SECRET_VARIABLE: os.environ.get(SECRET_VARIABLE) or secrets.token_urlsafe(32),
         CALLS_VARIABLE: "1000000",  # behind the gateway all callers are one: it does the counting
+        "no_proxy": "*",  # they talk to one another alone
     }
     blanks.update(_start_services(children, state / "services", environment))
     written = configuration.write(state / "gateway.yaml", blanks)
     arguments = ("tta_gateway", "run", "-c", str(written))
     log = state / "gateway.log"
     gateway = children.start("gateway", *arguments, environment=environment, log=log)
-    url = f"http://127.0.0.1:{blanks['port']}"
-    _wait_for(gateway, url)
-    _introduce(url)
+    _introduce(_address_in(log, gateway))
     raise ChildDied(children.wait())
 
 
@@ -91,19 +89,19 @@ def _address(service: Child) -> str:
     return service.first_line().rpartition(" ")[2]
 
 
-def _wait_for(gateway: Child, url: str) -> None:
-    """Wait until the gateway answers anything at all."""
+def _address_in(log: Path, gateway: Child) -> str:
+    """Wait until the gateway says that it is ready, and return where.
+
+    Asking at its port is not enough: where somebody else has that already, they would answer.
+    """
     for _ in range(LOOKS):
         if gateway.has_died():
             raise ChildDied(gateway.obituary())
-        try:
-            with urlopen(url, timeout=1):  # noqa: S310 - our own
-                return
-        except HTTPError:
-            return
-        except (URLError, OSError):
-            time.sleep(PAUSE)
-    raise ChildDied(f"gateway did not answer at {url}")
+        line, end, _ = log.read_text().partition("\n")
+        if end and line.startswith(READY):
+            return line.removeprefix(READY)
+        time.sleep(PAUSE)
+    raise ChildDied(f"gateway did not become ready: see {log}")
 
 
 def _introduce(url: str) -> None:

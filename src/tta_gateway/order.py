@@ -20,7 +20,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (AccessLog, "finishes last: knows the final status and every duration"),
     (Metrics, "finishes last, for the same reason"),
     (Problem, "before anything may refuse, so that every refusal is worded here"),
-    (Cors, "a preflight carries no credentials: answer it before asking for any"),
     (SecurityHeaders, "around whatever is answered below, errors included"),
+    (Cors, "a preflight carries no credentials: answer it before asking for any"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),
 )

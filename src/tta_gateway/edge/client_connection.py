@@ -81,7 +81,7 @@ class ClientConnection(asyncio.Protocol):
         self._peer = Peer(address, port=port, scheme=b"http", trusted=trusted)
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
-        if not entrance.admit(self, address):
+        if not entrance.guests.admit(self, "" if trusted else address):
             self._codec.closing = True
             self._refuse(ClientFault(CONNECTIONS_EXCEEDED))
             self.flush()
@@ -119,7 +119,7 @@ class ClientConnection(asyncio.Protocol):
         """Give up what was under way."""
         entrance = self._entrance
         entrance.sweeper.forget(self)
-        entrance.leave(self, self._peer.address)
+        entrance.guests.leave(self, "" if self._peer.trusted else self._peer.address)
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None and not (self._ended and self._eof_sent):
@@ -314,7 +314,10 @@ class ClientConnection(asyncio.Protocol):
         """Send the answer's head, and its body where the answer has one of its own."""
         codec = self._codec
         closes = response.problem is not None and response.problem.closes
-        self._out.append(codec.send_head(response, last=closes or self._entrance.draining))
+        entrance = self._entrance
+        if response.local:
+            response.fields.append((b"date", entrance.date()))
+        self._out.append(codec.send_head(response, last=closes or entrance.guests.draining))
         body = response.body
         if body is not None:
             if body and response.status not in (204, 304):

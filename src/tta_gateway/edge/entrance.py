@@ -54,39 +54,91 @@ class Rules:
 
     limits: Limits
     timeouts: ClientTimeouts
-    connections: ConnectionLimits
     trusted: tuple[str, ...]
 
 
+class Guests:
+    """Every client connection of a worker, whichever listener it came by."""
+
+    def __init__(self, limits: ConnectionLimits, *, changed: Callable[[float], None]) -> None:
+        """Admit within these limits; `changed` hears +1 and -1."""
+        self._limits = limits
+        self._changed = changed
+        self._open: set[Drained] = set()
+        self._of_address: Counter[str] = Counter()
+        self._empty = asyncio.Event()
+        self.draining = False
+
+    def admit(self, connection: Drained, address: str) -> bool:
+        """Count a new connection; False says that there are too many.
+
+        An empty address is not counted by itself: it stands for many clients.
+        """
+        if len(self._open) >= self._limits.per_worker:
+            return False
+        if address and self._of_address[address] >= self._limits.per_address:
+            return False
+        self._open.add(connection)
+        self._of_address[address] += 1
+        self._changed(1.0)
+        return True
+
+    def leave(self, connection: Drained, address: str) -> None:
+        """Count a connection no longer."""
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
+        self._of_address[address] -= 1
+        if not self._of_address[address]:
+            del self._of_address[address]
+        self._changed(-1.0)
+        self._tell_if_empty()
+
+    def drain(self) -> None:
+        """Close idle connections now, and each of the others behind its answer."""
+        self.draining = True
+        for connection in list(self._open):
+            connection.drain()
+        self._tell_if_empty()
+
+    def cut(self) -> None:
+        """End what is left."""
+        for connection in list(self._open):
+            connection.abort()
+
+    async def emptied(self) -> None:
+        """Wait until no connection is open."""
+        await self._empty.wait()
+
+    def _tell_if_empty(self) -> None:
+        if self.draining and not self._open:
+            self._empty.set()
+
+
 class Entrance:
-    """Limits, counters and the way in."""
+    """One listener's way in: what its client connections share."""
 
     def __init__(
         self,
         *,
-        loop: asyncio.AbstractEventLoop,
         sweeper: Sweeper,
-        clock: Callable[[], float],
+        date: Callable[[], bytes],
         runner: Runner,
         directory: Directory,
+        guests: Guests,
         rules: Rules,
     ) -> None:
-        """Bind what a client connection needs."""
-        self.loop = loop
+        """Bind what a client connection needs; `date` gives the Date field of an answer of ours."""
+        self.loop = sweeper.loop
         self.sweeper = sweeper
-        self.clock = clock
+        self.date = date
+        self.clock = sweeper.clock
         self.runner = runner
         self.directory = directory
+        self.guests = guests
         self.limits = rules.limits
         self.timeouts = rules.timeouts
-        self.connections = rules.connections
-        self.open: set[Drained] = set()
-        self._empty = asyncio.Event()
-        self.of_address: Counter[str] = Counter()
-        self.draining = False
         self._trusted: list[Network] = [ipaddress.ip_network(text) for text in rules.trusted]
-        self.on_opened: Callable[[], None] = _nothing
-        self.on_closed: Callable[[], None] = _nothing
 
     def is_proxy(self, address: str) -> bool:
         """Tell whether the address is one of the operator's proxies."""
@@ -97,49 +149,3 @@ class Entrance:
         except ValueError:
             return False
         return any(parsed in network for network in self._trusted)
-
-    def admit(self, connection: "Drained", address: str) -> bool:
-        """Count a new connection; False says that there are too many."""
-        if len(self.open) >= self.connections.per_worker:
-            return False
-        if address and self.of_address[address] >= self.connections.per_address:
-            return False
-        self.open.add(connection)
-        self.of_address[address] += 1
-        self.on_opened()
-        return True
-
-    def drain(self) -> None:
-        """Close idle connections now, and each of the others behind its answer."""
-        self.draining = True
-        for connection in list(self.open):
-            connection.drain()
-        self._tell_if_empty()
-
-    def cut(self) -> None:
-        """End what is left."""
-        for connection in list(self.open):
-            connection.abort()
-
-    async def emptied(self) -> None:
-        """Wait until no connection is open."""
-        await self._empty.wait()
-
-    def _tell_if_empty(self) -> None:
-        if self.draining and not self.open:
-            self._empty.set()
-
-    def leave(self, connection: "Drained", address: str) -> None:
-        """Count a connection no longer."""
-        if connection not in self.open:
-            return
-        self.open.discard(connection)
-        self.of_address[address] -= 1
-        if not self.of_address[address]:
-            del self.of_address[address]
-        self.on_closed()
-        self._tell_if_empty()
-
-
-def _nothing() -> None:
-    """Do nothing: nobody counts."""

@@ -28,8 +28,8 @@ class Sweeper:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         """Begin with nothing to watch."""
-        self._loop = loop
-        self._clock = clock
+        self.loop = loop
+        self.clock = clock
         self._watched: set[Watched] = set()
         self._timer: asyncio.Handle | None = None
         self.now = clock()
@@ -37,7 +37,7 @@ class Sweeper:
 
     def start(self) -> None:
         """Begin to look."""
-        self._timer = self._loop.call_later(INTERVAL, self._tick)
+        self._timer = self.loop.call_later(INTERVAL, self._tick)
 
     def stop(self) -> None:
         """Look no more."""
@@ -54,8 +54,8 @@ class Sweeper:
 
     def _tick(self) -> None:
         # Whatever one of them raises is the loop's to report; the next look comes all the same.
-        self._timer = self._loop.call_later(INTERVAL, self._tick)
-        self.now = self._clock()
+        self._timer = self.loop.call_later(INTERVAL, self._tick)
+        self.now = self.clock()
         for call in self.each_tick:
             call()
         self._look(list(self._watched), 0)
@@ -64,7 +64,7 @@ class Sweeper:
         now = self.now
         end = begin + _SLICE
         if end < len(watched):
-            self._loop.call_soon(self._look, watched, end)
+            self.loop.call_soon(self._look, watched, end)
         for one in watched[begin:end]:
             if one.deadline <= now and one in self._watched:
                 one.on_deadline(now)

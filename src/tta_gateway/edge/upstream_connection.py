@@ -18,8 +18,10 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_FIRST_BYTE_TIMEOUT,
     UPSTREAM_REFUSED,
     UPSTREAM_RESET,
+    UPSTREAM_STALLED,
     UPSTREAM_TOTAL_TIMEOUT,
     UPSTREAM_UNRESOLVED,
+    Problem,
 )
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.support.tasks import spawn
@@ -28,6 +30,7 @@ from tta_gateway.wire.event import Data, End, Reset
 from tta_gateway.wire.http1_client import ClientCodec, Event
 from tta_gateway.wire.limits import Limits
 
+_WHOLE: Final = 2  # events: a head, and all of its body
 _IDLE: Final = 60.0  # seconds that an unused connection is kept
 _HIGH_WATER: Final = 64 * 1024  # asyncio's own, above which a transport asks to be spared
 
@@ -42,7 +45,6 @@ class UpstreamConnection(asyncio.Protocol):
         "_eof_sent",
         "_forwarder",
         "_other",
-        "_out",
         "_pool",
         "_started",
         "_sweeper",
@@ -61,7 +63,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._pool = pool
         self._codec = ClientCodec(limits)
         self._transport: asyncio.Transport = _NO_TRANSPORT
-        self._out: list[bytes] = []
         self._other: Tunnel | None = None
         self._ended = False
         self._eof_sent = False
@@ -95,7 +96,9 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self._started:
             self.deadline = self._sweeper.now + attempt.route.timeouts.idle
-        self._take(attempt, self._codec.receive(data))
+        events = self._codec.receive(data)
+        if len(events) != _WHOLE or not self._took_whole(attempt, events):
+            self._take(attempt, events)
         attempt.flush()
 
     def eof_received(self) -> bool:
@@ -151,10 +154,29 @@ class UpstreamConnection(asyncio.Protocol):
         if attempt is None:
             self.close()
             return
-        late = attempt.exchange.deadline <= now and not self._started
-        problem = UPSTREAM_TOTAL_TIMEOUT if late else UPSTREAM_FIRST_BYTE_TIMEOUT
-        attempt.lost(UpstreamFault(problem))
+        attempt.lost(UpstreamFault(self._late(attempt, now)))
         attempt.flush()
+
+    def _late(self, attempt: Attempt, now: float) -> Problem:
+        """Return which time is over."""
+        if self._started:
+            return UPSTREAM_STALLED
+        over = attempt.exchange.deadline <= now
+        return UPSTREAM_TOTAL_TIMEOUT if over else UPSTREAM_FIRST_BYTE_TIMEOUT
+
+    def _took_whole(self, attempt: Attempt, events: list[Event]) -> bool:
+        """Take an answer that has come in one piece; False if the events are something else."""
+        head, body = events
+        if type(head) is not Response or type(body) is not Data:
+            return False
+        if not body.end or head.status < 200:
+            return False
+        # One call where the pieces would need eight: bench/paper.py.
+        self._attempt = None
+        self.deadline = self._sweeper.now + _IDLE
+        reusable = self._codec.reusable and not self._transport.is_closing()
+        attempt.answered_whole(head, body.data, reusable=reusable)
+        return True
 
     def _take(self, attempt: Attempt, events: list[Event]) -> None:
         for at, event in enumerate(events):
@@ -323,7 +345,7 @@ class SocketConnector:
         spawn(self._open(attempt, timeout), name="connect", died=self._died)
 
     async def _open(self, attempt: Attempt, timeout: float) -> None:  # noqa: ASYNC109 - a deadline
-        pool, forwarder = attempt.pool, self.forwarder
+        pool, forwarder, service = attempt.pool, self.forwarder, attempt.route.service
         assert forwarder is not None  # the assembly sets it before any request
         connection = UpstreamConnection(
             pool, forwarder=forwarder, sweeper=self._sweeper, limits=self._limits
@@ -334,13 +356,13 @@ class SocketConnector:
         except TimeoutError:
             if connection.has_socket:
                 pool.open += 1  # too late: its own end will be counted as well
-            detail = f"{pool.name} did not accept a connection within {timeout:g} s."
+            detail = f"`{service}` did not accept a connection within {timeout:g} s."
             attempt.connect_failed(ConnectFailed(UPSTREAM_CONNECT_TIMEOUT, detail))
         except (socket.gaierror, UnicodeError):
-            detail = f"{pool.name} has no address."
+            detail = f"`{service}` has no address."
             attempt.connect_failed(ConnectFailed(UPSTREAM_UNRESOLVED, detail))
         except OSError:
-            detail = f"{pool.name} refuses connections."
+            detail = f"`{service}` refuses connections."
             attempt.connect_failed(ConnectFailed(UPSTREAM_REFUSED, detail))
         else:
             attempt.connected(connection)

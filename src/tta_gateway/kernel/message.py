@@ -121,7 +121,8 @@ class Response:
     """An answer's head; made here (then `body` or `problem` is set) or read from an upstream.
 
     `length` is the number of body bytes, CHUNKED or UNTIL_CLOSE; `body` is None while the body
-    streams.  `problem` marks an error of the gateway's own, which gets its body when it leaves.
+    streams.  `local` tells whether the answer is the gateway's own.  `problem` marks an error of
+    the gateway's own, which gets its body when it leaves.
     """
 
     __slots__ = (
@@ -130,6 +131,7 @@ class Response:
         "fields",
         "keep_alive",
         "length",
+        "local",
         "problem",
         "reason",
         "status",
@@ -155,6 +157,7 @@ class Response:
         self.length = len(body) if body is not None else CHUNKED
         self.keep_alive = True
         self.stream_id = 0
+        self.local = True
 
     def get(self, name: bytes) -> bytes | None:
         """Return the value of the first field of that name, or None."""

@@ -205,6 +205,20 @@ UPSTREAM_TOTAL_TIMEOUT: Final = Problem(
     "Try again if the request is safe to repeat: it may have been carried out.",
     "http_response_timeout",
 )
+UPSTREAM_STALLED: Final = Problem(
+    "upstream_answer_stalled",
+    504,
+    "The service stopped in the middle of its answer.",
+    "The answer was cut off; try again if the request is safe to repeat.",
+    "http_response_timeout",
+)
+UPSTREAM_INCOMPLETE: Final = Problem(
+    "upstream_answer_incomplete",
+    502,
+    "The service ended the connection in the middle of its answer.",
+    "The answer was cut off; try again if the request is safe to repeat.",
+    "http_response_incomplete",
+)
 INTERNAL: Final = Problem(
     "internal",
     500,

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
-from tta_gateway.edge.entrance import Entrance, Rules
+from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access_log.bound import AccessLogBound
@@ -34,7 +34,8 @@ from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
 from tta_gateway.snapshot.model import Listener, Snapshot
-from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.clock import Clock, HttpDate, Stamp
+from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog, LineFile, Lines
 from tta_gateway.support.metrics import Registry
@@ -62,7 +63,8 @@ class Worker:
         self.files = [file for file in (access_lines, event_lines) if file is not None]
         self.log = EventLog(event_lines, Stamp(clock.wall))
         self.sweeper = Sweeper(loop, clock.monotonic)
-        self.sweeper.each_tick += [file.flush for file in self.files]
+        self.collector = Collector(clock.monotonic, self.registry.child(PAUSE))
+        self.sweeper.each_tick += [*[file.flush for file in self.files], self.collector.tick]
         self.runner = Runner(self._spawn, self._report)
         connector = SocketConnector(
             loop, sweeper=self.sweeper, limits=snapshot.limits, died=self._died
@@ -80,26 +82,24 @@ class Worker:
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
+        self.guests = Guests(
+            snapshot.connections, changed=self.registry.child(CONNECTIONS, "api-gateway").add
+        )
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
 
     def _entrance(self, listener: Listener) -> Entrance:
-        connections = self.registry.child(CONNECTIONS, "api-gateway")
-        entrance = Entrance(
-            loop=self.loop,
+        return Entrance(
             sweeper=self.sweeper,
-            clock=self.clock.monotonic,
+            date=HttpDate(self.clock.wall).text,
             runner=self.runner,
             directory=self.table,
+            guests=self.guests,
             rules=Rules(
                 limits=self.snapshot.limits,
                 timeouts=self.snapshot.client_timeouts,
-                connections=self.snapshot.connections,
                 trusted=listener.trusted,
             ),
         )
-        entrance.on_opened = connections.add
-        entrance.on_closed = lambda: connections.add(-1.0)
-        return entrance
 
     def client(self, index: int) -> ClientConnection:
         """Return the protocol for a new connection at a listener."""

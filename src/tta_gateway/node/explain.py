@@ -45,9 +45,14 @@ def explain(
         yield f"refused before routing: {head.status} {head.code}"
         return
     destination, params = found.find(head)
+    exchange = _exchange(destination, params, head)
     yield from _place(destination, params)
-    yield from _fate(_exchange(destination, params, head), ordered)
-    yield from _policies(destination, ordered)
+    answerer, status = _early(exchange, ordered)
+    if answerer:
+        yield f"answered by {answerer}: {status}"
+    else:
+        yield from _end_seen(exchange)
+    yield from _policies(destination.route, ordered, last=answerer)
 
 
 def _head(
@@ -100,40 +105,43 @@ def _end(route: Route) -> str:
     return f"answer {respond.status}" if respond is not None else "nothing"
 
 
-def _fate(exchange: Exchange, ordered: Iterable[Policy]) -> Iterator[str]:
-    """Yield who answers before the end is reached, or what is seen there."""
-    plan, length = exchange.plan, exchange.request.length
+def _early(exchange: Exchange, ordered: Iterable[Policy]) -> tuple[str, int]:
+    """Return the policy that answers before the end is reached, and its status; or nobody."""
+    plan = exchange.plan
     names = [policy.name for policy in ordered if policy.for_route(plan.route) is not None]
     for number, step in plan.request:
         answer = step(exchange)
         if isinstance(answer, (Response, Refusal)):
             response = answer.response if isinstance(answer, Refusal) else answer
-            yield f"answered by {names[number - 1]}: {response.status}"
-            return
-    if plan.route is not None and length > plan.route.max_body:
+            return names[number - 1], response.status
+    return "", 0
+
+
+def _end_seen(exchange: Exchange) -> Iterator[str]:
+    """Yield what the service sees, or where the client is sent, unless the body is too large."""
+    request, route = exchange.request, exchange.plan.route
+    if route is None:
+        return
+    if request.length > route.max_body:
         yield f"refused: {BODY_TOO_LARGE.status} {BODY_TOO_LARGE.code}"
-    elif plan.route is not None:
-        yield from _arrives(plan.route, exchange)
-
-
-def _arrives(route: Route, exchange: Exchange) -> Iterator[str]:
-    """Yield what the service sees, or where the client is sent."""
-    request = exchange.request
-    if route.service:
+    elif route.service:
         method = route.rewrite.method or request.method.decode()
         path = exchange.upstream_path or request.path
         target = path if request.query is None else path + b"?" + request.query
         yield f"upstream sees: {method} {target.decode()}"
-    if route.redirect:
+    elif route.redirect:
         location = answer_locally(route, exchange).get(b"location") or b""
         yield f"location: {location.decode()}"
 
 
-def _policies(destination: Destination, ordered: Iterable[Policy]) -> Iterator[str]:
+def _policies(route: Route | None, ordered: Iterable[Policy], *, last: str) -> Iterator[str]:
+    """Yield the word of each policy; behind the last that is asked, none has one."""
+    reached = True
     for policy in ordered:
-        bound_policy = policy.for_route(destination.route)
+        bound_policy = policy.for_route(route)
         does = bound_policy.explain() if bound_policy is not None else "nothing to do here"
-        yield f"policy {policy.name}: {does}"
+        yield f"policy {policy.name}: {does if reached else 'not reached'}"
+        reached = reached and policy.name != last
 
 
 def _never(*_: object) -> None:

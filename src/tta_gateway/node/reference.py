@@ -9,6 +9,7 @@ from tta_gateway import features
 from tta_gateway.kernel.problem import SPINE, Problem
 from tta_gateway.order import ORDER
 from tta_gateway.settings.reference import rows
+from tta_gateway.support.collector import PAUSE
 from tta_gateway.support.metrics import Metric
 
 _NOTE = "*Written by `tta-gateway docs` from the code; do not edit.*"
@@ -50,7 +51,7 @@ def _errors() -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    yield "Every metric, as `/metrics` will name it."
+    yield "Every metric that is counted; `/metrics` will serve them once the control process exists."
     yield ""
     yield "| name | kind | labels | meaning |"
     yield "|---|---|---|---|"
@@ -74,8 +75,8 @@ def problems() -> list[Problem]:
 
 
 def metrics() -> list[Metric]:
-    """Return every metric that a feature declares; a histogram with its default buckets."""
-    return [one for one in _declared("metrics") if isinstance(one, Metric)]
+    """Return every metric; a histogram with its default buckets."""
+    return [PAUSE, *(one for one in _declared("metrics") if isinstance(one, Metric))]
 
 
 def _declared(file: str) -> Iterator[object]:

@@ -3,6 +3,7 @@
 One worker for now; sockets per worker slot, restarts, reload and hand-over come with the node.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -57,7 +58,11 @@ def bound_socket(listener: Listener) -> socket.socket:
 
 def _unix_socket(path: str) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    Path(path).unlink(missing_ok=True)
+    if sock.connect_ex(path) == 0:
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+    sock.close()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    Path(path).unlink(missing_ok=True)  # what a gateway that has died left behind
     sock.bind(path)
     Path(path).chmod(0o600)
     sock.listen(4096)

@@ -22,6 +22,7 @@ from tta_gateway.support.clock import SystemClock
 
 _PR_SET_PDEATHSIG = 1
 _BACKLOG = 4096
+_YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 
@@ -37,7 +38,10 @@ def main() -> None:
 
 async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> None:
     loop = asyncio.get_running_loop()
-    worker = Worker(decode(data), loop=loop, clock=SystemClock())
+    try:
+        worker = Worker(decode(data), loop=loop, clock=SystemClock())
+    except OSError as error:
+        sys.exit(f"cannot start: {error}")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -46,23 +50,31 @@ async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> N
         for index, sock in enumerate(sockets)
     ]
     worker.sweeper.start()
-    gc.collect()
-    gc.freeze()
+    _calm_collector(worker)
     os.write(status_fd, b"ready\n")
     os.close(status_fd)
     await stop.wait()
     await _drain(worker, servers)
 
 
+def _calm_collector(worker: Worker) -> None:
+    """Leave what is here for good alone, and collect the rest in full only now and then, timed.
+
+    Exchanges leave no cycles behind, so that young collections find little.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _MIDDLE, _NEVER_FULL)
+    worker.collector.start()
+
+
 async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
     """Take no more connections; let what is under way end, within the grace."""
     for server in servers:
         server.close()
-    for entrance in worker.entrances:
-        entrance.drain()
+    worker.guests.drain()
     if not await _emptied(worker, worker.snapshot.client_timeouts.drain):
-        for entrance in worker.entrances:
-            entrance.cut()
+        worker.guests.cut()
         await _emptied(worker, _CUT)
     worker.sweeper.stop()
     for file in worker.files:
@@ -73,8 +85,7 @@ async def _emptied(worker: Worker, patience: float) -> bool:
     """Wait until no client is left; False if time is up."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            for entrance in worker.entrances:
-                await entrance.emptied()
+            await worker.guests.emptied()
             return True
     return False
 

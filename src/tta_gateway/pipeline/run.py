@@ -145,12 +145,20 @@ class Runner:
     def _send(self, exchange: Exchange) -> None:
         response = exchange.response
         assert response is not None  # respond() has set it
-        if response.body is not None and exchange.attempt is not None:
+        if response.local and response.body is not None and exchange.attempt is not None:
             exchange.attempt.cancel()  # an answer of ours stands in for what the service still says
         if exchange.wraps is not None:
             # The first to wrap stands next to the service, so it takes the body first.
             for wrap in reversed(exchange.wraps):
                 exchange.sink = wrap(exchange.sink)
+            body = response.body
+            if body is not None and not response.local:
+                response.body = None  # it goes the way of the wraps
+                exchange.origin.send_head(response)
+                exchange.sent += len(body)
+                exchange.sink.send_data(body)
+                exchange.sink.send_end()
+                return
         exchange.origin.send_head(response)
 
     # Messages, the end, and faults

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Protocol
 
 
@@ -39,3 +40,21 @@ class Stamp:
             self._second = second
             self._prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
         return f"{self._prefix}{millisecond:03d}Z"
+
+
+class HttpDate:
+    """The time of day as a Date field has it (RFC 9110 5.6.7); made once a second."""
+
+    def __init__(self, wall: Callable[[], float]) -> None:
+        """Take the time from `wall`, seconds since the epoch."""
+        self._wall = wall
+        self._second = -1
+        self._text = b""
+
+    def text(self) -> bytes:
+        """Return the time now."""
+        second = int(self._wall())
+        if second != self._second:
+            self._second = second
+            self._text = formatdate(second, usegmt=True).encode()
+        return self._text

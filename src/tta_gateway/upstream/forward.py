@@ -16,6 +16,7 @@ from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import (
     UPSTREAM_BUSY,
     UPSTREAM_GARBAGE,
+    UPSTREAM_INCOMPLETE,
     UPSTREAM_RESET,
     UPSTREAM_TOTAL_TIMEOUT,
     UPSTREAM_UNAVAILABLE,
@@ -161,6 +162,7 @@ class Forwarder:
 
 
 _NONE: frozenset[str] = frozenset()
+_BEGUN = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE)  # something of an answer has come
 
 
 class Attempt:
@@ -232,7 +234,7 @@ class Attempt:
             pool.waiting.append(self)
         else:
             self._settle()
-            detail = f"`{self.route.service}` at {pool.name} has as much as it may have in flight."
+            detail = f"`{self.route.service}` has as much as it may have in flight."
             self.forwarder.runner.respond(self.exchange, answer_of(UPSTREAM_BUSY, detail))
 
     def open_now(self) -> None:
@@ -356,6 +358,28 @@ class Attempt:
         elif response.status == 101 and not self._over:
             self._tunnel()
 
+    def answered_whole(self, response: Response, body: bytes, *, reusable: bool) -> None:
+        """Take an answer that has come in one piece: the connection is free before it leaves."""
+        if self._over:
+            return  # whoever took the head of it has given up
+        connection, exchange = self._connection, self.exchange
+        assert connection is not None  # the answer came on it
+        self._connection = None
+        self._settle()
+        exchange.attempt = None
+        if exchange.upload is not None:
+            exchange.upload.detach()
+            reusable = reusable and exchange.upload.over
+        if reusable:
+            self.forwarder.give_back(self.pool, connection)
+        else:
+            connection.close()
+        exchange.first_byte_at = self.forwarder.clock()
+        if response.status in _WITH_LOCATION:
+            self._publish_location(response)
+        response.body = body
+        self.forwarder.runner.respond(exchange, response)
+
     def _hold(self) -> None:
         """Keep what comes of the answer until its head has left: a policy is waiting."""
         assert self._connection is not None  # the answer came on it
@@ -420,8 +444,8 @@ class Attempt:
         if self._over:
             return
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        assert connection is not None  # it is the one that was lost
+        connection.close()
         self._fail(error)
 
     # The end of a try
@@ -448,11 +472,12 @@ class Attempt:
 
     def _repeatable(self, error: GatewayError) -> bool:
         exchange, upload = self.exchange, self.exchange.upload
-        if self._begun or error.problem is UPSTREAM_GARBAGE:
+        if self._begun or error.problem in _BEGUN:
             return False
         if exchange.deadline <= self.forwarder.clock():
             return False
-        held = upload is None or upload.replayable or not self._reached
+        # What has come of the body is here; the rest may still come, and goes to the next try.
+        held = upload is None or upload.received <= upload.keep or not self._reached
         if not may_repeat(self._method, reached=self._reached, body_held=held):
             return False
         if self._is_stale(error):

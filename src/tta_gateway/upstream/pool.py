@@ -52,10 +52,6 @@ class Pool(Generic[C, W]):
             return Decision.WAIT
         return Decision.REFUSE
 
-    def next_waiting(self) -> W | None:
-        """Return who has waited longest for a connection, if anybody waits."""
-        return self.waiting.popleft() if self.waiting else None
-
     def forget(self, connection: C) -> None:
         """Take note that a connection is gone."""
         self.open -= 1

@@ -13,7 +13,7 @@ import httptools
 
 from tta_gateway.kernel.errors import UpstreamFault
 from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, UNTIL_CLOSE, Fields, Response
-from tta_gateway.kernel.problem import UPSTREAM_GARBAGE, UPSTREAM_RESET
+from tta_gateway.kernel.problem import UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, UPSTREAM_RESET
 from tta_gateway.wire.body import ChunkedReader, CloseReader, FramingError, LengthReader, Reader
 from tta_gateway.wire.event import Data, End, Reset
 from tta_gateway.wire.field import Kind, tokens
@@ -91,12 +91,12 @@ class ClientCodec:
     def send_head(self, line: bytes, fields: bytes, framing: bytes, *, stream_id: int) -> bytes:
         """Return the bytes of a request's head.
 
-        `line` is `method SP target`; `fields` are the lines of the request's own, `framing` those
-        that the gateway writes itself (host, length, way here).
+        `line` is `method SP target`; `framing` are the lines that frame the message, the
+        transfer-encoding first if there is one, and `fields` all the others.
         """
         self._stream_id = stream_id
         self._head_method = line.startswith(b"HEAD ")
-        self._chunked_request = b"transfer-encoding:" in framing
+        self._chunked_request = framing.startswith(b"transfer-encoding:")
         self.reading = HEAD
         self._interim = 0
         return b"%b HTTP/1.1\r\n%b%b\r\n" % (line, fields, framing)
@@ -138,7 +138,8 @@ class ClientCodec:
             self.reading = BROKEN
             return [Reset(self._stream_id, UpstreamFault(UPSTREAM_RESET))]
         if self.reading in (HEAD, BODY):
-            return self._refuse("the connection ended inside an answer")
+            self.reading = BROKEN
+            return [Reset(self._stream_id, UpstreamFault(UPSTREAM_INCOMPLETE))]
         return _NOTHING
 
     def _receive_head(self, data: bytes) -> list[Event]:
@@ -192,6 +193,7 @@ class ClientCodec:
             return self._refuse("the body's length is stated in two ways")
         response = Response(status, fields, None)
         response.stream_id = self._stream_id
+        response.local = False
         if self._length is not None:
             response.length = self._length
         else:

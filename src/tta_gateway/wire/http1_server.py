@@ -78,6 +78,7 @@ class ServerCodec:
         self._head_method = False
         self._http_1_1 = True
         self._chunked_answer = False
+        self._bodyless = False
 
     # What arrives
 
@@ -234,6 +235,7 @@ class ServerCodec:
         """
         status, length = response.status, response.length
         bodyless = self._head_method or status in (204, 304) or status < 200
+        self._bodyless = bodyless
         self._chunked_answer = False
         framing = b""
         if length >= 0:
@@ -256,7 +258,7 @@ class ServerCodec:
 
     def send_data(self, data: bytes) -> bytes:
         """Return the bytes that carry a part of the answer's body; b"" where there can be none."""
-        if self._head_method:
+        if self._bodyless:
             return b""
         if self._chunked_answer and data:
             return b"%x\r\n%b\r\n" % (len(data), data)

@@ -48,6 +48,8 @@ class Cors:
             (b"access-control-allow-methods", self._methods),
             (b"access-control-max-age", self._max_age),
         ]
+        if not self._headers:
+            fields.append((b"vary", b"Access-Control-Request-Headers"))
         allowed = self._headers or asked
         if allowed:
             fields.append((b"access-control-allow-headers", allowed))
@@ -57,7 +59,7 @@ class Cors:
         """Say whether the page may read the answer; drop what the service says about it."""
         response = exchange.response
         assert response is not None  # the response phase has one
-        if response.body is None:
+        if not response.local:
             response.fields = [field for field in response.fields if not _is_cors(field[0])]
         origin = exchange.request.get(b"origin")
         if not self._any:

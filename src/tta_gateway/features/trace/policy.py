@@ -33,6 +33,8 @@ class Trace:
         request_id = traceparent = None
         if said is not NO_FIELDS:
             request_id, traceparent = _said(exchange)
+            if traceparent is not None:  # vendors' part of a trace that goes on
+                exchange.extra += [field for field in said if field[0] == b"tracestate"]
         if request_id is None:
             request_id = self._identifiers.uuid7()
         if traceparent is None:
