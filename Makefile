@@ -46,6 +46,7 @@ fix: setup ## put the style right where a machine can
 
 bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/run.py
+	@$(BIN)/python bench/paper.py --write
 	@$(BIN)/python bench/slow_reader.py
 
 fuzz: setup ## every parser, with ten million inputs

@@ -1,4 +1,4 @@
-"""The path on paper: request and answer bytes through the protocols, over transports that are lists.
+"""The path on paper: bytes through the protocols, over transports that are lists.
 
 It measures the Python cost of a request alone, steady to a few per cent, and what each policy costs
 by leaving it out.  `python bench/paper.py [--rounds N]`; the run beside the peers decides.
@@ -6,16 +6,20 @@ by leaving it out.  `python bench/paper.py [--rounds N]`; the run beside the pee
 
 import argparse
 import asyncio
+import cProfile
+import pstats
 import statistics
-import sys
 import time
+from collections import Counter
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
+import machine
 import msgspec
+import report
+from products import BENCH
 
 from tta_gateway import order
-from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
@@ -65,7 +69,7 @@ class PaperTransport:
         """Say that it is open."""
         return False
 
-    def get_extra_info(self, name: str) -> Any:
+    def get_extra_info(self, name: str) -> object:
         """Give an address, and nothing else."""
         return ("127.0.0.1", 5000) if name == "peername" else None
 
@@ -125,26 +129,75 @@ def micros(call: Callable[[], None], *, times: int) -> float:
     return (time.process_time() - begun) / times * 1e6
 
 
+def costs(loop: asyncio.AbstractEventLoop, *, rounds: int, times: int) -> list[list[str]]:
+    """Return rows of what the whole path costs, and what each policy does by leaving it out."""
+    left_out = [kind.__name__ for kind, _ in order.ORDER if kind.__name__ != "Trace"]
+    paths = {name: path_of(loop, name) for name in ["", *left_out]}
+    seen: dict[str, list[float]] = {name: [] for name in paths}
+    for _ in range(rounds):
+        for name, path in paths.items():
+            seen[name].append(micros(path, times=times))
+    whole = seen.pop("")
+    rows = [["the whole path", f"{statistics.median(whole):.1f}", f"{min(whole):.1f}"]]
+    for name, figures in seen.items():
+        each = [with_it - without for with_it, without in zip(whole, figures, strict=True)]
+        rows.append([f"policy {name}", f"{statistics.median(each):.1f}", ""])
+    return rows
+
+
+def profile(loop: asyncio.AbstractEventLoop, *, times: int) -> list[list[str]]:
+    """Return the functions with the most time of their own, as shares of the whole path.
+
+    cProfile makes calls dearer than work inside them, so that the shares show where calls are.
+    """
+    path = path_of(loop)
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(times):
+        path()
+    profiler.disable()
+    shares: Counter[tuple[str, str]] = Counter()
+    entries = cast(
+        "dict[tuple[str, int, str], tuple[int, int, float]]", pstats.Stats(profiler).stats
+    )  # type: ignore[attr-defined]
+    for (file, _, name), (_, _, own, *_) in entries.items():
+        shares[name, file.rsplit("tta_gateway/", 1)[-1] if file.endswith(".py") else ""] += own
+    whole = sum(shares.values())
+    return [[*key, f"{own / whole:.1%}"] for key, own in shares.most_common(_LARGEST)]
+
+
+_LARGEST = 30
+
+
 def main() -> None:
-    """Print what a request costs, and what each policy does."""
+    """Print what a request costs in Python, and where; with --write, into RESULTS.md too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--times", type=int, default=5000)
+    parser.add_argument("--write", action="store_true", help="rewrite the section of RESULTS.md")
     arguments = parser.parse_args()
     loop = asyncio.new_event_loop()
-    names = ["", *[kind.__name__ for kind, _ in order.ORDER if kind.__name__ != "Trace"]]
-    paths = {name: path_of(loop, name) for name in names}
-    seen: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(arguments.rounds):
-        for name, path in paths.items():
-            seen[name].append(micros(path, times=arguments.times))
-    whole = seen.pop("")
-    write = sys.stdout.write
-    write(f"{'whole path':<20}{statistics.median(whole):8.1f} µs  (min {min(whole):.1f})\n")
-    for name, figures in seen.items():
-        cost = statistics.median([a - b for a, b in zip(whole, figures, strict=True)])
-        write(f"{name:<20}{cost:8.1f} µs\n")
+    rows = costs(loop, rounds=arguments.rounds, times=arguments.times)
+    where = profile(loop, times=arguments.times)
     loop.close()
+    facts = machine.description(BENCH)
+    body = "\n\n".join(
+        [
+            "## What each part costs, on paper",
+            report.facts(facts),
+            _METHOD,
+            report.table(["part", "µs, median", "µs, least"], rows=rows),
+            report.table(["function", "file", "share of its own"], rows=where),
+        ]
+    )
+    report.say(body)
+    if arguments.write:
+        report.save("paper", body)
+
+
+_METHOD = """\
+Request and answer bytes through the protocols over transports that are lists: the Python cost
+alone, without a socket.  A policy's cost is the whole path's less that of the path without it."""
 
 
 if __name__ == "__main__":

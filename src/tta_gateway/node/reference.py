@@ -51,7 +51,7 @@ def _errors() -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    yield "Every metric that is counted; `/metrics` will serve them once the control process exists."
+    yield "Every metric that is counted; `/metrics` will serve them when control exists."
     yield ""
     yield "| name | kind | labels | meaning |"
     yield "|---|---|---|---|"

@@ -471,20 +471,25 @@ class Attempt:
         exchange.origin.flush()
 
     def _repeatable(self, error: GatewayError) -> bool:
-        exchange, upload = self.exchange, self.exchange.upload
+        exchange = self.exchange
         if self._begun or error.problem in _BEGUN:
             return False
         if exchange.deadline <= self.forwarder.clock():
             return False
-        # What has come of the body is here; the rest may still come, and goes to the next try.
-        held = upload is None or upload.received <= upload.keep or not self._reached
-        if not may_repeat(self._method, reached=self._reached, body_held=held):
+        if not may_repeat(self._method, reached=self._reached, body_held=self._is_held(error)):
             return False
         if self._is_stale(error):
             return True
         return exchange.tries < self.route.tries and within_budget(
             retrying=self.upstream.retrying, active=self.upstream.active
         )
+
+    def _is_held(self, error: GatewayError) -> bool:
+        """Tell whether all of the body is here, or all that a dead connection has been given."""
+        upload = self.exchange.upload
+        if upload is None or not self._reached:
+            return True
+        return upload.replayable or (self._is_stale(error) and upload.received <= upload.keep)
 
     def _is_stale(self, error: GatewayError) -> bool:
         """Tell whether an idle connection had died before this try could use it."""
