@@ -1,0 +1,105 @@
+"""A stage for a test: the shipped command between scripted upstreams and clients."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.helpers.clients import Client
+from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.scripted_upstream import Script, ScriptedUpstream
+from tests.helpers.slow import children, wait_until
+
+Lines = list[dict[str, object]]
+Route = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running gateway and the upstream of its service `up`."""
+
+    gateway: Gateway
+    upstream: ScriptedUpstream
+    access_log: Path
+
+    @property
+    def port(self) -> int:
+        """Where clients connect."""
+        return self.gateway.port
+
+    @property
+    def worker(self) -> int:
+        """The process that serves."""
+        (pid,) = children(self.gateway.process.pid)
+        return pid
+
+    def client(self, *, source: str = "127.0.0.1", receive_buffer: int | None = None) -> Client:
+        """Connect."""
+        return Client(self.port, source=source, receive_buffer=receive_buffer)
+
+    def on(self, script: Script, *, under: bytes = b"/") -> bytes:
+        """Have the upstream follow the script; return the target that leads to it."""
+        return self.upstream.on(script, under=under)
+
+    def lines(self, target: bytes, *, count: int = 1, patience: float = 3.0) -> Lines:
+        """Lines of the access log about a target, once there are so many (or time is up)."""
+        found: Lines = []
+
+        def has_come() -> bool:
+            found[:] = [one for one in self.all_lines() if one["path"] == target.decode()]
+            return len(found) >= count
+
+        wait_until(has_come, patience)
+        return found
+
+    def all_lines(self) -> Lines:
+        """All whole lines of the access log."""
+        text = self.access_log.read_text()
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line[-1] == "\n"]
+
+
+def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
+    """Routes to the service: for every path, and special ones under paths of their own."""
+    return [
+        {"service": service, "auth": "none", **one} for one in ({"path": "/{rest:path}"}, *special)
+    ]
+
+
+@contextlib.contextmanager
+def stage(
+    tmp_path: Path, *special: Mapping[str, object], upstream: ScriptedUpstream, **more: object
+) -> Iterator[Stage]:
+    """Run a gateway with a service `up` and these special routes, and whatever else is given."""
+    log = tmp_path / "access.log"
+    config = {
+        "listen": f"127.0.0.1:{free_port()}",
+        "state_dir": str(tmp_path / "state"),
+        "access_log": {"path": str(log)},
+        "services": {"up": {"endpoints": [upstream.url]}},
+        "routes": routes(*special),
+        **more,
+    }
+    gateway = start_gateway(config, tmp_path)
+    try:
+        yield Stage(gateway, upstream, log)
+    finally:
+        gateway.stop()
+
+
+@contextlib.contextmanager
+def scripted(*, unix: Path | None = None) -> Iterator[ScriptedUpstream]:
+    """An upstream whose scripts must not fail; on a unix socket, little is on its way at a time."""
+    with ScriptedUpstream(unix=unix) as upstream:
+        yield upstream
+    assert upstream.faults == []
+
+
+def median(values: list[float]) -> float:
+    """The middle one."""
+    return sorted(values)[len(values) // 2]
+
+
+def times(count: int, measure: Callable[[], float]) -> float:
+    """The median of so many measurements."""
+    return median([measure() for _ in range(count)])

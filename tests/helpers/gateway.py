@@ -1,0 +1,112 @@
+"""Starts the shipped command as an operator would, and ends it."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import urlsplit
+
+import yaml
+
+_SOURCE: Final = Path(__file__).parents[2] / "src"
+_READY: Final = "ready: "
+_START: Final = 30.0
+_STOP: Final = 15.0
+_TAIL: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running gateway."""
+
+    process: subprocess.Popen[str]
+    url: str
+    port: int
+    log: Path
+
+    def stop(self) -> None:
+        """Ask it to end, and kill it and its children if it does not."""
+        _end(self.process)
+
+    def tail(self) -> str:
+        """The end of what it has printed."""
+        return self.log.read_text(errors="replace")[-_TAIL:]
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def start_gateway(config: Mapping[str, object], tmp_path: Path) -> Gateway:
+    """Run the command on a configuration.  Return as soon as it says that it is ready."""
+    file, log = tmp_path / "gateway.yaml", tmp_path / "gateway.log"
+    file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
+    process = _spawn(file, log)
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    assert process.stdout  # asked for in _spawn
+    threading.Thread(target=_read, args=(process.stdout, log, lines), daemon=True).start()
+    url = _wait_until_ready(lines, _START)
+    if not url:
+        _end(process)
+        raise RuntimeError(f"the gateway did not become ready:\n{log.read_text()[-_TAIL:]}")
+    return Gateway(process, url, urlsplit(url).port or 80, log)
+
+
+def _spawn(file: Path, log: Path) -> subprocess.Popen[str]:
+    paths = [str(_SOURCE), os.environ.get("PYTHONPATH", "")]
+    with log.open("a") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tta_gateway", "run", "-c", str(file)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+            start_new_session=True,
+        )
+
+
+def _read(output: IO[str], log: Path, lines: "queue.SimpleQueue[str | None]") -> None:
+    """Pass every line on and into the log; the end of the output is None."""
+    with output, log.open("a") as copy:
+        for line in output:
+            copy.write(line)
+            copy.flush()
+            lines.put(line.rstrip("\n"))
+    lines.put(None)
+
+
+def _wait_until_ready(lines: "queue.SimpleQueue[str | None]", seconds: float) -> str | None:
+    deadline = time.monotonic() + seconds
+    while (rest := deadline - time.monotonic()) > 0:
+        try:
+            line = lines.get(timeout=rest)
+        except queue.Empty:
+            return None
+        if line is None:
+            return None
+        if line.startswith(_READY):
+            return line.removeprefix(_READY).strip()
+    return None
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(_STOP)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its own session: nobody else is in the group
+        process.wait(_STOP)

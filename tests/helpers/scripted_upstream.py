@@ -1,0 +1,211 @@
+"""An upstream that does on real sockets exactly what each test's script says.
+
+A thread serves each connection: it reads a head, hands the request to the script of its target, and
+reads the next head if the script has left the socket open.
+"""
+
+import contextlib
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from tests.helpers.clients import PATIENCE, Cut, Field, Stream
+from tests.helpers.raw_client import End
+
+_BACKLOG: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head as the upstream got it."""
+
+    method: bytes
+    target: bytes
+    fields: tuple[Field, ...]
+
+    def values(self, name: bytes) -> list[bytes]:
+        """Every value of a field, in order."""
+        return [value for known, value in self.fields if known == name]
+
+    def value(self, name: bytes) -> bytes | None:
+        """The only value of a field, or None."""
+        values = self.values(name)
+        assert len(values) <= 1, f"{name!r} is repeated: {values}"
+        return values[0] if values else None
+
+
+class Call(Stream):
+    """One request, and the connection it came on; `number` counts connections from 1."""
+
+    def __init__(self, head: Head, stream: Stream, number: int) -> None:
+        super().__init__(stream.sock)
+        self.buffer = stream.buffer
+        self.head = head
+        self.number = number
+        self.is_over = False
+
+    def body(self) -> bytes:
+        """Read the request's body."""
+        return self.body_and_trailers()[0]
+
+    def body_and_trailers(self) -> tuple[bytes, tuple[Field, ...]]:
+        """Read the request's body and what follows it."""
+        if self.head.value(b"transfer-encoding") == b"chunked":
+            return self.read_chunked()
+        return self.read_exactly(int(self.head.value(b"content-length") or b"0")), ()
+
+    def answer(self, body: bytes = b"", *, status: int = 200, fields: Iterable[Field] = ()) -> None:
+        """Answer with a body of a stated length."""
+        lines = [b"HTTP/1.1 %d Told" % status, b"Content-Length: %d" % len(body)]
+        self.send(b"\r\n".join([*lines, *(b"%b: %b" % one for one in fields), b"", body]))
+
+    def finish(self) -> None:
+        """Close the connection in order."""
+        self.is_over = True
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.close()
+
+    def break_off(self) -> None:
+        """Close the connection with a reset."""
+        self.is_over = True
+        self.reset()
+
+    def gone(self, patience: float = PATIENCE) -> float:
+        """Wait until the gateway has ended the connection; return the moment."""
+        self.is_over = True
+        assert self.end(patience) is not End.OPEN, "the gateway holds the connection open"
+        return time.monotonic()
+
+
+Script = Callable[[Call], None]
+
+
+class ScriptedUpstream:
+    """Serves from entering its `with` block to leaving it."""
+
+    def __init__(self, *, port: int = 0, unix: Path | None = None) -> None:
+        self._listener = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+        if not unix:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(str(unix) if unix else ("127.0.0.1", port))
+        self._listener.listen(_BACKLOG)
+        self.port = 0 if unix else int(self._listener.getsockname()[1])
+        self.url = f"unix:{unix}" if unix else f"http://127.0.0.1:{self.port}"
+        self.faults: list[BaseException] = []
+        """What scripts have raised, beside the ends of connections."""
+        self._scripts: dict[bytes, Script] = {}
+        self._names = itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._open: dict[int, socket.socket] = {}
+        self._calls: dict[bytes, int] = {}
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.break_all()
+
+    def break_all(self) -> None:
+        """End every connection."""
+        with self._lock:
+            left = list(self._open.values())
+        for sock in left:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def say_on_all(self, data: bytes) -> None:
+        """Send bytes on every connection, whether anybody asked or not."""
+        with self._lock:
+            for sock in self._open.values():
+                sock.sendall(data)
+
+    def on(self, script: Script, *, under: bytes = b"/") -> bytes:
+        """Take a script; return the fresh target that leads to it."""
+        target = b"%b%d" % (under, next(self._names))
+        self._scripts[target] = script
+        return target
+
+    def calls(self, target: bytes) -> int:
+        """How many requests have come for the target."""
+        with self._lock:
+            return self._calls.get(target, 0)
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        with self._lock:
+            return len(self._open)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.port:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            number = next(self._numbers)
+            with self._lock:
+                self._open[number] = sock
+            threading.Thread(target=self._serve, args=(sock, number), daemon=True).start()
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        try:
+            with sock:
+                self._converse(Stream(sock), number)
+        except (OSError, Cut):
+            pass  # the gateway has ended the connection, or had enough
+        except BaseException as fault:  # noqa: BLE001 - the test's own thread must hear of it
+            self.faults.append(fault)
+        finally:
+            with self._lock:
+                del self._open[number]
+
+    def _converse(self, stream: Stream, number: int) -> None:
+        stream.sock.settimeout(None)  # a connection may be idle for as long as the gateway likes
+        while (head := _head(stream)) is not None:
+            path = head.target.partition(b"?")[0]
+            with self._lock:
+                self._calls[path] = self._calls.get(path, 0) + 1
+            call = Call(head, stream, number)
+            self._scripts.get(path, _plainly)(call)
+            if call.is_over:
+                return
+            stream.buffer = call.buffer
+            stream.sock.settimeout(None)
+
+
+def _plainly(call: Call) -> None:
+    call.body()
+    call.answer(b"plain")
+
+
+def _head(stream: Stream) -> Head | None:
+    """Read a head; None if the connection ends before one begins."""
+    try:
+        line, *lines = stream.read_until(b"\r\n\r\n")[:-4].split(b"\r\n")
+    except Cut as cut:
+        if cut.received:
+            raise
+        return None
+    method, target, version = line.split(b" ")
+    assert version == b"HTTP/1.1"
+    pairs = [one.partition(b":") for one in lines]
+    return Head(method, target, tuple((name.lower(), value.strip()) for name, _, value in pairs))

@@ -1,0 +1,216 @@
+"""A worker's parts together, without a socket: whoever asks is a piece of the gateway itself."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import a_head, a_route, an_endpoint, an_exchange
+from tests.helpers.fake_clock import FakeClock
+from tests.helpers.fake_origin import FakeOrigin
+from tta_gateway.features.access_log.bound import AccessLogBound
+from tta_gateway.features.cors.bound import CorsBound
+from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import RequestHead
+from tta_gateway.kernel.route import Respond, Service
+from tta_gateway.node import assemble_worker
+from tta_gateway.node.assemble_worker import Worker, bound
+from tta_gateway.order import ORDER
+from tta_gateway.pipeline.plan import bind
+from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.support.metrics import Registry
+
+SNAPSHOT = Snapshot(
+    version=1,
+    state_dir=".",
+    listeners=(Listener(host="127.0.0.1"), Listener(unix="/run/g", trusted=("10.0.0.0/8",))),
+    services=(Service(name="players", endpoints=(an_endpoint(),)),),
+    routes=(
+        a_route("/players/{id}"),
+        a_route("/hello", service="", respond=Respond(body="hello", content_type="text/plain")),
+        a_route("/old", service="", redirect="/new", redirect_status=301),
+        a_route("/worlds", service="", respond=Respond(missing_service="worlds")),
+    ),
+)
+
+
+class Loop:
+    """An event loop that nobody asks for anything."""
+
+
+def raw(struct: msgspec.Struct) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(struct))
+
+
+class House:
+    """A worker with its log in a file, and somebody to ask it."""
+
+    def __init__(self, log: Path, **features: msgspec.Raw) -> None:
+        self.log = log
+        features = {"access_log": raw(AccessLogBound(path=str(log))), **features}
+        snapshot = msgspec.structs.replace(SNAPSHOT, features=features)
+        self.worker = Worker(snapshot, loop=cast("Any", Loop()), clock=FakeClock())
+
+    def ask(self, method: str, target: str, head: RequestHead | None = None) -> FakeOrigin:
+        origin = FakeOrigin(self.worker.runner)
+        request = head or a_head(method, target)
+        destination, params = self.worker.table.find(request)
+        origin.exchange = an_exchange(request, origin=origin, plan=destination.plan)
+        origin.exchange.params = params
+        self.worker.runner.begin(origin.exchange)
+        return origin
+
+    def lines(self) -> list[dict[str, Any]]:
+        for file in self.worker.files:
+            file.flush()
+        return [msgspec.json.decode(line) for line in self.log.read_bytes().splitlines()]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path / "access.log")
+    yield made
+    made.worker.files[0].close()
+
+
+def problem(origin: FakeOrigin) -> dict[str, Any]:
+    members: dict[str, Any] = msgspec.json.decode(origin.body)
+    return members
+
+
+def test_what_no_route_takes_is_answered_as_a_problem(house: House) -> None:
+    origin = house.ask("GET", "/nowhere")
+    assert (origin.status, problem(origin)["code"]) == (404, "routing_not_found")
+
+
+def test_a_problem_and_its_answer_name_the_same_request(house: House) -> None:
+    origin = house.ask("GET", "/nowhere")
+    assert origin.head is not None
+    said = origin.head.get(b"x-request-id") or b""
+    assert problem(origin)["correlation_id"] == said.decode() != ""
+
+
+def test_a_fixed_answer_is_given_here(house: House) -> None:
+    assert house.ask("GET", "/hello").said == ["200", b"hello", "end"]
+
+
+def test_a_redirect_is_given_here(house: House) -> None:
+    origin = house.ask("GET", "/old")
+    assert origin.head is not None
+    assert (origin.status, origin.head.get(b"location")) == (301, b"/new")
+
+
+def test_a_missing_service_is_said_here(house: House) -> None:
+    assert problem(house.ask("GET", "/worlds"))["code"] == "routing_service_missing"
+
+
+def test_an_exchange_is_written_to_the_log_when_it_is_over(house: House) -> None:
+    house.ask("GET", "/hello?secret")
+    assert [(one["path"], one["route"], one["status"]) for one in house.lines()] == [
+        ("/hello", "/hello", 200)
+    ]
+
+
+def test_an_exchange_is_counted_when_it_is_over(house: House) -> None:
+    house.ask("GET", "/hello")
+    counted = {
+        (metric.name, values): cells for metric, values, cells in house.worker.registry.collect()
+    }
+    key = ("tta_http_requests_total", ("GET", "/hello", "200", "api-gateway"))
+    assert counted[key] == [1.0]
+
+
+def test_a_log_that_is_off_writes_no_file(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    House(log, access_log=raw(AccessLogBound(path=str(log), enabled=False)))
+    assert not log.exists()
+
+
+def test_a_feature_acts_as_its_settings_say(tmp_path: Path) -> None:
+    house = House(tmp_path / "log", cors=raw(CorsBound(origins=("https://app",))))
+    head = a_head("GET", "/hello", fields=[(b"origin", b"https://app")])
+    origin = house.ask("GET", "/hello", head)
+    assert origin.head is not None
+    assert origin.head.get(b"access-control-allow-origin") == b"https://app"
+
+
+def test_a_feature_that_the_operator_did_not_name_has_its_defaults() -> None:
+    assert bound(SNAPSHOT, "problem", ProblemBound) == ProblemBound()
+
+
+def test_each_listener_believes_its_own_proxies(house: House) -> None:
+    assert [one.is_proxy("10.1.2.3") for one in house.worker.entrances] == [False, True]
+
+
+def test_a_connection_begins_at_the_listener_that_it_came_by(house: House) -> None:
+    assert house.worker.client(1)._entrance is house.worker.entrances[1]
+
+
+def test_a_service_s_route_ends_with_the_forwarder(house: House) -> None:
+    destination, _ = house.worker.table.find(a_head("GET", "/players/7"))
+    assert destination.plan.forward == house.worker.forwarder.forward
+
+
+def test_a_fault_is_written_without_what_it_says(
+    house: House, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def fails(_: Exchange) -> None:
+        raise ValueError("what a person wrote")
+
+    origin = FakeOrigin(house.worker.runner)
+    plan = bind(house.worker.policies, None, forward=fails)
+    origin.exchange = an_exchange(origin=origin, plan=plan)
+    house.worker.runner.begin(origin.exchange)
+    house.lines()
+    event = msgspec.json.decode(capfdbinary.readouterr().out)
+    assert (event["event"], event["error"], "person" in str(event)) == (
+        "exchange_failed",
+        "ValueError",
+        False,
+    )
+
+
+def test_a_fault_is_written_with_where_it_happened(
+    house: House, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    house.worker._died("connect", _raised())
+    house.lines()
+    event = msgspec.json.decode(capfdbinary.readouterr().out)
+    assert (event["event"], event["task"], len(event["where"])) == ("task_died", "connect", 1)
+
+
+def _raised() -> BaseException:
+    with pytest.raises(ValueError, match="why") as caught:
+        raise ValueError("why")
+    return caught.value
+
+
+def test_every_tick_writes_what_has_gathered_and_ends_waits(house: House) -> None:
+    house.ask("GET", "/hello")
+    for call in house.worker.sweeper.each_tick:
+        call()
+    assert house.log.read_bytes().count(b"\n") == 1
+
+
+def test_a_suspended_exchange_becomes_a_task_that_is_kept(house: House) -> None:
+    done: list[str] = []
+
+    async def work() -> None:
+        done.append("done")
+
+    async def main() -> None:
+        house.worker._spawn(work())
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert done == ["done"]
+
+
+def test_an_order_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assemble_worker, "ORDER", ORDER[::-1])
+    with pytest.raises(AssertionError, match="needs `request_id`"):
+        assemble_worker.policies(SNAPSHOT, registry=Registry(), lines=None, clock=FakeClock())

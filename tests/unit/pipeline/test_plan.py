@@ -1,0 +1,75 @@
+from typing import ClassVar
+
+from tests.helpers.builders import Bound, a_plan, a_route, an_exchange
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.policy import BoundPolicy
+from tta_gateway.kernel.route import Route
+from tta_gateway.pipeline.plan import bind
+
+
+class Absent(Bound):
+    def for_route(self, route: Route | None) -> None:  # type: ignore[override]  # noqa: ARG002
+        return None
+
+
+class Scanning(Bound):
+    scans_refused: ClassVar = True
+
+
+def step(_: object) -> None:
+    """Do nothing."""
+
+
+def message_step(_: object, __: bytes) -> None:
+    """Do nothing."""
+
+
+def test_a_policy_with_nothing_to_do_on_a_route_is_absent_from_its_plan() -> None:
+    there = Bound()
+    assert a_plan([Absent(), there]).policies == (there,)
+
+
+def test_a_policy_binds_to_the_route_that_it_is_asked_about() -> None:
+    asked: list[Route | None] = []
+
+    class Curious(Bound):
+        def for_route(self, route: Route | None) -> BoundPolicy:
+            asked.append(route)
+            return self
+
+    route = a_route()
+    bind([Curious()], route, forward=step)
+    assert asked == [route]
+
+
+def test_steps_come_with_the_number_of_policies_that_are_entered_then() -> None:
+    plan = a_plan([Bound(on_finish=step), Bound(on_request=step)])
+    assert plan.request == ((2, step),)
+
+
+def test_the_response_phase_is_in_reverse() -> None:
+    plan = a_plan([Bound(on_response=step), Bound(), Bound(on_response=step)])
+    assert [number for number, _ in plan.response] == [3, 1]
+
+
+def test_the_end_is_in_reverse() -> None:
+    plan = a_plan([Bound(on_finish=step), Bound(on_finish=step)])
+    assert [number for number, _ in plan.finish] == [2, 1]
+
+
+def test_the_steps_of_messages_have_no_numbers() -> None:
+    assert a_plan([Bound(on_message=message_step)]).message == (message_step,)
+
+
+def test_the_scan_is_found_by_its_number() -> None:
+    assert a_plan([Bound(), Scanning(on_request=step)]).scan == 2
+
+
+def test_a_plan_without_a_scan_has_no_number_for_it() -> None:
+    assert a_plan([Bound()]).scan is None
+
+
+def test_a_plan_ends_where_it_is_told_to() -> None:
+    ended: list[Exchange] = []
+    a_plan(forward=ended.append).forward(exchange := an_exchange())
+    assert ended == [exchange]

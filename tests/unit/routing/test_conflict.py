@@ -1,0 +1,88 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.builders import a_plan, a_route
+from tta_gateway.kernel.message import RequestHead
+from tta_gateway.kernel.route import Condition, Route
+from tta_gateway.routing.conflict import conflicts, witness
+from tta_gateway.routing.table import Table
+from tta_gateway.routing.template import parse
+
+
+def test_one_route_is_in_nobody_s_way() -> None:
+    assert conflicts([a_route("/a", trailing_slash="either")]) == []
+
+
+def test_two_routes_of_one_shape_conflict_whatever_their_names() -> None:
+    found = conflicts([a_route("/players/{id}"), a_route("/players/{player_id}")])
+    assert found == [(0, 1, "takes GET /players/p, and so does the route `/players/{id}`")]
+
+
+def test_each_pair_is_shown() -> None:
+    routes = [a_route("/a"), a_route("/b"), a_route("/a"), a_route("/a")]
+    assert [pair[:2] for pair in conflicts(routes)] == [(0, 2), (0, 3), (2, 3)]
+
+
+def test_a_conflict_names_a_method_that_both_take() -> None:
+    one = a_route("/a", methods=("POST", "PUT"))
+    other = a_route("/a", methods=("PUT", "DELETE"))
+    assert conflicts([one, other])[0][2] == "takes PUT /a, and so does the route `/a`"
+
+
+def test_who_takes_get_takes_head_too() -> None:
+    routes = [a_route("/a", methods=("GET",)), a_route("/a", methods=("HEAD",))]
+    assert conflicts(routes)[0][2] == "takes HEAD /a, and so does the route `/a`"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (a_route("/a"), a_route("/b")),
+        (a_route("/a"), a_route("/{id}")),
+        (a_route("/{id}"), a_route("/{rest:path}")),
+        (a_route("/a"), a_route("/a/")),
+        (a_route("/a", host="x.example"), a_route("/a", host="y.example")),
+        (a_route("/a", host="*.example"), a_route("/a")),
+        (a_route("/a", methods=("GET",)), a_route("/a", methods=("POST",))),
+        (a_route("/a", methods=("GET",)), a_route("/a")),
+        (a_route("/a"), a_route("/a", conditions=(Condition(name="x-beta"),))),
+        (
+            a_route("/a", conditions=(Condition(name="x-beta"),)),
+            a_route("/a", conditions=(Condition(name="x-beta", value="on"),)),
+        ),
+    ],
+)
+def test_routes_that_something_tells_apart_do_not_conflict(one: Route, other: Route) -> None:
+    assert conflicts([one, other]) == []
+
+
+def test_a_route_that_takes_either_slash_is_in_the_way_of_both() -> None:
+    routes = [a_route("/a", trailing_slash="either"), a_route("/a/")]
+    assert conflicts(routes) == [(0, 1, "takes GET /a/, and so does the route `/a`")]
+
+
+def test_two_routes_that_take_either_slash_conflict_once() -> None:
+    routes = [a_route("/a", trailing_slash="either"), a_route("/a/", trailing_slash="either")]
+    assert [pair[:2] for pair in conflicts(routes)] == [(0, 1)]
+
+
+def test_hosts_and_names_of_fields_are_the_same_in_any_case() -> None:
+    one = a_route("/a", host="X.example", conditions=(Condition(name="X-Beta"),))
+    other = a_route("/a", host="x.EXAMPLE", conditions=(Condition(name="x-beta"),))
+    assert [pair[:2] for pair in conflicts([one, other])] == [(0, 1)]
+
+
+SHAPES = st.sampled_from(["/a", "/a/", "/{id}", "/{id}/", "/a/{id}", "/{rest:path}", "/a/{r:path}"])
+ROUTES = st.lists(st.builds(a_route, SHAPES), min_size=2, max_size=5)
+
+
+@given(ROUTES)
+def test_a_witness_is_a_path_that_its_route_takes(routes: list[Route]) -> None:
+    path = witness(parse(routes[0].path))
+    table = Table([(routes[0], a_plan(route=routes[0]))], nowhere=a_plan(), answer=_nobody)
+    assert table.find(RequestHead(1, b"GET", path.encode()))[0].route == routes[0]
+
+
+def _nobody(*_: object) -> None:
+    """Answer nothing."""
