@@ -1,6 +1,5 @@
 """The gateway's configuration for this demonstration: gateway.yaml with its blanks filled in."""
 
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -14,11 +13,3 @@ def write(target: Path, blanks: Mapping[str, str | int]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(Template(TEMPLATE.read_text()).substitute(blanks))
     return target
-
-
-def port(wanted: int) -> int:
-    """Return the port that is wanted, or for 0 one that is free now."""
-    if wanted:
-        return wanted
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -44,9 +44,9 @@ def main(port: int, admin_port: int, probe_port: int, state: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     blanks: dict[str, str | int] = {
-        "port": configuration.port(port),
-        "admin_port": configuration.port(admin_port),
-        "probe_port": configuration.port(probe_port),
+        "port": port,
+        "admin_port": admin_port,
+        "probe_port": probe_port,
         "state_dir": str(state.resolve() / "gateway"),
     }
     try:

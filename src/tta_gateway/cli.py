@@ -53,7 +53,8 @@ def run(file: Path) -> None:
     try:
         code = serve(compile_snapshot(loaded.settings, 1), out=sys.stdout)
     except OSError as error:
-        click.echo(f"cannot start: {error.strerror or error}", err=True)
+        where = f" {error.filename}:" if error.filename else ""
+        click.echo(f"cannot start:{where} {error.strerror or error}", err=True)
         code = 1
     sys.exit(code)
 

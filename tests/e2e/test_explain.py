@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from tests.helpers.clients import PATIENCE, Answer, Client
-from tests.helpers.gateway import free_port, start_gateway
+from tests.helpers.gateway import start_gateway
 from tests.helpers.independent_parser import Request
 from tests.helpers.recording_upstream import RecordingUpstream, Script, listen_on_loopback
 from tta_gateway.node.explain import explain
@@ -296,7 +296,7 @@ def _recording() -> Iterator[RecordingUpstream]:
 def _configuration(port: int, log: Path, more: Mapping[str, object]) -> dict[str, object]:
     endpoint = {"endpoints": [f"http://127.0.0.1:{port}"]}
     return {
-        "listen": f"127.0.0.1:{free_port()}",
+        "listen": "127.0.0.1:0",
         "state_dir": str(log.parent / "state"),
         "access_log": {"path": str(log)},
         "services": {"up": endpoint, "other": endpoint},

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.edge.stage import scripted
 from tests.helpers.clients import Client, Cut, Field, chunk, chunked_post, head_of
-from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.gateway import Gateway, start_gateway
 from tests.helpers.scripted_upstream import Call, ScriptedUpstream
 
 pytestmark = pytest.mark.e2e
@@ -100,12 +100,12 @@ def _route(path: str, **more: object) -> dict[str, object]:
 
 def _start(folder: Path, upstream: ScriptedUpstream, log: dict[str, object]) -> Gateway:
     config = {
-        "listen": f"127.0.0.1:{free_port()}",
+        "listen": "127.0.0.1:0",
         "state_dir": str(folder / "state"),
         "access_log": log,
         "services": {
             "up": {"endpoints": [f"http://127.0.0.1:{upstream.port}"]},
-            "gone": {"endpoints": [f"http://127.0.0.1:{free_port()}"]},
+            "gone": {"endpoints": ["http://127.0.0.1:9"]},
         },
         "routes": [
             _route("/{rest:path}"),
@@ -332,7 +332,7 @@ KEYS: Final = [
 def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """What a gateway printed to standard output that had been sent all of this."""
     folder = tmp_path_factory.mktemp("injection")
-    trusting = {"address": f"127.0.0.1:{free_port()}", "trusted_proxies": ["127.0.0.0/8"]}
+    trusting = {"address": "127.0.0.1:0", "trusted_proxies": ["127.0.0.0/8"]}
     with scripted() as upstream:
         config = {
             "listen": [trusting],

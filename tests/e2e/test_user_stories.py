@@ -367,7 +367,6 @@ def test_a_service_that_drops_connections_after_a_500_spoils_no_other_request(
     assert told == [500, 200] * ROUNDS
 
 
-@pytest.mark.xfail(reason="a connection is kept after a 500, and may be gone when it is used again")
 def test_nor_does_it_spoil_one_that_may_not_be_repeated(player: Player) -> None:
     connection = player.gateway.connection()
     told = []
@@ -466,7 +465,6 @@ def test_a_request_that_cannot_be_read_is_refused_with_a_problem(
 
 
 @pytest.mark.parametrize("asked", MALFORMED, ids=_name)
-@pytest.mark.xfail(reason="the fields of a head that is refused are not read, Origin among them")
 def test_a_page_may_read_why_its_request_cannot_be_read(gateway: Service, asked: Asked) -> None:
     assert _answer(gateway, asked).values(b"access-control-allow-origin") == [PAGE]
 

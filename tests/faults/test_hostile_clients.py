@@ -66,13 +66,13 @@ def _trickle_to_all(slow: list[Client], stop: threading.Event) -> None:
             return
 
 
-def test_six_hundred_connections_that_come_and_go_leave_nothing_behind(edge: Stage) -> None:
+def test_a_thousand_connections_that_come_and_go_leave_nothing_behind(edge: Stage) -> None:
     """Red without `self._sweeper.forget(self)` in edge/upstream_connection.py (memory), or without
     `entrance.leave(…)` in edge/client_connection.py, connection_lost (the address is full)."""
     with edge.client() as good:
         assert good.get(b"/").status == 200
         before, memory = descriptors(edge.worker), resident(edge.worker)
-        for number in range(600):
+        for number in range(1200):
             client = Client(edge.port)
             if number % 3 == 1:
                 client.send(head_of(b"/")[:10])
@@ -84,6 +84,8 @@ def test_six_hundred_connections_that_come_and_go_leave_nothing_behind(edge: Sta
                 client.reset()
         assert wait_until(lambda: descriptors(edge.worker) <= before + 2)
         assert good.get(b"/").status == 200
+        with edge.client() as new:
+            assert new.get(b"/").status == 200
         assert resident(edge.worker) - memory < 4 * MIB
 
 

@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -155,19 +156,17 @@ class Answer:
 
 
 class Client(Stream):
-    """One client's connection."""
+    """One client's connection, to a port or a unix socket."""
 
     def __init__(
-        self, port: int, *, source: str = "127.0.0.1", receive_buffer: int | None = None
+        self, where: int | Path, *, source: str = "127.0.0.1", receive_buffer: int | None = None
     ) -> None:
-        sock = socket.socket()
+        sock = socket.socket(socket.AF_INET if isinstance(where, int) else socket.AF_UNIX)
         try:
             if receive_buffer is not None:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             sock.settimeout(PATIENCE)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.bind((source, 0))
-            sock.connect(("127.0.0.1", port))
+            _connect(sock, where, source)
         except OSError:
             sock.close()
             raise
@@ -217,6 +216,15 @@ class Client(Stream):
         if length is not None:
             return self.read_exactly(int(length)), ()
         return self.read_to_end(), ()
+
+
+def _connect(sock: socket.socket, where: int | Path, source: str) -> None:
+    if isinstance(where, Path):
+        sock.connect(str(where))
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.bind((source, 0))
+    sock.connect(("127.0.0.1", where))
 
 
 def head_of(target: bytes, *, method: bytes = b"GET", fields: Iterable[Field] = ()) -> bytes:

@@ -8,6 +8,7 @@ than `HIGH_WATER` bytes wait, the protocol is told to pause.
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 HIGH_WATER: Final = 64 * 1024
@@ -46,7 +47,7 @@ class FakeTransport:
         """Begin open, with an other end that takes everything at once."""
         self._loop = loop
         self._peername = peername
-        self._protocol: asyncio.Protocol | None = None
+        self.protocol: Any = None  # whose connection it is
         self._waiting: list[Callable[[], None]] = []
         self._unsent = b""
         self._stuck = False
@@ -63,11 +64,6 @@ class FakeTransport:
     # What the test does
 
     @property
-    def protocol(self) -> Any:
-        """Return whose connection it is."""
-        return self._protocol
-
-    @property
     def was_reset(self) -> bool:
         """Tell whether the end was a reset, that nobody takes for a regular one."""
         options = self.socket.options if self.socket is not None else []
@@ -76,7 +72,7 @@ class FakeTransport:
 
     def connect(self, protocol: asyncio.Protocol) -> None:
         """Be the connection of this protocol."""
-        self._protocol = protocol
+        self.protocol = protocol
         protocol.connection_made(cast("asyncio.Transport", self))
 
     def take(self) -> bytes:
@@ -87,7 +83,7 @@ class FakeTransport:
     def feed(self, *pieces: bytes) -> None:
         """Send bytes to the protocol, each piece by itself."""
         for piece in pieces:
-            self._arrives(lambda piece=piece: self._protocol_of().data_received(piece))  # type: ignore[misc] - a default binds it
+            self._arrives(partial(self.protocol.data_received, piece))
 
     def end(self) -> None:
         """Send the end of this direction."""
@@ -119,7 +115,7 @@ class FakeTransport:
         self._deliver()
         if len(self._unsent) > HIGH_WATER and not self._paused_writing:
             self._paused_writing = True
-            self._protocol_of().pause_writing()
+            self.protocol.pause_writing()
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
         """Send pieces."""
@@ -167,10 +163,6 @@ class FakeTransport:
         """Tell who is at the other end, or the socket."""
         return {"peername": self._peername, "socket": self.socket}.get(name)
 
-    def _protocol_of(self) -> asyncio.Protocol:
-        assert self._protocol is not None  # connect() has set it
-        return self._protocol
-
     def _arrives(self, what: Callable[[], None]) -> None:
         self._waiting.append(what)
         self._catch_up()
@@ -180,7 +172,7 @@ class FakeTransport:
             self._waiting.pop(0)()
 
     def _end(self) -> None:
-        if not self._protocol_of().eof_received():
+        if not self.protocol.eof_received():
             self.close()
 
     def _deliver(self) -> None:
@@ -190,13 +182,9 @@ class FakeTransport:
         self.sent += sent
         if self._paused_writing:
             self._paused_writing = False
-            self._loop.call_soon(self._resume_writing)
+            self.protocol.resume_writing()
         if self._closing:
             self._loop.call_soon(self._lose, None)
-
-    def _resume_writing(self) -> None:
-        if not self.lost:
-            self._protocol_of().resume_writing()
 
     def _close(self) -> None:
         if not self._unsent:
@@ -205,4 +193,4 @@ class FakeTransport:
     def _lose(self, error: Exception | None) -> None:
         if not self.lost:
             self.lost = True
-            self._protocol_of().connection_lost(error)
+            self.protocol.connection_lost(error)

@@ -25,6 +25,8 @@ _DROPPED: Final = frozenset(
     b" retry-after".split()
 )
 
+_FRAMING: Final = frozenset((b"host", b"contentlength", b"transferencoding", b"connection"))
+
 
 class _Bad(Exception):
     """The bytes are no chunked body."""
@@ -122,5 +124,6 @@ def _trailers(data: bytes, limits: Limits) -> tuple[Fields | None, bytes | None]
 
 def _reads_like_one_of_the_dropped(name: bytes) -> bool:
     letters = b"abcdefghijklmnopqrstuvwxyz0123456789"
-    plain = bytes(letter if letter in letters else ord("-") for letter in name)
-    return name in _DROPPED or plain in _DROPPED
+    dashed = bytes(letter if letter in letters else ord("-") for letter in name)
+    bare = bytes(letter for letter in name if letter in letters)
+    return dashed in _DROPPED or bare in _FRAMING

@@ -274,7 +274,7 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is not None:
             self._give_up(self._exchange, event.error)
             return
-        self._refuse(event.error)
+        self._refuse(event.error, event.origin)
 
     def _give_up(self, exchange: Exchange, error: GatewayError) -> None:
         """Answer the client's fault while an exchange is under way, or cut if it is too late."""
@@ -283,10 +283,12 @@ class ClientConnection(asyncio.Protocol):
         self._codec.closing = True
         self._entrance.runner.fail(exchange, error)
 
-    def _refuse(self, error: GatewayError) -> None:
-        """Answer a request that could not even be read."""
+    def _refuse(self, error: GatewayError, page: bytes | None = None) -> None:
+        """Answer a request that could not even be read; `page` is the Origin it seems to name."""
         entrance = self._entrance
         head = RequestHead(self._codec.requested)
+        if page is not None:
+            head.fields = [(b"origin", page)]
         plan = entrance.directory.malformed.plan
         exchange = Exchange(head, origin=self, peer=self._peer, plan=plan, started=entrance.clock())
         exchange.error = error

@@ -20,7 +20,7 @@ from tta_gateway.snapshot.model import Listener, Snapshot
 
 def run(snapshot: Snapshot, *, out: TextIO) -> int:
     """Serve until a signal comes or the worker ends; return the exit status."""
-    sockets = [bound_socket(listener) for listener in snapshot.listeners]
+    sockets = [_bound(listener) for listener in snapshot.listeners]
     with tempfile.TemporaryFile() as file:
         file.write(encode(snapshot))
         file.flush()
@@ -39,6 +39,15 @@ def run(snapshot: Snapshot, *, out: TextIO) -> int:
         if listener.unix:
             Path(listener.unix).unlink(missing_ok=True)
     return 128 - code if code < 0 else code
+
+
+def _bound(listener: Listener) -> socket.socket:
+    """Return the listener's socket; an OSError names the address."""
+    try:
+        return bound_socket(listener)
+    except OSError as error:
+        where = listener.unix or f"{listener.host}:{listener.port}"
+        raise OSError(error.errno, error.strerror, where) from error
 
 
 def bound_socket(listener: Listener) -> socket.socket:

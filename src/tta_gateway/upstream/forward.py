@@ -370,7 +370,7 @@ class Attempt:
         if exchange.upload is not None:
             exchange.upload.detach()
             reusable = reusable and exchange.upload.over
-        if reusable:
+        if reusable and response.status != _BROKEN:
             self.forwarder.give_back(self.pool, connection)
         else:
             connection.close()
@@ -426,7 +426,8 @@ class Attempt:
         if upload is not None:
             upload.detach()
             reusable = reusable and upload.over
-        if reusable:
+        response = self.exchange.response
+        if reusable and not (response is not None and response.status == _BROKEN):
             self.forwarder.give_back(self.pool, connection)
         else:
             connection.close()
@@ -582,6 +583,9 @@ class Attempt:
             self.exchange.upload.resume()
 
 
+# Many frameworks close the connection behind an error that nobody caught, without saying so: the
+# next request on it would be lost, and not every one can be sent again.
+_BROKEN = 500
 _BODYLESS: frozenset[bytes] = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 _EXPECT_BODY: frozenset[bytes] = frozenset((b"POST", b"PUT", b"PATCH"))
 _WITH_LOCATION: frozenset[int] = frozenset((201, 301, 302, 303, 307, 308))

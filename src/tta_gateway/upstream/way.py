@@ -6,6 +6,7 @@ neighbour is added; the client is then the rightmost hop that is not a trusted p
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Final
 
 from tta_gateway.kernel.message import Fields
@@ -68,10 +69,29 @@ def _first(value: bytes) -> bytes:
 
 
 def client_of(neighbour: str, said: Fields, *, is_proxy: Callable[[str], bool]) -> str:
-    """Return the client behind a trusted neighbour: the rightmost hop that is no proxy."""
+    """Return the client behind a trusted neighbour: the rightmost hop that is no proxy.
+
+    What is no address is nobody's: then the proxy that was told it stands for the client.
+    """
     chain = b",".join([value for name, value in said if name == b"x-forwarded-for"])
-    hops = [hop.strip().decode("latin-1") for hop in chain.split(b",") if hop.strip()]
-    for hop in reversed(hops):
-        if not is_proxy(hop):
-            return hop
-    return hops[0] if hops else neighbour
+    client = neighbour
+    for part in reversed([part.strip() for part in chain.split(b",") if part.strip()]):
+        address = _address(part.decode("latin-1"))
+        if address is None:
+            break
+        client = address
+        if not is_proxy(address):
+            break
+    return client
+
+
+def _address(hop: str) -> str | None:
+    """Return the address that a hop names, without port and brackets; None if it names none."""
+    if hop.startswith("["):
+        hop = hop[1:].partition("]")[0]
+    elif hop.count(":") == 1:
+        hop = hop.partition(":")[0]
+    try:
+        return str(ip_address(hop))
+    except ValueError:
+        return None

@@ -28,11 +28,16 @@ class End:
 
 
 class Reset:
-    """The stream cannot go on: the peer broke a rule, or what it sends cannot be relied on."""
+    """The stream cannot go on: the peer broke a rule, or what it sends cannot be relied on.
 
-    __slots__ = ("error", "stream_id")
+    `origin` is the Origin of a request whose head was refused, where one could be made out: a
+    browser shows a page no error that does not name its origin.
+    """
 
-    def __init__(self, stream_id: int, error: GatewayError) -> None:
+    __slots__ = ("error", "origin", "stream_id")
+
+    def __init__(self, stream_id: int, error: GatewayError, origin: bytes | None = None) -> None:
         """Keep what went wrong; in HTTP/1.1 the connection goes with the stream."""
         self.stream_id = stream_id
         self.error = error
+        self.origin = origin

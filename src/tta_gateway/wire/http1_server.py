@@ -22,7 +22,7 @@ from tta_gateway.kernel.problem import (
 from tta_gateway.wire.body import ChunkedReader, FramingError, LengthReader, Reader
 from tta_gateway.wire.event import Data, End, Reset
 from tta_gateway.wire.limits import Limits
-from tta_gateway.wire.request_head import HeadReader
+from tta_gateway.wire.request_head import HeadReader, origin_in
 
 Event: TypeAlias = RequestHead | Data | End | Reset
 
@@ -132,7 +132,7 @@ class ServerCodec:
                 return self._feed_part(raw, fed)
             self._heads.feed(raw[fed:end] if fed or end != len(raw) else raw)
         except ClientFault as fault:
-            return self._refuse(fault.problem, fault.detail)
+            return self._refuse(fault.problem, fault.detail, raw=raw)
         if fed:
             self._raw = b""
         return self._begin(raw, end)
@@ -153,13 +153,13 @@ class ServerCodec:
         """Give llhttp the beginning of a head, so that a bad one is refused at once."""
         limits = self._limits
         if len(raw) > limits.request_line + 1 and b"\r\n" not in raw[: limits.request_line + 2]:
-            return self._refuse(LINE_TOO_LONG)
+            return self._refuse(LINE_TOO_LONG, raw=raw)
         if len(raw) > limits.request_line + limits.head:
-            return self._refuse(FIELDS_TOO_LARGE)
+            return self._refuse(FIELDS_TOO_LARGE, raw=raw)
         self._heads.feed(raw[fed:])
         problem = self._heads.early_problem(raw)
         if problem is not None:
-            return self._refuse(problem)
+            return self._refuse(problem, raw=raw)
         self._raw = raw
         return _NOTHING
 
@@ -167,7 +167,7 @@ class ServerCodec:
         """Make a request of the head that has just been read, and go on with what follows it."""
         head = self._heads.head(raw, end)
         if isinstance(head, Problem):
-            return self._refuse(head)
+            return self._refuse(head, raw=raw)
         self.requested += 1
         head.stream_id = self.requested
         return self._begin_request(head, raw, end)
@@ -211,13 +211,15 @@ class ServerCodec:
             return [Data(self.requested, part, end=False), end] if part else [end]
         return [Data(self.requested, part, end=True)]
 
-    def _refuse(self, problem: Problem, detail: str | None = None) -> list[Event]:
+    def _refuse(
+        self, problem: Problem, detail: str | None = None, *, raw: bytes = b""
+    ) -> list[Event]:
         if self.reading is HEAD:
             self.requested += 1  # one that could not be read has begun too
         self.reading = BROKEN
         self.closing = True
         self._raw = self.waiting = b""
-        return [Reset(self.requested, ClientFault(problem, detail))]
+        return [Reset(self.requested, ClientFault(problem, detail), origin_in(raw))]
 
     # What leaves
 

@@ -5,6 +5,7 @@ stands at the beginning of a message.  A head without a field that means somethi
 none.
 """
 
+import re
 from collections.abc import Callable
 from typing import ClassVar, Final
 
@@ -33,6 +34,7 @@ from tta_gateway.wire.target import EVERYDAY, is_host, origin_form
 _LARGEST_LENGTH: Final = 2**53
 _LENGTH_DIGITS: Final = 19
 _PARTS: Final = 3
+_ORIGIN: Final = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,512})[ \t]*\r\n", re.IGNORECASE)
 _VERSIONS: Final = frozenset((b"HTTP/1.1", b"HTTP/1.0"))
 _HOST: Final = int(Kind.HOST)
 _NO_CALLBACKS: Final = object()
@@ -257,3 +259,9 @@ def _problem_of(error: httptools.HttpParserError) -> Problem:
     return (
         METHOD_UNKNOWN if isinstance(error, httptools.HttpParserInvalidMethodError) else MALFORMED
     )
+
+
+def origin_in(raw: bytes) -> bytes | None:
+    """Return the Origin of a head that cannot be trusted otherwise, if it seems to have one."""
+    match = _ORIGIN.search(raw)
+    return match[1] if match else None

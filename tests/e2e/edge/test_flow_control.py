@@ -151,13 +151,11 @@ def test_an_upload_that_had_to_wait_for_its_connection_is_held_back_all_the_same
     """What has gathered meanwhile fills the connection at once; the client must not go on."""
     release, go_on = threading.Event(), threading.Event()
 
-    def blocker(call: Call) -> None:
+    def answer_first_and_read_later(call: Call) -> None:
         assert release.wait(PATIENCE)
         call.answer()
-
-    def script(call: Call) -> None:
         assert go_on.wait(PATIENCE)
-        call.answer(b"%d" % len(call.body()))
+        call.body()
 
     with scripted(unix=tmp_path / "up") as upstream:
         services = {"up": {"endpoints": [upstream.url], "limits": {"connections": 1}}}
@@ -168,14 +166,14 @@ def test_an_upload_that_had_to_wait_for_its_connection_is_held_back_all_the_same
             one.client() as second,
         ):
             before = resident(one.worker)
-            held = one.on(blocker)
-            first.ask(held)
+            held = one.on(answer_first_and_read_later)
+            first.send(post_of(held, bytes(250_000)))
             assert wait_until(lambda: upstream.calls(held) == 1)
-            target = one.on(script, under=b"/large/")
-            second.send(upload_of(target, LARGE))
-            took = fill(second.sock, most=LARGE)
+            target = one.on(lambda call: call.answer(b"%d" % len(call.body())), under=b"/large/")
+            second.send(upload_of(target, LARGE) + bytes(60_000))
+            took = 60_000 + fill(second.sock, most=LARGE)
             release.set()
-            assert wait_until(lambda: upstream.calls(target) == 1)
+            assert first.answer().status == 200
             took += fill(second.sock, most=LARGE - took)
             rise = resident(one.worker) - before
             go_on.set()

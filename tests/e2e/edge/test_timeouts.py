@@ -449,20 +449,26 @@ def test_a_tunnel_in_use_stays_open(edge: Stage) -> None:
             assert client.read_exactly(1) == b"x"
 
 
-def test_a_tunnel_that_was_held_back_and_then_falls_idle_is_closed(edge: Stage) -> None:
+def test_a_tunnel_that_was_held_back_and_then_falls_idle_is_closed(tmp_path: Path) -> None:
     """The clock of the tunnel runs again when the slow side has caught up.
 
     Of many sizes, some end just where the client was waited for.
     """
-    sizes = range(1_000_000, 5_000_000, 250_000)
+    sizes = range(100_000, 1_000_000, 50_000)
 
     def flood(call: Call) -> None:
         call.send(bytes(int(call.head.value(b"x-size") or b"0")))
         call.gone()
 
-    target = edge.on(_switch_then(flood), under=b"/tunnel-idle/")
-    with ExitStack() as open_ones:
-        clients = [open_ones.enter_context(edge.client(receive_buffer=4096)) for _ in sizes]
+    short = {"path": "/short/{rest:path}", "timeouts": {"tunnel_idle": "600ms"}}
+    door = tmp_path / "door"
+    with (
+        scripted() as upstream,
+        stage(tmp_path, short, upstream=upstream, listen=f"unix:{door}") as one,
+        ExitStack() as open_ones,
+    ):
+        target = one.on(_switch_then(flood), under=b"/short/")
+        clients = [open_ones.enter_context(Client(door)) for _ in sizes]
         for client, size in zip(clients, sizes, strict=True):
             _switch(client, target, [(b"X-Size", b"%d" % size)])
         time.sleep(0.3)

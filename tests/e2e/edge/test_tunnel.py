@@ -13,7 +13,7 @@ from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.e2e.edge.stage import Stage, scripted, stage
-from tests.helpers.clients import PATIENCE, Client, Stream
+from tests.helpers.clients import PATIENCE, Client, Stream, post_of
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call, Script
 from tests.helpers.slow import fill, resident, wait_until
@@ -148,6 +148,46 @@ def test_a_service_that_does_not_read_holds_back_the_client(edge: Stage) -> None
     assert got == [hashlib.sha256(data * pieces).hexdigest()]
 
 
+def test_what_was_sent_before_the_change_is_held_back_too(tmp_path: Path) -> None:
+    """It fills the connection in one go, before the two sides know of each other."""
+    release, go_on = threading.Event(), threading.Event()
+    got: list[int] = []
+
+    def answer_first_and_read_later(call: Call) -> None:
+        call.answer()
+        assert release.wait(PATIENCE)
+        call.send(SWITCHED + b"\r\n")
+        call.is_over = True
+        assert go_on.wait(PATIENCE)
+        call.body()
+        call.read_until(b"\r\n\r\n")
+        got.append(len(call.read_to_end()))
+        call.finish()
+
+    with (
+        scripted(unix=tmp_path / "up") as upstream,
+        stage(tmp_path, upstream=upstream) as one,
+        one.client() as first,
+        one.client() as second,
+    ):
+        before = resident(one.worker)
+        first.send(post_of(one.on(answer_first_and_read_later), bytes(250_000)))
+        assert first.answer().status == 200
+        second.ask(b"/", fields=UPGRADE)
+        second.send(bytes(60_000))
+        took = 60_000 + fill(second.sock, most=64 * MIB)
+        release.set()
+        assert second.answer().status == 101
+        took += fill(second.sock, most=64 * MIB)
+        rise = resident(one.worker) - before
+        go_on.set()
+        second.half_close()
+        assert second.end() is End.CLOSED
+    assert took < 24 * MIB
+    assert rise < 2 * MIB
+    assert got == [took]
+
+
 def test_a_client_that_does_not_read_holds_back_the_service(edge: Stage) -> None:
     took: list[int] = []
     data = bytes(range(256)) * 256
@@ -249,14 +289,15 @@ def test_nothing_is_lost_when_both_halves_close_before_a_slow_service_has_read(
     with (
         scripted(unix=tmp_path / "up") as upstream,
         stage(tmp_path, upstream=upstream) as one,
+        contextlib.ExitStack() as open_ones,
     ):
         target = one.on(switch_then(script))
         for size in sizes:
-            client = one.client()
+            client = open_ones.enter_context(one.client())
             switch(client, target)
             time.sleep(0.01)
             client.send(bytes(size))
-            client.half_close() if first == "client" else client.close()
+            client.half_close()
         time.sleep(0.2)
         go_on.set()
         assert wait_until(lambda: len(got) == len(sizes))

@@ -742,6 +742,20 @@ def test_an_answer_in_one_piece_that_nobody_wants_any_more_harms_nobody() -> Non
     assert (origin.said, rig.counts) == ([], NOTHING)
 
 
+def test_a_connection_is_not_used_again_behind_an_error_that_nobody_caught() -> None:
+    rig = Rig()
+    origin, connection = rig.asked()
+    connection.answer(500)
+    assert (origin.status, connection.closed, rig.pool.idle) == (500, True, [])
+
+
+def test_a_connection_is_not_used_again_behind_an_error_that_came_in_one_piece() -> None:
+    rig = Rig()
+    origin, connection = rig.asked()
+    connection.answer_whole(500)
+    assert (origin.status, connection.closed, rig.pool.idle) == (500, True, [])
+
+
 # --- when connections fail -----------------------------------------------------------------------
 
 

@@ -272,6 +272,7 @@ def test_a_strict_reader_reads_the_same_answer(sample: Sample) -> None:
         (b"1.1", [b"Connection: x-a, Close"], False),
         (b"1.1", [b"Proxy-Connection: close"], False),
         (b"1.1", [b"Proxy-Connection: x"], True),
+        (b"1.1", [b"Keep-Alive: close"], True),
         (b"1.0", [], False),
         (b"1.0", [b"Connection: keep-alive"], True),
         (b"1.0", [b"Connection: close"], False),

@@ -339,6 +339,7 @@ def test_http_1_0_has_no_chunks() -> None:
         (b"1.1", [b"Connection: closed"], True),
         (b"1.1", [b"Proxy-Connection: close"], False),
         (b"1.1", [b"Proxy-Connection: keep-alive"], True),
+        (b"1.1", [b"Keep-Alive: close"], True),
         (b"1.0", [], False),
         (b"1.0", [b"Connection: keep-alive"], True),
         (b"1.0", [b"Connection: x-a"], False),

@@ -11,6 +11,15 @@ from tta_gateway.wire.field import tokens
 _VARIES: Final = frozenset((b"origin", b"*"))
 
 
+_OF_A_PREFLIGHT: Final = frozenset(
+    (
+        b"access-control-allow-methods",
+        b"access-control-allow-headers",
+        b"access-control-max-age",
+    )
+)
+
+
 class Cors:
     """Allows the origins that the operator names."""
 
@@ -59,8 +68,10 @@ class Cors:
         """Say whether the page may read the answer; drop what the service says about it."""
         response = exchange.response
         assert response is not None  # the response phase has one
-        if not response.local:
-            response.fields = [field for field in response.fields if not _is_cors(field[0])]
+        ours = _OF_A_PREFLIGHT if response.local else frozenset[bytes]()
+        response.fields = [
+            field for field in response.fields if not _is_cors(field[0]) or field[0] in ours
+        ]
         origin = exchange.request.get(b"origin")
         if not self._any:
             _vary(response)

@@ -1,0 +1,206 @@
+"""Guests: who is let in, who is counted, and how the last one leaves."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from tests.helpers.builders import a_plan
+from tests.helpers.fake_loop import FakeLoop
+from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules
+from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.pipeline.run import Runner
+from tta_gateway.wire.limits import Limits
+
+ONE, OTHER = "192.0.2.1", "192.0.2.2"
+NOBODY_IN_PARTICULAR = ""
+
+
+class Guest:
+    """A connection that keeps what it is told; `leaves` says that it ends when it is asked to."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def drain(self) -> None:
+        self.told.append("drain")
+
+    def abort(self) -> None:
+        self.told.append("abort")
+
+
+class Polite(Guest):
+    """A connection that ends as soon as it is asked to."""
+
+    def __init__(self, guests: Guests) -> None:
+        super().__init__()
+        self._guests = guests
+
+    def drain(self) -> None:
+        self._guests.leave(self, ONE)
+
+
+class House:
+    """Guests within limits, and what is counted of them."""
+
+    def __init__(self, *, per_worker: int = 100, per_address: int = 100) -> None:
+        self.count = 0.0
+        limits = ConnectionLimits(per_worker=per_worker, per_address=per_address)
+        self.guests = Guests(limits, changed=self._changed)
+
+    def _changed(self, by: float) -> None:
+        self.count += by
+
+    def admits(self, *addresses: str) -> list[bool]:
+        return [self.guests.admit(Guest(), address) for address in addresses]
+
+
+def test_a_worker_has_as_many_guests_as_it_may() -> None:
+    assert House(per_worker=2).admits(ONE, OTHER, "192.0.2.3") == [True, True, False]
+
+
+def test_an_address_has_as_many_guests_as_it_may() -> None:
+    assert House(per_address=2).admits(ONE, ONE, ONE, OTHER) == [True, True, False, True]
+
+
+def test_an_address_that_stands_for_many_is_not_counted_by_itself() -> None:
+    assert House(per_address=1).admits(*[NOBODY_IN_PARTICULAR] * 3) == [True] * 3
+
+
+def test_guests_of_no_address_count_for_the_worker() -> None:
+    assert House(per_worker=1).admits(NOBODY_IN_PARTICULAR, ONE) == [True, False]
+
+
+def test_who_leaves_makes_room() -> None:
+    house, guest = House(per_address=1), Guest()
+    house.guests.admit(guest, ONE)
+    house.guests.leave(guest, ONE)
+    assert house.admits(ONE) == [True]
+
+
+def test_who_was_not_let_in_does_not_leave() -> None:
+    house, refused = House(per_address=1), Guest()
+    house.admits(ONE)
+    house.guests.admit(refused, ONE)
+    house.guests.leave(refused, ONE)
+    assert house.admits(ONE) == [False]
+
+
+def test_who_leaves_twice_leaves_once() -> None:
+    house, guest = House(), Guest()
+    house.guests.admit(guest, ONE)
+    house.guests.leave(guest, ONE)
+    house.guests.leave(guest, ONE)
+    assert house.count == 0
+
+
+def test_nothing_is_kept_of_an_address_whose_guests_have_left() -> None:
+    house, guest = House(), Guest()
+    house.guests.admit(guest, ONE)
+    house.guests.leave(guest, ONE)
+    assert not house.guests._of_address
+
+
+def test_a_refused_guest_leaves_nothing_of_its_address() -> None:
+    house = House(per_worker=0)
+    house.admits(ONE)
+    assert not house.guests._of_address
+
+
+def test_everybody_who_is_in_is_counted() -> None:
+    house = House(per_address=2)
+    house.admits(ONE, ONE, ONE, OTHER)
+    assert house.count == 3
+
+
+def test_everybody_is_asked_to_leave() -> None:
+    house, guests = House(), [Guest(), Guest()]
+    house.guests.admit(guests[0], ONE)
+    house.guests.admit(guests[1], OTHER)
+    house.guests.drain()
+    assert [guest.told for guest in guests] == [["drain"], ["drain"]]
+
+
+def test_who_comes_while_the_others_leave_is_let_in() -> None:
+    house = House()
+    house.guests.drain()
+    assert house.admits(ONE) == [True]
+
+
+def test_who_stays_is_cut() -> None:
+    house, guest = House(), Guest()
+    house.guests.admit(guest, ONE)
+    house.guests.cut()
+    assert guest.told == ["abort"]
+
+
+def emptied(house: House) -> bool:
+    """Whether nobody need be waited for."""
+    with FakeLoop() as loop:
+        waiting = loop.create_task(house.guests.emptied())
+        loop.run_ready()
+        done = waiting.done()
+        waiting.cancel()
+        loop.run_ready()
+    return done
+
+
+def test_an_empty_house_is_empty_at_once() -> None:
+    house = House()
+    house.guests.drain()
+    assert emptied(house)
+
+
+def test_a_house_is_not_empty_while_somebody_stays() -> None:
+    house = House()
+    house.admits(ONE)
+    house.guests.drain()
+    assert not emptied(house)
+
+
+def test_a_house_is_empty_when_the_last_has_left() -> None:
+    house = House()
+    for guest in (Polite(house.guests), Polite(house.guests)):
+        house.guests.admit(guest, ONE)
+    house.guests.drain()
+    assert emptied(house)
+
+
+def test_a_house_that_happens_to_be_empty_is_still_open() -> None:
+    house, guest = House(), Guest()
+    house.guests.admit(guest, ONE)
+    house.guests.leave(guest, ONE)
+    assert not emptied(house)
+
+
+class Nowhere:
+    """A directory that nobody asks."""
+
+    malformed = a_plan()
+
+
+def entrance(*trusted: str) -> Entrance:
+    loop = FakeLoop()
+    return Entrance(
+        sweeper=Sweeper(cast("asyncio.AbstractEventLoop", loop), loop.time),
+        date=lambda: b"",
+        runner=Runner(lambda _: None, lambda *_: None),
+        directory=cast("Directory", Nowhere()),
+        guests=House().guests,
+        rules=Rules(limits=Limits(), timeouts=ClientTimeouts(), trusted=trusted),
+    )
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "fd00::7", "192.0.2.1"])
+def test_an_address_of_a_trusted_network_is_a_proxy(address: str) -> None:
+    assert entrance("10.0.0.0/8", "fd00::/8", "192.0.2.1").is_proxy(address)
+
+
+@pytest.mark.parametrize("address", ["11.0.0.1", "fe80::1", "", "unknown", "10.1.2.3:80"])
+def test_any_other_address_is_not(address: str) -> None:
+    assert not entrance("10.0.0.0/8", "fd00::/8").is_proxy(address)
+
+
+def test_without_trusted_networks_nobody_is_a_proxy() -> None:
+    assert not entrance().is_proxy("127.0.0.1")

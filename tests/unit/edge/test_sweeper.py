@@ -1,0 +1,189 @@
+"""The sweeper, on a loop that turns by hand."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.helpers.fake_loop import FakeLoop
+from tta_gateway.edge.sweeper import INTERVAL, NEVER, Sweeper
+
+SLICE = 1000
+AT_ONCE = 0.0
+
+
+class Guarded:
+    """Something with a deadline; `does` is what it does then."""
+
+    def __init__(self, deadline: float = AT_ONCE, does: Callable[[], None] = lambda: None) -> None:
+        self.deadline = deadline
+        self.told: list[float] = []
+        self.does = does
+
+    def on_deadline(self, now: float) -> None:
+        self.deadline = NEVER
+        self.told.append(now)
+        self.does()
+
+
+@pytest.fixture
+def loop() -> FakeLoop:
+    return FakeLoop(now=100.0)
+
+
+@pytest.fixture
+def sweeper(loop: FakeLoop) -> Iterator[Sweeper]:
+    made = Sweeper(loop.real, loop.time)
+    made.start()
+    yield made
+    made.stop()
+
+
+def watch(sweeper: Sweeper, *many: Guarded) -> None:
+    for one in many:
+        sweeper.watch(one)
+
+
+def told(many: list[Guarded]) -> int:
+    return sum(len(one.told) for one in many)
+
+
+def test_it_knows_the_time_before_it_has_looked(loop: FakeLoop) -> None:
+    assert Sweeper(loop.real, loop.time).now == 100.0
+
+
+def test_it_looks_at_nothing_before_it_is_started(loop: FakeLoop) -> None:
+    sweeper, one = Sweeper(loop.real, loop.time), Guarded()
+    sweeper.watch(one)
+    loop.advance(10 * INTERVAL)
+    assert one.told == []
+
+
+def test_it_may_be_stopped_before_it_is_started(loop: FakeLoop) -> None:
+    Sweeper(loop.real, loop.time).stop()
+
+
+def test_its_time_is_that_of_its_last_look(loop: FakeLoop, sweeper: Sweeper) -> None:
+    loop.advance(1.5 * INTERVAL)
+    assert sweeper.now == 100.0 + INTERVAL
+
+
+def test_who_is_late_is_told_at_the_next_look(loop: FakeLoop, sweeper: Sweeper) -> None:
+    one = Guarded(deadline=101.0)
+    sweeper.watch(one)
+    loop.advance(1.0 + 1.5 * INTERVAL)
+    assert [round(now - 101.0, 6) <= INTERVAL for now in one.told] == [True]
+
+
+def test_who_has_time_is_left_alone(loop: FakeLoop, sweeper: Sweeper) -> None:
+    one = Guarded(deadline=101.0)
+    sweeper.watch(one)
+    loop.advance(1.0 - INTERVAL / 2)
+    assert one.told == []
+
+
+def test_a_deadline_that_is_never_does_not_come(loop: FakeLoop, sweeper: Sweeper) -> None:
+    one = Guarded(deadline=NEVER)
+    sweeper.watch(one)
+    loop.advance(1e3 * INTERVAL)
+    assert one.told == []
+
+
+def test_who_sets_another_deadline_is_told_again(loop: FakeLoop, sweeper: Sweeper) -> None:
+    one = Guarded()
+    one.does = lambda: setattr(one, "deadline", AT_ONCE)
+    sweeper.watch(one)
+    loop.advance(3.5 * INTERVAL)
+    assert len(one.told) == 3
+
+
+def test_who_is_forgotten_is_not_told(loop: FakeLoop, sweeper: Sweeper) -> None:
+    one = Guarded()
+    sweeper.watch(one)
+    sweeper.forget(one)
+    loop.advance(2 * INTERVAL)
+    assert one.told == []
+
+
+def test_who_was_never_watched_may_be_forgotten(sweeper: Sweeper) -> None:
+    sweeper.forget(Guarded())
+
+
+def test_of_two_who_forget_each_other_one_is_told(loop: FakeLoop, sweeper: Sweeper) -> None:
+    first, second = Guarded(), Guarded()
+    first.does = lambda: sweeper.forget(second)
+    second.does = lambda: sweeper.forget(first)
+    watch(sweeper, first, second)
+    loop.advance(1.5 * INTERVAL)
+    assert told([first, second]) == 1
+
+
+def test_who_is_watched_from_within_a_look_waits_for_the_next(
+    loop: FakeLoop, sweeper: Sweeper
+) -> None:
+    second = Guarded()
+    sweeper.watch(Guarded(does=lambda: sweeper.watch(second)))
+    loop.advance(1.5 * INTERVAL)
+    assert second.told == []
+
+
+def test_a_look_at_many_takes_a_turn_for_each_slice(loop: FakeLoop, sweeper: Sweeper) -> None:
+    many = [Guarded() for _ in range(2 * SLICE + 1)]
+    watch(sweeper, *many)
+    seen: list[int] = []
+    sweeper._tick()
+    for _ in range(3):
+        seen.append(told(many))
+        loop.turn()
+    assert seen == [SLICE, 2 * SLICE, 2 * SLICE + 1]
+
+
+def test_who_is_forgotten_between_two_slices_is_not_told(loop: FakeLoop, sweeper: Sweeper) -> None:
+    many = [Guarded() for _ in range(2 * SLICE)]
+    watch(sweeper, *many)
+    sweeper._tick()
+    for one in many:
+        sweeper.forget(one)
+    loop.run_ready()
+    assert told(many) == SLICE
+
+
+def fails() -> None:
+    raise ValueError("of a connection")
+
+
+def test_a_fault_in_one_does_not_keep_it_from_the_next_look(
+    loop: FakeLoop, sweeper: Sweeper
+) -> None:
+    sweeper.watch(Guarded(does=fails))
+    with pytest.raises(ValueError, match="of a connection"):
+        loop.advance(1.5 * INTERVAL)
+    late = Guarded()
+    sweeper.watch(late)
+    loop.advance(1.5 * INTERVAL)
+    assert len(late.told) == 1
+
+
+def test_a_fault_in_one_does_not_keep_it_from_the_next_slice(
+    loop: FakeLoop, sweeper: Sweeper
+) -> None:
+    many = [Guarded(does=fails) for _ in range(2 * SLICE)]
+    watch(sweeper, *many)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="of a connection"):
+            loop.advance(1.1 * INTERVAL)
+    assert told(many) >= 2
+
+
+def test_every_tick_calls_what_is_to_be_called(loop: FakeLoop, sweeper: Sweeper) -> None:
+    calls: list[float] = []
+    sweeper.each_tick.append(lambda: calls.append(sweeper.now))
+    loop.advance(2.5 * INTERVAL)
+    assert calls == [100.0 + INTERVAL, 100.0 + 2 * INTERVAL]
+
+
+def test_behind_its_end_nothing_is_called(loop: FakeLoop, sweeper: Sweeper) -> None:
+    calls: list[float] = []
+    sweeper.each_tick.append(lambda: calls.append(sweeper.now))
+    sweeper.stop()
+    loop.advance(2.5 * INTERVAL)
+    assert calls == []
