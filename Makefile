@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 # Wheels only, each with its hash; the lock is complete, so that nothing is left to resolve.
 INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progress-bar=off \
 	--root-user-action=ignore
-SUITES = $(wildcard tests/unit tests/contract tests/conformance)
+SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
 
 .PHONY: help setup run test check fix bench fuzz docs e2e coverage lock
 .PHONY: system-run system-test system-bench static

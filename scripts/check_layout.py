@@ -22,7 +22,7 @@ from typing import Final, TypeAlias
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = "src/tta_gateway"
-MIRRORS: Final = {PACKAGE: "tests/unit", "scripts": "tests/unit/scripts"}
+MIRRORS: Final = {PACKAGE: "tests/unit", "scripts": "tests/scripts"}
 LONGEST: Final = 40
 EXCEPTIONS: Final = "scripts/layout_exceptions.toml"
 _FUNCTION: Final = (ast.FunctionDef, ast.AsyncFunctionDef)

@@ -186,14 +186,15 @@ def test_a_post_that_the_end_of_its_connection_overtakes_is_told_so(
     assert warm.upstream.calls(target) == 0
 
 
+@pytest.mark.parametrize("with_reset", [False, True])
 def test_a_get_that_the_end_of_its_connection_overtakes_is_answered(
-    warm: Stage, client: Client
+    warm: Stage, client: Client, with_reset: bool
 ) -> None:
     """Red without `self._repeat(error)` in upstream/forward.py, _fail."""
     with frozen(warm.worker):
         client.ask(b"/")
         time.sleep(APART)
-        warm.upstream.break_all()
+        warm.upstream.break_all(with_reset=with_reset)
     assert client.answer().body == b"plain"
 
 

@@ -18,7 +18,8 @@ PATIENCE: Final = 10.0
 """Seconds for whatever has to happen."""
 _PIECE: Final = 1 << 16
 _NO_BODY: Final = (204, 304)
-_RESET: Final = struct.pack("ii", 1, 0)
+RESET: Final = struct.pack("ii", 1, 0)
+"""The SO_LINGER of a socket whose close is a reset."""
 
 
 class Cut(Exception):
@@ -111,7 +112,7 @@ class Stream:
     def reset(self) -> None:
         """Break off: the other side sees a reset."""
         with contextlib.suppress(OSError):
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.sock.close()
 
     def _more(self) -> None:

@@ -55,13 +55,14 @@ class PaperGateway:
         loop: FakeLoop,
         *,
         policies: Sequence[Bound] = (),
+        elsewhere: Sequence[Bound] = (),
         endpoint: Endpoint | None = None,
         limits: ConnectionLimits | None = None,
         trusted: tuple[str, ...] = (),
         capacity: EndpointLimits | None = None,
         **route: object,
     ) -> None:
-        """Build it; nobody is connected yet."""
+        """Build it, `policies` on the route and `elsewhere`; nobody is connected yet."""
         self.loop = loop
         self.reported: list[BaseException] = []
         self.finished: list[Exchange] = []
@@ -94,19 +95,21 @@ class PaperGateway:
             sweeper=self.sweeper,
             date=lambda: DATE,
             runner=self.runner,
-            directory=self._table(policies, route),
+            directory=self._table(policies, elsewhere, route),
             guests=self.guests,
             rules=Rules(limits=Limits(), timeouts=ClientTimeouts(), trusted=trusted),
         )
         self.sweeper.start()
 
-    def _table(self, policies: Sequence[Bound], route: dict[str, object]) -> Table:
+    def _table(
+        self, policies: Sequence[Bound], elsewhere: Sequence[Bound], route: dict[str, object]
+    ) -> Table:
         finished = Bound(on_finish=self.finished.append)
         taken = msgspec.structs.replace(a_route(), **route)
         forward = self.forwarder.forward
         return Table(
             [(taken, bind([finished, *policies], taken, forward=forward))],
-            nowhere=bind([finished], None, forward=forward),
+            nowhere=bind([finished, *elsewhere], None, forward=forward),
             answer=self.runner.respond,
         )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.helpers.clients import PATIENCE, Cut, Field, Stream
+from tests.helpers.clients import PATIENCE, RESET, Cut, Field, Stream
 from tests.helpers.raw_client import End
 
 _BACKLOG: Final = 512
@@ -122,13 +122,17 @@ class ScriptedUpstream:
         self._listener.close()
         self.break_all()
 
-    def break_all(self) -> None:
+    def break_all(self, *, with_reset: bool = False) -> None:
         """End every connection."""
         with self._lock:
             left = list(self._open.values())
         for sock in left:
             with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                if with_reset:  # the thread that reads closes it, which then is a reset
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    sock.shutdown(socket.SHUT_RD)
+                else:
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def say_on_all(self, data: bytes) -> None:
         """Send bytes on every connection, whether anybody asked or not."""

@@ -178,10 +178,13 @@ class ClientConnection(asyncio.Protocol):
             self.deadline = now + self._timeouts.write_stalled  # for what is still to be sent
             self._transport.close()
             return
+        if exchange is not None and exchange.suspended:
+            self.deadline = now + self._timeouts.header  # a policy thinks: look again
+            return
         self.deadline = NEVER
         if exchange is None:
             self._refuse(ClientFault(REQUEST_TIMEOUT))
-        elif not exchange.suspended:
+        else:
             self._give_up(exchange, ClientFault(REQUEST_TIMEOUT))
         self.flush()
 

@@ -95,11 +95,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     response_fields: tuple[tuple[str, str | None], ...] = ()
     features: dict[str, msgspec.Raw] = {}
 
-    @property
-    def max_segments(self) -> int:
-        """Return how many segments the template has."""
-        return self.path.count("/")
-
 
 class Respond(msgspec.Struct, frozen=True, kw_only=True):
     """An answer that the gateway gives itself: a fixed one, or the problem of a missing service."""

@@ -83,7 +83,7 @@ class Upstream:
         self.retrying = 0
 
     def choose(self, tried: frozenset[str], chance: Chance) -> EndpointPool | None:
-        """Return the endpoint to ask: one that has not been tried, while there is one."""
+        """Return the endpoint to ask: untried while there is one, with room while there is one."""
         pools = self.pools
         if len(pools) == 1:
             return pools[0]
@@ -91,7 +91,11 @@ class Upstream:
             return None
         if tried:
             pools = [pool for pool in pools if pool.name not in tried] or pools
-        return self.balancer.choose(pools, chance)
+        chosen = self.balancer.choose(pools, chance)
+        if not chosen.is_full:
+            return chosen
+        roomy = [pool for pool in pools if not pool.is_full]
+        return self.balancer.choose(roomy, chance) if roomy else chosen
 
 
 class Forwarder:

@@ -42,6 +42,11 @@ class Pool(Generic[C, W]):
         self.in_flight = 0
         self.credit = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the endpoint has as many requests as it may have."""
+        return self.in_flight >= self.limits.in_flight
+
     def decide(self) -> Decision:
         """Return what a request should do for which no idle connection is left."""
         if self.in_flight > self.limits.in_flight:

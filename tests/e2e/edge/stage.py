@@ -5,12 +5,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.scripted_upstream import Script, ScriptedUpstream
 from tests.helpers.slow import children, wait_until
 
+UNEXPECTED: Final = ("Traceback", "Fatal error", "exchange_failed", "task_died")
+"""What the log of a gateway never holds."""
 Lines = list[dict[str, object]]
 Route = dict[str, object]
 
@@ -70,7 +73,10 @@ def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
 def stage(
     tmp_path: Path, *special: Mapping[str, object], upstream: ScriptedUpstream, **more: object
 ) -> Iterator[Stage]:
-    """Run a gateway with a service `up` and these special routes, and whatever else is given."""
+    """Run a gateway with a service `up` and these special routes, and whatever else is given.
+
+    Whatever clients and services do to it, it prints no surprise.
+    """
     log = tmp_path / "access.log"
     config = {
         "listen": f"127.0.0.1:{free_port()}",
@@ -85,6 +91,8 @@ def stage(
         yield Stage(gateway, upstream, log)
     finally:
         gateway.stop()
+    printed = gateway.log.read_text(errors="replace")
+    assert [word for word in UNEXPECTED if word in printed] == [], printed[-4000:]
 
 
 @contextlib.contextmanager

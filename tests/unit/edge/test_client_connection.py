@@ -151,11 +151,28 @@ def test_what_cannot_be_read_is_refused_and_ends_the_connection(gateway: PaperGa
     assert (statuses(client.sent), client.ended) == ([400], True)
 
 
+def test_a_page_whose_request_cannot_be_read_is_known_by_its_origin(gateway: PaperGateway) -> None:
+    client = gateway.client()
+    client.feed(b"GET /a HTTP/1.1\r\nOrigin: http://page\r\nnonsense\r\n\r\n")
+    assert gateway.finished[0].request.get(b"origin") == b"http://page"
+
+
 def test_a_body_that_breaks_off_in_nonsense_is_refused(gateway: PaperGateway) -> None:
     client, service = gateway.asking(CHUNKED[:-5])
     client.feed(b"nonsense\r\n")
     gateway.loop.run_ready()
     assert (statuses(client.sent), service.lost) == ([400], True)
+
+
+def test_nonsense_in_a_body_is_answered_while_a_policy_waits(build: Open) -> None:
+    gate = Gate()
+    gateway = build(policies=[Bound(on_request=gate.ask)])
+    client = gateway.client()
+    client.feed(CHUNKED[:-5], b"nonsense\r\n")
+    gateway.loop.run_ready()
+    gate.answer()
+    gateway.loop.run_ready()
+    assert (statuses(client.sent), gateway.loop.asked) == ([400], [])
 
 
 def test_nonsense_behind_an_answered_head_leaves_the_answer_alone(gateway: PaperGateway) -> None:
@@ -501,7 +518,79 @@ def test_a_body_nobody_takes_is_read_and_thrown_away(build: Open) -> None:
     assert statuses(client.sent) == [404]
 
 
+def test_a_body_that_comes_while_an_answer_of_ours_waits_is_thrown_away(build: Open) -> None:
+    gate = Gate()
+    client = (gateway := build(policies=[Bound(on_request=echo, on_response=gate.ask)])).client()
+    client.feed(post(b"ab", length=5), b"c")
+    gateway.loop.run_ready()
+    gate.answer()
+    gateway.loop.run_ready()
+    assert statuses(client.sent) == [200]
+
+
+def test_a_body_for_nobody_is_not_the_fault_that_is_told(build: Open) -> None:
+    gate = Gate()
+    gateway = build(path="/b", elsewhere=[Bound(on_request=gate.ask)])
+    client = gateway.client()
+    client.feed(post(b"ab", length=5), b"c")
+    gateway.loop.run_ready()
+    gate.answer()
+    gateway.loop.run_ready()
+    assert statuses(client.sent) == [404]
+
+
 # Flow
+
+
+def test_a_client_held_back_with_its_body_asks_on_behind_the_answer(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(post(b"", length=LARGE))
+    service.get_stuck()
+    client.feed(b"x" * LARGE)
+    held = client.reading
+    service.feed(OK)
+    client.feed(GET)
+    gateway.loop.run_ready()
+    assert (held, client.reading, len(gateway.finished)) == (False, True, 1)
+
+
+def test_a_client_is_not_read_behind_an_answer_it_does_not_take(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    client.get_stuck()
+    service.feed(ok(b"x" * LARGE)[:-1])
+    service.protocol.data_received(b"x")  # it had been read already
+    assert (len(gateway.finished), client.reading) == (1, False)
+
+
+def test_a_client_that_sends_on_and_takes_nothing_is_cut(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(post(b"ab", length=5))
+    client.get_stuck()
+    service.feed(ok(b"x" * 2 * LARGE)[:LARGE])
+    gateway.wait(PATIENCE.write_stalled / 2)
+    client.feed(b"cde")
+    gateway.wait(PATIENCE.write_stalled / 2 + LOOK)
+    assert client.was_reset
+
+
+def test_a_client_may_be_full_while_a_policy_waits(build: Open) -> None:
+    gate = Gate()
+    gateway = build(policies=[Bound(on_request=gate.ask)])
+    client = gateway.client()
+    client.feed(GET)
+    client.protocol.pause_writing()
+    client.protocol.resume_writing()
+    gateway.wait(PATIENCE.write_stalled + LOOK)
+    assert not client.lost
+
+
+def test_a_large_last_answer_is_taken_before_the_end(build: Open) -> None:
+    gateway = build(policies=[Bound(on_request=lambda _: Response(200, [], b"x" * LARGE))])
+    client = gateway.client()
+    client.get_stuck()
+    client.feed(b"GET /a HTTP/1.0\r\nHost: a\r\n\r\n")
+    gateway.loop.run_ready()
+    client.get_unstuck()
+    gateway.loop.run_ready()
+    assert (client.sent.endswith(b"x" * LARGE), client.lost, client.aborted) == (True, True, False)
 
 
 def test_a_service_that_does_not_keep_up_holds_the_client_back(gateway: PaperGateway) -> None:

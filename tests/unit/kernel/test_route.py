@@ -1,4 +1,3 @@
-from tests.helpers.builders import a_route
 from tta_gateway.kernel.route import Endpoint
 
 
@@ -12,7 +11,3 @@ def test_an_endpoint_at_an_ipv6_address_is_named_in_brackets() -> None:
 
 def test_an_endpoint_at_a_unix_socket_is_named_by_its_path() -> None:
     assert Endpoint(host="", port=0, unix="/run/players.sock").name == "unix:/run/players.sock"
-
-
-def test_a_route_counts_the_segments_of_its_path() -> None:
-    assert a_route("/players/{player_id}").max_segments == 2

@@ -60,7 +60,7 @@ def test_a_source_file_without_its_test_is_complained_of(house: Path) -> None:
 def test_a_script_without_its_test_is_complained_of(house: Path) -> None:
     write(house, "scripts/tool.py", GOOD)
     assert check_layout.layout(house, NOTHING) == [
-        "scripts/tool.py: no test at tests/unit/scripts/test_tool.py"
+        "scripts/tool.py: no test at tests/scripts/test_tool.py"
     ]
 
 
