@@ -172,10 +172,11 @@ class PaperGateway:
         again = len(self.finished) - len({id(one) for one in self.finished})
         pool = self.pool
         counts = (upstream.active, upstream.retrying, pool.in_flight, pool.open, len(pool.idle))
-        return self.connected, again, *counts, *self.reported, *self.loop.faults
+        watched = len(self.sweeper._watched)
+        return self.connected, watched, again, *counts, *self.reported, *self.loop.faults
 
 
-NOTHING = (0.0, 0, 0, 0, 0, 0, 0)
+NOTHING = (0.0, 0, 0, 0, 0, 0, 0, 0)
 Open = Callable[..., PaperGateway]
 
 
