@@ -252,6 +252,13 @@ def test_each_pipelined_request_has_a_turn_of_its_own(echoing: PaperGateway) -> 
     assert answered == [1, 2, 3]
 
 
+def test_the_last_pipelined_answer_of_ours_is_sent_too(echoing: PaperGateway) -> None:
+    client = echoing.client()
+    client.feed(GET * 3)
+    echoing.loop.run_ready()
+    assert statuses(client.sent) == [200, 200, 200]
+
+
 def test_a_pipelined_request_waits_for_the_answer_before_it(gateway: PaperGateway) -> None:
     _, service = gateway.asking(get("/1") + get("/2"))
     assert service.sent.count(b"GET ") == 1
@@ -378,6 +385,12 @@ def test_a_body_that_stands_still_is_408(gateway: PaperGateway) -> None:
     client, service = gateway.asking(post(b"ab", length=5))
     gateway.wait(ROUTE.body_idle + LOOK)
     assert (statuses(client.sent), service.lost) == ([408], True)
+
+
+def test_a_body_that_never_begins_is_408(gateway: PaperGateway) -> None:
+    client, _ = gateway.asking(post(b"", length=5))
+    gateway.wait(ROUTE.body_idle + LOOK)
+    assert statuses(client.sent) == [408]
 
 
 def test_every_part_of_a_body_gives_it_time(gateway: PaperGateway) -> None:
@@ -988,6 +1001,14 @@ def test_a_tunnel_whose_client_takes_nothing_is_cut(tunnel: Tunnel) -> None:
     tunnel.service.feed(b"x" * LARGE)
     tunnel.gateway.wait(PATIENCE.write_stalled + LOOK)
     assert tunnel.client.was_reset
+
+
+def test_a_tunnel_whose_client_takes_again_is_kept(tunnel: Tunnel) -> None:
+    tunnel.client.get_stuck()
+    tunnel.service.feed(b"x" * LARGE)
+    tunnel.client.get_unstuck()
+    tunnel.gateway.wait(PATIENCE.write_stalled + LOOK)
+    assert not tunnel.client.lost
 
 
 # Draining

@@ -416,15 +416,22 @@ def test_a_service_that_takes_the_body_again_waits_for_the_client(once: PaperGat
 
 
 def test_an_answer_that_the_client_does_not_take_is_not_late(gateway: PaperGateway) -> None:
-    client, service = gateway.asking(GET)
+    client, service = gateway.asking()
     client.get_stuck()
     service.feed(HEAD + b"Content-Length: 200000\r\n\r\n" + b"x" * LARGE)
-    service.protocol.resume_reading()
-    service.protocol.pause_reading()
     gateway.wait(ROUTE.idle - 2 * LOOK)
     client.get_unstuck()
     gateway.wait(ROUTE.idle - 2 * LOOK)
     assert gateway.codes == []
+
+
+def test_an_answer_that_stands_still_behind_a_slow_client_is_late(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    client.get_stuck()
+    service.feed(HEAD + b"Content-Length: 200000\r\n\r\n" + b"x" * LARGE)
+    client.get_unstuck()
+    gateway.wait(ROUTE.idle + LOOK)
+    assert gateway.codes == ["upstream_answer_stalled"]
 
 
 # Flow
