@@ -123,14 +123,25 @@ def test_an_answer_that_nobody_asked_for_ends_the_idle_connection(edge: Stage) -
         assert [client.get(b"/").body for _ in range(5)] == [b"plain"] * 5
 
 
-def test_an_early_answer_leaves_no_half_request_for_the_next_client(edge: Stage) -> None:
+@pytest.mark.parametrize("apart", [0.0, 0.02])
+def test_an_early_answer_leaves_no_half_request_for_the_next_client(
+    edge: Stage, apart: float
+) -> None:
     """The rest of the body is still to come, so that the connection cannot be used again.
 
-    Red without `reusable and upload.over` in upstream/forward.py, ended.
+    Red without `reusable and exchange.upload.over` in upstream/forward.py, answered_whole (in one
+    piece), and without `reusable and upload.over` in ended (in two).
     """
     numbers: list[int] = []
 
     def early(call: Call) -> None:
+        numbers.append(call.number)
+        call.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nea")
+        time.sleep(apart)
+        call.send(b"rly")
+        call.gone()
+
+    def early_at_once(call: Call) -> None:
         numbers.append(call.number)
         call.answer(b"early")
         call.gone()
@@ -139,7 +150,7 @@ def test_an_early_answer_leaves_no_half_request_for_the_next_client(edge: Stage)
         numbers.append(call.number)
         call.answer(b"next")
 
-    target, following = edge.on(early), edge.on(plain)
+    target, following = edge.on(early if apart else early_at_once), edge.on(plain)
     with edge.client() as client:
         client.send(post_of(target, head_of(b"/smuggled"))[:-10])
         assert client.answer().body == b"early"

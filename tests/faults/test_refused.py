@@ -63,7 +63,7 @@ def test_where_all_refuse_the_client_hears_it_within_fifty_milliseconds(tmp_path
 def test_a_large_upload_that_one_endpoint_refuses_goes_to_another_whole(tmp_path: Path) -> None:
     """None of it has been sent, however much of it has come.
 
-    Red without `or not self._reached` in upstream/forward.py, _repeatable.
+    Red without `or not self._reached` in upstream/forward.py, _is_held.
     """
     body = bytes(range(256)) * 8192
     with scripted() as upstream:

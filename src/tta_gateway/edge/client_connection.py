@@ -11,7 +11,7 @@ import struct
 from dataclasses import replace
 from typing import Final, cast
 
-from tta_gateway.edge.entrance import Entrance
+from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.exchange import Exchange, Tunnel
@@ -27,12 +27,14 @@ _READ_AHEAD: Final = 8  # requests
 _READ_AHEAD_BYTES: Final = 64 * 1024
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
+_LEAST_RATE: Final = 500.0  # bytes a second, on average: slower bodies would hold connections
 
 
 class ClientConnection(asyncio.Protocol):
     """One client."""
 
     __slots__ = (
+        "_body_since",
         "_codec",
         "_ended",
         "_entrance",
@@ -40,6 +42,7 @@ class ClientConnection(asyncio.Protocol):
         "_exchange",
         "_lingering",
         "_out",
+        "_paused_at",
         "_peer",
         "_reading",
         "_timeouts",
@@ -67,6 +70,8 @@ class ClientConnection(asyncio.Protocol):
         self._eof_sent = False
         self.deadline = NEVER
         # For this request
+        self._body_since = 0.0
+        self._paused_at = 0.0
         self._exchange: Exchange | None = None
 
     # What the socket tells
@@ -81,10 +86,14 @@ class ClientConnection(asyncio.Protocol):
         self._peer = Peer(address, port=port, scheme=b"http", trusted=trusted)
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
-        if not entrance.guests.admit(self, "" if trusted else address):
-            self._codec.closing = True
-            self._refuse(ClientFault(CONNECTIONS_EXCEEDED))
-            self.flush()
+        if entrance.guests.admit(self, "" if trusted else network_of(address)):
+            return
+        if not entrance.guests.turn_away(self):
+            self._cut()  # so many are being refused that words would cost more than they are worth
+            return
+        self._codec.closing = True
+        self._refuse(ClientFault(CONNECTIONS_EXCEEDED))
+        self.flush()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of requests, or of a tunnel."""
@@ -119,7 +128,7 @@ class ClientConnection(asyncio.Protocol):
         """Give up what was under way."""
         entrance = self._entrance
         entrance.sweeper.forget(self)
-        entrance.guests.leave(self, "" if self._peer.trusted else self._peer.address)
+        entrance.guests.leave(self, "" if self._peer.trusted else network_of(self._peer.address))
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None and not (self._ended and self._eof_sent):
@@ -230,6 +239,7 @@ class ClientConnection(asyncio.Protocol):
         """Prepare for the request's body; False if it is too large by its stated length."""
         route = exchange.plan.route
         limit = route.max_body if route else 0
+        self._body_since = self._entrance.sweeper.now
         exchange.upload = Upload(self, limit=limit, keep=route.replay_body if route else 0)
         self._await_body()
         return head.length <= limit or route is None
@@ -246,7 +256,9 @@ class ClientConnection(asyncio.Protocol):
         if self._reading and self._writable:
             route = exchange.plan.route
             idle = route.timeouts.body_idle if route else self._timeouts.header
-            self.deadline = self._entrance.sweeper.now + idle
+            now, received = self._entrance.sweeper.now, exchange.upload.received
+            slowest = self._body_since + idle + received / _LEAST_RATE
+            self.deadline = min(now + idle, slowest)
 
     def _take_data(self, event: Data) -> None:
         exchange = self._exchange
@@ -422,11 +434,13 @@ class ClientConnection(asyncio.Protocol):
     def pause_upload(self) -> None:
         """Stop reading the request's body: the service does not keep up."""
         self.deadline = NEVER if self._writable else self.deadline
+        self._paused_at = self._entrance.sweeper.now
         self._pause_reading()
 
     def resume_upload(self) -> None:
         """Go on reading the request's body."""
         self._resume_reading()
+        self._body_since += self._entrance.sweeper.now - self._paused_at  # not the client's doing
         self._await_body()
 
     def _pause_reading(self) -> None:

@@ -5,7 +5,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.message import RequestHead
@@ -57,6 +57,16 @@ class Rules:
     trusted: tuple[str, ...]
 
 
+_MOST_TURNED_AWAY: Final = 64  # at once; beyond that, connections are cut without a word
+
+
+def network_of(address: str) -> str:
+    """Return what is counted as one client: an IPv4 address, or the /64 of an IPv6 one."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
+
+
 class Guests:
     """Every client connection of a worker, whichever listener it came by."""
 
@@ -65,6 +75,7 @@ class Guests:
         self._limits = limits
         self._changed = changed
         self._open: set[Drained] = set()
+        self._turned_away: set[Drained] = set()
         self._of_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
@@ -83,8 +94,16 @@ class Guests:
         self._changed(1.0)
         return True
 
+    def turn_away(self, connection: Drained) -> bool:
+        """Take note of one that is told that there are too many; False if too many are told."""
+        if len(self._turned_away) >= _MOST_TURNED_AWAY:
+            return False
+        self._turned_away.add(connection)
+        return True
+
     def leave(self, connection: Drained, address: str) -> None:
         """Count a connection no longer."""
+        self._turned_away.discard(connection)
         if connection not in self._open:
             return
         self._open.discard(connection)

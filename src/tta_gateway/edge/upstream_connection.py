@@ -5,6 +5,7 @@ exceptions stop here and become faults with a Problem.
 """
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Final, cast
@@ -14,6 +15,8 @@ from tta_gateway.kernel.errors import ConnectFailed, UpstreamFault
 from tta_gateway.kernel.exchange import Spliced, Tunnel
 from tta_gateway.kernel.message import Fields, Response
 from tta_gateway.kernel.problem import (
+    INTERNAL,
+    OUT_OF_SOCKETS,
     UPSTREAM_CONNECT_TIMEOUT,
     UPSTREAM_FIRST_BYTE_TIMEOUT,
     UPSTREAM_REFUSED,
@@ -322,6 +325,19 @@ class UpstreamConnection(asyncio.Protocol):
 _NO_TRANSPORT: Final = asyncio.Transport()
 
 
+# Of ours, not of the service: no descriptor, port or buffer is left.
+_OUT_OF_SOCKETS: Final = frozenset(
+    (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
+)
+
+
+def _why_not_open(error: OSError, service: str) -> ConnectFailed:
+    """Return whose fault it is that no connection came about."""
+    if error.errno in _OUT_OF_SOCKETS:
+        return ConnectFailed(OUT_OF_SOCKETS)
+    return ConnectFailed(UPSTREAM_REFUSED, f"`{service}` refuses connections.")
+
+
 class SocketConnector:
     """Opens connections with the loop, each in a task that ends when it is open or has failed."""
 
@@ -361,9 +377,11 @@ class SocketConnector:
         except (socket.gaierror, UnicodeError):
             detail = f"`{service}` has no address."
             attempt.connect_failed(ConnectFailed(UPSTREAM_UNRESOLVED, detail))
-        except OSError:
-            detail = f"`{service}` refuses connections."
-            attempt.connect_failed(ConnectFailed(UPSTREAM_REFUSED, detail))
+        except OSError as error:
+            attempt.connect_failed(_why_not_open(error, service))
+        except Exception as error:  # noqa: BLE001 - nobody else would end the exchange
+            self._died("connect", error)
+            attempt.connect_failed(ConnectFailed(INTERNAL))
         else:
             attempt.connected(connection)
         attempt.flush()

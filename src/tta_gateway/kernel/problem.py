@@ -205,6 +205,21 @@ UPSTREAM_TOTAL_TIMEOUT: Final = Problem(
     "Try again if the request is safe to repeat: it may have been carried out.",
     "http_response_timeout",
 )
+OUT_OF_SOCKETS: Final = Problem(
+    "out_of_sockets",
+    503,
+    "The gateway cannot open another connection.",
+    "Try again shortly; the operator must raise the limit of open files.",
+    "proxy_internal_response",
+    1,
+)
+LOOP: Final = Problem(
+    "request_loop",
+    508,
+    "The request has been here before.",
+    "Nothing a client can do: the operator has made the gateway its own service.",
+    "proxy_loop_detected",
+)
 UPSTREAM_STALLED: Final = Problem(
     "upstream_answer_stalled",
     504,

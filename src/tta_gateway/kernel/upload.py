@@ -64,7 +64,7 @@ class Upload:
     @property
     def replayable(self) -> bool:
         """Tell whether all of it is here and can be sent again."""
-        return self.over and self._kept is not None
+        return self.over and self._kept is not None and self.received <= self.keep
 
     def feed(self, data: bytes) -> bool:
         """Take a part of the body; False says that it is larger than it may be."""
@@ -72,17 +72,18 @@ class Upload:
         if self.received > self.limit:
             self._kept = None
             return False
+        if self._sink is None:
+            # Nothing of it is let go while nobody takes it: another try needs its beginning.
+            (self._waiting if self._kept is None else self._kept).append(data)
+            if self.received > HIGH_WATER and not self._paused:
+                self.pause()
+            return True
         if self._kept is not None:
             if self.received <= self.keep:
                 self._kept.append(data)
             else:
                 self._kept = None
-        if self._sink is not None:
-            self._sink.send_body(data)
-            return True
-        self._waiting.append(data)
-        if self.received > HIGH_WATER and not self._paused:
-            self.pause()
+        self._sink.send_body(data)
         return True
 
     def end(self, trailers: Fields = NO_FIELDS) -> None:
@@ -97,6 +98,8 @@ class Upload:
         pieces = self._kept if self._kept is not None else self._waiting
         self._sink = sink
         self._waiting = []
+        if self.received > self.keep:
+            self._kept = None
         paused, self._paused = self._paused, False
         if pieces:
             sink.send_body(b"".join(pieces))

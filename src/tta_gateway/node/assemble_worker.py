@@ -37,7 +37,7 @@ from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
-from tta_gateway.support.log import EventLog, LineFile, Lines
+from tta_gateway.support.log import DROPPED, EventLog, LineFile, Lines
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
@@ -64,7 +64,8 @@ class Worker:
         self.log = EventLog(event_lines, Stamp(clock.wall))
         self.sweeper = Sweeper(loop, clock.monotonic)
         self.collector = Collector(clock.monotonic, self.registry.child(PAUSE))
-        self.sweeper.each_tick += [*[file.flush for file in self.files], self.collector.tick]
+        self._dropped = self.registry.child(DROPPED)
+        self.sweeper.each_tick += [self._flush, self.collector.tick]
         self.runner = Runner(self._spawn, self._report)
         connector = SocketConnector(
             loop, sweeper=self.sweeper, limits=snapshot.limits, died=self._died
@@ -86,6 +87,12 @@ class Worker:
             snapshot.connections, changed=self.registry.child(CONNECTIONS, "api-gateway").add
         )
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
+
+    def _flush(self) -> None:
+        """Write the logs out, and count what was lost."""
+        for file in self.files:
+            file.flush()
+        self._dropped.set(sum(file.dropped for file in self.files))
 
     def _entrance(self, listener: Listener) -> Entrance:
         return Entrance(

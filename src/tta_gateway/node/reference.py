@@ -10,6 +10,7 @@ from tta_gateway.kernel.problem import SPINE, Problem
 from tta_gateway.order import ORDER
 from tta_gateway.settings.reference import rows
 from tta_gateway.support.collector import PAUSE
+from tta_gateway.support.log import DROPPED
 from tta_gateway.support.metrics import Metric
 
 _NOTE = "*Written by `tta-gateway docs` from the code; do not edit.*"
@@ -76,7 +77,7 @@ def problems() -> list[Problem]:
 
 def metrics() -> list[Metric]:
     """Return every metric; a histogram with its default buckets."""
-    return [PAUSE, *(one for one in _declared("metrics") if isinstance(one, Metric))]
+    return [PAUSE, DROPPED, *(one for one in _declared("metrics") if isinstance(one, Metric))]
 
 
 def _declared(file: str) -> Iterator[object]:

@@ -122,14 +122,20 @@ def _final(status: int) -> int:
 RedirectStatus: TypeAlias = Literal[301, 302, 303, 307, 308]
 
 
+def _answered_with_a_body(method: Method) -> Method:
+    if method == "HEAD":
+        raise ValueError("cannot be HEAD: a client that sent another method waits for the body")
+    return method
+
+
 class RewriteConfig(Config):
     """What the service sees instead of what the client asked for."""
 
     path: Template | None = None
     """The path, which may hold names of the route's path: `/v1/players/{player_id}`."""
 
-    method: Method | None = None
-    """The method."""
+    method: Annotated[Method, AfterValidator(_answered_with_a_body)] | None = None
+    """The method; not HEAD, whose answer has no body for a client that asked otherwise."""
 
     strip_prefix: Template | None = None
     """What the path loses at its beginning: `/api`."""

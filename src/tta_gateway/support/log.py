@@ -6,14 +6,22 @@ A line costs one append; the file is written when enough has gathered or a momen
 
 import contextlib
 import os
+import select
+import stat
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
 from tta_gateway.support.clock import Stamp
+from tta_gateway.support.metrics import Metric
 
 _FULL: Final = 64 * 1024
+DROPPED: Final = Metric(
+    "tta_gateway_log_lines_dropped_total",
+    "counter",
+    "Lines of logs that were lost: what they go to was full, gone or not read.",
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -34,6 +42,9 @@ class LineFile:
         self._torn = False
         self.dropped = 0
         self._fd = 1 if path == "-" else self._open(path)
+        self._ready = None if stat.S_ISREG(os.fstat(self._fd).st_mode) else select.poll()
+        if self._ready is not None:
+            self._ready.register(self._fd, select.POLLOUT)
 
     @staticmethod
     def _open(path: str) -> int:
@@ -59,11 +70,19 @@ class LineFile:
                 os.write(self._fd, b"\n")
                 self._torn = False
             while data:
-                data = data[os.write(self._fd, data) :]
+                data = data[self._write(data) :]
         except OSError:
             self.dropped += data.count(b"\n")
             end = len(whole) - len(data)
             self._torn = self._torn or whole[end - 1 : end] not in (b"", b"\n")
+
+    def _write(self, data: bytes) -> int:
+        """Write some of it, never waiting: a pipe that nobody reads would hold everything."""
+        if self._ready is None:
+            return os.write(self._fd, data)
+        if not self._ready.poll(0):
+            raise BlockingIOError
+        return os.write(self._fd, data[: select.PIPE_BUF])
 
     def close(self) -> None:
         """Write what has gathered, and close."""

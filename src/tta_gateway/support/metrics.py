@@ -11,7 +11,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-MOST_CHILDREN: Final = 1000
+MOST_CHILDREN: Final = 10_000
 Kind = Literal["counter", "gauge", "histogram"]
 
 

@@ -14,6 +14,8 @@ from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, Fields, Response, answer_of, lines_of
 from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import (
+    LOOP,
+    OUT_OF_SOCKETS,
     UPSTREAM_BUSY,
     UPSTREAM_GARBAGE,
     UPSTREAM_INCOMPLETE,
@@ -111,6 +113,8 @@ class Forwarder:
         clock: Callable[[], float],
     ) -> None:
         """Keep what a try needs; `clock` is monotonic, in seconds."""
+        self.name = b"tta-gateway-%08x" % int(chance() * 2**32)
+        self.via = b"via: 1.1 %b\r\n" % self.name
         self.upstreams = {name: Upstream(service) for name, service in services.items()}
         self.connector = connector
         self.runner = runner
@@ -121,10 +125,18 @@ class Forwarder:
         """Send the exchange to its route's service."""
         route = exchange.plan.route
         assert route is not None  # only plans of routes to a service end here
+        said = exchange.request.forwarding
+        if said is not NO_FIELDS and self._has_been_here(said):
+            self.runner.respond(exchange, answer_of(LOOP))
+            return
         upstream = self.upstreams[route.service]
         upstream.active += 1
         exchange.deadline = exchange.started + route.timeouts.total
         self.try_once(exchange, route, upstream, tried=_NONE)
+
+    def _has_been_here(self, said: Fields) -> bool:
+        """Tell whether this gateway stands on the way already (RFC 9110 7.6.3)."""
+        return any(name == b"via" and self.name in value for name, value in said)
 
     def try_once(
         self, exchange: Exchange, route: Route, upstream: Upstream, *, tried: frozenset[str]
@@ -166,7 +178,8 @@ class Forwarder:
 
 
 _NONE: frozenset[str] = frozenset()
-_BEGUN = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE)  # something of an answer has come
+# Something of an answer has come, or there is no sense in another try.
+_FINAL = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, OUT_OF_SOCKETS)
 
 
 class Attempt:
@@ -305,8 +318,9 @@ class Attempt:
         exchange = self.exchange
         request, fields = exchange.request, exchange.upstream_fields
         host = self.upstream.host or request.host or self.pool.authority
-        lines = b"host: %b\r\n%b%b" % (
+        lines = b"host: %b\r\n%b%b%b" % (
             host,
+            self._via(request.forwarding),
             request.lines() if fields is None else lines_of(fields),
             way.lines(
                 exchange.peer,
@@ -318,6 +332,13 @@ class Attempt:
         for field in exchange.extra:
             lines += b"%b: %b\r\n" % field
         return lines
+
+    def _via(self, said: Fields) -> bytes:
+        """Return the Via lines: who else has passed the request on, and this gateway."""
+        ours = self.forwarder.via
+        if said is NO_FIELDS:
+            return ours
+        return b"".join([b"via: %b\r\n" % value for name, value in said if name == b"via"]) + ours
 
     def _framing(self) -> bytes:
         """Return the lines that frame the request: nothing in them is the client's to choose."""
@@ -477,7 +498,7 @@ class Attempt:
 
     def _repeatable(self, error: GatewayError) -> bool:
         exchange = self.exchange
-        if self._begun or error.problem in _BEGUN:
+        if self._begun or error.problem in _FINAL:
             return False
         if exchange.deadline <= self.forwarder.clock():
             return False

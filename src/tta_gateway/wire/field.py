@@ -55,6 +55,7 @@ _KINDS: Final[dict[bytes, Kind]] = {
             b"x-request-id",
             b"x-traffic-class",
             b"traceparent",
+            b"via",
             b"tracestate",
         ),
         Kind.FORWARDING,

@@ -235,28 +235,33 @@ class ServerCodec:
         `last` asks that the connection close behind this answer.  Where the upstream's answer ends
         with its connection, ours does too: an end that nobody stated is not invented here.
         """
-        status, length = response.status, response.length
-        bodyless = self._head_method or status in (204, 304) or status < 200
-        self._bodyless = bodyless
-        self._chunked_answer = False
-        framing = b""
-        if length >= 0:
-            # A 304 without a length does not say that there is nothing (RFC 9110 8.6).
-            if status != 204 and status >= 200 and (length or status != 304):
-                framing = b"content-length: %d\r\n" % length
-        elif length == CHUNKED and self._http_1_1:
-            framing = b"transfer-encoding: chunked\r\n"
-            self._chunked_answer = not bodyless
-        elif not bodyless:
-            last = True
+        status = response.status
         if status == 101:
+            self._bodyless = True
+            self._chunked_answer = False
             return _head_bytes(status, response.fields, b"connection: upgrade\r\n")
+        framing = self._framing(status, response.length)
+        last = last or framing is None
+        framing = framing or b""
         if last or self.closing or self.reading is not DONE:
             self.closing = True
             framing += b"connection: close\r\n"
         elif not self._http_1_1:
             framing += b"connection: keep-alive\r\n"
         return _head_bytes(status, response.fields, framing)
+
+    def _framing(self, status: int, length: int) -> bytes | None:
+        """Return the line that states the body's length; None: the end of the connection does."""
+        bodyless = self._bodyless = self._head_method or status in (204, 304) or status < 200
+        self._chunked_answer = False
+        if length >= 0:
+            # A 304 without a length does not say that there is nothing (RFC 9110 8.6).
+            stated = status != 204 and status >= 200 and (length or status != 304)
+            return b"content-length: %d\r\n" % length if stated else b""
+        if length == CHUNKED and self._http_1_1:
+            self._chunked_answer = not bodyless
+            return b"" if status == 204 else b"transfer-encoding: chunked\r\n"  # RFC 9112 6.1
+        return b"" if bodyless else None
 
     def send_data(self, data: bytes) -> bytes:
         """Return the bytes that carry a part of the answer's body; b"" where there can be none."""

@@ -394,11 +394,20 @@ def test_a_body_that_never_begins_is_408(gateway: PaperGateway) -> None:
 
 
 def test_every_part_of_a_body_gives_it_time(gateway: PaperGateway) -> None:
-    client, service = gateway.asking(post(b"", length=5))
+    part = b"x" * 20_000  # in 30 s: faster than the least rate
+    client, service = gateway.asking(post(b"", length=5 * len(part)))
+    for _ in range(5):
+        gateway.wait(ROUTE.body_idle - LOOK)
+        client.feed(part)
+    assert service.sent.endswith(5 * part)
+
+
+def test_a_body_that_trickles_is_refused_however_steady(gateway: PaperGateway) -> None:
+    client, _ = gateway.asking(post(b"", length=100))
     for part in bytewise(b"abcde"):
         gateway.wait(ROUTE.body_idle - LOOK)
         client.feed(part)
-    assert service.sent.endswith(b"\r\n\r\nabcde")
+    assert statuses(client.sent) == [408]
 
 
 def test_a_body_that_waits_for_the_service_has_time(gateway: PaperGateway) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers.builders import a_plan
 from tests.helpers.fake_loop import FakeLoop
-from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules
+from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules, network_of
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
@@ -204,3 +204,31 @@ def test_any_other_address_is_not(address: str) -> None:
 
 def test_without_trusted_networks_nobody_is_a_proxy() -> None:
     assert not entrance().is_proxy("127.0.0.1")
+
+
+def test_only_so_many_are_told_that_there_are_too_many() -> None:
+    house = House(per_worker=0)
+    told = [house.guests.turn_away(Guest()) for _ in range(65)]
+    assert told == [True] * 64 + [False]
+
+
+def test_who_was_turned_away_and_left_makes_room_for_the_next() -> None:
+    house = House(per_worker=0)
+    guests = [Guest() for _ in range(64)]
+    for guest in guests:
+        house.guests.turn_away(guest)
+    house.guests.leave(guests[0], ONE)
+    assert house.guests.turn_away(Guest())
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_client_is_counted_by_its_network(address: str, counted: str) -> None:
+    assert network_of(address) == counted

@@ -1,5 +1,6 @@
 """A connection to a service, on paper: the test is the service, and its client."""
 
+import errno
 import socket
 from collections.abc import Iterator
 
@@ -379,10 +380,11 @@ def test_every_part_of_an_answer_gives_it_time(gateway: PaperGateway) -> None:
 
 
 def test_a_service_has_its_time_behind_a_slow_body(once: PaperGateway) -> None:
-    client, service = once.asking(post(b"", length=3))
+    part = b"x" * 20_000  # in 30 s: faster than the least rate
+    client, service = once.asking(post(b"", length=3 * len(part)))
     for _ in range(3):
         once.wait(ROUTE.body_idle - 2 * LOOK)
-        client.feed(b"x")
+        client.feed(part)
     once.wait(ROUTE.first_byte - LOOK)
     service.feed(OK)
     assert statuses(client.sent) == [200]
@@ -542,6 +544,7 @@ FAILURES = [
     (UNREACHABLE, 502, "upstream_connection_refused"),
     (UNKNOWN, 502, "upstream_name_unresolved"),
     (NO_NAME, 502, "upstream_name_unresolved"),
+    (OSError(errno.EMFILE, "too many open files"), 503, "out_of_sockets"),
     (Never(), 504, "upstream_connect_timeout"),
     (Never(late=True), 504, "upstream_connect_timeout"),
 ]

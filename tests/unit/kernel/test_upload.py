@@ -168,6 +168,25 @@ def test_a_body_of_which_a_part_was_refused_is_not_replayable(client: Client) ->
     assert not upload.replayable
 
 
+def test_a_body_that_grows_between_two_tries_is_sent_from_its_beginning(client: Client) -> None:
+    upload = Upload(client, limit=1000, keep=10)
+    upload.attach(Service())
+    upload.feed(b"a" * 8)
+    upload.detach()
+    upload.feed(b"b" * 8)
+    second = Service()
+    upload.attach(second)
+    assert second.body == b"a" * 8 + b"b" * 8
+
+
+def test_a_body_that_outgrew_what_is_kept_is_not_kept_once_it_is_taken(client: Client) -> None:
+    upload = Upload(client, limit=1000, keep=10)
+    upload.feed(b"a" * 16)
+    upload.attach(Service())
+    upload.end()
+    assert not upload.replayable
+
+
 def test_a_client_that_nobody_takes_from_is_read_no_further(upload: Upload, client: Client) -> None:
     upload.feed(b"x" * (HIGH_WATER + 1))
     assert not client.is_read

@@ -52,6 +52,31 @@ def test_lines_are_added_to_what_the_file_holds(path: Path) -> None:
     assert path.read_bytes() == b"before\nafter\n"
 
 
+def test_a_pipe_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    lines = LineFile(str(pipe))
+    for _ in range(64 * 16):
+        lines.put(b"x" * 1023)
+    lines.close()
+    os.close(reader)
+    assert 0 < lines.dropped < 64 * 16
+
+
+def test_a_pipe_that_is_read_gets_every_line(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    lines = LineFile(str(pipe))
+    for _ in range(6):
+        lines.put(b"x" * 1023)
+    lines.close()
+    read = os.read(reader, 64 * 1024)
+    os.close(reader)
+    assert (len(read), lines.dropped) == (6 * 1024, 0)
+
+
 def test_a_log_is_not_for_everybody_to_read(path: Path) -> None:
     LineFile(str(path)).close()
     assert stat.S_IMODE(path.stat().st_mode) & 0o027 == 0

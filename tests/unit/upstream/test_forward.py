@@ -1457,3 +1457,23 @@ def test_what_the_service_said_before_the_tunnel_opened_is_not_lost() -> None:
     rig.open()
     assert origin.tunnel is not None
     assert (origin.tunnel.written, rig.counts) == ([b"early"], NOTHING)
+
+
+# --- the way -------------------------------------------------------------------------------------
+
+
+def test_a_service_is_told_who_passed_the_request_on() -> None:
+    _, connection = Rig().asked(forwarding=[(b"via", b"1.0 other")])
+    assert b"via: 1.0 other\r\nvia: 1.1 tta-gateway-00000000\r\n" in connection.fields[0]
+
+
+def test_a_request_that_has_been_here_before_goes_no_further() -> None:
+    rig = Rig()
+    origin = rig.ask(forwarding=[(b"via", b"1.1 tta-gateway-00000000")])
+    assert (origin.said[0], rig.counts) == ("508", NOTHING)
+
+
+def test_a_request_of_another_gateway_is_no_loop() -> None:
+    origin, connection = Rig().asked(forwarding=[(b"via", b"1.1 tta-gateway-00000001")])
+    connection.answer(200)
+    assert origin.said[0] == "200"

@@ -322,6 +322,7 @@ def test_a_head_without_an_end_is_refused() -> None:
         (b"1.1", b"GET", 200, 5, b"content-length: 5"),
         (b"1.1", b"HEAD", 200, 5, b"content-length: 5"),
         (b"1.1", b"GET", 204, 5, b""),
+        (b"1.1", b"GET", 204, CHUNKED, b""),
         (b"1.1", b"GET", 304, 5, b"content-length: 5"),
         (b"1.1", b"GET", 304, 0, b""),
         (b"1.1", b"GET", 200, 0, b"content-length: 0"),

@@ -37,9 +37,9 @@ class Cors:
         self._expose = ", ".join(bound.expose).encode()
         self._max_age = b"%d" % bound.max_age
 
-    def for_route(self, route: Route | None) -> "Cors | None":  # noqa: ARG002 - the same everywhere
-        """Act everywhere, unless no origin is allowed."""
-        return self if self._origins else None
+    def for_route(self, route: Route | None) -> "Cors | Closed":  # noqa: ARG002 - the same everywhere
+        """Act everywhere; where no origin is allowed, only take away what services say."""
+        return self if self._origins else Closed()
 
     def explain(self) -> str:
         """Say what it does."""
@@ -86,6 +86,38 @@ class Cors:
 
     def _allows(self, origin: bytes) -> bool:
         return self._any or origin in self._origins
+
+
+class Closed:
+    """No page of another origin may read anything, whatever a service says."""
+
+    def explain(self) -> str:
+        """Say what it does."""
+        return "allows no page of another origin"
+
+    def on_response(self, exchange: Exchange) -> None:
+        """Drop what the service says."""
+        response = exchange.response
+        assert response is not None  # the response phase has one
+        fields = response.fields
+        # Mostly there is nothing of the kind: bench/paper.py, Cors.
+        if _ANSWERED.isdisjoint([name for name, _ in fields]):
+            return
+        response.fields = [field for field in fields if not _is_cors(field[0])]
+
+
+_ANSWERED: Final = frozenset(
+    b"access-control-" + word
+    for word in (
+        b"allow-origin",
+        b"allow-credentials",
+        b"allow-methods",
+        b"allow-headers",
+        b"allow-private-network",
+        b"expose-headers",
+        b"max-age",
+    )
+)
 
 
 def _is_cors(name: bytes) -> bool:

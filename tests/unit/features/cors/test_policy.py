@@ -35,8 +35,26 @@ def read(cors: Cors, response: Response, *, origin: bytes | None = APP) -> dict[
     return dict(response.fields)
 
 
-def test_without_an_origin_the_feature_is_off() -> None:
-    assert a_cors(origins=()).for_route(None) is None
+def test_without_an_origin_what_a_service_allows_is_taken_away() -> None:
+    exchange = an_exchange()
+    exchange.response = Response(
+        200, [(b"access-control-allow-origin", b"*"), (b"etag", b'"a"')], None
+    )
+    bound = a_cors(origins=()).for_route(None)
+    assert bound.on_response(exchange) is None
+    assert exchange.response.fields == [(b"etag", b'"a"')]
+
+
+def test_without_an_origin_what_says_nothing_of_it_is_left_alone() -> None:
+    exchange = an_exchange()
+    fields = [(b"etag", b'"a"')]
+    exchange.response = Response(200, fields, None)
+    a_cors(origins=()).for_route(None).on_response(exchange)
+    assert exchange.response.fields is fields
+
+
+def test_without_an_origin_it_says_so() -> None:
+    assert a_cors(origins=()).for_route(None).explain() == "allows no page of another origin"
 
 
 def test_with_an_origin_it_acts_on_every_route() -> None:
