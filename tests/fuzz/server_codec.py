@@ -32,7 +32,7 @@ _NOT_PASSED: Final = frozenset(
     b" proxy-authorization proxy-authenticate expect forwarded x-forwarded-for x-forwarded-proto"
     b" x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-server x-real-ip"
     b" x-forwarded-client-cert x-original-url x-rewrite-url x-http-method x-http-method-override"
-    b" x-method-override x-request-id x-traffic-class traceparent tracestate".split()
+    b" x-method-override x-request-id x-traffic-class traceparent tracestate via".split()
 )
 _NEVER_NOMINATED: Final = frozenset((b"authorization", b"cookie"))
 _WRITTEN: Final = frozenset(
@@ -297,6 +297,7 @@ TARGET: Final = Target(
         b"Connection: close, transfer-encoding\r\n", b"Connection: x-a, cookie\r\n", b"X-A: b\r\n",
         b"Proxy-Connection: close\r\n", b"Upgrade: websocket\r\n", b"Expect: 100-continue\r\n",
         b"Cookie: a=b; c=d\r\n", b"Authorization: Bearer x\r\n", b"Content-Type: a/b\r\n",
+        b"Via: 1.1 b\r\n", b"Origin: http://a\r\n",
         b"X-Forwarded-For: 10.0.0.1\r\n", b"X-Forwarded-Host: a, b\r\n", b"Forwarded: for=x\r\n",
         b"Trailer: X-T\r\n", b"X-T: v\r\n", b"TE: trailers\r\n", b"Keep-Alive: 5\r\n",
         b"5\r\nhello\r\n", b"0\r\n\r\n", b"0\r\n", b";a=b", b';a="\\""', b";", b"\r\n\r\n",

@@ -22,7 +22,7 @@ _DROPPED: Final = frozenset(
     b" x-method-override x-request-id x-traffic-class traceparent tracestate authorization"
     b" content-type origin idempotency-key sec-websocket-key content-encoding content-range trailer"
     b" cookie set-cookie cache-control location www-authenticate age expires date vary"
-    b" retry-after".split()
+    b" retry-after via".split()
 )
 
 _FRAMING: Final = frozenset((b"host", b"contentlength", b"transferencoding", b"connection"))

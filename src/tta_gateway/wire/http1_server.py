@@ -132,7 +132,7 @@ class ServerCodec:
                 return self._feed_part(raw, fed)
             self._heads.feed(raw[fed:end] if fed or end != len(raw) else raw)
         except ClientFault as fault:
-            return self._refuse(fault.problem, fault.detail, raw=raw)
+            return self._refuse(fault.problem, fault.detail, raw=raw if end == 3 else raw[:end])
         if fed:
             self._raw = b""
         return self._begin(raw, end)
@@ -167,7 +167,7 @@ class ServerCodec:
         """Make a request of the head that has just been read, and go on with what follows it."""
         head = self._heads.head(raw, end)
         if isinstance(head, Problem):
-            return self._refuse(head, raw=raw)
+            return self._refuse(head, raw=raw[:end])
         self.requested += 1
         head.stream_id = self.requested
         return self._begin_request(head, raw, end)

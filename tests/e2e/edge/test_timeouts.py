@@ -147,9 +147,20 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(edge: Stage) -> None:
         client.send(chunked_post(target))
         for _ in range(6):
             time.sleep(PERIOD / 3)
-            client.send(chunk(b"x"))
+            client.send(chunk(b"x" * 1000))
         client.send(chunk(b""))
-        assert client.answer().body == b"xxxxxx"
+        assert client.answer().body == b"x" * 6000
+
+
+def test_a_body_that_trickles_is_answered_408_and_frees_its_service(edge: Stage) -> None:
+    """Each byte comes in time; all of them together would hold a connection for ever."""
+    target = edge.on(lambda call: call.gone(), under=b"/body-idle/")
+    with edge.client() as client:
+        client.send(chunked_post(target))
+        for _ in range(9):
+            time.sleep(PERIOD / 3)
+            client.send(chunk(b"x"))
+        assert client.answer().status == 408
 
 
 def test_a_body_that_stops_behind_a_stretch_when_the_service_was_slow_is_answered_408(

@@ -251,6 +251,30 @@ def test_a_head_that_cannot_become_a_good_one_is_refused_before_its_end(
     assert [part[0] for part in hear(server(), *pieces)] == ["reset"]
 
 
+_ORIGIN = b"Origin: https://a.test\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"BAD\r\n" + _ORIGIN + b"\r\n"],
+        [b"GET / HTTP/1.1\r\n" + _ORIGIN + b"\r\n"],
+        [b"GET / HTTP/1.1\r\n" + _ORIGIN, b"X : a\r\n"],
+        [b"GET /\r\n" + _ORIGIN],
+    ],
+)
+def test_what_is_refused_says_where_it_came_from(pieces: list[bytes]) -> None:
+    (reset,) = [event for event in hear_all(server(), pieces) if isinstance(event, Reset)]
+    assert reset.origin == b"https://a.test"
+
+
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\n\r\n", b"BAD\r\nHost: a\r\n\r\n"])
+def test_what_comes_behind_a_bad_head_does_not_say_where_it_came_from(head: bytes) -> None:
+    behind = b"GET / HTTP/1.1\r\n" + _ORIGIN + b"\r\n"
+    (reset,) = [event for event in hear_all(server(), [head + behind]) if isinstance(event, Reset)]
+    assert reset.origin is None
+
+
 def test_nothing_is_heard_behind_what_is_refused() -> None:
     codec = asked(b"BAD\r\n\r\n")
     assert hear(codec, _GET) == []

@@ -22,7 +22,7 @@ from tta_gateway.kernel.problem import (
     Problem,
 )
 from tta_gateway.wire.limits import Limits
-from tta_gateway.wire.request_head import HeadReader
+from tta_gateway.wire.request_head import HeadReader, origin_in
 
 _LIMITS = Limits()
 
@@ -514,6 +514,32 @@ def test_a_request_line_without_a_version_is_refused_at_once(beginning: bytes) -
 @pytest.mark.parametrize("beginning", [b"GET / HT", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.0\r\nX"])
 def test_a_request_line_that_can_be_good_is_waited_for(beginning: bytes) -> None:
     assert HeadReader(_LIMITS).early_problem(beginning) is None
+
+
+# The origin of a head that is refused
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"BAD\r\nOrigin: https://a.test\r\n\r\n",
+        b"BAD\r\norigin:\thttps://a.test \t\r\nX : a\r\n",
+    ],
+)
+def test_a_bad_head_may_still_say_where_it_comes_from(raw: bytes) -> None:
+    assert origin_in(raw) == b"https://a.test"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"BAD\r\n\r\n", b"BAD\r\nX-Origin: a\r\n\r\n", b"BAD\r\nOrigin: a b\r\n\r\n",
+        b"BAD\r\nOrigin: a\x00\r\n\r\n", b"BAD\r\nOrigin: a\nX: b\r\n\r\n", b"BAD\r\nOrigin: a",
+        b"BAD\r\nOrigin: \xe9\r\n\r\n", b"BAD\r\nOrigin: " + b"a" * 513 + b"\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_nothing_is_made_of_what_is_no_origin(raw: bytes) -> None:
+    assert origin_in(raw) is None
 
 
 # Against llhttp
