@@ -154,7 +154,11 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(edge: Stage) -> None:
 
 def test_a_body_that_trickles_is_answered_408_and_frees_its_service(edge: Stage) -> None:
     """Each byte comes in time; all of them together would hold a connection for ever."""
-    target = edge.on(lambda call: call.gone(), under=b"/body-idle/")
+
+    def script(call: Call) -> None:
+        call.gone()
+
+    target = edge.on(script, under=b"/body-idle/")
     with edge.client() as client:
         client.send(chunked_post(target))
         for _ in range(9):

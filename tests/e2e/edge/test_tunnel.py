@@ -5,6 +5,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -148,23 +149,26 @@ def test_a_service_that_does_not_read_holds_back_the_client(edge: Stage) -> None
     assert got == [hashlib.sha256(data * pieces).hexdigest()]
 
 
+def _answer_first_and_read_later(
+    call: Call, *, release: threading.Event, go_on: threading.Event, got: list[int]
+) -> None:
+    time.sleep(0.3)  # until the gateway has all of it, and may use the connection again
+    call.answer()
+    assert release.wait(PATIENCE)
+    call.send(SWITCHED + b"\r\n")
+    call.is_over = True
+    assert go_on.wait(PATIENCE)
+    call.body()
+    call.read_until(b"\r\n\r\n")
+    got.append(len(call.read_to_end()))
+    call.finish()
+
+
 def test_what_was_sent_before_the_change_is_held_back_too(tmp_path: Path) -> None:
     """It fills the connection in one go, before the two sides know of each other."""
     release, go_on = threading.Event(), threading.Event()
     got: list[int] = []
-
-    def answer_first_and_read_later(call: Call) -> None:
-        time.sleep(0.3)  # until the gateway has all of it, and may use the connection again
-        call.answer()
-        assert release.wait(PATIENCE)
-        call.send(SWITCHED + b"\r\n")
-        call.is_over = True
-        assert go_on.wait(PATIENCE)
-        call.body()
-        call.read_until(b"\r\n\r\n")
-        got.append(len(call.read_to_end()))
-        call.finish()
-
+    script = partial(_answer_first_and_read_later, release=release, go_on=go_on, got=got)
     with (
         scripted(unix=tmp_path / "up") as upstream,
         stage(tmp_path, upstream=upstream) as one,
@@ -172,7 +176,7 @@ def test_what_was_sent_before_the_change_is_held_back_too(tmp_path: Path) -> Non
         one.client() as second,
     ):
         before = resident(one.worker)
-        first.send(post_of(one.on(answer_first_and_read_later), bytes(250_000)))
+        first.send(post_of(one.on(script), bytes(250_000)))
         assert first.answer().status == 200
         second.ask(b"/", fields=UPGRADE)
         second.send(bytes(60_000))
