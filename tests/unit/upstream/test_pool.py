@@ -166,3 +166,12 @@ def test_every_request_in_flight_waits_or_has_a_connection(
 ) -> None:
     load = busy(acts, limits)
     assert load.pool.in_flight == load.using + len(load.pool.waiting)
+
+
+@pytest.mark.parametrize(("in_flight", "full"), [(0, False), (3, False), (4, True), (5, True)])
+def test_an_endpoint_is_full_with_as_many_requests_as_it_may_have(
+    in_flight: int, *, full: bool
+) -> None:
+    pool = a_pool()
+    pool.in_flight = in_flight
+    assert pool.is_full is full
