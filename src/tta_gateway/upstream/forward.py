@@ -195,6 +195,7 @@ class Attempt:
         "_pending",
         "_reached",
         "_reused",
+        "_status",
         "_tried",
         "exchange",
         "forwarder",
@@ -227,6 +228,7 @@ class Attempt:
         self._reached = False
         self._answered = False
         self._begun = False
+        self._status = 0  # the service's own, whatever a policy makes of it
         self._over = False
         self._paused = False
         self._pending: list[bytes | Fields] | None = None
@@ -375,6 +377,7 @@ class Attempt:
                 self.lost(UpstreamFault(UPSTREAM_GARBAGE, detail))
                 return
         self._answered = True
+        self._status = response.status
         exchange.first_byte_at = self.forwarder.clock()
         if response.status in _WITH_LOCATION:
             self._publish_location(response)
@@ -387,18 +390,10 @@ class Attempt:
         """Take an answer that has come in one piece: the connection is free before it leaves."""
         if self._over:
             return  # whoever took the head of it has given up
-        connection, exchange = self._connection, self.exchange
-        assert connection is not None  # the answer came on it
-        self._connection = None
-        self._settle()
+        exchange = self.exchange
+        self._status = response.status
+        self._let_go(reusable=reusable)
         exchange.attempt = None
-        if exchange.upload is not None:
-            exchange.upload.detach()
-            reusable = reusable and exchange.upload.over
-        if reusable and response.status != _BROKEN:
-            self.forwarder.give_back(self.pool, connection)
-        else:
-            connection.close()
         exchange.first_byte_at = self.forwarder.clock()
         if response.status in _WITH_LOCATION:
             self._publish_location(response)
@@ -444,6 +439,14 @@ class Attempt:
         """Take the end of the answer, and let the connection serve others if it can."""
         if self._over:
             return  # whoever took the last part of it has given up
+        self._let_go(reusable=reusable)
+        if self._pending is not None:
+            self._pending.append(trailers)
+            return
+        self.exchange.sink.send_end(trailers)
+
+    def _let_go(self, *, reusable: bool) -> None:
+        """Count this try as over, and let the connection serve others if it can."""
         connection, upload = self._connection, self.exchange.upload
         assert connection is not None  # the answer came on it
         self._connection = None
@@ -451,15 +454,10 @@ class Attempt:
         if upload is not None:
             upload.detach()
             reusable = reusable and upload.over
-        response = self.exchange.response
-        if reusable and not (response is not None and response.status == _BROKEN):
+        if reusable and self._status != _BROKEN:
             self.forwarder.give_back(self.pool, connection)
         else:
             connection.close()
-        if self._pending is not None:
-            self._pending.append(trailers)
-            return
-        self.exchange.sink.send_end(trailers)
 
     def flush(self) -> None:
         """Let what has been passed on go to the client."""

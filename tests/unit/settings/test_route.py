@@ -193,3 +193,11 @@ def test_the_defaults_are_the_kernel_s() -> None:
     assert config.redirect_status == kernel.redirect_status
     assert config.retries == kernel.tries - 1
     assert config.upgrade == kernel.upgrade
+
+
+def test_a_rewrite_to_a_method_without_a_body_in_its_answer_is_refused() -> None:
+    assert "cannot be HEAD" in wrong("rewrite: {method: HEAD}")
+
+
+def test_a_rewrite_may_change_the_method() -> None:
+    assert good("rewrite: {method: POST}").rewrite.method == "POST"
