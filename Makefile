@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 # What must be on the machine, as <command>:<Debian package> (or one word when they are the same).
 APT_RUN := venv:python3+python3-venv
+APT_BUILD := cc:gcc+libc6-dev headers:python3-dev
 APT_TEST := curl
 APT_BENCH := nginx:nginx-light wrk
 
@@ -20,26 +21,30 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progress-bar=off \
 	--root-user-action=ignore
 SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
+SOURCES = $(shell find src -name '*.py')
+# The code as it stands in src, not the copy that is installed.
+HERE := PYTHONPATH=src
 
 .PHONY: help setup run test check fix bench fuzz docs e2e coverage lock
-.PHONY: system-run system-test system-bench static
+.PHONY: system-run system-build system-test system-bench static
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
 
-setup: system-run .venv/.test ## the environment in .venv, from requirements.lock
+setup: system-run .venv/.test system-build .venv/.gateway ## .venv from requirements.lock, and the gateway compiled in it
 
 run: setup ## the gateway in front of the sample services of the platform
 	@exec $(BIN)/python -m examples.tta.run
 
 test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
+	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance
 	@$(BIN)/python -m pytest -q tests
 
-check: setup static ## all that needs no process: style, types, imports, layout, units, docs
+check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q $(SUITES)
 
-fix: setup ## put the style right where a machine can
+fix: .venv/.test ## put the style right where a machine can
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format --quiet
 	@$(BIN)/ruff check
@@ -52,34 +57,38 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)
 
-docs: setup ## write docs/reference anew, from the code
-	@$(BIN)/tta-gateway docs
+docs: .venv/.test ## write docs/reference anew, from the code
+	@$(HERE) $(BIN)/python -m tta_gateway docs
 
 e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
 
-coverage: setup ## what the tests without processes reach, line by line
+coverage: .venv/.test ## what the tests without processes reach, line by line
 	@$(BIN)/coverage run -m pytest -q $(SUITES)
 	@$(BIN)/coverage report --show-missing --skip-covered
 
-lock: setup .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest
+lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),upgrade,update)
 
 static:
 	@$(BIN)/ruff format --check --quiet || { echo "make fix puts this right:"; $(BIN)/ruff format --check; }
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	@$(HERE) $(BIN)/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
 	@$(BIN)/python scripts/check_layout.py
 	@$(BIN)/python scripts/check_layout.py --coverage
 	@$(BIN)/python scripts/lock.py check
-	@$(BIN)/tta-gateway docs --check
+	@$(HERE) $(BIN)/python -m tta_gateway docs --check
 
 # --- the environment -----------------------------------------------------------------------------
 # A stamp is as new as what it was made from: nothing runs when nothing has changed.
 
 system-run:
 	@scripts/system_packages.sh $(APT_RUN)
+
+# Without a compiler or Python's headers the gateway is installed all the same, interpreted.
+system-build: system-run
+	@scripts/system_packages.sh $(APT_BUILD) || echo "setup: without them the path stays interpreted"
 
 system-test: system-run
 	@scripts/system_packages.sh $(APT_TEST)
@@ -101,8 +110,15 @@ system-bench: system-run
 	@$(BIN)/python scripts/lock.py show test > .venv/test.txt
 	@echo "setup: $$(grep -c == .venv/test.txt) packages from requirements.lock"
 	@$(INSTALL) -r .venv/test.txt
-	@$(PIP) install --no-build-isolation --no-deps -e .
+	@touch $@
+
+# The gateway itself, its request path compiled: docs/decisions/0005-compiled.md.
+.venv/.gateway: .venv/.test setup.py $(SOURCES)
+	@echo "setup: compiling the request path, about a minute"
+	@rm -rf build/lib*
+	@$(PIP) install --no-build-isolation --no-deps --force-reinstall --root-user-action=ignore .
 	@$(BIN)/python -m pip check > .venv/check.txt || { cat .venv/check.txt; exit 1; }
+	@echo "setup: $$($(BIN)/tta-gateway --version)"
 	@touch $@
 
 .venv/.%: .venv/.test

@@ -13,6 +13,8 @@ import process
 from process import BenchError
 from products import BENCH, Product, version_of
 
+from tta_gateway.support.build import form
+
 DEBIAN_PYTHON: Final = Path("/usr/bin/python3.11")
 
 
@@ -25,6 +27,7 @@ def description(folder: Path) -> list[tuple[str, str]]:
         ("commit", _commit()),
         ("command", shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *sys.argv[1:]])),
         ("Python", _python()),
+        ("the gateway's path", form()),
         ("logs and state on", _file_system(folder)),
     ]
 

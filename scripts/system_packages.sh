@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install Debian packages whose command is missing: system_packages.sh <command>[:<package>]...
-# `venv` stands for a usable Python.  As root it installs; otherwise it says what to install.
+# `venv` stands for a usable Python, `headers` for its C headers.  As root it installs; otherwise it says what to install.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin # where servers live, and where only root looks
 here=$(dirname "$0")
@@ -8,6 +8,9 @@ here=$(dirname "$0")
 present() {
     case $1 in
         venv) "$here/find_python.sh" >/dev/null 2>&1 ;;
+        headers) "$("$here/find_python.sh")" -c '
+import pathlib, sys, sysconfig
+sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file())' 2>/dev/null ;;
         *) command -v "$1" >/dev/null ;;
     esac
 }

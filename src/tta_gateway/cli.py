@@ -12,6 +12,7 @@ import click
 
 from tta_gateway import __version__
 from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.support.build import form
 
 if TYPE_CHECKING:
     from tta_gateway.settings.load import Loaded
@@ -28,7 +29,9 @@ _file = click.option(
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="tta-gateway")
+@click.version_option(
+    __version__, prog_name="tta-gateway", message=f"%(prog)s %(version)s, {form()}"
+)
 def main() -> None:
     """One entry to a therapeutic platform."""
 

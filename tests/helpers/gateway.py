@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import yaml
 
-_SOURCE: Final = Path(__file__).parents[2] / "src"
 _READY: Final = "ready: "
 _START: Final = 30.0
 _STOP: Final = 15.0
@@ -64,7 +63,6 @@ def start_gateway(config: Mapping[str, object], tmp_path: Path) -> Gateway:
 
 
 def _spawn(file: Path, log: Path) -> subprocess.Popen[str]:
-    paths = [str(_SOURCE), os.environ.get("PYTHONPATH", "")]
     with log.open("a") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "tta_gateway", "run", "-c", str(file)],
@@ -72,7 +70,6 @@ def _spawn(file: Path, log: Path) -> subprocess.Popen[str]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             start_new_session=True,
         )
 

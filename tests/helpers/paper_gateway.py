@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -124,7 +124,7 @@ class PaperGateway:
     def client(self, peername: object = ("192.0.2.7", 40000), **transport: int) -> FakeTransport:
         """Let a client connect; return its end."""
         made = FakeTransport(self.loop, peername=peername, **transport)
-        made.connect(ClientConnection(self.entrance))
+        made.connect(cast("asyncio.Protocol", ClientConnection(self.entrance)))
         self.clients.append(made)
         return made
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway import __version__
 from tta_gateway.cli import main
+from tta_gateway.support.build import form
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_the_schema_is_json() -> None:
 
 
 def test_the_version_is_said() -> None:
-    assert run("--version").output == f"tta-gateway, version {__version__}\n"
+    assert run("--version").output == f"tta-gateway {__version__}, {form()}\n"
 
 
 def test_the_command_line_itself_is_light() -> None:

@@ -30,8 +30,8 @@ _LARGE: Final = 16 * 1024
 _LEAST_RATE: Final = 500.0  # bytes a second, on average: slower bodies would hold connections
 
 
-class ClientConnection(asyncio.Protocol):
-    """One client."""
+class ClientConnection:
+    """One client: an `asyncio.Protocol` by its methods alone, so that it can be compiled."""
 
     __slots__ = (
         "_body_since",

@@ -38,8 +38,8 @@ _IDLE: Final = 60.0  # seconds that an unused connection is kept
 _HIGH_WATER: Final = 64 * 1024  # asyncio's own, above which a transport asks to be spared
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """One connection to one endpoint."""
+class UpstreamConnection:
+    """One connection to one endpoint: an `asyncio.Protocol` by its methods alone, for mypyc."""
 
     __slots__ = (
         "_attempt",
@@ -387,7 +387,8 @@ class SocketConnector:
         attempt.flush()
 
     async def _connect(self, endpoint: Endpoint, connection: UpstreamConnection) -> None:
+        protocol = cast("asyncio.Protocol", connection)  # it has all the methods of one
         if endpoint.unix:
-            await self._loop.create_unix_connection(lambda: connection, endpoint.unix)
+            await self._loop.create_unix_connection(lambda: protocol, endpoint.unix)
         else:
-            await self._loop.create_connection(lambda: connection, endpoint.host, endpoint.port)
+            await self._loop.create_connection(lambda: protocol, endpoint.host, endpoint.port)

@@ -50,11 +50,9 @@ class RequestHead:
         self.stream_id = stream_id
         self.method = method
         self.target = target
-        self.query: bytes | None = None
-        if b"?" in target:
-            self.path, _, self.query = target.partition(b"?")
-        else:
-            self.path = target
+        path, mark, query = target.partition(b"?")
+        self.path = path
+        self.query: bytes | None = query if mark else None
         self.fields: Fields = []
         self.forwarding = NO_FIELDS
         self.host = b""
@@ -73,11 +71,9 @@ class RequestHead:
         head.stream_id = stream_id
         head.method = self.method
         head.target = target
-        if b"?" in target:
-            head.path, _, head.query = target.partition(b"?")
-        else:
-            head.path = target
-            head.query = None
+        path, mark, query = target.partition(b"?")
+        head.path = path
+        head.query = query if mark else None
         head.fields = self.fields
         head.forwarding = self.forwarding
         head.host = self.host

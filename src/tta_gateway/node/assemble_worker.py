@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -109,8 +109,12 @@ class Worker:
         )
 
     def client(self, index: int) -> ClientConnection:
-        """Return the protocol for a new connection at a listener."""
+        """Return a new connection at a listener."""
         return ClientConnection(self.entrances[index])
+
+    def protocol(self, index: int) -> asyncio.Protocol:
+        """Return a new connection as the loop knows it: it has all the methods of a protocol."""
+        return cast("asyncio.Protocol", self.client(index))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         spawn(work, name="exchange", died=self._died)

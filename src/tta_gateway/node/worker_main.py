@@ -46,7 +46,7 @@ async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> N
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     servers = [
-        await loop.create_server(partial(worker.client, index), sock=sock, backlog=_BACKLOG)
+        await loop.create_server(partial(worker.protocol, index), sock=sock, backlog=_BACKLOG)
         for index, sock in enumerate(sockets)
     ]
     worker.sweeper.start()

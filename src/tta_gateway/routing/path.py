@@ -11,6 +11,7 @@ from typing import Final
 _AMBIGUOUS: Final = re.compile(rb"//|\\|;|%2F|%5C|%00|%3B")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BROKEN: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_UNUSUAL: Final = b"%\\;"
 _UNRESERVED: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 )
@@ -18,8 +19,11 @@ _UNRESERVED: Final = frozenset(
 
 def is_usual(path: bytes) -> bool:
     """Tell whether the path is normal as it stands."""
-    # Five plain searches: a third of what one pattern costs (bench/paper.py, `find`).
-    return not (b"%" in path or b"//" in path or b"/." in path or b"\\" in path or b";" in path)
+    # Three plain searches: a third of what one pattern costs; `in` would cost five times as much as
+    # `find`, because it asks first whether what it looks for is a number (bench/paper.py).
+    if path.find(b"//") >= 0 or path.find(b"/.") >= 0:
+        return False
+    return len(path.translate(None, _UNUSUAL)) == len(path)
 
 
 def normal(path: bytes) -> tuple[bytes | None, bool]:

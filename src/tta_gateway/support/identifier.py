@@ -12,7 +12,7 @@ REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:\-]{0,127}")
 TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-_GROUPS: Final = 1024  # of 16 hexadecimal digits, drawn at once
+_DRAWN: Final = 8192  # bytes of chance at once
 
 
 class Identifiers:
@@ -23,7 +23,8 @@ class Identifiers:
         self._wall = wall
         self._millisecond = 0
         self._prefix = b""
-        self._groups: list[bytes] = []
+        self._digits = b""  # hexadecimal, still to be used
+        self._at = 0
 
     def uuid7(self) -> bytes:
         """Return a UUID that sorts by time, in its usual 36 characters."""
@@ -32,21 +33,20 @@ class Identifiers:
             self._millisecond = millisecond
             stamp = b"%012x" % millisecond
             self._prefix = stamp[:8] + b"-" + stamp[8:] + b"-7"
-        groups = self._drawn()
-        one = groups.pop()
-        return self._prefix + one[:3] + b"-8" + one[3:6] + b"-" + groups.pop()[:12]
+        one = self._drawn(18)
+        return b"%b%b-8%b-%b" % (self._prefix, one[:3], one[3:6], one[6:])
 
     def traceparent(self) -> bytes:
         """Return a new trace and span, not sampled."""
-        groups = self._drawn()
-        return b"00-" + groups.pop() + groups.pop() + b"-" + groups.pop() + b"-00"
+        one = self._drawn(48)
+        return b"00-%b-%b-00" % (one[:32], one[32:])
 
-    def _drawn(self) -> list[bytes]:
-        """Return random groups of 16 digits, at least three."""
-        groups = self._groups
-        if len(groups) < _LEAST:
-            groups += os.urandom(8 * _GROUPS).hex("-", 8).encode().split(b"-")
-        return groups
-
-
-_LEAST: Final = 3
+    def _drawn(self, count: int) -> bytes:
+        """Return that many random hexadecimal digits."""
+        at = self._at
+        end = at + count
+        if end > len(self._digits):
+            self._digits = os.urandom(_DRAWN).hex().encode()
+            at, end = 0, count
+        self._at = end
+        return self._digits[at:end]

@@ -74,7 +74,7 @@ class LineFile:
         except OSError:
             self.dropped += data.count(b"\n")
             end = len(whole) - len(data)
-            self._torn = self._torn or whole[end - 1 : end] not in (b"", b"\n")
+            self._torn = self._torn or whole[max(end - 1, 0) : end] not in (b"", b"\n")
 
     def _write(self, data: bytes) -> int:
         """Write some of it, never waiting: a pipe that nobody reads would hold everything."""

@@ -284,7 +284,5 @@ class ServerCodec:
 def _head_bytes(status: int, fields: Fields, framing: bytes) -> bytes:
     # One join over one list, not a write per field: bench/paper.py, `answer head`.
     line = STATUS_LINES.get(status) or _status_line(status)
-    return b"\r\n".join((line, *map(_JOIN, fields), framing)) + b"\r\n"
-
-
-_JOIN: Final = b": ".join
+    lines = [name + b": " + value for name, value in fields]
+    return b"\r\n".join([line, *lines, framing, b""])

@@ -7,7 +7,7 @@ none.
 
 import re
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 import httptools
 
@@ -128,9 +128,10 @@ class HeadReader:
         target = origin_form(parts[1], method=method, host=head.host)
         if target is None or method == b"CONNECT":
             return TARGET_INVALID
-        head.target = head.path = target
-        if b"?" in target:
-            head.path, _, head.query = target.partition(b"?")
+        head.target = target
+        path, mark, query = target.partition(b"?")
+        head.path = path
+        head.query = query if mark else None
         self._finish(head)
         self._remember(head, raw, end)
         return head
@@ -155,7 +156,7 @@ class HeadReader:
                     return HOST_INVALID
                 head.host = value
                 continue
-            problem = self._TAKE[kind](self, head, name, value)
+            problem = _TAKE[kind](self, head, name, value)
             if problem is not None:
                 return problem
         return None
@@ -197,39 +198,39 @@ class HeadReader:
 
     # What fields mean; each returns what is wrong with its value, if anything is
 
-    def _take_length(self, _: RequestHead, __: bytes, value: bytes) -> Problem | None:
+    def take_length(self, _: RequestHead, __: bytes, value: bytes) -> Problem | None:
         if self._length is not None or not value.isdigit() or len(value) > _LENGTH_DIGITS:
             return FRAMING_INVALID
         self._length = int(value)
         return FRAMING_INVALID if self._length > _LARGEST_LENGTH else None
 
-    def _take_encoding(self, _: RequestHead, __: bytes, value: bytes) -> Problem | None:
+    def take_encoding(self, _: RequestHead, __: bytes, value: bytes) -> Problem | None:
         if self._chunked or value.lower() != b"chunked":
             return FRAMING_INVALID
         self._chunked = True
         return None
 
-    def _take_connection(self, _: RequestHead, __: bytes, value: bytes) -> None:
+    def take_connection(self, _: RequestHead, __: bytes, value: bytes) -> None:
         self._connection = (self._connection or []) + tokens(value)
 
-    def _take_hop(self, _: RequestHead, name: bytes, value: bytes) -> None:
+    def take_hop(self, _: RequestHead, name: bytes, value: bytes) -> None:
         """Drop a field that is for this hop alone; llhttp obeys an old Proxy-Connection: close."""
         if name == b"proxy-connection" and b"close" in tokens(value):
             self._connection = [*(self._connection or ()), b"close"]
 
-    def _take_upgrade(self, _: RequestHead, __: bytes, value: bytes) -> None:
+    def take_upgrade(self, _: RequestHead, __: bytes, value: bytes) -> None:
         self._upgrade = value.lower() if self._upgrade is None else b""
 
-    def _take_expect(self, head: RequestHead, _: bytes, value: bytes) -> Problem | None:
+    def take_expect(self, head: RequestHead, _: bytes, value: bytes) -> Problem | None:
         head.expects_continue = True
         return None if value.lower() == b"100-continue" else EXPECTATION_UNKNOWN
 
-    def _take_forwarding(self, head: RequestHead, name: bytes, value: bytes) -> None:
+    def take_forwarding(self, head: RequestHead, name: bytes, value: bytes) -> None:
         if head.forwarding is NO_FIELDS:
             head.forwarding = []
         head.forwarding.append((name, value))
 
-    def _take_single(self, head: RequestHead, name: bytes, value: bytes) -> Problem | None:
+    def take_single(self, head: RequestHead, name: bytes, value: bytes) -> Problem | None:
         bit = SINGLE_BITS[name]
         if self._seen & bit:
             return MALFORMED
@@ -237,22 +238,22 @@ class HeadReader:
         head.fields.append((name, value))
         return None
 
-    def _refuse_field(self, _: RequestHead, __: bytes, ___: bytes) -> Problem | None:
+    def refuse_field(self, _: RequestHead, __: bytes, ___: bytes) -> Problem | None:
         return MALFORMED
 
-    _TAKE: ClassVar[
-        dict[int, Callable[["HeadReader", RequestHead, bytes, bytes], Problem | None]]
-    ] = {
-        Kind.LENGTH: _take_length,
-        Kind.ENCODING: _take_encoding,
-        Kind.CONNECTION: _take_connection,
-        Kind.HOP: _take_hop,
-        Kind.UPGRADE: _take_upgrade,
-        Kind.EXPECT: _take_expect,
-        Kind.FORWARDING: _take_forwarding,
-        Kind.SINGLE: _take_single,
-        Kind.LOOKALIKE: _refuse_field,
-    }
+
+# Behind the class: a compiled class has no methods while its body is read.
+_TAKE: Final[dict[int, Callable[[HeadReader, RequestHead, bytes, bytes], Problem | None]]] = {
+    int(Kind.LENGTH): HeadReader.take_length,
+    int(Kind.ENCODING): HeadReader.take_encoding,
+    int(Kind.CONNECTION): HeadReader.take_connection,
+    int(Kind.HOP): HeadReader.take_hop,
+    int(Kind.UPGRADE): HeadReader.take_upgrade,
+    int(Kind.EXPECT): HeadReader.take_expect,
+    int(Kind.FORWARDING): HeadReader.take_forwarding,
+    int(Kind.SINGLE): HeadReader.take_single,
+    int(Kind.LOOKALIKE): HeadReader.refuse_field,
+}
 
 
 def _problem_of(error: httptools.HttpParserError) -> Problem:

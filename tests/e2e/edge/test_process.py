@@ -17,7 +17,6 @@ pytestmark = pytest.mark.e2e
 
 HEAVY: Final = ("pydantic", "sqlalchemy", "fastapi", "starlette", "redis", "yaml")
 _NAMES: Final = "import sys, tta_gateway.node.worker_main; print(*sys.modules)"
-_SOURCE: Final = Path(__file__).parents[3] / "src"
 
 
 def test_a_worker_that_is_killed_ends_the_command_with_an_error(tmp_path: Path) -> None:
@@ -49,7 +48,6 @@ def test_a_running_worker_has_mapped_no_heavy_library(tmp_path: Path) -> None:
 def test_a_worker_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _NAMES],
-        env={**os.environ, "PYTHONPATH": str(_SOURCE)},
         capture_output=True,
         text=True,
         check=True,

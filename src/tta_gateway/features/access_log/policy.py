@@ -5,31 +5,11 @@ from typing import ClassVar
 
 import msgspec
 
+from tta_gateway.features.access_log.line import Line
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.log import Lines
-
-
-class Line(msgspec.Struct):
-    """The fields of a line.  Durations are microseconds, sizes bytes of bodies."""
-
-    ts: str
-    request_id: str
-    trace_id: str
-    client: str
-    method: str
-    path: str
-    route: str
-    status: int
-    code: str
-    sent: int
-    received: int
-    duration_us: int
-    first_byte_us: int
-    service: str
-    endpoint: str
-    tries: int
 
 
 class AccessLog:

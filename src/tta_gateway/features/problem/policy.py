@@ -4,22 +4,11 @@ from typing import ClassVar
 
 import msgspec
 
+from tta_gateway.features.problem.body import Body
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.problem import Problem as ProblemKind
 from tta_gateway.kernel.route import Route
-
-
-class Body(msgspec.Struct, omit_defaults=True):
-    """The members of a problem document (RFC 9457 3.1) and ours."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    correlation_id: str
-    message: str = ""
 
 
 class Problem:

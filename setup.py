@@ -1,0 +1,56 @@
+"""The build: the modules of the request path become C extensions, made by mypyc from their source.
+
+The same files run as plain Python too: as they stand in `src`, and wherever no C compiler or none
+of Python's headers is found; then a request costs about twice as much (docs/decisions/0005).
+"""
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+from typing import Final
+
+from setuptools import Extension, setup
+
+SOURCE: Final = Path("src/tta_gateway")
+STOREYS: Final = ("kernel", "wire", "routing", "pipeline", "upstream", "edge", "support")
+RIBS: Final = ("policy.py", "algorithm.py")
+"""of features: what a worker runs"""
+# mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.
+MADE_ELSEWHERE: Final = ("msgspec.Struct", "from pydantic")
+
+
+def compiled() -> list[str]:
+    """Return the modules of the path that mypyc can take, as paths from here."""
+    storeys = [path for name in STOREYS for path in (SOURCE / name).rglob("*.py")]
+    ribs = [path for name in RIBS for path in (SOURCE / "features").rglob(name)]
+    return sorted(str(path) for path in storeys + ribs if _is_plain(path))
+
+
+def _is_plain(path: Path) -> bool:
+    text = path.read_text()
+    return path.name != "__init__.py" and not any(name in text for name in MADE_ELSEWHERE)
+
+
+def missing() -> str | None:
+    """Return what cannot be found that compiling needs, or None."""
+    compiler = os.environ.get("CC") or str(sysconfig.get_config_var("CC")).split()[0]
+    if shutil.which(compiler.split()[0]) is None:
+        return f"the C compiler {compiler}"
+    header = Path(sysconfig.get_path("include"), "Python.h")
+    return None if header.is_file() else str(header)
+
+
+def extensions() -> list[Extension]:
+    """Return what to compile; nothing, with a word about it, where that is not possible."""
+    lacking = missing()
+    if lacking is not None:
+        print(f"the path stays interpreted: {lacking} is missing")  # noqa: T201 - a build says so
+        return []
+    from mypyc.build import mypycify
+
+    return list(mypycify(compiled(), opt_level="3", debug_level="1"))
+
+
+if __name__ == "__main__":
+    setup(ext_modules=extensions())

@@ -1,0 +1,24 @@
+"""A line of the access log: its fields, in the order in which they are written."""
+
+import msgspec
+
+
+class Line(msgspec.Struct):
+    """The fields of a line.  Durations are microseconds, sizes bytes of bodies."""
+
+    ts: str
+    request_id: str
+    trace_id: str
+    client: str
+    method: str
+    path: str
+    route: str
+    status: int
+    code: str
+    sent: int
+    received: int
+    duration_us: int
+    first_byte_us: int
+    service: str
+    endpoint: str
+    tries: int
