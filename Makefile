@@ -39,7 +39,7 @@ run: setup ## the gateway in front of the sample services of the platform
 test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance
-	@$(BIN)/python -m pytest -q tests
+	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough tests
 
 check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q $(SUITES)
@@ -52,6 +52,7 @@ fix: .venv/.test ## put the style right where a machine can
 bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/paper.py --write
+	@$(BIN)/python bench/turn.py --write
 	@$(BIN)/python bench/slow_reader.py
 
 fuzz: setup ## every parser, with ten million inputs

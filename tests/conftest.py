@@ -4,10 +4,16 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from tests.helpers.installed import differences
 
 _WITH_PROCESSES: Final = ("tests/e2e", "tests/faults")
+
+# How many examples a property is given: few while one works, many in `make test`.
+settings.register_profile("check", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=200, deadline=None)
+settings.load_profile("check")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

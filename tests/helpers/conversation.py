@@ -37,6 +37,8 @@ def hear_all(codec: ServerCodec, pieces: Iterable[bytes]) -> list[Event]:
     events: list[Event] = []
     for piece in pieces:
         events += codec.receive(piece)
+        while codec.is_behind:
+            events += codec.go_on()
         while codec.reading is DONE and not codec.closing:
             events += codec.next_request()
     return events

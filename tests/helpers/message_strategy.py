@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tta_gateway.kernel.message import Fields
 
 # A slow machine is no failure.
-PROPERTY: Final = settings(deadline=None, max_examples=200)
+PROPERTY: Final = settings(deadline=None)
 
 _TOKEN: Final = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TEXT: Final = bytes((*range(0x21, 0x7F), *range(0x80, 0x100))).decode("latin-1")

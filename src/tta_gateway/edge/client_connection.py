@@ -45,6 +45,7 @@ class ClientConnection:
         "_paused_at",
         "_peer",
         "_reading",
+        "_reading_on",
         "_timeouts",
         "_transport",
         "_tunnel",
@@ -64,6 +65,7 @@ class ClientConnection:
         self._tunnel: Tunnel | None = None
         self._out: list[bytes] = []
         self._reading = True
+        self._reading_on = False
         self._writable = True
         self._lingering = False
         self._ended = False
@@ -108,7 +110,8 @@ class ClientConnection:
         if events:
             self._take(events)
         if codec.waiting:
-            self._limit_read_ahead()
+            if not self._read_on_later():
+                self._limit_read_ahead()
         elif codec.reading is HEAD and not codec.is_idle and not events:
             self._expect_head()
         if self._out:
@@ -316,6 +319,30 @@ class ClientConnection:
         now = self._entrance.sweeper.now
         self.deadline = min(self.deadline, now + self._timeouts.header)
 
+    def _read_on_later(self) -> bool:
+        """Give what else has come of a body in very many chunks a turn of its own, if it has."""
+        if not self._codec.is_behind:
+            return False
+        if not self._reading_on:
+            self._reading_on = True
+            self._pause_reading()
+            self._entrance.loop.call_soon(self._read_on)
+        return True
+
+    def _read_on(self) -> None:
+        self._reading_on = False
+        exchange, codec = self._exchange, self._codec
+        if exchange is None or not codec.is_behind or self._transport.is_closing():
+            return
+        if exchange.upload is not None and exchange.upload.is_paused:
+            return  # the end of that comes back here
+        self._take(codec.go_on())
+        if not self._read_on_later():
+            self._resume_reading()
+            self._await_body()
+            self._limit_read_ahead()
+        self.flush()
+
     def _limit_read_ahead(self) -> None:
         waiting = self._codec.waiting
         if len(waiting) > _READ_AHEAD_BYTES or waiting.count(b"\r\n\r\n") >= _READ_AHEAD:
@@ -423,6 +450,7 @@ class ClientConnection:
             self._transport.close()
             return
         self._lingering = True
+        codec.waiting = b""
         if self._writable:
             self.deadline = now + timeouts.linger
         if self._transport.can_write_eof():
@@ -449,6 +477,8 @@ class ClientConnection:
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
+        if self._read_on_later():
+            return
         if not self._reading and not self._transport.is_closing():
             self._reading = True
             self._transport.resume_reading()

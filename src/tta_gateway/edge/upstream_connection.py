@@ -47,8 +47,10 @@ class UpstreamConnection:
         "_ended",
         "_eof_sent",
         "_forwarder",
+        "_held",
         "_other",
         "_pool",
+        "_reading_on",
         "_started",
         "_sweeper",
         "_transport",
@@ -69,6 +71,8 @@ class UpstreamConnection:
         self._other: Tunnel | None = None
         self._ended = False
         self._eof_sent = False
+        self._held = False
+        self._reading_on = False
         self.deadline = NEVER
         # For this exchange
         self._attempt: Attempt | None = None
@@ -103,6 +107,28 @@ class UpstreamConnection:
         if len(events) != _WHOLE or not self._took_whole(attempt, events):
             self._take(attempt, events)
         attempt.flush()
+        if self._codec.behind:
+            self._read_on_later()
+
+    def _read_on_later(self) -> None:
+        """Give what else has come of a body in very many chunks a turn of its own."""
+        if not self._reading_on and not self._transport.is_closing():
+            self._reading_on = True
+            self._transport.pause_reading()
+            self._sweeper.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        self._reading_on = False
+        attempt = self._attempt
+        if attempt is not None and self._codec.is_behind:
+            if self._held:
+                return  # the end of that comes back here
+            self._take(attempt, self._codec.go_on())
+            attempt.flush()
+        if self._codec.is_behind:
+            self._read_on_later()
+        elif not self._held and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def eof_received(self) -> bool:
         """Take the end of what the service sends."""
@@ -115,7 +141,10 @@ class UpstreamConnection:
         if attempt is None:
             self.close()  # now: nobody may take it from the idle ones in the meantime
             return False
-        self._take(attempt, self._codec.receive_eof())
+        while self._codec.is_behind and self._attempt is attempt:
+            self._take(attempt, self._codec.go_on())
+        if self._attempt is attempt:
+            self._take(attempt, self._codec.receive_eof())
         attempt.flush()
         return False
 
@@ -212,6 +241,8 @@ class UpstreamConnection:
 
     def _end_answer(self, attempt: Attempt, trailers: Fields | None) -> None:
         self._attempt = None
+        if self._held:
+            self.resume_reading()  # whoever is next on it would hear nothing
         self.deadline = self._sweeper.now + _IDLE
         reusable = self._codec.reusable and not self._transport.is_closing()
         if trailers:
@@ -267,6 +298,7 @@ class UpstreamConnection:
     def pause_reading(self) -> None:
         """Stop reading: the client does not keep up, and is given its own time for that."""
         self.deadline = NEVER
+        self._held = True
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
@@ -274,7 +306,10 @@ class UpstreamConnection:
         """Go on reading."""
         if self._attempt is not None:
             self.deadline = self._sweeper.now + self._attempt.route.timeouts.idle
-        if not self._transport.is_closing():
+        self._held = False
+        if self._codec.is_behind:
+            self._read_on_later()
+        elif not self._transport.is_closing():
             self._transport.resume_reading()
 
     def close(self) -> None:

@@ -66,6 +66,11 @@ class Upload:
         """Tell whether all of it is here and can be sent again."""
         return self.over and self._kept is not None and self.received <= self.keep
 
+    @property
+    def is_paused(self) -> bool:
+        """Tell whether the client waits: what takes the body cannot keep up."""
+        return self._paused
+
     def feed(self, data: bytes) -> bool:
         """Take a part of the body; False says that it is larger than it may be."""
         self.received += len(data)

@@ -74,6 +74,7 @@ class ClientCodec:
         self._parser = httptools.HttpResponseParser(_NO_CALLBACKS)
         self.reading = IDLE
         self.reusable = True
+        self.behind = b""
         # For this exchange
         self._stream_id = 0
         self._head_method = False
@@ -122,11 +123,24 @@ class ClientCodec:
         if reading is HEAD:
             return self._receive_head(data)
         if reading is BODY:
+            if self.behind:
+                self.behind += data
+                return _NOTHING
             return self._receive_body(data)
         if reading is RAW:
             return [Data(self._stream_id, data, end=False)]
         self.reusable = False  # nobody asked: an answer that is over, or none that was due
         return _NOTHING
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether more of the body has arrived than is read in one turn: `go_on` is next."""
+        return self.behind != b""
+
+    def go_on(self) -> list[Event]:
+        """Read on in what has arrived of the body; for a turn of the loop of its own."""
+        data, self.behind = self.behind, b""
+        return self._receive_body(data)
 
     def receive_eof(self) -> list[Event]:
         """Take the end of the connection: the end of a body without a length, else a fault."""
@@ -326,6 +340,7 @@ class ClientCodec:
         except FramingError as error:
             return self._refuse(str(error))
         if not over:
+            self.behind = rest
             return [Data(self._stream_id, part, end=False)] if part else _NOTHING
         self.reading = DONE
         if rest:
@@ -339,7 +354,7 @@ class ClientCodec:
     def _refuse(self, detail: str) -> list[Event]:
         self.reading = BROKEN
         self.reusable = False
-        self._raw = b""
+        self._raw = self.behind = b""
         return [Reset(self._stream_id, UpstreamFault(UPSTREAM_GARBAGE, detail))]
 
     def _check(self, lines: list[bytes], status: int, end: int) -> str | None:

@@ -88,6 +88,9 @@ class ServerCodec:
         if reading is HEAD:
             return self._receive_head(data)
         if reading is BODY:
+            if self.waiting:
+                self.waiting += data
+                return _NOTHING
             return self._receive_body(data)
         if reading is DONE:
             self.waiting += data
@@ -99,6 +102,16 @@ class ServerCodec:
         self._head_method = False  # nor is an answer to a head that is never read one to HEAD
         data, self.waiting = self.waiting, b""
         return self._receive_head(data) if data else _NOTHING
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether more of the body has arrived than is read in one turn: `go_on` is next."""
+        return self.reading is BODY and self.waiting != b""
+
+    def go_on(self) -> list[Event]:
+        """Read on in what has arrived of the body; for a turn of the loop of its own."""
+        data, self.waiting = self.waiting, b""
+        return self._receive_body(data)
 
     @property
     def is_idle(self) -> bool:
@@ -202,6 +215,7 @@ class ServerCodec:
         except FramingError as error:
             return self._refuse(FRAMING_INVALID, str(error))
         if not over:
+            self.waiting = rest
             return [Data(self.requested, part, end=False)] if part else _NOTHING
         self.reading = DONE
         self.waiting = rest

@@ -145,6 +145,60 @@ def test_trailers_of_a_request_reach_the_service(gateway: PaperGateway) -> None:
     assert service.sent.lower().endswith(b"0\r\nx-sum: 5\r\n\r\n")
 
 
+def flood(count: int) -> bytes:
+    """Return a request whose body comes in chunks of one byte, without its end."""
+    return CHUNKED.partition(b"3\r\n")[0] + b"1\r\nx\r\n" * count
+
+
+def test_a_flood_of_chunks_has_many_turns_of_the_loop(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(flood(0))
+    service.take()
+    client.feed(b"1\r\nx\r\n" * 3000 + b"0\r\n\r\n")
+    assert (len(unchunked(service.take())), client.reading) == (500, False)
+    gateway.loop.turn()
+    assert (len(unchunked(service.take())), client.reading) == (500, False)
+    gateway.loop.run_ready()
+    assert (len(unchunked(service.take())), client.reading) == (2000, True)
+
+
+def unchunked(sent: bytes) -> bytes:
+    """Return the body of chunks that hold nothing but `x`."""
+    return b"x" * sent.count(b"x")
+
+
+def test_behind_a_flood_of_chunks_the_next_request_is_asked(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(flood(3000) + b"0\r\n\r\n" + GET)
+    gateway.loop.run_ready()
+    service.feed(OK)
+    gateway.loop.run_ready()
+    service.feed(OK)
+    assert statuses(client.sent) == [200, 200]
+
+
+def test_a_flood_of_chunks_waits_for_a_service_that_is_full(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(flood(0))
+    service.take()
+    service.get_stuck()
+    client.feed(b"11000\r\n" + b"x" * 0x11000 + b"\r\n" + b"1\r\ny\r\n" * 3000)
+    gateway.loop.run_ready()
+    assert not client.reading
+    service.get_unstuck()
+    gateway.loop.run_ready()
+    assert (service.sent.count(b"y"), client.reading) == (3000, True)
+
+
+def test_a_flood_of_chunks_behind_an_early_answer_is_thrown_away(echoing: PaperGateway) -> None:
+    client = echoing.client()
+    client.feed(flood(3000))
+    echoing.loop.run_ready()
+    assert (statuses(client.sent), client.reading) == ([200], True)
+
+
+def test_a_flood_of_chunks_that_is_too_large_is_refused(build: Open) -> None:
+    client, _ = build(max_body=1000).asking(flood(3000))
+    assert statuses(client.sent) == [413]
+
+
 def test_what_cannot_be_read_is_refused_and_ends_the_connection(gateway: PaperGateway) -> None:
     client = gateway.client()
     client.feed(b"GET /a HTTP/1.1\r\nnonsense\r\n\r\n")

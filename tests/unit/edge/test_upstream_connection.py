@@ -113,6 +113,59 @@ def test_chunks_that_are_cut_anywhere_mean_the_same_to_the_client(build: Open, b
         assert unchunked(client.sent) == whole
 
 
+def flood(count: int) -> bytes:
+    """Return an answer whose body comes in chunks of one byte, without its end."""
+    return HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\ny\r\n" * count
+
+
+LAST = b"0\r\n\r\n"
+
+
+def test_a_flood_of_chunks_has_many_turns_of_the_loop(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    service.feed(flood(3000) + LAST)
+    assert (client.sent.count(b"y"), service.reading) == (500, False)
+    gateway.loop.run_ready()
+    assert (client.sent.count(b"y"), client.sent.endswith(LAST)) == (3000, True)
+    assert service.reading
+
+
+def test_behind_a_flood_of_chunks_the_connection_serves_again(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    service.feed(flood(3000) + LAST)
+    gateway.loop.run_ready()
+    client.feed(GET)
+    service.feed(OK)
+    assert statuses(client.sent) == [200, 200]
+
+
+def test_a_flood_of_chunks_waits_for_a_client_that_is_full(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    client.get_stuck()
+    big = b"11000\r\n" + b"x" * 0x11000 + b"\r\n"
+    service.feed(flood(0) + big + b"1\r\ny\r\n" * 3000 + LAST)
+    gateway.loop.run_ready()
+    assert not service.reading
+    client.get_unstuck()
+    gateway.loop.run_ready()
+    assert (client.sent.count(b"y"), client.sent.endswith(LAST)) == (3000, True)
+
+
+def test_an_end_behind_a_flood_of_chunks_waits_for_it(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    service.feed(flood(3000) + LAST)
+    service.protocol.eof_received()  # as a transport may that had it read already
+    assert (client.sent.count(b"y"), client.sent.endswith(LAST)) == (3000, True)
+
+
+def test_a_client_that_goes_in_a_flood_of_chunks_ends_it(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    service.feed(flood(3000))
+    client.lose()
+    gateway.loop.run_ready()
+    assert (service.lost, gateway.reported) == (True, [])
+
+
 def test_an_answer_in_single_bytes_is_the_same_to_the_client(build: Open) -> None:
     client, service = build().asking()
     service.feed(*[OK[at : at + 1] for at in range(len(OK))])
@@ -457,6 +510,16 @@ def test_an_answer_whose_head_has_waited_is_whole(build: Open) -> None:
     gate.answer()
     gateway.loop.run_ready()
     assert client.sent == OK.replace(b"Content-Length", b"content-length")
+
+
+def test_a_connection_held_for_a_policy_serves_again(build: Open) -> None:
+    gate = Gate()
+    gateway = build(policies=[Bound(on_response=gate.ask)])
+    client, service = gateway.asking()
+    service.feed(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\ny\r\n0\r\nX-A: b\r\n\r\n")
+    gate.answer()
+    gateway.loop.run_ready()
+    assert (statuses(client.sent), service.reading) == ([200], True)
 
 
 def test_a_connection_that_has_gone_may_be_asked_to_read_on(gateway: PaperGateway) -> None:

@@ -86,6 +86,16 @@ def test_a_chunk_goes_on_in_the_next_piece() -> None:
     assert chunks(b"5\r\nhe", b"llo\r\n0\r\n\r\n") == (b"hello", True, b"")
 
 
+def test_a_flood_of_chunks_takes_many_turns() -> None:
+    reader, turns, body = ChunkedReader(_LIMITS), 0, b""
+    over, rest = False, b"1\r\nx\r\n" * 5000 + b"0\r\n\r\nGET"
+    while not over:
+        part, over, rest = reader.read(rest)
+        assert len(part) <= 500
+        turns, body = turns + 1, body + part
+    assert (turns, body, rest) == (11, b"x" * 5000, b"GET")
+
+
 def test_a_single_chunk_is_passed_on_as_it_came() -> None:
     assert ChunkedReader(_LIMITS).read(b"5\r\nhello\r\n") == (b"hello", False, b"")
 

@@ -55,6 +55,11 @@ def receive(codec: ClientCodec, pieces: Iterable[bytes]) -> list[Event]:
     return [event for piece in pieces for event in codec.receive(piece)]
 
 
+def flood(count: int) -> bytes:
+    """Return the beginning of an answer in very small chunks."""
+    return _CHUNKS.partition(b"5\r\n")[0] + b"1\r\nx\r\n" * count
+
+
 # Requests
 
 
@@ -579,3 +584,32 @@ def test_as_many_fields_as_the_limit_says_are_taken() -> None:
 def test_one_field_more_is_refused() -> None:
     raw = lines(*[b"X-%d: a" % number for number in range(100)], b"Content-Length: 0")
     assert hear(asking(), raw) == _GARBAGE
+
+
+# Very many chunks
+
+
+def test_an_answer_in_very_many_chunks_is_read_turn_by_turn() -> None:
+    codec = asking()
+    events = codec.receive(flood(1200) + b"0\r\n\r\n")
+    parts = [body_of(events)]
+    while codec.is_behind:
+        more = codec.go_on()
+        parts.append(body_of(more))
+        events += more
+    assert max(len(part) for part in parts) == 500
+    assert body_of(events) == b"x" * 1200
+    assert (in_short(events)[-1], codec.reading) == (("end",), DONE)
+
+
+def test_what_comes_while_an_answer_is_read_turn_by_turn_waits_behind_it() -> None:
+    codec = told(flood(600))
+    assert codec.receive(b"1\r\ny\r\n0\r\n\r\n") == []
+    assert body_of(codec.go_on()).endswith(b"xy")
+    assert (codec.reading, codec.is_behind) == (DONE, False)
+
+
+def test_garbage_behind_very_many_chunks_ends_the_reading() -> None:
+    codec = told(flood(600) + b"x\r\n")
+    assert in_short(codec.go_on()) == _GARBAGE
+    assert not codec.is_behind

@@ -73,6 +73,31 @@ def test_a_body_in_chunks_follows_its_head() -> None:
     assert hear(server(), _CHUNKS) == [("request", b"POST", b"/d"), ("data", b"hello"), ("end",)]
 
 
+def flood(count: int) -> bytes:
+    """Return the beginning of a body in very small chunks."""
+    return _CHUNKS.partition(b"5\r\n")[0] + b"1\r\nx\r\n" * count
+
+
+def test_a_body_in_very_many_chunks_is_read_turn_by_turn() -> None:
+    codec = server()
+    events = codec.receive(flood(1200) + b"0\r\n\r\n" + _NEXT)
+    parts = [body_of(events)]
+    while codec.is_behind:
+        more = codec.go_on()
+        parts.append(body_of(more))
+        events += more
+    assert max(len(part) for part in parts) == 500
+    assert body_of(events) == b"x" * 1200
+    assert (in_short(events)[-1], codec.waiting) == (("end",), _NEXT)
+
+
+def test_what_comes_while_a_body_is_read_turn_by_turn_waits_behind_it() -> None:
+    codec = asked(flood(600))
+    assert codec.receive(b"1\r\ny\r\n0\r\n\r\n") == []
+    assert body_of(codec.go_on()).endswith(b"xy")
+    assert (codec.reading, codec.is_behind) == (DONE, False)
+
+
 def test_nothing_is_said_of_a_chunk_that_has_only_begun() -> None:
     codec = asked(_CHUNKS.partition(b"5\r\n")[0])
     assert hear(codec, b"5\r") == []

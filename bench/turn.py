@@ -1,0 +1,189 @@
+"""The longest turns of the loop: what one callback does with the worst that a peer may send.
+
+No callback may hold the loop for more than two milliseconds (ARCHITECTURE.md).  Each case feeds the
+protocols over transports that are lists, as `paper.py` does, and times every callback by itself.
+`python bench/turn.py [--rounds N] [--write]`
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, cast
+
+import machine
+import report
+from paper import ANSWER, PaperTransport, snapshot
+from products import BENCH
+
+from tta_gateway.edge.client_connection import ClientConnection
+from tta_gateway.edge.upstream_connection import UpstreamConnection
+from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.support.clock import SystemClock
+
+BAR_MS: Final = 2.0
+READ: Final = 256 * 1024
+"""bytes that uvloop reads at once, at most"""
+_GET: Final = b"GET /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
+_POST: Final = b"POST /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
+_CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
+_TINY: Final = b"1\r\nx\r\n"
+
+
+class Transport(PaperTransport):
+    """A transport that can be paused, and forgets what is written."""
+
+    def pause_reading(self) -> None:
+        """Take note of nothing: the case feeds what it wants."""
+
+    def resume_reading(self) -> None:
+        """Take note of nothing."""
+
+    def writelines(self, pieces: list[bytes]) -> None:
+        """Forget."""
+
+    def get_write_buffer_size(self) -> int:
+        """Say that everything has left."""
+        return 0
+
+    def close(self) -> None:
+        """End."""
+
+    def abort(self) -> None:
+        """End."""
+
+    def can_write_eof(self) -> bool:
+        """Say that one direction cannot end alone."""
+        return False
+
+
+class Turns:
+    """A loop that keeps the callbacks, so that each can be timed: the rest is a real loop's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin with nothing to call."""
+        self._loop = loop
+        self.waiting: list[Callable[[], object]] = []
+
+    def call_soon(self, call: Callable[..., object], *args: object) -> None:
+        """Keep a call for a turn of its own."""
+        self.waiting.append(lambda: call(*args))
+
+    def __getattr__(self, name: str) -> object:
+        """Be the real loop in everything else."""
+        return getattr(self._loop, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A client's connection and a service's, with what they are driven by."""
+
+    turns: Turns
+    client: ClientConnection
+    upstream: UpstreamConnection
+
+
+def pair(loop: asyncio.AbstractEventLoop) -> Pair:
+    """Return connections that nothing has happened on."""
+    turns = Turns(loop)
+    like_a_loop = cast("asyncio.AbstractEventLoop", turns)
+    worker = Worker(snapshot(), loop=like_a_loop, clock=SystemClock())
+    client = worker.client(0)
+    client.connection_made(cast("asyncio.Transport", Transport()))
+    pool = worker.forwarder.upstreams["up"].pools[0]
+    upstream = UpstreamConnection(
+        pool, forwarder=worker.forwarder, sweeper=worker.sweeper, limits=worker.snapshot.limits
+    )
+    upstream.connection_made(cast("asyncio.Transport", Transport()))
+    pool.open = 1
+    pool.idle.append(upstream)
+    return Pair(turns, client, upstream)
+
+
+def longest(one: Pair, calls: list[Callable[[], object]]) -> float:
+    """Make these calls and all that comes of them; return the longest, in milliseconds."""
+    spent = [_timed(call) for call in calls]
+    while one.turns.waiting:
+        spent.append(_timed(one.turns.waiting.pop(0)))
+    return max(spent) * 1e3
+
+
+def _timed(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+def cases(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Callable[[], float]]]:
+    """Give each case a name, and what makes it happen afresh and returns its longest callback."""
+    flood = _TINY * (READ // len(_TINY))
+    fields = b"".join(b"X-%03d: %b\r\n" % (number, b"v" * 290) for number in range(96))
+    pipelined = (_GET + b"\r\n") * 40
+
+    def received(data: bytes) -> float:
+        one = pair(loop)
+        return longest(one, [lambda: one.client.data_received(data)])
+
+    def answered(data: bytes) -> float:
+        one = pair(loop)
+        one.client.data_received(_GET + b"\r\n")
+        return longest(one, [lambda: one.upstream.data_received(data)])
+
+    yield "a request's body in one-byte chunks", lambda: received(_POST + _CHUNKED + flood)
+    yield (
+        "an answer's body in one-byte chunks",
+        lambda: answered(b"HTTP/1.1 200 OK\r\n" + _CHUNKED + flood),
+    )
+    yield "a head of 32 KiB in 97 fields", lambda: received(_GET + fields + b"\r\n")
+    yield (
+        "a target of 8 KiB",
+        lambda: received(_GET.replace(b"characters", b"characters?" + b"%41=b&" * 1300) + b"\r\n"),
+    )
+    yield "40 requests at once", lambda: received(pipelined)
+    yield (
+        "an answer of 256 KiB",
+        lambda: answered(
+            ANSWER.replace(b"Content-Length: 500", b"Content-Length: %d" % READ) + b"x" * READ
+        ),
+    )
+
+
+def main() -> None:
+    """Print the longest callback of each case; with --write, into RESULTS.md too."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=51)
+    parser.add_argument("--write", action="store_true", help="rewrite the section of RESULTS.md")
+    arguments = parser.parse_args()
+    loop = asyncio.new_event_loop()
+    rows, worst = [], 0.0
+    for name, case in cases(loop):
+        spent = [case() for _ in range(arguments.rounds)]
+        median = statistics.median(spent)
+        worst = max(worst, median)
+        rows.append([name, f"{median:.2f}", f"{max(spent):.2f}"])
+    loop.close()
+    bar = [f"no callback holds the loop for more than {BAR_MS:g} ms, in the median"]
+    bar.append(f"{'met' if worst <= BAR_MS else 'not met'}: {worst:.2f} ms")
+    body = "\n\n".join(
+        [
+            "## The longest turns of the loop",
+            report.facts(machine.description(BENCH)),
+            _METHOD,
+            report.table(["what a peer sends", "ms, median", "ms, most"], rows=rows),
+            report.table(["bar", "result"], rows=[bar]),
+        ]
+    )
+    report.say(body)
+    if arguments.write:
+        report.save("turn", body)
+
+
+_METHOD = """\
+The longest callback of each case, over transports that are lists; the median and the most of all
+rounds.  On a shared machine the most is mostly another process's doing."""
+
+
+if __name__ == "__main__":
+    main()
