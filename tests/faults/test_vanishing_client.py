@@ -11,11 +11,12 @@ import pytest
 from tests.e2e.edge.stage import Stage, scripted, stage, times
 from tests.helpers.clients import PATIENCE, Client, chunk, chunked_post
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import wait_until
+from tests.helpers.slow import fill, wait_until
 
 pytestmark = pytest.mark.e2e
 
 SOON: Final = 0.1
+LOGGED: Final = 0.25  # seconds until a line is in the file: the sweeper's tick
 Leave = Callable[[Client], None]
 
 
@@ -66,6 +67,35 @@ def test_in_the_middle_of_its_upload(edge: Stage, leave: Leave) -> None:
         client.send(chunked_post(target) + chunk(b"the first part"))
 
     assert times(5, lambda: freed_within(edge, leave, ask)) < SOON
+
+
+def test_while_its_upload_is_held_back(edge: Stage) -> None:
+    """Nobody reads its socket then.  Red without `hangups.watch` in edge/client_connection.py.
+
+    An orderly end stands behind what the client's own system still has to send: nobody can see it.
+    """
+    release = threading.Event()
+
+    def hold(call: Call) -> None:
+        assert release.wait(PATIENCE)
+        call.gone()
+
+    def measure() -> float:
+        release.clear()
+        target = edge.on(hold)
+        with edge.client() as client:
+            client.send(chunked_post(target))
+            fill(client.sock, most=1 << 26, piece=chunk(b"x" * 0xFFFF))
+            left = time.monotonic()
+            client.reset()
+            assert wait_until(lambda: bool(edge.lines(target)))
+            told = time.monotonic() - left
+        (line,) = edge.lines(target)
+        assert (line["status"], line["code"]) == (499, "client_gone")
+        release.set()
+        return told
+
+    assert times(3, measure) < SOON + LOGGED
 
 
 @pytest.mark.parametrize("leave", [close, reset])

@@ -9,9 +9,11 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import count
 from typing import Any, Final, Protocol, cast
 
 HIGH_WATER: Final = 64 * 1024
+_NUMBERS: Final = count(1000)
 
 
 class Soon(Protocol):
@@ -28,6 +30,11 @@ class FakeSocket:
         """Begin without any option."""
         self.family = family
         self.options: list[tuple[int, int, bytes]] = []
+        self._number = next(_NUMBERS)
+
+    def fileno(self) -> int:
+        """Return a number that no other of these has."""
+        return self._number
 
     def setsockopt(self, level: int, name: int, value: bytes) -> None:
         """Keep an option."""

@@ -14,6 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from tests.helpers.builders import Bound, a_route, an_endpoint
+from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
 from tests.helpers.fake_transport import FakeTransport
 from tta_gateway.edge.client_connection import ClientConnection
@@ -89,7 +90,10 @@ class PaperGateway:
         )
         connector.forwarder = self.forwarder
         self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
-        self.guests = Guests(limits or ConnectionLimits(), changed=self._changed)
+        self.hangups = FakeHangups()
+        self.guests = Guests(
+            limits or ConnectionLimits(), changed=self._changed, hangups=self.hangups
+        )
         self.connected = 0.0
         self.entrance = Entrance(
             sweeper=self.sweeper,

@@ -49,6 +49,7 @@ class ClientConnection:
         "_timeouts",
         "_transport",
         "_tunnel",
+        "_watched",
         "_writable",
         "deadline",
     )
@@ -70,6 +71,7 @@ class ClientConnection:
         self._lingering = False
         self._ended = False
         self._eof_sent = False
+        self._watched = -1  # the descriptor, while nobody reads it and its peer may go
         self.deadline = NEVER
         # For this request
         self._body_since = 0.0
@@ -131,6 +133,7 @@ class ClientConnection:
         """Give up what was under way."""
         entrance = self._entrance
         entrance.sweeper.forget(self)
+        self._unwatch()
         entrance.guests.leave(self, "" if self._peer.trusted else network_of(self._peer.address))
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
@@ -464,12 +467,28 @@ class ClientConnection:
         self.deadline = NEVER if self._writable else self.deadline
         self._paused_at = self._entrance.sweeper.now
         self._pause_reading()
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and not self._transport.is_closing():
+            self._watched = sock.fileno()
+            self._entrance.guests.hangups.watch(self._watched, self._hung_up)
 
     def resume_upload(self) -> None:
         """Go on reading the request's body."""
+        self._unwatch()
         self._resume_reading()
         self._body_since += self._entrance.sweeper.now - self._paused_at  # not the client's doing
         self._await_body()
+
+    def _unwatch(self) -> None:
+        if self._watched >= 0:
+            self._entrance.guests.hangups.forget(self._watched, self._hung_up)
+            self._watched = -1
+
+    def _hung_up(self) -> None:
+        """Take the client's end while it is not read: nobody waits for the answer any more."""
+        self._watched = -1
+        if self._exchange is not None:
+            self._cut()
 
     def _pause_reading(self) -> None:
         if self._reading and not self._transport.is_closing():

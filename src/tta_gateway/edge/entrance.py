@@ -48,6 +48,16 @@ class Drained(Protocol):
         """End now, whatever is under way."""
 
 
+class Watch(Protocol):
+    """Tells of peers that have gone from sockets that nobody reads."""
+
+    def watch(self, fd: int, told: Callable[[], None]) -> None:
+        """Call `told` once, when the peer behind the descriptor has gone."""
+
+    def forget(self, fd: int, told: Callable[[], None]) -> None:
+        """Watch it no longer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What clients of one listener may do; `trusted` are the networks of the operator's proxies."""
@@ -70,8 +80,11 @@ def network_of(address: str) -> str:
 class Guests:
     """Every client connection of a worker, whichever listener it came by."""
 
-    def __init__(self, limits: ConnectionLimits, *, changed: Callable[[float], None]) -> None:
+    def __init__(
+        self, limits: ConnectionLimits, *, changed: Callable[[float], None], hangups: Watch
+    ) -> None:
         """Admit within these limits; `changed` hears +1 and -1."""
+        self.hangups = hangups
         self._limits = limits
         self._changed = changed
         self._open: set[Drained] = set()

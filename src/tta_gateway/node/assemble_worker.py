@@ -9,6 +9,7 @@ import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
+from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access_log.bound import AccessLogBound
@@ -83,8 +84,11 @@ class Worker:
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
+        self.hangups = Hangups(loop)
         self.guests = Guests(
-            snapshot.connections, changed=self.registry.child(CONNECTIONS, "api-gateway").add
+            snapshot.connections,
+            changed=self.registry.child(CONNECTIONS, "api-gateway").add,
+            hangups=self.hangups,
         )
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
 

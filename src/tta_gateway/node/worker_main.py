@@ -50,6 +50,7 @@ async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> N
         for index, sock in enumerate(sockets)
     ]
     worker.sweeper.start()
+    worker.hangups.start()
     _calm_collector(worker)
     os.write(status_fd, b"ready\n")
     os.close(status_fd)
@@ -77,6 +78,7 @@ async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
         worker.guests.cut()
         await _emptied(worker, _CUT)
     worker.sweeper.stop()
+    worker.hangups.stop()
     for file in worker.files:
         file.close()
 

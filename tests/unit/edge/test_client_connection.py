@@ -676,6 +676,33 @@ def test_a_service_that_does_not_keep_up_holds_the_client_back(gateway: PaperGat
     assert not client.reading
 
 
+def test_a_client_that_goes_while_it_is_held_back_is_missed_at_once(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(post(b"", length=10 * LARGE))
+    service.get_stuck()
+    client.feed(b"x" * LARGE)
+    assert (client.reading, len(gateway.hangups.watched)) == (False, 1)
+    gateway.hangups.let_all_go()
+    gateway.loop.run_ready()
+    assert (service.lost, client.was_reset, len(gateway.finished)) == (True, True, 1)
+
+
+def test_a_client_that_is_read_again_is_watched_no_longer(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(post(b"", length=10 * LARGE))
+    service.get_stuck()
+    client.feed(b"x" * LARGE)
+    service.get_unstuck()
+    gateway.loop.run_ready()
+    assert (client.reading, gateway.hangups.watched) == (True, {})
+
+
+def test_a_client_that_is_lost_is_watched_no_longer(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(post(b"", length=10 * LARGE))
+    service.get_stuck()
+    client.feed(b"x" * LARGE)
+    client.lose()
+    assert gateway.hangups.watched == {}
+
+
 def test_a_service_that_keeps_up_again_lets_the_client_go_on(gateway: PaperGateway) -> None:
     client, service = gateway.asking(post(b"", length=2 * LARGE))
     service.get_stuck()

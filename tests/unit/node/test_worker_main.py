@@ -26,6 +26,7 @@ class Diary:
             client_timeouts=ClientTimeouts(drain=0.0),
         )
         self.guests = self.sweeper = self.collector = self
+        self.hangups = Noting(self, "hangups stopped")
         self.files = [Noting(self, "file closed")]
         self._gone = leave_by_themselves
 
@@ -57,6 +58,8 @@ class Noting:
     def close(self) -> None:
         self._diary.lines.append(self._line)
 
+    stop = close
+
 
 def drained(*, leave_by_themselves: bool) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
@@ -70,6 +73,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "server closed",
         "clients drained",
         "sweeper stopped",
+        "hangups stopped",
         "file closed",
     ]
 
@@ -80,6 +84,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "clients drained",
         "clients cut",
         "sweeper stopped",
+        "hangups stopped",
         "file closed",
     ]
 
