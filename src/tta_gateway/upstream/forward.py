@@ -7,97 +7,36 @@ try: the request goes to a fresh one unseen, where it may be repeated at all.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final
 
 from tta_gateway.kernel.errors import ConnectFailed, GatewayError, UpstreamFault
-from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
-from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, Fields, Response, answer_of, lines_of
+from tta_gateway.kernel.exchange import Exchange, Tunnel
+from tta_gateway.kernel.message import NO_FIELDS, Fields, Response, answer_of
 from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import (
     LOOP,
-    OUT_OF_SOCKETS,
     UPSTREAM_BUSY,
     UPSTREAM_GARBAGE,
-    UPSTREAM_INCOMPLETE,
     UPSTREAM_RESET,
     UPSTREAM_TOTAL_TIMEOUT,
     UPSTREAM_UNAVAILABLE,
 )
 from tta_gateway.kernel.route import Route, Service
-from tta_gateway.upstream import way
-from tta_gateway.upstream.balance import Chance, balancer
+from tta_gateway.upstream import outgoing, port, service
+from tta_gateway.upstream.balance import Chance
 from tta_gateway.upstream.pool import Decision, Pool
-from tta_gateway.upstream.redirect import public_location
-from tta_gateway.upstream.retry import may_repeat, within_budget
+from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
+from tta_gateway.upstream.retry import FINAL, may_repeat, within_budget
 
-
-class Connection(Protocol):
-    """A connection to an endpoint, as an attempt uses it."""
-
-    def begin(
-        self, attempt: "Attempt", line: bytes, fields: bytes, framing: bytes, *, stream_id: int
-    ) -> None:
-        """Send a request's head; what comes of it is told to the attempt."""
-
-    def send_body(self, data: bytes) -> None:
-        """Send a part of the request's body."""
-
-    def end_body(self, trailers: Fields) -> None:
-        """Send the end of the request's body."""
-
-    def pause_reading(self) -> None:
-        """Stop reading the answer."""
-
-    def resume_reading(self) -> None:
-        """Go on reading the answer."""
-
-    def tunnel(self) -> Spliced:
-        """Become one end of a tunnel."""
-
-    def close(self) -> None:
-        """End the connection: it cannot be used again."""
-
-
-class Connector(Protocol):
-    """Opens connections."""
-
-    def open(self, attempt: "Attempt", *, timeout: float) -> None:
-        """Open one to the attempt's endpoint; call its `connected` or `connect_failed`."""
-
-
+# What the ports and the choices are about, here: connections and attempts.
+Connection = port.Connection["Attempt"]
+Connector = port.Connector["Attempt"]
 EndpointPool = Pool[Connection, "Attempt"]
-
-
-class Upstream:
-    """A service at work: its endpoints' pools, and how many requests and retries are under way."""
-
-    def __init__(self, service: Service) -> None:
-        """Begin with every endpoint unused."""
-        self.service = service
-        self.pools: list[EndpointPool] = [
-            Pool(endpoint, service.limits) for endpoint in service.endpoints
-        ]
-        self.balancer = balancer(service.balance)
-        self.host = service.host.encode()
-        own = [pool.authority.lower() for pool in self.pools]
-        self.own = frozenset([*own, self.host.lower()] if self.host else own)
-        self.active = 0
-        self.retrying = 0
-
-    def choose(self, tried: frozenset[str], chance: Chance) -> EndpointPool | None:
-        """Return the endpoint to ask: untried while there is one, with room while there is one."""
-        pools = self.pools
-        if len(pools) == 1:
-            return pools[0]
-        if not pools:
-            return None
-        if tried:
-            pools = [pool for pool in pools if pool.name not in tried] or pools
-        chosen = self.balancer.choose(pools, chance)
-        if not chosen.is_full:
-            return chosen
-        roomy = [pool for pool in pools if not pool.is_full]
-        return self.balancer.choose(roomy, chance) if roomy else chosen
+Upstream = service.Upstream[Connection, "Attempt"]
+_NONE: Final[frozenset[str]] = frozenset()
+# Many frameworks close the connection behind an error that nobody caught, without saying so: the
+# next request on it would be lost, and not every one can be sent again.
+_BROKEN: Final = 500
 
 
 class Forwarder:
@@ -115,7 +54,9 @@ class Forwarder:
         """Keep what a try needs; `clock` is monotonic, in seconds."""
         self.name = b"tta-gateway-%08x" % int(chance() * 2**32)
         self.via = b"via: 1.1 %b\r\n" % self.name
-        self.upstreams = {name: Upstream(service) for name, service in services.items()}
+        self.upstreams: dict[str, Upstream] = {
+            name: service.Upstream(each) for name, each in services.items()
+        }
         self.connector = connector
         self.runner = runner
         self.chance = chance
@@ -175,11 +116,6 @@ class Forwarder:
             for pool in upstream.pools:
                 for waiting in [one for one in pool.waiting if one.exchange.deadline <= now]:
                     waiting.expired()
-
-
-_NONE: frozenset[str] = frozenset()
-# Something of an answer has come, or there is no sense in another try.
-_FINAL = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, OUT_OF_SOCKETS)
 
 
 class Attempt:
@@ -293,74 +229,17 @@ class Attempt:
 
     def _send(self, connection: Connection) -> None:
         exchange = self.exchange
+        request = exchange.request
         self._connection = connection
-        connection.begin(
-            self,
-            self._line(),
-            self._lines(),
-            self._framing(),
-            stream_id=exchange.request.stream_id,
+        line = outgoing.line(exchange, self._method)
+        fields = outgoing.lines(
+            exchange, self.upstream.host, authority=self.pool.authority, via=self.forwarder.via
         )
+        framing = outgoing.framing(request, self._method, upgrades=self.route.upgrade)
+        connection.begin(self, line, fields, framing, stream_id=request.stream_id)
         self._reached = True
         if exchange.upload is not None:
             exchange.upload.attach(connection)
-
-    def _line(self) -> bytes:
-        request = self.exchange.request
-        method = self._method
-        path = self.exchange.upstream_path
-        if path is None:
-            return method + b" " + request.target
-        if request.query is not None:
-            return method + b" " + path + b"?" + request.query
-        return method + b" " + path
-
-    def _lines(self) -> bytes:
-        """Return the lines of the fields: the client's own, and the way here."""
-        exchange = self.exchange
-        request, fields = exchange.request, exchange.upstream_fields
-        host = self.upstream.host or request.host or self.pool.authority
-        lines = b"host: %b\r\n%b%b%b" % (
-            host,
-            self._via(request.forwarding),
-            request.lines() if fields is None else lines_of(fields),
-            way.lines(
-                exchange.peer,
-                host=request.host or host,
-                said=request.forwarding,
-                client=exchange.client,
-            ),
-        )
-        for field in exchange.extra:
-            lines += b"%b: %b\r\n" % field
-        return lines
-
-    def _via(self, said: Fields) -> bytes:
-        """Return the Via lines: who else has passed the request on, and this gateway."""
-        ours = self.forwarder.via
-        if said is NO_FIELDS:
-            return ours
-        return b"".join([b"via: %b\r\n" % value for name, value in said if name == b"via"]) + ours
-
-    def _framing(self) -> bytes:
-        """Return the lines that frame the request: nothing in them is the client's to choose."""
-        request = self.exchange.request
-        if not request.length and self._method in _BODYLESS and request.upgrade is None:
-            return b""  # the usual request, in one look
-        lines = b""
-        if request.length == CHUNKED:
-            lines = b"transfer-encoding: chunked\r\n"
-        elif request.length or self._method in _EXPECT_BODY:
-            lines = b"content-length: %d\r\n" % request.length
-        if request.expects_continue:
-            lines += b"expect: 100-continue\r\n"
-        if request.upgrade is not None and self._may_switch(request.upgrade):
-            lines += b"connection: upgrade\r\nupgrade: %b\r\n" % request.upgrade
-        return lines
-
-    def _may_switch(self, protocol: bytes | None) -> bool:
-        """Tell whether the service has been asked to change to this protocol."""
-        return protocol is not None and protocol.decode("latin-1") in self.route.upgrade
 
     # What comes back
 
@@ -372,15 +251,15 @@ class Attempt:
                 self._begun = True
                 exchange.origin.send_interim(response)
                 return
-            if not self._may_switch(exchange.request.upgrade):
+            if not outgoing.may_switch(exchange.request.upgrade, self.route.upgrade):
                 detail = "It changed to a protocol that it had not been asked for."
                 self.lost(UpstreamFault(UPSTREAM_GARBAGE, detail))
                 return
         self._answered = True
         self._status = response.status
         exchange.first_byte_at = self.forwarder.clock()
-        if response.status in _WITH_LOCATION:
-            self._publish_location(response)
+        if response.status in WITH_LOCATION:
+            self._publish(response)
         if not self.forwarder.runner.respond(exchange, response):
             self._hold()
         elif response.status == 101 and not self._over:
@@ -395,8 +274,8 @@ class Attempt:
         self._let_go(reusable=reusable)
         exchange.attempt = None
         exchange.first_byte_at = self.forwarder.clock()
-        if response.status in _WITH_LOCATION:
-            self._publish_location(response)
+        if response.status in WITH_LOCATION:
+            self._publish(response)
         response.body = body
         self.forwarder.runner.respond(exchange, response)
 
@@ -406,16 +285,9 @@ class Attempt:
         self._pending = []
         self._connection.pause_reading()
 
-    def _publish_location(self, response: Response) -> None:
-        request, own = self.exchange.request, self.upstream.own
-        public = way.public_origin(self.exchange.peer, host=request.host, said=request.forwarding)
+    def _publish(self, response: Response) -> None:
         prefix = self.route.rewrite.strip_prefix.encode()
-        response.fields = [
-            (name, public_location(value, own=own, public=public, prefix=prefix))
-            if name == b"location"
-            else (name, value)
-            for name, value in response.fields
-        ]
+        publish_location(response, self.exchange, own=self.upstream.own, prefix=prefix)
 
     def _tunnel(self) -> Tunnel:
         """Splice the two sides; return the client's end."""
@@ -496,7 +368,7 @@ class Attempt:
 
     def _repeatable(self, error: GatewayError) -> bool:
         exchange = self.exchange
-        if self._begun or error.problem in _FINAL:
+        if self._begun or error.problem in FINAL:
             return False
         if exchange.deadline <= self.forwarder.clock():
             return False
@@ -604,11 +476,3 @@ class Attempt:
         """Let the client go on."""
         if self.exchange.upload is not None:
             self.exchange.upload.resume()
-
-
-# Many frameworks close the connection behind an error that nobody caught, without saying so: the
-# next request on it would be lost, and not every one can be sent again.
-_BROKEN = 500
-_BODYLESS: frozenset[bytes] = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
-_EXPECT_BODY: frozenset[bytes] = frozenset((b"POST", b"PUT", b"PATCH"))
-_WITH_LOCATION: frozenset[int] = frozenset((201, 301, 302, 303, 307, 308))

@@ -8,7 +8,27 @@ strips from paths is put back, unless the service knows of it and has written it
 import re
 from typing import Final
 
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+from tta_gateway.upstream import way
+
+# Statuses of answers whose Location means something (RFC 9110 10.2.2).
+WITH_LOCATION: Final = frozenset((201, 301, 302, 303, 307, 308))
 _ABSOLUTE: Final = re.compile(rb"((?i:https?))://([^/?#]*)(.*)", re.DOTALL)
+
+
+def publish_location(
+    response: Response, exchange: Exchange, *, own: frozenset[bytes], prefix: bytes
+) -> None:
+    """Tell the Location of an answer in the terms of whoever asked; see `public_location`."""
+    request = exchange.request
+    public = way.public_origin(exchange.peer, host=request.host, said=request.forwarding)
+    response.fields = [
+        (name, public_location(value, own=own, public=public, prefix=prefix))
+        if name == b"location"
+        else (name, value)
+        for name, value in response.fields
+    ]
 
 
 def public_location(

@@ -7,6 +7,10 @@ and three always may (Envoy's budget): otherwise retries finish off a service th
 
 from typing import Final
 
+from tta_gateway.kernel.problem import OUT_OF_SOCKETS, UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE
+
+# Something of an answer has come, or there is no sense in another try.
+FINAL: Final = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, OUT_OF_SOCKETS)
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
 BUDGET_SHARE: Final = 0.2
 BUDGET_LEAST: Final = 3

@@ -22,7 +22,8 @@ class Kind(IntEnum):
     EXPECT = 7
     FORWARDING = 8  # about the way here: believed of trusted peers only
     SINGLE = 9  # may not be repeated (RFC 9110 5.3)
-    LOOKALIKE = 10  # reads like a field of the above to a service that maps `_` to `-`
+    LOOKALIKE = 10  # no name at all, or one that reads like a field that frames: never passed on
+    ALIAS = 11  # read as a field of the above by a service that maps `_` to `-`: no client's to use
 
 
 _KINDS: Final[dict[bytes, Kind]] = {
@@ -116,14 +117,12 @@ def known(name: bytes) -> tuple[bytes, int]:
 
 
 def _kind(lower: bytes) -> Kind:
-    if TOKEN.fullmatch(lower) is None:
-        return Kind.LOOKALIKE
     kind = _KINDS.get(lower)
     if kind is not None:
         return kind
-    if _OTHER.sub(b"-", lower) in _KINDS or _OTHER.sub(b"", lower) in _FRAMING:
+    if TOKEN.fullmatch(lower) is None or _OTHER.sub(b"", lower) in _FRAMING:
         return Kind.LOOKALIKE
-    return Kind.PLAIN
+    return Kind.ALIAS if _OTHER.sub(b"-", lower) in _KINDS else Kind.PLAIN
 
 
 def may_trail(name: bytes) -> bool:

@@ -22,6 +22,7 @@ _special: dict[bytes, Special] = {}
 _MALFORMED: Final[Special] = (int(Kind.LOOKALIKE), b"", b"")
 _PLAIN: Final = int(Kind.PLAIN)
 _LOOKALIKE: Final = int(Kind.LOOKALIKE)
+_ALIAS: Final = int(Kind.ALIAS)
 
 
 def read(lines: list[bytes], begin: int) -> tuple[Fields, list[Special]]:
@@ -52,7 +53,8 @@ def _judge(line: bytes) -> Special:
     lower, kind = known(name)
     if kind == _LOOKALIKE:
         return _MALFORMED
-    if len(line) <= _LONGEST_LINE and lower not in _SECRET:
+    # An alias may stand for a field with a secret: Idempotency_Key.
+    if len(line) <= _LONGEST_LINE and kind != _ALIAS and lower not in _SECRET:
         _remember(line, kind, (lower, value))
     return kind, lower, value
 

@@ -253,6 +253,7 @@ _TAKE: Final[dict[int, Callable[[HeadReader, RequestHead, bytes, bytes], Problem
     int(Kind.FORWARDING): HeadReader.take_forwarding,
     int(Kind.SINGLE): HeadReader.take_single,
     int(Kind.LOOKALIKE): HeadReader.refuse_field,
+    int(Kind.ALIAS): HeadReader.refuse_field,
 }
 
 

@@ -228,6 +228,14 @@ def test_a_client_goes_on_when_the_service_keeps_up_again(upload: Upload, client
     assert client.is_read
 
 
+def test_it_says_whether_the_client_waits(upload: Upload) -> None:
+    heard = [upload.is_paused]
+    upload.pause()
+    heard.append(upload.is_paused)
+    upload.resume()
+    assert [*heard, upload.is_paused] == [False, True, False]
+
+
 def test_a_client_that_does_not_wait_is_not_told_to_go_on(upload: Upload, client: Client) -> None:
     upload.resume()
     assert client.told == 0

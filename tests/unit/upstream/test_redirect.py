@@ -2,7 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.upstream.redirect import public_location
+from tests.helpers.builders import a_head, a_peer, an_exchange
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Fields, Response
+from tta_gateway.upstream.redirect import public_location, publish_location
 
 OWN = frozenset((b"10.0.0.5:9001", b"players.local"))
 
@@ -85,3 +88,40 @@ def test_a_client_that_names_no_host_gets_a_path() -> None:
 def test_no_location_shows_where_the_service_lives(path: bytes) -> None:
     made = location(b"http://10.0.0.5:9001/" + path)
     assert made == b"https://example.org/" + path
+
+
+# --- in an answer --------------------------------------------------------------------------------
+
+
+def published(fields: Fields, exchange: Exchange, *, prefix: bytes = b"") -> Fields:
+    """Return the fields of an answer whose Location has been told in public terms."""
+    response = Response(302, fields)
+    publish_location(response, exchange, own=OWN, prefix=prefix)
+    return response.fields
+
+
+def test_an_answer_s_location_alone_is_told_in_public_terms() -> None:
+    inner = b"http://players.local/a"
+    fields = [(b"a", inner), (b"location", inner), (b"content-location", inner)]
+    assert published(fields, an_exchange(a_head(host="example.org"))) == [
+        (b"a", inner),
+        (b"location", b"http://example.org/a"),
+        (b"content-location", inner),
+    ]
+
+
+def test_an_answer_s_location_gets_its_prefix_back() -> None:
+    told = published([(b"location", b"/a")], an_exchange(), prefix=b"/api")
+    assert told == [(b"location", b"/api/a")]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "origin"), [(False, b"http://example.org"), (True, b"https://outer.example")]
+)
+def test_the_public_terms_are_those_of_the_proxy_that_is_trusted(
+    trusted: bool, origin: bytes
+) -> None:
+    said = [(b"x-forwarded-proto", b"https"), (b"x-forwarded-host", b"outer.example")]
+    exchange = an_exchange(a_head(forwarding=said), peer=a_peer(trusted=trusted))
+    told = published([(b"location", b"http://players.local/a")], exchange)
+    assert told == [(b"location", origin + b"/a")]

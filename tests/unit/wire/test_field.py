@@ -2,6 +2,8 @@
 
 import httptools
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tta_gateway.wire import field
 from tta_gateway.wire.field import CONTROLS, TOKEN, VALUE, Kind, known, may_trail, tokens
@@ -61,12 +63,33 @@ def test_a_field_that_means_something_here_has_its_kind(name: bytes, kind: Kind)
     "name",
     [
         b"Content_Length", b"Content.Length", b"#content-length", b"ContentLength", b"Host_",
-        b"Transfer_Encoding", b"transfer--encoding", b"-Connection", b"X_Forwarded_For",
+        b"Transfer_Encoding", b"transfer--encoding", b"-Connection", b"con_nection", b"Host~",
         b"", b"Content-Length ", b" Host", b"X\x00", b"Host\r", b"caf\xe9", b"X(Y)",
     ],
 )  # fmt: skip
-def test_what_looks_like_such_a_field_or_is_no_name_is_a_lookalike(name: bytes) -> None:
+def test_what_looks_like_a_field_that_frames_or_is_no_name_is_a_lookalike(name: bytes) -> None:
     assert known(name)[1] == Kind.LOOKALIKE
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"X_Forwarded_For", b"x-forwarded_for", b"X.Real.IP", b"X_Request_ID", b"x_request-id",
+        b"Keep_Alive", b"Content_Type", b"idempotency~key", b"X_HTTP_Method",
+    ],
+)  # fmt: skip
+def test_what_a_service_may_read_as_another_such_field_is_its_alias(name: bytes) -> None:
+    assert known(name) == (name.lower(), Kind.ALIAS)
+
+
+@given(st.sampled_from(sorted(field._KINDS)), st.text("_-.~!x", min_size=1, max_size=2), st.data())
+def test_no_name_that_collapses_to_one_that_frames_is_less_than_a_lookalike(
+    name: bytes, changed: str, data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(name)))
+    other = name[:at] + changed.encode() + name[at:]
+    frames = other.translate(None, b"_-.~!") in field._FRAMING
+    assert (known(other)[1] == Kind.LOOKALIKE) == (frames and other not in field._KINDS)
 
 
 @pytest.mark.parametrize("name", [b"X-Content-Length", b"X_Y", b"Hostname", b"x-requestid"])
@@ -100,7 +123,7 @@ def test_a_field_that_changes_nothing_may_trail(name: bytes) -> None:
     [
         b"Content-Length", b"Transfer-Encoding", b"Host", b"Authorization", b"Set-Cookie",
         b"Content_Length", b"transfer_encoding", b"Cache-Control", b"X-Forwarded-For", b"Trailer",
-        b"set_cookie", b"set%cookie",
+        b"set_cookie", b"set%cookie", b"X_Request_ID", b"content_type",
     ],
 )  # fmt: skip
 def test_a_field_that_would_change_the_message_may_not_trail(name: bytes) -> None:

@@ -12,7 +12,7 @@ from tests.helpers.message_strategy import PROPERTY, Sample, answers, places, re
 from tests.helpers.strict_answer import read_answer
 from tta_gateway.kernel.message import CHUNKED, UNTIL_CLOSE, Response, lines_of
 from tta_gateway.wire import http1_client
-from tta_gateway.wire.event import Reset
+from tta_gateway.wire.event import End, Reset
 from tta_gateway.wire.http1_client import BROKEN, DONE, IDLE, RAW, ClientCodec, Event
 from tta_gateway.wire.limits import Limits
 
@@ -214,6 +214,29 @@ def test_fields_are_lower_case_and_without_white_space_around_them() -> None:
         (b"set-cookie", b"b"),
         (b"x-c", b""),
     ]
+
+
+@pytest.mark.parametrize(
+    "name", [b"X_Request_ID", b"X_Forwarded_For", b"Keep_Alive", b"Content_Type"]
+)
+def test_a_field_that_only_resembles_a_known_one_is_passed_on(name: bytes) -> None:
+    read = answer(lines(b"X-A: 1", name + b": 2", b"Content-Length: 0", name + b": 3"))
+    assert read.fields == [(b"x-a", b"1"), (name.lower(), b"2"), (name.lower(), b"3")]
+
+
+def test_a_field_that_only_resembles_one_for_this_hop_is_not_obeyed() -> None:
+    assert told(lines(b"Proxy_Connection: close", b"Content-Length: 0")).reusable
+
+
+def test_a_field_that_only_resembles_a_known_one_may_be_for_this_hop_alone() -> None:
+    read = answer(lines(b"X_Request_ID: a", b"Connection: x_request_id", b"Content-Length: 0"))
+    assert read.fields == []
+
+
+def test_a_trailer_that_resembles_a_known_field_is_dropped() -> None:
+    end = receive(asking(), [_CHUNKS[:-2], b"X_Request_ID: a\r\nX-T: v\r\n\r\n"])[-1]
+    assert isinstance(end, End)
+    assert end.trailers == [(b"x-t", b"v")]
 
 
 def test_a_field_that_a_client_may_not_repeat_a_service_may() -> None:

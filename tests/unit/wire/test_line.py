@@ -74,6 +74,21 @@ def test_what_is_no_field_line_is_a_lookalike(bad: bytes) -> None:
     assert [special[0] for special in read([bad], 0)[1]] == [Kind.LOOKALIKE]
 
 
+def test_an_alias_comes_apart_as_it_was_sent() -> None:
+    assert read([b"X_Request_ID: a"], 0) == ([], [(Kind.ALIAS, b"x_request_id", b"a")])
+
+
+@pytest.mark.parametrize("bad", [b"X_Request_ID: a\x00", b"X_Request_ID : a", b"X_Request_ID"])
+def test_an_alias_excuses_no_bad_line(bad: bytes) -> None:
+    assert [special[0] for special in read([bad], 0)[1]] == [Kind.LOOKALIKE]
+
+
+@pytest.mark.parametrize("name", [b"Idempotency_Key", b"X_Forwarded_For"])
+def test_an_alias_is_not_remembered(name: bytes) -> None:
+    read([name + b": secret"], 0)
+    assert b"secret" not in repr((line._plain, line._special)).encode()
+
+
 def test_a_bad_line_is_not_remembered() -> None:
     read([b"X-A: b\x00c"], 0)
     assert not line._plain

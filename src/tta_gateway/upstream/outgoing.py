@@ -1,0 +1,74 @@
+"""The head of a request as its service gets it: the line, the fields, the way here, the framing.
+
+What the client sent passes through as it came; what frames the message, and what is said about the
+way here, is the gateway's own.
+"""
+
+from typing import Final
+
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, Fields, RequestHead, lines_of
+from tta_gateway.upstream import way
+
+_BODYLESS: Final = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
+_EXPECT_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
+
+
+def line(exchange: Exchange, method: bytes) -> bytes:
+    """Return the method and the target."""
+    request = exchange.request
+    path = exchange.upstream_path
+    if path is None:
+        return method + b" " + request.target
+    if request.query is not None:
+        return method + b" " + path + b"?" + request.query
+    return method + b" " + path
+
+
+def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> bytes:
+    """Return the lines of the fields: the client's own, and the way here.
+
+    `host` is the service's own, or empty; `authority` stands in where the client names none either.
+    `via` is the line that names this gateway.
+    """
+    request, fields = exchange.request, exchange.upstream_fields
+    said = request.forwarding
+    host = host or request.host or authority
+    written = b"host: %b\r\n%b%b%b" % (
+        host,
+        via if said is NO_FIELDS else _passed_on_by(said) + via,
+        request.lines() if fields is None else lines_of(fields),
+        way.lines(exchange.peer, host=request.host or host, said=said, client=exchange.client),
+    )
+    for field in exchange.extra:
+        written += b"%b: %b\r\n" % field
+    return written
+
+
+def framing(request: RequestHead, method: bytes, *, upgrades: tuple[str, ...]) -> bytes:
+    """Return the lines that frame the request: nothing in them is the client's to choose.
+
+    `upgrades` are the protocols that the route allows a connection to change to.
+    """
+    if not request.length and method in _BODYLESS and request.upgrade is None:
+        return b""  # the usual request, in one look
+    written = b""
+    if request.length == CHUNKED:
+        written = b"transfer-encoding: chunked\r\n"
+    elif request.length or method in _EXPECT_BODY:
+        written = b"content-length: %d\r\n" % request.length
+    if request.expects_continue:
+        written += b"expect: 100-continue\r\n"
+    if request.upgrade is not None and may_switch(request.upgrade, upgrades):
+        written += b"connection: upgrade\r\nupgrade: %b\r\n" % request.upgrade
+    return written
+
+
+def may_switch(protocol: bytes | None, upgrades: tuple[str, ...]) -> bool:
+    """Tell whether the service has been asked to change to this protocol."""
+    return protocol is not None and protocol.decode("latin-1") in upgrades
+
+
+def _passed_on_by(said: Fields) -> bytes:
+    """Return the Via lines of those who have passed the request on before."""
+    return b"".join([b"via: %b\r\n" % value for name, value in said if name == b"via"])
