@@ -50,16 +50,11 @@ def check(file: Path) -> None:
 def run(file: Path) -> None:
     """Serve until a signal comes: SIGTERM and Ctrl-C finish what is under way."""
     loaded = _loaded(file)
-    from tta_gateway.node.supervisor import run as serve
+    from tta_gateway.node.supervisor import become
     from tta_gateway.settings.compile import compile_snapshot
+    from tta_gateway.snapshot.encode import encode
 
-    try:
-        code = serve(compile_snapshot(loaded.settings, 1), out=sys.stdout)
-    except OSError as error:
-        where = f" {error.filename}:" if error.filename else ""
-        click.echo(f"cannot start:{where} {error.strerror or error}", err=True)
-        code = 1
-    sys.exit(code)
+    become(encode(compile_snapshot(loaded.settings, 1)))
 
 
 @main.group()

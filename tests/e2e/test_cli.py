@@ -28,7 +28,7 @@ ROOT: Final = Path(__file__).parents[2]
 COMMAND: Final = (sys.executable, "-m", "tta_gateway")
 SECONDS: Final = 30.0
 BAD: Final = """\
-workers: 2
+workers: 0
 listen: nowhere
 services:
   up: {endpoints: ["ftp://127.0.0.1:1"]}

@@ -38,7 +38,7 @@ def test_more_than_one_is_counted_as_many(file: Path) -> None:
 
 
 def test_every_error_of_a_bad_file_is_a_line_on_standard_error(file: Path) -> None:
-    file.write_text("workers: 2\nroutes: []\n")
+    file.write_text("workers: 0\nroutes: []\n")
     result = run("check", "-c", str(file))
     assert (result.exit_code, result.stdout) == (2, "")
     assert [line.partition(": ")[0] for line in result.stderr.splitlines()] == [

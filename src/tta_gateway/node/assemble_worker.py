@@ -68,9 +68,8 @@ class Worker:
         self._dropped = self.registry.child(DROPPED)
         self.sweeper.each_tick += [self._flush, self.collector.tick]
         self.runner = Runner(self._spawn, self._report)
-        connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=snapshot.limits, died=self._died
-        )
+        limits = snapshot.limits
+        connector = SocketConnector(loop, sweeper=self.sweeper, limits=limits, died=self._died)
         self.forwarder = Forwarder(
             {service.name: service for service in snapshot.services},
             connector=connector,
@@ -85,11 +84,8 @@ class Worker:
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
         self.hangups = Hangups(loop)
-        self.guests = Guests(
-            snapshot.connections,
-            changed=self.registry.child(CONNECTIONS, "api-gateway").add,
-            hangups=self.hangups,
-        )
+        open_now = self.registry.child(CONNECTIONS, "api-gateway").add
+        self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
 
     def _flush(self) -> None:

@@ -22,6 +22,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.settings.address import Address
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.route import RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
@@ -45,6 +46,8 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     return Snapshot(
         version=version,
         state_dir=settings.state_dir,
+        workers=settings.workers or 0,
+        probe=None if settings.probe is None else _address(settings.probe),
         listeners=tuple(_listener(one) for one in settings.listen),
         services=tuple(_service(name, one) for name, one in settings.services.items()),
         routes=compiled_routes(settings),
@@ -64,11 +67,12 @@ def _encoded(bound: msgspec.Struct) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(bound))
 
 
+def _address(address: Address) -> Listener:
+    return Listener(host=address.host, port=address.port, unix=address.unix)
+
+
 def _listener(config: ListenerConfig) -> Listener:
-    address = config.address
-    return Listener(
-        host=address.host, port=address.port, unix=address.unix, trusted=config.trusted_proxies
-    )
+    return msgspec.structs.replace(_address(config.address), trusted=config.trusted_proxies)
 
 
 def _service(name: str, config: ServiceConfig) -> Service:

@@ -39,6 +39,13 @@ ListenAddress: TypeAlias = Annotated[
     PlainSerializer(str, return_type=str),
     WithJsonSchema(ADDRESS),
 ]
+OptionalAddress: TypeAlias = Annotated[
+    Address | None,
+    PlainValidator(lambda value: None if value == "off" else listening(value)),
+    PlainSerializer(lambda address: "off" if address is None else str(address), return_type=str),
+    WithJsonSchema(ADDRESS),
+]
+"""`off` is nowhere."""
 Network: TypeAlias = Annotated[
     str, AfterValidator(_network), WithJsonSchema({"title": "network", "type": "string"})
 ]

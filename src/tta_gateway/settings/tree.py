@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from tta_gateway.features.access_log.config import AccessLogConfig
 from tta_gateway.features.cors.config import CorsConfig
@@ -12,7 +12,12 @@ from tta_gateway.features.security_headers.config import SecurityHeadersConfig
 from tta_gateway.features.trace.config import TraceConfig
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
-from tta_gateway.settings.listener import Listen, ListenAddress, ListenerConfig
+from tta_gateway.settings.listener import (
+    Listen,
+    ListenAddress,
+    ListenerConfig,
+    OptionalAddress,
+)
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line, Size
@@ -21,15 +26,6 @@ from tta_gateway.wire.limits import Limits
 _LIMITS = Limits()
 _TIMEOUTS = ClientTimeouts()
 _CONNECTIONS = ConnectionLimits()
-
-
-def _single(workers: int) -> int:
-    if workers > 1:
-        raise ValueError(
-            "more than one worker is not built yet, and comes with the supervisor: write 1, or "
-            "take the line out"
-        )
-    return workers
 
 
 SomeBytes: TypeAlias = Annotated[Size, Field(ge=1)]
@@ -80,10 +76,10 @@ class ConnectionsConfig(Config):
     """How many connections clients may have open."""
 
     per_worker: Count = _CONNECTIONS.per_worker
-    """With one worker."""
+    """At one worker."""
 
     per_address: Count = _CONNECTIONS.per_address
-    """From one address, with one worker."""
+    """From one address, at one worker."""
 
 
 class Settings(Config):
@@ -98,11 +94,11 @@ class Settings(Config):
     admin: ListenAddress = Address("127.0.0.1", 8081)
     """Where operators connect."""
 
-    probe: ListenAddress = Address("127.0.0.1", 8082)
-    """Where `/healthz` and `/readyz` are answered."""
+    probe: OptionalAddress = Address("127.0.0.1", 8082)
+    """Where `/healthz` and `/readyz` are answered; `off`: nowhere."""
 
-    workers: Annotated[int, Field(ge=1), AfterValidator(_single)] = 1
-    """How many processes serve; more than one comes with the supervisor."""
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    """How many processes serve; one for each core that the gateway may use, if not said."""
 
     state_dir: Line = "./var"
     """The folder for what must outlive the process; from the folder that it is started in."""

@@ -17,10 +17,15 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration, compiled.  `features` holds each feature's bound struct, encoded."""
+    """A configuration, compiled.
+
+    `workers` 0 is one for each core; `features` holds each feature's bound struct, encoded.
+    """
 
     version: int
     state_dir: str
+    workers: int = 0
+    probe: Listener | None = None
     listeners: tuple[Listener, ...]
     services: tuple[Service, ...]
     routes: tuple[Route, ...]

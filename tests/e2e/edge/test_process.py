@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.e2e.edge.stage import scripted, stage
-from tests.helpers.clients import PATIENCE, Client
+from tests.helpers.clients import Client
 from tests.helpers.slow import is_alive, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -19,12 +19,13 @@ HEAVY: Final = ("pydantic", "sqlalchemy", "fastapi", "starlette", "redis", "yaml
 _NAMES: Final = "import sys, tta_gateway.node.worker_main; print(*sys.modules)"
 
 
-def test_a_worker_that_is_killed_ends_the_command_with_an_error(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with scripted() as upstream, stage(tmp_path, upstream=upstream) as one:
-        os.kill(one.worker, signal.SIGKILL)
-        assert one.gateway.process.wait(PATIENCE) not in (0, None)
-        with pytest.raises(ConnectionRefusedError):
-            Client(one.port)
+        killed = one.worker
+        os.kill(killed, signal.SIGKILL)
+        with one.client() as client:
+            assert client.get(b"/").status == 200
+        assert one.worker != killed
 
 
 def test_a_worker_does_not_outlive_a_command_that_is_killed(tmp_path: Path) -> None:
@@ -34,6 +35,13 @@ def test_a_worker_does_not_outlive_a_command_that_is_killed(tmp_path: Path) -> N
         assert wait_until(lambda: not is_alive(worker))
         with pytest.raises(ConnectionRefusedError):
             Client(one.port)
+
+
+def test_a_running_supervisor_has_mapped_no_heavy_library(tmp_path: Path) -> None:
+    with scripted() as upstream, stage(tmp_path, upstream=upstream) as one:
+        maps = Path(f"/proc/{one.gateway.process.pid}/maps").read_text()
+    assert "msgspec" in maps
+    assert [name for name in (*HEAVY, "uvloop") if f"/{name}" in maps] == []
 
 
 def test_a_running_worker_has_mapped_no_heavy_library(tmp_path: Path) -> None:

@@ -1,74 +1,181 @@
-"""What of the supervisor needs neither a socket nor a process; the rest is in tests/e2e."""
+"""The supervisor without processes: pipes stand for workers' words, the test for their deaths."""
 
+import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
-from tta_gateway.node.supervisor import _pass_signals_to, url
-from tta_gateway.snapshot.model import Listener
-
-
-class Socket:
-    """A socket that knows its name, and whether it was closed."""
-
-    def __init__(self, *name: object) -> None:
-        self._name = name
-        self.closed = False
-
-    def getsockname(self) -> tuple[object, ...]:
-        return self._name
-
-    def close(self) -> None:
-        self.closed = True
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.node.slot import LIVED
+from tta_gateway.node.supervisor import Supervisor
 
 
 class Worker:
-    """A process that keeps the signals that it gets."""
+    """A process, as far as a supervisor sees one."""
 
     def __init__(self) -> None:
+        self.reading, self._status = os.pipe()
+        self.returncode: int | None = None
         self.signals: list[int] = []
+
+    def poll(self) -> int | None:
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         self.signals.append(number)
 
+    def serve(self) -> None:
+        os.write(self._status, b"ready\n")
 
-@pytest.mark.parametrize(
-    ("name", "listener", "where"),
-    [
-        (("127.0.0.1", 8080), Listener(host="127.0.0.1"), "http://127.0.0.1:8080"),
-        (("::1", 8080, 0, 0), Listener(host="::1"), "http://[::1]:8080"),
-        (("",), Listener(unix="/run/gateway.sock"), "unix:/run/gateway.sock"),
-    ],
-)
-def test_a_listener_is_reached_where_its_socket_is_bound(
-    name: tuple[object, ...], listener: Listener, where: str
-) -> None:
-    assert url(cast("Any", Socket(*name)), listener) == where
+    def die(self, code: int) -> None:
+        os.close(self._status)
+        self.returncode = code
+
+
+class Node:
+    """A supervisor, and what it has done."""
+
+    def __init__(self, slots: int = 2) -> None:
+        self.clock = FakeClock()
+        self.told: list[str] = []
+        self.workers: list[Worker] = []
+        self.supervisor = Supervisor(
+            slots,
+            spawn=self._spawn,
+            clock=self.clock.monotonic,
+            log=cast("Any", self),
+            serving=lambda: self.told.append("serving"),
+            stopping=lambda: self.told.append("stopping"),
+        )
+
+    def _spawn(self, slot: int) -> tuple["subprocess.Popen[bytes]", int]:
+        worker = Worker()
+        self.told.append(f"started {slot}")
+        self.workers.append(worker)
+        return cast("Any", worker), worker.reading
+
+    def event(self, name: str, **fields: object) -> None:
+        self.told.append(f"{name} {fields['slot']} {fields['status']}")
+
+    @property
+    def is_over(self) -> bool:
+        return self.supervisor.code is not None
+
+    def turn(self) -> None:
+        self.supervisor.start_due()
+        for key, _ in self.supervisor.selector.select(0):
+            key.data()
+        self.supervisor.reap()
+
+    def all_serve(self) -> "Node":
+        for number in range(len(self.supervisor.slots)):
+            self.turn()
+            self.workers[number].serve()
+            self.turn()
+        return self
+
+    def take(self) -> list[str]:
+        told, self.told = self.told, []
+        return told
 
 
 @pytest.fixture
-def _own_signals() -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
+def node() -> Iterator[Node]:
+    made = Node()
+    yield made
+    made.supervisor.selector.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.usefixtures("_own_signals")
-def test_a_signal_to_end_is_passed_on_to_the_worker(number: signal.Signals) -> None:
-    worker, sock = Worker(), Socket()
-    _pass_signals_to(cast("Any", worker), [cast("Any", sock)])
-    signal.raise_signal(number)
-    assert worker.signals == [number]
+def test_every_slot_has_a_worker_and_all_of_them_serving_is_told_once(node: Node) -> None:
+    node.all_serve()
+    assert node.take() == ["started 0", "started 1", "serving"]
+    node.turn()
+    assert node.take() == []
 
 
-@pytest.mark.usefixtures("_own_signals")
-def test_no_connection_is_taken_that_nobody_will_accept() -> None:
-    sock = Socket()
-    _pass_signals_to(cast("Any", Worker()), [cast("Any", sock)])
-    signal.raise_signal(signal.SIGTERM)
-    assert sock.closed
+def test_the_first_worker_goes_ahead_of_the_others(node: Node) -> None:
+    node.turn()
+    assert node.take() == ["started 0"]
+    node.workers[0].serve()
+    node.turn()
+    node.turn()
+    assert node.take() == ["started 1"]
+
+
+def test_a_node_is_ready_as_soon_as_one_worker_serves(node: Node) -> None:
+    node.turn()
+    assert node.supervisor.health()[0] is False
+    node.workers[0].serve()
+    node.turn()
+    node.turn()
+    ready, health = node.supervisor.health()
+    assert (ready, health["workers"]) == (True, ["serving", "starting"])
+
+
+def test_a_worker_that_dies_is_replaced_and_the_others_go_on(node: Node) -> None:
+    node.all_serve().take()
+    node.workers[0].die(-9)
+    node.turn()
+    node.turn()
+    assert node.take() == ["worker_died 0 137", "started 0"]
+    assert node.supervisor.code is None
+
+
+def test_workers_that_keep_dying_are_replaced_more_and_more_slowly(node: Node) -> None:
+    node.all_serve().take()
+    for _ in range(3):
+        node.workers[-1].die(1)
+        node.turn()
+        node.clock.advance(node.supervisor.patience())
+        node.turn()
+    assert node.supervisor.health()[1]["deaths"] == 3
+    node.workers[-1].die(1)
+    node.turn()
+    assert node.supervisor.patience() == pytest.approx(0.4)
+
+
+def test_one_that_has_lived_is_replaced_at_once(node: Node) -> None:
+    node.all_serve().take()
+    node.clock.advance(LIVED)
+    node.workers[1].die(1)
+    node.turn()
+    assert node.supervisor.patience() == 0.0
+
+
+@pytest.mark.parametrize(("code", "status"), [(3, 3), (0, 1), (-9, 137)])
+def test_a_start_that_fails_is_the_end(node: Node, code: int, status: int) -> None:
+    node.turn()
+    node.workers[0].die(code)
+    node.turn()
+    assert (node.supervisor.code, node.take()) == (status, ["started 0", "stopping"])
+
+
+def test_the_end_is_the_end_of_all_workers_and_is_told_once(node: Node) -> None:
+    node.all_serve().take()
+    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop(signal.SIGINT)
+    assert [worker.signals for worker in node.workers] == [[15, 2], [15, 2]]
+    assert node.supervisor.health()[0] is False
+    node.workers[0].die(0)
+    node.turn()
+    assert not node.is_over
+    node.workers[1].die(0)
+    node.turn()
+    assert (node.supervisor.code, node.take()) == (0, ["stopping"])
+
+
+def test_a_worker_that_ends_badly_is_the_status(node: Node) -> None:
+    node.all_serve()
+    node.supervisor.stop(signal.SIGTERM)
+    node.workers[0].die(-9)
+    node.workers[1].die(0)
+    node.turn()
+    assert node.supervisor.code == 137
+
+
+def test_it_looks_again_after_a_while_where_nothing_is_due(node: Node) -> None:
+    node.all_serve()
+    assert node.supervisor.patience() == 1.0

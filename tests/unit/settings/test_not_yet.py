@@ -35,7 +35,7 @@ def test_every_such_key_says_what_would_not_happen(key: str) -> None:
     assert sentence(key, NOT_YET[key]).startswith(f"`{key}` is not built yet: take the line out; ")
 
 
-@pytest.mark.parametrize("key", ["admin", "probe"])
+@pytest.mark.parametrize("key", ["admin"])
 def test_a_key_taken_out_of_the_table_is_there(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setattr(not_yet, "NOT_YET", {})
     assert complaints(f"{key}: 127.0.0.1:8085") == []

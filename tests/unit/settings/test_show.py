@@ -19,7 +19,7 @@ def test_defaults_are_filled_in() -> None:
     first = loaded("")
     lines = show(first.settings, first.document).splitlines()
     assert {"  request_line: 8KiB", "  total: 1m", "      total: 1m"} & set(lines)
-    assert "workers: 1" in lines
+    assert "probe: 127.0.0.1:8082" in lines
 
 
 def test_what_comes_from_elsewhere_says_so() -> None:

@@ -17,12 +17,14 @@ def test_the_state_is_kept_beside_the_process() -> None:
     assert loaded("").settings.state_dir == "./var"
 
 
-def test_one_worker_serves() -> None:
-    assert loaded("workers: 1\n").settings.workers == 1
-    assert complaints("workers: 2\n") == [
-        "gateway.yaml:1:1 workers: more than one worker is not built yet, and comes with the "
-        "supervisor: write 1, or take the line out"
-    ]
+def test_as_many_workers_serve_as_are_asked_for() -> None:
+    assert loaded("workers: 3\n").settings.workers == 3
+    assert complaints("workers: 0\n") == ["gateway.yaml:1:1 workers: must be at least 1, not `0`"]
+
+
+def test_the_probe_can_be_off() -> None:
+    assert loaded("probe: off\n").settings.probe is None
+    assert str(loaded("").settings.probe) == "127.0.0.1:8082"
 
 
 def test_there_is_at_least_one_route() -> None:

@@ -1,0 +1,105 @@
+"""Listening sockets: one for each worker slot and address, so that the kernel spreads connections.
+
+They belong to the supervisor for its life.  A worker inherits its slot's, and so does its
+successor: what has been accepted by nobody yet waits in the queue, and nothing is refused.
+"""
+
+import errno
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from tta_gateway.snapshot.model import Listener
+
+_BACKLOG: Final = 4096
+
+
+class Listening:
+    """All sockets of one listener, as many as there are slots."""
+
+    def __init__(self, listener: Listener, slots: int) -> None:
+        """Bind; an OSError names the address."""
+        self._listener = listener
+        try:
+            self._sockets = _unix(listener.unix) if listener.unix else _tcp(listener, slots)
+        except OSError as error:
+            where = listener.unix or f"{listener.host}:{listener.port}"
+            raise OSError(error.errno, error.strerror, where) from error
+        self.url = url(self._sockets[0], listener)
+
+    def of(self, slot: int) -> socket.socket:
+        """Return the socket of a slot; a unix socket is shared by all."""
+        return self._sockets[slot % len(self._sockets)]
+
+    def close(self) -> None:
+        """Take no more connections."""
+        for sock in self._sockets:
+            sock.close()
+        if self._listener.unix:
+            Path(self._listener.unix).unlink(missing_ok=True)
+
+
+def close_all(listening: Iterable[Listening]) -> None:
+    """Take no more connections anywhere."""
+    for one in listening:
+        one.close()
+
+
+def bound(host: str, port: int, *, shared: bool) -> socket.socket:
+    """Return a TCP socket that listens; a shared one lets others of ours have the address too."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.set_inheritable(True)
+    return sock
+
+
+def _tcp(listener: Listener, slots: int) -> list[socket.socket]:
+    """Return a socket for each slot, all at one address that nobody else has."""
+    # A shared address could be taken from another gateway of the same user: ask for it alone first.
+    with bound(listener.host, listener.port, shared=False) as alone:
+        port: int = alone.getsockname()[1]
+    sockets: list[socket.socket] = []
+    try:
+        for _ in range(slots):
+            sockets.append(bound(listener.host, port, shared=True))  # noqa: PERF401 - closed below
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _unix(path: str) -> list[socket.socket]:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if sock.connect_ex(path) == 0:
+        sock.close()
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
+    sock.close()
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    Path(path).unlink(missing_ok=True)  # what a gateway that has died left behind
+    sock.bind(path)
+    Path(path).chmod(0o600)
+    sock.listen(_BACKLOG)
+    sock.set_inheritable(True)
+    return [sock]
+
+
+def url(sock: socket.socket, listener: Listener) -> str:
+    """Return where a client reaches the socket."""
+    if listener.unix:
+        return f"unix:{listener.unix}"
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,74 @@
+"""A slot: the place of one worker, and when a new one may be started in it.  Decides, never acts.
+
+A worker that ends is replaced at once, if it had served for a while.  One that keeps dying young is
+given longer and longer pauses, so that a fault at the start does not take the whole machine; the
+pause is forgotten as soon as one lives.
+"""
+
+from enum import Enum
+from typing import Final
+
+LIVED: Final = 10.0  # seconds: who got so old did not die of its start
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 5.0
+NEVER: Final = float("inf")
+
+
+class State(Enum):
+    """Where a slot stands."""
+
+    EMPTY = "empty"
+    STARTING = "starting"
+    SERVING = "serving"
+    LEAVING = "leaving"
+
+
+class Slot:
+    """One place; times are seconds of a monotonic clock."""
+
+    def __init__(self, number: int) -> None:
+        """Begin empty, with a worker due at once."""
+        self.number = number
+        self.state = State.EMPTY
+        self.due = 0.0
+        self.deaths = 0
+        self._started = 0.0
+        self._young = 0
+
+    def start(self, now: float) -> None:
+        """Take note that a worker has been started."""
+        self.state = State.STARTING
+        self._started = now
+        self.due = NEVER
+
+    def serve(self) -> None:
+        """Take note that the worker serves."""
+        if self.state is State.STARTING:
+            self.state = State.SERVING
+
+    def leave(self) -> None:
+        """Take note that the worker has been asked to end: no other follows it."""
+        self.due = NEVER
+        if self.state is not State.EMPTY:
+            self.state = State.LEAVING
+
+    def end(self, now: float) -> None:
+        """Take note that the worker has ended, and say when the next is due."""
+        asked = self.state is State.LEAVING
+        self.state = State.EMPTY
+        if asked:
+            return
+        self.deaths += 1
+        self._young = 0 if now - self._started >= LIVED else self._young + 1
+        self.due = now + pause(self._young)
+
+    def __repr__(self) -> str:
+        """Say what an operator wants to know."""
+        return f"<slot {self.number}: {self.state.value}, {self.deaths} deaths>"
+
+
+def pause(young: int) -> float:
+    """Return how long to wait after so many workers in a row that died young, in seconds."""
+    if young <= 1:
+        return 0.0  # the first may have been an accident
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(young - 2, 10))
