@@ -347,8 +347,8 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
                 _send(gateway.port, head_of(b"/f", fields=_hostile(text)))
         finally:
             gateway.stop()
-    ready, *rest = gateway.log.read_bytes().split(b"\n")
-    assert ready.startswith(b"ready: ")
+    ready, probe, *rest = gateway.log.read_bytes().split(b"\n")
+    assert (ready[:7], probe[:7]) == (b"ready: ", b"probe: ")
     assert rest.pop() == b""
     return rest
 

@@ -46,12 +46,15 @@ def _read(pieces: Pieces, limits: Limits) -> Outcome | None:
     reader = ChunkedReader(limits)
     parts: list[bytes] = []
     for number, piece in enumerate(pieces):
-        try:
-            part, over, rest = reader.read(piece)
-        except FramingError:
-            return None
-        parts.append(part)
-        demand(over or not rest, "what is read on is not given back", rest)
+        over, rest = False, piece
+        while rest and not over:
+            size = len(rest)
+            try:
+                part, over, rest = reader.read(rest)
+            except FramingError:
+                return None
+            parts.append(part)
+            demand(over or len(rest) < size, "every turn reads on", rest)
         if over:
             return b"".join(parts), reader.trailers, rest + b"".join(pieces[number + 1 :])
     return b"".join(parts), None, None

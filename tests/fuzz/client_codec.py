@@ -85,7 +85,12 @@ def _asked(method: bytes, limits: Limits) -> ClientCodec:
 
 
 def _events(codec: ClientCodec, pieces: Pieces) -> list[Event]:
-    return [event for piece in pieces for event in codec.receive(piece)]
+    events: list[Event] = []
+    for piece in pieces:
+        events += codec.receive(piece)
+        while codec.is_behind:
+            events += codec.go_on()
+    return events
 
 
 def _collected(events: list[Event]) -> Answer:

@@ -118,15 +118,22 @@ def check(pieces: Pieces) -> Hashable:
     return _shape(events)
 
 
+def _all_of(codec: ServerCodec, events: list[Event]) -> list[Event]:
+    """Return these events, and those of a body in more chunks than are read in one turn."""
+    while codec.is_behind:
+        events = [*events, *codec.go_on()]
+    return events
+
+
 def _converse(codec: ServerCodec, pieces: Pieces) -> list[Event]:
     """Let the pieces arrive; answer every request, and what cannot be read."""
     events: list[Event] = []
     for piece in pieces:
-        new = codec.receive(piece)
+        new = _all_of(codec, codec.receive(piece))
         events += new
         while codec.reading is DONE and not codec.closing:
             _answer(codec, events)
-            new = codec.next_request()
+            new = _all_of(codec, codec.next_request())
             events += new
         if new and (codec.reading is BROKEN or (codec.reading is DONE and codec.closing)):
             _answer(codec, events)

@@ -409,7 +409,7 @@ class ClientConnection:
             return  # what is under way comes back to it
         if codec.reading is DONE:
             self._take(codec.next_request())
-        if not codec.waiting:
+        if not self._read_on_later() and not codec.waiting:
             self._resume_reading()
             if codec.reading is HEAD and not codec.is_idle:
                 self._expect_head()

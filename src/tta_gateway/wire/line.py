@@ -22,7 +22,6 @@ _special: dict[bytes, Special] = {}
 _MALFORMED: Final[Special] = (int(Kind.LOOKALIKE), b"", b"")
 _PLAIN: Final = int(Kind.PLAIN)
 _LOOKALIKE: Final = int(Kind.LOOKALIKE)
-_ALIAS: Final = int(Kind.ALIAS)
 
 
 def read(lines: list[bytes], begin: int) -> tuple[Fields, list[Special]]:
@@ -53,8 +52,8 @@ def _judge(line: bytes) -> Special:
     lower, kind = known(name)
     if kind == _LOOKALIKE:
         return _MALFORMED
-    # An alias may stand for a field with a secret: Idempotency_Key.
-    if len(line) <= _LONGEST_LINE and kind != _ALIAS and lower not in _SECRET:
+    secret = lower.replace(b"_", b"-") in _SECRET  # X_Api_Key is one too
+    if len(line) <= _LONGEST_LINE and not secret:
         _remember(line, kind, (lower, value))
     return kind, lower, value
 

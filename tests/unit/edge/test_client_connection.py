@@ -175,6 +175,14 @@ def test_behind_a_flood_of_chunks_the_next_request_is_asked(gateway: PaperGatewa
     assert statuses(client.sent) == [200, 200]
 
 
+def test_a_flood_of_chunks_may_be_pipelined(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(GET + flood(3000) + b"0\r\n\r\n")
+    service.feed(OK)
+    gateway.loop.run_ready()
+    service.feed(OK)
+    assert (statuses(client.sent), service.sent.endswith(b"0\r\n\r\n")) == ([200, 200], True)
+
+
 def test_a_flood_of_chunks_waits_for_a_service_that_is_full(gateway: PaperGateway) -> None:
     client, service = gateway.asking(flood(0))
     service.take()
