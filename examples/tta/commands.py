@@ -70,9 +70,8 @@ echo "Mira is $CHARACTER\"""",
     Command(
         "List the worlds, twice: two instances share the work.",
         """\
-for URL in $GATEWAY/api/v1/worlds/ $GATEWAY/api/v1/worlds/; do
-    curl -sS -o /dev/null -D - $URL -H "$AUTHORIZATION" | grep -i x-instance
-done""",
+curl -sS -D - -H "$AUTHORIZATION" -o /dev/null $GATEWAY/api/v1/worlds/ \\
+    -o /dev/null $GATEWAY/api/v1/worlds/ | grep -i x-instance""",
         "worlds-",
     ),
     Command(

@@ -1,4 +1,4 @@
-"""What goes to a service when the gateway passes a request on, as upstream/outgoing.py writes it."""
+"""What goes to a service when the gateway passes a request on, as upstream/outgoing.py has it."""
 
 from collections.abc import Iterable
 
