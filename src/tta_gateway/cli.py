@@ -50,11 +50,11 @@ def check(file: Path) -> None:
 def run(file: Path) -> None:
     """Serve until a signal comes: SIGTERM and Ctrl-C finish what is under way."""
     loaded = _loaded(file)
-    from tta_gateway.node.supervisor import become
+    from tta_gateway.node.supervisor_main import become
     from tta_gateway.settings.compile import compile_snapshot
     from tta_gateway.snapshot.encode import encode
 
-    become(encode(compile_snapshot(loaded.settings, 1)))
+    become(encode(compile_snapshot(loaded.settings, 1)), file)
 
 
 @main.group()

@@ -132,7 +132,7 @@ def test_a_service_that_is_killed_ends_all_of_it_and_is_named(tmp_path: Path) ->
 
 def test_a_gateway_that_is_killed_ends_all_of_it_and_is_named(tmp_path: Path) -> None:
     with demonstration(tmp_path) as demo:
-        os.kill(demo.service("tta_gateway.node.supervisor"), signal.SIGKILL)
+        os.kill(demo.service("tta_gateway.node.supervisor_main"), signal.SIGKILL)
         assert demo.process.wait(STOP) == 1
         assert demo.errors.splitlines()[-1] == "Error: gateway stopped with status -9"
 

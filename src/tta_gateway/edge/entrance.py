@@ -85,7 +85,7 @@ class Guests:
     ) -> None:
         """Admit within these limits; `changed` hears +1 and -1."""
         self.hangups = hangups
-        self._limits = limits
+        self.limits = limits
         self._changed = changed
         self._open: set[Drained] = set()
         self._turned_away: set[Drained] = set()
@@ -98,9 +98,9 @@ class Guests:
 
         An empty address is not counted by itself: it stands for many clients.
         """
-        if len(self._open) >= self._limits.per_worker:
+        if len(self._open) >= self.limits.per_worker:
             return False
-        if address and self._of_address[address] >= self._limits.per_address:
+        if address and self._of_address[address] >= self.limits.per_address:
             return False
         self._open.add(connection)
         self._of_address[address] += 1
@@ -166,8 +166,12 @@ class Entrance:
         self.date = date
         self.clock = sweeper.clock
         self.runner = runner
-        self.directory = directory
         self.guests = guests
+        self.adopt(directory, rules)
+
+    def adopt(self, directory: Directory, rules: Rules) -> None:
+        """Lead new requests by this directory from now on, and new connections by these rules."""
+        self.directory = directory
         self.limits = rules.limits
         self.timeouts = rules.timeouts
         self._trusted: list[Network] = [ipaddress.ip_network(text) for text in rules.trusted]

@@ -387,7 +387,7 @@ class SocketConnector:
         """Keep what a connection needs; `forwarder` is set when it exists."""
         self._loop = loop
         self._sweeper = sweeper
-        self._limits = limits
+        self.limits = limits
         self._died = died
         self.forwarder: Forwarder | None = None
 
@@ -399,7 +399,7 @@ class SocketConnector:
         pool, forwarder, service = attempt.pool, self.forwarder, attempt.route.service
         assert forwarder is not None  # the assembly sets it before any request
         connection = UpstreamConnection(
-            pool, forwarder=forwarder, sweeper=self._sweeper, limits=self._limits
+            pool, forwarder=forwarder, sweeper=self._sweeper, limits=self.limits
         )
         try:
             async with asyncio.timeout(timeout):

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -47,8 +47,11 @@ B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
 
 
+_SLICE: Final = 25  # routes that are put into a new table in one turn of the loop
+
+
 class Worker:
-    """A worker's parts, bound to one snapshot."""
+    """A worker's parts, bound to one snapshot, which another may replace."""
 
     def __init__(
         self, snapshot: Snapshot, *, loop: asyncio.AbstractEventLoop, clock: Clock
@@ -58,28 +61,27 @@ class Worker:
         self.loop = loop
         self.clock = clock
         self.registry = Registry()
-        access = bound(snapshot, "access_log", AccessLogBound)
-        access_lines = LineFile(access.path) if access.enabled else None
-        event_lines = LineFile("-")
-        self.files = [file for file in (access_lines, event_lines) if file is not None]
-        self.log = EventLog(event_lines, Stamp(clock.wall))
+        self._files = {"": LineFile("-")}  # by path; the events' own has none
+        self.log = EventLog(self._files[""], Stamp(clock.wall))
         self.sweeper = Sweeper(loop, clock.monotonic)
         self.collector = Collector(clock.monotonic, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self.sweeper.each_tick += [self._flush, self.collector.tick]
         self.runner = Runner(self._spawn, self._report)
         limits = snapshot.limits
-        connector = SocketConnector(loop, sweeper=self.sweeper, limits=limits, died=self._died)
+        self._connector = SocketConnector(
+            loop, sweeper=self.sweeper, limits=limits, died=self._died
+        )
         self.forwarder = Forwarder(
             {service.name: service for service in snapshot.services},
-            connector=connector,
+            connector=self._connector,
             runner=self.runner,
             chance=random.random,
             clock=clock.monotonic,
         )
-        connector.forwarder = self.forwarder
+        self._connector.forwarder = self.forwarder
         self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
-        self.policies = policies(snapshot, registry=self.registry, lines=access_lines, clock=clock)
+        self.policies = self._policies_of(snapshot)
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
@@ -87,6 +89,39 @@ class Worker:
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
+
+    def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
+        """Return the policies in order; OSError if the access log cannot be opened."""
+        access = bound(snapshot, "access_log", AccessLogBound)
+        if access.enabled and access.path not in self._files:
+            self._files[access.path] = LineFile(access.path)
+        lines = self._files[access.path] if access.enabled else None
+        return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock)
+
+    async def apply(self, snapshot: Snapshot) -> None:
+        """Decide from this snapshot from now on; what is under way keeps the plan it began with.
+
+        The new table grows beside the old one, a slice in a turn of the loop, and then takes its
+        place at once.  OSError if the access log cannot be opened: then nothing changes.
+        """
+        ordered = self._policies_of(snapshot)
+        runner, forward = self.runner, self.forwarder.forward
+        made = table((), ordered, runner=runner, forward=forward)
+        for begin in range(0, len(snapshot.routes), _SLICE):
+            await asyncio.sleep(0)
+            for route in snapshot.routes[begin : begin + _SLICE]:
+                made.add(route, bind(ordered, route, forward=_end_of(route, runner, forward)))
+        self.snapshot, self.policies, self.table = snapshot, ordered, made
+        self.forwarder.adopt({service.name: service for service in snapshot.services})
+        self._connector.limits = snapshot.limits
+        self.guests.limits = snapshot.connections
+        for entrance, listener in zip(self.entrances, snapshot.listeners, strict=True):
+            entrance.adopt(made, self._rules(listener))
+
+    @property
+    def files(self) -> list[LineFile]:
+        """Return the files of all logs, those of older configurations included."""
+        return list(self._files.values())
 
     def _flush(self) -> None:
         """Write the logs out, and count what was lost."""
@@ -101,11 +136,13 @@ class Worker:
             runner=self.runner,
             directory=self.table,
             guests=self.guests,
-            rules=Rules(
-                limits=self.snapshot.limits,
-                timeouts=self.snapshot.client_timeouts,
-                trusted=listener.trusted,
-            ),
+            rules=self._rules(listener),
+        )
+
+    def _rules(self, listener: Listener) -> Rules:
+        snapshot = self.snapshot
+        return Rules(
+            limits=snapshot.limits, timeouts=snapshot.client_timeouts, trusted=listener.trusted
         )
 
     def client(self, index: int) -> ClientConnection:

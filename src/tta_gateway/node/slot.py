@@ -32,6 +32,7 @@ class Slot:
         self.state = State.EMPTY
         self.due = 0.0
         self.deaths = 0
+        self.version = 0  # of the snapshot that its worker decides from
         self._started = 0.0
         self._young = 0
 
@@ -56,6 +57,7 @@ class Slot:
         """Take note that the worker has ended, and say when the next is due."""
         asked = self.state is State.LEAVING
         self.state = State.EMPTY
+        self.version = 0
         if asked:
             return
         self.deaths += 1

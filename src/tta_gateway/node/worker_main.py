@@ -1,7 +1,8 @@
-"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD STATUS_FD LISTENER_FD…`.
+"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD LISTENER_FD…`.
 
-It gets the compiled snapshot and its listening sockets from the supervisor, serves until SIGTERM,
-then finishes what is under way.  It imports nothing heavy (architecture §6).
+It gets the compiled snapshot and its listening sockets from the supervisor, and newer snapshots
+over the channel; serves until SIGTERM, then finishes what is under way.  It imports nothing heavy
+(architecture §6).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from functools import partial
 import uvloop
 
 from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.support.clock import SystemClock
 
@@ -28,15 +30,15 @@ _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 def main() -> None:
     """Serve."""
-    snapshot_fd, status_fd, *listeners = (int(text) for text in sys.argv[1:])
+    snapshot_fd, channel_fd, *listeners = (int(text) for text in sys.argv[1:])
     _die_with_parent()
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
     sockets = [socket.socket(fileno=fd) for fd in listeners]
-    uvloop.run(_serve(data, sockets, status_fd))
+    uvloop.run(_serve(data, sockets, socket.socket(fileno=channel_fd)))
 
 
-async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> None:
+async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     try:
         worker = Worker(decode(data), loop=loop, clock=SystemClock())
@@ -52,9 +54,11 @@ async def _serve(data: bytes, sockets: list[socket.socket], status_fd: int) -> N
     worker.sweeper.start()
     worker.hangups.start()
     _calm_collector(worker)
-    os.write(status_fd, b"ready\n")
-    os.close(status_fd)
+    updates = Updates(worker, channel)
+    loop.add_reader(channel.fileno(), updates.hear)
+    channel.send(b"ready %d" % worker.snapshot.version)
     await stop.wait()
+    loop.remove_reader(channel.fileno())
     await _drain(worker, servers)
 
 

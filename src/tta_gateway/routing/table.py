@@ -140,10 +140,9 @@ class Table:
         self._hosts: dict[bytes, _Node] = {}
         self._suffixes: list[tuple[bytes, _Node]] = []
         self._default = _Node()
+        self._named = False
         for route, plan in routes:
-            self._add(Destination(route, plan))
-        self._suffixes.sort(key=lambda pair: -len(pair[0]))
-        self._named = bool(self._hosts or self._suffixes)
+            self.add(route, plan)
         self.malformed = self._local(_fail, "an error of the request itself")
         self._not_found = self._problem(NOT_FOUND)
         self._refused = self._problem(PATH_REFUSED)
@@ -170,15 +169,16 @@ class Table:
 
     # Building
 
-    def _add(self, destination: Destination) -> None:
-        route = destination.route
-        assert route is not None  # only routes are added
+    def add(self, route: Route, plan: Plan) -> None:
+        """Put one more route in its place."""
+        destination = Destination(route, plan)
         tree = self._tree(route.host.lower().encode())
         segments = parse(route.path)
         self._insert(tree, segments, destination)
         other = other_slash(route, segments)
         if other:
             self._insert(tree, other, destination)
+        self._named = bool(self._hosts or self._suffixes)
 
     def _tree(self, host: bytes) -> _Node:
         if not host:
@@ -187,8 +187,10 @@ class Table:
             for suffix, node in self._suffixes:
                 if suffix == host[1:]:
                     return node
-            self._suffixes.append((host[1:], _Node()))
-            return self._suffixes[-1][1]
+            made = _Node()
+            self._suffixes.append((host[1:], made))
+            self._suffixes.sort(key=lambda pair: -len(pair[0]))
+            return made
         return self._hosts.setdefault(host, _Node())
 
     def _insert(self, node: _Node, segments: tuple[Segment, ...], destination: Destination) -> None:

@@ -57,10 +57,31 @@ class Forwarder:
         self.upstreams: dict[str, Upstream] = {
             name: service.Upstream(each) for name, each in services.items()
         }
+        self._retired: list[Upstream] = []  # of an older configuration, with something under way
         self.connector = connector
         self.runner = runner
         self.chance = chance
         self.clock = clock
+
+    def adopt(self, services: Mapping[str, Service]) -> None:
+        """Forward to these services from now on; what has not changed keeps its connections."""
+        before = self.upstreams
+        self.upstreams = {
+            name: before[name]
+            if name in before and before[name].service == each
+            else service.Upstream(each)
+            for name, each in services.items()
+        }
+        for name, upstream in before.items():
+            if self.upstreams.get(name) is not upstream:
+                self._retire(upstream)
+
+    def _retire(self, upstream: Upstream) -> None:
+        """Let an older configuration's service finish what is under way, and nothing else."""
+        for pool in upstream.pools:
+            for connection in list(pool.idle):
+                connection.close()
+        self._retired.append(upstream)
 
     def forward(self, exchange: Exchange) -> None:
         """Send the exchange to its route's service."""
@@ -70,7 +91,10 @@ class Forwarder:
         if said is not NO_FIELDS and self._has_been_here(said):
             self.runner.respond(exchange, answer_of(LOOP))
             return
-        upstream = self.upstreams[route.service]
+        upstream = self.upstreams.get(route.service)
+        if upstream is None:  # it went with a newer configuration while a policy was waiting
+            self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE))
+            return
         upstream.active += 1
         exchange.deadline = exchange.started + route.timeouts.total
         self.try_once(exchange, route, upstream, tried=_NONE)
@@ -112,7 +136,9 @@ class Forwarder:
 
     def expire(self, now: float) -> None:
         """End the wait of those whose time is over: no connection has a deadline for them."""
-        for upstream in self.upstreams.values():
+        if self._retired:
+            self._retired = [one for one in self._retired if one.active]
+        for upstream in [*self.upstreams.values(), *self._retired]:
             for pool in upstream.pools:
                 for waiting in [one for one in pool.waiting if one.exchange.deadline <= now]:
                     waiting.expired()

@@ -17,12 +17,14 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.route import Respond, Service
+from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.node import assemble_worker
 from tta_gateway.node.assemble_worker import Worker, bound
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.support.metrics import Registry
+from tta_gateway.wire.limits import Limits
 
 SNAPSHOT = Snapshot(
     version=1,
@@ -74,7 +76,8 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path / "access.log")
     yield made
-    made.worker.files[0].close()
+    for file in made.worker.files:
+        file.close()
 
 
 def problem(origin: FakeOrigin) -> dict[str, Any]:
@@ -214,3 +217,89 @@ def test_an_order_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(assemble_worker, "ORDER", ORDER[::-1])
     with pytest.raises(AssertionError, match="needs `request_id`"):
         assemble_worker.policies(SNAPSHOT, registry=Registry(), lines=None, clock=FakeClock())
+
+
+# Another snapshot
+
+
+def changed(house: House, **changes: object) -> Snapshot:
+    """Apply a snapshot that differs in this, and return it."""
+    after = msgspec.structs.replace(house.worker.snapshot, version=2, **changes)
+    asyncio.run(house.worker.apply(after))
+    return after
+
+
+def test_new_routes_are_served_and_old_ones_are_not(house: House) -> None:
+    other = a_route("/other", service="", respond=Respond(body="other"))
+    changed(house, routes=(other,))
+    assert (house.ask("GET", "/other").status, house.ask("GET", "/hello").status) == (200, 404)
+
+
+def test_many_routes_are_put_in_place_turn_by_turn(house: House) -> None:
+    routes = tuple(
+        a_route(f"/r{number}", service="", respond=Respond(body=str(number)))
+        for number in range(90)
+    )
+    work = house.worker.apply(msgspec.structs.replace(house.worker.snapshot, routes=routes))
+    turns = 0
+    while True:
+        try:
+            work.send(None)
+        except StopIteration:
+            break
+        turns += 1
+        assert house.ask("GET", "/hello").status == 200  # the old table stands meanwhile
+    assert (turns, house.ask("GET", "/r89").status) == (4, 200)
+
+
+def test_a_service_that_has_not_changed_keeps_its_connections(house: House) -> None:
+    before = house.worker.forwarder.upstreams["players"]
+    changed(house)
+    assert house.worker.forwarder.upstreams["players"] is before
+    moved = Service(name="players", endpoints=(an_endpoint(9999),))
+    changed(house, services=(moved,))
+    assert house.worker.forwarder.upstreams["players"].service == moved
+
+
+def test_new_limits_hold_for_new_connections(house: House) -> None:
+    after = changed(
+        house,
+        limits=Limits(head=1024),
+        client_timeouts=ClientTimeouts(header=1.0),
+        connections=ConnectionLimits(per_worker=7),
+    )
+    entrance = house.worker.entrances[0]
+    assert (entrance.limits, entrance.timeouts) == (after.limits, after.client_timeouts)
+    assert house.worker.guests.limits == after.connections
+
+
+def test_another_access_log_is_written_and_the_old_one_still_can_be(
+    house: House, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.log"
+    features = {"access_log": raw(AccessLogBound(path=str(other)))}
+    changed(house, features=features)
+    house.ask("GET", "/hello")
+    assert house.lines() == []
+    assert b"/hello" in other.read_bytes()
+
+
+def test_a_log_that_cannot_be_opened_changes_nothing(house: House, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    features = {"access_log": raw(AccessLogBound(path=str(tmp_path / "file" / "log")))}
+    before = house.worker.snapshot
+    with pytest.raises(FileExistsError):
+        changed(house, features=features, routes=())
+    assert house.worker.snapshot is before
+    assert house.ask("GET", "/hello").status == 200
+
+
+def test_what_is_counted_goes_on_being_counted(house: House) -> None:
+    house.ask("GET", "/hello")
+    changed(house)
+    house.ask("GET", "/hello")
+    counts = {
+        (metric.name, labels[1:3]): values[0]
+        for metric, labels, values in house.worker.registry.collect()
+    }
+    assert counts["tta_http_requests_total", ("/hello", "200")] == 2.0

@@ -1,7 +1,8 @@
-"""The supervisor without processes: pipes stand for workers' words, the test for their deaths."""
+"""The supervisor without processes: the test is the other end of every worker's channel."""
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from typing import Any, cast
@@ -17,7 +18,7 @@ class Worker:
     """A process, as far as a supervisor sees one."""
 
     def __init__(self) -> None:
-        self.reading, self._status = os.pipe()
+        self.channel, self._end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.returncode: int | None = None
         self.signals: list[int] = []
 
@@ -27,11 +28,22 @@ class Worker:
     def send_signal(self, number: int) -> None:
         self.signals.append(number)
 
-    def serve(self) -> None:
-        os.write(self._status, b"ready\n")
+    def serve(self, version: int = 1) -> None:
+        self._end.send(b"ready %d" % version)
+
+    def apply(self) -> bytes:
+        """Take a newer snapshot, say so, and return it."""
+        _, (fd,), _, _ = socket.recv_fds(self._end, 64, 1)
+        self._end.send(b"applied 2")
+        with os.fdopen(fd, "rb") as file:
+            return file.read()
+
+    def close(self) -> None:
+        self._end.close()
+        self.channel.close()
 
     def die(self, code: int) -> None:
-        os.close(self._status)
+        self._end.close()
         self.returncode = code
 
 
@@ -51,14 +63,14 @@ class Node:
             stopping=lambda: self.told.append("stopping"),
         )
 
-    def _spawn(self, slot: int) -> tuple["subprocess.Popen[bytes]", int]:
+    def _spawn(self, slot: int) -> tuple["subprocess.Popen[bytes]", socket.socket]:
         worker = Worker()
         self.told.append(f"started {slot}")
         self.workers.append(worker)
-        return cast("Any", worker), worker.reading
+        return cast("Any", worker), worker.channel
 
     def event(self, name: str, **fields: object) -> None:
-        self.told.append(f"{name} {fields['slot']} {fields['status']}")
+        self.told.append(f"{name} {fields['slot']} {fields.get('status', '')}".strip())
 
     @property
     def is_over(self) -> bool:
@@ -87,6 +99,8 @@ def node() -> Iterator[Node]:
     made = Node()
     yield made
     made.supervisor.selector.close()
+    for worker in made.workers:
+        worker.close()
 
 
 def test_every_slot_has_a_worker_and_all_of_them_serving_is_told_once(node: Node) -> None:
@@ -179,3 +193,21 @@ def test_a_worker_that_ends_badly_is_the_status(node: Node) -> None:
 def test_it_looks_again_after_a_while_where_nothing_is_due(node: Node) -> None:
     node.all_serve()
     assert node.supervisor.patience() == 1.0
+
+
+def test_a_newer_snapshot_is_handed_to_every_worker_and_its_version_is_known(node: Node) -> None:
+    node.all_serve()
+    assert node.supervisor.health()[1]["versions"] == [1, 1]
+    node.supervisor.hand_out(b"newer")
+    assert [worker.apply() for worker in node.workers] == [b"newer", b"newer"]
+    node.turn()
+    node.turn()
+    assert node.supervisor.health()[1]["versions"] == [2, 2]
+
+
+def test_a_worker_that_cannot_be_told_is_named(node: Node) -> None:
+    node.all_serve().take()
+    node.workers[0].die(-9)
+    node.supervisor.hand_out(b"newer")
+    assert node.take() == ["worker_not_told 0"]
+    assert node.workers[1].apply() == b"newer"

@@ -1477,3 +1477,52 @@ def test_a_request_of_another_gateway_is_no_loop() -> None:
     origin, connection = Rig().asked(forwarding=[(b"via", b"1.1 tta-gateway-00000001")])
     connection.answer(200)
     assert origin.said[0] == "200"
+
+
+# Another configuration
+
+
+def adopt(rig: Rig, *endpoints: Endpoint) -> None:
+    """Let the service have these endpoints from now on."""
+    service = msgspec.structs.replace(rig.upstream.service, endpoints=endpoints)
+    rig.forwarder.adopt({"players": service})
+
+
+def test_a_service_that_stays_the_same_stays_as_it_is() -> None:
+    rig = Rig()
+    before = rig.upstream
+    adopt(rig, *ONE)
+    assert rig.upstream is before
+
+
+def test_idle_connections_to_a_service_that_has_changed_are_closed() -> None:
+    rig = Rig()
+    connection = rig.idle()
+    adopt(rig, *TWO)
+    assert (connection.closed, len(rig.upstream.pools)) == (True, 2)
+
+
+def test_what_is_under_way_is_answered_by_the_service_that_it_was_sent_to() -> None:
+    rig = Rig()
+    origin = rig.ask()
+    connection = rig.connector.succeed()
+    adopt(rig, *TWO)
+    connection.answer()
+    assert (origin.status, rig.upstream.active) == (200, 0)
+
+
+def test_who_waits_for_an_older_service_does_not_wait_for_ever() -> None:
+    rig = Rig(limits=EndpointLimits(connections=1))
+    rig.ask()
+    rig.connector.succeed()
+    waiting = rig.ask()
+    adopt(rig, *TWO)
+    rig.clock.advance(61.0)
+    rig.forwarder.expire(rig.clock.monotonic())
+    assert waiting.code == "upstream_total_timeout"
+
+
+def test_a_service_that_is_gone_is_unavailable() -> None:
+    rig = Rig()
+    rig.forwarder.adopt({})
+    assert rig.ask().code == "upstream_unavailable"

@@ -1,0 +1,176 @@
+"""Reload: a new configuration is compiled by a process of its own; a bad one changes nothing.
+
+Asked for by SIGHUP, or by a change of the file that has been still for half a second.  What belongs
+to the supervisor's whole life (addresses, state folder, number of workers) cannot change: a file
+that changes it is refused in words.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tta_gateway.snapshot.encode import decode
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.log import EventLog
+
+STILL: Final = 0.5  # seconds that a file must not have changed
+_FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
+    "listen": lambda snapshot: snapshot.listeners,
+    "probe": lambda snapshot: snapshot.probe,
+    "state_dir": lambda snapshot: snapshot.state_dir,
+    "workers": lambda snapshot: snapshot.workers,
+}
+Stamp = tuple[int, int, int]
+
+
+def refused(before: Snapshot, after: Snapshot) -> list[str]:
+    """Return why the new configuration cannot take the old one's place, one sentence each."""
+    return [
+        f"{key}: cannot change while the gateway runs: start it anew"
+        for key, of in _FOR_LIFE.items()
+        if of(before) != of(after)
+    ]
+
+
+class FileWatch:
+    """Looks whether a file has changed; time is an argument."""
+
+    def __init__(self, stamp: Callable[[], Stamp | None]) -> None:
+        """Take the file as it is now for known."""
+        self._stamp = stamp
+        self._known = self._seen = stamp()
+        self._since = 0.0
+
+    def has_changed(self, now: float) -> bool:
+        """Tell, once, that the file is another and has been still for a while."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            self._seen, self._since = stamp, now
+        if stamp is None or stamp == self._known or now - self._since < STILL:
+            return False
+        self._known = stamp
+        return True
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a change has been seen that is not told yet."""
+        return self._seen != self._known
+
+
+def stamp_of(file: Path) -> Stamp | None:
+    """Return what changes when a file is written or replaced; None while there is none."""
+    with contextlib.suppress(OSError):
+        found = file.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What has become of a configuration: a snapshot, or the reasons why there is none."""
+
+    snapshot: Snapshot | None
+    data: bytes
+    complaints: list[str]
+
+
+class Compiling:
+    """A configuration that is being compiled; the end of its process is told by a signal."""
+
+    def __init__(self, file: Path, version: int) -> None:
+        """Start."""
+        self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
+        self._said = os.memfd_create("complaints", os.MFD_CLOEXEC)
+        command = [sys.executable, "-P", "-m", "tta_gateway.node.compile_main"]
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [*command, str(file), str(version), str(self._out)],
+            pass_fds=[self._out],
+            stdin=subprocess.DEVNULL,
+            stderr=self._said,
+        )
+
+    def result(self) -> Compiled | None:
+        """Return what has become of it, once; None while it is under way."""
+        if self._process.poll() is None:
+            return None
+        data, said = _taken(self._out), _taken(self._said).decode(errors="replace")
+        if self._process.returncode == 0:
+            return Compiled(decode(data), data, [])
+        return Compiled(None, b"", said.splitlines() or ["the compiler died"])
+
+
+def _taken(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        return file.read()
+
+
+class Reload:
+    """The configuration in force, and what becomes of the next one."""
+
+    def __init__(
+        self,
+        file: Path,
+        snapshot: Snapshot,
+        *,
+        compiling: Callable[[Path, int], Compiling],
+        clock: Callable[[], float],
+        log: EventLog,
+        accepted: Callable[[bytes], None],
+    ) -> None:
+        """Begin with what is in force; `accepted` gets each one that takes its place, encoded."""
+        self.snapshot = snapshot
+        self.complaints: list[str] = []
+        self._file = file
+        self._watch = FileWatch(lambda: stamp_of(file))
+        self._start = compiling
+        self._clock = clock
+        self._log = log
+        self._accepted = accepted
+        self._compiling: Compiling | None = None
+        self._again = False
+
+    def tick(self) -> None:
+        """Look at the file."""
+        if self._watch.has_changed(self._clock()):
+            self.ask()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a change of the file has to be still for a little longer."""
+        return self._watch.is_waiting
+
+    def ask(self) -> None:
+        """Compile the file; once more afterwards if that is asked while it is under way."""
+        if self._compiling is not None:
+            self._again = True
+            return
+        self._compiling = self._start(self._file, self.snapshot.version + 1)
+
+    def reap(self) -> None:
+        """Take what has been compiled, if it has."""
+        if self._compiling is None:
+            return
+        compiled = self._compiling.result()
+        if compiled is None:
+            return
+        self._compiling = None
+        self._take(compiled)
+        if self._again:
+            self._again = False
+            self.ask()
+
+    def _take(self, compiled: Compiled) -> None:
+        after = compiled.snapshot
+        self.complaints = compiled.complaints if after is None else refused(self.snapshot, after)
+        if after is None or self.complaints:
+            self._log.event("configuration_refused", complaints=self.complaints)
+            return
+        self.snapshot = after
+        self._log.event("configuration_accepted", version=after.version)
+        self._accepted(compiled.data)

@@ -1,0 +1,222 @@
+"""When a file is read again, and what becomes of what was in it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import a_route
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.node.reload import STILL, Compiled, FileWatch, Reload, refused, stamp_of
+from tta_gateway.snapshot.encode import encode
+from tta_gateway.snapshot.model import Listener, Snapshot
+
+BEFORE = Snapshot(
+    version=1,
+    state_dir=".",
+    workers=2,
+    probe=Listener(host="::1", port=8082),
+    listeners=(Listener(host="::1", port=8080),),
+    services=(),
+    routes=(a_route("/a", service="", redirect="/b"),),
+)
+
+
+def newer(version: int = 2, **changes: object) -> Compiled:
+    snapshot = msgspec.structs.replace(BEFORE, version=version, **changes)
+    return Compiled(snapshot, encode(snapshot), [])
+
+
+# What may change
+
+
+def test_routes_may_change() -> None:
+    assert refused(BEFORE, msgspec.structs.replace(BEFORE, routes=())) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("listen", {"listeners": ()}),
+        ("probe", {"probe": None}),
+        ("state_dir", {"state_dir": "elsewhere"}),
+        ("workers", {"workers": 3}),
+    ],
+)
+def test_what_the_process_has_for_life_may_not(key: str, changes: dict[str, Any]) -> None:
+    assert refused(BEFORE, msgspec.structs.replace(BEFORE, **changes)) == [
+        f"{key}: cannot change while the gateway runs: start it anew"
+    ]
+
+
+# The file
+
+
+class File:
+    """A file whose changes are numbers."""
+
+    def __init__(self) -> None:
+        self.stamp: tuple[int, int, int] | None = (1, 1, 1)
+
+    def write(self, number: int) -> None:
+        self.stamp = (1, 1, number)
+
+
+def test_a_file_that_does_not_change_is_not_read_again() -> None:
+    file = File()
+    watch = FileWatch(lambda: file.stamp)
+    assert [watch.has_changed(float(now)) for now in range(5)] == [False] * 5
+
+
+def test_a_change_is_told_once_when_it_has_been_still() -> None:
+    file = File()
+    watch = FileWatch(lambda: file.stamp)
+    file.write(2)
+    told = [watch.has_changed(now) for now in (10.0, 10.4, 10.0 + STILL, 11.0)]
+    assert told == [False, False, True, False]
+
+
+def test_a_file_that_is_still_being_written_is_waited_for() -> None:
+    file = File()
+    watch = FileWatch(lambda: file.stamp)
+    told = []
+    for tick in range(8):
+        file.write(min(tick, 4) + 2)
+        told.append(watch.has_changed(10.0 + tick * 0.3))
+    assert told == [False] * 6 + [True, False]
+
+
+def test_it_says_whether_it_waits() -> None:
+    file = File()
+    watch = FileWatch(lambda: file.stamp)
+    file.write(2)
+    watch.has_changed(10.0)
+    assert watch.is_waiting
+    watch.has_changed(11.0)
+    assert not watch.is_waiting
+
+
+def test_a_file_that_is_gone_is_not_read() -> None:
+    file = File()
+    watch = FileWatch(lambda: file.stamp)
+    file.stamp = None
+    assert [watch.has_changed(now) for now in (10.0, 11.0)] == [False, False]
+
+
+def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    seen = [stamp_of(file)]
+    for text in ("a", "ab"):
+        file.write_text(text)
+        seen.append(stamp_of(file))
+    assert (seen[0], len(set(seen))) == (None, 3)
+
+
+# The configuration
+
+
+class Compiling:
+    """A compilation that ends when the test says so."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.end: Compiled | None = None
+
+    def result(self) -> Compiled | None:
+        return self.end
+
+
+class House:
+    """A configuration in force, and all that has happened to it."""
+
+    def __init__(self, file: Path) -> None:
+        self.clock = FakeClock()
+        self.begun: list[Compiling] = []
+        self.events: list[tuple[str, object]] = []
+        self.accepted: list[bytes] = []
+        self.reload = Reload(
+            file,
+            BEFORE,
+            compiling=cast("Callable[[Path, int], Any]", self._compile),
+            clock=self.clock.monotonic,
+            log=cast("Any", self),
+            accepted=self.accepted.append,
+        )
+
+    def _compile(self, _: Path, version: int) -> Compiling:
+        self.begun.append(Compiling(version))
+        return self.begun[-1]
+
+    def event(self, name: str, **fields: object) -> None:
+        self.events.append((name, *fields.values()))  # type: ignore[arg-type]
+
+    def end(self, compiled: Compiled) -> None:
+        self.begun[-1].end = compiled
+        self.reload.reap()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    file = tmp_path / "gateway.yaml"
+    file.write_text("a")
+    return House(file)
+
+
+def test_what_is_good_takes_the_place_of_what_was(house: House) -> None:
+    house.reload.ask()
+    good = newer()
+    house.end(good)
+    assert (house.accepted, house.events) == ([good.data], [("configuration_accepted", 2)])
+    assert house.reload.snapshot == good.snapshot
+
+
+def test_what_is_bad_changes_nothing_and_is_said(house: House) -> None:
+    house.reload.ask()
+    house.end(Compiled(None, b"", ["gateway.yaml:1:1 routes: no"]))
+    assert (house.accepted, house.reload.snapshot) == ([], BEFORE)
+    assert house.events == [("configuration_refused", ["gateway.yaml:1:1 routes: no"])]
+    assert house.reload.complaints == ["gateway.yaml:1:1 routes: no"]
+
+
+def test_what_cannot_change_is_refused_whole(house: House) -> None:
+    house.reload.ask()
+    house.end(newer(workers=7))
+    assert (house.accepted, house.reload.snapshot) == ([], BEFORE)
+    assert house.events[0][0] == "configuration_refused"
+
+
+def test_a_good_one_takes_the_complaints_away(house: House) -> None:
+    house.reload.ask()
+    house.end(Compiled(None, b"", ["no"]))
+    house.reload.ask()
+    house.end(newer())
+    assert house.reload.complaints == []
+
+
+def test_what_is_asked_meanwhile_is_done_once_more_afterwards(house: House) -> None:
+    for _ in range(3):
+        house.reload.ask()
+    assert len(house.begun) == 1
+    house.end(newer())
+    assert [one.version for one in house.begun] == [2, 3]
+    house.end(newer(3))
+    assert len(house.begun) == 2
+
+
+def test_nothing_is_taken_while_nothing_has_come(house: House) -> None:
+    house.reload.reap()
+    house.reload.ask()
+    house.reload.reap()
+    assert (house.accepted, house.events) == ([], [])
+
+
+def test_a_file_that_has_changed_is_compiled(house: House, tmp_path: Path) -> None:
+    house.reload.tick()
+    (tmp_path / "gateway.yaml").write_text("another")
+    house.reload.tick()
+    assert (house.begun, house.reload.is_waiting) == ([], True)
+    house.clock.advance(STILL)
+    house.reload.tick()
+    assert (len(house.begun), house.reload.is_waiting) == (1, False)

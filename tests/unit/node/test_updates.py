@@ -1,0 +1,137 @@
+"""Newer snapshots, as a worker takes them."""
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from tests.helpers.fake_loop import FakeLoop
+from tta_gateway.node.updates import Updates
+from tta_gateway.snapshot.encode import encode
+from tta_gateway.snapshot.model import Snapshot
+
+
+def snapshot(version: int) -> bytes:
+    return encode(Snapshot(version=version, state_dir=".", listeners=(), services=(), routes=()))
+
+
+class Worker:
+    """A worker that applies what it gets; `fault` is what it answers instead."""
+
+    def __init__(self) -> None:
+        self.applied: list[int] = []
+        self.events: list[str] = []
+        self.log = cast("Any", self)
+        self.fault: Exception | None = None
+
+    async def apply(self, snapshot: Snapshot) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.applied.append(snapshot.version)
+
+    def event(self, name: str, **_: object) -> None:
+        self.events.append(name)
+
+
+class Channel:
+    """Both ends of a worker's channel."""
+
+    def __init__(self) -> None:
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours.setblocking(False)
+
+    def give(self, data: bytes) -> None:
+        fd = os.memfd_create("snapshot")
+        os.write(fd, data)
+        socket.send_fds(self.ours, [b"snapshot"], [fd])
+        os.close(fd)
+
+    def said(self) -> list[bytes]:
+        words = []
+        try:
+            while word := self.ours.recv(64):
+                words.append(word)
+        except BlockingIOError:
+            return words
+        return words
+
+    def close(self) -> None:
+        self.ours.close()
+        self.theirs.close()
+
+
+@pytest.fixture
+def loop() -> Iterator[FakeLoop]:
+    with FakeLoop() as loop:
+        yield loop
+
+
+@pytest.fixture
+def channel() -> Iterator[Channel]:
+    made = Channel()
+    yield made
+    made.close()
+
+
+def test_a_snapshot_is_applied_and_that_is_said(loop: FakeLoop, channel: Channel) -> None:
+    worker = Worker()
+    channel.give(snapshot(2))
+    Updates(worker, channel.theirs).hear()
+    loop.run_ready()
+    assert (worker.applied, channel.said()) == ([2], [b"applied 2"])
+
+
+def test_of_those_that_come_meanwhile_the_last_is_applied(loop: FakeLoop, channel: Channel) -> None:
+    worker = Worker()
+    updates = Updates(worker, channel.theirs)
+    for version in (2, 3, 4):
+        channel.give(snapshot(version))
+        updates.hear()
+    loop.run_ready()
+    assert worker.applied == [4]
+    updates.take(snapshot(5))
+    loop.run_ready()
+    assert worker.applied == [4, 5]
+
+
+@pytest.mark.parametrize("fault", [OSError("no such folder"), RuntimeError("a fault of ours")])
+def test_what_cannot_be_applied_is_said_and_the_next_can_be(
+    loop: FakeLoop, channel: Channel, fault: Exception
+) -> None:
+    worker = Worker()
+    updates = Updates(worker, channel.theirs)
+    worker.fault = fault
+    updates.take(snapshot(2))
+    loop.run_ready()
+    assert (len(worker.events), channel.said()) == (1, [])
+    worker.fault = None
+    updates.take(snapshot(3))
+    loop.run_ready()
+    assert worker.applied == [3]
+
+
+def test_garbage_is_no_snapshot(loop: FakeLoop, channel: Channel) -> None:
+    worker = Worker()
+    Updates(worker, channel.theirs).take(b"\xff")
+    loop.run_ready()
+    assert (worker.applied, worker.events) == ([], ["snapshot_not_applied"])
+
+
+class Watching(FakeLoop):
+    """A loop that notes when it is told to look no more."""
+
+    stopped = 0
+
+    def remove_reader(self, _: int) -> None:
+        """Look no more."""
+        self.stopped += 1
+
+
+def test_a_supervisor_that_is_gone_is_listened_to_no_more(channel: Channel) -> None:
+    channel.ours.close()
+    loop = Watching()
+    with loop:
+        Updates(Worker(), channel.theirs).hear()
+    assert loop.stopped == 1
