@@ -6,6 +6,8 @@ of Python's headers is found; then a request costs about twice as much (docs/dec
 
 import os
 import shutil
+import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Final
@@ -33,19 +35,29 @@ def _is_plain(path: Path) -> bool:
 
 
 def missing() -> str | None:
-    """Return what cannot be found that compiling needs, or None."""
-    compiler = os.environ.get("CC") or str(sysconfig.get_config_var("CC")).split()[0]
-    if shutil.which(compiler.split()[0]) is None:
-        return f"the C compiler {compiler}"
-    header = Path(sysconfig.get_path("include"), "Python.h")
-    return None if header.is_file() else str(header)
+    """Return what compiling needs and does not find, or None: tried on a file of one line."""
+    if (
+        "CC" not in os.environ
+        and shutil.which(str(sysconfig.get_config_var("CC")).split()[0]) is None
+    ):
+        os.environ["CC"] = "cc"  # not the one that Python was built with
+    compiler = os.environ.get("CC") or str(sysconfig.get_config_var("CC"))
+    include = f"-I{sysconfig.get_path('include')}"
+    command = [*compiler.split(), "-fsyntax-only", include, "-xc", "-"]
+    try:
+        done = subprocess.run(  # noqa: S603 - the compiler
+            command, input="#include <Python.h>\n", capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        return f"{compiler}: {error.strerror}"
+    return done.stderr.partition("\n")[0] if done.returncode else None
 
 
 def extensions() -> list[Extension]:
     """Return what to compile; nothing, with a word about it, where that is not possible."""
     lacking = missing()
     if lacking is not None:
-        print(f"the path stays interpreted: {lacking} is missing")  # noqa: T201 - a build says so
+        print(f"the path stays interpreted: {lacking}", file=sys.stderr)  # noqa: T201 - it says so
         return []
     from mypyc.build import mypycify
 

@@ -496,6 +496,9 @@ class ClientConnection:
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
+        exchange = self._exchange
+        if exchange is not None and exchange.upload is not None and exchange.upload.is_paused:
+            return  # whatever else would go on: the service still cannot keep up
         if self._read_on_later():
             return
         if not self._reading and not self._transport.is_closing():

@@ -48,7 +48,7 @@ def close_all(listening: Iterable[Listening]) -> None:
 
 
 def bound(host: str, port: int, *, shared: bool) -> socket.socket:
-    """Return a TCP socket that listens; a shared one lets others of ours have the address too."""
+    """Return a TCP socket; a shared one listens, and lets others of ours have the address too."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -58,7 +58,8 @@ def bound(host: str, port: int, *, shared: bool) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((host, port))
-        sock.listen(_BACKLOG)
+        if shared:
+            sock.listen(_BACKLOG)
     except OSError:
         sock.close()
         raise

@@ -68,17 +68,25 @@ class Probe:
         self._clock = clock
         self._health = health
         self._asking: dict[socket.socket, tuple[float, bytes]] = {}
-        selector.register(self._socket, selectors.EVENT_READ, self._accept)
+        self._accepting = False
+        self._accept_if(room=True)
+
+    def _accept_if(self, *, room: bool) -> None:
+        """Let the loop look for new connections, or let them wait in the kernel's queue."""
+        if room and not self._accepting:
+            self._selector.register(self._socket, selectors.EVENT_READ, self._accept)
+        elif self._accepting and not room:
+            self._selector.unregister(self._socket)
+        self._accepting = room
 
     def _accept(self) -> None:
         try:
             client, _ = self._socket.accept()
         except OSError:
-            return  # it has gone again, or there is no descriptor left: the next look tells
-        client.setblocking(False)
-        if len(self._asking) >= _MOST:
-            client.close()
+            self._accept_if(room=False)  # it has gone, or no descriptor is left: look at a tick
             return
+        client.setblocking(False)
+        self._accept_if(room=len(self._asking) + 1 < _MOST)
         self._asking[client] = (self._clock() + PATIENCE, b"")
         self._selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
 
@@ -114,19 +122,15 @@ class Probe:
         client.close()
 
     def tick(self) -> None:
-        """Cut off who has not asked in time."""
+        """Cut off who has not asked in time, and let others come."""
         now = self._clock()
         for client in [one for one, (until, _) in self._asking.items() if until <= now]:
             self._end(client)
-
-    @property
-    def is_idle(self) -> bool:
-        """Tell whether nobody is being answered."""
-        return not self._asking
+        self._accept_if(room=len(self._asking) < _MOST)
 
     def close(self) -> None:
         """Answer no more."""
         for client in list(self._asking):
             self._end(client)
-        self._selector.unregister(self._socket)
+        self._accept_if(room=False)
         self._listening.close()

@@ -87,12 +87,17 @@ class Compiling:
         self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
         self._said = os.memfd_create("complaints", os.MFD_CLOEXEC)
         command = [sys.executable, "-P", "-m", "tta_gateway.node.compile_main"]
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [*command, str(file), str(version), str(self._out)],
-            pass_fds=[self._out],
-            stdin=subprocess.DEVNULL,
-            stderr=self._said,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [*command, str(file), str(version), str(self._out)],
+                pass_fds=[self._out],
+                stdin=subprocess.DEVNULL,
+                stderr=self._said,
+            )
+        except OSError:
+            os.close(self._out)
+            os.close(self._said)
+            raise
 
     def result(self) -> Compiled | None:
         """Return what has become of it, once; None while it is under way."""
@@ -150,7 +155,10 @@ class Reload:
         if self._compiling is not None:
             self._again = True
             return
-        self._compiling = self._start(self._file, self.snapshot.version + 1)
+        try:
+            self._compiling = self._start(self._file, self.snapshot.version + 1)
+        except OSError as error:
+            self._take(Compiled(None, b"", [f"the compiler cannot be started: {error.strerror}"]))
 
     def reap(self) -> None:
         """Take what has been compiled, if it has."""

@@ -11,6 +11,7 @@ from typing import Final
 LIVED: Final = 10.0  # seconds: who got so old did not die of its start
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
+LONGEST_START: Final = 30.0  # seconds
 NEVER: Final = float("inf")
 
 
@@ -41,6 +42,13 @@ class Slot:
         self.state = State.STARTING
         self._started = now
         self.due = NEVER
+
+    def is_late(self, now: float) -> bool:
+        """Tell, once, that the worker should have said long ago that it serves."""
+        late = self.state is State.STARTING and now - self._started > LONGEST_START
+        if late:
+            self._started = now  # it is told again if that did not end it
+        return late
 
     def serve(self) -> None:
         """Take note that the worker serves."""

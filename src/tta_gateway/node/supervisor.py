@@ -17,6 +17,7 @@ from tta_gateway.node.slot import Slot, State
 from tta_gateway.support.log import EventLog
 
 _LOOK: Final = 1.0  # seconds between two looks where nothing happens
+_ASKED: Final = (signal.SIGTERM, signal.SIGINT)
 Spawn = Callable[[int], "tuple[subprocess.Popen[bytes], socket.socket]"]
 
 
@@ -76,6 +77,10 @@ class Supervisor:
         At the beginning the first goes ahead: what it cannot do the others need not try.
         """
         now = self._clock()
+        for slot in self.slots:
+            if slot.is_late(now):
+                self._log.event("worker_hangs", slot=slot.number)
+                self._workers[slot.number].kill()
         for slot in self.slots if self._tried else self.slots[:1]:
             if slot.due <= now:
                 self._start(slot, now)
@@ -86,7 +91,15 @@ class Supervisor:
         return min(_LOOK, max(0.0, due - self._clock()))
 
     def _start(self, slot: Slot, now: float) -> None:
-        worker, channel = self._spawn(slot.number)
+        try:
+            worker, channel = self._spawn(slot.number)
+        except OSError as error:
+            if not self._tried:
+                raise
+            slot.start(now)  # no process or descriptor is to be had: as if it had died at once
+            slot.end(now)
+            self._log.event("worker_not_started", slot=slot.number, error=error.strerror)
+            return
         self._workers[slot.number] = worker
         self._channels[slot.number] = channel
         slot.start(now)
@@ -115,13 +128,10 @@ class Supervisor:
     def hand_out(self, data: bytes) -> None:
         """Give every worker a newer snapshot; who starts from now on begins with it."""
         for number, channel in self._channels.items():
-            fd = file_of(data)
             try:
-                socket.send_fds(channel, [b"snapshot"], [fd])
+                _give(channel, data)
             except OSError as error:  # it has died, or hears nothing: a successor will have it
                 self._log.event("worker_not_told", slot=number, error=error.strerror)
-            finally:
-                os.close(fd)
 
     def reap(self) -> None:
         """Take note of every worker that has ended."""
@@ -134,11 +144,13 @@ class Supervisor:
     def _ended(self, slot: Slot, code: int) -> None:
         slot.end(self._clock())
         status = 128 - code if code < 0 else code
+        if self._ending:
+            asked = -code in _ASKED  # before it could say that it had heard
+            self._code = max(self._code, 0 if asked else status)
+            return
         if not self._tried:
             self._code = status or 1
             self.stop(signal.SIGTERM)
-        if self._ending:
-            self._code = max(self._code, status)
             return
         due = round(slot.due - self._clock(), 2)
         self._log.event("worker_died", slot=slot.number, status=status, next_in=max(0.0, due))
@@ -152,6 +164,14 @@ class Supervisor:
             slot.leave()
         for worker in self._workers.values():
             worker.send_signal(number)
+
+
+def _give(channel: socket.socket, data: bytes) -> None:
+    fd = file_of(data)
+    try:
+        socket.send_fds(channel, [b"snapshot"], [fd])
+    finally:
+        os.close(fd)
 
 
 def file_of(data: bytes) -> int:

@@ -140,15 +140,20 @@ class Node:
 def spawn(data: bytes, listeners: Sequence[int]) -> "tuple[subprocess.Popen[bytes], socket.socket]":
     """Start a worker with a snapshot and its slot's sockets; return our end of its channel too."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    snapshot = file_of(data)
     ours.setblocking(False)
+    snapshot = -1
     try:
+        snapshot = file_of(data)
         fds = [snapshot, theirs.fileno(), *listeners]
         command = [*_PYTHON, "tta_gateway.node.worker_main", *map(str, fds)]
         return subprocess.Popen(command, pass_fds=fds), ours  # noqa: S603 - our own module
+    except OSError:
+        ours.close()
+        raise
     finally:
-        os.close(snapshot)
         theirs.close()
+        if snapshot >= 0:
+            os.close(snapshot)
 
 
 def become(data: bytes, file: Path) -> None:

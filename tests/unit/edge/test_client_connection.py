@@ -195,6 +195,54 @@ def test_a_flood_of_chunks_waits_for_a_service_that_is_full(gateway: PaperGatewa
     assert (service.sent.count(b"y"), client.reading) == (3000, True)
 
 
+def received(gateway: PaperGateway, client: FakeTransport, piece: bytes, *, most: int) -> int:
+    """Send the piece as long as it is read, at most so often; return how often that was."""
+    for number in range(most):
+        if not client.reading:
+            return number
+        client.feed(piece)
+        gateway.loop.run_ready()
+    return most
+
+
+BLOCK = b"%x\r\n%b\r\n" % (LARGE, b"y" * LARGE)
+FLOODS = {
+    "a flood": CHUNKED.partition(b"3\r\n")[0] + (b"64\r\n" + b"x" * 100 + b"\r\n") * 900,
+    "pipelined": GET + post(b"x" * LARGE, length=1 << 23),
+    "a pipelined flood": GET
+    + CHUNKED.partition(b"3\r\n")[0]
+    + (b"64\r\n" + b"x" * 100 + b"\r\n") * 900,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_pause_of_the_upload_outlasts_whatever_else_goes_on(
+    gateway: PaperGateway, flood: bytes
+) -> None:
+    client, service = gateway.asking(GET)
+    service.feed(OK)
+    service.get_stuck()  # a connection that is idle, and takes nothing
+    client.feed(flood)
+    gateway.loop.run_ready()
+    if flood.startswith(GET):
+        service.feed(OK)
+        gateway.loop.run_ready()
+    assert received(gateway, client, BLOCK, most=20) <= 1
+    service.get_unstuck()
+    gateway.loop.run_ready()
+    assert client.reading
+
+
+@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+def test_a_body_that_nobody_takes_yet_is_held_back(build: Open, flood: bytes) -> None:
+    gate = Gate()
+    gateway = build(policies=[Bound(on_request=gate.ask)])
+    client = gateway.client()
+    client.feed(flood.removeprefix(GET))
+    gateway.loop.run_ready()
+    assert received(gateway, client, BLOCK, most=20) <= 1
+
+
 def test_a_flood_of_chunks_behind_an_early_answer_is_thrown_away(echoing: PaperGateway) -> None:
     client = echoing.client()
     client.feed(flood(3000))

@@ -145,7 +145,11 @@ class House:
             accepted=self.accepted.append,
         )
 
+    refuse = False
+
     def _compile(self, _: Path, version: int) -> Compiling:
+        if self.refuse:
+            raise OSError(11, "no more")
         self.begun.append(Compiling(version))
         return self.begun[-1]
 
@@ -203,6 +207,16 @@ def test_what_is_asked_meanwhile_is_done_once_more_afterwards(house: House) -> N
     assert [one.version for one in house.begun] == [2, 3]
     house.end(newer(3))
     assert len(house.begun) == 2
+
+
+def test_a_compiler_that_cannot_be_started_is_said(house: House) -> None:
+    house.refuse = True
+    house.reload.ask()
+    assert house.reload.complaints == ["the compiler cannot be started: no more"]
+    house.refuse = False
+    house.reload.ask()
+    house.end(newer())
+    assert house.reload.complaints == []
 
 
 def test_nothing_is_taken_while_nothing_has_come(house: House) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.node.slot import LIVED, LONGEST_PAUSE, NEVER, Slot, State, pause
+from tta_gateway.node.slot import LIVED, LONGEST_PAUSE, LONGEST_START, NEVER, Slot, State, pause
 
 
 def dying(*ages: float) -> Slot:
@@ -72,6 +72,21 @@ def test_a_late_word_of_a_worker_that_leaves_changes_nothing() -> None:
     slot.leave()
     slot.serve()
     assert slot.state is State.LEAVING
+
+
+def test_a_worker_is_late_when_it_should_long_have_served() -> None:
+    slot = Slot(0)
+    slot.start(0.0)
+    late = [slot.is_late(now) for now in (1.0, LONGEST_START, LONGEST_START + 0.1)]
+    assert late == [False, False, True]
+    assert not slot.is_late(LONGEST_START + 0.2)  # told once for each start
+
+
+def test_a_worker_that_serves_is_not_late() -> None:
+    slot = Slot(0)
+    slot.start(0.0)
+    slot.serve()
+    assert not slot.is_late(1e9)
 
 
 def test_deaths_are_counted() -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.node.slot import LIVED
+from tta_gateway.node.slot import LIVED, LONGEST_START
 from tta_gateway.node.supervisor import Supervisor
 
 
@@ -21,6 +21,11 @@ class Worker:
         self.channel, self._end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.returncode: int | None = None
         self.signals: list[int] = []
+
+    killed = 0
+
+    def kill(self) -> None:
+        self.killed += 1
 
     def poll(self) -> int | None:
         return self.returncode
@@ -63,7 +68,11 @@ class Node:
             stopping=lambda: self.told.append("stopping"),
         )
 
+    refuse = False
+
     def _spawn(self, slot: int) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+        if self.refuse:
+            raise OSError(11, "no more")
         worker = Worker()
         self.told.append(f"started {slot}")
         self.workers.append(worker)
@@ -165,6 +174,40 @@ def test_a_start_that_fails_is_the_end(node: Node, code: int, status: int) -> No
     node.workers[0].die(code)
     node.turn()
     assert (node.supervisor.code, node.take()) == (status, ["started 0", "stopping"])
+
+
+def test_a_start_that_is_interrupted_is_no_fault(node: Node) -> None:
+    node.turn()
+    node.supervisor.stop(signal.SIGTERM)
+    node.workers[0].die(-signal.SIGTERM)
+    node.turn()
+    assert node.supervisor.code == 0
+
+
+def test_a_worker_that_cannot_be_started_is_as_one_that_died(node: Node) -> None:
+    node.all_serve().take()
+    node.refuse = True
+    node.workers[0].die(1)
+    node.turn()
+    node.turn()
+    assert node.take() == ["worker_died 0 1", "worker_not_started 0"]
+    node.refuse = False
+    node.clock.advance(node.supervisor.patience())
+    node.turn()
+    assert node.take() == ["started 0"]
+
+
+def test_a_first_worker_that_cannot_be_started_is_a_reason_to_end(node: Node) -> None:
+    node.refuse = True
+    with pytest.raises(OSError, match="no more"):
+        node.turn()
+
+
+def test_a_worker_that_never_says_that_it_serves_is_killed(node: Node) -> None:
+    node.turn()
+    node.clock.advance(LONGEST_START + 1.0)
+    node.turn()
+    assert (node.workers[0].killed, node.take()) == (1, ["started 0", "worker_hangs 0"])
 
 
 def test_the_end_is_the_end_of_all_workers_and_is_told_once(node: Node) -> None:
