@@ -123,6 +123,14 @@ class Worker:
         """Return the files of all logs, those of older configurations included."""
         return list(self._files.values())
 
+    def reopen_logs(self) -> None:
+        """Go on in new files where the old ones have been moved away."""
+        for path, file in self._files.items():
+            try:
+                file.reopen()
+            except OSError as error:
+                self.log.event("log_not_reopened", path=path, error=error.strerror)
+
     def _flush(self) -> None:
         """Write the logs out, and count what was lost."""
         for file in self.files:

@@ -155,6 +155,12 @@ class Supervisor:
         due = round(slot.due - self._clock(), 2)
         self._log.event("worker_died", slot=slot.number, status=status, next_in=max(0.0, due))
 
+    def pass_on(self, number: int) -> None:
+        """Pass a signal on to every worker that serves: one that starts does not know it yet."""
+        for slot in self.slots:
+            if slot.state is State.SERVING:
+                self._workers[slot.number].send_signal(number)
+
     def stop(self, number: int) -> None:
         """Ask every worker to finish what is under way and end."""
         if not self._ending:

@@ -133,6 +133,8 @@ class Node:
                 self.reload.reap()
             elif number == signal.SIGHUP:
                 self.reload.ask()
+            elif number == signal.SIGUSR1:
+                self.supervisor.pass_on(number)
             else:
                 self.supervisor.stop(number)
 
@@ -169,7 +171,7 @@ def main() -> None:
     fd, file = int(sys.argv[1]), Path(sys.argv[2])
     with os.fdopen(fd, "rb") as snapshot:
         data = snapshot.read()
-    signals = Signals((*_TO_END, signal.SIGHUP, signal.SIGCHLD))
+    signals = Signals((*_TO_END, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD))
     try:
         node = Node(file, data, clock=SystemClock(), out=sys.stdout)
     except OSError as error:

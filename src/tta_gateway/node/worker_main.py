@@ -47,6 +47,7 @@ async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.sock
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
     servers = [
         await loop.create_server(partial(worker.protocol, index), sock=sock, backlog=_BACKLOG)
         for index, sock in enumerate(sockets)

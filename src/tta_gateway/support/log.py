@@ -41,6 +41,7 @@ class LineFile:
         self._size = 0
         self._torn = False
         self.dropped = 0
+        self._path = path
         self._fd = 1 if path == "-" else self._open(path)
         self._ready = None if stat.S_ISREG(os.fstat(self._fd).st_mode) else select.poll()
         if self._ready is not None:
@@ -83,6 +84,16 @@ class LineFile:
         if not self._ready.poll(0):
             raise BlockingIOError
         return os.write(self._fd, data[: select.PIPE_BUF])
+
+    def reopen(self) -> None:
+        """Go on in the file that has the path now; OSError, and on in the old one, if it cannot."""
+        if self._path == "-":
+            return
+        fd = self._open(self._path)
+        self.flush()
+        old, self._fd = self._fd, fd
+        self._torn = False
+        os.close(old)
 
     def close(self) -> None:
         """Write what has gathered, and close."""

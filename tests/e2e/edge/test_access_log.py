@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import signal
 import threading
 import time
 from contextlib import suppress
@@ -231,3 +232,20 @@ def test_a_line_counts_the_bytes_of_both_bodies(edge: Stage) -> None:
         assert len(client.answer().body) == 202
     (line,) = edge.lines(target)
     assert (line["received"], line["sent"], line["tries"]) == (101, 202, 1)
+
+
+def test_a_log_that_was_moved_away_is_made_anew_by_a_signal(tmp_path: Path) -> None:
+    with scripted() as upstream, stage(tmp_path, upstream=upstream, workers=2) as one:
+        with one.client() as client:
+            client.get(b"/before")
+        assert len(one.lines(b"/before")) == 1
+        moved = one.access_log.with_suffix(".1")
+        one.access_log.rename(moved)
+        one.gateway.process.send_signal(signal.SIGUSR1)
+        assert wait_until(one.access_log.exists)
+        time.sleep(0.2)
+        for _ in range(8):
+            with one.client() as client:
+                client.get(b"/after")
+        assert len(one.lines(b"/after", count=8)) == 8
+        assert b"/after" not in moved.read_bytes()

@@ -303,3 +303,12 @@ def test_what_is_counted_goes_on_being_counted(house: House) -> None:
         for metric, labels, values in house.worker.registry.collect()
     }
     assert counts["tta_http_requests_total", ("/hello", "200")] == 2.0
+
+
+def test_logs_that_were_moved_away_are_made_anew(house: House) -> None:
+    house.ask("GET", "/hello")
+    house.lines()
+    house.log.rename(house.log.with_suffix(".1"))
+    house.worker.reopen_logs()
+    house.ask("GET", "/old")
+    assert [line["path"] for line in house.lines()] == ["/old"]

@@ -233,6 +233,15 @@ def test_a_worker_that_ends_badly_is_the_status(node: Node) -> None:
     assert node.supervisor.code == 137
 
 
+def test_a_signal_is_passed_on_to_those_that_serve(node: Node) -> None:
+    node.turn()
+    node.workers[0].serve()
+    node.turn()
+    node.turn()
+    node.supervisor.pass_on(signal.SIGUSR1)
+    assert [worker.signals for worker in node.workers] == [[signal.SIGUSR1], []]
+
+
 def test_it_looks_again_after_a_while_where_nothing_is_due(node: Node) -> None:
     node.all_serve()
     assert node.supervisor.patience() == 1.0

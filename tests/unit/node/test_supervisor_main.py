@@ -68,6 +68,7 @@ def test_it_says_where_it_is_reached(node: Node) -> None:
         (signal.SIGTERM, ["stop 15"], []),
         (signal.SIGINT, ["stop 2"], []),
         (signal.SIGHUP, [], ["ask"]),
+        (signal.SIGUSR1, [f"pass_on {int(signal.SIGUSR1)}"], []),
         (signal.SIGCHLD, ["reap"], ["reap"]),
     ],
 )

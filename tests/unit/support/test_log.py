@@ -229,3 +229,32 @@ def test_an_event_never_breaks_its_line() -> None:
     kept = Kept()
     EventLog(kept, Stamp(FakeClock().wall)).event("x", text="a\nb\r\u2028")
     assert b"\n" not in kept.lines[0]
+
+
+def test_a_file_that_was_moved_away_is_made_anew(path: Path) -> None:
+    lines = LineFile(str(path))
+    lines.put(b"one")
+    moved = path.with_suffix(".1")
+    path.rename(moved)
+    lines.reopen()
+    lines.put(b"two")
+    lines.close()
+    assert (moved.read_bytes(), path.read_bytes()) == (b"one\n", b"two\n")
+
+
+def test_a_file_that_cannot_be_made_anew_is_written_on(path: Path) -> None:
+    lines = LineFile(str(path))
+    moved = path.parent.with_name("moved")
+    path.parent.rename(moved)
+    path.parent.write_text("in the way")
+    with pytest.raises(OSError, match=r"exists|directory"):
+        lines.reopen()
+    lines.put(b"on")
+    lines.close()
+    assert (moved / path.name).read_bytes() == b"on\n"
+
+
+def test_standard_output_is_what_it_is() -> None:
+    lines = LineFile("-")
+    lines.reopen()
+    assert lines._fd == 1
