@@ -1,12 +1,10 @@
 """A node: workers at one address, replaced when they die, and a probe that says how it is."""
 
-import json
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -15,44 +13,17 @@ import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut
-from tests.helpers.gateway import free_port
+from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import children, descriptors, is_alive, wait_until
 
 pytestmark = pytest.mark.e2e
 
-WORKERS: Final = 2
 CONNECTIONS: Final = 64
-
-
-@pytest.fixture
-def probe() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def node(tmp_path: Path, probe: int) -> Iterator[Stage]:
-    """Two workers behind one address."""
-    address = f"127.0.0.1:{probe}"
-    with (
-        scripted() as upstream,
-        stage(tmp_path, upstream=upstream, workers=WORKERS, probe=address) as one,
-    ):
-        yield one
 
 
 def workers(one: Stage) -> list[int]:
     return children(one.gateway.process.pid)
-
-
-def asked(port: int, path: str = "/readyz") -> tuple[int, dict[str, object]]:
-    """Ask the probe; return the status and what it says."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as sock:
-        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        with sock.makefile("rb") as file:
-            sent = file.read()
-    head, _, body = sent.partition(b"\r\n\r\n")
-    return int(head.split(b" ")[1]), json.loads(body)
 
 
 def test_the_kernel_spreads_connections_over_the_workers(node: Stage) -> None:
@@ -68,7 +39,7 @@ def test_the_kernel_spreads_connections_over_the_workers(node: Stage) -> None:
 def test_a_node_that_serves_says_so(probe: int) -> None:
     assert asked(probe, "/healthz") == (200, {"status": "alive"})
     status, said = asked(probe)
-    assert (status, said["workers"], said["deaths"]) == (200, ["serving"] * WORKERS, 0)
+    assert (status, said["workers"], said["deaths"]) == (200, ["serving"] * 2, 0)
 
 
 def test_a_worker_that_is_killed_takes_only_its_own_connections_with_it(
@@ -81,7 +52,7 @@ def test_a_worker_that_is_killed_takes_only_its_own_connections_with_it(
         assert [client.get(b"/").status for client in clients] == [200] * CONNECTIONS
         killed = time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * WORKERS)
+        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
         took = time.monotonic() - killed
         alive = sum(_is_answered(client) for client in clients)
     assert other in workers(node)

@@ -4,17 +4,16 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 import yaml
 
-from tests.e2e.edge.stage import Stage, routes, scripted, stage
-from tests.e2e.test_node import asked
+from tests.e2e.edge.stage import Stage, routes
 from tests.helpers.clients import PATIENCE, Client, head_of
 from tests.helpers.gateway import free_port
+from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import children, wait_until
 
@@ -22,21 +21,6 @@ pytestmark = pytest.mark.e2e
 
 RELOADS: Final = 10
 CLIENTS: Final = 16
-
-
-@pytest.fixture
-def probe() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def node(tmp_path: Path, probe: int) -> Iterator[Stage]:
-    """Two workers behind one address."""
-    with (
-        scripted() as upstream,
-        stage(tmp_path, upstream=upstream, workers=2, probe=f"127.0.0.1:{probe}") as one,
-    ):
-        yield one
 
 
 class File:
