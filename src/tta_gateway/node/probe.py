@@ -73,6 +73,8 @@ class Probe:
 
     def _accept_if(self, *, room: bool) -> None:
         """Let the loop look for new connections, or let them wait in the kernel's queue."""
+        if self._socket.fileno() < 0:
+            return  # it has been closed: the gateway drains
         if room and not self._accepting:
             self._selector.register(self._socket, selectors.EVENT_READ, self._accept)
         elif self._accepting and not room:
