@@ -2,13 +2,17 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
+from tta_gateway.edge.credentials import contexts_aside, contexts_of
+from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
+from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
@@ -17,7 +21,7 @@ from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.bound import MetricsBound
-from tta_gateway.features.metrics.metrics import CONNECTIONS
+from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
@@ -28,12 +32,14 @@ from tta_gateway.features.transform.policy import Transform
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route
+from tta_gateway.node.expiry import Expiry
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
+from tta_gateway.routing.to_https import ToHttps
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
@@ -47,6 +53,7 @@ B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
 
 
+_QUIET: Final = 60.0  # seconds between two events that say the same
 _SLICE: Final = 25  # routes that are put into a new table in one turn of the loop
 
 
@@ -69,8 +76,9 @@ class Worker:
         self.sweeper.each_tick += [self._flush, self.collector.tick]
         self.runner = Runner(self._spawn, self._report)
         limits = snapshot.limits
+        self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
         self._connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=limits, died=self._died
+            loop, sweeper=self.sweeper, limits=limits, died=self._died, refused=self._refused
         )
         self.forwarder = Forwarder(
             {service.name: service for service in snapshot.services},
@@ -80,7 +88,8 @@ class Worker:
             clock=clock.monotonic,
         )
         self._connector.forwarder = self.forwarder
-        self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
+        self.handshakes = Handshakes(loop, snapshot.connections.handshakes)
+        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
@@ -88,7 +97,12 @@ class Worker:
         self.hangups = Hangups(loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
-        self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
+        contexts = contexts_of(snapshot)
+        self._connector.adopt(contexts.services)
+        self._expiry = Expiry(clock.wall, self.log)
+        self._expiry.adopt(snapshot)
+        self.sweeper.each_tick.append(self._look_after)
+        self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
         """Return the policies in order; OSError if the access log cannot be opened."""
@@ -102,9 +116,11 @@ class Worker:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
 
         The new table grows beside the old one, a slice in a turn of the loop, and then takes its
-        place at once.  OSError if the access log cannot be opened: then nothing changes.
+        place at once.  OSError if the access log cannot be opened, or a certificate cannot be read:
+        then nothing changes.
         """
         ordered = self._policies_of(snapshot)
+        contexts = await contexts_aside(snapshot)
         runner, forward = self.runner, self.forwarder.forward
         made = table((), ordered, runner=runner, forward=forward)
         for begin in range(0, len(snapshot.routes), _SLICE):
@@ -113,10 +129,15 @@ class Worker:
                 made.add(route, bind(ordered, route, forward=_end_of(route, runner, forward)))
         self.snapshot, self.policies, self.table = snapshot, ordered, made
         self.forwarder.adopt({service.name: service for service in snapshot.services})
+        self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
+        self._connector.adopt(contexts.services)
         self.guests.limits = snapshot.connections
-        for entrance, listener in zip(self.entrances, snapshot.listeners, strict=True):
-            entrance.adopt(made, self._rules(listener))
+        self.handshakes.most = snapshot.connections.handshakes
+        for entrance, listener, context in zip(
+            self.entrances, snapshot.listeners, contexts.listeners, strict=True
+        ):
+            entrance.adopt(self._directory(listener), self._rules(listener, context))
 
     @property
     def files(self) -> list[LineFile]:
@@ -131,26 +152,44 @@ class Worker:
             except OSError as error:
                 self.log.event("log_not_reopened", path=path, error=error.strerror)
 
+    def _look_after(self) -> None:
+        """Do what is due now and then."""
+        self.forwarder.expire(self.sweeper.now)
+        self.handshakes.tick(self.sweeper.now)
+        self._expiry.tick()
+
     def _flush(self) -> None:
         """Write the logs out, and count what was lost."""
         for file in self.files:
             file.flush()
         self._dropped.set(sum(file.dropped for file in self.files))
 
-    def _entrance(self, listener: Listener) -> Entrance:
+    def _entrance(self, listener: Listener, context: ssl.SSLContext | None) -> Entrance:
         return Entrance(
             sweeper=self.sweeper,
             date=HttpDate(self.clock.wall).text,
             runner=self.runner,
-            directory=self.table,
+            directory=self._directory(listener),
             guests=self.guests,
-            rules=self._rules(listener),
+            rules=self._rules(listener, context),
         )
 
-    def _rules(self, listener: Listener) -> Rules:
+    def _directory(self, listener: Listener) -> Table | ToHttps:
+        """Return where a listener's requests are led by: the table, or the way to `https://`."""
+        if not listener.redirect_port:
+            return self.table
+        respond = self.runner.respond
+        nowhere = bind(self.policies, None, forward=self.forwarder.forward)
+        return ToHttps(self.table, plan=nowhere, port=listener.redirect_port, answer=respond)
+
+    def _rules(self, listener: Listener, context: ssl.SSLContext | None) -> Rules:
         snapshot = self.snapshot
         return Rules(
-            limits=snapshot.limits, timeouts=snapshot.client_timeouts, trusted=listener.trusted
+            limits=snapshot.limits,
+            timeouts=snapshot.client_timeouts,
+            trusted=listener.trusted,
+            context=context,
+            proxy_protocol=listener.proxy_protocol,
         )
 
     def client(self, index: int) -> ClientConnection:
@@ -159,7 +198,13 @@ class Worker:
 
     def protocol(self, index: int) -> asyncio.Protocol:
         """Return a new connection as the loop knows it: it has all the methods of a protocol."""
+        entrance = self.entrances[index]
+        if entrance.has_doorway:
+            return cast("asyncio.Protocol", Doorway(entrance, self.handshakes, self._count))
         return cast("asyncio.Protocol", self.client(index))
+
+    def _count(self, outcome: str) -> None:
+        self._outcomes[outcome].add()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         spawn(work, name="exchange", died=self._died)
@@ -172,6 +217,13 @@ class Worker:
             error=type(error).__name__,
             where=_places(error),
         )
+
+    def _refused(self, service: str, endpoint: str, why: str) -> None:
+        """Tell that no TLS to a service came about, once a minute for each endpoint and reason."""
+        now = self.sweeper.now
+        if now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET:
+            self._refusals[endpoint, why] = now
+            self.log.event("upstream_tls_failed", service=service, endpoint=endpoint, error=why)
 
     def _died(self, name: str, error: BaseException) -> None:
         self.log.event("task_died", task=name, error=type(error).__name__, where=_places(error))
