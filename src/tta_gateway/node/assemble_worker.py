@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
-from tta_gateway.edge.credentials import contexts_aside, contexts_of
+from tta_gateway.edge.credentials import Contexts, contexts_aside, contexts_of
 from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
@@ -97,12 +97,16 @@ class Worker:
         self.hangups = Hangups(loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
-        contexts = contexts_of(snapshot)
+        self.entrances = self._entrances(contexts_of(snapshot))
+
+    def _entrances(self, contexts: Contexts) -> list[Entrance]:
+        """Return each listener's way in."""
+        snapshot, clock = self.snapshot, self.clock
         self._connector.adopt(contexts.services)
         self._expiry = Expiry(clock.wall, self.log)
         self._expiry.adopt(snapshot)
         self.sweeper.each_tick.append(self._look_after)
-        self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
+        return list(map(self._entrance, snapshot.listeners, contexts.listeners))
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
         """Return the policies in order; OSError if the access log cannot be opened."""
