@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.helpers.certificates import Folder
 from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway import __version__
 from tta_gateway.cli import main
@@ -45,6 +46,16 @@ def test_every_error_of_a_bad_file_is_a_line_on_standard_error(file: Path) -> No
         f"{file}:1:1 workers",
         f"{file}:2:1 routes",
     ]
+
+
+def test_a_certificate_whose_time_is_over_is_a_warning(file: Path, tmp_path: Path) -> None:
+    made = Folder(tmp_path).issue("a.test", days=-1)
+    listen = [{"address": "a:1", "tls": {"certificates": [made]}}]
+    file.write_text(f"listen: {json.dumps(listen)}\n{PLAYERS}{ROUTES}")
+    result = run("check", "-c", str(file))
+    assert (result.exit_code, "is good" in result.stdout) == (0, True)
+    assert "listen[0].tls.certificates[0].certificate: warning: " in result.stderr
+    assert "has expired on " in result.stderr
 
 
 def test_the_environment_counts(file: Path) -> None:

@@ -22,7 +22,7 @@ from tta_gateway.node import assemble_worker
 from tta_gateway.node.assemble_worker import Worker, bound
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.plan import bind
-from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
 from tta_gateway.support.metrics import Registry
 from tta_gateway.wire.limits import Limits
 
@@ -312,3 +312,48 @@ def test_logs_that_were_moved_away_are_made_anew(house: House) -> None:
     house.worker.reopen_logs()
     house.ask("GET", "/old")
     assert [line["path"] for line in house.lines()] == ["/old"]
+
+
+# The way in
+
+
+def test_only_what_asks_for_more_comes_by_the_doorway(house: House) -> None:
+    def kinds() -> list[str]:
+        return [type(house.worker.protocol(index)).__name__ for index in range(2)]
+
+    assert kinds() == ["ClientConnection", "ClientConnection"]
+    changed(house, listeners=(Listener(host="127.0.0.1", proxy_protocol=True), Listener(unix="/g")))
+    assert kinds() == ["Doorway", "ClientConnection"]
+
+
+def test_a_plain_listener_may_lead_everything_to_https(house: House) -> None:
+    changed(house, listeners=(Listener(redirect_port=443), Listener(unix="/g")))
+    found, _ = house.worker.entrances[0].directory.find(a_head("GET", "/hello"))
+    other, _ = house.worker.entrances[1].directory.find(a_head("GET", "/hello"))
+    assert (found.plan.route, other.plan.route is None) == (None, False)
+
+
+def test_a_certificate_that_has_gone_changes_nothing(house: House) -> None:
+    one = Certificate(certificate="none.pem", key="none.pem", kind="", names=(), expires=0)
+    tls = ListenerTls(certificates=(one,))
+    before = house.worker.snapshot
+    listeners = (Listener(tls=tls), Listener(unix="/g"))
+    work = house.worker.apply(msgspec.structs.replace(before, listeners=listeners))
+    with pytest.raises(OSError, match=r"none\.pem"):
+        asyncio.run(work)
+    assert house.worker.snapshot is before
+
+
+def test_tls_that_does_not_come_about_is_told_of_once_a_minute(house: House) -> None:
+    worker, events = house.worker, house.worker._files[""]
+    for now, why in ((0.0, "expired"), (1.0, "expired"), (2.0, "other"), (61.0, "expired")):
+        worker.sweeper.now = now
+        worker._refused("players", "10.0.0.1:443", why)
+    told = [msgspec.json.decode(line) for line in events._gathered]
+    assert [one["error"] for one in told] == ["expired", "other", "expired"]
+
+
+def test_how_connections_get_through_is_counted(house: House) -> None:
+    house.worker._count("late")
+    found = {labels: cells for metric, labels, cells in house.worker.registry.collect()}
+    assert (found["late",], found["done",]) == ([1.0], [0.0])

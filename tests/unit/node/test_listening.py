@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 
 from tta_gateway.node.listening import url
-from tta_gateway.snapshot.model import Listener
+from tta_gateway.snapshot.model import Listener, ListenerTls
 
 
 class Socket:
@@ -23,6 +23,11 @@ class Socket:
     [
         (("127.0.0.1", 8080), Listener(host="127.0.0.1"), "http://127.0.0.1:8080"),
         (("::1", 8080, 0, 0), Listener(host="::1"), "http://[::1]:8080"),
+        (
+            ("127.0.0.1", 8443),
+            Listener(host="127.0.0.1", tls=ListenerTls(certificates=())),
+            "https://127.0.0.1:8443",
+        ),
         (("",), Listener(unix="/run/gateway.sock"), "unix:/run/gateway.sock"),
     ],
 )

@@ -11,7 +11,7 @@ from tests.helpers.builders import a_route
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.node.reload import STILL, Compiled, FileWatch, Reload, refused, stamp_of
 from tta_gateway.snapshot.encode import encode
-from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.model import Listener, ListenerTls, Snapshot
 
 BEFORE = Snapshot(
     version=1,
@@ -34,6 +34,14 @@ def newer(version: int = 2, **changes: object) -> Compiled:
 
 def test_routes_may_change() -> None:
     assert refused(BEFORE, msgspec.structs.replace(BEFORE, routes=())) == []
+
+
+def test_what_is_spoken_at_an_address_may_change() -> None:
+    listeners = tuple(
+        msgspec.structs.replace(one, proxy_protocol=True, tls=ListenerTls(certificates=()))
+        for one in BEFORE.listeners
+    )
+    assert refused(BEFORE, msgspec.structs.replace(BEFORE, listeners=listeners)) == []
 
 
 @pytest.mark.parametrize(

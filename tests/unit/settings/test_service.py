@@ -1,7 +1,10 @@
 """Services: named groups of endpoints."""
 
+from pathlib import Path
+
 import pytest
 
+from tests.helpers.certificates import Folder
 from tests.helpers.configuration import complaints, loaded
 from tta_gateway.settings.service import ServiceConfig
 
@@ -56,3 +59,59 @@ def test_what_is_no_name_is_refused(name: str) -> None:
 def test_the_gateway_s_own_name_is_taken() -> None:
     text = 'services: {gateway: {endpoints: ["http://a"]}}'
     assert "`gateway` is the gateway's own service" in complaints(text)[0]
+
+
+# TLS
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("https://a", 443), ("https://a:8443/", 8443), ("HTTPS://[::1]", 443)]
+)
+def test_an_endpoint_may_speak_tls(url: str, port: int) -> None:
+    found = service(f'endpoints: ["{url}"]').endpoints[0].url
+    assert (found.port, found.is_encrypted) == (port, True)
+    assert found.url.startswith("https://")
+
+
+def test_one_host_may_be_reached_both_ways() -> None:
+    assert len(service('endpoints: ["http://a:1", "https://a:1"]').endpoints) == 2
+
+
+def test_verification_is_on() -> None:
+    assert service('endpoints: ["https://a"]').verification.mode == "on"
+    made = service('endpoints: ["https://a"], verification: {mode: off, reason: a lab}')
+    assert (made.verification.mode, made.verification.reason) == ("off", "a lab")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("verification: off", "is missing: write why, `{mode: off, reason: …}`, or verify"),
+        ("verification: {mode: off}", "is missing: write why"),
+        ("verification: {mode: on, reason: a}", "has no effect with `mode: on`"),
+        ("verification: {mode: off, reason: a}, ca: none.pem", "with `verification` off: take one"),
+        ("client_key: a.pem", "without `client_certificate`: write that too"),
+        ("client_certificate: none.pem", "`none.pem` cannot be read"),
+        ("ca: none.pem", "`none.pem` cannot be read"),
+        ("server_name: 'a b'", "`a b` is not a host"),
+    ],
+)
+def test_a_mistake_about_tls_is_named(written: str, words: str) -> None:
+    lines = complaints(f'services: {{players: {{endpoints: ["https://a"], {written}}}}}')
+    assert any(words in line for line in lines), lines
+
+
+@pytest.mark.parametrize("key", ["ca", "server_name", "client_certificate", "client_key"])
+def test_what_is_for_tls_has_no_effect_without_it(key: str) -> None:
+    lines = complaints(f'services: {{players: {{endpoints: ["http://a"], {key}: a}}}}')
+    assert any("has no effect without an endpoint `https://…`" in line for line in lines)
+
+
+def test_the_gateway_may_show_who_it_is(tmp_path: Path) -> None:
+    made, other = (Folder(tmp_path / name).issue("gateway") for name in ("a", "b"))
+    files = f"client_certificate: {made['certificate']}, client_key: {made['key']}"
+    found = service(f'endpoints: ["https://a"], {files}')
+    assert (found.client_certificate, found.client_key) == (made["certificate"], made["key"])
+    assert "is not the key of" in wrong(
+        f'endpoints: ["https://a"], {files.replace(made["key"], other["key"])}'
+    )
