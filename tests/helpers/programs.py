@@ -1,6 +1,8 @@
 """Other people's programs as the other end: curl, openssl, HAProxy."""
 
 import contextlib
+import os
+import shutil
 import socket
 import subprocess
 import time
@@ -32,9 +34,11 @@ def s_client(port: int, *arguments: str, given: str = "") -> str:
 @contextlib.contextmanager
 def daemon(command: Sequence[str], *, port: int, log: Path) -> Iterator[None]:
     """A program that listens at a port, for as long as it is needed."""
+    program = shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program is not None, f"{command[0]} is not installed: make system-test"
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT
+            [program, *command[1:]], stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT
         )
     try:
         deadline = time.monotonic() + PATIENCE
