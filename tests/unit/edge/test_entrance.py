@@ -233,3 +233,16 @@ def test_who_was_turned_away_and_left_makes_room_for_the_next() -> None:
 )
 def test_an_ipv6_client_is_counted_by_its_network(address: str, counted: str) -> None:
     assert network_of(address) == counted
+
+
+def test_who_only_makes_place_for_another_is_not_the_last() -> None:
+    house, first, second = House(per_address=1), Guest(), Guest()
+    house.guests.admit(first, ONE)
+    house.guests.drain()
+    house.guests.step_out(first, ONE)
+    assert (house.count, house.guests._empty.is_set()) == (0, False)
+    assert house.guests.admit(second, ONE)
+    house.guests.look_round()
+    assert not house.guests._empty.is_set()
+    house.guests.leave(second, ONE)
+    assert house.guests._empty.is_set()
