@@ -21,7 +21,10 @@ from products import BENCH
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.log import LineFile
+from tta_gateway.support.metrics import Registry
 
 BAR_MS: Final = 2.0
 READ: Final = 256 * 1024
@@ -30,6 +33,10 @@ _GET: Final = b"GET /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
 _POST: Final = b"POST /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
 _TINY: Final = b"1\r\nx\r\n"
+
+
+def _log(path: str) -> LineFile:
+    return LineFile(path or "-")
 
 
 class Transport(PaperTransport):
@@ -89,7 +96,9 @@ def pair(loop: asyncio.AbstractEventLoop) -> Pair:
     """Return connections that nothing has happened on."""
     turns = Turns(loop)
     like_a_loop = cast("asyncio.AbstractEventLoop", turns)
-    worker = Worker(snapshot(), loop=like_a_loop, clock=SystemClock())
+    worker = Worker(
+        parted(snapshot()), loop=like_a_loop, clock=SystemClock(), registry=Registry(), logs=_log
+    )
     client = worker.client(0)
     client.connection_made(cast("asyncio.Transport", Transport()))
     pool = worker.forwarder.upstreams["up"].pools[0]

@@ -5,8 +5,9 @@ Nothing heavy is imported here: each command imports what it needs when it runs.
 
 import os
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,7 +17,9 @@ from tta_gateway.support.build import form
 
 if TYPE_CHECKING:
     from tta_gateway.settings.load import Loaded
+    from tta_gateway.settings.tree import Settings
 
+_LONGEST_RENEWAL: Final = 600  # seconds
 _file = click.option(
     "-c",
     "--config",
@@ -47,14 +50,48 @@ def check(file: Path) -> None:
 
 @main.command()
 @_file
-def run(file: Path) -> None:
+@click.option(
+    "--kept",
+    type=click.Path(path_type=Path),
+    metavar="STATE_DIR",
+    help="Serve what was accepted last, from this state folder, whatever the file says now.",
+)
+def run(file: Path, kept: Path | None) -> None:
     """Serve until a signal comes: SIGTERM and Ctrl-C finish what is under way."""
-    loaded = _loaded(file)
+    state = kept
+    if state is None:
+        settings = _loaded(file).settings
+        state = Path(settings.state_dir)
+        data = _compiled(settings)
+    else:
+        data = _kept(state)
     from tta_gateway.node.supervisor_main import become
+    from tta_gateway.snapshot.sealed import compiled
+
+    try:
+        both = compiled(data, state)
+    except OSError as error:
+        click.echo(f"cannot start: {error}", err=True)
+        sys.exit(1)
+    become(both, file)
+
+
+def _compiled(settings: "Settings") -> bytes:
     from tta_gateway.settings.compile import compile_snapshot
     from tta_gateway.snapshot.encode import encode
 
-    become(encode(compile_snapshot(loaded.settings, 1)), file)
+    return encode(compile_snapshot(settings, 1))
+
+
+def _kept(state: Path) -> bytes:
+    """Return what is kept in a state folder, or end with why it is not."""
+    from tta_gateway.snapshot.sealed import kept
+
+    try:
+        return kept(state)
+    except OSError as error:
+        click.echo(f"cannot start: {error}", err=True)
+        sys.exit(1)
 
 
 @main.group()
@@ -102,6 +139,71 @@ def show(file: Path) -> None:
 
     loaded = _loaded(file)
     click.echo(written(loaded.settings, loaded.document), nl=False)
+
+
+@config.command()
+@_file
+def status(file: Path) -> None:
+    """Say which configuration is in force: exit 0, or 1 if the last one was refused."""
+    told = _asked(file, "status")
+    click.echo(f"version {told['configuration']} of {told['file']} is in force")
+    for complaint in told.get("refused", []):
+        click.echo(f"refused: {complaint}", err=True)
+    sys.exit(1 if "refused" in told else 0)
+
+
+@main.command()
+@_file
+@click.option("--workers", is_flag=True, help="Replace the workers, one after the other.")
+def restart(file: Path, *, workers: bool) -> None:
+    """Replace the workers of a running gateway by new ones; nobody is refused meanwhile."""
+    if not workers:
+        raise click.UsageError("say what: --workers")
+    _asked(file, "restart")
+    told = _renewed(file)
+    click.echo(f"{_count(len(told['pids']), 'worker')} replaced")
+
+
+@main.command()
+@_file
+def upgrade(file: Path) -> None:
+    """Make a running gateway the one that is installed now; nobody is refused meanwhile."""
+    before = _asked(file, "status")["generation"]
+    _asked(file, "upgrade")
+    told = _renewed(file, beyond=before)
+    click.echo(f"version {told['version']} serves")
+
+
+def _renewed(file: Path, *, beyond: int = -1) -> dict[str, Any]:
+    """Wait until all workers are new; end with the reason if they cannot be."""
+    for _ in range(_LONGEST_RENEWAL * 10):
+        time.sleep(0.1)
+        told = _asked(file, "status")
+        refused = told["upgrade"]["refused"] if beyond >= 0 else []
+        if refused or told["broken_off"]:
+            for complaint in refused or [told["broken_off"]]:
+                click.echo(complaint, err=True)
+            sys.exit(1)
+        if told["generation"] > beyond and not told["renewing"]:
+            return told
+    click.echo("the workers are not all new after ten minutes: see the log", err=True)
+    sys.exit(1)
+
+
+def _asked(file: Path, word: str) -> dict[str, Any]:
+    """Have the running gateway of a configuration do something, or end with why it does not."""
+    from tta_gateway.node.commands import ask
+
+    state = _loaded(file).settings.state_dir
+    try:
+        told = ask(Path(state), word)
+    except OSError as error:
+        click.echo(f"no gateway runs with the state folder {state}: {error}", err=True)
+        sys.exit(1)
+    if "error" in told:
+        click.echo(told["error"], err=True)
+        sys.exit(1)
+    return told
 
 
 @main.command()

@@ -49,7 +49,12 @@ def free_port() -> int:
 
 def start_gateway(config: Mapping[str, object], tmp_path: Path) -> Gateway:
     """Run the command on a configuration.  Return as soon as it says that it is ready."""
-    config = {"workers": 1, "probe": "127.0.0.1:0", **config}  # one, unless a test is about more
+    config = {
+        "workers": 1,
+        "probe": "127.0.0.1:0",
+        "admin": "off",
+        **config,
+    }  # unless a test is about them
     file, log = tmp_path / "gateway.yaml", tmp_path / "gateway.log"
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     process = _spawn(file, log)

@@ -63,6 +63,22 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in text.split()]
 
 
+def workers_of(pid: int) -> list[int]:
+    """The workers of a gateway, by the process of its command."""
+    return [one for one in children(pid) if _runs(one, "worker_main")]
+
+
+def companion_of(pid: int, name: str) -> int | None:
+    """Another process of a gateway, by its name (`control`, `guard`); None while there is none."""
+    return next((one for one in children(pid) if _runs(one, f"{name}_main")), None)
+
+
+def _runs(pid: int, module: str) -> bool:
+    with contextlib.suppress(OSError):
+        return f"tta_gateway.node.{module}" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return False
+
+
 def resident(pid: int) -> int:
     """How many bytes of memory a process holds."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

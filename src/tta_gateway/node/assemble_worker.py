@@ -10,7 +10,7 @@ import msgspec
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.hangup import Hangups
-from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
@@ -27,7 +27,7 @@ from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Route, Service
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
@@ -35,10 +35,11 @@ from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
 from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, whole
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
-from tta_gateway.support.log import DROPPED, EventLog, LineFile, Lines
+from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
@@ -54,33 +55,36 @@ class Worker:
     """A worker's parts, bound to one snapshot, which another may replace."""
 
     def __init__(
-        self, snapshot: Snapshot, *, loop: asyncio.AbstractEventLoop, clock: Clock
+        self,
+        parts: Parts,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        registry: Registry,
+        logs: Callable[[str], Log],
     ) -> None:
-        """Build everything; nothing listens yet."""
-        self.snapshot = snapshot
+        """Build everything; nothing listens yet.
+
+        `logs` opens a log by its path, the events' own by none; OSError if it cannot be.
+        """
+        self.parts = parts
+        self.snapshot = snapshot = whole(parts)
         self.loop = loop
         self.clock = clock
-        self.registry = Registry()
-        self._files = {"": LineFile("-")}  # by path; the events' own has none
-        self.log = EventLog(self._files[""], Stamp(clock.wall))
+        self.registry = registry
+        self._open_log = logs
+        self._logs = {"": logs("")}  # by path
+        self.log = EventLog(self._logs[""], Stamp(clock.wall))
         self.sweeper = Sweeper(loop, clock.monotonic)
         self.collector = Collector(clock.monotonic, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
-        self.sweeper.each_tick += [self._flush, self.collector.tick]
+        self._lag = self.registry.child(LAG)
+        self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
         self.runner = Runner(self._spawn, self._report)
-        limits = snapshot.limits
         self._connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=limits, died=self._died
+            loop, sweeper=self.sweeper, limits=snapshot.limits, died=self._died
         )
-        self.forwarder = Forwarder(
-            {service.name: service for service in snapshot.services},
-            connector=self._connector,
-            runner=self.runner,
-            chance=random.random,
-            clock=clock.monotonic,
-        )
-        self._connector.forwarder = self.forwarder
-        self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
+        self.forwarder = self._forwarder_to(snapshot.services)
         self.policies = self._policies_of(snapshot)
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
@@ -90,52 +94,85 @@ class Worker:
         self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
 
+    def _forwarder_to(self, services: tuple[Service, ...]) -> Forwarder:
+        forwarder = Forwarder(
+            {service.name: service for service in services},
+            connector=self._connector,
+            runner=self.runner,
+            chance=random.random,
+            clock=self.clock.monotonic,
+        )
+        self._connector.forwarder = forwarder
+        self.sweeper.each_tick.append(lambda: forwarder.expire(self.sweeper.now))
+        return forwarder
+
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
         """Return the policies in order; OSError if the access log cannot be opened."""
         access = bound(snapshot, "access_log", AccessLogBound)
-        if access.enabled and access.path not in self._files:
-            self._files[access.path] = LineFile(access.path)
-        lines = self._files[access.path] if access.enabled else None
+        if access.enabled and access.path not in self._logs:
+            self._logs[access.path] = self._open_log(access.path)
+        lines = self._logs[access.path] if access.enabled else None
         return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock)
 
-    async def apply(self, snapshot: Snapshot) -> None:
+    async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
 
-        The new table grows beside the old one, a slice in a turn of the loop, and then takes its
-        place at once.  OSError if the access log cannot be opened: then nothing changes.
+        Only what has changed is read.  A new table grows beside the old one, a slice in a turn of
+        the loop, and then takes its place at once.  OSError if the access log cannot be opened,
+        msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
-        ordered = self._policies_of(snapshot)
-        runner, forward = self.runner, self.forwarder.forward
-        made = table((), ordered, runner=runner, forward=forward)
-        for begin in range(0, len(snapshot.routes), _SLICE):
-            await asyncio.sleep(0)
-            for route in snapshot.routes[begin : begin + _SLICE]:
-                made.add(route, bind(ordered, route, forward=_end_of(route, runner, forward)))
-        self.snapshot, self.policies, self.table = snapshot, ordered, made
-        self.forwarder.adopt({service.name: service for service in snapshot.services})
+        before, policies, table = self.parts, self.policies, self.table
+        snapshot = self.snapshot
+        if parts.base != before.base:
+            snapshot = base_of(parts)
+            policies = self._policies_of(snapshot)
+        services = await self._services_of(parts)
+        if parts.base != before.base or parts.routes != before.routes:
+            table = await self._table_of(parts, policies)
+        version = parts.version
+        self.snapshot = msgspec.structs.replace(snapshot, version=version, services=(), routes=())
+        self.parts, self.policies, self.table = parts, policies, table
+        self.forwarder.adopt(services)
         self._connector.limits = snapshot.limits
         self.guests.limits = snapshot.connections
         for entrance, listener in zip(self.entrances, snapshot.listeners, strict=True):
-            entrance.adopt(made, self._rules(listener))
+            entrance.adopt(table, self._rules(listener))
+
+    async def _services_of(self, parts: Parts) -> dict[str, Service]:
+        """Return the services; what has not changed is taken from those in force."""
+        known = {name: one.service for name, one in self.forwarder.upstreams.items()}
+        before = self.parts.services
+        services = {}
+        for number, (name, raw) in enumerate(parts.services.items()):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+            services[name] = known[name] if before.get(name) == raw else service_of(raw)
+        return services
+
+    async def _table_of(self, parts: Parts, policies: list[Policy]) -> Table:
+        runner, forward = self.runner, self.forwarder.forward
+        made = table((), policies, runner=runner, forward=forward)
+        for begin in range(0, len(parts.routes), _SLICE):
+            await asyncio.sleep(0)
+            for raw in parts.routes[begin : begin + _SLICE]:
+                route = route_of(raw)
+                made.add(route, bind(policies, route, forward=_end_of(route, runner, forward)))
+        return made
 
     @property
-    def files(self) -> list[LineFile]:
-        """Return the files of all logs, those of older configurations included."""
-        return list(self._files.values())
-
-    def reopen_logs(self) -> None:
-        """Go on in new files where the old ones have been moved away."""
-        for path, file in self._files.items():
-            try:
-                file.reopen()
-            except OSError as error:
-                self.log.event("log_not_reopened", path=path, error=error.strerror)
+    def logs(self) -> list[Log]:
+        """Return all logs, those of older configurations included."""
+        return list(self._logs.values())
 
     def _flush(self) -> None:
-        """Write the logs out, and count what was lost."""
-        for file in self.files:
-            file.flush()
-        self._dropped.set(sum(file.dropped for file in self.files))
+        """Let the logs go out, and count what was lost."""
+        for log in self.logs:
+            log.flush()
+            self._dropped.add(log.take_dropped())
+
+    def _observe(self) -> None:
+        """Note how late the loop is."""
+        self._lag.observe(self.sweeper.lag)
 
     def _entrance(self, listener: Listener) -> Entrance:
         return Entrance(

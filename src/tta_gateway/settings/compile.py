@@ -48,6 +48,8 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         state_dir=settings.state_dir,
         workers=settings.workers or 0,
         probe=None if settings.probe is None else _address(settings.probe),
+        admin=None if settings.admin is None else _address(settings.admin),
+        open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one) for one in settings.listen),
         services=tuple(_service(name, one) for name, one in settings.services.items()),
         routes=compiled_routes(settings),

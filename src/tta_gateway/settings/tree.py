@@ -14,7 +14,6 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.listener import (
     Listen,
-    ListenAddress,
     ListenerConfig,
     OptionalAddress,
 )
@@ -91,8 +90,12 @@ class Settings(Config):
     listen: Listen = (ListenerConfig.model_validate({"address": "127.0.0.1:8080"}),)
     """Where clients connect: one address, or a list of them."""
 
-    admin: ListenAddress = Address("127.0.0.1", 8081)
-    """Where operators connect."""
+    admin: OptionalAddress = Address("127.0.0.1", 8081)
+    """Where operators connect; `off`: nowhere, and then nothing is served there."""
+
+    admin_metrics: Literal["token", "open"] = "token"
+    """Who may read `/metrics`: whoever has the token of `state_dir/admin.token`, or all that reach
+    `admin`."""
 
     probe: OptionalAddress = Address("127.0.0.1", 8082)
     """Where `/healthz` and `/readyz` are answered; `off`: nowhere."""

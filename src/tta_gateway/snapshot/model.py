@@ -19,13 +19,16 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration, compiled.
 
-    `workers` 0 is one for each core; `features` holds each feature's bound struct, encoded.
+    `workers` 0 is one for each core; `open_metrics`: whoever reaches the admin address may read
+    them; `features` holds each feature's bound struct, encoded.
     """
 
     version: int
     state_dir: str
     workers: int = 0
     probe: Listener | None = None
+    admin: Listener | None = None
+    open_metrics: bool = False
     listeners: tuple[Listener, ...]
     services: tuple[Service, ...]
     routes: tuple[Route, ...]

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from tta_gateway.kernel.timing import ClientTimeouts
 from tta_gateway.node.worker_main import _calm_collector, _drain
 from tta_gateway.snapshot.model import Snapshot
 
@@ -23,11 +22,10 @@ class Diary:
             listeners=(),
             services=(),
             routes=(),
-            client_timeouts=ClientTimeouts(drain=0.0),
         )
         self.guests = self.sweeper = self.collector = self
         self.hangups = Noting(self, "hangups stopped")
-        self.files = [Noting(self, "file closed")]
+        self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
 
     def start(self) -> None:
@@ -64,7 +62,7 @@ class Noting:
 def drained(*, leave_by_themselves: bool) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
     server = Noting(diary, "server closed")
-    asyncio.run(_drain(cast("Any", diary), [cast("Any", server)]))
+    asyncio.run(_drain(cast("Any", diary), [cast("Any", server)], 0.0))
     return diary.lines
 
 
@@ -74,7 +72,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "clients drained",
         "sweeper stopped",
         "hangups stopped",
-        "file closed",
+        "log closed",
     ]
 
 
@@ -85,7 +83,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "clients cut",
         "sweeper stopped",
         "hangups stopped",
-        "file closed",
+        "log closed",
     ]
 
 
