@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
+from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -28,6 +29,8 @@ from tta_gateway.features.transform.policy import Transform
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.room import room
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
@@ -54,10 +57,16 @@ class Worker:
     """A worker's parts, bound to one snapshot, which another may replace."""
 
     def __init__(
-        self, snapshot: Snapshot, *, loop: asyncio.AbstractEventLoop, clock: Clock
+        self,
+        snapshot: Snapshot,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        descriptors: int = RLIM_INFINITY,
     ) -> None:
-        """Build everything; nothing listens yet."""
+        """Build everything; nothing listens yet.  It may open so many `descriptors`."""
         self.snapshot = snapshot
+        self._descriptors = descriptors
         self.loop = loop
         self.clock = clock
         self.registry = Registry()
@@ -69,9 +78,7 @@ class Worker:
         self.sweeper.each_tick += [self._flush, self.collector.tick]
         self.runner = Runner(self._spawn, self._report)
         limits = snapshot.limits
-        self._connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=limits, died=self._died
-        )
+        self._connector = SocketConnector(loop, sweeper=self.sweeper, limits=limits, died=self.died)
         self.forwarder = Forwarder(
             {service.name: service for service in snapshot.services},
             connector=self._connector,
@@ -87,7 +94,7 @@ class Worker:
         )
         self.hangups = Hangups(loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
+        self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
@@ -114,7 +121,7 @@ class Worker:
         self.snapshot, self.policies, self.table = snapshot, ordered, made
         self.forwarder.adopt({service.name: service for service in snapshot.services})
         self._connector.limits = snapshot.limits
-        self.guests.limits = snapshot.connections
+        self.guests.limits = self._room(snapshot)
         for entrance, listener in zip(self.entrances, snapshot.listeners, strict=True):
             entrance.adopt(made, self._rules(listener))
 
@@ -130,6 +137,9 @@ class Worker:
                 file.reopen()
             except OSError as error:
                 self.log.event("log_not_reopened", path=path, error=error.strerror)
+
+    def _room(self, snapshot: Snapshot) -> ConnectionLimits:
+        return room(snapshot, descriptors=self._descriptors)
 
     def _flush(self) -> None:
         """Write the logs out, and count what was lost."""
@@ -162,7 +172,7 @@ class Worker:
         return cast("asyncio.Protocol", self.client(index))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        spawn(work, name="exchange", died=self._died)
+        spawn(work, name="exchange", died=self.died)
 
     def _report(self, exchange: Exchange, error: BaseException) -> None:
         """Log a fault of ours: what and where, never what a person wrote."""
@@ -173,7 +183,8 @@ class Worker:
             where=_places(error),
         )
 
-    def _died(self, name: str, error: BaseException) -> None:
+    def died(self, name: str, error: BaseException) -> None:
+        """Log the death of a task."""
         self.log.event("task_died", task=name, error=type(error).__name__, where=_places(error))
 
 

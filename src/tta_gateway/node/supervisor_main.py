@@ -19,8 +19,10 @@ from tta_gateway.node import lock
 from tta_gateway.node.listening import Listening, close_all
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.reload import Compiling, Reload
+from tta_gateway.node.room import limit, raise_limit, room
 from tta_gateway.node.supervisor import Supervisor, file_of
 from tta_gateway.snapshot.encode import decode
+from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock, Stamp, SystemClock
 from tta_gateway.support.log import EventLog, LineFile
 
@@ -60,7 +62,7 @@ class Node:
         self._held = lock.take(Path(self.snapshot.state_dir))
         slots = self.snapshot.workers or len(os.sched_getaffinity(0))
         self._listening = [Listening(listener, slots) for listener in self.snapshot.listeners]
-        log = EventLog(self.lines, Stamp(clock.wall))
+        self.log = log = EventLog(self.lines, Stamp(clock.wall))
         self.supervisor = Supervisor(
             slots,
             spawn=self._spawn,
@@ -94,12 +96,21 @@ class Node:
     def _adopt(self, data: bytes) -> None:
         self._data = data
         self.supervisor.hand_out(data)
+        self._warn(decode(data))
+
+    def _warn(self, snapshot: Snapshot) -> None:
+        """Say so where there is no room for all the clients that may come."""
+        wanted, allowed = snapshot.connections.per_worker, limit()
+        fit = room(snapshot, descriptors=allowed).per_worker
+        if fit < wanted:
+            self.log.event("descriptors_short", limit=allowed, wanted=wanted, per_worker=fit)
 
     def _introduce(self) -> None:
         self._out.writelines(f"ready: {one.url}\n" for one in self._listening)
         if self._place is not None:
             self._out.write(f"probe: {self._place.url}\n")
         self._out.flush()
+        self._warn(self.snapshot)
 
     def _let_go(self) -> None:
         """Make room for the next gateway, which may start while this one finishes."""
@@ -171,6 +182,7 @@ def main() -> None:
     fd, file = int(sys.argv[1]), Path(sys.argv[2])
     with os.fdopen(fd, "rb") as snapshot:
         data = snapshot.read()
+    raise_limit()
     signals = Signals((*_TO_END, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD))
     try:
         node = Node(file, data, clock=SystemClock(), out=sys.stdout)

@@ -18,12 +18,14 @@ from functools import partial
 import uvloop
 
 from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.node.doors import Doors, Watchman
+from tta_gateway.node.room import limit
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.tasks import spawn
 
 _PR_SET_PDEATHSIG = 1
-_BACKLOG = 4096
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
@@ -41,17 +43,17 @@ def main() -> None:
 async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     try:
-        worker = Worker(decode(data), loop=loop, clock=SystemClock())
+        worker = Worker(decode(data), loop=loop, clock=SystemClock(), descriptors=limit())
     except OSError as error:
         sys.exit(f"cannot start: {error}")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
-    servers = [
-        await loop.create_server(partial(worker.protocol, index), sock=sock, backlog=_BACKLOG)
-        for index, sock in enumerate(sockets)
-    ]
+    ways_in = [partial(worker.protocol, index) for index in range(len(sockets))]
+    doors = Doors(loop, sockets, [*ways_in])
+    await doors.open()
+    worker.sweeper.each_tick.append(_watchman(worker, doors).tick)
     worker.sweeper.start()
     worker.hangups.start()
     _calm_collector(worker)
@@ -60,7 +62,15 @@ async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.sock
     channel.send(b"ready %d" % worker.snapshot.version)
     await stop.wait()
     loop.remove_reader(channel.fileno())
-    await _drain(worker, servers)
+    await _drain(worker, doors)
+
+
+def _watchman(worker: Worker, doors: Doors) -> Watchman:
+    def open_again() -> None:
+        spawn(doors.open_again(), name="doors", died=worker.died)
+
+    clock = worker.clock.monotonic
+    return Watchman(doors, worker.guests, clock=clock, log=worker.log, spawn=open_again)
 
 
 def _calm_collector(worker: Worker) -> None:
@@ -74,10 +84,9 @@ def _calm_collector(worker: Worker) -> None:
     worker.collector.start()
 
 
-async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
+async def _drain(worker: Worker, doors: Doors) -> None:
     """Take no more connections; let what is under way end, within the grace."""
-    for server in servers:
-        server.close()
+    doors.close()
     worker.guests.drain()
     if not await _emptied(worker, worker.snapshot.client_timeouts.drain):
         worker.guests.cut()

@@ -6,9 +6,11 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node import lock, supervisor_main
 from tta_gateway.node.supervisor_main import Node, Signals
 from tta_gateway.snapshot.encode import encode
@@ -98,6 +100,46 @@ def test_its_health_names_the_configuration_and_what_was_refused(node: Node) -> 
     assert "refused" not in node._health()[1]
     node.reload.complaints = ["no"]
     assert node._health()[1]["refused"] == ["no"]
+
+
+class Events:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def event(self, name: str, **fields: object) -> None:
+        self.told.append((name, fields))
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (1 << 20, []),
+        (1024, [("descriptors_short", {"limit": 1024, "wanted": 20_000, "per_worker": 896})]),
+    ],
+)
+def test_it_says_once_at_the_start_where_there_is_no_room_for_all_clients(
+    node: Node, monkeypatch: pytest.MonkeyPatch, limit: int, told: list[object]
+) -> None:
+    events = Events()
+    monkeypatch.setattr(supervisor_main, "limit", lambda: limit)
+    monkeypatch.setattr(node, "log", events)
+    node._introduce()
+    assert events.told == told
+
+
+def test_it_says_so_again_with_a_configuration_that_wants_more(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events()
+    monkeypatch.setattr(supervisor_main, "limit", lambda: 1024)
+    monkeypatch.setattr(node, "log", events)
+    wants = ConnectionLimits(per_worker=30_000)
+    node._adopt(encode(msgspec.structs.replace(node.snapshot, connections=wants)))
+    assert [fields for _, fields in events.told] == [
+        {"limit": 1024, "wanted": 30_000, "per_worker": 896}
+    ]
 
 
 def test_signals_that_have_come_are_told_once_each() -> None:

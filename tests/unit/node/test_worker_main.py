@@ -63,14 +63,14 @@ class Noting:
 
 def drained(*, leave_by_themselves: bool) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
-    server = Noting(diary, "server closed")
-    asyncio.run(_drain(cast("Any", diary), [cast("Any", server)]))
+    doors = Noting(diary, "doors closed")
+    asyncio.run(_drain(cast("Any", diary), cast("Any", doors)))
     return diary.lines
 
 
 def test_a_worker_ends_when_its_clients_have_left() -> None:
     assert drained(leave_by_themselves=True) == [
-        "server closed",
+        "doors closed",
         "clients drained",
         "sweeper stopped",
         "hangups stopped",
@@ -80,7 +80,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
 
 def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
     assert drained(leave_by_themselves=False) == [
-        "server closed",
+        "doors closed",
         "clients drained",
         "clients cut",
         "sweeper stopped",
