@@ -93,7 +93,7 @@ class ClientConnection:
         group = "" if trusted else network_of(address)
         if entrance.guests.admit(self, group, now=entrance.sweeper.now):
             return
-        if not entrance.guests.turn_away(self):
+        if not entrance.guests.turn_away(self, now=entrance.sweeper.now):
             self._cut()  # so many are being refused that words would cost more than they are worth
             return
         self._codec.closing = True

@@ -74,7 +74,9 @@ class Rules:
     trusted: tuple[str, ...]
 
 
-_MOST_TURNED_AWAY: Final = 64  # at once; beyond that, connections are cut without a word
+# At once, and between two looks of the sweeper; beyond that, connections are cut without a word: a
+# flood fills no log.
+_MOST_TURNED_AWAY: Final = 64
 _LOOKS: Final = 64  # at guests, for one that can give way
 _SETTLED: Final = 1.0  # second, for a guest to say what it wants; before, none can give way
 
@@ -99,6 +101,8 @@ class Guests:
         # By who was looked at longest ago, for a place; with the address that each counts for.
         self._open: OrderedDict[Guest, str] = OrderedDict()
         self._turned_away: set[Guest] = set()
+        self._told = 0
+        self._told_at = 0.0
         self._of_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
@@ -136,10 +140,13 @@ class Guests:
         oldest.give_way()
         return True
 
-    def turn_away(self, connection: Guest) -> bool:
+    def turn_away(self, connection: Guest, *, now: float) -> bool:
         """Take note of one that is told that there are too many; False if too many are told."""
-        if len(self._turned_away) >= _MOST_TURNED_AWAY:
+        if now != self._told_at:
+            self._told, self._told_at = 0, now
+        if max(self._told, len(self._turned_away)) >= _MOST_TURNED_AWAY:
             return False
+        self._told += 1
         self._turned_away.add(connection)
         return True
 

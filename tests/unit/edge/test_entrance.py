@@ -269,19 +269,34 @@ def test_without_trusted_networks_nobody_is_a_proxy() -> None:
     assert not entrance().is_proxy("127.0.0.1")
 
 
+def told(house: House, count: int, *, now: float = NOW) -> list[bool]:
+    """Whether each of so many who are turned away is told why; all leave then."""
+    refused = [Guest() for _ in range(count)]
+    answers = [house.guests.turn_away(guest, now=now) for guest in refused]
+    for guest in refused:
+        house.guests.leave(guest, ONE)
+    return answers
+
+
 def test_only_so_many_are_told_that_there_are_too_many() -> None:
+    assert told(House(per_worker=0), 65) == [True] * 64 + [False]
+
+
+def test_no_more_are_told_between_two_looks_though_they_leave_at_once() -> None:
     house = House(per_worker=0)
-    told = [house.guests.turn_away(Guest()) for _ in range(65)]
-    assert told == [True] * 64 + [False]
+    assert told(house, 64) == [True] * 64
+    assert told(house, 1) == [False]
+    assert told(house, 65, now=NOW + 0.2) == [True] * 64 + [False]
 
 
 def test_who_was_turned_away_and_left_makes_room_for_the_next() -> None:
     house = House(per_worker=0)
     guests = [Guest() for _ in range(64)]
     for guest in guests:
-        house.guests.turn_away(guest)
+        house.guests.turn_away(guest, now=NOW)
+    assert not house.guests.turn_away(Guest(), now=NOW + 1)
     house.guests.leave(guests[0], ONE)
-    assert house.guests.turn_away(Guest())
+    assert house.guests.turn_away(Guest(), now=NOW + 1)
 
 
 @pytest.mark.parametrize(
