@@ -22,6 +22,7 @@ from tests.helpers.load import Tally, under_load
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import children, is_alive, wait_until
+from tests.helpers.soak import TIMES
 
 pytestmark = pytest.mark.e2e
 
@@ -77,14 +78,14 @@ def are_serving(probe: int, count: int = 2) -> bool:
 def test_a_worker_killed_under_load_loses_what_it_had_under_way_and_no_more(
     node: Stage, probe: int
 ) -> None:
-    """Three times: at most one request a client, each known to be lost, none done twice.
+    """Three times, at least: at most one request a client, each known to be lost, none done twice.
 
     Red with `or True` in place of `or method in IDEMPOTENT` in upstream/retry.py, or without
     `slot.due` set in node/slot.py, end.
     """
     service = Service()
     target = node.on(service)
-    kills = 3
+    kills = 3 * TIMES
     with under_load(node.port, target, clients=CLIENTS) as load:
         for _ in range(kills):
             load.grow(200)
@@ -149,7 +150,7 @@ def test_a_broken_file_under_load_costs_no_request(node: Stage, probe: int, tmp_
         good.replace("auth: none", "auth: perhaps"),
     ]
     with under_load(node.port, target, clients=CLIENTS) as load:
-        for number, text in enumerate(broken * 2):
+        for number, text in enumerate(broken * 2 * TIMES):
             load.grow(50)
             file.write_text(text)
             node.gateway.process.send_signal(signal.SIGHUP)

@@ -12,11 +12,12 @@ import pytest
 from tests.e2e.edge.stage import Stage
 from tests.helpers.clients import Client
 from tests.helpers.scripted_upstream import Call
+from tests.helpers.soak import TIMES
 
 pytestmark = pytest.mark.e2e
 
 UPLOADS: Final = 4
-ROUNDS: Final = 3
+ROUNDS: Final = 3 * TIMES
 LAG: Final = 0.05
 
 
