@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # What must be on the machine, as <command>:<Debian package> (or one word when they are the same).
 APT_RUN := venv:python3+python3-venv
 APT_BUILD := cc:gcc+libc6-dev headers:python3-dev
-APT_TEST := curl
+APT_TEST := curl slowhttptest
 APT_BENCH := nginx:nginx-light wrk
 
 FUZZ_INPUTS := 10000000
@@ -25,7 +25,7 @@ SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
 
-.PHONY: help setup run test check fix bench fuzz docs e2e coverage lock
+.PHONY: help setup run test check fix bench fuzz docs e2e soak coverage lock
 .PHONY: system-run system-build system-test system-bench static FORCE
 
 help: ## this list
@@ -63,6 +63,9 @@ docs: .venv/.test ## write docs/reference anew, from the code
 
 e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
+
+soak: setup system-test ## the faults, each ten times as often or as long
+	@SOAK=10 $(BIN)/python -m pytest -q tests/faults
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
 	@$(BIN)/coverage run -m pytest -q $(SUITES)

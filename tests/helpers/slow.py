@@ -81,10 +81,19 @@ def _runs(pid: int, module: str) -> bool:
 
 def resident(pid: int) -> int:
     """How many bytes of memory a process holds."""
+    return _size(pid, "VmRSS:")
+
+
+def address_space(pid: int) -> int:
+    """How many bytes of memory a process has asked for, whether it holds them or not."""
+    return _size(pid, "VmSize:")
+
+
+def _size(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
-    raise AssertionError("a living process has a resident size")
+    raise AssertionError("a living process has a size")
 
 
 def descriptors(pid: int) -> int:

@@ -90,9 +90,10 @@ class ClientConnection:
         self._peer = Peer(address, port=port, scheme=b"http", trusted=trusted)
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
-        if entrance.guests.admit(self, "" if trusted else network_of(address)):
+        group = "" if trusted else network_of(address)
+        if entrance.guests.admit(self, group, now=entrance.sweeper.now):
             return
-        if not entrance.guests.turn_away(self):
+        if not entrance.guests.turn_away(self, now=entrance.sweeper.now):
             self._cut()  # so many are being refused that words would cost more than they are worth
             return
         self._codec.closing = True
@@ -208,6 +209,20 @@ class ClientConnection:
         self._codec.closing = True
         if self._exchange is None and self._codec.is_idle:
             self._transport.close()
+
+    def idle_since(self) -> float:
+        """Return when the wait for a request began, or NEVER where something is under way."""
+        codec, timeouts = self._codec, self._timeouts
+        if self._exchange is not None or not codec.is_idle or self._lingering:
+            return NEVER
+        if self._transport.is_closing() or self._transport.get_write_buffer_size():
+            return NEVER  # an answer is still to leave
+        return self.deadline - (timeouts.keep_alive if codec.requested else timeouts.header)
+
+    def give_way(self) -> None:
+        """End an idle connection: its place goes to another."""
+        self._codec.closing = True
+        self._transport.close()
 
     # Requests
 

@@ -19,6 +19,7 @@ from tta_gateway.node.log_thread import LogThread
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.publish import Publisher
 from tta_gateway.node.reload import Compiled, Compiling, Reload
+from tta_gateway.node.room import limit, room
 from tta_gateway.node.segments import Segments
 from tta_gateway.node.signals import Signals
 from tta_gateway.node.slot import State
@@ -26,7 +27,7 @@ from tta_gateway.node.supervisor import Supervisor
 from tta_gateway.node.upgrade import Upgrade
 from tta_gateway.snapshot import kept as kept_snapshot
 from tta_gateway.snapshot.encode import decode
-from tta_gateway.snapshot.model import Listener
+from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import DROPPED, EventLog
 from tta_gateway.support.log_socket import LineSender, pair
@@ -228,8 +229,16 @@ class Node:
     def _adopt(self, data: bytes, sealed: bytes) -> None:
         self.keep_for_later(sealed)
         self.supervisor.grace = self.reload.snapshot.client_timeouts.drain
+        self._warn(self.reload.snapshot)
         beside = [one.child for one in self._companions if one.name == "control" and one.child]
         self._publisher.publish(data, [*self.supervisor.children(), *beside])
+
+    def _warn(self, snapshot: Snapshot) -> None:
+        """Say so where there is no room for all the clients that may come."""
+        wanted, allowed = snapshot.connections.per_worker, limit()
+        fit = room(snapshot, descriptors=allowed).per_worker
+        if fit < wanted:
+            self.log.event("descriptors_short", limit=allowed, wanted=wanted, per_worker=fit)
 
     def keep_for_later(self, sealed: bytes) -> None:
         """Keep the snapshot in force on disk, for a start without a good configuration."""
@@ -248,6 +257,7 @@ class Node:
         if self._probe_at is not None:
             self._out.write(f"probe: {self._probe_at.url}\n")
         self._out.flush()
+        self._warn(self.snapshot)
         self._beside = True
 
     def left(self, child: Child) -> None:

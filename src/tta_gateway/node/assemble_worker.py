@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
+from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -28,6 +29,8 @@ from tta_gateway.features.transform.policy import Transform
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.room import room
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
@@ -62,11 +65,14 @@ class Worker:
         clock: Clock,
         registry: Registry,
         logs: Callable[[str], Log],
+        descriptors: int = RLIM_INFINITY,
     ) -> None:
         """Build everything; nothing listens yet.
 
-        `logs` opens a log by its path, the events' own by none; OSError if it cannot be.
+        `logs` opens a log by its path, the events' own by none; OSError if it cannot be.  So many
+        `descriptors` may be open.
         """
+        self._descriptors = descriptors
         self.parts = parts
         self.snapshot = snapshot = whole(parts)
         self.loop = loop
@@ -82,7 +88,7 @@ class Worker:
         self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
         self.runner = Runner(self._spawn, self._report)
         self._connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=snapshot.limits, died=self._died
+            loop, sweeper=self.sweeper, limits=snapshot.limits, died=self.died
         )
         self.forwarder = self._forwarder_to(snapshot.services)
         self.policies = self._policies_of(snapshot)
@@ -91,7 +97,7 @@ class Worker:
         )
         self.hangups = Hangups(loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
+        self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
 
     def _forwarder_to(self, services: tuple[Service, ...]) -> Forwarder:
@@ -134,7 +140,8 @@ class Worker:
         self.parts, self.policies, self.table = parts, policies, table
         self.forwarder.adopt(services)
         self._connector.limits = snapshot.limits
-        self.guests.limits = snapshot.connections
+        within = msgspec.structs.replace(snapshot, services=tuple(services.values()))
+        self.guests.limits = self._room(within)
         for entrance, listener in zip(self.entrances, snapshot.listeners, strict=True):
             entrance.adopt(table, self._rules(listener))
 
@@ -163,6 +170,9 @@ class Worker:
     def logs(self) -> list[Log]:
         """Return all logs, those of older configurations included."""
         return list(self._logs.values())
+
+    def _room(self, snapshot: Snapshot) -> ConnectionLimits:
+        return room(snapshot, descriptors=self._descriptors)
 
     def _flush(self) -> None:
         """Let the logs go out, and count what was lost."""
@@ -199,7 +209,7 @@ class Worker:
         return cast("asyncio.Protocol", self.client(index))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        spawn(work, name="exchange", died=self._died)
+        spawn(work, name="exchange", died=self.died)
 
     def _report(self, exchange: Exchange, error: BaseException) -> None:
         """Log a fault of ours: what and where, never what a person wrote."""
@@ -210,7 +220,8 @@ class Worker:
             where=_places(error),
         )
 
-    def _died(self, name: str, error: BaseException) -> None:
+    def died(self, name: str, error: BaseException) -> None:
+        """Log the death of a task."""
         self.log.event("task_died", task=name, error=type(error).__name__, where=_places(error))
 
 

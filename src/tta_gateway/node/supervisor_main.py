@@ -17,6 +17,7 @@ import msgspec
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import PYTHON, file_of
 from tta_gateway.node.handover import taken_over
+from tta_gateway.node.room import raise_limit
 from tta_gateway.node.signals import Signals
 from tta_gateway.snapshot.kept import Compiled
 from tta_gateway.support.clock import SystemClock
@@ -41,6 +42,7 @@ def become(compiled: bytes, file: Path) -> None:
 
 def main() -> None:
     """Supervise."""
+    raise_limit()
     signals = Signals(TAKEN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
     try:

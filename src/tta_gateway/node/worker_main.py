@@ -12,14 +12,16 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import uvloop
 
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.node.covering import Covering
+from tta_gateway.node.doors import BACKLOG, Door, Doors, Watchman
 from tta_gateway.node.life import die_with_parent, tell
+from tta_gateway.node.room import limit
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.parts import decode_parts
 from tta_gateway.support.clock import SystemClock
@@ -27,9 +29,9 @@ from tta_gateway.support.log import LineFile, Log
 from tta_gateway.support.log_socket import LineSender
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
+from tta_gateway.support.tasks import spawn
 from tta_gateway.support.usage import Usage
 
-_BACKLOG = 4096
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 # To end; the last of them to leave to a successor, SIGQUIT because there is nobody above any more.
 _TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR2)
@@ -74,9 +76,15 @@ async def _serve(
     logs: Callable[[str], Log],
 ) -> None:
     loop = asyncio.get_running_loop()
-    clock = SystemClock()
     try:
-        worker = Worker(decode_parts(data), loop=loop, clock=clock, registry=registry, logs=logs)
+        worker = Worker(
+            decode_parts(data),
+            loop=loop,
+            clock=SystemClock(),
+            registry=registry,
+            logs=logs,
+            descriptors=limit(),
+        )
     except OSError as error:
         sys.exit(f"cannot start: {error}")
     stop: asyncio.Future[int] = loop.create_future()
@@ -84,13 +92,11 @@ async def _serve(
         loop.add_signal_handler(number, _ask, stop, number)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's, as logs are
 
-    async def serve(index: int, sock: socket.socket) -> asyncio.Server:
-        return await loop.create_server(
-            partial(worker.protocol, index), sock=sock, backlog=_BACKLOG
-        )
-
-    servers = [await serve(index, sock) for index, sock in enumerate(sockets)]
-    covering = Covering(serve, worker.log)
+    ways_in = [partial(worker.protocol, index) for index in range(len(sockets))]
+    doors = Doors(loop, sockets, [*ways_in])
+    await doors.open()
+    worker.sweeper.each_tick.append(_watchman(worker, doors).tick)
+    covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     worker.sweeper.each_tick.append(Usage(registry, "worker").tick)
     worker.sweeper.start()
     worker.hangups.start()
@@ -102,7 +108,7 @@ async def _serve(
     loop.remove_reader(channel.fileno())
     covering.close()
     grace = _ORPHANED if asked == signal.SIGQUIT else worker.snapshot.client_timeouts.drain
-    await _drain(worker, servers, grace)
+    await _drain(worker, doors, grace)
 
 
 def _ask(stop: "asyncio.Future[int]", number: int) -> None:
@@ -121,10 +127,23 @@ def _calm_collector(worker: Worker) -> None:
     worker.collector.start()
 
 
-async def _drain(worker: Worker, servers: list[asyncio.Server], grace: float) -> None:
+async def _serve_at(
+    loop: asyncio.AbstractEventLoop, ways_in: Sequence[Door], index: int, sock: socket.socket
+) -> asyncio.Server:
+    return await loop.create_server(ways_in[index], sock=sock, backlog=BACKLOG)
+
+
+def _watchman(worker: Worker, doors: Doors) -> Watchman:
+    def open_again() -> None:
+        spawn(doors.open_again(), name="doors", died=worker.died)
+
+    clock = worker.clock.monotonic
+    return Watchman(doors, worker.guests, clock=clock, log=worker.log, spawn=open_again)
+
+
+async def _drain(worker: Worker, doors: Doors, grace: float) -> None:
     """Take no more connections; let what is under way end, within the grace."""
-    for server in servers:
-        server.close()
+    doors.close()
     worker.guests.drain()
     if not await _emptied(worker, grace):
         worker.guests.cut()

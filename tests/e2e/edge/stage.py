@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,7 +71,11 @@ def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
 
 @contextlib.contextmanager
 def stage(
-    tmp_path: Path, *special: Mapping[str, object], upstream: ScriptedUpstream, **more: object
+    tmp_path: Path,
+    *special: Mapping[str, object],
+    upstream: ScriptedUpstream,
+    under: Sequence[str] = (),
+    **more: object,
 ) -> Iterator[Stage]:
     """Run a gateway with a service `up` and these special routes, and whatever else is given.
 
@@ -86,7 +90,7 @@ def stage(
         "routes": routes(*special),
         **more,
     }
-    gateway = start_gateway(config, tmp_path)
+    gateway = start_gateway(config, tmp_path, under=under)
     try:
         yield Stage(gateway, upstream, log)
     finally:

@@ -1199,5 +1199,78 @@ def test_who_does_not_leave_in_time_is_cut(gateway: PaperGateway) -> None:
     assert (client.was_reset, client.lost) == (True, True)
 
 
+# Giving way
+
+
+ONE_PLACE = ConnectionLimits(per_worker=1)
+
+
+def test_an_idle_connection_gives_way_to_a_new_one(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE, policies=[ECHO])
+    idle = gateway.client()
+    idle.feed(GET)
+    gateway.wait(2.0)
+    new = gateway.client()
+    new.feed(GET)
+    gateway.loop.run_ready()
+    assert (idle.lost, idle.aborted, statuses(new.sent)) == (True, False, [200])
+
+
+def test_one_that_has_never_asked_gives_way_too(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE)
+    silent = gateway.client()
+    gateway.wait(2.0)
+    new = gateway.client()
+    gateway.loop.run_ready()
+    assert (silent.lost, new.lost) == (True, False)
+
+
+def test_what_has_been_idle_longest_gives_way_first(build: Open) -> None:
+    gateway = build(limits=ConnectionLimits(per_worker=2), policies=[ECHO])
+    first, second = gateway.client(), gateway.client()
+    gateway.wait(2.0)
+    first.feed(GET)
+    gateway.wait(2.0)
+    gateway.client()
+    gateway.loop.run_ready()
+    assert (first.lost, second.lost) == (False, True)
+
+
+def stays(gateway: PaperGateway, client: FakeTransport) -> bool:
+    """Whether a client keeps its place when another wants one."""
+    gateway.wait(2.0)
+    refused = gateway.client()
+    gateway.loop.run_ready()
+    return statuses(refused.sent) == [503] and not client.lost
+
+
+def test_half_a_head_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE)
+    client = gateway.client()
+    client.feed(GET[:-2])
+    assert stays(gateway, client)
+
+
+def test_an_exchange_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE)
+    client, _ = gateway.asking()
+    assert stays(gateway, client)
+
+
+def test_an_answer_that_is_still_to_leave_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE, policies=[ECHO])
+    client = gateway.client()
+    client.get_stuck()
+    client.feed(GET)
+    assert stays(gateway, client)
+
+
+def test_one_that_lingers_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE, policies=[ECHO])
+    client = gateway.client()
+    client.feed(post(b"abcde")[:-1])
+    assert stays(gateway, client)
+
+
 def test_a_connection_that_was_never_open_has_no_transport(gateway: PaperGateway) -> None:
     assert repr(ClientConnection(gateway.entrance)) == "<client :0 None>"

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node import assemble_node, lock
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import Child
@@ -560,3 +561,47 @@ def test_a_companion_that_nobody_knows_any_more_is_asked_to_end(
     ]
     house.node(kept=msgspec.structs.replace(left, children=renamed))
     assert Adopted.made[2].signals == [signal.SIGTERM]
+
+
+class Events:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, object]] = []
+
+    def event(self, name: str, **fields: object) -> None:
+        self.told.append((name, fields))
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (1 << 20, []),
+        (1024, [("descriptors_short", {"limit": 1024, "wanted": 20_000, "per_worker": 896})]),
+    ],
+)
+def test_it_says_once_at_the_start_where_there_is_no_room_for_all_clients(
+    house: House, monkeypatch: pytest.MonkeyPatch, limit: int, told: list[object]
+) -> None:
+    events = Events()
+    node = house.node()
+    monkeypatch.setattr(assemble_node, "limit", lambda: limit)
+    monkeypatch.setattr(node, "log", events)
+    node.introduce()
+    assert events.told == told
+
+
+def test_it_says_so_again_with_a_configuration_that_wants_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = Events()
+    node = house.node()
+    monkeypatch.setattr(assemble_node, "limit", lambda: 1024)
+    monkeypatch.setattr(node, "log", events)
+    wants = ConnectionLimits(per_worker=30_000)
+    after = msgspec.structs.replace(house.snapshot, version=2, connections=wants)
+    node.reload.snapshot = after
+    node._adopt(encode(after), b"sealed")
+    assert [fields for _, fields in events.told] == [
+        {"limit": 1024, "wanted": 30_000, "per_worker": 896}
+    ]

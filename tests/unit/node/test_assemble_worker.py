@@ -192,7 +192,7 @@ def test_a_fault_is_written_without_what_it_says(
 def test_a_fault_is_written_with_where_it_happened(
     house: House, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    house.worker._died("connect", _raised())
+    house.worker.died("connect", _raised())
     house.lines()
     event = msgspec.json.decode(capfdbinary.readouterr().out)
     assert (event["event"], event["task"], len(event["where"])) == ("task_died", "connect", 1)
@@ -285,6 +285,22 @@ def test_new_limits_hold_for_new_connections(house: House) -> None:
     entrance = house.worker.entrances[0]
     assert (entrance.limits, entrance.timeouts) == (after.limits, after.client_timeouts)
     assert house.worker.guests.limits == after.connections
+
+
+def test_no_more_clients_are_let_in_than_descriptors_allow() -> None:
+    loop = cast("Any", Loop())
+    worker = Worker(
+        parted(SNAPSHOT),
+        loop=loop,
+        clock=FakeClock(),
+        registry=Registry(),
+        logs=_log,
+        descriptors=1024,
+    )
+    assert worker.guests.limits.per_worker == 1024 - 128 - 256
+    wants = ConnectionLimits(per_worker=30_000)
+    asyncio.run(worker.apply(parted(msgspec.structs.replace(SNAPSHOT, connections=wants))))
+    assert worker.guests.limits.per_worker == 1024 - 128 - 256
 
 
 def test_another_access_log_is_written_and_the_old_one_still_can_be(

@@ -61,14 +61,14 @@ class Noting:
 
 def drained(*, leave_by_themselves: bool) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
-    server = Noting(diary, "server closed")
-    asyncio.run(_drain(cast("Any", diary), [cast("Any", server)], 0.0))
+    doors = Noting(diary, "doors closed")
+    asyncio.run(_drain(cast("Any", diary), cast("Any", doors), 0.0))
     return diary.lines
 
 
 def test_a_worker_ends_when_its_clients_have_left() -> None:
     assert drained(leave_by_themselves=True) == [
-        "server closed",
+        "doors closed",
         "clients drained",
         "sweeper stopped",
         "hangups stopped",
@@ -78,7 +78,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
 
 def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
     assert drained(leave_by_themselves=False) == [
-        "server closed",
+        "doors closed",
         "clients drained",
         "clients cut",
         "sweeper stopped",
