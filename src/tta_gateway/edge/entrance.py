@@ -13,6 +13,7 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.limits import Limits
+from tta_gateway.wire.web_socket import GOING_AWAY
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -42,7 +43,7 @@ class Drained(Protocol):
     """A connection that can be asked to end."""
 
     def drain(self) -> None:
-        """End now if nothing is under way, else behind the answer."""
+        """End behind what is under way, or behind one more answer, or after a while."""
 
     def abort(self) -> None:
         """End now, whatever is under way."""
@@ -68,6 +69,7 @@ class Rules:
 
 
 _MOST_TURNED_AWAY: Final = 64  # at once; beyond that, connections are cut without a word
+_SLICE: Final = 200  # connections that are told in one turn of the loop
 
 
 def network_of(address: str) -> str:
@@ -92,6 +94,7 @@ class Guests:
         self._of_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
+        self.close_code = GOING_AWAY
 
     def admit(self, connection: Drained, address: str) -> bool:
         """Count a new connection; False says that there are too many.
@@ -126,12 +129,20 @@ class Guests:
         self._changed(-1.0)
         self._tell_if_empty()
 
-    def drain(self) -> None:
-        """Close idle connections now, and each of the others behind its answer."""
+    def drain(self, code: int = GOING_AWAY) -> None:
+        """Ask everybody to leave; WebSockets are told by this code why."""
         self.draining = True
-        for connection in list(self._open):
-            connection.drain()
-        self._tell_if_empty()
+        self.close_code = code
+        self._ask_to_leave(list(self._open), 0)
+
+    def _ask_to_leave(self, connections: list[Drained], begin: int) -> None:
+        """Ask a slice of them, and the others in turns of their own."""
+        end = begin + _SLICE
+        if end < len(connections):
+            asyncio.get_running_loop().call_soon(self._ask_to_leave, connections, end)
+        for connection in connections[begin:end]:
+            if connection in self._open:
+                connection.drain()
 
     def cut(self) -> None:
         """End what is left."""
@@ -140,6 +151,8 @@ class Guests:
 
     async def emptied(self) -> None:
         """Wait until no connection is open."""
+        self._empty.clear()  # somebody may have come since
+        self._tell_if_empty()
         await self._empty.wait()
 
     def _tell_if_empty(self) -> None:

@@ -1,8 +1,8 @@
 """A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD LISTENER_FD…`.
 
 It gets the compiled snapshot and its listening sockets from the supervisor, and newer snapshots
-over the channel; serves until SIGTERM, then finishes what is under way.  It imports nothing heavy
-(architecture §6).
+over the channel; serves until SIGTERM (the node stops) or SIGUSR2 (a successor takes its place),
+then finishes what is under way.  It imports nothing heavy (architecture §6).
 """
 
 import asyncio
@@ -18,9 +18,11 @@ from functools import partial
 import uvloop
 
 from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.node.last_call import last_call
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.wire.web_socket import GOING_AWAY, RESTARTED
 
 _PR_SET_PDEATHSIG = 1
 _BACKLOG = 4096
@@ -44,9 +46,10 @@ async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.sock
         worker = Worker(decode(data), loop=loop, clock=SystemClock())
     except OSError as error:
         sys.exit(f"cannot start: {error}")
-    stop = asyncio.Event()
+    stop: asyncio.Future[int] = loop.create_future()  # why: the code that WebSockets are told
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _stop, stop, GOING_AWAY)
+    loop.add_signal_handler(signal.SIGUSR2, _stop, stop, RESTARTED)
     loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
     servers = [
         await loop.create_server(partial(worker.protocol, index), sock=sock, backlog=_BACKLOG)
@@ -58,9 +61,15 @@ async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.sock
     updates = Updates(worker, channel)
     loop.add_reader(channel.fileno(), updates.hear)
     channel.send(b"ready %d" % worker.snapshot.version)
-    await stop.wait()
+    code = await stop
     loop.remove_reader(channel.fileno())
-    await _drain(worker, servers)
+    await _drain(worker, servers, sockets, code=code)
+
+
+def _stop(stop: asyncio.Future[int], code: int) -> None:
+    """Begin to stop; whoever asks again changes nothing."""
+    if not stop.done():
+        stop.set_result(code)
 
 
 def _calm_collector(worker: Worker) -> None:
@@ -74,11 +83,18 @@ def _calm_collector(worker: Worker) -> None:
     worker.collector.start()
 
 
-async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
-    """Take no more connections; let what is under way end, within the grace."""
+async def _drain(
+    worker: Worker, servers: list[asyncio.Server], sockets: list[socket.socket], *, code: int
+) -> None:
+    """Take no more connections; let what is under way end, within the grace.
+
+    What waits to be accepted is the successor's; where there is none, it is taken and answered.
+    """
+    worker.guests.drain(code)
+    if code == GOING_AWAY:
+        await last_call(sockets)
     for server in servers:
         server.close()
-    worker.guests.drain()
     if not await _emptied(worker, worker.snapshot.client_timeouts.drain):
         worker.guests.cut()
         await _emptied(worker, _CUT)

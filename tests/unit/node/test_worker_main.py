@@ -2,13 +2,15 @@
 
 import asyncio
 import gc
+import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
+from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.kernel.timing import ClientTimeouts
-from tta_gateway.node.worker_main import _calm_collector, _drain
+from tta_gateway.node.worker_main import _calm_collector, _drain, _stop
 from tta_gateway.snapshot.model import Snapshot
 
 
@@ -33,8 +35,8 @@ class Diary:
     def start(self) -> None:
         self.lines.append("collector started")
 
-    def drain(self) -> None:
-        self.lines.append("clients drained")
+    def drain(self, code: int) -> None:
+        self.lines.append(f"clients drained: {code}")
 
     def cut(self) -> None:
         self.lines.append("clients cut")
@@ -61,17 +63,31 @@ class Noting:
     stop = close
 
 
-def drained(*, leave_by_themselves: bool) -> list[str]:
+class Socket:
+    """A socket that knows no filters, as one of another system."""
+
+    family = socket.AF_INET
+
+    def __init__(self, diary: Diary) -> None:
+        self._diary = diary
+
+    def setsockopt(self, *_: object) -> None:
+        self._diary.lines.append("no more knocks")
+        raise OSError
+
+
+def drained(*, leave_by_themselves: bool, code: int = 1001) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
-    server = Noting(diary, "server closed")
-    asyncio.run(_drain(cast("Any", diary), [cast("Any", server)]))
+    server, sock = cast("Any", Noting(diary, "server closed")), cast("Any", Socket(diary))
+    asyncio.run(_drain(cast("Any", diary), [server], [sock], code=code))
     return diary.lines
 
 
 def test_a_worker_ends_when_its_clients_have_left() -> None:
     assert drained(leave_by_themselves=True) == [
+        "clients drained: 1001",
+        "no more knocks",
         "server closed",
-        "clients drained",
         "sweeper stopped",
         "hangups stopped",
         "file closed",
@@ -80,13 +96,29 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
 
 def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
     assert drained(leave_by_themselves=False) == [
+        "clients drained: 1001",
+        "no more knocks",
         "server closed",
-        "clients drained",
         "clients cut",
         "sweeper stopped",
         "hangups stopped",
         "file closed",
     ]
+
+
+def test_who_knocks_at_a_worker_that_has_a_successor_waits_for_that() -> None:
+    assert drained(leave_by_themselves=True, code=1012)[:2] == [
+        "clients drained: 1012",
+        "server closed",
+    ]
+
+
+def test_the_first_reason_to_stop_stands() -> None:
+    with FakeLoop() as loop:
+        stop: asyncio.Future[int] = asyncio.Future(loop=loop.real)
+        _stop(stop, 1012)
+        _stop(stop, 1001)
+        assert stop.result() == 1012
 
 
 @pytest.fixture
