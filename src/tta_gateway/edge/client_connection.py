@@ -26,6 +26,7 @@ from tta_gateway.wire.http1_server import DONE, HEAD, Event, ServerCodec
 
 _READ_AHEAD: Final = 8  # requests
 _READ_AHEAD_BYTES: Final = 64 * 1024
+_OTHER_HALF: Final = 1.0  # seconds for an idle client to end its half, when ours has ended
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
 _LEAST_RATE: Final = 500.0  # bytes a second, on average: slower bodies would hold connections
@@ -240,7 +241,7 @@ class ClientConnection:
         transport = self._transport
         if self._lingering or self._eof_sent or self._parting or not transport.can_write_eof():
             return False
-        self.deadline = now + self._timeouts.linger
+        self.deadline = now + _OTHER_HALF
         if self._tunnel is not None:
             self._tunnel.write_eof()
             self.write_eof()

@@ -1258,7 +1258,7 @@ def test_a_connection_that_stays_idle_is_ended_by_halves(echoing: PaperGateway) 
 def test_who_does_not_end_the_other_half_is_not_waited_for_long(echoing: PaperGateway) -> None:
     client = idle(echoing)
     echoing.guests.drain()
-    echoing.wait(PATIENCE.idle_linger + PATIENCE.linger + 2 * LOOK)
+    echoing.wait(PATIENCE.idle_linger + 1.0 + 2 * LOOK)
     assert (client.lost, client.aborted) == (True, False)
 
 
