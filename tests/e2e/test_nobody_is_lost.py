@@ -13,9 +13,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from tests.helpers.crowd import Crowd, Tally
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.slow import wait_until
+from tests.helpers.users import Crowd, Tally
 from tta_gateway.node.commands import ask
 
 pytestmark = pytest.mark.e2e

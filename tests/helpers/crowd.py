@@ -1,141 +1,161 @@
-"""A crowd: hundreds of clients of four kinds at once, who count everything that goes wrong.
+"""A crowd of clients that ask on and on, each in its own way, and count what they lose.
 
-What counts as lost is what a client of today would show its user: a connection that is refused, a
-request that was sent and got no whole answer, a status that is not 2xx, a tunnel that ends without
-the code of an end that was meant.  A connection that the gateway closes while nothing is asked on
-it is opened anew, as every client does.
+They run in one thread of their own.  Nobody is lost who is refused a new connection, who has been
+told that an answer was the last, or whose idle connection ends before anything is asked on it.
 """
 
 import asyncio
 import contextlib
 import random
+import threading
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Final, Self
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed
 
-from tests.helpers.busy_service import BODY
-
-_PATIENCE: Final = 30.0
-_MEANT: Final = (1001, 1012)
+_PATIENCE: Final = 15.0
+_HEAD: Final = b"GET %b HTTP/1.1\r\nHost: gateway.test\r\n%b\r\n"
 
 
-@dataclass(slots=True)
+@dataclass
 class Tally:
-    """What the crowd has seen."""
+    """What has become of requests and WebSockets."""
 
-    answered: Counter[str] = field(default_factory=Counter)
+    answered: int = 0
     lost: list[str] = field(default_factory=list)
-    ends: Counter[int] = field(default_factory=Counter)
+    """Each with what happened; no entry is allowed."""
+    refused: int = 0
+    last: int = 0
+    """Answers that said that they were the last."""
+    ended: int = 0
+    """Connections that ended before anything was asked."""
+    codes: Counter[int | None] = field(default_factory=Counter)
+    """With which WebSockets were closed; None is no Close at all."""
 
 
 class Crowd:
-    """Clients of a gateway, from `begin` to `end`."""
+    """Clients of a port, from entering its `with` block until each has been sent away."""
 
-    def __init__(self, port: int, *, kept: int, fresh: int, tunnels: int, slow: int) -> None:
-        self._port = port
-        self._kinds = {
-            self._keep: kept,
-            self._freshen: fresh,
-            self._tunnel: tunnels,
-            self._wait: slow,
-        }
-        self._over = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+    def __init__(self, port: int, target: bytes = b"/") -> None:
         self.tally = Tally()
+        self._port = port
+        self._target = target
+        self._loop = asyncio.new_event_loop()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    async def __aenter__(self) -> Self:
-        for kind, count in self._kinds.items():
-            for _ in range(count):
-                self._tasks.append(asyncio.create_task(kind()))
-                await asyncio.sleep(0.002)
+    def __enter__(self) -> Self:
+        self._thread.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        self._over.set()
-        await asyncio.wait_for(asyncio.gather(*self._tasks), _PATIENCE)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._run(self._leave())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_PATIENCE)
+        self._loop.close()
 
-    async def _think(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), seconds * (0.5 + random.random()))
+    def keep_alive(self, count: int) -> None:
+        """Let so many ask again and again on one connection, until it is said to be the last."""
+        self._run(self._begin([self._ask_on() for _ in range(count)]))
 
-    async def _keep(self) -> None:
-        """Ask on one connection for as long as it is open."""
-        while not self._over.is_set():
-            try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-            except OSError as error:
-                self.tally.lost.append(f"kept: connect: {error!r}")
-                continue
-            with contextlib.suppress(ConnectionError):
-                while not self._over.is_set() and not reader.at_eof():
-                    if not await self._ask(reader, writer, "kept", "/fast"):
-                        break
-                    await self._think(0.25)
+    def newcomers(self, count: int) -> None:
+        """Let so many ask again and again, each time on a new connection, until it is refused."""
+        self._run(self._begin([self._come_again() for _ in range(count)]))
+
+    def web_sockets(self, count: int, path: str) -> None:
+        """Let so many talk through a WebSocket that echoes; return when all of them do."""
+        opened = [asyncio.Event() for _ in range(count)]
+        self._run(self._begin([self._talk(path, event) for event in opened]))
+        self._run(self._all_of(opened))
+
+    def wait(self, patience: float = _PATIENCE) -> Tally:
+        """Wait until every client has been sent away; return what became of them."""
+        self._run(self._end(patience))
+        return self.tally
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(2 * _PATIENCE)
+
+    async def _begin(self, clients: list[Coroutine[None, None, None]]) -> None:
+        self._tasks += [self._loop.create_task(self._watched(one)) for one in clients]
+
+    async def _all_of(self, events: list[asyncio.Event]) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            for event in events:
+                await event.wait()
+
+    async def _end(self, patience: float) -> None:
+        _, late = await asyncio.wait(self._tasks, timeout=patience)
+        self.tally.lost += ["still there"] * len(late)
+
+    async def _leave(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _watched(self, client: Coroutine[None, None, None]) -> None:
+        try:
+            await client
+        except ConnectionRefusedError:
+            self.tally.refused += 1
+        except (OSError, EOFError, TimeoutError) as error:
+            self.tally.lost.append(repr(error))
+
+    async def _ask_on(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            while await self._ask(reader, writer, b""):
+                await asyncio.sleep(random.uniform(0.0, 0.1))
+                if reader.at_eof():
+                    self.tally.ended += 1
+                    return
+        finally:
             writer.close()
 
-    async def _freshen(self) -> None:
-        """Ask on a new connection each time."""
-        while not self._over.is_set():
-            await self._once("fresh", "/fast")
-            await self._think(0.5)
-
-    async def _wait(self) -> None:
-        while not self._over.is_set():
-            await self._once("slow", "/slow")
-
-    async def _once(self, kind: str, path: str) -> None:
-        try:
+    async def _come_again(self) -> None:
+        while True:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except OSError as error:
-            self.tally.lost.append(f"{kind}: connect: {error!r}")
-            return
-        await self._ask(reader, writer, kind, path, more=b"connection: close\r\n")
-        writer.close()
+            try:
+                await self._ask(reader, writer, b"Connection: close\r\n")
+            finally:
+                writer.close()
+            await asyncio.sleep(random.uniform(0.0, 0.1))
 
     async def _ask(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        kind: str,
-        path: str,
-        more: bytes = b"",
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fields: bytes
     ) -> bool:
-        """Ask; tell whether the connection may be asked again."""
-        try:
-            writer.write(f"GET {path} HTTP/1.1\r\nhost: a\r\n".encode() + more + b"\r\n")
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
-            fields = head.lower()
-            length = int(fields.partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
-            body = await asyncio.wait_for(reader.readexactly(length), _PATIENCE)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
-            self.tally.lost.append(f"{kind}: {error!r}")
-            return False
-        status = head.split(b" ", 2)[1]
-        if status != b"200" or body != BODY.encode():
-            self.tally.lost.append(f"{kind}: {status.decode()} with {len(body)} bytes")
-            return False
-        self.tally.answered[kind] += 1
-        return b"\r\nconnection: close" not in fields
+        """Ask once; False if the answer was the last on this connection."""
+        writer.write(_HEAD % (self._target, fields))
+        async with asyncio.timeout(_PATIENCE):
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+        if not head.startswith(b"http/1.1 200 "):
+            self.tally.lost.append(head.decode())
+        self.tally.answered += 1
+        is_last = b"\r\nconnection: close\r\n" in head
+        self.tally.last += is_last
+        return not is_last
 
-    async def _tunnel(self) -> None:
-        """Send and hear on a WebSocket; open it anew when it ends as meant."""
-        while not self._over.is_set():
-            try:
-                async with connect(
-                    f"ws://127.0.0.1:{self._port}/ws", proxy=None, open_timeout=_PATIENCE
-                ) as socket:
-                    while not self._over.is_set():
-                        await socket.send("hello")
-                        assert await asyncio.wait_for(socket.recv(), _PATIENCE) == "hello"
-                        self.tally.answered["tunnel"] += 1
-                        await self._think(1.0)
-            except ConnectionClosed as error:
-                code = error.rcvd.code if error.rcvd else 1006
-                self.tally.ends[code] += 1
-                if code not in _MEANT:
-                    self.tally.lost.append(f"tunnel: {error!r}")
-            except (OSError, WebSocketException, TimeoutError) as error:
-                self.tally.lost.append(f"tunnel: {error!r}")
+    async def _talk(self, path: str, opened: asyncio.Event) -> None:
+        url = f"ws://127.0.0.1:{self._port}{path}"
+        async with connect(url, compression=None) as socket:
+            opened.set()
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    message = "x" * random.randrange(2000)
+                    await socket.send(message)
+                    if await socket.recv() != message:
+                        self.tally.lost.append("another message came back")
+                    await asyncio.sleep(random.uniform(0.0, 0.1))
+        received = socket.protocol.close_rcvd
+        self.tally.codes[received.code if received is not None else None] += 1

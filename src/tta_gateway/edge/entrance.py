@@ -14,6 +14,7 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.limits import Limits
+from tta_gateway.wire.web_socket import GOING_AWAY
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -49,7 +50,7 @@ class Guest(Protocol):
         """End an idle connection: its place goes to another."""
 
     def drain(self) -> None:
-        """End now if nothing is under way, else behind the answer."""
+        """End behind what is under way, or behind one more answer, or after a while."""
 
     def abort(self) -> None:
         """End now, whatever is under way."""
@@ -79,6 +80,7 @@ class Rules:
 _MOST_TURNED_AWAY: Final = 64
 _LOOKS: Final = 64  # at guests, for one that can give way
 _SETTLED: Final = 1.0  # second, for a guest to say what it wants; before, none can give way
+_SLICE: Final = 200  # connections that are told in one turn of the loop
 
 
 def network_of(address: str) -> str:
@@ -106,6 +108,7 @@ class Guests:
         self._of_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
+        self.close_code = GOING_AWAY
 
     def admit(self, connection: Guest, address: str, *, now: float) -> bool:
         """Count a new connection; False says that there are too many.
@@ -162,12 +165,20 @@ class Guests:
         self._changed(-1.0)
         self._tell_if_empty()
 
-    def drain(self) -> None:
-        """Close idle connections now, and each of the others behind its answer."""
+    def drain(self, code: int = GOING_AWAY) -> None:
+        """Ask everybody to leave; WebSockets are told by this code why."""
         self.draining = True
-        for connection in list(self._open):
-            connection.drain()
-        self._tell_if_empty()
+        self.close_code = code
+        self._ask_to_leave(list(self._open), 0)
+
+    def _ask_to_leave(self, connections: list[Guest], begin: int) -> None:
+        """Ask a slice of them, and the others in turns of their own."""
+        end = begin + _SLICE
+        if end < len(connections):
+            asyncio.get_running_loop().call_soon(self._ask_to_leave, connections, end)
+        for connection in connections[begin:end]:
+            if connection in self._open:
+                connection.drain()
 
     def cut(self) -> None:
         """End what is left."""
@@ -176,6 +187,8 @@ class Guests:
 
     async def emptied(self) -> None:
         """Wait until no connection is open."""
+        self._empty.clear()  # somebody may have come since
+        self._tell_if_empty()
         await self._empty.wait()
 
     def _tell_if_empty(self) -> None:

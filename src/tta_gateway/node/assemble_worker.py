@@ -81,11 +81,7 @@ class Worker:
         self._open_log = logs
         self._logs = {"": logs("")}  # by path
         self.log = EventLog(self._logs[""], Stamp(clock.wall))
-        self.sweeper = Sweeper(loop, clock.monotonic)
-        self.collector = Collector(clock.monotonic, self.registry.child(PAUSE))
-        self._dropped = self.registry.child(DROPPED)
-        self._lag = self.registry.child(LAG)
-        self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
+        self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
         self._connector = SocketConnector(
             loop, sweeper=self.sweeper, limits=snapshot.limits, died=self.died
@@ -96,9 +92,21 @@ class Worker:
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
         self.hangups = Hangups(loop)
-        open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
+        self.guests = self._guests_of(snapshot)
         self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
+
+    def _look_after_itself(self) -> None:
+        """Have what is to be done a few times a second."""
+        clock = self.clock.monotonic
+        self.sweeper = Sweeper(self.loop, clock)
+        self.collector = Collector(clock, self.registry.child(PAUSE))
+        self._dropped = self.registry.child(DROPPED)
+        self._lag = self.registry.child(LAG)
+        self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
+
+    def _guests_of(self, snapshot: Snapshot) -> Guests:
+        open_now = self.registry.child(CONNECTIONS, "api-gateway").add
+        return Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
 
     def _forwarder_to(self, services: tuple[Service, ...]) -> Forwarder:
         forwarder = Forwarder(

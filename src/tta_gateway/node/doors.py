@@ -36,7 +36,7 @@ class Doors:
     ) -> None:
         """Begin closed."""
         self._loop = loop
-        self._sockets = sockets
+        self.sockets = sockets
         self._doors = doors
         self._servers: list[asyncio.Server] = []
         self._closed = False
@@ -49,7 +49,7 @@ class Doors:
     async def open(self) -> None:
         """Let in who comes; OSError if that is not possible."""
         try:
-            for door, sock in zip(self._doors, self._sockets, strict=True):
+            for door, sock in zip(self._doors, self.sockets, strict=True):
                 # A copy: the loop closes what it has been given.
                 server = await self._loop.create_server(door, sock=sock.dup(), backlog=BACKLOG)
                 self._servers.append(server)
@@ -73,7 +73,7 @@ class Doors:
         """Let nobody in any more."""
         self._closed = True
         self.shut()
-        for sock in self._sockets:
+        for sock in self.sockets:
             sock.close()
 
 

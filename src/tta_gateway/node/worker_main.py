@@ -2,7 +2,8 @@
 
 It gets from the supervisor the compiled snapshot (and newer ones over the channel), the file in
 which all count with the number of its part, the socket of the logs, and its listening sockets.  It
-serves until SIGTERM, then finishes what is under way; it imports nothing heavy (architecture §6).
+serves until SIGTERM (the node stops) or SIGUSR2 (a successor takes its place), then finishes what
+is under way; it imports nothing heavy (architecture §6).
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import uvloop
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.node.covering import Covering
 from tta_gateway.node.doors import BACKLOG, Door, Doors, Watchman
+from tta_gateway.node.last_call import last_call
 from tta_gateway.node.life import die_with_parent, tell
 from tta_gateway.node.room import limit
 from tta_gateway.node.updates import Updates
@@ -31,10 +33,12 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.tasks import spawn
 from tta_gateway.support.usage import Usage
+from tta_gateway.wire.web_socket import GOING_AWAY, RESTARTED
 
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
-# To end; the last of them to leave to a successor, SIGQUIT because there is nobody above any more.
-_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR2)
+_STOPPED = (signal.SIGTERM, signal.SIGINT)  # the node stops
+# Or a successor takes the place; or there is no supervisor any more.
+_TO_END = (*_STOPPED, signal.SIGUSR2, signal.SIGQUIT)
 _ORPHANED = 0.7  # seconds for what is under way then: the next gateway wants the addresses
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
@@ -76,39 +80,36 @@ async def _serve(
     logs: Callable[[str], Log],
 ) -> None:
     loop = asyncio.get_running_loop()
-    try:
-        worker = Worker(
-            decode_parts(data),
-            loop=loop,
-            clock=SystemClock(),
-            registry=registry,
-            logs=logs,
-            descriptors=limit(),
-        )
-    except OSError as error:
-        sys.exit(f"cannot start: {error}")
+    worker = _worker(data, registry=registry, logs=logs)
     stop: asyncio.Future[int] = loop.create_future()
     for number in _TO_END:
         loop.add_signal_handler(number, _ask, stop, number)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's, as logs are
-
     ways_in = [partial(worker.protocol, index) for index in range(len(sockets))]
     doors = Doors(loop, sockets, [*ways_in])
     await doors.open()
-    worker.sweeper.each_tick.append(_watchman(worker, doors).tick)
-    covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
-    worker.sweeper.each_tick.append(Usage(registry, "worker").tick)
+    usage = Usage(registry, "worker")
+    worker.sweeper.each_tick += [_watchman(worker, doors).tick, usage.tick]
     worker.sweeper.start()
     worker.hangups.start()
     _calm_collector(worker)
+    covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     updates = Updates(worker, channel, worker.parts, other=covering.take)
     loop.add_reader(channel.fileno(), updates.hear)
     tell(channel, b"ready %d" % worker.snapshot.version)
     asked = await stop
     loop.remove_reader(channel.fileno())
     covering.close()
-    grace = _ORPHANED if asked == signal.SIGQUIT else worker.snapshot.client_timeouts.drain
-    await _drain(worker, doors, grace)
+    await _drain(worker, doors, asked)
+
+
+def _worker(data: bytes, *, registry: Registry, logs: Callable[[str], Log]) -> Worker:
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+    parts, most = decode_parts(data), limit()
+    try:
+        return Worker(parts, loop=loop, clock=clock, registry=registry, logs=logs, descriptors=most)
+    except OSError as error:
+        sys.exit(f"cannot start: {error}")
 
 
 def _ask(stop: "asyncio.Future[int]", number: int) -> None:
@@ -141,10 +142,17 @@ def _watchman(worker: Worker, doors: Doors) -> Watchman:
     return Watchman(doors, worker.guests, clock=clock, log=worker.log, spawn=open_again)
 
 
-async def _drain(worker: Worker, doors: Doors, grace: float) -> None:
-    """Take no more connections; let what is under way end, within the grace."""
+async def _drain(worker: Worker, doors: Doors, asked: int) -> None:
+    """Take no more connections; let what is under way end, within the grace.
+
+    `asked` is the signal that said so.  What waits to be accepted is the successor's; where there
+    is none, it is taken and answered.
+    """
+    worker.guests.drain(RESTARTED if asked == signal.SIGUSR2 else GOING_AWAY)
+    if asked in _STOPPED:
+        await last_call(doors.sockets)
     doors.close()
-    worker.guests.drain()
+    grace = _ORPHANED if asked == signal.SIGQUIT else worker.snapshot.client_timeouts.drain
     if not await _emptied(worker, grace):
         worker.guests.cut()
         await _emptied(worker, _CUT)

@@ -70,6 +70,9 @@ class ClientTimeoutsConfig(Config):
     drain: DurationOrZero = _TIMEOUTS.drain
     """For all that is under way, once the gateway is asked to stop."""
 
+    idle_linger: DurationOrZero = _TIMEOUTS.idle_linger
+    """For one more request on an idle connection, once the gateway is asked to stop."""
+
 
 class ConnectionsConfig(Config):
     """How many connections clients may have open."""
