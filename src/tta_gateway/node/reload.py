@@ -24,6 +24,7 @@ _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "probe": lambda snapshot: snapshot.probe,
     "state_dir": lambda snapshot: snapshot.state_dir,
     "workers": lambda snapshot: snapshot.workers,
+    "valkey, valkey_url or cache_url": lambda snapshot: snapshot.embedded,
 }
 Stamp = tuple[int, int, int]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from tta_gateway.node import lock
+from tta_gateway.node.embedded import Embedded
 from tta_gateway.node.listening import Listening, close_all
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.reload import Compiling, Reload
@@ -69,6 +70,13 @@ class Node:
             serving=self._introduce,
             stopping=self._let_go,
         )
+        self.embedded = Embedded(
+            self.snapshot.embedded,
+            state_dir=Path(self.snapshot.state_dir),
+            selector=self.supervisor.selector,
+            clock=clock.monotonic,
+            log=log,
+        )
         self.reload = Reload(
             file,
             self.snapshot,
@@ -86,7 +94,8 @@ class Node:
     def _health(self) -> tuple[bool, Health]:
         ready, health = self.supervisor.health()
         refused = {"refused": self.reload.complaints} if self.reload.complaints else {}
-        return ready, {**health, "configuration": self.reload.snapshot.version, **refused}
+        version = {"configuration": self.reload.snapshot.version}
+        return ready, {**health, **version, **refused, **self.embedded.health()}
 
     def _spawn(self, slot: int) -> "tuple[subprocess.Popen[bytes], socket.socket]":
         return spawn(self._data, [one.of(slot).fileno() for one in self._listening])
@@ -100,6 +109,7 @@ class Node:
         if self._place is not None:
             self._out.write(f"probe: {self._place.url}\n")
         self._out.flush()
+        self.embedded.begin()
 
     def _let_go(self) -> None:
         """Make room for the next gateway, which may start while this one finishes."""
@@ -112,8 +122,9 @@ class Node:
         """Turn until all is over; return the exit status."""
         selector = self.supervisor.selector
         selector.register(signals.fd, selectors.EVENT_READ, lambda: self._take(signals.come()))
-        while (code := self.supervisor.code) is None:
+        while (code := self.supervisor.code) is None or not self._ended():
             self.supervisor.start_due()
+            self.embedded.start_due()
             for key, _ in selector.select(self._patience()):
                 key.data()
             self.reload.tick()
@@ -122,8 +133,13 @@ class Node:
             self.lines.flush()
         return code
 
+    def _ended(self) -> bool:
+        """Tell whether the embedded Valkey has ended too: no worker needs it any more."""
+        self.embedded.stop()
+        return self.embedded.is_over
+
     def _patience(self) -> float:
-        patience = self.supervisor.patience()
+        patience = min(self.supervisor.patience(), self.embedded.patience())
         return min(patience, _LOOK_AGAIN) if self.reload.is_waiting else patience
 
     def _take(self, numbers: bytes) -> None:
@@ -131,6 +147,7 @@ class Node:
             if number == signal.SIGCHLD:
                 self.supervisor.reap()
                 self.reload.reap()
+                self.embedded.reap()
             elif number == signal.SIGHUP:
                 self.reload.ask()
             elif number == signal.SIGUSR1:

@@ -12,8 +12,6 @@ from tta_gateway.settings.document import Document, Value
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
     "admin": "answer there",
-    "valkey_url": "connect to it",
-    "cache_url": "connect to it",
     "database_url": "connect to it",
     "admin_metrics": "serve metrics",
     "discovery": "find services",
