@@ -15,7 +15,8 @@ from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import children, descriptors, is_alive, wait_until
+from tests.helpers.slow import descriptors, is_alive, wait_until
+from tests.helpers.slow import workers as workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +24,7 @@ CONNECTIONS: Final = 64
 
 
 def workers(one: Stage) -> list[int]:
-    return children(one.gateway.process.pid)
+    return workers_of(one.gateway.process.pid)
 
 
 def test_the_kernel_spreads_connections_over_the_workers(node: Stage) -> None:

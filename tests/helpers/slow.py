@@ -63,6 +63,23 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in text.split()]
 
 
+def running(pid: int, word: str) -> list[int]:
+    """The children of a process whose command line holds a word."""
+    return [one for one in children(pid) if word in _command_line(one)]
+
+
+def workers(pid: int) -> list[int]:
+    """The workers of a gateway."""
+    return running(pid, "worker_main")
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def resident(pid: int) -> int:
     """How many bytes of memory a process holds."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

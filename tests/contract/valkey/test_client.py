@@ -143,14 +143,14 @@ def test_a_server_that_hangs_costs_its_deadline_and_no_more(own: Server) -> None
                 begun = time.monotonic()
                 hung = [one.command(b"GET", b"a") for _ in range(MOST)]
                 with pytest.raises(Unavailable, match="too many commands"):
-                    one.command(b"GET", b"a")
+                    _ = one.command(b"GET", b"a")
                 lag = await longest_turn(0.09)
                 errors = [await error_of(future) for future in hung]
                 took = time.monotonic() - begun
                 assert all(isinstance(error, Timeout) for error in errors)
                 await until(one, is_open=False)
                 with pytest.raises(Unavailable):
-                    one.command(b"GET", b"a")
+                    _ = one.command(b"GET", b"a")
             assert lag < 0.05
             assert 0.09 < took < 0.5
             assert await until(one, is_open=True) < 3.0
@@ -194,7 +194,7 @@ def test_a_killed_server_is_found_again_with_its_data_and_without_scripts(own: S
             assert isinstance(error, Unavailable)
             assert error.may_be_done
             with pytest.raises(Unavailable):
-                one.command(b"GET", b"kept")
+                _ = one.command(b"GET", b"kept")
             await asyncio.to_thread(own.start_again)
             assert await until(one, is_open=True) < 1.5
             assert await one.eval(ADD, [b"kept"], [1]) == [6, -1]
@@ -278,6 +278,6 @@ def test_closing_waits_for_what_is_under_way(shared: Server) -> None:
             one.close()
             assert await asyncio.gather(*answers) == [b"%d" % n for n in range(100)]
             with pytest.raises(Unavailable, match="closed"):
-                one.command(b"PING")
+                _ = one.command(b"PING")
 
     uvloop.run(body())

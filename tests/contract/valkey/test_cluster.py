@@ -29,8 +29,8 @@ def nodes(request: pytest.FixtureRequest) -> Iterator[list[Server]]:
         made = []
         for _ in THIRDS:
             options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-            one = server(request.param, *options, "--cluster-node-timeout", "2000")
-            made.append(stack.enter_context(one))
+            started = server(request.param, *options, "--cluster-node-timeout", "2000")
+            made.append(stack.enter_context(started))
         for one, (first, last) in zip(made, THIRDS, strict=True):
             assert one.say("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == b"+OK\r\n"
         for epoch, one in enumerate(made, 1):

@@ -10,7 +10,7 @@ from typing import Final
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.scripted_upstream import Script, ScriptedUpstream
-from tests.helpers.slow import children, wait_until
+from tests.helpers.slow import wait_until, workers
 
 UNEXPECTED: Final = ("Traceback", "Fatal error", "exchange_failed", "task_died")
 """What the log of a gateway never holds."""
@@ -34,7 +34,7 @@ class Stage:
     @property
     def worker(self) -> int:
         """The process that serves."""
-        (pid,) = children(self.gateway.process.pid)
+        (pid,) = workers(self.gateway.process.pid)
         return pid
 
     def client(self, *, source: str = "127.0.0.1", receive_buffer: int | None = None) -> Client:
