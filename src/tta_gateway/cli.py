@@ -178,19 +178,22 @@ def _renewed(file: Path, *, beyond: int = -1) -> dict[str, Any]:
     """Wait until all workers are new; end with the reason if they cannot be."""
     for _ in range(_LONGEST_RENEWAL * 10):
         time.sleep(0.1)
-        told = _asked(file, "status")
-        refused = told["upgrade"]["refused"] if beyond >= 0 else []
-        if refused or told["broken_off"]:
-            for complaint in refused or [told["broken_off"]]:
-                click.echo(complaint, err=True)
+        told = _asked(file, "status", tries=5)  # nobody answers while it becomes another
+        is_next = told["generation"] > beyond
+        refused = told["upgrade"]["refused"] if beyond >= 0 and not is_next else []
+        if is_next and told["broken_off"]:
+            refused = [told["broken_off"]]
+        for complaint in refused:
+            click.echo(complaint, err=True)
+        if refused:
             sys.exit(1)
-        if told["generation"] > beyond and not told["renewing"]:
+        if is_next and not told["renewing"]:
             return told
     click.echo("the workers are not all new after ten minutes: see the log", err=True)
     sys.exit(1)
 
 
-def _asked(file: Path, word: str) -> dict[str, Any]:
+def _asked(file: Path, word: str, *, tries: int = 1) -> dict[str, Any]:
     """Have the running gateway of a configuration do something, or end with why it does not."""
     from tta_gateway.node.commands import ask
 
@@ -198,6 +201,9 @@ def _asked(file: Path, word: str) -> dict[str, Any]:
     try:
         told = ask(Path(state), word)
     except OSError as error:
+        if tries > 1:
+            time.sleep(0.2)
+            return _asked(file, word, tries=tries - 1)
         click.echo(f"no gateway runs with the state folder {state}: {error}", err=True)
         sys.exit(1)
     if "error" in told:

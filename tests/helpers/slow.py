@@ -74,9 +74,19 @@ def companion_of(pid: int, name: str) -> int | None:
 
 
 def _runs(pid: int, module: str) -> bool:
-    with contextlib.suppress(OSError):
-        return f"tta_gateway.node.{module}" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    return False
+    return f"tta_gateway.node.{module}" in _command_line(pid).split("\0")
+
+
+def running(pid: int, word: str) -> list[int]:
+    """The children of a process whose command line holds a word."""
+    return [one for one in children(pid) if word in _command_line(one)]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def resident(pid: int) -> int:

@@ -27,6 +27,9 @@ def wording(app: FastAPI) -> None:
         detail = str(error.detail) if error.detail != _phrase(error.status_code) else ""
         return problem(error.status_code, detail, dict(error.headers or {}))
 
+    async def failed(_: Request, __: Exception) -> JSONResponse:
+        return problem(500, "A fault of the gateway: its log names it.")
+
     async def invalid(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # it is registered for nothing else
         places = [".".join(map(str, one["loc"])) + f": {one['msg']}" for one in error.errors()]
@@ -34,6 +37,7 @@ def wording(app: FastAPI) -> None:
 
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Exception, failed)
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -42,7 +46,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
         "type": "about:blank",
         "title": _phrase(status),
         "status": status,
-        "detail": detail or "Nothing is here: the reference of the administration names what is.",
+        "detail": detail or "The reference of the administration (docs) names what there is.",
         "code": _CODES.get(status, "admin_error"),
     }
     return JSONResponse(content, status, headers, "application/problem+json")

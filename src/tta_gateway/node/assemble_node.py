@@ -13,12 +13,13 @@ from tta_gateway.node import lock
 from tta_gateway.node.child import Adopted, Child, cover, start
 from tta_gateway.node.commands import SOCKET, Commands
 from tta_gateway.node.companion import Companion
+from tta_gateway.node.embedded import Embedded
 from tta_gateway.node.handover import Handover, Kept, hand_over
 from tta_gateway.node.listening import Listening, close_all, unix_for_us
 from tta_gateway.node.log_thread import LogThread
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.publish import Publisher
-from tta_gateway.node.reload import Compiled, Compiling, Reload
+from tta_gateway.node.reload import Compiled, Compiling, Reload, refused
 from tta_gateway.node.room import limit, room
 from tta_gateway.node.segments import Segments
 from tta_gateway.node.signals import Signals
@@ -112,6 +113,13 @@ class Node:
         self._companions = [self._companion("guard", self._guard)]
         if self._admin_at is not None:
             self._companions.append(self._companion("control", self._control))
+        self.embedded = Embedded(
+            self.snapshot.embedded,
+            state_dir=Path(self.snapshot.state_dir),
+            selector=self.supervisor.selector,
+            clock=self._clock.monotonic,
+            log=self.log,
+        )
         self._beside = False  # whether companions may be started
         self._alone = False  # whether they are to end
 
@@ -135,12 +143,7 @@ class Node:
             accepted=self._adopt,
         )
         self.upgrade = Upgrade(
-            self._file,
-            in_force=lambda: self.reload.snapshot,
-            compiling=lambda file, version: Compiling(file, version, check=True),
-            log=self.log,
-            become=self._handover,
-            hand_over=self._hand_over,
+            check=self._check, refused=self._not_now, become=self._become, log=self.log
         )
 
     def _answer(self) -> None:
@@ -164,12 +167,15 @@ class Node:
 
     def _health(self) -> tuple[bool, Health]:
         ready, health = self.supervisor.health()
-        refused = {"refused": self.reload.complaints} if self.reload.complaints else {}
+        bad = {"refused": self.reload.complaints} if self.reload.complaints else {}
         beside = {one.name: one.state.value for one in self._companions}
         missing = [one.name for one in self._companions if one.state is not State.SERVING]
+        missing += self.embedded.missing()
         degraded = {"degraded": missing} if missing else {}
         version = self.reload.snapshot.version
-        return ready, {**health, **beside, "configuration": version, **refused, **degraded}
+        stores = self.embedded.health()
+        said = {**health, **beside, **stores, "configuration": version, **bad, **degraded}
+        return ready, said
 
     def _status(self) -> Health:
         ready, health = self._health()
@@ -259,6 +265,7 @@ class Node:
         self._out.flush()
         self._warn(self.snapshot)
         self._beside = True
+        self.embedded.begin()
 
     def left(self, child: Child) -> None:
         """Let another process count where one has ended."""
@@ -288,6 +295,7 @@ class Node:
             self._admin_at.close()
         self._public.close()
         self.commands.close()
+        self.upgrade.forget()
         self._beside = False
         for one in self._companions:
             if one.name == "control":
@@ -303,6 +311,7 @@ class Node:
             for one in self._companions:
                 if self._beside or self._alone:
                     one.start_due()
+            self.embedded.start_due()
             for key, _ in selector.select(self._patience()):
                 key.data()
             self._tick()
@@ -317,9 +326,11 @@ class Node:
             return None
         if not self._alone:
             self._alone = True
+            self.embedded.stop()
             for one in self._companions:
                 one.stop()
-        return code if all(one.is_over for one in self._companions) else None
+        is_over = self.embedded.is_over and all(one.is_over for one in self._companions)
+        return code if is_over else None
 
     def _tick(self) -> None:
         self.reload.tick()
@@ -330,7 +341,7 @@ class Node:
         self.lines.flush()
 
     def _patience(self) -> float:
-        patience = self.supervisor.patience()
+        patience = min(self.supervisor.patience(), self.embedded.patience())
         now = self._clock.monotonic()
         if self._beside:
             patience = min([patience, *(max(0.0, one.due - now) for one in self._companions)])
@@ -354,33 +365,32 @@ class Node:
         self.reload.reap()
         for one in self._companions:
             one.reap()
+        self.embedded.reap()
         self.upgrade.reap()
 
     # An upgrade
 
+    def _check(self) -> Compiling:
+        return Compiling(self._file, self.reload.snapshot.version + 1, check=True)
+
+    def _not_now(self, snapshot: Snapshot) -> list[str]:
+        """Return why this node does not become one with this snapshot now."""
+        complaints = refused(self.reload.snapshot, snapshot)
+        if self.supervisor.is_renewing or self.reload.is_compiling:
+            complaints.append("workers are being replaced, or a file is being read: ask again")
+        return complaints
+
+    def _become(self, compiled: Compiled) -> None:
+        """Become what is installed now; OSError if this stays what it is."""
+        try:
+            hand_over(self._handover(compiled), self._file)
+        except OSError:
+            self.logs.start()
+            raise
+
     def _handover(self, compiled: Compiled) -> Handover:
         """Return what the node that this one becomes needs."""
         self.keep_for_later(compiled.sealed)
-        workers = [
-            Kept(
-                pid=child.process.pid,
-                channel=child.channel.fileno(),
-                segment=child.segment,
-                slot=slot,
-                version=version,
-            )
-            for slot, child, version in self.supervisor.everybody()
-        ]
-        beside = [
-            Kept(
-                pid=one.child.process.pid,
-                channel=one.child.channel.fileno(),
-                segment=one.child.segment,
-                name=one.name,
-            )
-            for one in self._companions
-            if one.child is not None
-        ]
         self.lines.close()
         self.logs.stop()  # what comes from now on waits for the next thread
         return Handover(
@@ -395,16 +405,19 @@ class Node:
             segments=self._segments.fd,
             segment=self._segment,
             logs=[self.logs.reader.fileno(), self.logs.sender.fileno()],
-            children=[*workers, *beside],
+            children=self._children(),
+            embedded=self.embedded.everybody(),
             generation=self._generation + 1,
         )
 
-    def _hand_over(self, handover: Handover, file: Path) -> None:
-        try:
-            hand_over(handover, file)
-        except OSError:
-            self.logs.start()  # this stays the gateway
-            raise
+    def _children(self) -> list[Kept]:
+        """Return every process that goes on, less those whose channel has ended: they end too."""
+        workers = [
+            _kept(child, slot=slot, version=version)
+            for slot, child, version in self.supervisor.everybody()
+        ]
+        beside = [_kept(one.child, name=one.name) for one in self._companions if one.child]
+        return [*workers, *beside]
 
     def _go_on(self, kept: Handover) -> None:
         """Take over the children of the node that this one was, and renew them."""
@@ -419,13 +432,33 @@ class Node:
                 beside[one.name].renew(child)
             else:
                 child.process.send_signal(signal.SIGTERM)  # nobody here knows what it is for
+                child.channel.close()
+        for name, pid in kept.embedded:
+            self.embedded.inherit(name, Adopted(pid))
+        self.embedded.begin()
         self._beside = True
         self.supervisor.reap()
         self.supervisor.renew()
         self.log.event("upgraded", version=__version__, generation=self._generation)
 
 
+def _kept(child: Child, *, slot: int = -1, version: int = 0, name: str = "") -> Kept:
+    return Kept(
+        pid=child.process.pid,
+        channel=child.channel.fileno(),
+        segment=child.segment,
+        slot=slot,
+        version=version,
+        name=name,
+    )
+
+
 def _channel(fd: int) -> socket.socket:
+    """Return the channel with this number; a closed one where it has ended already."""
+    if fd < 0:
+        ended = socket.socket()
+        ended.close()
+        return ended
     channel = socket.socket(fileno=fd)
     channel.setblocking(False)
     return channel

@@ -94,6 +94,15 @@ def start(module: str, *, data: bytes, fds: Sequence[int] = (), words: Sequence[
             os.close(snapshot)
 
 
+def hear(child: Child) -> tuple[bytes, int] | None:
+    """Return a word of a child and the version that it is about; None at the end of its words."""
+    try:
+        word, _, version = child.channel.recv(64).partition(b" ")
+    except OSError:  # it has died with words of ours unread
+        return None
+    return (word, int(version)) if word else None
+
+
 def file_of(data: bytes) -> int:
     """Return a descriptor of a file without a name that holds the data."""
     fd = os.memfd_create("snapshot", os.MFD_CLOEXEC)

@@ -59,6 +59,8 @@ class Commands:
         self._selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
 
     def _read(self, client: socket.socket) -> None:
+        if client not in self._asking:
+            return  # all was closed in the same turn
         until, said = self._asking[client]
         try:
             data = client.recv(_LONGEST)

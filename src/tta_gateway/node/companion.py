@@ -9,7 +9,7 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from tta_gateway.node.child import Child
+from tta_gateway.node.child import Child, hear
 from tta_gateway.node.slot import NEVER, Slot, State
 from tta_gateway.node.supervisor import Owner
 from tta_gateway.support.log import EventLog
@@ -40,7 +40,7 @@ class Companion:
         self._log = log
         self._owner = owner
         self.child: Child | None = None
-        self._until = float("inf")
+        self._until = NEVER
         self._renewed = False  # whether one that was there before is to make room
 
     @property
@@ -63,6 +63,7 @@ class Companion:
         now = self._clock()
         child = self.child
         if child is not None and (self._slot.is_late(now) or now > self._until):
+            self._until = now + _LONGEST_END if now > self._until else self._until
             self._log.event(f"{self.name}_hangs")
             child.process.kill()
         if self._slot.due <= now:
@@ -80,20 +81,23 @@ class Companion:
         self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
 
     def _hear(self, child: Child) -> None:
-        word, _, version = child.channel.recv(64).partition(b" ")
-        if not word:
+        said = hear(child)
+        if said is None:
             self._selector.unregister(child.channel)
             child.channel.close()
             return  # its end is told by a signal
-        self._owner.heard(child, word, int(version))
+        word, version = said
+        self._owner.heard(child, word, version)
         if word == b"ready":
             self._slot.serve()
 
     def renew(self, child: Child) -> None:
         """Take this one for it, and have it end: a new one follows."""
         self.child = child
-        self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
-        self._slot.due = NEVER
+        if child.channel.fileno() >= 0:
+            self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._hear(child))
+        self._slot.start(self._clock())
+        self._until = self._clock() + _LONGEST_END
         self._renewed = True
         child.process.send_signal(signal.SIGTERM)
 
@@ -110,7 +114,8 @@ class Companion:
         self.child = None
         self._owner.left(child)
         asked = self._slot.state is State.LEAVING
-        if self._renewed:
+        self._until = NEVER
+        if self._renewed and not asked:
             self._renewed, self._slot = False, Slot(0)
             return
         self._slot.end(self._clock())

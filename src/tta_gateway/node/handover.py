@@ -41,6 +41,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     segment: int
     logs: list[int]
     children: list[Kept]
+    embedded: list[tuple[str, int]] = []
     generation: int
 
     def descriptors(self) -> Iterable[int]:
@@ -72,6 +73,9 @@ def hand_over(handover: Handover, file: Path) -> None:
         command = [*PYTHON, "tta_gateway.node.supervisor_main", "--resume", str(fd), str(file)]
         os.execv(sys.executable, command)  # noqa: S606 - our own module
     except OSError:
+        for one in handover.descriptors():
+            if one >= 0:
+                os.set_inheritable(one, False)
         os.close(fd)
         signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
         raise

@@ -4,6 +4,7 @@ Who has taken nothing for long is not given more than `MOST` bytes to catch up w
 for it, and when it speaks again it gets all of it, once.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from tta_gateway.node.child import Child, give
@@ -11,6 +12,18 @@ from tta_gateway.snapshot.parts import CHANGE, WHOLE, change, decode_parts, enco
 from tta_gateway.support.log import EventLog
 
 MOST: Final = 8 * 2**20
+
+
+@dataclass(slots=True)
+class Debt:
+    """What a process has been given: the version, bytes not applied yet, and whether all of it.
+
+    Version -1 is one that is to be given nothing until it speaks.
+    """
+
+    version: int
+    owed: int = 0
+    whole: bool = False
 
 
 class Publisher:
@@ -21,11 +34,11 @@ class Publisher:
         self.data = data
         self._parts = decode_parts(data)
         self._log = log
-        self._given: dict[int, tuple[int, int]] = {}  # by process: version, and bytes not applied
+        self._given: dict[int, Debt] = {}  # by process
 
     def begin(self, child: Child) -> None:
         """Take note of a process that has been started with the newest snapshot."""
-        self._given[child.process.pid] = (self._parts.version, 0)
+        self._given[child.process.pid] = Debt(self._parts.version)
 
     def forget(self, pid: int) -> None:
         """Take note of a process that has ended."""
@@ -37,39 +50,38 @@ class Publisher:
         self.data = data
         difference = encoded(change(before, self._parts))
         for child in children:
-            version, owed = self._given.get(child.process.pid, (-1, 0))
-            if owed + len(difference) > MOST:
-                self._lag(child)
-            elif version == before.version:
-                self._give(child, CHANGE, difference, owed)
-            elif not owed:
-                self._give(child, WHOLE, data, 0)
+            debt = self._given.setdefault(child.process.pid, Debt(-1))
+            if debt.owed and debt.owed + len(difference) > MOST:
+                self._log.event("worker_lags", pid=child.process.pid)
+                debt.version = -1
+            elif debt.version == before.version:
+                self._give(child, CHANGE, difference)
+            elif not debt.owed:
+                self._give(child, WHOLE, data)
 
     def heard(self, child: Child, version: int, *, behind: bool) -> None:
         """Take a process's word which version it decides from: all is sent if it has fallen behind.
 
         `behind` says that it could not make sense of what it was given last.
         """
-        if child.process.pid not in self._given:
+        debt = self._given.get(child.process.pid)
+        if debt is None:
             return  # it decides nothing from snapshots, or leaves
-        given, owed = self._given[child.process.pid]
-        if behind or (given < 0 and version != self._parts.version):
-            self._give(child, WHOLE, self.data, 0)
-        elif version >= given:
-            self._given[child.process.pid] = (given, 0)
-        else:
-            self._given[child.process.pid] = (given, owed)
+        if behind and debt.whole:
+            self._log.event("worker_understands_nothing", pid=child.process.pid)
+        elif behind or (debt.version < 0 and version != self._parts.version):
+            self._give(child, WHOLE, self.data)
+        elif version >= debt.version:
+            debt.owed = 0
 
-    def _give(self, child: Child, kind: bytes, data: bytes, owed: int) -> None:
+    def _give(self, child: Child, kind: bytes, data: bytes) -> None:
+        debt = self._given[child.process.pid]
         try:
             give(child, kind, data)
         except OSError as error:  # it has died, or hears nothing: it will say when it does
             self._log.event("worker_not_told", pid=child.process.pid, error=error.strerror)
-            self._given[child.process.pid] = (-1, owed)
+            debt.version = -1
             return
-        self._given[child.process.pid] = (self._parts.version, owed + len(data))
-
-    def _lag(self, child: Child) -> None:
-        """Give it nothing more until it speaks."""
-        self._log.event("worker_lags", pid=child.process.pid)
-        self._given[child.process.pid] = (-1, self._given[child.process.pid][1])
+        whole = kind == WHOLE
+        owed = len(data) if whole else debt.owed + len(data)
+        self._given[child.process.pid] = Debt(self._parts.version, owed, whole)

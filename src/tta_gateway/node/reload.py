@@ -28,6 +28,7 @@ _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "probe": lambda snapshot: snapshot.probe,
     "state_dir": lambda snapshot: snapshot.state_dir,
     "workers": lambda snapshot: snapshot.workers,
+    "valkey, valkey_url or cache_url": lambda snapshot: snapshot.embedded,
 }
 Stamp = tuple[int, int, int]
 
@@ -158,6 +159,11 @@ class Reload:
     def is_waiting(self) -> bool:
         """Tell whether a change of the file has to be still for a little longer."""
         return self._watch.is_waiting
+
+    @property
+    def is_compiling(self) -> bool:
+        """Tell whether a configuration is being compiled."""
+        return self._compiling is not None
 
     def ask(self) -> None:
         """Compile the file; once more afterwards if that is asked while it is under way."""

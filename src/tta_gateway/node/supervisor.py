@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from tta_gateway.node.child import Child, uncover
+from tta_gateway.node.child import Child, hear, uncover
 from tta_gateway.node.probe import Health
 from tta_gateway.node.slot import FORSAKEN, LONGEST_START, Slot, State
 from tta_gateway.support.log import EventLog
@@ -161,7 +161,8 @@ class Supervisor:
     def adopt(self, number: int, child: Child) -> None:
         """Take this worker for the one of a slot, and hear what it says."""
         self._workers[number] = child
-        self._listen(number, child)
+        if child.channel.fileno() >= 0:
+            self._listen(number, child)
 
     def inherit(self, number: int, child: Child, version: int) -> None:
         """Take a worker that serves already, or one that leaves (-1).
@@ -184,16 +185,17 @@ class Supervisor:
 
     def _hear(self, slot: Slot, child: Child) -> None:
         """Take a worker's word that it serves a version, or the end of its words."""
-        word, _, version = child.channel.recv(64).partition(b" ")
-        if not word:
+        said = hear(child)
+        if said is None:
             self.selector.unregister(child.channel)
             child.channel.close()
             return  # it has died: its end is told by a signal
-        self._owner.heard(child, word, int(version))
+        word, version = said
+        self._owner.heard(child, word, version)
         if word == b"ready" and slot.number in self._successors:
             self._succeed(slot, child)
         if self._workers.get(slot.number) is child:
-            slot.version = int(version)
+            slot.version = version
             if word == b"ready":
                 self._serves(slot)
 
@@ -205,11 +207,16 @@ class Supervisor:
             sibling = self._covered.get(slot.number)
             if sibling is not None and sibling.process.poll() is None:
                 continue
-            serving = [one.number for one in self.slots if one.state is State.SERVING]
+            serving = [self._workers[one.number] for one in self.slots if self._is_well(one)]
             if serving:
-                sibling = self._workers[serving[slot.number % len(serving)]]
+                sibling = serving[slot.number % len(serving)]
                 self._covered[slot.number] = sibling
                 self._owner.cover(sibling, slot.number)
+
+    def _is_well(self, slot: Slot) -> bool:
+        """Tell whether a slot's worker serves, and has not died a moment ago."""
+        serves = slot.state is State.SERVING
+        return serves and self._workers[slot.number].process.poll() is None
 
     def _serves(self, slot: Slot) -> None:
         slot.serve()
@@ -226,6 +233,11 @@ class Supervisor:
         return [*self._workers.values(), *(child for child, _ in self._successors.values())]
 
     # Renewing
+
+    @property
+    def is_renewing(self) -> bool:
+        """Tell whether workers are being replaced."""
+        return bool(self._renewing)
 
     def renew(self) -> bool:
         """Begin to replace every worker by a new one; False if that is under way, or too early."""
@@ -254,12 +266,13 @@ class Supervisor:
 
     def _succeed(self, slot: Slot, child: Child) -> None:
         """Put a successor that serves in the place of the worker before it, which leaves."""
-        if self._successors.get(slot.number, (None, 0.0))[0] is not child:
+        if self._ending or self._successors.get(slot.number, (None, 0.0))[0] is not child:
             return
         del self._successors[slot.number]
         self._renewing.remove(slot.number)
         before = self._workers.pop(slot.number, None)
         if before is not None:
+            self._covered = {one: by for one, by in self._covered.items() if by is not before}
             before.process.send_signal(RESTART)
             self._leaving.append((before, self._clock() + self.grace + _OVERTIME))
         self._workers[slot.number] = child
@@ -277,7 +290,7 @@ class Supervisor:
 
     def reap(self) -> None:
         """Take note of every worker that has ended."""
-        for slot in self.slots:
+        for slot in (*self.slots, *self.slots):  # again: a successor in its place may have, too
             child = self._workers.get(slot.number)
             if child is not None and child.process.poll() is not None:
                 del self._workers[slot.number]

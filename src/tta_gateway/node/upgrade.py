@@ -5,11 +5,9 @@ fails, or the configuration would change what a process has for life, nothing ha
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
-from tta_gateway.node.handover import Handover, hand_over
 from tta_gateway.node.probe import Health
-from tta_gateway.node.reload import Compiled, Compiling, refused
+from tta_gateway.node.reload import Compiled, Compiling
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 
@@ -19,58 +17,60 @@ class Upgrade:
 
     def __init__(
         self,
-        file: Path,
         *,
-        in_force: Callable[[], Snapshot],
-        compiling: Callable[[Path, int], Compiling],
+        check: Callable[[], Compiling],
+        refused: Callable[[Snapshot], list[str]],
+        become: Callable[[Compiled], None],
         log: EventLog,
-        become: Callable[[Compiled], Handover],
-        hand_over: Callable[[Handover, Path], None] = hand_over,
     ) -> None:
-        """Begin without such a wish; `become` tells what is handed over with what was compiled."""
-        self._file = file
-        self._in_force = in_force
-        self._start = compiling
-        self._log = log
+        """Begin without such a wish.
+
+        `check` starts the check, an OSError if it cannot be; `refused` says why the gateway does
+        not become this now; `become` does not come back, or raises an OSError.
+        """
+        self._check = check
+        self._refused = refused
         self._become = become
-        self._hand_over = hand_over
-        self._compiling: Compiling | None = None
+        self._log = log
+        self._checking: Compiling | None = None
         self.complaints: list[str] = []
 
     def status(self) -> Health:
         """Return what operators may want to know."""
-        return {"checking": self._compiling is not None, "refused": self.complaints}
+        return {"checking": self._checking is not None, "refused": self.complaints}
 
     def ask(self) -> bool:
         """Check what is installed now; False if that is under way."""
-        if self._compiling is not None:
+        if self._checking is not None:
             return False
         self.complaints = []
         try:
-            self._compiling = self._start(self._file, self._in_force().version + 1)
+            self._checking = self._check()
         except OSError as error:
             self._refuse([f"the check cannot be started: {error.strerror}"])
         return True
 
+    def forget(self) -> None:
+        """Become nothing else: the gateway ends."""
+        self._checking = None
+
     def reap(self) -> None:
         """Go on once the check has ended."""
-        if self._compiling is None:
+        if self._checking is None:
             return
-        compiled = self._compiling.result()
+        compiled = self._checking.result()
         if compiled is not None:
-            self._compiling = None
+            self._checking = None
             self._take(compiled)
 
     def _take(self, compiled: Compiled) -> None:
-        if compiled.snapshot is None:
-            self._refuse(compiled.complaints)
-            return
-        complaints = refused(self._in_force(), compiled.snapshot)
-        if complaints:
+        snapshot = compiled.snapshot
+        complaints = compiled.complaints if snapshot is None else self._refused(snapshot)
+        if snapshot is None or complaints:
             self._refuse(complaints)
             return
         try:
-            self._hand_over(self._become(compiled), self._file)
+            self._become(compiled)
         except OSError as error:
             self._refuse([f"the new gateway cannot be started: {error.strerror}"])
 

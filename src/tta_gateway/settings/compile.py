@@ -1,6 +1,7 @@
 """Compile: from settings to the snapshot that workers decide from."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -27,6 +28,7 @@ from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.route import RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.tree import Settings
+from tta_gateway.settings.valkey import embedded, store
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.wire.limits import Limits
 
@@ -43,6 +45,8 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
 
 def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     """Return the settings as workers decide from them."""
+    sockets = Path(settings.state_dir) / "valkey"
+    urls = settings.valkey_url, settings.cache_url
     return Snapshot(
         version=version,
         state_dir=settings.state_dir,
@@ -56,6 +60,9 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
+        state=store(urls[0], socket=sockets / "state.sock"),
+        cache=store(urls[1], socket=sockets / "cache.sock"),
+        embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
 

@@ -11,8 +11,6 @@ from tta_gateway.settings.document import Document, Value
 
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
-    "valkey_url": "connect to it",
-    "cache_url": "connect to it",
     "database_url": "connect to it",
     "discovery": "find services",
     "health": "check services",

@@ -19,6 +19,7 @@ from tta_gateway.settings.listener import (
 )
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
+from tta_gateway.settings.valkey import StoreUrl, ValkeyConfig
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line, Size
 from tta_gateway.wire.limits import Limits
 
@@ -108,6 +109,15 @@ class Settings(Config):
 
     state_dir: Line = "./var"
     """The folder for what must outlive the process; from the folder that it is started in."""
+
+    valkey_url: StoreUrl | None = None
+    """The Valkey or Redis for state; left out, an embedded one is started."""
+
+    cache_url: StoreUrl | None = None
+    """The one for what is cached, another than that for state; left out, likewise."""
+
+    valkey: ValkeyConfig = ValkeyConfig()
+    """The embedded Valkey, which serves where no URL names another."""
 
     limits: LimitsConfig = LimitsConfig()
     """How large the head and the framing of a request may be."""

@@ -1,9 +1,12 @@
 """What the snapshot holds."""
 
+from typing import Literal
+
 import msgspec
 
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.support.valkey.topology import Store
 from tta_gateway.wire.limits import Limits
 
 
@@ -16,11 +19,20 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     trusted: tuple[str, ...] = ()
 
 
+class EmbeddedServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A server that the supervisor starts; `durable`: every write waits for the disk."""
+
+    name: Literal["state", "cache"]
+    max_memory: int
+    durable: bool = False
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A configuration, compiled.
 
     `workers` 0 is one for each core; `open_metrics`: whoever reaches the admin address may read
     them; `features` holds each feature's bound struct, encoded.
+    `state` and `cache` are the stores in Valkey; `embedded` are those that the supervisor starts.
     """
 
     version: int
@@ -35,4 +47,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     client_timeouts: ClientTimeouts = ClientTimeouts()
     connections: ConnectionLimits = ConnectionLimits()
+    state: Store | None = None
+    cache: Store | None = None
+    embedded: tuple[EmbeddedServer, ...] = ()
     features: dict[str, msgspec.Raw] = {}

@@ -4,6 +4,7 @@ AES-256-GCM with a random 96-bit nonce (NIST SP 800-38D): nonce, ciphertext and 
 bound to the bytes, so that what was sealed for one thing is not taken for another.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -36,16 +37,22 @@ def unseal(sealed: bytes, *, key: bytes, purpose: bytes) -> bytes:
 
 def key_in(file: Path) -> bytes:
     """Return the key of a file, made by chance where there is none; OSError if it cannot be had."""
-    try:
-        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        key = file.read_bytes()
-        if len(key) != KEY_BYTES:
-            raise OSError(f"{file} holds no key: {KEY_BYTES} bytes are one") from None
-        return key
-    key = secrets.token_bytes(KEY_BYTES)
+    if not file.exists():
+        _make(file)
+    key = file.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise OSError(f"{file} holds no key: {KEY_BYTES} bytes are one; take the file away")
+    return key
+
+
+def _make(file: Path) -> None:
+    """Make a key in one step: there is a whole one or none; who was faster stays."""
+    beside = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as out:
-        out.write(key)
+        out.write(secrets.token_bytes(KEY_BYTES))
         out.flush()
         os.fsync(out.fileno())
-    return key
+    with contextlib.suppress(FileExistsError):
+        file.hardlink_to(beside)
+    beside.unlink()

@@ -605,3 +605,30 @@ def test_it_says_so_again_with_a_configuration_that_wants_more(
     assert [fields for _, fields in events.told] == [
         {"limit": 1024, "wanted": 30_000, "per_worker": 896}
     ]
+
+
+def test_a_node_becomes_nothing_else_while_workers_are_replaced(house: House) -> None:
+    node = house.serving()
+    node._restart()
+    assert node._not_now(house.snapshot) == [
+        "workers are being replaced, or a file is being read: ask again"
+    ]
+
+
+def test_what_a_process_has_for_life_is_no_upgrade_s_to_change(house: House) -> None:
+    node = house.serving()
+    other = msgspec.structs.replace(house.snapshot, workers=7)
+    assert node._not_now(other) == ["workers: cannot change while the gateway runs: start it anew"]
+
+
+def test_a_node_that_stays_what_it_is_writes_its_logs_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Handover, __: Path) -> None:
+        raise OSError(2, "no such file")
+
+    node = house.serving()
+    monkeypatch.setattr(assemble_node, "hand_over", fail)
+    node.upgrade._take(compiled(house))
+    assert node.upgrade.complaints == ["the new gateway cannot be started: no such file"]
+    assert node.logs._thread.is_alive()

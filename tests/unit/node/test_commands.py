@@ -212,3 +212,13 @@ def test_one_that_ends_meanwhile_has_said_nothing(tmp_path: Path) -> None:
 def test_one_that_hangs_is_waited_for_only_so_long(tmp_path: Path) -> None:
     with listening(tmp_path / SOCKET), pytest.raises(TimeoutError):
         ask(tmp_path, "status", 0.001)
+
+
+def test_who_speaks_in_the_turn_in_which_all_is_closed_is_not_heard(desk: Desk) -> None:
+    desk.comes(b'{"do": "status"}\n')
+    desk.turn()
+    events = desk.selector.select(0)
+    desk.commands.close()
+    for key, _ in events:
+        key.data()
+    assert desk.commands.fd == -1

@@ -244,3 +244,38 @@ def test_one_from_before_is_none_that_has_died_young(house: House) -> None:
     house.turn()
     house.serving()
     assert (house.take(), house.companion.state) == (["started"], State.SERVING)
+
+
+def test_one_that_dies_with_a_snapshot_unread_is_only_dead(house: House) -> None:
+    house.serving()
+    house.processes[0].channel.send(b"snapshot")
+    house.processes[0].die(-9)
+    house.turn()
+    assert house.processes[0].returncode == -9
+    assert house.companion.child is None or house.companion.child.process.poll() is None
+
+
+def test_one_that_makes_no_room_is_killed(house: House) -> None:
+    house.companion.renew(house.another())
+    house.clock.advance(1000)
+    house.turn()
+    assert house.processes[0].killed == 1
+
+
+def test_none_follows_one_that_made_room_at_the_end(house: House) -> None:
+    house.companion.renew(house.another())
+    house.companion.stop()
+    house.processes[0].die(0)
+    house.turn()
+    house.turn()
+    assert house.take() == []
+
+
+def test_one_that_hangs_is_named_once_in_a_while(house: House) -> None:
+    house.serving()
+    house.companion.stop()
+    house.clock.advance(6.0)
+    house.take()
+    for _ in range(5):
+        house.turn()
+    assert len(house.take()) == 1

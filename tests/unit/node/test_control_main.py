@@ -87,7 +87,7 @@ class House:
             await self.asked(name)
         except ConnectionRefusedError:
             return True
-        except ConnectionResetError:
+        except ConnectionError:
             return False  # it was closed while this one waited in its queue
         return False
 

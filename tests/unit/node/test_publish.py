@@ -136,3 +136,19 @@ def test_who_is_not_known_is_given_all_of_the_next(stage: Stage) -> None:
 def test_who_starts_begins_with_the_newest(stage: Stage) -> None:
     stage.publish(2)
     assert stage.publisher.data == snapshot(2)
+
+
+def test_a_change_that_is_large_by_itself_is_given_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "MOST", 10)
+    stage.publish(2)
+    assert stage.got() == [("change", 2)]
+
+
+def test_who_makes_nothing_even_of_all_of_it_is_not_sent_it_again(stage: Stage) -> None:
+    stage.publish(2)
+    stage.says(1, behind=True)
+    stage.says(1, behind=True)
+    assert stage.got() == [("change", 2), ("snapshot", 2)]
+    assert stage.events == ["worker_understands_nothing"]

@@ -671,3 +671,28 @@ def test_who_takes_over_hears_of_those_that_serve_and_of_those_that_leave(node: 
         (slot, child.process.pid, version) for slot, child, version in node.supervisor.everybody()
     ]
     assert sorted(told) == [(-1, 100, 0), (0, 102, 1), (1, 101, 1)]
+
+
+def test_a_successor_that_serves_too_late_changes_nothing_at_the_end(node: Node) -> None:
+    node.renewed()
+    node.workers[2].serve()
+    node.supervisor.stop(signal.SIGTERM)
+    node.turn()
+    assert all(worker.signals == [signal.SIGTERM] for worker in node.workers)
+
+
+def test_a_worker_and_its_successor_may_die_at_once(node: Node) -> None:
+    node.renewed()
+    node.workers[0].die(-9)
+    node.workers[2].die(-9)
+    node.turn()
+    node.turn()
+    assert len(node.workers) > 3
+
+
+def test_a_worker_that_dies_with_a_word_unread_is_only_dead(node: Node) -> None:
+    node.all_serve()
+    node.workers[0].channel.send(b"snapshot")
+    node.workers[0].die(-9)
+    node.turn()
+    assert "worker_died 0 137" in node.take()

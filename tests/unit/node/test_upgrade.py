@@ -1,7 +1,6 @@
 """What becomes of the wish for a newer gateway, without a process."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -12,7 +11,6 @@ from tta_gateway.node.upgrade import Upgrade
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Listener, Snapshot
 
-FILE = Path("gateway.yaml")
 IN_FORCE = Snapshot(
     version=4,
     state_dir=".",
@@ -31,8 +29,7 @@ def compiled(**changes: object) -> Compiled:
 class Check:
     """A check that ends when the test says so."""
 
-    def __init__(self, file: Path, version: int) -> None:
-        self.asked = (file, version)
+    def __init__(self) -> None:
         self.end: Compiled | None = None
 
     def result(self) -> Compiled | None:
@@ -45,28 +42,26 @@ class House:
     def __init__(self) -> None:
         self.checks: list[Check] = []
         self.events: list[tuple[str, object]] = []
-        self.handed: list[tuple[object, Path]] = []
+        self.became: list[Compiled] = []
         self.refuse: OSError | None = None
         self.fault: OSError | None = None
         self.upgrade = Upgrade(
-            FILE,
-            in_force=lambda: IN_FORCE,
-            compiling=cast("Callable[[Path, int], Any]", self._check),
+            check=cast("Callable[[], Any]", self._check),
+            refused=lambda snapshot: ["not with three"] if snapshot.workers == 3 else [],
+            become=self._become,
             log=cast("Any", self),
-            become=cast("Callable[[Compiled], Any]", lambda good: ("handover", good)),
-            hand_over=self._hand_over,
         )
 
-    def _check(self, file: Path, version: int) -> Check:
+    def _check(self) -> Check:
         if self.refuse is not None:
             raise self.refuse
-        self.checks.append(Check(file, version))
+        self.checks.append(Check())
         return self.checks[-1]
 
-    def _hand_over(self, handover: object, file: Path) -> None:
+    def _become(self, compiled: Compiled) -> None:
         if self.fault is not None:
             raise self.fault
-        self.handed.append((handover, file))
+        self.became.append(compiled)
 
     def event(self, name: str, **fields: object) -> None:
         self.events.append((name, *fields.values()))  # type: ignore[arg-type]
@@ -84,7 +79,7 @@ def house() -> House:
 def test_what_is_installed_is_checked_with_the_configuration_first(house: House) -> None:
     assert house.upgrade.ask()
     house.upgrade.reap()
-    assert (house.checks[0].asked, house.handed) == ((FILE, 5), [])
+    assert (len(house.checks), house.became) == (1, [])
     assert house.upgrade.status() == {"checking": True, "refused": []}
 
 
@@ -92,25 +87,25 @@ def test_what_is_good_takes_over_with_what_was_compiled(house: House) -> None:
     house.upgrade.ask()
     good = compiled()
     house.ends(good)
-    assert (house.handed, house.events) == ([(("handover", good), FILE)], [])
+    assert (house.became, house.events) == ([good], [])
 
 
 def test_what_does_not_even_start_changes_nothing_and_is_said(house: House) -> None:
     house.upgrade.ask()
     house.ends(Compiled(None, b"", b"", ["ImportError: no module"]))
-    assert (house.handed, house.events) == (
+    assert (house.became, house.events) == (
         [],
         [("upgrade_refused", ["ImportError: no module"])],
     )
     assert house.upgrade.status() == {"checking": False, "refused": ["ImportError: no module"]}
 
 
-def test_what_a_process_has_for_life_is_no_upgrade_s_to_change(house: House) -> None:
+def test_what_the_gateway_does_not_become_now_is_said(house: House) -> None:
     house.upgrade.ask()
     house.ends(compiled(workers=3))
-    assert (house.handed, house.upgrade.complaints) == (
+    assert (house.became, house.upgrade.complaints) == (
         [],
-        ["workers: cannot change while the gateway runs: start it anew"],
+        ["not with three"],
     )
 
 
@@ -145,6 +140,13 @@ def test_complaints_are_those_of_the_last_wish(house: House) -> None:
     assert house.upgrade.status() == {"checking": True, "refused": []}
 
 
+def test_a_gateway_that_ends_becomes_nothing_else(house: House) -> None:
+    house.upgrade.ask()
+    house.upgrade.forget()
+    house.ends(compiled())
+    assert house.became == []
+
+
 def test_who_was_asked_for_nothing_does_nothing(house: House) -> None:
     house.upgrade.reap()
-    assert (house.handed, house.events, house.checks) == ([], [], [])
+    assert (house.became, house.events, house.checks) == ([], [], [])

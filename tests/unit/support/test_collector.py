@@ -68,12 +68,3 @@ def test_a_collection_says_how_long_it_held_the_loop(collections: Collections) -
         [0.0, 0.25],
         1.0,
     )
-
-
-def test_every_collection_is_told_apart(collections: Collections) -> None:
-    collections.collector.start()
-    for _ in range(3):
-        collections.clock.advance(INTERVAL)
-        collections.collector.tick()
-    *counts, total = collections.pause.values()
-    assert (sum(counts), total) == (3.0, 0.75)

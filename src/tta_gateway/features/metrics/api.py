@@ -12,7 +12,7 @@ def router(exposition: Exposition) -> APIRouter:
     made = APIRouter()
 
     @made.get("/metrics")
-    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+    async def metrics(accept: Annotated[str, Header()] = "") -> Response:
         """Return everything that has been counted."""
         content, media_type = exposition.page(accept)
         return Response(content, media_type=media_type)
