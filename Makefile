@@ -38,11 +38,11 @@ run: setup ## the gateway in front of the sample services of the platform
 
 test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
-	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance
+	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough tests
 
 check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
-	@$(BIN)/python -m pytest -q $(SUITES)
+	@$(BIN)/python -m pytest -q -m "not redis" $(SUITES)
 
 fix: .venv/.test ## put the style right where a machine can
 	@$(BIN)/ruff check --fix --quiet || true
@@ -65,7 +65,7 @@ e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
-	@$(BIN)/coverage run -m pytest -q $(SUITES)
+	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)
 	@$(BIN)/coverage report --show-missing --skip-covered
 
 lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest

@@ -12,6 +12,7 @@ from tests.helpers.valkey_server import Kind, Server, server
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.connection import MOST
 from tta_gateway.support.valkey.error import Refused, Timeout, Unavailable
+from tta_gateway.support.valkey.fitness import complaints
 from tta_gateway.support.valkey.script import Script
 from tta_gateway.support.valkey.topology import Login
 
@@ -281,3 +282,19 @@ def test_closing_waits_for_what_is_under_way(shared: Server) -> None:
                 _ = one.command(b"PING")
 
     uvloop.run(body())
+
+
+def test_what_a_server_says_of_itself_can_be_judged(kind: Kind) -> None:
+    async def body(one: Server) -> None:
+        async with client(one.unix) as (made, _):
+            info = await made.command(b"INFO", b"server")
+            settings = await made.command(b"CONFIG", b"GET", b"*")
+            assert isinstance(info, bytes)
+            assert isinstance(settings, dict)
+            words = {name.decode(): value.decode() for name, value in settings.items()}
+            durable = kind == "valkey"
+            assert len(complaints("state", info.decode(), words)) == (0 if durable else 1)
+            assert len(complaints("cache", info.decode(), words)) == 2
+
+    with server(kind, "--appendonly", "yes") as one:
+        uvloop.run(body(one))
