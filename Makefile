@@ -54,6 +54,7 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/paper.py --write
 	@$(BIN)/python bench/turn.py --write
 	@$(BIN)/python bench/slow_reader.py
+	@$(BIN)/python bench/valkey.py --write
 
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -14,7 +15,7 @@ from tta_gateway.support.valkey.connection import MOST
 from tta_gateway.support.valkey.error import Refused, Timeout, Unavailable
 from tta_gateway.support.valkey.fitness import complaints
 from tta_gateway.support.valkey.script import Script
-from tta_gateway.support.valkey.topology import Login
+from tta_gateway.support.valkey.topology import Address, Login
 
 pytestmark = pytest.mark.redis
 ADD = Script("return {redis.call('INCRBY', KEYS[1], ARGV[1]), redis.call('PTTL', KEYS[1])}")
@@ -53,6 +54,20 @@ def test_tcp_and_the_unix_socket_lead_to_the_same_server(shared: Server) -> None
         async with client(shared.unix) as (one, _), client(shared.address) as (other, _):
             await one.command(b"SET", b"where", b"here")
             assert await other.command(b"GET", b"where") == b"here"
+
+    uvloop.run(body())
+
+
+def test_a_socket_is_reached_by_a_path_that_is_longer_than_sockets_may_have(
+    shared: Server, tmp_path: Path
+) -> None:
+    """Red without the folder's descriptor in `_connect` (dial.py)."""
+    near = tmp_path / ("far" * 40)
+    near.symlink_to(shared.folder)
+
+    async def body() -> None:
+        async with client(Address(unix=str(near / "s"))) as (one, _):
+            assert await one.command(b"PING") == b"PONG"
 
     uvloop.run(body())
 
