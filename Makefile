@@ -38,11 +38,11 @@ run: setup ## the gateway in front of the sample services of the platform
 
 test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
-	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance
+	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough tests
 
 check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
-	@$(BIN)/python -m pytest -q $(SUITES)
+	@$(BIN)/python -m pytest -q -m "not redis" $(SUITES)
 
 fix: .venv/.test ## put the style right where a machine can
 	@$(BIN)/ruff check --fix --quiet || true
@@ -54,6 +54,7 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/paper.py --write
 	@$(BIN)/python bench/turn.py --write
 	@$(BIN)/python bench/slow_reader.py
+	@$(BIN)/python bench/valkey.py --write
 
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)
@@ -68,7 +69,7 @@ soak: setup system-test ## the faults, each ten times as often or as long
 	@SOAK=10 $(BIN)/python -m pytest -q tests/faults
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
-	@$(BIN)/coverage run -m pytest -q $(SUITES)
+	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)
 	@$(BIN)/coverage report --show-missing --skip-covered
 
 lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from tta_gateway.settings.shorthand import URL
 from tta_gateway.settings.valkey_url import ValkeyUrl, valkey_url
@@ -13,13 +13,20 @@ from tta_gateway.support.valkey.topology import Address, Store
 
 _LEAST: Final = 16 * 1024 * 1024
 
+
+def _enough(memory: int) -> int:
+    if memory < _LEAST:
+        raise ValueError("is too little for a server to live in: write `16MiB` or more")
+    return memory
+
+
 StoreUrl: TypeAlias = Annotated[
     ValkeyUrl,
     PlainValidator(valkey_url),
     PlainSerializer(str, return_type=str),
     WithJsonSchema(URL),
 ]
-Memory: TypeAlias = Annotated[Size, Field(ge=_LEAST)]
+Memory: TypeAlias = Annotated[Size, AfterValidator(_enough)]
 
 
 class ValkeyConfig(Config):

@@ -75,7 +75,7 @@ def _login(scheme: str, part: dict[str, str]) -> Login:
         )
     if part["user"] and not password:
         raise ValueError("names a user and no password: write `user:password@`")
-    tls = scheme.partition("+")[0].endswith("s")
+    tls = scheme.partition("+")[0] in ("rediss", "valkeys")
     options = dict(parse_qsl(part["query"], keep_blank_values=True))
     unknown = sorted(options.keys() - {"ca"})
     if unknown or (options and not tls):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -12,8 +13,9 @@ from tests.helpers.valkey_server import Kind, Server, server
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.connection import MOST
 from tta_gateway.support.valkey.error import Refused, Timeout, Unavailable
+from tta_gateway.support.valkey.fitness import complaints
 from tta_gateway.support.valkey.script import Script
-from tta_gateway.support.valkey.topology import Login
+from tta_gateway.support.valkey.topology import Address, Login
 
 pytestmark = pytest.mark.redis
 ADD = Script("return {redis.call('INCRBY', KEYS[1], ARGV[1]), redis.call('PTTL', KEYS[1])}")
@@ -52,6 +54,20 @@ def test_tcp_and_the_unix_socket_lead_to_the_same_server(shared: Server) -> None
         async with client(shared.unix) as (one, _), client(shared.address) as (other, _):
             await one.command(b"SET", b"where", b"here")
             assert await other.command(b"GET", b"where") == b"here"
+
+    uvloop.run(body())
+
+
+def test_a_socket_is_reached_by_a_path_that_is_longer_than_sockets_may_have(
+    shared: Server, tmp_path: Path
+) -> None:
+    """Red without the folder's descriptor in `_connect` (dial.py)."""
+    near = tmp_path / ("far" * 40)
+    near.symlink_to(shared.folder)
+
+    async def body() -> None:
+        async with client(Address(unix=str(near / "s"))) as (one, _):
+            assert await one.command(b"PING") == b"PONG"
 
     uvloop.run(body())
 
@@ -281,3 +297,19 @@ def test_closing_waits_for_what_is_under_way(shared: Server) -> None:
                 _ = one.command(b"PING")
 
     uvloop.run(body())
+
+
+def test_what_a_server_says_of_itself_can_be_judged(kind: Kind) -> None:
+    async def body(one: Server) -> None:
+        async with client(one.unix) as (made, _):
+            info = await made.command(b"INFO", b"server")
+            settings = await made.command(b"CONFIG", b"GET", b"*")
+            assert isinstance(info, bytes)
+            assert isinstance(settings, dict)
+            words = {name.decode(): value.decode() for name, value in settings.items()}
+            durable = kind == "valkey"
+            assert len(complaints("state", info.decode(), words)) == (0 if durable else 1)
+            assert len(complaints("cache", info.decode(), words)) == 2
+
+    with server(kind, "--appendonly", "yes") as one:
+        uvloop.run(body(one))

@@ -158,6 +158,10 @@ class Link:
         except (Unavailable, Refused) as error:
             self._forget(why(error))
             return 0.0
+        except Exception as fault:  # noqa: BLE001 - nobody else would connect again
+            way.died("valkey", fault)
+            self._forget(type(fault).__name__)
+            return 0.0
         if self._closing or connection.has_ended:
             connection.break_off("it is no longer needed")
             return 0.0

@@ -41,7 +41,7 @@ class Keeper:
         self.told.append(reason)
 
     def _died(self, name: str, error: BaseException) -> None:
-        raise AssertionError(name) from error
+        self.told.append(f"{name} {error!r}")
 
     def send(self, *args: bytes) -> "asyncio.Future[Reply]":
         future: asyncio.Future[Any] = self.loop.create_future()
@@ -109,6 +109,14 @@ def test_a_connection_that_says_nothing_is_asked_for_a_sign_of_life(one: Keeper)
     assert commands(server.take()) == [[b"PING"]]
     one.loop.advance(4.0)
     assert one.told == ["opened", "the server does not answer"]
+
+
+def test_what_nobody_expects_is_told_and_tried_again(one: Keeper) -> None:
+    one.loop.answers.append(UnicodeError("label too long"))
+    one.greet().lose()
+    one.loop.advance(1.0)
+    assert "valkey UnicodeError('label too long')" in one.told
+    assert len(one.loop.asked) > 2
 
 
 def test_renewing_waits_for_the_answers_and_comes_back(one: Keeper) -> None:
