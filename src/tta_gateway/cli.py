@@ -43,8 +43,9 @@ def main() -> None:
 @_file
 def check(file: Path) -> None:
     """Check the configuration: exit 0, or 2 with every error on a line of its own."""
-    settings = _loaded(file).settings
-    services, routes = len(settings.services), len(settings.routes)
+    loaded = _loaded(file)
+    _warn(loaded, file)
+    services, routes = len(loaded.settings.services), len(loaded.settings.routes)
     click.echo(f"{file} is good: {_count(services, 'service')}, {_count(routes, 'route')}")
 
 
@@ -60,9 +61,10 @@ def run(file: Path, kept: Path | None) -> None:
     """Serve until a signal comes: SIGTERM and Ctrl-C finish what is under way."""
     state = kept
     if state is None:
-        settings = _loaded(file).settings
-        state = Path(settings.state_dir)
-        data = _compiled(settings)
+        loaded = _loaded(file)
+        _warn(loaded, file)
+        state = Path(loaded.settings.state_dir)
+        data = _compiled(loaded.settings)
     else:
         data = _kept(state)
     from tta_gateway.node.supervisor_main import become
@@ -250,6 +252,15 @@ def _loaded(file: Path) -> "Loaded":
         for complaint in error.complaints:
             click.echo(complaint, err=True)
         sys.exit(2)
+
+
+def _warn(loaded: "Loaded", file: Path) -> None:
+    """Say what will not stop the gateway, but somebody should look at."""
+    from tta_gateway.settings.expiry import warnings
+    from tta_gateway.support.clock import SystemClock
+
+    for warning in warnings(loaded, str(file), now=SystemClock.wall()):
+        click.echo(warning, err=True)
 
 
 def _count(number: int, noun: str) -> str:

@@ -112,6 +112,10 @@ class FakeTransport:
 
     # What the protocol asks
 
+    def set_protocol(self, protocol: asyncio.Protocol) -> None:
+        """Be another's connection from now on."""
+        self.protocol = protocol
+
     def write(self, data: bytes) -> None:
         """Send bytes."""
         assert not self.ended  # as asyncio's own, which raises here
@@ -166,9 +170,9 @@ class FakeTransport:
             self.reading = True
             self._loop.call_soon(self._catch_up)
 
-    def get_extra_info(self, name: str) -> object:
+    def get_extra_info(self, name: str, default: object = None) -> object:
         """Tell who is at the other end, or the socket."""
-        return {"peername": self._peername, "socket": self.socket}.get(name)
+        return {"peername": self._peername, "socket": self.socket}.get(name, default)
 
     def _arrives(self, what: Callable[[], None]) -> None:
         self._waiting.append(what)

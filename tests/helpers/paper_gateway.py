@@ -7,6 +7,7 @@ it was told.
 
 import asyncio
 import re
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -18,11 +19,14 @@ from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
 from tests.helpers.fake_transport import FakeTransport
 from tta_gateway.edge.client_connection import ClientConnection
+from tta_gateway.edge.credentials import service_context
+from tta_gateway.edge.doorway import Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
+from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.route import Endpoint, EndpointLimits, Service
+from tta_gateway.kernel.route import Endpoint, EndpointLimits, Service, ServiceTls
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
@@ -60,6 +64,9 @@ class PaperGateway:
         endpoint: Endpoint | None = None,
         limits: ConnectionLimits | None = None,
         trusted: tuple[str, ...] = (),
+        context: ssl.SSLContext | None = None,
+        proxy_protocol: bool = False,
+        tls: ServiceTls | None = None,
         capacity: EndpointLimits | None = None,
         **route: object,
     ) -> None:
@@ -73,13 +80,21 @@ class PaperGateway:
             lambda work: spawn(work, name="exchange", died=self._died),
             lambda _, error: self.reported.append(error),
         )
-        connector = SocketConnector(
-            loop.real, sweeper=self.sweeper, limits=Limits(), died=self._died
+        self.refused: list[tuple[str, str, str]] = []
+        self.connector = connector = SocketConnector(
+            loop.real,
+            sweeper=self.sweeper,
+            limits=Limits(),
+            died=self._died,
+            refused=lambda *told: self.refused.append(told),
         )
+        if tls is not None:
+            connector.adopt({tls: service_context(tls)})
         service = Service(
             name="players",
             endpoints=(endpoint or an_endpoint(),),
             limits=capacity or EndpointLimits(),
+            tls=tls,
         )
         self.forwarder = Forwarder(
             {"players": service},
@@ -90,6 +105,10 @@ class PaperGateway:
         )
         connector.forwarder = self.forwarder
         self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
+        self.outcomes: list[str] = []
+        most = (limits or ConnectionLimits()).handshakes
+        self.handshakes = Handshakes(loop.real, most)
+        self.sweeper.each_tick.append(lambda: self.handshakes.tick(self.sweeper.now))
         self.hangups = FakeHangups()
         self.guests = Guests(
             limits or ConnectionLimits(), changed=self._changed, hangups=self.hangups
@@ -101,7 +120,13 @@ class PaperGateway:
             runner=self.runner,
             directory=self._table(policies, elsewhere, route),
             guests=self.guests,
-            rules=Rules(limits=Limits(), timeouts=ClientTimeouts(), trusted=trusted),
+            rules=Rules(
+                limits=Limits(),
+                timeouts=ClientTimeouts(),
+                trusted=trusted,
+                context=context,
+                proxy_protocol=proxy_protocol,
+            ),
         )
         self.sweeper.start()
 
@@ -129,6 +154,14 @@ class PaperGateway:
         """Let a client connect; return its end."""
         made = FakeTransport(self.loop, peername=peername, **transport)
         made.connect(cast("asyncio.Protocol", ClientConnection(self.entrance)))
+        self.clients.append(made)
+        return made
+
+    def door(self, *, peername: object = ("192.0.2.7", 40000)) -> FakeTransport:
+        """Let a client come by the doorway; return its end."""
+        made = FakeTransport(self.loop, peername=peername)
+        door = Doorway(self.entrance, self.handshakes, self.outcomes.append)
+        made.connect(cast("asyncio.Protocol", door))
         self.clients.append(made)
         return made
 

@@ -18,7 +18,12 @@ from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.peer import Peer
-from tta_gateway.kernel.problem import BODY_TOO_LARGE, CONNECTIONS_EXCEEDED, REQUEST_TIMEOUT
+from tta_gateway.kernel.problem import (
+    BODY_TOO_LARGE,
+    CONNECTIONS_EXCEEDED,
+    REQUEST_TIMEOUT,
+    Problem,
+)
 from tta_gateway.kernel.upload import Upload
 from tta_gateway.upstream.way import client_of
 from tta_gateway.wire.event import Data, End, Reset
@@ -56,6 +61,8 @@ class ClientConnection:
         "_web_socket",
         "_writable",
         "deadline",
+        "named",
+        "refusal",
     )
 
     def __init__(self, entrance: Entrance) -> None:
@@ -79,6 +86,8 @@ class ClientConnection:
         self._eof_sent = False
         self._watched = -1  # the descriptor, while nobody reads it and its peer may go
         self.deadline = NEVER
+        self.named: tuple[str, int] | None = None  # who it is, where a proxy has said so
+        self.refusal: Problem | None = None  # what it hears, whatever it asks
         # For this request
         self._body_since = 0.0
         self._paused_at = 0.0
@@ -90,22 +99,29 @@ class ClientConnection:
         """Begin, unless there are too many connections already."""
         entrance = self._entrance
         self._transport = cast("asyncio.Transport", transport)
-        name = transport.get_extra_info("peername")
+        name = self.named or transport.get_extra_info("peername")
         address, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
         trusted = entrance.is_proxy(address)
-        self._peer = Peer(address, port=port, scheme=b"http", trusted=trusted)
+        scheme = b"https" if entrance.is_encrypted and self.refusal is None else b"http"
+        self._peer = Peer(address, port=port, scheme=scheme, trusted=trusted)
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
         group = "" if trusted else network_of(address)
         if entrance.guests.admit(self, group, now=entrance.sweeper.now):
-            if entrance.guests.draining:
+            if self.refusal is not None:
+                self._turn_back(self.refusal)
+            elif entrance.guests.draining:
                 self.drain()
             return
         if not entrance.guests.turn_away(self, now=entrance.sweeper.now):
             self._cut()  # so many are being refused that words would cost more than they are worth
             return
+        self._turn_back(CONNECTIONS_EXCEEDED)
+
+    def _turn_back(self, problem: Problem) -> None:
+        """Answer before anything is asked, and end."""
         self._codec.closing = True
-        self._refuse(ClientFault(CONNECTIONS_EXCEEDED))
+        self._refuse(ClientFault(problem))
         self.flush()
 
     def data_received(self, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import ssl
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,11 +69,17 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What clients of one listener may do; `trusted` are the networks of the operator's proxies."""
+    """What clients of one listener may do; `trusted` are the networks of the operator's proxies.
+
+    `context` is that of TLS, where it is spoken; `proxy_protocol` says that connections begin with
+    a header that tells who they are.
+    """
 
     limits: Limits
     timeouts: ClientTimeouts
     trusted: tuple[str, ...]
+    context: ssl.SSLContext | None = None
+    proxy_protocol: bool = False
 
 
 # At once, and between two looks of the sweeper; beyond that, connections are cut without a word: a
@@ -155,6 +162,11 @@ class Guests:
 
     def leave(self, connection: Guest, address: str) -> None:
         """Count a connection no longer."""
+        self.step_out(connection, address)
+        self.look_round()
+
+    def step_out(self, connection: Guest, address: str) -> None:
+        """Count a connection no longer: another takes its place at once, so that nobody is told."""
         self._turned_away.discard(connection)
         if connection not in self._open:
             return
@@ -163,13 +175,13 @@ class Guests:
         if not self._of_address[address]:
             del self._of_address[address]
         self._changed(-1.0)
-        self._tell_if_empty()
 
     def drain(self, code: int = GOING_AWAY) -> None:
         """Ask everybody to leave; WebSockets are told by this code why."""
         self.draining = True
         self.close_code = code
         self._ask_to_leave(list(self._open), 0)
+        self.look_round()
 
     def _ask_to_leave(self, connections: list[Guest], begin: int) -> None:
         """Ask a slice of them, and the others in turns of their own."""
@@ -188,10 +200,11 @@ class Guests:
     async def emptied(self) -> None:
         """Wait until no connection is open."""
         self._empty.clear()  # somebody may have come since
-        self._tell_if_empty()
+        self.look_round()
         await self._empty.wait()
 
-    def _tell_if_empty(self) -> None:
+    def look_round(self) -> None:
+        """Tell whoever waits for it, if the last has left."""
         if self.draining and not self._open:
             self._empty.set()
 
@@ -223,7 +236,16 @@ class Entrance:
         self.directory = directory
         self.limits = rules.limits
         self.timeouts = rules.timeouts
+        self.context = rules.context
+        self.is_encrypted = rules.context is not None
+        self.proxy_protocol = rules.proxy_protocol
         self._trusted: list[Network] = [ipaddress.ip_network(text) for text in rules.trusted]
+        self.has_proxies = bool(self._trusted)
+
+    @property
+    def has_doorway(self) -> bool:
+        """Tell whether something comes before the first request of a connection."""
+        return self.is_encrypted or self.proxy_protocol
 
     def is_proxy(self, address: str) -> bool:
         """Tell whether the address is one of the operator's proxies."""

@@ -7,9 +7,11 @@ exceptions stop here and become faults with a Problem.
 import asyncio
 import errno
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
+from tta_gateway.edge.climb import Climb
 from tta_gateway.edge.sweeper import NEVER, Sweeper
 from tta_gateway.kernel.errors import ConnectFailed, UpstreamFault
 from tta_gateway.kernel.exchange import Spliced, Tunnel
@@ -17,16 +19,19 @@ from tta_gateway.kernel.message import Fields, Response
 from tta_gateway.kernel.problem import (
     INTERNAL,
     OUT_OF_SOCKETS,
+    UPSTREAM_CERTIFICATE,
     UPSTREAM_CONNECT_TIMEOUT,
     UPSTREAM_FIRST_BYTE_TIMEOUT,
     UPSTREAM_REFUSED,
     UPSTREAM_RESET,
     UPSTREAM_STALLED,
+    UPSTREAM_TLS,
     UPSTREAM_TOTAL_TIMEOUT,
+    UPSTREAM_UNAVAILABLE,
     UPSTREAM_UNRESOLVED,
     Problem,
 )
-from tta_gateway.kernel.route import Endpoint
+from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder
 from tta_gateway.wire.event import Data, End, Reset
@@ -149,7 +154,7 @@ class UpstreamConnection:
         attempt.flush()
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever uses the connection that it has gone."""
         self._sweeper.forget(self)
         other, self._other = self._other, None
@@ -158,7 +163,8 @@ class UpstreamConnection:
         self._forwarder.gone(self._pool, self)
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            attempt.lost(UpstreamFault(UPSTREAM_RESET))
+            problem = UPSTREAM_TLS if isinstance(exc, ssl.SSLError) else UPSTREAM_RESET
+            attempt.lost(UpstreamFault(problem))
             attempt.flush()
 
     def pause_writing(self) -> None:
@@ -368,6 +374,10 @@ class UpstreamConnection:
 _NO_TRANSPORT: Final = asyncio.Transport()
 
 
+def _nobody_hears(service: str, endpoint: str, why: str) -> None:
+    """Stand where nobody keeps a log."""
+
+
 # Of ours, not of the service: no descriptor, port or buffer is left.
 _OUT_OF_SOCKETS: Final = frozenset(
     (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
@@ -376,9 +386,22 @@ _OUT_OF_SOCKETS: Final = frozenset(
 
 def _why_not_open(error: OSError, service: str) -> ConnectFailed:
     """Return whose fault it is that no connection came about."""
+    if isinstance(error, socket.gaierror):
+        return _unresolved(service)
     if error.errno in _OUT_OF_SOCKETS:
         return ConnectFailed(OUT_OF_SOCKETS)
     return ConnectFailed(UPSTREAM_REFUSED, f"`{service}` refuses connections.")
+
+
+def _why_not_encrypted(error: ssl.SSLError, service: str) -> ConnectFailed:
+    """Return whose fault it is that no TLS came about; the event says more than clients hear."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ConnectFailed(UPSTREAM_CERTIFICATE, f"`{service}` shows one that is not accepted.")
+    return ConnectFailed(UPSTREAM_TLS, f"`{service}` and the gateway did not agree on TLS.")
+
+
+def _unresolved(service: str) -> ConnectFailed:
+    return ConnectFailed(UPSTREAM_UNRESOLVED, f"`{service}` has no address.")
 
 
 class SocketConnector:
@@ -391,13 +414,24 @@ class SocketConnector:
         sweeper: Sweeper,
         limits: Limits,
         died: Callable[[str, BaseException], None],
+        refused: Callable[[str, str, str], None] = _nobody_hears,
     ) -> None:
-        """Keep what a connection needs; `forwarder` is set when it exists."""
+        """Keep what a connection needs; `forwarder` is set when it exists.
+
+        `refused` hears of TLS that did not come about: the service, its endpoint, and why.
+        """
         self._loop = loop
         self._sweeper = sweeper
         self.limits = limits
         self._died = died
+        self._refused = refused
+        self._contexts: Mapping[ServiceTls, ssl.SSLContext] = {}
+        self._before: Mapping[ServiceTls, ssl.SSLContext] = {}
         self.forwarder: Forwarder | None = None
+
+    def adopt(self, contexts: Mapping[ServiceTls, ssl.SSLContext]) -> None:
+        """Speak TLS by these from now on; what is under way may still need those before them."""
+        self._before, self._contexts = self._contexts, contexts
 
     def open(self, attempt: Attempt, *, timeout: float) -> None:
         """Open a connection to the attempt's endpoint."""
@@ -411,27 +445,65 @@ class SocketConnector:
         )
         try:
             async with asyncio.timeout(timeout):
-                await self._connect(pool.endpoint, connection)
+                await self._connect(attempt, connection)
         except TimeoutError:
             if connection.has_socket:
                 pool.open += 1  # too late: its own end will be counted as well
             detail = f"`{service}` did not accept a connection within {timeout:g} s."
             attempt.connect_failed(ConnectFailed(UPSTREAM_CONNECT_TIMEOUT, detail))
-        except (socket.gaierror, UnicodeError):
-            detail = f"`{service}` has no address."
-            attempt.connect_failed(ConnectFailed(UPSTREAM_UNRESOLVED, detail))
+        except ssl.SSLError as error:
+            self._refused(service, pool.name, _reason(error))
+            attempt.connect_failed(_why_not_encrypted(error, service))
         except OSError as error:
             attempt.connect_failed(_why_not_open(error, service))
         except Exception as error:  # noqa: BLE001 - nobody else would end the exchange
-            self._died("connect", error)
-            attempt.connect_failed(ConnectFailed(INTERNAL))
+            attempt.connect_failed(self._why_not(error, service))
         else:
             attempt.connected(connection)
         attempt.flush()
 
-    async def _connect(self, endpoint: Endpoint, connection: UpstreamConnection) -> None:
+    def _why_not(self, error: Exception, service: str) -> ConnectFailed:
+        """Return what no socket tells: a name that is none, or a fault of ours."""
+        if isinstance(error, ConnectFailed):
+            return error
+        if isinstance(error, UnicodeError):
+            return _unresolved(service)
+        self._died("connect", error)
+        return ConnectFailed(INTERNAL)
+
+    async def _connect(self, attempt: Attempt, connection: UpstreamConnection) -> None:
+        endpoint = attempt.pool.endpoint
+        if endpoint.tls:
+            await self._connect_encrypted(attempt, connection)
+            return
         protocol = cast("asyncio.Protocol", connection)  # it has all the methods of one
         if endpoint.unix:
             await self._loop.create_unix_connection(lambda: protocol, endpoint.unix)
         else:
             await self._loop.create_connection(lambda: protocol, endpoint.host, endpoint.port)
+
+    async def _connect_encrypted(self, attempt: Attempt, connection: UpstreamConnection) -> None:
+        """Open a connection and shake hands: `connect` is the time for both."""
+        endpoint, tls = attempt.pool.endpoint, attempt.upstream.service.tls
+        assert tls is not None  # settings: every service with an `https://` endpoint has it
+        context = self._contexts.get(tls) or self._before.get(tls)
+        if context is None:  # two configurations have come since the request did
+            raise ConnectFailed(UPSTREAM_UNAVAILABLE)
+        over: asyncio.Future[None] = self._loop.create_future()
+        name = tls.server_name or endpoint.host
+        climb = Climb(context, inner=connection, server_name=name, over=over)
+        protocol = cast("asyncio.Protocol", climb)
+        try:
+            await self._loop.create_connection(lambda: protocol, endpoint.host, endpoint.port)
+            await over
+        except BaseException:
+            climb.give_up()
+            raise
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """Return why TLS did not come about, in the words of OpenSSL."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return str(error.verify_message)
+    reason = getattr(error, "reason", None)  # of those that OpenSSL raises
+    return str(reason or (error.args[-1] if error.args else ""))

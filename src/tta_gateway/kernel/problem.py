@@ -107,6 +107,13 @@ CONNECTIONS_EXCEEDED: Final = Problem(
     retry_after=1,
     closes=True,
 )
+TLS_REQUIRED: Final = Problem(
+    "tls_required",
+    400,
+    "Plain HTTP is not spoken at this port.",
+    "Write `https://`: what was sent has crossed the network unencrypted, and goes no further.",
+    closes=True,
+)
 PATH_REFUSED: Final = Problem(
     "routing_path_refused",
     400,
@@ -169,6 +176,20 @@ UPSTREAM_UNRESOLVED: Final = Problem(
     "The service's name has no address.",
     "Try again; if it goes on, the operator must mend the endpoint's name.",
     "dns_error",
+)
+UPSTREAM_CERTIFICATE: Final = Problem(
+    "upstream_certificate_refused",
+    502,
+    "The service's certificate is not accepted.",
+    "Nothing a client can do: the operator must mend the service's certificate, or `ca`.",
+    "tls_certificate_error",
+)
+UPSTREAM_TLS: Final = Problem(
+    "upstream_tls_failed",
+    502,
+    "No encrypted connection to the service came about.",
+    "Try again; if it goes on, the operator must mend the service's TLS.",
+    "tls_protocol_error",
 )
 UPSTREAM_RESET: Final = Problem(
     "upstream_connection_terminated",

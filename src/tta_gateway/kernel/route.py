@@ -14,6 +14,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     unix: str = ""
     weight: int = 1
+    tls: bool = False
 
     @property
     def name(self) -> str:
@@ -31,6 +32,21 @@ class EndpointLimits(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 1024
 
 
+class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
+    """How a service is spoken to where its endpoints say `https://`; files by their paths.
+
+    `digest` is that of what the files hold, keys left out: a service whose certificates have been
+    replaced is another one, whose connections are made anew.
+    """
+
+    ca: str = ""
+    server_name: str = ""
+    certificate: str = ""
+    key: str = ""
+    verified: bool = True
+    digest: str = ""
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """A named group of endpoints.  `host` replaces the client's Host field, where set."""
 
@@ -39,6 +55,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     balance: Balance = "least_request"
     host: str = ""
     limits: EndpointLimits = EndpointLimits()
+    tls: ServiceTls | None = None
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):

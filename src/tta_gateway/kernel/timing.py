@@ -6,6 +6,7 @@ import msgspec
 class ClientTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     """Patience with a client, in seconds."""
 
+    handshake: float = 10.0  # for the header of the PROXY protocol and the handshake of TLS
     header: float = 10.0
     write_stalled: float = 60.0
     keep_alive: float = 75.0
@@ -19,3 +20,4 @@ class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     per_worker: int = 20_000
     per_address: int = 512
+    handshakes: int = 64  # under way at once, at one worker

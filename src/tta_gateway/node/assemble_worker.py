@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import ssl
 from collections.abc import Callable, Coroutine, Mapping
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
@@ -9,7 +10,10 @@ from typing import Any, Final, TypeVar, cast
 import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
+from tta_gateway.edge.credentials import Contexts, contexts_aside, contexts_of
+from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
+from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
@@ -18,7 +22,7 @@ from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.bound import MetricsBound
-from tta_gateway.features.metrics.metrics import CONNECTIONS
+from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
@@ -30,6 +34,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.room import room
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
@@ -37,6 +42,7 @@ from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
+from tta_gateway.routing.to_https import ToHttps
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, whole
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
@@ -51,6 +57,7 @@ B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
 
 
+_QUIET: Final = 60.0  # seconds between two events that say the same
 _SLICE: Final = 25  # routes that are put into a new table in one turn of the loop
 
 
@@ -83,17 +90,17 @@ class Worker:
         self.log = EventLog(self._logs[""], Stamp(clock.wall))
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
-        self._connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=snapshot.limits, died=self.died
-        )
-        self.forwarder = self._forwarder_to(snapshot.services)
+        self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
+        self.forwarder = self._forwarder_to(snapshot)
+        self.handshakes = Handshakes(loop, snapshot.connections.handshakes)
+        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
-        self.hangups = Hangups(loop)
-        self.guests = self._guests_of(snapshot)
-        self.entrances = [self._entrance(listener) for listener in snapshot.listeners]
+        self._expiry = Expiry(clock.wall, self.log)
+        self.sweeper.each_tick.append(self._look_after)
+        self._build_the_way_in()
 
     def _look_after_itself(self) -> None:
         """Have what is to be done a few times a second."""
@@ -104,20 +111,32 @@ class Worker:
         self._lag = self.registry.child(LAG)
         self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
 
-    def _guests_of(self, snapshot: Snapshot) -> Guests:
+    def _build_the_way_in(self) -> None:
+        snapshot = self.snapshot
+        self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        return Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
+        self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
+        contexts = contexts_of(snapshot)
+        self._connector.adopt(contexts.services)
+        self._expiry.adopt(snapshot)
+        self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
 
-    def _forwarder_to(self, services: tuple[Service, ...]) -> Forwarder:
+    def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
+        self._connector = SocketConnector(
+            self.loop,
+            sweeper=self.sweeper,
+            limits=snapshot.limits,
+            died=self.died,
+            refused=self._refused,
+        )
         forwarder = Forwarder(
-            {service.name: service for service in services},
+            {service.name: service for service in snapshot.services},
             connector=self._connector,
             runner=self.runner,
             chance=random.random,
             clock=self.clock.monotonic,
         )
         self._connector.forwarder = forwarder
-        self.sweeper.each_tick.append(lambda: forwarder.expire(self.sweeper.now))
         return forwarder
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
@@ -132,7 +151,8 @@ class Worker:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
 
         Only what has changed is read.  A new table grows beside the old one, a slice in a turn of
-        the loop, and then takes its place at once.  OSError if the access log cannot be opened,
+        the loop, and then takes its place at once.  Certificates are read anew each time: their
+        files may be others.  OSError if the access log or a certificate cannot be opened,
         msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before, policies, table = self.parts, self.policies, self.table
@@ -141,17 +161,27 @@ class Worker:
             snapshot = base_of(parts)
             policies = self._policies_of(snapshot)
         services = await self._services_of(parts)
+        complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
+        contexts = await contexts_aside(complete)
         if parts.base != before.base or parts.routes != before.routes:
             table = await self._table_of(parts, policies)
-        version = parts.version
-        self.snapshot = msgspec.structs.replace(snapshot, version=version, services=(), routes=())
+        self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies, self.table = parts, policies, table
         self.forwarder.adopt(services)
+        self._adopt(contexts)
+
+    def _adopt(self, contexts: Contexts) -> None:
+        """Let new connections in by the snapshot that is in force, with these contexts."""
+        snapshot = self.snapshot
+        self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
-        within = msgspec.structs.replace(snapshot, services=tuple(services.values()))
-        self.guests.limits = self._room(within)
-        for entrance, listener in zip(self.entrances, snapshot.listeners, strict=True):
-            entrance.adopt(table, self._rules(listener))
+        self._connector.adopt(contexts.services)
+        self.guests.limits = self._room(snapshot)
+        self.handshakes.most = snapshot.connections.handshakes
+        for entrance, listener, context in zip(
+            self.entrances, snapshot.listeners, contexts.listeners, strict=True
+        ):
+            entrance.adopt(self._directory(listener), self._rules(listener, context))
 
     async def _services_of(self, parts: Parts) -> dict[str, Service]:
         """Return the services; what has not changed is taken from those in force."""
@@ -182,6 +212,12 @@ class Worker:
     def _room(self, snapshot: Snapshot) -> ConnectionLimits:
         return room(snapshot, descriptors=self._descriptors)
 
+    def _look_after(self) -> None:
+        """Do what is due now and then."""
+        self.forwarder.expire(self.sweeper.now)
+        self.handshakes.tick(self.sweeper.now)
+        self._expiry.tick()
+
     def _flush(self) -> None:
         """Let the logs go out, and count what was lost."""
         for log in self.logs:
@@ -192,20 +228,32 @@ class Worker:
         """Note how late the loop is."""
         self._lag.observe(self.sweeper.lag)
 
-    def _entrance(self, listener: Listener) -> Entrance:
+    def _entrance(self, listener: Listener, context: ssl.SSLContext | None) -> Entrance:
         return Entrance(
             sweeper=self.sweeper,
             date=HttpDate(self.clock.wall).text,
             runner=self.runner,
-            directory=self.table,
+            directory=self._directory(listener),
             guests=self.guests,
-            rules=self._rules(listener),
+            rules=self._rules(listener, context),
         )
 
-    def _rules(self, listener: Listener) -> Rules:
+    def _directory(self, listener: Listener) -> Table | ToHttps:
+        """Return where a listener's requests are led by: the table, or the way to `https://`."""
+        if not listener.redirect_port:
+            return self.table
+        respond = self.runner.respond
+        nowhere = bind(self.policies, None, forward=self.forwarder.forward)
+        return ToHttps(self.table, plan=nowhere, port=listener.redirect_port, answer=respond)
+
+    def _rules(self, listener: Listener, context: ssl.SSLContext | None) -> Rules:
         snapshot = self.snapshot
         return Rules(
-            limits=snapshot.limits, timeouts=snapshot.client_timeouts, trusted=listener.trusted
+            limits=snapshot.limits,
+            timeouts=snapshot.client_timeouts,
+            trusted=listener.trusted,
+            context=context,
+            proxy_protocol=listener.proxy_protocol,
         )
 
     def client(self, index: int) -> ClientConnection:
@@ -214,7 +262,20 @@ class Worker:
 
     def protocol(self, index: int) -> asyncio.Protocol:
         """Return a new connection as the loop knows it: it has all the methods of a protocol."""
+        entrance = self.entrances[index]
+        if entrance.has_doorway:
+            return cast("asyncio.Protocol", Doorway(entrance, self.handshakes, self._count))
         return cast("asyncio.Protocol", self.client(index))
+
+    def _count(self, outcome: str) -> None:
+        self._outcomes[outcome].add()
+
+    def _refused(self, service: str, endpoint: str, why: str) -> None:
+        """Tell that no TLS to a service came about, once a minute for each endpoint and reason."""
+        now = self.sweeper.now
+        if now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET:
+            self._refusals[endpoint, why] = now
+            self.log.event("upstream_tls_failed", service=service, endpoint=endpoint, error=why)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         spawn(work, name="exchange", died=self.died)

@@ -118,4 +118,5 @@ def url(sock: socket.socket, listener: Listener) -> str:
     if listener.unix:
         return f"unix:{listener.unix}"
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "http" if listener.tls is None else "https"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

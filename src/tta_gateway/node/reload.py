@@ -23,7 +23,7 @@ from tta_gateway.support.log import EventLog
 
 STILL: Final = 0.5  # seconds that a file must not have changed
 _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
-    "listen": lambda snapshot: snapshot.listeners,
+    "listen": lambda snapshot: [(one.host, one.port, one.unix) for one in snapshot.listeners],
     "admin": lambda snapshot: snapshot.admin,
     "probe": lambda snapshot: snapshot.probe,
     "state_dir": lambda snapshot: snapshot.state_dir,

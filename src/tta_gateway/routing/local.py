@@ -28,13 +28,13 @@ def answer_locally(route: Route, exchange: Exchange) -> Response:
 def _redirect(route: Route, exchange: Exchange) -> Response:
     """Send the client elsewhere; values stay encoded, so that none becomes a query or a host."""
     values = raw_values(parse(route.path), exchange.request.path)
-    location = _escaped(_NAME.sub(lambda match: values[match[1].decode()], route.redirect.encode()))
+    location = escaped(_NAME.sub(lambda match: values[match[1].decode()], route.redirect.encode()))
     if exchange.request.query is not None:
         location += b"?" + exchange.request.query
     return Response(route.redirect_status, [(b"location", location)])
 
 
-def _escaped(text: bytes) -> bytes:
+def escaped(text: bytes) -> bytes:
     """Return the text as a URI reference: what could end or split a field is percent-encoded."""
     return b"".join(
         bytes((byte,)) if 0x21 <= byte <= 0x7E and byte not in b'"<>\\^`{|}' else b"%%%02X" % byte

@@ -12,10 +12,12 @@ _DIGITS: Final = re.compile(r"[0-9.]+")
 _HOST_AND_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)(.*)", re.DOTALL)
 _LONGEST_UNIX: Final = 107  # bytes: sun_path holds 108, the last of them NUL (unix(7))
-_LARGEST_PORT: Final = 65535
+LARGEST_PORT: Final = 65535
+HTTP: Final = 80
+HTTPS: Final = 443
 
 LISTENING: Final = "`127.0.0.1:8080`, `[::1]:8080` or `unix:/run/gateway.sock`"
-ENDPOINT: Final = "`http://127.0.0.1:9001`, `http://[::1]:9001` or `unix:/run/service.sock`"
+ENDPOINT: Final = "`http://127.0.0.1:9001`, `https://[::1]:9001` or `unix:/run/service.sock`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Address:
     host: str = ""
     port: int = 0
     unix: str = ""
+    is_encrypted: bool = False
 
     def __str__(self) -> str:
         """Return the address as operators write it."""
@@ -35,7 +38,8 @@ class Address:
     @property
     def url(self) -> str:
         """Return the address as the URL of an endpoint."""
-        return str(self) if self.unix else f"http://{self}"
+        scheme = "https" if self.is_encrypted else "http"
+        return str(self) if self.unix else f"{scheme}://{self}"
 
 
 def listening(value: object) -> Address:
@@ -57,29 +61,23 @@ def endpoint(value: object) -> Address:
     match = _URL.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f"must be the URL of an endpoint: {ENDPOINT}")
-    _check_scheme(match[1].lower())
+    scheme = match[1].lower()
+    if scheme not in ("http", "https"):
+        raise ValueError(f"`{scheme}://` is not spoken here: write {ENDPOINT}")
     if match[3] not in ("", "/"):
         raise ValueError(f"an endpoint has no path: take `{match[3]}` out, and see `rewrite`")
-    return _authority(match[2])
+    return _authority(match[2], is_encrypted=scheme == "https")
 
 
-def _check_scheme(scheme: str) -> None:
-    if scheme == "https":
-        raise ValueError(
-            "TLS to services (`https://`) is not built yet: write `http://` or `unix:`; nothing "
-            "here would encrypt"
-        )
-    if scheme != "http":
-        raise ValueError(f"`{scheme}://` is not spoken here: write {ENDPOINT}")
-
-
-def _authority(text: str) -> Address:
+def _authority(text: str, *, is_encrypted: bool) -> Address:
     if "@" in text:
         raise ValueError("an endpoint holds no user or password: take it out, up to the `@`")
     match = _HOST_AND_PORT.fullmatch(text)
     if match is None:
         raise ValueError(f"`{text}` is not a host and a port: write {ENDPOINT}")
-    return Address(host(match[1]), _port(match[2] or "80", least=1))
+    usual = HTTPS if is_encrypted else HTTP
+    port = _port(match[2] or str(usual), least=1)
+    return Address(host(match[1]), port, is_encrypted=is_encrypted)
 
 
 def host(text: str) -> str:
@@ -108,8 +106,8 @@ def _ip(text: str, version: int) -> ipaddress.IPv4Address | ipaddress.IPv6Addres
 
 def _port(text: str, *, least: int) -> int:
     port = int(text)
-    if not least <= port <= _LARGEST_PORT:
-        raise ValueError(f"`{text}` is not a port: write a number from {least} to {_LARGEST_PORT}")
+    if not least <= port <= LARGEST_PORT:
+        raise ValueError(f"`{text}` is not a port: write a number from {least} to {LARGEST_PORT}")
     return port
 
 

@@ -20,16 +20,19 @@ from tta_gateway.kernel.route import (
     Rewrite,
     Route,
     Service,
+    ServiceTls,
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings.address import Address
+from tta_gateway.settings import certificate
+from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.route import RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
+from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
-from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
 from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
@@ -81,7 +84,33 @@ def _address(address: Address) -> Listener:
 
 
 def _listener(config: ListenerConfig) -> Listener:
-    return msgspec.structs.replace(_address(config.address), trusted=config.trusted_proxies)
+    redirect = config.redirect_to_https
+    return msgspec.structs.replace(
+        _address(config.address),
+        trusted=config.trusted_proxies,
+        tls=None if config.tls is None else _tls(config.tls),
+        proxy_protocol=config.proxy_protocol,
+        redirect_port=HTTPS if redirect is True else int(redirect),
+    )
+
+
+def _tls(config: TlsConfig) -> ListenerTls:
+    return ListenerTls(
+        certificates=tuple(_certificate(one) for one in config.certificates),
+        min_version=config.min_version,
+        client_ca=config.client_ca or "",
+    )
+
+
+def _certificate(config: CertificateConfig) -> Certificate:
+    found = certificate.facts(config.certificate)
+    return Certificate(
+        certificate=config.certificate,
+        key=config.key or config.certificate,
+        kind=found.kind,
+        names=found.names,
+        expires=found.expires,
+    )
 
 
 def _service(name: str, config: ServiceConfig) -> Service:
@@ -91,12 +120,27 @@ def _service(name: str, config: ServiceConfig) -> Service:
         balance=config.balance,
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
+        tls=_service_tls(config) if any(one.url.is_encrypted for one in config.endpoints) else None,
+    )
+
+
+def _service_tls(config: ServiceConfig) -> ServiceTls:
+    ca, shown = config.ca or "", config.client_certificate or ""
+    return ServiceTls(
+        ca=ca,
+        server_name=config.server_name or "",
+        certificate=shown,
+        key=config.client_key or shown,
+        verified=config.verification.mode == "on",
+        digest=certificate.digest(ca, shown),
     )
 
 
 def _endpoint(config: EndpointConfig) -> Endpoint:
     url = config.url
-    return Endpoint(host=url.host, port=url.port, unix=url.unix, weight=config.weight)
+    return Endpoint(
+        host=url.host, port=url.port, unix=url.unix, weight=config.weight, tls=url.is_encrypted
+    )
 
 
 def _route(config: RouteConfig) -> Route:

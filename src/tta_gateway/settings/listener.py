@@ -1,7 +1,7 @@
 """Listeners: where clients connect, and whose word about the way here is believed."""
 
 import ipaddress
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -13,8 +13,9 @@ from pydantic import (
     field_validator,
 )
 
-from tta_gateway.settings.address import Address, listening
+from tta_gateway.settings.address import LARGEST_PORT, Address, listening
 from tta_gateway.settings.shorthand import ADDRESS, Shorthand
+from tta_gateway.settings.tls import Tls
 from tta_gateway.support.config import Config, Items
 
 
@@ -33,6 +34,15 @@ def _about(text: str) -> str:
     return f"`{text}` is an address inside a network: write `{meant}` for all of it"
 
 
+def _redirect(value: object) -> bool | int:
+    if value is True or value is False:
+        return value
+    if isinstance(value, int) and 0 < value <= LARGEST_PORT:
+        return value
+    raise ValueError("must be `true`, `false` or the port of `https://`, such as `8443`")
+
+
+_PORT: Final = {"anyOf": [{"type": "boolean"}, {"title": "port", "type": "integer"}]}
 ListenAddress: TypeAlias = Annotated[
     Address,
     PlainValidator(listening),
@@ -49,6 +59,7 @@ OptionalAddress: TypeAlias = Annotated[
 Network: TypeAlias = Annotated[
     str, AfterValidator(_network), WithJsonSchema({"title": "network", "type": "string"})
 ]
+RedirectToHttps: TypeAlias = Annotated[bool | int, PlainValidator(_redirect), WithJsonSchema(_PORT)]
 
 
 class ListenerConfig(Config):
@@ -60,6 +71,17 @@ class ListenerConfig(Config):
     trusted_proxies: Items[Network] = ()
     """Networks of your own proxies: what they say about the way here is believed."""
 
+    tls: Tls | None = None
+    """The certificates to speak TLS with; left out, nothing is encrypted here."""
+
+    proxy_protocol: bool = False
+    """Whether every connection begins with a PROXY header, version 1 or 2, that says who it is;
+    who does not send one is cut off.  Where `trusted_proxies` are named, only they may."""
+
+    redirect_to_https: RedirectToHttps = False
+    """Whether clients are sent to `https://` instead of being served: at the same host, and at this
+    port if it is not 443."""
+
     @field_validator("trusted_proxies")
     @classmethod
     def _have_addresses(cls, trusted: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -69,6 +91,15 @@ class ListenerConfig(Config):
                 "who connects to a unix socket has no address to be trusted by: take the line out"
             )
         return trusted
+
+    @field_validator("redirect_to_https")
+    @classmethod
+    def _is_plain(cls, redirect: bool | int, info: ValidationInfo) -> bool | int:
+        if redirect and info.data.get("tls") is not None:
+            raise ValueError(
+                "would send clients away who speak TLS already: write it at the plain listener"
+            )
+        return redirect
 
 
 def _distinct(listeners: tuple[ListenerConfig, ...]) -> tuple[ListenerConfig, ...]:

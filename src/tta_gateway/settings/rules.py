@@ -27,6 +27,7 @@ _NEEDS_SERVICE: Final = (
     "upgrade",
     "request_headers",
 )
+_NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "verification")
 _HELD: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -37,7 +38,7 @@ def check(document: Document) -> None:
     for path, sentence in _stores(tree):
         document.complain(path, sentence)
     for name, service in services.items():
-        for path, sentence in _weights(_mapping(service)):
+        for path, sentence in (*_weights(_mapping(service)), *_encryption(_mapping(service))):
             document.complain(("services", name, *path), sentence)
     routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
@@ -119,6 +120,33 @@ def _weights(service: Mapping) -> Complaints:
                 ("endpoints", index, "weight"),
                 "has no effect with `balance: round_robin`: write `balance: weighted`",
             )
+
+
+def _encryption(service: Mapping) -> Complaints:
+    """Complain about keys of TLS that do nothing."""
+    if not _is_encrypted(service):
+        for key in _NEEDS_TLS:
+            if service.get(key) is not None and (key != "verification" or _mode(service) != "on"):
+                yield (key,), "has no effect without an endpoint `https://…`: take the line out"
+        return
+    if "client_key" in service and service.get("client_certificate") is None:
+        yield ("client_key",), "has no effect without `client_certificate`: write that too"
+    if "ca" in service and _mode(service) == "off":
+        yield ("ca",), "has no effect with `verification` off: take one of them out"
+
+
+def _mode(service: Mapping) -> Value:
+    said = service.get("verification")
+    return said.get("mode") if isinstance(said, dict) else said
+
+
+def _is_encrypted(service: Mapping) -> bool:
+    endpoints = service.get("endpoints")
+    urls = [
+        _text(one.get("url") if isinstance(one, dict) else one)
+        for one in (endpoints if isinstance(endpoints, list) else ())
+    ]
+    return any(url.lower().startswith("https:") for url in urls)
 
 
 # --- routes --------------------------------------------------------------------------------------

@@ -1,14 +1,24 @@
 """Services: named groups of endpoints, as operators write them."""
 
 import re
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from tta_gateway.kernel.route import Balance, EndpointLimits
-from tta_gateway.settings.address import Address, endpoint
+from tta_gateway.settings.address import Address, endpoint, host
+from tta_gateway.settings.certificate import check_key
 from tta_gateway.settings.shorthand import URL, Shorthand
-from tta_gateway.support.config import Config, Items
+from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
+from tta_gateway.support.config import Config, Items, Line
 from tta_gateway.wire.target import is_host
 
 _LIMITS: Final = EndpointLimits()
@@ -58,6 +68,9 @@ EndpointUrl: TypeAlias = Annotated[
 Authority: TypeAlias = Annotated[
     str, AfterValidator(_authority), WithJsonSchema({"title": "host", "type": "string"})
 ]
+HostName: TypeAlias = Annotated[
+    str, AfterValidator(host), WithJsonSchema({"title": "host", "type": "string"})
+]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -65,7 +78,7 @@ class EndpointConfig(Config):
     """One address of a service."""
 
     url: EndpointUrl
-    """`http://` with host and port, or `unix:` and a path."""
+    """`http://` or `https://` with host and port, or `unix:` and a path."""
 
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """How much of the load it takes, beside the others; `round_robin` does not ask."""
@@ -82,6 +95,25 @@ class EndpointLimitsConfig(Config):
 
     in_flight: Count = _LIMITS.in_flight
     """Requests, waiting or under way."""
+
+
+class VerificationConfig(Config):
+    """Whether it is checked that an encrypted connection leads to the service."""
+
+    mode: Literal["on", "off"] = "on"
+    """`off` is for a while at most: whoever stands between can then read and change everything."""
+
+    reason: Annotated[Line | None, Field(validate_default=True)] = None
+    """Why it is off."""
+
+    @field_validator("reason")
+    @classmethod
+    def _is_given(cls, reason: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("mode") == "off" and reason is None:
+            raise ValueError("is missing: write why, `{mode: off, reason: …}`, or verify")
+        if info.data.get("mode") == "on" and reason is not None:
+            raise ValueError("has no effect with `mode: on`: take the line out")
+        return reason
 
 
 _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": value}, URL)]
@@ -102,3 +134,28 @@ class ServiceConfig(Config):
 
     limits: EndpointLimitsConfig = EndpointLimitsConfig()
     """How much each endpoint is asked at once, by one worker."""
+
+    ca: AuthoritiesFile | None = None
+    """A file in PEM with the authorities of its certificates; left out, those of this machine."""
+
+    server_name: HostName | None = None
+    """The name that its certificates must have; left out, the host of each endpoint."""
+
+    client_certificate: ChainFile | None = None
+    """A file in PEM with the gateway's own certificate, and those that lead to an authority."""
+
+    client_key: Annotated[File | None, Field(validate_default=True)] = None
+    """A file in PEM with its private key; left out, the certificate's file holds it too."""
+
+    verification: Annotated[
+        VerificationConfig, Shorthand(lambda value: {"mode": value}, {"enum": ["on", "off"]})
+    ] = VerificationConfig()
+    """Whether it is checked that its certificates are good, and its own."""
+
+    @field_validator("client_key")
+    @classmethod
+    def _fits(cls, key: str | None, info: ValidationInfo) -> str | None:
+        path = info.data.get("client_certificate")
+        if path is not None:
+            check_key(key or path, path)
+        return key

@@ -1,7 +1,7 @@
 """Shorthand: a value alone, where the long form is a mapping or a list that holds it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -17,7 +17,7 @@ class Shorthand:
     """Annotation of a type: `long` writes a value out; `schema` tells editors what it may be."""
 
     long: Callable[[object], object]
-    schema: Mapping[str, object]
+    schema: Mapping[str, object] = field(hash=False)  # a mapping has none
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler

@@ -56,6 +56,9 @@ class LimitsConfig(Config):
 class ClientTimeoutsConfig(Config):
     """How long a client may take."""
 
+    handshake: Duration = _TIMEOUTS.handshake
+    """For the handshake of TLS, with the PROXY header before it."""
+
     header: Duration = _TIMEOUTS.header
     """For the head of a request."""
 
@@ -83,6 +86,9 @@ class ConnectionsConfig(Config):
 
     per_address: Count = _CONNECTIONS.per_address
     """From one address, at one worker."""
+
+    handshakes: Count = _CONNECTIONS.handshakes
+    """Handshakes of TLS under way, at one worker; more have to wait their turn."""
 
 
 class Settings(Config):

@@ -1,6 +1,6 @@
 """What the snapshot holds."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -9,14 +9,45 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.support.valkey.topology import Store
 from tta_gateway.wire.limits import Limits
 
+SOON: Final = 14 * 24 * 3600.0
+"""Seconds before the end of a certificate from which on it is told of."""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate with its chain, and its key: two files, or one.
+
+    `kind` is that of the key, `names` those that it is made out to; `expires` is in seconds since
+    the epoch.  The files are read by each worker, so that no key stands in a snapshot.
+    """
+
+    certificate: str
+    key: str
+    kind: str
+    names: tuple[str, ...]
+    expires: float
+
+
+class ListenerTls(msgspec.Struct, frozen=True, kw_only=True):
+    """How a listener speaks TLS; `client_ca` is a file of those whose clients alone may connect."""
+
+    certificates: tuple[Certificate, ...]
+    min_version: Literal["1.2", "1.3"] = "1.2"
+    client_ca: str = ""
+
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """One address that clients connect to; `trusted` are the networks of the operator's proxies."""
+    """One address that clients connect to; `trusted` are the networks of the operator's proxies.
+
+    `redirect_port` is where clients are sent that speak plain HTTP, 0 if they are served.
+    """
 
     host: str = ""
     port: int = 0
     unix: str = ""
     trusted: tuple[str, ...] = ()
+    tls: ListenerTls | None = None
+    proxy_protocol: bool = False
+    redirect_port: int = 0
 
 
 class EmbeddedServer(msgspec.Struct, frozen=True, kw_only=True):

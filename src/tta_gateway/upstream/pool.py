@@ -6,7 +6,7 @@ least likely to have been closed by the other side meanwhile.
 
 from collections import deque
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from tta_gateway.kernel.route import Endpoint, EndpointLimits
 
@@ -33,7 +33,8 @@ class Pool(Generic[C, W]):
         """Begin without connections."""
         self.endpoint = endpoint
         self.name = endpoint.name
-        self.authority = b"localhost" if endpoint.unix else endpoint.name.encode("ascii", "replace")
+        self.authorities = _authorities(endpoint)
+        self.authority = self.authorities[0]
         self.weight = endpoint.weight
         self.limits = limits
         self.idle: list[C] = []
@@ -69,3 +70,16 @@ class Pool(Generic[C, W]):
             f"<{self.name}: {self.in_flight} in flight, {self.open} open, "
             f"{len(self.idle)} idle, {len(self.waiting)} waiting>"
         )
+
+
+def _authorities(endpoint: Endpoint) -> list[bytes]:
+    """Return how the endpoint may be named in a URL, as it names itself first."""
+    if endpoint.unix:
+        return [b"localhost"]
+    name = endpoint.name.encode("ascii", "replace").lower()
+    if not endpoint.tls or endpoint.port != _HTTPS:
+        return [name]
+    return [name.removesuffix(b":%d" % _HTTPS), name]
+
+
+_HTTPS: Final = 443

@@ -21,7 +21,7 @@ class Upstream(Generic[C, W]):
         ]
         self.balancer = balancer(service.balance)
         self.host = service.host.encode()
-        own = [pool.authority.lower() for pool in self.pools]
+        own = [name for pool in self.pools for name in pool.authorities]
         self.own = frozenset([*own, self.host.lower()] if self.host else own)
         self.active = 0
         self.retrying = 0

@@ -166,7 +166,6 @@ def test_one_that_reads_its_data_is_degraded(house: House) -> None:
     house.lines[0].send(b"-LOADING later\r\n")
     house.lines[1].send(b"+PONG\r\n")
     house.turn()
-    health = house.servers.health()
     assert house.servers.missing() == ["valkey state"]
     assert house.words() == {"state": "loading", "cache": "serving", "durable": True}
 

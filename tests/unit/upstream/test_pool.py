@@ -175,3 +175,20 @@ def test_an_endpoint_is_full_with_as_many_requests_as_it_may_have(
     pool = a_pool()
     pool.in_flight = in_flight
     assert pool.is_full is full
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "names"),
+    [
+        (Endpoint(host="a", port=80), [b"a:80"]),
+        (Endpoint(host="a", port=443, tls=True), [b"a", b"a:443"]),
+        (Endpoint(host="a", port=8443, tls=True), [b"a:8443"]),
+        (Endpoint(host="::1", port=443, tls=True), [b"[::1]", b"[::1]:443"]),
+        (Endpoint(host="", port=0, unix="/run/a"), [b"localhost"]),
+    ],
+)
+def test_an_endpoint_may_be_named_with_or_without_the_usual_port(
+    endpoint: Endpoint, names: list[bytes]
+) -> None:
+    pool: Pool[object, object] = Pool(endpoint, EndpointLimits())
+    assert (pool.authorities, pool.authority) == (names, names[0])

@@ -32,6 +32,13 @@ ERRORS: Final = Metric(
 CONNECTIONS: Final = Metric(
     "tta_active_connections", "gauge", "Client connections that are open.", ("service",)
 )
+HANDSHAKES: Final = Metric(
+    "tta_gateway_handshakes_total",
+    "counter",
+    "Connections by how they got through TLS, or the PROXY header: `done`, `failed`, `late`,"
+    " `in_the_clear` (plain HTTP where TLS is spoken) or `not_proxied`.",
+    ("outcome",),
+)
 DURATIONS: Final = Metric(
     "tta_http_request_duration_seconds",
     "histogram",

@@ -8,11 +8,13 @@ from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.support.config import Config, FieldName, FieldValue, Items, apart
 from tta_gateway.wire.field import Kind, known
 
-# Strict-Transport-Security comes with TLS: over plain HTTP browsers must ignore it (RFC 6797 8.1).
+# Strict-Transport-Security leaves with encrypted answers alone, see policy.py; without subdomains,
+# which may be somebody else's.
 ADD: Final[dict[str, str | None]] = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
 }
 REMOVE: Final = ("server", "x-powered-by")
 
@@ -41,7 +43,7 @@ class SecurityHeadersConfig(Config):
         dict[Name, FieldValue | None], BeforeValidator(_over_defaults), BeforeValidator(apart)
     ] = ADD
     """Headers added where the service has none; what is written here stands over the defaults,
-    and null takes a default away."""
+    and null takes a default away.  `strict-transport-security` is for answers over TLS alone."""
 
     remove: Items[Name] = REMOVE
     """Headers taken from every answer."""

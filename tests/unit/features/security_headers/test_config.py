@@ -13,6 +13,7 @@ def test_nothing_written_is_safe() -> None:
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
             ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000"),
         ),
         remove=("server", "x-powered-by"),
     )
@@ -23,7 +24,12 @@ def test_what_is_written_stands_over_the_defaults_and_null_takes_one_away() -> N
         add={"X-Frame-Options": "SAMEORIGIN", "referrer-policy": None, "x-a": "1"}, remove=()
     )
     assert compile(config) == SecurityHeadersBound(
-        add=(("x-content-type-options", "nosniff"), ("x-frame-options", "SAMEORIGIN"), ("x-a", "1"))
+        add=(
+            ("x-content-type-options", "nosniff"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("x-frame-options", "SAMEORIGIN"),
+            ("x-a", "1"),
+        )
     )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.helpers.builders import an_exchange, answered, from_upstream
+from tests.helpers.builders import a_head, a_peer, an_exchange, answered, from_upstream
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.kernel.message import Fields, Response, answer_of
@@ -75,3 +75,29 @@ def test_an_answer_keeps_its_status() -> None:
     response = Response(204)
     SecurityHeaders(BOUND).on_response(answered(an_exchange(), response))
     assert response.status == 204
+
+
+HSTS = SecurityHeadersBound(add=(("Strict-Transport-Security", "max-age=1"),))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "trusted", "said", "told"),
+    [
+        (b"https", False, None, True),
+        (b"http", False, None, False),
+        (b"http", False, b"https", False),
+        (b"http", True, b"https", True),
+        (b"https", True, b"http", False),
+        (b"https", True, None, True),
+    ],
+)
+def test_browsers_are_bound_to_https_over_https_alone(
+    scheme: bytes, trusted: bool, said: bytes | None, told: bool
+) -> None:
+    forwarding = [(b"x-forwarded-proto", said)] if said else None
+    exchange = an_exchange(
+        a_head(forwarding=forwarding), peer=a_peer(scheme=scheme, trusted=trusted)
+    )
+    response = from_upstream()
+    SecurityHeaders(HSTS).on_response(answered(exchange, response))
+    assert (response.get(b"strict-transport-security") == b"max-age=1") == told

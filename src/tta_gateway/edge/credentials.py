@@ -1,0 +1,133 @@
+"""Credentials: TLS contexts from the files that a snapshot names.
+
+TLS 1.2 and 1.3, with forward secrecy and authenticated ciphers alone.  A session is resumed at the
+worker that made it: Python has no way to share the keys of session tickets.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from tta_gateway.kernel.route import ServiceTls
+from tta_gateway.snapshot.model import Certificate, ListenerTls, Snapshot
+from tta_gateway.wire.server_name import offers, pattern
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
+_PROTOCOLS: Final = ["http/1.1"]
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """What a snapshot asks for: a context for each listener that speaks TLS, and each service."""
+
+    listeners: list[ssl.SSLContext | None]
+    services: dict[ServiceTls, ssl.SSLContext]
+
+
+def contexts_of(snapshot: Snapshot) -> Contexts:
+    """Return every context; OSError (ssl.SSLError among them) if a file is no good.
+
+    It reads files, and takes a while: see `contexts_aside`.
+    """
+    return Contexts(
+        [None if one.tls is None else listener_context(one.tls) for one in snapshot.listeners],
+        {one.tls: service_context(one.tls) for one in snapshot.services if one.tls is not None},
+    )
+
+
+async def contexts_aside(snapshot: Snapshot) -> Contexts:
+    """Return them as well, without holding the loop up."""
+    spoken = [*(one.tls for one in snapshot.listeners), *(one.tls for one in snapshot.services)]
+    if spoken.count(None) == len(spoken):
+        return contexts_of(snapshot)
+    return await asyncio.to_thread(contexts_of, snapshot)
+
+
+def listener_context(tls: ListenerTls) -> ssl.SSLContext:
+    """Return the context of a listener; OSError (ssl.SSLError among them) if a file is no good.
+
+    It answers for names that no certificate has with the first of them.
+    """
+    made: dict[tuple[int, ...], ssl.SSLContext] = {}
+    by_name: dict[str, ssl.SSLContext] = {}
+    certificates = tls.certificates
+    for name, places in offers([(one.kind, one.names) for one in certificates]).items():
+        if places not in made:
+            made[places] = _context(tls, [certificates[place] for place in places])
+        by_name[name] = made[places]
+    context = by_name[""]
+    if len(made) > 1:
+        context.sni_callback = _chooser(by_name)
+    return context
+
+
+def _context(tls: ListenerTls, certificates: list[Certificate]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _VERSIONS[tls.min_version]
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(_PROTOCOLS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    for one in certificates:
+        _load(context, one.certificate, one.key)
+    if tls.client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        _read(tls.client_ca, partial(context.load_verify_locations, tls.client_ca))
+    return context
+
+
+def _chooser(
+    by_name: Mapping[str, ssl.SSLContext],
+) -> Callable[[ssl.SSLObject, str | None, ssl.SSLContext], None]:
+    """Return what takes the certificates of the name that is asked for."""
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        if name:
+            asked = name.lower()
+            context = by_name.get(asked) or by_name.get(pattern(asked))
+            if context is not None:
+                connection.context = context
+
+    return choose
+
+
+def service_context(tls: ServiceTls) -> ssl.SSLContext:
+    """Return the context of a service; OSError (ssl.SSLError among them) if a file is no good."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(_PROTOCOLS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    if not tls.verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif tls.ca:
+        _read(tls.ca, partial(context.load_verify_locations, tls.ca))
+    else:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    if tls.certificate:
+        _load(context, tls.certificate, tls.key)
+    return context
+
+
+def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    _read(
+        certificate,
+        partial(context.load_cert_chain, certificate, key or None, password=_no_password),
+    )
+
+
+def _no_password() -> str:
+    """Stand for a password: OpenSSL would ask for one at the terminal."""
+    return ""
+
+
+def _read(file: str, load: Callable[[], object]) -> None:
+    """Load a file; its errors get its name, which OpenSSL leaves out."""
+    try:
+        load()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), file) from error

@@ -1,0 +1,334 @@
+"""The doorway, on paper: PROXY header, handshake, and who does not get through."""
+
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers.builders import Bound
+from tests.helpers.certificates import Folder
+from tests.helpers.fake_transport import FakeTransport
+from tests.helpers.paper_gateway import (
+    GET,
+    OK,
+    Open,
+    PaperGateway,
+    paper_gateways,
+    statuses,
+)
+from tests.helpers.tls_peer import TlsPeer
+from tta_gateway.edge.credentials import listener_context
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.snapshot.model import Certificate, ListenerTls
+
+LINE = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
+LOCAL = b"\r\n\r\n\x00\r\nQUIT\n" + bytes((0x20, 0)) + struct.pack("!H", 0)
+PATIENCE = ClientTimeouts().handshake
+NOISE = b"\x16\x03\x01\x00\x05\x0b\x00\x00\x01\x00"
+
+
+def whoami(exchange: Exchange) -> Response:
+    """Answer with what is known of the way here."""
+    peer = exchange.peer
+    return Response(200, [], b"%b %b:%d" % (peer.scheme, peer.address.encode(), peer.port))
+
+
+TOLD = Bound(on_request=whoami)
+
+
+@pytest.fixture
+def build() -> Iterator[Open]:
+    with paper_gateways() as build:
+        yield build
+
+
+@pytest.fixture(scope="module")
+def context(certificates: Folder) -> ssl.SSLContext:
+    """What the listener speaks."""
+    file = str(certificates.path / "server.pem")
+    one = Certificate(
+        certificate=file, key=f"{file}.key", kind="ECDSA", names=("gateway.test",), expires=0
+    )
+    return listener_context(ListenerTls(certificates=(one,)))
+
+
+@pytest.fixture(scope="module")
+def theirs(certificates: Folder) -> ssl.SSLContext:
+    """What clients speak."""
+    return ssl.create_default_context(cafile=certificates.ca)
+
+
+def peer(transport: FakeTransport, theirs: ssl.SSLContext) -> TlsPeer:
+    return TlsPeer(transport, theirs, server_name="gateway.test")
+
+
+def shaken(gateway: PaperGateway, one: TlsPeer) -> TlsPeer:
+    """Shake hands to the end."""
+    while not one.shake():
+        gateway.loop.run_ready()
+    gateway.loop.run_ready()
+    return one
+
+
+# TLS
+
+
+def test_a_request_is_answered_under_tls(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context)
+    client = shaken(gateway, peer(gateway.door(), theirs))
+    client.send(GET)
+    gateway.loop.run_ready()
+    gateway.service.feed(OK)
+    assert statuses(client.read()) == [200]
+    assert gateway.outcomes == ["done"]
+
+
+def test_policies_see_that_it_is_encrypted(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, policies=[TOLD])
+    client = shaken(gateway, peer(gateway.door(), theirs))
+    client.send(GET)
+    assert client.read().endswith(b"https 192.0.2.7:40000")
+
+
+def test_a_request_may_come_with_the_end_of_the_handshake(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, policies=[TOLD])
+    transport = gateway.door()
+    client = peer(transport, theirs)
+    client.shake()
+    gateway.loop.run_ready()
+    transport.reading = False  # what the client sends next arrives in one piece
+    assert client.shake()
+    client.send(GET)
+    pieces = [piece.args[0] for piece in transport._waiting]  # type: ignore[attr-defined]
+    transport._waiting.clear()
+    transport.reading = True
+    transport.feed(b"".join(pieces))
+    gateway.loop.run_ready()
+    assert statuses(client.read()) == [200]
+
+
+def test_plain_http_is_told_to_write_https(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context, policies=[TOLD])
+    client = gateway.door()
+    client.feed(GET)
+    gateway.loop.run_ready()
+    assert statuses(client.sent) == [400]
+    assert gateway.codes == ["tls_required"]
+    assert gateway.outcomes == ["in_the_clear"]
+
+
+def test_what_is_neither_is_cut_off(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    client.feed(b"\x80\x2e\x01")
+    assert (client.aborted, client.sent, gateway.outcomes) == (True, b"", ["failed"])
+
+
+def test_a_handshake_that_is_none_gets_an_alert(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    client.feed(NOISE)
+    gateway.loop.run_ready()
+    assert client.sent[:1] == b"\x15"
+    assert (client.lost, gateway.outcomes) == (True, ["failed"])
+
+
+def test_a_handshake_without_end_is_cut_off(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    client.feed(b"\x16\x03\x01" + bytes(70_000))
+    assert (client.aborted, gateway.outcomes) == (True, ["failed"])
+
+
+def test_a_handshake_that_goes_on_for_ever_is_cut_off(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    client.feed(b"\x16\x03\x01\x40\x00", bytes(40_000), bytes(40_000))
+    assert (client.aborted, gateway.outcomes) == (True, ["failed"])
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03"])
+def test_a_client_that_stalls_is_cut_off_in_time(
+    build: Open, context: ssl.SSLContext, begun: bytes
+) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    client.feed(*([begun] if begun else []))
+    gateway.wait(PATIENCE - 0.5)
+    assert not client.lost
+    gateway.wait(1.0)
+    assert (client.lost, gateway.outcomes) == (True, ["late"])
+
+
+def test_a_client_that_goes_leaves_nothing(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    client.feed(b"\x16\x03")
+    client.end()
+    gateway.loop.run_ready()
+    assert (client.lost, gateway.connected) == (True, 0.0)
+
+
+def test_those_who_wait_for_a_place_are_not_read(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, limits=ConnectionLimits(handshakes=1))
+    first, second = (peer(gateway.door(), theirs) for _ in range(2))
+    first.shake()
+    second.shake()
+    gateway.loop.run_ready()
+    assert (first.transport.sent != b"", second.transport.sent) == (True, b"")
+    assert (first.transport.reading, second.transport.reading) == (True, False)
+    shaken(gateway, first)
+    shaken(gateway, second)
+    assert gateway.outcomes == ["done", "done"]
+
+
+def test_who_stalls_makes_room_for_who_waits(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, limits=ConnectionLimits(handshakes=1))
+    first, second = (peer(gateway.door(), theirs) for _ in range(2))
+    first.shake()
+    second.shake()
+    gateway.wait(3.0)
+    assert first.transport.lost
+    shaken(gateway, second)
+    assert gateway.outcomes == ["done"]
+
+
+# The PROXY protocol
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [(LINE, b"http 203.0.113.7:4711"), (LOCAL, b"http 192.0.2.7:40000")],
+)
+def test_a_header_says_who_it_is(build: Open, header: bytes, said: bytes) -> None:
+    gateway = build(proxy_protocol=True, policies=[TOLD])
+    whole, cut = gateway.door(), gateway.door()
+    whole.feed(header + GET)
+    cut.feed(*[header[at : at + 1] for at in range(len(header))], GET)
+    assert (whole.sent.endswith(said), cut.sent.endswith(said)) == (True, True)
+
+
+def test_a_header_comes_before_tls(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, proxy_protocol=True, policies=[TOLD])
+    transport = gateway.door()
+    transport.feed(LINE)
+    client = shaken(gateway, peer(transport, theirs))
+    client.send(GET)
+    assert client.read().endswith(b"https 203.0.113.7:4711")
+
+
+def test_who_sends_no_header_is_cut_off(build: Open) -> None:
+    gateway = build(proxy_protocol=True)
+    client = gateway.door()
+    client.feed(GET)
+    assert (client.aborted, client.sent, gateway.outcomes) == (True, b"", ["not_proxied"])
+
+
+def test_a_header_that_does_not_come_is_not_waited_for(build: Open) -> None:
+    gateway = build(proxy_protocol=True)
+    client = gateway.door()
+    client.feed(b"PROXY TCP4")
+    gateway.wait(PATIENCE + 0.5)
+    assert (client.lost, gateway.outcomes) == (True, ["late"])
+
+
+def test_only_trusted_proxies_say_who_it_is_where_any_are_named(build: Open) -> None:
+    gateway = build(proxy_protocol=True, trusted=("192.0.2.1/32",), policies=[TOLD])
+    stranger, proxy = gateway.door(), gateway.door(peername=("192.0.2.1", 1))
+    proxy.feed(LINE + GET)
+    assert (stranger.aborted, gateway.outcomes[0]) == (True, "not_proxied")
+    assert proxy.sent.endswith(b"http 203.0.113.7:4711")
+
+
+def test_who_is_behind_a_proxy_counts_by_its_own_address(build: Open) -> None:
+    gateway = build(proxy_protocol=True, limits=ConnectionLimits(per_address=1), policies=[TOLD])
+    first, again, other = (gateway.door() for _ in range(3))
+    first.feed(LINE + GET)
+    again.feed(LINE + GET)
+    other.feed(LINE.replace(b"0.113.7", b"0.113.8") + GET)
+    assert [statuses(one.sent) for one in (first, again, other)] == [[200], [503], [200]]
+
+
+def test_a_peer_without_an_address_is_nobody(build: Open) -> None:
+    gateway = build(proxy_protocol=True, policies=[TOLD])
+    client = gateway.door(peername="")
+    client.feed(LOCAL + GET)
+    assert client.sent.endswith(b"http :0")
+
+
+# Guests
+
+
+def test_one_too_many_is_told_so_under_tls(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, limits=ConnectionLimits(per_address=1))
+    shaken(gateway, peer(gateway.door(), theirs))
+    client = shaken(gateway, peer(gateway.door(), theirs))
+    assert statuses(client.read()) == [503]
+
+
+def test_crowds_are_cut_off_without_a_word(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context, limits=ConnectionLimits(per_worker=0))
+    doors = [gateway.door() for _ in range(65)]
+    assert [door.aborted for door in doors] == [False] * 64 + [True]
+
+
+def test_a_drain_waits_for_who_is_getting_through(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, policies=[TOLD])
+    client, idle = peer(gateway.door(), theirs), gateway.door()
+    client.shake()
+    gateway.guests.drain()
+    shaken(gateway, client)
+    client.send(GET)
+    assert b"connection: close" in client.read()
+    gateway.wait(5.5)
+    assert idle.lost
+
+
+def test_what_is_cut_at_the_end_is_gone(build: Open, context: ssl.SSLContext) -> None:
+    gateway = build(context=context)
+    client = gateway.door()
+    gateway.guests.cut()
+    gateway.loop.run_ready()
+    assert (client.lost, gateway.connected) == (True, 0.0)
+
+
+def test_a_reset_under_tls_is_one_of_the_socket(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context)
+    client = shaken(gateway, peer(gateway.door(), theirs))
+    client.send(GET)
+    gateway.loop.run_ready()
+    gateway.service.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+    gateway.service.lose()
+    assert client.transport.was_reset
+    assert client.transport.socket is not None
+    assert client.transport.socket.family == socket.AF_INET
+
+
+def test_it_says_what_it_waits_for(build: Open, context: ssl.SSLContext) -> None:
+    encrypted, proxied = build(context=context).door(), build(proxy_protocol=True).door()
+    assert repr(encrypted.protocol) == "<doorway 192.0.2.7, waits for handshake>"
+    assert repr(proxied.protocol) == "<doorway , waits for PROXY header>"
+    proxied.protocol.pause_writing()
+    proxied.protocol.resume_writing()
