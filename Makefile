@@ -65,7 +65,7 @@ docs: .venv/.test ## write docs/reference anew, from the code
 e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
 
-soak: setup system-test ## the faults, each ten times as often or as long
+soak: setup system-test ## the faults once more, the quick ones ten times as often
 	@SOAK=10 $(BIN)/python -m pytest -q tests/faults
 
 coverage: .venv/.test ## what the tests without processes reach, line by line

@@ -136,7 +136,7 @@ def test_a_supervisor_killed_under_load_leaves_its_address_to_the_next(
 def test_a_broken_file_under_load_costs_no_request(node: Stage, probe: int, tmp_path: Path) -> None:
     """Ten reloads of broken files: the old configuration stays, and the errors are told.
 
-    Red where `configuration_refused` would end the command: node/reload.py.
+    Red with an exit in place of the `return` behind `configuration_refused` in node/reload.py.
     """
     service = Service()
     target = node.on(service)

@@ -35,7 +35,7 @@ def test_ten_megabytes_of_json_do_not_hold_up_a_small_request(edge: Stage, tmp_p
     """They stream, both ways, four at a time; curl sends and takes them in processes of its own.
 
     The best of three rounds counts: what the machine does besides only adds.
-    Red with a body gathered before it is passed on: `keep` without an end in kernel/upload.py.
+    Red with a `json.loads` of the whole body in edge/client_connection.py, _take_data.
     """
     text = json.dumps([{"number": number, "text": "x" * 80} for number in range(92_000)]).encode()
     assert 9_500_000 < len(text) < 10 << 20

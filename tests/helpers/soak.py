@@ -1,4 +1,4 @@
-"""How long faults go on: once in `make test`, ten times in `make soak`."""
+"""How often the quick faults happen: once in `make test`, ten times in `make soak`."""
 
 import os
 from typing import Final

@@ -7,6 +7,7 @@ Whoever connects meanwhile waits in the kernel's queue: the socket itself stays 
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from tta_gateway.support.log import EventLog
 BACKLOG: Final = 4096
 _SPARE: Final = 4  # descriptors that must be free for the doors to open
 _GIVE_WAY: Final = 16  # guests, at one look
+_NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE)  # in this process, in this machine
 _SAID: Final = 60.0  # seconds between two words about the same want
 Door = Callable[[], asyncio.Protocol]
 
@@ -119,8 +121,8 @@ def _are_left(count: int) -> bool:
     try:
         for _ in range(count):
             had.append(os.open("/", os.O_RDONLY | os.O_CLOEXEC))  # noqa: PERF401 - closed below
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in _NONE_LEFT
     finally:
         for fd in had:
             os.close(fd)

@@ -119,13 +119,13 @@ class Night:
         self.idle -= 1
         return self.idle >= 0
 
-    def look(self, *, left: int) -> list[str]:
+    def look(self, *, left: int, failure: OSError = FULL) -> list[str]:
         """Look where so many descriptors are left; return what he does."""
         had: list[int] = []
 
         def take(*_: object) -> int:
             if len(had) == left:
-                raise FULL
+                raise failure
             had.append(len(had))
             return had[-1]
 
@@ -151,6 +151,16 @@ def test_while_descriptors_are_left_nothing_is_done(night: Night) -> None:
 def test_without_them_the_doors_are_shut_and_it_is_said(night: Night) -> None:
     assert night.look(left=3) == ["descriptors_exhausted", "make room"]
     assert night.are_shut
+
+
+def test_a_folder_that_may_not_be_read_is_no_want_of_descriptors(night: Night) -> None:
+    assert night.look(left=0, failure=PermissionError(errno.EACCES, "not yours")) == []
+
+
+def test_the_machine_s_want_is_one_too(night: Night) -> None:
+    assert night.look(left=0, failure=OSError(errno.ENFILE, "none is left"))[0] == (
+        "descriptors_exhausted"
+    )
 
 
 def test_it_is_said_once_a_minute(night: Night) -> None:
