@@ -59,7 +59,7 @@ def test_what_is_not_built_yet_is_not_documented() -> None:
 
 
 def test_the_keys_of_a_mapping_are_its_own() -> None:
-    assert keys("services.<name>") == ["endpoints", "balance", "host", "limits"]
+    assert keys("services.<name>") == ["endpoints", "balance", "host", "limits", "maintenance"]
     assert keys("routes[].respond") == ["status", "body", "content_type", "missing_service"]
     assert {"listen", "routes", "services", "cors"} <= set(keys(""))
     assert keys("trace") == []
