@@ -33,6 +33,9 @@ _GET: Final = b"GET /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
 _POST: Final = b"POST /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
 _TINY: Final = b"1\r\nx\r\n"
+_SWITCH: Final = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+_EMPTY: Final = b"\x82\x80abcd"
+_MOST: Final = READ // len(_EMPTY)
 
 
 def _log(path: str) -> LineFile:
@@ -140,6 +143,12 @@ def cases(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Callable[[], f
         one.client.data_received(_GET + b"\r\n")
         return longest(one, [lambda: one.upstream.data_received(data)])
 
+    def through_a_tunnel(data: bytes) -> float:
+        one = pair(loop)
+        one.client.data_received(_GET + _SWITCH)
+        one.upstream.data_received(b"HTTP/1.1 101 Switching Protocols\r\n" + _SWITCH)
+        return longest(one, [lambda: one.client.data_received(data)])
+
     yield "a request's body in one-byte chunks", lambda: received(_POST + _CHUNKED + flood)
     yield (
         "an answer's body in one-byte chunks",
@@ -157,6 +166,7 @@ def cases(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Callable[[], f
             ANSWER.replace(b"Content-Length: 500", b"Content-Length: %d" % READ) + b"x" * READ
         ),
     )
+    yield "256 KiB of WebSocket frames without payload", lambda: through_a_tunnel(_EMPTY * _MOST)
 
 
 def main() -> None:

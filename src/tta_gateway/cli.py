@@ -107,14 +107,21 @@ def routes() -> None:
 @click.argument("path")
 @click.option("--host", default="", help="The Host field of the request.")
 @click.option("-H", "--header", "headers", multiple=True, help="A field, `name: value`.")
-def explain(file: Path, method: str, path: str, host: str, headers: tuple[str, ...]) -> None:
+@click.option("--client", default="127.0.0.1", help="Its address; `unix` on a unix socket.")
+def explain(
+    *, file: Path, method: str, path: str, host: str, headers: tuple[str, ...], client: str
+) -> None:
     """Say which route takes a request, and what every policy does with it."""
     loaded = _loaded(file)
     from tta_gateway.node.explain import explain as explained
     from tta_gateway.settings.compile import compile_snapshot
 
     snapshot = compile_snapshot(loaded.settings, 1)
-    for line in explained(snapshot, method=method, target=path, host=host, headers=headers):
+    address = "" if client == "unix" else client
+    lines = explained(
+        snapshot, method=method, target=path, host=host, headers=headers, client=address
+    )
+    for line in lines:
         click.echo(line)
 
 

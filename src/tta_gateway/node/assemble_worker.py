@@ -19,6 +19,7 @@ from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.bound import MetricsBound
@@ -30,6 +31,7 @@ from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
+from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -326,6 +328,8 @@ def policies(
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
+            AllowFrom(),
+            WebSocketOrigin(),
             Transform(),
         )
     }
@@ -348,7 +352,7 @@ def table(
 
 def _end_of(route: Route, runner: Runner, forward: Forward) -> Forward:
     """Return what stands at the end of a route's plan: the service, or an answer of our own."""
-    if route.service:
+    if route.service and route.maintenance is None:
         return forward
 
     def answer(exchange: Exchange) -> None:

@@ -1,6 +1,6 @@
 """Compile: from settings to the snapshot that workers decide from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from tta_gateway.kernel.route import (
     Condition,
     Endpoint,
     EndpointLimits,
+    Maintenance,
     Respond,
     Rewrite,
     Route,
@@ -72,7 +73,8 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes, in the order of the file."""
-    return tuple(_route(one) for one in settings.routes)
+    pages = tuple(origin for origin in settings.cors.origins if origin != "*")
+    return tuple(_route(one, settings.services, pages) for one in settings.routes)
 
 
 def _encoded(bound: msgspec.Struct) -> msgspec.Raw:
@@ -143,7 +145,11 @@ def _endpoint(config: EndpointConfig) -> Endpoint:
     )
 
 
-def _route(config: RouteConfig) -> Route:
+def _route(
+    config: RouteConfig, services: Mapping[str, ServiceConfig], pages: tuple[str, ...]
+) -> Route:
+    """Return a route; `pages` are the origins that may open a WebSocket anywhere."""
+    opens = config.service is not None and "websocket" in config.upgrade
     return Route(
         name=_name(config),
         path=config.path,
@@ -154,12 +160,15 @@ def _route(config: RouteConfig) -> Route:
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
+        maintenance=_maintenance(services.get(config.service or "")),
         rewrite=Rewrite(**{key: value for key, value in config.rewrite if value is not None}),
         timeouts=Timeouts(**dict(config.timeouts)),
         tries=config.retries + 1,
         max_body=config.max_body,
         replay_body=config.replay_body,
         upgrade=config.upgrade,
+        origins=tuple(dict.fromkeys((*config.origins, *pages))) if opens else (),
+        allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
         request_fields=tuple(config.request_headers.items()),
@@ -182,6 +191,13 @@ def _conditions(config: RouteConfig) -> tuple[Condition, ...]:
         Condition(name=name, value=None if value is True else value)
         for name, value in config.headers.items()
     )
+
+
+def _maintenance(service: ServiceConfig | None) -> Maintenance | None:
+    if service is None or service.maintenance is None:
+        return None
+    config = service.maintenance
+    return Maintenance(text=config.text, retry_after=int(config.retry_after))
 
 
 def _respond(config: RespondConfig | None) -> Respond | None:

@@ -39,7 +39,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "routes[].safety": "scan",
     "routes[].audit": "keep an audit trail",
     "routes[].consent": "check consent",
-    "routes[].allow_from": "keep anybody out",
 }
 
 

@@ -25,6 +25,7 @@ _NEEDS_SERVICE: Final = (
     "retries",
     "replay_body",
     "upgrade",
+    "origins",
     "request_headers",
 )
 _NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "verification")
@@ -212,6 +213,13 @@ def _begins(path: str, prefix: str) -> bool:
     return literal and (path == prefix or path.startswith(f"{prefix}/"))
 
 
+def _origins(route: Mapping) -> Complaints:
+    upgrade = route.get("upgrade", ["websocket"])
+    protocols = upgrade if isinstance(upgrade, list) else []
+    if route.get("origins") and "websocket" not in protocols:
+        yield ("origins",), "has no effect where `upgrade` holds no `websocket`: take the line out"
+
+
 def _redirect(route: Mapping) -> Complaints:
     yield from _unknown(("redirect",), _text(route.get("path")), route.get("redirect"))
     if route.get("redirect") is not None and route.get("allow_encoded") is True:
@@ -237,5 +245,6 @@ _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _idle,
     _encoded,
     _rewrite,
+    _origins,
     _redirect,
 )

@@ -40,7 +40,7 @@ class Frames:
         if left > size:  # the middle of a large frame
             self._left = left - size
             return
-        at = self._to_end(data, 0)
+        at = self._to_end(data, 0) if size else 0
         while at < size:
             at = _behind_short(data, at)
             if at < size:
