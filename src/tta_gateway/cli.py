@@ -266,7 +266,7 @@ def _warn(loaded: "Loaded", file: Path) -> None:
     from tta_gateway.settings.expiry import warnings
     from tta_gateway.support.clock import SystemClock
 
-    for warning in warnings(loaded, str(file), now=SystemClock.wall()):
+    for warning in warnings(loaded, str(file), now=SystemClock().wall()):
         click.echo(warning, err=True)
 
 

@@ -80,7 +80,7 @@ def say(path: Path, *words: str) -> bytes:
 def node(tmp_path: Path, upstream: ScriptedUpstream, **more: object) -> Iterator[Node]:
     probe = free_port()
     tmp_path.mkdir(exist_ok=True)
-    with stage(tmp_path, upstream=upstream, probe=f"127.0.0.1:{probe}", **more) as one:  # type: ignore[arg-type] # none of them is `under`
+    with stage(tmp_path, upstream=upstream, probe=f"127.0.0.1:{probe}", **more) as one:
         folder = Path(str(more.get("state_dir", tmp_path / "state")))
         made = Node(one, probe, folder)
         assert made.serves()

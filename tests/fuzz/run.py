@@ -21,12 +21,13 @@ from random import Random
 from types import FrameType
 from typing import Final
 
-from tests.fuzz import chunked, client_codec, seeds, server_codec, target
+from tests.fuzz import chunked, client_codec, proxy_protocol, seeds, server_codec, target
 from tests.fuzz.contract import Pieces, Target, Violation
 from tests.fuzz.mutator import Mutator
 
 TARGETS: Final = {
-    each.TARGET.name: each.TARGET for each in (server_codec, client_codec, chunked, target)
+    each.TARGET.name: each.TARGET
+    for each in (server_codec, client_codec, chunked, target, proxy_protocol)
 }
 _PROCESSES: Final = 2
 _SLICE: Final = 250  # inputs for a target before the next one has its turn

@@ -14,13 +14,14 @@ from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.sweeper import NEVER
-from tta_gateway.edge.tls import Tls
+from tta_gateway.edge.tls import MOST_UNREAD, Tls
 from tta_gateway.kernel.problem import TLS_REQUIRED
 from tta_gateway.wire.proxy_protocol import NotProxiedError, read
 
 Counted = Callable[[str], None]
 
 _HANDSHAKE: Final = 22  # the type of a record that begins one (RFC 8446 5.1)
+_PREFIX: Final = 5  # bytes before what a record holds
 _LAST_CALL: Final = 5.0  # seconds that a connection has for the rest, once the gateway is to stop
 DONE: Final = "done"
 FAILED: Final = "failed"
@@ -124,7 +125,7 @@ class Doorway:
         return not self._over
 
     def _begin_tls(self) -> None:
-        data, self._data = self._data, b""
+        data = self._data
         if data[0] != _HANDSHAKE:
             if 65 <= data[0] <= 90:  # a capital letter: the method of a request
                 self._counted(IN_THE_CLEAR)
@@ -132,6 +133,9 @@ class Doorway:
             else:
                 self._fail(FAILED)
             return
+        if not self._has_hello():
+            return
+        self._data = b""
         context = self._entrance.context
         assert context is not None  # is_encrypted
         connection = self._connection()
@@ -141,6 +145,14 @@ class Doorway:
         elif not self._handshakes.ask(self, self._address):
             self._paused = True
             self._transport.pause_reading()
+
+    def _has_hello(self) -> bool:
+        """Tell whether the first record is whole: one that does not end takes nobody's place."""
+        size = _PREFIX + int.from_bytes(self._data[3:_PREFIX], "big")
+        if size > MOST_UNREAD:
+            self._fail(FAILED)
+            return False
+        return len(self._data) >= max(size, _PREFIX)
 
     def eof_received(self) -> bool:
         """Let it go: nobody has asked for anything."""

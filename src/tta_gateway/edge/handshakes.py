@@ -4,7 +4,8 @@ A step of a handshake is the most expensive thing that a stranger can ask for, s
 the loop to itself, and only so many handshakes are under way; the others wait unread, which costs
 next to nothing.  One network never has more than a quarter of the places, and one that has been
 silent for a while gives its place up to whoever waits: so neither a crowd nor a few peers that
-stall keep others out, and connections that are open already feel nothing of it.
+stall keep others out, and connections that are open already feel nothing of it.  Who has not said
+its hello yet has no place, and needs none.
 """
 
 import asyncio

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
@@ -74,13 +74,14 @@ def stage(
     tmp_path: Path,
     *special: Mapping[str, object],
     upstream: ScriptedUpstream,
-    under: Sequence[str] = (),
     **more: object,
 ) -> Iterator[Stage]:
     """Run a gateway with a service `up` and these special routes, and whatever else is given.
 
-    Whatever clients and services do to it, it prints no surprise.
+    `under` is a command that runs it.  Whatever clients and services do to it, it prints no
+    surprise.
     """
+    under = cast("Sequence[str]", more.pop("under", ()))
     log = tmp_path / "access.log"
     config = {
         "listen": f"127.0.0.1:{free_port()}",
