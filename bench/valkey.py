@@ -32,7 +32,7 @@ from tta_gateway.support.valkey.topology import Address, Login, single
 
 Command: TypeAlias = Callable[[], Awaitable[object]]
 
-COUNT: Final = 30_000
+COUNT: Final = 20_000
 AT_ONCE: Final = 64
 TAKE: Final = """
 local n = redis.call('INCRBY', KEYS[1], ARGV[1])
