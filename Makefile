@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 # What must be on the machine, as <command>:<Debian package> (or one word when they are the same).
 APT_RUN := venv:python3+python3-venv
 APT_BUILD := cc:gcc+libc6-dev headers:python3-dev
-APT_TEST := curl openssl haproxy
+APT_TEST := curl haproxy openssl redis-server slowhttptest
 APT_BENCH := nginx:nginx-light wrk
 
 FUZZ_INPUTS := 10000000
@@ -25,7 +25,7 @@ SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
 
-.PHONY: help setup run test check fix bench fuzz docs e2e coverage lock
+.PHONY: help setup run test check fix bench fuzz docs e2e soak coverage lock
 .PHONY: system-run system-build system-test system-bench static FORCE
 
 help: ## this list
@@ -38,11 +38,11 @@ run: setup ## the gateway in front of the sample services of the platform
 
 test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
-	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance
+	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough tests
 
 check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
-	@$(BIN)/python -m pytest -q $(SUITES)
+	@$(BIN)/python -m pytest -q -m "not redis" $(SUITES)
 
 fix: .venv/.test ## put the style right where a machine can
 	@$(BIN)/ruff check --fix --quiet || true
@@ -55,6 +55,7 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/turn.py --write
 	@$(BIN)/python bench/slow_reader.py
 	@$(BIN)/python bench/tls.py
+	@$(BIN)/python bench/valkey.py --write
 
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)
@@ -65,8 +66,11 @@ docs: .venv/.test ## write docs/reference anew, from the code
 e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
 
+soak: setup system-test ## the faults once more, the quick ones ten times as often
+	@SOAK=10 $(BIN)/python -m pytest -q tests/faults
+
 coverage: .venv/.test ## what the tests without processes reach, line by line
-	@$(BIN)/coverage run -m pytest -q $(SUITES)
+	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)
 	@$(BIN)/coverage report --show-missing --skip-covered
 
 lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest

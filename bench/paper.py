@@ -26,7 +26,10 @@ from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.kernel.route import Endpoint, Route, Service
 from tta_gateway.node import assemble_worker
 from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.log import LineFile
+from tta_gateway.support.metrics import Registry
 
 REQUEST = (
     b"GET /api/v1/players/7/characters HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n"
@@ -52,6 +55,10 @@ _FEATURES = {
         remove=("server", "x-powered-by"),
     ),
 }
+
+
+def _log(path: str) -> LineFile:
+    return LineFile(path or "-")
 
 
 class PaperTransport:
@@ -95,7 +102,9 @@ def path_of(loop: asyncio.AbstractEventLoop, left_out: str = "") -> Callable[[],
     changed = tuple(pair for pair in kept if pair[0].__name__ != left_out)
     assemble_worker.ORDER = changed  # type: ignore[misc] - one policy less, for this worker
     try:
-        worker = assemble_worker.Worker(snapshot(), loop=loop, clock=SystemClock())
+        worker = assemble_worker.Worker(
+            parted(snapshot()), loop=loop, clock=SystemClock(), registry=Registry(), logs=_log
+        )
     finally:
         assemble_worker.ORDER = kept  # type: ignore[misc]
     client, client_side = worker.client(0), PaperTransport()

@@ -78,9 +78,12 @@ def free_ports(count: int) -> list[int]:
 
 
 def start(
-    command: Sequence[str], *, core: int, folder: Path, environment: Mapping[str, str]
+    command: Sequence[str], *, core: int | str, folder: Path, environment: Mapping[str, str]
 ) -> Daemon:
-    """Start a daemon that runs, children included, on one core only; its output goes to a file."""
+    """Start a daemon that runs, children included, on one core only; its output goes to a file.
+
+    As text, `core` may be a list of them: `0,1`.
+    """
     pinned = [find_program("taskset"), "--cpu-list", str(core), *command]
     clean = {"PATH": SEARCH_PATH, "HOME": str(folder), "LANG": "C.UTF-8", **environment}
     with (folder / OUTPUT).open("wb") as output:

@@ -21,7 +21,10 @@ from products import BENCH
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.log import LineFile
+from tta_gateway.support.metrics import Registry
 
 BAR_MS: Final = 2.0
 READ: Final = 256 * 1024
@@ -30,6 +33,13 @@ _GET: Final = b"GET /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
 _POST: Final = b"POST /api/v1/players/7/characters HTTP/1.1\r\nHost: a\r\n"
 _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
 _TINY: Final = b"1\r\nx\r\n"
+_SWITCH: Final = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+_EMPTY: Final = b"\x82\x80abcd"
+_MOST: Final = READ // len(_EMPTY)
+
+
+def _log(path: str) -> LineFile:
+    return LineFile(path or "-")
 
 
 class Transport(PaperTransport):
@@ -89,7 +99,9 @@ def pair(loop: asyncio.AbstractEventLoop) -> Pair:
     """Return connections that nothing has happened on."""
     turns = Turns(loop)
     like_a_loop = cast("asyncio.AbstractEventLoop", turns)
-    worker = Worker(snapshot(), loop=like_a_loop, clock=SystemClock())
+    worker = Worker(
+        parted(snapshot()), loop=like_a_loop, clock=SystemClock(), registry=Registry(), logs=_log
+    )
     client = worker.client(0)
     client.connection_made(cast("asyncio.Transport", Transport()))
     pool = worker.forwarder.upstreams["up"].pools[0]
@@ -131,6 +143,12 @@ def cases(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Callable[[], f
         one.client.data_received(_GET + b"\r\n")
         return longest(one, [lambda: one.upstream.data_received(data)])
 
+    def through_a_tunnel(data: bytes) -> float:
+        one = pair(loop)
+        one.client.data_received(_GET + _SWITCH)
+        one.upstream.data_received(b"HTTP/1.1 101 Switching Protocols\r\n" + _SWITCH)
+        return longest(one, [lambda: one.client.data_received(data)])
+
     yield "a request's body in one-byte chunks", lambda: received(_POST + _CHUNKED + flood)
     yield (
         "an answer's body in one-byte chunks",
@@ -148,6 +166,7 @@ def cases(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Callable[[], f
             ANSWER.replace(b"Content-Length: 500", b"Content-Length: %d" % READ) + b"x" * READ
         ),
     )
+    yield "256 KiB of WebSocket frames without payload", lambda: through_a_tunnel(_EMPTY * _MOST)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import secrets
 import shlex
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 
@@ -102,6 +103,12 @@ END""",
         "ex_breathing",
     ),
     Command(
+        "As an operator: see what has been counted, with the token that the gateway made.",
+        """\
+curl -sS $ADMIN/metrics -H "Authorization: Bearer $(cat $ADMIN_TOKEN)" | grep requests_total""",
+        'endpoint="/api/v1/auth/{rest:path}",method="POST"',
+    ),
+    Command(
         "Ask for a service that does not exist: a problem names it.",
         "curl -sS $GATEWAY/api/v1/models/available",
         "models",
@@ -112,11 +119,13 @@ _FIELD: Final = """\
 field() { "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }"""
 
 
-def variables(gateway: str) -> str:
+def variables(gateway: str, admin: str, token: Path) -> str:
     """Return the lines that set what the commands use, with a name and password made afresh."""
     return "\n".join(
         (
             f"GATEWAY={gateway}",
+            f"ADMIN={admin}",
+            f"ADMIN_TOKEN={shlex.quote(str(token))}",
             f"NAME=mira-{secrets.token_hex(4)}",
             f"PASSWORD={secrets.token_urlsafe(12)}-aA1.",
             f"PYTHON={shlex.quote(sys.executable)}",

@@ -30,6 +30,7 @@ INSTANCES: Final = {  # by the name of their blank in gateway.yaml
     "conversation": "conversation",
 }
 READY: Final = "ready: "
+ADMIN: Final = "admin: "
 PAUSE: Final = 0.05  # seconds between two looks at what the gateway has printed
 LOOKS: Final = 1200
 
@@ -67,7 +68,8 @@ def _run(children: Children, blanks: dict[str, str | int], state: Path) -> None:
     arguments = ("tta_gateway", "run", "-c", str(written))
     log = state / "gateway.log"
     gateway = children.start("gateway", *arguments, environment=environment, log=log)
-    _introduce(_address_in(log, gateway))
+    url, admin = _addresses_in(log, gateway)
+    _introduce(url, admin, Path(str(blanks["state_dir"])) / "admin.token")
     raise ChildDied(children.wait())
 
 
@@ -89,24 +91,25 @@ def _address(service: Child) -> str:
     return service.first_line().rpartition(" ")[2]
 
 
-def _address_in(log: Path, gateway: Child) -> str:
-    """Wait until the gateway says that it is ready, and return where.
+def _addresses_in(log: Path, gateway: Child) -> tuple[str, str]:
+    """Wait until the gateway says that it is ready; return where, and where its operators go.
 
     Asking at its port is not enough: where somebody else has that already, they would answer.
     """
     for _ in range(LOOKS):
         if gateway.has_died():
             raise ChildDied(gateway.obituary())
-        line, end, _ = log.read_text().partition("\n")
-        if end and line.startswith(READY):
-            return line.removeprefix(READY)
+        ready, admin, *rest = [*log.read_text().split("\n"), "", ""]
+        if rest and ready.startswith(READY) and admin.startswith(ADMIN):
+            return ready.removeprefix(READY), admin.removeprefix(ADMIN)
         time.sleep(PAUSE)
     raise ChildDied(f"gateway did not become ready: see {log}")
 
 
-def _introduce(url: str) -> None:
+def _introduce(url: str, admin: str, token: Path) -> None:
     click.echo(f"ready: {url}")
-    click.echo(f"\n# Commands to try, in bash and in this folder.\n{variables(url)}")
+    click.echo("\n# Commands to try, in bash and in this folder.")
+    click.echo(variables(url, admin, token))
     for command in COMMANDS:
         click.echo(f"\n# {command.title}\n{command.shell}")
 

@@ -5,8 +5,9 @@ Nothing heavy is imported here: each command imports what it needs when it runs.
 
 import os
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,7 +17,9 @@ from tta_gateway.support.build import form
 
 if TYPE_CHECKING:
     from tta_gateway.settings.load import Loaded
+    from tta_gateway.settings.tree import Settings
 
+_LONGEST_RENEWAL: Final = 600  # seconds
 _file = click.option(
     "-c",
     "--config",
@@ -48,15 +51,49 @@ def check(file: Path) -> None:
 
 @main.command()
 @_file
-def run(file: Path) -> None:
+@click.option(
+    "--kept",
+    type=click.Path(path_type=Path),
+    metavar="STATE_DIR",
+    help="Serve what was accepted last, from this state folder, whatever the file says now.",
+)
+def run(file: Path, kept: Path | None) -> None:
     """Serve until a signal comes: SIGTERM and Ctrl-C finish what is under way."""
-    loaded = _loaded(file)
-    _warn(loaded, file)
+    state = kept
+    if state is None:
+        loaded = _loaded(file)
+        _warn(loaded, file)
+        state = Path(loaded.settings.state_dir)
+        data = _compiled(loaded.settings)
+    else:
+        data = _kept(state)
     from tta_gateway.node.supervisor_main import become
+    from tta_gateway.snapshot.sealed import compiled
+
+    try:
+        both = compiled(data, state)
+    except OSError as error:
+        click.echo(f"cannot start: {error}", err=True)
+        sys.exit(1)
+    become(both, file)
+
+
+def _compiled(settings: "Settings") -> bytes:
     from tta_gateway.settings.compile import compile_snapshot
     from tta_gateway.snapshot.encode import encode
 
-    become(encode(compile_snapshot(loaded.settings, 1)), file)
+    return encode(compile_snapshot(settings, 1))
+
+
+def _kept(state: Path) -> bytes:
+    """Return what is kept in a state folder, or end with why it is not."""
+    from tta_gateway.snapshot.sealed import kept
+
+    try:
+        return kept(state)
+    except OSError as error:
+        click.echo(f"cannot start: {error}", err=True)
+        sys.exit(1)
 
 
 @main.group()
@@ -70,14 +107,21 @@ def routes() -> None:
 @click.argument("path")
 @click.option("--host", default="", help="The Host field of the request.")
 @click.option("-H", "--header", "headers", multiple=True, help="A field, `name: value`.")
-def explain(file: Path, method: str, path: str, host: str, headers: tuple[str, ...]) -> None:
+@click.option("--client", default="127.0.0.1", help="Its address; `unix` on a unix socket.")
+def explain(
+    *, file: Path, method: str, path: str, host: str, headers: tuple[str, ...], client: str
+) -> None:
     """Say which route takes a request, and what every policy does with it."""
     loaded = _loaded(file)
     from tta_gateway.node.explain import explain as explained
     from tta_gateway.settings.compile import compile_snapshot
 
     snapshot = compile_snapshot(loaded.settings, 1)
-    for line in explained(snapshot, method=method, target=path, host=host, headers=headers):
+    address = "" if client == "unix" else client
+    lines = explained(
+        snapshot, method=method, target=path, host=host, headers=headers, client=address
+    )
+    for line in lines:
         click.echo(line)
 
 
@@ -104,6 +148,77 @@ def show(file: Path) -> None:
 
     loaded = _loaded(file)
     click.echo(written(loaded.settings, loaded.document), nl=False)
+
+
+@config.command()
+@_file
+def status(file: Path) -> None:
+    """Say which configuration is in force: exit 0, or 1 if the last one was refused."""
+    told = _asked(file, "status")
+    click.echo(f"version {told['configuration']} of {told['file']} is in force")
+    for complaint in told.get("refused", []):
+        click.echo(f"refused: {complaint}", err=True)
+    sys.exit(1 if "refused" in told else 0)
+
+
+@main.command()
+@_file
+@click.option("--workers", is_flag=True, help="Replace the workers, one after the other.")
+def restart(file: Path, *, workers: bool) -> None:
+    """Replace the workers of a running gateway by new ones; nobody is refused meanwhile."""
+    if not workers:
+        raise click.UsageError("say what: --workers")
+    _asked(file, "restart")
+    told = _renewed(file)
+    click.echo(f"{_count(len(told['pids']), 'worker')} replaced")
+
+
+@main.command()
+@_file
+def upgrade(file: Path) -> None:
+    """Make a running gateway the one that is installed now; nobody is refused meanwhile."""
+    before = _asked(file, "status")["generation"]
+    _asked(file, "upgrade")
+    told = _renewed(file, beyond=before)
+    click.echo(f"version {told['version']} serves")
+
+
+def _renewed(file: Path, *, beyond: int = -1) -> dict[str, Any]:
+    """Wait until all workers are new; end with the reason if they cannot be."""
+    for _ in range(_LONGEST_RENEWAL * 10):
+        time.sleep(0.1)
+        told = _asked(file, "status", tries=5)  # nobody answers while it becomes another
+        is_next = told["generation"] > beyond
+        refused = told["upgrade"]["refused"] if beyond >= 0 and not is_next else []
+        if is_next and told["broken_off"]:
+            refused = [told["broken_off"]]
+        for complaint in refused:
+            click.echo(complaint, err=True)
+        if refused:
+            sys.exit(1)
+        if is_next and not told["renewing"]:
+            return told
+    click.echo("the workers are not all new after ten minutes: see the log", err=True)
+    sys.exit(1)
+
+
+def _asked(file: Path, word: str, *, tries: int = 1) -> dict[str, Any]:
+    """Have the running gateway of a configuration do something, or end with why it does not."""
+    from tta_gateway.node.commands import ask
+
+    state = _loaded(file).settings.state_dir
+    try:
+        told = ask(Path(state), word)
+    except OSError as error:
+        if tries > 1:
+            time.sleep(0.2)
+            return _asked(file, word, tries=tries - 1)
+        click.echo(f"no gateway runs with the state folder {state}: {error}", err=True)
+        sys.exit(1)
+    if "error" in told:
+        click.echo(told["error"], err=True)
+        sys.exit(1)
+    return told
 
 
 @main.command()

@@ -7,12 +7,14 @@ is refused otherwise (pipeline/check.py).
 from typing import Final
 
 from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
+from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.policy import Policy
 
 ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
@@ -22,5 +24,10 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Problem, "before anything may refuse, so that every refusal is worded here"),
     (SecurityHeaders, "around whatever is answered below, errors included"),
     (Cors, "a preflight carries no credentials: answer it before asking for any"),
+    (
+        AllowFrom,
+        "an address costs nothing to ask; behind cors, so that a page can read the refusal",
+    ),
+    (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),
 )

@@ -20,7 +20,7 @@ from tests.e2e.edge.stage import scripted, stage
 from tests.helpers.clients import PATIENCE, Client
 from tests.helpers.gateway import start_gateway
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import children, is_alive, wait_until
+from tests.helpers.slow import is_alive, wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -186,7 +186,7 @@ def test_a_log_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> Non
 def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
     gateway = start_gateway(_good(), tmp_path)
     try:
-        (worker,) = children(gateway.process.pid)
+        (worker,) = workers_of(gateway.process.pid)
         gateway.process.send_signal(number)
         assert gateway.process.wait(PATIENCE) == 0
         assert wait_until(lambda: not is_alive(worker))

@@ -166,7 +166,8 @@ def test_a_port_that_is_taken_ends_it_at_once_with_the_reason(
 
 
 def test_what_was_kept_is_there_when_it_is_started_again(tmp_path: Path) -> None:
-    options = ("--port", str(free_port()), *FREE[2:])
+    ports = ("--port", str(free_port()), "--admin-port", str(free_port()))
+    options = (*ports, *FREE[len(ports) :])
     with demonstration(tmp_path, *options) as first:
         _typed(first)
     with demonstration(tmp_path, *options) as second:

@@ -15,7 +15,7 @@ from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import children, descriptors, is_alive, wait_until
+from tests.helpers.slow import descriptors, is_alive, wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +23,7 @@ CONNECTIONS: Final = 64
 
 
 def workers(one: Stage) -> list[int]:
-    return children(one.gateway.process.pid)
+    return workers_of(one.gateway.process.pid)
 
 
 def test_the_kernel_spreads_connections_over_the_workers(node: Stage) -> None:
@@ -75,6 +75,27 @@ def test_whoever_connects_while_a_worker_is_replaced_is_answered(node: Stage) ->
         for _ in range(40):
             with node.client() as client:
                 assert client.get(b"/").status == 200
+
+
+def test_a_slot_that_stays_empty_is_served_by_a_sibling(node: Stage, probe: int) -> None:
+    """Whoever waits in its queue is answered.  Red without `_cover` in node/supervisor.py."""
+    (other, _) = workers(node)
+    for _ in range(7):
+        assert wait_until(lambda: len(workers(node)) == 2)
+        (victim,) = {*workers(node)} - {other}
+        os.kill(victim, signal.SIGKILL)
+        assert wait_until(lambda gone=victim: gone not in workers(node))  # type: ignore[misc]
+    assert wait_until(lambda: "slot_covered" in node.gateway.log.read_text())
+    assert "serving" in str(asked(probe)[1]["workers"])
+    begun = time.monotonic()
+    for _ in range(40):
+        with node.client() as client:
+            assert client.get(b"/").status == 200
+    assert time.monotonic() - begun < 1.5
+    assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+    for _ in range(40):
+        with node.client() as client:
+            assert client.get(b"/").status == 200
 
 
 def test_no_worker_outlives_a_supervisor_that_is_killed(node: Stage) -> None:

@@ -15,7 +15,7 @@ from tests.helpers.clients import PATIENCE, Client, head_of
 from tests.helpers.gateway import free_port
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import children, wait_until
+from tests.helpers.slow import wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -111,7 +111,7 @@ def test_what_the_process_has_for_life_is_refused(node: Stage, file: File, probe
 def test_a_worker_that_is_replaced_begins_with_the_newest(node: Stage, file: File) -> None:
     file.reload(routes=more_routes(6))
     assert file.applied(2)
-    os.kill(children(node.gateway.process.pid)[0], signal.SIGKILL)
+    os.kill(workers_of(node.gateway.process.pid)[0], signal.SIGKILL)
     assert file.applied(2)
     for _ in range(8):
         with node.client() as client:

@@ -98,6 +98,10 @@ class FakeConnection:
         """Begin to close."""
         self.closed = True
 
+    def let_go(self) -> None:
+        """Begin to close."""
+        self.closed = True
+
     # What the service does
 
     def answer(self, status: int = 200, fields: Fields | None = None, body: bytes = b"ok") -> None:

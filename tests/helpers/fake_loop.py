@@ -168,10 +168,15 @@ class FakeLoop:
         self.faults.append(fault)
 
     async def create_connection(
-        self, protocol: Callable[[], asyncio.Protocol], host: str, port: int
+        self,
+        protocol: Callable[[], asyncio.Protocol],
+        host: str,
+        port: int,
+        *,
+        ssl: object = None,
     ) -> tuple[FakeTransport, asyncio.Protocol]:
         """Open a connection, or not, as the test has laid down."""
-        self.asked.append((host, port))
+        self.asked.append((host, port) if ssl is None else (host, port, ssl))
         return await self._open(protocol)
 
     async def create_unix_connection(

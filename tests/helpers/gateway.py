@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -47,12 +47,18 @@ def free_port() -> int:
         return port
 
 
-def start_gateway(config: Mapping[str, object], tmp_path: Path) -> Gateway:
-    """Run the command on a configuration.  Return as soon as it says that it is ready."""
-    config = {"workers": 1, "probe": "127.0.0.1:0", **config}  # one, unless a test is about more
+def start_gateway(
+    config: Mapping[str, object], tmp_path: Path, *, under: Sequence[str] = ()
+) -> Gateway:
+    """Run the command on a configuration.  Return as soon as it says that it is ready.
+
+    `under` is a command that runs the command it is given, such as `prlimit`.
+    """
+    # As little as there can be, unless a test is about more.
+    config = {"workers": 1, "probe": "127.0.0.1:0", "admin": "off", **config}
     file, log = tmp_path / "gateway.yaml", tmp_path / "gateway.log"
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
-    process = _spawn(file, log)
+    process = _spawn(file, log, under)
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     assert process.stdout  # asked for in _spawn
     threading.Thread(target=_read, args=(process.stdout, log, lines), daemon=True).start()
@@ -63,10 +69,10 @@ def start_gateway(config: Mapping[str, object], tmp_path: Path) -> Gateway:
     return Gateway(process, url, urlsplit(url).port or 80, log)
 
 
-def _spawn(file: Path, log: Path) -> subprocess.Popen[str]:
+def _spawn(file: Path, log: Path, under: Sequence[str]) -> subprocess.Popen[str]:
     with log.open("a") as errors:
         return subprocess.Popen(
-            [sys.executable, "-m", "tta_gateway", "run", "-c", str(file)],
+            [*under, sys.executable, "-m", "tta_gateway", "run", "-c", str(file)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -21,8 +21,8 @@ _DROPPED: Final = frozenset(
     b" x-forwarded-client-cert x-original-url x-rewrite-url x-http-method x-http-method-override"
     b" x-method-override x-request-id x-traffic-class traceparent tracestate authorization"
     b" content-type origin idempotency-key sec-websocket-key content-encoding content-range trailer"
-    b" cookie set-cookie cache-control location www-authenticate age expires date vary"
-    b" retry-after via".split()
+    b" range cookie set-cookie cache-control location www-authenticate age expires date"
+    b" vary retry-after via".split()
 )
 
 _FRAMING: Final = frozenset((b"host", b"contentlength", b"transferencoding", b"connection"))

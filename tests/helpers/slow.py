@@ -63,12 +63,47 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in text.split()]
 
 
+def workers_of(pid: int) -> list[int]:
+    """The workers of a gateway, by the process of its command."""
+    return [one for one in children(pid) if _runs(one, "worker_main")]
+
+
+def companion_of(pid: int, name: str) -> int | None:
+    """Another process of a gateway, by its name (`control`, `guard`); None while there is none."""
+    return next((one for one in children(pid) if _runs(one, f"{name}_main")), None)
+
+
+def _runs(pid: int, module: str) -> bool:
+    return f"tta_gateway.node.{module}" in _command_line(pid).split("\0")
+
+
+def running(pid: int, word: str) -> list[int]:
+    """The children of a process whose command line holds a word."""
+    return [one for one in children(pid) if word in _command_line(one)]
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def resident(pid: int) -> int:
     """How many bytes of memory a process holds."""
+    return _size(pid, "VmRSS:")
+
+
+def address_space(pid: int) -> int:
+    """How many bytes of memory a process has asked for, whether it holds them or not."""
+    return _size(pid, "VmSize:")
+
+
+def _size(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(name):
             return int(line.split()[1]) * 1024
-    raise AssertionError("a living process has a resident size")
+    raise AssertionError("a living process has a size")
 
 
 def descriptors(pid: int) -> int:

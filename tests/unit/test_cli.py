@@ -1,17 +1,28 @@
 """The command line."""
 
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from tests.helpers.certificates import Folder
 from tests.helpers.configuration import PLAYERS, ROUTES
-from tta_gateway import __version__
+from tta_gateway import __version__, cli
 from tta_gateway.cli import main
+from tta_gateway.node import supervisor_main
+from tta_gateway.node.commands import SOCKET
+from tta_gateway.node.near import listening
+from tta_gateway.snapshot.encode import decode
+from tta_gateway.snapshot.kept import Compiled, keep
 from tta_gateway.support.build import form
 
 
@@ -90,3 +101,224 @@ def test_the_command_line_itself_is_light() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "set()\n"
+
+
+# Starting
+
+
+class Became:
+    """What this process would have become."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.compiled: Compiled | None = None
+        monkeypatch.setattr(supervisor_main, "become", self._become)
+
+    def _become(self, compiled: bytes, file: Path) -> None:
+        self.compiled = msgspec.msgpack.decode(compiled, type=Compiled)
+        self.file = file
+
+    @property
+    def routes(self) -> list[str]:
+        assert self.compiled is not None
+        return [route.path for route in decode(self.compiled.data).routes]
+
+
+@pytest.fixture
+def became(monkeypatch: pytest.MonkeyPatch) -> Became:
+    return Became(monkeypatch)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def test_a_good_file_is_compiled_and_served(file: Path, state: Path, became: Became) -> None:
+    result = run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
+    assert (result.exit_code, became.routes, became.file) == (0, ["/"], file)
+
+
+def test_a_bad_file_is_not_served(file: Path, state: Path, became: Became) -> None:
+    file.write_text("routes: []\n")
+    result = run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
+    assert (result.exit_code, became.compiled) == (2, None)
+
+
+def test_a_state_folder_that_cannot_be_had_is_said(file: Path, became: Became) -> None:
+    result = run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(file))
+    assert (result.exit_code, became.compiled) == (1, None)
+    assert result.stderr.startswith("cannot start: ")
+
+
+def test_what_was_kept_is_served_whatever_the_file_says(
+    file: Path, state: Path, became: Became
+) -> None:
+    run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
+    assert became.compiled is not None
+    keep(became.compiled.sealed, state)
+    file.write_text("not even yaml: [")
+    result = run("run", "-c", str(file), "--kept", str(state))
+    assert (result.exit_code, became.routes) == (0, ["/"])
+
+
+def test_where_nothing_is_kept_that_is_said(file: Path, state: Path, became: Became) -> None:
+    result = run("run", "-c", str(file), "--kept", str(state))
+    assert (result.exit_code, became.compiled) == (1, None)
+    assert result.stderr == (
+        f"cannot start: {state} holds no kept configuration: run a good one first\n"
+    )
+
+
+# A gateway that runs
+
+Told = dict[str, Any]
+STATUS: Told = {
+    "configuration": 3,
+    "file": "gateway.yaml",
+    "version": "1.2.3",
+    "generation": 0,
+    "renewing": 0,
+    "broken_off": "",
+    "pids": [7, 8],
+    "upgrade": {"checking": False, "refused": []},
+}
+
+
+class Running:
+    """A gateway that answers what the test says: each answer once, and the last for ever."""
+
+    def __init__(self, file: Path, state: Path) -> None:
+        state.mkdir()
+        self._file = file
+        self._state = state
+        self._socket = listening(state / SOCKET)
+        self.answers: dict[str, list[Told]] = {
+            "status": [STATUS],
+            "restart": [{"asked": "restart"}],
+            "upgrade": [{"asked": "upgrade"}],
+        }
+        self.asked: list[str] = []
+
+    def serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._socket.accept()
+            except OSError:
+                return  # it is over
+            with client, client.makefile("rb") as said:
+                word = json.loads(said.readline())["do"]
+                self.asked.append(word)
+                told = self.answers[word]
+                answer = told.pop(0) if len(told) > 1 else told[0]
+                client.sendall(json.dumps(answer).encode() + b"\n")
+
+    def says(self, *told: Told) -> None:
+        """Say this when it is asked how it is."""
+        self.answers["status"] = [{**STATUS, **one} for one in told]
+
+    def run(self, *words: str) -> Result:
+        return run(*words, "-c", str(self._file), TTA_GATEWAY__STATE_DIR=str(self._state))
+
+    def close(self, serving: "Future[None]") -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        serving.result()
+        self._socket.close()
+
+
+@pytest.fixture
+def running(file: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setattr(cli, "time", SimpleNamespace(sleep=lambda _: None))
+    made = Running(file, state)
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(made.serve)
+        yield made
+        made.close(serving)
+
+
+@pytest.mark.parametrize(
+    "words", [("config", "status"), ("restart", "--workers"), ("upgrade",)], ids=" ".join
+)
+def test_where_no_gateway_runs_that_is_said(
+    file: Path, state: Path, words: tuple[str, ...]
+) -> None:
+    result = run(*words, "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"no gateway runs with the state folder {state}: ")
+
+
+def test_the_configuration_in_force_is_told(running: Running) -> None:
+    result = running.run("config", "status")
+    assert (result.exit_code, result.output) == (0, "version 3 of gateway.yaml is in force\n")
+
+
+def test_a_configuration_that_was_refused_is_a_failure_and_says_why(running: Running) -> None:
+    running.says({"refused": ["gateway.yaml:1:1 routes: no", "another"]})
+    result = running.run("config", "status")
+    assert (result.exit_code, result.stdout) == (1, "version 3 of gateway.yaml is in force\n")
+    assert result.stderr == "refused: gateway.yaml:1:1 routes: no\nrefused: another\n"
+
+
+def test_workers_are_replaced_and_that_is_waited_for(running: Running) -> None:
+    running.says({"renewing": 2}, {"renewing": 1}, {"renewing": 0})
+    result = running.run("restart", "--workers")
+    assert (result.exit_code, result.output) == (0, "2 workers replaced\n")
+    assert running.asked == ["restart", "status", "status", "status"]
+
+
+def test_one_worker_is_one(running: Running) -> None:
+    running.says({"pids": [7]})
+    assert running.run("restart", "--workers").output == "1 worker replaced\n"
+
+
+def test_what_to_restart_has_to_be_said(running: Running) -> None:
+    result = running.run("restart")
+    assert (result.exit_code, running.asked) == (2, [])
+    assert "say what: --workers" in result.stderr
+
+
+def test_a_restart_that_is_refused_says_why(running: Running) -> None:
+    running.answers["restart"] = [{"error": "not yet"}]
+    result = running.run("restart", "--workers")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "not yet\n")
+
+
+def test_a_restart_that_was_broken_off_says_why(running: Running) -> None:
+    running.says({"renewing": 2}, {"broken_off": "a new worker ended with 3 before it served"})
+    result = running.run("restart", "--workers")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "a new worker ended with 3 before it served\n"
+
+
+def test_a_restart_that_never_ends_is_not_waited_for_for_ever(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_LONGEST_RENEWAL", 1)
+    running.says({"renewing": 2})
+    result = running.run("restart", "--workers")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "see the log" in result.stderr
+
+
+def test_an_upgrade_is_over_when_the_workers_are_new(running: Running) -> None:
+    running.says({}, {}, {"generation": 1, "renewing": 2}, {"generation": 1, "version": "1.3"})
+    result = running.run("upgrade")
+    assert (result.exit_code, result.output) == (0, "version 1.3 serves\n")
+    assert running.asked == ["status", "upgrade", "status", "status", "status"]
+
+
+def test_an_upgrade_that_is_refused_says_every_reason(running: Running) -> None:
+    running.says({}, {"upgrade": {"checking": False, "refused": ["one", "two"]}})
+    result = running.run("upgrade")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "one\ntwo\n")
+
+
+def test_an_upgrade_of_which_the_workers_do_not_serve_says_why(running: Running) -> None:
+    running.says({}, {"generation": 1, "broken_off": "no"})
+    result = running.run("upgrade")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "no\n")
+
+
+def test_an_upgrade_is_not_asked_for_twice(running: Running) -> None:
+    running.answers["upgrade"] = [{"error": "an upgrade is under way already"}]
+    result = running.run("upgrade")
+    assert (result.exit_code, result.stderr) == (1, "an upgrade is under way already\n")

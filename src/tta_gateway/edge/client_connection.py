@@ -13,8 +13,9 @@ from typing import Final, cast
 
 from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.sweeper import NEVER
+from tta_gateway.edge.web_socket import WebSocket
 from tta_gateway.kernel.errors import ClientFault, GatewayError
-from tta_gateway.kernel.exchange import Exchange, Tunnel
+from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.problem import (
@@ -30,6 +31,7 @@ from tta_gateway.wire.http1_server import DONE, HEAD, Event, ServerCodec
 
 _READ_AHEAD: Final = 8  # requests
 _READ_AHEAD_BYTES: Final = 64 * 1024
+_OTHER_HALF: Final = 1.0  # seconds for an idle client to end its half, when ours has ended
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
 _LEAST_RATE: Final = 500.0  # bytes a second, on average: slower bodies would hold connections
@@ -47,6 +49,7 @@ class ClientConnection:
         "_exchange",
         "_lingering",
         "_out",
+        "_parting",
         "_paused_at",
         "_peer",
         "_reading",
@@ -55,6 +58,7 @@ class ClientConnection:
         "_transport",
         "_tunnel",
         "_watched",
+        "_web_socket",
         "_writable",
         "deadline",
         "named",
@@ -71,6 +75,8 @@ class ClientConnection:
         self._transport: asyncio.Transport = _NO_TRANSPORT
         self._peer = _NOBODY
         self._tunnel: Tunnel | None = None
+        self._web_socket: WebSocket | None = None
+        self._parting = False  # a Close of ours has gone out: the client's is awaited
         self._out: list[bytes] = []
         self._reading = True
         self._reading_on = False
@@ -100,11 +106,14 @@ class ClientConnection:
         self._peer = Peer(address, port=port, scheme=scheme, trusted=trusted)
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
-        if entrance.guests.admit(self, "" if trusted else network_of(address)):
+        group = "" if trusted else network_of(address)
+        if entrance.guests.admit(self, group, now=entrance.sweeper.now):
             if self.refusal is not None:
                 self._turn_back(self.refusal)
+            elif entrance.guests.draining:
+                self.drain()
             return
-        if not entrance.guests.turn_away(self):
+        if not entrance.guests.turn_away(self, now=entrance.sweeper.now):
             self._cut()  # so many are being refused that words would cost more than they are worth
             return
         self._turn_back(CONNECTIONS_EXCEEDED)
@@ -118,8 +127,7 @@ class ClientConnection:
     def data_received(self, data: bytes) -> None:
         """Take bytes of requests, or of a tunnel."""
         if self._tunnel is not None:
-            self._touch_tunnel()
-            self._tunnel.write(data)
+            self._pass_on(self._tunnel, data)
             return
         if self._lingering:
             return
@@ -153,7 +161,10 @@ class ClientConnection:
         entrance.guests.leave(self, "" if self._peer.trusted else network_of(self._peer.address))
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
-        if tunnel is not None and not (self._ended and self._eof_sent):
+        in_order = self._ended and self._eof_sent
+        if self._web_socket is not None:
+            self._web_socket.client_gone(in_order=in_order)
+        elif tunnel is not None and not in_order:
             tunnel.abort()  # else the other end closes by itself, behind what it still has to send
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -178,6 +189,8 @@ class ClientConnection:
         """Let whoever produces go on."""
         self._writable = True
         if self._tunnel is not None:
+            if self._parting:
+                self._part()
             self._touch_tunnel()
             self._tunnel.resume_reading()
         elif self._exchange is not None:
@@ -196,7 +209,7 @@ class ClientConnection:
         elif self._lingering:
             self.deadline = now + timeouts.linger
         else:
-            self.deadline = now + timeouts.keep_alive
+            self.deadline = now + self._idle()
             self._next()
 
     def on_deadline(self, now: float) -> None:
@@ -206,6 +219,8 @@ class ClientConnection:
             self._cut()
             return
         if self._lingering or self._codec.is_idle or self._tunnel is not None:
+            if self._entrance.guests.draining and self._ended_our_half(now):
+                return
             self.deadline = now + self._timeouts.write_stalled  # for what is still to be sent
             self._transport.close()
             return
@@ -219,11 +234,52 @@ class ClientConnection:
             self._give_up(exchange, ClientFault(REQUEST_TIMEOUT))
         self.flush()
 
+    # Draining
+
     def drain(self) -> None:
-        """End now if nothing is under way, else behind the answer."""
+        """End behind what is under way, or behind one more answer, or after a while."""
+        if self._web_socket is not None:
+            self._web_socket.close(self._entrance.guests.close_code)
+        elif self._tunnel is not None:
+            self._touch_tunnel()
+        elif self._exchange is None and self._codec.is_idle and self._writable:
+            self.deadline = min(self.deadline, self._entrance.sweeper.now + self._idle())
+
+    def _idle(self) -> float:
+        """Return how long a client may leave the connection unused."""
+        timeouts = self._timeouts
+        return timeouts.idle_linger if self._entrance.guests.draining else timeouts.keep_alive
+
+    def _ended_our_half(self, now: float) -> bool:
+        """End our half of a connection that is idle; False if there is nothing left to end.
+
+        Whoever asks in this very moment then sees an end in order, and no reset.
+        """
+        transport = self._transport
+        if self._lingering or self._eof_sent or self._parting or not transport.can_write_eof():
+            return False
+        self.deadline = now + _OTHER_HALF
+        if self._tunnel is not None:
+            self._tunnel.write_eof()
+            self.write_eof()
+        else:
+            self._lingering = self._codec.closing = True
+            transport.write_eof()
+        return True
+
+    def idle_since(self) -> float:
+        """Return when the wait for a request began, or NEVER where something is under way."""
+        codec, timeouts = self._codec, self._timeouts
+        if self._exchange is not None or not codec.is_idle or self._lingering:
+            return NEVER
+        if self._transport.is_closing() or self._transport.get_write_buffer_size():
+            return NEVER  # an answer is still to leave
+        return self.deadline - (timeouts.keep_alive if codec.requested else timeouts.header)
+
+    def give_way(self) -> None:
+        """End an idle connection: its place goes to another."""
         self._codec.closing = True
-        if self._exchange is None and self._codec.is_idle:
-            self._transport.close()
+        self._transport.close()
 
     # Requests
 
@@ -310,8 +366,8 @@ class ClientConnection:
     def _take_reset(self, event: Reset) -> None:
         if self._exchange is not None:
             self._give_up(self._exchange, event.error)
-            return
-        self._refuse(event.error, event.origin)
+        elif not self._lingering and not self._transport.is_closing():
+            self._refuse(event.error, event.origin)  # else its request has had the last answer
 
     def _give_up(self, exchange: Exchange, error: GatewayError) -> None:
         """Answer the client's fault while an exchange is under way, or cut if it is too late."""
@@ -408,7 +464,7 @@ class ClientConnection:
             self._close()
             return
         if self._writable:
-            self.deadline = self._entrance.sweeper.now + self._timeouts.keep_alive
+            self.deadline = self._entrance.sweeper.now + self._idle()
         if codec.waiting:
             self._entrance.loop.call_soon(self._next)
             return
@@ -448,8 +504,11 @@ class ClientConnection:
             self._transport.writelines(out)
 
     def abort(self) -> None:
-        """Break off in the middle of an answer."""
-        self._cut()
+        """Break off what is under way; where nothing is, end."""
+        if self._exchange is not None:
+            self._cut()
+        else:
+            self._transport.abort()
 
     def _cut(self) -> None:
         """End the connection with a reset, so that nobody takes a part for the whole."""
@@ -521,21 +580,33 @@ class ClientConnection:
             self._reading = True
             self._transport.resume_reading()
 
-    def open_tunnel(self, other: Tunnel) -> Tunnel:
+    def open_tunnel(self, other: Spliced) -> Tunnel:
         """Splice with the upstream's end; what the client has sent already goes first."""
-        self._tunnel = other
+        exchange = self._exchange
+        assert exchange is not None  # it is the one that asked for the change
+        here: Tunnel = self
+        there: Tunnel = other
+        if exchange.request.upgrade == b"websocket":
+            web_socket = WebSocket(self, other, said=self._part)
+            here, there = web_socket.to_client, web_socket.to_service
+            self._web_socket = web_socket
+        self._tunnel = there
         waiting, self._codec.waiting = self._codec.waiting, b""
         self.flush()
         self._touch_tunnel()
         if waiting:
-            other.write(waiting)
+            self._pass_on(there, waiting)
         self._resume_reading()
-        return self
+        if self._entrance.guests.draining:
+            self.drain()
+        return here
 
     # One end of a tunnel
 
     def write(self, data: bytes) -> None:
         """Send bytes of a tunnel."""
+        if self._eof_sent:
+            return
         if self._exchange is not None:
             self._exchange.sent += len(data)
         self._touch_tunnel()
@@ -557,12 +628,28 @@ class ClientConnection:
         """Go on reading."""
         self._resume_reading()
 
+    def _pass_on(self, tunnel: Tunnel, data: bytes) -> None:
+        """Send what the client has sent through the tunnel."""
+        self._touch_tunnel()
+        if self._exchange is not None:
+            self._exchange.received += len(data)
+        tunnel.write(data)
+
     def _touch_tunnel(self) -> None:
         """Note that the tunnel is in use."""
         exchange = self._exchange
-        if self._writable and exchange is not None and exchange.plan.route is not None:
-            idle = exchange.plan.route.timeouts.tunnel_idle
-            self.deadline = self._entrance.sweeper.now + idle
+        if self._parting or not self._writable or exchange is None or exchange.plan.route is None:
+            return
+        idle = exchange.plan.route.timeouts.tunnel_idle
+        if self._entrance.guests.draining and self._web_socket is None:
+            idle = min(idle, self._timeouts.idle_linger)
+        self.deadline = self._entrance.sweeper.now + idle
+
+    def _part(self) -> None:
+        """Leave the client a moment to answer the Close that it has had."""
+        self._parting = True
+        if self._writable:
+            self.deadline = self._entrance.sweeper.now + self._timeouts.linger
 
     def __repr__(self) -> str:
         """Say who it is and what it is doing."""

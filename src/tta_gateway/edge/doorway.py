@@ -84,7 +84,8 @@ class Doorway:
         """Be a guest of this address; one too many is told so later, unless there are crowds."""
         guests = self._entrance.guests
         self._address = address
-        if not guests.admit(self, address) and not guests.turn_away(self):
+        now = self._entrance.sweeper.now
+        if not guests.admit(self, address, now=now) and not guests.turn_away(self, now=now):
             self.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -195,6 +196,14 @@ class Doorway:
             self._entrance.guests.look_round()
 
     # What the guests' host asks
+
+    def idle_since(self) -> float:
+        """Return NEVER: the time for what comes before a request is short as it is."""
+        return NEVER
+
+    def give_way(self) -> None:
+        """End now."""
+        self.abort()
 
     def drain(self) -> None:
         """Get through, and then be told behind the first answer; but not for ever."""

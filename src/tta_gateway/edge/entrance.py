@@ -3,9 +3,10 @@
 import asyncio
 import ipaddress
 import ssl
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, Protocol
 
 from tta_gateway.edge.sweeper import Sweeper
@@ -14,6 +15,7 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.limits import Limits
+from tta_gateway.wire.web_socket import GOING_AWAY
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -39,11 +41,17 @@ class Directory(Protocol):
         """Return the destination and the values of the path's parameters."""
 
 
-class Drained(Protocol):
+class Guest(Protocol):
     """A connection that can be asked to end."""
 
+    def idle_since(self) -> float:
+        """Return when the wait for a request began, or NEVER where something is under way."""
+
+    def give_way(self) -> None:
+        """End an idle connection: its place goes to another."""
+
     def drain(self) -> None:
-        """End now if nothing is under way, else behind the answer."""
+        """End behind what is under way, or behind one more answer, or after a while."""
 
     def abort(self) -> None:
         """End now, whatever is under way."""
@@ -74,7 +82,12 @@ class Rules:
     proxy_protocol: bool = False
 
 
-_MOST_TURNED_AWAY: Final = 64  # at once; beyond that, connections are cut without a word
+# At once, and between two looks of the sweeper; beyond that, connections are cut without a word: a
+# flood fills no log.
+_MOST_TURNED_AWAY: Final = 64
+_LOOKS: Final = 64  # at guests, for one that can give way
+_SETTLED: Final = 1.0  # second, for a guest to say what it wants; before, none can give way
+_SLICE: Final = 200  # connections that are told in one turn of the loop
 
 
 def network_of(address: str) -> str:
@@ -94,55 +107,90 @@ class Guests:
         self.hangups = hangups
         self.limits = limits
         self._changed = changed
-        self._open: set[Drained] = set()
-        self._turned_away: set[Drained] = set()
+        # By who was looked at longest ago, for a place; with the address that each counts for.
+        self._open: OrderedDict[Guest, str] = OrderedDict()
+        self._turned_away: set[Guest] = set()
+        self._told = 0
+        self._told_at = 0.0
         self._of_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
+        self.close_code = GOING_AWAY
 
-    def admit(self, connection: Drained, address: str) -> bool:
+    def admit(self, connection: Guest, address: str, *, now: float) -> bool:
         """Count a new connection; False says that there are too many.
 
         An empty address is not counted by itself: it stands for many clients.
         """
-        if len(self._open) >= self.limits.per_worker:
-            return False
         if address and self._of_address[address] >= self.limits.per_address:
             return False
-        self._open.add(connection)
+        if len(self._open) >= self.limits.per_worker and not self.make_room(now):
+            return False
+        self._open[connection] = address
         self._of_address[address] += 1
         self._changed(1.0)
         return True
 
-    def turn_away(self, connection: Drained) -> bool:
-        """Take note of one that is told that there are too many; False if too many are told."""
-        if len(self._turned_away) >= _MOST_TURNED_AWAY:
+    def make_room(self, now: float) -> bool:
+        """Have the one that has been idle longest, of a few, give way; False if none can.
+
+        To know the one of all would cost every request, or a look at every guest each time.
+        """
+        looked_at = list(islice(self._open, _LOOKS))
+        oldest, since = None, now - _SETTLED
+        for guest in looked_at:
+            idle = guest.idle_since()
+            if idle <= since:
+                oldest, since = guest, idle
+        for guest in looked_at:
+            self._open.move_to_end(guest)
+        if oldest is None:
             return False
+        self.leave(oldest, self._open[oldest])  # now: the end of its socket takes a turn
+        oldest.give_way()
+        return True
+
+    def turn_away(self, connection: Guest, *, now: float) -> bool:
+        """Take note of one that is told that there are too many; False if too many are told."""
+        if now != self._told_at:
+            self._told, self._told_at = 0, now
+        if max(self._told, len(self._turned_away)) >= _MOST_TURNED_AWAY:
+            return False
+        self._told += 1
         self._turned_away.add(connection)
         return True
 
-    def leave(self, connection: Drained, address: str) -> None:
+    def leave(self, connection: Guest, address: str) -> None:
         """Count a connection no longer."""
         self.step_out(connection, address)
         self.look_round()
 
-    def step_out(self, connection: Drained, address: str) -> None:
+    def step_out(self, connection: Guest, address: str) -> None:
         """Count a connection no longer: another takes its place at once, so that nobody is told."""
         self._turned_away.discard(connection)
         if connection not in self._open:
             return
-        self._open.discard(connection)
+        del self._open[connection]
         self._of_address[address] -= 1
         if not self._of_address[address]:
             del self._of_address[address]
         self._changed(-1.0)
 
-    def drain(self) -> None:
-        """Close idle connections now, and each of the others behind its answer."""
+    def drain(self, code: int = GOING_AWAY) -> None:
+        """Ask everybody to leave; WebSockets are told by this code why."""
         self.draining = True
-        for connection in list(self._open):
-            connection.drain()
+        self.close_code = code
+        self._ask_to_leave(list(self._open), 0)
         self.look_round()
+
+    def _ask_to_leave(self, connections: list[Guest], begin: int) -> None:
+        """Ask a slice of them, and the others in turns of their own."""
+        end = begin + _SLICE
+        if end < len(connections):
+            asyncio.get_running_loop().call_soon(self._ask_to_leave, connections, end)
+        for connection in connections[begin:end]:
+            if connection in self._open:
+                connection.drain()
 
     def cut(self) -> None:
         """End what is left."""
@@ -151,6 +199,8 @@ class Guests:
 
     async def emptied(self) -> None:
         """Wait until no connection is open."""
+        self._empty.clear()  # somebody may have come since
+        self.look_round()
         await self._empty.wait()
 
     def look_round(self) -> None:

@@ -9,7 +9,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from tta_gateway.support.metrics import Metric
+
 INTERVAL: Final = 0.2  # seconds
+LAG: Final = Metric(
+    "tta_gateway_loop_lag_seconds",
+    "histogram",
+    "How much later than due the loop came to a timer, five times a second.",
+    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0),
+)
 _SLICE: Final = 1000  # connections
 NEVER: Final = float("inf")
 
@@ -24,7 +32,11 @@ class Watched(Protocol):
 
 
 class Sweeper:
-    """Watches deadlines.  `now` is the time of its last look, good enough to set the next from."""
+    """Watches deadlines.
+
+    `now` is the time of its last look, good enough to set the next from; `lag` is how much later
+    than due that look came, in seconds.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float]) -> None:
         """Begin with nothing to watch."""
@@ -33,10 +45,13 @@ class Sweeper:
         self._watched: set[Watched] = set()
         self._timer: asyncio.Handle | None = None
         self.now = clock()
+        self.lag = 0.0
+        self._due = self.now
         self.each_tick: list[Callable[[], None]] = []
 
     def start(self) -> None:
         """Begin to look."""
+        self._due = self.clock() + INTERVAL
         self._timer = self.loop.call_later(INTERVAL, self._tick)
 
     def stop(self) -> None:
@@ -56,6 +71,8 @@ class Sweeper:
         # Whatever one of them raises is the loop's to report; the next look comes all the same.
         self._timer = self.loop.call_later(INTERVAL, self._tick)
         self.now = self.clock()
+        self.lag = max(0.0, self.now - self._due)
+        self._due = self.now + INTERVAL
         for call in self.each_tick:
             call()
         self._look(list(self._watched), 0)

@@ -40,6 +40,7 @@ from tta_gateway.wire.limits import Limits
 
 _WHOLE: Final = 2  # events: a head, and all of its body
 _IDLE: Final = 60.0  # seconds that an unused connection is kept
+_PARTING: Final = 5.0  # seconds for a service to end a tunnel, once it has been told
 _HIGH_WATER: Final = 64 * 1024  # asyncio's own, above which a transport asks to be spared
 
 
@@ -342,7 +343,8 @@ class UpstreamConnection:
 
     def write(self, data: bytes) -> None:
         """Send bytes of a tunnel."""
-        self._transport.write(data)
+        if not self._eof_sent:
+            self._transport.write(data)
 
     def write_eof(self) -> None:
         """Send the end of one direction; close when both are over."""
@@ -357,6 +359,12 @@ class UpstreamConnection:
         """Break off."""
         self._other = None
         self._transport.abort()
+
+    def let_go(self) -> None:
+        """End this side by itself, behind what is still to be sent; the client's has gone."""
+        self._other = None  # what still comes is nobody's, and ends it
+        self.deadline = self._sweeper.now + _PARTING
+        self.write_eof()
 
     def __repr__(self) -> str:
         """Say where it leads and what it does."""

@@ -43,7 +43,7 @@ class Origin(Sink, Protocol):
     def flush(self) -> None:
         """Let what has been sent go."""
 
-    def open_tunnel(self, other: "Tunnel") -> "Tunnel":
+    def open_tunnel(self, other: "Spliced") -> "Tunnel":
         """Splice this side's bytes with the other's, from now on; return this side's end."""
 
     def pause_upload(self) -> None:
@@ -77,6 +77,9 @@ class Spliced(Tunnel, Protocol):
 
     def splice(self, other: Tunnel) -> None:
         """Pass on to the client's end from now on."""
+
+    def let_go(self) -> None:
+        """End this side by itself, behind what is still to be sent; the client's has gone."""
 
 
 class Try(Protocol):
@@ -114,6 +117,7 @@ class Exchange:
         "params",
         "peer",
         "plan",
+        "received",
         "refusal",
         "request",
         "request_id",
@@ -162,6 +166,7 @@ class Exchange:
         self.tries = 0
         self.first_byte_at = 0.0
         self.sent = 0
+        self.received = 0  # through a tunnel; an upload counts by itself
         self.suspended = False
         self.aborted = False
         self.finished = False

@@ -140,6 +140,14 @@ SERVICE_MISSING: Final = Problem(
     "destination_not_found",
     60,
 )
+SERVICE_MAINTENANCE: Final = Problem(
+    "service_maintenance",
+    503,
+    "The service is being looked after.",
+    "Try again when Retry-After says.",
+    "destination_unavailable",
+    300,
+)
 UPGRADE_BODY: Final = Problem(
     "request_upgrade_with_body",
     400,

@@ -87,7 +87,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of where requests go.
 
-    Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them.
+    Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them,
+    `allow_from` empty everybody.  `maintenance` is its service's, which then is not asked.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
 
@@ -100,12 +101,15 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None
+    maintenance: "Maintenance | None" = None
     rewrite: Rewrite = Rewrite()
     timeouts: Timeouts = Timeouts()
     tries: int = 3
     max_body: int = 10 * 1024 * 1024
     replay_body: int = 64 * 1024
     upgrade: tuple[str, ...] = ("websocket",)
+    origins: tuple[str, ...] = ()  # of pages that may open a WebSocket, beside its own
+    allow_from: tuple[str, ...] = ()
     trailing_slash: Literal["strict", "either"] = "strict"
     allow_encoded: bool = False
     request_fields: tuple[tuple[str, str | None], ...] = ()
@@ -120,3 +124,10 @@ class Respond(msgspec.Struct, frozen=True, kw_only=True):
     body: str = ""
     content_type: str = "application/json"
     missing_service: str = ""
+
+
+class Maintenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What clients are told while a service is being looked after; seconds until it may be back."""
+
+    text: str = "It will be back shortly. Please try again then."
+    retry_after: int = 300

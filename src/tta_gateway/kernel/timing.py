@@ -12,6 +12,7 @@ class ClientTimeouts(msgspec.Struct, frozen=True, kw_only=True):
     keep_alive: float = 75.0
     linger: float = 5.0  # after an answer that came before the end of the request
     drain: float = 30.0
+    idle_linger: float = 5.0  # of idle connections, while the worker drains
 
 
 class ConnectionLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -14,10 +15,11 @@ from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
-from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.bound import MetricsBound
@@ -29,10 +31,13 @@ from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
+from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.room import room
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
@@ -41,10 +46,11 @@ from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
 from tta_gateway.routing.to_https import ToHttps
 from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, whole
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
-from tta_gateway.support.log import DROPPED, EventLog, LineFile, Lines
+from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
@@ -61,100 +67,152 @@ class Worker:
     """A worker's parts, bound to one snapshot, which another may replace."""
 
     def __init__(
-        self, snapshot: Snapshot, *, loop: asyncio.AbstractEventLoop, clock: Clock
+        self,
+        parts: Parts,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        registry: Registry,
+        logs: Callable[[str], Log],
+        descriptors: int = RLIM_INFINITY,
     ) -> None:
-        """Build everything; nothing listens yet."""
-        self.snapshot = snapshot
+        """Build everything; nothing listens yet.
+
+        `logs` opens a log by its path, the events' own by none; OSError if it cannot be.  So many
+        `descriptors` may be open.
+        """
+        self._descriptors = descriptors
+        self.parts = parts
+        self.snapshot = snapshot = whole(parts)
         self.loop = loop
         self.clock = clock
-        self.registry = Registry()
-        self._files = {"": LineFile("-")}  # by path; the events' own has none
-        self.log = EventLog(self._files[""], Stamp(clock.wall))
-        self.sweeper = Sweeper(loop, clock.monotonic)
-        self.collector = Collector(clock.monotonic, self.registry.child(PAUSE))
-        self._dropped = self.registry.child(DROPPED)
-        self.sweeper.each_tick += [self._flush, self.collector.tick]
+        self.registry = registry
+        self._open_log = logs
+        self._logs = {"": logs("")}  # by path
+        self.log = EventLog(self._logs[""], Stamp(clock.wall))
+        self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
-        limits = snapshot.limits
         self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
-        self._connector = SocketConnector(
-            loop, sweeper=self.sweeper, limits=limits, died=self._died, refused=self._refused
-        )
-        self.forwarder = Forwarder(
-            {service.name: service for service in snapshot.services},
-            connector=self._connector,
-            runner=self.runner,
-            chance=random.random,
-            clock=clock.monotonic,
-        )
-        self._connector.forwarder = self.forwarder
+        self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
-        self.hangups = Hangups(loop)
-        open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        self.guests = Guests(snapshot.connections, changed=open_now, hangups=self.hangups)
-        self.entrances = self._entrances(contexts_of(snapshot))
-
-    def _entrances(self, contexts: Contexts) -> list[Entrance]:
-        """Return each listener's way in."""
-        snapshot, clock = self.snapshot, self.clock
-        self._connector.adopt(contexts.services)
         self._expiry = Expiry(clock.wall, self.log)
-        self._expiry.adopt(snapshot)
         self.sweeper.each_tick.append(self._look_after)
-        return list(map(self._entrance, snapshot.listeners, contexts.listeners))
+        self._build_the_way_in()
+
+    def _look_after_itself(self) -> None:
+        """Have what is to be done a few times a second."""
+        clock = self.clock.monotonic
+        self.sweeper = Sweeper(self.loop, clock)
+        self.collector = Collector(clock, self.registry.child(PAUSE))
+        self._dropped = self.registry.child(DROPPED)
+        self._lag = self.registry.child(LAG)
+        self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
+
+    def _build_the_way_in(self) -> None:
+        snapshot = self.snapshot
+        self.hangups = Hangups(self.loop)
+        open_now = self.registry.child(CONNECTIONS, "api-gateway").add
+        self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
+        contexts = contexts_of(snapshot)
+        self._connector.adopt(contexts.services)
+        self._expiry.adopt(snapshot)
+        self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
+
+    def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
+        self._connector = SocketConnector(
+            self.loop,
+            sweeper=self.sweeper,
+            limits=snapshot.limits,
+            died=self.died,
+            refused=self._refused,
+        )
+        forwarder = Forwarder(
+            {service.name: service for service in snapshot.services},
+            connector=self._connector,
+            runner=self.runner,
+            chance=random.random,
+            clock=self.clock.monotonic,
+        )
+        self._connector.forwarder = forwarder
+        return forwarder
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
         """Return the policies in order; OSError if the access log cannot be opened."""
         access = bound(snapshot, "access_log", AccessLogBound)
-        if access.enabled and access.path not in self._files:
-            self._files[access.path] = LineFile(access.path)
-        lines = self._files[access.path] if access.enabled else None
+        if access.enabled and access.path not in self._logs:
+            self._logs[access.path] = self._open_log(access.path)
+        lines = self._logs[access.path] if access.enabled else None
         return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock)
 
-    async def apply(self, snapshot: Snapshot) -> None:
+    async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
 
-        The new table grows beside the old one, a slice in a turn of the loop, and then takes its
-        place at once.  OSError if the access log cannot be opened, or a certificate cannot be read:
-        then nothing changes.
+        Only what has changed is read.  A new table grows beside the old one, a slice in a turn of
+        the loop, and then takes its place at once.  Certificates are read anew each time: their
+        files may be others.  OSError if the access log or a certificate cannot be opened,
+        msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
-        ordered = self._policies_of(snapshot)
-        contexts = await contexts_aside(snapshot)
-        runner, forward = self.runner, self.forwarder.forward
-        made = table((), ordered, runner=runner, forward=forward)
-        for begin in range(0, len(snapshot.routes), _SLICE):
-            await asyncio.sleep(0)
-            for route in snapshot.routes[begin : begin + _SLICE]:
-                made.add(route, bind(ordered, route, forward=_end_of(route, runner, forward)))
-        self.snapshot, self.policies, self.table = snapshot, ordered, made
-        self.forwarder.adopt({service.name: service for service in snapshot.services})
+        before, policies, table = self.parts, self.policies, self.table
+        snapshot = self.snapshot
+        if parts.base != before.base:
+            snapshot = base_of(parts)
+            policies = self._policies_of(snapshot)
+        services = await self._services_of(parts)
+        complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
+        contexts = await contexts_aside(complete)
+        if parts.base != before.base or parts.routes != before.routes:
+            table = await self._table_of(parts, policies)
+        self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
+        self.parts, self.policies, self.table = parts, policies, table
+        self.forwarder.adopt(services)
+        self._adopt(contexts)
+
+    def _adopt(self, contexts: Contexts) -> None:
+        """Let new connections in by the snapshot that is in force, with these contexts."""
+        snapshot = self.snapshot
         self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
         self._connector.adopt(contexts.services)
-        self.guests.limits = snapshot.connections
+        self.guests.limits = self._room(snapshot)
         self.handshakes.most = snapshot.connections.handshakes
         for entrance, listener, context in zip(
             self.entrances, snapshot.listeners, contexts.listeners, strict=True
         ):
             entrance.adopt(self._directory(listener), self._rules(listener, context))
 
-    @property
-    def files(self) -> list[LineFile]:
-        """Return the files of all logs, those of older configurations included."""
-        return list(self._files.values())
+    async def _services_of(self, parts: Parts) -> dict[str, Service]:
+        """Return the services; what has not changed is taken from those in force."""
+        known = {name: one.service for name, one in self.forwarder.upstreams.items()}
+        before = self.parts.services
+        services = {}
+        for number, (name, raw) in enumerate(parts.services.items()):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+            services[name] = known[name] if before.get(name) == raw else service_of(raw)
+        return services
 
-    def reopen_logs(self) -> None:
-        """Go on in new files where the old ones have been moved away."""
-        for path, file in self._files.items():
-            try:
-                file.reopen()
-            except OSError as error:
-                self.log.event("log_not_reopened", path=path, error=error.strerror)
+    async def _table_of(self, parts: Parts, policies: list[Policy]) -> Table:
+        runner, forward = self.runner, self.forwarder.forward
+        made = table((), policies, runner=runner, forward=forward)
+        for begin in range(0, len(parts.routes), _SLICE):
+            await asyncio.sleep(0)
+            for raw in parts.routes[begin : begin + _SLICE]:
+                route = route_of(raw)
+                made.add(route, bind(policies, route, forward=_end_of(route, runner, forward)))
+        return made
+
+    @property
+    def logs(self) -> list[Log]:
+        """Return all logs, those of older configurations included."""
+        return list(self._logs.values())
+
+    def _room(self, snapshot: Snapshot) -> ConnectionLimits:
+        return room(snapshot, descriptors=self._descriptors)
 
     def _look_after(self) -> None:
         """Do what is due now and then."""
@@ -163,10 +221,14 @@ class Worker:
         self._expiry.tick()
 
     def _flush(self) -> None:
-        """Write the logs out, and count what was lost."""
-        for file in self.files:
-            file.flush()
-        self._dropped.set(sum(file.dropped for file in self.files))
+        """Let the logs go out, and count what was lost."""
+        for log in self.logs:
+            log.flush()
+            self._dropped.add(log.take_dropped())
+
+    def _observe(self) -> None:
+        """Note how late the loop is."""
+        self._lag.observe(self.sweeper.lag)
 
     def _entrance(self, listener: Listener, context: ssl.SSLContext | None) -> Entrance:
         return Entrance(
@@ -210,8 +272,15 @@ class Worker:
     def _count(self, outcome: str) -> None:
         self._outcomes[outcome].add()
 
+    def _refused(self, service: str, endpoint: str, why: str) -> None:
+        """Tell that no TLS to a service came about, once a minute for each endpoint and reason."""
+        now = self.sweeper.now
+        if now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET:
+            self._refusals[endpoint, why] = now
+            self.log.event("upstream_tls_failed", service=service, endpoint=endpoint, error=why)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        spawn(work, name="exchange", died=self._died)
+        spawn(work, name="exchange", died=self.died)
 
     def _report(self, exchange: Exchange, error: BaseException) -> None:
         """Log a fault of ours: what and where, never what a person wrote."""
@@ -222,14 +291,8 @@ class Worker:
             where=_places(error),
         )
 
-    def _refused(self, service: str, endpoint: str, why: str) -> None:
-        """Tell that no TLS to a service came about, once a minute for each endpoint and reason."""
-        now = self.sweeper.now
-        if now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET:
-            self._refusals[endpoint, why] = now
-            self.log.event("upstream_tls_failed", service=service, endpoint=endpoint, error=why)
-
-    def _died(self, name: str, error: BaseException) -> None:
+    def died(self, name: str, error: BaseException) -> None:
+        """Log the death of a task."""
         self.log.event("task_died", task=name, error=type(error).__name__, where=_places(error))
 
 
@@ -265,6 +328,8 @@ def policies(
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
+            AllowFrom(),
+            WebSocketOrigin(),
             Transform(),
         )
     }
@@ -287,7 +352,7 @@ def table(
 
 def _end_of(route: Route, runner: Runner, forward: Forward) -> Forward:
     """Return what stands at the end of a route's plan: the service, or an answer of our own."""
-    if route.service:
+    if route.service and route.maintenance is None:
         return forward
 
     def answer(exchange: Exchange) -> None:

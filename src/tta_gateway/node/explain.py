@@ -33,9 +33,15 @@ class _Nowhere:
 
 
 def explain(
-    snapshot: Snapshot, *, method: str, target: str, host: str, headers: Iterable[str]
+    snapshot: Snapshot,
+    *,
+    method: str,
+    target: str,
+    host: str,
+    headers: Iterable[str],
+    client: str = "127.0.0.1",
 ) -> Iterator[str]:
-    """Yield what happens to such a request, a line each."""
+    """Yield what happens to such a request of a client at this address, a line each."""
     lines = _Nowhere() if bound(snapshot, "access_log", AccessLogBound).enabled else None
     ordered = policies(snapshot, registry=Registry(), lines=lines, clock=SystemClock())
     runner = Runner(_never, _never)
@@ -45,7 +51,7 @@ def explain(
         yield f"refused before routing: {head.status} {head.code}"
         return
     destination, params = found.find(head)
-    exchange = _exchange(destination, params, head)
+    exchange = _exchange(destination, params, head, client)
     yield from _place(destination, params)
     answerer, status = _early(exchange, ordered)
     if answerer:
@@ -71,9 +77,11 @@ def _head(
     return event.error.problem
 
 
-def _exchange(destination: Destination, params: dict[str, str], head: RequestHead) -> Exchange:
+def _exchange(
+    destination: Destination, params: dict[str, str], head: RequestHead, client: str
+) -> Exchange:
     nobody = cast("Origin", None)  # nothing is sent here, so that nobody need be there
-    peer = Peer("", port=0, scheme=b"http", trusted=False)
+    peer = Peer(client, port=0, scheme=b"http", trusted=False)
     exchange = Exchange(head, origin=nobody, peer=peer, plan=destination.plan, started=0.0)
     exchange.params = params
     exchange.upstream_path = destination.upstream_path(params, head.path)
@@ -95,6 +103,8 @@ def _place(destination: Destination, params: dict[str, str]) -> Iterator[str]:
 
 def _end(route: Route) -> str:
     """Return what stands at the route's end."""
+    if route.maintenance is not None:
+        return f"503 service_maintenance: {route.service}"
     if route.service:
         return f"service {route.service}"
     if route.redirect:
@@ -124,7 +134,7 @@ def _end_seen(exchange: Exchange) -> Iterator[str]:
         return
     if request.length > route.max_body:
         yield f"refused: {BODY_TOO_LARGE.status} {BODY_TOO_LARGE.code}"
-    elif route.service:
+    elif route.service and route.maintenance is None:
         method = route.rewrite.method or request.method.decode()
         path = exchange.upstream_path or request.path
         target = path if request.query is None else path + b"?" + request.query

@@ -7,10 +7,11 @@ successor: what has been accepted by nobody yet waits in the queue, and nothing 
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tta_gateway.node import near
 from tta_gateway.snapshot.model import Listener
 
 _BACKLOG: Final = 4096
@@ -19,15 +20,20 @@ _BACKLOG: Final = 4096
 class Listening:
     """All sockets of one listener, as many as there are slots."""
 
-    def __init__(self, listener: Listener, slots: int) -> None:
-        """Bind; an OSError names the address."""
+    def __init__(self, listener: Listener, slots: int, *, fds: Sequence[int] = ()) -> None:
+        """Bind, or go on with these sockets; an OSError names the address."""
         self._listener = listener
         try:
-            self._sockets = _unix(listener.unix) if listener.unix else _tcp(listener, slots)
+            self._sockets = [socket.socket(fileno=fd) for fd in fds] or _bound(listener, slots)
         except OSError as error:
             where = listener.unix or f"{listener.host}:{listener.port}"
             raise OSError(error.errno, error.strerror, where) from error
         self.url = url(self._sockets[0], listener)
+
+    @property
+    def fds(self) -> list[int]:
+        """Return the descriptors of all sockets."""
+        return [sock.fileno() for sock in self._sockets]
 
     def of(self, slot: int) -> socket.socket:
         """Return the socket of a slot; a unix socket is shared by all."""
@@ -39,6 +45,15 @@ class Listening:
             sock.close()
         if self._listener.unix:
             Path(self._listener.unix).unlink(missing_ok=True)
+
+
+def _bound(listener: Listener, slots: int) -> list[socket.socket]:
+    return _unix(listener.unix) if listener.unix else _tcp(listener, slots)
+
+
+def unix_for_us(path: Path, fd: int) -> socket.socket:
+    """Return a socket that listens at the path, for us alone: the one with this number, if any."""
+    return socket.socket(fileno=fd) if fd >= 0 else near.listening(path)
 
 
 def close_all(listening: Iterable[Listening]) -> None:

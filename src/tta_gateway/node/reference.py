@@ -6,12 +6,15 @@ import pkgutil
 from collections.abc import Iterable, Iterator
 
 from tta_gateway import features
+from tta_gateway.edge.sweeper import LAG
 from tta_gateway.kernel.problem import SPINE, Problem
+from tta_gateway.node.assemble_control import endpoints
 from tta_gateway.order import ORDER
 from tta_gateway.settings.reference import rows
 from tta_gateway.support.collector import PAUSE
 from tta_gateway.support.log import DROPPED
 from tta_gateway.support.metrics import Metric
+from tta_gateway.support.usage import CPU, MEMORY
 
 _NOTE = "*Written by `tta-gateway docs` from the code; do not edit.*"
 
@@ -23,6 +26,7 @@ def pages() -> dict[str, str]:
         "errors.md": _page("Errors", _errors()),
         "metrics.md": _page("Metrics", _metrics()),
         "order.md": _page("The order of policies", _order()),
+        "admin.md": _page("The administration", _admin()),
     }
 
 
@@ -52,7 +56,7 @@ def _errors() -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    yield "Every metric that is counted; `/metrics` will serve them when control exists."
+    yield "Every metric that is counted; `/metrics` at `admin` serves them, all processes together."
     yield ""
     yield "| name | kind | labels | meaning |"
     yield "|---|---|---|---|"
@@ -70,6 +74,16 @@ def _order() -> Iterator[str]:
         yield f"| {number} | {kind.name} | {needs} | {gives} | {reason} |"
 
 
+def _admin() -> Iterator[str]:
+    yield "What is served at `admin`, for whoever sends `Authorization: Bearer` and the token of"
+    yield "`state_dir/admin.token`; errors are `application/problem+json`."
+    yield ""
+    yield "| method | path | what it does |"
+    yield "|---|---|---|"
+    for method, path, sentence in endpoints():
+        yield f"| {method} | `{path}` | {_cell(sentence)} |"
+
+
 def problems() -> list[Problem]:
     """Return every problem: the spine's and the features'."""
     return [*SPINE, *(one for one in _declared("problems") if isinstance(one, Problem))]
@@ -77,7 +91,8 @@ def problems() -> list[Problem]:
 
 def metrics() -> list[Metric]:
     """Return every metric; a histogram with its default buckets."""
-    return [PAUSE, DROPPED, *(one for one in _declared("metrics") if isinstance(one, Metric))]
+    own = (CPU, DROPPED, LAG, MEMORY, PAUSE)
+    return [*own, *(one for one in _declared("metrics") if isinstance(one, Metric))]
 
 
 def _declared(file: str) -> Iterator[object]:

@@ -8,12 +8,15 @@ that changes it is refused in words.
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from tta_gateway.node.child import PYTHON
+from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
@@ -21,9 +24,11 @@ from tta_gateway.support.log import EventLog
 STILL: Final = 0.5  # seconds that a file must not have changed
 _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "listen": lambda snapshot: [(one.host, one.port, one.unix) for one in snapshot.listeners],
+    "admin": lambda snapshot: snapshot.admin,
     "probe": lambda snapshot: snapshot.probe,
     "state_dir": lambda snapshot: snapshot.state_dir,
     "workers": lambda snapshot: snapshot.workers,
+    "valkey, valkey_url or cache_url": lambda snapshot: snapshot.embedded,
 }
 Stamp = tuple[int, int, int]
 
@@ -76,20 +81,21 @@ class Compiled:
 
     snapshot: Snapshot | None
     data: bytes
+    sealed: bytes
     complaints: list[str]
 
 
 class Compiling:
     """A configuration that is being compiled; the end of its process is told by a signal."""
 
-    def __init__(self, file: Path, version: int) -> None:
-        """Start."""
+    def __init__(self, file: Path, version: int, *, check: bool = False) -> None:
+        """Start; with `check`, all of the code that is installed now is tried as well."""
         self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
         self._said = os.memfd_create("complaints", os.MFD_CLOEXEC)
-        command = [sys.executable, "-P", "-m", "tta_gateway.node.compile_main"]
+        module = "preflight_main" if check else "compile_main"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*command, str(file), str(version), str(self._out)],
+                [*PYTHON, f"tta_gateway.node.{module}", str(file), str(version), str(self._out)],
                 pass_fds=[self._out],
                 stdin=subprocess.DEVNULL,
                 stderr=self._said,
@@ -105,8 +111,9 @@ class Compiling:
             return None
         data, said = _taken(self._out), _taken(self._said).decode(errors="replace")
         if self._process.returncode == 0:
-            return Compiled(decode(data), data, [])
-        return Compiled(None, b"", said.splitlines() or ["the compiler died"])
+            both = msgspec.msgpack.decode(data, type=kept.Compiled)
+            return Compiled(decode(both.data), both.data, both.sealed, [])
+        return Compiled(None, b"", b"", said.splitlines() or ["the compiler died"])
 
 
 def _taken(fd: int) -> bytes:
@@ -126,9 +133,12 @@ class Reload:
         compiling: Callable[[Path, int], Compiling],
         clock: Callable[[], float],
         log: EventLog,
-        accepted: Callable[[bytes], None],
+        accepted: Callable[[bytes, bytes], None],
     ) -> None:
-        """Begin with what is in force; `accepted` gets each one that takes its place, encoded."""
+        """Begin with what is in force.
+
+        `accepted` gets each one that takes its place, encoded, and the same sealed.
+        """
         self.snapshot = snapshot
         self.complaints: list[str] = []
         self._file = file
@@ -150,6 +160,11 @@ class Reload:
         """Tell whether a change of the file has to be still for a little longer."""
         return self._watch.is_waiting
 
+    @property
+    def is_compiling(self) -> bool:
+        """Tell whether a configuration is being compiled."""
+        return self._compiling is not None
+
     def ask(self) -> None:
         """Compile the file; once more afterwards if that is asked while it is under way."""
         if self._compiling is not None:
@@ -158,7 +173,9 @@ class Reload:
         try:
             self._compiling = self._start(self._file, self.snapshot.version + 1)
         except OSError as error:
-            self._take(Compiled(None, b"", [f"the compiler cannot be started: {error.strerror}"]))
+            self._take(
+                Compiled(None, b"", b"", [f"the compiler cannot be started: {error.strerror}"])
+            )
 
     def reap(self) -> None:
         """Take what has been compiled, if it has."""
@@ -181,4 +198,4 @@ class Reload:
             return
         self.snapshot = after
         self._log.event("configuration_accepted", version=after.version)
-        self._accepted(compiled.data)
+        self._accepted(compiled.data, compiled.sealed)

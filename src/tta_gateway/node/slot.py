@@ -12,6 +12,7 @@ LIVED: Final = 10.0  # seconds: who got so old did not die of its start
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 LONGEST_START: Final = 30.0  # seconds
+FORSAKEN: Final = 0.25  # seconds without a worker
 NEVER: Final = float("inf")
 
 
@@ -34,6 +35,7 @@ class Slot:
         self.due = 0.0
         self.deaths = 0
         self.version = 0  # of the snapshot that its worker decides from
+        self.empty_since = 0.0  # when the last worker had ended
         self._started = 0.0
         self._young = 0
 
@@ -55,6 +57,11 @@ class Slot:
         if self.state is State.STARTING:
             self.state = State.SERVING
 
+    def is_forsaken(self, now: float) -> bool:
+        """Tell whether nobody has served here for so long that a sibling should."""
+        nobody = self.state in (State.EMPTY, State.STARTING)
+        return nobody and now - self.empty_since > FORSAKEN
+
     def leave(self) -> None:
         """Take note that the worker has been asked to end: no other follows it."""
         self.due = NEVER
@@ -69,6 +76,7 @@ class Slot:
         if asked:
             return
         self.deaths += 1
+        self.empty_since = now
         self._young = 0 if now - self._started >= LIVED else self._young + 1
         self.due = now + pause(self._young)
 

@@ -1,22 +1,24 @@
-"""Updates: newer snapshots, as a worker gets them from its supervisor.
+"""Updates: newer snapshots, as a process gets them from its supervisor: whole, or what has changed.
 
 Each comes as a file without a name, so that its size does not matter to the channel.  They are
-applied one after the other; of those that come meanwhile only the last is.
+applied one after the other; of those that come meanwhile only the last is.  A change that does not
+lead from the version that is here is answered with a word: then all of it follows.
 """
 
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
 
-from tta_gateway.snapshot.encode import decode
-from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.node.life import tell
+from tta_gateway.snapshot.parts import CHANGE, Parts, changed, decode_change, decode_parts
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import spawn
 
-_MOST: Final = 16  # descriptors in one message
+_MOST: Final = 64  # descriptors in one message
 
 
 class Worker(Protocol):
@@ -24,52 +26,71 @@ class Worker(Protocol):
 
     log: EventLog
 
-    async def apply(self, snapshot: Snapshot) -> None:
+    async def apply(self, parts: Parts) -> None:
         """Decide from this one from now on."""
 
 
 class Updates:
     """Takes snapshots from a channel, and says there which one is in force."""
 
-    def __init__(self, worker: Worker, channel: socket.socket) -> None:
-        """Wait for the first."""
+    def __init__(
+        self,
+        worker: Worker,
+        channel: socket.socket,
+        parts: Parts,
+        *,
+        other: Callable[[bytes, list[int]], bool] = lambda _, __: False,
+    ) -> None:
+        """Wait for the first that follows these parts; `other` takes words about other things."""
+        self._other = other
         self._worker = worker
         self._channel = channel
-        self._next: bytes | None = None
+        self._known = parts  # the newest that has come
+        self._next: Parts | None = None
         self._busy = False
 
     def hear(self) -> None:
         """Take what has come."""
         data, fds, _, _ = socket.recv_fds(self._channel, 4096, _MOST)
+        if self._other(data, fds):
+            return
         if not data:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             return  # the supervisor is gone: the kernel tells this process to end
         for fd in fds:
             with os.fdopen(fd, "rb") as file:
                 file.seek(0)
-                self.take(file.read())
+                self.take(data, file.read())
 
-    def take(self, data: bytes) -> None:
-        """Apply a snapshot as soon as the one before it has been."""
-        self._next = data
+    def take(self, kind: bytes, data: bytes) -> None:
+        """Apply a snapshot, or a change, as soon as the one before it has been."""
+        try:
+            if kind == CHANGE:
+                self._known = changed(self._known, decode_change(data))
+            else:
+                self._known = decode_parts(data)
+        except (ValueError, msgspec.DecodeError) as error:
+            self._worker.log.event("snapshot_not_read", error=str(error))
+            tell(self._channel, b"behind %d" % self._known.version)
+            return
+        self._next = self._known
         if not self._busy:
             self._busy = True
             spawn(self._apply(), name="update", died=self._died)
 
     async def _apply(self) -> None:
         while self._next is not None:
-            data, self._next = self._next, None
-            await self._one(data)
+            parts, self._next = self._next, None
+            await self._one(parts)
         self._busy = False
 
-    async def _one(self, data: bytes) -> None:
+    async def _one(self, parts: Parts) -> None:
         try:
-            snapshot = decode(data)
-            await self._worker.apply(snapshot)
+            await self._worker.apply(parts)
         except (OSError, msgspec.DecodeError) as error:
             self._worker.log.event("snapshot_not_applied", error=str(error))
             return
-        self._channel.send(b"applied %d" % snapshot.version)
+        tell(self._channel, b"applied %d" % parts.version)
 
     def _died(self, name: str, error: BaseException) -> None:
         self._busy = False

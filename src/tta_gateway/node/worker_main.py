@@ -1,66 +1,120 @@
-"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD LISTENER_FD…`.
+"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD SEGMENT FD…`.
 
-It gets the compiled snapshot and its listening sockets from the supervisor, and newer snapshots
-over the channel; serves until SIGTERM, then finishes what is under way.  It imports nothing heavy
-(architecture §6).
+It gets from the supervisor the compiled snapshot (and newer ones over the channel), the file in
+which all count with the number of its part, the socket of the logs, and its listening sockets.  It
+serves until SIGTERM (the node stops) or SIGUSR2 (a successor takes its place), then finishes what
+is under way; it imports nothing heavy (architecture §6).
 """
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import os
 import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import uvloop
 
 from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.node.covering import Covering
+from tta_gateway.node.doors import BACKLOG, Door, Doors, Watchman
+from tta_gateway.node.last_call import last_call
+from tta_gateway.node.life import die_with_parent, tell
+from tta_gateway.node.room import limit
 from tta_gateway.node.updates import Updates
-from tta_gateway.snapshot.encode import decode
+from tta_gateway.snapshot.parts import decode_parts
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.log import LineFile, Log
+from tta_gateway.support.log_socket import LineSender
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.segment import Segment
+from tta_gateway.support.tasks import spawn
+from tta_gateway.support.usage import Usage
+from tta_gateway.wire.web_socket import GOING_AWAY, RESTARTED
 
-_PR_SET_PDEATHSIG = 1
-_BACKLOG = 4096
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
+_STOPPED = (signal.SIGTERM, signal.SIGINT)  # the node stops
+# Or a successor takes the place; or there is no supervisor any more.
+_TO_END = (*_STOPPED, signal.SIGUSR2, signal.SIGQUIT)
+_ORPHANED = 0.7  # seconds for what is under way then: the next gateway wants the addresses
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
 
 def main() -> None:
     """Serve."""
-    snapshot_fd, channel_fd, *listeners = (int(text) for text in sys.argv[1:])
-    _die_with_parent()
+    numbers = [int(text) for text in sys.argv[1:]]
+    snapshot_fd, channel_fd, index, metrics_fd, logs_fd, *listeners = numbers
+    die_with_parent(signal.SIGQUIT)
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
+    segment = Segment(metrics_fd, index)
+    segment.owner = os.getpid()
     sockets = [socket.socket(fileno=fd) for fd in listeners]
-    uvloop.run(_serve(data, sockets, socket.socket(fileno=channel_fd)))
+    channel = socket.socket(fileno=channel_fd)
+    logs = _opening(socket.socket(fileno=logs_fd))
+    uvloop.run(_serve(data, sockets, channel, registry=Registry(segment), logs=logs))
 
 
-async def _serve(data: bytes, sockets: list[socket.socket], channel: socket.socket) -> None:
+def _opening(sock: socket.socket) -> Callable[[str], Log]:
+    """Return what opens a log: who writes it is at the other end, but must be able to."""
+    sock.setblocking(False)
+
+    def opened(path: str) -> Log:
+        if path in ("", "-"):
+            return LineSender(sock, "")
+        LineFile(path).close()
+        return LineSender(sock, path)
+
+    return opened
+
+
+async def _serve(
+    data: bytes,
+    sockets: list[socket.socket],
+    channel: socket.socket,
+    *,
+    registry: Registry,
+    logs: Callable[[str], Log],
+) -> None:
     loop = asyncio.get_running_loop()
-    try:
-        worker = Worker(decode(data), loop=loop, clock=SystemClock())
-    except OSError as error:
-        sys.exit(f"cannot start: {error}")
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
-    servers = [
-        await loop.create_server(partial(worker.protocol, index), sock=sock, backlog=_BACKLOG)
-        for index, sock in enumerate(sockets)
-    ]
+    worker = _worker(data, registry=registry, logs=logs)
+    stop: asyncio.Future[int] = loop.create_future()
+    for number in _TO_END:
+        loop.add_signal_handler(number, _ask, stop, number)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's, as logs are
+    ways_in = [partial(worker.protocol, index) for index in range(len(sockets))]
+    doors = Doors(loop, sockets, [*ways_in])
+    await doors.open()
+    usage = Usage(registry, "worker")
+    worker.sweeper.each_tick += [_watchman(worker, doors).tick, usage.tick]
     worker.sweeper.start()
     worker.hangups.start()
     _calm_collector(worker)
-    updates = Updates(worker, channel)
+    covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
+    updates = Updates(worker, channel, worker.parts, other=covering.take)
     loop.add_reader(channel.fileno(), updates.hear)
-    channel.send(b"ready %d" % worker.snapshot.version)
-    await stop.wait()
+    tell(channel, b"ready %d" % worker.snapshot.version)
+    asked = await stop
     loop.remove_reader(channel.fileno())
-    await _drain(worker, servers)
+    covering.close()
+    await _drain(worker, doors, asked)
+
+
+def _worker(data: bytes, *, registry: Registry, logs: Callable[[str], Log]) -> Worker:
+    loop, clock = asyncio.get_running_loop(), SystemClock()
+    parts, most = decode_parts(data), limit()
+    try:
+        return Worker(parts, loop=loop, clock=clock, registry=registry, logs=logs, descriptors=most)
+    except OSError as error:
+        sys.exit(f"cannot start: {error}")
+
+
+def _ask(stop: "asyncio.Future[int]", number: int) -> None:
+    if not stop.done():
+        stop.set_result(number)
 
 
 def _calm_collector(worker: Worker) -> None:
@@ -74,18 +128,38 @@ def _calm_collector(worker: Worker) -> None:
     worker.collector.start()
 
 
-async def _drain(worker: Worker, servers: list[asyncio.Server]) -> None:
-    """Take no more connections; let what is under way end, within the grace."""
-    for server in servers:
-        server.close()
-    worker.guests.drain()
-    if not await _emptied(worker, worker.snapshot.client_timeouts.drain):
+async def _serve_at(
+    loop: asyncio.AbstractEventLoop, ways_in: Sequence[Door], index: int, sock: socket.socket
+) -> asyncio.Server:
+    return await loop.create_server(ways_in[index], sock=sock, backlog=BACKLOG)
+
+
+def _watchman(worker: Worker, doors: Doors) -> Watchman:
+    def open_again() -> None:
+        spawn(doors.open_again(), name="doors", died=worker.died)
+
+    clock = worker.clock.monotonic
+    return Watchman(doors, worker.guests, clock=clock, log=worker.log, spawn=open_again)
+
+
+async def _drain(worker: Worker, doors: Doors, asked: int) -> None:
+    """Take no more connections; let what is under way end, within the grace.
+
+    `asked` is the signal that said so.  What waits to be accepted is the successor's; where there
+    is none, it is taken and answered.
+    """
+    worker.guests.drain(RESTARTED if asked == signal.SIGUSR2 else GOING_AWAY)
+    if asked in _STOPPED:
+        await last_call(doors.sockets)
+    doors.close()
+    grace = _ORPHANED if asked == signal.SIGQUIT else worker.snapshot.client_timeouts.drain
+    if not await _emptied(worker, grace):
         worker.guests.cut()
         await _emptied(worker, _CUT)
     worker.sweeper.stop()
     worker.hangups.stop()
-    for file in worker.files:
-        file.close()
+    for log in worker.logs:
+        log.close()
 
 
 async def _emptied(worker: Worker, patience: float) -> bool:
@@ -95,12 +169,6 @@ async def _emptied(worker: Worker, patience: float) -> bool:
             await worker.guests.emptied()
             return True
     return False
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process when the supervisor ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

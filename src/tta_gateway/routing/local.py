@@ -1,11 +1,12 @@
-"""Routes that end here: redirects, fixed answers, and the word that a service is missing."""
+"""Routes that end here: redirects, fixed answers, and the word that a service is not there."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
-from tta_gateway.kernel.problem import SERVICE_MISSING
+from tta_gateway.kernel.problem import SERVICE_MAINTENANCE, SERVICE_MISSING
 from tta_gateway.kernel.route import Route
 from tta_gateway.routing.template import parse, raw_values
 
@@ -13,7 +14,10 @@ _NAME: Final = re.compile(rb"\{([^{}:]*)(?::path)?\}")
 
 
 def answer_locally(route: Route, exchange: Exchange) -> Response:
-    """Return the answer of a route without a service."""
+    """Return the answer of a route without a service, or whose service is being looked after."""
+    if route.maintenance is not None:
+        kind = replace(SERVICE_MAINTENANCE, retry_after=route.maintenance.retry_after)
+        return answer_of(kind, route.maintenance.text)
     if route.redirect:
         return _redirect(route, exchange)
     respond = route.respond
@@ -21,8 +25,8 @@ def answer_locally(route: Route, exchange: Exchange) -> Response:
     if respond.missing_service:
         detail = f"The service `{respond.missing_service}` is not part of this installation."
         return answer_of(SERVICE_MISSING, detail)
-    kind = respond.content_type.encode()
-    return Response(respond.status, [(b"content-type", kind)], respond.body.encode())
+    content_type = respond.content_type.encode()
+    return Response(respond.status, [(b"content-type", content_type)], respond.body.encode())
 
 
 def _redirect(route: Route, exchange: Exchange) -> Response:

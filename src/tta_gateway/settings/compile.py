@@ -1,6 +1,7 @@
 """Compile: from settings to the snapshot that workers decide from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from tta_gateway.kernel.route import (
     Condition,
     Endpoint,
     EndpointLimits,
+    Maintenance,
     Respond,
     Rewrite,
     Route,
@@ -30,6 +32,7 @@ from tta_gateway.settings.route import RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.settings.tree import Settings
+from tta_gateway.settings.valkey import embedded, store
 from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
 from tta_gateway.wire.limits import Limits
 
@@ -46,24 +49,32 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
 
 def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     """Return the settings as workers decide from them."""
+    sockets = Path(settings.state_dir) / "valkey"
+    urls = settings.valkey_url, settings.cache_url
     return Snapshot(
         version=version,
         state_dir=settings.state_dir,
         workers=settings.workers or 0,
         probe=None if settings.probe is None else _address(settings.probe),
+        admin=None if settings.admin is None else _address(settings.admin),
+        open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one) for one in settings.listen),
         services=tuple(_service(name, one) for name, one in settings.services.items()),
         routes=compiled_routes(settings),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
+        state=store(urls[0], socket=sockets / "state.sock"),
+        cache=store(urls[1], socket=sockets / "cache.sock"),
+        embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes, in the order of the file."""
-    return tuple(_route(one) for one in settings.routes)
+    pages = tuple(origin for origin in settings.cors.origins if origin != "*")
+    return tuple(_route(one, settings.services, pages) for one in settings.routes)
 
 
 def _encoded(bound: msgspec.Struct) -> msgspec.Raw:
@@ -134,7 +145,11 @@ def _endpoint(config: EndpointConfig) -> Endpoint:
     )
 
 
-def _route(config: RouteConfig) -> Route:
+def _route(
+    config: RouteConfig, services: Mapping[str, ServiceConfig], pages: tuple[str, ...]
+) -> Route:
+    """Return a route; `pages` are the origins that may open a WebSocket anywhere."""
+    opens = config.service is not None and "websocket" in config.upgrade
     return Route(
         name=_name(config),
         path=config.path,
@@ -145,12 +160,15 @@ def _route(config: RouteConfig) -> Route:
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
+        maintenance=_maintenance(services.get(config.service or "")),
         rewrite=Rewrite(**{key: value for key, value in config.rewrite if value is not None}),
         timeouts=Timeouts(**dict(config.timeouts)),
         tries=config.retries + 1,
         max_body=config.max_body,
         replay_body=config.replay_body,
         upgrade=config.upgrade,
+        origins=tuple(dict.fromkeys((*config.origins, *pages))) if opens else (),
+        allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
         request_fields=tuple(config.request_headers.items()),
@@ -173,6 +191,13 @@ def _conditions(config: RouteConfig) -> tuple[Condition, ...]:
         Condition(name=name, value=None if value is True else value)
         for name, value in config.headers.items()
     )
+
+
+def _maintenance(service: ServiceConfig | None) -> Maintenance | None:
+    if service is None or service.maintenance is None:
+        return None
+    config = service.maintenance
+    return Maintenance(text=config.text, retry_after=int(config.retry_after))
 
 
 def _respond(config: RespondConfig | None) -> Respond | None:

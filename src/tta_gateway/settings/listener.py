@@ -19,7 +19,8 @@ from tta_gateway.settings.tls import Tls
 from tta_gateway.support.config import Config, Items
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
+    """Return a network as it is written; ValueError if it is none."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError:
@@ -57,7 +58,7 @@ OptionalAddress: TypeAlias = Annotated[
 ]
 """`off` is nowhere."""
 Network: TypeAlias = Annotated[
-    str, AfterValidator(_network), WithJsonSchema({"title": "network", "type": "string"})
+    str, AfterValidator(network), WithJsonSchema({"title": "network", "type": "string"})
 ]
 RedirectToHttps: TypeAlias = Annotated[bool | int, PlainValidator(_redirect), WithJsonSchema(_PORT)]
 

@@ -11,11 +11,7 @@ from tta_gateway.settings.document import Document, Value
 
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
-    "admin": "answer there",
-    "valkey_url": "connect to it",
-    "cache_url": "connect to it",
     "database_url": "connect to it",
-    "admin_metrics": "serve metrics",
     "discovery": "find services",
     "health": "check services",
     "identity": "tell who is asking",
@@ -43,7 +39,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "routes[].safety": "scan",
     "routes[].audit": "keep an audit trail",
     "routes[].consent": "check consent",
-    "routes[].allow_from": "keep anybody out",
 }
 
 

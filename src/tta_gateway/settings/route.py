@@ -13,10 +13,13 @@ from pydantic import (
     model_validator,
 )
 
+from tta_gateway.features.allow_from.algorithm import UNIX
+from tta_gateway.features.cors.config import Origin
 from tta_gateway.kernel.route import Respond, Route, Timeouts
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import parse
 from tta_gateway.settings.address import host
+from tta_gateway.settings.listener import network
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import (
     Config,
@@ -235,6 +238,20 @@ Changes: TypeAlias = Annotated[
 ]
 
 
+def _client(text: str) -> str:
+    if text == UNIX:
+        return text
+    try:
+        return network(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; or `{UNIX}`, for who connects to a unix socket") from None
+
+
+Clients: TypeAlias = Annotated[
+    str, AfterValidator(_client), WithJsonSchema({"title": "network", "type": "string"})
+]
+
+
 class RouteConfig(Config):
     """One rule of where requests go: exactly one of `service`, `redirect` and `respond`."""
 
@@ -291,6 +308,13 @@ class RouteConfig(Config):
         PlainSerializer(_upgrade_text),
     ] = _ROUTE.upgrade
     """Protocols that a connection may change to, or `off`."""
+
+    origins: Items[Origin] = _ROUTE.origins
+    """Origins whose pages may open a WebSocket, beside the host's own and `cors.origins`; `*` is
+    every one."""
+
+    allow_from: Annotated[Items[Clients], Field(min_length=1)] | None = None
+    """Networks whose clients may use it, `unix` for those on a unix socket; left out, everybody."""
 
     trailing_slash: Literal["strict", "either"] = _ROUTE.trailing_slash
     """Whether a slash at the end of the path must be as written, or may be either way."""

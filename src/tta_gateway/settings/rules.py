@@ -25,6 +25,7 @@ _NEEDS_SERVICE: Final = (
     "retries",
     "replay_body",
     "upgrade",
+    "origins",
     "request_headers",
 )
 _NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "verification")
@@ -35,6 +36,8 @@ def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
     services = _mapping(tree.get("services"))
+    for path, sentence in _stores(tree):
+        document.complain(path, sentence)
     for name, service in services.items():
         for path, sentence in (*_weights(_mapping(service)), *_encryption(_mapping(service))):
             document.complain(("services", name, *path), sentence)
@@ -43,6 +46,12 @@ def check(document: Document) -> None:
         if isinstance(route, dict):
             for path, sentence in _of_route(route, services):
                 document.complain(("routes", index, *path), sentence)
+
+
+def effective_stores(tree: Mapping) -> Mapping:
+    """Return what is written of the embedded Valkey, without what does nothing beside a URL."""
+    idle = {key for url, keys in _EMBEDDED for key in keys if tree.get(url) is not None}
+    return {key: value for key, value in _mapping(tree["valkey"]).items() if key not in idle}
 
 
 def effective(route: Mapping) -> Mapping:
@@ -75,6 +84,28 @@ def _mapping(value: Value) -> Mapping:
 
 def _text(value: Value) -> str:
     return value if isinstance(value, str) else ""
+
+
+# --- stores --------------------------------------------------------------------------------------
+
+# Keys that are about the embedded server in the place of a URL.
+_EMBEDDED: Final = (
+    ("valkey_url", ("max_memory", "durable")),
+    ("cache_url", ("cache_memory",)),
+)
+
+
+def _stores(tree: Mapping) -> Complaints:
+    if _text(tree.get("valkey_url")) and tree.get("valkey_url") == tree.get("cache_url"):
+        yield (
+            ("cache_url",),
+            "is the server for state too, and a cache throws away what it has no room for: name "
+            "another, or take the line out for an embedded one",
+        )
+    for url, keys in _EMBEDDED:
+        for key in keys:
+            if tree.get(url) is not None and key in _mapping(tree.get("valkey")):
+                yield (("valkey", key), f"has no effect beside `{url}`: take the line out")
 
 
 # --- services ------------------------------------------------------------------------------------
@@ -182,6 +213,13 @@ def _begins(path: str, prefix: str) -> bool:
     return literal and (path == prefix or path.startswith(f"{prefix}/"))
 
 
+def _origins(route: Mapping) -> Complaints:
+    upgrade = route.get("upgrade", ["websocket"])
+    protocols = upgrade if isinstance(upgrade, list) else []
+    if route.get("origins") and "websocket" not in protocols:
+        yield ("origins",), "has no effect where `upgrade` holds no `websocket`: take the line out"
+
+
 def _redirect(route: Mapping) -> Complaints:
     yield from _unknown(("redirect",), _text(route.get("path")), route.get("redirect"))
     if route.get("redirect") is not None and route.get("allow_encoded") is True:
@@ -207,5 +245,6 @@ _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _idle,
     _encoded,
     _rewrite,
+    _origins,
     _redirect,
 )

@@ -13,15 +13,16 @@ from pydantic import (
     field_validator,
 )
 
-from tta_gateway.kernel.route import Balance, EndpointLimits
+from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
 from tta_gateway.settings.address import Address, endpoint, host
 from tta_gateway.settings.certificate import check_key
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
-from tta_gateway.support.config import Config, Items, Line
+from tta_gateway.support.config import Config, Duration, Items, Line
 from tta_gateway.wire.target import is_host
 
 _LIMITS: Final = EndpointLimits()
+_MAINTENANCE: Final = Maintenance()
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 OWN: Final = "gateway"  # the service that the gateway's own public endpoints are
 
@@ -116,6 +117,28 @@ class VerificationConfig(Config):
         return reason
 
 
+def _whole(seconds: float) -> float:
+    if seconds != int(seconds):
+        raise ValueError("must be whole seconds: Retry-After knows no fractions")
+    return seconds
+
+
+class MaintenanceConfig(Config):
+    """What clients are told while a service is being looked after."""
+
+    text: Line = _MAINTENANCE.text
+    """A sentence or two for people: what is going on, and what they can do meanwhile."""
+
+    retry_after: Annotated[Duration, AfterValidator(_whole)] = float(_MAINTENANCE.retry_after)
+    """When they may try again."""
+
+
+def _maintenance(value: object) -> object:
+    if value == "off":
+        return None
+    raise ValueError("must be a mapping, `{text: …, retry_after: 10m}` or `{}`, or `off`")
+
+
 _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": value}, URL)]
 
 
@@ -159,3 +182,10 @@ class ServiceConfig(Config):
         if path is not None:
             check_key(key or path, path)
         return key
+
+    maintenance: Annotated[
+        MaintenanceConfig | None,
+        Shorthand(_maintenance, {"const": "off"}),
+        PlainSerializer(lambda config: "off" if config is None else config),
+    ] = None
+    """Written: the service is not asked, and all its routes answer 503 `service_maintenance`."""

@@ -14,12 +14,12 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.listener import (
     Listen,
-    ListenAddress,
     ListenerConfig,
     OptionalAddress,
 )
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
+from tta_gateway.settings.valkey import StoreUrl, ValkeyConfig
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line, Size
 from tta_gateway.wire.limits import Limits
 
@@ -74,6 +74,9 @@ class ClientTimeoutsConfig(Config):
     drain: DurationOrZero = _TIMEOUTS.drain
     """For all that is under way, once the gateway is asked to stop."""
 
+    idle_linger: DurationOrZero = _TIMEOUTS.idle_linger
+    """For one more request on an idle connection, once the gateway is asked to stop."""
+
 
 class ConnectionsConfig(Config):
     """How many connections clients may have open."""
@@ -97,8 +100,12 @@ class Settings(Config):
     listen: Listen = (ListenerConfig.model_validate({"address": "127.0.0.1:8080"}),)
     """Where clients connect: one address, or a list of them."""
 
-    admin: ListenAddress = Address("127.0.0.1", 8081)
-    """Where operators connect."""
+    admin: OptionalAddress = Address("127.0.0.1", 8081)
+    """Where operators connect; `off`: nowhere, and then nothing is served there."""
+
+    admin_metrics: Literal["token", "open"] = "token"
+    """Who may read `/metrics`: whoever has the token of `state_dir/admin.token`, or all that reach
+    `admin`."""
 
     probe: OptionalAddress = Address("127.0.0.1", 8082)
     """Where `/healthz` and `/readyz` are answered; `off`: nowhere."""
@@ -108,6 +115,15 @@ class Settings(Config):
 
     state_dir: Line = "./var"
     """The folder for what must outlive the process; from the folder that it is started in."""
+
+    valkey_url: StoreUrl | None = None
+    """The Valkey or Redis for state; left out, an embedded one is started."""
+
+    cache_url: StoreUrl | None = None
+    """The one for what is cached, another than that for state; left out, likewise."""
+
+    valkey: ValkeyConfig = ValkeyConfig()
+    """The embedded Valkey, which serves where no URL names another."""
 
     limits: LimitsConfig = LimitsConfig()
     """How large the head and the framing of a request may be."""

@@ -9,8 +9,9 @@ from tta_gateway.support.metrics import Child, Metric
 INTERVAL: Final = 60.0  # seconds
 PAUSE: Final = Metric(
     "tta_gateway_collector_pause_seconds",
-    "gauge",
-    "How long the last full collection held the loop.",
+    "histogram",
+    "How long full collections held the loop.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
 )
 
 
@@ -18,7 +19,7 @@ class Collector:
     """Collects in full once an interval; `tick` is called often and mostly does nothing."""
 
     def __init__(self, clock: Callable[[], float], pause: Child) -> None:
-        """Time collections with a monotonic clock, in seconds, and say how long the last took."""
+        """Time collections with a monotonic clock, in seconds, and count how long they took."""
         self._clock = clock
         self._pause = pause
         self._due = float("inf")
@@ -34,5 +35,5 @@ class Collector:
             return
         gc.collect()
         ended = self._clock()
-        self._pause.set(ended - begun)
+        self._pause.observe(ended - begun)
         self._due = ended + INTERVAL

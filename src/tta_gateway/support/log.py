@@ -16,7 +16,7 @@ import msgspec
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.metrics import Metric
 
-_FULL: Final = 64 * 1024
+FULL: Final = 64 * 1024
 DROPPED: Final = Metric(
     "tta_gateway_log_lines_dropped_total",
     "counter",
@@ -32,8 +32,24 @@ class Lines(Protocol):
         """Take one line without its end."""
 
 
+class Log(Lines, Protocol):
+    """Lines that are gathered, and written or sent together."""
+
+    def flush(self) -> None:
+        """Let what has gathered go."""
+
+    def take_dropped(self) -> int:
+        """Return how many lines were lost since this was asked last."""
+
+    def close(self) -> None:
+        """Let what has gathered go, and end."""
+
+
 class LineFile:
-    """Lines to a file, `-` for standard output.  `dropped` counts those that were lost."""
+    """Lines to a file, `-` for standard output.
+
+    `dropped` counts those that were lost, until it is taken.
+    """
 
     def __init__(self, path: str) -> None:
         """Open the file for appending; OSError if it cannot be."""
@@ -56,7 +72,7 @@ class LineFile:
         """Take one line; write all when many have gathered."""
         self._gathered.append(line)
         self._size += len(line) + 1
-        if self._size >= _FULL:
+        if self._size >= FULL:
             self.flush()
 
     def flush(self) -> None:
@@ -84,6 +100,11 @@ class LineFile:
         if not self._ready.poll(0):
             raise BlockingIOError
         return os.write(self._fd, data[: select.PIPE_BUF])
+
+    def take_dropped(self) -> int:
+        """Return how many lines were lost since this was asked last."""
+        lost, self.dropped = self.dropped, 0
+        return lost
 
     def reopen(self) -> None:
         """Go on in the file that has the path now; OSError, and on in the old one, if it cannot."""

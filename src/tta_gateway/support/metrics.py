@@ -1,4 +1,4 @@
-"""Metrics: counters, gauges and histograms as plain doubles in one array.
+"""Metrics: counters, gauges and histograms as plain doubles in one segment of memory.
 
 An observation is an addition to a cell; who exposes them reads the cells.  A metric is declared
 once, by its feature, with its help text; each combination of label values takes cells when it is
@@ -6,10 +6,14 @@ first used, and there are at most `MOST_CHILDREN` of a metric: beyond that, one 
 takes what comes, so that a stranger's paths cannot fill the memory.
 """
 
-from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
+
+import msgspec
+
+from tta_gateway.support.segment import Segment
 
 MOST_CHILDREN: Final = 10_000
 Kind = Literal["counter", "gauge", "histogram"]
@@ -31,12 +35,18 @@ class Metric:
         return len(self.buckets) + 2 if self.kind == "histogram" else 1
 
 
+Values = tuple[str, ...]
+_Record = tuple[str, Kind, str, Values, tuple[float, ...], Values]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Record).decode
+
+
 class Child:
     """One metric with its label values: its cells begin `at` this place of all `cells`."""
 
     __slots__ = ("_bounds", "_last", "at", "cells")
 
-    def __init__(self, cells: "array[float]", at: int, metric: Metric) -> None:
+    def __init__(self, cells: "memoryview[float]", at: int, metric: Metric) -> None:
         """Point at the cells."""
         self.cells = cells
         self.at = at
@@ -63,34 +73,51 @@ class Child:
 
 
 class Registry:
-    """All metrics of a process."""
+    """All metrics of a process, in a segment that it alone writes."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._cells: array[float] = array("d")
-        self._children: dict[tuple[str, tuple[str, ...]], Child] = {}
+    def __init__(self, segment: Segment | None = None) -> None:
+        """Go on where whoever counted here before has stopped; only its gauges begin anew."""
+        self._segment = segment or Segment()
+        self._children: dict[tuple[Metric, Values], Child] = {}
         self._count: dict[str, int] = {}
-        self._metrics: dict[str, Metric] = {}
+        for metric, values, child in children(self._segment):
+            self._keep(metric, values, child)
+            if metric.kind == "gauge":
+                child.set(0.0)
+
+    def _keep(self, metric: Metric, values: Values, child: Child) -> None:
+        self._children[metric, values] = child
+        self._count[metric.name] = self._count.get(metric.name, 0) + 1
 
     def child(self, metric: Metric, *values: str) -> Child:
         """Return the child with these label values, in the order of the labels' names."""
-        key = (metric.name, values)
-        found = self._children.get(key)
+        found = self._children.get((metric, values))
         if found is not None:
             return found
-        count = self._count.get(metric.name, 0)
-        if count >= MOST_CHILDREN and values != (other := ("other",) * len(values)):
+        full = self._count.get(metric.name, 0) >= MOST_CHILDREN
+        if full and values != (other := ("other",) * len(values)):
             return self.child(metric, *other)
-        self._metrics[metric.name] = metric
-        self._count[metric.name] = count + 1
-        child = Child(self._cells, len(self._cells), metric)
-        self._cells.extend([0.0] * metric.cells)
-        self._children[key] = child
+        child = self._new(metric, values)
+        self._keep(metric, values, child)
         return child
 
-    def collect(self) -> list[tuple[Metric, tuple[str, ...], list[float]]]:
+    def _new(self, metric: Metric, values: Values) -> Child:
+        told = (metric.name, metric.kind, metric.help, metric.labels, metric.buckets, values)
+        at = self._segment.add(_encode(told), metric.cells)
+        if at is None:  # the segment is full, and says so: count where nobody looks
+            return Child(memoryview(bytearray(8 * metric.cells)).cast("d"), 0, metric)
+        return Child(self._segment.cells, at, metric)
+
+    def collect(self) -> list[tuple[Metric, Values, list[float]]]:
         """Return every child: its metric, label values and cells."""
         return [
-            (self._metrics[name], values, child.values())
-            for (name, values), child in self._children.items()
+            (metric, values, child.values()) for (metric, values), child in self._children.items()
         ]
+
+
+def children(segment: Segment) -> Iterator[tuple[Metric, Values, Child]]:
+    """Yield every child that has a place in the segment, whoever counts there."""
+    for record, at in segment.records():
+        name, kind, text, labels, buckets, values = _decode(record)
+        metric = Metric(name, kind, text, labels, buckets)
+        yield metric, values, Child(segment.cells, at, metric)

@@ -24,6 +24,7 @@ class Kind(IntEnum):
     SINGLE = 9  # may not be repeated (RFC 9110 5.3)
     LOOKALIKE = 10  # no name at all, or one that reads like a field that frames: never passed on
     ALIAS = 11  # read as a field of the above by a service that maps `_` to `-`: no client's to use
+    RANGE = 12  # of a request: many ranges of one thing can be asked for (RFC 9110 17.15)
 
 
 _KINDS: Final[dict[bytes, Kind]] = {
@@ -33,6 +34,7 @@ _KINDS: Final[dict[bytes, Kind]] = {
     b"connection": Kind.CONNECTION,
     b"upgrade": Kind.UPGRADE,
     b"expect": Kind.EXPECT,
+    b"range": Kind.RANGE,
     **dict.fromkeys(
         (b"keep-alive", b"proxy-connection", b"te", b"proxy-authorization", b"proxy-authenticate"),
         Kind.HOP,

@@ -33,6 +33,8 @@ from tta_gateway.wire.target import EVERYDAY, is_host, origin_form
 
 _LARGEST_LENGTH: Final = 2**53
 _LENGTH_DIGITS: Final = 19
+_MOST_RANGES: Final = 16
+_RANGE_BIT: Final = 1 << 30  # beside those of SINGLE_BITS
 _PARTS: Final = 3
 _ORIGIN: Final = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,512})[ \t]*\r\n", re.IGNORECASE)
 _VERSIONS: Final = frozenset((b"HTTP/1.1", b"HTTP/1.0"))
@@ -238,6 +240,15 @@ class HeadReader:
         head.fields.append((name, value))
         return None
 
+    def take_range(self, head: RequestHead, name: bytes, value: bytes) -> Problem | None:
+        """Keep it if it is modest: any server may ignore it, and send the whole (RFC 9110 14.2)."""
+        if self._seen & _RANGE_BIT:
+            return MALFORMED
+        self._seen |= _RANGE_BIT
+        if value.count(b",") < _MOST_RANGES:
+            head.fields.append((name, value))
+        return None
+
     def refuse_field(self, _: RequestHead, __: bytes, ___: bytes) -> Problem | None:
         return MALFORMED
 
@@ -254,6 +265,7 @@ _TAKE: Final[dict[int, Callable[[HeadReader, RequestHead, bytes, bytes], Problem
     int(Kind.SINGLE): HeadReader.take_single,
     int(Kind.LOOKALIKE): HeadReader.refuse_field,
     int(Kind.ALIAS): HeadReader.refuse_field,
+    int(Kind.RANGE): HeadReader.take_range,
 }
 
 

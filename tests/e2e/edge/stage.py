@@ -2,15 +2,15 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.scripted_upstream import Script, ScriptedUpstream
-from tests.helpers.slow import children, wait_until
+from tests.helpers.slow import wait_until, workers_of
 
 UNEXPECTED: Final = ("Traceback", "Fatal error", "exchange_failed", "task_died")
 """What the log of a gateway never holds."""
@@ -34,7 +34,7 @@ class Stage:
     @property
     def worker(self) -> int:
         """The process that serves."""
-        (pid,) = children(self.gateway.process.pid)
+        (pid,) = workers_of(self.gateway.process.pid)
         return pid
 
     def client(self, *, source: str = "127.0.0.1", receive_buffer: int | None = None) -> Client:
@@ -71,12 +71,17 @@ def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
 
 @contextlib.contextmanager
 def stage(
-    tmp_path: Path, *special: Mapping[str, object], upstream: ScriptedUpstream, **more: object
+    tmp_path: Path,
+    *special: Mapping[str, object],
+    upstream: ScriptedUpstream,
+    **more: object,
 ) -> Iterator[Stage]:
     """Run a gateway with a service `up` and these special routes, and whatever else is given.
 
-    Whatever clients and services do to it, it prints no surprise.
+    `under` is a command that runs it.  Whatever clients and services do to it, it prints no
+    surprise.
     """
+    under = cast("Sequence[str]", more.pop("under", ()))
     log = tmp_path / "access.log"
     config = {
         "listen": f"127.0.0.1:{free_port()}",
@@ -86,7 +91,7 @@ def stage(
         "routes": routes(*special),
         **more,
     }
-    gateway = start_gateway(config, tmp_path)
+    gateway = start_gateway(config, tmp_path, under=under)
     try:
         yield Stage(gateway, upstream, log)
     finally:

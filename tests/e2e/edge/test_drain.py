@@ -13,7 +13,7 @@ from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut, chunk, chunked_post, head_of, post_of
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import is_alive, wait_until
+from tests.helpers.slow import frozen, is_alive, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -69,7 +69,11 @@ def test_an_answer_and_an_upload_that_are_under_way_go_on_to_their_ends(tmp_path
         assert go_on.wait(PATIENCE)
         call.send(b"full")
 
-    with running(tmp_path) as one, one.client() as reader, one.client() as sender:
+    with (
+        running(tmp_path, idle_linger="500ms") as one,
+        one.client() as reader,
+        one.client() as sender,
+    ):
         reader.ask(one.on(download))
         assert reader.head().status == 200
         upload = one.on(lambda call: call.answer(call.body()))
@@ -83,15 +87,54 @@ def test_an_answer_and_an_upload_that_are_under_way_go_on_to_their_ends(tmp_path
         assert status_of(one) == 0
 
 
-def test_idle_connections_are_closed_at_once_and_in_order(tmp_path: Path) -> None:
-    with running(tmp_path) as one, ExitStack() as clients:
+def test_idle_connections_are_closed_in_order_when_they_have_lingered(tmp_path: Path) -> None:
+    with running(tmp_path, idle_linger="1s") as one, ExitStack() as clients:
         idle = [clients.enter_context(one.client()) for _ in range(10)]
         assert [client.get(b"/").status for client in idle[:5]] == [200] * 5
         begun = time.monotonic()
         terminate(one)
         assert [client.read_to_end() for client in idle] == [b""] * 10
+        lingered = time.monotonic() - begun
+        for client in idle:
+            client.close()
         assert status_of(one) == 0
-        assert time.monotonic() - begun < 2.0
+        assert 0.9 < lingered < 2.0
+        assert time.monotonic() - begun < 3.0
+
+
+def test_an_idle_client_may_ask_once_more(tmp_path: Path) -> None:
+    with running(tmp_path) as one, one.client() as client:
+        assert client.get(b"/").value(b"connection") is None
+        terminate(one)
+        time.sleep(1.0)
+        answer = client.get(b"/")
+        assert (answer.body, answer.value(b"connection")) == (b"plain", b"close")
+        assert client.end() is End.CLOSED
+        assert status_of(one) == 0
+
+
+def test_idle_clients_that_hold_on_delay_the_end_by_seconds_alone(tmp_path: Path) -> None:
+    with running(tmp_path) as one, one.client() as client:
+        assert client.get(b"/").status == 200
+        begun = time.monotonic()
+        terminate(one)
+        assert status_of(one) == 0
+        assert 5.0 < time.monotonic() - begun < 8.0
+
+
+def test_who_has_knocked_is_answered_and_who_knocks_later_is_refused(tmp_path: Path) -> None:
+    """The worker is stopped: what it finds afterwards has waited in the queue of the socket."""
+    with running(tmp_path) as one, ExitStack() as clients:
+        with frozen(one.worker):
+            knocked = [clients.enter_context(one.client()) for _ in range(50)]
+            for client in knocked:
+                client.ask(b"/")
+            terminate(one)
+        answers = [client.answer() for client in knocked]
+        assert {(one.body, one.value(b"connection")) for one in answers} == {(b"plain", b"close")}
+        with pytest.raises(ConnectionRefusedError):
+            Client(one.port)
+        assert status_of(one) == 0
 
 
 def test_half_a_head_may_still_become_a_request(tmp_path: Path) -> None:

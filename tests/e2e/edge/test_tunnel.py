@@ -337,11 +337,30 @@ def test_a_client_that_breaks_off_breaks_off_the_service(edge: Stage) -> None:
     assert gone.wait(1.0)
 
 
-def test_a_service_that_breaks_off_breaks_off_the_client(edge: Stage) -> None:
-    target = edge.on(switch_then(lambda call: call.break_off()))
+def test_a_service_that_breaks_off_in_the_middle_of_a_frame_breaks_off_the_client(
+    edge: Stage,
+) -> None:
+    def script(call: Call) -> None:
+        call.send(b"\x82\x05he")
+        assert call.read_exactly(2) == b"go"  # else the reset could overtake what was sent
+        call.break_off()
+
+    target = edge.on(switch_then(script))
     with edge.client() as client:
         switch(client, target)
+        assert client.read_exactly(4) == b"\x82\x05he"
+        client.send(b"go")
         assert client.end() is End.RESET
+
+
+@pytest.mark.parametrize("end", [Call.break_off, Call.finish])
+def test_a_service_that_ends_between_two_frames_is_excused(
+    edge: Stage, end: Callable[[Call], None]
+) -> None:
+    target = edge.on(switch_then(end))
+    with edge.client() as client:
+        switch(client, target)
+        assert client.read_to_end()[:4] == b"\x88\x25\x03\xf4"  # a Close: 1012
 
 
 def test_a_tunnel_leaves_one_line_in_the_log_when_it_is_over(edge: Stage) -> None:

@@ -4,6 +4,8 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
+from websockets.frames import Frame, Opcode
+from websockets.protocol import CLIENT, SERVER, Protocol
 
 from tests.helpers.builders import Bound
 from tests.helpers.fake_loop import Never
@@ -26,6 +28,7 @@ from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.problem import INTERNAL
 from tta_gateway.kernel.route import Rewrite, Timeouts
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.wire.web_socket import close_frame
 
 PATIENCE = ClientTimeouts()
 ROUTE = Timeouts()
@@ -36,6 +39,7 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+TEXT = Frame(Opcode.TEXT, b"hello").serialize(mask=False)
 CHUNKED = (
     b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
@@ -1001,11 +1005,19 @@ def test_an_answer_to_head_has_no_body(echoing: PaperGateway) -> None:
 class Tunnel:
     """A client and a service with a tunnel between them."""
 
-    def __init__(self, gateway: PaperGateway, *, early: bytes = b"", behind: bytes = b"") -> None:
+    def __init__(
+        self,
+        gateway: PaperGateway,
+        *,
+        early: bytes = b"",
+        behind: bytes = b"",
+        protocol: bytes = b"websocket",
+    ) -> None:
         self.gateway = gateway
-        self.client, self.service = gateway.asking(UPGRADE + early)
+        asked = UPGRADE.replace(b"websocket", protocol)
+        self.client, self.service = gateway.asking(asked + early)
         self.service.take()
-        self.service.feed(SWITCHED + behind)
+        self.service.feed(SWITCHED.replace(b"websocket", protocol) + behind)
         gateway.loop.run_ready()
 
     def turn(self) -> None:
@@ -1017,6 +1029,22 @@ def tunnel(gateway: PaperGateway) -> Tunnel:
     made = Tunnel(gateway)
     made.client.take()
     return made
+
+
+@pytest.fixture
+def chat(build: Open) -> Tunnel:
+    """A tunnel of a protocol that the gateway knows nothing of."""
+    made = Tunnel(build(upgrade=("chat",)), protocol=b"chat")
+    made.client.take()
+    return made
+
+
+def codes(sent: bytes) -> list[int]:
+    """The code of the Close frame, which these bytes are."""
+    peer = Protocol(SERVER if sent[1] & 0x80 else CLIENT)
+    peer.receive_data(sent)
+    assert peer.close_rcvd is not None
+    return [int(peer.close_rcvd.code)]
 
 
 def test_a_tunnel_begins_with_the_service_s_word(gateway: PaperGateway) -> None:
@@ -1039,11 +1067,13 @@ def test_what_comes_with_the_switch_is_the_tunnel_s(gateway: PaperGateway) -> No
     assert Tunnel(gateway, behind=b"one").client.sent.endswith(b"\r\n\r\none")
 
 
-def test_bytes_of_a_tunnel_are_counted(tunnel: Tunnel) -> None:
+def test_bytes_of_a_tunnel_are_counted(gateway: PaperGateway) -> None:
+    tunnel = Tunnel(gateway, early=b"12")
     tunnel.service.feed(b"12345")
+    tunnel.client.feed(b"3")
     tunnel.client.lose()
     tunnel.turn()
-    assert [exchange.sent for exchange in tunnel.gateway.finished] == [5]
+    assert [(one.sent, one.received) for one in gateway.finished] == [(5, 3)]
 
 
 def test_a_tunnel_that_the_client_ends_first_still_leads_back(tunnel: Tunnel) -> None:
@@ -1101,10 +1131,31 @@ def test_a_client_that_is_cut_breaks_the_tunnel(tunnel: Tunnel) -> None:
     assert (tunnel.service.lost, len(tunnel.gateway.finished)) == (True, 1)
 
 
-def test_a_service_that_is_cut_breaks_the_tunnel(tunnel: Tunnel) -> None:
+def test_a_service_that_is_cut_in_the_middle_of_a_frame_breaks_the_tunnel(
+    tunnel: Tunnel,
+) -> None:
+    tunnel.service.feed(TEXT[:3])
     tunnel.service.lose()
     tunnel.turn()
-    assert (tunnel.client.lost, len(tunnel.gateway.finished)) == (True, 1)
+    assert (tunnel.client.was_reset, len(tunnel.gateway.finished)) == (True, 1)
+
+
+def test_a_service_that_is_cut_between_two_frames_is_excused(tunnel: Tunnel) -> None:
+    tunnel.service.feed(TEXT)
+    tunnel.service.lose()
+    tunnel.turn()
+    assert (tunnel.client.sent[: len(TEXT)], tunnel.client.ended) == (TEXT, True)
+    assert codes(tunnel.client.sent[len(TEXT) :]) == [1012]
+    tunnel.client.feed(b"still talking")
+    tunnel.client.end()
+    tunnel.turn()
+    assert (tunnel.client.lost, tunnel.client.aborted) == (True, False)
+
+
+def test_a_service_of_another_protocol_that_is_cut_breaks_the_tunnel(chat: Tunnel) -> None:
+    chat.service.lose()
+    chat.turn()
+    assert chat.client.was_reset
 
 
 def test_a_tunnel_that_nobody_uses_is_closed(tunnel: Tunnel) -> None:
@@ -1117,12 +1168,6 @@ def test_a_tunnel_that_either_side_uses_is_kept(tunnel: Tunnel, side: str) -> No
     for _ in range(3):
         tunnel.gateway.wait(ROUTE.tunnel_idle - LOOK)
         getattr(tunnel, side).feed(b"x")
-    assert not tunnel.client.lost
-
-
-def test_a_tunnel_that_drains_is_left_alone(tunnel: Tunnel) -> None:
-    tunnel.gateway.guests.drain()
-    tunnel.turn()
     assert not tunnel.client.lost
 
 
@@ -1160,12 +1205,183 @@ def test_a_tunnel_whose_client_takes_again_is_kept(tunnel: Tunnel) -> None:
 # Draining
 
 
-def test_draining_closes_an_idle_connection(echoing: PaperGateway) -> None:
+def test_a_body_that_turns_bad_when_its_request_has_been_answered_keeps_nobody(
+    echoing: PaperGateway,
+) -> None:
+    """It had come before the request's turn, so that head, answer and fault are one callback."""
     client = echoing.client()
-    client.feed(GET)
-    echoing.guests.drain()
+    client.feed(GET + CHUNKED[: CHUNKED.find(b"3\r\n")] + GET)
     echoing.loop.run_ready()
+    assert statuses(client.sent) == [200, 200]
+    echoing.wait(PATIENCE.linger + LOOK)
+    assert client.lost
+
+
+def idle(gateway: PaperGateway) -> FakeTransport:
+    """A client that has had an answer."""
+    client = gateway.client()
+    client.feed(GET)
+    client.take()
+    return client
+
+
+def test_draining_leaves_an_idle_connection_a_while(echoing: PaperGateway) -> None:
+    client = idle(echoing)
+    echoing.guests.drain()
+    echoing.wait(PATIENCE.idle_linger - LOOK)
+    assert (client.lost, client.ended) == (False, False)
+
+
+def test_who_asks_in_that_while_is_told_that_this_answer_is_the_last(
+    echoing: PaperGateway,
+) -> None:
+    client = idle(echoing)
+    echoing.guests.drain()
+    client.feed(GET)
+    echoing.loop.run_ready()
+    assert statuses(client.sent) == [200]
+    assert (b"\r\nconnection: close\r\n" in client.sent, client.lost) == (True, True)
+
+
+def test_a_connection_that_stays_idle_is_ended_by_halves(echoing: PaperGateway) -> None:
+    """A request that crosses our end is read, so that its sender sees the end and no reset."""
+    client = idle(echoing)
+    echoing.guests.drain()
+    echoing.wait(PATIENCE.idle_linger + LOOK)
+    assert (client.ended, client.lost) == (True, False)
+    client.feed(GET)
+    client.end()
+    echoing.loop.run_ready()
+    assert (client.sent, client.lost, client.aborted) == (b"", True, False)
+
+
+def test_who_does_not_end_the_other_half_is_not_waited_for_long(echoing: PaperGateway) -> None:
+    client = idle(echoing)
+    echoing.guests.drain()
+    echoing.wait(PATIENCE.idle_linger + 1.0 + 2 * LOOK)
     assert (client.lost, client.aborted) == (True, False)
+
+
+def test_a_connection_that_would_be_closed_sooner_is_closed_sooner(echoing: PaperGateway) -> None:
+    client = idle(echoing)
+    echoing.wait(PATIENCE.keep_alive - 1.0)
+    echoing.guests.drain()
+    echoing.wait(1.0 + LOOK)
+    assert client.ended
+
+
+def test_an_answer_whose_head_has_left_ends_and_is_followed_by_a_while(
+    gateway: PaperGateway,
+) -> None:
+    client, service = gateway.asking()
+    service.feed(OK[:-1])
+    gateway.guests.drain()
+    service.feed(OK[-1:])
+    gateway.loop.run_ready()
+    assert (client.sent.endswith(b"ok"), client.lost) == (True, False)
+    gateway.wait(PATIENCE.idle_linger + LOOK)
+    assert client.ended
+
+
+def test_who_connects_while_it_drains_and_says_nothing_is_sent_away(echoing: PaperGateway) -> None:
+    echoing.guests.drain()
+    client = echoing.client()
+    echoing.wait(PATIENCE.idle_linger + LOOK)
+    assert client.ended
+
+
+def test_an_idle_connection_that_is_cut_ends_in_order(echoing: PaperGateway) -> None:
+    client = idle(echoing)
+    echoing.guests.cut()
+    echoing.loop.run_ready()
+    assert (client.lost, client.was_reset) == (True, False)
+
+
+@pytest.mark.parametrize("code", [1001, 1012])
+def test_both_sides_of_a_websocket_are_told(tunnel: Tunnel, code: int) -> None:
+    tunnel.gateway.guests.drain(code)
+    tunnel.turn()
+    assert (codes(tunnel.client.sent), codes(tunnel.service.sent)) == ([code], [1001])
+
+
+def test_a_websocket_whose_sides_answer_is_over(tunnel: Tunnel) -> None:
+    tunnel.gateway.guests.drain()
+    tunnel.client.feed(close_frame(1001, b"", mask=b"abcd"))
+    assert tunnel.client.ended
+    tunnel.service.feed(close_frame(1001, b""))
+    assert tunnel.service.ended
+    tunnel.client.end()
+    tunnel.service.end()
+    tunnel.turn()
+    ends = [tunnel.client, tunnel.service]
+    assert [(end.lost, end.aborted) for end in ends] == [(True, False)] * 2
+
+
+def test_a_websocket_whose_client_answers_nothing_is_closed(tunnel: Tunnel) -> None:
+    tunnel.gateway.guests.drain()
+    tunnel.gateway.wait(PATIENCE.linger - LOOK)
+    assert not tunnel.client.lost
+    tunnel.client.feed(b"\x8a\x80abcd")  # whatever it says: it is no Close
+    tunnel.gateway.wait(2 * LOOK)
+    assert (tunnel.client.lost, tunnel.client.aborted) == (True, False)
+    assert (tunnel.service.ended, tunnel.service.lost) == (True, False)
+    tunnel.gateway.wait(5.0 + LOOK)
+    assert tunnel.service.lost
+
+
+def test_a_service_that_still_talks_when_the_client_has_gone_is_closed(tunnel: Tunnel) -> None:
+    tunnel.gateway.guests.drain()
+    tunnel.client.lose()
+    tunnel.turn()
+    tunnel.service.feed(TEXT)
+    tunnel.turn()
+    assert tunnel.service.lost
+
+
+def test_a_client_that_is_stuck_is_told_when_it_takes_again(tunnel: Tunnel) -> None:
+    tunnel.client.get_stuck()
+    tunnel.service.feed(b"\x82\x7f" + LARGE.to_bytes(8, "big") + bytes(LARGE))
+    tunnel.gateway.guests.drain()
+    tunnel.client.get_unstuck()
+    assert codes(tunnel.client.sent[LARGE + 10 :]) == [1001]
+    tunnel.gateway.wait(PATIENCE.linger + LOOK)
+    assert (tunnel.client.lost, tunnel.client.was_reset) == (True, False)
+
+
+def test_a_websocket_in_the_middle_of_a_frame_is_waited_for(tunnel: Tunnel) -> None:
+    tunnel.service.feed(TEXT[:3])
+    tunnel.gateway.guests.drain()
+    tunnel.gateway.wait(PATIENCE.linger + LOOK)
+    assert tunnel.client.sent == TEXT[:3]
+    tunnel.service.feed(TEXT[3:])
+    assert codes(tunnel.client.sent[len(TEXT) :]) == [1001]
+
+
+def test_a_websocket_that_begins_while_it_drains_is_told_at_once(gateway: PaperGateway) -> None:
+    gateway.guests.drain()
+    tunnel = Tunnel(gateway, behind=TEXT)
+    assert codes(tunnel.client.sent.partition(b"\r\n\r\n")[2]) == [1001]
+
+
+def test_a_tunnel_of_another_protocol_goes_on_while_it_is_used(chat: Tunnel) -> None:
+    chat.gateway.guests.drain()
+    for _ in range(3):
+        chat.gateway.wait(PATIENCE.idle_linger - LOOK)
+        chat.service.feed(b"on")
+    assert (chat.client.sent, chat.client.ended) == (b"ononon", False)
+
+
+def test_a_tunnel_of_another_protocol_that_is_idle_is_ended_by_halves(chat: Tunnel) -> None:
+    chat.gateway.guests.drain()
+    chat.gateway.wait(PATIENCE.idle_linger + LOOK)
+    chat.client.feed(b"too late")
+    chat.service.feed(b"too late")
+    ends = [chat.client, chat.service]
+    assert [(end.ended, end.sent, end.lost) for end in ends] == [(True, b"", False)] * 2
+    chat.client.end()
+    chat.service.end()
+    chat.turn()
+    assert [(end.lost, end.aborted) for end in ends] == [(True, False)] * 2
 
 
 def test_draining_waits_for_an_answer_and_says_that_it_is_the_last(gateway: PaperGateway) -> None:
@@ -1197,6 +1413,79 @@ def test_who_does_not_leave_in_time_is_cut(gateway: PaperGateway) -> None:
     gateway.guests.cut()
     gateway.loop.run_ready()
     assert (client.was_reset, client.lost) == (True, True)
+
+
+# Giving way
+
+
+ONE_PLACE = ConnectionLimits(per_worker=1)
+
+
+def test_an_idle_connection_gives_way_to_a_new_one(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE, policies=[ECHO])
+    idle = gateway.client()
+    idle.feed(GET)
+    gateway.wait(2.0)
+    new = gateway.client()
+    new.feed(GET)
+    gateway.loop.run_ready()
+    assert (idle.lost, idle.aborted, statuses(new.sent)) == (True, False, [200])
+
+
+def test_one_that_has_never_asked_gives_way_too(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE)
+    silent = gateway.client()
+    gateway.wait(2.0)
+    new = gateway.client()
+    gateway.loop.run_ready()
+    assert (silent.lost, new.lost) == (True, False)
+
+
+def test_what_has_been_idle_longest_gives_way_first(build: Open) -> None:
+    gateway = build(limits=ConnectionLimits(per_worker=2), policies=[ECHO])
+    first, second = gateway.client(), gateway.client()
+    gateway.wait(2.0)
+    first.feed(GET)
+    gateway.wait(2.0)
+    gateway.client()
+    gateway.loop.run_ready()
+    assert (first.lost, second.lost) == (False, True)
+
+
+def stays(gateway: PaperGateway, client: FakeTransport) -> bool:
+    """Whether a client keeps its place when another wants one."""
+    gateway.wait(2.0)
+    refused = gateway.client()
+    gateway.loop.run_ready()
+    return statuses(refused.sent) == [503] and not client.lost
+
+
+def test_half_a_head_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE)
+    client = gateway.client()
+    client.feed(GET[:-2])
+    assert stays(gateway, client)
+
+
+def test_an_exchange_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE)
+    client, _ = gateway.asking()
+    assert stays(gateway, client)
+
+
+def test_an_answer_that_is_still_to_leave_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE, policies=[ECHO])
+    client = gateway.client()
+    client.get_stuck()
+    client.feed(GET)
+    assert stays(gateway, client)
+
+
+def test_one_that_lingers_does_not_give_way(build: Open) -> None:
+    gateway = build(limits=ONE_PLACE, policies=[ECHO])
+    client = gateway.client()
+    client.feed(post(b"abcde")[:-1])
+    assert stays(gateway, client)
 
 
 def test_a_connection_that_was_never_open_has_no_transport(gateway: PaperGateway) -> None:

@@ -33,6 +33,9 @@ REQUESTS: Final = (
     b"3\r\nabc\r\n",
     b"0\r\n\r\n",
     b"\x16\x03\x01",
+    b"\x81\x82abcd",  # a frame without its last two bytes
+    b"xy",
+    b"\x88\x82abcd\x62\x8a",
 )
 ANSWERS: Final = (
     OK,
@@ -46,6 +49,9 @@ ANSWERS: Final = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
     b"0\r\n\r\n",
     b"nonsense\r\n",
+    b"\x81\x02",
+    b"xy",
+    b"\x88\x02\x03\xe8",
 )
 HAPPENINGS: Final[tuple[Callable[[FakeTransport], None], ...]] = (
     FakeTransport.get_stuck,

@@ -9,20 +9,28 @@ from tests.helpers.builders import a_plan
 from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules, network_of
-from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.edge.sweeper import NEVER, Sweeper
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.limits import Limits
 
+NOW = 1000.0
 ONE, OTHER = "192.0.2.1", "192.0.2.2"
 NOBODY_IN_PARTICULAR = ""
 
 
 class Guest:
-    """A connection that keeps what it is told; `leaves` says that it ends when it is asked to."""
+    """A connection that keeps what it is told, and is busy unless it is said to be idle."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_since: float = NEVER) -> None:
         self.told: list[str] = []
+        self.since = idle_since
+
+    def idle_since(self) -> float:
+        return self.since
+
+    def give_way(self) -> None:
+        self.told.append("give way")
 
     def drain(self) -> None:
         self.told.append("drain")
@@ -53,8 +61,11 @@ class House:
     def _changed(self, by: float) -> None:
         self.count += by
 
+    def admit(self, guest: Guest, address: str = ONE) -> bool:
+        return self.guests.admit(guest, address, now=NOW)
+
     def admits(self, *addresses: str) -> list[bool]:
-        return [self.guests.admit(Guest(), address) for address in addresses]
+        return [self.admit(Guest(), address) for address in addresses]
 
 
 def test_a_worker_has_as_many_guests_as_it_may() -> None:
@@ -75,7 +86,7 @@ def test_guests_of_no_address_count_for_the_worker() -> None:
 
 def test_who_leaves_makes_room() -> None:
     house, guest = House(per_address=1), Guest()
-    house.guests.admit(guest, ONE)
+    house.admit(guest, ONE)
     house.guests.leave(guest, ONE)
     assert house.admits(ONE) == [True]
 
@@ -83,14 +94,14 @@ def test_who_leaves_makes_room() -> None:
 def test_who_was_not_let_in_does_not_leave() -> None:
     house, refused = House(per_address=1), Guest()
     house.admits(ONE)
-    house.guests.admit(refused, ONE)
+    house.admit(refused, ONE)
     house.guests.leave(refused, ONE)
     assert house.admits(ONE) == [False]
 
 
 def test_who_leaves_twice_leaves_once() -> None:
     house, guest = House(), Guest()
-    house.guests.admit(guest, ONE)
+    house.admit(guest, ONE)
     house.guests.leave(guest, ONE)
     house.guests.leave(guest, ONE)
     assert house.count == 0
@@ -98,7 +109,7 @@ def test_who_leaves_twice_leaves_once() -> None:
 
 def test_nothing_is_kept_of_an_address_whose_guests_have_left() -> None:
     house, guest = House(), Guest()
-    house.guests.admit(guest, ONE)
+    house.admit(guest, ONE)
     house.guests.leave(guest, ONE)
     assert not house.guests._of_address
 
@@ -109,6 +120,57 @@ def test_a_refused_guest_leaves_nothing_of_its_address() -> None:
     assert not house.guests._of_address
 
 
+# Who gives way
+
+
+def test_in_a_full_house_the_one_that_has_been_idle_longest_gives_way() -> None:
+    house = House(per_worker=3)
+    ages = (20.0, 50.0, 30.0)
+    guests = [Guest(idle_since=NOW - age) for age in ages]
+    for guest in guests:
+        house.admit(guest)
+    assert house.admits(ONE) == [True]
+    assert [guest.told for guest in guests] == [[], ["give way"], []]
+    assert house.count == 3
+
+
+def test_nobody_gives_way_while_there_is_room() -> None:
+    house, guest = House(per_worker=2), Guest(idle_since=0)
+    house.admit(guest)
+    house.admits(ONE)
+    assert guest.told == []
+
+
+def test_one_that_has_just_come_or_been_served_does_not_give_way() -> None:
+    """Else a flood would take each one's place before it can ask."""
+    house = House(per_worker=1)
+    house.admit(Guest(idle_since=NOW - 0.9))
+    assert house.admits(ONE) == [False]
+
+
+def test_nobody_gives_way_to_one_of_too_many_of_an_address() -> None:
+    house, guest = House(per_worker=1, per_address=1), Guest(idle_since=0)
+    house.admit(guest)
+    assert house.admits(ONE) == [False]
+    assert guest.told == []
+
+
+def test_who_gives_way_frees_its_address_at_once_and_only_once() -> None:
+    house, guest = House(per_worker=1, per_address=1), Guest(idle_since=0)
+    house.admit(guest)
+    assert house.admits(OTHER) == [True]
+    house.guests.leave(guest, ONE)
+    assert house.count == 1
+    assert list(house.guests._of_address) == [OTHER]
+
+
+def test_only_a_few_are_looked_at_each_time_but_all_in_the_end() -> None:
+    house = House(per_worker=200)
+    house.admits(*[NOBODY_IN_PARTICULAR] * 199)
+    house.admit(Guest(idle_since=0))
+    assert house.admits(*[ONE] * 5) == [False, False, False, True, False]
+
+
 def test_everybody_who_is_in_is_counted() -> None:
     house = House(per_address=2)
     house.admits(ONE, ONE, ONE, OTHER)
@@ -117,8 +179,8 @@ def test_everybody_who_is_in_is_counted() -> None:
 
 def test_everybody_is_asked_to_leave() -> None:
     house, guests = House(), [Guest(), Guest()]
-    house.guests.admit(guests[0], ONE)
-    house.guests.admit(guests[1], OTHER)
+    house.admit(guests[0], ONE)
+    house.admit(guests[1], OTHER)
     house.guests.drain()
     assert [guest.told for guest in guests] == [["drain"], ["drain"]]
 
@@ -131,7 +193,7 @@ def test_who_comes_while_the_others_leave_is_let_in() -> None:
 
 def test_who_stays_is_cut() -> None:
     house, guest = House(), Guest()
-    house.guests.admit(guest, ONE)
+    house.admit(guest, ONE)
     house.guests.cut()
     assert guest.told == ["abort"]
 
@@ -163,14 +225,14 @@ def test_a_house_is_not_empty_while_somebody_stays() -> None:
 def test_a_house_is_empty_when_the_last_has_left() -> None:
     house = House()
     for guest in (Polite(house.guests), Polite(house.guests)):
-        house.guests.admit(guest, ONE)
+        house.admit(guest, ONE)
     house.guests.drain()
     assert emptied(house)
 
 
 def test_a_house_that_happens_to_be_empty_is_still_open() -> None:
     house, guest = House(), Guest()
-    house.guests.admit(guest, ONE)
+    house.admit(guest, ONE)
     house.guests.leave(guest, ONE)
     assert not emptied(house)
 
@@ -207,19 +269,34 @@ def test_without_trusted_networks_nobody_is_a_proxy() -> None:
     assert not entrance().is_proxy("127.0.0.1")
 
 
+def told(house: House, count: int, *, now: float = NOW) -> list[bool]:
+    """Whether each of so many who are turned away is told why; all leave then."""
+    refused = [Guest() for _ in range(count)]
+    answers = [house.guests.turn_away(guest, now=now) for guest in refused]
+    for guest in refused:
+        house.guests.leave(guest, ONE)
+    return answers
+
+
 def test_only_so_many_are_told_that_there_are_too_many() -> None:
+    assert told(House(per_worker=0), 65) == [True] * 64 + [False]
+
+
+def test_no_more_are_told_between_two_looks_though_they_leave_at_once() -> None:
     house = House(per_worker=0)
-    told = [house.guests.turn_away(Guest()) for _ in range(65)]
-    assert told == [True] * 64 + [False]
+    assert told(house, 64) == [True] * 64
+    assert told(house, 1) == [False]
+    assert told(house, 65, now=NOW + 0.2) == [True] * 64 + [False]
 
 
 def test_who_was_turned_away_and_left_makes_room_for_the_next() -> None:
     house = House(per_worker=0)
     guests = [Guest() for _ in range(64)]
     for guest in guests:
-        house.guests.turn_away(guest)
+        house.guests.turn_away(guest, now=NOW)
+    assert not house.guests.turn_away(Guest(), now=NOW + 1)
     house.guests.leave(guests[0], ONE)
-    assert house.guests.turn_away(Guest())
+    assert house.guests.turn_away(Guest(), now=NOW + 1)
 
 
 @pytest.mark.parametrize(
@@ -237,11 +314,11 @@ def test_an_ipv6_client_is_counted_by_its_network(address: str, counted: str) ->
 
 def test_who_only_makes_place_for_another_is_not_the_last() -> None:
     house, first, second = House(per_address=1), Guest(), Guest()
-    house.guests.admit(first, ONE)
+    house.admit(first, ONE)
     house.guests.drain()
     house.guests.step_out(first, ONE)
     assert (house.count, house.guests._empty.is_set()) == (0, False)
-    assert house.guests.admit(second, ONE)
+    assert house.admit(second, ONE)
     house.guests.look_round()
     assert not house.guests._empty.is_set()
     house.guests.leave(second, ONE)

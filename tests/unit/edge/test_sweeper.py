@@ -187,3 +187,45 @@ def test_behind_its_end_nothing_is_called(loop: FakeLoop, sweeper: Sweeper) -> N
     sweeper.stop()
     loop.advance(2.5 * INTERVAL)
     assert calls == []
+
+
+def hold(loop: FakeLoop, seconds: float) -> None:
+    """Let time pass in which no timer is looked at: something holds the loop."""
+    loop._now += seconds
+
+
+def test_it_does_not_lag_before_it_has_looked(loop: FakeLoop) -> None:
+    assert Sweeper(loop.real, loop.time).lag == 0.0
+
+
+def test_a_look_in_time_does_not_lag(loop: FakeLoop, sweeper: Sweeper) -> None:
+    loop.advance(3.5 * INTERVAL)
+    assert sweeper.lag == pytest.approx(0.0)
+
+
+def test_its_lag_is_how_late_the_last_look_came(loop: FakeLoop, sweeper: Sweeper) -> None:
+    hold(loop, INTERVAL + 0.05)
+    sweeper._tick()
+    assert sweeper.lag == pytest.approx(0.05)
+
+
+def test_a_look_that_comes_early_does_not_lag(loop: FakeLoop, sweeper: Sweeper) -> None:
+    hold(loop, INTERVAL / 2)
+    sweeper._tick()
+    assert sweeper.lag == 0.0
+
+
+def test_who_was_held_once_does_not_lag_for_ever(loop: FakeLoop, sweeper: Sweeper) -> None:
+    hold(loop, INTERVAL + 0.05)
+    sweeper._tick()
+    hold(loop, INTERVAL)
+    sweeper._tick()
+    assert sweeper.lag == pytest.approx(0.0)
+
+
+def test_the_lag_is_known_to_what_is_called_at_a_tick(loop: FakeLoop, sweeper: Sweeper) -> None:
+    seen: list[float] = []
+    sweeper.each_tick.append(lambda: seen.append(sweeper.lag))
+    hold(loop, INTERVAL + 0.05)
+    sweeper._tick()
+    assert seen == [pytest.approx(0.05)]

@@ -4,11 +4,14 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway.node.compile_main import main
 from tta_gateway.snapshot.encode import decode
+from tta_gateway.snapshot.kept import Compiled, keep
+from tta_gateway.snapshot.sealed import kept as read_kept
 
 
 def compiled(file: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
@@ -28,8 +31,29 @@ def test_a_good_file_becomes_a_snapshot_of_that_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "gateway.yaml"
-    file.write_text(PLAYERS + ROUTES)
-    assert decode(compiled(file, monkeypatch)).version == 7
+    file.write_text(f"state_dir: {tmp_path}\n{PLAYERS}{ROUTES}")
+    both = msgspec.msgpack.decode(compiled(file, monkeypatch), type=Compiled)
+    assert decode(both.data).version == 7
+
+
+def test_the_snapshot_is_there_sealed_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"state_dir: {tmp_path}\n{PLAYERS}{ROUTES}")
+    both = msgspec.msgpack.decode(compiled(file, monkeypatch), type=Compiled)
+    keep(both.sealed, tmp_path)
+    assert (read_kept(tmp_path), both.data in both.sealed) == (both.data, False)
+
+
+def test_a_state_folder_that_cannot_be_had_is_a_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"state_dir: {file}\n{PLAYERS}{ROUTES}")
+    with pytest.raises(SystemExit, match="2"):
+        compiled(file, monkeypatch)
+    assert capsys.readouterr().err.startswith("state_dir: ")
 
 
 def test_a_bad_file_is_every_complaint_a_line_each(

@@ -19,6 +19,8 @@ routes:
   - {path: "/{rest:path}", host: only.example, respond: {body: here}, auth: none}
   - {path: "/moved/{rest:path}", redirect: "/plain/{rest:path}", redirect_status: 308, auth: none}
   - {path: /missing, respond: {missing_service: models}, auth: none}
+  - {path: /inside, service: players, auth: none, allow_from: [10.0.0.0/8, unix]}
+  - {path: /talk, service: players, auth: none, origins: ["https://app.example"]}
 """
 CORS = 'cors: {origins: ["http://page.example"]}\n'
 PREFLIGHT = ("Origin: http://page.example", "Access-Control-Request-Method: PUT")
@@ -140,3 +142,36 @@ def test_policies_behind_the_one_that_answers_are_said_not_to_be_reached() -> No
     behind = [line.partition(": ")[2] for line in lines[at + 1 :]]
     assert set(behind) == {"not reached"}
     assert not any("not reached" in line for line in lines[:at])
+
+
+def _inside(snapshot: Snapshot, client: str) -> str:
+    said = explain(snapshot, method="GET", target="/inside", host="", headers=(), client=client)
+    return [line for line in said if not line.startswith("policy ")][-1]
+
+
+@pytest.mark.parametrize(
+    ("client", "word"),
+    [
+        ("10.1.2.3", "upstream sees: GET /inside"),
+        ("", "upstream sees: GET /inside"),
+        ("192.0.2.1", "answered by allow_from: 403"),
+    ],
+)
+def test_a_client_is_let_in_from_some_networks_alone(
+    snapshot: Snapshot, client: str, word: str
+) -> None:
+    assert _inside(snapshot, client) == word
+
+
+def test_a_page_of_elsewhere_opens_no_websocket(snapshot: Snapshot) -> None:
+    upgrade = ("Connection: upgrade", "Upgrade: websocket")
+    ends = [
+        _said(snapshot, "GET", "/talk", *upgrade, f"Origin: {origin}")[-1]
+        for origin in ("https://app.example", "https://evil.example")
+    ]
+    assert ends == ["upstream sees: GET /talk", "answered by websocket_origin: 403"]
+
+
+def test_a_service_that_is_being_looked_after_sees_nothing() -> None:
+    text = 'services: {players: {endpoints: ["http://a"], maintenance: {}}}\n' + ROUTES
+    assert _said(_snapshot(text), "GET", "/plain/7")[-1] == "end: 503 service_maintenance: players"

@@ -1,10 +1,12 @@
 """How a listener is reached; that sockets are bound is in tests/e2e."""
 
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from tta_gateway.node.listening import url
+from tta_gateway.node import near
+from tta_gateway.node.listening import Listening, close_all, unix_for_us, url
 from tta_gateway.snapshot.model import Listener, ListenerTls
 
 
@@ -35,3 +37,59 @@ def test_a_listener_is_reached_where_its_socket_is_bound(
     name: tuple[object, ...], listener: Listener, where: str
 ) -> None:
     assert url(cast("Any", Socket(*name)), listener) == where
+
+
+# Sockets that go on
+
+
+def test_a_node_that_goes_on_binds_nothing_and_has_the_same_sockets(tmp_path: Path) -> None:
+    listener = Listener(unix=str(tmp_path / "gateway.sock"))
+    sock = near.listening(tmp_path / "gateway.sock")
+    fd = sock.detach()
+    kept = Listening(listener, 3, fds=[fd])
+    assert (kept.fds, kept.url) == ([fd], f"unix:{listener.unix}")
+    assert [kept.of(slot).fileno() for slot in range(3)] == [fd] * 3
+    kept.close()
+
+
+def test_who_waits_in_the_queue_is_served_by_the_one_that_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    fd = near.listening(path).detach()
+    with near.connected(path, 5.0) as client:
+        client.sendall(b"hello")
+        kept = Listening(Listener(unix=str(path)), 1, fds=[fd])
+        served, _ = kept.of(0).accept()
+        with served:
+            assert served.recv(64) == b"hello"
+        kept.close()
+
+
+def test_every_slot_has_its_own_socket_again(tmp_path: Path) -> None:
+    fds = [near.listening(tmp_path / name).detach() for name in ("a", "b")]
+    kept = Listening(Listener(unix=str(tmp_path / "a")), 2, fds=fds)
+    assert [kept.of(slot).fileno() for slot in range(3)] == [*fds, fds[0]]
+    kept.close()
+
+
+def test_a_descriptor_that_is_none_is_an_error_that_names_the_address() -> None:
+    with pytest.raises(OSError, match="descriptor") as error:
+        Listening(Listener(host="::1", port=8080), 1, fds=[10_000])
+    assert error.value.filename == "::1:8080"
+
+
+def test_the_end_takes_the_name_of_a_unix_socket_away(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    one = Listening(Listener(unix=str(path)), 1, fds=[near.listening(path).detach()])
+    close_all([one])
+    assert (path.exists(), one.fds) == (False, [-1])
+
+
+def test_a_socket_of_our_own_is_made_where_there_is_none(tmp_path: Path) -> None:
+    with unix_for_us(tmp_path / "own.sock", -1) as sock:
+        assert sock.getsockname().endswith("/own.sock")
+
+
+def test_a_socket_of_our_own_goes_on(tmp_path: Path) -> None:
+    fd = near.listening(tmp_path / "own.sock").detach()
+    with unix_for_us(tmp_path / "own.sock", fd) as sock:
+        assert sock.fileno() == fd

@@ -9,7 +9,10 @@ import pytest
 
 from tests.helpers.builders import a_route
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.node import reload as module
 from tta_gateway.node.reload import STILL, Compiled, FileWatch, Reload, refused, stamp_of
+from tta_gateway.node.reload import Compiling as RealCompiling
+from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Listener, ListenerTls, Snapshot
 
@@ -18,6 +21,7 @@ BEFORE = Snapshot(
     state_dir=".",
     workers=2,
     probe=Listener(host="::1", port=8082),
+    admin=Listener(host="::1", port=8081),
     listeners=(Listener(host="::1", port=8080),),
     services=(),
     routes=(a_route("/a", service="", redirect="/b"),),
@@ -26,14 +30,19 @@ BEFORE = Snapshot(
 
 def newer(version: int = 2, **changes: object) -> Compiled:
     snapshot = msgspec.structs.replace(BEFORE, version=version, **changes)
-    return Compiled(snapshot, encode(snapshot), [])
+    return Compiled(snapshot, encode(snapshot), b"sealed", [])
 
 
 # What may change
 
 
-def test_routes_may_change() -> None:
-    assert refused(BEFORE, msgspec.structs.replace(BEFORE, routes=())) == []
+@pytest.mark.parametrize("changes", [{"routes": ()}, {"open_metrics": True}])
+def test_what_is_decided_anew_for_every_request_may_change(changes: dict[str, Any]) -> None:
+    assert refused(BEFORE, msgspec.structs.replace(BEFORE, **changes)) == []
+
+
+def test_all_that_may_not_change_is_said_at_once() -> None:
+    assert len(refused(BEFORE, msgspec.structs.replace(BEFORE, admin=None, probe=None))) == 2
 
 
 def test_what_is_spoken_at_an_address_may_change() -> None:
@@ -49,6 +58,8 @@ def test_what_is_spoken_at_an_address_may_change() -> None:
     [
         ("listen", {"listeners": ()}),
         ("probe", {"probe": None}),
+        ("admin", {"admin": None}),
+        ("admin", {"admin": Listener(host="::1", port=8083)}),
         ("state_dir", {"state_dir": "elsewhere"}),
         ("workers", {"workers": 3}),
     ],
@@ -122,6 +133,54 @@ def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
     assert (seen[0], len(set(seen))) == (None, 3)
 
 
+# Compiling
+
+
+# A program that fails with the module's name as its complaint, or writes what it is told to.
+FAILS = 'echo "$0" >&2; exit 2'
+DIES = "exit 1"
+
+
+def compiling(
+    script: str, monkeypatch: pytest.MonkeyPatch, *, check: bool = False
+) -> Compiled | None:
+    """What becomes of a configuration if this is what a shell does instead."""
+    monkeypatch.setattr(module, "PYTHON", ("/bin/sh", "-c", script))
+    begun = RealCompiling(Path("gateway.yaml"), 2, check=check)
+    begun._process.wait(5.0)
+    return begun.result()
+
+
+@pytest.mark.parametrize(("check", "name"), [(False, "compile_main"), (True, "preflight_main")])
+def test_a_check_tries_all_of_the_code(
+    monkeypatch: pytest.MonkeyPatch, check: bool, name: str
+) -> None:
+    assert compiling(FAILS, monkeypatch, check=check) == Compiled(
+        None, b"", b"", [f"tta_gateway.node.{name}"]
+    )
+
+
+def test_what_was_compiled_is_the_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    good = newer()
+    file = tmp_path / "compiled"
+    file.write_bytes(msgspec.msgpack.encode(kept.Compiled(data=good.data, sealed=good.sealed)))
+    # The last argument is the number of the file that the result goes to.
+    assert compiling(f'cat {file} >"/proc/self/fd/$3"', monkeypatch) == good
+
+
+def test_a_compiler_that_dies_without_a_word_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compiling(DIES, monkeypatch) == Compiled(None, b"", b"", ["the compiler died"])
+
+
+def test_a_compiler_that_is_still_at_it_has_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PYTHON", ("/bin/sh", "-c", "exec sleep 60"))
+    begun = RealCompiling(Path("gateway.yaml"), 2)
+    assert begun.result() is None
+    begun._process.kill()
+    begun._process.wait(5.0)
+    assert begun.result() is not None
+
+
 # The configuration
 
 
@@ -143,14 +202,14 @@ class House:
         self.clock = FakeClock()
         self.begun: list[Compiling] = []
         self.events: list[tuple[str, object]] = []
-        self.accepted: list[bytes] = []
+        self.accepted: list[tuple[bytes, bytes]] = []
         self.reload = Reload(
             file,
             BEFORE,
             compiling=cast("Callable[[Path, int], Any]", self._compile),
             clock=self.clock.monotonic,
             log=cast("Any", self),
-            accepted=self.accepted.append,
+            accepted=lambda data, sealed: self.accepted.append((data, sealed)),
         )
 
     refuse = False
@@ -180,13 +239,16 @@ def test_what_is_good_takes_the_place_of_what_was(house: House) -> None:
     house.reload.ask()
     good = newer()
     house.end(good)
-    assert (house.accepted, house.events) == ([good.data], [("configuration_accepted", 2)])
+    assert (house.accepted, house.events) == (
+        [(good.data, b"sealed")],
+        [("configuration_accepted", 2)],
+    )
     assert house.reload.snapshot == good.snapshot
 
 
 def test_what_is_bad_changes_nothing_and_is_said(house: House) -> None:
     house.reload.ask()
-    house.end(Compiled(None, b"", ["gateway.yaml:1:1 routes: no"]))
+    house.end(Compiled(None, b"", b"", ["gateway.yaml:1:1 routes: no"]))
     assert (house.accepted, house.reload.snapshot) == ([], BEFORE)
     assert house.events == [("configuration_refused", ["gateway.yaml:1:1 routes: no"])]
     assert house.reload.complaints == ["gateway.yaml:1:1 routes: no"]
@@ -201,7 +263,7 @@ def test_what_cannot_change_is_refused_whole(house: House) -> None:
 
 def test_a_good_one_takes_the_complaints_away(house: House) -> None:
     house.reload.ask()
-    house.end(Compiled(None, b"", ["no"]))
+    house.end(Compiled(None, b"", b"", ["no"]))
     house.reload.ask()
     house.end(newer())
     assert house.reload.complaints == []

@@ -1,113 +1,140 @@
-"""What a node does with signals, with nothing bound; the rest is in tests/e2e/test_node.py."""
+"""The supervisor as a program: what becomes a node, and how its end is told."""
 
-import io
 import os
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.helpers.fake_clock import FakeClock
-from tta_gateway.node import lock, supervisor_main
-from tta_gateway.node.supervisor_main import Node, Signals
-from tta_gateway.snapshot.encode import encode
-from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.node import supervisor_main
+from tta_gateway.node.child import file_of
+from tta_gateway.node.supervisor_main import TAKEN, become, main
+from tta_gateway.snapshot.kept import Compiled
+
+BOTH = msgspec.msgpack.encode(Compiled(data=b"snapshot", sealed=b"sealed"))
+MODULE = "tta_gateway.node.supervisor_main"
 
 
-class Listening:
-    """Sockets that are not there."""
+def test_the_command_becomes_the_supervisor_of_what_it_has_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    executed: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, command: executed.append(command))
+    become(BOTH, Path("gateway.yaml"))
+    ((interpreter, *_, module, fd, file),) = executed
+    assert (interpreter, module, file) == (sys.executable, MODULE, "gateway.yaml")
+    assert (os.read(int(fd), 1000), os.get_inheritable(int(fd))) == (BOTH, True)
+    os.close(int(fd))
 
-    def __init__(self, listener: Listener, slots: int) -> None:
-        self.url = f"http://{listener.host}:{listener.port}"
-        self.slots = slots
-        self.is_open = True
 
-    def close(self) -> None:
-        self.is_open = False
-
-
-class Told:
-    """A part that notes what it is asked."""
+class Nodes:
+    """What stands for a node: it notes what it was made of, and is over at once."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.made: list[tuple[Path, bytes, object]] = []
+        self.kept: list[bytes] = []
+        self.signals: object = None
+        self.fault: OSError | None = None
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *given: self.told.append(" ".join([name, *map(str, given)]))
+    def __call__(self, file: Path, data: bytes, *, kept: object = None, **_: object) -> "Nodes":
+        if self.fault is not None:
+            raise self.fault
+        self.made.append((file, data, kept))
+        return self
+
+    def keep_for_later(self, sealed: bytes) -> None:
+        self.kept.append(sealed)
+
+    def run(self, signals: object) -> int:
+        self.signals = signals
+        return 7
 
 
 @pytest.fixture
-def node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Node]:
-    monkeypatch.setattr(supervisor_main, "Listening", Listening)
-    snapshot = Snapshot(
-        version=1,
-        state_dir=str(tmp_path),
-        workers=3,
-        listeners=(Listener(host="127.0.0.1", port=8080),),
-        services=(),
-        routes=(),
-    )
-    made = Node(tmp_path / "gateway.yaml", encode(snapshot), clock=FakeClock(), out=io.StringIO())
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    made = Nodes()
+    monkeypatch.setattr(supervisor_main, "Node", made)
+    monkeypatch.setattr(supervisor_main, "Signals", lambda numbers: ("signals", numbers))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield made
-    made.supervisor.selector.close()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def test_it_has_as_many_slots_as_it_is_to_have_workers(node: Node) -> None:
-    assert len(node.supervisor.slots) == 3
+def ended(monkeypatch: pytest.MonkeyPatch, *words: object) -> object:
+    """The status, or the reason, with which it ends if it is started with these words."""
+    monkeypatch.setattr(sys, "argv", [MODULE, *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
 
 
-def test_it_says_where_it_is_reached(node: Node) -> None:
-    node._introduce()
-    assert node._out.getvalue() == "ready: http://127.0.0.1:8080\n"  # type: ignore[attr-defined]
+def test_it_begins_with_what_was_compiled_and_ends_as_its_node_does(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ended(monkeypatch, file_of(BOTH), "gateway.yaml") == 7
+    assert nodes.made == [(Path("gateway.yaml"), b"snapshot", None)]
+
+
+def test_what_it_begins_with_is_kept_for_later(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(monkeypatch, file_of(BOTH), "gateway.yaml")
+    assert nodes.kept == [b"sealed"]
+
+
+def test_it_takes_every_signal_that_a_node_knows(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(monkeypatch, file_of(BOTH), "gateway.yaml")
+    assert nodes.signals == ("signals", TAKEN)
+
+
+def test_it_goes_on_with_what_was_handed_over(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Left:
+        snapshot = b"newer"
+
+    left = Left()
+    monkeypatch.setattr(supervisor_main, "taken_over", lambda fd: left if fd == 4711 else None)
+    ended(monkeypatch, "--resume", 4711, "gateway.yaml")
+    assert nodes.made == [(Path("gateway.yaml"), b"newer", left)]
+
+
+def test_signals_that_have_waited_are_taken(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
+    ended(monkeypatch, file_of(BOTH), "gateway.yaml")
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    assert nodes.made
 
 
 @pytest.mark.parametrize(
-    ("number", "supervisor", "reload"),
+    ("fault", "reason"),
     [
-        (signal.SIGTERM, ["stop 15"], []),
-        (signal.SIGINT, ["stop 2"], []),
-        (signal.SIGHUP, [], ["ask"]),
-        (signal.SIGUSR1, [f"pass_on {int(signal.SIGUSR1)}"], []),
-        (signal.SIGCHLD, ["reap"], ["reap"]),
+        (
+            OSError(98, "Address already in use", "127.0.0.1:8080"),
+            "cannot start: 127.0.0.1:8080: Address already in use",
+        ),
+        (OSError(24, "Too many open files"), "cannot start: Too many open files"),
+        (OSError("no worker"), "cannot start: no worker"),
     ],
 )
-def test_a_signal_goes_to_whom_it_is_for(
-    node: Node,
-    monkeypatch: pytest.MonkeyPatch,
-    number: int,
-    supervisor: list[str],
-    reload: list[str],
+def test_what_it_cannot_have_is_the_reason_of_its_end(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch, fault: OSError, reason: str
 ) -> None:
-    keeper, reader = Told(), Told()
-    with monkeypatch.context() as patch:
-        patch.setattr(node, "supervisor", keeper)
-        patch.setattr(node, "reload", reader)
-        node._take(bytes([number]))
-    assert (keeper.told, reader.told) == (supervisor, reload)
+    nodes.fault = fault
+    assert ended(monkeypatch, file_of(BOTH), "gateway.yaml") == reason
 
 
-def test_the_end_makes_room_for_the_next_gateway(node: Node, tmp_path: Path) -> None:
-    node.supervisor.stop(signal.SIGTERM)
-    assert not any(one.is_open for one in node._listening)  # type: ignore[attr-defined]
-    os.close(lock.take(tmp_path))
-
-
-def test_its_health_names_the_configuration_and_what_was_refused(node: Node) -> None:
-    assert node._health()[1]["configuration"] == 1
-    assert "refused" not in node._health()[1]
-    node.reload.complaints = ["no"]
-    assert node._health()[1]["refused"] == ["no"]
-
-
-def test_signals_that_have_come_are_told_once_each() -> None:
-    before = signal.getsignal(signal.SIGUSR2)
-    try:
-        signals = Signals((signal.SIGUSR2,))
-        for _ in range(3):
-            signal.raise_signal(signal.SIGUSR2)
-        assert signals.come() == bytes([signal.SIGUSR2])
-    finally:
-        os.close(signal.set_wakeup_fd(-1))
-        os.close(signals.fd)
-        signal.signal(signal.SIGUSR2, before)
+def test_it_takes_what_ends_a_node_what_changes_it_and_what_its_children_do() -> None:
+    assert set(TAKEN) == {
+        signal.SIGTERM,
+        signal.SIGINT,
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGCHLD,
+    }

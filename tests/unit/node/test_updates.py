@@ -8,13 +8,20 @@ from typing import Any, cast
 import pytest
 
 from tests.helpers.fake_loop import FakeLoop
+from tta_gateway.kernel.route import Service
 from tta_gateway.node.updates import Updates
-from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import CHANGE, WHOLE, Parts, change, encoded, parted
+
+
+def parts(version: int, *services: Service) -> Parts:
+    return parted(
+        Snapshot(version=version, state_dir=".", listeners=(), services=services, routes=())
+    )
 
 
 def snapshot(version: int) -> bytes:
-    return encode(Snapshot(version=version, state_dir=".", listeners=(), services=(), routes=()))
+    return encoded(parts(version))
 
 
 class Worker:
@@ -26,10 +33,11 @@ class Worker:
         self.log = cast("Any", self)
         self.fault: Exception | None = None
 
-    async def apply(self, snapshot: Snapshot) -> None:
+    async def apply(self, parts: Parts) -> None:
         if self.fault is not None:
             raise self.fault
-        self.applied.append(snapshot.version)
+        self.applied.append(parts.version)
+        self.last = parts
 
     def event(self, name: str, **_: object) -> None:
         self.events.append(name)
@@ -42,10 +50,10 @@ class Channel:
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ours.setblocking(False)
 
-    def give(self, data: bytes) -> None:
+    def give(self, data: bytes, kind: bytes = WHOLE) -> None:
         fd = os.memfd_create("snapshot")
         os.write(fd, data)
-        socket.send_fds(self.ours, [b"snapshot"], [fd])
+        socket.send_fds(self.ours, [kind], [fd])
         os.close(fd)
 
     def said(self) -> list[bytes]:
@@ -78,20 +86,20 @@ def channel() -> Iterator[Channel]:
 def test_a_snapshot_is_applied_and_that_is_said(loop: FakeLoop, channel: Channel) -> None:
     worker = Worker()
     channel.give(snapshot(2))
-    Updates(worker, channel.theirs).hear()
+    Updates(worker, channel.theirs, parts(1)).hear()
     loop.run_ready()
     assert (worker.applied, channel.said()) == ([2], [b"applied 2"])
 
 
 def test_of_those_that_come_meanwhile_the_last_is_applied(loop: FakeLoop, channel: Channel) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs)
+    updates = Updates(worker, channel.theirs, parts(1))
     for version in (2, 3, 4):
         channel.give(snapshot(version))
         updates.hear()
     loop.run_ready()
     assert worker.applied == [4]
-    updates.take(snapshot(5))
+    updates.take(WHOLE, snapshot(5))
     loop.run_ready()
     assert worker.applied == [4, 5]
 
@@ -101,22 +109,74 @@ def test_what_cannot_be_applied_is_said_and_the_next_can_be(
     loop: FakeLoop, channel: Channel, fault: Exception
 ) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs)
+    updates = Updates(worker, channel.theirs, parts(1))
     worker.fault = fault
-    updates.take(snapshot(2))
+    updates.take(WHOLE, snapshot(2))
     loop.run_ready()
     assert (len(worker.events), channel.said()) == (1, [])
     worker.fault = None
-    updates.take(snapshot(3))
+    updates.take(WHOLE, snapshot(3))
     loop.run_ready()
     assert worker.applied == [3]
 
 
-def test_garbage_is_no_snapshot(loop: FakeLoop, channel: Channel) -> None:
+@pytest.mark.parametrize("kind", [WHOLE, CHANGE])
+def test_garbage_is_no_snapshot_and_all_of_it_is_asked_for(
+    loop: FakeLoop, channel: Channel, kind: bytes
+) -> None:
     worker = Worker()
-    Updates(worker, channel.theirs).take(b"\xff")
+    Updates(worker, channel.theirs, parts(1)).take(kind, b"\xff")
     loop.run_ready()
-    assert (worker.applied, worker.events) == ([], ["snapshot_not_applied"])
+    assert (worker.applied, worker.events) == ([], ["snapshot_not_read"])
+    assert channel.said() == [b"behind 1"]
+
+
+def test_a_change_leads_from_what_is_here(loop: FakeLoop, channel: Channel) -> None:
+    worker = Worker()
+    updates = Updates(worker, channel.theirs, parts(1))
+    after = parts(2, Service(name="players", endpoints=()))
+    channel.give(encoded(change(parts(1), after)), CHANGE)
+    updates.hear()
+    loop.run_ready()
+    assert (worker.last, channel.said()) == (after, [b"applied 2"])
+
+
+def test_a_change_leads_on_from_one_that_is_not_applied_yet(
+    loop: FakeLoop, channel: Channel
+) -> None:
+    worker = Worker()
+    updates = Updates(worker, channel.theirs, parts(1))
+    for version in (2, 3):
+        updates.take(CHANGE, encoded(change(parts(version - 1), parts(version))))
+    loop.run_ready()
+    assert (worker.applied, channel.said()) == ([3], [b"applied 3"])
+
+
+def test_a_change_that_leads_from_elsewhere_is_not_applied_and_all_is_asked_for(
+    loop: FakeLoop, channel: Channel
+) -> None:
+    worker = Worker()
+    updates = Updates(worker, channel.theirs, parts(1))
+    updates.take(CHANGE, encoded(change(parts(2), parts(3))))
+    loop.run_ready()
+    assert (worker.applied, channel.said()) == ([], [b"behind 1"])
+    updates.take(WHOLE, snapshot(3))
+    loop.run_ready()
+    assert (worker.applied, channel.said()) == ([3], [b"applied 3"])
+
+
+def test_words_about_something_else_are_somebody_else_s(channel: Channel) -> None:
+    heard: list[tuple[bytes, int]] = []
+
+    def other(word: bytes, fds: list[int]) -> bool:
+        heard.append((word, len(fds)))
+        for fd in fds:
+            os.close(fd)
+        return True
+
+    channel.give(b"anything", b"cover 3")
+    Updates(Worker(), channel.theirs, parts(1), other=other).hear()
+    assert heard == [(b"cover 3", 1)]
 
 
 class Watching(FakeLoop):
@@ -133,5 +193,5 @@ def test_a_supervisor_that_is_gone_is_listened_to_no_more(channel: Channel) -> N
     channel.ours.close()
     loop = Watching()
     with loop:
-        Updates(Worker(), channel.theirs).hear()
+        Updates(Worker(), channel.theirs, parts(1)).hear()
     assert loop.stopped == 1

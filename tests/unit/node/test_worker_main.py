@@ -2,13 +2,16 @@
 
 import asyncio
 import gc
+import signal
+import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
+from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.kernel.timing import ClientTimeouts
-from tta_gateway.node.worker_main import _calm_collector, _drain
+from tta_gateway.node.worker_main import _ask, _calm_collector, _drain
 from tta_gateway.snapshot.model import Snapshot
 
 
@@ -27,14 +30,14 @@ class Diary:
         )
         self.guests = self.sweeper = self.collector = self
         self.hangups = Noting(self, "hangups stopped")
-        self.files = [Noting(self, "file closed")]
+        self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
 
     def start(self) -> None:
         self.lines.append("collector started")
 
-    def drain(self) -> None:
-        self.lines.append("clients drained")
+    def drain(self, code: int) -> None:
+        self.lines.append(f"clients drained: {code}")
 
     def cut(self) -> None:
         self.lines.append("clients cut")
@@ -61,32 +64,64 @@ class Noting:
     stop = close
 
 
-def drained(*, leave_by_themselves: bool) -> list[str]:
+class Socket:
+    """A socket that knows no filters, as one of another system."""
+
+    family = socket.AF_INET
+
+    def __init__(self, diary: Diary) -> None:
+        self._diary = diary
+
+    def setsockopt(self, *_: object) -> None:
+        self._diary.lines.append("no more knocks")
+        raise OSError
+
+
+def drained(*, leave_by_themselves: bool, asked: int = signal.SIGTERM) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
-    server = Noting(diary, "server closed")
-    asyncio.run(_drain(cast("Any", diary), [cast("Any", server)]))
+    doors = cast("Any", Noting(diary, "doors closed"))
+    doors.sockets = [Socket(diary)]
+    asyncio.run(_drain(cast("Any", diary), doors, asked))
     return diary.lines
 
 
 def test_a_worker_ends_when_its_clients_have_left() -> None:
     assert drained(leave_by_themselves=True) == [
-        "server closed",
-        "clients drained",
+        "clients drained: 1001",
+        "no more knocks",
+        "doors closed",
         "sweeper stopped",
         "hangups stopped",
-        "file closed",
+        "log closed",
     ]
 
 
 def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
     assert drained(leave_by_themselves=False) == [
-        "server closed",
-        "clients drained",
+        "clients drained: 1001",
+        "no more knocks",
+        "doors closed",
         "clients cut",
         "sweeper stopped",
         "hangups stopped",
-        "file closed",
+        "log closed",
     ]
+
+
+@pytest.mark.parametrize(("asked", "code"), [(signal.SIGUSR2, 1012), (signal.SIGQUIT, 1001)])
+def test_who_knocks_at_a_worker_that_leaves_alone_waits_for_the_next(asked: int, code: int) -> None:
+    assert drained(leave_by_themselves=True, asked=asked)[:2] == [
+        f"clients drained: {code}",
+        "doors closed",
+    ]
+
+
+def test_the_first_reason_to_stop_stands() -> None:
+    with FakeLoop() as loop:
+        stop: asyncio.Future[int] = asyncio.Future(loop=loop.real)
+        _ask(stop, signal.SIGUSR2)
+        _ask(stop, signal.SIGTERM)
+        assert stop.result() == signal.SIGUSR2
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 
 from tests.helpers.builders import a_head, a_route, an_exchange
 from tta_gateway.kernel.message import Response
-from tta_gateway.kernel.route import Respond, Route
+from tta_gateway.kernel.route import Maintenance, Respond, Route
 from tta_gateway.routing.local import answer_locally
 
 
@@ -72,3 +72,11 @@ def test_a_service_that_is_missing_is_a_problem() -> None:
     problem = answer_locally(route, an_exchange()).problem
     assert problem is not None
     assert problem.code == "routing_service_missing"
+
+
+def test_a_service_that_is_being_looked_after_says_when_to_come_again() -> None:
+    route = a_route(maintenance=Maintenance(text="We are moving.", retry_after=600))
+    response = answer_locally(route, an_exchange())
+    assert response.problem is not None
+    assert (response.status, response.detail) == (503, "We are moving.")
+    assert (response.problem.code, response.problem.retry_after) == ("service_maintenance", 600)

@@ -49,7 +49,7 @@ def test_everything_that_is_wrong_is_said_in_one_go() -> None:
         """\
         workers: 1
         workers: 2
-        admin: a:1
+        audit: {}
         listn: 127.0.0.1:80
         routes:
           - {path: /, service: player, auth: none}
@@ -58,7 +58,7 @@ def test_everything_that_is_wrong_is_said_in_one_go() -> None:
     )
     assert [line.partition(": ")[0] for line in found] == [
         "gateway.yaml:2:1 workers",
-        "gateway.yaml:3:1 admin",
+        "gateway.yaml:3:1 audit",
         "gateway.yaml:4:1 listn",
         "gateway.yaml:6:15 routes[0].service",
         "TTA_GATEWAY__CORS cors",

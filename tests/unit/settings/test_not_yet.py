@@ -9,9 +9,9 @@ from tta_gateway.settings.not_yet import NOT_YET, sentence, take_out
 
 
 def test_a_key_that_is_not_built_yet_is_named_with_what_would_not_happen() -> None:
-    assert complaints("admin: 127.0.0.1:8081\n") == [
-        "gateway.yaml:1:1 admin: `admin` is not built yet: take the line out; nothing here would "
-        "answer there"
+    assert complaints("audit: {}\n") == [
+        "gateway.yaml:1:1 audit: `audit` is not built yet: take the line out; nothing here would "
+        "keep an audit trail"
     ]
 
 

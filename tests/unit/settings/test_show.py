@@ -32,4 +32,4 @@ def test_what_comes_from_elsewhere_says_so() -> None:
 
 def test_what_is_not_built_yet_is_not_shown() -> None:
     first = loaded("")
-    assert "admin" not in show(first.settings, first.document)
+    assert "audit" not in show(first.settings, first.document)

@@ -110,6 +110,24 @@ def test_what_a_full_disk_refuses_is_counted() -> None:
     assert lines.dropped == 2
 
 
+def test_lines_that_were_lost_are_taken_once() -> None:
+    lines = LineFile("/dev/full")
+    lines.put(b"one")
+    lines.put(b"two")
+    lines.flush()
+    assert (lines.take_dropped(), lines.take_dropped()) == (2, 0)
+    lines.put(b"three")
+    lines.flush()
+    assert lines.take_dropped() == 1
+
+
+def test_where_nothing_was_lost_there_is_nothing_to_take(path: Path) -> None:
+    lines = LineFile(str(path))
+    lines.put(b"one")
+    lines.flush()
+    assert lines.take_dropped() == 0
+
+
 def test_what_was_refused_is_not_tried_again(path: Path) -> None:
     lines = refused_once(LineFile(str(path)))
     lines.put(b"two")

@@ -1,10 +1,14 @@
+import os
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.support.metrics import MOST_CHILDREN, Metric, Registry
+from tta_gateway.support.metrics import MOST_CHILDREN, Metric, Registry, Values, children
+from tta_gateway.support.segment import SIZE, Segment
 
 COUNTER = Metric("requests_total", "counter", "Requests.", ("method",))
 GAUGE = Metric("in_flight", "gauge", "Under way.")
@@ -141,3 +145,131 @@ def test_everything_is_collected_with_its_labels() -> None:
     registry.child(COUNTER, "GET").add()
     registry.child(GAUGE).set(7.0)
     assert registry.collect() == [(COUNTER, ("GET",), [1.0]), (GAUGE, (), [7.0])]
+
+
+# In a segment that outlives its process
+
+
+@pytest.fixture
+def fd() -> Iterator[int]:
+    made = os.memfd_create("segment")
+    os.ftruncate(made, SIZE)
+    yield made
+    os.close(made)
+
+
+def read(segment: Segment) -> dict[tuple[str, Values], list[float]]:
+    """What stands in a segment, whoever wrote it."""
+    return {(metric.name, values): child.values() for metric, values, child in children(segment)}
+
+
+def test_who_reads_the_segment_finds_what_was_counted(fd: int) -> None:
+    registry = Registry(Segment(fd))
+    registry.child(COUNTER, "GET").add(2.0)
+    registry.child(HISTOGRAM).observe(0.5)
+    found = [(metric, values, child.values()) for metric, values, child in children(Segment(fd))]
+    assert found == [(COUNTER, ("GET",), [2.0]), (HISTOGRAM, (), [0.0, 1.0, 0.0, 0.5])]
+
+
+def test_counters_go_on_in_a_segment_that_another_has_counted_in(fd: int) -> None:
+    for _ in range(3):
+        registry = Registry(Segment(fd))
+        registry.child(COUNTER, "GET").add()
+        registry.child(HISTOGRAM).observe(0.5)
+    assert Registry(Segment(fd)).collect() == [
+        (COUNTER, ("GET",), [3.0]),
+        (HISTOGRAM, (), [0.0, 3.0, 0.0, 1.5]),
+    ]
+
+
+def test_gauges_begin_anew(fd: int) -> None:
+    Registry(Segment(fd)).child(GAUGE).set(7.0)
+    assert Registry(Segment(fd)).child(GAUGE).values() == [0.0]
+
+
+def test_who_goes_on_takes_no_other_cells_for_the_same_children(fd: int) -> None:
+    for _ in range(3):
+        Registry(Segment(fd)).child(COUNTER, "GET").add()
+    assert len(list(Segment(fd).records())) == 1
+
+
+def test_a_metric_that_is_declared_anew_counts_beside_the_old_one(fd: int) -> None:
+    Registry(Segment(fd)).child(HISTOGRAM).observe(0.5)
+    Registry(Segment(fd)).child(Metric("seconds", "histogram", "Seconds.", (), (0.7,))).observe(0.5)
+    found = [child.values() for _, _, child in children(Segment(fd))]
+    assert found == [[0.0, 1.0, 0.0, 0.5], [1.0, 0.0, 0.5]]
+
+
+def test_the_most_children_are_those_of_all_who_counted_there(fd: int) -> None:
+    first = Registry(Segment(fd))
+    for number in range(MOST_CHILDREN):
+        first.child(COUNTER, str(number))
+    second = Registry(Segment(fd))
+    second.child(COUNTER, "one too many").add()
+    assert read(Segment(fd))["requests_total", ("other",)] == [1.0]
+
+
+def filled() -> Segment:
+    """A segment without a cell to spare."""
+    segment = Segment()
+    another = Segment()
+    Registry(another).child(COUNTER, "GET")
+    ((record, _),) = another.records()
+    segment.add(record, 6 * 2**20)
+    return segment
+
+
+def test_a_full_segment_counts_on_without_failing_and_says_what_was_lost() -> None:
+    segment = filled()
+    registry = Registry(segment)
+    registry.child(GAUGE).add()
+    registry.child(HISTOGRAM).observe(0.5)
+    assert registry.child(GAUGE).values() == [1.0]
+    assert registry.child(HISTOGRAM).values() == [0.0, 1.0, 0.0, 0.5]
+    assert segment.lost == 2
+
+
+def test_what_found_no_room_is_lost_once_however_often_it_counts() -> None:
+    segment = filled()
+    registry = Registry(segment)
+    for _ in range(5):
+        registry.child(GAUGE).add()
+    assert (segment.lost, registry.child(GAUGE).values()) == (1, [5.0])
+
+
+def test_what_had_its_place_before_counts_on_in_a_full_segment() -> None:
+    segment = filled()
+    Registry(segment).child(COUNTER, "GET").add()
+    assert read(segment)["requests_total", ("GET",)] == [1.0]
+
+
+Count = tuple[int, float]
+_counts = st.tuples(st.integers(0, 4), st.floats(0, 1e6, allow_nan=False))
+
+
+@given(st.lists(st.lists(_counts, max_size=8), max_size=5))
+def test_no_counter_ever_goes_down_whoever_counts(lives: list[list[Count]]) -> None:
+    segment = Segment()
+    seen = [read(segment)]
+    for counts in lives:
+        registry = Registry(segment)
+        seen.append(read(segment))
+        for which, amount in counts:
+            if which == 4:
+                registry.child(HISTOGRAM).observe(amount)
+            else:
+                registry.child(COUNTER, f"method {which}").add(amount)
+            seen.append(read(segment))
+    assert all(not fallen(before, after) for before, after in pairwise(seen))
+    segment.close()
+
+
+def fallen(
+    before: dict[tuple[str, Values], list[float]], after: dict[tuple[str, Values], list[float]]
+) -> list[tuple[str, Values]]:
+    """Which children have a cell that is less than it was, or are gone."""
+    return [
+        key
+        for key, cells in before.items()
+        if key not in after or any(new < old for old, new in zip(cells, after[key], strict=True))
+    ]

@@ -53,6 +53,7 @@ def test_a_name_is_known_again() -> None:
         (b"Expect", Kind.EXPECT),
         (b"X-Forwarded-For", Kind.FORWARDING),
         (b"Authorization", Kind.SINGLE),
+        (b"Range", Kind.RANGE),
     ],
 )
 def test_a_field_that_means_something_here_has_its_kind(name: bytes, kind: Kind) -> None:

@@ -171,8 +171,12 @@ def test_a_field_that_a_service_may_read_as_a_known_one_is_refused(line: bytes) 
 
 
 @pytest.mark.parametrize(
-    "name", [b"Authorization", b"Content-Type", b"Origin", b"Idempotency-Key", b"Sec-WebSocket-Key"]
-)
+    "name",
+    [
+        b"Authorization", b"Content-Type", b"Origin", b"Idempotency-Key", b"Sec-WebSocket-Key",
+        b"Range",
+    ],
+)  # fmt: skip
 def test_a_field_of_which_there_may_be_one_is_refused_twice(name: bytes) -> None:
     assert problem(b"Host: a", name + b": b", name + b": b") is MALFORMED
 
@@ -182,6 +186,33 @@ def test_a_field_of_which_there_may_be_one_is_passed_on() -> None:
         (b"content-type", b"a/b"),
         (b"origin", b"c"),
     ]
+
+
+def ranges(count: int) -> bytes:
+    return b"bytes=" + b",".join([b"%d-%d" % (at, at + 1) for at in range(count)])
+
+
+def test_a_range_is_passed_on() -> None:
+    assert head(b"Range: bytes=5-").fields == [(b"range", b"bytes=5-")]
+
+
+def test_a_few_ranges_are_passed_on() -> None:
+    assert head(b"Range: " + ranges(16)).fields == [(b"range", ranges(16))]
+
+
+def test_very_many_ranges_are_not_asked_for() -> None:
+    """The whole is sent then, once: fifty ranges of it could be fifty times as much."""
+    assert head(b"Range: " + ranges(17), b"X-A: b").fields == [(b"x-a", b"b")]
+
+
+def test_each_request_has_its_own_range() -> None:
+    codec = HeadReader(Limits())
+    for number in range(2):
+        raw = b"GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=%d-\r\n\r\n" % number
+        codec.feed(raw)
+        read = codec.head(raw, len(raw))
+        assert not isinstance(read, Problem)
+        assert read.fields == [(b"range", b"bytes=%d-" % number)]
 
 
 def test_fields_about_the_way_here_are_kept_apart() -> None:

@@ -68,7 +68,7 @@ class AccessLog:
             499 if gone else response.status if response is not None else 0,
             code,
             exchange.sent,
-            upload.received if upload is not None else 0,
+            upload.received if upload is not None else exchange.received,
             int((self._clock() - started) * 1e6),
             int((first_byte - started) * 1e6) if first_byte else 0,
             self._service,

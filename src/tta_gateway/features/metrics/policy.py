@@ -74,6 +74,8 @@ class Metrics:
         cells[self._sent.at] += exchange.sent
         if exchange.upload is not None:
             self._received.add(exchange.upload.received)
+        elif exchange.received:
+            self._received.add(exchange.received)
         if exchange.tries > 1:
             self._registry.child(RETRIES, self._service).add(exchange.tries - 1)
         if exchange.error is not None or (response is not None and response.problem is not None):

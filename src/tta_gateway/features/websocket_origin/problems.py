@@ -1,0 +1,13 @@
+"""Why a WebSocket is not opened."""
+
+from typing import Final
+
+from tta_gateway.kernel.problem import Problem
+
+WEBSOCKET_ORIGIN_REFUSED: Final = Problem(
+    "websocket_origin_refused",
+    403,
+    "A page of this origin may not open a WebSocket here.",
+    "Open it from a page of the platform; the operator can allow more (`origins` of the route).",
+    "http_request_denied",
+)

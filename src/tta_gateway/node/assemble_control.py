@@ -1,0 +1,77 @@
+"""Assemble control: the only code that knows everything of its process."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+
+from tta_gateway.features.metrics import api as metrics
+from tta_gateway.features.metrics.exposition import Exposition
+from tta_gateway.node import admin_api, admin_token
+from tta_gateway.node.api_problem import wording
+from tta_gateway.snapshot.parts import Parts, base_of
+from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.log import EventLog, Log
+from tta_gateway.support.segment import SIZE, Segment
+
+
+class Control:
+    """The parts of a control process, bound to a snapshot, which another may replace."""
+
+    def __init__(self, parts: Parts, metrics_fd: int, *, clock: Clock, lines: Log) -> None:
+        """Build everything; OSError if the state folder cannot be used."""
+        self.parts = parts
+        self.snapshot = snapshot = base_of(parts)
+        self._metrics_fd = metrics_fd
+        self._segments: list[Segment] = []
+        self._lines = lines
+        self.log = EventLog(self._lines, Stamp(clock.wall))
+        state = Path(snapshot.state_dir)
+        token = admin_token.kept(state)
+        known = Depends(admin_token.known(token))
+        read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
+        exposition = Exposition(self.segments)
+        self.admin = _app()
+        self.admin.include_router(metrics.router(exposition), dependencies=[read])
+        self.admin.include_router(admin_api.router(state), dependencies=[known])
+        self.public = _app()
+
+    def segments(self) -> Iterable[Segment]:
+        """Return every segment that there is by now."""
+        for index in range(len(self._segments), os.fstat(self._metrics_fd).st_size // SIZE):
+            self._segments.append(Segment(self._metrics_fd, index))
+        return self._segments
+
+    async def apply(self, parts: Parts) -> None:
+        """Go by this snapshot from now on."""
+        await asyncio.sleep(0)
+        self.parts, self.snapshot = parts, base_of(parts)
+
+    def flush(self) -> None:
+        """Let the log go out."""
+        self._lines.flush()
+
+    def died(self, name: str, error: BaseException) -> None:
+        """Report the death of a task."""
+        self.log.event("task_died", task=name, error=type(error).__name__)
+
+
+def endpoints() -> list[tuple[str, str, str]]:
+    """Return method, path and first sentence of everything that the administration serves."""
+    routers = (metrics.router(Exposition(list)), admin_api.router(Path()))
+    return [
+        (method, route.path, (route.description or "").partition("\n")[0])
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods or ())
+    ]
+
+
+def _app() -> FastAPI:
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    wording(app)
+    return app

@@ -1,0 +1,131 @@
+"""A child: a process that the supervisor keeps, and the channel on which it speaks."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+COVER: Final = b"cover "
+UNCOVER: Final = b"uncover "
+"""Words of the supervisor about a slot without a worker (node/covering.py)."""
+PYTHON: Final = (sys.executable, "-P", "-m")
+"""Our own modules: the folder that the gateway is started in is no place for code."""
+
+
+class Process(Protocol):
+    """A process of ours, as `subprocess.Popen` knows it."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Return its status if it has ended, and None while it lives."""
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, to nobody if it has ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Adopted:
+    """A child that this process started before it became what it is now: known by its id alone."""
+
+    def __init__(self, pid: int) -> None:
+        """Take a child of this process."""
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return its status if it has ended, and None while it lives."""
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                pid, status = self.pid, 0  # somebody else has waited for it
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal, to nobody if it has ended."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, sig)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(9)
+
+
+@dataclass(slots=True)
+class Child:
+    """A process with our end of its channel, and the segment in which it counts (-1: in none)."""
+
+    process: Process
+    channel: socket.socket
+    segment: int = -1
+
+
+def start(module: str, *, data: bytes, fds: Sequence[int] = (), words: Sequence[str] = ()) -> Child:
+    """Start a module of ours: `module SNAPSHOT_FD CHANNEL_FD WORD… FD…`; OSError if it cannot be.
+
+    It gets the data as a file without a name, a channel, and the descriptors by the same numbers.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    snapshot = -1
+    try:
+        snapshot = file_of(data)
+        passed = [snapshot, theirs.fileno(), *fds]
+        given = [str(passed[0]), str(passed[1]), *words, *map(str, fds)]
+        process = subprocess.Popen([*PYTHON, module, *given], pass_fds=passed)  # noqa: S603 - ours
+        return Child(process, ours)
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        if snapshot >= 0:
+            os.close(snapshot)
+
+
+def hear(child: Child) -> tuple[bytes, int] | None:
+    """Return a word of a child and the version that it is about; None at the end of its words."""
+    try:
+        word, _, version = child.channel.recv(64).partition(b" ")
+    except OSError:  # it has died with words of ours unread
+        return None
+    return (word, int(version)) if word else None
+
+
+def file_of(data: bytes) -> int:
+    """Return a descriptor of a file without a name that holds the data."""
+    fd = os.memfd_create("snapshot", os.MFD_CLOEXEC)
+    os.write(fd, data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def give(child: Child, kind: bytes, data: bytes) -> None:
+    """Give a child something as a file without a name; OSError if it does not take it."""
+    fd = file_of(data)
+    try:
+        socket.send_fds(child.channel, [kind], [fd])
+    finally:
+        os.close(fd)
+
+
+def cover(child: Child, slot: int, sockets: Sequence[socket.socket]) -> None:
+    """Have a worker accept for a slot beside its own; OSError if it does not hear."""
+    socket.send_fds(child.channel, [COVER + b"%d" % slot], [sock.fileno() for sock in sockets])
+
+
+def uncover(child: Child, slot: int) -> None:
+    """Have it leave the slot alone again; nothing is lost if it does not hear."""
+    with contextlib.suppress(OSError):
+        child.channel.send(UNCOVER + b"%d" % slot)

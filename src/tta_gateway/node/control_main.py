@@ -1,0 +1,110 @@
+"""Control: `python -m tta_gateway.node.control_main SNAPSHOT_FD CHANNEL_FD SEGMENT FD…`.
+
+The APIs of a node: the administration at its own address (the third descriptor), and the gateway's
+own public endpoints on a unix socket (the fourth), which only workers reach.  The first is the file
+in which all processes count, the second the socket of the logs.  Traffic does not depend on this
+process.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+import uvicorn
+import uvloop
+
+from tta_gateway.node.assemble_control import Control
+from tta_gateway.node.life import die_with_parent, tell
+from tta_gateway.node.updates import Updates
+from tta_gateway.snapshot.parts import decode_parts
+from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.log_socket import LineSender
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.segment import Segment
+from tta_gateway.support.tasks import spawn
+from tta_gateway.support.usage import Usage
+
+_TICK: Final = 0.2  # seconds
+_GRACE: Final = 3  # seconds, for what is under way at the end
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals alone: there are two of it in this process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none."""
+        yield
+
+
+def main() -> None:
+    """Serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
+    numbers = [int(text) for text in sys.argv[1:]]
+    snapshot_fd, channel_fd, index, metrics_fd, logs_fd, admin_fd, public_fd = numbers
+    die_with_parent(signal.SIGTERM)
+    with os.fdopen(snapshot_fd, "rb") as file:
+        data = file.read()
+    segment = Segment(metrics_fd, index)
+    segment.owner = os.getpid()
+    log = LineSender(socket.socket(fileno=logs_fd), "")
+    control = Control(decode_parts(data), metrics_fd, clock=SystemClock(), lines=log)
+    sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
+    channel = socket.socket(fileno=channel_fd)
+    uvloop.run(_serve(control, sockets, channel, Usage(Registry(segment), "control")))
+
+
+async def _serve(
+    control: Control,
+    sockets: tuple[socket.socket, socket.socket],
+    channel: socket.socket,
+    usage: Usage,
+) -> None:
+    admin, public = (
+        _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        for app in (control.admin, control.public)
+    )
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
+    loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
+    updates = Updates(control, channel, control.parts)
+    loop.add_reader(channel.fileno(), updates.hear)
+    spawn(_count(usage, control), name="usage", died=control.died)
+    async with asyncio.TaskGroup() as group:
+        for server, sock in zip((admin, public), sockets, strict=True):
+            group.create_task(server.serve([sock]))
+        while not (admin.started and public.started):  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(0.01)
+        tell(channel, b"ready %d" % control.snapshot.version)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+async def _count(usage: Usage, control: Control) -> None:
+    while True:
+        usage.tick()
+        control.flush()
+        await asyncio.sleep(_TICK)
+
+
+def _end(*servers: uvicorn.Server) -> None:
+    for server in servers:
+        server.should_exit = True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Upgrade: the running gateway becomes the one that is installed now.
+
+A process of its own imports all of the new code and compiles the configuration with it.  If that
+fails, or the configuration would change what a process has for life, nothing happens.
+"""
+
+from collections.abc import Callable
+
+from tta_gateway.node.probe import Health
+from tta_gateway.node.reload import Compiled, Compiling
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.log import EventLog
+
+
+class Upgrade:
+    """What has become of the wish for a newer gateway."""
+
+    def __init__(
+        self,
+        *,
+        check: Callable[[], Compiling],
+        refused: Callable[[Snapshot], list[str]],
+        become: Callable[[Compiled], None],
+        log: EventLog,
+    ) -> None:
+        """Begin without such a wish.
+
+        `check` starts the check, an OSError if it cannot be; `refused` says why the gateway does
+        not become this now; `become` does not come back, or raises an OSError.
+        """
+        self._check = check
+        self._refused = refused
+        self._become = become
+        self._log = log
+        self._checking: Compiling | None = None
+        self.complaints: list[str] = []
+
+    def status(self) -> Health:
+        """Return what operators may want to know."""
+        return {"checking": self._checking is not None, "refused": self.complaints}
+
+    def ask(self) -> bool:
+        """Check what is installed now; False if that is under way."""
+        if self._checking is not None:
+            return False
+        self.complaints = []
+        try:
+            self._checking = self._check()
+        except OSError as error:
+            self._refuse([f"the check cannot be started: {error.strerror}"])
+        return True
+
+    def forget(self) -> None:
+        """Become nothing else: the gateway ends."""
+        self._checking = None
+
+    def reap(self) -> None:
+        """Go on once the check has ended."""
+        if self._checking is None:
+            return
+        compiled = self._checking.result()
+        if compiled is not None:
+            self._checking = None
+            self._take(compiled)
+
+    def _take(self, compiled: Compiled) -> None:
+        snapshot = compiled.snapshot
+        complaints = compiled.complaints if snapshot is None else self._refused(snapshot)
+        if snapshot is None or complaints:
+            self._refuse(complaints)
+            return
+        try:
+            self._become(compiled)
+        except OSError as error:
+            self._refuse([f"the new gateway cannot be started: {error.strerror}"])
+
+    def _refuse(self, complaints: list[str]) -> None:
+        self.complaints = complaints
+        self._log.event("upgrade_refused", complaints=complaints)

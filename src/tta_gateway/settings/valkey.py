@@ -1,0 +1,64 @@
+"""Valkey, as operators write it: where it is, or how large the embedded one may get."""
+
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
+
+from tta_gateway.settings.shorthand import URL
+from tta_gateway.settings.valkey_url import ValkeyUrl, valkey_url
+from tta_gateway.snapshot.model import EmbeddedServer
+from tta_gateway.support.config import Config, Size
+from tta_gateway.support.valkey.topology import Address, Store
+
+_LEAST: Final = 16 * 1024 * 1024
+
+
+def _enough(memory: int) -> int:
+    if memory < _LEAST:
+        raise ValueError("is too little for a server to live in: write `16MiB` or more")
+    return memory
+
+
+StoreUrl: TypeAlias = Annotated[
+    ValkeyUrl,
+    PlainValidator(valkey_url),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(URL),
+]
+Memory: TypeAlias = Annotated[Size, AfterValidator(_enough)]
+
+
+class ValkeyConfig(Config):
+    """The embedded Valkey, which serves where no URL names another."""
+
+    max_memory: Memory = 256 * 1024 * 1024
+    """How much state it may hold; beyond that writes are refused, and nothing is thrown away."""
+
+    cache_memory: Memory = 64 * 1024 * 1024
+    """How much it may cache; beyond that goes what has not been used for longest."""
+
+    durable: bool = False
+    """Whether every write of state waits for the disk; else the last second may be lost with the
+    machine's power."""
+
+
+def embedded(
+    config: ValkeyConfig, *, state: ValkeyUrl | None, cache: ValkeyUrl | None
+) -> tuple[EmbeddedServer, ...]:
+    """Return the servers that the supervisor is to start."""
+    servers = []
+    if state is None:
+        servers.append(
+            EmbeddedServer(name="state", max_memory=config.max_memory, durable=config.durable)
+        )
+    if cache is None:
+        servers.append(EmbeddedServer(name="cache", max_memory=config.cache_memory))
+    return tuple(servers)
+
+
+def store(url: ValkeyUrl | None, *, socket: Path) -> Store:
+    """Return the store of a URL, or the embedded one behind its socket."""
+    if url is not None:
+        return url.store
+    return Store(addresses=(Address(unix=str(socket)),), embedded=True)

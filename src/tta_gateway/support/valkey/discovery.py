@@ -1,0 +1,86 @@
+"""Discovery: who serves a store at the moment.  For control, which tells the workers.
+
+One question to the first of the named addresses that answers: to a Sentinel, who is master; to a
+node of a cluster, who has which slots.  Each server that Sentinel names is still asked for its role
+when a worker connects, so that an answer out of date does no harm.
+"""
+
+from tta_gateway.support.valkey.connection import Arg, Connection, Pending, Reply
+from tta_gateway.support.valkey.dial import PATIENCE, dial, tls_of, why
+from tta_gateway.support.valkey.error import Refused, Unavailable
+from tta_gateway.support.valkey.topology import (
+    Address,
+    Login,
+    Range,
+    Store,
+    Topology,
+    single,
+)
+
+
+class _Nobody:
+    """An owner that wants to know nothing."""
+
+    def refused(self, pending: Pending, error: Refused) -> bool:  # noqa: ARG002 - of the port
+        """Take nothing over."""
+        return False
+
+    def pushed(self, push: list[Reply]) -> None:
+        """Let it go."""
+
+    def lost(self, connection: Connection, reason: str) -> None:
+        """Let it go."""
+
+
+async def discover(store: Store, *, name: str) -> Topology:
+    """Return who serves; Unavailable says what each of the named addresses answered."""
+    known = store.topology
+    if known is not None:
+        return known
+    reasons = []
+    for address in store.addresses:
+        try:
+            return await _asked(store, address, name)
+        except (Unavailable, Refused) as error:
+            reasons.append(f"{address}: {why(error)}")
+    raise Unavailable("; ".join(reasons))
+
+
+async def _asked(store: Store, address: Address, name: str) -> Topology:
+    sentinel = store.kind == "sentinel"
+    login = Login(tls=store.login.tls, ca=store.login.ca) if sentinel else store.login
+    tls = tls_of(login)
+    connection = await dial(address, login, tls=tls, owner=_Nobody(), name=name)
+    question: tuple[Arg, ...] = ("CLUSTER", "SLOTS")
+    if sentinel:
+        question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", store.master)
+    try:
+        reply = await connection.ask(*question, patience=PATIENCE)
+    finally:
+        connection.break_off("it has been asked")
+    return master(reply, store.master) if sentinel else slots(reply, address.host)
+
+
+def master(reply: Reply, name: str) -> Topology:
+    """Return the topology that a Sentinel's answer means; Unavailable if it knows no such."""
+    if not isinstance(reply, list):
+        raise Unavailable(f"it knows no master `{name}`")
+    host, port = reply
+    return single(Address(host.decode(), int(port)))
+
+
+def slots(reply: Reply, asked: str) -> Topology:
+    """Return the topology that CLUSTER SLOTS means; Unavailable if nobody has any.
+
+    A node that does not know its own name leaves it out: it is the host that was `asked`.
+    """
+    if not isinstance(reply, list) or not reply:
+        raise Unavailable("no slot is served by anybody")
+    return Topology(tuple(_range(one, asked) for one in reply))
+
+
+def _range(entry: Reply, asked: str) -> Range:
+    if not isinstance(entry, list):
+        raise Unavailable("its answer is not one of CLUSTER SLOTS")
+    first, last, node = entry[0], entry[1], entry[2]
+    return Range(int(first), int(last), Address((node[0] or b"").decode() or asked, int(node[1])))

@@ -1,0 +1,119 @@
+"""Ten reloads, ten rolling restarts and an upgrade under load: nobody is lost."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.slow import wait_until
+from tests.helpers.users import Crowd, Tally
+from tta_gateway.node.commands import ask
+
+pytestmark = pytest.mark.e2e
+
+TIMES: Final = 10
+ROOT: Final = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def busy_service() -> Iterator[int]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.helpers.busy_service", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        assert wait_until(lambda: _listens(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    with busy_service() as port:
+        config: dict[str, object] = {
+            "listen": f"127.0.0.1:{free_port()}",
+            "state_dir": str(tmp_path / "state"),
+            "access_log": {"path": str(tmp_path / "access.log")},
+            "workers": 2,
+            "services": {"up": {"endpoints": [f"http://127.0.0.1:{port}"]}},
+            "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none"}],
+        }
+        gateway = start_gateway(config, tmp_path)
+        try:
+            yield gateway
+        finally:
+            gateway.stop()
+
+
+def told(tmp_path: Path, word: str = "status") -> dict[str, Any]:
+    return ask(tmp_path / "state", word, 30.0)
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    assert await asyncio.to_thread(wait_until, is_true, 60.0)
+
+
+async def reload(gateway: Gateway, tmp_path: Path, number: int) -> None:
+    file = tmp_path / "gateway.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["routes"][1:] = [{"path": "/n", "auth": "none", "respond": {"body": str(number)}}]
+    beside = file.with_suffix(".new")
+    beside.write_text(yaml.safe_dump(config))
+    beside.replace(file)
+    gateway.process.send_signal(signal.SIGHUP)
+    await until(lambda: told(tmp_path)["versions"] == [number + 2] * 2)
+
+
+async def restart(tmp_path: Path) -> None:
+    assert "error" not in await asyncio.to_thread(told, tmp_path, "restart")
+    await until(lambda: told(tmp_path)["renewing"] == 0)
+
+
+async def upgrade(tmp_path: Path) -> None:
+    before = told(tmp_path)["generation"]
+    assert "error" not in await asyncio.to_thread(told, tmp_path, "upgrade")
+    await until(lambda: _upgraded(tmp_path, before))
+
+
+def _upgraded(tmp_path: Path, before: int) -> bool:
+    now = told(tmp_path)
+    assert now["upgrade"]["refused"] == []
+    return bool(now["generation"] > before and now["renewing"] == 0)
+
+
+async def everything(gateway: Gateway, tmp_path: Path) -> Tally:
+    async with Crowd(gateway.port, kept=200, fresh=200, tunnels=100, slow=10) as crowd:
+        for number in range(TIMES):
+            await reload(gateway, tmp_path, number)
+        for _ in range(TIMES):
+            await restart(tmp_path)
+        await upgrade(tmp_path)
+        await asyncio.sleep(1)
+    return crowd.tally
+
+
+def test_nobody_is_lost(gateway: Gateway, tmp_path: Path) -> None:
+    """200 kept and 200 new connections, 100 tunnels, 10 slow requests.
+
+    Red where a worker that leaves closes idle connections at once, or tunnels without a word.
+    """
+    tally = asyncio.run(everything(gateway, tmp_path))
+    assert tally.lost == []
+    assert set(tally.ends) <= {1001, 1012}
+    assert tally.ends[1012] >= 100
+    assert min(tally.answered[kind] for kind in ("kept", "fresh", "tunnel", "slow")) > 10

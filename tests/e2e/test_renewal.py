@@ -1,0 +1,174 @@
+"""New workers, and a new gateway, in the place of the old: nobody is refused meanwhile."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.e2e.edge.stage import Stage, routes
+from tests.helpers.clients import PATIENCE, Cut
+from tests.helpers.gateway import free_port
+from tests.helpers.probe import asked
+from tests.helpers.scripted_upstream import Call
+from tests.helpers.slow import wait_until, workers_of
+from tta_gateway.node.commands import ask
+
+pytestmark = pytest.mark.e2e
+
+TIMES: Final = 10
+
+
+def command(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line on the configuration of the gateway that runs."""
+    return subprocess.run(
+        [sys.executable, "-m", "tta_gateway", *words, "-c", str(tmp_path / "gateway.yaml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def status(tmp_path: Path) -> dict[str, Any]:
+    return ask(tmp_path / "state", "status")
+
+
+class Crowd:
+    """Clients that ask again and again, each time on a new connection, and count what comes."""
+
+    def __init__(self, node: Stage, size: int) -> None:
+        self._node = node
+        self._over = threading.Event()
+        self.answered = 0
+        self.failed: list[str] = []
+        self._threads = [threading.Thread(target=self._ask) for _ in range(size)]
+
+    def __enter__(self) -> "Crowd":
+        for thread in self._threads:
+            thread.start()
+        assert wait_until(lambda: self.answered > 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            try:
+                with self._node.client() as client:
+                    client.ask(b"/", fields=[(b"Connection", b"close")])
+                    status = client.answer().status
+            except (OSError, Cut) as error:
+                self.failed.append(repr(error))
+            else:
+                self.answered += 1
+                if status != 200:
+                    self.failed.append(str(status))
+
+
+def test_workers_are_replaced_without_a_refusal(node: Stage, tmp_path: Path, probe: int) -> None:
+    """Red where the old worker is told to leave before the new one serves."""
+    before = set(workers_of(node.gateway.process.pid))
+    with Crowd(node, 6) as crowd:
+        for _ in range(TIMES):
+            done = command(tmp_path, "restart", "--workers")
+            assert (done.returncode, done.stdout) == (0, "2 workers replaced\n"), done.stderr
+    assert crowd.failed == []
+    assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
+    assert before.isdisjoint(workers_of(node.gateway.process.pid))
+    assert len(workers_of(node.gateway.process.pid)) == 2
+    assert asked(probe)[1]["deaths"] == 0
+
+
+def test_the_process_becomes_what_is_installed_now(node: Stage, tmp_path: Path) -> None:
+    """Same process, same sockets, new workers.  Red without `inheritable` in node/handover.py."""
+    pid, before = node.gateway.process.pid, set(workers_of(node.gateway.process.pid))
+    with Crowd(node, 6) as crowd:
+        done = command(tmp_path, "upgrade")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
+    assert crowd.failed == []
+    told = status(tmp_path)
+    assert (told["pid"], told["generation"], told["workers"]) == (pid, 1, ["serving"] * 2)
+    assert before.isdisjoint(workers_of(pid))
+    assert node.gateway.process.poll() is None
+
+
+def test_an_upgraded_gateway_does_all_that_it_did(node: Stage, tmp_path: Path, probe: int) -> None:
+    assert command(tmp_path, "upgrade").returncode == 0
+    assert command(tmp_path, "upgrade").returncode == 0
+    os.kill(workers_of(node.gateway.process.pid)[0], 9)
+    assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+    assert wait_until(lambda: asked(probe)[1]["deaths"] == 1)
+    assert command(tmp_path, "restart", "--workers").returncode == 0
+    file = tmp_path / "gateway.yaml"
+    respond = {"path": "/new", "auth": "none", "respond": {"body": "new"}}
+    config = yaml.safe_load(file.read_text()) | {"routes": [*routes(), respond]}
+    file.write_text(yaml.safe_dump(config))
+    assert wait_until(lambda: asked(probe)[1]["versions"] == [4, 4])
+    with node.client() as client:
+        assert client.get(b"/new").body == b"new"
+    node.gateway.process.terminate()
+    assert node.gateway.process.wait(PATIENCE) == 0
+
+
+def test_what_is_under_way_ends_in_the_old_worker(node: Stage, tmp_path: Path) -> None:
+    release = threading.Event()
+
+    def script(call: Call) -> None:
+        assert release.wait(PATIENCE)
+        call.answer(b"late but whole")
+
+    with node.client() as client:
+        target = node.on(script)
+        client.ask(target)
+        assert wait_until(lambda: node.upstream.calls(target) == 1)
+        assert command(tmp_path, "restart", "--workers").returncode == 0
+        assert command(tmp_path, "upgrade").returncode == 0
+        assert status(tmp_path)["leaving"] == 1
+        release.set()
+        assert client.answer().body == b"late but whole"
+    assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
+
+
+def test_an_upgrade_that_cannot_be_does_nothing(node: Stage, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    good = yaml.safe_load(file.read_text())
+    before = workers_of(node.gateway.process.pid)
+    for bad, reason in (
+        ({"routes": routes(service="nobody")}, "there is no service `nobody`"),
+        ({"listen": f"127.0.0.1:{free_port()}"}, "listen: cannot change while the gateway runs"),
+    ):
+        file.write_text(yaml.safe_dump({**good, **bad}))
+        assert wait_until(lambda: "refused" in asked(_probe(good))[1])
+        file.write_text(yaml.safe_dump(good))
+        assert wait_until(lambda: "refused" not in asked(_probe(good))[1])
+        file.write_text(yaml.safe_dump({**good, **bad}))
+        ask(tmp_path / "state", "upgrade")
+        assert wait_until(lambda: status(tmp_path)["upgrade"]["refused"] != [])
+        assert reason in status(tmp_path)["upgrade"]["refused"][0]
+    assert (status(tmp_path)["generation"], workers_of(node.gateway.process.pid)) == (0, before)
+
+
+def _probe(config: dict[str, Any]) -> int:
+    return int(str(config["probe"]).rpartition(":")[2])
+
+
+def test_a_command_without_a_gateway_says_so(tmp_path: Path) -> None:
+    (tmp_path / "gateway.yaml").write_text(
+        yaml.safe_dump({"state_dir": str(tmp_path / "none"), "routes": [_ANY]})
+    )
+    for words in (("restart", "--workers"), ("upgrade",), ("config", "status")):
+        done = command(tmp_path, *words)
+        assert done.returncode == 1
+        assert done.stderr.startswith("no gateway runs with the state folder")
+
+
+_ANY: Final = {"path": "/", "auth": "none", "respond": {"body": "{}"}}

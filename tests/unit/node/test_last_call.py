@@ -1,0 +1,57 @@
+"""The last call at a listening socket; what the kernel makes of it is in tests/e2e."""
+
+import asyncio
+import ctypes
+import socket
+import struct
+from typing import Any, cast
+
+import pytest
+
+from tta_gateway.node.last_call import last_call
+
+SYN, SYN_ACK, ACK, SYN_OF_ECN = 0x02, 0x12, 0x10, 0xC2
+
+
+class Socket:
+    """A socket that runs the filter it is given."""
+
+    def __init__(self, family: int = socket.AF_INET) -> None:
+        self.family = family
+        self.program: list[tuple[int, int, int, int]] = []
+
+    def setsockopt(self, level: int, name: int, value: bytes) -> None:
+        assert (level, name) == (socket.SOL_SOCKET, 26)
+        length, address = struct.unpack("HP", value)
+        code = ctypes.string_at(address, length * 8)
+        self.program = [struct.unpack_from("HBBI", code, at * 8) for at in range(length)]
+
+    def takes(self, flags: int) -> bool:
+        """What the kernel's machine makes of a segment with these flags."""
+        segment, accumulator, at = bytes(13) + bytes((flags,)), 0, 0
+        while True:
+            code, if_true, if_false, operand = self.program[at]
+            at += 1
+            if code == 0x30:
+                accumulator = segment[operand]
+            elif code == 0x54:
+                accumulator &= operand
+            elif code == 0x15:
+                at += if_true if accumulator == operand else if_false
+            else:
+                return operand > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "taken"), [(SYN, False), (SYN_OF_ECN, False), (ACK, True), (SYN_ACK, True)]
+)
+def test_only_new_knocks_are_dropped(flags: int, *, taken: bool) -> None:
+    sock = Socket()
+    asyncio.run(last_call([cast("Any", sock)]))
+    assert sock.takes(flags) == taken
+
+
+def test_a_unix_socket_is_left_as_it_is() -> None:
+    sock = Socket(socket.AF_UNIX)
+    asyncio.run(last_call([cast("Any", sock)]))
+    assert sock.program == []
