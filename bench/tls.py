@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 import answer
 import cpu
@@ -66,6 +67,7 @@ PRODUCTS: Final = (
         templates=(BENCH / "gateway-tls.yaml",),
         version=("-m", "tta_gateway", "--version"),
         variant="log",
+        ports=("port", "admin_port"),
     ),
     Product(
         name="nginx",
@@ -97,9 +99,12 @@ def main() -> int:
             for one in running[number % 2 :] + running[: number % 2]:
                 _measure(one, figures[one.product.name], core=other, seconds=options.seconds)
                 report.note(f"round {number}: {one.product.name} {figures[one.product.name]}")
+        before = _looks(running[0])
         waits = _reconnect(running[0], core=other, count=options.reconnects)
+        after = _looks(running[0])
+        lag = {bound: after[bound] - before[bound] for bound in after}
         about = [*machine.description(folder), *machine.versions(PRODUCTS, load=True)]
-        return _publish(figures, waits, about=about, options=options)
+        return _publish(figures, waits, lag, about=about, options=options)
 
 
 def _options() -> argparse.Namespace:
@@ -216,6 +221,17 @@ def _reconnect(running: Running, *, core: int, count: int) -> tuple[int, list[fl
     return done, waits
 
 
+def _looks(running: Running) -> dict[str, float]:
+    """Return how often the loop has been so late or less, by seconds."""
+    with urlopen(f"http://127.0.0.1:{running.ports['admin_port']}/metrics") as page:
+        text = page.read().decode()
+    return {
+        line.partition('le="')[2].partition('"')[0]: float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("tta_gateway_loop_lag_seconds_bucket")
+    }
+
+
 def _wait(client: ssl.SSLSocket) -> float:
     begun = time.perf_counter()
     client.sendall(b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -227,6 +243,7 @@ def _wait(client: ssl.SSLSocket) -> float:
 def _publish(
     figures: dict[str, Figures],
     reconnected: tuple[int, list[float]],
+    lag: dict[str, float],
     *,
     about: Sequence[tuple[str, str]],
     options: argparse.Namespace,
@@ -255,6 +272,11 @@ def _publish(
         f" an answer: p50 {statistics.median(waits):.2f} ms, p99 {p99:.2f} ms, at most {most:.2f}"
         f" ms, of {len(waits)} (bars: p99 {P99_MS:g} ms, {MAX_MS:g} ms at most):"
         f" **{'met' if held else 'not met'}**."
+    )
+    rows.append("")
+    rows.append(
+        f"The loop itself was looked at {lag['+Inf']:.0f} times meanwhile, five times a second:"
+        f" {lag['0.005'] / lag['+Inf']:.1%} within 5 ms, {lag['+Inf'] - lag['0.05']:.0f} above 50."
     )
     body = "\n".join(["## TLS", "", METHOD, report.facts(about), "", *rows])
     report.say(body)
