@@ -103,7 +103,7 @@ def test_an_answer_cut_anywhere_is_whole_or_an_error_or_a_reset(
 
 
 def test_an_answer_in_slices_and_late_is_whole(bad: Bad) -> None:
-    """Red without `self._raw` kept between pieces in wire/http1_client.py."""
+    """Red without `self._raw = raw` in wire/http1_client.py."""
     bad.proxy.line = Line(slices=1, latency=0.01)
     for whole in (LENGTH, CHUNKED, UNTIL_CLOSE):
         target = bad.stage.on(saying(whole))

@@ -25,12 +25,19 @@ SETTLED: Final = 1.3
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway with a thousand places."""
     path = tmp_path_factory.mktemp("house")
     connections = {"per_worker": PLACES, "per_address": 5000}
     with scripted() as upstream, stage(path, upstream=upstream, connections=connections) as one:
         yield one
+
+
+@pytest.fixture
+def house(shared: Stage) -> Stage:
+    """The same, once those of an earlier test have left."""
+    assert wait_until(lambda: descriptors(shared.worker) < 60)
+    return shared
 
 
 @contextlib.contextmanager

@@ -78,14 +78,13 @@ def are_serving(probe: int, count: int = 2) -> bool:
 def test_a_worker_killed_under_load_loses_what_it_had_under_way_and_no_more(
     node: Stage, probe: int
 ) -> None:
-    """Three times, at least: at most one request a client, each known to be lost, none done twice.
+    """Three times: at most one request a client, each known to be lost, none done twice.
 
-    Red with `or True` in place of `or method in IDEMPOTENT` in upstream/retry.py, or without
-    `slot.due` set in node/slot.py, end.
+    Red without `self.due = …` in node/slot.py, end.
     """
     service = Service()
     target = node.on(service)
-    kills = 3 * TIMES
+    kills = 3
     with under_load(node.port, target, clients=CLIENTS) as load:
         for _ in range(kills):
             load.grow(200)

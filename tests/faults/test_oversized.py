@@ -46,8 +46,7 @@ def test_a_head_that_is_too_large_is_refused_and_its_connection_closed(
 ) -> None:
     """However it comes, and as often.
 
-    Red without the limits in wire/http1_server.py, _feed_part, and wire/request_head.py,
-    _check_line.
+    Red with larger limits in wire/limits.py.
     """
     memory = resident(edge.worker)
     for piece in (len(request_), 1000, 7777):

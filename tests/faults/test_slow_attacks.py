@@ -81,7 +81,7 @@ def test_a_thousand_slow_heads_are_ended_in_ten_seconds_and_hurt_nobody(attacked
 def test_a_thousand_slow_bodies_are_told_408_and_free_the_service(attacked: Stage) -> None:
     """Four times as many as there are connections to the service, which all are free again.
 
-    Red without `self._await_body()` in edge/client_connection.py, _expect_body.
+    Red without `self.deadline = …` in edge/client_connection.py, _await_body.
     """
     with attacked.client() as good:
         assert good.get(b"/").status == 200
