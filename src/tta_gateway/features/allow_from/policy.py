@@ -32,7 +32,7 @@ class BoundAllowFrom:
     def __init__(self, allowed: tuple[str, ...]) -> None:
         """Keep them, ready to be compared."""
         self._allowed = allowed
-        self._unix = UNIX in allowed
+        self._from_unix = UNIX in allowed
         self._networks = [ip_network(text) for text in allowed if text != UNIX]
         self._known: dict[str, bool] = {}
 
@@ -45,7 +45,7 @@ class BoundAllowFrom:
         client = exchange.client
         known = self._known.get(client)
         if known is None:
-            known = is_within(client, self._networks, unix=self._unix)
+            known = is_within(client, self._networks, unix=self._from_unix)
             if len(self._known) < _MOST_REMEMBERED:
                 self._known[client] = known
         return None if known else answer_of(CLIENT_NOT_ALLOWED)
