@@ -185,6 +185,31 @@ def test_everybody_is_asked_to_leave() -> None:
     assert [guest.told for guest in guests] == [["drain"], ["drain"]]
 
 
+def test_very_many_are_asked_in_several_turns_of_the_loop() -> None:
+    house, guests = House(per_worker=1000, per_address=1000), [Guest() for _ in range(450)]
+    for guest in guests:
+        house.guests.admit(guest, ONE)
+    asked = []
+    with FakeLoop() as loop:
+        house.guests.drain()
+        for _ in range(3):
+            asked.append(sum(guest.told == ["drain"] for guest in guests))
+            loop.turn()
+    assert asked == [200, 400, 450]
+
+
+def test_who_has_left_meanwhile_is_not_asked() -> None:
+    house, guests = House(per_worker=1000, per_address=1000), [Guest() for _ in range(450)]
+    for guest in guests:
+        house.guests.admit(guest, ONE)
+    with FakeLoop() as loop:
+        house.guests.drain()
+        for guest in guests:
+            house.guests.leave(guest, ONE)
+        loop.run_ready()
+    assert sum(guest.told == ["drain"] for guest in guests) == 200
+
+
 def test_who_comes_while_the_others_leave_is_let_in() -> None:
     house = House()
     house.guests.drain()
