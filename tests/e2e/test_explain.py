@@ -81,6 +81,7 @@ SETTINGS: Final[dict[str, dict[str, object]]] = {
                 "x-content-type-options": None,
                 "x-frame-options": None,
                 "referrer-policy": None,
+                "strict-transport-security": None,
             },
             "remove": [],
         }

@@ -175,6 +175,7 @@ def test_with_128_descriptors_nobody_is_left_without_a_word_and_no_core_is_burnt
         one.client() as good,
     ):
         assert good.get(b"/").status == 200
+        assert wait_until(lambda: events(one, "descriptors_short") != [])
         (told,) = events(one, "descriptors_short")
         assert (told["limit"], told["wanted"], told["per_worker"]) == (128, 20_000, 32)
         with silent(one.port, 200) as socks:

@@ -21,7 +21,7 @@ from tests.helpers.gateway import free_port
 from tests.helpers.load import Tally, under_load
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import children, is_alive, wait_until
+from tests.helpers.slow import children, is_alive, wait_until, workers_of
 from tests.helpers.soak import TIMES
 
 pytestmark = pytest.mark.e2e
@@ -88,7 +88,7 @@ def test_a_worker_killed_under_load_loses_what_it_had_under_way_and_no_more(
     with under_load(node.port, target, clients=CLIENTS) as load:
         for _ in range(kills):
             load.grow(200)
-            victim = children(node.gateway.process.pid)[0]
+            victim = workers_of(node.gateway.process.pid)[0]
             os.kill(victim, signal.SIGKILL)
             killed = time.monotonic()
             assert wait_until(lambda victim=victim: not is_alive(victim))  # type: ignore[misc]

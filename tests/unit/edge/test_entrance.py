@@ -188,7 +188,7 @@ def test_everybody_is_asked_to_leave() -> None:
 def test_very_many_are_asked_in_several_turns_of_the_loop() -> None:
     house, guests = House(per_worker=1000, per_address=1000), [Guest() for _ in range(450)]
     for guest in guests:
-        house.guests.admit(guest, ONE)
+        house.admit(guest, ONE)
     asked = []
     with FakeLoop() as loop:
         house.guests.drain()
@@ -201,7 +201,7 @@ def test_very_many_are_asked_in_several_turns_of_the_loop() -> None:
 def test_who_has_left_meanwhile_is_not_asked() -> None:
     house, guests = House(per_worker=1000, per_address=1000), [Guest() for _ in range(450)]
     for guest in guests:
-        house.guests.admit(guest, ONE)
+        house.admit(guest, ONE)
     with FakeLoop() as loop:
         house.guests.drain()
         for guest in guests:

@@ -30,9 +30,11 @@ class SecurityHeaders:
 
     def explain(self) -> str:
         """Say what it does."""
-        added = ", ".join(name.decode() for name, _ in self._encrypted)
+        added = ", ".join(name.decode() for name, _ in self._plain)
         removed = ", ".join(sorted(name.decode() for name in self._remove))
-        return f"adds {added or 'nothing'}; removes {removed or 'nothing'}"
+        more = [name.decode() for name, _ in self._encrypted if name == _HSTS]
+        over = f"; over TLS adds {', '.join(more)} too" if more else ""
+        return f"adds {added or 'nothing'}; removes {removed or 'nothing'}{over}"
 
     def on_response(self, exchange: Exchange) -> None:
         """Change the answer's fields."""
