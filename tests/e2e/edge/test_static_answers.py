@@ -87,7 +87,9 @@ def test_a_page_of_elsewhere_opens_no_websocket(one: Stage) -> None:
     """It would come with a person's cookies, which CORS does not hold back."""
 
     def script(call: Call) -> None:
-        call.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+        call.send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
         call.finish()
 
     target = one.on(script, under=b"/pages/")
