@@ -14,6 +14,8 @@ from typing import Final, Self
 from tests.helpers.clients import PATIENCE, RESET
 
 _PIECE: Final = 1 << 16
+_APART: Final = 0.001
+"""Seconds between two slices, else they would arrive together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ class FaultProxy:
             for at in range(0, min(left, len(data)), line.slices):
                 writer.write(data[at : min(at + line.slices, left)])
                 await writer.drain()
-                await asyncio.sleep(0)
+                await asyncio.sleep(_APART if line.slices < _PIECE else 0.0)
             passed += len(data)
             if left <= len(data) and line.cut_after is not None:
                 await self._end(writer, with_reset=line.with_reset)
