@@ -62,10 +62,13 @@ def _defaulted(prop: dict[str, Json], default: Json) -> dict[str, Json]:
     if default is not None:
         return {**prop, "default": default}
     branches = prop.pop("anyOf")
-    assert isinstance(branches, list)  # of the type, and null
+    assert isinstance(branches, list)  # of the type, which may have several forms, and null
     del prop["default"]
-    assert isinstance(branches[0], dict)  # as above
-    return {**branches[0], **prop}
+    forms = [branch for branch in branches if branch != {"type": "null"}]
+    if len(forms) > 1:
+        return {"anyOf": forms, **prop}
+    assert isinstance(forms[0], dict)  # as above
+    return {**forms[0], **prop}
 
 
 def _tidy(made: Json) -> Json:
