@@ -38,6 +38,7 @@ RECONNECTS: Final = 5000
 CROWD: Final = 8
 """clients that reconnect at once"""
 READY_SECONDS: Final = 40.0
+IDLE_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 0.002
 P99_MS, MAX_MS = 5.0, 50.0
 """bars of the loop's lag"""
@@ -138,6 +139,7 @@ def _started(
         folder=running.folder,
         seconds=READY_SECONDS,
     )
+    process.wait_until_idle(running.daemon, seconds=IDLE_SECONDS)
     return running
 
 

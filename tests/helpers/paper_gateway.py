@@ -107,7 +107,7 @@ class PaperGateway:
         self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
         self.outcomes: list[str] = []
         most = (limits or ConnectionLimits()).handshakes
-        self.handshakes = Handshakes(loop.real, most)
+        self.handshakes = Handshakes(loop.real, most, now=self.sweeper.now)
         self.sweeper.each_tick.append(lambda: self.handshakes.tick(self.sweeper.now))
         self.hangups = FakeHangups()
         self.guests = Guests(

@@ -28,7 +28,8 @@ FAILED: Final = "failed"
 LATE: Final = "late"
 IN_THE_CLEAR: Final = "in_the_clear"
 NOT_PROXIED: Final = "not_proxied"
-OUTCOMES: Final = (DONE, FAILED, LATE, IN_THE_CLEAR, NOT_PROXIED)
+GAVE_WAY: Final = "gave_way"
+OUTCOMES: Final = (DONE, FAILED, LATE, IN_THE_CLEAR, NOT_PROXIED, GAVE_WAY)
 
 
 class Doorway:
@@ -194,6 +195,10 @@ class Doorway:
             self._entrance.guests.step_out(self, self._address)
             tls.open()
             self._entrance.guests.look_round()
+
+    def make_room(self) -> None:
+        """End: the peer is silent, and others wait for the place."""
+        self._fail(GAVE_WAY)
 
     # What the guests' host asks
 

@@ -22,8 +22,8 @@ class Handshaker(Protocol):
     def step(self) -> None:
         """Do the next step, in a turn of the loop of its own."""
 
-    def abort(self) -> None:
-        """End now."""
+    def make_room(self) -> None:
+        """End now: others wait for the place."""
 
 
 class _Place:
@@ -39,11 +39,11 @@ class _Place:
 class Handshakes:
     """All handshakes of a worker; `most` may be under way at once."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, most: int) -> None:
-        """Begin with none."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, most: int, *, now: float) -> None:
+        """Begin with none; `now` is the time of the last tick, or of this one."""
         self.most = most
         self._loop = loop
-        self._now = 0.0
+        self._now = now
         self._places: dict[Handshaker, _Place] = {}
         self._of_address: dict[str, int] = {}
         # By network, whose turn is the next first; each has its own queue.
@@ -101,7 +101,7 @@ class Handshakes:
                 and (full or place.address in self._waiting)
             ):
                 wanted -= 1
-                one.abort()
+                one.make_room()
 
     def _has_room(self, address: str) -> bool:
         if len(self._places) >= self.most:

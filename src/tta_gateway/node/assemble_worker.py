@@ -94,7 +94,7 @@ class Worker:
         self.runner = Runner(self._spawn, self._report)
         self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
         self.forwarder = self._forwarder_to(snapshot)
-        self.handshakes = Handshakes(loop, snapshot.connections.handshakes)
+        self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table = table(

@@ -204,7 +204,20 @@ def test_who_stalls_makes_room_for_who_waits(
     gateway.wait(3.0)
     assert first.transport.lost
     shaken(gateway, second)
-    assert gateway.outcomes == ["done"]
+    assert gateway.outcomes == ["gave_way", "done"]
+
+
+def test_one_network_has_its_share_and_no_more(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    """From the first moment on, too: nobody has been silent for long yet."""
+    gateway = build(context=context)
+    clients = [peer(gateway.door(), theirs) for _ in range(64)]
+    for client in clients:
+        client.shake()
+    gateway.wait(1.0)
+    assert sum(client.transport.sent != b"" for client in clients) == 16
+    assert repr(gateway.handshakes) == "<handshakes: 16 of 64 under way, 48 waiting>"
 
 
 # The PROXY protocol

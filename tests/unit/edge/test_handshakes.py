@@ -23,7 +23,7 @@ class Peer:
     def step(self) -> None:
         self.steps += 1
 
-    def abort(self) -> None:
+    def make_room(self) -> None:
         self.aborted = True
         self.leave()
 
@@ -42,7 +42,7 @@ def crowd(queue: Handshakes, count: int, address: str = MANY) -> list[Peer]:
 
 
 def test_each_step_has_a_turn_of_its_own(loop: FakeLoop) -> None:
-    peers = crowd(Handshakes(loop.real, 8), 3)
+    peers = crowd(Handshakes(loop.real, 8, now=0.0), 3)
     steps = []
     for _ in range(4):
         steps.append([peer.steps for peer in peers])
@@ -51,7 +51,7 @@ def test_each_step_has_a_turn_of_its_own(loop: FakeLoop) -> None:
 
 
 def test_so_many_are_under_way_and_the_others_wait(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 2)
+    queue = Handshakes(loop.real, 2, now=0.0)
     peers = crowd(queue, 3)
     loop.run_ready()
     assert [peer.admitted for peer in peers] == [True, True, False]
@@ -63,7 +63,7 @@ def test_so_many_are_under_way_and_the_others_wait(loop: FakeLoop) -> None:
 
 
 def test_what_has_come_is_a_step_for_those_under_way_alone(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 1)
+    queue = Handshakes(loop.real, 1, now=0.0)
     peers = crowd(queue, 2)
     for peer in peers:
         queue.heard(peer)
@@ -72,14 +72,14 @@ def test_what_has_come_is_a_step_for_those_under_way_alone(loop: FakeLoop) -> No
 
 
 def test_who_has_left_has_no_turn(loop: FakeLoop) -> None:
-    (peer,) = crowd(Handshakes(loop.real, 1), 1)
+    (peer,) = crowd(Handshakes(loop.real, 1, now=0.0), 1)
     peer.leave()
     loop.run_ready()
     assert peer.steps == 0
 
 
 def test_no_network_has_more_than_a_quarter(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 8)
+    queue = Handshakes(loop.real, 8, now=0.0)
     first = crowd(queue, 3, ONE)
     other = crowd(queue, 1, OTHER)
     assert [peer.admitted for peer in first + other] == [True, True, False, True]
@@ -89,7 +89,7 @@ def test_no_network_has_more_than_a_quarter(loop: FakeLoop) -> None:
 
 
 def test_networks_take_turns(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 1)
+    queue = Handshakes(loop.real, 1, now=0.0)
     (holder,) = crowd(queue, 1)
     first, other = crowd(queue, 2, ONE), crowd(queue, 1, OTHER)
     order = []
@@ -102,7 +102,7 @@ def test_networks_take_turns(loop: FakeLoop) -> None:
 
 
 def test_a_wait_can_be_given_up(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 1)
+    queue = Handshakes(loop.real, 1, now=0.0)
     peers = crowd(queue, 3)
     peers[1].leave()
     peers[0].leave()
@@ -113,7 +113,7 @@ def test_a_wait_can_be_given_up(loop: FakeLoop) -> None:
 
 
 def test_the_silent_give_way_to_those_who_wait_and_no_more_of_them(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 3)
+    queue = Handshakes(loop.real, 3, now=0.0)
     peers = crowd(queue, 4)
     queue.tick(PATIENCE - 0.1)
     assert not any(peer.aborted for peer in peers)
@@ -125,14 +125,14 @@ def test_the_silent_give_way_to_those_who_wait_and_no_more_of_them(loop: FakeLoo
 
 
 def test_the_silent_stay_while_nobody_waits(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 3)
+    queue = Handshakes(loop.real, 3, now=0.0)
     peers = crowd(queue, 3)
     queue.tick(100 * PATIENCE)
     assert not any(peer.aborted for peer in peers)
 
 
 def test_a_network_that_waits_for_itself_drives_nobody_else_away(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 8)
+    queue = Handshakes(loop.real, 8, now=0.0)
     other = crowd(queue, 1, OTHER)
     own = crowd(queue, 3, ONE)
     queue.tick(PATIENCE)
@@ -140,7 +140,7 @@ def test_a_network_that_waits_for_itself_drives_nobody_else_away(loop: FakeLoop)
 
 
 def test_more_places_are_taken_at_the_next_look(loop: FakeLoop) -> None:
-    queue = Handshakes(loop.real, 1)
+    queue = Handshakes(loop.real, 1, now=0.0)
     peers = crowd(queue, 2)
     queue.most = 2
     queue.tick(0.1)

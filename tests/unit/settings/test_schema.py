@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -138,3 +139,10 @@ def test_defaults_are_written_as_operators_write_them() -> None:
 
 def test_what_is_not_built_yet_is_not_offered() -> None:
     assert not NOT_YET.keys() & mapping(WHOLE["properties"]).keys()
+
+
+def test_every_definition_is_named_somewhere() -> None:
+    """Else a form that a value may have is missing where it stands beside others."""
+    made = schema()
+    named = set(re.findall(r"#/definitions/(\w+)", json.dumps(made)))
+    assert named == set(cast("dict[str, object]", made["definitions"]))

@@ -36,7 +36,8 @@ HANDSHAKES: Final = Metric(
     "tta_gateway_handshakes_total",
     "counter",
     "Connections by how they got through TLS, or the PROXY header: `done`, `failed`, `late`,"
-    " `in_the_clear` (plain HTTP where TLS is spoken) or `not_proxied`.",
+    " `in_the_clear` (plain HTTP where TLS is spoken), `not_proxied`, or `gave_way` (silent while"
+    " others waited).",
     ("outcome",),
 )
 DURATIONS: Final = Metric(
