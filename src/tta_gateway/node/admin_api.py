@@ -7,19 +7,21 @@ from fastapi import APIRouter, HTTPException
 from fastapi.concurrency import run_in_threadpool
 
 from tta_gateway.node.commands import ask
+from tta_gateway.node.stores import Stores
 
 Told = dict[str, Any]
 _CONFIG = ("configuration", "file", "versions", "refused")
 
 
-def router(state: Path) -> APIRouter:
+def router(state: Path, stores: Stores | None) -> APIRouter:
     """Return the endpoints; who may ask is their assembly's to say."""
     made = APIRouter(prefix="/admin/v1")
 
     @made.get("/node")
     async def node() -> Told:
-        """Return how the processes of this node are."""
-        return await _done(state, "status")
+        """Return how the processes of this node are, and what is wrong with its stores."""
+        told = await _done(state, "status")
+        return told if stores is None else {**told, "stores": stores.complaints}
 
     @made.get("/config")
     async def config() -> Told:

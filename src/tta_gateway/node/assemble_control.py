@@ -12,6 +12,7 @@ from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.node import admin_api, admin_token
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.stores import Stores
 from tta_gateway.snapshot.parts import Parts, base_of
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
@@ -34,9 +35,10 @@ class Control:
         known = Depends(admin_token.known(token))
         read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
         exposition = Exposition(self.segments)
+        self.stores = Stores(self.log)
         self.admin = _app()
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
-        self.admin.include_router(admin_api.router(state), dependencies=[known])
+        self.admin.include_router(admin_api.router(state, self.stores), dependencies=[known])
         self.public = _app()
 
     def segments(self) -> Iterable[Segment]:
@@ -49,6 +51,7 @@ class Control:
         """Go by this snapshot from now on."""
         await asyncio.sleep(0)
         self.parts, self.snapshot = parts, base_of(parts)
+        await self.stores.look(self.snapshot)
 
     def flush(self) -> None:
         """Let the log go out."""
@@ -61,7 +64,7 @@ class Control:
 
 def endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that the administration serves."""
-    routers = (metrics.router(Exposition(list)), admin_api.router(Path()))
+    routers = (metrics.router(Exposition(list)), admin_api.router(Path(), None))
     return [
         (method, route.path, (route.description or "").partition("\n")[0])
         for router in routers

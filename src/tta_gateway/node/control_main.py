@@ -84,6 +84,7 @@ async def _serve(
     updates = Updates(control, channel, control.parts)
     loop.add_reader(channel.fileno(), updates.hear)
     spawn(_count(usage, control), name="usage", died=control.died)
+    spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))

@@ -50,7 +50,7 @@ class Supervisor:
 def an_app(folder: Path) -> FastAPI:
     app = FastAPI(openapi_url=None)
     wording(app)
-    app.include_router(router(folder))
+    app.include_router(router(folder, None))
     return app
 
 

@@ -61,6 +61,31 @@ async def _asked(store: Store, address: Address, name: str) -> Topology:
     return master(reply, store.master) if sentinel else slots(reply, address.host)
 
 
+async def inspect(store: Store, topology: Topology, *, name: str) -> tuple[str, dict[str, str]]:
+    """Return what a server of the store says of itself: INFO, and its settings.
+
+    The settings are empty where it does not tell them; Unavailable if it is not to be reached.
+    """
+    address = topology.addresses[0]
+    login = store.login
+    connection = await dial(address, login, tls=tls_of(login), owner=_Nobody(), name=name)
+    try:
+        info = await connection.ask("INFO", "server", patience=PATIENCE)
+        try:
+            settings = await connection.ask("CONFIG", "GET", "*", patience=PATIENCE)
+        except Refused:  # a hosted one
+            settings = {}
+    finally:
+        connection.break_off("it has been asked")
+    pairs = settings.items() if isinstance(settings, dict) else ()
+    return text(info), {text(key): text(value) for key, value in pairs}
+
+
+def text(reply: Reply) -> str:
+    """Return an answer as text."""
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+
+
 def master(reply: Reply, name: str) -> Topology:
     """Return the topology that a Sentinel's answer means; Unavailable if it knows no such."""
     if not isinstance(reply, list):
