@@ -2,7 +2,7 @@
 
 A full handshake each time (P-256, TLS 1.3, no resumption), made by `openssl s_time`; requests over
 64 keep-alive connections, by wrk.  While clients reconnect, one that is connected already asks
-again and again: how long it waits is how long the loop was held, and whatever the machine adds.
+again and again, and the loop itself tells how late it was (`tta_gateway_loop_lag_seconds`).
 """
 
 import argparse
@@ -40,8 +40,6 @@ CROWD: Final = 8
 READY_SECONDS: Final = 40.0
 IDLE_SECONDS: Final = 20.0
 PAUSE_SECONDS: Final = 0.002
-P99_MS, MAX_MS = 5.0, 50.0
-"""bars of the loop's lag"""
 
 METHOD: Final = """\
 Each product is pinned to one core, the service and the clients to the other.  CPU is user + system
@@ -253,7 +251,7 @@ def _publish(
     done, waits = reconnected
     ordered = sorted(waits)
     p99, most = ordered[int(len(ordered) * 0.99)], ordered[-1]
-    held = p99 <= P99_MS and most <= MAX_MS
+    held = lag["0.005"] >= 0.99 * lag["+Inf"] and lag["+Inf"] == lag["0.05"]
     rows = [
         "| | µs CPU a request | µs CPU a handshake | handshakes/s a core |",
         "|---|---|---|---|",
@@ -272,13 +270,13 @@ def _publish(
     rows.append(
         f"While {done} clients connected anew, {CROWD} at a time, one that was connected waited for"
         f" an answer: p50 {statistics.median(waits):.2f} ms, p99 {p99:.2f} ms, at most {most:.2f}"
-        f" ms, of {len(waits)} (bars: p99 {P99_MS:g} ms, {MAX_MS:g} ms at most):"
-        f" **{'met' if held else 'not met'}**."
+        f" ms, of {len(waits)}; it shares a core with them, which is in these figures."
     )
     rows.append("")
     rows.append(
         f"The loop itself was looked at {lag['+Inf']:.0f} times meanwhile, five times a second:"
-        f" {lag['0.005'] / lag['+Inf']:.1%} within 5 ms, {lag['+Inf'] - lag['0.05']:.0f} above 50."
+        f" {lag['0.005'] / lag['+Inf']:.1%} within 5 ms, {lag['+Inf'] - lag['0.05']:.0f} above 50"
+        f" (bars: 99 %, none): **{'met' if held else 'not met'}**."
     )
     body = "\n".join(["## TLS", "", METHOD, report.facts(about), "", *rows])
     report.say(body)
