@@ -54,7 +54,9 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/paper.py --write
 	@$(BIN)/python bench/turn.py --write
 	@$(BIN)/python bench/slow_reader.py
+	@$(BIN)/python bench/node.py
 	@$(BIN)/python bench/tls.py
+	@$(BIN)/python bench/tunnel.py --write
 	@$(BIN)/python bench/valkey.py --write
 
 fuzz: setup ## every parser, with ten million inputs
