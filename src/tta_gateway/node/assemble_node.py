@@ -14,19 +14,19 @@ from tta_gateway.node.child import Adopted, Child, cover, start
 from tta_gateway.node.commands import SOCKET, Commands
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.embedded import Embedded
-from tta_gateway.node.handover import Handover, Kept, hand_over
+from tta_gateway.node.handover import Handover, Kept, encoded, hand_over
+from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.listening import Listening, close_all, unix_for_us
 from tta_gateway.node.log_thread import LogThread
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.publish import Publisher
-from tta_gateway.node.reload import Compiled, Compiling, Reload, refused
+from tta_gateway.node.reload import Compiled, Compiling, FileWatch, Reload, refused, stamp_of
 from tta_gateway.node.room import limit, room
 from tta_gateway.node.segments import Segments
 from tta_gateway.node.signals import Signals
 from tta_gateway.node.slot import State
 from tta_gateway.node.supervisor import Supervisor
 from tta_gateway.node.upgrade import Upgrade
-from tta_gateway.snapshot import kept as kept_snapshot
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.support.clock import Clock, Stamp
@@ -37,6 +37,8 @@ from tta_gateway.support.segment import Segment
 from tta_gateway.support.usage import Usage
 
 PUBLIC: Final = "control.sock"
+_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
+_LONGEST_KEEPING: Final = 1.0  # seconds, for a disk
 _LOOK_AGAIN: Final = 0.1  # seconds, at a file that is being written
 _LEAVE_ADMIN: Final = signal.SIGUSR2
 """Tells control that the next gateway wants the address of the administration."""
@@ -54,7 +56,11 @@ class Node:
         self._out = out
         self._clock = clock
         self._generation = 0 if kept is None else kept.generation
+        self._ends = False
+        self._signals: Signals | None = None
+        self._stamp = None if kept is None else kept.stamp
         folder = Path(self.snapshot.state_dir)
+        self._keeping = Keeping(folder)
         self._held = lock.take(folder) if kept is None else kept.lock
         self._count(kept)
         self._slots = self.snapshot.workers or len(os.sched_getaffinity(0))
@@ -135,15 +141,19 @@ class Node:
 
     def _decide(self) -> None:
         self.reload = Reload(
-            self._file,
             self.snapshot,
-            compiling=Compiling,
+            watch=FileWatch(lambda: stamp_of(self._file), self._stamp),
+            compiling=lambda version: Compiling(self._file, version),
             clock=self._clock.monotonic,
             log=self.log,
             accepted=self._adopt,
         )
         self.upgrade = Upgrade(
-            check=self._check, refused=self._not_now, become=self._become, log=self.log
+            check=self._check,
+            refused=self._not_now,
+            become=self._become,
+            log=self.log,
+            clock=self._clock.monotonic,
         )
 
     def _answer(self) -> None:
@@ -248,10 +258,7 @@ class Node:
 
     def keep_for_later(self, sealed: bytes) -> None:
         """Keep the snapshot in force on disk, for a start without a good configuration."""
-        try:
-            kept_snapshot.keep(sealed, Path(self.snapshot.state_dir))
-        except OSError as error:
-            self.log.event("snapshot_not_kept", error=error.strerror)
+        self._keeping.keep(sealed)
 
     # Its life
 
@@ -272,6 +279,10 @@ class Node:
         self._segments.leave(child.segment)
         self._publisher.forget(child.process.pid)
 
+    def beats(self, child: Child) -> int:
+        """Return how often a worker has shown that it lives."""
+        return self._segments.beats(child.segment)
+
     def cover(self, child: Child, slot: int) -> None:
         """Have a worker accept for a slot that has none."""
         sockets = [one.of(slot) for one in self._listening]
@@ -288,6 +299,7 @@ class Node:
 
     def let_go(self) -> None:
         """Make room for the next gateway, which may start while this one finishes."""
+        self._ends = True
         close_all(self._listening)
         if self.probe is not None:
             self.probe.close()
@@ -296,6 +308,7 @@ class Node:
         self._public.close()
         self.commands.close()
         self.upgrade.forget()
+        self.reload.end()
         self._beside = False
         for one in self._companions:
             if one.name == "control":
@@ -304,6 +317,7 @@ class Node:
 
     def run(self, signals: Signals) -> int:
         """Turn until all is over; return the exit status."""
+        self._signals = signals
         selector = self.supervisor.selector
         selector.register(signals.fd, selectors.EVENT_READ, lambda: self._take(signals.come()))
         while (code := self._code()) is None:
@@ -315,6 +329,7 @@ class Node:
             for key, _ in selector.select(self._patience()):
                 key.data()
             self._tick()
+        self._keeping.wait(_LONGEST_KEEPING)
         self.lines.close()
         self.logs.stop()
         return code
@@ -333,11 +348,16 @@ class Node:
         return code if is_over else None
 
     def _tick(self) -> None:
-        self.reload.tick()
+        if not self._ends:
+            self.reload.tick()
+            self.upgrade.tick()
         self.commands.tick()
         if self.probe is not None:
             self.probe.tick()
         self._usage.tick()
+        error = self._keeping.take_error()
+        if error is not None:
+            self.log.event("snapshot_not_kept", error=error.strerror)
         self.lines.flush()
 
     def _patience(self) -> float:
@@ -351,18 +371,21 @@ class Node:
         for number in numbers:
             if number == signal.SIGCHLD:
                 self._reap()
-            elif number == signal.SIGHUP:
-                self.reload.ask()
+            elif number in _TO_END:
+                self.supervisor.stop()
             elif number == signal.SIGUSR1:
                 self.logs.reopen()
-            elif number == signal.SIGUSR2:
-                self.upgrade.ask()
+            elif self._ends:
+                continue  # the next gateway reads the file, and is whatever is installed
+            elif number == signal.SIGHUP:
+                self.reload.ask()
             else:
-                self.supervisor.stop(number)
+                self.upgrade.ask()
 
     def _reap(self) -> None:
         self.supervisor.reap()
-        self.reload.reap()
+        if not self._ends:
+            self.reload.reap()
         for one in self._companions:
             one.reap()
         self.embedded.reap()
@@ -371,7 +394,9 @@ class Node:
     # An upgrade
 
     def _check(self) -> Compiling:
-        return Compiling(self._file, self.reload.snapshot.version + 1, check=True)
+        self._stamp = stamp_of(self._file)
+        handover = encoded(self._handover_of(b""))
+        return Compiling(self._file, self.reload.snapshot.version + 1, handover=handover)
 
     def _not_now(self, snapshot: Snapshot) -> list[str]:
         """Return why this node does not become one with this snapshot now."""
@@ -381,20 +406,31 @@ class Node:
         return complaints
 
     def _become(self, compiled: Compiled) -> None:
-        """Become what is installed now; OSError if this stays what it is."""
+        """Become what is installed now; OSError if this stays what it is.
+
+        Signals that come from now on wait for the next node, and so do those not read yet.
+        """
+        waiting = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        for number in b"" if self._signals is None else self._signals.come():
+            os.kill(os.getpid(), number)
         try:
             hand_over(self._handover(compiled), self._file)
         except OSError:
             self.logs.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
             raise
 
     def _handover(self, compiled: Compiled) -> Handover:
         """Return what the node that this one becomes needs."""
         self.keep_for_later(compiled.sealed)
+        self._keeping.wait(_LONGEST_KEEPING)
         self.lines.close()
         self.logs.stop()  # what comes from now on waits for the next thread
+        return self._handover_of(compiled.data)
+
+    def _handover_of(self, data: bytes) -> Handover:
         return Handover(
-            snapshot=compiled.data,
+            snapshot=data,
             slots=self._slots,
             listeners=[one.fds for one in self._listening],
             probe=[] if self._probe_at is None else self._probe_at.fds,
@@ -408,6 +444,7 @@ class Node:
             children=self._children(),
             embedded=self.embedded.everybody(),
             generation=self._generation + 1,
+            stamp=self._stamp,
         )
 
     def _children(self) -> list[Kept]:

@@ -12,6 +12,8 @@ from typing import Final, Protocol
 COVER: Final = b"cover "
 UNCOVER: Final = b"uncover "
 """Words of the supervisor about a slot without a worker (node/covering.py)."""
+LAST: Final = b"last"
+"""Says to a worker that none follows it: whoever waits to be accepted is its own to answer."""
 PYTHON: Final = (sys.executable, "-P", "-m")
 """Our own modules: the folder that the gateway is started in is no place for code."""
 
@@ -72,9 +74,10 @@ class Child:
 
 
 def start(module: str, *, data: bytes, fds: Sequence[int] = (), words: Sequence[str] = ()) -> Child:
-    """Start a module of ours: `module SNAPSHOT_FD CHANNEL_FD WORD… FD…`; OSError if it cannot be.
+    """Start a module of ours: `module SNAPSHOT_FD CHANNEL_FD PARENT WORD… FD…`.
 
-    It gets the data as a file without a name, a channel, and the descriptors by the same numbers.
+    OSError if it cannot be.  It gets the data as a file without a name, a channel, and the
+    descriptors by the same numbers.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
@@ -82,7 +85,7 @@ def start(module: str, *, data: bytes, fds: Sequence[int] = (), words: Sequence[
     try:
         snapshot = file_of(data)
         passed = [snapshot, theirs.fileno(), *fds]
-        given = [str(passed[0]), str(passed[1]), *words, *map(str, fds)]
+        given = [str(passed[0]), str(passed[1]), str(os.getpid()), *words, *map(str, fds)]
         process = subprocess.Popen([*PYTHON, module, *given], pass_fds=passed)  # noqa: S603 - ours
         return Child(process, ours)
     except OSError:
@@ -123,6 +126,12 @@ def give(child: Child, kind: bytes, data: bytes) -> None:
 def cover(child: Child, slot: int, sockets: Sequence[socket.socket]) -> None:
     """Have a worker accept for a slot beside its own; OSError if it does not hear."""
     socket.send_fds(child.channel, [COVER + b"%d" % slot], [sock.fileno() for sock in sockets])
+
+
+def tell_last(child: Child) -> None:
+    """Tell a worker that none follows it; nothing is lost if it does not hear."""
+    with contextlib.suppress(OSError):
+        child.channel.send(LAST)
 
 
 def uncover(child: Child, slot: int) -> None:

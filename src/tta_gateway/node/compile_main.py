@@ -8,6 +8,7 @@ each, and exits 2.
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.settings.compile import compile_snapshot
@@ -16,22 +17,31 @@ from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.sealed import compiled
 
 
-def main() -> None:
-    """Compile."""
-    file, version, fd = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+def compiled_file(file: Path, version: int) -> bytes:
+    """Return what a file compiles into; ends the process with what is wrong with it."""
     try:
         loaded = load(file, os.environ)
     except ConfigError as error:
-        sys.stderr.write("".join(f"{complaint}\n" for complaint in error.complaints))
-        sys.exit(2)
+        refuse(error.complaints)
     state = Path(loaded.settings.state_dir)
     try:
-        result = compiled(encode(compile_snapshot(loaded.settings, version)), state)
+        return compiled(encode(compile_snapshot(loaded.settings, version)), state)
     except OSError as error:
-        sys.stderr.write(f"state_dir: {error}\n")
-        sys.exit(2)
+        refuse([f"state_dir: {error}"])
+
+
+def refuse(complaints: list[str]) -> NoReturn:
+    """End the process with these words."""
+    sys.stderr.write("".join(f"{complaint}\n" for complaint in complaints))
+    sys.exit(2)
+
+
+def main() -> None:
+    """Compile."""
+    file, version, fd = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    data = compiled_file(file, version)
     with os.fdopen(fd, "wb") as out:
-        out.write(result)
+        out.write(data)
 
 
 if __name__ == "__main__":

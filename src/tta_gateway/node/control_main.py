@@ -1,4 +1,4 @@
-"""Control: `python -m tta_gateway.node.control_main SNAPSHOT_FD CHANNEL_FD SEGMENT FD…`.
+"""Control: `python -m tta_gateway.node.control_main SNAPSHOT_FD CHANNEL_FD PARENT SEGMENT FD…`.
 
 The APIs of a node: the administration at its own address (the third descriptor), and the gateway's
 own public endpoints on a unix socket (the fourth), which only workers reach.  The first is the file
@@ -19,7 +19,7 @@ import uvicorn
 import uvloop
 
 from tta_gateway.node.assemble_control import Control
-from tta_gateway.node.life import die_with_parent, tell
+from tta_gateway.node.life import settle, tell
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.parts import decode_parts
 from tta_gateway.support.clock import SystemClock
@@ -44,10 +44,9 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to hear
     numbers = [int(text) for text in sys.argv[1:]]
-    snapshot_fd, channel_fd, index, metrics_fd, logs_fd, admin_fd, public_fd = numbers
-    die_with_parent(signal.SIGTERM)
+    snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, admin_fd, public_fd = numbers
+    settle(parent, signal.SIGTERM)
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
     segment = Segment(metrics_fd, index)
@@ -81,7 +80,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
-    updates = Updates(control, channel, control.parts)
+    updates = Updates(control, channel, control.parts, orphaned=signal.SIGTERM)
     loop.add_reader(channel.fileno(), updates.hear)
     spawn(_count(usage, control), name="usage", died=control.died)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)

@@ -43,6 +43,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     children: list[Kept]
     embedded: list[tuple[str, int]] = []
     generation: int
+    stamp: tuple[int, int, int] | None = None  # of the file that was compiled
 
     def descriptors(self) -> Iterable[int]:
         """Return every descriptor that must stay open."""
@@ -64,7 +65,7 @@ def hand_over(handover: Handover, file: Path) -> None:
 
     Signals wait meanwhile: the new one takes them as soon as it can.
     """
-    fd = file_of(msgspec.msgpack.encode(handover))
+    fd = file_of(encoded(handover))
     for one in (fd, *handover.descriptors()):
         if one >= 0:
             os.set_inheritable(one, True)
@@ -81,10 +82,20 @@ def hand_over(handover: Handover, file: Path) -> None:
         raise
 
 
-def taken_over(fd: int) -> Handover:
-    """Return what the supervisor before this one has left."""
+def encoded(handover: Handover) -> bytes:
+    """Return it as bytes."""
+    return msgspec.msgpack.encode(handover)
+
+
+def taken_over(fd: int, *, only_read: bool = False) -> Handover:
+    """Return what the supervisor before this one has left; msgspec.MsgspecError if it is unknown.
+
+    `only_read` is for who tries whether it can be understood.
+    """
     with os.fdopen(fd, "rb") as file:
         handover = msgspec.msgpack.decode(file.read(), type=Handover)
+    if only_read:
+        return handover
     for one in handover.descriptors():
         if one >= 0:
             os.set_inheritable(one, False)

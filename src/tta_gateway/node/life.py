@@ -3,15 +3,21 @@
 import contextlib
 import ctypes
 import os
+import signal
 import socket
 import sys
 
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(number: int) -> None:
-    """Ask the kernel to send this process a signal when the supervisor ends (Linux, prctl(2))."""
-    parent = os.getppid()
+def settle(parent: int, number: int) -> None:
+    """Live as a child of the supervisor with this process id, and as long as it does.
+
+    The kernel sends `number` when it ends (Linux, prctl(2)); signals that are meant for it alone,
+    and reach the whole group, do nothing here.
+    """
+    for one in (signal.SIGHUP, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(one, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:

@@ -15,12 +15,13 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.node.child import PYTHON
+from tta_gateway.node.child import PYTHON, file_of
 from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 
+LONGEST: Final = 30.0  # seconds, for a compiler
 STILL: Final = 0.5  # seconds that a file must not have changed
 _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "listen": lambda snapshot: [(one.host, one.port, one.unix) for one in snapshot.listeners],
@@ -45,10 +46,10 @@ def refused(before: Snapshot, after: Snapshot) -> list[str]:
 class FileWatch:
     """Looks whether a file has changed; time is an argument."""
 
-    def __init__(self, stamp: Callable[[], Stamp | None]) -> None:
-        """Take the file as it is now for known."""
+    def __init__(self, stamp: Callable[[], Stamp | None], known: Stamp | None = None) -> None:
+        """Take the file as it is now for known, or as it was when it was read."""
         self._stamp = stamp
-        self._known = self._seen = stamp()
+        self._known = self._seen = known or stamp()
         self._since = 0.0
 
     def has_changed(self, now: float) -> bool:
@@ -88,15 +89,21 @@ class Compiled:
 class Compiling:
     """A configuration that is being compiled; the end of its process is told by a signal."""
 
-    def __init__(self, file: Path, version: int, *, check: bool = False) -> None:
-        """Start; with `check`, all of the code that is installed now is tried as well."""
+    def __init__(self, file: Path, version: int, *, handover: bytes = b"") -> None:
+        """Start; with a `handover`, all of the code that is installed now is tried as well.
+
+        That is what it would be given to take over.
+        """
+        self._late = False
         self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
         self._said = os.memfd_create("complaints", os.MFD_CLOEXEC)
-        module = "preflight_main" if check else "compile_main"
+        module = "preflight_main" if handover else "compile_main"
+        given = [file_of(handover)] if handover else []
+        fds = [self._out, *given]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*PYTHON, f"tta_gateway.node.{module}", str(file), str(version), str(self._out)],
-                pass_fds=[self._out],
+                [*PYTHON, f"tta_gateway.node.{module}", str(file), str(version), *map(str, fds)],
+                pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stderr=self._said,
             )
@@ -104,16 +111,37 @@ class Compiling:
             os.close(self._out)
             os.close(self._said)
             raise
+        finally:
+            for fd in given:
+                os.close(fd)
+
+    def end(self) -> None:
+        """End it: it takes too long."""
+        self._late = True
+        self._process.kill()
 
     def result(self) -> Compiled | None:
         """Return what has become of it, once; None while it is under way."""
         if self._process.poll() is None:
             return None
         data, said = _taken(self._out), _taken(self._said).decode(errors="replace")
-        if self._process.returncode == 0:
-            both = msgspec.msgpack.decode(data, type=kept.Compiled)
-            return Compiled(decode(both.data), both.data, both.sealed, [])
+        if self._late:
+            said = f"it took longer than {LONGEST:g} s: does it name a pipe, or a disk that hangs?"
+        elif self._process.returncode == 0:
+            return _read(data)
         return Compiled(None, b"", b"", said.splitlines() or ["the compiler died"])
+
+
+def _read(data: bytes) -> Compiled:
+    """Return what a compiler has written, which may be one of another version by now."""
+    try:
+        both = msgspec.msgpack.decode(data, type=kept.Compiled)
+        return Compiled(decode(both.data), both.data, both.sealed, [])
+    except msgspec.MsgspecError as error:
+        why = (
+            f"another version is installed than the one that runs ({error}): `tta-gateway upgrade`"
+        )
+        return Compiled(None, b"", b"", [why])
 
 
 def _taken(fd: int) -> bytes:
@@ -127,38 +155,48 @@ class Reload:
 
     def __init__(
         self,
-        file: Path,
         snapshot: Snapshot,
         *,
-        compiling: Callable[[Path, int], Compiling],
+        watch: FileWatch,
+        compiling: Callable[[int], Compiling],
         clock: Callable[[], float],
         log: EventLog,
         accepted: Callable[[bytes, bytes], None],
     ) -> None:
         """Begin with what is in force.
 
-        `accepted` gets each one that takes its place, encoded, and the same sealed.
+        `compiling` starts to compile as a version; `accepted` gets each one that takes its place,
+        encoded, and the same sealed.
         """
         self.snapshot = snapshot
         self.complaints: list[str] = []
-        self._file = file
-        self._watch = FileWatch(lambda: stamp_of(file))
+        self._watch = watch
         self._start = compiling
         self._clock = clock
         self._log = log
         self._accepted = accepted
         self._compiling: Compiling | None = None
         self._again = False
+        self._until = 0.0
 
     def tick(self) -> None:
-        """Look at the file."""
-        if self._watch.has_changed(self._clock()):
+        """Look at the file, and whether a compiler takes too long."""
+        now = self._clock()
+        if self._compiling is not None and now > self._until:
+            self._until = now + LONGEST
+            self._compiling.end()
+        if self._watch.has_changed(now):
             self.ask()
 
     @property
     def is_waiting(self) -> bool:
         """Tell whether a change of the file has to be still for a little longer."""
         return self._watch.is_waiting
+
+    def end(self) -> None:
+        """Read nothing more: the gateway ends."""
+        if self._compiling is not None:
+            self._compiling.end()
 
     @property
     def is_compiling(self) -> bool:
@@ -170,8 +208,9 @@ class Reload:
         if self._compiling is not None:
             self._again = True
             return
+        self._until = self._clock() + LONGEST
         try:
-            self._compiling = self._start(self._file, self.snapshot.version + 1)
+            self._compiling = self._start(self.snapshot.version + 1)
         except OSError as error:
             self._take(
                 Compiled(None, b"", b"", [f"the compiler cannot be started: {error.strerror}"])

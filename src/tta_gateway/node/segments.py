@@ -6,7 +6,7 @@ counters go on.  The file only grows, and lives as long as the node does, upgrad
 
 import os
 
-from tta_gateway.support.segment import OWNER_AT, SIZE
+from tta_gateway.support.segment import BEAT_AT, OWNER_AT, SIZE
 
 
 class Segments:
@@ -32,6 +32,10 @@ class Segments:
         """Take this one, which somebody has already."""
         self._free.remove(number)
         self._taken.add(number)
+
+    def beats(self, number: int) -> int:
+        """Return how often the process there has shown that it lives."""
+        return int.from_bytes(os.pread(self.fd, 8, number * SIZE + BEAT_AT), "little")
 
     def leave(self, number: int) -> None:
         """Take note that its process has gone: what it holds now is nothing."""

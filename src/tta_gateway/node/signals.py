@@ -17,7 +17,10 @@ class Signals:
 
     def come(self) -> bytes:
         """Return the numbers of those that have come, each once."""
-        return bytes(sorted(set(os.read(self.fd, 4096))))
+        try:
+            return bytes(sorted(set(os.read(self.fd, 4096))))
+        except BlockingIOError:
+            return b""
 
 
 def _ignore(_: int, __: object) -> None:

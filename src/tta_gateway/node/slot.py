@@ -12,6 +12,8 @@ LIVED: Final = 10.0  # seconds: who got so old did not die of its start
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 LONGEST_START: Final = 30.0  # seconds
+LONGEST_SILENCE: Final = 10.0  # seconds without a sign of life of a worker that serves
+_LONGEST_PAUSE: Final = 3.0  # seconds between two looks
 FORSAKEN: Final = 0.25  # seconds without a worker
 NEVER: Final = float("inf")
 
@@ -36,6 +38,9 @@ class Slot:
         self.deaths = 0
         self.version = 0  # of the snapshot that its worker decides from
         self.empty_since = 0.0  # when the last worker had ended
+        self._beats = -1
+        self._heard = 0.0  # when the number of beats was another one
+        self._looked = 0.0  # when it was looked at last
         self._started = 0.0
         self._young = 0
 
@@ -56,6 +61,26 @@ class Slot:
         """Take note that the worker serves."""
         if self.state is State.STARTING:
             self.state = State.SERVING
+
+    def is_silent(self, beats: int, now: float) -> bool:
+        """Tell, once in a while, that a worker that serves has shown no sign of life for long.
+
+        Time in which nobody looked does not count: then all of the machine stood still.
+        """
+        is_new = beats != self._beats or self.state is not State.SERVING
+        if is_new or now - self._looked > _LONGEST_PAUSE:
+            self._beats, self._heard = beats, now
+        self._looked = now
+        silent = now - self._heard > LONGEST_SILENCE
+        if silent:
+            self._heard = now
+        return silent
+
+    def leave_to_next(self, now: float) -> None:
+        """Take note that the worker leaves by itself: the next is due at once."""
+        self.state = State.EMPTY
+        self.due = self.empty_since = now
+        self.version = 0
 
     def is_forsaken(self, now: float) -> bool:
         """Tell whether nobody has served here for so long that a sibling should."""

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from tta_gateway.node.child import Child, hear, uncover
+from tta_gateway.node.child import Child, hear, tell_last, uncover
 from tta_gateway.node.probe import Health
 from tta_gateway.node.slot import FORSAKEN, LONGEST_START, Slot, State
 from tta_gateway.support.log import EventLog
@@ -34,6 +34,9 @@ class Owner(Protocol):
 
     def left(self, child: Child) -> None:
         """A worker has ended."""
+
+    def beats(self, child: Child) -> int:
+        """Return how often a worker has shown that it lives."""
 
     def cover(self, child: Child, slot: int) -> None:
         """Have a worker accept for a slot that has none."""
@@ -110,8 +113,11 @@ class Supervisor:
         """
         now = self._clock()
         for slot in self.slots:
-            if slot.is_late(now):
-                self._hangs(slot.number, self._workers[slot.number])
+            child = self._workers.get(slot.number)
+            if child is None:
+                continue
+            if slot.is_late(now) or slot.is_silent(self._owner.beats(child), now):
+                self._hangs(slot.number, child)
         for slot in self.slots if self._tried else self.slots[:1]:
             if slot.due <= now:
                 self._start(slot, now)
@@ -194,6 +200,8 @@ class Supervisor:
         self._owner.heard(child, word, version)
         if word == b"ready" and slot.number in self._successors:
             self._succeed(slot, child)
+        if word == b"leaving":
+            self._leaves(slot, child)
         if self._workers.get(slot.number) is child:
             slot.version = version
             if word == b"ready":
@@ -217,6 +225,17 @@ class Supervisor:
         """Tell whether a slot's worker serves, and has not died a moment ago."""
         serves = slot.state is State.SERVING
         return serves and self._workers[slot.number].process.poll() is None
+
+    def _leaves(self, slot: Slot, child: Child) -> None:
+        """Let another follow a worker that somebody else has asked to end."""
+        if self._ending or self._workers.get(slot.number) is not child:
+            return
+        del self._workers[slot.number]
+        self._covered = {one: by for one, by in self._covered.items() if by is not child}
+        self._log.event("worker_leaves", slot=slot.number)
+        self._leaving.append((child, self._clock() + self.grace + _OVERTIME))
+        slot.leave_to_next(self._clock())
+        self._promote(slot)
 
     def _serves(self, slot: Slot) -> None:
         slot.serve()
@@ -320,18 +339,24 @@ class Supervisor:
             return
         if not self._tried:
             self._code = status or 1
-            self.stop(signal.SIGTERM)
+            self.stop()
             return
-        successor = self._successors.pop(slot.number, None)
-        if successor is not None:  # it need not be started: it is on its way
-            self._workers[slot.number] = successor[0]
-            self._renewing.remove(slot.number)
-            slot.start(self._clock())
+        followed = self._promote(slot)
         due = round(slot.due - self._clock(), 2)
-        due = 0.0 if successor is not None else max(0.0, due)
+        due = 0.0 if followed else max(0.0, due)
         self._log.event("worker_died", slot=slot.number, status=status, next_in=due)
 
-    def stop(self, number: int) -> None:
+    def _promote(self, slot: Slot) -> bool:
+        """Let the successor that is on its way take a slot that has none; False without one."""
+        successor = self._successors.pop(slot.number, None)
+        if successor is None:
+            return False
+        self._workers[slot.number] = successor[0]
+        self._renewing.remove(slot.number)
+        slot.start(self._clock())
+        return True
+
+    def stop(self) -> None:
         """Ask every worker to finish what is under way and end."""
         if not self._ending:
             self._ending = True
@@ -341,7 +366,8 @@ class Supervisor:
             slot.leave()
         self._until = self._clock() + self.grace + _OVERTIME
         for child in self._everybody():
-            child.process.send_signal(number)
+            tell_last(child)
+            child.process.send_signal(signal.SIGTERM)
 
     def _everybody(self) -> Iterable[Child]:
         pairs = (*self._successors.values(), *self._leaving)

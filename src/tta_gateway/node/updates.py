@@ -6,6 +6,7 @@ lead from the version that is here is answered with a word: then all of it follo
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from tta_gateway.node.child import LAST
 from tta_gateway.node.life import tell
 from tta_gateway.snapshot.parts import CHANGE, Parts, changed, decode_change, decode_parts
 from tta_gateway.support.log import EventLog
@@ -39,24 +41,53 @@ class Updates:
         channel: socket.socket,
         parts: Parts,
         *,
+        orphaned: int,
         other: Callable[[bytes, list[int]], bool] = lambda _, __: False,
     ) -> None:
-        """Wait for the first that follows these parts; `other` takes words about other things."""
+        """Wait for the first that follows these parts.
+
+        `other` takes words about other things; `orphaned` is the signal that ends this process
+        when nobody is at the other end any more.
+        """
+        self.is_last = False  # whether none follows this process
+        self._orphaned = orphaned
         self._other = other
         self._worker = worker
         self._channel = channel
+        channel.setblocking(False)
         self._known = parts  # the newest that has come
         self._next: Parts | None = None
         self._busy = False
 
     def hear(self) -> None:
         """Take what has come."""
-        data, fds, _, _ = socket.recv_fds(self._channel, 4096, _MOST)
-        if self._other(data, fds):
+        try:
+            data, fds, flags, _ = socket.recv_fds(self._channel, 4096, _MOST)
+        except BlockingIOError:
             return
+        except ConnectionResetError:  # the supervisor has died with words of ours unread
+            data, fds, flags = b"", [], 0
         if not data:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
-            return  # the supervisor is gone: the kernel tells this process to end
+            os.kill(os.getpid(), self._orphaned)
+            return
+        if flags & socket.MSG_CTRUNC:  # no descriptor was left for what was sent
+            for fd in fds:
+                os.close(fd)
+            tell(self._channel, b"behind %d" % self._known.version)
+            return
+        if data == LAST:
+            self.is_last = True
+        elif not self._other(data, fds):
+            self._read(data, fds)
+
+    def hear_all(self) -> None:
+        """Take everything that has come by now."""
+        with contextlib.suppress(OSError):
+            while self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                self.hear()
+
+    def _read(self, data: bytes, fds: list[int]) -> None:
         for fd in fds:
             with os.fdopen(fd, "rb") as file:
                 file.seek(0)

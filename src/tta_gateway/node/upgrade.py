@@ -7,7 +7,7 @@ fails, or the configuration would change what a process has for life, nothing ha
 from collections.abc import Callable
 
 from tta_gateway.node.probe import Health
-from tta_gateway.node.reload import Compiled, Compiling
+from tta_gateway.node.reload import LONGEST, Compiled, Compiling
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 
@@ -22,6 +22,7 @@ class Upgrade:
         refused: Callable[[Snapshot], list[str]],
         become: Callable[[Compiled], None],
         log: EventLog,
+        clock: Callable[[], float],
     ) -> None:
         """Begin without such a wish.
 
@@ -32,7 +33,10 @@ class Upgrade:
         self._refused = refused
         self._become = become
         self._log = log
+        self._clock = clock
         self._checking: Compiling | None = None
+        self._until = 0.0
+        self._ends = False
         self.complaints: list[str] = []
 
     def status(self) -> Health:
@@ -40,10 +44,11 @@ class Upgrade:
         return {"checking": self._checking is not None, "refused": self.complaints}
 
     def ask(self) -> bool:
-        """Check what is installed now; False if that is under way."""
-        if self._checking is not None:
+        """Check what is installed now; False if that is under way, or the gateway ends."""
+        if self._checking is not None or self._ends:
             return False
         self.complaints = []
+        self._until = self._clock() + LONGEST
         try:
             self._checking = self._check()
         except OSError as error:
@@ -52,7 +57,16 @@ class Upgrade:
 
     def forget(self) -> None:
         """Become nothing else: the gateway ends."""
+        if self._checking is not None:
+            self._checking.end()
         self._checking = None
+        self._ends = True
+
+    def tick(self) -> None:
+        """Look whether the check takes too long."""
+        if self._checking is not None and self._clock() > self._until:
+            self._until = self._clock() + LONGEST
+            self._checking.end()
 
     def reap(self) -> None:
         """Go on once the check has ended."""

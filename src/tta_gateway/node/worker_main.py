@@ -1,9 +1,10 @@
-"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD SEGMENT FD…`.
+"""A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD PARENT SEGMENT FD…`.
 
 It gets from the supervisor the compiled snapshot (and newer ones over the channel), the file in
 which all count with the number of its part, the socket of the logs, and its listening sockets.  It
-serves until SIGTERM (the node stops) or SIGUSR2 (a successor takes its place), then finishes what
-is under way; it imports nothing heavy (architecture §6).
+serves until SIGTERM or SIGUSR2, then finishes what is under way; only if the supervisor has said
+that none follows it, it also answers who waits to be accepted.  It imports nothing heavy
+(architecture §6).
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.node.covering import Covering
 from tta_gateway.node.doors import BACKLOG, Door, Doors, Watchman
 from tta_gateway.node.last_call import last_call
-from tta_gateway.node.life import die_with_parent, tell
+from tta_gateway.node.life import settle, tell
 from tta_gateway.node.room import limit
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.parts import decode_parts
@@ -36,9 +37,7 @@ from tta_gateway.support.usage import Usage
 from tta_gateway.wire.web_socket import GOING_AWAY, RESTARTED
 
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
-_STOPPED = (signal.SIGTERM, signal.SIGINT)  # the node stops
-# Or a successor takes the place; or there is no supervisor any more.
-_TO_END = (*_STOPPED, signal.SIGUSR2, signal.SIGQUIT)
+_TO_END = (signal.SIGTERM, signal.SIGUSR2, signal.SIGQUIT)
 _ORPHANED = 0.7  # seconds for what is under way then: the next gateway wants the addresses
 _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 
@@ -46,8 +45,8 @@ _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 def main() -> None:
     """Serve."""
     numbers = [int(text) for text in sys.argv[1:]]
-    snapshot_fd, channel_fd, index, metrics_fd, logs_fd, *listeners = numbers
-    die_with_parent(signal.SIGQUIT)
+    snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, *listeners = numbers
+    settle(parent, signal.SIGQUIT)
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
     segment = Segment(metrics_fd, index)
@@ -55,7 +54,7 @@ def main() -> None:
     sockets = [socket.socket(fileno=fd) for fd in listeners]
     channel = socket.socket(fileno=channel_fd)
     logs = _opening(socket.socket(fileno=logs_fd))
-    uvloop.run(_serve(data, sockets, channel, registry=Registry(segment), logs=logs))
+    uvloop.run(_serve(data, sockets, channel, segment=segment, logs=logs))
 
 
 def _opening(sock: socket.socket) -> Callable[[str], Log]:
@@ -76,31 +75,34 @@ async def _serve(
     sockets: list[socket.socket],
     channel: socket.socket,
     *,
-    registry: Registry,
+    segment: Segment,
     logs: Callable[[str], Log],
 ) -> None:
     loop = asyncio.get_running_loop()
+    registry = Registry(segment)
     worker = _worker(data, registry=registry, logs=logs)
-    stop: asyncio.Future[int] = loop.create_future()
+    farewell = Farewell(loop)
     for number in _TO_END:
-        loop.add_signal_handler(number, _ask, stop, number)
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's, as logs are
+        loop.add_signal_handler(number, farewell.ask, number)
     ways_in = [partial(worker.protocol, index) for index in range(len(sockets))]
     doors = Doors(loop, sockets, [*ways_in])
     await doors.open()
     usage = Usage(registry, "worker")
-    worker.sweeper.each_tick += [_watchman(worker, doors).tick, usage.tick]
+    worker.sweeper.each_tick += [_watchman(worker, doors).tick, usage.tick, segment.beat]
     worker.sweeper.start()
     worker.hangups.start()
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
-    updates = Updates(worker, channel, worker.parts, other=covering.take)
+    updates = Updates(worker, channel, worker.parts, orphaned=signal.SIGQUIT, other=covering.take)
     loop.add_reader(channel.fileno(), updates.hear)
     tell(channel, b"ready %d" % worker.snapshot.version)
-    asked = await stop
+    await farewell.asked
     loop.remove_reader(channel.fileno())
+    updates.hear_all()
+    if not updates.is_last:
+        tell(channel, b"leaving %d" % worker.snapshot.version)
     covering.close()
-    await _drain(worker, doors, asked)
+    await _drain(worker, doors, farewell, is_last=updates.is_last)
 
 
 def _worker(data: bytes, *, registry: Registry, logs: Callable[[str], Log]) -> Worker:
@@ -112,9 +114,44 @@ def _worker(data: bytes, *, registry: Registry, logs: Callable[[str], Log]) -> W
         sys.exit(f"cannot start: {error}")
 
 
-def _ask(stop: "asyncio.Future[int]", number: int) -> None:
-    if not stop.done():
-        stop.set_result(number)
+class Farewell:
+    """Whether this worker has been asked to end, and how long it may take.
+
+    SIGTERM and SIGUSR2 give it the grace of the configuration.  SIGQUIT, at whatever time, says
+    that there is no supervisor any more: the next gateway wants the addresses.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin without being asked."""
+        self.asked: asyncio.Future[int] = loop.create_future()
+        self._loop = loop
+        self._is_orphan = False
+        self._timeout: asyncio.Timeout | None = None
+
+    def ask(self, number: int) -> None:
+        """Take a signal; of those that give a grace the first stands."""
+        if not self.asked.done():
+            self.asked.set_result(number)
+        if number == signal.SIGQUIT:
+            self._is_orphan = True
+            self._hurry(self._loop.time() + _ORPHANED)
+
+    def _hurry(self, when: float) -> None:
+        """Wait no longer than until then."""
+        if self._timeout is not None and (self._timeout.when() or when) > when:
+            self._timeout.reschedule(when)
+
+    async def emptied(self, worker: Worker, patience: float) -> bool:
+        """Wait until no client is left; False if time is up."""
+        with contextlib.suppress(TimeoutError):
+            patience = min(patience, _ORPHANED) if self._is_orphan else patience
+            async with asyncio.timeout(patience) as self._timeout:
+                try:
+                    await worker.guests.emptied()
+                finally:
+                    self._timeout = None
+                return True
+        return False
 
 
 def _calm_collector(worker: Worker) -> None:
@@ -142,33 +179,23 @@ def _watchman(worker: Worker, doors: Doors) -> Watchman:
     return Watchman(doors, worker.guests, clock=clock, log=worker.log, spawn=open_again)
 
 
-async def _drain(worker: Worker, doors: Doors, asked: int) -> None:
+async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: bool) -> None:
     """Take no more connections; let what is under way end, within the grace.
 
-    `asked` is the signal that said so.  What waits to be accepted is the successor's; where there
-    is none, it is taken and answered.
+    What waits to be accepted is the successor's; where none follows (`is_last`), it is taken and
+    answered.
     """
-    worker.guests.drain(RESTARTED if asked == signal.SIGUSR2 else GOING_AWAY)
-    if asked in _STOPPED:
+    worker.guests.drain(GOING_AWAY if is_last else RESTARTED)
+    if is_last:
         await last_call(doors.sockets)
     doors.close()
-    grace = _ORPHANED if asked == signal.SIGQUIT else worker.snapshot.client_timeouts.drain
-    if not await _emptied(worker, grace):
+    if not await farewell.emptied(worker, worker.snapshot.client_timeouts.drain):
         worker.guests.cut()
-        await _emptied(worker, _CUT)
+        await farewell.emptied(worker, _CUT)
     worker.sweeper.stop()
     worker.hangups.stop()
     for log in worker.logs:
         log.close()
-
-
-async def _emptied(worker: Worker, patience: float) -> bool:
-    """Wait until no client is left; False if time is up."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(patience):
-            await worker.guests.emptied()
-            return True
-    return False
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ _OWNER: Final = 1
 _USED: Final = 2  # bytes of the directory
 _TAKEN: Final = 3  # cells
 _LOST: Final = 4
+_BEAT: Final = 5
+BEAT_AT: Final = _BEAT * 8
+"""Where the number of the owner's beats stands: eight bytes, another one while it lives."""
 
 
 class Segment:
@@ -55,6 +58,10 @@ class Segment:
     def lost(self) -> int:
         """Return how many records found no room."""
         return self._header[_LOST]
+
+    def beat(self) -> None:
+        """Show that the owner lives: called a few times a second."""
+        self._header[_BEAT] += 1
 
     def add(self, record: bytes, cells: int) -> int | None:
         """Take so many cells for a record; return the place of the first, None without room."""

@@ -19,13 +19,15 @@ from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import Child
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.near import connected
-from tta_gateway.node.reload import Compiled
+from tta_gateway.node.reload import Compiled, stamp_of
+from tta_gateway.node.signals import Signals
 from tta_gateway.snapshot import kept as kept_snapshot
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import CHANGE, decode_change
 from tta_gateway.support.segment import Segment
 
+PATIENCE = 1.0  # seconds, for a thread on a busy machine
 GUARD, CONTROL, WORKER = (
     f"tta_gateway.node.{name}_main" for name in ("guard", "control", "worker")
 )
@@ -95,6 +97,19 @@ class Told:
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *given: self.told.append(" ".join([name, *map(str, given)]))
+
+
+class Done:
+    """A compilation that has ended."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self._compiled = compiled
+
+    def end(self) -> None:
+        """It has ended already."""
+
+    def result(self) -> Compiled:
+        return self._compiled
 
 
 class House:
@@ -178,7 +193,7 @@ class House:
             node.supervisor.selector.close()
             os.close(node._segments.fd)
             os.close(node._usage._fd)
-            if node._health()[0] or node.supervisor.code is None:
+            if not node._ends:
                 os.close(node._held)
         for process in self.processes:
             process.channel.close()
@@ -338,8 +353,8 @@ def test_an_upgrade_is_not_begun_twice(house: House, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("number", "told"),
     [
-        (signal.SIGTERM, {"supervisor": ["stop 15"]}),
-        (signal.SIGINT, {"supervisor": ["stop 2"]}),
+        (signal.SIGTERM, {"supervisor": ["stop"]}),
+        (signal.SIGINT, {"supervisor": ["stop"]}),
         (signal.SIGHUP, {"reload": ["ask"]}),
         (signal.SIGUSR1, {"logs": ["reopen"]}),
         (signal.SIGUSR2, {"upgrade": ["ask"]}),
@@ -361,6 +376,49 @@ def test_a_signal_goes_to_whom_it_is_for(
     assert {name: part.told for name, part in parts.items() if part.told} == told
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_node_that_ends_reads_nothing_and_becomes_nothing_else(
+    house: House, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    node = house.serving()
+    node._take(bytes([signal.SIGTERM]))
+    parts = {name: Told() for name in ("reload", "upgrade")}
+    with monkeypatch.context() as patch:
+        for name, part in parts.items():
+            patch.setattr(node, name, part)
+        node._take(bytes([number]))
+    assert [part.told for part in parts.values()] == [[], []]
+
+
+def test_a_node_that_ends_still_opens_its_logs_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = house.serving()
+    node._take(bytes([signal.SIGTERM]))
+    logs = Told()
+    with monkeypatch.context() as patch:
+        patch.setattr(node, "logs", logs)
+        node._take(bytes([signal.SIGUSR1]))
+    assert logs.told == ["reopen"]
+
+
+def test_what_has_been_compiled_when_a_node_ends_is_not_adopted(house: House) -> None:
+    node = house.serving()
+    node.reload._compiling = cast("Any", Done(compiled(house)))
+    node._take(bytes([signal.SIGTERM]))
+    node._take(bytes([signal.SIGCHLD]))
+    node._tick()
+    assert node.reload.snapshot.version == 1
+
+
+def test_a_node_knows_how_often_a_worker_has_shown_that_it_lives(house: House) -> None:
+    node = house.serving()
+    (child, *_) = node.supervisor.children()
+    before = node.beats(child)
+    Segment(node._segments.fd, child.segment).beat()
+    assert node.beats(child) == before + 1
+
+
 # A newer configuration
 
 
@@ -376,7 +434,9 @@ def test_a_newer_snapshot_reaches_workers_and_control(house: House) -> None:
 
 
 def test_a_newer_snapshot_is_kept_on_disk_sealed(house: House) -> None:
-    accepted(house, house.serving())
+    node = house.serving()
+    accepted(house, node)
+    node._keeping.wait(PATIENCE)
     assert (house.folder / kept_snapshot.NAME).read_bytes() == b"sealed"
 
 
@@ -388,9 +448,16 @@ def test_a_disk_that_does_not_take_it_is_no_reason_to_refuse(
 
     monkeypatch.setattr(kept_snapshot, "keep", full)
     node = house.serving()
+    events = Events()
+    monkeypatch.setattr(node, "log", events)
     accepted(house, node)
     assert house.of(WORKER)[0].version() == 2
     assert node._health()[1]["configuration"] == 2
+    node._keeping.wait(PATIENCE)
+    for _ in range(2):
+        node._tick()
+    told = [fields for name, fields in events.told if name == "snapshot_not_kept"]
+    assert told == [{"error": "No space left on device"}]
 
 
 # The end
@@ -398,7 +465,7 @@ def test_a_disk_that_does_not_take_it_is_no_reason_to_refuse(
 
 def test_the_end_makes_room_for_the_next_gateway(house: House) -> None:
     node = house.node()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     assert not any(one.is_open for one in cast("Any", node._listening))
     with pytest.raises(ConnectionRefusedError):
         connected(house.folder / "supervisor.sock", 5.0)
@@ -632,3 +699,72 @@ def test_a_node_that_stays_what_it_is_writes_its_logs_again(
     node.upgrade._take(compiled(house))
     assert node.upgrade.complaints == ["the new gateway cannot be started: no such file"]
     assert node.logs._thread.is_alive()
+
+
+class Come:
+    """Signals that have come and that nobody has read."""
+
+    def __init__(self, numbers: bytes) -> None:
+        self._numbers = numbers
+
+    def come(self) -> bytes:
+        numbers, self._numbers = self._numbers, b""
+        return numbers
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int, bool]]:
+    """The signals that this process sends, and whether they wait then."""
+    made: list[tuple[int, int, bool]] = []
+
+    def kill(pid: int, number: int) -> None:
+        made.append((pid, number, number in signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+
+    monkeypatch.setattr(os, "kill", kill)
+    return made
+
+
+def test_signals_not_read_yet_wait_for_the_node_that_it_becomes(
+    house: House, monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int, bool]]
+) -> None:
+    def fail(_: Handover, __: Path) -> None:
+        raise OSError(2, "no such file")
+
+    node = house.serving()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    node._signals = cast("Signals", Come(bytes([signal.SIGHUP, signal.SIGTERM])))
+    monkeypatch.setattr(assemble_node, "hand_over", fail)
+    with pytest.raises(OSError, match="no such file"):
+        node._become(compiled(house))
+    assert sent == [(os.getpid(), number, True) for number in (signal.SIGHUP, signal.SIGTERM)]
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == before
+
+
+def test_what_a_check_is_given_is_what_would_be_handed_over(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Path, int, bytes]] = []
+
+    def check(file: Path, version: int, *, handover: bytes) -> None:
+        given.append((file, version, handover))
+
+    node = house.serving()
+    node._file.write_text("a")
+    monkeypatch.setattr(assemble_node, "Compiling", check)
+    node._check()
+    ((file, version, handover),) = given
+    left = msgspec.msgpack.decode(handover, type=Handover)
+    assert (file, version, left.stamp) == (node._file, 2, stamp_of(node._file))
+    assert len(left.children) == 4
+
+
+def test_a_file_that_changes_during_an_upgrade_is_read_by_the_node_that_goes_on(
+    house: House, left: Handover
+) -> None:
+    file = house.folder / "gateway.yaml"
+    file.write_text("a")
+    stamp = stamp_of(file)
+    file.write_text("another")
+    resumed = house.node(kept=msgspec.structs.replace(left, stamp=stamp), version=2)
+    resumed.reload.tick()
+    assert resumed.reload.is_waiting

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tta_gateway.node import child as module
-from tta_gateway.node.child import Adopted, Child, file_of, give, start
+from tta_gateway.node.child import LAST, Adopted, Child, file_of, give, start, tell_last
 
 PATIENCE = 5.0  # seconds, for a shell on a busy machine
 TELLS = """\
@@ -49,7 +49,7 @@ def told(child: Child) -> list[bytes]:
 def test_a_child_gets_its_data_its_words_and_its_descriptors_by_number(program: str) -> None:
     read, write = os.pipe()
     given, data = told(start(program, data=b"snapshot", fds=[read, write], words=["7"]))
-    assert given.split(b" ", 2)[2] == b"7 %d %d\n" % (read, write)
+    assert given.split(b" ", 2)[2] == b"%d 7 %d %d\n" % (os.getpid(), read, write)
     assert data == b"snapshot"
     os.close(read)
     os.close(write)
@@ -110,6 +110,20 @@ def test_who_does_not_take_it_is_an_error_and_costs_no_descriptor() -> None:
         give(Child(cast("Any", None), ours), b"snapshot", b"newer")
     assert open_now() == before
     ours.close()
+
+
+def test_a_worker_is_told_that_none_follows_it() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        tell_last(Child(cast("Any", None), ours))
+        assert theirs.recv(64) == LAST
+
+
+def test_that_none_follows_is_no_harm_where_nobody_hears_it() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.close()
+    with ours:
+        tell_last(Child(cast("Any", None), ours))
 
 
 # One that was started before

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.helpers.configuration import PLAYERS, ROUTES
-from tta_gateway.node.compile_main import main
+from tta_gateway.node.compile_main import compiled_file, main, refuse
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.kept import Compiled, keep
 from tta_gateway.snapshot.sealed import kept as read_kept
@@ -65,3 +65,16 @@ def test_a_bad_file_is_every_complaint_a_line_each(
         compiled(file, monkeypatch)
     said = capsys.readouterr().err.splitlines()
     assert [line.split(" ")[1] for line in said] == ["workers:", "routes:"]
+
+
+def test_a_file_compiles_without_being_written_anywhere(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"state_dir: {tmp_path}\n{PLAYERS}{ROUTES}")
+    both = msgspec.msgpack.decode(compiled_file(file, 3), type=Compiled)
+    assert decode(both.data).version == 3
+
+
+def test_who_refuses_says_every_word_and_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        refuse(["one", "another"])
+    assert (ended.value.code, capsys.readouterr()) == (2, ("", "one\nanother\n"))

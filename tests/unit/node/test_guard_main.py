@@ -24,6 +24,12 @@ def guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Child]:
     made.channel.close()
 
 
+def test_it_ends_when_nobody_is_at_the_other_end_any_more(guard: Child) -> None:
+    assert guard.channel.recv(64) == b"ready 0"
+    guard.channel.close()
+    assert cast("Any", guard.process).wait(PATIENCE) == 0
+
+
 def test_it_is_ready_survives_ctrl_c_and_ends_when_it_is_asked_to(guard: Child) -> None:
     assert guard.channel.recv(64) == b"ready 0"
     guard.process.send_signal(signal.SIGINT)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tta_gateway.node.child import file_of
-from tta_gateway.node.handover import Handover, Kept, hand_over, taken_over
+from tta_gateway.node.handover import Handover, Kept, encoded, hand_over, taken_over
 
 NOTHING = -1
 FILE = Path("gateway.yaml")
@@ -153,3 +153,27 @@ def test_every_descriptor_is_known() -> None:
         children=children,
     )
     assert sorted(left.descriptors()) == list(range(1, 13))
+
+
+def test_who_only_reads_it_leaves_the_descriptors_alone(fd: int) -> None:
+    os.set_inheritable(fd, True)
+    left = handover(commands=fd, lock=10_000)
+    assert taken_over(file_of(encoded(left)), only_read=True) == left
+    assert os.get_inheritable(fd)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", msgspec.msgpack.encode({"snapshot": b""})])
+@pytest.mark.parametrize("only_read", [False, True])
+def test_what_another_version_has_left_is_an_error(data: bytes, only_read: bool) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        taken_over(file_of(data), only_read=only_read)
+
+
+def test_what_a_later_version_leaves_besides_is_no_harm() -> None:
+    more = {**msgspec.structs.asdict(handover()), "children": [], "later": 1}
+    assert taken_over(file_of(msgspec.msgpack.encode(more)), only_read=True) == handover()
+
+
+def test_the_stamp_of_the_file_that_was_compiled_is_left() -> None:
+    left = handover(stamp=(1, 2, 3))
+    assert taken_over(file_of(encoded(left))).stamp == (1, 2, 3)

@@ -10,7 +10,16 @@ import pytest
 from tests.helpers.builders import a_route
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.node import reload as module
-from tta_gateway.node.reload import STILL, Compiled, FileWatch, Reload, refused, stamp_of
+from tta_gateway.node.reload import (
+    LONGEST,
+    STILL,
+    Compiled,
+    FileWatch,
+    Reload,
+    _read,
+    refused,
+    stamp_of,
+)
 from tta_gateway.node.reload import Compiling as RealCompiling
 from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import encode
@@ -124,6 +133,19 @@ def test_a_file_that_is_gone_is_not_read() -> None:
     assert [watch.has_changed(now) for now in (10.0, 11.0)] == [False, False]
 
 
+def test_a_change_that_came_before_the_watch_began_is_told() -> None:
+    file = File()
+    file.write(2)
+    watch = FileWatch(lambda: file.stamp, (1, 1, 1))
+    assert [watch.has_changed(now) for now in (10.0, 10.0 + STILL, 11.0)] == [False, True, False]
+
+
+def test_a_file_that_is_what_it_was_when_it_was_read_is_not_read_again() -> None:
+    file = File()
+    watch = FileWatch(lambda: file.stamp, (1, 1, 1))
+    assert [watch.has_changed(float(now)) for now in range(5)] == [False] * 5
+
+
 def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     seen = [stamp_of(file)]
@@ -142,22 +164,69 @@ DIES = "exit 1"
 
 
 def compiling(
-    script: str, monkeypatch: pytest.MonkeyPatch, *, check: bool = False
+    script: str, monkeypatch: pytest.MonkeyPatch, *, handover: bytes = b""
 ) -> Compiled | None:
     """What becomes of a configuration if this is what a shell does instead."""
     monkeypatch.setattr(module, "PYTHON", ("/bin/sh", "-c", script))
-    begun = RealCompiling(Path("gateway.yaml"), 2, check=check)
+    begun = RealCompiling(Path("gateway.yaml"), 2, handover=handover)
     begun._process.wait(5.0)
     return begun.result()
 
 
-@pytest.mark.parametrize(("check", "name"), [(False, "compile_main"), (True, "preflight_main")])
+@pytest.mark.parametrize(
+    ("handover", "name"), [(b"", "compile_main"), (b"handover", "preflight_main")]
+)
 def test_a_check_tries_all_of_the_code(
-    monkeypatch: pytest.MonkeyPatch, check: bool, name: str
+    monkeypatch: pytest.MonkeyPatch, handover: bytes, name: str
 ) -> None:
-    assert compiling(FAILS, monkeypatch, check=check) == Compiled(
+    assert compiling(FAILS, monkeypatch, handover=handover) == Compiled(
         None, b"", b"", [f"tta_gateway.node.{name}"]
     )
+
+
+def test_a_check_gets_what_it_would_be_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    tells = 'cat "/proc/self/fd/$4" >&2; exit 2'
+    told = compiling(tells, monkeypatch, handover=b"handover")
+    assert told is not None
+    assert told.complaints == ["handover"]
+
+
+def test_a_compilation_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    compiling(FAILS, monkeypatch, handover=b"handover")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_one_that_takes_too_long_is_said_whatever_it_has_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "PYTHON", ("/bin/sh", "-c", "exec sleep 60"))
+    begun = RealCompiling(Path("gateway.yaml"), 2)
+    begun.end()
+    begun._process.wait(5.0)
+    told = begun.result()
+    assert told is not None
+    assert (told.snapshot, told.complaints) == (
+        None,
+        ["it took longer than 30 s: does it name a pipe, or a disk that hangs?"],
+    )
+
+
+OF_ANOTHER = [
+    b"",
+    b"\xc1",
+    msgspec.msgpack.encode({"another": 1}),
+    msgspec.msgpack.encode(kept.Compiled(data=b"\xc1", sealed=b"")),
+    msgspec.msgpack.encode(kept.Compiled(data=msgspec.msgpack.encode([1]), sealed=b"")),
+]
+
+
+@pytest.mark.parametrize("data", OF_ANOTHER)
+def test_what_another_version_has_compiled_is_a_complaint(data: bytes) -> None:
+    told = _read(data)
+    assert (told.snapshot, told.data, len(told.complaints)) == (None, b"", 1)
+    assert told.complaints[0].startswith("another version is installed than the one that runs (")
+    assert told.complaints[0].endswith("): `tta-gateway upgrade`")
 
 
 def test_what_was_compiled_is_the_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -189,10 +258,14 @@ class Compiling:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self.end: Compiled | None = None
+        self.becomes: Compiled | None = None
+        self.ended = 0
+
+    def end(self) -> None:
+        self.ended += 1
 
     def result(self) -> Compiled | None:
-        return self.end
+        return self.becomes
 
 
 class House:
@@ -204,9 +277,9 @@ class House:
         self.events: list[tuple[str, object]] = []
         self.accepted: list[tuple[bytes, bytes]] = []
         self.reload = Reload(
-            file,
             BEFORE,
-            compiling=cast("Callable[[Path, int], Any]", self._compile),
+            watch=FileWatch(lambda: stamp_of(file)),
+            compiling=cast("Callable[[int], Any]", self._compile),
             clock=self.clock.monotonic,
             log=cast("Any", self),
             accepted=lambda data, sealed: self.accepted.append((data, sealed)),
@@ -214,7 +287,7 @@ class House:
 
     refuse = False
 
-    def _compile(self, _: Path, version: int) -> Compiling:
+    def _compile(self, version: int) -> Compiling:
         if self.refuse:
             raise OSError(11, "no more")
         self.begun.append(Compiling(version))
@@ -224,7 +297,7 @@ class House:
         self.events.append((name, *fields.values()))  # type: ignore[arg-type]
 
     def end(self, compiled: Compiled) -> None:
-        self.begun[-1].end = compiled
+        self.begun[-1].becomes = compiled
         self.reload.reap()
 
 
@@ -304,3 +377,34 @@ def test_a_file_that_has_changed_is_compiled(house: House, tmp_path: Path) -> No
     house.clock.advance(STILL)
     house.reload.tick()
     assert (len(house.begun), house.reload.is_waiting) == (1, False)
+
+
+def test_a_compiler_that_takes_too_long_is_ended_once(house: House) -> None:
+    house.reload.ask()
+    house.clock.advance(LONGEST)
+    house.reload.tick()
+    ended = [house.begun[0].ended]
+    house.clock.advance(0.1)
+    for _ in range(3):
+        house.reload.tick()
+        ended.append(house.begun[0].ended)
+    assert ended == [0, 1, 1, 1]
+
+
+def test_the_next_compiler_has_all_of_its_time(house: House) -> None:
+    house.reload.ask()
+    house.clock.advance(LONGEST - 1.0)
+    house.end(newer())
+    house.reload.ask()
+    house.clock.advance(LONGEST - 1.0)
+    house.reload.tick()
+    assert [one.ended for one in house.begun] == [0, 0]
+
+
+def test_it_says_whether_a_file_is_being_compiled(house: House) -> None:
+    told = [house.reload.is_compiling]
+    house.reload.ask()
+    told.append(house.reload.is_compiling)
+    house.end(newer())
+    told.append(house.reload.is_compiling)
+    assert told == [False, True, False]

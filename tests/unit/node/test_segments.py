@@ -80,3 +80,19 @@ def test_nobody_ever_gets_a_part_that_another_has(moves: list[int]) -> None:
         taken.append(number)
     assert os.fstat(segments.fd).st_size == len(taken) * SIZE
     os.close(segments.fd)
+
+
+def test_the_beats_of_a_process_are_read_from_its_part(segments: Segments) -> None:
+    numbers = [segments.take(), segments.take()]
+    segment = Segment(segments.fd, numbers[1])
+    for _ in range(3):
+        segment.beat()
+    assert [segments.beats(number) for number in numbers] == [0, 3]
+
+
+def test_beats_go_on_where_another_takes_the_part(segments: Segments) -> None:
+    number = segments.take()
+    Segment(segments.fd, number).beat()
+    segments.leave(number)
+    Segment(segments.fd, segments.take()).beat()
+    assert segments.beats(number) == 2

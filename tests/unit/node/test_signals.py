@@ -58,3 +58,7 @@ def test_more_than_there_is_room_for_are_no_harm(signals: Signals) -> None:
 
 def test_no_child_gets_the_descriptor(signals: Signals) -> None:
     assert not os.get_inheritable(signals.fd)
+
+
+def test_where_none_has_come_there_is_nothing_to_tell(signals: Signals) -> None:
+    assert signals.come() == b""

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.node.slot import LIVED, LONGEST_PAUSE, LONGEST_START, NEVER, Slot, State, pause
+from tta_gateway.node.slot import (
+    LIVED,
+    LONGEST_PAUSE,
+    LONGEST_SILENCE,
+    LONGEST_START,
+    NEVER,
+    Slot,
+    State,
+    pause,
+)
 
 
 def dying(*ages: float) -> Slot:
@@ -87,6 +96,55 @@ def test_a_worker_that_serves_is_not_late() -> None:
     slot.start(0.0)
     slot.serve()
     assert not slot.is_late(1e9)
+
+
+def serving() -> Slot:
+    """Return a slot whose worker serves from the beginning."""
+    slot = Slot(0)
+    slot.start(0.0)
+    slot.serve()
+    return slot
+
+
+SECONDS = range(int(LONGEST_SILENCE) + 2)
+
+
+def test_a_worker_is_silent_when_its_beats_have_long_been_the_same() -> None:
+    slot = serving()
+    silent = [slot.is_silent(7, float(now)) for now in SECONDS]
+    assert silent == [False] * (len(SECONDS) - 1) + [True]
+
+
+def test_a_silent_worker_is_told_again_only_after_as_long() -> None:
+    slot = serving()
+    silent = [slot.is_silent(7, float(now)) for now in range(2 * len(SECONDS))]
+    assert silent.count(True) == 2
+
+
+def test_a_worker_that_beats_is_not_silent() -> None:
+    slot = serving()
+    assert not any(slot.is_silent(now, float(now)) for now in range(100))
+
+
+def test_a_worker_that_does_not_serve_yet_is_not_silent() -> None:
+    slot = Slot(0)
+    slot.start(0.0)
+    assert not any(slot.is_silent(7, float(now)) for now in SECONDS)
+    slot.serve()
+    assert not slot.is_silent(7, SECONDS[-1] + 1.0)
+
+
+def test_the_next_is_due_at_once_where_a_worker_leaves_by_itself() -> None:
+    slot = serving()
+    slot.version = 3
+    slot.leave_to_next(5.0)
+    assert (slot.due, slot.state, slot.deaths, slot.version) == (5.0, State.EMPTY, 0, 0)
+
+
+def test_a_slot_that_was_left_is_forsaken_from_then_on() -> None:
+    slot = serving()
+    slot.leave_to_next(5.0)
+    assert [slot.is_forsaken(now) for now in (5.0, 5.2, 5.3)] == [False, False, True]
 
 
 def test_deaths_are_counted() -> None:

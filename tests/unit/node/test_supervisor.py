@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.node.child import UNCOVER, Child
-from tta_gateway.node.slot import FORSAKEN, LIVED, LONGEST_START
+from tta_gateway.node.child import LAST, UNCOVER, Child
+from tta_gateway.node.slot import FORSAKEN, LIVED, LONGEST_SILENCE, LONGEST_START
 from tta_gateway.node.supervisor import Supervisor
 
 
@@ -23,6 +23,8 @@ class Worker:
         self.signals: list[int] = []
 
     killed = 0
+    beats = 0
+    hangs = False
 
     def kill(self) -> None:
         self.killed += 1
@@ -39,6 +41,21 @@ class Worker:
     def apply(self, version: int) -> None:
         """Say that a newer snapshot has been applied."""
         self._end.send(b"applied %d" % version)
+
+    def leave(self) -> None:
+        """Say that it leaves."""
+        self._end.send(b"leaving 1")
+
+    def heard(self) -> list[bytes]:
+        """Return what it has been told."""
+        words = []
+        self._end.setblocking(False)
+        try:
+            while word := self._end.recv(64):
+                words.append(word)
+        except BlockingIOError:
+            return words
+        return words
 
     def close(self) -> None:
         self._end.close()
@@ -75,6 +92,11 @@ class Node:
 
     def left(self, child: Child) -> None:
         self.left_behind.append(child.segment)
+
+    def beats(self, child: Child) -> int:
+        worker = self.workers[child.segment]
+        worker.beats += 0 if worker.hangs else 1
+        return worker.beats
 
     def cover(self, child: Child, slot: int) -> None:
         self.covers.append((child.process.pid, slot))
@@ -218,7 +240,7 @@ def test_a_start_that_fails_is_the_end(node: Node, code: int, status: int) -> No
 
 def test_a_start_that_is_interrupted_is_no_fault(node: Node) -> None:
     node.turn()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     node.workers[0].die(-signal.SIGTERM)
     node.turn()
     assert node.supervisor.code == 0
@@ -252,9 +274,9 @@ def test_a_worker_that_never_says_that_it_serves_is_killed(node: Node) -> None:
 
 def test_the_end_is_the_end_of_all_workers_and_is_told_once(node: Node) -> None:
     node.all_serve().take()
-    node.supervisor.stop(signal.SIGTERM)
-    node.supervisor.stop(signal.SIGINT)
-    assert [worker.signals for worker in node.workers] == [[15, 2], [15, 2]]
+    node.supervisor.stop()
+    node.supervisor.stop()
+    assert [worker.signals for worker in node.workers] == [[15, 15], [15, 15]]
     assert node.supervisor.health()[0] is False
     node.workers[0].die(0)
     node.turn()
@@ -264,9 +286,26 @@ def test_the_end_is_the_end_of_all_workers_and_is_told_once(node: Node) -> None:
     assert (node.supervisor.code, node.take()) == (0, ["stopping"])
 
 
+def test_everybody_hears_that_none_follows_before_it_is_asked_to_end(node: Node) -> None:
+    node.renewed()
+    node.succeeds(2)
+    order: list[list[bytes]] = []
+    for worker in node.workers:
+        worker.send_signal = lambda _, one=worker: order.append(one.heard())  # type: ignore[method-assign,misc]
+    node.supervisor.stop()
+    assert order == [[LAST]] * 4
+
+
+def test_who_does_not_hear_that_none_follows_is_asked_to_end_all_the_same(node: Node) -> None:
+    node.all_serve()
+    node.workers[0].channel.close()
+    node.supervisor.stop()
+    assert node.workers[0].signals == [signal.SIGTERM]
+
+
 def test_a_worker_that_ends_badly_is_the_status(node: Node) -> None:
     node.all_serve()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     node.workers[0].die(-9)
     node.workers[1].die(0)
     node.turn()
@@ -298,6 +337,122 @@ def test_who_has_ended_leaves_its_segment(node: Node) -> None:
     node.workers[1].die(1)
     node.turn()
     assert node.left_behind == [1]
+
+
+# A worker that hangs
+
+
+def passing(node: Node, seconds: float) -> None:
+    """Let time pass, as a supervisor sees it that looks once a second."""
+    for _ in range(int(seconds)):
+        node.clock.advance(1.0)
+        node.turn()
+
+
+def test_a_worker_that_shows_no_sign_of_life_for_long_is_killed(node: Node) -> None:
+    node.all_serve().take()
+    node.workers[0].hangs = True
+    passing(node, LONGEST_SILENCE)
+    assert (node.workers[0].killed, node.take()) == (0, [])
+    passing(node, 2)
+    assert (node.workers[0].killed, node.take()) == (1, ["worker_hangs 0"])
+
+
+def test_a_worker_that_lives_is_not_killed_however_long_it_is_quiet(node: Node) -> None:
+    node.all_serve().take()
+    passing(node, 5 * LONGEST_SILENCE)
+    assert ([worker.killed for worker in node.workers], node.take()) == ([0, 0], [])
+
+
+def test_a_worker_that_is_killed_because_it_hung_is_replaced(node: Node) -> None:
+    node.all_serve().take()
+    node.workers[0].hangs = True
+    passing(node, LONGEST_SILENCE + 2)
+    node.workers[0].die(-9)
+    node.turn()
+    node.turn()
+    assert node.take() == ["worker_hangs 0", "worker_died 0 137", "started 0"]
+
+
+def test_a_successor_is_given_all_of_its_start_though_nobody_hears_it(node: Node) -> None:
+    node.all_serve().take()
+    node.workers[0].die(-9)
+    node.turn()
+    node.turn()
+    node.workers[2].hangs = True
+    passing(node, LONGEST_START)
+    assert node.workers[2].killed == 0
+
+
+# A worker that somebody else has asked to end
+
+
+def leaves(node: Node, number: int) -> None:
+    """A worker says that it leaves, and the supervisor turns."""
+    node.workers[number].leave()
+    node.turn()
+
+
+def test_another_follows_at_once_a_worker_that_leaves_unasked(node: Node) -> None:
+    node.all_serve().take()
+    leaves(node, 0)
+    assert (node.take(), node.supervisor.patience()) == (["worker_leaves 0"], 0.0)
+    node.turn()
+    assert (node.take(), node.pids()) == (["started 0"], [102, 101])
+
+
+def test_a_worker_that_leaves_unasked_has_its_grace_and_its_end_is_no_death(node: Node) -> None:
+    node.all_serve()
+    leaves(node, 0)
+    node.turn()
+    assert (node.supervisor.renewal()["leaving"], node.workers[0].signals) == (1, [])
+    node.workers[0].die(0)
+    node.turn()
+    assert (node.supervisor.renewal()["leaving"], node.left_behind) == (0, [0])
+    assert node.supervisor.health()[1]["deaths"] == 0
+
+
+def test_a_worker_that_leaves_unasked_and_does_not_end_is_killed(node: Node) -> None:
+    node.supervisor.grace = 30.0
+    node.all_serve()
+    leaves(node, 0)
+    passing(node, 39)
+    assert node.workers[0].killed == 0
+    passing(node, 2)
+    assert node.workers[0].killed == 1
+
+
+def test_a_successor_on_its_way_takes_the_slot_of_one_that_leaves_unasked(node: Node) -> None:
+    node.renewed().take()
+    leaves(node, 0)
+    node.turn()
+    assert node.take() == ["worker_leaves 0", "started 1"]
+    assert node.pids() == [102, 101]
+    node.workers[2].serve()
+    node.turn()
+    assert node.supervisor.health()[1]["workers"] == ["serving", "serving"]
+
+
+def test_one_that_was_asked_to_leave_to_its_successor_says_nothing_new(node: Node) -> None:
+    node.renewed()
+    node.succeeds(2)
+    node.take()
+    leaves(node, 0)
+    assert (node.take(), node.pids()) == ([], [102, 101])
+    assert node.supervisor.renewal()["leaving"] == 1
+
+
+def test_the_word_of_one_that_leaves_changes_nothing_at_the_end(node: Node) -> None:
+    node.all_serve()
+    node.supervisor.stop()
+    node.take()
+    leaves(node, 0)
+    node.turn()
+    assert (node.take(), len(node.workers)) == ([], 2)
+    for worker in node.workers:
+        worker.die(0)
+    node.turn()
+    assert node.supervisor.code == 0
 
 
 # A slot without a worker
@@ -361,7 +516,7 @@ def test_nobody_accepts_for_a_slot_at_the_start_or_at_the_end(node: Node) -> Non
     node.clock.advance(FORSAKEN + 0.01)
     node.turn()
     node.all_serve()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     node.workers[0].die(0)
     node.turn()
     node.clock.advance(FORSAKEN + 0.01)
@@ -449,7 +604,7 @@ def test_nothing_is_renewed_before_all_have_served(node: Node) -> None:
 
 def test_nothing_is_renewed_at_the_end(node: Node) -> None:
     node.all_serve()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     assert not node.supervisor.renew()
 
 
@@ -577,7 +732,7 @@ def test_the_end_during_a_renewal_is_the_end_of_everybody(node: Node) -> None:
     node.renewed()
     node.succeeds(2)
     node.take()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     assert [worker.signals for worker in node.workers] == [
         [signal.SIGUSR2, signal.SIGTERM],
         [signal.SIGTERM],
@@ -594,7 +749,7 @@ def test_the_end_during_a_renewal_is_the_end_of_everybody(node: Node) -> None:
 
 def test_a_successor_that_the_end_interrupts_is_no_fault(node: Node) -> None:
     node.renewed().take()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     node.workers[0].die(0)
     node.workers[1].die(0)
     node.workers[2].die(-signal.SIGTERM)
@@ -605,7 +760,7 @@ def test_a_successor_that_the_end_interrupts_is_no_fault(node: Node) -> None:
 def test_who_does_not_end_within_the_grace_is_killed(node: Node) -> None:
     node.supervisor.grace = 30.0
     node.all_serve()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     node.clock.advance(39.9)
     node.turn()
     assert [worker.killed for worker in node.workers] == [0, 0]
@@ -676,7 +831,7 @@ def test_who_takes_over_hears_of_those_that_serve_and_of_those_that_leave(node: 
 def test_a_successor_that_serves_too_late_changes_nothing_at_the_end(node: Node) -> None:
     node.renewed()
     node.workers[2].serve()
-    node.supervisor.stop(signal.SIGTERM)
+    node.supervisor.stop()
     node.turn()
     assert all(worker.signals == [signal.SIGTERM] for worker in node.workers)
 

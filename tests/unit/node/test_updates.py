@@ -1,14 +1,17 @@
 """Newer snapshots, as a worker takes them."""
 
 import os
+import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
 from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.kernel.route import Service
+from tta_gateway.node.child import LAST
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import CHANGE, WHOLE, Parts, change, encoded, parted
@@ -70,6 +73,14 @@ class Channel:
         self.theirs.close()
 
 
+def updates_of(
+    worker: Worker, channel: Channel, other: Callable[[bytes, list[int]], bool] | None = None
+) -> Updates:
+    """What a worker takes that has the first version."""
+    made = partial(Updates, worker, channel.theirs, parts(1), orphaned=signal.SIGQUIT)
+    return made() if other is None else made(other=other)
+
+
 @pytest.fixture
 def loop() -> Iterator[FakeLoop]:
     with FakeLoop() as loop:
@@ -86,14 +97,14 @@ def channel() -> Iterator[Channel]:
 def test_a_snapshot_is_applied_and_that_is_said(loop: FakeLoop, channel: Channel) -> None:
     worker = Worker()
     channel.give(snapshot(2))
-    Updates(worker, channel.theirs, parts(1)).hear()
+    updates_of(worker, channel).hear()
     loop.run_ready()
     assert (worker.applied, channel.said()) == ([2], [b"applied 2"])
 
 
 def test_of_those_that_come_meanwhile_the_last_is_applied(loop: FakeLoop, channel: Channel) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs, parts(1))
+    updates = updates_of(worker, channel)
     for version in (2, 3, 4):
         channel.give(snapshot(version))
         updates.hear()
@@ -109,7 +120,7 @@ def test_what_cannot_be_applied_is_said_and_the_next_can_be(
     loop: FakeLoop, channel: Channel, fault: Exception
 ) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs, parts(1))
+    updates = updates_of(worker, channel)
     worker.fault = fault
     updates.take(WHOLE, snapshot(2))
     loop.run_ready()
@@ -125,7 +136,7 @@ def test_garbage_is_no_snapshot_and_all_of_it_is_asked_for(
     loop: FakeLoop, channel: Channel, kind: bytes
 ) -> None:
     worker = Worker()
-    Updates(worker, channel.theirs, parts(1)).take(kind, b"\xff")
+    updates_of(worker, channel).take(kind, b"\xff")
     loop.run_ready()
     assert (worker.applied, worker.events) == ([], ["snapshot_not_read"])
     assert channel.said() == [b"behind 1"]
@@ -133,7 +144,7 @@ def test_garbage_is_no_snapshot_and_all_of_it_is_asked_for(
 
 def test_a_change_leads_from_what_is_here(loop: FakeLoop, channel: Channel) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs, parts(1))
+    updates = updates_of(worker, channel)
     after = parts(2, Service(name="players", endpoints=()))
     channel.give(encoded(change(parts(1), after)), CHANGE)
     updates.hear()
@@ -145,7 +156,7 @@ def test_a_change_leads_on_from_one_that_is_not_applied_yet(
     loop: FakeLoop, channel: Channel
 ) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs, parts(1))
+    updates = updates_of(worker, channel)
     for version in (2, 3):
         updates.take(CHANGE, encoded(change(parts(version - 1), parts(version))))
     loop.run_ready()
@@ -156,7 +167,7 @@ def test_a_change_that_leads_from_elsewhere_is_not_applied_and_all_is_asked_for(
     loop: FakeLoop, channel: Channel
 ) -> None:
     worker = Worker()
-    updates = Updates(worker, channel.theirs, parts(1))
+    updates = updates_of(worker, channel)
     updates.take(CHANGE, encoded(change(parts(2), parts(3))))
     loop.run_ready()
     assert (worker.applied, channel.said()) == ([], [b"behind 1"])
@@ -175,7 +186,7 @@ def test_words_about_something_else_are_somebody_else_s(channel: Channel) -> Non
         return True
 
     channel.give(b"anything", b"cover 3")
-    Updates(Worker(), channel.theirs, parts(1), other=other).hear()
+    updates_of(Worker(), channel, other=other).hear()
     assert heard == [(b"cover 3", 1)]
 
 
@@ -189,9 +200,73 @@ class Watching(FakeLoop):
         self.stopped += 1
 
 
-def test_a_supervisor_that_is_gone_is_listened_to_no_more(channel: Channel) -> None:
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The signals that this process sends."""
+    made: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *told: made.append(told))
+    return made
+
+
+def test_who_has_lost_its_supervisor_ends_as_it_was_said_and_listens_no_more(
+    channel: Channel, sent: list[tuple[int, int]]
+) -> None:
     channel.ours.close()
-    loop = Watching()
-    with loop:
-        Updates(Worker(), channel.theirs, parts(1)).hear()
-    assert loop.stopped == 1
+    with Watching() as loop:
+        updates_of(Worker(), channel).hear()
+    assert cast("Watching", loop).stopped == 1
+    assert sent == [(os.getpid(), signal.SIGQUIT)]
+
+
+def test_whether_another_follows_is_known(channel: Channel) -> None:
+    updates = updates_of(Worker(), channel)
+    before = updates.is_last
+    channel.ours.send(LAST)
+    updates.hear()
+    assert (before, updates.is_last) == (False, True)
+
+
+def test_where_nothing_has_come_nothing_is_heard(
+    channel: Channel, sent: list[tuple[int, int]]
+) -> None:
+    updates = updates_of(Worker(), channel)
+    assert not channel.theirs.getblocking()  # else it would wait: recv_fds takes no flags (3.11)
+    updates.hear()
+    updates.hear_all()
+    assert (updates.is_last, channel.said(), sent) == (False, [], [])
+
+
+def test_all_that_has_come_can_be_heard_at_once(loop: FakeLoop, channel: Channel) -> None:
+    worker = Worker()
+    updates = updates_of(worker, channel)
+    for version in (2, 3):
+        channel.give(snapshot(version))
+    channel.ours.send(LAST)
+    updates.hear_all()
+    loop.run_ready()
+    assert (worker.applied, updates.is_last) == ([3], True)
+
+
+def test_what_came_before_the_end_is_heard_and_the_end_is_not_told_again(
+    channel: Channel, sent: list[tuple[int, int]]
+) -> None:
+    updates = updates_of(Worker(), channel)
+    channel.ours.send(LAST)
+    channel.ours.close()
+    updates.hear_all()
+    assert (updates.is_last, sent) == (True, [])
+
+
+def test_a_snapshot_for_which_there_was_no_descriptor_left_is_asked_for(
+    loop: FakeLoop, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker()
+    updates = updates_of(worker, channel)
+    channel.give(snapshot(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "recv_fds", lambda *_: (WHOLE, [], socket.MSG_CTRUNC, None))
+        updates.hear()
+    assert channel.said() == [b"behind 1"]
+    updates.hear()
+    loop.run_ready()
+    assert worker.applied == [2]

@@ -6,7 +6,8 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tta_gateway.node.reload import Compiled
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.node.reload import LONGEST, Compiled
 from tta_gateway.node.upgrade import Upgrade
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Listener, Snapshot
@@ -30,16 +31,21 @@ class Check:
     """A check that ends when the test says so."""
 
     def __init__(self) -> None:
-        self.end: Compiled | None = None
+        self.becomes: Compiled | None = None
+        self.ended = 0
+
+    def end(self) -> None:
+        self.ended += 1
 
     def result(self) -> Compiled | None:
-        return self.end
+        return self.becomes
 
 
 class House:
     """An upgrade, and all that it has done."""
 
     def __init__(self) -> None:
+        self.clock = FakeClock()
         self.checks: list[Check] = []
         self.events: list[tuple[str, object]] = []
         self.became: list[Compiled] = []
@@ -50,6 +56,7 @@ class House:
             refused=lambda snapshot: ["not with three"] if snapshot.workers == 3 else [],
             become=self._become,
             log=cast("Any", self),
+            clock=self.clock.monotonic,
         )
 
     def _check(self) -> Check:
@@ -67,7 +74,7 @@ class House:
         self.events.append((name, *fields.values()))  # type: ignore[arg-type]
 
     def ends(self, result: Compiled) -> None:
-        self.checks[-1].end = result
+        self.checks[-1].becomes = result
         self.upgrade.reap()
 
 
@@ -150,3 +157,28 @@ def test_a_gateway_that_ends_becomes_nothing_else(house: House) -> None:
 def test_who_was_asked_for_nothing_does_nothing(house: House) -> None:
     house.upgrade.reap()
     assert (house.became, house.events, house.checks) == ([], [], [])
+
+
+def test_a_gateway_that_ends_takes_no_more_wishes(house: House) -> None:
+    house.upgrade.forget()
+    assert (house.upgrade.ask(), house.checks) == (False, [])
+
+
+def test_a_check_that_takes_too_long_is_ended_once(house: House) -> None:
+    house.upgrade.ask()
+    house.clock.advance(LONGEST)
+    house.upgrade.tick()
+    ended = [house.checks[0].ended]
+    house.clock.advance(0.1)
+    for _ in range(3):
+        house.upgrade.tick()
+        ended.append(house.checks[0].ended)
+    assert ended == [0, 1, 1, 1]
+
+
+def test_who_was_asked_for_nothing_ends_nothing(house: House) -> None:
+    house.upgrade.ask()
+    house.ends(Compiled(None, b"", b"", ["no"]))
+    house.clock.advance(LONGEST + 1.0)
+    house.upgrade.tick()
+    assert house.checks[0].ended == 0

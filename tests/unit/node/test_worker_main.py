@@ -7,11 +7,13 @@ import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.kernel.timing import ClientTimeouts
-from tta_gateway.node.worker_main import _ask, _calm_collector, _drain
+from tta_gateway.node.doors import Doors
+from tta_gateway.node.worker_main import Farewell, _calm_collector, _drain
 from tta_gateway.snapshot.model import Snapshot
 
 
@@ -77,12 +79,21 @@ class Socket:
         raise OSError
 
 
-def drained(*, leave_by_themselves: bool, asked: int = signal.SIGTERM) -> list[str]:
+def drained(*, leave_by_themselves: bool, is_last: bool = True) -> list[str]:
     diary = Diary(leave_by_themselves=leave_by_themselves)
+
+    async def main() -> None:
+        farewell = Farewell(asyncio.get_running_loop())
+        await _drain(cast("Any", diary), doors_of(diary), farewell, is_last=is_last)
+
+    asyncio.run(main())
+    return diary.lines
+
+
+def doors_of(diary: Diary) -> Doors:
     doors = cast("Any", Noting(diary, "doors closed"))
     doors.sockets = [Socket(diary)]
-    asyncio.run(_drain(cast("Any", diary), doors, asked))
-    return diary.lines
+    return cast("Doors", doors)
 
 
 def test_a_worker_ends_when_its_clients_have_left() -> None:
@@ -108,20 +119,80 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
     ]
 
 
-@pytest.mark.parametrize(("asked", "code"), [(signal.SIGUSR2, 1012), (signal.SIGQUIT, 1001)])
-def test_who_knocks_at_a_worker_that_leaves_alone_waits_for_the_next(asked: int, code: int) -> None:
-    assert drained(leave_by_themselves=True, asked=asked)[:2] == [
-        f"clients drained: {code}",
+def test_who_knocks_at_a_worker_that_another_follows_waits_for_that_one() -> None:
+    assert drained(leave_by_themselves=True, is_last=False)[:2] == [
+        "clients drained: 1012",
         "doors closed",
     ]
 
 
-def test_the_first_reason_to_stop_stands() -> None:
+@pytest.fixture
+def loop() -> Iterator[FakeLoop]:
     with FakeLoop() as loop:
-        stop: asyncio.Future[int] = asyncio.Future(loop=loop.real)
-        _ask(stop, signal.SIGUSR2)
-        _ask(stop, signal.SIGTERM)
-        assert stop.result() == signal.SIGUSR2
+        yield loop
+
+
+def test_the_first_reason_to_stop_stands(loop: FakeLoop) -> None:
+    farewell = Farewell(loop.real)
+    for number in (signal.SIGUSR2, signal.SIGTERM, signal.SIGQUIT):
+        farewell.ask(number)
+    assert farewell.asked.result() == signal.SIGUSR2
+
+
+class Drain:
+    """A worker that drains, with a client that stays for a minute."""
+
+    def __init__(self, loop: FakeLoop, *before: int, grace: float = 60.0) -> None:
+        self.diary = Diary(leave_by_themselves=False)
+        timeouts = ClientTimeouts(drain=grace)
+        self.diary.snapshot = msgspec.structs.replace(self.diary.snapshot, client_timeouts=timeouts)
+        self.farewell = Farewell(loop.real)
+        for number in before:
+            self.farewell.ask(number)
+        worker, doors = cast("Any", self.diary), doors_of(self.diary)
+        self.task = loop.create_task(_drain(worker, doors, self.farewell, is_last=False))
+        loop.run_ready()
+
+    @property
+    def has_cut(self) -> bool:
+        return "clients cut" in self.diary.lines
+
+
+def test_a_worker_drains_for_as_long_as_it_may(loop: FakeLoop) -> None:
+    drain = Drain(loop, signal.SIGTERM)
+    loop.advance(59.0)
+    assert not drain.has_cut
+    loop.advance(1.1)
+    assert (drain.has_cut, drain.task.done()) == (True, True)
+
+
+def test_a_worker_without_a_supervisor_drains_for_less_than_a_second(loop: FakeLoop) -> None:
+    drain = Drain(loop, signal.SIGQUIT)
+    loop.advance(1.0)
+    assert (drain.has_cut, drain.task.done()) == (True, True)
+
+
+def test_a_grace_that_is_shorter_is_not_made_longer_without_a_supervisor(loop: FakeLoop) -> None:
+    drain = Drain(loop, signal.SIGQUIT, grace=0.1)
+    loop.advance(0.2)
+    assert drain.has_cut
+
+
+def test_a_worker_that_loses_its_supervisor_while_it_drains_makes_it_short(loop: FakeLoop) -> None:
+    drain = Drain(loop, signal.SIGTERM)
+    loop.advance(20.0)
+    drain.farewell.ask(signal.SIGQUIT)
+    loop.advance(0.5)
+    assert not drain.has_cut
+    loop.advance(0.5)
+    assert (drain.has_cut, drain.task.done()) == (True, True)
+
+
+def test_another_word_to_end_makes_a_drain_no_shorter(loop: FakeLoop) -> None:
+    drain = Drain(loop, signal.SIGUSR2)
+    drain.farewell.ask(signal.SIGTERM)
+    loop.advance(30.0)
+    assert not drain.has_cut
 
 
 @pytest.fixture

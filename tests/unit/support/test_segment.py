@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.support.segment import OWNER_AT, SIZE, Segment
+from tta_gateway.support.segment import BEAT_AT, OWNER_AT, SIZE, Segment
 
 ROOM = 6 * 2**20  # cells
 DIRECTORY = 16 * 2**20  # bytes
@@ -60,6 +60,23 @@ def test_its_owner_stands_where_another_process_can_reset_it(fd: int) -> None:
     assert int.from_bytes(os.pread(fd, 8, SIZE + OWNER_AT), "little") == 4711
     os.pwrite(fd, bytes(8), SIZE + OWNER_AT)
     assert segment.owner == 0
+
+
+def test_its_beats_stand_where_another_process_can_read_them(fd: int) -> None:
+    segment = Segment(fd, 1)
+    seen = []
+    for _ in range(3):
+        segment.beat()
+        seen.append(int.from_bytes(os.pread(fd, 8, SIZE + BEAT_AT), "little"))
+    assert seen == [1, 2, 3]
+
+
+def test_a_beat_touches_nothing_else(fd: int) -> None:
+    segment = Segment(fd)
+    segment.owner = 4711
+    place = segment.add(b"a", 1)
+    segment.beat()
+    assert (segment.owner, segment.lost, list(segment.records())) == (4711, 0, [(b"a", place)])
 
 
 def test_a_part_that_the_file_has_not_is_an_error(fd: int) -> None:
