@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -72,15 +73,23 @@ def versions(lock: str) -> dict[str, str]:
 def complaints(pyproject: str, *, lock: str, page: str) -> list[str]:
     """What does not fit together, offline."""
     stale = [] if seal(pyproject) in lock else ["requirements.lock: out of date: run `make lock`"]
-    listed = {row[1].lower(): row[2].strip() for row in _ROW.finditer(page)}
+    rows = [(row[1].lower(), row[2].strip()) for row in _ROW.finditer(page)]
+    listed = dict(rows)
+    often = Counter(name for name, _ in rows)
     locked = versions(lock)
     wishes = {wish for section in wanted(pyproject).values() for wish in section}
     names = sorted({re.split(r"[^\w.-]", wish)[0].lower() for wish in wishes})
-    return stale + [
+    astray = [
         f"docs/dependencies.md: {name} is {locked.get(name)} in the lock"
         for name in names
         if listed.get(name) != locked.get(name)
     ]
+    twice = [
+        f"docs/dependencies.md: {name} stands there twice: keep one line"
+        for name in names
+        if often[name] > 1
+    ]
+    return stale + astray + twice
 
 
 def cut(pyproject: str, resolve: Resolve) -> str:

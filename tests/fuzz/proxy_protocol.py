@@ -27,6 +27,7 @@ def check(pieces: Pieces) -> Hashable:
     demand(isinstance(whole, Source), "a header in pieces is one as a whole", data)
     demand(0 < decided.length <= len(data), "it is as long as it says", data)
     demand(0 <= decided.port <= 65535, "a port is one", data)
+    demand(not (decided.local and decided.address), "who speaks for itself names nobody", data)
     if decided.address:
         demand(str(ip_address(decided.address)) == decided.address, "an address is one", data)
     return data[:1], decided.address == "", ":" in decided.address

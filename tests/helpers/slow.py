@@ -35,6 +35,21 @@ def trickle(sock: socket.socket, data: bytes, *, pause: float) -> None:
         time.sleep(pause)
 
 
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """A port whose backlog is full: whoever connects hears nothing."""
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(4):
+            sock = waiting.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        time.sleep(0.05)
+        yield port
+
+
 def wait_until(is_true: Callable[[], bool], patience: float = PATIENCE) -> bool:
     """Ask again and again, until it is true or patience ends; say which."""
     deadline = time.monotonic() + patience

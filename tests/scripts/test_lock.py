@@ -71,3 +71,10 @@ def test_a_page_with_another_version_or_none_is_complained_of() -> None:
         "docs/dependencies.md: peer is 1 in the lock",
         "docs/dependencies.md: pip is 1 in the lock",
     ]
+
+
+def test_a_page_that_names_a_package_twice_is_complained_of() -> None:
+    page = PAGE + "| peer | 1 | why | MIT |\n| uv | 1 | why | MIT |\n| pyyaml | 1 | why | MIT |\n"
+    assert lock.complaints(PYPROJECT, lock=lock.cut(PYPROJECT, resolve), page=page) == [
+        "docs/dependencies.md: pyyaml stands there twice: keep one line",
+    ]

@@ -47,6 +47,7 @@ class ClientConnection:
         "_entrance",
         "_eof_sent",
         "_exchange",
+        "_group",
         "_lingering",
         "_out",
         "_parting",
@@ -63,6 +64,7 @@ class ClientConnection:
         "deadline",
         "named",
         "refusal",
+        "unnamed",
     )
 
     def __init__(self, entrance: Entrance) -> None:
@@ -74,6 +76,7 @@ class ClientConnection:
         self._codec = ServerCodec(entrance.limits)
         self._transport: asyncio.Transport = _NO_TRANSPORT
         self._peer = _NOBODY
+        self._group = ""  # what it counts as
         self._tunnel: Tunnel | None = None
         self._web_socket: WebSocket | None = None
         self._parting = False  # a Close of ours has gone out: the client's is awaited
@@ -87,6 +90,7 @@ class ClientConnection:
         self._watched = -1  # the descriptor, while nobody reads it and its peer may go
         self.deadline = NEVER
         self.named: tuple[str, int] | None = None  # who it is, where a proxy has said so
+        self.unnamed = False  # whether a proxy has named nobody: what is claimed is not its word
         self.refusal: Problem | None = None  # what it hears, whatever it asks
         # For this request
         self._body_since = 0.0
@@ -101,13 +105,14 @@ class ClientConnection:
         self._transport = cast("asyncio.Transport", transport)
         name = self.named or transport.get_extra_info("peername")
         address, port = (name[0], name[1]) if isinstance(name, tuple) else ("", 0)
-        trusted = entrance.is_proxy(address)
+        proxy = entrance.is_proxy(address)
+        trusted = proxy and not self.unnamed
         scheme = b"https" if entrance.is_encrypted and self.refusal is None else b"http"
         self._peer = Peer(address, port=port, scheme=scheme, trusted=trusted)
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
-        group = "" if trusted else network_of(address)
-        if entrance.guests.admit(self, group, now=entrance.sweeper.now):
+        self._group = "" if proxy else network_of(address)
+        if entrance.guests.admit(self, self._group, now=entrance.sweeper.now):
             if self.refusal is not None:
                 self._turn_back(self.refusal)
             elif entrance.guests.draining:
@@ -158,7 +163,7 @@ class ClientConnection:
         entrance = self._entrance
         entrance.sweeper.forget(self)
         self._unwatch()
-        entrance.guests.leave(self, "" if self._peer.trusted else network_of(self._peer.address))
+        entrance.guests.leave(self, self._group)
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
         in_order = self._ended and self._eof_sent

@@ -74,8 +74,10 @@ class Climb:
         """Let it be."""
 
     def give_up(self) -> None:
-        """End: nobody waits any more."""
-        self._transport.abort()
+        """End: nobody waits any more.  Where the service was not reached, there is no socket."""
+        self.over.cancel()
+        if self._transport is not _NO_TRANSPORT:
+            self._transport.abort()
 
     def _fail(self, error: Exception) -> None:
         if not self.over.done():

@@ -47,6 +47,7 @@ class Doorway:
         "_proxied",
         "_tls",
         "_transport",
+        "_unnamed",
         "deadline",
     )
 
@@ -57,6 +58,7 @@ class Doorway:
         self._counted = counted
         self._transport: asyncio.Transport = _NO_TRANSPORT
         self._named: tuple[str, int] | None = None
+        self._unnamed = False
         self._address = ""  # what it counts as
         self._proxied = entrance.proxy_protocol  # whose header is still to come
         self._data = b""
@@ -118,6 +120,7 @@ class Doorway:
             return False
         self._proxied = False
         self._data = self._data[source.length :]
+        self._unnamed = not source.address and not source.local
         if source.address:
             self._named = (source.address, source.port)
             self._entrance.guests.step_out(self, self._address)
@@ -228,6 +231,7 @@ class Doorway:
     def _connection(self, *, in_the_clear: bool = False) -> ClientConnection:
         connection = ClientConnection(self._entrance)
         connection.named = self._named
+        connection.unnamed = self._unnamed
         if in_the_clear:
             connection.refusal = TLS_REQUIRED
         return connection

@@ -29,11 +29,12 @@ class Handshaker(Protocol):
 class _Place:
     """The place of a handshake that is under way."""
 
-    __slots__ = ("address", "heard")
+    __slots__ = ("address", "heard", "is_due")
 
     def __init__(self, address: str, heard: float) -> None:
         self.address = address
         self.heard = heard  # when its peer last sent anything
+        self.is_due = False  # whether its next step waits for its turn
 
 
 class Handshakes:
@@ -63,12 +64,14 @@ class Handshakes:
         return False
 
     def heard(self, one: Handshaker) -> None:
-        """Take note that the peer of one under way has sent something: its next step is due."""
+        """Take note that the peer of one under way has sent something: its next step is due.
+
+        It takes all that has come by then: who sends in many pieces has no more turns for that.
+        """
         place = self._places.get(one)
         if place is not None:
             place.heard = self._now
-            self._due.append(one)
-            self._turn_soon()
+            self._make_due(one, place)
 
     def leave(self, one: Handshaker, address: str) -> None:
         """Give a place up, or wait for none any more."""
@@ -110,10 +113,9 @@ class Handshakes:
         return not address or self._of_address.get(address, 0) < share
 
     def _enter(self, one: Handshaker, address: str) -> None:
-        self._places[one] = _Place(address, self._now)
+        place = self._places[one] = _Place(address, self._now)
         self._of_address[address] = self._of_address.get(address, 0) + 1
-        self._due.append(one)
-        self._turn_soon()
+        self._make_due(one, place)
 
     def _let_in(self) -> None:
         """Give free places to those who wait, one network after the other."""
@@ -128,6 +130,12 @@ class Handshakes:
                 self._waiting[address] = queue  # behind the others
             self._enter(one, address)
 
+    def _make_due(self, one: Handshaker, place: _Place) -> None:
+        if not place.is_due:
+            place.is_due = True
+            self._due.append(one)
+            self._turn_soon()
+
     def _turn_soon(self) -> None:
         if not self._turning:
             self._turning = True
@@ -141,7 +149,9 @@ class Handshakes:
         one = self._due.popleft()
         if self._due:
             self._turn_soon()
-        if one in self._places:
+        place = self._places.get(one)
+        if place is not None:
+            place.is_due = False
             one.step()
 
     def __repr__(self) -> str:

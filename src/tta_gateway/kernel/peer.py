@@ -4,9 +4,10 @@
 class Peer:
     """A client's connection as the path sees it.
 
-    `address` is the neighbour's; `trusted` tells whether it is one of the operator's proxies, whose
-    word about the way here is believed.  `way` remembers the last lines about the way that were
-    written for it, by the host that was asked for (upstream/way.py).
+    `address` is the neighbour's, or that of whom the PROXY protocol names in its place; `trusted`
+    tells whether that is one of the operator's proxies, whose word about the way here is believed.
+    `way` remembers the last lines about the way that were written for it, by the host that was
+    asked for (upstream/way.py).
     """
 
     __slots__ = ("address", "port", "scheme", "trusted", "way")

@@ -30,18 +30,21 @@ class NotProxiedError(Exception):
 
 
 class Source:
-    """Who has connected to the proxy; without an address, the proxy speaks for itself.
+    """Who has connected to the proxy; without an address, somebody whom it does not name.
 
-    `length` is how many bytes the header takes.
+    `length` is how many bytes the header takes; `local` says that the proxy speaks for itself.
     """
 
-    __slots__ = ("address", "length", "port")
+    __slots__ = ("address", "length", "local", "port")
 
-    def __init__(self, length: int, address: str = "", port: int = 0) -> None:
+    def __init__(
+        self, length: int, address: str = "", port: int = 0, *, local: bool = False
+    ) -> None:
         """Keep what the header says."""
         self.length = length
         self.address = address
         self.port = port
+        self.local = local
 
 
 def read(data: bytes) -> Source | None:
@@ -103,7 +106,7 @@ def _read_binary(data: bytes) -> Source | None:
     if len(data) < _FIXED + length:
         return None
     if command == _LOCAL or family not in (_TCP4, _TCP6):
-        return Source(_FIXED + length)
+        return Source(_FIXED + length, local=command == _LOCAL)
     size = 4 if family == _TCP4 else 16
     address = str(ip_address(data[_FIXED : _FIXED + size]))
     ports = _FIXED + 2 * size

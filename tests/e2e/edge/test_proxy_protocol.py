@@ -19,6 +19,11 @@ from tests.helpers.slow import wait_until
 pytestmark = pytest.mark.e2e
 
 LINE = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 80\r\n"
+NOBODY = (
+    b"PROXY UNKNOWN\r\n",
+    b"\r\n\r\n\x00\r\nQUIT\n\x21\x00\x00\x00",
+    b"\r\n\r\n\x00\r\nQUIT\n\x21\x31\x00\xd8" + bytes(216),
+)
 CLIENT = "127.0.0.7"
 VERSIONS = ("send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options unique-id")
 
@@ -141,6 +146,20 @@ def test_clients_behind_it_are_not_believed_about_the_way(proxied: Proxied) -> N
         client.send(LINE + head_of(target, fields=[(b"X-Forwarded-For", b"192.0.2.99")]))
         assert client.answer().status == 200
     assert heads[0].value(b"x-forwarded-for") == b"203.0.113.7"
+
+
+@pytest.mark.parametrize("header", NOBODY)
+def test_nor_are_those_that_it_does_not_name(proxied: Proxied, header: bytes) -> None:
+    """Their claims would else be the word of the balancer, which is trusted: in the log too."""
+    target, heads = heads_of(proxied.stage)
+    claims = [(b"X-Forwarded-For", b"6.6.6.6"), (b"Forwarded", b"for=6.6.6.6")]
+    with Client(proxied.strict, source="127.0.0.5") as client:
+        client.send(header + head_of(target, fields=claims))
+        assert client.answer().status == 200
+    assert heads[0].value(b"x-forwarded-for") == b"127.0.0.5"
+    assert heads[0].value(b"x-real-ip") == b"127.0.0.5"
+    assert b"6.6.6.6" not in (heads[0].value(b"forwarded") or b"")
+    assert [line["client"] for line in proxied.stage.lines(target)] == ["127.0.0.5"]
 
 
 def test_a_unix_socket_hears_it_too(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ Deadlines are looked at five times a second, so an end may come that much early 
 """
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +27,7 @@ from tests.helpers.clients import (
 )
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.slow import fill, trickle, wait_until
+from tests.helpers.slow import black_hole, fill, trickle, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -267,7 +266,7 @@ def _send_until_cut(client: Client) -> None:
 
 
 def test_a_service_that_does_not_accept_is_answered_504(tmp_path: Path) -> None:
-    with _black_hole() as port, scripted() as upstream:
+    with black_hole() as port, scripted() as upstream:
         services = {"up": {"endpoints": [f"http://127.0.0.1:{port}"]}}
         patience = {"path": "/{rest:path}", "timeouts": {"connect": "300ms"}, "retries": 1}
         with (
@@ -284,21 +283,6 @@ def test_a_service_that_does_not_accept_is_answered_504(tmp_path: Path) -> None:
             assert code(answer) == (504, "upstream_connect_timeout")
             assert answer.value(b"proxy-status") == b"tta-gateway; error=connection_timeout"
             assert waited.is_in_time  # two tries of 300 ms
-
-
-@contextmanager
-def _black_hole() -> Iterator[int]:
-    """A port whose backlog is full: whoever connects hears nothing."""
-    with socket.socket() as listener, ExitStack() as waiting:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        for _ in range(4):
-            sock = waiting.enter_context(socket.socket())
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-        time.sleep(0.05)
-        yield port
 
 
 def test_a_service_that_accepts_and_says_nothing_is_answered_504_and_freed(edge: Stage) -> None:

@@ -1,6 +1,7 @@
 """TLS to services, as openssl and nothing of ours speaks it; what is not verified is not asked."""
 
 import contextlib
+import json
 import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.helpers.certificates import Folder
 from tests.helpers.gateway import free_port
 from tests.helpers.probe import asked
 from tests.helpers.programs import daemon
-from tests.helpers.slow import wait_until
+from tests.helpers.slow import black_hole, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -123,6 +124,29 @@ def _told(one: Stage, name: str, why: str) -> bool:
     words = ("upstream_tls_failed", f'"{name}"', why)
     lines = one.gateway.log.read_text().splitlines()
     return any(all(word in line for word in words) for line in lines)
+
+
+def test_a_service_that_is_not_even_reached_is_told_as_without_tls(tmp_path: Path) -> None:
+    """No port, no name, no answer: nothing has been begun that could be given up."""
+    with black_hole() as silent, scripted() as upstream:
+        hosts = {
+            "refused": f"127.0.0.1:{free_port()}",
+            "unnamed": "nowhere.invalid:443",
+            "silent": f"127.0.0.1:{silent}",
+        }
+        services = {name: {"endpoints": [f"https://{host}"]} for name, host in hosts.items()}
+        once = {"auth": "none", "retries": 1, "timeouts": {"connect": "900ms"}}
+        routes = [{"path": f"/{name}", "service": name, **once} for name in hosts]
+        with (
+            stage(tmp_path, upstream=upstream, services=services, routes=routes) as one,
+            one.client() as client,
+        ):
+            answers = [client.get(f"/{name}".encode()) for name in hosts]
+    assert [(answer.status, json.loads(answer.body)["code"]) for answer in answers] == [
+        (502, "upstream_connection_refused"),
+        (502, "upstream_name_unresolved"),
+        (504, "upstream_connect_timeout"),
+    ]
 
 
 def test_another_authority_is_taken_by_a_reload(tmp_path: Path) -> None:

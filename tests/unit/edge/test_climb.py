@@ -1,11 +1,14 @@
 """The climb, on paper: the test is the service."""
 
+import errno
+import socket
 import ssl
 from collections.abc import Iterator
 
 import pytest
 
 from tests.helpers.certificates import Folder
+from tests.helpers.fake_loop import Never
 from tests.helpers.fake_transport import FakeTransport
 from tests.helpers.paper_gateway import (
     GET,
@@ -148,6 +151,41 @@ def test_a_handshake_has_no_more_time_than_a_connection(build: Open, certificate
     gateway.wait(1.1)
     assert (statuses(client.sent), gateway.codes) == ([504], ["upstream_connect_timeout"])
     assert (transport.lost, gateway.pool.open) == (True, 0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, ""), 502, "upstream_connection_refused"),
+        (OSError(errno.EHOSTUNREACH, ""), 502, "upstream_connection_refused"),
+        (socket.gaierror(socket.EAI_NONAME, ""), 502, "upstream_name_unresolved"),
+        (UnicodeError("label too long"), 502, "upstream_name_unresolved"),
+        (OSError(errno.EMFILE, ""), 503, "out_of_sockets"),
+        (Never(), 504, "upstream_connect_timeout"),
+        (Never(late=True), 504, "upstream_connect_timeout"),
+    ],
+)
+def test_a_service_that_is_not_even_reached_is_told_apart(
+    build: Open, certificates: Folder, failure: Exception | Never, status: int, code: str
+) -> None:
+    """There is no socket yet that could be given up."""
+    gateway = gateway_of(build, certificates)
+    gateway.loop.answers.append(failure)
+    client = gateway.client()
+    client.feed(GET)
+    gateway.wait(1.3)
+    assert (statuses(client.sent), gateway.codes) == ([status], [code])
+    assert (gateway.pool.open, gateway.reported, gateway.refused) == (0, [], [])
+
+
+def test_one_that_is_reached_too_late_leaves_no_fault_that_nobody_hears_of(
+    build: Open, certificates: Folder
+) -> None:
+    gateway = gateway_of(build, certificates)
+    gateway.loop.answers.append(Never(late=True))
+    gateway.client().feed(GET)
+    gateway.wait(1.3)
+    assert (gateway.service.lost, gateway.service.protocol.over.cancelled()) == (True, True)
 
 
 def test_a_handshake_without_end_is_given_up(build: Open, certificates: Folder) -> None:

@@ -27,6 +27,9 @@ from tta_gateway.snapshot.model import Certificate, ListenerTls
 
 LINE = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
 LOCAL = b"\r\n\r\n\x00\r\nQUIT\n" + bytes((0x20, 0)) + struct.pack("!H", 0)
+UNKNOWN = b"PROXY UNKNOWN\r\n"
+UNSPECIFIED = LOCAL.replace(b"\x20", b"\x21")
+UNIX = UNSPECIFIED[:-3] + b"\x31" + struct.pack("!H", 216) + bytes(216)
 PATIENCE = ClientTimeouts().handshake
 NOISE = b"\x16\x03\x01\x00\x05\x0b\x00\x00\x01\x00"
 
@@ -37,7 +40,13 @@ def whoami(exchange: Exchange) -> Response:
     return Response(200, [], b"%b %b:%d" % (peer.scheme, peer.address.encode(), peer.port))
 
 
+def client_is(exchange: Exchange) -> Response:
+    """Answer with who is taken for the client, and whether the neighbour is believed."""
+    return Response(200, [], b"%b %d" % (exchange.client.encode(), exchange.peer.trusted))
+
+
 TOLD = Bound(on_request=whoami)
+CLIENT = Bound(on_request=client_is)
 
 
 @pytest.fixture
@@ -267,6 +276,53 @@ def test_only_trusted_proxies_say_who_it_is_where_any_are_named(build: Open) -> 
     proxy.feed(LINE + GET)
     assert (stranger.aborted, gateway.outcomes[0]) == (True, "not_proxied")
     assert proxy.sent.endswith(b"http 203.0.113.7:4711")
+
+
+@pytest.mark.parametrize(
+    ("header", "client"),
+    [
+        (LINE, b"203.0.113.7 0"),
+        (LINE.replace(b"203.0.113.7", b"192.0.2.2"), b"6.6.6.6 1"),
+        (UNKNOWN, b"192.0.2.1 0"),
+        (UNSPECIFIED, b"192.0.2.1 0"),
+        (UNIX, b"192.0.2.1 0"),
+        (LOCAL, b"6.6.6.6 1"),
+    ],
+)
+def test_a_claim_about_the_way_is_believed_of_a_proxy_that_is_named(
+    build: Open, header: bytes, client: bytes
+) -> None:
+    """A balancer of layer 4 passes on whatever its client claims: its own name vouches for none."""
+    gateway = build(proxy_protocol=True, trusted=("192.0.2.0/30",), policies=[CLIENT])
+    proxy = gateway.door(peername=("192.0.2.1", 1))
+    proxy.feed(header + b"GET /a HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n")
+    assert proxy.sent.endswith(client)
+
+
+def test_the_same_holds_under_tls(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(
+        context=context, proxy_protocol=True, trusted=("192.0.2.1/32",), policies=[CLIENT]
+    )
+    transport = gateway.door(peername=("192.0.2.1", 1))
+    transport.feed(UNKNOWN)
+    client = shaken(gateway, peer(transport, theirs))
+    client.send(b"GET /a HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n")
+    assert client.read().endswith(b"192.0.2.1 0")
+
+
+def test_whom_a_trusted_proxy_does_not_name_counts_for_many(build: Open) -> None:
+    gateway = build(
+        proxy_protocol=True,
+        trusted=("192.0.2.1/32",),
+        limits=ConnectionLimits(per_address=1),
+        policies=[TOLD],
+    )
+    doors = [gateway.door(peername=("192.0.2.1", port)) for port in (1, 2)]
+    for door in doors:
+        door.feed(UNKNOWN + GET)
+    assert [statuses(door.sent) for door in doors] == [[200], [200]]
 
 
 def test_who_is_behind_a_proxy_counts_by_its_own_address(build: Open) -> None:

@@ -65,10 +65,26 @@ def test_so_many_are_under_way_and_the_others_wait(loop: FakeLoop) -> None:
 def test_what_has_come_is_a_step_for_those_under_way_alone(loop: FakeLoop) -> None:
     queue = Handshakes(loop.real, 1, now=0.0)
     peers = crowd(queue, 2)
+    loop.run_ready()
     for peer in peers:
         queue.heard(peer)
     loop.run_ready()
     assert [peer.steps for peer in peers] == [2, 0]
+
+
+def test_what_comes_in_many_pieces_is_one_step(loop: FakeLoop) -> None:
+    """Who dribbles makes nobody wait for more than one turn."""
+    queue = Handshakes(loop.real, 8, now=0.0)
+    dribbling, other = crowd(queue, 2)
+    loop.run_ready()
+    for _ in range(2):
+        for _ in range(100):
+            queue.heard(dribbling)
+        queue.heard(other)
+        loop.turn()
+        loop.turn()
+    loop.run_ready()
+    assert [peer.steps for peer in (dribbling, other)] == [3, 3]
 
 
 def test_who_has_left_has_no_turn(loop: FakeLoop) -> None:

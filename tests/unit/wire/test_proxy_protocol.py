@@ -50,19 +50,29 @@ def test_an_ipv4_address_written_as_an_ipv6_one_is_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("header", "local"),
     [
-        b"PROXY UNKNOWN\r\n",
-        b"PROXY UNKNOWN ffff:f...f:ffff 1.2.3.4 0 x\r\n",
-        binary(0x20, 0x00, b""),
-        binary(0x20, 0x11, packed("192.0.2.7")),
-        binary(0x20, 0xFF, b"\x00"),
-        binary(0x21, 0x00, b""),
-        binary(0x21, 0x31, b"/run/a".ljust(108, b"\0") * 2),
+        (b"PROXY UNKNOWN\r\n", False),
+        (b"PROXY UNKNOWN ffff:f...f:ffff 1.2.3.4 0 x\r\n", False),
+        (binary(0x20, 0x00, b""), True),
+        (binary(0x20, 0x11, packed("192.0.2.7")), True),
+        (binary(0x20, 0xFF, b"\x00"), True),
+        (binary(0x21, 0x00, b""), False),
+        (binary(0x21, 0x31, b"/run/a".ljust(108, b"\0") * 2), False),
     ],
 )
-def test_a_proxy_may_speak_for_itself_or_for_nobody_known(header: bytes) -> None:
+def test_a_proxy_may_speak_for_itself_or_for_nobody_known(header: bytes, local: bool) -> None:
     assert said(header + b"more") == ("", 0, len(header))
+    source = read(header)
+    assert source is not None
+    assert source.local == local
+
+
+@pytest.mark.parametrize("header", [LINE, TCP4])
+def test_who_is_named_is_not_the_proxy_itself(header: bytes) -> None:
+    source = read(header)
+    assert source is not None
+    assert not source.local
 
 
 def test_what_else_the_second_version_tells_is_skipped() -> None:
