@@ -29,6 +29,12 @@ _file = click.option(
     show_default=True,
     help="The configuration.",
 )
+_state = click.option(
+    "--state-dir",
+    "state",
+    metavar="STATE_DIR",
+    help="The state folder of the running gateway, whatever the configuration says.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -152,9 +158,10 @@ def show(file: Path) -> None:
 
 @config.command()
 @_file
-def status(file: Path) -> None:
+@_state
+def status(file: Path, state: str | None) -> None:
     """Say which configuration is in force: exit 0, or 1 if the last one was refused."""
-    told = _asked(file, "status")
+    told = _asked(_state_of(file, state), "status")
     click.echo(f"version {told['configuration']} of {told['file']} is in force")
     for complaint in told.get("refused", []):
         click.echo(f"refused: {complaint}", err=True)
@@ -163,31 +170,42 @@ def status(file: Path) -> None:
 
 @main.command()
 @_file
+@_state
 @click.option("--workers", is_flag=True, help="Replace the workers, one after the other.")
-def restart(file: Path, *, workers: bool) -> None:
+def restart(file: Path, state: str | None, *, workers: bool) -> None:
     """Replace the workers of a running gateway by new ones; nobody is refused meanwhile."""
     if not workers:
         raise click.UsageError("say what: --workers")
-    _asked(file, "restart")
-    told = _renewed(file)
+    folder = _state_of(file, state)
+    _asked(folder, "restart")
+    told = _renewed(folder)
     click.echo(f"{_count(len(told['pids']), 'worker')} replaced")
 
 
 @main.command()
 @_file
-def upgrade(file: Path) -> None:
+@_state
+def upgrade(file: Path, state: str | None) -> None:
     """Make a running gateway the one that is installed now; nobody is refused meanwhile."""
-    before = _asked(file, "status")["generation"]
-    _asked(file, "upgrade")
-    told = _renewed(file, beyond=before)
+    folder = _state_of(file, state)
+    before = _asked(folder, "status")["generation"]
+    _asked(folder, "upgrade")
+    told = _renewed(folder, beyond=before)
     click.echo(f"version {told['version']} serves")
 
 
-def _renewed(file: Path, *, beyond: int = -1) -> dict[str, Any]:
+def _state_of(file: Path, said: str | None) -> Path:
+    """Return the state folder of the running gateway; its file may be broken by now."""
+    from tta_gateway.settings.state_dir import state_dir
+
+    return Path(said or state_dir(file, os.environ))
+
+
+def _renewed(state: Path, *, beyond: int = -1) -> dict[str, Any]:
     """Wait until all workers are new; end with the reason if they cannot be."""
     for _ in range(_LONGEST_RENEWAL * 10):
         time.sleep(0.1)
-        told = _asked(file, "status", tries=5)  # nobody answers while it becomes another
+        told = _asked(state, "status", tries=5)  # nobody answers while it becomes another
         is_next = told["generation"] > beyond
         refused = told["upgrade"]["refused"] if beyond >= 0 and not is_next else []
         if is_next and told["broken_off"]:
@@ -202,17 +220,16 @@ def _renewed(file: Path, *, beyond: int = -1) -> dict[str, Any]:
     sys.exit(1)
 
 
-def _asked(file: Path, word: str, *, tries: int = 1) -> dict[str, Any]:
-    """Have the running gateway of a configuration do something, or end with why it does not."""
+def _asked(state: Path, word: str, *, tries: int = 1) -> dict[str, Any]:
+    """Have the running gateway of a state folder do something, or end with why it does not."""
     from tta_gateway.node.commands import ask
 
-    state = _loaded(file).settings.state_dir
     try:
-        told = ask(Path(state), word)
+        told = ask(state, word)
     except OSError as error:
         if tries > 1:
             time.sleep(0.2)
-            return _asked(file, word, tries=tries - 1)
+            return _asked(state, word, tries=tries - 1)
         click.echo(f"no gateway runs with the state folder {state}: {error}", err=True)
         sys.exit(1)
     if "error" in told:

@@ -67,6 +67,22 @@ def test_without_the_token_nothing_is_told(admin: Admin) -> None:
         assert "admin.token" in problem["detail"]
 
 
+def test_of_thousands_of_mistakes_some_are_told_everywhere(
+    run: Stage, admin: Admin, tmp_path: Path, probe: int
+) -> None:
+    """Red without `few` in node/reload.py."""
+    file = tmp_path / "gateway.yaml"
+    bad = [{"path": f"/r{number}", "service": "none", "auth": "none"} for number in range(3000)]
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), "routes": bad}))
+    assert wait_until(lambda: "refused" in asked(probe)[1], 20.0)
+    refused = admin.told("/admin/v1/config")["refused"]
+    assert (len(refused), asked(probe)[1]["refused"]) == (51, refused)
+    assert refused[-1] == "and 2950 more: `tta-gateway check` shows all"
+    lines = run.gateway.log.read_text().splitlines()
+    (event,) = [json.loads(line) for line in lines if "configuration_refused" in line]
+    assert event["complaints"] == refused
+
+
 def test_the_token_is_its_owners_alone_and_outlives_control(
     run: Stage, admin: Admin, tmp_path: Path, probe: int
 ) -> None:

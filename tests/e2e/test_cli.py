@@ -240,6 +240,26 @@ def test_a_unix_socket_is_told_and_taken_away_afterwards(tmp_path: Path) -> None
     assert not path.exists()
 
 
+def test_a_file_where_a_unix_socket_is_to_listen_stays(tmp_path: Path) -> None:
+    path = tmp_path / "of-value"
+    path.write_text("of value")
+    done = _run("run", "-c", _written(tmp_path, _good(listen=f"unix:{path}")))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"cannot start: {path}: is there already and is no socket\n"
+    assert path.read_text() == "of value"
+
+
+def test_what_has_taken_the_place_of_a_unix_socket_stays(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    gateway = start_gateway(_good(listen=f"unix:{path}"), tmp_path)
+    try:
+        path.unlink()
+        path.write_text("of value")
+    finally:
+        gateway.stop()
+    assert path.read_text() == "of value"
+
+
 # --- docs, schema, show ---------------------------------------------------------------------------
 
 

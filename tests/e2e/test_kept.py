@@ -89,6 +89,31 @@ def test_a_node_starts_from_what_was_accepted_last_when_its_file_is_broken(
         assert process.wait(PATIENCE) == 0
 
 
+def test_what_was_kept_goes_on_in_its_folder_wherever_the_command_is_run(tmp_path: Path) -> None:
+    """Red without `in_folder` in snapshot/sealed.py: `./state` was another folder then."""
+    port, home, other = free_port(), tmp_path / "home", tmp_path / "other"
+    file = home / "gateway.yaml"
+    for folder in (home, other):
+        folder.mkdir()
+    config = {"listen": f"127.0.0.1:{port}", "admin": "off", "probe": "off", "workers": 1}
+    route = {"path": "/", "auth": "none", "respond": {"body": "kept"}}
+    file.write_text(yaml.safe_dump({**config, "state_dir": "./state", "routes": [route]}))
+    command = [sys.executable, "-m", "tta_gateway", "run", "-c", str(file)]
+    for folder, more in ((home, ()), (other, ("--kept", "../home/state"))):
+        process = subprocess.Popen([*command, *more], cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            assert wait_until(lambda: _answers(port), 20.0)
+            with Client(port) as client:
+                assert client.get(b"/").body == b"kept"
+            assert int((home / "state" / "gateway.lock").read_text()) == process.pid
+            assert wait_until(lambda: (home / "state" / "valkey" / "state.sock").is_socket())
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        file.write_text("routes: [")
+    assert list(other.iterdir()) == []
+
+
 def _answers(port: int) -> bool:
     try:
         with Client(port):
@@ -110,3 +135,18 @@ def test_what_is_kept_is_its_owners_alone_and_tells_nobody_anything(tmp_path: Pa
     command = [sys.executable, "-m", "tta_gateway", "run", "--kept", str(state)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert (done.returncode, "does not fit" in done.stderr) == (1, True)
+
+
+def test_a_state_folder_that_stands_open_is_shut(tmp_path: Path) -> None:
+    """With all that a gateway leaves in it.  Red without `_shut` in node/lock.py."""
+    probe, admin, state = free_port(), free_port(), tmp_path / "state"
+    state.mkdir()
+    at = {"probe": f"127.0.0.1:{probe}", "admin": f"127.0.0.1:{admin}"}
+    for _ in range(2):
+        state.chmod(0o755)
+        with scripted() as upstream, stage(tmp_path, upstream=upstream, **at):
+            assert stat.S_IMODE(state.stat().st_mode) == 0o700
+            assert wait_until(lambda: "degraded" not in asked(probe)[1])
+            assert (state / "valkey" / "state").is_dir()
+            modes = {one: stat.S_IMODE(one.lstat().st_mode) & 0o077 for one in state.rglob("*")}
+            assert [one for one, mode in modes.items() if mode] == []

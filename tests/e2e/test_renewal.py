@@ -161,6 +161,27 @@ def _probe(config: dict[str, Any]) -> int:
     return int(str(config["probe"]).rpartition(":")[2])
 
 
+def test_a_broken_file_keeps_nobody_from_looking_after_its_gateway(
+    node: Stage, tmp_path: Path, probe: int
+) -> None:
+    """The file is what has to be mended just then: red where the commands check all of it."""
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"{file.read_text()}\nroutes: [")
+    assert wait_until(lambda: "refused" in asked(probe)[1])
+    told = command(tmp_path, "config", "status")
+    assert (told.returncode, told.stdout) == (1, f"version 1 of {file} is in force\n")
+    assert told.stderr.startswith(f"refused: {file}:")
+    assert "is not YAML" in told.stderr
+    before = set(workers_of(node.gateway.process.pid))
+    assert command(tmp_path, "restart", "--workers").stdout == "2 workers replaced\n"
+    assert wait_until(lambda: before.isdisjoint(workers_of(node.gateway.process.pid)))
+    done = command(tmp_path, "upgrade")
+    assert (done.returncode, "is not YAML" in done.stderr) == (1, True)
+    file.unlink()
+    told = command(tmp_path, "config", "status", "--state-dir", str(tmp_path / "state"))
+    assert told.stdout == f"version 1 of {file} is in force\n"
+
+
 def test_a_command_without_a_gateway_says_so(tmp_path: Path) -> None:
     (tmp_path / "gateway.yaml").write_text(
         yaml.safe_dump({"state_dir": str(tmp_path / "none"), "routes": [_ANY]})

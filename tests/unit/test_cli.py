@@ -23,6 +23,7 @@ from tta_gateway.node.commands import SOCKET
 from tta_gateway.node.near import listening
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.kept import Compiled, keep
+from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.build import form
 
 
@@ -118,9 +119,13 @@ class Became:
         self.file = file
 
     @property
-    def routes(self) -> list[str]:
+    def snapshot(self) -> Snapshot:
         assert self.compiled is not None
-        return [route.path for route in decode(self.compiled.data).routes]
+        return decode(self.compiled.data)
+
+    @property
+    def routes(self) -> list[str]:
+        return [route.path for route in self.snapshot.routes]
 
 
 @pytest.fixture
@@ -159,6 +164,19 @@ def test_what_was_kept_is_served_whatever_the_file_says(
     file.write_text("not even yaml: [")
     result = run("run", "-c", str(file), "--kept", str(state))
     assert (result.exit_code, became.routes) == (0, ["/"])
+
+
+def test_what_was_kept_goes_on_in_its_folder_wherever_the_command_is_run(
+    file: Path, state: Path, became: Became, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.mkdir()
+    monkeypatch.chdir(state.parent)
+    run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR="./state")
+    assert became.compiled is not None
+    keep(became.compiled.sealed, state)
+    monkeypatch.chdir("/")
+    run("run", "-c", str(file), "--kept", str(state))
+    assert became.snapshot.state_dir == str(state)
 
 
 def test_where_nothing_is_kept_that_is_said(file: Path, state: Path, became: Became) -> None:
@@ -322,3 +340,43 @@ def test_an_upgrade_is_not_asked_for_twice(running: Running) -> None:
     running.answers["upgrade"] = [{"error": "an upgrade is under way already"}]
     result = running.run("upgrade")
     assert (result.exit_code, result.stderr) == (1, "an upgrade is under way already\n")
+
+
+# Its file is broken by now
+
+
+@pytest.mark.parametrize("text", ["routes: [", "workers: 0\n", "- 1\n"])
+def test_a_file_that_is_broken_keeps_nobody_from_asking_its_gateway(
+    running: Running, file: Path, text: str
+) -> None:
+    file.write_text(text)
+    running.says({"refused": ["gateway.yaml:1:1 routes: no"]})
+    result = running.run("config", "status")
+    assert (result.exit_code, result.stdout) == (1, "version 3 of gateway.yaml is in force\n")
+    assert result.stderr == "refused: gateway.yaml:1:1 routes: no\n"
+
+
+def test_a_file_that_is_broken_keeps_nobody_from_new_workers(running: Running, file: Path) -> None:
+    file.write_text("routes: [")
+    assert running.run("restart", "--workers").output == "2 workers replaced\n"
+
+
+def test_a_file_that_is_broken_is_the_running_gateways_to_refuse(
+    running: Running, file: Path
+) -> None:
+    file.write_text("routes: [")
+    running.says({}, {"upgrade": {"checking": False, "refused": ["gateway.yaml:1:9 no"]}})
+    result = running.run("upgrade")
+    assert (result.exit_code, result.stderr) == (1, "gateway.yaml:1:9 no\n")
+
+
+@pytest.mark.parametrize(
+    "words", [("config", "status"), ("restart", "--workers"), ("upgrade",)], ids=" ".join
+)
+def test_the_state_folder_can_be_said(
+    running: Running, file: Path, state: Path, words: tuple[str, ...]
+) -> None:
+    file.unlink()
+    running.says({}, {}, {"generation": 1})
+    found = run(*words, "-c", str(file), "--state-dir", str(state), TTA_GATEWAY__STATE_DIR="/x")
+    assert (found.exit_code, found.stderr) == (0, "")

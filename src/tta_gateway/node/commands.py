@@ -17,7 +17,7 @@ from tta_gateway.node.probe import Health
 SOCKET: Final = "supervisor.sock"
 _MOST: Final = 16  # connections at a time
 _LONGEST: Final = 4096  # bytes of a command
-_PATIENCE: Final = 2.0  # seconds for a command
+_PATIENCE: Final = 2.0  # seconds for a command, and for its answer
 Do = Callable[[], Health]
 
 
@@ -73,8 +73,10 @@ class Commands:
             self._asking[client] = (until, said)
             return
         if b"\n" in said:
+            self._asking[client] = (self._clock() + _PATIENCE, said)
             self._send(client, json.dumps(self._answer(said)).encode() + b"\n")
-        self._end(client)
+        else:
+            self._end(client)
 
     def _answer(self, said: bytes) -> Health:
         try:
@@ -87,10 +89,19 @@ class Commands:
         return do()
 
     def _send(self, client: socket.socket, data: bytes) -> None:
+        """Send what the client takes now, and the rest when it takes more."""
+        if client not in self._asking:
+            return  # all was closed in the same turn
         try:
-            client.send(data)  # a fresh socket's buffer holds it
+            rest = data[client.send(data) :]
+        except BlockingIOError:
+            rest = data
         except OSError:
-            return  # nobody listens any more
+            rest = b""  # nobody listens any more
+        if not rest:
+            self._end(client)
+            return
+        self._selector.modify(client, selectors.EVENT_WRITE, lambda: self._send(client, rest))
 
     def _end(self, client: socket.socket) -> None:
         del self._asking[client]
@@ -98,7 +109,7 @@ class Commands:
         client.close()
 
     def tick(self) -> None:
-        """Cut off who has not asked in time."""
+        """Cut off who has not asked, or not taken the answer, in time."""
         now = self._clock()
         for client in [one for one, (until, _) in self._asking.items() if until <= now]:
             self._end(client)
@@ -119,5 +130,7 @@ def ask(state_dir: Path, word: str, timeout: float = 5.0) -> Health:
             line = file.readline()
     if not line:
         raise OSError("the gateway said nothing: it is ending")
+    if not line.endswith(b"\n"):
+        raise OSError("the gateway's answer broke off: it is ending")
     told: Health = json.loads(line)
     return told

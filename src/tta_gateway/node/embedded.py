@@ -48,6 +48,8 @@ def prepare(servers: Sequence[EmbeddedServer], folder: Path) -> Engine | None:
         return None
     engine = find()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):  # it is somebody else's, who lets us in
+        folder.chmod(0o700)
     with contextlib.suppress(FileNotFoundError):
         written = stamped((folder / _STAMP).read_text())
         why = unreadable(engine, written) if written is not None else ""
@@ -280,9 +282,7 @@ class Keeper:
     def _spawn(self, held: int) -> None:
         """Start it; it inherits the descriptor, and with it the lock."""
         if self.server.name == "state":
-            new = self._folder / f"{_STAMP}.new"
-            new.write_text(stamp(self._engine))
-            new.replace(self._folder / _STAMP)
+            self._stamp()
         if is_long(self._log_file):
             self._log_file.replace(self._log_file.with_suffix(".log.old"))
         path, flags = self._log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -296,6 +296,7 @@ class Keeper:
                 stdout=out,
                 stderr=out,
                 pass_fds=[held],
+                umask=0o077,  # what it makes is for its owner alone
                 process_group=0,  # Ctrl-C is for the supervisor, who lets the workers finish first
             )
         finally:
@@ -303,6 +304,15 @@ class Keeper:
         self.process = process
         os.ftruncate(held, 0)
         os.pwrite(held, f"{process.pid}\n".encode(), 0)
+
+    def _stamp(self) -> None:
+        """Write down which engine has the data from now on."""
+        new = self._folder / f"{_STAMP}.new"
+        new.unlink(missing_ok=True)
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(stamp(self._engine))
+        new.replace(self._folder / _STAMP)
 
     @property
     def _log_file(self) -> Path:

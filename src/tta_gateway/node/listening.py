@@ -4,9 +4,11 @@ They belong to the supervisor for its life.  A worker inherits its slot's, and s
 successor: what has been accepted by nobody yet waits in the queue, and nothing is refused.
 """
 
+import contextlib
 import errno
 import os
 import socket
+import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -29,6 +31,7 @@ class Listening:
             where = listener.unix or f"{listener.host}:{listener.port}"
             raise OSError(error.errno, error.strerror, where) from error
         self.url = url(self._sockets[0], listener)
+        self._file = _file(listener.unix)
 
     @property
     def fds(self) -> list[int]:
@@ -41,10 +44,20 @@ class Listening:
 
     def close(self) -> None:
         """Take no more connections."""
+        # Before the sockets: as long as one is open its number on the disk is nobody else's.
+        if self._file is not None and self._file == _file(self._listener.unix):
+            Path(self._listener.unix).unlink(missing_ok=True)
         for sock in self._sockets:
             sock.close()
-        if self._listener.unix:
-            Path(self._listener.unix).unlink(missing_ok=True)
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    """Return which socket stands at a path; None where there is none."""
+    with contextlib.suppress(OSError):
+        found = os.lstat(path)
+        if stat.S_ISSOCK(found.st_mode):
+            return found.st_dev, found.st_ino
+    return None
 
 
 def _bound(listener: Listener, slots: int) -> list[socket.socket]:
@@ -104,8 +117,8 @@ def _unix(path: str) -> list[socket.socket]:
         sock.close()
         raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE), path)
     sock.close()
+    near.clear(Path(path))  # what a gateway that has died left behind
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    Path(path).unlink(missing_ok=True)  # what a gateway that has died left behind
     sock.bind(path)
     Path(path).chmod(0o600)
     sock.listen(_BACKLOG)

@@ -4,8 +4,10 @@ A socket's own path has room for 107 bytes; through the descriptor of its folder
 """
 
 import contextlib
+import errno
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +23,17 @@ def _short(path: Path) -> Iterator[str]:
         os.close(fd)
 
 
+def clear(path: Path) -> None:
+    """Take away the socket that a process has left there; OSError if it is anything else."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise OSError(errno.EEXIST, "is there already and is no socket", str(path))
+        path.unlink()
+
+
 def listening(path: Path) -> socket.socket:
-    """Return a socket that listens there, for its owner alone; what stood there is gone."""
-    path.unlink(missing_ok=True)
+    """Return a socket that listens there, for its owner alone; one that stood there is gone."""
+    clear(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:

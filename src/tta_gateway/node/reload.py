@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.node.child import PYTHON, file_of
+from tta_gateway.node.complaints import few
 from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import Snapshot
@@ -27,7 +28,7 @@ _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "listen": lambda snapshot: [(one.host, one.port, one.unix) for one in snapshot.listeners],
     "admin": lambda snapshot: snapshot.admin,
     "probe": lambda snapshot: snapshot.probe,
-    "state_dir": lambda snapshot: snapshot.state_dir,
+    "state_dir": lambda snapshot: Path(snapshot.state_dir).resolve(),
     "workers": lambda snapshot: snapshot.workers,
     "valkey, valkey_url or cache_url": lambda snapshot: snapshot.embedded,
 }
@@ -231,7 +232,9 @@ class Reload:
 
     def _take(self, compiled: Compiled) -> None:
         after = compiled.snapshot
-        self.complaints = compiled.complaints if after is None else refused(self.snapshot, after)
+        self.complaints = few(
+            compiled.complaints if after is None else refused(self.snapshot, after)
+        )
         if after is None or self.complaints:
             self._log.event("configuration_refused", complaints=self.complaints)
             return

@@ -6,6 +6,7 @@ fails, or the configuration would change what a process has for life, nothing ha
 
 from collections.abc import Callable
 
+from tta_gateway.node.complaints import few
 from tta_gateway.node.probe import Health
 from tta_gateway.node.reload import LONGEST, Compiled, Compiling
 from tta_gateway.snapshot.model import Snapshot
@@ -89,5 +90,5 @@ class Upgrade:
             self._refuse([f"the new gateway cannot be started: {error.strerror}"])
 
     def _refuse(self, complaints: list[str]) -> None:
-        self.complaints = complaints
-        self._log.event("upgrade_refused", complaints=complaints)
+        self.complaints = few(complaints)
+        self._log.event("upgrade_refused", complaints=self.complaints)

@@ -8,8 +8,11 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled
+from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto import NotSealed, key_in, seal, unseal
+from tta_gateway.support.valkey.topology import Address, Store
 
 _KEY: Final = "snapshot.key"
 _PURPOSE: Final = b"tta-gateway snapshot 1"
@@ -23,12 +26,36 @@ def compiled(data: bytes, state: Path) -> bytes:
 
 
 def kept(state: Path) -> bytes:
-    """Return the encoded snapshot that is kept; OSError, with what to do, if none can be read."""
+    """Return the encoded snapshot that is kept, as one of this folder, wherever it was written for.
+
+    An OSError says what to do if none can be read.
+    """
     try:
         sealed = (state / NAME).read_bytes()
         key = (state / _KEY).read_bytes()
-        return unseal(sealed, key=key, purpose=_PURPOSE)
+        snapshot = decode(unseal(sealed, key=key, purpose=_PURPOSE))
     except FileNotFoundError as error:
         raise OSError(f"{state} holds no kept configuration: run a good one first") from error
     except NotSealed as error:
         raise OSError(f"{state / NAME} does not fit {state / _KEY}: run a good one anew") from error
+    except msgspec.DecodeError as error:
+        raise OSError(f"{state / NAME} is of another version: run a good one anew") from error
+    return encode(in_folder(snapshot, state))
+
+
+def in_folder(snapshot: Snapshot, state: Path) -> Snapshot:
+    """Return the snapshot with this state folder; what is embedded is reached there."""
+    return msgspec.structs.replace(
+        snapshot,
+        state_dir=str(state),
+        state=_store_in(snapshot.state, state),
+        cache=_store_in(snapshot.cache, state),
+    )
+
+
+def _store_in(store: Store | None, state: Path) -> Store | None:
+    if store is None or not store.embedded:
+        return store
+    names = [Path(one.unix).name for one in store.addresses]
+    addresses = tuple(Address(unix=str(state / "valkey" / name)) for name in names)
+    return msgspec.structs.replace(store, addresses=addresses)

@@ -20,7 +20,7 @@ FULL: Final = 64 * 1024
 DROPPED: Final = Metric(
     "tta_gateway_log_lines_dropped_total",
     "counter",
-    "Lines of logs that were lost: what they go to was full, gone or not read.",
+    "Lines of logs that were lost: too long, or what they go to was full, gone or not read.",
 )
 _encode = msgspec.json.Encoder().encode
 

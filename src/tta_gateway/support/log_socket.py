@@ -2,7 +2,7 @@
 
 A datagram is the path of a log (empty: standard output), NUL, and whole lines.  A process that
 cannot send keeps what has gathered, up to a bound, and then loses the oldest and counts them: no
-disk, however slow, holds a request.
+disk, however slow, holds a request.  A line that no datagram holds is lost whole, and counted.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ _MOST: Final = 16  # batches that wait, of about 64 KiB
 _STOP: Final = b"\0\0stop"
 _REOPEN: Final = b"\0\0reopen"
 _PATIENCE: Final = 0.5  # seconds, for the last lines of a process
-LARGEST: Final = 2 * FULL
+LARGEST: Final = 2 * FULL  # bytes of a datagram; who reads takes no more of one
 
 
 class LineSender:
@@ -27,6 +27,7 @@ class LineSender:
         """Send over this socket, of which `send` never waits."""
         self._sock = sock
         self._head = path.encode() + b"\0"
+        self._room = LARGEST - len(self._head)
         self._gathered: list[bytes] = []
         self._size = 0
         self._waiting: deque[bytes] = deque()
@@ -34,8 +35,14 @@ class LineSender:
 
     def put(self, line: bytes) -> None:
         """Take one line; send all when many have gathered."""
+        size = len(line) + 1
+        if size > self._room:  # the reader would take a part of it, and lose the rest
+            self.dropped += 1
+            return
+        if self._size + size > self._room:
+            self.flush()
         self._gathered.append(line)
-        self._size += len(line) + 1
+        self._size += size
         if self._size >= FULL:
             self.flush()
 
@@ -49,7 +56,7 @@ class LineSender:
                 self._sock.send(self._waiting[0])
             except (BlockingIOError, TimeoutError):
                 break  # nobody takes it now
-            except OSError:  # nobody takes it ever: one line too long, or no writer any more
+            except OSError:  # nobody takes it ever: there is no writer any more
                 self.dropped += self._waiting[0].count(b"\n")
             self._waiting.popleft()
         while len(self._waiting) > _MOST:

@@ -18,6 +18,7 @@ from tta_gateway.node.probe import Health
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds for a command
 MOST = 16  # connections at a time
+MUCH = 8 << 20  # more bytes than a socket takes at once
 
 
 class Desk:
@@ -32,12 +33,15 @@ class Desk:
             listening(folder / SOCKET),
             self.selector,
             clock=self.clock.monotonic,
-            table={"status": self._status, "restart": self._restart},
+            table={"status": self._status, "restart": self._restart, "all": self._all},
         )
         self.clients: list[socket.socket] = []
 
     def _status(self) -> Health:
         return {"ready": True}
+
+    def _all(self) -> Health:
+        return {"all": "x" * MUCH}
 
     def _restart(self) -> Health:
         self.done.append("restart")
@@ -101,7 +105,7 @@ def test_a_command_may_come_in_pieces(desk: Desk) -> None:
 
 def test_a_command_that_there_is_not_is_answered_with_those_there_are(desk: Desk) -> None:
     assert desk.answers(b'{"do": "stop"}\n') == {
-        "error": "there is no command `stop`: restart, status"
+        "error": "there is no command `stop`: all, restart, status"
     }
 
 
@@ -174,6 +178,45 @@ def test_behind_its_end_nobody_is_answered(desk: Desk) -> None:
         desk.comes()
 
 
+def test_an_answer_that_does_not_fit_at_once_comes_whole(desk: Desk) -> None:
+    assert desk.meanwhile(lambda: ask(desk.folder, "all")) == {"all": "x" * MUCH}
+    assert desk.answers(b'{"do": "status"}\n') == {"ready": True}
+
+
+def test_who_does_not_take_its_answer_is_cut_off_in_the_end(desk: Desk) -> None:
+    client = desk.comes(b'{"do": "all"}\n')
+    for _ in range(4):
+        desk.turn()
+    desk.clock.advance(PATIENCE)
+    desk.turn()
+    client.settimeout(5.0)
+    with client.makefile("rb") as file:
+        assert 0 < len(file.read()) < MUCH
+
+
+def test_who_goes_before_the_end_of_its_answer_is_no_harm(desk: Desk) -> None:
+    client = desk.comes(b'{"do": "all"}\n')
+    desk.turn()
+    desk.turn()
+    client.close()
+    desk.turn()
+    assert desk.answers(b'{"do": "status"}\n') == {"ready": True}
+
+
+def test_behind_its_end_no_answer_goes_on(desk: Desk) -> None:
+    client = desk.comes(b'{"do": "all"}\n')
+    desk.turn()
+    desk.turn()
+    client.recv(MUCH)
+    due = [key.data for key, _ in desk.selector.select(5.0)]
+    desk.commands.close()
+    for act in due:
+        act()
+    client.settimeout(5.0)
+    with client.makefile("rb") as file:
+        assert len(file.read()) < MUCH
+
+
 # Whoever asks
 
 
@@ -205,6 +248,20 @@ def test_one_that_ends_meanwhile_has_said_nothing(tmp_path: Path) -> None:
     with listening(tmp_path / SOCKET) as server, ThreadPoolExecutor(1) as pool:
         ending = pool.submit(ends)
         with pytest.raises(OSError, match="the gateway said nothing: it is ending"):
+            ask(tmp_path, "status")
+        ending.result()
+
+
+def test_an_answer_that_breaks_off_is_none(tmp_path: Path) -> None:
+    def ends() -> None:
+        client, _ = server.accept()
+        with client:
+            client.recv(4096)
+            client.sendall(b'{"ready": tr')
+
+    with listening(tmp_path / SOCKET) as server, ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(ends)
+        with pytest.raises(OSError, match="the gateway's answer broke off: it is ending"):
             ask(tmp_path, "status")
         ending.result()
 

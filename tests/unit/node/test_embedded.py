@@ -150,6 +150,23 @@ def test_a_server_is_started_in_its_folder_out_of_the_reach_of_ctrl_c(
     assert (tmp_path / "valkey").stat().st_mode & 0o777 == 0o700
 
 
+def test_what_a_server_leaves_on_the_disk_is_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "valkey"
+    folder.mkdir(mode=0o755)
+    (folder / "engine.new").touch(mode=0o644)
+    house = House(tmp_path, monkeypatch, VALKEY)
+    house.servers.begin()
+    house.turn()
+    assert [one.given["umask"] for one in house.processes] == [0o077] * 2
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {one.name: one.stat().st_mode & 0o777 for one in folder.iterdir()} == dict.fromkeys(
+        ("engine", "state.lock", "state.log", "cache.lock", "cache.log"), 0o600
+    )
+    house.close()
+
+
 def test_servers_that_answer_serve(house: House) -> None:
     house.serve()
     assert house.take() == ["valkey_serves state", "valkey_serves cache"]

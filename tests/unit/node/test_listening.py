@@ -84,6 +84,50 @@ def test_the_end_takes_the_name_of_a_unix_socket_away(tmp_path: Path) -> None:
     assert (path.exists(), one.fds) == (False, [-1])
 
 
+def test_what_is_no_socket_stays_and_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    path.write_text("of value")
+    with pytest.raises(FileExistsError, match="is there already and is no socket") as error:
+        Listening(Listener(unix=str(path)), 1)
+    assert (error.value.filename, path.read_text()) == (str(path), "of value")
+
+
+def test_what_a_dead_one_left_behind_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    near.listening(path).close()
+    one = Listening(Listener(unix=str(path)), 2)
+    near.connected(path, 5.0).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    one.close()
+    assert not path.exists()
+
+
+def test_the_end_leaves_what_another_has_put_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    one = Listening(Listener(unix=str(path)), 1)
+    path.unlink()
+    with near.listening(path):
+        one.close()
+        near.connected(path, 5.0).close()
+
+
+def test_the_end_leaves_a_file_that_has_taken_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    one = Listening(Listener(unix=str(path)), 1)
+    path.unlink()
+    path.write_text("of value")
+    one.close()
+    assert path.read_text() == "of value"
+
+
+def test_the_end_is_no_harm_where_its_name_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    one = Listening(Listener(unix=str(path)), 1)
+    path.unlink()
+    one.close()
+    assert one.fds == [-1]
+
+
 def test_a_socket_of_our_own_is_made_where_there_is_none(tmp_path: Path) -> None:
     with unix_for_us(tmp_path / "own.sock", -1) as sock:
         assert sock.getsockname().endswith("/own.sock")

@@ -51,6 +51,21 @@ def test_what_stood_there_is_gone(path: Path) -> None:
         server.accept()[0].close()
 
 
+def test_what_is_no_socket_stays_and_is_named(path: Path) -> None:
+    path.write_text("of value")
+    with pytest.raises(FileExistsError, match="is there already and is no socket") as error:
+        listening(path)
+    assert (error.value.filename, path.read_text()) == (str(path), "of value")
+
+
+def test_a_link_stays_too(path: Path) -> None:
+    listening(path.with_name("other.sock")).close()
+    path.symlink_to("other.sock")
+    with pytest.raises(FileExistsError):
+        listening(path)
+    assert path.is_symlink()
+
+
 def test_nobody_listens_where_one_has_died(path: Path) -> None:
     listening(path).close()
     with pytest.raises(ConnectionRefusedError):

@@ -155,6 +155,16 @@ def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
     assert (seen[0], len(set(seen))) == (None, 3)
 
 
+def test_a_folder_may_be_called_by_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    one, other = (
+        msgspec.structs.replace(BEFORE, state_dir=name) for name in ("./var", f"{tmp_path}/var")
+    )
+    assert refused(one, other) == []
+
+
 # Compiling
 
 
@@ -325,6 +335,13 @@ def test_what_is_bad_changes_nothing_and_is_said(house: House) -> None:
     assert (house.accepted, house.reload.snapshot) == ([], BEFORE)
     assert house.events == [("configuration_refused", ["gateway.yaml:1:1 routes: no"])]
     assert house.reload.complaints == ["gateway.yaml:1:1 routes: no"]
+
+
+def test_of_very_many_mistakes_the_first_are_said(house: House) -> None:
+    house.reload.ask()
+    house.end(Compiled(None, b"", b"", ["no"] * 3000))
+    assert len(house.reload.complaints) == 51
+    assert house.events == [("configuration_refused", house.reload.complaints)]
 
 
 def test_what_cannot_change_is_refused_whole(house: House) -> None:

@@ -107,6 +107,13 @@ def test_what_does_not_even_start_changes_nothing_and_is_said(house: House) -> N
     assert house.upgrade.status() == {"checking": False, "refused": ["ImportError: no module"]}
 
 
+def test_of_very_many_reasons_the_first_are_said(house: House) -> None:
+    house.upgrade.ask()
+    house.ends(Compiled(None, b"", b"", ["no"] * 3000))
+    assert len(house.upgrade.complaints) == 51
+    assert house.events == [("upgrade_refused", house.upgrade.complaints)]
+
+
 def test_what_the_gateway_does_not_become_now_is_said(house: House) -> None:
     house.upgrade.ask()
     house.ends(compiled(workers=3))

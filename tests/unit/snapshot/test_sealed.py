@@ -5,8 +5,28 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled, keep
-from tta_gateway.snapshot.sealed import compiled, kept
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.sealed import compiled, in_folder, kept
+from tta_gateway.support.valkey.topology import Address, Store
+
+
+def snapshot(folder: str) -> Snapshot:
+    """One of which both servers are embedded."""
+    state, cache = (
+        Store(addresses=(Address(unix=str(Path(folder, "valkey", name))),), embedded=True)
+        for name in ("state.sock", "cache.sock")
+    )
+    return Snapshot(
+        version=1,
+        state_dir=folder,
+        listeners=(),
+        services=(),
+        routes=(),
+        state=state,
+        cache=cache,
+    )
 
 
 def both(data: bytes, state: Path) -> Compiled:
@@ -14,8 +34,27 @@ def both(data: bytes, state: Path) -> Compiled:
 
 
 def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
-    keep(both(b"snapshot", tmp_path).sealed, tmp_path)
-    assert kept(tmp_path) == b"snapshot"
+    data = encode(snapshot(str(tmp_path)))
+    keep(both(data, tmp_path).sealed, tmp_path)
+    assert kept(tmp_path) == data
+
+
+def test_what_was_kept_is_of_the_folder_in_which_it_is_found(tmp_path: Path) -> None:
+    keep(both(encode(snapshot("./var")), tmp_path).sealed, tmp_path)
+    assert decode(kept(tmp_path)) == snapshot(str(tmp_path))
+
+
+def test_a_server_of_the_operators_stays_where_it_is(tmp_path: Path) -> None:
+    store = Store(addresses=(Address("a.test", 6379), Address(unix="/run/valkey.sock")))
+    before = msgspec.structs.replace(snapshot("./var"), state=store, cache=None)
+    after = in_folder(before, tmp_path)
+    assert (after.state, after.cache, after.state_dir) == (store, None, str(tmp_path))
+
+
+def test_what_another_version_kept_is_said_with_what_to_do(tmp_path: Path) -> None:
+    keep(both(b"\xc1", tmp_path).sealed, tmp_path)
+    with pytest.raises(OSError, match="is of another version: run a good one anew"):
+        kept(tmp_path)
 
 
 def test_what_is_served_at_once_is_not_sealed(tmp_path: Path) -> None:
@@ -33,10 +72,11 @@ def test_a_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_one_key_seals_all(tmp_path: Path) -> None:
-    first = both(b"one", tmp_path)
+    data = encode(snapshot(str(tmp_path)))
+    first = both(data, tmp_path)
     both(b"two", tmp_path)
     keep(first.sealed, tmp_path)
-    assert kept(tmp_path) == b"one"
+    assert kept(tmp_path) == data
 
 
 def test_where_nothing_is_kept_that_is_said_with_what_to_do(tmp_path: Path) -> None:

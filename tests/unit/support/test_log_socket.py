@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tta_gateway.support import log_socket
-from tta_gateway.support.log_socket import LineSender, LineWriter
+from tta_gateway.support.log_socket import LARGEST, LineSender, LineWriter
 
 
 class Ends:
@@ -104,6 +104,31 @@ def test_a_line_that_no_datagram_holds_is_lost_and_no_other(ends: Ends, tmp_path
     lines.flush()
     ends.write_all()
     assert (lines.take_dropped(), file.read_bytes()) == (1, b"after\n")
+
+
+def test_long_lines_never_share_a_datagram_that_is_cut_off(ends: Ends, tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    lines = LineSender(ends.sender, str(file))
+    whole = [b"a" * 65_000, b"b" * 100_000, b"c" * 65_000, b"d"]
+    for line in whole:
+        lines.put(line)
+    lines.flush()
+    ends.write_all()
+    assert (lines.take_dropped(), file.read_bytes().splitlines()) == (0, whole)
+
+
+def test_the_longest_line_comes_whole_and_a_longer_one_not_at_all(
+    ends: Ends, tmp_path: Path
+) -> None:
+    file = tmp_path / "log"
+    lines = LineSender(ends.sender, str(file))
+    longest = LARGEST - len(f"{file}\0\n")
+    for line in (b"x" * longest, b"y" * (longest + 1), b"z"):
+        lines.put(line)
+    lines.flush()
+    ends.write_all()
+    assert lines.take_dropped() == 1
+    assert file.read_bytes().splitlines() == [b"x" * longest, b"z"]
 
 
 def test_lines_go_on_in_a_new_file_when_the_old_one_was_moved(ends: Ends, tmp_path: Path) -> None:
