@@ -7,6 +7,7 @@ again and again, and the loop itself tells how late it was (`tta_gateway_loop_la
 
 import argparse
 import re
+import resource
 import socket
 import ssl
 import statistics
@@ -17,6 +18,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -35,6 +37,7 @@ from products import BENCH, PEERS, TARGET, UPSTREAM, Product, Running, launch
 ROUNDS: Final = 7
 SECONDS: Final = 2
 RECONNECTS: Final = 5000
+IDLE: Final = 10_000
 CROWD: Final = 8
 """clients that reconnect at once"""
 READY_SECONDS: Final = 40.0
@@ -102,8 +105,9 @@ def main() -> int:
         waits = _reconnect(running[0], core=other, count=options.reconnects)
         after = _looks(running[0])
         lag = {bound: after[bound] - before[bound] for bound in after}
+        rise = _idle(running[0], options.idle)
         about = [*machine.description(folder), *machine.versions(PRODUCTS, load=True)]
-        return _publish(figures, waits, lag, about=about, options=options)
+        return _publish(figures, waits, lag, rise=rise, about=about, options=options)
 
 
 def _options() -> argparse.Namespace:
@@ -111,6 +115,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each measurement")
     parser.add_argument("--reconnects", type=int, default=RECONNECTS)
+    parser.add_argument("--idle", type=int, default=IDLE, help="connections that ask nothing")
     parser.add_argument(
         "--write", action="store_true", help="write RESULTS.md even if the run is not a full one"
     )
@@ -150,13 +155,18 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _connected(port: int) -> ssl.SSLSocket:
+@cache
+def _context() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _connected(port: int) -> ssl.SSLSocket:
     sock = socket.create_connection(("127.0.0.1", port), 5)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return context.wrap_socket(sock)
+    return _context().wrap_socket(sock)
 
 
 def _measure(running: Running, figures: Figures, *, core: int, seconds: int) -> None:
@@ -221,6 +231,29 @@ def _reconnect(running: Running, *, core: int, count: int) -> tuple[int, list[fl
     return done, waits
 
 
+def _idle(running: Running, count: int) -> int:
+    """Return by how many bytes so many idle connections make the product larger."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    before = _memory(running)
+    with ExitStack() as stack:
+        for _ in range(count):
+            client = stack.enter_context(_connected(running.port))
+            _wait(client)
+        time.sleep(1)
+        return _memory(running) - before
+
+
+def _memory(running: Running) -> int:
+    """Return the PSS of the product's whole process tree, in bytes."""
+    total = 0
+    for stat in cpu.tree(running.daemon.pid):
+        for line in (cpu.PROC / str(stat.pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
 def _looks(running: Running) -> dict[str, float]:
     """Return how often the loop has been so late or less, by seconds."""
     with urlopen(f"http://127.0.0.1:{running.ports['admin_port']}/metrics") as page:
@@ -245,6 +278,7 @@ def _publish(
     reconnected: tuple[int, list[float]],
     lag: dict[str, float],
     *,
+    rise: int,
     about: Sequence[tuple[str, str]],
     options: argparse.Namespace,
 ) -> int:
@@ -277,6 +311,11 @@ def _publish(
         f"The loop itself was looked at {lag['+Inf']:.0f} times meanwhile, five times a second:"
         f" {lag['0.005'] / lag['+Inf']:.1%} within 5 ms, {lag['+Inf'] - lag['0.05']:.0f} above 50"
         f" (bars: 99 %, none): **{'met' if held else 'not met'}**."
+    )
+    rows.append("")
+    rows.append(
+        f"{options.idle:,} idle connections make the product {rise / 1e6:.0f} MB larger (PSS),"
+        f" {rise / options.idle / 1024:.1f} KiB each."
     )
     body = "\n".join(["## TLS", "", METHOD, report.facts(about), "", *rows])
     report.say(body)
