@@ -107,7 +107,7 @@ def test_a_supervisor_killed_under_load_leaves_its_address_to_the_next(
 ) -> None:
     """Its workers end what is under way; nobody is left on the port but the successor.
 
-    Red without `_die_with_parent()` in node/worker_main.py, main.
+    Red without `settle(…)` in node/worker_main.py, main.
     """
     service = Service()
     target = node.on(service)
@@ -129,7 +129,7 @@ def test_a_supervisor_killed_under_load_leaves_its_address_to_the_next(
             load.stop()
     service.check(load.tally)
     assert load.tally.statuses == {200}
-    assert len(load.tally.lost) <= CLIENTS
+    assert len(load.tally.lost) <= 2 * CLIENTS  # each at one worker, and once more at the other
 
 
 def test_a_broken_file_under_load_costs_no_request(node: Stage, probe: int, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from tta_gateway.node.publish import Publisher
 from tta_gateway.node.reload import Compiled, Compiling, FileWatch, Reload, refused, stamp_of
 from tta_gateway.node.room import limit, room
 from tta_gateway.node.segments import Segments
-from tta_gateway.node.signals import Signals
+from tta_gateway.node.signals import Signals, without_signals
 from tta_gateway.node.slot import State
 from tta_gateway.node.supervisor import Supervisor
 from tta_gateway.node.upgrade import Upgrade
@@ -410,15 +410,14 @@ class Node:
 
         Signals that come from now on wait for the next node, and so do those not read yet.
         """
-        waiting = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        for number in b"" if self._signals is None else self._signals.come():
-            os.kill(os.getpid(), number)
-        try:
-            hand_over(self._handover(compiled), self._file)
-        except OSError:
-            self.logs.start()
-            signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
-            raise
+        with without_signals():
+            for number in b"" if self._signals is None else self._signals.come():
+                os.kill(os.getpid(), number)
+            try:
+                hand_over(self._handover(compiled), self._file)
+            except OSError:
+                self.logs.start()
+                raise
 
     def _handover(self, compiled: Compiled) -> Handover:
         """Return what the node that this one becomes needs."""

@@ -7,6 +7,7 @@ that come while one is being written only the last is written next.
 import threading
 from pathlib import Path
 
+from tta_gateway.node.signals import without_signals
 from tta_gateway.snapshot import kept
 
 
@@ -27,7 +28,8 @@ class Keeping:
             self._next = sealed
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write, name="kept", daemon=True)
-                self._thread.start()
+                with without_signals():
+                    self._thread.start()
 
     def _write(self) -> None:
         while (sealed := self._take()) is not None:

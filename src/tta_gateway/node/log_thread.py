@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.node.signals import without_signals
 from tta_gateway.support import log_socket
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.log_socket import LineWriter
@@ -36,7 +37,8 @@ class LogThread:
     def start(self) -> None:
         """Write what comes from now on."""
         self._thread = threading.Thread(target=self._write, name="logs", daemon=True)
-        self._thread.start()
+        with without_signals():
+            self._thread.start()
 
     def _failed(self, path: str, error: OSError) -> bytes:
         why = {"path": path, "error": error.strerror}

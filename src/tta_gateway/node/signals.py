@@ -1,8 +1,9 @@
 """Signals as something that a selector can wait for."""
 
+import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 class Signals:
@@ -21,6 +22,19 @@ class Signals:
             return bytes(sorted(set(os.read(self.fd, 4096))))
         except BlockingIOError:
             return b""
+
+
+@contextlib.contextmanager
+def without_signals() -> Iterator[None]:
+    """Let signals wait; a thread that is started meanwhile never takes any.
+
+    One that did would take them from the pipe's reader, who may be about to become another program.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _ignore(_: int, __: object) -> None:

@@ -4,11 +4,12 @@ import fcntl
 import os
 import selectors
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from tta_gateway.node.signals import Signals
+from tta_gateway.node.signals import Signals, without_signals
 
 TAKEN = (signal.SIGUSR1, signal.SIGUSR2)
 
@@ -62,3 +63,17 @@ def test_no_child_gets_the_descriptor(signals: Signals) -> None:
 
 def test_where_none_has_come_there_is_nothing_to_tell(signals: Signals) -> None:
     assert signals.come() == b""
+
+
+def test_a_thread_that_is_started_without_signals_never_takes_any() -> None:
+    masks: list[set[int]] = []
+
+    def look() -> None:
+        masks.append({*signal.pthread_sigmask(signal.SIG_BLOCK, ())})
+
+    with without_signals():
+        thread = threading.Thread(target=look)
+        thread.start()
+    thread.join()
+    assert signal.SIGTERM in masks[0]
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
