@@ -131,7 +131,7 @@ def test_a_worker_that_hangs_is_replaced(whole: Stage, probe: int) -> None:
 
 @pytest.mark.parametrize("pause", [0.0, 0.001, 0.003, 0.006])
 def test_an_upgrade_is_no_way_round_a_stop(whole: Stage, tmp_path: Path, pause: float) -> None:
-    """Sent just as it becomes another.  Red where a thread may take the signal, or the pipe does."""
+    """Sent just as it becomes another.  Red where a thread of the supervisor may take it."""
     before = len(whole.gateway.log.read_text())
     ask(tmp_path / "state", "upgrade")
     assert wait_until(lambda: _is_becoming(whole.gateway.process.pid, before, whole))
