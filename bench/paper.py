@@ -170,7 +170,8 @@ def profile(loop: asyncio.AbstractEventLoop, *, times: int) -> list[list[str]]:
         "dict[tuple[str, int, str], tuple[int, int, float]]", pstats.Stats(profiler).stats
     )  # type: ignore[attr-defined]
     for (file, _, name), (_, _, own, *_) in entries.items():
-        shares[name, file.rsplit("tta_gateway/", 1)[-1] if file.endswith(".py") else ""] += own
+        place = file.rsplit("tta_gateway/", 1)[-1].removeprefix(f"{BENCH.parent}/")
+        shares[name, place if file.endswith(".py") else ""] += own
     whole = sum(shares.values())
     return [[*key, f"{own / whole:.1%}"] for key, own in shares.most_common(_LARGEST)]
 
