@@ -14,7 +14,7 @@ from tta_gateway.node.child import Adopted, Child, cover, start
 from tta_gateway.node.commands import SOCKET, Commands
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.embedded import Embedded
-from tta_gateway.node.handover import Handover, Kept, encoded, hand_over
+from tta_gateway.node.handover import Handover, Kept, adopted, encoded, hand_over, kept_child
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.listening import Listening, close_all, unix_for_us
 from tta_gateway.node.log_thread import LogThread
@@ -89,7 +89,7 @@ class Node:
         registry = Registry(segment)
         self._usage = Usage(registry, "supervisor")
         stamp = Stamp(self._clock.wall)
-        reader, sender = pair() if kept is None else (_logs(kept.logs[0]), _logs(kept.logs[1]))
+        reader, sender = pair() if kept is None else [socket.socket(fileno=fd) for fd in kept.logs]
         dropped = registry.child(DROPPED)
         self.logs = LogThread(reader, sender, stamp=stamp, dropped=dropped)
         self.lines = LineSender(sender, "")
@@ -449,17 +449,17 @@ class Node:
     def _children(self) -> list[Kept]:
         """Return every process that goes on, less those whose channel has ended: they end too."""
         workers = [
-            _kept(child, slot=slot, version=version)
+            kept_child(child, slot=slot, version=version)
             for slot, child, version in self.supervisor.everybody()
         ]
-        beside = [_kept(one.child, name=one.name) for one in self._companions if one.child]
+        beside = [kept_child(one.child, name=one.name) for one in self._companions if one.child]
         return [*workers, *beside]
 
     def _go_on(self, kept: Handover) -> None:
         """Take over the children of the node that this one was, and renew them."""
         beside = {one.name: one for one in self._companions}
         for one in kept.children:
-            child = Child(Adopted(one.pid), _channel(one.channel), one.segment)
+            child = adopted(one)
             if one.segment >= 0:
                 self._segments.keep(one.segment)
             if not one.name:
@@ -476,32 +476,6 @@ class Node:
         self.supervisor.reap()
         self.supervisor.renew()
         self.log.event("upgraded", version=__version__, generation=self._generation)
-
-
-def _kept(child: Child, *, slot: int = -1, version: int = 0, name: str = "") -> Kept:
-    return Kept(
-        pid=child.process.pid,
-        channel=child.channel.fileno(),
-        segment=child.segment,
-        slot=slot,
-        version=version,
-        name=name,
-    )
-
-
-def _channel(fd: int) -> socket.socket:
-    """Return the channel with this number; a closed one where it has ended already."""
-    if fd < 0:
-        ended = socket.socket()
-        ended.close()
-        return ended
-    channel = socket.socket(fileno=fd)
-    channel.setblocking(False)
-    return channel
-
-
-def _logs(fd: int) -> socket.socket:
-    return socket.socket(fileno=fd)
 
 
 def _listening(listener: Listener | None, fds: list[int]) -> Listening | None:

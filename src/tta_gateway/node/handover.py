@@ -6,13 +6,14 @@ and the counters stay what they are; their numbers travel in a file without a na
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
-from tta_gateway.node.child import PYTHON, file_of
+from tta_gateway.node.child import PYTHON, Adopted, Child, file_of
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,30 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
             self.segments,
         )
         yield from (kept.channel for kept in self.children if kept.channel >= 0)
+
+
+def kept_child(child: Child, *, slot: int = -1, version: int = 0, name: str = "") -> Kept:
+    """Return a child as the next supervisor needs to know it."""
+    return Kept(
+        pid=child.process.pid,
+        channel=child.channel.fileno(),
+        segment=child.segment,
+        slot=slot,
+        version=version,
+        name=name,
+    )
+
+
+def adopted(kept: Kept) -> Child:
+    """Return a child that the supervisor before this one has kept.
+
+    Its channel is a closed one where it has ended already.
+    """
+    channel = socket.socket() if kept.channel < 0 else socket.socket(fileno=kept.channel)
+    channel.setblocking(False)
+    if kept.channel < 0:
+        channel.close()
+    return Child(Adopted(kept.pid), channel, kept.segment)
 
 
 def hand_over(handover: Handover, file: Path) -> None:

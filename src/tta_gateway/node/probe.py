@@ -1,20 +1,16 @@
 """The probe: `/healthz` and `/readyz`, answered by the supervisor itself.
 
-It speaks as much HTTP as a probe needs: one request a connection, GET or HEAD, no body.  Whoever
-says nothing, or too much, is cut off; more than a few at a time wait in the kernel's queue.
+It speaks as much HTTP as a probe needs: one request a connection, GET or HEAD, no body.
 """
 
 import json
 import selectors
-import socket
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.node.desk import Desk
 from tta_gateway.node.listening import Listening
 
-_MOST: Final = 16  # connections at a time
-_LONGEST: Final = 4096  # bytes of a request
-PATIENCE: Final = 2.0  # seconds for a request
 _PHRASES: Final = {
     200: "OK",
     404: "Not Found",
@@ -62,77 +58,19 @@ class Probe:
     ) -> None:
         """Answer there; `health` says whether the node is ready, and what else there is to say."""
         self._listening = listening
-        self._socket = listening.of(0)
-        self._socket.setblocking(False)
-        self._selector = selector
-        self._clock = clock
         self._health = health
-        self._asking: dict[socket.socket, tuple[float, bytes]] = {}
-        self._accepting = False
-        self._accept_if(room=True)
+        end, sock = b"\r\n\r\n", listening.of(0)
+        self._desk = Desk(sock, selector, clock=clock, end=end, answer=self._answer)
 
-    def _accept_if(self, *, room: bool) -> None:
-        """Let the loop look for new connections, or let them wait in the kernel's queue."""
-        if self._socket.fileno() < 0:
-            return  # it has been closed: the gateway drains
-        if room and not self._accepting:
-            self._selector.register(self._socket, selectors.EVENT_READ, self._accept)
-        elif self._accepting and not room:
-            self._selector.unregister(self._socket)
-        self._accepting = room
-
-    def _accept(self) -> None:
-        try:
-            client, _ = self._socket.accept()
-        except OSError:
-            self._accept_if(room=False)  # it has gone, or no descriptor is left: look at a tick
-            return
-        client.setblocking(False)
-        self._accept_if(room=len(self._asking) + 1 < _MOST)
-        self._asking[client] = (self._clock() + PATIENCE, b"")
-        self._selector.register(client, selectors.EVENT_READ, lambda: self._read(client))
-
-    def _read(self, client: socket.socket) -> None:
-        if client not in self._asking:
-            return  # the probe was closed in the same turn
-        until, request = self._asking[client]
-        try:
-            data = client.recv(_LONGEST)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        request += data
-        if data and b"\r\n\r\n" not in request and len(request) < _LONGEST:
-            self._asking[client] = (until, request)
-            return
-        if b"\r\n\r\n" in request:
-            ready, health = self._health()
-            self._send(client, answer(request, ready=ready, health=health))
-        self._end(client)
-
-    def _send(self, client: socket.socket, data: bytes) -> None:
-        try:
-            client.send(data)  # a fresh socket's buffer holds it
-            client.shutdown(socket.SHUT_WR)
-        except OSError:
-            return  # nobody listens any more
-
-    def _end(self, client: socket.socket) -> None:
-        del self._asking[client]
-        self._selector.unregister(client)
-        client.close()
+    def _answer(self, request: bytes) -> bytes:
+        ready, health = self._health()
+        return answer(request, ready=ready, health=health)
 
     def tick(self) -> None:
-        """Cut off who has not asked in time, and let others come."""
-        now = self._clock()
-        for client in [one for one, (until, _) in self._asking.items() if until <= now]:
-            self._end(client)
-        self._accept_if(room=len(self._asking) < _MOST)
+        """Cut off who is late."""
+        self._desk.tick()
 
     def close(self) -> None:
         """Answer no more."""
-        for client in list(self._asking):
-            self._end(client)
-        self._accept_if(room=False)
+        self._desk.close()
         self._listening.close()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.timing import ConnectionLimits
-from tta_gateway.node import assemble_node, lock
+from tta_gateway.node import assemble_node, handover, lock
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import Child
 from tta_gateway.node.handover import Handover
@@ -576,7 +576,7 @@ class Adopted:
 @pytest.fixture
 def left(house: House, monkeypatch: pytest.MonkeyPatch) -> Handover:
     """What a node has left of which all served."""
-    monkeypatch.setattr(assemble_node, "Adopted", Adopted)
+    monkeypatch.setattr(handover, "Adopted", Adopted)
     Adopted.made.clear()
     return copied(house.serving()._handover(compiled(house)))
 

@@ -151,13 +151,18 @@ def test_who_does_not_wait_for_the_answer_is_no_harm(desk: Desk) -> None:
     assert (desk.done, desk.answers(b'{"do": "status"}\n')) == (["restart"], {"ready": True})
 
 
-def test_more_than_a_few_at_a_time_are_sent_away(desk: Desk) -> None:
+def test_more_than_a_few_at_a_time_wait_until_there_is_room(desk: Desk) -> None:
     for _ in range(MOST):
         desk.comes()
         desk.turn()
-    late = desk.comes()
-    desk.turn()
-    assert late.recv(1) == b""
+    late = desk.comes(b'{"do": "restart"}\n')
+    for _ in range(3):
+        desk.turn()
+    assert desk.done == []
+    desk.clock.advance(PATIENCE)
+    for _ in range(3):
+        desk.turn()
+    assert late.recv(4096) == b'{"asked": "restart"}\n'
 
 
 def test_who_was_cut_off_makes_room(desk: Desk) -> None:
