@@ -7,6 +7,8 @@ import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.gateway import free_port
+from tests.helpers.probe import asked
+from tests.helpers.slow import wait_until
 
 
 @pytest.fixture
@@ -23,4 +25,27 @@ def node(tmp_path: Path, probe: int) -> Iterator[Stage]:
         scripted() as upstream,
         stage(tmp_path, upstream=upstream, workers=2, probe=address) as one,
     ):
+        yield one
+
+
+@pytest.fixture
+def admin_port() -> int:
+    """The port of its administration."""
+    return free_port()
+
+
+@pytest.fixture
+def whole(tmp_path: Path, admin_port: int, probe: int) -> Iterator[Stage]:
+    """Two workers, control and guard, all of which serve."""
+    with (
+        scripted() as upstream,
+        stage(
+            tmp_path,
+            upstream=upstream,
+            workers=2,
+            admin=f"127.0.0.1:{admin_port}",
+            probe=f"127.0.0.1:{probe}",
+        ) as one,
+    ):
+        assert wait_until(lambda: "degraded" not in asked(probe)[1])
         yield one

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -25,36 +24,14 @@ HEAVY: Final = ("pydantic", "sqlalchemy", "fastapi", "starlette", "redis", "yaml
 
 
 @pytest.fixture
-def admin_port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def run(tmp_path: Path, admin_port: int, probe: int) -> Iterator[Stage]:
-    """Two workers, control and guard."""
-    with (
-        scripted() as upstream,
-        stage(
-            tmp_path,
-            upstream=upstream,
-            workers=2,
-            admin=f"127.0.0.1:{admin_port}",
-            probe=f"127.0.0.1:{probe}",
-        ) as one,
-    ):
-        assert wait_until(lambda: "degraded" not in asked(probe)[1])
-        yield one
-
-
-@pytest.fixture
-def admin(run: Stage, tmp_path: Path, admin_port: int) -> Admin:
-    assert run.gateway.process.poll() is None
+def admin(whole: Stage, tmp_path: Path, admin_port: int) -> Admin:
+    assert whole.gateway.process.poll() is None
     return Admin(admin_port, tmp_path / "state")
 
 
-def ask_often(run: Stage, count: int) -> None:
+def ask_often(whole: Stage, count: int) -> None:
     for _ in range(count):
-        with run.client() as client:
+        with whole.client() as client:
             assert client.get(b"/").status == 200
 
 
@@ -68,7 +45,7 @@ def test_without_the_token_nothing_is_told(admin: Admin) -> None:
 
 
 def test_of_thousands_of_mistakes_some_are_told_everywhere(
-    run: Stage, admin: Admin, tmp_path: Path, probe: int
+    whole: Stage, admin: Admin, tmp_path: Path, probe: int
 ) -> None:
     """Red without `few` in node/reload.py."""
     file = tmp_path / "gateway.yaml"
@@ -78,32 +55,32 @@ def test_of_thousands_of_mistakes_some_are_told_everywhere(
     refused = admin.told("/admin/v1/config")["refused"]
     assert (len(refused), asked(probe)[1]["refused"]) == (51, refused)
     assert refused[-1] == "and 2950 more: `tta-gateway check` shows all"
-    lines = run.gateway.log.read_text().splitlines()
+    lines = whole.gateway.log.read_text().splitlines()
     (event,) = [json.loads(line) for line in lines if "configuration_refused" in line]
     assert event["complaints"] == refused
 
 
 def test_the_token_is_its_owners_alone_and_outlives_control(
-    run: Stage, admin: Admin, tmp_path: Path, probe: int
+    whole: Stage, admin: Admin, tmp_path: Path, probe: int
 ) -> None:
     token = admin.token()
     assert stat.S_IMODE((tmp_path / "state" / "admin.token").stat().st_mode) == 0o600
-    kill(run, "control", probe)
+    kill(whole, "control", probe)
     assert admin.token() == token
     assert admin.ask("/metrics")[0] == 200
 
 
-def kill(run: Stage, name: str, probe: int) -> None:
+def kill(whole: Stage, name: str, probe: int) -> None:
     """Kill a process beside the workers, and wait for the next."""
-    pid = companion_of(run.gateway.process.pid, name)
+    pid = companion_of(whole.gateway.process.pid, name)
     assert pid
     os.kill(pid, signal.SIGKILL)
-    assert wait_until(lambda: companion_of(run.gateway.process.pid, name) not in (None, pid))
+    assert wait_until(lambda: companion_of(whole.gateway.process.pid, name) not in (None, pid))
     assert wait_until(lambda: asked(probe)[1][name] == "serving")
 
 
-def test_metrics_are_those_of_all_workers_together(run: Stage, admin: Admin) -> None:
-    ask_often(run, 40)
+def test_metrics_are_those_of_all_workers_together(whole: Stage, admin: Admin) -> None:
+    ask_often(whole, 40)
     assert wait_until(lambda: admin.samples().get((SUM, LABELS)) == 40)
     samples = admin.samples()
     assert samples["tta_http_request_duration_seconds_count", LABELS[:3]] == 40
@@ -124,27 +101,29 @@ def test_metrics_may_be_open_to_all_who_reach_them(tmp_path: Path) -> None:
         assert admin.ask("/admin/v1/config", token="nobody")[0] == 401
 
 
-def test_no_counter_goes_back_when_a_worker_is_killed(run: Stage, admin: Admin, probe: int) -> None:
+def test_no_counter_goes_back_when_a_worker_is_killed(
+    whole: Stage, admin: Admin, probe: int
+) -> None:
     """Red where a worker takes a fresh segment, without Segments.leave in assemble_node.py."""
-    ask_often(run, 30)
+    ask_often(whole, 30)
     assert wait_until(lambda: admin.samples().get((SUM, LABELS)) == 30)
     for _ in range(3):
         before = admin.counters()
-        os.kill(workers_of(run.gateway.process.pid)[0], signal.SIGKILL)
+        os.kill(workers_of(whole.gateway.process.pid)[0], signal.SIGKILL)
         assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
         after = admin.counters()
         assert [key for key, value in before.items() if after.get(key, 0.0) < value] == []
-    ask_often(run, 10)
+    ask_often(whole, 10)
     assert wait_until(lambda: admin.samples().get((SUM, LABELS)) == 40)
 
 
 def test_what_a_worker_that_was_killed_held_is_counted_no_longer(
-    run: Stage, admin: Admin, probe: int
+    whole: Stage, admin: Admin, probe: int
 ) -> None:
-    with run.client() as one, run.client() as other:
+    with whole.client() as one, whole.client() as other:
         assert (one.get(b"/").status, other.get(b"/").status) == (200, 200)
         assert admin.samples()["tta_active_connections", ("api-gateway",)] == 2
-        for pid in workers_of(run.gateway.process.pid):
+        for pid in workers_of(whole.gateway.process.pid):
             os.kill(pid, signal.SIGKILL)
         assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
         assert wait_until(
@@ -153,9 +132,9 @@ def test_what_a_worker_that_was_killed_held_is_counted_no_longer(
 
 
 @pytest.mark.parametrize("name", ["control", "guard"])
-def test_a_companion_that_is_killed_disturbs_nobody(run: Stage, probe: int, name: str) -> None:
-    with run.client() as client:
-        pid = companion_of(run.gateway.process.pid, name)
+def test_a_companion_that_is_killed_disturbs_nobody(whole: Stage, probe: int, name: str) -> None:
+    with whole.client() as client:
+        pid = companion_of(whole.gateway.process.pid, name)
         assert pid
         os.kill(pid, signal.SIGKILL)
         degraded = wait_until(lambda: asked(probe)[1].get("degraded") == [name], 2.0)
@@ -167,16 +146,16 @@ def test_a_companion_that_is_killed_disturbs_nobody(run: Stage, probe: int, name
 
 
 def test_whoever_asks_while_control_is_dead_is_answered_by_the_next(
-    run: Stage, admin: Admin
+    whole: Stage, admin: Admin
 ) -> None:
-    pid = companion_of(run.gateway.process.pid, "control")
+    pid = companion_of(whole.gateway.process.pid, "control")
     assert pid
     os.kill(pid, signal.SIGKILL)
     assert admin.ask("/metrics")[0] == 200
 
 
 def test_a_refused_configuration_is_told_to_operators(
-    run: Stage, admin: Admin, tmp_path: Path
+    whole: Stage, admin: Admin, tmp_path: Path
 ) -> None:
     assert admin.told("/admin/v1/config")["refused"] == []
     file = tmp_path / "gateway.yaml"
@@ -187,7 +166,7 @@ def test_a_refused_configuration_is_told_to_operators(
     told = admin.told("/admin/v1/config")
     assert "there is no service `nobody`" in told["refused"][0]
     assert (told["configuration"], told["versions"]) == (1, [1, 1])
-    with run.client() as client:
+    with whole.client() as client:
         assert client.get(b"/").status == 200
 
 
@@ -197,29 +176,29 @@ def test_what_is_not_there_is_a_problem(admin: Admin) -> None:
     assert json.loads(body)["code"] == "admin_not_found"
 
 
-def test_the_guard_has_mapped_no_heavy_library_and_is_small(run: Stage) -> None:
-    pid = companion_of(run.gateway.process.pid, "guard")
+def test_the_guard_has_mapped_no_heavy_library_and_is_small(whole: Stage) -> None:
+    pid = companion_of(whole.gateway.process.pid, "guard")
     assert pid
     maps = Path(f"/proc/{pid}/maps").read_text()
     assert [name for name in HEAVY if f"/{name}" in maps] == []
     assert resident(pid) < 25 * 2**20
 
 
-def test_all_of_it_ends_with_the_command(run: Stage) -> None:
+def test_all_of_it_ends_with_the_command(whole: Stage) -> None:
     pids = [
-        *workers_of(run.gateway.process.pid),
-        companion_of(run.gateway.process.pid, "guard"),
-        companion_of(run.gateway.process.pid, "control"),
+        *workers_of(whole.gateway.process.pid),
+        companion_of(whole.gateway.process.pid, "guard"),
+        companion_of(whole.gateway.process.pid, "control"),
     ]
-    run.gateway.process.terminate()
-    assert run.gateway.process.wait(10) == 0
+    whole.gateway.process.terminate()
+    assert whole.gateway.process.wait(10) == 0
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
-def test_no_companion_outlives_a_supervisor_that_is_killed(run: Stage) -> None:
-    pids = [companion_of(run.gateway.process.pid, name) for name in ("guard", "control")]
+def test_no_companion_outlives_a_supervisor_that_is_killed(whole: Stage) -> None:
+    pids = [companion_of(whole.gateway.process.pid, name) for name in ("guard", "control")]
     assert None not in pids
-    run.gateway.process.kill()
+    whole.gateway.process.kill()
     assert wait_until(lambda: not any(_lives(pid) for pid in pids), 1.5)
 
 

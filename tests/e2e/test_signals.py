@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,30 +10,12 @@ import yaml
 
 from tests.e2e.edge.stage import Stage, routes, scripted, stage
 from tests.helpers.clients import PATIENCE
-from tests.helpers.gateway import free_port
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import companion_of, is_alive, wait_until, workers_of
 from tta_gateway.node.commands import ask
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def whole(tmp_path: Path, probe: int) -> Iterator[Stage]:
-    """Two workers, control and guard."""
-    with (
-        scripted() as upstream,
-        stage(
-            tmp_path,
-            upstream=upstream,
-            workers=2,
-            admin=f"127.0.0.1:{free_port()}",
-            probe=f"127.0.0.1:{probe}",
-        ) as one,
-    ):
-        assert wait_until(lambda: "degraded" not in asked(probe)[1])
-        yield one
 
 
 def everybody_is_answered(one: Stage, count: int = 40) -> bool:
