@@ -189,6 +189,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     if is_last:
         await last_call(doors.sockets)
     doors.close()
+    await asyncio.sleep(0)  # who has just been let in becomes a guest with the loop's next turn
     if not await farewell.emptied(worker, worker.snapshot.client_timeouts.drain):
         worker.guests.cut()
         await farewell.emptied(worker, _CUT)

@@ -126,6 +126,26 @@ def test_who_knocks_at_a_worker_that_another_follows_waits_for_that_one() -> Non
     ]
 
 
+def test_who_is_let_in_as_the_doors_close_is_a_guest_like_the_others() -> None:
+    """Red where a worker looks who is left before the loop has made guests of whom it let in."""
+    diary = Diary(leave_by_themselves=True)
+    doors = doors_of(diary)
+    close = doors.close
+
+    def let_one_in() -> None:
+        asyncio.get_running_loop().call_soon(diary.lines.append, "one more guest")
+        close()
+
+    doors.close = let_one_in  # type: ignore[method-assign]
+
+    async def main() -> None:
+        farewell = Farewell(asyncio.get_running_loop())
+        await _drain(cast("Any", diary), doors, farewell, is_last=False)
+
+    asyncio.run(main())
+    assert diary.lines[1:4] == ["doors closed", "one more guest", "sweeper stopped"]
+
+
 @pytest.fixture
 def loop() -> Iterator[FakeLoop]:
     with FakeLoop() as loop:
