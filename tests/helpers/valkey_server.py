@@ -18,6 +18,11 @@ from tta_gateway.support.valkey.topology import Address
 Kind = Literal["valkey", "redis"]
 BOTH: Final[tuple[Kind, ...]] = ("valkey", "redis")
 _START: Final = 10.0
+_RULES: Final = """
+sentinel monitor tta 127.0.0.1 {port} 1
+sentinel down-after-milliseconds tta 300
+sentinel failover-timeout tta 3000
+"""
 
 
 def program(kind: Kind) -> str:
@@ -112,3 +117,21 @@ def server(kind: Kind, *options: str, port: int | None = None) -> Iterator[Serve
             yield one
         finally:
             one.kill()
+
+
+Three = tuple[Server, Server, Server]
+
+
+@contextlib.contextmanager
+def watched(kind: Kind, folder: Path) -> Iterator[Three]:
+    """A master, its replica, and the Sentinel that puts one in the other's place; it says `tta`."""
+    with contextlib.ExitStack() as stack:
+        master = stack.enter_context(server(kind, "--repl-diskless-sync-delay", "0"))
+        replica = stack.enter_context(server(kind, "--replicaof", f"127.0.0.1 {master.port}"))
+        assert wait_until(lambda: b"master_link_status:up" in replica.say("INFO", "replication"))
+        rules = folder / "sentinel.conf"
+        rules.write_text(_RULES.format(port=master.port))
+        sentinel = stack.enter_context(server(kind, str(rules), "--sentinel"))
+        port = str(replica.port).encode()
+        assert wait_until(lambda: port in sentinel.say("SENTINEL", "REPLICAS", "tta"), 15.0)
+        yield master, replica, sentinel

@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import random
+import socket
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
@@ -12,17 +15,28 @@ from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.node import admin_api, admin_token
 from tta_gateway.node.api_problem import wording
-from tta_gateway.node.stores import Stores
+from tta_gateway.node.findings import Findings
+from tta_gateway.node.stores import NAME, Stores
+from tta_gateway.node.topologies import Topologies
 from tta_gateway.snapshot.parts import Parts, base_of
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.segment import SIZE, Segment
+from tta_gateway.support.valkey.discovery import discover
 
 
 class Control:
     """The parts of a control process, bound to a snapshot, which another may replace."""
 
-    def __init__(self, parts: Parts, metrics_fd: int, *, clock: Clock, lines: Log) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        metrics_fd: int,
+        *,
+        clock: Clock,
+        lines: Log,
+        channel: socket.socket,
+    ) -> None:
         """Build everything; OSError if the state folder cannot be used."""
         self.parts = parts
         self.snapshot = snapshot = base_of(parts)
@@ -35,6 +49,10 @@ class Control:
         known = Depends(admin_token.known(token))
         read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
         exposition = Exposition(self.segments)
+        self.findings = Findings(channel, parts.live)
+        self.topologies = Topologies(
+            self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
+        )
         self.stores = Stores(self.log)
         self.admin = _app()
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
@@ -54,8 +72,9 @@ class Control:
         await self.stores.look(self.snapshot)
 
     def flush(self) -> None:
-        """Let the log go out."""
+        """Let the log go out, and what has been found out."""
         self._lines.flush()
+        self.findings.flush()
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""

@@ -10,7 +10,7 @@ from typing import Final, TextIO
 
 from tta_gateway import __version__
 from tta_gateway.node import lock
-from tta_gateway.node.child import Adopted, Child, cover, start
+from tta_gateway.node.child import Adopted, Child, Said, cover, start
 from tta_gateway.node.commands import SOCKET, Commands
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.embedded import Embedded
@@ -29,6 +29,7 @@ from tta_gateway.node.supervisor import Supervisor
 from tta_gateway.node.upgrade import Upgrade
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.parts import LIVE, Live, decode_live
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import DROPPED, EventLog
 from tta_gateway.support.log_socket import LineSender, pair
@@ -67,7 +68,8 @@ class Node:
         if kept is not None:
             self._slots = kept.slots
         self._bind(folder, kept)
-        self._publisher = Publisher(data, self.log)
+        live = None if kept is None else Live(sections=kept.live)
+        self._publisher = Publisher(data, self.log, live=live)
         self._keep()
         self._decide()
         self._answer()
@@ -293,9 +295,12 @@ class Node:
             return
         self.log.event("slot_covered", slot=slot, pid=child.process.pid)
 
-    def heard(self, child: Child, word: bytes, version: int) -> None:
-        """Send what a process has missed."""
-        self._publisher.heard(child, version, behind=word == b"behind")
+    def heard(self, child: Child, said: Said) -> None:
+        """Send what a process has missed, or tell the workers what control has found out."""
+        if said.word == LIVE:
+            self._publisher.revive(decode_live(said.data), self.supervisor.children())
+        else:
+            self._publisher.heard(child, said.version, behind=said.word == b"behind")
 
     def let_go(self) -> None:
         """Make room for the next gateway, which may start while this one finishes."""
@@ -430,6 +435,7 @@ class Node:
     def _handover_of(self, data: bytes) -> Handover:
         return Handover(
             snapshot=data,
+            live=dict(self._publisher.live.sections),
             slots=self._slots,
             listeners=[one.fds for one in self._listening],
             probe=[] if self._probe_at is None else self._probe_at.fds,

@@ -38,6 +38,7 @@ from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.room import room
+from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
@@ -111,7 +112,12 @@ class Worker:
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
-        self.sweeper.each_tick += [self._flush, self.collector.tick, self._observe]
+        self.valkeys = Valkeys(
+            registry=self.registry, log=self.log, chance=random.random, died=self.died
+        )
+        self.valkeys.adopt(self.snapshot, self.parts.live)
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
@@ -167,6 +173,7 @@ class Worker:
         contexts = await contexts_aside(complete)
         if parts.base != before.base or parts.routes != before.routes:
             table = await self._table_of(parts, policies)
+        self.valkeys.adopt(complete, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies, self.table = parts, policies, table
         self.forwarder.adopt(services)

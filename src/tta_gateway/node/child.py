@@ -97,13 +97,30 @@ def start(module: str, *, data: bytes, fds: Sequence[int] = (), words: Sequence[
             os.close(snapshot)
 
 
-def hear(child: Child) -> tuple[bytes, int] | None:
-    """Return a word of a child and the version that it is about; None at the end of its words."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A word of a child, the version that it is about, and what it hands over with it."""
+
+    word: bytes
+    version: int = 0
+    data: bytes = b""
+
+
+def hear(child: Child) -> Said | None:
+    """Return what a child says; None at the end of its words."""
     try:
-        word, _, version = child.channel.recv(64).partition(b" ")
+        said, fds, _, _ = socket.recv_fds(child.channel, 64, 1)
     except OSError:  # it has died with words of ours unread
         return None
-    return (word, int(version)) if word else None
+    word, _, version = said.partition(b" ")
+    data = b"".join(_read(fd) for fd in fds)
+    return Said(word, int(version or 0), data) if word else None
+
+
+def _read(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def file_of(data: bytes) -> int:
@@ -114,11 +131,11 @@ def file_of(data: bytes) -> int:
     return fd
 
 
-def give(child: Child, kind: bytes, data: bytes) -> None:
-    """Give a child something as a file without a name; OSError if it does not take it."""
+def give(channel: socket.socket, kind: bytes, data: bytes) -> None:
+    """Hand something over as a file without a name; OSError if it is not taken."""
     fd = file_of(data)
     try:
-        socket.send_fds(child.channel, [kind], [fd])
+        socket.send_fds(channel, [kind], [fd])
     finally:
         os.close(fd)
 

@@ -86,9 +86,8 @@ class Companion:
             self._selector.unregister(child.channel)
             child.channel.close()
             return  # its end is told by a signal
-        word, version = said
-        self._owner.heard(child, word, version)
-        if word == b"ready":
+        self._owner.heard(child, said)
+        if said.word == b"ready":
             self._slot.serve()
 
     def renew(self, child: Child) -> None:

@@ -52,9 +52,12 @@ def main() -> None:
     segment = Segment(metrics_fd, index)
     segment.owner = os.getpid()
     log = LineSender(socket.socket(fileno=logs_fd), "")
-    control = Control(decode_parts(data), metrics_fd, clock=SystemClock(), lines=log)
-    sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     channel = socket.socket(fileno=channel_fd)
+    channel.setblocking(False)
+    control = Control(
+        decode_parts(data), metrics_fd, clock=SystemClock(), lines=log, channel=channel
+    )
+    sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     uvloop.run(_serve(control, sockets, channel, Usage(Registry(segment), "control")))
 
 
@@ -84,6 +87,8 @@ async def _serve(
     loop.add_reader(channel.fileno(), updates.hear)
     spawn(_count(usage, control), name="usage", died=control.died)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
+    watching = control.topologies.watch(lambda: control.snapshot)
+    spawn(watching, name="topologies", died=control.died)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))

@@ -31,6 +31,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """Descriptors and children of a running node; `generation` counts upgrades."""
 
     snapshot: bytes
+    live: dict[str, msgspec.Raw] = {}
     slots: int
     listeners: list[list[int]]
     probe: list[int]

@@ -1,5 +1,7 @@
 """Publish: the newest snapshot to every process that decides from it, mostly as what has changed.
 
+What control finds out of the world (snapshot/parts.py: live sections) goes the same way.
+
 Who has taken nothing for long is not given more than `MOST` bytes to catch up with: nothing is kept
 for it, and when it speaks again it gets all of it, once.
 """
@@ -8,7 +10,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from tta_gateway.node.child import Child, give
-from tta_gateway.snapshot.parts import CHANGE, WHOLE, change, decode_parts, encoded
+from tta_gateway.snapshot.parts import (
+    CHANGE,
+    LIVE,
+    WHOLE,
+    Live,
+    change,
+    decode_parts,
+    encoded,
+    revived,
+)
 from tta_gateway.support.log import EventLog
 
 MOST: Final = 8 * 2**20
@@ -29,12 +40,24 @@ class Debt:
 class Publisher:
     """Knows what each process has been given."""
 
-    def __init__(self, data: bytes, log: EventLog) -> None:
-        """Begin with the snapshot that processes start with."""
-        self.data = data
-        self._parts = decode_parts(data)
+    def __init__(self, data: bytes, log: EventLog, *, live: Live | None = None) -> None:
+        """Begin with the snapshot that processes start with, and with what was known before."""
+        self._parts = revived(decode_parts(data), live or Live())
+        self._data: bytes | None = None
         self._log = log
         self._given: dict[int, Debt] = {}  # by process
+
+    @property
+    def data(self) -> bytes:
+        """Return all that there is to know, as a process that starts needs it."""
+        if self._data is None:
+            self._data = encoded(self._parts)
+        return self._data
+
+    @property
+    def live(self) -> Live:
+        """Return what control has found out so far."""
+        return Live(sections=self._parts.live)
 
     def begin(self, child: Child) -> None:
         """Take note of a process that has been started with the newest snapshot."""
@@ -46,18 +69,30 @@ class Publisher:
 
     def publish(self, data: bytes, children: list[Child]) -> None:
         """Give all of them a newer snapshot; who starts from now on begins with it."""
-        before, self._parts = self._parts, decode_parts(data)
-        self.data = data
+        before = self._parts
+        self._parts = revived(decode_parts(data), self.live)
+        self._data = None
         difference = encoded(change(before, self._parts))
         for child in children:
-            debt = self._given.setdefault(child.process.pid, Debt(-1))
-            if debt.owed and debt.owed + len(difference) > MOST:
-                self._log.event("worker_lags", pid=child.process.pid)
-                debt.version = -1
-            elif debt.version == before.version:
-                self._give(child, CHANGE, difference)
-            elif not debt.owed:
-                self._give(child, WHOLE, data)
+            self._tell(child, CHANGE, difference, since=before.version)
+
+    def revive(self, live: Live, children: list[Child]) -> None:
+        """Give all of them newer live sections; who starts from now on begins with them."""
+        self._parts = revived(self._parts, live)
+        self._data = None
+        for child in children:
+            self._tell(child, LIVE, encoded(live), since=self._parts.version)
+
+    def _tell(self, child: Child, kind: bytes, data: bytes, *, since: int) -> None:
+        """Give it what has changed if it has what was before, and all of it if it has not."""
+        debt = self._given.setdefault(child.process.pid, Debt(-1))
+        if debt.owed and debt.owed + len(data) > MOST:
+            self._log.event("worker_lags", pid=child.process.pid)
+            debt.version = -1
+        elif debt.version == since:
+            self._give(child, kind, data)
+        elif not debt.owed:
+            self._give(child, WHOLE, self.data)
 
     def heard(self, child: Child, version: int, *, behind: bool) -> None:
         """Take a process's word which version it decides from: all is sent if it has fallen behind.
@@ -69,7 +104,7 @@ class Publisher:
             return  # it decides nothing from snapshots, or leaves
         if behind and debt.whole:
             self._log.event("worker_understands_nothing", pid=child.process.pid)
-        elif behind or (debt.version < 0 and version != self._parts.version):
+        elif behind or debt.version < 0:
             self._give(child, WHOLE, self.data)
         elif version >= debt.version:
             debt.owed = 0
@@ -77,7 +112,7 @@ class Publisher:
     def _give(self, child: Child, kind: bytes, data: bytes) -> None:
         debt = self._given[child.process.pid]
         try:
-            give(child, kind, data)
+            give(child.channel, kind, data)
         except OSError as error:  # it has died, or hears nothing: it will say when it does
             self._log.event("worker_not_told", pid=child.process.pid, error=error.strerror)
             debt.version = -1

@@ -9,6 +9,7 @@ from tta_gateway import features
 from tta_gateway.edge.sweeper import LAG
 from tta_gateway.kernel.problem import SPINE, Problem
 from tta_gateway.node.assemble_control import endpoints
+from tta_gateway.node.valkeys import CONNECTED
 from tta_gateway.order import ORDER
 from tta_gateway.settings.reference import rows
 from tta_gateway.support.collector import PAUSE
@@ -91,7 +92,7 @@ def problems() -> list[Problem]:
 
 def metrics() -> list[Metric]:
     """Return every metric; a histogram with its default buckets."""
-    own = (CPU, DROPPED, LAG, MEMORY, PAUSE)
+    own = (CONNECTED, CPU, DROPPED, LAG, MEMORY, PAUSE)
     return [*own, *(one for one in _declared("metrics") if isinstance(one, Metric))]
 
 

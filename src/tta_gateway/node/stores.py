@@ -14,7 +14,7 @@ from tta_gateway.support.valkey.error import Refused, Unavailable
 from tta_gateway.support.valkey.fitness import Purpose, complaints
 from tta_gateway.support.valkey.topology import Store
 
-_NAME: Final = "tta-gateway-control"
+NAME: Final = "tta-gateway-control"
 Words = Mapping[str, list[str]]
 
 
@@ -47,8 +47,8 @@ class Stores:
 async def _words(purpose: Purpose, store: Store) -> list[str]:
     """Return what is wrong with a store, one sentence each."""
     try:
-        topology = await discover(store, name=_NAME)
-        info, settings = await inspect(store, topology, name=_NAME)
+        topology = await discover(store, name=NAME)
+        info, settings = await inspect(store, topology, name=NAME)
     except (Unavailable, Refused, OSError) as error:
         return [f"{purpose}: it could not be asked: {error}"]
     return complaints(purpose, info, settings)

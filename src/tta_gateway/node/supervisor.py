@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from tta_gateway.node.child import Child, hear, tell_last, uncover
+from tta_gateway.node.child import Child, Said, hear, tell_last, uncover
 from tta_gateway.node.probe import Health
 from tta_gateway.node.slot import FORSAKEN, LONGEST_START, Slot, State
 from tta_gateway.support.log import EventLog
@@ -41,8 +41,8 @@ class Owner(Protocol):
     def cover(self, child: Child, slot: int) -> None:
         """Have a worker accept for a slot that has none."""
 
-    def heard(self, child: Child, word: bytes, version: int) -> None:
-        """A worker says a word about the version that it decides from."""
+    def heard(self, child: Child, said: Said) -> None:
+        """A child says which version it decides from, or what it has found out."""
 
 
 class Supervisor:
@@ -196,8 +196,8 @@ class Supervisor:
             self.selector.unregister(child.channel)
             child.channel.close()
             return  # it has died: its end is told by a signal
-        word, version = said
-        self._owner.heard(child, word, version)
+        word, version = said.word, said.version
+        self._owner.heard(child, said)
         if word == b"ready" and slot.number in self._successors:
             self._succeed(slot, child)
         if word == b"leaving":

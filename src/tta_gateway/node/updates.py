@@ -16,7 +16,16 @@ import msgspec
 
 from tta_gateway.node.child import LAST
 from tta_gateway.node.life import tell
-from tta_gateway.snapshot.parts import CHANGE, Parts, changed, decode_change, decode_parts
+from tta_gateway.snapshot.parts import (
+    CHANGE,
+    LIVE,
+    Parts,
+    changed,
+    decode_change,
+    decode_live,
+    decode_parts,
+    revived,
+)
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import spawn
 
@@ -98,6 +107,8 @@ class Updates:
         try:
             if kind == CHANGE:
                 self._known = changed(self._known, decode_change(data))
+            elif kind == LIVE:
+                self._known = revived(self._known, decode_live(data))
             else:
                 self._known = decode_parts(data)
         except (ValueError, msgspec.DecodeError) as error:

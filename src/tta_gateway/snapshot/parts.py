@@ -2,6 +2,9 @@
 
 The sections are the base (everything but the next two), the services by name, and the routes in
 order.  A `Change` leads from one version to a later one; who does not have the first asks for all.
+
+Beside what the operator has written stands what control finds out of the world, as live sections
+by name: each is replaced whole, whichever version is in force, so that they need no versions.
 """
 
 from typing import Final
@@ -13,12 +16,13 @@ from tta_gateway.snapshot.model import Snapshot
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole snapshot."""
+    """A whole snapshot; `live` are the live sections."""
 
     version: int
     base: msgspec.Raw
     services: dict[str, msgspec.Raw]
     routes: list[msgspec.Raw]
+    live: dict[str, msgspec.Raw] = {}
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -32,13 +36,23 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     routes: list[msgspec.Raw] | None = None
 
 
+class Live(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Live sections as they are from now on, and the names of those that are no more."""
+
+    sections: dict[str, msgspec.Raw] = {}
+    gone: list[str] = []
+
+
 CHANGE: Final = b"change"
 """Says on a channel that what follows is one."""
 WHOLE: Final = b"snapshot"
 """Says on a channel that all of it follows."""
+LIVE: Final = b"live"
+"""Says on a channel that live sections follow."""
 _encode = msgspec.msgpack.Encoder().encode
 _parts = msgspec.msgpack.Decoder(Parts)
 _change = msgspec.msgpack.Decoder(Change)
+_live = msgspec.msgpack.Decoder(Live)
 _base = msgspec.msgpack.Decoder(Snapshot)
 _service = msgspec.msgpack.Decoder(Service)
 _route = msgspec.msgpack.Decoder(Route)
@@ -85,7 +99,14 @@ def changed(before: Parts, change: Change) -> Parts:
         base=change.base[0] if change.base else before.base,
         services=services,
         routes=before.routes if change.routes is None else change.routes,
+        live=before.live,
     )
+
+
+def revived(parts: Parts, live: Live) -> Parts:
+    """Return the parts with these live sections in the place of those before."""
+    kept = {name: raw for name, raw in parts.live.items() if name not in live.gone}
+    return msgspec.structs.replace(parts, live={**kept, **live.sections})
 
 
 def base_of(parts: Parts) -> Snapshot:
@@ -122,6 +143,11 @@ def decode_change(data: bytes) -> Change:
     return _change.decode(data)
 
 
-def encoded(one: Parts | Change) -> bytes:
+def decode_live(data: bytes) -> Live:
+    """Return the live sections that the bytes hold; msgspec.DecodeError if they hold none."""
+    return _live.decode(data)
+
+
+def encoded(one: Parts | Change | Live) -> bytes:
     """Return it as bytes."""
     return _encode(one)

@@ -31,7 +31,11 @@ class House:
         )
         self.lines: list[bytes] = []
         self.control = Control(
-            parted(self.snapshot), self.segments.fd, clock=FakeClock(), lines=cast("Any", self)
+            parted(self.snapshot),
+            self.segments.fd,
+            clock=FakeClock(),
+            lines=cast("Any", self),
+            channel=cast("Any", None),  # there is nothing to be told
         )
         self.token = (folder / "admin.token").read_text().strip()
 

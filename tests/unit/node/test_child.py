@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from tta_gateway.node import child as module
-from tta_gateway.node.child import LAST, Adopted, Child, file_of, give, start, tell_last
+from tta_gateway.node.child import LAST, Adopted, Child, Said, file_of, give, hear, start, tell_last
 
 PATIENCE = 5.0  # seconds, for a shell on a busy machine
 TELLS = """\
@@ -94,7 +94,7 @@ def test_a_file_holds_the_data_from_its_beginning() -> None:
 def test_what_is_given_arrives_as_a_file_and_says_what_it_is() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     before = open_now()
-    give(Child(cast("Any", None), ours), b"snapshot", b"newer")
+    give(ours, b"snapshot", b"newer")
     word, (fd,), _, _ = socket.recv_fds(theirs, 64, 1)
     assert (word, os.read(fd, 100), open_now()) == (b"snapshot", b"newer", before + 1)
     os.close(fd)
@@ -107,7 +107,7 @@ def test_who_does_not_take_it_is_an_error_and_costs_no_descriptor() -> None:
     theirs.close()
     before = open_now()
     with pytest.raises(OSError, match=r"pipe|reset"):
-        give(Child(cast("Any", None), ours), b"snapshot", b"newer")
+        give(ours, b"snapshot", b"newer")
     assert open_now() == before
     ours.close()
 
@@ -186,3 +186,16 @@ def test_nobody_else_gets_the_signals_of_one_that_has_ended(
     adopted.send_signal(signal.SIGTERM)
     adopted.kill()
     assert sent == []
+
+
+def test_a_child_says_a_word_a_version_and_what_belongs_to_it() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        child = Child(cast("Any", None), ours)
+        theirs.send(b"applied 7")
+        give(theirs, b"live", b"found")
+        before = open_now()
+        assert [hear(child), hear(child)] == [Said(b"applied", 7), Said(b"live", 0, b"found")]
+        assert open_now() == before
+        theirs.close()
+        assert hear(child) is None

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.node.child import Child
+from tta_gateway.node.child import Child, Said
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.slot import LIVED, LONGEST_START, State
 
@@ -69,8 +69,8 @@ class House:
     def left(self, child: Child) -> None:
         self.left_behind.append(child.segment)
 
-    def heard(self, _: Child, word: bytes, version: int) -> None:
-        self.heard_of.append((word, version))
+    def heard(self, _: Child, said: Said) -> None:
+        self.heard_of.append((said.word, said.version))
 
     def _spawn(self) -> Child:
         if self.refuse:

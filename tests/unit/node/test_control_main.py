@@ -50,7 +50,11 @@ class House:
         self.ours.setblocking(False)
         snapshot = Snapshot(version=3, state_dir=str(folder), listeners=(), services=(), routes=())
         self.control = Control(
-            parted(snapshot), self.segments.fd, clock=FakeClock(), lines=cast("Any", Lines())
+            parted(snapshot),
+            self.segments.fd,
+            clock=FakeClock(),
+            lines=cast("Any", Lines()),
+            channel=self.theirs,
         )
         self.sockets = (listening(folder / "admin.sock"), listening(folder / "public.sock"))
 

@@ -2,9 +2,10 @@
 
 import os
 import socket
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, cast
 
+import msgspec
 import pytest
 
 from tta_gateway.kernel.route import Endpoint, Service
@@ -13,7 +14,7 @@ from tta_gateway.node.child import Child
 from tta_gateway.node.publish import Publisher
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Snapshot
-from tta_gateway.snapshot.parts import decode_change, decode_parts
+from tta_gateway.snapshot.parts import Live, decode_change, decode_live, decode_parts
 
 
 def snapshot(version: int) -> bytes:
@@ -21,6 +22,14 @@ def snapshot(version: int) -> bytes:
     return encode(
         Snapshot(version=version, state_dir=".", listeners=(), services=(service,), routes=())
     )
+
+
+VERSION: Final[Mapping[bytes, Callable[[bytes], int]]] = {
+    b"change": lambda data: decode_change(data).version,
+    b"snapshot": lambda data: decode_parts(data).version,
+    b"live": lambda data: int(bytes(decode_live(data).sections["a"])[0]),
+}
+"""What is taken for the version of what has come; of live sections it is what stands in `a`."""
 
 
 class Process:
@@ -48,6 +57,10 @@ class Stage:
     def publish(self, version: int) -> None:
         self.publisher.publish(snapshot(version), [self.child])
 
+    def revive(self, number: int) -> None:
+        live = Live(sections={"a": msgspec.Raw(bytes([number]))})
+        self.publisher.revive(live, [self.child])
+
     def says(self, version: int, *, behind: bool = False) -> None:
         self.publisher.heard(self.child, version, behind=behind)
 
@@ -61,8 +74,7 @@ class Stage:
                 return found
             with os.fdopen(fds[0], "rb") as file:
                 data = file.read()
-            decode = decode_change if kind == b"change" else decode_parts
-            found.append((kind.decode(), decode(data).version))
+            found.append((kind.decode(), VERSION[kind](data)))
 
     def close(self) -> None:
         self.child.channel.close()
@@ -152,3 +164,29 @@ def test_who_makes_nothing_even_of_all_of_it_is_not_sent_it_again(stage: Stage) 
     stage.says(1, behind=True)
     assert stage.got() == [("change", 2), ("snapshot", 2)]
     assert stage.events == ["worker_understands_nothing"]
+
+
+def test_what_control_finds_out_is_given_by_itself_and_to_who_starts(stage: Stage) -> None:
+    stage.revive(5)
+    stage.publish(2)
+    stage.revive(6)
+    assert stage.got() == [("live", 5), ("change", 2), ("live", 6)]
+    begun = decode_parts(stage.publisher.data)
+    assert (begun.version, bytes(begun.live["a"])) == (2, b"\x06")
+
+
+def test_who_has_missed_what_was_found_out_gets_all_when_it_speaks(stage: Stage) -> None:
+    number = 0
+    while "worker_not_told" not in stage.events:
+        number += 1
+        stage.revive(number % 100)
+    stage.got()
+    stage.says(1)
+    (found,) = stage.got()
+    assert found == ("snapshot", 1)
+
+
+def test_an_upgraded_node_knows_what_was_found_out_before(stage: Stage) -> None:
+    stage.revive(7)
+    after = Publisher(snapshot(2), cast("Any", stage), live=stage.publisher.live)
+    assert bytes(decode_parts(after.data).live["a"]) == b"\x07"

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.node.child import LAST, UNCOVER, Child
+from tta_gateway.node.child import LAST, UNCOVER, Child, Said
 from tta_gateway.node.slot import FORSAKEN, LIVED, LONGEST_SILENCE, LONGEST_START
 from tta_gateway.node.supervisor import Supervisor
 
@@ -101,8 +101,8 @@ class Node:
     def cover(self, child: Child, slot: int) -> None:
         self.covers.append((child.process.pid, slot))
 
-    def heard(self, child: Child, word: bytes, version: int) -> None:
-        self.heard_of.append((child.process.pid, word, version))
+    def heard(self, child: Child, said: Said) -> None:
+        self.heard_of.append((child.process.pid, said.word, said.version))
 
     refuse = False
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.helpers.fake_loop import FakeLoop
@@ -14,7 +15,16 @@ from tta_gateway.kernel.route import Service
 from tta_gateway.node.child import LAST
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.model import Snapshot
-from tta_gateway.snapshot.parts import CHANGE, WHOLE, Parts, change, encoded, parted
+from tta_gateway.snapshot.parts import (
+    CHANGE,
+    LIVE,
+    WHOLE,
+    Live,
+    Parts,
+    change,
+    encoded,
+    parted,
+)
 
 
 def parts(version: int, *services: Service) -> Parts:
@@ -270,3 +280,15 @@ def test_a_snapshot_for_which_there_was_no_descriptor_left_is_asked_for(
     updates.hear()
     loop.run_ready()
     assert worker.applied == [2]
+
+
+def test_what_control_finds_out_is_applied_like_a_change(channel: Channel) -> None:
+    worker = Worker()
+    with FakeLoop() as loop:
+        updates = updates_of(worker, channel)
+        channel.give(encoded(Live(sections={"a": msgspec.Raw(b"\x05")})), LIVE)
+        updates.hear()
+        channel.give(encoded(change(parts(1), parts(2))), CHANGE)
+        updates.hear()
+        loop.turn()
+    assert (worker.last.version, bytes(worker.last.live["a"])) == (2, b"\x05")

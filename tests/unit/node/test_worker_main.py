@@ -32,6 +32,7 @@ class Diary:
         )
         self.guests = self.sweeper = self.collector = self
         self.hangups = Noting(self, "hangups stopped")
+        self.valkeys = Noting(self, "stores left alone")
         self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
 
@@ -103,6 +104,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "doors closed",
         "sweeper stopped",
         "hangups stopped",
+        "stores left alone",
         "log closed",
     ]
 
@@ -115,6 +117,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "clients cut",
         "sweeper stopped",
         "hangups stopped",
+        "stores left alone",
         "log closed",
     ]
 

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from tta_gateway.kernel.route import Endpoint, Route, Service
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import (
+    Live,
     change,
     changed,
     decode_change,
+    decode_live,
     decode_parts,
     encoded,
     parted,
+    revived,
     whole,
 )
 
@@ -77,3 +80,18 @@ def test_a_change_of_another_version_is_refused() -> None:
     one, two = parted(snapshot(1, {}, [])), parted(snapshot(2, {}, []))
     with pytest.raises(ValueError, match="leads from version 1, not from 2"):
         changed(two, change(one, two))
+
+
+_sections = st.dictionaries(_names, st.integers(0, 3).map(lambda n: msgspec.Raw(bytes([n]))))
+
+
+@given(_sections, _sections, st.lists(_names))
+def test_live_sections_are_replaced_whole_and_outlive_a_change(
+    before: dict[str, msgspec.Raw], newer: dict[str, msgspec.Raw], gone: list[str]
+) -> None:
+    first, second = parted(snapshot(1, {}, [])), parted(snapshot(2, {"a": 1}, ["a"]))
+    live = decode_live(encoded(Live(sections=newer, gone=gone)))
+    known = revived(revived(first, Live(sections=before)), live)
+    kept = decode_parts(encoded(changed(known, change(known, second))))
+    assert kept.live == {**{k: v for k, v in before.items() if k not in gone}, **newer}
+    assert (kept.version, whole(kept)) == (2, snapshot(2, {"a": 1}, ["a"]))
