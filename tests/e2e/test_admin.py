@@ -104,7 +104,7 @@ def test_metrics_may_be_open_to_all_who_reach_them(tmp_path: Path) -> None:
 def test_no_counter_goes_back_when_a_worker_is_killed(
     whole: Stage, admin: Admin, probe: int
 ) -> None:
-    """Red where a worker takes a fresh segment, without Segments.leave in assemble_node.py."""
+    """Red where a worker takes a fresh segment, without Segments.leave in offspring.py."""
     ask_often(whole, 30)
     assert wait_until(lambda: admin.samples().get((SUM, LABELS)) == 30)
     for _ in range(3):

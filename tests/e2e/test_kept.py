@@ -65,7 +65,7 @@ def accepted(one: Stage, probe: int, tmp_path: Path) -> None:
 def test_a_node_starts_from_what_was_accepted_last_when_its_file_is_broken(
     tmp_path: Path,
 ) -> None:
-    """Red without `keep_for_later` in node/assemble_node.py, _adopt."""
+    """Red without `keep_for_later` in node/in_force.py, adopt."""
     port, probe, state = free_port(), free_port(), tmp_path / "state"
     with (
         scripted() as upstream,

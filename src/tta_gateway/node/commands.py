@@ -34,11 +34,6 @@ class Commands:
         self._table = table
         self._desk = Desk(sock, selector, clock=clock, end=b"\n", answer=self._answer)
 
-    @property
-    def fd(self) -> int:
-        """Return the descriptor of the socket."""
-        return self._desk.socket.fileno()
-
     def _answer(self, said: bytes) -> bytes:
         return json.dumps(self._done(said)).encode() + b"\n"
 

@@ -7,15 +7,24 @@ end after them: what they still do may need it.
 import selectors
 import signal
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from tta_gateway.node.child import Child, hear
+from tta_gateway.node.child import Child, Said, hear
 from tta_gateway.node.slot import NEVER, Slot, State
-from tta_gateway.node.supervisor import Owner
 from tta_gateway.support.log import EventLog
 
 _LONGEST_END: Final = 5.0  # seconds
 Spawn = Callable[[], Child]
+
+
+class Owner(Protocol):
+    """Whose companion it is."""
+
+    def left(self, child: Child) -> None:
+        """It has ended."""
+
+    def heard(self, child: Child, said: Said) -> None:
+        """It says a word about the version that it decides from."""
 
 
 class Companion:

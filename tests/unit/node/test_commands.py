@@ -78,7 +78,7 @@ class Desk:
     def close(self) -> None:
         for client in self.clients:
             client.close()
-        if self.commands.fd >= 0:
+        if self.commands._desk.socket.fileno() >= 0:
             self.commands.close()
         self.selector.close()
 
@@ -283,4 +283,4 @@ def test_who_speaks_in_the_turn_in_which_all_is_closed_is_not_heard(desk: Desk) 
     desk.commands.close()
     for key, _ in events:
         key.data()
-    assert desk.commands.fd == -1
+    assert desk.commands._desk.socket.fileno() == -1

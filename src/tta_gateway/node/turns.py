@@ -1,0 +1,89 @@
+"""Turns: the loop of a supervisor, in which each part of a node gets its due."""
+
+import selectors
+import signal
+from dataclasses import dataclass
+from typing import Final
+
+from tta_gateway.node.beside import Beside
+from tta_gateway.node.front_desk import FrontDesk
+from tta_gateway.node.in_force import InForce
+from tta_gateway.node.ledger import Ledger
+from tta_gateway.node.reload import Reload
+from tta_gateway.node.signals import Signals
+from tta_gateway.node.succession import LONGEST_KEEPING
+from tta_gateway.node.supervisor import Supervisor
+from tta_gateway.node.upgrade import Upgrade
+
+_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
+_LOOK_AGAIN: Final = 0.1  # seconds, at a file that is being written
+
+
+@dataclass(slots=True, kw_only=True)
+class Turns:
+    """The parts that have something to do in a turn; `ends` once the next gateway may start."""
+
+    supervisor: Supervisor
+    beside: Beside
+    reload: Reload
+    upgrade: Upgrade
+    desk: FrontDesk
+    in_force: InForce
+    ledger: Ledger
+    ends: bool = False
+
+    def run(self, signals: Signals) -> int:
+        """Turn until all is over; return the exit status."""
+        selector = self.supervisor.selector
+        selector.register(signals.fd, selectors.EVENT_READ, lambda: self._take(signals.come()))
+        while (code := self._code()) is None:
+            self.supervisor.start_due()
+            self.beside.start_due()
+            for key, _ in selector.select(self._patience()):
+                key.data()
+            self._tick()
+        self.in_force.wait(LONGEST_KEEPING)
+        self.ledger.close()
+        return code
+
+    def _code(self) -> int | None:
+        """Return the exit status, once the workers have ended, and then their companions."""
+        code = self.supervisor.code
+        if code is None:
+            return None
+        self.beside.stop()
+        return code if self.beside.is_over else None
+
+    def _patience(self) -> float:
+        patience = min(self.supervisor.patience(), self.beside.patience())
+        return min(patience, _LOOK_AGAIN) if self.reload.is_waiting else patience
+
+    def _tick(self) -> None:
+        if not self.ends:
+            self.reload.tick()
+            self.upgrade.tick()
+        self.desk.tick()
+        self.in_force.tick()
+        self.ledger.tick()
+
+    def _take(self, numbers: bytes) -> None:
+        for number in numbers:
+            if number == signal.SIGCHLD:
+                self._reap()
+            elif number in _TO_END:
+                self.supervisor.stop()
+            elif number == signal.SIGUSR1:
+                self.ledger.logs.reopen()
+            elif self.ends:
+                continue  # the next gateway reads the file, and is whatever is installed
+            elif number == signal.SIGHUP:
+                self.reload.ask()
+            else:
+                self.upgrade.ask()
+
+    def _reap(self) -> None:
+        self.supervisor.reap()
+        if not self.ends:
+            self.reload.reap()
+        self.beside.reap()
+        self.upgrade.reap()

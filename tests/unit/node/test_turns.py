@@ -1,0 +1,72 @@
+"""The loop of a supervisor, turned by hand."""
+
+import signal
+from typing import Any, cast
+
+import pytest
+
+from tests.helpers.house import Done, House, Told, compiled
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (signal.SIGTERM, {"supervisor": ["stop"]}),
+        (signal.SIGINT, {"supervisor": ["stop"]}),
+        (signal.SIGHUP, {"reload": ["ask"]}),
+        (signal.SIGUSR1, {"logs": ["reopen"]}),
+        (signal.SIGUSR2, {"upgrade": ["ask"]}),
+        (
+            signal.SIGCHLD,
+            {name: ["reap"] for name in ("supervisor", "reload", "beside", "upgrade")},
+        ),
+    ],
+)
+def test_a_signal_goes_to_whom_it_is_for(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    told: dict[str, list[str]],
+) -> None:
+    node = house.node()
+    parts = {name: Told() for name in ("supervisor", "reload", "upgrade", "logs", "beside")}
+    with monkeypatch.context() as patch:
+        for name, part in parts.items():
+            patch.setattr(node.ledger if name == "logs" else node.turns, name, part)
+        node.turns._take(bytes([number]))
+    assert {name: part.told for name, part in parts.items() if part.told} == told
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_a_node_that_ends_reads_nothing_and_becomes_nothing_else(
+    house: House, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    node = house.serving()
+    node.turns._take(bytes([signal.SIGTERM]))
+    parts = {name: Told() for name in ("reload", "upgrade")}
+    with monkeypatch.context() as patch:
+        for name, part in parts.items():
+            patch.setattr(node.turns, name, part)
+        node.turns._take(bytes([number]))
+    assert [part.told for part in parts.values()] == [[], []]
+
+
+def test_a_node_that_ends_still_opens_its_logs_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = house.serving()
+    node.turns._take(bytes([signal.SIGTERM]))
+    logs = Told()
+    with monkeypatch.context() as patch:
+        patch.setattr(node.ledger, "logs", logs)
+        node.turns._take(bytes([signal.SIGUSR1]))
+    assert logs.told == ["reopen"]
+
+
+def test_what_has_been_compiled_when_a_node_ends_is_not_adopted(house: House) -> None:
+    node = house.serving()
+    node.reload._compiling = cast("Any", Done(compiled(house)))
+    node.turns._take(bytes([signal.SIGTERM]))
+    node.turns._take(bytes([signal.SIGCHLD]))
+    node.turns._tick()
+    assert node.reload.snapshot.version == 1
