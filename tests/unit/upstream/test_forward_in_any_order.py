@@ -326,8 +326,6 @@ def _goes_on(work: Work) -> bool:
 
 TestWhateverHappens = Storm.TestCase
 TestWhateverHappens.settings = settings(
-    max_examples=40,
     stateful_step_count=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
