@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Balance = Literal["round_robin", "weighted", "least_request"]
+Balance = Literal["peak_ewma", "least_request", "round_robin", "weighted"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +47,41 @@ class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
+class Outliers(msgspec.Struct, frozen=True, kw_only=True):
+    """When an endpoint that fails is left out, and for how long, in seconds.
+
+    `failures` in a row, or many more than the peers have of `least_asked` answers in an `interval`.
+    Each ejection lasts `shortest` longer than the one before, at most `longest`; no more than the
+    share `most` of the endpoints is left out at a time.
+    """
+
+    failures: int = 5
+    interval: float = 10.0
+    least_asked: int = 20
+    shortest: float = 30.0
+    longest: float = 300.0
+    most: float = 0.5
+
+
+class Panic(msgspec.Struct, frozen=True, kw_only=True):
+    """Below which share of good endpoints all are asked again, or nobody is."""
+
+    below: float = 0.3
+    then: Literal["spread", "fail"] = "spread"
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """A named group of endpoints.  `host` replaces the client's Host field, where set."""
+    """A named group of endpoints.  `host` replaces the client's Host field, where set.
+
+    `slow_start` is how long an endpoint that is new, or back, takes to its full share, in seconds.
+    """
 
     name: str
     endpoints: tuple[Endpoint, ...]
-    balance: Balance = "least_request"
+    balance: Balance = "peak_ewma"
+    outliers: Outliers | None = Outliers()
+    panic: Panic = Panic()
+    slow_start: float = 10.0
     host: str = ""
     limits: EndpointLimits = EndpointLimits()
     tls: ServiceTls | None = None

@@ -35,6 +35,7 @@ from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.standing import section
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.room import room
@@ -47,7 +48,14 @@ from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Table
 from tta_gateway.routing.to_https import ToHttps
 from tta_gateway.snapshot.model import Listener, Snapshot
-from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, whole
+from tta_gateway.snapshot.parts import (
+    Parts,
+    base_of,
+    route_of,
+    service_of,
+    standing_of,
+    whole,
+)
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
@@ -101,6 +109,7 @@ class Worker:
         self.table = table(
             snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
         )
+        self._adopt_standings()
         self._expiry = Expiry(clock.wall, self.log)
         self.sweeper.each_tick.append(self._look_after)
         self._build_the_way_in()
@@ -143,6 +152,7 @@ class Worker:
             runner=self.runner,
             chance=random.random,
             clock=self.clock.monotonic,
+            noticed=self._noticed,
         )
         self._connector.forwarder = forwarder
         return forwarder
@@ -177,6 +187,7 @@ class Worker:
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies, self.table = parts, policies, table
         self.forwarder.adopt(services)
+        self._adopt_standings()
         self._adopt(contexts)
 
     def _adopt(self, contexts: Contexts) -> None:
@@ -224,6 +235,7 @@ class Worker:
     def _look_after(self) -> None:
         """Do what is due now and then."""
         self.forwarder.expire(self.sweeper.now)
+        self.forwarder.tick(self.sweeper.now)
         self.handshakes.tick(self.sweeper.now)
         self._expiry.tick()
 
@@ -275,6 +287,22 @@ class Worker:
         if entrance.has_doorway:
             return cast("asyncio.Protocol", Doorway(entrance, self.handshakes, self._count))
         return cast("asyncio.Protocol", self.client(index))
+
+    def _adopt_standings(self) -> None:
+        """Ask the endpoints that control has found, as far as it has found any."""
+        standings = {
+            name: standing_of(raw)
+            for name in self.forwarder.upstreams
+            if (raw := self.parts.live.get(section(name))) is not None
+        }
+        self.forwarder.adopt_standings(
+            standings, now=self.clock.monotonic(), wall=self.clock.wall()
+        )
+
+    def _noticed(self, service: str, notices: list[tuple[str, str, str]]) -> None:
+        """Tell what has become of a service's endpoints."""
+        for endpoint, change, cause in notices:
+            self.log.event(f"endpoint_{change}", service=service, endpoint=endpoint, cause=cause)
 
     def _count(self, outcome: str) -> None:
         self._outcomes[outcome].add()

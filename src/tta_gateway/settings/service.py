@@ -16,9 +16,10 @@ from pydantic import (
 from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
 from tta_gateway.settings.address import Address, endpoint, host
 from tta_gateway.settings.certificate import check_key
+from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
-from tta_gateway.support.config import Config, Duration, Items, Line
+from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 from tta_gateway.wire.target import is_host
 
 _LIMITS: Final = EndpointLimits()
@@ -139,6 +140,12 @@ def _maintenance(value: object) -> object:
     raise ValueError("must be a mapping, `{text: …, retry_after: 10m}` or `{}`, or `off`")
 
 
+def _nothing(value: object) -> object:
+    if value == "off":
+        return None
+    raise ValueError("must be a mapping, or `off`")
+
+
 _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": value}, URL)]
 
 
@@ -148,9 +155,23 @@ class ServiceConfig(Config):
     endpoints: Annotated[Items[_Entry], Field(min_length=1), AfterValidator(_distinct)]
     """Where it answers: one URL or more."""
 
-    balance: Balance = "least_request"
-    """How requests are shared out: each endpoint in its turn (`round_robin`), in its turn by weight
-    (`weighted`), or the less busy of two drawn by lot (`least_request`)."""
+    balance: Balance = "peak_ewma"
+    """How requests are shared out: the less busy of two drawn by lot, fewer to those that answer
+    slowly beside their peers (`peak_ewma`); the same without looking at time (`least_request`);
+    each endpoint in its turn (`round_robin`), or in its turn by weight (`weighted`)."""
+
+    outliers: Annotated[
+        OutliersConfig | None,
+        Shorthand(_nothing, {"const": "off"}),
+        PlainSerializer(lambda config: "off" if config is None else config),
+    ] = OutliersConfig()
+    """When an endpoint that fails beside its peers is left out, and for how long; or `off`."""
+
+    panic: PanicConfig = PanicConfig()
+    """What becomes of the service when too few of its endpoints are good."""
+
+    slow_start: DurationOrZero = 10.0
+    """How long an endpoint that is new, or back, takes to its full share."""
 
     host: Authority | None = None
     """What the service reads as Host; left out, what the client wrote."""

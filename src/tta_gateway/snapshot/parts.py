@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.standing import Standing
 from tta_gateway.snapshot.model import Snapshot
 
 
@@ -55,6 +56,7 @@ _change = msgspec.msgpack.Decoder(Change)
 _live = msgspec.msgpack.Decoder(Live)
 _base = msgspec.msgpack.Decoder(Snapshot)
 _service = msgspec.msgpack.Decoder(Service)
+_standing = msgspec.msgpack.Decoder(Standing)
 _route = msgspec.msgpack.Decoder(Route)
 
 
@@ -122,6 +124,11 @@ def service_of(raw: msgspec.Raw) -> Service:
 def route_of(raw: msgspec.Raw) -> Route:
     """Return a route; msgspec.DecodeError if it is none."""
     return _route.decode(raw)
+
+
+def standing_of(raw: msgspec.Raw) -> Standing:
+    """Return a service's standing; msgspec.DecodeError if it is none."""
+    return _standing.decode(raw)
 
 
 def whole(parts: Parts) -> Snapshot:

@@ -15,6 +15,7 @@ from tta_gateway.kernel.message import NO_FIELDS, Fields, Response, answer_of
 from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import (
     LOOP,
+    OUT_OF_SOCKETS,
     UPSTREAM_BUSY,
     UPSTREAM_GARBAGE,
     UPSTREAM_RESET,
@@ -22,11 +23,12 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_UNAVAILABLE,
 )
 from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.upstream import outgoing, port, service
 from tta_gateway.upstream.balance import Chance
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
-from tta_gateway.upstream.retry import FINAL, may_repeat, within_budget
+from tta_gateway.upstream.retry import FINAL, IDEMPOTENT, may_repeat, within_budget
 
 # What the ports and the choices are about, here: connections and attempts.
 Connection = port.Connection["Attempt"]
@@ -37,6 +39,7 @@ _NONE: Final[frozenset[str]] = frozenset()
 # Many frameworks close the connection behind an error that nobody caught, without saying so: the
 # next request on it would be lost, and not every one can be sent again.
 _BROKEN: Final = 500
+_NEVER: Final = 0.0
 
 
 class Forwarder:
@@ -50,8 +53,12 @@ class Forwarder:
         runner: Runner,
         chance: Chance,
         clock: Callable[[], float],
+        noticed: Callable[[str, list[tuple[str, str, str]]], None] = lambda _, __: None,
     ) -> None:
-        """Keep what a try needs; `clock` is monotonic, in seconds."""
+        """Keep what a try needs; `clock` is monotonic, in seconds.
+
+        `noticed` hears of a service what has changed: endpoint, change and cause of each.
+        """
         self.name = b"tta-gateway-%08x" % int(chance() * 2**32)
         self.via = b"via: 1.1 %b\r\n" % self.name
         self.upstreams: dict[str, Upstream] = {
@@ -62,6 +69,7 @@ class Forwarder:
         self.runner = runner
         self.chance = chance
         self.clock = clock
+        self.noticed = noticed
 
     def adopt(self, services: Mapping[str, Service]) -> None:
         """Forward to these services from now on; what has not changed keeps its connections."""
@@ -99,6 +107,31 @@ class Forwarder:
         exchange.deadline = exchange.started + route.timeouts.total
         self.try_once(exchange, route, upstream, tried=_NONE)
 
+    def adopt_standings(
+        self, standings: Mapping[str, Standing], *, now: float, wall: float
+    ) -> None:
+        """Forward to the endpoints that control has found, as it has found them.
+
+        `now` is monotonic, `wall` the time of day that standings are told in, in seconds.
+        """
+        for name, upstream in self.upstreams.items():
+            standing = standings.get(name)
+            if standing is None:
+                standing = Standing(
+                    endpoints=tuple(Stand(endpoint=one) for one in upstream.service.endpoints)
+                )
+            for pool in upstream.adopt(standing, now=now, wall=wall):
+                for connection in list(pool.idle):
+                    connection.close()
+
+    def tick(self, now: float) -> None:
+        """Do what is due, and tell what has changed."""
+        for name, upstream in self.upstreams.items():
+            upstream.tick(now)
+            if upstream.notices:
+                notices, upstream.notices = upstream.notices, []
+                self.noticed(name, notices)
+
     def _has_been_here(self, said: Fields) -> bool:
         """Tell whether this gateway stands on the way already (RFC 9110 7.6.3)."""
         return any(name == b"via" and self.name in value for name, value in said)
@@ -107,10 +140,11 @@ class Forwarder:
         self, exchange: Exchange, route: Route, upstream: Upstream, *, tried: frozenset[str]
     ) -> None:
         """Make one try at an endpoint that the balancer chooses."""
-        pool = upstream.choose(tried, self.chance)
+        safe = exchange.request.method in IDEMPOTENT and not exchange.request.upgrade
+        pool = upstream.choose(tried, self.chance, safe=safe)
         if pool is None:
             upstream.active -= 1
-            detail = f"The service `{route.service}` has no endpoint."
+            detail = upstream.why_nobody
             self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE, detail))
             return
         exchange.tries += 1
@@ -121,6 +155,8 @@ class Forwarder:
         """Let a connection serve whoever has waited longest, or keep it."""
         if pool.waiting:
             pool.waiting.popleft().reuse(connection)
+        elif pool.retired:
+            connection.close()
         else:
             pool.idle.append(connection)
 
@@ -157,6 +193,7 @@ class Attempt:
         "_pending",
         "_reached",
         "_reused",
+        "_sent_at",
         "_status",
         "_tried",
         "exchange",
@@ -190,6 +227,7 @@ class Attempt:
         self._reached = False
         self._answered = False
         self._begun = False
+        self._sent_at = _NEVER
         self._status = 0  # the service's own, whatever a policy makes of it
         self._over = False
         self._paused = False
@@ -257,6 +295,7 @@ class Attempt:
         exchange = self.exchange
         request = exchange.request
         self._connection = connection
+        self._sent_at = self.forwarder.clock()
         line = outgoing.line(exchange, self._method)
         fields = outgoing.lines(
             exchange, self.upstream.host, authority=self.pool.authority, via=self.forwarder.via
@@ -283,7 +322,7 @@ class Attempt:
                 return
         self._answered = True
         self._status = response.status
-        exchange.first_byte_at = self.forwarder.clock()
+        self._learn(response.status)
         if response.status in WITH_LOCATION:
             self._publish(response)
         if not self.forwarder.runner.respond(exchange, response):
@@ -297,13 +336,22 @@ class Attempt:
             return  # whoever took the head of it has given up
         exchange = self.exchange
         self._status = response.status
+        self._learn(response.status)
         self._let_go(reusable=reusable)
         exchange.attempt = None
-        exchange.first_byte_at = self.forwarder.clock()
         if response.status in WITH_LOCATION:
             self._publish(response)
         response.body = body
         self.forwarder.runner.respond(exchange, response)
+
+    def _learn(self, status: int) -> None:
+        """Take note of when an answer began, and of how the endpoint does."""
+        exchange = self.exchange
+        now = exchange.first_byte_at = self.forwarder.clock()
+        upload = exchange.upload
+        # How long an upload takes is the client's doing.
+        elapsed = now - self._sent_at if upload is None or upload.over else -1.0
+        self.upstream.answered(self.pool, self.route.name, status, elapsed, now)
 
     def _hold(self) -> None:
         """Keep what comes of the answer until its head has left: a policy is waiting."""
@@ -378,6 +426,8 @@ class Attempt:
         if upload is not None:
             upload.detach()
         self._settle(keep_active=True)
+        if self._is_its_fault(error):
+            self.upstream.failed(self.pool, error.problem.code, self.forwarder.clock())
         if self._answered:
             self.upstream.active -= 1
             self._pending = None
@@ -412,6 +462,17 @@ class Attempt:
         if upload is None or not self._reached:
             return True
         return upload.replayable or (self._is_stale(error) and upload.received <= upload.keep)
+
+    def _is_its_fault(self, error: GatewayError) -> bool:
+        """Tell whether the endpoint is to blame.
+
+        It is not where there is no socket left here, where time was over before its turn, or where
+        a connection had gone idle for too long.
+        """
+        problem = error.problem
+        if problem is OUT_OF_SOCKETS or self._is_stale(error):
+            return False
+        return self._reached or problem is not UPSTREAM_TOTAL_TIMEOUT
 
     def _is_stale(self, error: GatewayError) -> bool:
         """Tell whether an idle connection had died before this try could use it."""

@@ -9,9 +9,13 @@ from enum import Enum
 from typing import Final, Generic, TypeVar
 
 from tta_gateway.kernel.route import Endpoint, EndpointLimits
+from tta_gateway.kernel.standing import State
+from tta_gateway.upstream.outlier import Record
+from tta_gateway.upstream.pace import Pace
 
 C = TypeVar("C")  # a connection
 W = TypeVar("W")  # who waits for one
+LONG_AGO: Final = -1.0e9
 
 
 class Decision(Enum):
@@ -26,7 +30,9 @@ class Pool(Generic[C, W]):
     """Connections and load of one endpoint, as one worker sees them.
 
     `open` counts connections that exist or are being made; `in_flight` requests sent or waiting,
-    from before they ask what to do; `credit` belongs to the weighted balancer.
+    from before they ask what to do; `credit` belongs to the weighted balancer.  `weight` is what
+    the endpoint's own has become by its pace, and by how long it has been up; `record` and `pace`
+    are how it has answered; `probe_until` is when the wait for a probe's answer is over.
     """
 
     def __init__(self, endpoint: Endpoint, limits: EndpointLimits) -> None:
@@ -35,13 +41,21 @@ class Pool(Generic[C, W]):
         self.name = endpoint.name
         self.authorities = _authorities(endpoint)
         self.authority = self.authorities[0]
-        self.weight = endpoint.weight
+        self.weight = float(endpoint.weight)
+        self.state: State = "up"
+        self.up_since = LONG_AGO
+        self.record = Record()
+        self.pace = Pace()
+        self.ejected = False
+        self.probe_until = LONG_AGO
+        self.retired = False
+        self.known = False  # whether control has said how it is
         self.limits = limits
         self.idle: list[C] = []
         self.waiting: deque[W] = deque()
         self.open = 0
         self.in_flight = 0
-        self.credit = 0
+        self.credit = 0.0
 
     @property
     def is_full(self) -> bool:

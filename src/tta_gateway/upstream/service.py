@@ -1,34 +1,76 @@
-"""A service at work: which of its endpoints to ask, and how much is under way."""
+"""A service at work: which of its endpoints to ask, and how much is under way.
 
-from typing import Generic, TypeVar
+Asked are the endpoints that are up and not ejected, and of these the ones that are not penalised
+for their pace, as long as there are any.  Where too few of those that should be up are good, either
+all are asked or none (`Panic`): better a try than certainty that nobody is helped.
+"""
 
-from tta_gateway.kernel.route import Service
-from tta_gateway.upstream.balance import Chance, balancer
-from tta_gateway.upstream.pool import Pool
+from typing import Final, Generic, TypeVar
+
+from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.standing import Standing
+from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
+from tta_gateway.upstream.outlier import may_eject, outliers
+from tta_gateway.upstream.pace import EVEN, SLOW, Typical
+from tta_gateway.upstream.pool import LONG_AGO, Pool
 
 C = TypeVar("C")  # a connection
 W = TypeVar("W")  # who waits for one
+_LEAST_START: Final = 0.1  # of its weight, for an endpoint that begins
+_FAILED: Final = 2 * SLOW  # the ratio that a failure counts as: it may have come fast
+_PROBE_PAUSE: Final = 0.5  # seconds between two probes of a service, at least
+_PROBE_LATEST: Final = 3.0  # seconds after the last, however little is asked
+_PROBE_SHARE: Final = 300  # requests for each probe, where there are many
+_PROBE_PATIENCE: Final = 30.0  # seconds, for the answer
+_MOST_TYPICAL: Final = 1000  # routes
 
 
 class Upstream(Generic[C, W]):
-    """A service's endpoints with their pools, and how many requests and retries are under way."""
+    """A service's endpoints with their pools, and how many requests and retries are under way.
+
+    `notices` are what has changed, in words, until somebody takes them: endpoint, change, cause.
+    """
 
     def __init__(self, service: Service) -> None:
         """Begin with every endpoint unused."""
         self.service = service
-        self.pools: list[Pool[C, W]] = [
-            Pool(endpoint, service.limits) for endpoint in service.endpoints
-        ]
         self.balancer = balancer(service.balance)
         self.host = service.host.encode()
-        own = [name for pool in self.pools for name in pool.authorities]
-        self.own = frozenset([*own, self.host.lower()] if self.host else own)
         self.active = 0
         self.retrying = 0
+        self.down: tuple[str, ...] = ()
+        self.degraded: tuple[str, ...] = ()
+        self.notices: list[tuple[str, str, str]] = []
+        self.panics = False
+        self._paces = service.balance == "peak_ewma"
+        self._typical: dict[str, Typical] = {}
+        self._probe: Pool[C, W] | None = None
+        self._probed = LONG_AGO
+        self._since_probe = 0
+        self._interval = LONG_AGO
+        self.pools: list[Pool[C, W]] = []
+        self.open: list[Pool[C, W]] = []
+        self._take([Pool(endpoint, service.limits) for endpoint in service.endpoints])
 
-    def choose(self, tried: frozenset[str], chance: Chance) -> Pool[C, W] | None:
-        """Return the endpoint to ask: untried while there is one, with room while there is one."""
-        pools = self.pools
+    def _take(self, pools: list[Pool[C, W]]) -> None:
+        """Have these endpoints from now on."""
+        self.pools = pools
+        own = [name for pool in pools for name in pool.authorities]
+        self.own = frozenset([*own, self.host.lower()] if self.host else own)
+        self._sort_out()
+
+    # Choosing
+
+    def choose(
+        self, tried: frozenset[str], chance: Chance, *, safe: bool = False
+    ) -> Pool[C, W] | None:
+        """Return the endpoint to ask: untried while there is one, with room while there is one.
+
+        A request that is `safe` to repeat may be a probe.
+        """
+        pools = self.open
+        if safe and self._probe is not None and not tried:
+            return self._take_probe()
         if len(pools) == 1:
             return pools[0]
         if not pools:
@@ -40,3 +82,196 @@ class Upstream(Generic[C, W]):
             return chosen
         roomy = [pool for pool in pools if not pool.is_full]
         return self.balancer.choose(roomy, chance) if roomy else chosen
+
+    @property
+    def why_nobody(self) -> str:
+        """Return why no endpoint can be asked."""
+        name = self.service.name
+        if self.down:
+            return f"The service `{name}` needs `{self.down[0]}`, which is down."
+        if not self.pools:
+            return f"The service `{name}` has no endpoint."
+        return f"No endpoint of the service `{name}` is fit to be asked."
+
+    def _take_probe(self) -> Pool[C, W] | None:
+        probe, self._probe = self._probe, None
+        return probe
+
+    # Learning
+
+    def answered(
+        self, pool: Pool[C, W], route: str, status: int, elapsed: float, now: float
+    ) -> None:
+        """Take note of an answer's head; `elapsed` below 0 says that its time tells nothing."""
+        record = pool.record
+        if status >= 500:
+            self._failed(pool, now, f"status {status}")
+        else:
+            record.in_a_row = 0
+            record.asked += 1
+        self._since_probe += 1
+        if elapsed < 0.0 or not self._paces or len(self.pools) == 1:
+            return
+        ratio = self._ratio(route, elapsed)
+        if status >= 500:
+            ratio = max(ratio, _FAILED)
+        self._observe(pool, ratio, now)
+
+    def failed(self, pool: Pool[C, W], cause: str, now: float) -> None:
+        """Take note that an endpoint gave no answer, or none that was one."""
+        self._failed(pool, now, cause)
+        if self._paces and len(self.pools) > 1:
+            self._observe(pool, _FAILED, now)
+
+    def _ratio(self, route: str, elapsed: float) -> float:
+        typical = self._typical.get(route)
+        if typical is None:
+            if len(self._typical) >= _MOST_TYPICAL:
+                return 1.0
+            typical = self._typical[route] = Typical()
+        return typical.ratio(elapsed)
+
+    def _observe(self, pool: Pool[C, W], ratio: float, now: float) -> None:
+        if pool.pace.penalised:
+            pool.probe_until = LONG_AGO
+            if pool.pace.probed(ratio, now):
+                self._notice(pool, "as_fast_as_its_peers", "")
+                self._sort_out()
+        else:
+            pool.pace.observe(ratio, now)
+
+    def _failed(self, pool: Pool[C, W], now: float, cause: str) -> None:
+        record, settings = pool.record, self.service.outliers
+        record.did_not()
+        if settings is not None and record.in_a_row >= settings.failures:
+            self._eject(pool, now, f"{record.in_a_row} failures in a row, the last: {cause}")
+
+    def _eject(self, pool: Pool[C, W], now: float, cause: str) -> None:
+        settings = self.service.outliers
+        assert settings is not None  # else nobody is judged
+        ejected = sum(one.ejected for one in self.pools)
+        if pool.ejected or not may_eject(ejected=ejected, of=len(self.pools), settings=settings):
+            return
+        lasts = pool.record.eject(settings, now)
+        pool.ejected = True
+        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s")
+        self._sort_out()
+
+    def _notice(self, pool: Pool[C, W], change: str, cause: str) -> None:
+        self.notices.append((pool.name, change, cause))
+
+    # Now and then
+
+    def tick(self, now: float) -> None:
+        """Do what is due: judge, let back in, probe, and weigh."""
+        if len(self.pools) > 1:
+            self._judge(now)
+            self._plan_probe(now)
+        self._weigh(now)
+
+    def _judge(self, now: float) -> None:
+        changed = False
+        best = min((one.pace.ratio for one in self._good()), default=1.0)
+        for pool in self.pools:
+            if pool.ejected and pool.record.until <= now:
+                pool.ejected = False
+                pool.up_since = now
+                pool.pace.clear()
+                self._notice(pool, "let_back_in", "")
+                changed = True
+            if not pool.ejected and pool.pace.judge(best):
+                times = f"{pool.pace.ratio:.1f} times as slow as its peers, or failing"
+                self._notice(pool, "penalised", times)
+                changed = True
+        settings = self.service.outliers
+        if settings is not None and now - self._interval >= settings.interval:
+            self._interval = now
+            for record in outliers([one.record for one in self.pools], settings):
+                pool = next(one for one in self.pools if one.record is record)
+                self._eject(pool, now, f"{record.failed} of {record.asked} failed")
+            for pool in self.pools:
+                pool.record.begin_anew()
+        if changed:
+            self._sort_out()
+
+    def _plan_probe(self, now: float) -> None:
+        """Have one request ask one of those that are penalised, now and then."""
+        since = now - self._probed
+        enough = self._since_probe >= _PROBE_SHARE or since >= _PROBE_LATEST
+        if self._probe is not None or since < _PROBE_PAUSE or not enough:
+            return
+        waiting = [one for one in self._good() if one.pace.penalised and one.probe_until <= now]
+        if waiting and waiting != self.open:
+            self._probe = min(waiting, key=_last_probe)
+            self._probe.probe_until = now + _PROBE_PATIENCE
+            self._probed = now
+            self._since_probe = 0
+
+    def _weigh(self, now: float) -> None:
+        slow_start = self.service.slow_start
+        for pool in self.pools:
+            age = now - pool.up_since
+            ramp = 1.0 if age >= slow_start else max(_LEAST_START, age / slow_start)
+            factor = pool.pace.factor if self._paces else 1.0
+            pool.weight = pool.endpoint.weight * ramp * factor
+        weights = [pool.weight for pool in self.pools]
+        if isinstance(self.balancer, LeastRequest) and weights:
+            heaviest = max(weights)
+            self.balancer.heaviest = 0.0 if min(weights) == heaviest else heaviest
+
+    def _good(self) -> list[Pool[C, W]]:
+        return [one for one in self.pools if one.state == "up" and not one.ejected]
+
+    def _sort_out(self) -> None:
+        """Say who may be asked."""
+        self._probe = None
+        good = self._good()
+        due = [one for one in self.pools if one.state in ("up", "down")]
+        panic = self.service.panic
+        self.panics = len(due) > 0 and len(good) < max(1.0, panic.below * len(due))
+        if self.down:
+            self.open = []
+        elif self.panics:
+            self.open = due if panic.then == "spread" else []
+        else:
+            self.open = [one for one in good if not one.pace.penalised] or good
+
+    # What control says
+
+    def adopt(self, standing: Standing, *, now: float, wall: float) -> list[Pool[C, W]]:
+        """Have the endpoints of this standing; return those that are gone.
+
+        Who stays keeps its connections and what is known of it.
+        """
+        before = {_place(one.endpoint): one for one in self.pools}
+        pools = []
+        for stand in standing.endpoints:
+            pool = before.pop(_place(stand.endpoint), None)
+            if pool is None:
+                pool = Pool(stand.endpoint, self.service.limits)
+            pool.endpoint = stand.endpoint
+            if stand.state == "up" and stand.fresh and (pool.state != "up" or not pool.known):
+                pool.up_since = now - max(0.0, wall - stand.since)
+            pool.state, pool.known = stand.state, True
+            pools.append(pool)
+        for gone in before.values():
+            gone.retired = True
+        self.down, self.degraded = standing.down, standing.degraded
+        self._take(pools)
+        self._weigh(now)
+        return list(before.values())
+
+    def explain(self, pool: Pool[C, W]) -> str:
+        """Return why an endpoint's weight is what it is; empty if it is its own."""
+        ratio = pool.pace.ratio
+        if ratio <= EVEN:
+            return ""
+        return f"{pool.name}: weight {pool.weight:.2f}, {ratio:.1f} times its peers"
+
+
+def _place(endpoint: Endpoint) -> tuple[str, int, str, bool]:
+    return (endpoint.host, endpoint.port, endpoint.unix, endpoint.tls)
+
+
+def _last_probe(pool: "Pool[C, W]") -> float:
+    return pool.probe_until

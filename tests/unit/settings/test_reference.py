@@ -22,7 +22,7 @@ BY_PATH = {row.path: row for row in rows()}
         ("access_log.enabled", "true or false", "true"),
         ("cors.headers", "list of header name", "[]"),
         ("security_headers.add", "mapping of names to header value or null", None),
-        ("services.<name>.balance", "`round_robin`, `weighted`, `least_request`", "least_request"),
+        ("services.<name>.panic.then", "`spread`, `fail`", "spread"),
         ("services.<name>.endpoints[].weight", "whole number", "1"),
         ("routes", "list of mapping", "required"),
         ("routes[].service", "text", ""),

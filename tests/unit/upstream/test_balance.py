@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,9 @@ class Endpoint:
     """An endpoint as the choice sees it."""
 
     name: str = ""
-    weight: int = 1
+    weight: float = 1.0
     in_flight: int = 0
-    credit: int = 0
+    credit: float = 0.0
 
 
 def endpoints(*weights: int) -> list[Endpoint]:
@@ -146,6 +147,17 @@ def test_under_equal_load_each_pair_is_drawn_as_often() -> None:
     draws = [(one / steps, other / steps) for one in range(steps) for other in range(steps)]
     chosen = Counter(LeastRequest().choose(busy(0, 0, 0), Lot(*pair)).name for pair in draws)
     assert chosen == {"0": 1200, "1": 1200, "2": 1200}
+
+
+@given(st.lists(st.integers(1, 20), min_size=2, max_size=5), st.integers(0, 99))
+def test_heavier_endpoints_are_drawn_as_often_as_they_weigh(weights: list[int], seed: int) -> None:
+    lots, of = Random(seed), endpoints(*weights)
+    least = LeastRequest()
+    least.heaviest = 0.0 if len(set(weights)) == 1 else float(max(weights))
+    turns = 4000
+    chosen = Counter(least.choose(of, lots.random).name for _ in range(turns))
+    for one in of:
+        assert abs(chosen[one.name] / turns - one.weight / sum(weights)) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,14 @@
 """A service at work: which of its endpoints is asked."""
 
+from random import Random
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tests.helpers.builders import an_endpoint
-from tta_gateway.kernel.route import Balance, Endpoint, EndpointLimits, Service
+from tta_gateway.kernel.route import Balance, Endpoint, EndpointLimits, Outliers, Panic, Service
+from tta_gateway.kernel.standing import Stand, Standing, State
 from tta_gateway.upstream.pool import Pool
 from tta_gateway.upstream.service import Upstream
 
@@ -110,3 +117,224 @@ def test_an_untried_endpoint_is_asked_though_it_is_full() -> None:
     work = a_service(ONE, OTHER)
     filled(work.pools[1])
     assert chosen(work, frozenset([work.pools[0].name])) is work.pools[1]
+
+
+# Who may be asked
+
+HOUR = 3600.0
+OUTLIERS, PANIC = Outliers(), Panic()
+
+
+def failing(work: Work, pool: Pool[str, int], times: int, now: float = 0.0) -> None:
+    for _ in range(times):
+        work.failed(pool, "upstream_reset", now)
+
+
+def stands(*states: State, fresh: bool = False, since: float = 0.0) -> Standing:
+    return Standing(
+        endpoints=tuple(
+            Stand(endpoint=an_endpoint(9001 + number), state=state, fresh=fresh, since=since)
+            for number, state in enumerate(states)
+        )
+    )
+
+
+def asked(work: Work) -> list[int]:
+    """The ports of those that may be asked."""
+    return [pool.endpoint.port for pool in work.open]
+
+
+def three(
+    *,
+    outliers: Outliers | None = OUTLIERS,
+    panic: Panic = PANIC,
+    balance: Balance = "peak_ewma",
+) -> Work:
+    endpoints = tuple(an_endpoint(port) for port in (9001, 9002, 9003))
+    service = Service(
+        name="players", endpoints=endpoints, outliers=outliers, panic=panic, balance=balance
+    )
+    return Upstream(service)
+
+
+def test_failures_in_a_row_eject_an_endpoint_until_its_time_is_over() -> None:
+    work = three()
+    failing(work, work.pools[0], 4)
+    seen = [asked(work)]
+    failing(work, work.pools[0], 1)
+    seen.append(asked(work))
+    work.tick(29.9)
+    seen.append(asked(work))
+    work.tick(30.0)
+    seen.append(asked(work))
+    assert seen == [[9001, 9002, 9003], [9002, 9003], [9002, 9003], [9001, 9002, 9003]]
+    assert [(name, change) for name, change, _ in work.notices] == [
+        ("127.0.0.1:9001", "ejected"),
+        ("127.0.0.1:9001", "let_back_in"),
+    ]
+
+
+def test_who_is_let_back_in_begins_with_less() -> None:
+    work = three()
+    failing(work, work.pools[0], 5)
+    weights = []
+    for now in (30.0, 31.0, 35.0, 40.0, 45.0):
+        work.tick(now)
+        weights.append(work.pools[0].weight)
+    assert weights == [0.1, 0.1, 0.5, 1.0, 1.0]
+
+
+@given(st.lists(st.floats(0, 30), min_size=2).map(sorted))
+def test_a_slow_start_never_goes_back(moments: list[float]) -> None:
+    work = three()
+    failing(work, work.pools[0], 5)
+    work.tick(30.0)
+    weights = []
+    for moment in moments:
+        work.tick(30.0 + moment)
+        weights.append(work.pools[0].weight)
+    assert weights == sorted(weights)
+
+
+def test_an_answer_between_begins_the_count_again() -> None:
+    work = three()
+    failing(work, work.pools[0], 4)
+    work.answered(work.pools[0], "route", 200, 0.01, 0.0)
+    failing(work, work.pools[0], 4)
+    assert asked(work) == [9001, 9002, 9003]
+
+
+def test_answers_that_are_errors_of_the_service_count_as_failures() -> None:
+    work = three()
+    for _ in range(5):
+        work.answered(work.pools[0], "route", 503, 0.01, 0.0)
+    assert asked(work) == [9002, 9003]
+
+
+def test_no_more_than_half_are_ejected() -> None:
+    work = three()
+    for pool in work.pools:
+        failing(work, pool, 50)
+    assert len(asked(work)) == 2
+
+
+def test_the_only_endpoint_is_never_ejected() -> None:
+    work = a_service(ONE)
+    failing(work, work.pools[0], 50)
+    assert asked(work) == [9001]
+
+
+def test_with_outliers_off_nobody_is_ejected() -> None:
+    work = three(outliers=None, balance="least_request")
+    failing(work, work.pools[0], 50)
+    work.tick(HOUR)
+    assert asked(work) == [9001, 9002, 9003]
+
+
+def test_who_fails_more_often_than_its_peers_is_ejected_though_it_answers_at_times() -> None:
+    work = three(balance="least_request")
+    work.tick(0.0)
+    for number in range(100):
+        for pool in work.pools:
+            bad = pool is work.pools[1] and number % 2 == 0
+            work.answered(pool, "route", 500 if bad else 200, 0.01, 1.0)
+    work.tick(10.0)
+    assert asked(work) == [9001, 9003]
+    assert work.notices[0][2] == "50 of 100 failed; for 30 s"
+
+
+def test_starting_down_and_draining_endpoints_are_not_asked() -> None:
+    work = three()
+    work.adopt(stands("up", "starting", "draining", "down", "up"), now=0.0, wall=0.0)
+    assert asked(work) == [9001, 9005]
+
+
+def test_who_stays_keeps_its_connections_and_who_goes_is_told() -> None:
+    work = three()
+    work.pools[0].idle.append("connection")
+    before = work.pools[0]
+    gone = work.adopt(stands("up", "up"), now=0.0, wall=0.0)
+    assert work.pools[0] is before
+    assert ([pool.endpoint.port for pool in gone], gone[0].retired) == ([9003], True)
+
+
+def test_a_new_endpoint_begins_with_less_and_an_old_one_does_not() -> None:
+    work = three()
+    work.adopt(stands("up", "up", fresh=True, since=1000.0), now=50.0, wall=1005.0)
+    assert [pool.weight for pool in work.pools] == [0.5, 0.5]
+    work.adopt(stands("up", "up", fresh=False), now=50.0, wall=1005.0)
+    other = three()
+    other.adopt(stands("up", "up"), now=50.0, wall=1005.0)
+    assert [pool.weight for pool in other.pools] == [1.0, 1.0]
+
+
+def test_too_few_good_endpoints_spread_the_load_over_all() -> None:
+    work = three()
+    work.adopt(stands("down", "down", "down", "up"), now=0.0, wall=0.0)
+    assert (work.panics, asked(work)) == (True, [9001, 9002, 9003, 9004])
+
+
+def test_or_leave_clients_to_hear_it_at_once() -> None:
+    work = three(panic=Panic(then="fail"))
+    work.adopt(stands("down", "down", "down", "up"), now=0.0, wall=0.0)
+    assert (work.panics, asked(work), work.choose(NONE, no_chance)) == (True, [], None)
+    assert work.why_nobody == "No endpoint of the service `players` is fit to be asked."
+
+
+def test_an_endpoint_that_drains_is_not_asked_even_in_panic() -> None:
+    work = three()
+    work.adopt(stands("down", "draining"), now=0.0, wall=0.0)
+    assert asked(work) == [9001]
+
+
+def test_a_service_that_lacks_what_it_needs_is_not_asked() -> None:
+    work = three()
+    standing = msgspec.structs.replace(stands("up"), down=("database",))
+    work.adopt(standing, now=0.0, wall=0.0)
+    assert (asked(work), work.choose(NONE, no_chance)) == ([], None)
+    assert work.why_nobody == "The service `players` needs `database`, which is down."
+
+
+@given(
+    st.lists(st.sampled_from(["up", "down", "starting", "draining"]), min_size=1, max_size=6),
+    st.lists(st.integers(0, 5), max_size=40),
+    st.randoms(),
+)
+def test_whatever_happens_only_the_good_are_asked_outside_of_panic(
+    states: list[State], failures: list[int], lots: Random
+) -> None:
+    work = three()
+    work.adopt(stands(*states), now=0.0, wall=0.0)
+    for number, at in enumerate(failures):
+        failing(work, work.pools[at % len(work.pools)], 2, now=float(number))
+        work.tick(float(number))
+        pool = work.choose(NONE, lots.random, safe=number % 2 == 0)
+        if pool is not None and not work.panics:
+            assert (pool.state, pool.ejected) == ("up", False)
+
+
+def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
+    work = three()
+    for _ in range(6):
+        work.answered(work.pools[1], "route", 200, 0.01, 0.0)
+        work.answered(work.pools[0], "route", 200, 1.0, 0.0)
+    work.tick(0.0)
+    assert asked(work) == [9002, 9003]
+    work.tick(4.0)
+    draws = [work.choose(NONE, lambda: 0.0, safe=safe) for safe in (False, True, True)]
+    assert [pool.endpoint.port for pool in draws if pool] == [9002, 9001, 9002]
+    work.tick(8.0)  # the probe has not been answered yet
+    assert work.choose(NONE, lambda: 0.0, safe=True) is not work.pools[0]
+    work.tick(40.0)  # and never will be: another follows
+    assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
+
+
+def test_it_can_be_told_why_an_endpoint_weighs_less() -> None:
+    work = three()
+    work.pools[0].pace.ratio = 6.0
+    work.tick(100.0)
+    assert [work.explain(pool) for pool in work.pools] == [
+        "127.0.0.1:9001: weight 0.25, 6.0 times its peers",
+        "",
+        "",
+    ]

@@ -1,0 +1,39 @@
+"""Standings: how a service's endpoints are, as control finds out and tells every worker."""
+
+from typing import Literal
+
+import msgspec
+
+from tta_gateway.kernel.route import Endpoint
+
+State = Literal["up", "starting", "down", "draining"]
+"""`starting` has not passed a check yet, `draining` finishes what it has: neither is asked anew."""
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """One endpoint: `since` says when its state began, in seconds since the epoch.
+
+    `fresh` says that it was up since then for the first time, or again, while this gateway ran:
+    it is given more to do little by little.
+    """
+
+    endpoint: Endpoint
+    state: State = "up"
+    since: float = 0.0
+    fresh: bool = False
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A service: its endpoints, what it needs and lacks (`down`), and what it does without.
+
+    `down` and `degraded` hold names of other services that it depends on, hard or soft.
+    """
+
+    endpoints: tuple[Stand, ...]
+    down: tuple[str, ...] = ()
+    degraded: tuple[str, ...] = ()
+
+
+def section(service: str) -> str:
+    """Return the name of the live section that holds a service's standing."""
+    return f"service/{service}"

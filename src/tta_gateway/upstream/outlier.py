@@ -1,0 +1,83 @@
+"""Outliers: endpoints that fail beside their peers are left out for a while (R6.3, R6.4).
+
+Failures are what the service would be blamed for: no connection, a reset, garbage, silence, or a
+5xx.  `Settings.failures` of them in a row, or a share of failures in an interval that is well above
+that of the peers, eject an endpoint; each further ejection lasts longer.  At most a share of the
+endpoints is ejected at a time.  Who comes back begins with less to do (upstream/service.py).
+"""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from tta_gateway.kernel.route import Outliers
+
+_CALM: Final = 10.0  # times the shortest ejection without another: the next counts as the first
+_WELL_ABOVE: Final = 0.3  # of the answers, more failures than the peers have
+
+
+class Record:
+    """How one endpoint has answered: in a row, in this interval, and how often it was ejected."""
+
+    __slots__ = ("asked", "ejections", "failed", "in_a_row", "until")
+
+    def __init__(self) -> None:
+        """Begin with nothing against it."""
+        self.in_a_row = 0
+        self.asked = 0
+        self.failed = 0
+        self.ejections = 0
+        self.until = 0.0  # when its ejection ends, or has ended
+
+    def succeeded(self) -> None:
+        """Count an answer."""
+        self.in_a_row = 0
+        self.asked += 1
+
+    def did_not(self) -> None:
+        """Count a failure."""
+        self.in_a_row += 1
+        self.asked += 1
+        self.failed += 1
+
+    def begin_anew(self) -> None:
+        """Begin a new interval."""
+        self.asked = self.failed = 0
+
+    def eject(self, settings: Outliers, now: float) -> float:
+        """Leave the endpoint out; return for how long."""
+        if now - self.until > _CALM * settings.shortest:
+            self.ejections = 0
+        self.ejections += 1
+        lasts = min(settings.longest, settings.shortest * self.ejections)
+        self.until = now + lasts
+        self.in_a_row = 0
+        self.begin_anew()
+        return lasts
+
+
+class Judged(Protocol):
+    """An endpoint as the judge sees it."""
+
+    record: Record
+
+
+def may_eject(*, ejected: int, of: int, settings: Outliers) -> bool:
+    """Tell whether one more of so many endpoints may be left out: never the only one."""
+    return of > 1 and ejected + 1 <= max(1, int(of * settings.most))
+
+
+def outliers(records: Sequence[Record], settings: Outliers) -> list[Record]:
+    """Return those whose share of failures is well above that of the others together.
+
+    Only who was asked often enough in this interval is judged, and only beside others who were.
+    """
+    judged = [one for one in records if one.asked >= settings.least_asked]
+    if len(judged) < 2:
+        return []
+    asked, failed = sum(one.asked for one in judged), sum(one.failed for one in judged)
+    found = []
+    for one in judged:
+        others = (failed - one.failed) / (asked - one.asked)
+        if one.failed / one.asked > others + _WELL_ABOVE:
+            found.append(one)
+    return found

@@ -1,0 +1,70 @@
+"""When an endpoint that fails beside its peers is left out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tta_gateway.kernel.route import Outliers
+from tta_gateway.upstream.outlier import Record, may_eject, outliers
+
+SETTINGS = Outliers()
+
+
+def a_record(asked: int, failed: int) -> Record:
+    record = Record()
+    record.asked, record.failed = asked, failed
+    return record
+
+
+def test_failures_in_a_row_are_counted_until_one_succeeds() -> None:
+    record = Record()
+    for _ in range(3):
+        record.did_not()
+    seen = [record.in_a_row]
+    record.succeeded()
+    assert (seen, record.in_a_row, record.asked, record.failed) == ([3], 0, 4, 3)
+
+
+def test_each_ejection_lasts_longer_up_to_a_bound() -> None:
+    record = Record()
+    lasts = []
+    now = 1000.0
+    for _ in range(12):
+        lasts.append(record.eject(SETTINGS, now))
+        now = record.until + 1.0
+    assert lasts == [30.0 * min(10, number) for number in range(1, 13)]
+
+
+def test_after_a_long_calm_the_next_ejection_is_as_short_as_the_first() -> None:
+    record = Record()
+    record.eject(SETTINGS, 1000.0)
+    record.eject(SETTINGS, 1040.0)
+    assert record.eject(SETTINGS, record.until + 10 * 30.0 + 1) == 30.0
+
+
+@given(st.integers(1, 50), st.floats(0, 1))
+def test_no_more_than_a_share_is_left_out_but_one_of_several_may_be(of: int, most: float) -> None:
+    settings = Outliers(most=most)
+    ejected = 0
+    while may_eject(ejected=ejected, of=of, settings=settings):
+        ejected += 1
+    assert ejected == (0 if of == 1 else max(1, int(of * most)))
+
+
+def test_who_fails_well_more_often_than_its_peers_is_an_outlier() -> None:
+    bad = a_record(100, 40)
+    assert outliers([a_record(100, 1), bad, a_record(100, 2)], SETTINGS) == [bad]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [a_record(100, 50), a_record(100, 45), a_record(100, 55)],  # all of them fail
+        [a_record(19, 19), a_record(100, 0)],  # too few answers
+        [a_record(100, 100)],  # nobody to compare with
+        [a_record(100, 25), a_record(100, 0)],  # not so much more
+        [],
+    ],
+)
+def test_nobody_is_an_outlier_without_peers_that_do_better(records: list[Record]) -> None:
+    assert outliers(records, SETTINGS) == []
