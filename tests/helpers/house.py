@@ -159,6 +159,7 @@ class House:
                 node.addresses.commands,
                 node.ledger.logs.reader,
                 node.ledger.logs.sender,
+                *node.ledger.notes,
             ):
                 sock.close()
             for one in node.addresses.listening:

@@ -19,6 +19,7 @@ from tta_gateway.node.findings import Findings
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.snapshot.parts import Parts, base_of
+from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.segment import SIZE, Segment
@@ -49,6 +50,7 @@ class Control:
         known = Depends(admin_token.known(token))
         read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
         exposition = Exposition(self.segments)
+        self.bus = Bus()
         self.findings = Findings(channel, parts.live)
         self.topologies = Topologies(
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
@@ -70,6 +72,14 @@ class Control:
         await asyncio.sleep(0)
         self.parts, self.snapshot = parts, base_of(parts)
         await self.stores.look(self.snapshot)
+
+    def reader_of(self, notes: socket.socket) -> NotesReader:
+        """Return what publishes what workers tell over this socket."""
+
+        def misread(error: str) -> None:
+            self.log.event("note_not_read", error=error)
+
+        return NotesReader(notes, self.bus, misread=misread)
 
     def flush(self) -> None:
         """Let the log go out, and what has been found out."""

@@ -209,6 +209,7 @@ class Node:
             segments=self.ledger.segments.fd,
             segment=self.ledger.segment,
             logs=self.ledger.logs_fds,
+            notes=self.ledger.notes_fds,
             children=[*workers, *self.beside.children()],
             embedded=self.beside.servers(),
             generation=self._generation + 1,

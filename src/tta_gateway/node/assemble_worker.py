@@ -1,6 +1,7 @@
 """Assemble a worker: the only code that knows everything of its process."""
 
 import asyncio
+import os
 import random
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
@@ -32,6 +33,7 @@ from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
+from tta_gateway.kernel.events import EndpointChanged, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -63,6 +65,7 @@ from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
+from tta_gateway.upstream.service import Notice
 
 B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
@@ -90,6 +93,7 @@ class Worker:
         `logs` opens a log by its path, the events' own by none; OSError if it cannot be.  So many
         `descriptors` may be open.
         """
+        self.tell: Callable[[Event], None] = lambda _: None  # what is to pass events on to control
         self._descriptors = descriptors
         self.parts = parts
         self.snapshot = snapshot = whole(parts)
@@ -299,10 +303,23 @@ class Worker:
             standings, now=self.clock.monotonic(), wall=self.clock.wall()
         )
 
-    def _noticed(self, service: str, notices: list[tuple[str, str, str]]) -> None:
+    def _noticed(self, service: str, notices: list[Notice]) -> None:
         """Tell what has become of a service's endpoints."""
-        for endpoint, change, cause in notices:
-            self.log.event(f"endpoint_{change}", service=service, endpoint=endpoint, cause=cause)
+        for one in notices:
+            self.log.event(
+                f"endpoint_{one.change}", service=service, endpoint=one.endpoint, cause=one.cause
+            )
+            self.tell(
+                EndpointChanged(
+                    service=service,
+                    endpoint=one.endpoint,
+                    change=one.change,
+                    cause=one.cause,
+                    at=self.clock.wall(),
+                    by=f"worker {os.getpid()}",
+                    until=self.clock.wall() + one.lasts if one.lasts else 0.0,
+                )
+            )
 
     def _count(self, outcome: str) -> None:
         self._outcomes[outcome].add()

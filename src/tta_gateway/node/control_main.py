@@ -1,9 +1,9 @@
 """Control: `python -m tta_gateway.node.control_main SNAPSHOT_FD CHANNEL_FD PARENT SEGMENT FD…`.
 
-The APIs of a node: the administration at its own address (the third descriptor), and the gateway's
-own public endpoints on a unix socket (the fourth), which only workers reach.  The first is the file
-in which all processes count, the second the socket of the logs.  Traffic does not depend on this
-process.
+The APIs of a node: the administration at its own address (the fourth descriptor), and the gateway's
+own public endpoints on a unix socket (the fifth), which only workers reach.  The first is the file
+in which all processes count, the second the socket of the logs, the third that on which workers
+tell what happens.  Traffic does not depend on this process.
 """
 
 import asyncio
@@ -45,7 +45,8 @@ class _Server(uvicorn.Server):
 def main() -> None:
     """Serve."""
     numbers = [int(text) for text in sys.argv[1:]]
-    snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, admin_fd, public_fd = numbers
+    snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd, *rest = numbers
+    admin_fd, public_fd = rest
     settle(parent, signal.SIGTERM)
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
@@ -58,13 +59,17 @@ def main() -> None:
         decode_parts(data), metrics_fd, clock=SystemClock(), lines=log, channel=channel
     )
     sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
-    uvloop.run(_serve(control, sockets, channel, Usage(Registry(segment), "control")))
+    notes = socket.socket(fileno=notes_fd)
+    usage = Usage(Registry(segment), "control")
+    uvloop.run(_serve(control, sockets, channel, notes, usage=usage))
 
 
 async def _serve(
     control: Control,
     sockets: tuple[socket.socket, socket.socket],
     channel: socket.socket,
+    notes: socket.socket,
+    *,
     usage: Usage,
 ) -> None:
     admin, public = (
@@ -85,6 +90,7 @@ async def _serve(
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
     updates = Updates(control, channel, control.parts, orphaned=signal.SIGTERM)
     loop.add_reader(channel.fileno(), updates.hear)
+    loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
     spawn(_count(usage, control), name="usage", died=control.died)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     watching = control.topologies.watch(lambda: control.snapshot)

@@ -42,6 +42,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
     segments: int
     segment: int
     logs: list[int]
+    notes: list[int] = []
     children: list[Kept]
     embedded: list[tuple[str, int]] = []
     generation: int
@@ -52,6 +53,7 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
         yield from (fd for fds in self.listeners for fd in fds)
         yield from (
             *self.logs,
+            *self.notes,
             *self.probe,
             *self.admin,
             self.public,

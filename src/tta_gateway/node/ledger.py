@@ -1,4 +1,4 @@
-"""The ledger: what a node counts in, and where its lines go."""
+"""The ledger: what a node counts in, where its lines go, and how its workers tell control."""
 
 import os
 import socket
@@ -6,6 +6,7 @@ import socket
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.log_thread import LogThread
 from tta_gateway.node.segments import Segments
+from tta_gateway.support import bus
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import DROPPED, EventLog
 from tta_gateway.support.log_socket import LineSender, pair
@@ -33,6 +34,11 @@ class Ledger:
         reader, sender = pair() if kept is None else [socket.socket(fileno=fd) for fd in kept.logs]
         dropped = registry.child(DROPPED)
         self.logs = LogThread(reader, sender, stamp=stamp, dropped=dropped)
+        if kept is None or not kept.notes:  # or one from before there were notes
+            self.notes = bus.pair()
+        else:
+            heard, told = [socket.socket(fileno=fd) for fd in kept.notes]
+            self.notes = (heard, told)
         self._lines = LineSender(sender, "")
         self.log = EventLog(self._lines, stamp)
 
@@ -40,6 +46,11 @@ class Ledger:
     def logs_fds(self) -> list[int]:
         """Return the descriptors of both ends of the socket that lines go through."""
         return [self.logs.reader.fileno(), self.logs.sender.fileno()]
+
+    @property
+    def notes_fds(self) -> list[int]:
+        """Return the descriptors of both ends of the socket from workers to control."""
+        return [one.fileno() for one in self.notes]
 
     def tick(self) -> None:
         """Note what this process uses, and send its lines off."""

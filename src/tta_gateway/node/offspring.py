@@ -22,12 +22,14 @@ class Offspring:
         self._addresses = addresses
         self._segments = ledger.segments
         self._logs = ledger.logs
+        self._heard, self._told = ledger.notes
         self._log = ledger.log
         self._publisher = Publisher(data, ledger.log, live=live)
 
     def worker(self, slot: int) -> Child:
         """Start a worker for a slot; an OSError says why it could not be."""
-        return self._start("worker_main", [one.fileno() for one in self._addresses.of(slot)])
+        sockets = [one.fileno() for one in self._addresses.of(slot)]
+        return self._start("worker_main", [self._told.fileno(), *sockets])
 
     def guard(self) -> Child:
         """Start guard, which counts nothing yet."""
@@ -37,7 +39,8 @@ class Offspring:
         """Start control."""
         assert self._addresses.admin is not None  # else there is none
         admin = self._addresses.admin.of(0).fileno()
-        return self._start("control_main", [admin, self._addresses.public.fileno()])
+        public = self._addresses.public.fileno()
+        return self._start("control_main", [self._heard.fileno(), admin, public])
 
     def _start(self, module: str, fds: list[int]) -> Child:
         segment = self._segments.take()

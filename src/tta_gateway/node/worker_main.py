@@ -1,7 +1,8 @@
 """A worker: `python -m tta_gateway.node.worker_main SNAPSHOT_FD CHANNEL_FD PARENT SEGMENT FD…`.
 
 It gets from the supervisor the compiled snapshot (and newer ones over the channel), the file in
-which all count with the number of its part, the socket of the logs, and its listening sockets.  It
+which all count with the number of its part, the sockets of the logs and of what it tells control,
+and its listening sockets.  It
 serves until SIGTERM or SIGUSR2, then finishes what is under way; only if the supervisor has said
 that none follows it, it also answers who waits to be accepted.  It imports nothing heavy
 (architecture §6).
@@ -27,6 +28,7 @@ from tta_gateway.node.life import settle, tell
 from tta_gateway.node.room import limit
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.parts import decode_parts
+from tta_gateway.support.bus import Notes
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.log import LineFile, Log
 from tta_gateway.support.log_socket import LineSender
@@ -45,7 +47,7 @@ _CUT = 1.0  # second, for connections that have been cut to be gone and logged
 def main() -> None:
     """Serve."""
     numbers = [int(text) for text in sys.argv[1:]]
-    snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, *listeners = numbers
+    snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd, *listeners = numbers
     settle(parent, signal.SIGQUIT)
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
@@ -54,7 +56,8 @@ def main() -> None:
     sockets = [socket.socket(fileno=fd) for fd in listeners]
     channel = socket.socket(fileno=channel_fd)
     logs = _opening(socket.socket(fileno=logs_fd))
-    uvloop.run(_serve(data, sockets, channel, segment=segment, logs=logs))
+    notes = Notes(socket.socket(fileno=notes_fd))
+    uvloop.run(_serve(data, sockets, channel, segment=segment, logs=logs, notes=notes))
 
 
 def _opening(sock: socket.socket) -> Callable[[str], Log]:
@@ -77,10 +80,12 @@ async def _serve(
     *,
     segment: Segment,
     logs: Callable[[str], Log],
+    notes: Notes,
 ) -> None:
     loop = asyncio.get_running_loop()
     registry = Registry(segment)
     worker = _worker(data, registry=registry, logs=logs)
+    worker.tell = notes.put
     farewell = Farewell(loop)
     for number in _TO_END:
         loop.add_signal_handler(number, farewell.ask, number)

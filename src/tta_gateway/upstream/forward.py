@@ -53,11 +53,11 @@ class Forwarder:
         runner: Runner,
         chance: Chance,
         clock: Callable[[], float],
-        noticed: Callable[[str, list[tuple[str, str, str]]], None] = lambda _, __: None,
+        noticed: Callable[[str, list[service.Notice]], None] = lambda _, __: None,
     ) -> None:
         """Keep what a try needs; `clock` is monotonic, in seconds.
 
-        `noticed` hears of a service what has changed: endpoint, change and cause of each.
+        `noticed` hears what has changed of a service.
         """
         self.name = b"tta-gateway-%08x" % int(chance() * 2**32)
         self.via = b"via: 1.1 %b\r\n" % self.name

@@ -7,6 +7,7 @@ all are asked or none (`Panic`): better a try than certainty that nobody is help
 
 from typing import Final, Generic, TypeVar
 
+from tta_gateway.kernel.events import EndpointChange
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Standing
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
@@ -25,10 +26,23 @@ _PROBE_PATIENCE: Final = 30.0  # seconds, for the answer
 _MOST_TYPICAL: Final = 1000  # routes
 
 
+class Notice:
+    """An endpoint is not what it was; `lasts` is for how long it is ejected, in seconds."""
+
+    __slots__ = ("cause", "change", "endpoint", "lasts")
+
+    def __init__(self, endpoint: str, change: EndpointChange, cause: str, lasts: float) -> None:
+        """Keep what there is to say."""
+        self.endpoint = endpoint
+        self.change: EndpointChange = change
+        self.cause = cause
+        self.lasts = lasts
+
+
 class Upstream(Generic[C, W]):
     """A service's endpoints with their pools, and how many requests and retries are under way.
 
-    `notices` are what has changed, in words, until somebody takes them: endpoint, change, cause.
+    `notices` are what has changed, until somebody takes them.
     """
 
     def __init__(self, service: Service) -> None:
@@ -40,7 +54,7 @@ class Upstream(Generic[C, W]):
         self.retrying = 0
         self.down: tuple[str, ...] = ()
         self.degraded: tuple[str, ...] = ()
-        self.notices: list[tuple[str, str, str]] = []
+        self.notices: list[Notice] = []
         self.panics = False
         self._paces = service.balance == "peak_ewma"
         self._typical: dict[str, Typical] = {}
@@ -154,11 +168,13 @@ class Upstream(Generic[C, W]):
             return
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
-        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s")
+        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts)
         self._sort_out()
 
-    def _notice(self, pool: Pool[C, W], change: str, cause: str) -> None:
-        self.notices.append((pool.name, change, cause))
+    def _notice(
+        self, pool: Pool[C, W], change: EndpointChange, cause: str, lasts: float = 0.0
+    ) -> None:
+        self.notices.append(Notice(pool.name, change, cause, lasts))
 
     # Now and then
 

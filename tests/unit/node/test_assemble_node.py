@@ -62,6 +62,7 @@ def copied(left: Handover) -> Handover:
         probe=own(left.probe),
         admin=own(left.admin),
         logs=own(left.logs),
+        notes=own(left.notes),
         public=os.dup(left.public),
         commands=os.dup(left.commands),
         lock=os.dup(left.lock),

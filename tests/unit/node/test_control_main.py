@@ -18,6 +18,7 @@ from tta_gateway.node.near import listening
 from tta_gateway.node.segments import Segments
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import parted
+from tta_gateway.support.bus import pair
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.usage import CPU, Usage
 
@@ -48,6 +49,7 @@ class House:
         self.usage = Usage(self.registry, "control")
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ours.setblocking(False)
+        self.heard, self.told = pair()
         snapshot = Snapshot(version=3, state_dir=str(folder), listeners=(), services=(), routes=())
         self.control = Control(
             parted(snapshot),
@@ -64,7 +66,7 @@ class House:
         async def main() -> T:
             async with asyncio.timeout(PATIENCE):
                 working = asyncio.get_running_loop().create_task(self._then_end(work))
-                await _serve(self.control, self.sockets, self.theirs, self.usage)
+                await _serve(self.control, self.sockets, self.theirs, self.heard, usage=self.usage)
                 return working.result()
 
         return asyncio.run(main())
@@ -96,7 +98,7 @@ class House:
         return False
 
     def close(self) -> None:
-        for sock in (self.ours, self.theirs, *self.sockets):
+        for sock in (self.ours, self.theirs, self.heard, self.told, *self.sockets):
             sock.close()
         os.close(self.segments.fd)
         os.close(self.usage._fd)

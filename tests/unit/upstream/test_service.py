@@ -168,7 +168,7 @@ def test_failures_in_a_row_eject_an_endpoint_until_its_time_is_over() -> None:
     work.tick(30.0)
     seen.append(asked(work))
     assert seen == [[9001, 9002, 9003], [9002, 9003], [9002, 9003], [9001, 9002, 9003]]
-    assert [(name, change) for name, change, _ in work.notices] == [
+    assert [(one.endpoint, one.change) for one in work.notices] == [
         ("127.0.0.1:9001", "ejected"),
         ("127.0.0.1:9001", "let_back_in"),
     ]
@@ -240,7 +240,7 @@ def test_who_fails_more_often_than_its_peers_is_ejected_though_it_answers_at_tim
             work.answered(pool, "route", 500 if bad else 200, 0.01, 1.0)
     work.tick(10.0)
     assert asked(work) == [9001, 9003]
-    assert work.notices[0][2] == "50 of 100 failed; for 30 s"
+    assert work.notices[0].cause == "50 of 100 failed; for 30 s"
 
 
 def test_starting_down_and_draining_endpoints_are_not_asked() -> None:

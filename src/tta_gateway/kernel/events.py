@@ -1,0 +1,98 @@
+"""Events: what happens that more than one part of the gateway wants to know.
+
+They travel on one bus (support/bus.py); `at` is in seconds since the epoch.  `by` says who saw it:
+`control`, or a worker by its process.
+"""
+
+from typing import Literal
+
+import msgspec
+
+EndpointChange = Literal[
+    "appeared",
+    "gone",
+    "up",
+    "down",
+    "starting",
+    "draining",
+    "ejected",
+    "let_back_in",
+    "penalised",
+    "as_fast_as_its_peers",
+]
+ServiceState = Literal["healthy", "degraded", "unhealthy"]
+
+
+class EndpointChanged(msgspec.Struct, frozen=True, kw_only=True, tag="endpoint"):
+    """An endpoint of a service is not what it was; `until` says when an ejection ends."""
+
+    service: str
+    endpoint: str
+    change: EndpointChange
+    cause: str = ""
+    at: float
+    by: str = "control"
+    until: float = 0.0
+
+
+class ServiceChanged(msgspec.Struct, frozen=True, kw_only=True, tag="service"):
+    """A service as a whole is in another state."""
+
+    service: str
+    before: ServiceState
+    after: ServiceState
+    cause: str = ""
+    at: float
+
+
+class BreakerChanged(msgspec.Struct, frozen=True, kw_only=True, tag="breaker"):
+    """The breaker of a service's route is in another state; `until`: how long it stays open."""
+
+    service: str
+    route: str
+    state: Literal["closed", "open", "half_open", "ramp"]
+    cause: str = ""
+    at: float
+    by: str = "control"
+    until: float = 0.0
+
+
+class RegistryChanged(msgspec.Struct, frozen=True, kw_only=True, tag="registry"):
+    """A registry is to be reached again, or not any more: what it said last stays in force."""
+
+    provider: str
+    reachable: bool
+    cause: str = ""
+    at: float
+
+
+class CertificateExpires(msgspec.Struct, frozen=True, kw_only=True, tag="certificate"):
+    """A certificate ends soon, has ended, or has been replaced in time."""
+
+    name: str
+    state: Literal["soon", "expired", "renewed"]
+    expires: float
+    at: float
+
+
+class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
+    """How an endpoint does, as one worker sees it now: no change, for who wants to look."""
+
+    service: str
+    endpoint: str
+    weight: float
+    ratio: float
+    in_flight: int
+    open: int
+    at: float
+    by: str
+
+
+Event = (
+    EndpointChanged
+    | ServiceChanged
+    | BreakerChanged
+    | RegistryChanged
+    | CertificateExpires
+    | EndpointSeen
+)
