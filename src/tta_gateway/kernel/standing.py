@@ -10,17 +10,26 @@ State = Literal["up", "starting", "down", "draining"]
 """`starting` has not passed a check yet, `draining` finishes what it has: neither is asked anew."""
 
 
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint as whoever knows of it tells: `id` is its name there, unique in its service."""
+
+    id: str
+    endpoint: Endpoint
+    draining: bool = False
+
+
 class Stand(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint: `since` says when its state began, in seconds since the epoch.
 
     `fresh` says that it was up since then for the first time, or again, while this gateway ran:
-    it is given more to do little by little.
+    it is given more to do little by little.  `ejected_until` is when a worker's ejection ends.
     """
 
     endpoint: Endpoint
     state: State = "up"
     since: float = 0.0
     fresh: bool = False
+    ejected_until: float = 0.0
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,202 @@
+"""Services: what control knows of each, put together and told to every worker.
+
+Whose endpoints there are comes from the configuration and from registries, how they are from checks
+and from what workers see.  A service of which nothing but the configuration is known has no
+standing: workers then ask all its endpoints.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from tta_gateway.kernel.events import EndpointChange, EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.standing import Instance, Stand, Standing, State, section
+from tta_gateway.node.findings import Findings
+from tta_gateway.support.bus import Bus
+
+CONFIGURATION: Final = "configuration"
+_REMEMBERED: Final = 20  # transitions of a service
+_CHANGES: Final[dict[State, EndpointChange]] = {
+    "up": "up",
+    "down": "down",
+    "starting": "starting",
+    "draining": "draining",
+}
+
+
+class Known:
+    """What is known of one endpoint."""
+
+    def __init__(self, instance: Instance, source: str, *, state: State, at: float) -> None:
+        """Begin with what was told of it."""
+        self.instance = instance
+        self.source = source
+        self.state = state
+        self.since = at
+        self.fresh = False
+        self.cause = ""
+        self.ejected_until = 0.0
+        self.seen: dict[str, EndpointSeen] = {}  # by worker
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Return the endpoint."""
+        return self.instance.endpoint
+
+    def stand(self) -> Stand:
+        """Return it as workers are told."""
+        return Stand(
+            endpoint=self.endpoint,
+            state="draining" if self.instance.draining else self.state,
+            since=self.since,
+            fresh=self.fresh,
+            ejected_until=self.ejected_until,
+        )
+
+
+class Kept:
+    """What is known of one service."""
+
+    def __init__(self, service: Service) -> None:
+        """Begin without endpoints."""
+        self.service = service
+        self.sources: dict[str, tuple[Instance, ...]] = {}
+        self.endpoints: dict[str, Known] = {}  # by the endpoint's name
+        self.checked = False
+        self.begun = False  # whether every endpoint of the configuration has been checked once
+        self.down: tuple[str, ...] = ()
+        self.degraded: tuple[str, ...] = ()
+        self.transitions: deque[EndpointChanged] = deque(maxlen=_REMEMBERED)
+
+
+class Services:
+    """Every service."""
+
+    def __init__(self, findings: Findings, bus: Bus, *, wall: Callable[[], float]) -> None:
+        """Begin with none; `wall` is the time of day, in seconds since the epoch."""
+        self._findings = findings
+        self._bus = bus
+        self._wall = wall
+        self.kept: dict[str, Kept] = {}
+        bus.subscribe(self._hear)
+
+    def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
+        """Have these services; `checked` says of which the endpoints are looked at."""
+        before, self.kept = self.kept, {}
+        for service in services:
+            kept = before.pop(service.name, None) or Kept(service)
+            kept.service, kept.checked = service, checked(service)
+            self.kept[service.name] = kept
+            instances = tuple(Instance(id=one.name, endpoint=one) for one in service.endpoints)
+            self.found(service.name, CONFIGURATION, instances)
+        for name in before:
+            self._findings.put(section(name), None)
+
+    def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
+        """Take what a source says that there is of a service: all of it, as it is now."""
+        kept = self.kept.get(service)
+        if kept is None:
+            return
+        kept.sources[source] = instances
+        self._merge(kept)
+        self._tell(kept)
+
+    def _merge(self, kept: Kept) -> None:
+        """Put together what all sources say; of two that name one endpoint the first stands."""
+        now = self._wall()
+        merged: dict[str, tuple[Instance, str]] = {}
+        for source, instances in kept.sources.items():
+            for one in instances:
+                merged.setdefault(one.endpoint.name, (one, source))
+        for name in [one for one in kept.endpoints if one not in merged]:
+            del kept.endpoints[name]
+            self._change(kept, name, "gone", "")
+        for name, (instance, source) in merged.items():
+            known = kept.endpoints.get(name)
+            if known is None:
+                first = source == CONFIGURATION and not kept.begun
+                state: State = "starting" if kept.checked and not first else "up"
+                known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
+                known.fresh = not first
+                self._change(kept, name, "appeared", source)
+            elif instance.draining and not known.instance.draining:
+                self._change(kept, name, "draining", source)
+            known.instance, known.source = instance, source
+
+    def checked(self, service: str, endpoint: str, state: State, cause: str) -> None:
+        """Take what a check has come to."""
+        kept = self.kept.get(service)
+        known = None if kept is None else kept.endpoints.get(endpoint)
+        if kept is None or known is None or known.state == state:
+            return
+        known.fresh = known.state in ("starting", "down")
+        known.state, known.since, known.cause = state, self._wall(), cause
+        self._change(kept, endpoint, _CHANGES[state], cause)
+        self._tell(kept)
+
+    def depend(self, service: str, *, down: tuple[str, ...], degraded: tuple[str, ...]) -> None:
+        """Take which of the services that it depends on it lacks."""
+        kept = self.kept.get(service)
+        if kept is not None and (kept.down, kept.degraded) != (down, degraded):
+            kept.down, kept.degraded = down, degraded
+            self._tell(kept)
+
+    def _change(self, kept: Kept, endpoint: str, change: EndpointChange, cause: str) -> None:
+        self._bus.publish(
+            EndpointChanged(
+                service=kept.service.name,
+                endpoint=endpoint,
+                change=change,
+                cause=cause,
+                at=self._wall(),
+            )
+        )
+
+    def _hear(self, event: Event) -> None:
+        """Remember transitions, and let all workers know of what one has ejected."""
+        if isinstance(event, EndpointSeen):
+            known = self._known(event.service, event.endpoint)
+            if known is not None:
+                known.seen[event.by] = event
+            return
+        if not isinstance(event, EndpointChanged):
+            return
+        kept = self.kept.get(event.service)
+        if kept is None:
+            return
+        kept.transitions.append(event)
+        known = kept.endpoints.get(event.endpoint)
+        if known is not None and event.change == "ejected" and event.until > known.ejected_until:
+            known.ejected_until = event.until
+            self._tell(kept)
+
+    def _known(self, service: str, endpoint: str) -> Known | None:
+        kept = self.kept.get(service)
+        return None if kept is None else kept.endpoints.get(endpoint)
+
+    def _tell(self, kept: Kept) -> None:
+        known = list(kept.endpoints.values())
+        plain = len(kept.sources) == 1 and not kept.checked and not kept.down + kept.degraded
+        if plain and not any(one.ejected_until for one in known):
+            self._findings.put(section(kept.service.name), None)
+            return
+        standing = Standing(
+            endpoints=tuple(one.stand() for one in known),
+            down=kept.down,
+            degraded=kept.degraded,
+        )
+        self._findings.put(section(kept.service.name), standing)
+
+    def recover(self, live: Mapping[str, Standing]) -> None:
+        """Go on with what a control before this one knew, so that nobody starts anew."""
+        for name, standing in live.items():
+            kept = self.kept.get(name)
+            if kept is None:
+                continue
+            kept.begun = True
+            for stand in standing.endpoints:
+                known = kept.endpoints.get(stand.endpoint.name)
+                if known is not None and stand.state != "draining":
+                    known.state, known.since, known.fresh = stand.state, stand.since, stand.fresh
+                    known.ejected_until = stand.ejected_until
