@@ -16,9 +16,10 @@ from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.node import admin_api, admin_token
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.services import Services
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
-from tta_gateway.snapshot.parts import Parts, base_of
+from tta_gateway.snapshot.parts import Parts, base_of, service_of, standings_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
@@ -55,6 +56,9 @@ class Control:
         self.topologies = Topologies(
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
+        self.services = Services(self.findings, self.bus, wall=clock.wall)
+        self._adopt_services(parts)
+        self.services.recover(standings_of(parts))
         self.stores = Stores(self.log)
         self.admin = _app()
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
@@ -71,7 +75,12 @@ class Control:
         """Go by this snapshot from now on."""
         await asyncio.sleep(0)
         self.parts, self.snapshot = parts, base_of(parts)
+        self._adopt_services(parts)
         await self.stores.look(self.snapshot)
+
+    def _adopt_services(self, parts: Parts) -> None:
+        services = [service_of(raw) for raw in parts.services.values()]
+        self.services.adopt(services, checked=lambda _: False)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""

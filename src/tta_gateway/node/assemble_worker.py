@@ -37,7 +37,6 @@ from tta_gateway.kernel.events import EndpointChanged, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
-from tta_gateway.kernel.standing import section
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.room import room
@@ -55,7 +54,7 @@ from tta_gateway.snapshot.parts import (
     base_of,
     route_of,
     service_of,
-    standing_of,
+    standings_of,
     whole,
 )
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
@@ -294,13 +293,8 @@ class Worker:
 
     def _adopt_standings(self) -> None:
         """Ask the endpoints that control has found, as far as it has found any."""
-        standings = {
-            name: standing_of(raw)
-            for name in self.forwarder.upstreams
-            if (raw := self.parts.live.get(section(name))) is not None
-        }
         self.forwarder.adopt_standings(
-            standings, now=self.clock.monotonic(), wall=self.clock.wall()
+            standings_of(self.parts), now=self.clock.monotonic(), wall=self.clock.wall()
         )
 
     def _noticed(self, service: str, notices: list[Notice]) -> None:

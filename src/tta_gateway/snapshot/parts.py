@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.kernel.route import Route, Service
-from tta_gateway.kernel.standing import Standing
+from tta_gateway.kernel.standing import Standing, section
 from tta_gateway.snapshot.model import Snapshot
 
 
@@ -129,6 +129,15 @@ def route_of(raw: msgspec.Raw) -> Route:
 def standing_of(raw: msgspec.Raw) -> Standing:
     """Return a service's standing; msgspec.DecodeError if it is none."""
     return _standing.decode(raw)
+
+
+def standings_of(parts: Parts) -> dict[str, Standing]:
+    """Return the standing of every service that has one; msgspec.DecodeError if it cannot."""
+    return {
+        name: standing_of(raw)
+        for name in parts.services
+        if (raw := parts.live.get(section(name))) is not None
+    }
 
 
 def whole(parts: Parts) -> Snapshot:

@@ -8,7 +8,7 @@ all are asked or none (`Panic`): better a try than certainty that nobody is help
 from typing import Final, Generic, TypeVar
 
 from tta_gateway.kernel.events import EndpointChange
-from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.route import Endpoint, Outliers, Service
 from tta_gateway.kernel.standing import Standing
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
 from tta_gateway.upstream.outlier import may_eject, outliers
@@ -162,14 +162,17 @@ class Upstream(Generic[C, W]):
 
     def _eject(self, pool: Pool[C, W], now: float, cause: str) -> None:
         settings = self.service.outliers
-        assert settings is not None  # else nobody is judged
-        ejected = sum(one.ejected for one in self.pools)
-        if pool.ejected or not may_eject(ejected=ejected, of=len(self.pools), settings=settings):
+        if settings is None or not self._may_eject(pool, settings):
             return
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
         self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts)
         self._sort_out()
+
+    def _may_eject(self, pool: Pool[C, W], settings: Outliers) -> bool:
+        ejected = sum(one.ejected for one in self.pools)
+        of = len(self.pools)
+        return not pool.ejected and may_eject(ejected=ejected, of=of, settings=settings)
 
     def _notice(
         self, pool: Pool[C, W], change: EndpointChange, cause: str, lasts: float = 0.0
@@ -269,6 +272,7 @@ class Upstream(Generic[C, W]):
             if stand.state == "up" and stand.fresh and (pool.state != "up" or not pool.known):
                 pool.up_since = now - max(0.0, wall - stand.since)
             pool.state, pool.known = stand.state, True
+            self._eject_too(pool, stand.ejected_until - wall, now)
             pools.append(pool)
         for gone in before.values():
             gone.retired = True
@@ -276,6 +280,16 @@ class Upstream(Generic[C, W]):
         self._take(pools)
         self._weigh(now)
         return list(before.values())
+
+    def _eject_too(self, pool: Pool[C, W], lasts: float, now: float) -> None:
+        """Leave an endpoint out that another worker has ejected."""
+        settings = self.service.outliers
+        if lasts <= 0.0 or settings is None or pool.record.until > now:
+            return
+        if not self._may_eject(pool, settings):
+            return
+        pool.ejected = True
+        pool.record.until = now + lasts
 
     def explain(self, pool: Pool[C, W]) -> str:
         """Return why an endpoint's weight is what it is; empty if it is its own."""

@@ -258,6 +258,24 @@ def test_who_stays_keeps_its_connections_and_who_goes_is_told() -> None:
     assert ([pool.endpoint.port for pool in gone], gone[0].retired) == ([9003], True)
 
 
+def test_what_another_worker_has_ejected_is_left_out_as_long_and_no_more_than_a_share() -> None:
+    work = three()
+    told = Standing(
+        endpoints=tuple(
+            Stand(endpoint=an_endpoint(port), ejected_until=1030.0) for port in (9001, 9002, 9003)
+        )
+    )
+    work.adopt(told, now=50.0, wall=1000.0)
+    seen = [asked(work)]
+    work.tick(79.0)
+    work.adopt(told, now=79.0, wall=1029.0)
+    seen.append(asked(work))
+    work.tick(80.0)
+    work.adopt(told, now=80.0, wall=1030.0)
+    seen.append(asked(work))
+    assert seen == [[9002, 9003], [9002, 9003], [9001, 9002, 9003]]
+
+
 def test_a_new_endpoint_begins_with_less_and_an_old_one_does_not() -> None:
     work = three()
     work.adopt(stands("up", "up", fresh=True, since=1000.0), now=50.0, wall=1005.0)

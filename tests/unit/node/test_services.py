@@ -1,0 +1,196 @@
+"""What control knows of each service, put together."""
+
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import an_endpoint
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.kernel.events import EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.standing import Instance, Stand, Standing, State
+from tta_gateway.node.services import CONFIGURATION, Services
+from tta_gateway.support.bus import Bus
+
+ONE, OTHER, THIRD = (an_endpoint(port) for port in (9001, 9002, 9003))
+PLAYERS = Service(name="players", endpoints=(ONE, OTHER))
+
+
+class House:
+    """Services, and what is told of them."""
+
+    def __init__(self, *, checked: bool = False) -> None:
+        self.clock = FakeClock()
+        self.bus = Bus()
+        self.events: list[Event] = []
+        self.bus.subscribe(self.events.append)
+        self.told: dict[str, Standing | None] = {}
+        self.services = Services(cast("Any", self), self.bus, wall=self.clock.wall)
+        self.services.adopt([PLAYERS], checked=lambda _: checked)
+        self.events.clear()
+
+    def put(self, name: str, standing: Standing | None) -> None:
+        self.told[name] = standing
+
+    def states(self) -> dict[int, State] | None:
+        """How each endpoint is, by its port; None: workers ask those of the configuration."""
+        standing = self.told["service/players"]
+        if standing is None:
+            return None
+        return {one.endpoint.port: one.state for one in standing.endpoints}
+
+    def stand(self, port: int) -> Stand:
+        standing = self.told["service/players"]
+        assert standing is not None
+        (found,) = (one for one in standing.endpoints if one.endpoint.port == port)
+        return found
+
+    def changes(self) -> list[tuple[str, str, str]]:
+        return [
+            (one.endpoint.rpartition(":")[2], one.change, one.cause)
+            for one in self.events
+            if isinstance(one, EndpointChanged)
+        ]
+
+    def found(self, *ports: int, draining: bool = False) -> None:
+        instances = tuple(
+            Instance(id=str(port), endpoint=an_endpoint(port), draining=draining) for port in ports
+        )
+        self.services.found("players", "registry", instances)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.fixture
+def looked_at() -> House:
+    return House(checked=True)
+
+
+def test_of_what_is_only_written_down_workers_need_not_be_told(house: House) -> None:
+    assert house.states() is None
+
+
+def test_what_a_registry_finds_is_asked_beside_what_is_written_down(house: House) -> None:
+    house.found(9003)
+    assert house.states() == {9001: "up", 9002: "up", 9003: "up"}
+    assert (house.stand(9001).fresh, house.stand(9003).fresh) == (False, True)
+    assert house.changes() == [("9003", "appeared", "registry")]
+
+
+def test_what_a_registry_does_not_find_any_more_is_gone(house: House) -> None:
+    house.found(9003, 9004)
+    house.found(9004)
+    assert house.states() == {9001: "up", 9002: "up", 9004: "up"}
+    assert house.changes()[-1] == ("9003", "gone", "")
+
+
+def test_what_drains_finishes_what_it_has(house: House) -> None:
+    house.found(9003)
+    house.found(9003, draining=True)
+    assert house.states() == {9001: "up", 9002: "up", 9003: "draining"}
+    assert house.changes()[-1] == ("9003", "draining", "registry")
+
+
+def test_of_two_sources_with_one_endpoint_the_first_stands(house: House) -> None:
+    house.found(9001, 9002)
+    assert house.services.kept["players"].endpoints[ONE.name].source == CONFIGURATION
+
+
+def test_what_comes_later_is_asked_once_it_has_passed_a_check(looked_at: House) -> None:
+    looked_at.found(9003)
+    assert looked_at.states() == {9001: "up", 9002: "up", 9003: "starting"}
+    looked_at.clock.advance(2.0)
+    looked_at.services.checked("players", THIRD.name, "up", "")
+    assert looked_at.stand(9003).state == "up"
+    assert (looked_at.stand(9003).fresh, looked_at.stand(9003).since) == (
+        True,
+        looked_at.clock.wall(),
+    )
+
+
+def test_what_fails_its_checks_is_down_until_it_passes_again(looked_at: House) -> None:
+    looked_at.services.checked("players", ONE.name, "down", "silence")
+    assert looked_at.states() == {9001: "down", 9002: "up"}
+    looked_at.services.checked("players", ONE.name, "down", "silence")
+    looked_at.services.checked("players", ONE.name, "up", "")
+    assert looked_at.changes() == [("9001", "down", "silence"), ("9001", "up", "")]
+    assert (looked_at.stand(9001).fresh, looked_at.stand(9002).fresh) == (True, False)
+
+
+def test_what_one_worker_ejects_all_do(house: House) -> None:
+    ejected = EndpointChanged(
+        service="players", endpoint=ONE.name, change="ejected", at=1.0, until=31.0, by="worker 7"
+    )
+    house.bus.publish(ejected)
+    house.bus.publish(msgspec.structs.replace(ejected, until=30.0, by="worker 8"))
+    assert house.stand(9001).ejected_until == 31.0
+
+
+def test_the_last_transitions_are_remembered(house: House) -> None:
+    for number in range(50):
+        house.bus.publish(
+            EndpointChanged(
+                service="players", endpoint=ONE.name, change="penalised", at=float(number)
+            )
+        )
+    kept = house.services.kept["players"].transitions
+    assert [one.at for one in kept] == [float(number) for number in range(30, 50)]
+
+
+def test_what_workers_see_is_kept_by_worker(house: House) -> None:
+    seen = EndpointSeen(
+        service="players",
+        endpoint=ONE.name,
+        weight=0.5,
+        ratio=3.0,
+        in_flight=1,
+        open=2,
+        at=1.0,
+        by="worker 7",
+    )
+    for weight in (0.5, 0.6):
+        house.bus.publish(msgspec.structs.replace(seen, weight=weight))
+    known = house.services.kept["players"].endpoints[ONE.name]
+    assert {by: one.weight for by, one in known.seen.items()} == {"worker 7": 0.6}
+
+
+def test_workers_are_told_what_a_service_lacks(house: House) -> None:
+    house.services.depend("players", down=("database",), degraded=("mail",))
+    standing = house.told["service/players"]
+    assert standing is not None
+    assert (standing.down, standing.degraded) == (("database",), ("mail",))
+    house.services.depend("players", down=(), degraded=())
+    assert house.told["service/players"] is None
+
+
+def test_a_service_that_the_configuration_has_no_more_is_forgotten(house: House) -> None:
+    house.found(9003)
+    house.services.adopt([], checked=lambda _: False)
+    assert (house.states(), house.services.kept) == (None, {})
+    house.found(9003)  # and nobody minds a registry that still knows it
+    house.services.checked("players", ONE.name, "down", "silence")
+    house.services.depend("players", down=("a",), degraded=())
+    assert house.states() is None
+
+
+def test_a_change_of_the_configuration_keeps_what_is_known(looked_at: House) -> None:
+    looked_at.services.checked("players", ONE.name, "down", "silence")
+    looked_at.found(9003)
+    after = Service(name="players", endpoints=(ONE,))
+    looked_at.services.adopt([after], checked=lambda _: True)
+    assert looked_at.states() == {9001: "down", 9003: "starting"}
+
+
+def test_a_new_control_goes_on_with_what_the_one_before_it_knew(looked_at: House) -> None:
+    looked_at.services.checked("players", ONE.name, "down", "silence")
+    before = looked_at.told["service/players"]
+    assert before is not None
+    after = House(checked=True)
+    after.services.recover({"players": before, "unknown": before})
+    after.found(9003)
+    assert after.states() == {9001: "down", 9002: "up", 9003: "starting"}
+    assert after.stand(9001).since == looked_at.stand(9001).since
