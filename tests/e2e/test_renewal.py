@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,7 @@ from tests.helpers.clients import PATIENCE
 from tests.helpers.crowd import FRESH, Crowd
 from tests.helpers.gateway import free_port
 from tests.helpers.probe import asked
-from tests.helpers.scripted_upstream import Call
+from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import wait_until, workers_of
 from tta_gateway.node.commands import ask
 
@@ -98,21 +97,16 @@ def test_an_upgraded_gateway_does_all_that_it_did(node: Stage, tmp_path: Path, p
 
 
 def test_what_is_under_way_ends_in_the_old_worker(node: Stage, tmp_path: Path) -> None:
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with node.client() as client:
-        target = node.on(script)
+        target = node.on(late)
         client.ask(target)
         assert wait_until(lambda: node.upstream.calls(target) == 1)
         assert command(tmp_path, "restart", "--workers").returncode == 0
         assert command(tmp_path, "upgrade").returncode == 0
         assert status(tmp_path)["leaving"] == 1
-        release.set()
-        assert client.answer().body == b"late but whole"
+        late.release()
+        assert client.answer().body == late.body
     assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
 
 

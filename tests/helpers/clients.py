@@ -134,16 +134,11 @@ class Stream:
             raise Cut(End.RESET, self.buffer) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A final answer, whole."""
+class Headed:
+    """A message with fields."""
 
-    status: int
+    __slots__ = ()
     fields: tuple[Field, ...]
-    body: bytes = b""
-    trailers: tuple[Field, ...] = ()
-    interim: tuple["Answer", ...] = field(default=(), repr=False)
-    """The 1xx answers that came before it."""
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of a field, in order."""
@@ -154,6 +149,18 @@ class Answer:
         values = self.values(name)
         assert len(values) <= 1, f"{name!r} is repeated: {values}"
         return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Headed):
+    """A final answer, whole."""
+
+    status: int
+    fields: tuple[Field, ...]
+    body: bytes = b""
+    trailers: tuple[Field, ...] = ()
+    interim: tuple["Answer", ...] = field(default=(), repr=False)
+    """The 1xx answers that came before it."""
 
 
 class Client(Stream):

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE
 from tests.helpers.crowd import FRESH, KEPT, Crowd
-from tests.helpers.scripted_upstream import Call
+from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import children, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -81,18 +81,13 @@ def platform(tmp_path: Path) -> Iterator[tuple[Stage, Echo]]:
 
 
 def test_slow_requests_web_sockets_and_a_crowd_lose_nothing(tmp_path: Path) -> None:
-    release = threading.Event()
-
-    def slow(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with (
         platform(tmp_path) as (one, echo),
         Crowd(one.port) as crowd,
         contextlib.ExitStack() as stay,
     ):
-        target = one.on(slow)
+        target = one.on(late)
         waiting = [stay.enter_context(one.client()) for _ in range(SLOW)]
         for client in waiting:
             client.ask(target)
@@ -104,12 +99,12 @@ def test_slow_requests_web_sockets_and_a_crowd_lose_nothing(tmp_path: Path) -> N
         begun = time.monotonic()
         one.gateway.process.send_signal(signal.SIGTERM)
         tally = crowd.wait()
-        release.set()
+        late.release()
         answers = [client.answer() for client in waiting]
         assert one.gateway.process.wait(PATIENCE) == 0
         assert time.monotonic() - begun < 20.0
         assert {(each.body, each.value(b"connection")) for each in answers} == {
-            (b"late but whole", b"close")
+            (late.body, b"close")
         }
         assert tally.lost == []
         assert tally.codes == {1001: TALKING}
