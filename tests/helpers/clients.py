@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from tests.helpers.raw_client import End
@@ -183,12 +182,7 @@ class Client(Stream):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.reset()
 
     def ask(self, target: bytes, *, method: bytes = b"GET", fields: Iterable[Field] = ()) -> None:
