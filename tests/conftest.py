@@ -1,5 +1,6 @@
 """Tests with processes start the installed gateway: refuse one that is not the code in src."""
 
+import gc
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +12,13 @@ from tests.helpers.installed import differences
 _WITH_PROCESSES: Final = ("tests/e2e", "tests/faults")
 
 # How many examples a property is given: few while one works, many in `make test`.
-settings.register_profile("check", max_examples=30, deadline=None)
+settings.register_profile("check", max_examples=20, deadline=None)
 settings.register_profile("thorough", max_examples=200, deadline=None)
 settings.load_profile("check")
+
+# What is collected stays until the end: the collector need not look at thousands of tests again
+# and again, neither while they become more nor afterwards (pytest_runtestloop).
+gc.disable()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -27,6 +32,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError(
             f"the installed gateway is not the code in src ({', '.join(changed[:3])}…): make setup"
         )
+
+
+def pytest_runtestloop() -> None:
+    """Collect garbage again, less what is here for good."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header(config: pytest.Config) -> str:

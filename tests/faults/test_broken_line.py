@@ -4,7 +4,6 @@ Scenarios 12 to 16 and 19 of docs/faults.md.
 """
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tests.helpers.clients import Answer, Cut, chunk, chunked_post
 from tests.helpers.fault_proxy import FaultProxy, Line
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call, Script
-from tests.helpers.slow import descriptors, wait_until
+from tests.helpers.slow import black_hole, descriptors, wait_until
 from tests.helpers.soak import TIMES
 
 pytestmark = pytest.mark.e2e
@@ -171,21 +170,6 @@ def test_connections_that_never_come_about_do_not_pile_up(tmp_path: Path) -> Non
             assert [client.answer().status for client in clients] == [504] * AT_ONCE
             assert time.monotonic() - begun < 2.0
             assert wait_until(lambda: descriptors(one.worker) <= before, 1.0)
-
-
-@contextlib.contextmanager
-def black_hole() -> Iterator[int]:
-    """A port whose queue is full."""
-    with socket.socket() as listener, contextlib.ExitStack() as waiting:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port: int = listener.getsockname()[1]
-        for _ in range(4):
-            sock = waiting.enter_context(socket.socket())
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-        time.sleep(0.05)
-        yield port
 
 
 # --- halves (scenario 16) -----------------------------------------------------------------------

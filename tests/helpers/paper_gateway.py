@@ -194,13 +194,23 @@ class PaperGateway:
 
     # The end
 
+    def outlast(self, seconds: float) -> None:
+        """Let time pass until every connection has gone, but no more than this."""
+        until = self.loop.time() + seconds
+        while self.loop.time() < until and not self.is_deserted:
+            self.wait(10.0)
+
+    @property
+    def is_deserted(self) -> bool:
+        """Tell whether every connection has gone."""
+        return all(end.lost for end in [*self.clients, *self.loop.opened])
+
     def leave(self) -> None:
-        """Cut every connection, and let the loop turn until nothing is left to do."""
+        """Cut every connection, and look for deadlines no more."""
         for end in [*self.clients, *self.loop.opened]:
             end.abort()
         self.loop.run_ready()
         self.sweeper.stop()
-        self.wait(2.0)  # connections that never come about are given up
 
     @property
     def left_over(self) -> tuple[object, ...]:
@@ -230,6 +240,8 @@ def paper_gateways() -> Iterator[Open]:
         yield build
         for gateway in made:
             gateway.leave()
+        loop.advance(2.0)  # connections that never come about are given up
+        for gateway in made:
             assert gateway.left_over == NOTHING
 
 

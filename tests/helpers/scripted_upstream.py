@@ -12,32 +12,21 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
-from tests.helpers.clients import PATIENCE, RESET, Cut, Field, Stream
+from tests.helpers.clients import PATIENCE, RESET, Cut, Field, Headed, Stream
 from tests.helpers.raw_client import End
 
 _BACKLOG: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Head(Headed):
     """A request's head as the upstream got it."""
 
     method: bytes
     target: bytes
     fields: tuple[Field, ...]
-
-    def values(self, name: bytes) -> list[bytes]:
-        """Every value of a field, in order."""
-        return [value for known, value in self.fields if known == name]
-
-    def value(self, name: bytes) -> bytes | None:
-        """The only value of a field, or None."""
-        values = self.values(name)
-        assert len(values) <= 1, f"{name!r} is repeated: {values}"
-        return values[0] if values else None
 
 
 class Call(Stream):
@@ -87,6 +76,24 @@ class Call(Stream):
 Script = Callable[[Call], None]
 
 
+class Late:
+    """A script that answers once the test has it released."""
+
+    def __init__(self, body: bytes = b"late but whole") -> None:
+        """Hold back this body."""
+        self.body = body
+        self._released = threading.Event()
+
+    def __call__(self, call: Call) -> None:
+        """Wait, and answer."""
+        assert self._released.wait(PATIENCE)
+        call.answer(self.body)
+
+    def release(self) -> None:
+        """Let all answers go."""
+        self._released.set()
+
+
 class ScriptedUpstream:
     """Serves from entering its `with` block to leaving it."""
 
@@ -111,12 +118,7 @@ class ScriptedUpstream:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

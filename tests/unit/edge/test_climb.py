@@ -3,7 +3,6 @@
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.helpers.paper_gateway import (
     OK,
     Open,
     PaperGateway,
-    paper_gateways,
     post,
     statuses,
 )
@@ -25,12 +23,6 @@ from tta_gateway.kernel.route import Endpoint, ServiceTls, Timeouts
 from tta_gateway.snapshot.model import Certificate, ListenerTls
 
 ENDPOINT = Endpoint(host="10.0.0.1", port=443, tls=True)
-
-
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
 
 
 @pytest.fixture(scope="module")

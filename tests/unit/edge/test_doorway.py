@@ -3,7 +3,6 @@
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.helpers.paper_gateway import (
     OK,
     Open,
     PaperGateway,
-    paper_gateways,
     statuses,
 )
 from tests.helpers.tls_peer import TlsPeer
@@ -47,12 +45,6 @@ def client_is(exchange: Exchange) -> Response:
 
 TOLD = Bound(on_request=whoami)
 CLIENT = Bound(on_request=client_is)
-
-
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
 
 
 @pytest.fixture(scope="module")

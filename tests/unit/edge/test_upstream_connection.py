@@ -2,7 +2,6 @@
 
 import errno
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.helpers.paper_gateway import (
     Gate,
     Open,
     PaperGateway,
-    paper_gateways,
     post,
     statuses,
 )
@@ -32,17 +30,6 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-
-
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
-
-
-@pytest.fixture
-def gateway(build: Open) -> PaperGateway:
-    return build()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.node.last_call import last_call
 
 SYN, SYN_ACK, ACK, SYN_OF_ECN = 0x02, 0x12, 0x10, 0xC2
@@ -42,16 +43,31 @@ class Socket:
                 return operand > 0
 
 
+def called(sock: Socket) -> float:
+    """Make the last call there; return how long it has taken."""
+    with FakeLoop() as loop:
+        begin = loop.time()
+        task = asyncio.Task(last_call([cast("Any", sock)]), loop=loop.real)
+        loop.run_ready()
+        while not task.done():
+            loop.advance(0.01)
+        return loop.time() - begin
+
+
 @pytest.mark.parametrize(
     ("flags", "taken"), [(SYN, False), (SYN_OF_ECN, False), (ACK, True), (SYN_ACK, True)]
 )
 def test_only_new_knocks_are_dropped(flags: int, *, taken: bool) -> None:
     sock = Socket()
-    asyncio.run(last_call([cast("Any", sock)]))
+    called(sock)
     assert sock.takes(flags) == taken
 
 
 def test_a_unix_socket_is_left_as_it_is() -> None:
     sock = Socket(socket.AF_UNIX)
-    asyncio.run(last_call([cast("Any", sock)]))
+    assert called(sock) == 0.0
     assert sock.program == []
+
+
+def test_who_has_knocked_already_has_the_time_to_be_let_in() -> None:
+    assert called(Socket()) == pytest.approx(0.2, abs=0.02)

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 from tests.helpers.configuration import loaded
@@ -22,9 +23,14 @@ def _rows(page: str) -> list[list[str]]:
     return [[cell.strip() for cell in ROW.split(line)[1:-1]] for line in lines[2:]]
 
 
+@cache
+def _texts() -> list[str]:
+    return [file.read_text() for file in SOURCE.rglob("*.py")]
+
+
 def _made(kind: str) -> list[str]:
     """The first argument of every place in the source that makes such a thing of words."""
-    trees = [ast.parse(file.read_text()) for file in SOURCE.rglob("*.py")]
+    trees = [ast.parse(text) for text in _texts() if kind in text]
     calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
     named = [one for one in calls if isinstance(one.func, ast.Name) and one.func.id == kind]
     firsts = [one.args[0] for one in named if one.args]

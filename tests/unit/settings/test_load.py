@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.configuration import GOLDEN, complaints, refusals, result
@@ -24,7 +24,6 @@ def test_no_golden_file_has_two_results() -> None:
     assert sorted(stems) == sorted(file.stem for file in GOLDEN.glob("*.yaml"))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(FULL) - 1))
 def test_a_file_less_one_character_is_accepted_or_refused_in_words(index: int) -> None:
     found = refusals(FULL[:index] + FULL[index + 1 :])

@@ -1,7 +1,7 @@
 """The attempt loop, with services that do what the test says (helpers/fake_connection.py)."""
 
-from collections.abc import Callable, Coroutine, Generator, Sequence
-from typing import Any, TypedDict, Unpack
+from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
 import msgspec
 import pytest
@@ -19,6 +19,7 @@ from tests.helpers.builders import (
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_connection import FakeConnection, FakeConnector
 from tests.helpers.fake_origin import FakeOrigin
+from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.errors import UpstreamFault
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, Fields, Response
@@ -39,7 +40,6 @@ from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder, Upstr
 
 ONE = (an_endpoint(9001),)
 TWO = (an_endpoint(9001), an_endpoint(9002))
-Work = Coroutine[Any, Any, None]
 Change = Callable[[Exchange], None]
 
 
@@ -185,17 +185,8 @@ class Rig:
 
     def turn(self) -> None:
         """Let every work that is under way go one step on, and what was closed end."""
-        works, self.works[:] = list(self.works), []
-        self.works += [work for work in works if _goes_on(work)]
+        turn(self.works)
         self.connector.turn()
-
-
-def _goes_on(work: Work) -> bool:
-    try:
-        work.send(None)
-    except StopIteration:
-        return False
-    return True
 
 
 def _idle(pools: Sequence[EndpointPool]) -> list[object]:
@@ -1287,19 +1278,6 @@ def test_a_service_whose_answer_a_policy_failed_over_is_not_listened_to() -> Non
     origin, connection = rig.asked()
     connection.answer(body=b"never seen")
     assert (origin.said, connection.closed, rig.counts) == (["500", "end"], True, NOTHING)
-
-
-class Gate:
-    """An awaitable that a test opens."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self.answer: Response | None = None
-
-    def __await__(self) -> Generator[None, None, Response | None]:
-        while not self.is_open:
-            yield
-        return self.answer
 
 
 class Held(Rig):
