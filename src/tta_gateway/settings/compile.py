@@ -28,7 +28,7 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings import certificate
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.listener import ListenerConfig
-from tta_gateway.settings.route import RespondConfig, RouteConfig
+from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.settings.tree import Settings
@@ -171,9 +171,22 @@ def _route(
         allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
-        request_fields=tuple(config.request_headers.items()),
-        response_fields=tuple(config.response_headers.items()),
+        request_fields=_set(config.request_headers),
+        request_appended=_appended(config.request_headers),
+        response_fields=_set(config.response_headers),
+        response_appended=_appended(config.response_headers),
     )
+
+
+def _set(changes: Mapping[str, Change]) -> tuple[tuple[str, str | None], ...]:
+    """Return the fields that are set or removed."""
+    return tuple((name, one) for name, one in changes.items() if not isinstance(one, tuple))
+
+
+def _appended(changes: Mapping[str, Change]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that are added."""
+    lists = ((name, one) for name, one in changes.items() if isinstance(one, tuple))
+    return tuple((name, value) for name, values in lists for value in values)
 
 
 def _name(config: RouteConfig) -> str:

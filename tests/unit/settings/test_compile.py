@@ -73,6 +73,17 @@ def test_tries_are_one_more_than_retries() -> None:
     assert compiled(route("retries: 0")).routes[0].tries == 1
 
 
+def test_each_value_that_is_added_is_a_field() -> None:
+    (found,) = compiled(
+        route(
+            "request_headers: {X-A: {append: [b, a]}, x-b: '1'}, response_headers: {a: {append: b}}"
+        )
+    ).routes
+    assert found.request_fields == (("x-b", "1"),)
+    assert found.request_appended == (("x-a", "b"), ("x-a", "a"))
+    assert (found.response_fields, found.response_appended) == ((), (("a", "b"),))
+
+
 def test_null_takes_a_field_away() -> None:
     snapshot = compiled(route("request_headers: {X-A: null}, response_headers: {x-b: '1'}"))
     assert snapshot.routes[0].request_fields == (("x-a", None),)
