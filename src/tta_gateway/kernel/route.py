@@ -5,6 +5,8 @@ from typing import Literal
 import msgspec
 
 Balance = Literal["round_robin", "weighted", "least_request"]
+Auth = Literal["none"]
+"""Who may call a route; `required` and `optional` come with identity, which enforces them."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     service: str = ""
+    auth: Auth = "none"
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None

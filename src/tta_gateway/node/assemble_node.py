@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from tta_gateway import __version__
+from tta_gateway.kernel.own import SOCKET as PUBLIC
 from tta_gateway.node import lock
 from tta_gateway.node.child import Adopted, Child, cover, start
 from tta_gateway.node.commands import SOCKET, Commands
@@ -36,7 +37,8 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.usage import Usage
 
-PUBLIC: Final = "control.sock"
+_PUBLIC_BACKLOG: Final = 1024
+"""Requests that wait for the next control, of all workers: each has a connection of its own."""
 _TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 _LONGEST_KEEPING: Final = 1.0  # seconds, for a disk
 _LOOK_AGAIN: Final = 0.1  # seconds, at a file that is being written
@@ -104,7 +106,8 @@ class Node:
         ]
         self._probe_at = _listening(snapshot.probe, kept.probe if kept is not None else [])
         self._admin_at = _listening(snapshot.admin, kept.admin if kept is not None else [])
-        self._public = unix_for_us(folder / PUBLIC, -1 if kept is None else kept.public)
+        public = -1 if kept is None else kept.public
+        self._public = unix_for_us(folder / PUBLIC, public, _PUBLIC_BACKLOG)
         self._commands_at = unix_for_us(folder / SOCKET, -1 if kept is None else kept.commands)
 
     def _keep(self) -> None:

@@ -1,26 +1,15 @@
-"""Unix sockets in a folder, however long the folder's path is.
-
-A socket's own path has room for 107 bytes; through the descriptor of its folder it is short.
-"""
+"""Unix sockets in a folder, however long the folder's path is."""
 
 import contextlib
 import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
-_BACKLOG = 64
+from tta_gateway.support.socket_path import short
 
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    fd = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{fd}/{path.name}"
-    finally:
-        os.close(fd)
+BACKLOG = 64
 
 
 def clear(path: Path) -> None:
@@ -31,20 +20,23 @@ def clear(path: Path) -> None:
         path.unlink()
 
 
-def listening(path: Path) -> socket.socket:
-    """Return a socket that listens there, for its owner alone; one that stood there is gone."""
+def listening(path: Path, backlog: int = BACKLOG) -> socket.socket:
+    """Return a socket that listens there, for its owner alone; one that stood there is gone.
+
+    So many may wait until they are accepted.
+    """
     clear(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        with _short(path) as short:
-            sock.bind(short)
+        with short(str(path)) as name:
+            sock.bind(name)
     except OSError:
         sock.close()
         raise
     finally:
         os.umask(mask)
-    sock.listen(_BACKLOG)
+    sock.listen(backlog)
     return sock
 
 
@@ -53,8 +45,8 @@ def connected(path: Path, timeout: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(timeout)
     try:
-        with _short(path) as short:
-            sock.connect(short)
+        with short(str(path)) as name:
+            sock.connect(name)
     except OSError:
         sock.close()
         raise

@@ -28,6 +28,7 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings import certificate
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.listener import ListenerConfig
+from tta_gateway.settings.public import own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.tls import CertificateConfig, TlsConfig
@@ -59,8 +60,11 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         admin=None if settings.admin is None else _address(settings.admin),
         open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one) for one in settings.listen),
-        services=tuple(_service(name, one) for name, one in settings.services.items()),
-        routes=compiled_routes(settings),
+        services=(
+            *(_service(name, one) for name, one in settings.services.items()),
+            *own_services(settings),
+        ),
+        routes=(*compiled_routes(settings), *own_routes(settings)),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
@@ -72,7 +76,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
-    """Return the routes, in the order of the file."""
+    """Return the operator's routes, in the order of the file."""
     pages = tuple(origin for origin in settings.cors.origins if origin != "*")
     return tuple(_route(one, settings.services, pages) for one in settings.routes)
 
@@ -157,6 +161,7 @@ def _route(
         methods=config.methods or (),
         conditions=_conditions(config),
         service=config.service or "",
+        auth=config.auth,
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
