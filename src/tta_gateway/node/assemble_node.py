@@ -37,8 +37,8 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.usage import Usage
 
-_PUBLIC_BACKLOG: Final = 1024
-"""Requests that wait for the next control, of all workers: each has a connection of its own."""
+_PUBLIC_BACKLOG: Final = 4096
+"""Connections of all workers that wait for the next control, each with a request."""
 _TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 _LONGEST_KEEPING: Final = 1.0  # seconds, for a disk
 _LOOK_AGAIN: Final = 0.1  # seconds, at a file that is being written

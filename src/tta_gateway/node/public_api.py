@@ -29,6 +29,7 @@ from tta_gateway.kernel.problem import (
 )
 
 _KINDS: Final = {404: NOT_FOUND, 405: METHOD_NOT_ALLOWED}
+_OURS: Final = 500  # and above: not the client's fault
 Failed = Callable[[str, Exception], None]
 """Hears of a fault: the id of the request, and what was raised."""
 
@@ -75,7 +76,8 @@ class PublicApp:
 
     async def _not_served(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # as above
-        kind = _KINDS.get(error.status_code, REQUEST_INVALID)
+        usual = REQUEST_INVALID if error.status_code < _OURS else INTERNAL
+        kind = _KINDS.get(error.status_code, usual)
         answer = self._problem(_id(request.scope), kind)
         answer.headers.update(error.headers or {})
         return answer

@@ -12,7 +12,7 @@ import msgspec
 
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.kernel.own import OWN, endpoint
-from tta_gateway.kernel.route import EndpointLimits, Route, Service
+from tta_gateway.kernel.route import Route, Service
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings.tree import Settings
 
@@ -20,8 +20,6 @@ from tta_gateway.settings.tree import Settings
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
 }
-# Control is one process: more at once would only wait in it.
-_LIMITS: Final = EndpointLimits(connections=64, pending=256, in_flight=256)
 _ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
 
@@ -29,7 +27,7 @@ def own_services(settings: Settings) -> tuple[Service, ...]:
     """Return the gateway's own service, if it is there."""
     if settings.admin is None:
         return ()
-    return (Service(name=OWN, endpoints=(endpoint(settings.state_dir),), limits=_LIMITS),)
+    return (Service(name=OWN, endpoints=(endpoint(settings.state_dir),)),)
 
 
 def own_routes(settings: Settings) -> tuple[Route, ...]:

@@ -41,6 +41,10 @@ def a_router() -> APIRouter:
     async def teapot() -> None:
         raise HTTPException(418, "What a person wrote.", {"x-a": "b"})
 
+    @made.get("/closed")
+    async def closed() -> None:
+        raise HTTPException(507)
+
     @made.get("/broken")
     async def broken() -> None:
         raise ValueError("what a person wrote")
@@ -129,6 +133,11 @@ def test_an_error_of_the_framework_keeps_its_fields_and_not_its_words(house: Hou
     assert (answer.status, answer.fields["x-a"]) == (422, "b")
     assert answer.json["code"] == "request_invalid"
     assert b"person" not in answer.body
+
+
+def test_an_error_of_the_framework_that_is_not_the_client_s_is_ours(house: House) -> None:
+    answer = house.asked("GET", "/closed")
+    assert (answer.status, answer.json["code"]) == (500, "internal")
 
 
 def test_a_fault_is_reported_and_the_client_gets_its_id_and_no_more(house: House) -> None:
