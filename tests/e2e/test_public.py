@@ -42,13 +42,13 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def admin_port() -> int:
+def admin_at() -> int:
     """The port of the administration."""
     return free_port()
 
 
 @pytest.fixture(scope="module")
-def one(state: Path, admin_port: int) -> Iterator[Stage]:
+def one(state: Path, admin_at: int) -> Iterator[Stage]:
     """A gateway with control, and two routes of the operator's to its own service."""
     probe = free_port()
     folder = state.parents[2]
@@ -58,7 +58,7 @@ def one(state: Path, admin_port: int) -> Iterator[Stage]:
             folder,
             *TO_CONTROL,
             upstream=upstream,
-            admin=f"127.0.0.1:{admin_port}",
+            admin=f"127.0.0.1:{admin_at}",
             probe=f"127.0.0.1:{probe}",
             state_dir=str(state),
             profile="tta",
@@ -133,7 +133,7 @@ def test_the_socket_is_its_owner_s_alone(one: Stage, state: Path) -> None:
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
-def test_no_other_address_leads_to_it(one: Stage, state: Path, admin_port: int) -> None:
+def test_no_other_address_leads_to_it(one: Stage, state: Path, admin_at: int) -> None:
     """Control listens at the socket and at the administration's address, which serves none of it.
 
     Red where the admin app includes `public_routers` in node/assemble_control.py.
@@ -149,9 +149,9 @@ def test_no_other_address_leads_to_it(one: Stage, state: Path, admin_port: int) 
     ports = {
         int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTEN and row[9] in inodes
     }
-    assert ports == {admin_port}
-    assert Admin(admin_port, state).ask(DESCRIPTION.decode())[0] == 404
-    with Client(admin_port) as client:
+    assert ports == {admin_at}
+    assert Admin(admin_at, state).ask(DESCRIPTION.decode())[0] == 404
+    with Client(admin_at) as client:
         assert client.get(DESCRIPTION).status == 404
 
 

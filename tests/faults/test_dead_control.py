@@ -40,7 +40,7 @@ def one(tmp_path: Path, probe: int) -> Iterator[Stage]:
         scripted() as upstream,
         stage(
             tmp_path,
-            {"path": "/own/{rest:path}", "service": "gateway", "timeouts": {"total": "3s"}},
+            {"path": "/own/{rest:path}", "service": "gateway", "timeouts": {"first_byte": "2s"}},
             upstream=upstream,
             admin=f"127.0.0.1:{free_port()}",
             probe=f"127.0.0.1:{probe}",
@@ -152,7 +152,7 @@ def test_what_may_have_been_done_is_never_told_to_be_sent_again(one: Stage) -> N
         client.send(post_of(b"/own/x", b"hello"))
         answer = client.answer()
         told = json.loads(answer.body)
-        assert (answer.status, told["code"]) == (504, "upstream_total_timeout")
+        assert (answer.status, told["code"]) == (504, "upstream_first_byte_timeout")
         assert answer.values(b"retry-after") == []
 
 
