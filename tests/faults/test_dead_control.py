@@ -172,7 +172,7 @@ def test_a_socket_that_is_gone_is_told_at_once(one: Stage, tmp_path: Path) -> No
 def test_a_crowd_that_comes_while_control_stands_still_is_served_by_and_by(one: Stage) -> None:
     """Four hundred: more than connections, so that some wait in the worker and all else at control.
 
-    Red without `_PUBLIC_BACKLOG` in node/assemble_node.py, `_bind`.
+    Red with a `backlog` of 64 in node/control_main.py, _server.
     """
     with frozen(control_of(one)):
         clients = [one.client() for _ in range(400)]

@@ -37,8 +37,6 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.usage import Usage
 
-_PUBLIC_BACKLOG: Final = 4096
-"""Connections of all workers that wait for the next control, each with a request."""
 _TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 _LONGEST_KEEPING: Final = 1.0  # seconds, for a disk
 _LOOK_AGAIN: Final = 0.1  # seconds, at a file that is being written
@@ -106,8 +104,7 @@ class Node:
         ]
         self._probe_at = _listening(snapshot.probe, kept.probe if kept is not None else [])
         self._admin_at = _listening(snapshot.admin, kept.admin if kept is not None else [])
-        public = -1 if kept is None else kept.public
-        self._public = unix_for_us(folder / PUBLIC, public, _PUBLIC_BACKLOG)
+        self._public = unix_for_us(folder / PUBLIC, -1 if kept is None else kept.public)
         self._commands_at = unix_for_us(folder / SOCKET, -1 if kept is None else kept.commands)
 
     def _keep(self) -> None:

@@ -30,6 +30,7 @@ from tta_gateway.support.tasks import spawn
 from tta_gateway.support.usage import Usage
 
 _TICK: Final = 0.2  # seconds
+_QUEUE: Final = 4096  # connections of all workers that wait for the next control
 _KEPT: Final = 90  # seconds: longer than workers keep idle connections, so that they end them
 _GRACE: Final = 3  # seconds, for what is under way at the end
 
@@ -95,6 +96,7 @@ def _server(app: Callable[..., object], kept: int = 5) -> _Server:
             ws="none",
             proxy_headers=False,
             server_header=False,
+            backlog=_QUEUE,
             timeout_keep_alive=kept,
             timeout_graceful_shutdown=_GRACE,
         )

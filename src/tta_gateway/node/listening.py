@@ -64,9 +64,9 @@ def _bound(listener: Listener, slots: int) -> list[socket.socket]:
     return _unix(listener.unix) if listener.unix else _tcp(listener, slots)
 
 
-def unix_for_us(path: Path, fd: int, backlog: int = near.BACKLOG) -> socket.socket:
+def unix_for_us(path: Path, fd: int) -> socket.socket:
     """Return a socket that listens at the path, for us alone: the one with this number, if any."""
-    return socket.socket(fileno=fd) if fd >= 0 else near.listening(path, backlog)
+    return socket.socket(fileno=fd) if fd >= 0 else near.listening(path)
 
 
 def close_all(listening: Iterable[Listening]) -> None:

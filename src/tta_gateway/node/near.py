@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tta_gateway.support.socket_path import short
 
-BACKLOG = 64
+_BACKLOG = 64
 
 
 def clear(path: Path) -> None:
@@ -20,11 +20,8 @@ def clear(path: Path) -> None:
         path.unlink()
 
 
-def listening(path: Path, backlog: int = BACKLOG) -> socket.socket:
-    """Return a socket that listens there, for its owner alone; one that stood there is gone.
-
-    So many may wait until they are accepted.
-    """
+def listening(path: Path) -> socket.socket:
+    """Return a socket that listens there, for its owner alone; one that stood there is gone."""
     clear(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
@@ -36,7 +33,7 @@ def listening(path: Path, backlog: int = BACKLOG) -> socket.socket:
         raise
     finally:
         os.umask(mask)
-    sock.listen(backlog)
+    sock.listen(_BACKLOG)
     return sock
 
 
