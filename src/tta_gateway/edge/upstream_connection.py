@@ -32,6 +32,7 @@ from tta_gateway.kernel.problem import (
     Problem,
 )
 from tta_gateway.kernel.route import ServiceTls
+from tta_gateway.support.socket_path import short
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder
 from tta_gateway.wire.event import Data, End, Reset
@@ -478,7 +479,8 @@ class SocketConnector:
             return
         protocol = cast("asyncio.Protocol", connection)  # it has all the methods of one
         if endpoint.unix:
-            await self._loop.create_unix_connection(lambda: protocol, endpoint.unix)
+            with short(endpoint.unix) as path:
+                await self._loop.create_unix_connection(lambda: protocol, path)
         else:
             await self._loop.create_connection(lambda: protocol, endpoint.host, endpoint.port)
 

@@ -5,6 +5,8 @@ from typing import Literal
 import msgspec
 
 Balance = Literal["round_robin", "weighted", "least_request"]
+Auth = Literal["none"]
+"""Who may call a route; `required` and `optional` come with identity, which enforces them."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +91,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them,
     `allow_from` empty everybody.  `maintenance` is its service's, which then is not asked.
+    `…_fields` are set, or removed where the value is None; `…_appended` stand behind what is there.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
 
@@ -98,6 +101,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     service: str = ""
+    auth: Auth = "none"
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None
@@ -113,7 +117,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     trailing_slash: Literal["strict", "either"] = "strict"
     allow_encoded: bool = False
     request_fields: tuple[tuple[str, str | None], ...] = ()
+    request_appended: tuple[tuple[str, str], ...] = ()
     response_fields: tuple[tuple[str, str | None], ...] = ()
+    response_appended: tuple[tuple[str, str], ...] = ()
     features: dict[str, msgspec.Raw] = {}
 
 

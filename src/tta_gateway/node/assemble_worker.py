@@ -53,6 +53,7 @@ from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
 
@@ -295,23 +296,12 @@ class Worker:
             "exchange_failed",
             request_id=exchange.request_id.decode(),
             error=type(error).__name__,
-            where=_places(error),
+            where=places(error),
         )
 
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""
-        self.log.event("task_died", task=name, error=type(error).__name__, where=_places(error))
-
-
-def _places(error: BaseException) -> list[str]:
-    """Return file and line of each step of the trace, without values."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rsplit('tta_gateway/', 1)[-1]}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return places
+        self.log.event("task_died", task=name, error=type(error).__name__, where=places(error))
 
 
 def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:

@@ -28,7 +28,8 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings import certificate
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.listener import ListenerConfig
-from tta_gateway.settings.route import RespondConfig, RouteConfig
+from tta_gateway.settings.public import own_routes, own_services
+from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.settings.tree import Settings
@@ -59,8 +60,11 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         admin=None if settings.admin is None else _address(settings.admin),
         open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one) for one in settings.listen),
-        services=tuple(_service(name, one) for name, one in settings.services.items()),
-        routes=compiled_routes(settings),
+        services=(
+            *(_service(name, one) for name, one in settings.services.items()),
+            *own_services(settings),
+        ),
+        routes=(*compiled_routes(settings), *own_routes(settings)),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
@@ -72,7 +76,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
-    """Return the routes, in the order of the file."""
+    """Return the operator's routes, in the order of the file."""
     pages = tuple(origin for origin in settings.cors.origins if origin != "*")
     return tuple(_route(one, settings.services, pages) for one in settings.routes)
 
@@ -157,6 +161,7 @@ def _route(
         methods=config.methods or (),
         conditions=_conditions(config),
         service=config.service or "",
+        auth=config.auth,
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
@@ -171,9 +176,22 @@ def _route(
         allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
-        request_fields=tuple(config.request_headers.items()),
-        response_fields=tuple(config.response_headers.items()),
+        request_fields=_set(config.request_headers),
+        request_appended=_appended(config.request_headers),
+        response_fields=_set(config.response_headers),
+        response_appended=_appended(config.response_headers),
     )
+
+
+def _set(changes: Mapping[str, Change]) -> tuple[tuple[str, str | None], ...]:
+    """Return the fields that are set or removed."""
+    return tuple((name, one) for name, one in changes.items() if not isinstance(one, tuple))
+
+
+def _appended(changes: Mapping[str, Change]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that are added."""
+    lists = ((name, one) for name, one in changes.items() if isinstance(one, tuple))
+    return tuple((name, value) for name, values in lists for value in values)
 
 
 def _name(config: RouteConfig) -> str:

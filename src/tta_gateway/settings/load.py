@@ -15,6 +15,7 @@ from tta_gateway.settings.document import Document, read
 from tta_gateway.settings.environment import overlay
 from tta_gateway.settings.not_yet import take_out
 from tta_gateway.settings.profile import underlay
+from tta_gateway.settings.public import shadows
 from tta_gateway.settings.tree import Settings
 
 
@@ -68,7 +69,10 @@ def _settings(document: Document) -> Settings | None:
     except ValidationError as error:
         sentence.report(error, document)
         return None
-    for one, other, words in conflicts(compiled_routes(settings)):
+    routes = compiled_routes(settings)
+    for one, other, words in conflicts(routes):
         advice = f"(routes[{one}]): tell them apart by `host`, `methods` or `headers`"
         document.complain(("routes", other, "path"), f"{words} {advice}")
+    for one, words in shadows(routes, settings):
+        document.complain(("routes", one, "path"), words)
     return settings

@@ -22,7 +22,7 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_UNAVAILABLE,
 )
 from tta_gateway.kernel.route import Route, Service
-from tta_gateway.upstream import outgoing, port, service
+from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
@@ -388,6 +388,7 @@ class Attempt:
             self._repeat(error)
             return
         self.upstream.active -= 1
+        error = own.told(error, self.route.service, method=self._method, reached=self._reached)
         exchange.error = error
         self.forwarder.runner.respond(exchange, answer_of(error.problem, error.detail))
         exchange.origin.flush()

@@ -23,6 +23,7 @@ from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.errors import UpstreamFault
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, Fields, Response
+from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.problem import (
     UPSTREAM_CONNECT_TIMEOUT,
@@ -82,32 +83,33 @@ class Rig:
         host: str = "",
         **route: object,
     ) -> None:
+        self.route = msgspec.structs.replace(a_route(), **route)
+        self.name = self.route.service
         self.clock = FakeClock()
         self.works: list[Work] = []
         self.reported: list[BaseException] = []
         self.runner = Runner(self.works.append, lambda _, error: self.reported.append(error))
         self.connector = FakeConnector()
         service = Service(
-            name="players",
+            name=self.name,
             endpoints=tuple(endpoints),
             balance=balance,
             host=host,
             limits=limits or EndpointLimits(),
         )
         self.forwarder = Forwarder(
-            {"players": service},
+            {self.name: service},
             connector=self.connector,
             runner=self.runner,
             chance=lambda: 0.0,
             clock=self.clock.monotonic,
         )
         self.connector.forwarder = self.forwarder
-        self.route = msgspec.structs.replace(a_route(), **route)
         self.plan = a_plan(policies, route=self.route, forward=self.forwarder.forward)
 
     @property
     def upstream(self) -> Upstream:
-        return self.forwarder.upstreams["players"]
+        return self.forwarder.upstreams[self.name]
 
     @property
     def pool(self) -> EndpointPool:
@@ -781,6 +783,23 @@ def test_a_request_whose_every_try_failed_says_why_the_last_did() -> None:
         "upstream_connect_timeout",
         True,
     )
+
+
+def test_the_gateway_s_own_service_is_not_there_when_every_try_failed() -> None:
+    rig = Rig(service=OWN, tries=2)
+    origin = rig.ask()
+    rig.connector.fail()
+    assert origin.said == []  # it is tried again first
+    rig.connector.fail(UPSTREAM_CONNECT_TIMEOUT)
+    assert (origin.status, origin.code) == (503, "gateway_service_unavailable")
+    assert (rig.counts, exchange_of(origin).tries) == (NOTHING, 2)
+
+
+def test_what_reached_the_gateway_s_own_service_and_may_not_be_repeated_keeps_its_fault() -> None:
+    rig = Rig(service=OWN)
+    origin, connection = rig.asked("POST", body=b"a")
+    connection.fault(UPSTREAM_FIRST_BYTE_TIMEOUT)
+    assert (origin.status, origin.code) == (504, "upstream_first_byte_timeout")
 
 
 def test_nothing_is_under_way_behind_a_request_whose_every_try_failed() -> None:
