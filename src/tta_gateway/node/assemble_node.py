@@ -17,6 +17,7 @@ from tta_gateway.node.embedded import Embedded
 from tta_gateway.node.handover import Handover, Kept, adopted, encoded, hand_over, kept_child
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.listening import Listening, close_all, unix_for_us
+from tta_gateway.node.log_path import path_of
 from tta_gateway.node.log_thread import LogThread
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.publish import Publisher
@@ -143,7 +144,7 @@ class Node:
         self.reload = Reload(
             self.snapshot,
             watch=FileWatch(lambda: stamp_of(self._file), self._stamp),
-            compiling=lambda version: Compiling(self._file, version),
+            compiling=self._compile,
             clock=self._clock.monotonic,
             log=self.log,
             accepted=self._adopt,
@@ -172,6 +173,10 @@ class Node:
                 "upgrade": self._upgrade,
             },
         )
+
+    def _compile(self, version: int, handover: bytes = b"") -> Compiling:
+        known = path_of(self.reload.snapshot)
+        return Compiling(self._file, version, known_log=known, handover=handover)
 
     # What operators see and say
 
@@ -396,7 +401,7 @@ class Node:
     def _check(self) -> Compiling:
         self._stamp = stamp_of(self._file)
         handover = encoded(self._handover_of(b""))
-        return Compiling(self._file, self.reload.snapshot.version + 1, handover=handover)
+        return self._compile(self.reload.snapshot.version + 1, handover)
 
     def _not_now(self, snapshot: Snapshot) -> list[str]:
         """Return why this node does not become one with this snapshot now."""
