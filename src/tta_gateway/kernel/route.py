@@ -35,18 +35,22 @@ class EndpointLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
-    """How a service is spoken to where its endpoints say `https://`; files by their paths.
+    """How a service is spoken to where its endpoints say `https://`.
 
-    `digest` is that of what the files hold, keys left out: a service whose certificates have been
-    replaced is another one, whose connections are made anew.
+    `ca` is the digest of the authorities, which stand in the snapshot under it; `pem` is what the
+    gateway shows, with its key, and `certificate` the path of the file that it was read from.  So a
+    service whose certificates have been replaced is another one, whose connections are made anew.
     """
 
     ca: str = ""
     server_name: str = ""
     certificate: str = ""
-    key: str = ""
+    pem: bytes = b""
     verified: bool = True
-    digest: str = ""
+
+    def __repr__(self) -> str:
+        """Say how it is spoken to, and nothing of the key."""
+        return f"<tls to {self.server_name or 'its host'}, verified: {self.verified}>"
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):

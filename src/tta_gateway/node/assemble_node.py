@@ -17,6 +17,7 @@ from tta_gateway.node.handover import Handover, adopted, kept_child
 from tta_gateway.node.in_force import InForce
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.ledger import Ledger
+from tta_gateway.node.log_path import path_of
 from tta_gateway.node.offspring import Offspring
 from tta_gateway.node.operators import Operators
 from tta_gateway.node.reload import Compiling, FileWatch, Reload, Stamp, stamp_of
@@ -98,7 +99,7 @@ class Node:
         self.reload = Reload(
             self.snapshot,
             watch=FileWatch(lambda: stamp_of(self._file), stamp),
-            compiling=lambda version: Compiling(self._file, version),
+            compiling=self._compile,
             clock=self._clock,
             log=self.log,
             accepted=self._adopt,
@@ -118,6 +119,9 @@ class Node:
             log=self.log,
             clock=self._clock,
         )
+
+    def _compile(self, version: int) -> Compiling:
+        return Compiling(self._file, version, known_log=path_of(self.reload.snapshot))
 
     def _answer(self) -> None:
         self.operators = Operators(

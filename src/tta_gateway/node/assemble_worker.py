@@ -80,7 +80,7 @@ class Worker:
     ) -> None:
         """Build everything; nothing listens yet.
 
-        `logs` opens a log by its path, the events' own by none; OSError if it cannot be.  So many
+        `logs` gives a log by its path, the events' own by none; OSError if it cannot.  So many
         `descriptors` may be open.
         """
         self._descriptors = descriptors
@@ -149,7 +149,7 @@ class Worker:
         return forwarder
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
-        """Return the policies in order; OSError if the access log cannot be opened."""
+        """Return the policies in order; OSError if the access log cannot be had."""
         access = bound(snapshot, "access_log", AccessLogBound)
         if access.enabled and access.path not in self._logs:
             self._logs[access.path] = self._open_log(access.path)
@@ -160,9 +160,8 @@ class Worker:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
 
         Only what has changed is read.  A new table grows beside the old one, a slice in a turn of
-        the loop, and then takes its place at once.  Certificates are read anew each time: their
-        files may be others.  OSError if the access log or a certificate cannot be opened,
-        msgspec.DecodeError if a part cannot be read: then nothing changes.
+        the loop, and then takes its place at once.  OSError if a log cannot be had, or OpenSSL
+        refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before, policies, table = self.parts, self.policies, self.table
         snapshot = self.snapshot

@@ -90,10 +90,13 @@ class Compiled:
 class Compiling:
     """A configuration that is being compiled; the end of its process is told by a signal."""
 
-    def __init__(self, file: Path, version: int, *, handover: bytes = b"") -> None:
+    def __init__(
+        self, file: Path, version: int, *, known_log: str = "", handover: bytes = b""
+    ) -> None:
         """Start; with a `handover`, all of the code that is installed now is tried as well.
 
-        That is what it would be given to take over.
+        That is what it would be given to take over.  `known_log` is the access log in force, which
+        is not tried.
         """
         self._late = False
         self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
@@ -101,9 +104,10 @@ class Compiling:
         module = "preflight_main" if handover else "compile_main"
         given = [file_of(handover)] if handover else []
         fds = [self._out, *given]
+        words = [str(file), str(version), *map(str, fds), known_log]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*PYTHON, f"tta_gateway.node.{module}", str(file), str(version), *map(str, fds)],
+                [*PYTHON, f"tta_gateway.node.{module}", *words],
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stderr=self._said,

@@ -21,20 +21,18 @@ from tta_gateway.kernel.route import (
     Rewrite,
     Route,
     Service,
-    ServiceTls,
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import certificate
 from tta_gateway.settings.address import HTTPS, Address
+from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.public import own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
-from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
-from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
+from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
@@ -49,7 +47,8 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
 
 
 def compile_snapshot(settings: Settings, version: int) -> Snapshot:
-    """Return the settings as workers decide from them."""
+    """Return the settings as workers decide from them; ConfigError if a file has changed since."""
+    credentials = Credentials()
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url
     return Snapshot(
@@ -59,9 +58,9 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         probe=None if settings.probe is None else _address(settings.probe),
         admin=None if settings.admin is None else _address(settings.admin),
         open_metrics=settings.admin_metrics == "open",
-        listeners=tuple(_listener(one) for one in settings.listen),
+        listeners=tuple(_listener(one, credentials) for one in settings.listen),
         services=(
-            *(_service(name, one) for name, one in settings.services.items()),
+            *(_service(name, one, credentials) for name, one in settings.services.items()),
             *own_services(settings),
         ),
         routes=(*compiled_routes(settings), *own_routes(settings)),
@@ -71,6 +70,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         state=store(urls[0], socket=sockets / "state.sock"),
         cache=store(urls[1], socket=sockets / "cache.sock"),
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
+        authorities=credentials.authorities,
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
 
@@ -89,56 +89,26 @@ def _address(address: Address) -> Listener:
     return Listener(host=address.host, port=address.port, unix=address.unix)
 
 
-def _listener(config: ListenerConfig) -> Listener:
+def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
     redirect = config.redirect_to_https
     return msgspec.structs.replace(
         _address(config.address),
         trusted=config.trusted_proxies,
-        tls=None if config.tls is None else _tls(config.tls),
+        tls=None if config.tls is None else credentials.listener(config.tls),
         proxy_protocol=config.proxy_protocol,
         redirect_port=HTTPS if redirect is True else int(redirect),
     )
 
 
-def _tls(config: TlsConfig) -> ListenerTls:
-    return ListenerTls(
-        certificates=tuple(_certificate(one) for one in config.certificates),
-        min_version=config.min_version,
-        client_ca=config.client_ca or "",
-    )
-
-
-def _certificate(config: CertificateConfig) -> Certificate:
-    found = certificate.facts(config.certificate)
-    return Certificate(
-        certificate=config.certificate,
-        key=config.key or config.certificate,
-        kind=found.kind,
-        names=found.names,
-        expires=found.expires,
-    )
-
-
-def _service(name: str, config: ServiceConfig) -> Service:
+def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
+    encrypted = any(one.url.is_encrypted for one in config.endpoints)
     return Service(
         name=name,
         endpoints=tuple(_endpoint(one) for one in config.endpoints),
         balance=config.balance,
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
-        tls=_service_tls(config) if any(one.url.is_encrypted for one in config.endpoints) else None,
-    )
-
-
-def _service_tls(config: ServiceConfig) -> ServiceTls:
-    ca, shown = config.ca or "", config.client_certificate or ""
-    return ServiceTls(
-        ca=ca,
-        server_name=config.server_name or "",
-        certificate=shown,
-        key=config.client_key or shown,
-        verified=config.verification.mode == "on",
-        digest=certificate.digest(ca, shown),
+        tls=credentials.service(config) if encrypted else None,
     )
 
 

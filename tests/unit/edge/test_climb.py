@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from tests.helpers.certificates import Folder
+from tests.helpers.certificates import Folder, compiled
 from tests.helpers.fake_loop import Never
 from tests.helpers.fake_transport import FakeTransport
 from tests.helpers.paper_gateway import (
@@ -20,7 +20,7 @@ from tests.helpers.paper_gateway import (
 from tests.helpers.tls_peer import TlsPeer
 from tta_gateway.edge.credentials import listener_context
 from tta_gateway.kernel.route import Endpoint, ServiceTls, Timeouts
-from tta_gateway.snapshot.model import Certificate, ListenerTls
+from tta_gateway.snapshot.model import ListenerTls
 
 ENDPOINT = Endpoint(host="10.0.0.1", port=443, tls=True)
 
@@ -28,15 +28,19 @@ ENDPOINT = Endpoint(host="10.0.0.1", port=443, tls=True)
 @pytest.fixture(scope="module")
 def served(certificates: Folder) -> ssl.SSLContext:
     """What the service speaks."""
-    file = str(certificates.path / "server.pem")
-    one = Certificate(certificate=file, key=f"{file}.key", kind="", names=(), expires=0)
-    return listener_context(ListenerTls(certificates=(one,)))
+    return listener_context(ListenerTls(certificates=(compiled(certificates.server),)))
 
 
 def gateway_of(build: Open, certificates: Folder, **tls: object) -> PaperGateway:
     known = {"ca": str(certificates.ca), "server_name": "gateway.test", **tls}
     made = ServiceTls(**known)  # type: ignore[arg-type]
-    return build(endpoint=ENDPOINT, tls=made, tries=1, timeouts=Timeouts(connect=1.0))
+    return build(
+        endpoint=ENDPOINT,
+        tls=made,
+        authorities=certificates.trusted(),
+        tries=1,
+        timeouts=Timeouts(connect=1.0),
+    )
 
 
 def asked(gateway: PaperGateway, request: bytes = GET) -> tuple[FakeTransport, FakeTransport]:

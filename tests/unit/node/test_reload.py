@@ -201,6 +201,15 @@ def test_a_check_gets_what_it_would_be_handed_over(monkeypatch: pytest.MonkeyPat
     assert told.complaints == ["handover"]
 
 
+def test_a_compiler_is_told_which_log_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PYTHON", ("/bin/sh", "-c", 'echo "$4" >&2; exit 2'))
+    begun = RealCompiling(Path("gateway.yaml"), 2, known_log="/the log")
+    begun._process.wait(5.0)
+    told = begun.result()
+    assert told is not None
+    assert told.complaints == ["/the log"]
+
+
 def test_a_compilation_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     compiling(FAILS, monkeypatch, handover=b"handover")
@@ -243,7 +252,7 @@ def test_what_was_compiled_is_the_result(monkeypatch: pytest.MonkeyPatch, tmp_pa
     good = newer()
     file = tmp_path / "compiled"
     file.write_bytes(msgspec.msgpack.encode(kept.Compiled(data=good.data, sealed=good.sealed)))
-    # The last argument is the number of the file that the result goes to.
+    # The third argument is the number of the file that the result goes to.
     assert compiling(f'cat {file} >"/proc/self/fd/$3"', monkeypatch) == good
 
 

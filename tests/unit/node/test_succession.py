@@ -95,7 +95,8 @@ def test_what_a_check_is_given_is_what_would_be_handed_over(
 ) -> None:
     given: list[tuple[Path, int, bytes]] = []
 
-    def check(file: Path, version: int, *, handover: bytes) -> None:
+    def check(file: Path, version: int, *, known_log: str, handover: bytes) -> None:
+        assert known_log == ""
         given.append((file, version, handover))
 
     node = house.serving()
