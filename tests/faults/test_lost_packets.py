@@ -147,6 +147,7 @@ def test_a_connection_that_goes_dark_between_two_requests_is_given_up(
     dark = lost.stage.on(go_dark, under=b"/alone/")
     target = lost.stage.on(lambda call: call.answer(call.body()), under=b"/alone/")
     with lost.stage.client() as client:
+        assert client.get(b"/here").status == 200
         before = descriptors(lost.stage.worker)
         assert client.get(dark).status == 200
         begun = time.monotonic()
