@@ -44,7 +44,7 @@ _WHOLE: Final = 2  # events: a head, and all of its body
 _IDLE: Final = 60.0  # seconds that an unused connection is kept
 _PARTING: Final = 5.0  # seconds for a service to end a tunnel, once it has been told
 _HIGH_WATER: Final = 64 * 1024  # asyncio's own, above which a transport asks to be spared
-_MOST_LOTS: Final = 20  # of chunks that are read in one turn, behind the end of a connection
+_MOST_LOTS: Final = 5  # of chunks that are read in one turn, behind the end of a connection
 
 
 class UpstreamConnection:

@@ -413,17 +413,17 @@ def test_garbage_before_a_reset_is_told_as_what_it_is(gateway: PaperGateway) -> 
 
 def test_an_answer_in_many_chunks_is_heard_before_the_reset(gateway: PaperGateway) -> None:
     client, service = uploading(gateway)
-    service.feed(flood(3000))
+    service.feed(flood(1000))
     assert client.sent.count(b"y") == 500
-    service.lose(b"1\r\ny\r\n" * 3000 + LAST)
-    assert (client.sent.count(b"y"), client.sent.endswith(LAST)) == (6000, True)
+    service.lose(b"1\r\ny\r\n" * 1000 + LAST)
+    assert (client.sent.count(b"y"), client.sent.endswith(LAST)) == (2000, True)
 
 
 def test_an_answer_in_very_many_chunks_holds_the_loop_no_longer_for_a_reset(
     gateway: PaperGateway,
 ) -> None:
     client, service = uploading(gateway)
-    service.lose(flood(30_000) + LAST)
+    service.lose(flood(5000) + LAST)
     gateway.loop.run_ready()
     assert (client.was_reset, gateway.codes) == (True, ["upstream_connection_terminated"])
 
