@@ -191,7 +191,7 @@ def test_an_answer_whose_connection_ends_with_it_is_whole(edge: Stage) -> None:
 def test_a_service_that_refuses_an_upload_and_hangs_up_is_heard(edge: Stage) -> None:
     """It answers early and closes a moment later, with bytes unread: its system tells a reset.
 
-    One that does not wait that moment (RFC 9112 9.6) may be told as 502.
+    One that does not wait that moment: test_early_answer.py.
     Red without `self._lingering = True` in edge/client_connection.py, _close: the client, which
     sends on, would be reset before it can read.
     """

@@ -269,6 +269,14 @@ class Attempt:
 
     # What comes back
 
+    @property
+    def may_be_answered(self) -> bool:
+        """Tell whether what has come on a connection that then broke can be an answer to this.
+
+        On one that had died while idle, a request without a body was refused whole: it cannot.
+        """
+        return not self._reused or self.exchange.upload is not None
+
     def answered(self, response: Response) -> None:
         """Take the head of an answer, interim or final."""
         exchange = self.exchange

@@ -231,3 +231,33 @@ def test_nobody_is_asked_by_rules_that_are_gone(build: Open, certificates: Folde
     client.feed(GET)
     gateway.loop.run_ready()
     assert (statuses(client.sent), gateway.codes) == ([503], ["upstream_unavailable"])
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_an_early_answer_is_heard_before_the_reset_behind_it(
+    build: Open, certificates: Folder, served: ssl.SSLContext, said: bool
+) -> None:
+    """One that ends with the connection is whole only where the end has been said."""
+    until_close = b"HTTP/1.1 413 Large\r\n\r\nabc"
+    for answer, whole in ((OK, True), (until_close, said)):
+        gateway = gateway_of(build, certificates)
+        client, transport = asked(gateway, post(b"abc", length=1000))
+        service = TlsPeer(transport, served)
+        shaken(gateway, service)
+        service.read()
+        remains = service.records(answer) + (service.last_record() if said else b"")
+        transport.feed(remains[:7])  # a record may have come in part
+        transport.lose(remains[7:])
+        gateway.loop.run_ready()
+        assert (client.was_reset, gateway.codes == []) == (not whole, whole)
+
+
+def test_half_a_record_before_a_reset_is_nothing(
+    build: Open, certificates: Folder, served: ssl.SSLContext
+) -> None:
+    gateway = gateway_of(build, certificates)
+    client, transport = asked(gateway, post(b"abc", length=1000))
+    service = TlsPeer(transport, served)
+    shaken(gateway, service)
+    transport.lose(service.records(OK)[:-1])
+    assert (statuses(client.sent), gateway.codes) == ([502], ["upstream_connection_terminated"])

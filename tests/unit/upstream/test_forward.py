@@ -1042,6 +1042,23 @@ def test_a_request_that_may_have_been_carried_out_is_not_sent_again_unseen() -> 
     assert (origin.code, rig.connector.opening) == ("upstream_connection_terminated", [])
 
 
+@pytest.mark.parametrize("reused", [False, True])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_an_idle_connection_said_before_it_died_is_no_answer(
+    reused: bool, method: str
+) -> None:
+    """Of a request without a body all was written at once, and that write failed."""
+    rig = Rig()
+    idle = rig.idle() if reused else None
+    if method == "POST":
+        rig.ask("POST", body=b"four")
+    else:
+        rig.ask()
+    connection = idle or rig.connector.succeed()
+    assert connection.attempt is not None
+    assert connection.attempt.may_be_answered == (method == "POST" or not reused)
+
+
 def test_where_there_is_no_room_for_a_fresh_connection_an_idle_one_will_do() -> None:
     rig = Rig(tries=1, limits=EndpointLimits(connections=2))
     (_, one), (_, dead) = rig.asked(), rig.asked()
