@@ -20,7 +20,7 @@ from tta_gateway.node.listening import Listening, close_all, unix_for_us
 from tta_gateway.node.log_thread import LogThread
 from tta_gateway.node.probe import Health, Probe
 from tta_gateway.node.publish import Publisher
-from tta_gateway.node.reload import Compiled, Compiling, FileWatch, Reload, refused, stamp_of
+from tta_gateway.node.reload import Compiled, Compiling, FileWatch, Reload, Watches, refused
 from tta_gateway.node.room import limit, room
 from tta_gateway.node.segments import Segments
 from tta_gateway.node.signals import Signals, without_signals
@@ -30,6 +30,7 @@ from tta_gateway.node.upgrade import Upgrade
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.file_stamp import stamp_of
 from tta_gateway.support.log import DROPPED, EventLog
 from tta_gateway.support.log_socket import LineSender, pair
 from tta_gateway.support.metrics import Registry
@@ -140,9 +141,11 @@ class Node:
         )
 
     def _decide(self) -> None:
+        self._watches = Watches(FileWatch(lambda: stamp_of(self._file), self._stamp))
+        self._watches.adopt(self.snapshot.secret_files)
         self.reload = Reload(
             self.snapshot,
-            watch=FileWatch(lambda: stamp_of(self._file), self._stamp),
+            watch=self._watches,
             compiling=lambda version: Compiling(self._file, version),
             clock=self._clock.monotonic,
             log=self.log,
@@ -244,6 +247,7 @@ class Node:
 
     def _adopt(self, data: bytes, sealed: bytes) -> None:
         self.keep_for_later(sealed)
+        self._watches.adopt(self.reload.snapshot.secret_files)
         self.supervisor.grace = self.reload.snapshot.client_timeouts.drain
         self._warn(self.reload.snapshot)
         beside = [one.child for one in self._companions if one.name == "control" and one.child]

@@ -6,6 +6,7 @@ import msgspec
 
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.support.file_stamp import FileStamp
 from tta_gateway.support.valkey.topology import Store
 from tta_gateway.wire.limits import Limits
 
@@ -50,6 +51,13 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     redirect_port: int = 0
 
 
+class SecretFile(msgspec.Struct, frozen=True):
+    """A file that a secret was read from, and what told it apart then (support/file_stamp.py)."""
+
+    path: str
+    stamp: FileStamp
+
+
 class EmbeddedServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server that the supervisor starts; `durable`: every write waits for the disk."""
 
@@ -64,6 +72,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     `workers` 0 is one for each core; `open_metrics`: whoever reaches the admin address may read
     them; `features` holds each feature's bound struct, encoded.
     `state` and `cache` are the stores in Valkey; `embedded` are those that the supervisor starts.
+    `secret_files` are watched: what stood in them is part of this.
     """
 
     version: int
@@ -81,4 +90,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     state: Store | None = None
     cache: Store | None = None
     embedded: tuple[EmbeddedServer, ...] = ()
+    secret_files: tuple[SecretFile, ...] = ()
     features: dict[str, msgspec.Raw] = {}

@@ -19,12 +19,13 @@ from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import Child
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.near import connected
-from tta_gateway.node.reload import Compiled, stamp_of
+from tta_gateway.node.reload import Compiled
 from tta_gateway.node.signals import Signals
 from tta_gateway.snapshot import kept as kept_snapshot
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import CHANGE, decode_change
+from tta_gateway.support.file_stamp import stamp_of
 from tta_gateway.support.segment import Segment
 
 PATIENCE = 1.0  # seconds, for a thread on a busy machine
