@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from tta_gateway import __version__
-from tta_gateway.node import lock
+from tta_gateway.node import away, lock
 from tta_gateway.node.child import Adopted, Child, cover, start
 from tta_gateway.node.commands import SOCKET, Commands
 from tta_gateway.node.companion import Companion
@@ -127,6 +127,7 @@ class Node:
             clock=self._clock.monotonic,
             log=self.log,
         )
+        self._away: list[str] = []  # stores of the operator that control gets no answer from
         self._beside = False  # whether companions may be started
         self._alone = False  # whether they are to end
 
@@ -183,7 +184,7 @@ class Node:
         bad = {"refused": self.reload.complaints} if self.reload.complaints else {}
         beside = {one.name: one.state.value for one in self._companions}
         missing = [one.name for one in self._companions if one.state is not State.SERVING]
-        missing += self.embedded.missing()
+        missing += self.embedded.missing() + self._away
         degraded = {"degraded": missing} if missing else {}
         version = self.reload.snapshot.version
         stores = self.embedded.health()
@@ -298,7 +299,10 @@ class Node:
         self.log.event("slot_covered", slot=slot, pid=child.process.pid)
 
     def heard(self, child: Child, word: bytes, version: int) -> None:
-        """Send what a process has missed."""
+        """Send what a process has missed; or take note of what control says about stores."""
+        if word == away.WORD:
+            self._away = away.names(version)
+            return
         self._publisher.heard(child, version, behind=word == b"behind")
 
     def let_go(self) -> None:

@@ -16,6 +16,7 @@ from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node import assemble_node, handover, lock
 from tta_gateway.node.assemble_node import Node
+from tta_gateway.node.away import said
 from tta_gateway.node.child import Child
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.near import connected
@@ -313,6 +314,28 @@ def test_its_health_names_who_is_missing_and_it_is_ready_all_the_same(house: Hou
     node._take(bytes([signal.SIGCHLD]))
     ready, health = node._health()
     assert (ready, health["degraded"]) == (True, ["control"])
+
+
+def test_its_health_names_the_stores_that_control_gets_no_answer_from(house: House) -> None:
+    node = house.serving()
+    (control,) = house.of(CONTROL)
+    control.end.send(said(["cache"]))
+    house.turn(node)
+    ready, health = node._health()
+    assert (ready, health["degraded"]) == (True, ["valkey cache"])
+    control.end.send(said([]))
+    house.turn(node)
+    assert "degraded" not in node._health()[1]
+
+
+def test_a_word_about_stores_is_none_about_a_version(house: House) -> None:
+    node = house.serving()
+    debt = node._publisher._given
+    before = dict(debt)
+    (control,) = house.of(CONTROL)
+    control.end.send(said(["state", "cache"]))
+    house.turn(node)
+    assert debt == before
 
 
 @pytest.mark.parametrize(
