@@ -301,10 +301,11 @@ def _refuse(error: ConfigError) -> NoReturn:
 
 def _warn(loaded: "Loaded", file: Path) -> None:
     """Say what will not stop the gateway, but somebody should look at."""
-    from tta_gateway.settings.expiry import warnings
+    from tta_gateway.settings import expiry, exposure
     from tta_gateway.support.clock import SystemClock
 
-    for warning in warnings(loaded, str(file), now=SystemClock().wall()):
+    expired = expiry.warnings(loaded, str(file), now=SystemClock().wall())
+    for warning in [*expired, *exposure.warnings(loaded, str(file))]:
         click.echo(warning, err=True)
 
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import uvicorn
@@ -76,6 +77,7 @@ async def _serve(
     updates = Updates(control, channel, control.parts, orphaned=signal.SIGTERM)
     loop.add_reader(channel.fileno(), updates.hear)
     spawn(_count(usage, control), name="usage", died=control.died)
+    control.stores.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     watching = control.topologies.watch(lambda: control.snapshot)
     spawn(watching, name="topologies", died=control.died)

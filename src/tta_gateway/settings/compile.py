@@ -29,10 +29,11 @@ from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.public import own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
+from tta_gateway.settings.secret import secrets_of
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
-from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.model import Listener, SecretFile, Snapshot
 from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
@@ -71,8 +72,15 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         cache=store(urls[1], socket=sockets / "cache.sock"),
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
+        secret_files=secret_files(settings),
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
+
+
+def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
+    """Return each file that a secret came from."""
+    found = (secret.file for _, secret in secrets_of(settings))
+    return tuple(dict.fromkeys(file for file in found if file is not None))
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:

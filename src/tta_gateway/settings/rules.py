@@ -89,6 +89,10 @@ def _text(value: Value) -> str:
 
 # --- stores --------------------------------------------------------------------------------------
 
+ONE_SERVER: Final = (
+    "is the server for state too, and a cache throws away what it has no room for: name another, "
+    "or take the line out for an embedded one"
+)
 # Keys that are about the embedded server in the place of a URL.
 _EMBEDDED: Final = (
     ("valkey_url", ("max_memory", "durable")),
@@ -97,12 +101,8 @@ _EMBEDDED: Final = (
 
 
 def _stores(tree: Mapping) -> Complaints:
-    if _text(tree.get("valkey_url")) and tree.get("valkey_url") == tree.get("cache_url"):
-        yield (
-            ("cache_url",),
-            "is the server for state too, and a cache throws away what it has no room for: name "
-            "another, or take the line out for an embedded one",
-        )
+    if tree.get("valkey_url") is not None and tree["valkey_url"] == tree.get("cache_url"):
+        yield ("cache_url",), ONE_SERVER  # and again in settings/load.py, by what they stand for
     for url, keys in _EMBEDDED:
         for key in keys:
             if tree.get(url) is not None and key in _mapping(tree.get("valkey")):

@@ -6,6 +6,7 @@ import msgspec
 
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.support.file_stamp import FileStamp
 from tta_gateway.support.valkey.topology import Store
 from tta_gateway.wire.limits import Limits
 
@@ -58,6 +59,13 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     redirect_port: int = 0
 
 
+class SecretFile(msgspec.Struct, frozen=True):
+    """A file that a secret was read from, and what told it apart then (support/file_stamp.py)."""
+
+    path: str
+    stamp: FileStamp
+
+
 class EmbeddedServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server that the supervisor starts; `durable`: every write waits for the disk."""
 
@@ -74,6 +82,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     `state` and `cache` are the stores in Valkey; `embedded` are those that the supervisor starts.
     `authorities` are certificates that are trusted, in PEM, by the digest of them that listeners
     and services name.
+    `secret_files` are watched: what stood in them is part of this.
     """
 
     version: int
@@ -92,4 +101,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     cache: Store | None = None
     embedded: tuple[EmbeddedServer, ...] = ()
     authorities: dict[str, bytes] = {}
+    secret_files: tuple[SecretFile, ...] = ()
     features: dict[str, msgspec.Raw] = {}

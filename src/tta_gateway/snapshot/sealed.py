@@ -46,10 +46,14 @@ def kept(state: Path) -> bytes:
 
 
 def in_folder(snapshot: Snapshot, state: Path) -> Snapshot:
-    """Return the snapshot with this state folder; what is embedded is reached there."""
+    """Return the snapshot with this state folder; what is embedded is reached there.
+
+    Files of secrets are not looked at: it holds what stood in them, and is to be served as it is.
+    """
     return msgspec.structs.replace(
         snapshot,
         state_dir=str(state),
+        secret_files=(),
         state=_store_in(snapshot.state, state),
         cache=_store_in(snapshot.cache, state),
         services=tuple(_service_in(service, state) for service in snapshot.services),

@@ -9,7 +9,7 @@ from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled, keep
-from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.model import SecretFile, Snapshot
 from tta_gateway.snapshot.sealed import compiled, in_folder, kept
 from tta_gateway.support.valkey.topology import Address, Store
 
@@ -102,3 +102,9 @@ def test_what_does_not_fit_its_key_is_said_with_what_to_do(tmp_path: Path) -> No
     (tmp_path / NAME).write_bytes(b"anything else, but long enough")
     with pytest.raises(OSError, match=r"does not fit .*snapshot\.key: run a good one anew"):
         kept(tmp_path)
+
+
+def test_the_files_of_its_secrets_are_not_looked_at_any_more(tmp_path: Path) -> None:
+    read = (SecretFile("/run/secret", (1, 2, 3)),)
+    before = msgspec.structs.replace(snapshot("./var"), secret_files=read)
+    assert in_folder(before, tmp_path).secret_files == ()
