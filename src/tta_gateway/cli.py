@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
@@ -18,6 +18,7 @@ from tta_gateway.support.build import form
 if TYPE_CHECKING:
     from tta_gateway.settings.load import Loaded
     from tta_gateway.settings.tree import Settings
+    from tta_gateway.snapshot.model import Snapshot
 
 _LONGEST_RENEWAL: Final = 600  # seconds
 _file = click.option(
@@ -85,10 +86,26 @@ def run(file: Path, kept: Path | None) -> None:
 
 
 def _compiled(settings: "Settings") -> bytes:
-    from tta_gateway.settings.compile import compile_snapshot
+    """Return the settings encoded; end if a file or the access log is no good."""
+    from tta_gateway.node.log_path import complaint, path_of
     from tta_gateway.snapshot.encode import encode
 
-    return encode(compile_snapshot(settings, 1))
+    snapshot = _snapshot(settings)
+    path = path_of(snapshot)
+    words = complaint(path) if path else ""
+    if words:
+        click.echo(f"cannot start: access_log.path: {words}", err=True)
+        sys.exit(1)
+    return encode(snapshot)
+
+
+def _snapshot(settings: "Settings") -> "Snapshot":
+    from tta_gateway.settings.compile import compile_snapshot
+
+    try:
+        return compile_snapshot(settings, 1)
+    except ConfigError as error:
+        _refuse(error)
 
 
 def _kept(state: Path) -> bytes:
@@ -120,9 +137,8 @@ def explain(
     """Say which route takes a request, and what every policy does with it."""
     loaded = _loaded(file)
     from tta_gateway.node.explain import explain as explained
-    from tta_gateway.settings.compile import compile_snapshot
 
-    snapshot = compile_snapshot(loaded.settings, 1)
+    snapshot = _snapshot(loaded.settings)
     address = "" if client == "unix" else client
     lines = explained(
         snapshot, method=method, target=path, host=host, headers=headers, client=address
@@ -273,17 +289,23 @@ def _loaded(file: Path) -> "Loaded":
     try:
         return load(file, os.environ)
     except ConfigError as error:
-        for complaint in error.complaints:
-            click.echo(complaint, err=True)
-        sys.exit(2)
+        _refuse(error)
+
+
+def _refuse(error: ConfigError) -> NoReturn:
+    """End with everything that is wrong with the configuration."""
+    for complaint in error.complaints:
+        click.echo(complaint, err=True)
+    sys.exit(2)
 
 
 def _warn(loaded: "Loaded", file: Path) -> None:
     """Say what will not stop the gateway, but somebody should look at."""
-    from tta_gateway.settings.expiry import warnings
+    from tta_gateway.settings import expiry, exposure
     from tta_gateway.support.clock import SystemClock
 
-    for warning in warnings(loaded, str(file), now=SystemClock().wall()):
+    expired = expiry.warnings(loaded, str(file), now=SystemClock().wall())
+    for warning in [*expired, *exposure.warnings(loaded, str(file))]:
         click.echo(warning, err=True)
 
 

@@ -1,4 +1,4 @@
-"""A gateway with more than one worker, and its probe."""
+"""A gateway with more than one worker, its probe, and what stands beside the workers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,25 +7,11 @@ import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.gateway import free_port
+from tests.helpers.nodes import node, probe
 from tests.helpers.probe import asked
 from tests.helpers.slow import wait_until
 
-
-@pytest.fixture
-def probe() -> int:
-    """The port of its probe."""
-    return free_port()
-
-
-@pytest.fixture
-def node(tmp_path: Path, probe: int) -> Iterator[Stage]:
-    """Two workers behind one address."""
-    address = f"127.0.0.1:{probe}"
-    with (
-        scripted() as upstream,
-        stage(tmp_path, upstream=upstream, workers=2, probe=address) as one,
-    ):
-        yield one
+__all__ = ["node", "probe"]
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ ROUTES: Final[list[dict[str, object]]] = [
     {
         "path": "/changed/{id}",
         "service": "up",
-        "request_headers": {"x-set": "there", "x-drop": None},
+        "request_headers": {"x-set": "there", "x-drop": None, "x-more": {"append": ["a", "b"]}},
         "response_headers": {"x-back": "here", "x-gone": None},
     },
 ]

@@ -20,36 +20,24 @@ from tests.helpers.slow import companion_of, frozen, running, wait_until, worker
 pytestmark = pytest.mark.e2e
 
 
-def test_a_worker_starts_while_control_and_valkey_are_down(tmp_path: Path) -> None:
+def test_a_worker_starts_while_control_and_valkey_are_down(whole: Stage, probe: int) -> None:
     """All of them hang, so that nobody replaces them: a worker needs its supervisor alone."""
-    probe, admin = free_port(), free_port()
-    with (
-        scripted() as upstream,
-        stage(
-            tmp_path,
-            upstream=upstream,
-            workers=2,
-            probe=f"127.0.0.1:{probe}",
-            admin=f"127.0.0.1:{admin}",
-        ) as one,
-    ):
-        pid = one.gateway.process.pid
-        assert wait_until(lambda: "degraded" not in asked(probe)[1])
-        others = [companion_of(pid, name) for name in ("control", "guard")]
-        others += [*running(pid, "state.sock"), *running(pid, "cache.sock")]
-        assert len(others) == 4
-        with ExitStack() as stack:
-            for other in others:
-                assert other
-                stack.enter_context(frozen(other))
-            before = workers_of(pid)
-            for victim in before:
-                os.kill(victim, signal.SIGKILL)
-            assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
-            assert set(workers_of(pid)).isdisjoint(before)
-            for _ in range(20):
-                with one.client() as client:
-                    assert client.get(b"/").status == 200
+    pid = whole.gateway.process.pid
+    others = [companion_of(pid, name) for name in ("control", "guard")]
+    others += [*running(pid, "state.sock"), *running(pid, "cache.sock")]
+    assert len(others) == 4
+    with ExitStack() as stack:
+        for other in others:
+            assert other
+            stack.enter_context(frozen(other))
+        before = workers_of(pid)
+        for victim in before:
+            os.kill(victim, signal.SIGKILL)
+        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+        assert set(workers_of(pid)).isdisjoint(before)
+        for _ in range(20):
+            with whole.client() as client:
+                assert client.get(b"/").status == 200
 
 
 def accepted(one: Stage, probe: int, tmp_path: Path) -> None:

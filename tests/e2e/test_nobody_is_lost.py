@@ -1,11 +1,11 @@
 """Ten reloads, ten rolling restarts and an upgrade under load: nobody is lost."""
 
-import asyncio
 import contextlib
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +13,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.helpers.busy_service import BODY
+from tests.helpers.crowd import KINDS, Crowd
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.slow import wait_until
-from tests.helpers.users import Crowd, Tally
 from tta_gateway.node.commands import ask
 
 pytestmark = pytest.mark.e2e
@@ -64,11 +65,11 @@ def told(tmp_path: Path, word: str = "status") -> dict[str, Any]:
     return ask(tmp_path / "state", word, 30.0)
 
 
-async def until(is_true: Callable[[], bool]) -> None:
-    assert await asyncio.to_thread(wait_until, is_true, 60.0)
+def until(is_true: Callable[[], bool]) -> None:
+    assert wait_until(is_true, 60.0)
 
 
-async def reload(gateway: Gateway, tmp_path: Path, number: int) -> None:
+def reload(gateway: Gateway, tmp_path: Path, number: int) -> None:
     file = tmp_path / "gateway.yaml"
     config = yaml.safe_load(file.read_text())
     config["routes"][1:] = [{"path": "/n", "auth": "none", "respond": {"body": str(number)}}]
@@ -76,18 +77,18 @@ async def reload(gateway: Gateway, tmp_path: Path, number: int) -> None:
     beside.write_text(yaml.safe_dump(config))
     beside.replace(file)
     gateway.process.send_signal(signal.SIGHUP)
-    await until(lambda: told(tmp_path)["versions"] == [number + 2] * 2)
+    until(lambda: told(tmp_path)["versions"] == [number + 2] * 2)
 
 
-async def restart(tmp_path: Path) -> None:
-    assert "error" not in await asyncio.to_thread(told, tmp_path, "restart")
-    await until(lambda: told(tmp_path)["renewing"] == 0)
+def restart(tmp_path: Path) -> None:
+    assert "error" not in told(tmp_path, "restart")
+    until(lambda: told(tmp_path)["renewing"] == 0)
 
 
-async def upgrade(tmp_path: Path) -> None:
+def upgrade(tmp_path: Path) -> None:
     before = told(tmp_path)["generation"]
-    assert "error" not in await asyncio.to_thread(told, tmp_path, "upgrade")
-    await until(lambda: _upgraded(tmp_path, before))
+    assert "error" not in told(tmp_path, "upgrade")
+    until(lambda: _upgraded(tmp_path, before))
 
 
 def _upgraded(tmp_path: Path, before: int) -> bool:
@@ -96,24 +97,24 @@ def _upgraded(tmp_path: Path, before: int) -> bool:
     return bool(now["generation"] > before and now["renewing"] == 0)
 
 
-async def everything(gateway: Gateway, tmp_path: Path) -> Tally:
-    async with Crowd(gateway.port, kept=200, fresh=200, tunnels=100, slow=10) as crowd:
-        for number in range(TIMES):
-            await reload(gateway, tmp_path, number)
-        for _ in range(TIMES):
-            await restart(tmp_path)
-        await upgrade(tmp_path)
-        await asyncio.sleep(1)
-    return crowd.tally
-
-
 def test_nobody_is_lost(gateway: Gateway, tmp_path: Path) -> None:
     """200 kept and 200 new connections, 100 tunnels, 10 slow requests.
 
     Red where a worker that leaves closes idle connections at once, or tunnels without a word.
     """
-    tally = asyncio.run(everything(gateway, tmp_path))
+    with Crowd(gateway.port, b"/fast", returns=True, body=BODY.encode()) as crowd:
+        crowd.keep_alive(200, pause=0.25)
+        crowd.newcomers(200, pause=0.5)
+        crowd.web_sockets(100, "/ws", pause=1.0)
+        crowd.patient(10, b"/slow")
+        for number in range(TIMES):
+            reload(gateway, tmp_path, number)
+        for _ in range(TIMES):
+            restart(tmp_path)
+        upgrade(tmp_path)
+        time.sleep(1)
+        tally = crowd.stop()
     assert tally.lost == []
-    assert set(tally.ends) <= {1001, 1012}
-    assert tally.ends[1012] >= 100
-    assert min(tally.answered[kind] for kind in ("kept", "fresh", "tunnel", "slow")) > 10
+    assert set(tally.codes) <= {1001, 1012}
+    assert tally.codes[1012] >= 100
+    assert min(tally.answered[kind] for kind in KINDS) > 10

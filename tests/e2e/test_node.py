@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut
 from tests.helpers.probe import asked
-from tests.helpers.scripted_upstream import Call
+from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import descriptors, is_alive, wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
@@ -116,14 +115,9 @@ def test_the_next_gateway_can_start_while_one_finishes(
 ) -> None:
     """Addresses and state folder are free at once.  Red without `let_go` in node/supervisor.py."""
     (tmp_path / "next").mkdir()
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with node.client() as client:
-        target = node.on(script)
+        target = node.on(late)
         client.ask(target)
         assert wait_until(lambda: node.upstream.calls(target) == 1)
         node.gateway.process.terminate()
@@ -138,8 +132,8 @@ def test_the_next_gateway_can_start_while_one_finishes(
             assert asked(probe)[0] == 200
             with successor.client() as other:
                 assert other.get(b"/").status == 200
-            release.set()
-            assert client.answer().body == b"late but whole"
+            late.release()
+            assert client.answer().body == late.body
     assert node.gateway.process.wait(PATIENCE) == 0
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from tests.e2e.edge.stage import Stage, routes
-from tests.helpers.clients import PATIENCE, Cut
+from tests.helpers.clients import PATIENCE
+from tests.helpers.crowd import FRESH, Crowd
 from tests.helpers.gateway import free_port
 from tests.helpers.probe import asked
-from tests.helpers.scripted_upstream import Call
+from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import wait_until, workers_of
 from tta_gateway.node.commands import ask
 
@@ -38,63 +39,39 @@ def status(tmp_path: Path) -> dict[str, Any]:
     return ask(tmp_path / "state", "status")
 
 
-class Crowd:
-    """Clients that ask again and again, each time on a new connection, and count what comes."""
-
-    def __init__(self, node: Stage, size: int) -> None:
-        self._node = node
-        self._over = threading.Event()
-        self.answered = 0
-        self.failed: list[str] = []
-        self._threads = [threading.Thread(target=self._ask) for _ in range(size)]
-
-    def __enter__(self) -> "Crowd":
-        for thread in self._threads:
-            thread.start()
-        assert wait_until(lambda: self.answered > 20)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            try:
-                with self._node.client() as client:
-                    client.ask(b"/", fields=[(b"Connection", b"close")])
-                    status = client.answer().status
-            except (OSError, Cut) as error:
-                self.failed.append(repr(error))
-            else:
-                self.answered += 1
-                if status != 200:
-                    self.failed.append(str(status))
+@pytest.fixture
+def crowd(node: Stage) -> Iterator[Crowd]:
+    """Clients that come again and again, each time on a new connection."""
+    with Crowd(node.port, returns=True) as crowd:
+        crowd.newcomers(6, pause=0.0)
+        assert wait_until(lambda: crowd.tally.answered[FRESH] > 20)
+        yield crowd
 
 
-def test_workers_are_replaced_without_a_refusal(node: Stage, tmp_path: Path, probe: int) -> None:
+def test_workers_are_replaced_without_a_refusal(
+    node: Stage, crowd: Crowd, tmp_path: Path, probe: int
+) -> None:
     """Red where the old worker is told to leave before the new one serves."""
     before = set(workers_of(node.gateway.process.pid))
-    with Crowd(node, 6) as crowd:
-        for _ in range(TIMES):
-            done = command(tmp_path, "restart", "--workers")
-            assert (done.returncode, done.stdout) == (0, "2 workers replaced\n"), done.stderr
-    assert crowd.failed == []
+    for _ in range(TIMES):
+        done = command(tmp_path, "restart", "--workers")
+        assert (done.returncode, done.stdout) == (0, "2 workers replaced\n"), done.stderr
+    assert crowd.stop().lost == []
     assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
     assert before.isdisjoint(workers_of(node.gateway.process.pid))
     assert len(workers_of(node.gateway.process.pid)) == 2
     assert asked(probe)[1]["deaths"] == 0
 
 
-def test_the_process_becomes_what_is_installed_now(node: Stage, tmp_path: Path) -> None:
+def test_the_process_becomes_what_is_installed_now(
+    node: Stage, crowd: Crowd, tmp_path: Path
+) -> None:
     """Same process, same sockets, new workers.  Red without `inheritable` in node/handover.py."""
     pid, before = node.gateway.process.pid, set(workers_of(node.gateway.process.pid))
-    with Crowd(node, 6) as crowd:
-        done = command(tmp_path, "upgrade")
-        assert (done.returncode, done.stderr) == (0, "")
-        assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
-    assert crowd.failed == []
+    done = command(tmp_path, "upgrade")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
+    assert crowd.stop().lost == []
     told = status(tmp_path)
     assert (told["pid"], told["generation"], told["workers"]) == (pid, 1, ["serving"] * 2)
     assert before.isdisjoint(workers_of(pid))
@@ -120,21 +97,16 @@ def test_an_upgraded_gateway_does_all_that_it_did(node: Stage, tmp_path: Path, p
 
 
 def test_what_is_under_way_ends_in_the_old_worker(node: Stage, tmp_path: Path) -> None:
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with node.client() as client:
-        target = node.on(script)
+        target = node.on(late)
         client.ask(target)
         assert wait_until(lambda: node.upstream.calls(target) == 1)
         assert command(tmp_path, "restart", "--workers").returncode == 0
         assert command(tmp_path, "upgrade").returncode == 0
         assert status(tmp_path)["leaving"] == 1
-        release.set()
-        assert client.answer().body == b"late but whole"
+        late.release()
+        assert client.answer().body == late.body
     assert wait_until(lambda: status(tmp_path)["leaving"] == 0)
 
 

@@ -4,15 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.edge.stage import Stage, scripted, stage
+from tests.e2e.edge.stage import Stage, stage
+from tests.helpers.nodes import node, probe, upstream
 from tests.helpers.scripted_upstream import ScriptedUpstream
 
-
-@pytest.fixture(scope="session")
-def upstream() -> Iterator[ScriptedUpstream]:
-    """What stands behind the shared gateway."""
-    with scripted() as upstream:
-        yield upstream
+__all__ = ["node", "probe", "upstream"]
 
 
 @pytest.fixture(scope="session")

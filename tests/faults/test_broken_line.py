@@ -4,7 +4,6 @@ Scenarios 12 to 16 and 19 of docs/faults.md.
 """
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tests.helpers.clients import Answer, Cut, chunk, chunked_post
 from tests.helpers.fault_proxy import FaultProxy, Line
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call, Script
-from tests.helpers.slow import descriptors, wait_until
+from tests.helpers.slow import black_hole, descriptors, wait_until
 from tests.helpers.soak import TIMES
 
 pytestmark = pytest.mark.e2e
@@ -173,21 +172,6 @@ def test_connections_that_never_come_about_do_not_pile_up(tmp_path: Path) -> Non
             assert wait_until(lambda: descriptors(one.worker) <= before, 1.0)
 
 
-@contextlib.contextmanager
-def black_hole() -> Iterator[int]:
-    """A port whose queue is full."""
-    with socket.socket() as listener, contextlib.ExitStack() as waiting:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port: int = listener.getsockname()[1]
-        for _ in range(4):
-            sock = waiting.enter_context(socket.socket())
-            sock.setblocking(False)
-            sock.connect_ex(("127.0.0.1", port))
-        time.sleep(0.05)
-        yield port
-
-
 # --- halves (scenario 16) -----------------------------------------------------------------------
 
 
@@ -207,7 +191,7 @@ def test_an_answer_whose_connection_ends_with_it_is_whole(edge: Stage) -> None:
 def test_a_service_that_refuses_an_upload_and_hangs_up_is_heard(edge: Stage) -> None:
     """It answers early and closes a moment later, with bytes unread: its system tells a reset.
 
-    One that does not wait that moment (RFC 9112 9.6) may be told as 502.
+    One that does not wait that moment: test_early_answer.py.
     Red without `self._lingering = True` in edge/client_connection.py, _close: the client, which
     sends on, would be reset before it can read.
     """

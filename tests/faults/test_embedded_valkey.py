@@ -16,7 +16,7 @@ from tests.e2e.edge.stage import Stage, stage
 from tests.helpers.clients import PATIENCE
 from tests.helpers.gateway import Gateway, free_port
 from tests.helpers.probe import asked
-from tests.helpers.scripted_upstream import Call, ScriptedUpstream
+from tests.helpers.scripted_upstream import Late, ScriptedUpstream
 from tests.helpers.slow import is_alive, running, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -174,22 +174,17 @@ def test_servers_end_behind_the_workers_and_in_order(one: Node) -> None:
     """Red where `stop` is called with the workers' own."""
     one.say("state", "SET", "kept", "value")
     pids = [one.server(name) for name in SERVERS]
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with one.stage.client() as client:
-        target = one.stage.on(script)
+        target = one.stage.on(late)
         client.ask(target)
         assert wait_until(lambda: one.stage.upstream.calls(target) == 1)
         one.gateway.process.terminate()
         time.sleep(0.3)
         assert all(is_alive(pid) for pid in pids)
         assert one.say("state", "GET", "kept") == b"$5\r\nvalue\r\n"
-        release.set()
-        assert client.answer().body == b"late but whole"
+        late.release()
+        assert client.answer().body == late.body
     assert one.gateway.process.wait(PATIENCE) == 0
     assert not any(is_alive(pid) for pid in pids)
     log = (one.folder / "valkey" / "state.log").read_text()
@@ -202,16 +197,11 @@ def test_a_successor_waits_for_the_servers_of_a_gateway_that_drains(
 ) -> None:
     """Red without the lock in node/embedded.py: two servers would write the same file."""
     one.say("state", "SET", "kept", "value")
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late")
-
+    late = Late(b"late")
     probe = free_port()
     (tmp_path / "next").mkdir()
     with one.stage.client() as client:
-        target = one.stage.on(script)
+        target = one.stage.on(late)
         client.ask(target)
         assert wait_until(lambda: one.stage.upstream.calls(target) == 1)
         one.gateway.process.terminate()
@@ -223,8 +213,8 @@ def test_a_successor_waits_for_the_servers_of_a_gateway_that_drains(
             assert later.words()["state"] == "waiting"
             with successor.client() as other:
                 assert other.get(b"/").status == 200
-            release.set()
-            assert client.answer().body == b"late"
+            late.release()
+            assert client.answer().body == late.body
             assert later.serves(patience=2.0)
             assert later.say("state", "GET", "kept") == b"$5\r\nvalue\r\n"
     assert one.gateway.process.wait(PATIENCE) == 0

@@ -9,15 +9,13 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 import yaml
 
-from tests.e2e.edge.stage import Stage, scripted, stage
-from tests.helpers.gateway import free_port
+from tests.e2e.edge.stage import Stage, stage
 from tests.helpers.load import Tally, under_load
 from tests.helpers.probe import asked
 from tests.helpers.scripted_upstream import Call
@@ -51,23 +49,6 @@ class Service:
         assert set(self.done.values()) == {1}
         assert {body for body, status in tally.answered.items() if status == 200} <= set(self.done)
         assert set(self.done) <= set(tally.sent)
-
-
-@pytest.fixture
-def probe() -> int:
-    """The port of the probe."""
-    return free_port()
-
-
-@pytest.fixture
-def node(tmp_path: Path, probe: int) -> Iterator[Stage]:
-    """Two workers behind one address."""
-    address = f"127.0.0.1:{probe}"
-    with (
-        scripted() as upstream,
-        stage(tmp_path, upstream=upstream, workers=2, probe=address) as one,
-    ):
-        yield one
 
 
 def are_serving(probe: int, count: int = 2) -> bool:

@@ -1,13 +1,15 @@
 """Endpoints that refuse: another is tried, and where none is left the client hears it at once."""
 
+import contextlib
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.edge.stage import scripted, stage, times
+from tests.e2e.edge.stage import Stage, scripted, stage, times
 from tests.helpers.clients import PATIENCE, post_of
 from tests.helpers.gateway import free_port
 from tests.helpers.scripted_upstream import Call, ScriptedUpstream
@@ -20,23 +22,27 @@ def endpoints(*ports: int, **more: object) -> dict[str, object]:
     return {"up": {"endpoints": [f"http://127.0.0.1:{port}" for port in ports], **more}}
 
 
+@contextlib.contextmanager
+def half_refused(tmp_path: Path) -> Iterator[Stage]:
+    """A gateway whose service has two endpoints, of which one refuses."""
+    with scripted() as upstream:
+        services = endpoints(free_port(), upstream.port, balance="round_robin")
+        with stage(tmp_path, upstream=upstream, services=services) as one:
+            yield one
+
+
 def test_a_request_that_one_endpoint_refuses_goes_to_another(tmp_path: Path) -> None:
     """Nothing has been sent, so that even a POST may be tried elsewhere.
 
     Red without `self._repeat(error)` in upstream/forward.py, _fail.
     """
-    with scripted() as upstream:
-        services = endpoints(free_port(), upstream.port, balance="round_robin")
-        with (
-            stage(tmp_path, upstream=upstream, services=services) as one,
-            one.client() as client,
-        ):
-            target = one.on(lambda call: call.answer(call.body()))
-            for number in range(20):
-                client.send(post_of(target, b"%d" % number))
-                assert client.answer().body == b"%d" % number
-            assert upstream.calls(target) == 20
-            tries = {line["tries"] for line in one.lines(target, count=20)}
+    with half_refused(tmp_path) as one, one.client() as client:
+        target = one.on(lambda call: call.answer(call.body()))
+        for number in range(20):
+            client.send(post_of(target, b"%d" % number))
+            assert client.answer().body == b"%d" % number
+        assert one.upstream.calls(target) == 20
+        tries = {line["tries"] for line in one.lines(target, count=20)}
     assert tries in ({2}, {1, 2})
 
 
@@ -66,16 +72,11 @@ def test_a_large_upload_that_one_endpoint_refuses_goes_to_another_whole(tmp_path
     Red without `or not self._reached` in upstream/forward.py, _is_held.
     """
     body = bytes(range(256)) * 8192
-    with scripted() as upstream:
-        services = endpoints(free_port(), upstream.port, balance="round_robin")
-        with (
-            stage(tmp_path, upstream=upstream, services=services) as one,
-            one.client() as client,
-        ):
-            target = one.on(lambda call: call.answer(call.body()))
-            for _ in range(4):
-                client.send(post_of(target, body))
-                assert client.answer().body == body
+    with half_refused(tmp_path) as one, one.client() as client:
+        target = one.on(lambda call: call.answer(call.body()))
+        for _ in range(4):
+            client.send(post_of(target, body))
+            assert client.answer().body == body
 
 
 def test_a_name_without_an_address_is_told_as_502(tmp_path: Path) -> None:

@@ -28,9 +28,23 @@ class Answer:
         return found
 
 
-def asked(app: App, method: str, path: str, **fields: str) -> Answer:
-    """Return what an app says to a request without a body; `_` in a field's name is `-`."""
+def asked(app: App, method: str, path: str, *parts: bytes | None, **fields: str) -> Answer:
+    """Return what an app says to a request; `_` in a field's name is `-`.
+
+    The body comes in parts; None is the client's end before that of the body.
+    """
+    said = told(app, method, path, *parts, **fields)
+    return Answer(
+        said[0]["status"],
+        {name.decode(): text.decode() for name, text in said[0]["headers"]},
+        b"".join(message.get("body", b"") for message in said[1:]),
+    )
+
+
+def told(app: App, method: str, path: str, *parts: bytes | None, **fields: str) -> list[Message]:
+    """Return every message of an app's answer to such a request."""
     said: list[Message] = []
+    coming = list(parts or (b"",))
     scope: Message = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -48,7 +62,10 @@ def asked(app: App, method: str, path: str, **fields: str) -> Answer:
     }
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        part = coming.pop(0) if coming else None
+        if part is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": part, "more_body": bool(coming)}
 
     async def send(message: Message) -> None:
         said.append(message)
@@ -57,8 +74,4 @@ def asked(app: App, method: str, path: str, **fields: str) -> Answer:
         await app(scope, receive, send)
 
     asyncio.run(ask())
-    return Answer(
-        said[0]["status"],
-        {name.decode(): text.decode() for name, text in said[0]["headers"]},
-        b"".join(message.get("body", b"") for message in said[1:]),
-    )
+    return said

@@ -1,10 +1,13 @@
 """Certificates for tests: an authority, and what it or nobody has signed."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import trustme
+
+from tta_gateway.snapshot.model import Certificate
 
 _DAY: Final = timedelta(days=1)
 
@@ -46,3 +49,33 @@ class Folder:
             beside.write_bytes(blob)
             beside.replace(place)
         return {"certificate": str(certificate), "key": str(key)}
+
+    @property
+    def server(self) -> dict[str, str]:
+        """Return the files of the certificate that is named when none is."""
+        file = self.path / "server.pem"
+        return {"certificate": str(file), "key": f"{file}.key"}
+
+    def compiled(self, *names: str, file: str = "server.pem", rsa: bool = False) -> Certificate:
+        """Return a certificate as a snapshot holds it."""
+        return compiled(self.issue(*names, file=file, rsa=rsa), *names, rsa=rsa)
+
+    def trusted(self) -> dict[str, bytes]:
+        """Return the authority as a snapshot holds it, under the path of its file."""
+        return {str(self.ca): self.ca.read_bytes()}
+
+
+def pem_of(made: Mapping[str, str]) -> bytes:
+    """Return a certificate and its key."""
+    return Path(made["certificate"]).read_bytes() + Path(made["key"]).read_bytes()
+
+
+def compiled(made: Mapping[str, str], *names: str, rsa: bool = False) -> Certificate:
+    """Return a certificate that has been issued as a snapshot holds it."""
+    return Certificate(
+        certificate=made["certificate"],
+        pem=pem_of(made),
+        kind="RSA" if rsa else "ECDSA",
+        names=names,
+        expires=0,
+    )

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from tests.helpers.raw_client import End
@@ -134,16 +133,11 @@ class Stream:
             raise Cut(End.RESET, self.buffer) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A final answer, whole."""
+class Headed:
+    """A message with fields."""
 
-    status: int
+    __slots__ = ()
     fields: tuple[Field, ...]
-    body: bytes = b""
-    trailers: tuple[Field, ...] = ()
-    interim: tuple["Answer", ...] = field(default=(), repr=False)
-    """The 1xx answers that came before it."""
 
     def values(self, name: bytes) -> list[bytes]:
         """Every value of a field, in order."""
@@ -154,6 +148,18 @@ class Answer:
         values = self.values(name)
         assert len(values) <= 1, f"{name!r} is repeated: {values}"
         return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Headed):
+    """A final answer, whole."""
+
+    status: int
+    fields: tuple[Field, ...]
+    body: bytes = b""
+    trailers: tuple[Field, ...] = ()
+    interim: tuple["Answer", ...] = field(default=(), repr=False)
+    """The 1xx answers that came before it."""
 
 
 class Client(Stream):
@@ -176,12 +182,7 @@ class Client(Stream):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.reset()
 
     def ask(self, target: bytes, *, method: bytes = b"GET", fields: Iterable[Field] = ()) -> None:

@@ -44,6 +44,17 @@ def hear_all(codec: ServerCodec, pieces: Iterable[bytes]) -> list[Event]:
     return events
 
 
+def in_turns(codec: ServerCodec | ClientCodec, data: bytes) -> tuple[list[Event], list[bytes]]:
+    """Return all that it means, read turn by turn, and what each turn gave of the body."""
+    events: list[Event] = list(codec.receive(data))
+    parts = [body_of(events)]
+    while codec.is_behind:
+        more = codec.go_on()
+        parts.append(body_of(more))
+        events += more
+    return events, parts
+
+
 def in_short(events: Iterable[Event]) -> list[Heard]:
     """Return what the events say, the heads without their fields."""
     return _joined(part for event in events for part in _short(event))

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from itertools import count
-from types import TracebackType
 from typing import Any, cast
 
 from tests.helpers.fake_transport import FakeTransport
@@ -80,12 +79,7 @@ class FakeLoop:
         asyncio._set_running_loop(self.real)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Be it no longer."""
         asyncio._set_running_loop(None)
 

@@ -6,8 +6,10 @@ than `HIGH_WATER` bytes wait, the protocol is told to pause.
 """
 
 import asyncio
+import contextlib
+import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count
 from typing import Any, Final, Protocol, cast
@@ -39,6 +41,18 @@ class FakeSocket:
     def setsockopt(self, level: int, name: int, value: bytes) -> None:
         """Keep an option."""
         self.options.append((level, name, value))
+
+    @contextlib.contextmanager
+    def holding(self, data: bytes) -> Iterator[None]:
+        """Have a descriptor that these bytes can be read from, and then an end."""
+        before, self._number = self._number, os.memfd_create("remains")
+        try:
+            os.write(self._number, data)
+            os.lseek(self._number, 0, os.SEEK_SET)
+            yield
+        finally:
+            os.close(self._number)
+            self._number = before
 
 
 class FakeTransport:
@@ -96,10 +110,12 @@ class FakeTransport:
         """Send the end of this direction."""
         self._arrives(self._end)
 
-    def lose(self) -> None:
-        """Be cut off, as by a reset of the other end."""
+    def lose(self, remains: bytes = b"") -> None:
+        """Be cut off, as by a reset of the other end: what it sent before has not been read."""
         self._closing = True
-        self._lose(ConnectionResetError())
+        assert self.socket is not None
+        with self.socket.holding(remains):
+            self._lose(BrokenPipeError() if remains else ConnectionResetError())
 
     def get_stuck(self) -> None:
         """Take nothing from now on."""

@@ -8,7 +8,6 @@ import contextlib
 import socket
 import threading
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final, Self
 
 from tests.helpers.clients import PATIENCE, RESET
@@ -56,12 +55,7 @@ class FaultProxy:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(PATIENCE)
         self._loop.close()

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tests.helpers.fake_process import FakeProcess
 from tta_gateway.node import addresses, offspring
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import Child
@@ -56,25 +56,13 @@ class Numbered:
         return self._fd
 
 
-class Process:
-    """A process that a node has started: the test is the other end of its channel."""
+class Process(FakeProcess):
+    """A process that a node has started, and with what."""
 
     def __init__(self, pid: int, module: str, given: list[str]) -> None:
-        self.pid = pid
+        super().__init__(pid)
         self.module = module
         self.given = given
-        self.channel, self.end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.returncode: int | None = None
-        self.signals: list[int] = []
-
-    def kill(self) -> None:
-        self.signals.append(signal.SIGKILL)
-
-    def poll(self) -> int | None:
-        return self.returncode
-
-    def send_signal(self, number: int) -> None:
-        self.signals.append(number)
 
     def version(self) -> int:
         """Return the version that what it was given leads to."""
@@ -172,8 +160,7 @@ class House:
             if not node.turns.ends:
                 os.close(node._held)
         for process in self.processes:
-            process.channel.close()
-            process.end.close()
+            process.close()
 
 
 class Told:

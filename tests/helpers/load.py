@@ -1,4 +1,8 @@
-"""Load that keeps count: what was sent, what was answered, and what was lost."""
+"""Load that keeps count: what was sent, what was answered, and what was lost.
+
+Every request is a POST of its own, so that a service can say what it did and how often; hundreds of
+connections of several kinds are `tests/helpers/crowd.py`.
+"""
 
 import contextlib
 import itertools

@@ -8,7 +8,7 @@ it was told.
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -67,6 +67,7 @@ class PaperGateway:
         context: ssl.SSLContext | None = None,
         proxy_protocol: bool = False,
         tls: ServiceTls | None = None,
+        authorities: Mapping[str, bytes] | None = None,
         capacity: EndpointLimits | None = None,
         **route: object,
     ) -> None:
@@ -89,7 +90,7 @@ class PaperGateway:
             refused=lambda *told: self.refused.append(told),
         )
         if tls is not None:
-            connector.adopt({tls: service_context(tls)})
+            connector.adopt({tls: service_context(tls, authorities or {})})
         service = Service(
             name="players",
             endpoints=(endpoint or an_endpoint(),),

@@ -6,38 +6,29 @@ reads the next head if the script has left the socket open.
 
 import contextlib
 import itertools
+import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
-from tests.helpers.clients import PATIENCE, RESET, Cut, Field, Stream
+from tests.helpers.clients import PATIENCE, RESET, Cut, Field, Headed, Stream
 from tests.helpers.raw_client import End
 
 _BACKLOG: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Head(Headed):
     """A request's head as the upstream got it."""
 
     method: bytes
     target: bytes
     fields: tuple[Field, ...]
-
-    def values(self, name: bytes) -> list[bytes]:
-        """Every value of a field, in order."""
-        return [value for known, value in self.fields if known == name]
-
-    def value(self, name: bytes) -> bytes | None:
-        """The only value of a field, or None."""
-        values = self.values(name)
-        assert len(values) <= 1, f"{name!r} is repeated: {values}"
-        return values[0] if values else None
 
 
 class Call(Stream):
@@ -72,6 +63,13 @@ class Call(Stream):
             self.sock.shutdown(socket.SHUT_RDWR)
         self.close()
 
+    def hang_up_with(self, data: bytes) -> None:
+        """Say this and close at once, with something unread: the system makes a reset of that."""
+        self.is_over = True
+        assert select.select([self.sock], [], [], PATIENCE)[0], "nothing is left to be read"
+        self.send(data)
+        self.close()
+
     def break_off(self) -> None:
         """Close the connection with a reset."""
         self.is_over = True
@@ -87,17 +85,39 @@ class Call(Stream):
 Script = Callable[[Call], None]
 
 
+class Late:
+    """A script that answers once the test has it released."""
+
+    def __init__(self, body: bytes = b"late but whole") -> None:
+        """Hold back this body."""
+        self.body = body
+        self._released = threading.Event()
+
+    def __call__(self, call: Call) -> None:
+        """Wait, and answer."""
+        assert self._released.wait(PATIENCE)
+        call.answer(self.body)
+
+    def release(self) -> None:
+        """Let all answers go."""
+        self._released.set()
+
+
 class ScriptedUpstream:
     """Serves from entering its `with` block to leaving it."""
 
-    def __init__(self, *, port: int = 0, unix: Path | None = None) -> None:
-        self._listener = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+    def __init__(
+        self, *, port: int = 0, unix: Path | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.listener = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         if not unix:
-            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(str(unix) if unix else ("127.0.0.1", port))
-        self._listener.listen(_BACKLOG)
-        self.port = 0 if unix else int(self._listener.getsockname()[1])
-        self.url = f"unix:{unix}" if unix else f"http://127.0.0.1:{self.port}"
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(str(unix) if unix else ("127.0.0.1", port))
+        self.listener.listen(_BACKLOG)
+        self.port = 0 if unix else int(self.listener.getsockname()[1])
+        scheme = "https" if tls else "http"
+        self.url = f"unix:{unix}" if unix else f"{scheme}://127.0.0.1:{self.port}"
+        self._tls = tls
         self.faults: list[BaseException] = []
         """What scripts have raised, beside the ends of connections."""
         self._scripts: dict[bytes, Script] = {}
@@ -111,15 +131,10 @@ class ScriptedUpstream:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
         self.break_all()
 
     def break_all(self, *, with_reset: bool = False) -> None:
@@ -160,7 +175,7 @@ class ScriptedUpstream:
     def _accept(self) -> None:
         while True:
             try:
-                sock, _ = self._listener.accept()
+                sock, _ = self.listener.accept()
             except OSError:
                 return
             if self.port:
@@ -172,8 +187,8 @@ class ScriptedUpstream:
 
     def _serve(self, sock: socket.socket, number: int) -> None:
         try:
-            with sock:
-                self._converse(Stream(sock), number)
+            with self._climbed(sock, number) as end:
+                self._converse(Stream(end), number)
         except (OSError, Cut):
             pass  # the gateway has ended the connection, or had enough
         except BaseException as fault:  # noqa: BLE001 - the test's own thread must hear of it
@@ -181,6 +196,16 @@ class ScriptedUpstream:
         finally:
             with self._lock:
                 del self._open[number]
+
+    def _climbed(self, sock: socket.socket, number: int) -> socket.socket:
+        """Return the connection to speak on: TLS over it, if that is spoken here."""
+        if self._tls is None:
+            return sock
+        with self._lock:
+            self._open[number] = self._tls.wrap_socket(
+                sock, server_side=True, do_handshake_on_connect=False
+            )
+        return self._open[number]
 
     def _converse(self, stream: Stream, number: int) -> None:
         stream.sock.settimeout(None)  # a connection may be idle for as long as the gateway likes

@@ -18,9 +18,11 @@ from tests.helpers.certificates import Folder
 from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway import __version__, cli
 from tta_gateway.cli import main
+from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.node import supervisor_main
 from tta_gateway.node.commands import SOCKET
 from tta_gateway.node.near import listening
+from tta_gateway.settings import compile
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.kept import Compiled, keep
 from tta_gateway.snapshot.model import Snapshot
@@ -140,7 +142,7 @@ def state(tmp_path: Path) -> Path:
 
 def test_a_good_file_is_compiled_and_served(file: Path, state: Path, became: Became) -> None:
     result = run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
-    assert (result.exit_code, became.routes, became.file) == (0, ["/"], file)
+    assert (result.exit_code, became.routes[0], became.file) == (0, "/", file)
 
 
 def test_a_bad_file_is_not_served(file: Path, state: Path, became: Became) -> None:
@@ -155,6 +157,30 @@ def test_a_state_folder_that_cannot_be_had_is_said(file: Path, became: Became) -
     assert result.stderr.startswith("cannot start: ")
 
 
+def test_an_access_log_that_cannot_be_written_is_said(
+    file: Path, state: Path, became: Became
+) -> None:
+    here = {"TTA_GATEWAY__STATE_DIR": str(state), "TTA_GATEWAY__ACCESS_LOG__PATH": f"{file}/log"}
+    result = run("run", "-c", str(file), **here)
+    assert (result.exit_code, became.compiled) == (1, None)
+    assert result.stderr.startswith(
+        f"cannot start: access_log.path: `{file}/log` cannot be written"
+    )
+
+
+@pytest.mark.parametrize("command", [("run",), ("routes", "explain", "GET", "/")])
+def test_a_certificate_that_changes_while_it_is_read_is_said(
+    file: Path, state: Path, became: Became, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    def changes(*_: object) -> None:
+        raise ConfigError(["`a.pem` cannot be read: it has changed"])
+
+    monkeypatch.setattr(compile, "compile_snapshot", changes)
+    result = run(*command, "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
+    assert (result.exit_code, became.compiled) == (2, None)
+    assert result.stderr == "`a.pem` cannot be read: it has changed\n"
+
+
 def test_what_was_kept_is_served_whatever_the_file_says(
     file: Path, state: Path, became: Became
 ) -> None:
@@ -163,7 +189,7 @@ def test_what_was_kept_is_served_whatever_the_file_says(
     keep(became.compiled.sealed, state)
     file.write_text("not even yaml: [")
     result = run("run", "-c", str(file), "--kept", str(state))
-    assert (result.exit_code, became.routes) == (0, ["/"])
+    assert (result.exit_code, became.routes[0]) == (0, "/")
 
 
 def test_what_was_kept_goes_on_in_its_folder_wherever_the_command_is_run(

@@ -1,4 +1,4 @@
-"""Credentials: TLS contexts from the files that a snapshot names.
+"""Credentials: TLS contexts from what a snapshot holds; no file is read.
 
 TLS 1.2 and 1.3, with forward secrecy and authenticated ciphers alone.  A session is resumed at the
 worker that made it: Python has no way to share the keys of session tickets.
@@ -8,15 +8,18 @@ import asyncio
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
+
+import msgspec
 
 from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.snapshot.model import Certificate, ListenerTls, Snapshot
+from tta_gateway.support.pem import load_authorities, load_pair
 from tta_gateway.wire.server_name import offers, pattern
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
 _PROTOCOLS: Final = ["http/1.1"]
+NOTHING: Final[Mapping[str, bytes]] = {}
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -29,14 +32,34 @@ class Contexts:
 
 
 def contexts_of(snapshot: Snapshot) -> Contexts:
-    """Return every context; OSError (ssl.SSLError among them) if a file is no good.
+    """Return every context; OSError (ssl.SSLError among them) if OpenSSL refuses something.
 
-    It reads files, and takes a while: see `contexts_aside`.
+    It takes a while: see `contexts_aside`.
     """
+    trusted = snapshot.authorities
     return Contexts(
-        [None if one.tls is None else listener_context(one.tls) for one in snapshot.listeners],
-        {one.tls: service_context(one.tls) for one in snapshot.services if one.tls is not None},
+        [
+            None if one.tls is None else listener_context(one.tls, trusted)
+            for one in snapshot.listeners
+        ],
+        _of_services([one.tls for one in snapshot.services if one.tls is not None], trusted),
     )
+
+
+def _of_services(
+    spoken: list[ServiceTls], trusted: Mapping[str, bytes]
+) -> dict[ServiceTls, ssl.SSLContext]:
+    """Return a context for each, the same one for those that only their names tell apart.
+
+    All the authorities of a machine take a megabyte in each.
+    """
+    made: dict[ServiceTls, ssl.SSLContext] = {}
+    for tls in spoken:
+        nameless = msgspec.structs.replace(tls, server_name="")
+        if nameless not in made:
+            made[nameless] = service_context(nameless, trusted)
+        made[tls] = made[nameless]
+    return made
 
 
 async def contexts_aside(snapshot: Snapshot) -> Contexts:
@@ -47,8 +70,8 @@ async def contexts_aside(snapshot: Snapshot) -> Contexts:
     return await asyncio.to_thread(contexts_of, snapshot)
 
 
-def listener_context(tls: ListenerTls) -> ssl.SSLContext:
-    """Return the context of a listener; OSError (ssl.SSLError among them) if a file is no good.
+def listener_context(tls: ListenerTls, trusted: Mapping[str, bytes] = NOTHING) -> ssl.SSLContext:
+    """Return the context of a listener; OSError (ssl.SSLError among them) if OpenSSL refuses it.
 
     It answers for names that no certificate has with the first of them.
     """
@@ -57,7 +80,7 @@ def listener_context(tls: ListenerTls) -> ssl.SSLContext:
     certificates = tls.certificates
     for name, places in offers([(one.kind, one.names) for one in certificates]).items():
         if places not in made:
-            made[places] = _context(tls, [certificates[place] for place in places])
+            made[places] = _context(tls, [certificates[place] for place in places], trusted)
         by_name[name] = made[places]
     context = by_name[""]
     if len(made) > 1:
@@ -65,17 +88,19 @@ def listener_context(tls: ListenerTls) -> ssl.SSLContext:
     return context
 
 
-def _context(tls: ListenerTls, certificates: list[Certificate]) -> ssl.SSLContext:
+def _context(
+    tls: ListenerTls, certificates: list[Certificate], trusted: Mapping[str, bytes]
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = _VERSIONS[tls.min_version]
     context.set_ciphers(_CIPHERS)
     context.set_alpn_protocols(_PROTOCOLS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     for one in certificates:
-        _load(context, one.certificate, one.key)
+        _load(context, one.pem, one.certificate)
     if tls.client_ca:
         context.verify_mode = ssl.CERT_REQUIRED
-        _read(tls.client_ca, partial(context.load_verify_locations, tls.client_ca))
+        load_authorities(context, trusted[tls.client_ca])
     return context
 
 
@@ -94,40 +119,26 @@ def _chooser(
     return choose
 
 
-def service_context(tls: ServiceTls) -> ssl.SSLContext:
-    """Return the context of a service; OSError (ssl.SSLError among them) if a file is no good."""
+def service_context(tls: ServiceTls, trusted: Mapping[str, bytes] = NOTHING) -> ssl.SSLContext:
+    """Return the context of a service; OSError (ssl.SSLError among them) if OpenSSL refuses it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
     context.set_alpn_protocols(_PROTOCOLS)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    if not tls.verified:
+    if tls.verified:
+        load_authorities(context, trusted.get(tls.ca, b""))  # none: nobody is believed
+    else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif tls.ca:
-        _read(tls.ca, partial(context.load_verify_locations, tls.ca))
-    else:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    if tls.certificate:
-        _load(context, tls.certificate, tls.key)
+    if tls.pem:
+        _load(context, tls.pem, tls.certificate)
     return context
 
 
-def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    _read(
-        certificate,
-        partial(context.load_cert_chain, certificate, key or None, password=_no_password),
-    )
-
-
-def _no_password() -> str:
-    """Stand for a password: OpenSSL would ask for one at the terminal."""
-    return ""
-
-
-def _read(file: str, load: Callable[[], object]) -> None:
-    """Load a file; its errors get its name, which OpenSSL leaves out."""
+def _load(context: ssl.SSLContext, pem: bytes, file: str) -> None:
+    """Load a certificate with its key; an error gets the name of the file that they were in."""
     try:
-        load()
+        load_pair(context, pem)
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), file) from error

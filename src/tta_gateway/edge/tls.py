@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Iterable
 from typing import Final, cast
 
+from tta_gateway.edge.remains import remains_of
+
 _RECORD: Final = 16 * 1024  # bytes of text in a record, at most (RFC 8446 5.1)
 MOST_UNREAD: Final = 64 * 1024  # bytes of a handshake that may come at once
 
@@ -143,6 +145,22 @@ class Tls:
         self._closing = True
         error = self._error
         self._inner.connection_lost(cast("Exception | None", error if error is not None else exc))
+
+    def remains(self) -> tuple[bytes, bool]:
+        """Return what came before a write failed, of records that are whole; and if the peer ended.
+
+        Unlike a socket's, an end that close_notify tells is one (RFC 8446 6.1).
+        """
+        pieces: list[bytes] = []
+        ended = False
+        self._incoming.write(remains_of(self._transport))
+        try:
+            ended = self._decrypt(pieces)
+        except ssl.SSLZeroReturnError:
+            ended = True
+        except ssl.SSLError:
+            pass  # a part of a record, or nothing
+        return b"".join(pieces), ended
 
     def pause_writing(self) -> None:
         """Pass it on."""

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 from tta_gateway.edge.climb import Climb
+from tta_gateway.edge.remains import remains_of
 from tta_gateway.edge.sweeper import NEVER, Sweeper
+from tta_gateway.edge.tls import Tls
 from tta_gateway.kernel.errors import ConnectFailed, UpstreamFault
 from tta_gateway.kernel.exchange import Spliced, Tunnel
 from tta_gateway.kernel.message import Fields, Response
@@ -32,6 +34,7 @@ from tta_gateway.kernel.problem import (
     Problem,
 )
 from tta_gateway.kernel.route import ServiceTls
+from tta_gateway.support.socket_path import short
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder
 from tta_gateway.wire.event import Data, End, Reset
@@ -42,6 +45,7 @@ _WHOLE: Final = 2  # events: a head, and all of its body
 _IDLE: Final = 60.0  # seconds that an unused connection is kept
 _PARTING: Final = 5.0  # seconds for a service to end a tunnel, once it has been told
 _HIGH_WATER: Final = 64 * 1024  # asyncio's own, above which a transport asks to be spared
+_MOST_LOTS: Final = 5  # of chunks that are read in one turn, behind the end of a connection
 
 
 class UpstreamConnection:
@@ -157,6 +161,8 @@ class UpstreamConnection:
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever uses the connection that it has gone."""
         self._sweeper.forget(self)
+        if exc is not None and self._attempt is not None:
+            self._hear_out(self._attempt, exc)
         other, self._other = self._other, None
         if other is not None and not (self._ended and self._eof_sent):
             other.abort()
@@ -166,6 +172,28 @@ class UpstreamConnection:
             problem = UPSTREAM_TLS if isinstance(exc, ssl.SSLError) else UPSTREAM_RESET
             attempt.lost(UpstreamFault(problem))
             attempt.flush()
+
+    def _hear_out(self, attempt: Attempt, why: Exception) -> None:
+        """Take what the service had said before the connection broke: it may have answered early.
+
+        Whatever else that is, what ends with the connection is no whole answer behind a reset.
+        """
+        if isinstance(why, ssl.SSLError) or not attempt.may_be_answered:
+            return
+        transport: object = self._transport
+        if isinstance(transport, Tls):
+            data, ended = transport.remains()
+        else:
+            data, ended = remains_of(self._transport), False
+        if data:
+            self.data_received(data)
+        lots = 0
+        while self._codec.is_behind and self._attempt is attempt and lots < _MOST_LOTS:
+            self._take(attempt, self._codec.go_on())
+            lots += 1
+        if ended and self._attempt is attempt and not self._codec.is_behind:
+            self._take(attempt, self._codec.receive_eof())
+        attempt.flush()
 
     def pause_writing(self) -> None:
         """Let the client wait: the service does not keep up."""
@@ -478,7 +506,8 @@ class SocketConnector:
             return
         protocol = cast("asyncio.Protocol", connection)  # it has all the methods of one
         if endpoint.unix:
-            await self._loop.create_unix_connection(lambda: protocol, endpoint.unix)
+            with short(endpoint.unix) as path:
+                await self._loop.create_unix_connection(lambda: protocol, path)
         else:
             await self._loop.create_connection(lambda: protocol, endpoint.host, endpoint.port)
 

@@ -155,6 +155,20 @@ UPGRADE_BODY: Final = Problem(
     "Send the upgrade as a GET without a body.",
     closes=True,
 )
+OWN_UNAVAILABLE: Final = Problem(
+    "gateway_service_unavailable",
+    503,
+    "The part of the gateway that answers this is not there.",
+    "Try again shortly: it is being started anew. Everything else is served meanwhile.",
+    "destination_unavailable",
+    2,
+)
+REQUEST_INVALID: Final = Problem(
+    "request_invalid",
+    422,
+    "The request is not what this endpoint takes.",
+    "Send what `/api/v1/openapi.json` describes.",
+)
 UPSTREAM_UNAVAILABLE: Final = Problem(
     "upstream_unavailable",
     503,

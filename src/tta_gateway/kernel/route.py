@@ -5,6 +5,8 @@ from typing import Literal
 import msgspec
 
 Balance = Literal["peak_ewma", "least_request", "round_robin", "weighted"]
+Auth = Literal["none"]
+"""Who may call a route; `required` and `optional` come with identity, which enforces them."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,18 +35,22 @@ class EndpointLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
-    """How a service is spoken to where its endpoints say `https://`; files by their paths.
+    """How a service is spoken to where its endpoints say `https://`.
 
-    `digest` is that of what the files hold, keys left out: a service whose certificates have been
-    replaced is another one, whose connections are made anew.
+    `ca` is the digest of the authorities, which stand in the snapshot under it; `pem` is what the
+    gateway shows, with its key, and `certificate` the path of the file that it was read from.  So a
+    service whose certificates have been replaced is another one, whose connections are made anew.
     """
 
     ca: str = ""
     server_name: str = ""
     certificate: str = ""
-    key: str = ""
+    pem: bytes = b""
     verified: bool = True
-    digest: str = ""
+
+    def __repr__(self) -> str:
+        """Say how it is spoken to, and nothing of the key."""
+        return f"<tls to {self.server_name or 'its host'}, verified: {self.verified}>"
 
 
 class Outliers(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +124,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them,
     `allow_from` empty everybody.  `maintenance` is its service's, which then is not asked.
+    `…_fields` are set, or removed where the value is None; `…_appended` stand behind what is there.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
 
@@ -127,6 +134,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     service: str = ""
+    auth: Auth = "none"
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None
@@ -142,7 +150,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     trailing_slash: Literal["strict", "either"] = "strict"
     allow_encoded: bool = False
     request_fields: tuple[tuple[str, str | None], ...] = ()
+    request_appended: tuple[tuple[str, str], ...] = ()
     response_fields: tuple[tuple[str, str | None], ...] = ()
+    response_appended: tuple[tuple[str, str], ...] = ()
     features: dict[str, msgspec.Raw] = {}
 
 

@@ -5,14 +5,12 @@ They are the supervisor's as long as it lives, and go on in the one that it beco
 
 import socket
 from pathlib import Path
-from typing import Final
 
+from tta_gateway.kernel.own import SOCKET as PUBLIC
 from tta_gateway.node.commands import SOCKET
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.listening import Listening, close_all, unix_for_us
 from tta_gateway.snapshot.model import Listener, Snapshot
-
-PUBLIC: Final = "control.sock"
 
 
 class Addresses:

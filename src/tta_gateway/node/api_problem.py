@@ -1,5 +1,6 @@
-"""Errors of control's own APIs, worded like every other error of the gateway (RFC 9457)."""
+"""Errors of the administration, worded like every other error of the gateway (RFC 9457)."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -19,15 +20,20 @@ _CODES: Final = {
 }
 
 
-def wording(app: FastAPI) -> None:
-    """Have the app word its errors so."""
+def _nobody_hears(_: Exception) -> None:
+    """Stand where nobody keeps a log."""
+
+
+def wording(app: FastAPI, report: Callable[[Exception], None] = _nobody_hears) -> None:
+    """Have the app word its errors so; `report` hears of faults of ours."""
 
     async def refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # it is registered for nothing else
         detail = str(error.detail) if error.detail != _phrase(error.status_code) else ""
         return problem(error.status_code, detail, dict(error.headers or {}))
 
-    async def failed(_: Request, __: Exception) -> JSONResponse:
+    async def failed(_: Request, error: Exception) -> JSONResponse:
+        report(error)
         return problem(500, "A fault of the gateway: its log names it.")
 
     async def invalid(_: Request, error: Exception) -> JSONResponse:

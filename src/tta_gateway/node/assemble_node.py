@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tta_gateway import __version__
-from tta_gateway.node import lock
+from tta_gateway.node import away, lock
 from tta_gateway.node.addresses import Addresses, fds_of
 from tta_gateway.node.beside import Beside
 from tta_gateway.node.child import Child, Said
@@ -17,9 +17,10 @@ from tta_gateway.node.handover import Handover, adopted, kept_child
 from tta_gateway.node.in_force import InForce
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.ledger import Ledger
+from tta_gateway.node.log_path import path_of
 from tta_gateway.node.offspring import Offspring
 from tta_gateway.node.operators import Operators
-from tta_gateway.node.reload import Compiling, FileWatch, Reload, Stamp, stamp_of
+from tta_gateway.node.reload import Compiling, FileWatch, Reload, Watches
 from tta_gateway.node.signals import Signals
 from tta_gateway.node.succession import Succession
 from tta_gateway.node.supervisor import Supervisor
@@ -28,6 +29,7 @@ from tta_gateway.node.upgrade import Upgrade
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.parts import LIVE, Live, decode_live
 from tta_gateway.support.clock import Clock
+from tta_gateway.support.file_stamp import FileStamp, stamp_of
 
 
 class Node:
@@ -87,7 +89,7 @@ class Node:
             owner=self,
         )
 
-    def _decide(self, folder: Path, stamp: Stamp | None) -> None:
+    def _decide(self, folder: Path, stamp: FileStamp | None) -> None:
         self.in_force = InForce(
             Keeping(folder),
             offspring=self.offspring,
@@ -95,10 +97,12 @@ class Node:
             beside=self.beside,
             log=self.log,
         )
+        self._watches = Watches(FileWatch(lambda: stamp_of(self._file), stamp))
+        self._watches.adopt(self.snapshot.secret_files)
         self.reload = Reload(
             self.snapshot,
-            watch=FileWatch(lambda: stamp_of(self._file), stamp),
-            compiling=lambda version: Compiling(self._file, version),
+            watch=self._watches,
+            compiling=self._compile,
             clock=self._clock,
             log=self.log,
             accepted=self._adopt,
@@ -118,6 +122,9 @@ class Node:
             log=self.log,
             clock=self._clock,
         )
+
+    def _compile(self, version: int) -> Compiling:
+        return Compiling(self._file, version, known_log=path_of(self.reload.snapshot))
 
     def _answer(self) -> None:
         self.operators = Operators(
@@ -141,6 +148,7 @@ class Node:
         )
 
     def _adopt(self, data: bytes, sealed: bytes) -> None:
+        self._watches.adopt(self.reload.snapshot.secret_files)
         self.in_force.adopt(self.reload.snapshot, data, sealed)
 
     # Its life
@@ -184,13 +192,15 @@ class Node:
         self.offspring.cover(child, slot)
 
     def heard(self, child: Child, said: Said) -> None:
-        """Send what a process has missed, or tell the workers what control has found out."""
+        """Send what a process has missed, or take what control has found out."""
         if said.word == LIVE:
             self.offspring.revive(decode_live(said.data), self.supervisor.children())
+        elif said.word == away.WORD:
+            self.beside.away = away.names(said.version)
         else:
             self.offspring.heard(child, said)
 
-    def _handover_of(self, data: bytes, stamp: Stamp | None) -> Handover:
+    def _handover_of(self, data: bytes, stamp: FileStamp | None) -> Handover:
         """Return all of it; children whose channel has ended are left out of it: they end too."""
         workers = [
             kept_child(child, slot=slot, version=version)

@@ -62,6 +62,7 @@ from tta_gateway.support.collector import PAUSE, Collector
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
 from tta_gateway.upstream.service import Notice
@@ -89,7 +90,7 @@ class Worker:
     ) -> None:
         """Build everything; nothing listens yet.
 
-        `logs` opens a log by its path, the events' own by none; OSError if it cannot be.  So many
+        `logs` gives a log by its path, the events' own by none; OSError if it cannot.  So many
         `descriptors` may be open.
         """
         self.tell: Callable[[Event], None] = lambda _: None  # what is to pass events on to control
@@ -161,7 +162,7 @@ class Worker:
         return forwarder
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
-        """Return the policies in order; OSError if the access log cannot be opened."""
+        """Return the policies in order; OSError if the access log cannot be had."""
         access = bound(snapshot, "access_log", AccessLogBound)
         if access.enabled and access.path not in self._logs:
             self._logs[access.path] = self._open_log(access.path)
@@ -172,9 +173,8 @@ class Worker:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
 
         Only what has changed is read.  A new table grows beside the old one, a slice in a turn of
-        the loop, and then takes its place at once.  Certificates are read anew each time: their
-        files may be others.  OSError if the access log or a certificate cannot be opened,
-        msgspec.DecodeError if a part cannot be read: then nothing changes.
+        the loop, and then takes its place at once.  OSError if a log cannot be had, or OpenSSL
+        refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before, policies, table = self.parts, self.policies, self.table
         snapshot = self.snapshot
@@ -334,23 +334,12 @@ class Worker:
             "exchange_failed",
             request_id=exchange.request_id.decode(),
             error=type(error).__name__,
-            where=_places(error),
+            where=places(error),
         )
 
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""
-        self.log.event("task_died", task=name, error=type(error).__name__, where=_places(error))
-
-
-def _places(error: BaseException) -> list[str]:
-    """Return file and line of each step of the trace, without values."""
-    places = []
-    trace = error.__traceback__
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        places.append(f"{code.co_filename.rsplit('tta_gateway/', 1)[-1]}:{trace.tb_lineno}")
-        trace = trace.tb_next
-    return places
+        self.log.event("task_died", task=name, error=type(error).__name__, where=places(error))
 
 
 def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:

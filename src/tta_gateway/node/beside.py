@@ -28,6 +28,7 @@ class Beside:
         self._companions = companions
         self._embedded = embedded
         self._clock = clock
+        self.away: list[str] = []  # stores of the operator that control gets no answer from
         self._begun = False  # whether companions may be started
         self._ending = False
 
@@ -92,7 +93,7 @@ class Beside:
     def missing(self) -> list[str]:
         """Return the names of those that do not serve at the moment."""
         companions = [one.name for one in self._companions if one.state is not State.SERVING]
-        return companions + self._embedded.missing()
+        return companions + self._embedded.missing() + self.away
 
     # An upgrade
 

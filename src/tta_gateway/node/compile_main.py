@@ -1,8 +1,9 @@
-"""The compiler: `python -m tta_gateway.node.compile_main FILE VERSION SNAPSHOT_FD`.
+"""The compiler: `python -m tta_gateway.node.compile_main FILE VERSION SNAPSHOT_FD KNOWN_LOG`.
 
 Reads the configuration in a process of its own, so that the supervisor need not know pydantic.  It
 writes the snapshot, plain and sealed, and exits 0, or every complaint on standard error, a line
-each, and exits 2.
+each, and exits 2.  An access log other than the known one must open: that one may hang by now, and
+something else be mended all the same.  An older supervisor names none.
 """
 
 import os
@@ -11,21 +12,28 @@ from pathlib import Path
 from typing import NoReturn
 
 from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.node.log_path import KEY, complaint, path_of
 from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.complaint import Complaint
 from tta_gateway.settings.load import load
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.sealed import compiled
 
 
-def compiled_file(file: Path, version: int) -> bytes:
+def compiled_file(file: Path, version: int, *, known_log: str = "") -> bytes:
     """Return what a file compiles into; ends the process with what is wrong with it."""
     try:
         loaded = load(file, os.environ)
+        snapshot = compile_snapshot(loaded.settings, version)
     except ConfigError as error:
         refuse(error.complaints)
-    state = Path(loaded.settings.state_dir)
+    path = path_of(snapshot)
+    words = complaint(path) if path not in ("", known_log) else ""
+    if words:
+        place = loaded.document.place(KEY)
+        refuse([Complaint(place, KEY, words).line(str(file))])
     try:
-        return compiled(encode(compile_snapshot(loaded.settings, version)), state)
+        return compiled(encode(snapshot), Path(loaded.settings.state_dir))
     except OSError as error:
         refuse([f"state_dir: {error}"])
 
@@ -39,7 +47,7 @@ def refuse(complaints: list[str]) -> NoReturn:
 def main() -> None:
     """Compile."""
     file, version, fd = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    data = compiled_file(file, version)
+    data = compiled_file(file, version, known_log="".join(sys.argv[4:]))
     with os.fdopen(fd, "wb") as out:
         out.write(data)
 

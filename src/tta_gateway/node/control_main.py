@@ -12,7 +12,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 import uvicorn
@@ -30,6 +31,8 @@ from tta_gateway.support.tasks import spawn
 from tta_gateway.support.usage import Usage
 
 _TICK: Final = 0.2  # seconds
+_QUEUE: Final = 4096  # connections of all workers that wait for the next control
+_KEPT: Final = 90  # seconds: longer than workers keep idle connections, so that they end them
 _GRACE: Final = 3  # seconds, for what is under way at the end
 
 
@@ -72,19 +75,7 @@ async def _serve(
     *,
     usage: Usage,
 ) -> None:
-    admin, public = (
-        _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
-        for app in (control.admin, control.public)
-    )
+    admin, public = _server(control.admin), _server(control.public, kept=_KEPT)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
@@ -92,6 +83,7 @@ async def _serve(
     loop.add_reader(channel.fileno(), updates.hear)
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
     spawn(_count(usage, control), name="usage", died=control.died)
+    control.stores.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     watching = control.topologies.watch(lambda: control.snapshot)
     spawn(watching, name="topologies", died=control.died)
@@ -103,6 +95,25 @@ async def _serve(
         tell(channel, b"ready %d" % control.snapshot.version)
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
+
+
+def _server(app: Callable[..., object], kept: int = 5) -> _Server:
+    """Return a server that keeps idle connections for so many seconds."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",  # it would write the text of what is raised; the apps report that
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+            server_header=False,
+            backlog=_QUEUE,
+            timeout_keep_alive=kept,
+            timeout_graceful_shutdown=_GRACE,
+        )
+    )
 
 
 async def _count(usage: Usage, control: Control) -> None:

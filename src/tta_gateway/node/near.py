@@ -1,26 +1,15 @@
-"""Unix sockets in a folder, however long the folder's path is.
-
-A socket's own path has room for 107 bytes; through the descriptor of its folder it is short.
-"""
+"""Unix sockets in a folder, however long the folder's path is."""
 
 import contextlib
 import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
+from tta_gateway.support.socket_path import short
+
 _BACKLOG = 64
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    fd = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{fd}/{path.name}"
-    finally:
-        os.close(fd)
 
 
 def clear(path: Path) -> None:
@@ -37,8 +26,8 @@ def listening(path: Path) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)
     try:
-        with _short(path) as short:
-            sock.bind(short)
+        with short(str(path)) as name:
+            sock.bind(name)
     except OSError:
         sock.close()
         raise
@@ -53,8 +42,8 @@ def connected(path: Path, timeout: float) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(timeout)
     try:
-        with _short(path) as short:
-            sock.connect(short)
+        with short(str(path)) as name:
+            sock.connect(name)
     except OSError:
         sock.close()
         raise

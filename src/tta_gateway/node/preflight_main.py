@@ -1,4 +1,6 @@
-"""The preflight: `python -m tta_gateway.node.preflight_main FILE VERSION SNAPSHOT_FD HANDOVER_FD`.
+"""The preflight: `python -m tta_gateway.node.preflight_main FILE VERSION SNAPSHOT_FD …`.
+
+Behind these stand HANDOVER_FD and, for the compiler, KNOWN_LOG.
 
 Imports every process of the node as it is installed now, compiles the configuration with it, reads
 what the running node would hand over, and looks whether its Valkey can read the data: before a
@@ -29,8 +31,8 @@ PARTS = (control_main, guard_main, supervisor_main, worker_main)
 
 def main() -> None:
     """Try everything that the new gateway will need at once."""
-    file, version, fd, handover = Path(sys.argv[1]), *map(int, sys.argv[2:])
-    data = compile_main.compiled_file(file, version)
+    file, version, fd, handover = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+    data = compile_main.compiled_file(file, version, known_log="".join(sys.argv[5:]))
     try:
         snapshot = decode(msgspec.msgpack.decode(data, type=Compiled).data)
         taken_over(handover, only_read=True)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from tta_gateway import features
 from tta_gateway.edge.sweeper import LAG
 from tta_gateway.kernel.problem import SPINE, Problem
-from tta_gateway.node.assemble_control import endpoints
+from tta_gateway.node.assemble_control import endpoints, public_endpoints
 from tta_gateway.node.valkeys import CONNECTED
 from tta_gateway.order import ORDER
+from tta_gateway.settings.public import PUBLIC
 from tta_gateway.settings.reference import rows
 from tta_gateway.support.collector import PAUSE
 from tta_gateway.support.log import DROPPED
@@ -28,6 +29,7 @@ def pages() -> dict[str, str]:
         "metrics.md": _page("Metrics", _metrics()),
         "order.md": _page("The order of policies", _order()),
         "admin.md": _page("The administration", _admin()),
+        "public.md": _page("The gateway's own endpoints", _public()),
     }
 
 
@@ -83,6 +85,21 @@ def _admin() -> Iterator[str]:
     yield "|---|---|---|"
     for method, path, sentence in endpoints():
         yield f"| {method} | `{path}` | {_cell(sentence)} |"
+
+
+def _public() -> Iterator[str]:
+    yield "What the gateway itself answers to clients, at every address of `listen`, as long as"
+    yield "`admin` is not `off`.  `auth` is who may call; `off with` is what switches it off."
+    yield ""
+    yield "| method | path | auth | off with | what it does |"
+    yield "|---|---|---|---|---|"
+    sentences = {(method, path): sentence for method, path, sentence in public_endpoints()}
+    for key, (_, routes) in PUBLIC.items():
+        for route in routes:
+            (method,) = route.methods
+            off = f"`{key}: {{enabled: false}}`"
+            sentence = _cell(sentences[method, route.path])
+            yield f"| {method} | `{route.path}` | {route.auth} | {off} | {sentence} |"
 
 
 def problems() -> list[Problem]:

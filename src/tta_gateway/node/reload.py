@@ -1,17 +1,18 @@
 """Reload: a new configuration is compiled by a process of its own; a bad one changes nothing.
 
-Asked for by SIGHUP, or by a change of the file that has been still for half a second.  What belongs
+Asked for by SIGHUP, or by a change of the file, or of one that a secret stands in, that has been
+still for half a second.  What belongs
 to the supervisor's whole life (addresses, state folder, number of workers) cannot change: a file
 that changes it is refused in words.
 """
 
-import contextlib
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -19,7 +20,8 @@ from tta_gateway.node.child import PYTHON, file_of
 from tta_gateway.node.complaints import few
 from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import decode
-from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.model import SecretFile, Snapshot
+from tta_gateway.support.file_stamp import FileStamp, stamp_of
 from tta_gateway.support.log import EventLog
 
 LONGEST: Final = 30.0  # seconds, for a compiler
@@ -32,7 +34,6 @@ _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "workers": lambda snapshot: snapshot.workers,
     "valkey, valkey_url or cache_url": lambda snapshot: snapshot.embedded,
 }
-Stamp = tuple[int, int, int]
 
 
 def refused(before: Snapshot, after: Snapshot) -> list[str]:
@@ -44,10 +45,23 @@ def refused(before: Snapshot, after: Snapshot) -> list[str]:
     ]
 
 
-class FileWatch:
-    """Looks whether a file has changed; time is an argument."""
+class Watch(Protocol):
+    """Looks whether what a configuration is made of has changed; time is an argument."""
 
-    def __init__(self, stamp: Callable[[], Stamp | None], known: Stamp | None = None) -> None:
+    def has_changed(self, now: float) -> bool:
+        """Tell, once, that it is another and has been still for a while."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a change has been seen that is not told yet."""
+
+
+class FileWatch:
+    """Watches one file."""
+
+    def __init__(
+        self, stamp: Callable[[], FileStamp | None], known: FileStamp | None = None
+    ) -> None:
         """Take the file as it is now for known, or as it was when it was read."""
         self._stamp = stamp
         self._known = self._seen = known or stamp()
@@ -69,12 +83,29 @@ class FileWatch:
         return self._seen != self._known
 
 
-def stamp_of(file: Path) -> Stamp | None:
-    """Return what changes when a file is written or replaced; None while there is none."""
-    with contextlib.suppress(OSError):
-        found = file.stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns
-    return None
+class Watches:
+    """Watches the file of a configuration, and those that its secrets stand in."""
+
+    def __init__(self, own: FileWatch) -> None:
+        """Begin without secrets."""
+        self._own = own
+        self._secrets: list[FileWatch] = []
+
+    def adopt(self, files: Sequence[SecretFile]) -> None:
+        """Watch these from now on, each since it was read."""
+        self._secrets = [
+            FileWatch(partial(stamp_of, Path(file.path)), file.stamp) for file in files
+        ]
+
+    def has_changed(self, now: float) -> bool:
+        """Tell, once, that one of them has changed and been still for a while."""
+        changed = [watch.has_changed(now) for watch in (self._own, *self._secrets)]
+        return any(changed)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether a change has been seen that is not told yet."""
+        return any(watch.is_waiting for watch in (self._own, *self._secrets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +121,13 @@ class Compiled:
 class Compiling:
     """A configuration that is being compiled; the end of its process is told by a signal."""
 
-    def __init__(self, file: Path, version: int, *, handover: bytes = b"") -> None:
+    def __init__(
+        self, file: Path, version: int, *, known_log: str = "", handover: bytes = b""
+    ) -> None:
         """Start; with a `handover`, all of the code that is installed now is tried as well.
 
-        That is what it would be given to take over.
+        That is what it would be given to take over.  `known_log` is the access log in force, which
+        is not tried.
         """
         self._late = False
         self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
@@ -101,9 +135,10 @@ class Compiling:
         module = "preflight_main" if handover else "compile_main"
         given = [file_of(handover)] if handover else []
         fds = [self._out, *given]
+        words = [str(file), str(version), *map(str, fds), known_log]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [*PYTHON, f"tta_gateway.node.{module}", str(file), str(version), *map(str, fds)],
+                [*PYTHON, f"tta_gateway.node.{module}", *words],
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stderr=self._said,
@@ -158,7 +193,7 @@ class Reload:
         self,
         snapshot: Snapshot,
         *,
-        watch: FileWatch,
+        watch: Watch,
         compiling: Callable[[int], Compiling],
         clock: Callable[[], float],
         log: EventLog,

@@ -8,13 +8,15 @@ from typing import Final
 from tta_gateway.node.handover import Handover, encoded, hand_over
 from tta_gateway.node.in_force import InForce
 from tta_gateway.node.ledger import Ledger
-from tta_gateway.node.reload import Compiled, Compiling, Reload, Stamp, refused, stamp_of
+from tta_gateway.node.log_path import path_of
+from tta_gateway.node.reload import Compiled, Compiling, Reload, refused
 from tta_gateway.node.signals import Signals, without_signals
 from tta_gateway.node.supervisor import Supervisor
 from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.file_stamp import FileStamp, stamp_of
 
 LONGEST_KEEPING: Final = 1.0  # seconds, for a disk
-Leave = Callable[[bytes, Stamp | None], Handover]
+Leave = Callable[[bytes, FileStamp | None], Handover]
 
 
 class Succession:
@@ -40,14 +42,17 @@ class Succession:
         self._supervisor = supervisor
         self._reload = reload
         self._in_force = in_force
-        self._stamp: Stamp | None = None
+        self._stamp: FileStamp | None = None
         self.signals: Signals | None = None
 
     def check(self) -> Compiling:
         """Start to try what is installed now."""
         self._stamp = stamp_of(self._file)
         handover = encoded(self._leave(b"", self._stamp))
-        return Compiling(self._file, self._reload.snapshot.version + 1, handover=handover)
+        before = self._reload.snapshot
+        return Compiling(
+            self._file, before.version + 1, known_log=path_of(before), handover=handover
+        )
 
     def not_now(self, snapshot: Snapshot) -> list[str]:
         """Return why this node does not become one with this snapshot now."""

@@ -30,7 +30,7 @@ from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.parts import decode_parts
 from tta_gateway.support.bus import Notes
 from tta_gateway.support.clock import SystemClock
-from tta_gateway.support.log import LineFile, Log
+from tta_gateway.support.log import Log
 from tta_gateway.support.log_socket import LineSender
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
@@ -55,22 +55,18 @@ def main() -> None:
     segment.owner = os.getpid()
     sockets = [socket.socket(fileno=fd) for fd in listeners]
     channel = socket.socket(fileno=channel_fd)
-    logs = _opening(socket.socket(fileno=logs_fd))
+    logs = _sending(socket.socket(fileno=logs_fd))
     notes = Notes(socket.socket(fileno=notes_fd))
     uvloop.run(_serve(data, sockets, channel, segment=segment, logs=logs, notes=notes))
 
 
-def _opening(sock: socket.socket) -> Callable[[str], Log]:
-    """Return what opens a log: who writes it is at the other end, but must be able to."""
+def _sending(sock: socket.socket) -> Callable[[str], Log]:
+    """Return what gives a log by its path: who writes it is at the other end, no disk is touched.
+
+    That it can be written has been tried before it was accepted (node/log_path.py).
+    """
     sock.setblocking(False)
-
-    def opened(path: str) -> Log:
-        if path in ("", "-"):
-            return LineSender(sock, "")
-        LineFile(path).close()
-        return LineSender(sock, path)
-
-    return opened
+    return lambda path: LineSender(sock, "" if path == "-" else path)
 
 
 async def _serve(

@@ -1,10 +1,9 @@
 """Certificates and keys: whether the files that a configuration names can serve, in words.
 
 Whatever is wrong with them is said when the configuration is checked, not when a client connects.
-Only names, dates and the kind of key go on from here; keys stay in their files.
+What goes on from here is what was checked, not where it stands: files may be others a moment later.
 """
 
-import hashlib
 import ssl
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,9 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
 )
+
+from tta_gateway.support.pem import load_authorities, load_pair
 
 _KINDS: Final = (
     (ec.EllipticCurvePublicKey, "ECDSA"),
@@ -63,9 +66,22 @@ def authorities(path: str) -> list[x509.Certificate]:
         raise ValueError(f"`{path}` holds no certificate in PEM: {_PEM} begins one") from None
 
 
+def trusted(path: str) -> bytes:
+    """Return the authorities of a file, and no more; ValueError in words if they cannot serve."""
+    pem = b"".join(one.public_bytes(Encoding.PEM) for one in authorities(path))
+    try:
+        load_authorities(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem)
+    except ssl.SSLError as error:
+        raise ValueError(f"`{path}` is refused by OpenSSL: {error.reason}") from None
+    return pem
+
+
 def facts(path: str) -> Facts:
     """Return what the first certificate of a file says; ValueError in words if it cannot serve."""
-    leaf = chain(path)[0]
+    return _facts(chain(path)[0], path)
+
+
+def _facts(leaf: x509.Certificate, path: str) -> Facts:
     names = _names(leaf)
     if names is None:
         raise ValueError(
@@ -88,21 +104,39 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(name.lower() for name in said.get_values_for_type(x509.DNSName)))
 
 
+def served(certificate: str, key: str) -> tuple[Facts, bytes]:
+    """Return what a certificate says, and all of it with its key; ValueError in words."""
+    found = chain(certificate)
+    return _facts(found[0], certificate), _pair(found, certificate, key)
+
+
+def pair(certificate: str, key: str) -> bytes:
+    """Return a certificate, its chain and its key in PEM; ValueError in words."""
+    return _pair(chain(certificate), certificate, key)
+
+
 def check_key(path: str, certificate: str) -> None:
     """ValueError in words if the key cannot serve with the certificate."""
+    pair(certificate, path)
+
+
+def _pair(found: list[x509.Certificate], certificate: str, path: str) -> bytes:
     key = _key(path)
     mine, its = (
         one.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        for one in (key.public_key(), chain(certificate)[0].public_key())
+        for one in (key.public_key(), found[0].public_key())
     )
     if mine != its:
         raise ValueError(f"`{path}` is not the key of `{certificate}`")
-    if Path(path).stat().st_mode & _OTHERS:
+    if _is_open(path):
         raise ValueError(
             f"`{path}` holds a private key that everybody on this machine may read: "
             f"`chmod o= {path}`"
         )
-    check_pair(certificate, path)
+    pem = b"".join(one.public_bytes(Encoding.PEM) for one in found)
+    pem += key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    _try(pem, certificate)
+    return pem
 
 
 def _key(path: str) -> PrivateKeyTypes:
@@ -120,22 +154,19 @@ def _key(path: str) -> PrivateKeyTypes:
         ) from None
 
 
-def check_pair(certificate: str, key: str) -> None:
-    """ValueError if OpenSSL itself refuses them."""
+def _try(pem: bytes, certificate: str) -> None:
+    """ValueError if OpenSSL itself refuses what workers will give it."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pem)
     except ssl.SSLError as error:
         raise ValueError(f"`{certificate}` is refused by OpenSSL: {error.reason}") from None
 
 
-def digest(*paths: str) -> str:
-    """Return what tells other certificates at the same paths apart."""
-    made = hashlib.sha256()
-    for path in paths:
-        for one in authorities(path) if path else ():
-            made.update(one.public_bytes(Encoding.DER))
-        made.update(b"\0")
-    return made.hexdigest()
+def _is_open(path: str) -> bool:
+    try:
+        return bool(Path(path).stat().st_mode & _OTHERS)
+    except OSError as error:
+        raise ValueError(f"`{path}` cannot be read: {error.strerror}") from None
 
 
 def _data(path: str) -> bytes:

@@ -23,19 +23,19 @@ from tta_gateway.kernel.route import (
     Rewrite,
     Route,
     Service,
-    ServiceTls,
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import certificate
 from tta_gateway.settings.address import HTTPS, Address
+from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.listener import ListenerConfig
-from tta_gateway.settings.route import RespondConfig, RouteConfig
+from tta_gateway.settings.public import own_routes, own_services
+from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
+from tta_gateway.settings.secret import secrets_of
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
-from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
-from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
+from tta_gateway.snapshot.model import Listener, SecretFile, Snapshot
 from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
@@ -50,7 +50,8 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
 
 
 def compile_snapshot(settings: Settings, version: int) -> Snapshot:
-    """Return the settings as workers decide from them."""
+    """Return the settings as workers decide from them; ConfigError if a file has changed since."""
+    credentials = Credentials()
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url
     return Snapshot(
@@ -60,21 +61,32 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         probe=None if settings.probe is None else _address(settings.probe),
         admin=None if settings.admin is None else _address(settings.admin),
         open_metrics=settings.admin_metrics == "open",
-        listeners=tuple(_listener(one) for one in settings.listen),
-        services=tuple(_service(name, one) for name, one in settings.services.items()),
-        routes=compiled_routes(settings),
+        listeners=tuple(_listener(one, credentials) for one in settings.listen),
+        services=(
+            *(_service(name, one, credentials) for name, one in settings.services.items()),
+            *own_services(settings),
+        ),
+        routes=(*compiled_routes(settings), *own_routes(settings)),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
         state=store(urls[0], socket=sockets / "state.sock"),
         cache=store(urls[1], socket=sockets / "cache.sock"),
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
+        authorities=credentials.authorities,
+        secret_files=secret_files(settings),
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
 
 
+def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
+    """Return each file that a secret came from."""
+    found = (secret.file for _, secret in secrets_of(settings))
+    return tuple(dict.fromkeys(file for file in found if file is not None))
+
+
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
-    """Return the routes, in the order of the file."""
+    """Return the operator's routes, in the order of the file."""
     pages = tuple(origin for origin in settings.cors.origins if origin != "*")
     return tuple(_route(one, settings.services, pages) for one in settings.routes)
 
@@ -87,37 +99,19 @@ def _address(address: Address) -> Listener:
     return Listener(host=address.host, port=address.port, unix=address.unix)
 
 
-def _listener(config: ListenerConfig) -> Listener:
+def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
     redirect = config.redirect_to_https
     return msgspec.structs.replace(
         _address(config.address),
         trusted=config.trusted_proxies,
-        tls=None if config.tls is None else _tls(config.tls),
+        tls=None if config.tls is None else credentials.listener(config.tls),
         proxy_protocol=config.proxy_protocol,
         redirect_port=HTTPS if redirect is True else int(redirect),
     )
 
 
-def _tls(config: TlsConfig) -> ListenerTls:
-    return ListenerTls(
-        certificates=tuple(_certificate(one) for one in config.certificates),
-        min_version=config.min_version,
-        client_ca=config.client_ca or "",
-    )
-
-
-def _certificate(config: CertificateConfig) -> Certificate:
-    found = certificate.facts(config.certificate)
-    return Certificate(
-        certificate=config.certificate,
-        key=config.key or config.certificate,
-        kind=found.kind,
-        names=found.names,
-        expires=found.expires,
-    )
-
-
-def _service(name: str, config: ServiceConfig) -> Service:
+def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
+    encrypted = any(one.url.is_encrypted for one in config.endpoints)
     return Service(
         name=name,
         endpoints=tuple(_endpoint(one) for one in config.endpoints),
@@ -127,19 +121,7 @@ def _service(name: str, config: ServiceConfig) -> Service:
         slow_start=config.slow_start,
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
-        tls=_service_tls(config) if any(one.url.is_encrypted for one in config.endpoints) else None,
-    )
-
-
-def _service_tls(config: ServiceConfig) -> ServiceTls:
-    ca, shown = config.ca or "", config.client_certificate or ""
-    return ServiceTls(
-        ca=ca,
-        server_name=config.server_name or "",
-        certificate=shown,
-        key=config.client_key or shown,
-        verified=config.verification.mode == "on",
-        digest=certificate.digest(ca, shown),
+        tls=credentials.service(config) if encrypted else None,
     )
 
 
@@ -162,6 +144,7 @@ def _route(
         methods=config.methods or (),
         conditions=_conditions(config),
         service=config.service or "",
+        auth=config.auth,
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
@@ -176,9 +159,22 @@ def _route(
         allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
-        request_fields=tuple(config.request_headers.items()),
-        response_fields=tuple(config.response_headers.items()),
+        request_fields=_set(config.request_headers),
+        request_appended=_appended(config.request_headers),
+        response_fields=_set(config.response_headers),
+        response_appended=_appended(config.response_headers),
     )
+
+
+def _set(changes: Mapping[str, Change]) -> tuple[tuple[str, str | None], ...]:
+    """Return the fields that are set or removed."""
+    return tuple((name, one) for name, one in changes.items() if not isinstance(one, tuple))
+
+
+def _appended(changes: Mapping[str, Change]) -> tuple[tuple[str, str], ...]:
+    """Return the fields that are added."""
+    lists = ((name, one) for name, one in changes.items() if isinstance(one, tuple))
+    return tuple((name, value) for name, values in lists for value in values)
 
 
 def _name(config: RouteConfig) -> str:

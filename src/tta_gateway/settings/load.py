@@ -15,7 +15,10 @@ from tta_gateway.settings.document import Document, read
 from tta_gateway.settings.environment import overlay
 from tta_gateway.settings.not_yet import take_out
 from tta_gateway.settings.profile import underlay
+from tta_gateway.settings.public import shadows
+from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.tree import Settings
+from tta_gateway.settings.valkey import is_one_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ def load_text(text: str, name: str, *, environ: Mapping[str, str]) -> Loaded:
     underlay(document)
     take_out(document)
     rules.check(document)
-    settings = _settings(document)
+    settings = _settings(document, Sources(Path(name).parent, environ))
     if settings is None or document.complaints:
         raise ConfigError(lines(document.complaints, name))
     return Loaded(settings, document)
@@ -60,15 +63,20 @@ def _text(file: Path) -> str:
         raise ConfigError([complaint.line(str(file))]) from error
 
 
-def _settings(document: Document) -> Settings | None:
+def _settings(document: Document, sources: Sources) -> Settings | None:
     """Return the settings, or complain."""
     tree = {} if document.tree is None else document.tree
     try:
-        settings = Settings.model_validate(tree)
+        settings = Settings.model_validate(tree, context=sources)
     except ValidationError as error:
         sentence.report(error, document)
         return None
-    for one, other, words in conflicts(compiled_routes(settings)):
+    routes = compiled_routes(settings)
+    for one, other, words in conflicts(routes):
         advice = f"(routes[{one}]): tell them apart by `host`, `methods` or `headers`"
         document.complain(("routes", other, "path"), f"{words} {advice}")
+    for one, words in shadows(routes, settings):
+        document.complain(("routes", one, "path"), words)
+    if is_one_server(settings.valkey_url, settings.cache_url):
+        document.complain(("cache_url",), rules.ONE_SERVER)
     return settings

@@ -44,6 +44,35 @@ _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LOCATION: Final = re.compile(r"(?:/(?!/)|https?://[^\s/?#{}@\\]+(?:/|$))[^\s?#\\\x00-\x1f\x7f]*")
 _PROTOCOL: Final = re.compile(r"[a-z0-9!$&'*+\-.^_`|~]+(?:/[a-z0-9.]+)?")
 _CREDENTIALS: Final = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
+APPEND: Final = "append"
+# Beside those that a codec refuses to see twice: no lists, so that a second one would be an error,
+# or the reader's to choose from (RFC 9110 5.3).
+_ONCE: Final = frozenset(
+    (
+        "access-control-allow-credentials",
+        "access-control-allow-origin",
+        "access-control-max-age",
+        "age",
+        "content-location",
+        "content-range",
+        "date",
+        "etag",
+        "expires",
+        "from",
+        "if-modified-since",
+        "if-range",
+        "if-unmodified-since",
+        "last-modified",
+        "location",
+        "max-forwards",
+        "referer",
+        "retry-after",
+        "server",
+        "user-agent",
+        "x-content-type-options",
+        "x-frame-options",
+    )
+)
 
 
 # --- where it stands, and which requests it takes ------------------------------------------------
@@ -222,10 +251,31 @@ def _auth(value: object) -> Literal["none"]:
     raise ValueError(UNTIL_IDENTITY)
 
 
-def _no_secrets(fields: dict[str, str | None]) -> dict[str, str | None]:
-    for name in sorted(_CREDENTIALS & fields.keys()):
-        if fields[name] is not None:
+def _change(value: object) -> str | tuple[str, ...] | None:
+    """Return what becomes of a field: set to a value, removed (None), or values behind its own."""
+    if value is None or isinstance(value, str):
+        return value if value is None else field_value(value)
+    if not isinstance(value, dict) or list(value) != [APPEND]:
+        raise ValueError(
+            "must be the value that the field gets, in quotes, null, or values that are added: "
+            f"`{{{APPEND}: …}}`"
+        )
+    values = value[APPEND] if isinstance(value[APPEND], list) else [value[APPEND]]
+    if not values or not all(isinstance(one, str) for one in values):
+        raise ValueError(f"`{APPEND}` must be a value in quotes, or a list of one or more of them")
+    return tuple(field_value(one) for one in values)
+
+
+def _change_text(change: str | tuple[str, ...] | None) -> str | dict[str, list[str]] | None:
+    return {APPEND: list(change)} if isinstance(change, tuple) else change
+
+
+def _permitted(fields: "dict[str, Change]") -> "dict[str, Change]":
+    for name, change in fields.items():
+        if name in _CREDENTIALS and change is not None:
             raise ValueError(f"`{name}` would be a secret in plain text: null alone is taken here")
+        if isinstance(change, tuple) and (name in _ONCE or known(name.encode())[1] == Kind.SINGLE):
+            raise ValueError(f"`{name}` may stand in a message once: set it, with a value alone")
     return fields
 
 
@@ -233,8 +283,40 @@ UNTIL_IDENTITY: Final = "until identity exists, every route must say `auth: none
 Protocol: TypeAlias = Annotated[
     str, AfterValidator(_protocol), WithJsonSchema({"title": "protocol", "type": "string"})
 ]
+Change: TypeAlias = Annotated[
+    str | tuple[str, ...] | None,
+    PlainValidator(_change),
+    PlainSerializer(_change_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"title": "header value", "type": "string"},
+                {"type": "null"},
+                {
+                    "type": "object",
+                    "properties": {
+                        APPEND: {
+                            "anyOf": [
+                                {"title": "header value", "type": "string"},
+                                {
+                                    "type": "array",
+                                    "items": {"title": "header value", "type": "string"},
+                                    "minItems": 1,
+                                },
+                            ],
+                            "description": "Values that are added behind those that the field has "
+                            "already, each as a field of its own.",
+                        }
+                    },
+                    "required": [APPEND],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
 Changes: TypeAlias = Annotated[
-    dict[FreeName, FieldValue | None], BeforeValidator(apart), AfterValidator(_no_secrets)
+    dict[FreeName, Change], BeforeValidator(apart), AfterValidator(_permitted)
 ]
 
 
@@ -324,7 +406,7 @@ class RouteConfig(Config):
     `/` and NUL percent-encoded."""
 
     request_headers: Changes = Field(default_factory=dict)
-    """Header fields set on the way to the service; null removes one."""
+    """Header fields set on the way to the service; null removes one, `{append: …}` adds to it."""
 
     response_headers: Changes = Field(default_factory=dict)
-    """Header fields set on the way back; null removes one."""
+    """Header fields set on the way back; null removes one, `{append: …}` adds to it."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
 from tta_gateway.settings.complaint import Path
@@ -44,7 +45,7 @@ def check(document: Document) -> None:
     routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
-            for path, sentence in _of_route(route, services):
+            for path, sentence in (*_of_route(route, services), *_own_service(route, tree)):
                 document.complain(("routes", index, *path), sentence)
 
 
@@ -88,6 +89,10 @@ def _text(value: Value) -> str:
 
 # --- stores --------------------------------------------------------------------------------------
 
+ONE_SERVER: Final = (
+    "is the server for state too, and a cache throws away what it has no room for: name another, "
+    "or take the line out for an embedded one"
+)
 # Keys that are about the embedded server in the place of a URL.
 _EMBEDDED: Final = (
     ("valkey_url", ("max_memory", "durable")),
@@ -96,12 +101,8 @@ _EMBEDDED: Final = (
 
 
 def _stores(tree: Mapping) -> Complaints:
-    if _text(tree.get("valkey_url")) and tree.get("valkey_url") == tree.get("cache_url"):
-        yield (
-            ("cache_url",),
-            "is the server for state too, and a cache throws away what it has no room for: name "
-            "another, or take the line out for an embedded one",
-        )
+    if tree.get("valkey_url") is not None and tree["valkey_url"] == tree.get("cache_url"):
+        yield ("cache_url",), ONE_SERVER  # and again in settings/load.py, by what they stand for
     for url, keys in _EMBEDDED:
         for key in keys:
             if tree.get(url) is not None and key in _mapping(tree.get("valkey")):
@@ -155,8 +156,17 @@ def _is_encrypted(service: Mapping) -> bool:
 
 def _service(route: Mapping, services: Mapping) -> Complaints:
     name = _text(route.get("service"))
-    if name and name not in services:
+    if name and name not in services and name != OWN:
         yield ("service",), f"there is no service `{name}`: {nearest(name, services)}"
+
+
+def _own_service(route: Mapping, tree: Mapping) -> Complaints:
+    if route.get("service") == OWN and tree.get("admin") == "off":
+        yield (
+            ("service",),
+            f"`{OWN}` is served by the process that `admin: off` leaves out: write an address for "
+            "`admin`, or another service",
+        )
 
 
 def _missing_service(route: Mapping, services: Mapping) -> Complaints:

@@ -13,6 +13,7 @@ from pydantic import (
     field_validator,
 )
 
+from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
 from tta_gateway.settings.address import Address, endpoint, host
 from tta_gateway.settings.certificate import check_key
@@ -25,12 +26,13 @@ from tta_gateway.wire.target import is_host
 _LIMITS: Final = EndpointLimits()
 _MAINTENANCE: Final = Maintenance()
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-OWN: Final = "gateway"  # the service that the gateway's own public endpoints are
 
 
 def _name(text: str) -> str:
     if text == OWN:
-        raise ValueError(f"`{OWN}` is the gateway's own service: choose another name")
+        raise ValueError(
+            f"`{OWN}` is the gateway's own service: choose another name; routes may lead to it"
+        )
     if not _NAME.fullmatch(text):
         raise ValueError(
             "is not the name of a service: lower-case letters, digits, - and _ make one, and it "

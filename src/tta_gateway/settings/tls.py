@@ -22,7 +22,7 @@ def _chain(path: str) -> str:
 
 
 def _authorities(path: str) -> str:
-    certificate.authorities(path)
+    certificate.trusted(path)
     return path
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from tta_gateway.features.access_log.config import AccessLogConfig
 from tta_gateway.features.cors.config import CorsConfig
 from tta_gateway.features.metrics.config import MetricsConfig
+from tta_gateway.features.openapi.config import OpenapiConfig
 from tta_gateway.features.problem.config import ProblemConfig
 from tta_gateway.features.security_headers.config import SecurityHeadersConfig
 from tta_gateway.features.trace.config import TraceConfig
@@ -151,6 +152,9 @@ class Settings(Config):
 
     security_headers: SecurityHeadersConfig = SecurityHeadersConfig()
     """What every answer says to browsers, and what none gives away."""
+
+    openapi: OpenapiConfig = OpenapiConfig()
+    """The description of the gateway's own endpoints."""
 
     services: dict[ServiceName, ServiceConfig] = Field(default_factory=dict)
     """The services behind the gateway, by name."""

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
-from pydantic import AfterValidator, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator
 
+from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.shorthand import URL
 from tta_gateway.settings.valkey_url import ValkeyUrl, valkey_url
 from tta_gateway.snapshot.model import EmbeddedServer
@@ -20,12 +21,7 @@ def _enough(memory: int) -> int:
     return memory
 
 
-StoreUrl: TypeAlias = Annotated[
-    ValkeyUrl,
-    PlainValidator(valkey_url),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema(URL),
-]
+StoreUrl: TypeAlias = Annotated[Secret[ValkeyUrl], Holds(valkey_url, shown=str, schema=URL)]
 Memory: TypeAlias = Annotated[Size, AfterValidator(_enough)]
 
 
@@ -43,8 +39,13 @@ class ValkeyConfig(Config):
     machine's power."""
 
 
+def is_one_server(state: Secret[ValkeyUrl] | None, cache: Secret[ValkeyUrl] | None) -> bool:
+    """Tell whether both name one, wherever their URLs stand."""
+    return state is not None and cache is not None and state.value.store == cache.value.store
+
+
 def embedded(
-    config: ValkeyConfig, *, state: ValkeyUrl | None, cache: ValkeyUrl | None
+    config: ValkeyConfig, *, state: Secret[ValkeyUrl] | None, cache: Secret[ValkeyUrl] | None
 ) -> tuple[EmbeddedServer, ...]:
     """Return the servers that the supervisor is to start."""
     servers = []
@@ -57,8 +58,8 @@ def embedded(
     return tuple(servers)
 
 
-def store(url: ValkeyUrl | None, *, socket: Path) -> Store:
+def store(url: Secret[ValkeyUrl] | None, *, socket: Path) -> Store:
     """Return the store of a URL, or the embedded one behind its socket."""
     if url is not None:
-        return url.store
+        return url.value.store
     return Store(addresses=(Address(unix=str(socket)),), embedded=True)

@@ -16,13 +16,13 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from tta_gateway.settings.address import Address as Host
 from tta_gateway.settings.address import host as host_of
+from tta_gateway.settings.secret import HIDDEN
 from tta_gateway.support.valkey.topology import Address, Kind, Login, Store
 
 FORMS: Final = (
     "`redis://host:6379`, `rediss://user:password@host:6379/0`, `unix:///run/valkey.sock`, "
     "`redis+sentinel://host,host/name` or `redis+cluster://host,host`"
 )
-HIDDEN: Final = "***"
 _URL: Final = re.compile(r"(unix|(?:redis|valkey)s?(?:\+(?:sentinel|cluster))?)://(.*)", re.DOTALL)
 _REST: Final = re.compile(
     r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?(?P<hosts>[^@/?#]*)"
@@ -71,7 +71,8 @@ def _login(scheme: str, part: dict[str, str]) -> Login:
     password = unquote(part["password"])
     if password == HIDDEN:
         raise ValueError(
-            f"`{HIDDEN}` stands where `config show` hides the password: write the real one"
+            f"`{HIDDEN}` stands where `config show` hides the password: write the real one, or "
+            "`{file: …}` with the path of a file that holds the whole URL"
         )
     if part["user"] and not password:
         raise ValueError("names a user and no password: write `user:password@`")

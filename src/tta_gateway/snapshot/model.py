@@ -6,6 +6,7 @@ import msgspec
 
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.support.file_stamp import FileStamp
 from tta_gateway.support.valkey.topology import Store
 from tta_gateway.wire.limits import Limits
 
@@ -14,21 +15,29 @@ SOON: Final = 14 * 24 * 3600.0
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """A certificate with its chain, and its key: two files, or one.
+    """A certificate with its chain and its key, as they were when they were checked.
 
-    `kind` is that of the key, `names` those that it is made out to; `expires` is in seconds since
-    the epoch.  The files are read by each worker, so that no key stands in a snapshot.
+    `pem` holds all of it: a worker can start whatever has become of the files since.  `certificate`
+    is the file's path, which operators know it by; `kind` is that of the key, `names` those that it
+    is made out to; `expires` is in seconds since the epoch.
     """
 
     certificate: str
-    key: str
+    pem: bytes
     kind: str
     names: tuple[str, ...]
     expires: float
 
+    def __repr__(self) -> str:
+        """Say which it is, and nothing of the key."""
+        return f"<certificate {self.certificate}>"
+
 
 class ListenerTls(msgspec.Struct, frozen=True, kw_only=True):
-    """How a listener speaks TLS; `client_ca` is a file of those whose clients alone may connect."""
+    """How a listener speaks TLS; `client_ca` names the authorities whose clients alone may connect.
+
+    They stand in the snapshot under that name.
+    """
 
     certificates: tuple[Certificate, ...]
     min_version: Literal["1.2", "1.3"] = "1.2"
@@ -50,6 +59,13 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     redirect_port: int = 0
 
 
+class SecretFile(msgspec.Struct, frozen=True):
+    """A file that a secret was read from, and what told it apart then (support/file_stamp.py)."""
+
+    path: str
+    stamp: FileStamp
+
+
 class EmbeddedServer(msgspec.Struct, frozen=True, kw_only=True):
     """A server that the supervisor starts; `durable`: every write waits for the disk."""
 
@@ -64,6 +80,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     `workers` 0 is one for each core; `open_metrics`: whoever reaches the admin address may read
     them; `features` holds each feature's bound struct, encoded.
     `state` and `cache` are the stores in Valkey; `embedded` are those that the supervisor starts.
+    `authorities` are certificates that are trusted, in PEM, by the digest of them that listeners
+    and services name.
+    `secret_files` are watched: what stood in them is part of this.
     """
 
     version: int
@@ -81,4 +100,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     state: Store | None = None
     cache: Store | None = None
     embedded: tuple[EmbeddedServer, ...] = ()
+    authorities: dict[str, bytes] = {}
+    secret_files: tuple[SecretFile, ...] = ()
     features: dict[str, msgspec.Raw] = {}

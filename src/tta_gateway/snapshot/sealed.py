@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.kernel.own import OWN, endpoint
+from tta_gateway.kernel.route import Service
 from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled
 from tta_gateway.snapshot.model import Snapshot
@@ -44,13 +46,25 @@ def kept(state: Path) -> bytes:
 
 
 def in_folder(snapshot: Snapshot, state: Path) -> Snapshot:
-    """Return the snapshot with this state folder; what is embedded is reached there."""
+    """Return the snapshot with this state folder; what is embedded is reached there.
+
+    Files of secrets are not looked at: it holds what stood in them, and is to be served as it is.
+    """
     return msgspec.structs.replace(
         snapshot,
         state_dir=str(state),
+        secret_files=(),
         state=_store_in(snapshot.state, state),
         cache=_store_in(snapshot.cache, state),
+        services=tuple(_service_in(service, state) for service in snapshot.services),
     )
+
+
+def _service_in(service: Service, state: Path) -> Service:
+    """Return a service; the gateway's own is reached in the folder."""
+    if service.name != OWN:
+        return service
+    return msgspec.structs.replace(service, endpoints=(endpoint(str(state)),))
 
 
 def _store_in(store: Store | None, state: Path) -> Store | None:

@@ -25,7 +25,11 @@ class Config(BaseModel):
     """Base of what an operator may write: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # it may be a secret
     )
 
 

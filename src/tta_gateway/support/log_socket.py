@@ -79,11 +79,13 @@ class LineWriter:
     def __init__(self, sock: socket.socket, *, failed: Callable[[str, OSError], bytes]) -> None:
         """Write to standard output and to files, which are opened when their first lines come.
 
-        `failed` words a line about a file that cannot be opened.
+        `failed` words a line about a file that cannot be opened; it is tried with every batch, and
+        told of once.
         """
         self._sock = sock
         self._failed = failed
         self._files: dict[str, LineFile] = {"": LineFile("-")}
+        self._told = set[str]()
 
     def write_next(self) -> bool:
         """Wait for a batch and write it; False if it was the last."""
@@ -103,9 +105,12 @@ class LineWriter:
             try:
                 file = self._files[path] = LineFile(path)
             except OSError as error:
-                self._tell(path, error)
+                if path not in self._told:
+                    self._told.add(path)
+                    self._tell(path, error)
                 self._files[""].dropped += lines.count(b"\n") + 1
                 return
+            self._told.discard(path)
         file.put(lines)
         file.flush()
 

@@ -24,7 +24,7 @@ from tta_gateway.kernel.problem import (
 )
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Stand, Standing
-from tta_gateway.upstream import outgoing, port, service
+from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
@@ -308,6 +308,14 @@ class Attempt:
 
     # What comes back
 
+    @property
+    def may_be_answered(self) -> bool:
+        """Tell whether what has come on a connection that then broke can be an answer to this.
+
+        On one that had died while idle, a request without a body was refused whole: it cannot.
+        """
+        return not self._reused or self.exchange.upload is not None
+
     def answered(self, response: Response) -> None:
         """Take the head of an answer, interim or final."""
         exchange = self.exchange
@@ -438,6 +446,7 @@ class Attempt:
             self._repeat(error)
             return
         self.upstream.active -= 1
+        error = own.told(error, self.route.service, method=self._method, reached=self._reached)
         exchange.error = error
         self.forwarder.runner.respond(exchange, answer_of(error.problem, error.detail))
         exchange.origin.flush()

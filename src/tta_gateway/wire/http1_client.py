@@ -15,6 +15,7 @@ from tta_gateway.kernel.errors import UpstreamFault
 from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, UNTIL_CLOSE, Fields, Response
 from tta_gateway.kernel.problem import UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, UPSTREAM_RESET
 from tta_gateway.wire.body import ChunkedReader, CloseReader, FramingError, LengthReader, Reader
+from tta_gateway.wire.chunk import chunk, last_chunk
 from tta_gateway.wire.event import Data, End, Reset
 from tta_gateway.wire.field import Kind, tokens
 from tta_gateway.wire.limits import Limits
@@ -104,16 +105,11 @@ class ClientCodec:
 
     def send_data(self, data: bytes) -> bytes:
         """Return the bytes that carry a part of the request's body."""
-        if self._chunked_request and data:
-            return b"%x\r\n%b\r\n" % (len(data), data)
-        return data
+        return chunk(data) if self._chunked_request else data
 
     def send_end(self, trailers: Fields = NO_FIELDS) -> bytes:
         """Return the bytes that end the request's body."""
-        if not self._chunked_request:
-            return b""
-        lines = [b"%b: %b\r\n" % field for field in trailers]
-        return b"0\r\n" + b"".join(lines) + b"\r\n"
+        return last_chunk(trailers) if self._chunked_request else b""
 
     # What arrives
 

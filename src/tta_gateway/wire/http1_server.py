@@ -20,6 +20,7 @@ from tta_gateway.kernel.problem import (
     Problem,
 )
 from tta_gateway.wire.body import ChunkedReader, FramingError, LengthReader, Reader
+from tta_gateway.wire.chunk import chunk, last_chunk
 from tta_gateway.wire.event import Data, End, Reset
 from tta_gateway.wire.limits import Limits
 from tta_gateway.wire.request_head import HeadReader, origin_in
@@ -281,18 +282,11 @@ class ServerCodec:
         """Return the bytes that carry a part of the answer's body; b"" where there can be none."""
         if self._bodyless:
             return b""
-        if self._chunked_answer and data:
-            return b"%x\r\n%b\r\n" % (len(data), data)
-        return data
+        return chunk(data) if self._chunked_answer else data
 
     def send_end(self, trailers: Fields = NO_FIELDS) -> bytes:
         """Return the bytes that end the answer's body."""
-        if not self._chunked_answer:
-            return b""
-        if not trailers:
-            return b"0\r\n\r\n"
-        lines = [b"%b: %b\r\n" % field for field in trailers]
-        return b"0\r\n" + b"".join(lines) + b"\r\n"
+        return last_chunk(trailers) if self._chunked_answer else b""
 
 
 def _head_bytes(status: int, fields: Fields, framing: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,9 +102,11 @@ def stage(
 
 
 @contextlib.contextmanager
-def scripted(*, unix: Path | None = None) -> Iterator[ScriptedUpstream]:
+def scripted(
+    *, unix: Path | None = None, tls: ssl.SSLContext | None = None
+) -> Iterator[ScriptedUpstream]:
     """An upstream whose scripts must not fail; on a unix socket, little is on its way at a time."""
-    with ScriptedUpstream(unix=unix) as upstream:
+    with ScriptedUpstream(unix=unix, tls=tls) as upstream:
         yield upstream
     assert upstream.faults == []
 

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut, chunk, chunked_post, head_of, post_of
 from tests.helpers.raw_client import End
-from tests.helpers.scripted_upstream import Call
+from tests.helpers.scripted_upstream import Call, Late
 from tests.helpers.slow import frozen, is_alive, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -42,21 +42,16 @@ def status_of(one: Stage) -> int:
 
 
 def test_what_is_under_way_is_answered_and_then_the_command_ends_with_0(tmp_path: Path) -> None:
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with running(tmp_path) as one, one.client() as client:
-        target = one.on(script)
+        target = one.on(late)
         client.ask(target)
         assert wait_until(lambda: one.upstream.calls(target) == 1)
         terminate(one)
         assert one.gateway.process.poll() is None
-        release.set()
+        late.release()
         answer = client.answer()
-        assert (answer.body, answer.value(b"connection")) == (b"late but whole", b"close")
+        assert (answer.body, answer.value(b"connection")) == (late.body, b"close")
         assert client.end() is End.CLOSED
         assert status_of(one) == 0
 
@@ -187,20 +182,15 @@ def test_what_does_not_end_is_cut_off_when_the_grace_is_over_and_has_its_line(
 
 
 def test_a_second_signal_changes_nothing(tmp_path: Path) -> None:
-    release = threading.Event()
-
-    def script(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"all the same")
-
+    late = Late(b"all the same")
     with running(tmp_path) as one, one.client() as client:
-        target = one.on(script)
+        target = one.on(late)
         client.ask(target)
         assert wait_until(lambda: one.upstream.calls(target) == 1)
         terminate(one)
         terminate(one)
-        release.set()
-        assert client.answer().body == b"all the same"
+        late.release()
+        assert client.answer().body == late.body
         assert status_of(one) == 0
 
 

@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE
-from tests.helpers.crowd import Crowd
-from tests.helpers.scripted_upstream import Call
+from tests.helpers.crowd import FRESH, KEPT, Crowd
+from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import children, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -81,34 +81,30 @@ def platform(tmp_path: Path) -> Iterator[tuple[Stage, Echo]]:
 
 
 def test_slow_requests_web_sockets_and_a_crowd_lose_nothing(tmp_path: Path) -> None:
-    release = threading.Event()
-
-    def slow(call: Call) -> None:
-        assert release.wait(PATIENCE)
-        call.answer(b"late but whole")
-
+    late = Late()
     with (
         platform(tmp_path) as (one, echo),
         Crowd(one.port) as crowd,
         contextlib.ExitStack() as stay,
     ):
-        target = one.on(slow)
+        target = one.on(late)
         waiting = [stay.enter_context(one.client()) for _ in range(SLOW)]
         for client in waiting:
             client.ask(target)
         crowd.web_sockets(TALKING, "/talk")
         crowd.keep_alive(ASKING)
         crowd.newcomers(ASKING)
-        assert wait_until(lambda: crowd.tally.answered > 10 * ASKING)
+        answered = crowd.tally.answered
+        assert wait_until(lambda: answered[KEPT] + answered[FRESH] > 10 * ASKING)
         begun = time.monotonic()
         one.gateway.process.send_signal(signal.SIGTERM)
         tally = crowd.wait()
-        release.set()
+        late.release()
         answers = [client.answer() for client in waiting]
         assert one.gateway.process.wait(PATIENCE) == 0
         assert time.monotonic() - begun < 20.0
         assert {(each.body, each.value(b"connection")) for each in answers} == {
-            (b"late but whole", b"close")
+            (late.body, b"close")
         }
         assert tally.lost == []
         assert tally.codes == {1001: TALKING}
@@ -122,13 +118,13 @@ def test_a_worker_with_a_successor_says_that_it_is_a_restart(tmp_path: Path) -> 
     with platform(tmp_path) as (one, echo), Crowd(one.port) as crowd:
         crowd.web_sockets(10, "/talk")
         crowd.newcomers(ASKING)
-        assert wait_until(lambda: crowd.tally.answered > 5 * ASKING)
+        assert wait_until(lambda: crowd.tally.answered[FRESH] > 5 * ASKING)
         before = one.worker
         os.kill(before, signal.SIGUSR2)
         assert wait_until(lambda: crowd.tally.codes.total() == 10)
         assert wait_until(lambda: children(one.gateway.process.pid) not in ([before], []))
-        answered = crowd.tally.answered
-        assert wait_until(lambda: crowd.tally.answered > answered + 5 * ASKING)
+        goal = crowd.tally.answered[FRESH] + 5 * ASKING
+        assert wait_until(lambda: crowd.tally.answered[FRESH] > goal)
         one.gateway.process.send_signal(signal.SIGTERM)
         tally = crowd.wait()
         assert (tally.lost, tally.codes, tally.refused) == ([], {1012: 10}, ASKING)

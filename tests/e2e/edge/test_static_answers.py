@@ -23,10 +23,19 @@ SPECIAL = (
     {"path": "/beside/{rest:path}", "allow_from": ["unix"]},
     {"path": "/pages/{rest:path}", "origins": ["https://friend.example"]},
     {
+        "path": "/added/{rest:path}",
+        "request_headers": {"x-tag": {"append": ["two", "three"]}, "x-set": "alone"},
+        "response_headers": {"set-cookie": {"append": ["a=1", "b=2"]}, "vary": {"append": "x-b"}},
+    },
+    {
         "path": "/fixed",
         "service": None,
         "respond": {"body": "here", "content_type": "text/plain"},
-        "response_headers": {"x-own": "yes", "content-type": "text/html"},
+        "response_headers": {
+            "x-own": "yes",
+            "content-type": "text/html",
+            "link": {"append": ["</a>", "</b>"]},
+        },
     },
 )
 
@@ -109,11 +118,35 @@ def test_a_page_of_elsewhere_opens_no_websocket(one: Stage) -> None:
 
 def test_an_answer_of_the_gateway_s_own_has_the_route_s_headers(one: Stage) -> None:
     answer = asked(one, b"/fixed")
+    assert answer.values(b"link") == [b"</a>", b"</b>"]
     assert (answer.body, answer.value(b"x-own"), answer.value(b"content-type")) == (
         b"here",
         b"yes",
         b"text/html",
     )
+
+
+def test_what_a_route_adds_stands_beside_what_was_there(one: Stage) -> None:
+    seen: list[list[bytes]] = []
+
+    def script(call: Call) -> None:
+        seen.extend((call.head.values(b"x-tag"), call.head.values(b"x-set")))
+        call.answer(b"plain", fields=[(b"Set-Cookie", b"own=0"), (b"Vary", b"x-a")])
+
+    target = one.on(script, under=b"/added/")
+    answer = asked(one, target, fields=[(b"X-Tag", b"one"), (b"X-Set", b"of the client")])
+    assert seen == [[b"one", b"two", b"three"], [b"alone"]]
+    assert answer.values(b"set-cookie") == [b"own=0", b"a=1", b"b=2"]
+    assert answer.values(b"vary") == [b"x-a", b"x-b"]
+
+
+def test_an_error_of_a_service_has_what_a_route_adds(one: Stage) -> None:
+    def script(call: Call) -> None:
+        call.send(b"no HTTP at all\r\n\r\n")
+        call.finish()
+
+    answer = asked(one, one.on(script, under=b"/added/"))
+    assert (answer.status, answer.values(b"vary")) == (502, [b"x-b"])
 
 
 def test_a_service_is_taken_out_for_a_while_by_a_reload(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A client's connection, on paper: the test is the client, and the service behind the gateway."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from websockets.frames import Frame, Opcode
@@ -17,7 +17,6 @@ from tests.helpers.paper_gateway import (
     Gate,
     Open,
     PaperGateway,
-    paper_gateways,
     post,
     statuses,
 )
@@ -69,17 +68,6 @@ def fail(_: Exchange) -> None:
 
 ECHO = Bound(on_request=echo)
 FAILING = Bound(on_request=fail)
-
-
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
-
-
-@pytest.fixture
-def gateway(build: Open) -> PaperGateway:
-    return build()
 
 
 @pytest.fixture

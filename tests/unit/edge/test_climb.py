@@ -3,11 +3,10 @@
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
 
 import pytest
 
-from tests.helpers.certificates import Folder
+from tests.helpers.certificates import Folder, compiled
 from tests.helpers.fake_loop import Never
 from tests.helpers.fake_transport import FakeTransport
 from tests.helpers.paper_gateway import (
@@ -15,36 +14,33 @@ from tests.helpers.paper_gateway import (
     OK,
     Open,
     PaperGateway,
-    paper_gateways,
     post,
     statuses,
 )
 from tests.helpers.tls_peer import TlsPeer
 from tta_gateway.edge.credentials import listener_context
 from tta_gateway.kernel.route import Endpoint, ServiceTls, Timeouts
-from tta_gateway.snapshot.model import Certificate, ListenerTls
+from tta_gateway.snapshot.model import ListenerTls
 
 ENDPOINT = Endpoint(host="10.0.0.1", port=443, tls=True)
-
-
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
 
 
 @pytest.fixture(scope="module")
 def served(certificates: Folder) -> ssl.SSLContext:
     """What the service speaks."""
-    file = str(certificates.path / "server.pem")
-    one = Certificate(certificate=file, key=f"{file}.key", kind="", names=(), expires=0)
-    return listener_context(ListenerTls(certificates=(one,)))
+    return listener_context(ListenerTls(certificates=(compiled(certificates.server),)))
 
 
 def gateway_of(build: Open, certificates: Folder, **tls: object) -> PaperGateway:
     known = {"ca": str(certificates.ca), "server_name": "gateway.test", **tls}
     made = ServiceTls(**known)  # type: ignore[arg-type]
-    return build(endpoint=ENDPOINT, tls=made, tries=1, timeouts=Timeouts(connect=1.0))
+    return build(
+        endpoint=ENDPOINT,
+        tls=made,
+        authorities=certificates.trusted(),
+        tries=1,
+        timeouts=Timeouts(connect=1.0),
+    )
 
 
 def asked(gateway: PaperGateway, request: bytes = GET) -> tuple[FakeTransport, FakeTransport]:
@@ -235,3 +231,33 @@ def test_nobody_is_asked_by_rules_that_are_gone(build: Open, certificates: Folde
     client.feed(GET)
     gateway.loop.run_ready()
     assert (statuses(client.sent), gateway.codes) == ([503], ["upstream_unavailable"])
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_an_early_answer_is_heard_before_the_reset_behind_it(
+    build: Open, certificates: Folder, served: ssl.SSLContext, said: bool
+) -> None:
+    """One that ends with the connection is whole only where the end has been said."""
+    until_close = b"HTTP/1.1 413 Large\r\n\r\nabc"
+    for answer, whole in ((OK, True), (until_close, said)):
+        gateway = gateway_of(build, certificates)
+        client, transport = asked(gateway, post(b"abc", length=1000))
+        service = TlsPeer(transport, served)
+        shaken(gateway, service)
+        service.read()
+        remains = service.records(answer) + (service.last_record() if said else b"")
+        transport.feed(remains[:7])  # a record may have come in part
+        transport.lose(remains[7:])
+        gateway.loop.run_ready()
+        assert (client.was_reset, gateway.codes == []) == (not whole, whole)
+
+
+def test_half_a_record_before_a_reset_is_nothing(
+    build: Open, certificates: Folder, served: ssl.SSLContext
+) -> None:
+    gateway = gateway_of(build, certificates)
+    client, transport = asked(gateway, post(b"abc", length=1000))
+    service = TlsPeer(transport, served)
+    shaken(gateway, service)
+    transport.lose(service.records(OK)[:-1])
+    assert (statuses(client.sent), gateway.codes) == ([502], ["upstream_connection_terminated"])

@@ -1,24 +1,26 @@
-"""Credentials: contexts from files, and which certificate answers to which name."""
+"""Credentials: contexts from a snapshot alone, and which certificate answers to which name."""
 
 import asyncio
 import contextlib
+import shutil
 import ssl
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.helpers.certificates import Folder
-from tta_gateway.edge.credentials import contexts_aside, listener_context, service_context
-from tta_gateway.kernel.route import ServiceTls
-from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
+from tta_gateway.edge.credentials import (
+    contexts_aside,
+    contexts_of,
+    listener_context,
+    service_context,
+)
+from tta_gateway.kernel.route import Service, ServiceTls
+from tta_gateway.snapshot.model import Listener, ListenerTls, Snapshot
 
 RSA_ONLY = "ECDHE+aRSA+AESGCM"
-
-
-def entry(folder: Folder, *names: str, file: str, rsa: bool = False) -> Certificate:
-    made = folder.issue(*names, file=file, rsa=rsa)
-    return Certificate(**made, kind="RSA" if rsa else "ECDSA", names=names, expires=0)
 
 
 def met(
@@ -53,9 +55,9 @@ def test_the_name_that_is_asked_for_chooses(tmp_path: Path) -> None:
     context = listener_context(
         ListenerTls(
             certificates=(
-                entry(folder, "a.test", file="a"),
-                entry(folder, "*.wild.test", file="w"),
-                entry(folder, "b.wild.test", file="b"),
+                folder.compiled("a.test", file="a"),
+                folder.compiled("*.wild.test", file="w"),
+                folder.compiled("b.wild.test", file="b"),
             )
         )
     )
@@ -67,9 +69,9 @@ def test_the_name_that_is_asked_for_chooses(tmp_path: Path) -> None:
 def test_who_knows_one_kind_of_key_gets_it(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     certificates = (
-        entry(folder, "a.test", file="e"),
-        entry(folder, "a.test", file="r", rsa=True),
-        entry(folder, "b.test", file="b"),
+        folder.compiled("a.test", file="e"),
+        folder.compiled("a.test", file="r", rsa=True),
+        folder.compiled("b.test", file="b"),
     )
     context = listener_context(ListenerTls(certificates=certificates))
 
@@ -96,7 +98,7 @@ def test_no_version_is_spoken_below_the_least(
     tmp_path: Path, least: str, most: ssl.TLSVersion, works: bool
 ) -> None:
     folder = Folder(tmp_path)
-    one = entry(folder, "a.test", file="a")
+    one = folder.compiled("a.test", file="a")
     context = listener_context(
         ListenerTls(certificates=(one,), min_version=least)  # type: ignore[arg-type]
     )
@@ -111,29 +113,69 @@ def test_no_version_is_spoken_below_the_least(
             met(context, folder, "a.test", at_most)
 
 
-def test_a_file_that_is_no_good_is_named(tmp_path: Path) -> None:
+def test_what_openssl_refuses_is_named(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    one = entry(folder, "a.test", file="a")
-    Path(one.certificate).write_text("nothing")
+    one = msgspec.structs.replace(folder.compiled("a.test"), pem=b"nothing")
     with pytest.raises(OSError, match="PEM lib") as caught:
         listener_context(ListenerTls(certificates=(one,)))
     assert caught.value.filename == one.certificate
     with pytest.raises(OSError, match="PEM lib"):
-        service_context(ServiceTls(certificate=one.certificate, key=one.key))
+        service_context(ServiceTls(certificate=one.certificate, pem=one.pem, verified=False))
 
 
-def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
-    missing = str(tmp_path / "ca")
-    one = entry(Folder(tmp_path / "x"), "a.test", file="a")
-    with pytest.raises(OSError, match="No such file") as caught:
-        service_context(ServiceTls(ca=missing))
-    assert caught.value.filename == missing
-    with pytest.raises(OSError, match="No such file"):
-        listener_context(ListenerTls(certificates=(one,), client_ca=missing))
+def test_no_file_is_read(tmp_path: Path) -> None:
+    """Whatever has become of them: a worker starts, and who should comes in."""
+    folder = Folder(tmp_path / "gone")
+    one, trusted = folder.compiled("a.test"), folder.trusted()
+    (known,) = trusted
+    shutil.rmtree(folder.path)
+    server = listener_context(ListenerTls(certificates=(one,), client_ca=known), trusted)
+    made = ServiceTls(ca=known, certificate=one.certificate, pem=one.pem)
+    client = service_context(made, trusted)
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = (
+        client.wrap_bio(down, up, server_hostname="a.test"),
+        server.wrap_bio(up, down, server_side=True),
+    )
+    for _ in range(3):
+        for end in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    assert [names_shown(end) for end in ends] == [["a.test"], ["a.test"]]
+
+
+def test_who_trusts_nobody_believes_nobody(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    server = listener_context(ListenerTls(certificates=(folder.compiled("a.test"),)))
+    client = service_context(ServiceTls(ca="none"), {"none": b""})
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    made = client.wrap_bio(down, up, server_hostname="a.test")
+    other = server.wrap_bio(up, down, server_side=True)
+    for end in (made, other):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
+        made.do_handshake()
+
+
+def test_services_that_only_their_names_tell_apart_share_a_context(tmp_path: Path) -> None:
+    trusted = Folder(tmp_path).trusted()
+    (ca,) = trusted
+    spoken = [ServiceTls(ca=ca, server_name=name) for name in ("a.test", "b.test")]
+    spoken.append(ServiceTls(verified=False))
+    services = tuple(
+        Service(name=f"s{number}", endpoints=(), tls=tls) for number, tls in enumerate(spoken)
+    )
+    snapshot = Snapshot(
+        version=1, state_dir="", listeners=(), services=services, routes=(), authorities=trusted
+    )
+    found = contexts_of(snapshot).services
+    one, same, other = (found[tls] for tls in spoken)
+    assert (one is same, one is other) == (True, False)
 
 
 def test_a_snapshot_has_a_context_where_tls_is_spoken(tmp_path: Path) -> None:
-    one = entry(Folder(tmp_path), "a.test", file="a")
+    one = Folder(tmp_path).compiled("a.test")
     tls = ListenerTls(certificates=(one,))
     snapshot = Snapshot(
         version=1, state_dir="", listeners=(Listener(), Listener(tls=tls)), services=(), routes=()

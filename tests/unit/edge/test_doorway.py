@@ -3,19 +3,17 @@
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
 
 import pytest
 
 from tests.helpers.builders import Bound
-from tests.helpers.certificates import Folder
+from tests.helpers.certificates import Folder, compiled
 from tests.helpers.fake_transport import FakeTransport
 from tests.helpers.paper_gateway import (
     GET,
     OK,
     Open,
     PaperGateway,
-    paper_gateways,
     statuses,
 )
 from tests.helpers.tls_peer import TlsPeer
@@ -23,7 +21,7 @@ from tta_gateway.edge.credentials import listener_context
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.snapshot.model import Certificate, ListenerTls
+from tta_gateway.snapshot.model import ListenerTls
 
 LINE = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
 LOCAL = b"\r\n\r\n\x00\r\nQUIT\n" + bytes((0x20, 0)) + struct.pack("!H", 0)
@@ -49,19 +47,10 @@ TOLD = Bound(on_request=whoami)
 CLIENT = Bound(on_request=client_is)
 
 
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
-
-
 @pytest.fixture(scope="module")
 def context(certificates: Folder) -> ssl.SSLContext:
     """What the listener speaks."""
-    file = str(certificates.path / "server.pem")
-    one = Certificate(
-        certificate=file, key=f"{file}.key", kind="ECDSA", names=("gateway.test",), expires=0
-    )
+    one = compiled(certificates.server, "gateway.test")
     return listener_context(ListenerTls(certificates=(one,)))
 
 

@@ -7,13 +7,13 @@ from typing import cast
 
 import pytest
 
-from tests.helpers.certificates import Folder
+from tests.helpers.certificates import Folder, compiled
 from tests.helpers.fake_loop import FakeLoop
 from tests.helpers.fake_transport import HIGH_WATER, FakeTransport
 from tests.helpers.tls_peer import TlsPeer
 from tta_gateway.edge.credentials import listener_context
 from tta_gateway.edge.tls import Tls
-from tta_gateway.snapshot.model import Certificate, ListenerTls
+from tta_gateway.snapshot.model import ListenerTls
 
 LARGE = bytes(range(256)) * 400  # several records
 
@@ -54,8 +54,7 @@ class Line:
     """A connection whose handshake is over."""
 
     def __init__(self, loop: FakeLoop, certificates: Folder, version: ssl.TLSVersion) -> None:
-        file = str(certificates.path / "server.pem")
-        one = Certificate(certificate=file, key=f"{file}.key", kind="", names=(), expires=0)
+        one = compiled(certificates.server)
         self.loop = loop
         self.above = Above()
         self.socket = FakeTransport(loop)

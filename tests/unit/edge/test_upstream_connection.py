@@ -2,7 +2,6 @@
 
 import errno
 import socket
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.helpers.paper_gateway import (
     Gate,
     Open,
     PaperGateway,
-    paper_gateways,
     post,
     statuses,
 )
@@ -32,17 +30,6 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-
-
-@pytest.fixture
-def build() -> Iterator[Open]:
-    with paper_gateways() as build:
-        yield build
-
-
-@pytest.fixture
-def gateway(build: Open) -> PaperGateway:
-    return build()
 
 
 @pytest.fixture
@@ -346,6 +333,125 @@ def test_a_reset_without_an_answer_is_502(once: PaperGateway) -> None:
     client, service = once.asking()
     service.lose()
     assert (statuses(client.sent), once.codes) == ([502], ["upstream_connection_terminated"])
+
+
+# A write that fails hides what the service had said before
+
+
+def uploading(gateway: PaperGateway) -> tuple[FakeTransport, FakeTransport]:
+    """Let a client begin an upload; return its end, and the service's."""
+    return gateway.asking(post(b"abc", length=1000))
+
+
+WITH_CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def heard(build: Open, answer: bytes, read: int) -> bytes:
+    """Return what a client hears of an early answer whose end is behind a write that failed."""
+    gateway = build()
+    client, service = uploading(gateway)
+    service.feed(*[answer[:read]][:read])
+    service.lose(answer[read:])
+    assert (client.aborted, gateway.codes, gateway.pool.open) == (False, [], 0)
+    return client.sent
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_early_answer_is_heard_before_the_reset_behind_it(build: Open, answer: bytes) -> None:
+    client, service = uploading(build())
+    service.feed(answer)
+    for read in range(len(answer)):
+        assert heard(build, answer, read) == client.sent
+
+
+@pytest.mark.parametrize("body", CHUNKED.values(), ids=CHUNKED)
+def test_early_chunks_are_heard_before_the_reset_behind_them(build: Open, body: bytes) -> None:
+    client, service = uploading(build())
+    service.feed(WITH_CHUNKS + body)
+    for read in range(len(WITH_CHUNKS + body)):
+        assert unchunked(heard(build, WITH_CHUNKS + body, read)) == unchunked(client.sent)
+
+
+def test_an_early_answer_that_the_reset_cut_is_cut(gateway: PaperGateway) -> None:
+    client, service = uploading(gateway)
+    service.lose(OK[:-1])
+    gateway.loop.run_ready()
+    assert (client.was_reset, gateway.codes) == (True, ["upstream_connection_terminated"])
+
+
+def test_an_early_answer_until_the_end_is_not_whole_behind_a_reset(gateway: PaperGateway) -> None:
+    client, service = uploading(gateway)
+    service.lose(UNTIL_CLOSE)
+    gateway.loop.run_ready()
+    assert (client.was_reset, gateway.codes) == (True, ["upstream_connection_terminated"])
+
+
+def test_a_part_of_a_head_before_a_reset_is_502(gateway: PaperGateway) -> None:
+    client, service = uploading(gateway)
+    service.lose(HEAD)
+    assert (statuses(client.sent), gateway.codes) == ([502], ["upstream_connection_terminated"])
+
+
+def test_garbage_before_a_reset_is_told_as_what_it_is(gateway: PaperGateway) -> None:
+    client, service = uploading(gateway)
+    service.lose(b"nonsense\r\n\r\n")
+    assert (statuses(client.sent), gateway.codes) == ([502], ["upstream_answer_malformed"])
+
+
+def test_an_answer_in_many_chunks_is_heard_before_the_reset(gateway: PaperGateway) -> None:
+    client, service = uploading(gateway)
+    service.feed(flood(1000))
+    assert client.sent.count(b"y") == 500
+    service.lose(b"1\r\ny\r\n" * 1000 + LAST)
+    assert (client.sent.count(b"y"), client.sent.endswith(LAST)) == (2000, True)
+
+
+def test_an_answer_in_very_many_chunks_holds_the_loop_no_longer_for_a_reset(
+    gateway: PaperGateway,
+) -> None:
+    client, service = uploading(gateway)
+    service.lose(flood(5000) + LAST)
+    gateway.loop.run_ready()
+    assert (client.was_reset, gateway.codes) == (True, ["upstream_connection_terminated"])
+
+
+def test_an_early_answer_waits_for_a_policy_when_its_connection_has_gone(build: Open) -> None:
+    gate = Gate()
+    gateway = build(policies=[Bound(on_response=gate.ask)])
+    client, service = uploading(gateway)
+    service.lose(WITH_CHUNKS + CHUNKED["chunks"])
+    gateway.loop.run_ready()
+    assert client.sent == b""
+    gate.answer()
+    gateway.loop.run_ready()
+    assert statuses(client.sent) == [200]
+    assert client.sent.endswith(LAST)
+
+
+def test_what_a_dead_connection_said_before_the_request_is_no_answer_to_it(
+    once: PaperGateway,
+) -> None:
+    """As a 408 to nobody: the one write of this request was refused."""
+    dead = used(once)
+    client, _ = once.asking()
+    dead.lose(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+    once.loop.run_ready()
+    once.service.feed(OK)
+    assert (statuses(client.sent), once.finished[-1].tries) == ([200], 1)
+
+
+def test_a_fresh_connection_that_answers_and_resets_is_heard(once: PaperGateway) -> None:
+    """As a service that is full, and does not even read what it turns away."""
+    client, service = once.asking()
+    service.lose(b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n")
+    assert statuses(client.sent) == [503]
+
+
+def test_a_tunnel_that_opens_before_a_reset_ends_with_it(gateway: PaperGateway) -> None:
+    client, service = gateway.asking(UPGRADE)
+    service.lose(SWITCHED)
+    gateway.wait(10.0)
+    assert (statuses(client.sent), client.lost) == ([101], True)
 
 
 def test_an_idle_connection_that_turns_out_to_be_dead_costs_no_try(once: PaperGateway) -> None:

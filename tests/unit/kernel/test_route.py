@@ -1,4 +1,4 @@
-from tta_gateway.kernel.route import Endpoint
+from tta_gateway.kernel.route import Endpoint, ServiceTls
 
 
 def test_an_endpoint_is_named_by_host_and_port() -> None:
@@ -11,3 +11,9 @@ def test_an_endpoint_at_an_ipv6_address_is_named_in_brackets() -> None:
 
 def test_an_endpoint_at_a_unix_socket_is_named_by_its_path() -> None:
     assert Endpoint(host="", port=0, unix="/run/players.sock").name == "unix:/run/players.sock"
+
+
+def test_how_a_service_is_spoken_to_is_told_without_the_key() -> None:
+    told = repr(ServiceTls(server_name="players", pem=b"secret"))
+    assert told == "<tls to players, verified: True>"
+    assert repr(ServiceTls(verified=False)) == "<tls to its host, verified: False>"

@@ -10,9 +10,13 @@ import msgspec
 import pytest
 
 from tests.helpers.asgi import Answer, asked
+from tests.helpers.configuration import loaded
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.node.assemble_control import Control, endpoints
+from tta_gateway.kernel.route import Route
+from tta_gateway.node.assemble_control import Control, endpoints, public_endpoints
 from tta_gateway.node.segments import Segments
+from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.public import PUBLIC
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.metrics import Metric, Registry
@@ -103,6 +107,63 @@ def test_an_error_is_a_problem(house: House) -> None:
 def test_the_public_side_knows_nothing_of_the_administration(house: House) -> None:
     paths = ["/metrics", "/admin/v1/node", "/docs", "/openapi.json"]
     assert [asked(house.control.public, "GET", path).status for path in paths] == [404] * 4
+
+
+def routes_of(text: str) -> tuple[Route, ...]:
+    return compile_snapshot(loaded(text).settings, 1).routes
+
+
+def test_what_is_declared_is_what_is_served() -> None:
+    """A feature has one line in settings/public.py and one in assemble_control.py."""
+    declared = [(one.methods[0], one.path) for _, routes in PUBLIC.values() for one in routes]
+    served = [(method, path) for method, path, _ in public_endpoints()]
+    assert sorted(declared) == sorted(served)
+    assert all(sentence.endswith(".") for _, _, sentence in public_endpoints())
+
+
+OFF = "openapi: {enabled: false}\n"
+OTHER = "routes: [{path: /api/v1/openapi.json, service: gateway, methods: [GET], auth: none"
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("", ["/api/v1/openapi.json"]),
+        (OFF, []),
+        (f"{OFF}{OTHER}}}]", ["/api/v1/openapi.json"]),
+        (f"{OFF}{OTHER}, rewrite: {{path: /other}}}}]", []),
+    ],
+)
+def test_what_clients_can_reach_is_described(house: House, text: str, paths: list[str]) -> None:
+    snapshot = msgspec.structs.replace(house.snapshot, routes=routes_of(text))
+    asyncio.run(house.control.apply(parted(snapshot)))
+    answer = asked(house.control.public, "GET", "/api/v1/openapi.json")
+    assert (answer.status, list(answer.json["paths"])) == (200, paths)
+
+
+def test_public_errors_are_worded_as_the_operator_has_it(house: House) -> None:
+    assert "message" not in asked(house.control.public, "GET", "/nowhere").json
+    features = compile_snapshot(loaded("profile: tta").settings, 1).features
+    worded = msgspec.structs.replace(house.snapshot, features=features)
+    asyncio.run(house.control.apply(parted(worded)))
+    assert asked(house.control.public, "GET", "/nowhere").json["message"]
+
+
+def test_a_fault_of_an_app_is_named_and_what_a_person_wrote_is_not(house: House) -> None:
+    def fail() -> None:
+        raise ValueError("what a person wrote")
+
+    house.control.public.app.add_api_route("/fails", fail)
+    house.control.admin.add_api_route("/fails", fail)
+    public = asked(house.control.public, "GET", "/fails", x_request_id="the-id")
+    with pytest.raises(ValueError, match="person"):  # the server hears of it, and is silent
+        asked(house.control.admin, "GET", "/fails")
+    events = [msgspec.json.decode(line) for line in house.lines]
+    assert public.status == 500
+    assert [one["event"] for one in events] == ["public_failed", "admin_failed"]
+    assert events[0]["request_id"] == "the-id"
+    assert all(one["error"] == "ValueError" and one["where"] for one in events)
+    assert b"person" not in b"".join(house.lines)
 
 
 def test_a_task_that_dies_is_named(house: House) -> None:

@@ -12,7 +12,7 @@ from tta_gateway.node import handover, lock
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.near import connected
-from tta_gateway.node.reload import stamp_of
+from tta_gateway.support.file_stamp import stamp_of
 
 
 def test_it_has_as_many_slots_as_it_is_to_have_workers(house: House) -> None:

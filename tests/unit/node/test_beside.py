@@ -3,6 +3,7 @@
 import signal
 
 from tests.helpers.house import CONTROL, GUARD, WORKER, House
+from tta_gateway.node.slot import NEVER
 
 
 def test_companions_begin_when_all_workers_serve(house: House) -> None:
@@ -39,3 +40,24 @@ def test_it_is_over_when_its_companions_are(house: House) -> None:
         node.turns._take(bytes([signal.SIGCHLD]))
         codes.append(node.turns._code())
     assert codes == [None, None, 0]
+
+
+def test_nothing_need_be_done_beside_workers_that_do_not_serve_yet(house: House) -> None:
+    assert house.node().beside.patience() == NEVER
+
+
+def test_companions_are_due_at_once_when_the_workers_serve(house: House) -> None:
+    node = house.node()
+    node.introduce()
+    assert node.beside.patience() == 0.0
+
+
+def test_the_next_start_of_a_companion_that_has_died_is_waited_for(house: House) -> None:
+    node = house.serving()
+    (guard,) = house.of(GUARD)
+    guard.die(1)
+    node.beside.reap()
+    house.turn(node)
+    house.of(GUARD)[-1].die(1)
+    node.beside.reap()
+    assert 0.0 < node.beside.patience() < NEVER

@@ -2,48 +2,18 @@
 
 import selectors
 import signal
-import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tests.helpers.fake_process import FakeProcess
 from tta_gateway.node.child import Child, Said
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.slot import LIVED, LONGEST_START, State
 
 LONGEST_END = 5.0  # seconds
-
-
-class Process:
-    """A process, as far as a companion sees one."""
-
-    def __init__(self) -> None:
-        self.channel, self._end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.returncode: int | None = None
-        self.signals: list[int] = []
-        self.killed = 0
-
-    def kill(self) -> None:
-        self.killed += 1
-
-    def poll(self) -> int | None:
-        return self.returncode
-
-    def send_signal(self, number: int) -> None:
-        self.signals.append(number)
-
-    def say(self, word: bytes) -> None:
-        self._end.send(word)
-
-    def die(self, code: int) -> None:
-        self._end.close()
-        self.returncode = code
-
-    def close(self) -> None:
-        self._end.close()
-        self.channel.close()
 
 
 class House:
@@ -54,7 +24,7 @@ class House:
         self.told: list[str] = []
         self.left_behind: list[int] = []
         self.heard_of: list[tuple[bytes, int]] = []
-        self.processes: list[Process] = []
+        self.processes: list[FakeProcess] = []
         self.selector = selectors.DefaultSelector()
         self.refuse = False
         self.companion = Companion(
@@ -80,7 +50,7 @@ class House:
 
     def another(self) -> Child:
         """A process that counts in a segment of its own."""
-        self.processes.append(Process())
+        self.processes.append(FakeProcess())
         made = self.processes[-1]
         return Child(cast("Any", made), made.channel, len(self.processes) - 1)
 

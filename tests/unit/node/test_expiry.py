@@ -28,7 +28,7 @@ class Kept:
 
 def a_snapshot(*expires: float) -> Snapshot:
     certificates = tuple(
-        Certificate(certificate="a", key="a", kind="", names=(), expires=one) for one in expires
+        Certificate(certificate="a", pem=b"", kind="", names=(), expires=one) for one in expires
     )
     tls = ListenerTls(certificates=certificates)
     listeners = (Listener(), Listener(tls=tls))

@@ -1,8 +1,11 @@
 """What processes get at their start, and while they live."""
 
+import os
+import socket
+
 import pytest
 
-from tests.helpers.house import CONTROL, WORKER, House
+from tests.helpers.house import CONTROL, WORKER, Events, House
 from tta_gateway.support.segment import Segment
 
 
@@ -42,3 +45,26 @@ def test_a_node_knows_how_often_a_worker_has_shown_that_it_lives(house: House) -
     before = node.beats(child)
     Segment(node.ledger.segments.fd, child.segment).beat()
     assert node.beats(child) == before + 1
+
+
+def test_a_worker_is_given_the_sockets_of_a_slot_that_has_none(house: House) -> None:
+    node = house.serving()
+    child, _ = node.supervisor.children()
+    process, _ = house.of(WORKER)
+    node.offspring.cover(child, 1)
+    word, fds, _, _ = socket.recv_fds(process.end, 64, 1)
+    for fd in fds:
+        os.close(fd)
+    assert (word, len(fds)) == (b"cover 1", 1)
+
+
+def test_a_worker_that_hears_nothing_covers_for_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = house.serving()
+    child, _ = node.supervisor.children()
+    events = Events()
+    monkeypatch.setattr(node.offspring, "_log", events)
+    house.of(WORKER)[0].end.close()
+    node.offspring.cover(child, 1)
+    assert events.told == [("slot_not_covered", {"slot": 1, "error": "Broken pipe"})]

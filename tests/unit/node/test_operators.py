@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.helpers.house import CONTROL, WORKER, House, Told, asked
+from tta_gateway.node.away import said
 
 
 def test_it_says_how_it_is(house: House) -> None:
@@ -64,3 +65,15 @@ def test_an_upgrade_is_not_begun_twice(house: House, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(node.upgrade, "ask", lambda: answers.pop(0))
     assert asked(house, node, "upgrade") == {"asked": "upgrade"}
     assert asked(house, node, "upgrade") == {"error": "an upgrade is under way already"}
+
+
+def test_its_health_names_the_stores_that_control_gets_no_answer_from(house: House) -> None:
+    node = house.serving()
+    (control,) = house.of(CONTROL)
+    control.end.send(said(["cache"]))
+    house.turn(node)
+    ready, health = node.operators.health()
+    assert (ready, health["degraded"]) == (True, ["valkey cache"])
+    control.end.send(said([]))
+    house.turn(node)
+    assert "degraded" not in node.operators.health()[1]

@@ -43,6 +43,7 @@ def test_there_is_a_page_for_each_thing_that_operators_look_up() -> None:
         "errors.md",
         "metrics.md",
         "order.md",
+        "public.md",
         "settings.md",
     ]
 
@@ -58,6 +59,7 @@ def test_every_row_has_as_many_cells_as_its_table() -> None:
         "errors.md": {6},
         "metrics.md": {4},
         "order.md": {5},
+        "public.md": {5},
         "settings.md": {4},
     }
 

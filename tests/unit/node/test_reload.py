@@ -16,14 +16,15 @@ from tta_gateway.node.reload import (
     Compiled,
     FileWatch,
     Reload,
+    Watches,
     _read,
     refused,
-    stamp_of,
 )
 from tta_gateway.node.reload import Compiling as RealCompiling
 from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import encode
-from tta_gateway.snapshot.model import Listener, ListenerTls, Snapshot
+from tta_gateway.snapshot.model import Listener, ListenerTls, SecretFile, Snapshot
+from tta_gateway.support.file_stamp import stamp_of
 
 BEFORE = Snapshot(
     version=1,
@@ -146,13 +147,62 @@ def test_a_file_that_is_what_it_was_when_it_was_read_is_not_read_again() -> None
     assert [watch.has_changed(float(now)) for now in range(5)] == [False] * 5
 
 
-def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
-    file = tmp_path / "gateway.yaml"
-    seen = [stamp_of(file)]
-    for text in ("a", "ab"):
-        file.write_text(text)
-        seen.append(stamp_of(file))
-    assert (seen[0], len(set(seen))) == (None, 3)
+class Folder:
+    """Files of which one is the configuration, and the others hold secrets."""
+
+    def __init__(self, path: Path) -> None:
+        self.own = path / "gateway.yaml"
+        self.own.write_text("a")
+        self.secrets = [path / name for name in ("one", "other")]
+        for one in self.secrets:
+            one.write_text("secret")
+        self.watches = Watches(FileWatch(lambda: stamp_of(self.own)))
+
+    def read(self) -> list[SecretFile]:
+        return [SecretFile(str(file), stamp_of(file) or (0, 0, 0)) for file in self.secrets]
+
+    def told(self, *moments: float) -> list[bool]:
+        return [self.watches.has_changed(now) for now in moments]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_a_secret_that_changes_is_told_once_like_the_file_itself(folder: Folder) -> None:
+    folder.watches.adopt(folder.read())
+    assert folder.told(1.0, 2.0) == [False, False]
+    folder.secrets[1].write_text("another")
+    assert (folder.told(3.0), folder.watches.is_waiting) == ([False], True)
+    assert (folder.told(3.0 + STILL, 9.0), folder.watches.is_waiting) == ([True, False], False)
+
+
+def test_what_changes_together_is_told_once(folder: Folder) -> None:
+    folder.watches.adopt(folder.read())
+    for file in (folder.own, *folder.secrets):
+        file.write_text("another")
+    assert folder.told(3.0, 3.0 + STILL, 9.0) == [False, True, False]
+
+
+def test_a_secret_that_has_changed_since_it_was_read_is_told(folder: Folder) -> None:
+    before = folder.read()
+    folder.secrets[0].write_text("another")
+    folder.watches.adopt(before)
+    assert folder.told(3.0, 3.0 + STILL) == [False, True]
+
+
+def test_a_secret_that_is_no_longer_named_is_not_looked_at(folder: Folder) -> None:
+    folder.watches.adopt(folder.read())
+    folder.watches.adopt(())
+    folder.secrets[0].write_text("another")
+    assert folder.told(3.0, 4.0) == [False, False]
+
+
+def test_a_secret_that_is_gone_is_no_reason_to_read_anything(folder: Folder) -> None:
+    folder.watches.adopt(folder.read())
+    folder.secrets[0].unlink()
+    assert folder.told(3.0, 4.0) == [False, False]
 
 
 def test_a_folder_may_be_called_by_another_name(
@@ -201,6 +251,15 @@ def test_a_check_gets_what_it_would_be_handed_over(monkeypatch: pytest.MonkeyPat
     assert told.complaints == ["handover"]
 
 
+def test_a_compiler_is_told_which_log_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PYTHON", ("/bin/sh", "-c", 'echo "$4" >&2; exit 2'))
+    begun = RealCompiling(Path("gateway.yaml"), 2, known_log="/the log")
+    begun._process.wait(5.0)
+    told = begun.result()
+    assert told is not None
+    assert told.complaints == ["/the log"]
+
+
 def test_a_compilation_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     compiling(FAILS, monkeypatch, handover=b"handover")
@@ -243,7 +302,7 @@ def test_what_was_compiled_is_the_result(monkeypatch: pytest.MonkeyPatch, tmp_pa
     good = newer()
     file = tmp_path / "compiled"
     file.write_bytes(msgspec.msgpack.encode(kept.Compiled(data=good.data, sealed=good.sealed)))
-    # The last argument is the number of the file that the result goes to.
+    # The third argument is the number of the file that the result goes to.
     assert compiling(f'cat {file} >"/proc/self/fd/$3"', monkeypatch) == good
 
 

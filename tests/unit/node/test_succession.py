@@ -11,9 +11,9 @@ import pytest
 from tests.helpers.house import House, compiled
 from tta_gateway.node import succession
 from tta_gateway.node.handover import Handover
-from tta_gateway.node.reload import stamp_of
 from tta_gateway.node.signals import Signals
 from tta_gateway.snapshot import kept as kept_snapshot
+from tta_gateway.support.file_stamp import stamp_of
 
 
 def test_what_was_compiled_is_handed_over_and_kept(house: House) -> None:
@@ -95,7 +95,8 @@ def test_what_a_check_is_given_is_what_would_be_handed_over(
 ) -> None:
     given: list[tuple[Path, int, bytes]] = []
 
-    def check(file: Path, version: int, *, handover: bytes) -> None:
+    def check(file: Path, version: int, *, known_log: str, handover: bytes) -> None:
+        assert known_log == ""
         given.append((file, version, handover))
 
     node = house.serving()

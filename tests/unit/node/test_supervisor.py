@@ -1,69 +1,45 @@
 """The supervisor without processes: the test is the other end of every worker's channel."""
 
 import signal
-import socket
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tests.helpers.fake_process import FakeProcess
 from tta_gateway.node.child import LAST, UNCOVER, Child, Said
 from tta_gateway.node.slot import FORSAKEN, LIVED, LONGEST_SILENCE, LONGEST_START
 from tta_gateway.node.supervisor import Supervisor
 
 
-class Worker:
-    """A process, as far as a supervisor sees one."""
+class Worker(FakeProcess):
+    """A worker, as far as a supervisor sees one."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.channel, self._end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.returncode: int | None = None
-        self.signals: list[int] = []
-
-    killed = 0
     beats = 0
     hangs = False
 
-    def kill(self) -> None:
-        self.killed += 1
-
-    def poll(self) -> int | None:
-        return self.returncode
-
-    def send_signal(self, number: int) -> None:
-        self.signals.append(number)
-
     def serve(self, version: int = 1) -> None:
-        self._end.send(b"ready %d" % version)
+        self.say(b"ready %d" % version)
 
     def apply(self, version: int) -> None:
         """Say that a newer snapshot has been applied."""
-        self._end.send(b"applied %d" % version)
+        self.say(b"applied %d" % version)
 
     def leave(self) -> None:
         """Say that it leaves."""
-        self._end.send(b"leaving 1")
+        self.say(b"leaving 1")
 
     def heard(self) -> list[bytes]:
         """Return what it has been told."""
         words = []
-        self._end.setblocking(False)
+        self.end.setblocking(False)
         try:
-            while word := self._end.recv(64):
+            while word := self.end.recv(64):
                 words.append(word)
         except BlockingIOError:
             return words
         return words
-
-    def close(self) -> None:
-        self._end.close()
-        self.channel.close()
-
-    def die(self, code: int) -> None:
-        self._end.close()
-        self.returncode = code
 
 
 class Node:
@@ -496,7 +472,7 @@ def test_a_sibling_leaves_the_slot_alone_when_somebody_serves_there_again(node: 
     forsaken(node)
     node.workers[2].serve()
     node.turn()
-    assert node.workers[1]._end.recv(64) == UNCOVER + b"0"
+    assert node.workers[1].end.recv(64) == UNCOVER + b"0"
 
 
 def test_a_sibling_that_dies_is_followed_by_another() -> None:

@@ -1,11 +1,13 @@
 """The loop of a supervisor, turned by hand."""
 
 import signal
+import socket
 from typing import Any, cast
 
 import pytest
 
 from tests.helpers.house import Done, House, Told, compiled
+from tta_gateway.node.signals import Signals
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,39 @@ def test_what_has_been_compiled_when_a_node_ends_is_not_adopted(house: House) ->
     node.turns._take(bytes([signal.SIGCHLD]))
     node.turns._tick()
     assert node.reload.snapshot.version == 1
+
+
+class Sent:
+    """Signals that come all at once, when somebody looks for them."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = bytes(numbers)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.send(b"x")
+        self.fd = self._reader.fileno()
+
+    def come(self) -> bytes:
+        self._reader.recv(1)
+        return self._numbers
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+def test_it_turns_until_all_processes_have_ended(house: House) -> None:
+    node = house.serving()
+    for process in house.processes:
+        process.returncode = 0
+    sent = Sent(signal.SIGTERM, signal.SIGCHLD)
+    code = node.run(cast("Signals", sent))
+    sent.close()
+    assert (code, node.ledger.logs._thread.is_alive()) == (0, False)
+
+
+def test_a_file_that_is_being_written_is_looked_at_again_soon(house: House) -> None:
+    node = house.serving()
+    before = node.turns._patience()
+    (house.folder / "gateway.yaml").write_text("a")
+    node.reload.tick()
+    assert (before > 0.1, node.turns._patience()) == (True, 0.1)

@@ -5,6 +5,7 @@ import gc
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -13,8 +14,9 @@ import pytest
 from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.kernel.timing import ClientTimeouts
 from tta_gateway.node.doors import Doors
-from tta_gateway.node.worker_main import Farewell, _calm_collector, _drain
+from tta_gateway.node.worker_main import Farewell, _calm_collector, _drain, _sending
 from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.log_socket import pair
 
 
 class Diary:
@@ -237,3 +239,17 @@ def test_what_is_here_for_good_is_left_alone_by_the_collector() -> None:
 def test_the_collector_never_collects_in_full_by_itself() -> None:
     _calm_collector(cast("Any", Diary(leave_by_themselves=True)))
     assert gc.get_threshold()[2] >= 1_000_000
+
+
+def test_a_log_is_had_without_touching_its_disk(tmp_path: Path) -> None:
+    ours, theirs = pair()
+    logs = _sending(theirs)
+    for path in ("", "-", str(tmp_path / "folder" / "log")):
+        log = logs(path)
+        log.put(b"{}")
+        log.flush()
+    heads = [ours.recv(1024).partition(b"\0")[0] for _ in range(3)]
+    assert heads == [b"", b"", str(tmp_path / "folder" / "log").encode()]
+    assert list(tmp_path.iterdir()) == []
+    ours.close()
+    theirs.close()

@@ -1,13 +1,14 @@
 """The driver, with policies that keep a diary: `a>` is a's request phase, `<a` its response phase,
 `a.` its end.  Coroutines are driven by hand, one step at a `turn`."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import ClassVar
 
 import pytest
 
 from tests.helpers.builders import Bound, a_head, a_plan, an_exchange, from_upstream
 from tests.helpers.fake_origin import FakeOrigin
+from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.errors import ClientFault, UpstreamFault
 from tta_gateway.kernel.exchange import Exchange, Sink
 from tta_gateway.kernel.message import NO_FIELDS, Fields, Refusal, Response, answer_of
@@ -21,31 +22,11 @@ from tta_gateway.kernel.problem import (
 )
 from tta_gateway.pipeline.run import Runner
 
-Work = Coroutine[Any, Any, None]
 Then = Callable[[Exchange], object]
 
 
 class Bug(Exception):
     """Something that nobody expects."""
-
-
-class Gate:
-    """An awaitable that a test opens: with an answer, nothing, or an exception."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self.answer: Answer = None
-        self.error: Exception | None = None
-
-    def open(self, answer: Answer = None, *, error: Exception | None = None) -> None:
-        self.is_open, self.answer, self.error = True, answer, error
-
-    def __await__(self) -> Generator[None, None, Answer]:
-        while not self.is_open:
-            yield
-        if self.error is not None:
-            raise self.error
-        return self.answer
 
 
 class House:
@@ -108,16 +89,7 @@ class House:
 
     def turn(self) -> None:
         """Let every work that is under way go one step on."""
-        works, self.works[:] = list(self.works), []
-        self.works += [work for work in works if _goes_on(work)]
-
-
-def _goes_on(work: Work) -> bool:
-    try:
-        work.send(None)
-    except StopIteration:
-        return False
-    return True
+        turn(self.works)
 
 
 @pytest.fixture

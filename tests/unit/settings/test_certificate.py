@@ -1,6 +1,7 @@
 """Certificates and keys: whatever cannot serve is refused in words."""
 
 import re
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,17 @@ from cryptography.hazmat.primitives.asymmetric.types import (
 )
 
 from tests.helpers.certificates import Folder
-from tta_gateway.settings.certificate import authorities, chain, check_key, digest, facts
+from tta_gateway.settings.certificate import (
+    _is_open,
+    authorities,
+    chain,
+    check_key,
+    facts,
+    pair,
+    served,
+    trusted,
+)
+from tta_gateway.support.pem import load_pair
 
 # To find such numbers takes a second: these were found once (FIPS 186-4, 1,024 bits).
 DSA_NUMBERS = dsa.DSAParameterNumbers(
@@ -173,10 +184,25 @@ def test_a_key_that_is_too_short_is_refused(tmp_path: Path) -> None:
         check_key(written(tmp_path / "key", key), made)
 
 
-def test_other_certificates_at_the_same_paths_are_told_apart(folder: Folder) -> None:
-    made = folder.issue("a.test")["certificate"]
-    before = digest(made, "")
-    assert digest(made, "") == before
-    assert digest("", made) != before
-    folder.issue("a.test")
-    assert digest(made, "") != before
+def test_what_goes_on_is_what_was_checked_and_no_more(folder: Folder) -> None:
+    """Whatever else stands in the files: comments, or another key."""
+    made = folder.issue("a.test")
+    key = Path(made["key"])
+    key.write_bytes(b"K\xc3\xb6nig\n" + key.read_bytes())
+    said, pem = served(made["certificate"], made["key"])
+    assert (said, pem) == (facts(made["certificate"]), pair(made["certificate"], made["key"]))
+    kinds = [b"CERTIFICATE", b"PRIVATE KEY"]
+    assert [pem.count(b"-----BEGIN %b-----" % kind) for kind in kinds] == [1, 1]
+    assert pem.startswith(b"-----BEGIN CERTIFICATE")
+    load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), pem)
+
+
+def test_authorities_may_have_comments(folder: Folder) -> None:
+    pem = folder.ca.read_bytes()
+    made = file(folder.path / "x", "# Staat der Niederländer\n".encode() + pem + pem)
+    assert trusted(made) == pem + pem
+
+
+def test_a_key_that_has_gone_since_it_was_read_is_named(folder: Folder) -> None:
+    with pytest.raises(ValueError, match="gone` cannot be read: No such file"):
+        _is_open(str(folder.path / "gone"))

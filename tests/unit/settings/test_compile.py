@@ -22,7 +22,7 @@ def test_nothing_written_is_what_the_snapshot_s_defaults_say() -> None:
     assert snapshot.limits == bare.limits
     assert snapshot.client_timeouts == bare.client_timeouts
     assert snapshot.connections == bare.connections
-    assert snapshot.routes == (Route(name="/", path="/", service="players"),)
+    assert snapshot.routes[0] == Route(name="/", path="/", service="players")
 
 
 def test_a_snapshot_survives_its_way_to_a_worker() -> None:
@@ -66,11 +66,23 @@ def test_names_of_routes_differ_where_the_routes_do() -> None:
         "  - {path: /a, service: players, auth: none, host: b}\n"
         "  - {path: /a, service: players, auth: none, headers: {x: true}}\n"
     )
-    assert len({one.name for one in compiled(text).routes}) == 4
+    names = {one.name for one in compiled(text).routes}
+    assert len(names) == len(compiled(text).routes)
 
 
 def test_tries_are_one_more_than_retries() -> None:
     assert compiled(route("retries: 0")).routes[0].tries == 1
+
+
+def test_each_value_that_is_added_is_a_field() -> None:
+    found = compiled(
+        route(
+            "request_headers: {X-A: {append: [b, a]}, x-b: '1'}, response_headers: {a: {append: b}}"
+        )
+    ).routes[0]
+    assert found.request_fields == (("x-b", "1"),)
+    assert found.request_appended == (("x-a", "b"), ("x-a", "a"))
+    assert (found.response_fields, found.response_appended) == ((), (("a", "b"),))
 
 
 def test_null_takes_a_field_away() -> None:

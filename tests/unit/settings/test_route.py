@@ -90,6 +90,52 @@ def test_a_credential_is_removed_but_never_set(name: str) -> None:
     assert "would be a secret in plain text" in wrong(f"request_headers: {{{name}: x}}")
 
 
+@pytest.mark.parametrize("key", ["request_headers", "response_headers"])
+@pytest.mark.parametrize(
+    ("written", "values"), [("a", ("a",)), ("[a]", ("a",)), ("[b, a, b]", ("b", "a", "b"))]
+)
+def test_values_may_be_added_to_a_field(key: str, written: str, values: tuple[str, ...]) -> None:
+    found = good(f"{key}: {{X-A: {{append: {written}}}, x-b: '1', x-c: null}}")
+    assert getattr(found, key) == {"x-a": values, "x-b": "1", "x-c": None}
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("[]", "or a list of one or more"),
+        ("null", "or a list of one or more"),
+        ("1", "or a list of one or more"),
+        ("[a, 1]", "or a list of one or more"),
+        ('"a\\nb"', "is not the value of a header field"),
+        ('[a, ""]', "is not the value of a header field"),
+        ("a, set: b", "or values that are added: `{append: …}`"),
+    ],
+)
+def test_what_cannot_be_added_is_refused(written: str, words: str) -> None:
+    said = wrong(f"response_headers: {{x-a: {{append: {written}}}}}")
+    assert "response_headers.x-a: " in said
+    assert words in said
+
+
+@pytest.mark.parametrize("key", ["request_headers", "response_headers"])
+@pytest.mark.parametrize(
+    "name", ["Content-Type", "authorization", "ETag", "location", "Retry-After", "origin"]
+)
+def test_a_field_that_stands_once_is_never_added_to(key: str, name: str) -> None:
+    said = wrong(f"{key}: {{{name}: {{append: a}}}}")
+    assert "may stand in a message once" in said or "would be a secret" in said
+
+
+@pytest.mark.parametrize("name", ["Upgrade", "host", "x-forwarded-for", "content-length", "te"])
+def test_a_field_that_is_the_gateway_s_alone_is_not_added_to(name: str) -> None:
+    assert "the gateway's alone" in wrong(f"response_headers: {{{name}: {{append: x}}}}")
+
+
+def test_what_is_added_is_shown_as_it_is_written() -> None:
+    shown = good("response_headers: {vary: {append: a}}").model_dump(mode="json")
+    assert shown["response_headers"] == {"vary": {"append": ["a"]}}
+
+
 @pytest.mark.parametrize(
     "target",
     ["/b", "/", "/b/{b}", "/{b}", "https://b.example", "https://b.example/{b}", "http://[::1]:80/"],

@@ -5,9 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tta_gateway.kernel.own import OWN, endpoint
+from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled, keep
-from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.model import SecretFile, Snapshot
 from tta_gateway.snapshot.sealed import compiled, in_folder, kept
 from tta_gateway.support.valkey.topology import Address, Store
 
@@ -42,6 +44,17 @@ def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
 def test_what_was_kept_is_of_the_folder_in_which_it_is_found(tmp_path: Path) -> None:
     keep(both(encode(snapshot("./var")), tmp_path).sealed, tmp_path)
     assert decode(kept(tmp_path)) == snapshot(str(tmp_path))
+
+
+def test_the_gateway_s_own_service_is_reached_in_the_folder_and_others_where_they_are(
+    tmp_path: Path,
+) -> None:
+    other = Service(name="players", endpoints=(Endpoint(host="", port=0, unix="/run/a.sock"),))
+    own = Service(name=OWN, endpoints=(endpoint("./var"),))
+    before = msgspec.structs.replace(snapshot("./var"), services=(other, own))
+    after = in_folder(before, tmp_path)
+    assert after.services[0] == other
+    assert [one.unix for one in after.services[1].endpoints] == [f"{tmp_path}/control.sock"]
 
 
 def test_a_server_of_the_operators_stays_where_it_is(tmp_path: Path) -> None:
@@ -89,3 +102,9 @@ def test_what_does_not_fit_its_key_is_said_with_what_to_do(tmp_path: Path) -> No
     (tmp_path / NAME).write_bytes(b"anything else, but long enough")
     with pytest.raises(OSError, match=r"does not fit .*snapshot\.key: run a good one anew"):
         kept(tmp_path)
+
+
+def test_the_files_of_its_secrets_are_not_looked_at_any_more(tmp_path: Path) -> None:
+    read = (SecretFile("/run/secret", (1, 2, 3)),)
+    before = msgspec.structs.replace(snapshot("./var"), secret_files=read)
+    assert in_folder(before, tmp_path).secret_files == ()

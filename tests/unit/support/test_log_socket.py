@@ -70,6 +70,24 @@ def test_many_lines_go_by_themselves(ends: Ends, tmp_path: Path) -> None:
     assert file.stat().st_size > 60_000
 
 
+def test_a_file_that_does_not_open_is_told_of_once_and_tried_again(
+    ends: Ends, tmp_path: Path
+) -> None:
+    way = tmp_path / "way"
+    way.touch()
+    lines = LineSender(ends.sender, str(way / "log"))
+    for number in range(3):
+        lines.put(b"%d" % number)
+        lines.flush()
+    ends.write_all()
+    assert (ends.failed, ends.writer.take_dropped()) == (["log: File exists"], 3)
+    way.unlink()
+    lines.put(b"3")
+    lines.flush()
+    ends.write_all()
+    assert (way / "log").read_bytes() == b"3\n"
+
+
 def test_who_is_not_read_waits_and_then_loses_the_oldest(ends: Ends, tmp_path: Path) -> None:
     file = tmp_path / "log"
     lines = LineSender(ends.sender, str(file))

@@ -1,7 +1,7 @@
 """The attempt loop, with services that do what the test says (helpers/fake_connection.py)."""
 
-from collections.abc import Callable, Coroutine, Generator, Sequence
-from typing import Any, TypedDict, Unpack
+from collections.abc import Callable, Sequence
+from typing import TypedDict, Unpack
 
 import msgspec
 import pytest
@@ -19,9 +19,11 @@ from tests.helpers.builders import (
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_connection import FakeConnection, FakeConnector
 from tests.helpers.fake_origin import FakeOrigin
+from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.errors import UpstreamFault
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, Fields, Response
+from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.problem import (
     UPSTREAM_CONNECT_TIMEOUT,
@@ -39,7 +41,6 @@ from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder, Upstr
 
 ONE = (an_endpoint(9001),)
 TWO = (an_endpoint(9001), an_endpoint(9002))
-Work = Coroutine[Any, Any, None]
 Change = Callable[[Exchange], None]
 
 
@@ -82,32 +83,33 @@ class Rig:
         host: str = "",
         **route: object,
     ) -> None:
+        self.route = msgspec.structs.replace(a_route(), **route)
+        self.name = self.route.service
         self.clock = FakeClock()
         self.works: list[Work] = []
         self.reported: list[BaseException] = []
         self.runner = Runner(self.works.append, lambda _, error: self.reported.append(error))
         self.connector = FakeConnector()
         service = Service(
-            name="players",
+            name=self.name,
             endpoints=tuple(endpoints),
             balance=balance,
             host=host,
             limits=limits or EndpointLimits(),
         )
         self.forwarder = Forwarder(
-            {"players": service},
+            {self.name: service},
             connector=self.connector,
             runner=self.runner,
             chance=lambda: 0.0,
             clock=self.clock.monotonic,
         )
         self.connector.forwarder = self.forwarder
-        self.route = msgspec.structs.replace(a_route(), **route)
         self.plan = a_plan(policies, route=self.route, forward=self.forwarder.forward)
 
     @property
     def upstream(self) -> Upstream:
-        return self.forwarder.upstreams["players"]
+        return self.forwarder.upstreams[self.name]
 
     @property
     def pool(self) -> EndpointPool:
@@ -185,17 +187,8 @@ class Rig:
 
     def turn(self) -> None:
         """Let every work that is under way go one step on, and what was closed end."""
-        works, self.works[:] = list(self.works), []
-        self.works += [work for work in works if _goes_on(work)]
+        turn(self.works)
         self.connector.turn()
-
-
-def _goes_on(work: Work) -> bool:
-    try:
-        work.send(None)
-    except StopIteration:
-        return False
-    return True
 
 
 def _idle(pools: Sequence[EndpointPool]) -> list[object]:
@@ -792,6 +785,23 @@ def test_a_request_whose_every_try_failed_says_why_the_last_did() -> None:
     )
 
 
+def test_the_gateway_s_own_service_is_not_there_when_every_try_failed() -> None:
+    rig = Rig(service=OWN, tries=2)
+    origin = rig.ask()
+    rig.connector.fail()
+    assert origin.said == []  # it is tried again first
+    rig.connector.fail(UPSTREAM_CONNECT_TIMEOUT)
+    assert (origin.status, origin.code) == (503, "gateway_service_unavailable")
+    assert (rig.counts, exchange_of(origin).tries) == (NOTHING, 2)
+
+
+def test_what_reached_the_gateway_s_own_service_and_may_not_be_repeated_keeps_its_fault() -> None:
+    rig = Rig(service=OWN)
+    origin, connection = rig.asked("POST", body=b"a")
+    connection.fault(UPSTREAM_FIRST_BYTE_TIMEOUT)
+    assert (origin.status, origin.code) == (504, "upstream_first_byte_timeout")
+
+
 def test_nothing_is_under_way_behind_a_request_whose_every_try_failed() -> None:
     rig = Rig(TWO, tries=3)
     rig.ask()
@@ -1030,6 +1040,23 @@ def test_a_request_that_may_have_been_carried_out_is_not_sent_again_unseen() -> 
     origin = rig.ask("POST", body=b"four")
     dead.lose()
     assert (origin.code, rig.connector.opening) == ("upstream_connection_terminated", [])
+
+
+@pytest.mark.parametrize("reused", [False, True])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_an_idle_connection_said_before_it_died_is_no_answer(
+    reused: bool, method: str
+) -> None:
+    """Of a request without a body all was written at once, and that write failed."""
+    rig = Rig()
+    idle = rig.idle() if reused else None
+    if method == "POST":
+        rig.ask("POST", body=b"four")
+    else:
+        rig.ask()
+    connection = idle or rig.connector.succeed()
+    assert connection.attempt is not None
+    assert connection.attempt.may_be_answered == (method == "POST" or not reused)
 
 
 def test_where_there_is_no_room_for_a_fresh_connection_an_idle_one_will_do() -> None:
@@ -1287,19 +1314,6 @@ def test_a_service_whose_answer_a_policy_failed_over_is_not_listened_to() -> Non
     origin, connection = rig.asked()
     connection.answer(body=b"never seen")
     assert (origin.said, connection.closed, rig.counts) == (["500", "end"], True, NOTHING)
-
-
-class Gate:
-    """An awaitable that a test opens."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self.answer: Response | None = None
-
-    def __await__(self) -> Generator[None, None, Response | None]:
-        while not self.is_open:
-            yield
-        return self.answer
 
 
 class Held(Rig):

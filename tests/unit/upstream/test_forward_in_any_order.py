@@ -4,8 +4,8 @@ A state machine (hypothesis) asks, answers, breaks, leaves and lets time pass.  
 behind every step stands in the invariants; what every client got is looked at in the end.
 """
 
-from collections.abc import Coroutine, Generator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from tests.helpers.builders import Bound, a_head, a_plan, a_route, an_endpoint, 
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_connection import FakeConnection, FakeConnector
 from tests.helpers.fake_origin import FakeOrigin
+from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, Response
 from tta_gateway.kernel.problem import (
@@ -31,22 +32,8 @@ from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.forward import Attempt, Forwarder
 
 T = TypeVar("T")
-Work = Coroutine[Any, Any, None]
 PICK = st.integers(0, 20)
 BODY = bytes(range(256))
-
-
-class Gate:
-    """What a policy waits for: open when the machine says so."""
-
-    def __init__(self) -> None:
-        self.is_open = False
-        self.answer: Response | None = None
-
-    def __await__(self) -> Generator[None, None, Response | None]:
-        while not self.is_open:
-            yield
-        return self.answer
 
 
 class Storm(RuleBasedStateMachine):
@@ -223,8 +210,7 @@ class Storm(RuleBasedStateMachine):
 
     @rule()
     def turn(self) -> None:
-        works, self.works[:] = list(self.works), []
-        self.works += [work for work in works if _goes_on(work)]
+        turn(self.works)
         self.connector.turn()
 
     @precondition(lambda self: self.gates)
@@ -314,14 +300,6 @@ def _picked(options: list[T], pick: int) -> T:
 
 def _fakes(connections: Sequence[object]) -> list[FakeConnection]:
     return [one for one in connections if isinstance(one, FakeConnection)]
-
-
-def _goes_on(work: Work) -> bool:
-    try:
-        work.send(None)
-    except StopIteration:
-        return False
-    return True
 
 
 TestWhateverHappens = Storm.TestCase

@@ -6,7 +6,7 @@ import h11
 import pytest
 from hypothesis import given
 
-from tests.helpers.conversation import body_of, cut, hear, in_full, in_short
+from tests.helpers.conversation import body_of, cut, hear, in_full, in_short, in_turns
 from tests.helpers.independent_parser import RequestParser
 from tests.helpers.message_strategy import PROPERTY, Sample, answers, places, requests
 from tests.helpers.strict_answer import read_answer
@@ -614,12 +614,7 @@ def test_one_field_more_is_refused() -> None:
 
 def test_an_answer_in_very_many_chunks_is_read_turn_by_turn() -> None:
     codec = asking()
-    events = codec.receive(flood(1200) + b"0\r\n\r\n")
-    parts = [body_of(events)]
-    while codec.is_behind:
-        more = codec.go_on()
-        parts.append(body_of(more))
-        events += more
+    events, parts = in_turns(codec, flood(1200) + b"0\r\n\r\n")
     assert max(len(part) for part in parts) == 500
     assert body_of(events) == b"x" * 1200
     assert (in_short(events)[-1], codec.reading) == (("end",), DONE)

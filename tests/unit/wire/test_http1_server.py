@@ -4,7 +4,7 @@ import h11
 import pytest
 from hypothesis import given
 
-from tests.helpers.conversation import body_of, cut, hear, hear_all, in_full, in_short
+from tests.helpers.conversation import body_of, cut, hear, hear_all, in_full, in_short, in_turns
 from tests.helpers.message_strategy import PROPERTY, Sample, answers, places, requests
 from tests.helpers.strict_answer import read_answer
 from tta_gateway.kernel.message import CHUNKED, UNTIL_CLOSE, RequestHead, Response
@@ -80,12 +80,7 @@ def flood(count: int) -> bytes:
 
 def test_a_body_in_very_many_chunks_is_read_turn_by_turn() -> None:
     codec = server()
-    events = codec.receive(flood(1200) + b"0\r\n\r\n" + _NEXT)
-    parts = [body_of(events)]
-    while codec.is_behind:
-        more = codec.go_on()
-        parts.append(body_of(more))
-        events += more
+    events, parts = in_turns(codec, flood(1200) + b"0\r\n\r\n" + _NEXT)
     assert max(len(part) for part in parts) == 500
     assert body_of(events) == b"x" * 1200
     assert (in_short(events)[-1], codec.waiting) == (("end",), _NEXT)

@@ -1,12 +1,13 @@
-"""Set and remove fields of a route's requests and answers."""
+"""Set, add and remove fields of a route's requests and answers."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields
 from tta_gateway.kernel.route import Route
 
 Change = tuple[Fields, frozenset[bytes]]
+NOTHING: Final[Change] = ([], frozenset())
 
 
 class Transform:
@@ -18,9 +19,13 @@ class Transform:
 
     def for_route(self, route: Route | None) -> "BoundTransform | None":
         """Act where the route changes anything."""
-        if route is None or not (route.request_fields or route.response_fields):
+        if route is None:
             return None
-        return BoundTransform(_change(route.request_fields), _change(route.response_fields))
+        request = _change(route.request_fields, route.request_appended)
+        response = _change(route.response_fields, route.response_appended)
+        if request == NOTHING == response:
+            return None
+        return BoundTransform(request, response)
 
 
 class BoundTransform:
@@ -47,20 +52,26 @@ class BoundTransform:
         response.fields = _changed(response.fields, self._response)
 
 
-def _change(fields: tuple[tuple[str, str | None], ...]) -> Change:
-    """Return the fields to set, and all names that make way for them or are removed."""
+def _change(
+    fields: tuple[tuple[str, str | None], ...], appended: tuple[tuple[str, str], ...]
+) -> Change:
+    """Return the fields to add, and all names that make way for them or are removed."""
     wanted = [
-        (name.lower().encode(), value.encode()) for name, value in fields if value is not None
+        (name.lower().encode(), value.encode())
+        for name, value in (*fields, *appended)
+        if value is not None
     ]
     return wanted, frozenset(name.lower().encode() for name, _ in fields)
 
 
 def _changed(fields: Fields, change: Change) -> Fields:
     wanted, names = change
-    if not names:
-        return fields
-    return [field for field in fields if field[0] not in names] + wanted
+    if names:
+        fields = [field for field in fields if field[0] not in names]
+    return fields + wanted if wanted else fields
 
 
 def _names(change: Change) -> str:
-    return ", ".join(sorted(name.decode() for name in change[1])) or "none"
+    wanted, names = change
+    told = {name for name, _ in wanted} | names
+    return ", ".join(sorted(name.decode() for name in told)) or "none"

@@ -5,17 +5,15 @@ takes the login, it is no replica where a master is wanted, and it has read its 
 """
 
 import asyncio
-import os
 import ssl
-from pathlib import Path
 from typing import Final, cast
 
+from tta_gateway.support.socket_path import short
 from tta_gateway.support.valkey.connection import Arg, Connection, Owner, Reply
 from tta_gateway.support.valkey.error import Refused, Unavailable
 from tta_gateway.support.valkey.topology import Address, Login
 
 PATIENCE: Final = 2.0  # seconds, from the first packet to the end of the greeting
-_LONGEST_UNIX: Final = 107  # bytes: sun_path holds 108, the last of them NUL (unix(7))
 
 
 def tls_of(login: Login) -> ssl.SSLContext | None:
@@ -66,16 +64,9 @@ async def _connect(
     protocol = cast("asyncio.Protocol", connection)  # it has all the methods of one
     if not address.unix:
         await loop.create_connection(lambda: protocol, address.host, address.port, ssl=tls)
-    elif len(address.unix.encode()) <= _LONGEST_UNIX:
-        await loop.create_unix_connection(lambda: protocol, address.unix)
-    else:
-        path = Path(address.unix)
-        folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)  # and from there it is near
-        try:
-            near = f"/proc/self/fd/{folder}/{path.name}"
-            await loop.create_unix_connection(lambda: protocol, near)
-        finally:
-            os.close(folder)
+        return
+    with short(address.unix) as path:
+        await loop.create_unix_connection(lambda: protocol, path)
 
 
 async def _greet(connection: Connection, *, login: Login, name: str, role: str) -> None:

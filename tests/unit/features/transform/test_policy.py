@@ -1,4 +1,4 @@
-"""Transform: fields that the operator sets or removes, route by route."""
+"""Transform: fields that the operator sets, adds or removes, route by route."""
 
 import pytest
 
@@ -8,6 +8,7 @@ from tta_gateway.kernel.message import Fields
 from tta_gateway.kernel.route import Route
 
 Changes = tuple[tuple[str, str | None], ...]
+Added = tuple[tuple[str, str], ...]
 
 
 def _bound(*, request: Changes = (), response: Changes = ()) -> BoundTransform:
@@ -26,6 +27,13 @@ def _told(changes: Changes, fields: Fields) -> Fields:
     response = from_upstream(fields=fields)
     _bound(response=changes).on_response(answered(an_exchange(), response))
     return response.fields
+
+
+def _adding(*, request: Added = (), response: Added = (), sets: Changes = ()) -> BoundTransform:
+    route = a_route(request_appended=request, response_appended=response, response_fields=sets)
+    bound = Transform().for_route(route)
+    assert bound is not None
+    return bound
 
 
 @pytest.mark.parametrize("route", [None, a_route()])
@@ -68,6 +76,47 @@ def test_a_change_of_the_request_leaves_the_answer_alone() -> None:
     response = from_upstream(fields=[(b"a", b"b")])
     _bound(request=(("a", None),)).on_response(answered(an_exchange(), response))
     assert response.fields == [(b"a", b"b")]
+
+
+def test_what_is_added_stands_behind_every_field_of_that_name() -> None:
+    exchange = an_exchange(a_head(fields=[(b"x-a", b"1"), (b"b", b"c"), (b"x-a", b"2")]))
+    _adding(request=(("X-A", "3"), ("x-a", "4"))).on_request(exchange)
+    assert exchange.upstream_fields == [
+        (b"x-a", b"1"),
+        (b"b", b"c"),
+        (b"x-a", b"2"),
+        (b"x-a", b"3"),
+        (b"x-a", b"4"),
+    ]
+
+
+def test_what_is_added_need_not_be_there() -> None:
+    response = from_upstream(fields=[])
+    _adding(response=(("vary", "a"),)).on_response(answered(an_exchange(), response))
+    assert response.fields == [(b"vary", b"a")]
+
+
+def test_adding_changes_neither_the_other_direction_nor_what_others_see() -> None:
+    came: Fields = [(b"a", b"b")]
+    exchange = an_exchange(a_head(fields=came))
+    bound = _adding(response=(("a", "1"),), sets=(("c", "d"),))
+    bound.on_request(exchange)
+    response = from_upstream(fields=[(b"c", b"x"), (b"a", b"0")])
+    bound.on_response(answered(exchange, response))
+    assert exchange.request.fields == came == [(b"a", b"b")]
+    assert exchange.upstream_fields in (None, [(b"a", b"b")])
+    assert response.fields == [(b"a", b"0"), (b"c", b"d"), (b"a", b"1")]
+
+
+def test_what_is_added_to_a_request_is_seen_by_the_service_alone() -> None:
+    exchange = an_exchange(a_head(fields=[(b"a", b"b")]))
+    _adding(request=(("a", "c"),)).on_request(exchange)
+    assert exchange.request.fields == [(b"a", b"b")]
+
+
+def test_it_says_the_names_of_what_it_adds() -> None:
+    bound = _adding(request=(("b", "secret"),), response=(("c", "x"),), sets=(("a", None),))
+    assert bound.explain() == "changes of the request: b; of the answer: a, c"
 
 
 def test_it_says_the_names_of_both_directions_and_no_value() -> None:

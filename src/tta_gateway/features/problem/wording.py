@@ -1,0 +1,36 @@
+"""The words of an error: its document and its fields, whoever answers it."""
+
+import msgspec
+
+from tta_gateway.features.problem.body import Body
+from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.kernel.message import Fields
+from tta_gateway.kernel.problem import Problem
+
+_encode = msgspec.json.Encoder().encode
+
+
+def document(kind: Problem, detail: str, *, request_id: str, bound: ProblemBound) -> bytes:
+    """Return the document of an error (RFC 9457)."""
+    base = bound.base
+    return _encode(
+        Body(
+            type=base if base == "about:blank" else base + kind.code,
+            title=kind.title,
+            status=kind.status,
+            detail=detail,
+            code=kind.code,
+            correlation_id=request_id,
+            message=detail if bound.message else "",
+        )
+    )
+
+
+def fields(kind: Problem) -> Fields:
+    """Return the fields that go with it."""
+    made = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if kind.retry_after is not None:
+        made.append((b"retry-after", b"%d" % kind.retry_after))
+    if kind.proxy_error is not None:
+        made.append((b"proxy-status", f"tta-gateway; error={kind.proxy_error}".encode()))
+    return made

@@ -1,0 +1,40 @@
+"""The gateway's own service: its public endpoints, as the routes that lead to them.
+
+A feature declares those it serves in its `public.py`.  They run the same plans as all others.
+"""
+
+from typing import Final
+
+from tta_gateway.kernel.route import Auth, Endpoint, Route, Timeouts
+
+OWN: Final = "gateway"
+"""What the service is called, which no operator's may be."""
+SOCKET: Final = "control.sock"
+"""What its socket is called, in the state folder."""
+LARGEST: Final = 1024 * 1024
+"""Bytes: no endpoint takes a larger body."""
+_USUAL: Final = 64 * 1024  # bytes
+# Control is back within seconds of its death, and meanwhile requests wait in its socket's queue.  A
+# second try would only stand in the same queue.
+_PATIENCE: Final = Timeouts(first_byte=10.0, total=10.0)
+
+
+def endpoint(folder: str) -> Endpoint:
+    """Return where it answers, in a state folder."""
+    return Endpoint(host="", port=0, unix=f"{folder}/{SOCKET}")
+
+
+def public(
+    method: str, path: str, *, auth: Auth, max_body: int = _USUAL, timeouts: Timeouts = _PATIENCE
+) -> Route:
+    """Return the route to a public endpoint; `auth` is who may call."""
+    return Route(
+        name=f"{method} {path}",
+        path=path,
+        methods=(method,),
+        service=OWN,
+        auth=auth,
+        timeouts=timeouts,
+        max_body=max_body,
+        upgrade=(),
+    )

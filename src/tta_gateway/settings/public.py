@@ -1,0 +1,61 @@
+"""The gateway's own service and the routes to it: a line for each feature that serves clients.
+
+They are there as long as control is, which needs `admin`.  Most specific wins, as among all routes;
+an operator's route that nothing tells apart from one of them is refused, because one of the two
+would never be reached.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.openapi import public as openapi
+from tta_gateway.kernel.own import OWN, endpoint
+from tta_gateway.kernel.route import Route, Service
+from tta_gateway.routing.conflict import conflicts
+from tta_gateway.settings.tree import Settings
+
+# By the key of the feature: whether it is on, and what it serves then.
+PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
+    "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
+}
+_ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
+
+
+def own_services(settings: Settings) -> tuple[Service, ...]:
+    """Return the gateway's own service, if it is there."""
+    if settings.admin is None:
+        return ()
+    return (Service(name=OWN, endpoints=(endpoint(settings.state_dir),)),)
+
+
+def own_routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes to what the gateway itself serves."""
+    return tuple(route for _, route in _owned(settings))
+
+
+def _owned(settings: Settings) -> list[tuple[str, Route]]:
+    """Return those routes, each with the key of its feature."""
+    if settings.admin is None:
+        return []
+    on = ((key, routes) for key, (is_on, routes) in PUBLIC.items() if is_on(settings))
+    return [(key, route) for key, routes in on for route in routes]
+
+
+def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, str]]:
+    """Yield each of the operator's routes that takes what one of the gateway's own does, and why.
+
+    One that names no methods would lose some of its requests: it counts as if it named all.
+    """
+    owned = _owned(settings)
+    spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
+    count = len(spelt)
+    for one, other, _ in conflicts([*spelt, *(route for _, route in owned)]):
+        if one < count <= other:
+            key, route = owned[other - count]
+            yield (
+                one,
+                f"takes {route.name}, which the gateway answers itself: choose another path, or "
+                f"write `{key}: {{enabled: false}}`",
+            )

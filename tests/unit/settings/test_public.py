@@ -1,0 +1,91 @@
+"""The gateway's own service and its routes, among those of the operator."""
+
+import pytest
+
+from tests.helpers.configuration import PLAYERS, complaints, loaded
+from tta_gateway.features.openapi.public import PATH
+from tta_gateway.kernel.own import LARGEST, OWN
+from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.public import PUBLIC, own_routes, own_services
+
+ALL = [route for _, routes in PUBLIC.values() for route in routes]
+
+
+def with_route(written: str) -> str:
+    return PLAYERS + f"routes: [{{path: {PATH}, service: players, auth: none{written}}}]\n"
+
+
+def test_they_are_there_without_a_word() -> None:
+    settings = loaded("").settings
+    (service,) = own_services(settings)
+    assert (service.name, [one.unix for one in service.endpoints]) == (OWN, ["./var/control.sock"])
+    assert PATH in [route.path for route in own_routes(settings)]
+
+
+def test_the_socket_stands_in_the_state_folder() -> None:
+    (service,) = own_services(loaded("state_dir: /var/lib/a").settings)
+    assert service.endpoints[0].unix == "/var/lib/a/control.sock"
+
+
+def test_without_control_there_is_nothing() -> None:
+    settings = loaded("admin: off").settings
+    assert (own_services(settings), own_routes(settings)) == ((), ())
+    snapshot = compile_snapshot(settings, 1)
+    assert [one.name for one in snapshot.services] == ["players"]
+    assert [one.path for one in snapshot.routes] == ["/"]
+
+
+def test_they_stand_behind_those_of_the_operator() -> None:
+    snapshot = compile_snapshot(loaded("").settings, 1)
+    assert [one.name for one in snapshot.services] == ["players", OWN]
+    assert [one.path for one in snapshot.routes] == ["/", *(route.path for route in ALL)]
+
+
+@pytest.mark.parametrize("key", list(PUBLIC))
+def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
+    left = own_routes(loaded(f"{key}: {{enabled: false}}").settings)
+    assert list(left) == [route for route in ALL if route not in PUBLIC[key][1]]
+
+
+def test_every_route_leads_to_the_service_by_one_method_with_a_bounded_body() -> None:
+    assert {route.service for route in ALL} == {OWN}
+    assert [route for route in ALL if len(route.methods) != 1 or route.max_body > LARGEST] == []
+    assert len({route.name for route in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("written", ["", ", methods: [GET]", ", methods: [POST, HEAD]"])
+def test_a_route_that_takes_the_same_is_refused_with_its_way_out(written: str) -> None:
+    said = complaints(with_route(written))
+    assert said == [
+        f"gateway.yaml:2:11 routes[0].path: takes GET {PATH}, which the gateway answers itself: "
+        "choose another path, or write `openapi: {enabled: false}`"
+    ]
+
+
+@pytest.mark.parametrize(
+    "written", [", methods: [POST]", ", host: a.example", ", headers: {x-a: true}"]
+)
+def test_a_route_that_is_told_apart_is_not(written: str) -> None:
+    assert complaints(with_route(written)) == []
+
+
+@pytest.mark.parametrize("off", ["openapi: {enabled: false}\n", "admin: off\n"])
+def test_a_route_may_take_the_place_of_what_is_off(off: str) -> None:
+    assert complaints(off + with_route("")) == []
+
+
+def test_a_route_for_everything_is_less_specific() -> None:
+    text = PLAYERS + "routes: [{path: '/{rest:path}', service: players, auth: none}]\n"
+    assert complaints(text) == []
+
+
+def test_a_route_may_lead_to_the_service() -> None:
+    text = "routes: [{path: /a, service: gateway, auth: none}]\n"
+    snapshot = compile_snapshot(loaded(text).settings, 1)
+    assert snapshot.routes[0].service == OWN
+
+
+def test_a_route_to_the_service_needs_control() -> None:
+    text = "admin: off\nroutes: [{path: /a, service: gateway, auth: none}]\n"
+    (said,) = complaints(text)
+    assert "routes[0].service: `gateway` is served by the process that `admin: off` leaves" in said
