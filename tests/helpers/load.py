@@ -105,6 +105,8 @@ class Load:
                 tally.answered[body] = answer.status
                 if answer.status == 200 and answer.body != body:
                     tally.faults.append(f"{body!r} got {answer.body!r}")
+            if answer.value(b"connection") == b"close":
+                return
 
 
 @contextlib.contextmanager
