@@ -186,6 +186,26 @@ def status(file: Path, state: str | None) -> None:
 
 @main.command()
 @_file
+def services(file: Path) -> None:
+    """Show every service of a running gateway: endpoints, how they are, and why."""
+    from tta_gateway.node import services_text
+    from tta_gateway.node.admin_client import told
+
+    snapshot = _snapshot(_loaded(file).settings)
+    if snapshot.admin is None:
+        click.echo("there is no administration to ask: `admin` is off", err=True)
+        sys.exit(1)
+    try:
+        found = told(snapshot.admin, Path(snapshot.state_dir), "/admin/v1/services")
+    except OSError as error:
+        click.echo(f"the administration of {snapshot.state_dir} does not say: {error}", err=True)
+        sys.exit(1)
+    for line in services_text.lines(found):
+        click.echo(line)
+
+
+@main.command()
+@_file
 @_state
 @click.option("--workers", is_flag=True, help="Replace the workers, one after the other.")
 def restart(file: Path, state: str | None, *, workers: bool) -> None:

@@ -12,13 +12,14 @@ from typing import Annotated, Final
 
 from fastapi import Header, HTTPException
 
-NAME: Final = "admin.token"
+from tta_gateway.node.admin_client import KEPT_AS
+
 _BYTES: Final = 32
 
 
 def kept(state: Path) -> str:
     """Return the token of a state folder, made where there is none; OSError if it cannot be."""
-    path = state / NAME
+    path = state / KEPT_AS
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:

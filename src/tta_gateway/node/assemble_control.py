@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
@@ -19,7 +20,7 @@ from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
-from tta_gateway.node import admin_api, admin_token
+from tta_gateway.node import admin_api, admin_token, services_api
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.public_api import PublicApp
@@ -72,6 +73,8 @@ class Control:
         wording(self.admin, self._admin_failed)
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
         self.admin.include_router(admin_api.router(state, self.stores), dependencies=[known])
+        shown = services_api.router(self.services, self.segments, clock.wall)
+        self.admin.include_router(shown, dependencies=[known])
         routers = public_routers(self.document)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
@@ -148,7 +151,12 @@ def public_endpoints() -> list[tuple[str, str, str]]:
 
 def endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that the administration serves."""
-    routers = (metrics.router(Exposition(list)), admin_api.router(Path(), None))
+    services = Services(cast("Findings", None), Bus(), wall=lambda: 0.0)
+    routers = (
+        metrics.router(Exposition(list)),
+        admin_api.router(Path(), None),
+        services_api.router(services, list, lambda: 0.0),
+    )
     return _told(routers)
 
 

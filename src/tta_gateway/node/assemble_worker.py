@@ -33,7 +33,7 @@ from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
-from tta_gateway.kernel.events import EndpointChanged, Event
+from tta_gateway.kernel.events import EndpointChanged, EndpointSeen, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -71,6 +71,7 @@ B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
 
 
+_SHOWN_EVERY: Final = 2.0  # seconds
 _QUIET: Final = 60.0  # seconds between two events that say the same
 _SLICE: Final = 25  # routes that are put into a new table in one turn of the loop
 
@@ -105,6 +106,7 @@ class Worker:
         self.log = EventLog(self._logs[""], Stamp(clock.wall))
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
+        self._shown = 0.0  # when endpoints were shown to control last
         self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
@@ -156,8 +158,9 @@ class Worker:
             runner=self.runner,
             chance=random.random,
             clock=self.clock.monotonic,
-            noticed=self._noticed,
+            registry=self.registry,
         )
+        forwarder.noticed = self._noticed
         self._connector.forwarder = forwarder
         return forwarder
 
@@ -239,6 +242,7 @@ class Worker:
         """Do what is due now and then."""
         self.forwarder.expire(self.sweeper.now)
         self.forwarder.tick(self.sweeper.now)
+        self._show_endpoints(self.sweeper.now)
         self.handshakes.tick(self.sweeper.now)
         self._expiry.tick()
 
@@ -296,6 +300,27 @@ class Worker:
         self.forwarder.adopt_standings(
             standings_of(self.parts), now=self.clock.monotonic(), wall=self.clock.wall()
         )
+
+    def _show_endpoints(self, now: float) -> None:
+        """Tell control now and then how each endpoint does that has something to do."""
+        if now - self._shown < _SHOWN_EVERY:
+            return
+        self._shown = now
+        for name, upstream in self.forwarder.upstreams.items():
+            for pool in upstream.pools:
+                if pool.open or pool.in_flight or pool.pace.penalised:
+                    self.tell(
+                        EndpointSeen(
+                            service=name,
+                            endpoint=pool.name,
+                            weight=pool.weight,
+                            ratio=pool.pace.ratio,
+                            in_flight=pool.in_flight,
+                            open=pool.open,
+                            at=self.clock.wall(),
+                            by=f"worker {os.getpid()}",
+                        )
+                    )
 
     def _noticed(self, service: str, notices: list[Notice]) -> None:
         """Tell what has become of a service's endpoints."""

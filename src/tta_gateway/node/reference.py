@@ -17,6 +17,7 @@ from tta_gateway.support.collector import PAUSE
 from tta_gateway.support.log import DROPPED
 from tta_gateway.support.metrics import Metric
 from tta_gateway.support.usage import CPU, MEMORY
+from tta_gateway.upstream.timing import DURATION
 
 _NOTE = "*Written by `tta-gateway docs` from the code; do not edit.*"
 
@@ -109,7 +110,7 @@ def problems() -> list[Problem]:
 
 def metrics() -> list[Metric]:
     """Return every metric; a histogram with its default buckets."""
-    own = (CONNECTED, CPU, DROPPED, LAG, MEMORY, PAUSE)
+    own = (CONNECTED, CPU, DROPPED, DURATION, LAG, MEMORY, PAUSE)
     return [*own, *(one for one in _declared("metrics") if isinstance(one, Metric))]
 
 

@@ -24,6 +24,7 @@ from tta_gateway.kernel.problem import (
 )
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Stand, Standing
+from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
 from tta_gateway.upstream.pool import Decision, Pool
@@ -53,23 +54,22 @@ class Forwarder:
         runner: Runner,
         chance: Chance,
         clock: Callable[[], float],
-        noticed: Callable[[str, list[service.Notice]], None] = lambda _, __: None,
+        registry: Registry | None = None,
     ) -> None:
-        """Keep what a try needs; `clock` is monotonic, in seconds.
-
-        `noticed` hears what has changed of a service.
-        """
+        """Keep what a try needs; `clock` is monotonic, in seconds."""
         self.name = b"tta-gateway-%08x" % int(chance() * 2**32)
         self.via = b"via: 1.1 %b\r\n" % self.name
         self.upstreams: dict[str, Upstream] = {
-            name: service.Upstream(each) for name, each in services.items()
+            name: service.Upstream(each, registry) for name, each in services.items()
         }
+        self._registry = registry
         self._retired: list[Upstream] = []  # of an older configuration, with something under way
         self.connector = connector
         self.runner = runner
         self.chance = chance
         self.clock = clock
-        self.noticed = noticed
+        self.noticed: Callable[[str, list[service.Notice]], None] = lambda _, __: None
+        """Hears what has changed of a service."""
 
     def adopt(self, services: Mapping[str, Service]) -> None:
         """Forward to these services from now on; what has not changed keeps its connections."""
@@ -77,7 +77,7 @@ class Forwarder:
         self.upstreams = {
             name: before[name]
             if name in before and before[name].service == each
-            else service.Upstream(each)
+            else service.Upstream(each, self._registry)
             for name, each in services.items()
         }
         for name, upstream in before.items():

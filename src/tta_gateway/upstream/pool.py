@@ -12,6 +12,7 @@ from tta_gateway.kernel.route import Endpoint, EndpointLimits
 from tta_gateway.kernel.standing import State
 from tta_gateway.upstream.outlier import Record
 from tta_gateway.upstream.pace import Pace
+from tta_gateway.upstream.timing import Timing
 
 C = TypeVar("C")  # a connection
 W = TypeVar("W")  # who waits for one
@@ -48,6 +49,7 @@ class Pool(Generic[C, W]):
         self.pace = Pace()
         self.ejected = False
         self.probe_until = LONG_AGO
+        self.timings: dict[str, Timing] = {}  # by route
         self.retired = False
         self.known = False  # whether control has said how it is
         self.limits = limits

@@ -10,10 +10,12 @@ from typing import Final, Generic, TypeVar
 from tta_gateway.kernel.events import EndpointChange
 from tta_gateway.kernel.route import Endpoint, Outliers, Service
 from tta_gateway.kernel.standing import Standing
+from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
 from tta_gateway.upstream.outlier import may_eject, outliers
-from tta_gateway.upstream.pace import EVEN, SLOW, Typical
+from tta_gateway.upstream.pace import SLOW
 from tta_gateway.upstream.pool import LONG_AGO, Pool
+from tta_gateway.upstream.timing import Timings
 
 C = TypeVar("C")  # a connection
 W = TypeVar("W")  # who waits for one
@@ -23,7 +25,6 @@ _PROBE_PAUSE: Final = 0.5  # seconds between two probes of a service, at least
 _PROBE_LATEST: Final = 3.0  # seconds after the last, however little is asked
 _PROBE_SHARE: Final = 300  # requests for each probe, where there are many
 _PROBE_PATIENCE: Final = 30.0  # seconds, for the answer
-_MOST_TYPICAL: Final = 1000  # routes
 
 
 class Notice:
@@ -45,9 +46,10 @@ class Upstream(Generic[C, W]):
     `notices` are what has changed, until somebody takes them.
     """
 
-    def __init__(self, service: Service) -> None:
-        """Begin with every endpoint unused."""
+    def __init__(self, service: Service, registry: Registry | None = None) -> None:
+        """Begin with every endpoint unused; times are counted in the registry."""
         self.service = service
+        self._timings = Timings(service.name, registry)
         self.balancer = balancer(service.balance)
         self.host = service.host.encode()
         self.active = 0
@@ -57,7 +59,6 @@ class Upstream(Generic[C, W]):
         self.notices: list[Notice] = []
         self.panics = False
         self._paces = service.balance == "peak_ewma"
-        self._typical: dict[str, Typical] = {}
         self._probe: Pool[C, W] | None = None
         self._probed = LONG_AGO
         self._since_probe = 0
@@ -124,9 +125,14 @@ class Upstream(Generic[C, W]):
             record.in_a_row = 0
             record.asked += 1
         self._since_probe += 1
-        if elapsed < 0.0 or not self._paces or len(self.pools) == 1:
+        if elapsed < 0.0:
             return
-        ratio = self._ratio(route, elapsed)
+        timing = pool.timings.get(route)
+        if timing is None:
+            timing = pool.timings[route] = self._timings.of(pool.name, route)
+        ratio = timing.observe(elapsed)
+        if not self._paces or len(self.pools) == 1:
+            return
         if status >= 500:
             ratio = max(ratio, _FAILED)
         self._observe(pool, ratio, now)
@@ -136,14 +142,6 @@ class Upstream(Generic[C, W]):
         self._failed(pool, now, cause)
         if self._paces and len(self.pools) > 1:
             self._observe(pool, _FAILED, now)
-
-    def _ratio(self, route: str, elapsed: float) -> float:
-        typical = self._typical.get(route)
-        if typical is None:
-            if len(self._typical) >= _MOST_TYPICAL:
-                return 1.0
-            typical = self._typical[route] = Typical()
-        return typical.ratio(elapsed)
 
     def _observe(self, pool: Pool[C, W], ratio: float, now: float) -> None:
         if pool.pace.penalised:
@@ -290,13 +288,6 @@ class Upstream(Generic[C, W]):
             return
         pool.ejected = True
         pool.record.until = now + lasts
-
-    def explain(self, pool: Pool[C, W]) -> str:
-        """Return why an endpoint's weight is what it is; empty if it is its own."""
-        ratio = pool.pace.ratio
-        if ratio <= EVEN:
-            return ""
-        return f"{pool.name}: weight {pool.weight:.2f}, {ratio:.1f} times its peers"
 
 
 def _place(endpoint: Endpoint) -> tuple[str, int, str, bool]:

@@ -345,14 +345,3 @@ def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
     assert work.choose(NONE, lambda: 0.0, safe=True) is not work.pools[0]
     work.tick(40.0)  # and never will be: another follows
     assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
-
-
-def test_it_can_be_told_why_an_endpoint_weighs_less() -> None:
-    work = three()
-    work.pools[0].pace.ratio = 6.0
-    work.tick(100.0)
-    assert [work.explain(pool) for pool in work.pools] == [
-        "127.0.0.1:9001: weight 0.25, 6.0 times its peers",
-        "",
-        "",
-    ]

@@ -25,6 +25,23 @@ def cumulated(parts: Sequence[Histogram]) -> tuple[list[tuple[float, float]], fl
     return [*zip(bounds, counts, strict=True), (float("inf"), everything)], total
 
 
+def quantile(counts: Sequence[tuple[float, float]], share: float) -> float:
+    """Return the value that this share does not pass, between the bounds by straight lines.
+
+    `counts` are as `cumulated` returns them, with something in them.  What lies above the last
+    bound is taken for that bound: nothing more is known of it.
+    """
+    wanted = share * counts[-1][1]
+    lower, below = 0.0, 0.0
+    for bound, count in counts:
+        if count >= wanted and count > below:
+            if bound == float("inf"):
+                return lower
+            return lower + (bound - lower) * (wanted - below) / (count - below)
+        lower, below = bound, count
+    return lower
+
+
 def _below(bound: float, part: Histogram) -> float:
     own, cells = part
     return sum(cells[: bisect_right(own, bound)])

@@ -2,11 +2,12 @@
 
 from bisect import bisect_left
 from itertools import pairwise
+from math import ceil
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.metrics.algorithm import Histogram, cumulated, summed
+from tta_gateway.features.metrics.algorithm import Histogram, cumulated, quantile, summed
 
 INFINITE = float("inf")
 _bounds = st.lists(st.integers(1, 50), min_size=1, max_size=6, unique=True).map(
@@ -91,3 +92,25 @@ def test_no_count_is_less_than_a_moment_ago(
     parts[who % len(parts)][1].append(value)
     after, _ = cumulated([counted(*part) for part in parts])
     assert all(old[1] <= new[1] for old, new in zip(before, after, strict=True))
+
+
+@given(
+    st.lists(st.floats(0.0, 9.0), min_size=1, max_size=50),
+    st.floats(0.01, 1.0),
+)
+def test_a_quantile_is_as_exact_as_the_bounds(values: list[float], share: float) -> None:
+    bounds = (1.0, 2.0, 5.0, 10.0)
+    cells = [0.0] * 6
+    for value in values:
+        cells[bisect_left(bounds, value)] += 1.0
+    counts, _ = cumulated([(bounds, cells)])
+    exact = sorted(values)[min(len(values), max(1, ceil(share * len(values) - 1e-9))) - 1]
+    found = quantile(counts, share)
+    upper = bounds[bisect_left(bounds, exact)]
+    lower = 0.0 if upper == 1.0 else bounds[bounds.index(upper) - 1]
+    assert lower <= found <= upper
+
+
+def test_what_lies_above_all_bounds_is_taken_for_the_last() -> None:
+    counts, _ = cumulated([((1.0, 2.0), (0.0, 0.0, 7.0, 70.0))])
+    assert quantile(counts, 0.5) == 2.0

@@ -1,0 +1,49 @@
+"""The administration as the command line asks it: with the token of the state folder."""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+from tta_gateway.node.near import connected
+from tta_gateway.snapshot.model import Listener
+
+KEPT_AS: Final = "admin.token"
+_PATIENCE: Final = 10.0  # seconds
+Told = dict[str, Any]
+
+
+class _Unix(http.client.HTTPConnection):
+    """A connection over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        """Connect to it when something is asked."""
+        super().__init__("localhost", timeout=_PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect."""
+        self.sock: socket.socket = connected(self._path, _PATIENCE)
+
+
+def told(admin: Listener, state: Path, path: str) -> Told:
+    """Return what a running gateway tells at a path; OSError says why it does not."""
+    token = (state / KEPT_AS).read_text().strip()
+    connection = (
+        _Unix(Path(admin.unix))
+        if admin.unix
+        else http.client.HTTPConnection(admin.host, admin.port, timeout=_PATIENCE)
+    )
+    try:
+        connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except (http.client.HTTPException, ValueError) as error:
+        raise OSError(f"what answers is no administration of a gateway: {error}") from error
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise OSError(f"{answer.status} {body.get('detail', '')}".strip())
+    found: Told = body
+    return found

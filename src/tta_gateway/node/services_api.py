@@ -1,0 +1,120 @@
+"""`/admin/v1/services`: what control knows of each service, and what workers see of it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from fastapi import APIRouter, HTTPException
+
+from tta_gateway.features.metrics.algorithm import Histogram, cumulated, quantile
+from tta_gateway.node.services import Kept, Known, Services
+from tta_gateway.support.metrics import children
+from tta_gateway.support.segment import Segment
+from tta_gateway.upstream.pace import EVEN
+from tta_gateway.upstream.timing import DURATION
+
+Told = dict[str, Any]
+_STALE: Final = 10.0  # seconds after which nobody goes by what a worker has seen
+Times = dict[tuple[str, str], dict[str, list[Histogram]]]
+"""Histograms by service and endpoint, and then by route."""
+
+
+def router(
+    services: Services,
+    segments: Callable[[], Iterable[Segment]],
+    wall: Callable[[], float],
+) -> APIRouter:
+    """Return the endpoints; who may ask is their assembly's to say."""
+    made = APIRouter(prefix="/admin/v1")
+
+    @made.get("/services")
+    async def all_services() -> Told:
+        """Return every service with its endpoints: how they are, why, and what they do."""
+        times = _times(segments())
+        return {"services": [_service(one, times, wall()) for one in services.kept.values()]}
+
+    @made.get("/services/{name}")
+    async def one_service(name: str) -> Told:
+        """Return one service, with the times of each endpoint for each route."""
+        kept = services.kept.get(name)
+        if kept is None:
+            raise HTTPException(404, f"There is no service `{name}`.")
+        return _service(kept, _times(segments()), wall(), with_routes=True)
+
+    return made
+
+
+def _times(segments: Iterable[Segment]) -> Times:
+    found: Times = {}
+    for segment in segments:
+        for metric, values, child in children(segment):
+            if metric.name == DURATION.name:
+                service, endpoint, route = values
+                routes = found.setdefault((service, endpoint), {})
+                routes.setdefault(route, []).append((metric.buckets, child.values()))
+    return found
+
+
+def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False) -> Told:
+    name = kept.service.name
+    endpoints = [
+        _endpoint(one, times.get((name, one.endpoint.name), {}), now, with_routes=with_routes)
+        for one in kept.endpoints.values()
+    ]
+    good = sum(one["state"] == "up" and "ejected_until" not in one for one in endpoints)
+    return {
+        "name": name,
+        "balance": kept.service.balance,
+        "good": good,
+        "down": list(kept.down),
+        "degraded": list(kept.degraded),
+        "endpoints": endpoints,
+        "transitions": [
+            {
+                "at": one.at,
+                "endpoint": one.endpoint,
+                "change": one.change,
+                "cause": one.cause,
+                "by": one.by,
+            }
+            for one in kept.transitions
+        ],
+    }
+
+
+def _endpoint(
+    known: Known, times: Mapping[str, list[Histogram]], now: float, *, with_routes: bool
+) -> Told:
+    seen = [one for one in known.seen.values() if now - one.at < _STALE]
+    weight = sum(one.weight for one in seen) / len(seen) if seen else float(known.endpoint.weight)
+    ratio = max((one.ratio for one in seen), default=1.0)
+    told: Told = {
+        "endpoint": known.endpoint.name,
+        "source": known.source,
+        "state": "draining" if known.instance.draining else known.state,
+        "since": known.since,
+        "weight": round(weight, 3),
+        "in_flight": sum(one.in_flight for one in seen),
+        "connections": sum(one.open for one in seen),
+        **_quantiles([part for parts in times.values() for part in parts]),
+    }
+    if known.cause:
+        told["cause"] = known.cause
+    if known.ejected_until > now:
+        told["ejected_until"] = known.ejected_until
+    if ratio > EVEN:
+        told["why"] = f"{known.endpoint.name}: weight {weight:.2f}, {ratio:.1f} times its peers"
+    if with_routes:
+        told["routes"] = {route: _quantiles(parts) for route, parts in times.items()}
+    return told
+
+
+def _quantiles(parts: list[Histogram]) -> Told:
+    counts, _ = cumulated(parts)
+    answers = counts[-1][1]
+    if not answers:
+        return {"answers": 0}
+    return {
+        "answers": int(answers),
+        "p50": round(quantile(counts, 0.5), 6),
+        "p99": round(quantile(counts, 0.99), 6),
+    }

@@ -1,0 +1,42 @@
+"""What `tta-gateway services` prints: a line for each service, endpoint and transition."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+Told = dict[str, Any]
+
+
+def lines(told: Told) -> Iterator[str]:
+    """Yield the lines about what `/admin/v1/services` tells."""
+    for service in told["services"]:
+        yield from _service(service)
+
+
+def _service(service: Told) -> Iterator[str]:
+    of = len(service["endpoints"])
+    words = [f"{service['name']}: {service['good']} of {of} good, {service['balance']}"]
+    words += [f"needs {one}, which is down" for one in service["down"]]
+    words += [f"does without {one}" for one in service["degraded"]]
+    yield ", ".join(words)
+    for endpoint in service["endpoints"]:
+        yield f"  {_endpoint(endpoint)}"
+    for one in service["transitions"][-5:]:
+        cause = f": {one['cause']}" if one["cause"] else ""
+        yield f"    {_time(one['at'])} {one['endpoint']} {one['change']}{cause} ({one['by']})"
+
+
+def _endpoint(endpoint: Told) -> str:
+    state = endpoint["state"]
+    if "ejected_until" in endpoint:
+        state = f"ejected until {_time(endpoint['ejected_until'])}"
+    words = [f"{endpoint['endpoint']} {state}", f"weight {endpoint['weight']:g}"]
+    if endpoint["answers"]:
+        p50, p99 = (endpoint[one] * 1000 for one in ("p50", "p99"))
+        words.append(f"{endpoint['answers']} answers, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    words += [endpoint[one] for one in ("cause", "why") if one in endpoint]
+    return ", ".join(words)
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%SZ")

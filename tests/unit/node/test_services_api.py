@@ -1,0 +1,135 @@
+"""What operators see of services."""
+
+from typing import Any, cast
+
+import pytest
+from fastapi import FastAPI
+
+from tests.helpers.asgi import asked
+from tests.helpers.builders import an_endpoint
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
+from tta_gateway.kernel.route import Service
+from tta_gateway.node import services_api
+from tta_gateway.node.services import Services
+from tta_gateway.node.services_text import lines
+from tta_gateway.support.bus import Bus
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.segment import Segment
+from tta_gateway.upstream.timing import Timings
+
+ONE, OTHER = an_endpoint(9001), an_endpoint(9002)
+PLAYERS = Service(name="players", endpoints=(ONE, OTHER))
+
+
+class House:
+    """Control with one service, which two workers ask."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.bus = Bus()
+        self.services = Services(cast("Any", self), self.bus, wall=self.clock.wall)
+        self.services.adopt([PLAYERS], checked=lambda _: True)
+        self.services.kept["players"].transitions.clear()
+        self.segments = [Segment(), Segment()]
+        self.app = FastAPI()
+        router = services_api.router(self.services, lambda: self.segments, self.clock.wall)
+        self.app.include_router(router)
+
+    def put(self, name: str, finding: object) -> None:
+        """Nobody is told."""
+
+    def seen(self, by: str, *, weight: float, ratio: float) -> None:
+        self.bus.publish(
+            EndpointSeen(
+                service="players",
+                endpoint=OTHER.name,
+                weight=weight,
+                ratio=ratio,
+                in_flight=2,
+                open=3,
+                at=self.clock.wall(),
+                by=by,
+            )
+        )
+
+    def took(self, segment: int, route: str, *seconds: float) -> None:
+        timing = Timings("players", Registry(self.segments[segment])).of(OTHER.name, route)
+        for one in seconds:
+            timing.observe(one)
+
+    def told(self, path: str = "/admin/v1/services") -> dict[str, Any]:
+        found: dict[str, Any] = asked(self.app, "GET", path).json
+        return found
+
+    def text(self) -> list[str]:
+        return list(lines(self.told()))
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_a_service_that_nobody_has_asked_yet_is_told_as_it_is(house: House) -> None:
+    (service,) = house.told()["services"]
+    assert (service["name"], service["balance"], service["good"]) == ("players", "peak_ewma", 2)
+    assert [one["state"] for one in service["endpoints"]] == ["up", "up"]
+    assert [one["answers"] for one in service["endpoints"]] == [0, 0]
+
+
+def test_what_workers_see_is_put_together(house: House) -> None:
+    house.seen("worker 7", weight=0.2, ratio=8.0)
+    house.seen("worker 8", weight=0.4, ratio=6.0)
+    endpoint = house.told()["services"][0]["endpoints"][1]
+    assert (endpoint["weight"], endpoint["in_flight"], endpoint["connections"]) == (0.3, 4, 6)
+    assert endpoint["why"] == "127.0.0.1:9002: weight 0.30, 8.0 times its peers"
+
+
+def test_what_a_worker_saw_long_ago_does_not_count(house: House) -> None:
+    house.seen("worker 7", weight=0.2, ratio=8.0)
+    house.clock.advance(11.0)
+    endpoint = house.told()["services"][0]["endpoints"][1]
+    assert (endpoint["weight"], "why" in endpoint) == (1.0, False)
+
+
+def test_times_of_all_workers_are_one(house: House) -> None:
+    house.took(0, "chat", *[0.02] * 50)
+    house.took(1, "chat", *[0.02] * 49, 4.0)
+    house.took(1, "profile", 0.002)
+    endpoint = house.told("/admin/v1/services/players")["endpoints"][1]
+    assert (endpoint["answers"], 0.01 < endpoint["p50"] < 0.025) == (101, True)
+    assert endpoint["routes"]["profile"]["answers"] == 1
+    assert 2.5 <= endpoint["routes"]["chat"]["p99"] <= 5.0 or endpoint["p99"] < 5.0
+
+
+def test_a_service_that_is_not_there_is_said_so(house: House) -> None:
+    assert asked(house.app, "GET", "/admin/v1/services/nobody").status == 404
+
+
+def test_what_has_become_of_endpoints_is_told_with_its_cause(house: House) -> None:
+    house.services.checked("players", ONE.name, "down", "silence")
+    house.bus.publish(
+        EndpointChanged(
+            service="players",
+            endpoint=OTHER.name,
+            change="ejected",
+            cause="5 failures",
+            at=house.clock.wall(),
+            until=house.clock.wall() + 30.0,
+            by="worker 7",
+        )
+    )
+    house.services.depend("players", down=("database",), degraded=("mail",))
+    assert house.text() == [
+        "players: 0 of 2 good, peak_ewma, needs database, which is down, does without mail",
+        "  127.0.0.1:9001 down, weight 1, silence",
+        "  127.0.0.1:9002 ejected until 22:13:50Z, weight 1",
+        "    22:13:20Z 127.0.0.1:9001 down: silence (control)",
+        "    22:13:20Z 127.0.0.1:9002 ejected: 5 failures (worker 7)",
+    ]
+
+
+def test_times_are_told_in_milliseconds(house: House) -> None:
+    house.took(0, "chat", *[0.004] * 10)
+    assert "10 answers, p50 " in house.text()[2]
