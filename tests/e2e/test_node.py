@@ -26,6 +26,7 @@ def workers(one: Stage) -> list[int]:
 
 
 def test_the_kernel_spreads_connections_over_the_workers(node: Stage) -> None:
+    node.rest()
     before = {pid: descriptors(pid) for pid in workers(node)}
     with ExitStack() as stack:
         clients = [stack.enter_context(node.client()) for _ in range(CONNECTIONS)]

@@ -163,7 +163,7 @@ def test_connections_that_never_come_about_do_not_pile_up(tmp_path: Path) -> Non
             clients = [stack.enter_context(one.client()) for _ in range(AT_ONCE)]
             here = stack.enter_context(one.client())
             assert here.get(b"/here").body == b"here"
-            before, begun = descriptors(one.worker), time.monotonic()
+            before, begun = one.held(), time.monotonic()
             for client in clients:
                 client.ask(b"/")
             assert here.get(b"/here").body == b"here"

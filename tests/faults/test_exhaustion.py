@@ -115,7 +115,7 @@ def test_a_flood_of_connections_leaves_nothing_behind(house: Stage) -> None:
     """
     with house.client() as good:
         assert good.get(b"/").status == 200
-        held, memory = descriptors(house.worker), resident(house.worker)
+        held, memory = house.held(), resident(house.worker)
         lines = settled(lambda: len(house.all_lines()))
         latencies, asked, begun = list[float](), 0, time.monotonic()
         for number in range(5000 * TIMES):

@@ -71,7 +71,7 @@ def test_a_thousand_connections_that_come_and_go_leave_nothing_behind(edge: Stag
     `entrance.leave(…)` in edge/client_connection.py, connection_lost (the address is full)."""
     with edge.client() as good:
         assert good.get(b"/").status == 200
-        before, memory = descriptors(edge.worker), resident(edge.worker)
+        before, memory = edge.held(), resident(edge.worker)
         for number in range(1200):
             client = Client(edge.port)
             if number % 3 == 1:
@@ -94,7 +94,7 @@ def test_a_worker_without_descriptors_waits_without_spinning_and_recovers(tmp_pa
     with scripted() as upstream, stage(tmp_path, upstream=upstream) as one:
         with one.client() as good:
             assert good.get(b"/").status == 200
-            room = descriptors(one.worker) + 20
+            room = one.held() + 20
             resource.prlimit(one.worker, resource.RLIMIT_NOFILE, (room, 4096))
             with contextlib.ExitStack() as clients:
                 for _ in range(100):

@@ -76,7 +76,7 @@ def test_a_service_that_hears_no_knock_is_answered_504_and_piles_up_nothing(lost
         clients = [stack.enter_context(lost.stage.client()) for _ in range(AT_ONCE)]
         here = stack.enter_context(lost.stage.client())
         assert here.get(b"/here").body == b"here"
-        before, begun = descriptors(lost.stage.worker), time.monotonic()
+        before, begun = lost.stage.held(), time.monotonic()
         for client in clients:
             client.send(post_of(b"/once/a", b"body"))
         assert here.get(b"/here").body == b"here"
@@ -148,7 +148,7 @@ def test_a_connection_that_goes_dark_between_two_requests_is_given_up(
     target = lost.stage.on(lambda call: call.answer(call.body()), under=b"/alone/")
     with lost.stage.client() as client:
         assert client.get(b"/here").status == 200
-        before = descriptors(lost.stage.worker)
+        before = lost.stage.held()
         assert client.get(dark).status == 200
         begun = time.monotonic()
         client.send(post_of(target, b"body", method=method))

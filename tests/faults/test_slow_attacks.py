@@ -64,7 +64,7 @@ def test_a_thousand_slow_heads_are_ended_in_ten_seconds_and_hurt_nobody(attacked
     """
     with attacked.client() as good:
         before, memory = ninety_nine(good, seconds=2.0), resident(attacked.worker)
-        held = descriptors(attacked.worker)
+        held = attacked.held()
         slow = ("-i", "3", "-r", "1000")
         with attack("H", attacked.port, *slow, connections=MANY, seconds=15):
             assert wait_until(lambda: descriptors(attacked.worker) >= held + MANY)
@@ -85,7 +85,7 @@ def test_a_thousand_slow_bodies_are_told_408_and_free_the_service(attacked: Stag
     """
     with attacked.client() as good:
         assert good.get(b"/").status == 200
-        held = descriptors(attacked.worker)
+        held = attacked.held()
         slow = ("-i", "4", "-r", "1000", "-s", "8192", "-x", "10")
         with attack("B", attacked.port, *slow, target=b"/slow/a", connections=MANY, seconds=12):
             assert wait_until(lambda: attacked.upstream.connections >= 200)

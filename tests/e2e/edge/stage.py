@@ -11,10 +11,11 @@ from typing import Final, cast
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.scripted_upstream import Script, ScriptedUpstream
-from tests.helpers.slow import wait_until, workers_of
+from tests.helpers.slow import descriptors, wait_until, workers_of
 
 UNEXPECTED: Final = ("Traceback", "Fatal error", "exchange_failed", "task_died")
 """What the log of a gateway never holds."""
+_REACHED: Final = '"event":"valkey_reached"'
 Lines = list[dict[str, object]]
 Route = dict[str, object]
 
@@ -37,6 +38,16 @@ class Stage:
         """The process that serves."""
         (pid,) = workers_of(self.gateway.process.pid)
         return pid
+
+    def rest(self) -> None:
+        """Wait until the workers have reached their stores: a while after they serve."""
+        wanted = 2 * len(workers_of(self.gateway.process.pid))
+        assert wait_until(lambda: self.gateway.log.read_text().count(_REACHED) >= wanted)
+
+    def held(self) -> int:
+        """How many descriptors the worker holds when nothing goes on."""
+        self.rest()
+        return descriptors(self.worker)
 
     def client(self, *, source: str = "127.0.0.1", receive_buffer: int | None = None) -> Client:
         """Connect."""
