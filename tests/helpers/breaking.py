@@ -59,6 +59,8 @@ class Rigged:
         self.runner = Runner(lambda _: None, _raise)
         self.connector = FakeConnector()
         self.news: list[tuple[str, News]] = []
+        self.forgets = False
+        """Whether breakers are forgotten while an exchange is under way."""
         self._services = {
             self.name: Service(
                 name=self.name, endpoints=(an_endpoint(9001),), limits=limits or EndpointLimits()
@@ -110,6 +112,8 @@ class Rigged:
         )
         change(exchange)
         self.runner.begin(exchange)
+        if self.forgets:
+            self.upstream.breakers.by_route.clear()
         return origin
 
     def asked(

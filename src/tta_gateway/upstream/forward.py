@@ -223,8 +223,9 @@ class Forwarder:
         ticket = exchange.ticket
         if ticket:
             exchange.ticket = 0
-            now = self.clock()
-            upstream.breakers.of(route, now).release(ticket, elapsed=elapsed, now=now)
+            breaker = upstream.breakers.by_route.get(route.name)
+            if breaker is not None:  # else it has been forgotten meanwhile
+                breaker.release(ticket, elapsed=elapsed, now=self.clock())
 
     def give_back(self, pool: EndpointPool, connection: Connection) -> None:
         """Let a connection serve whoever has waited longest, or keep it."""
@@ -443,8 +444,9 @@ class Attempt:
     def _count(self, now: float, *, failed: bool, elapsed: float) -> None:
         """Have the route's breaker count the exchange, once."""
         exchange = self.exchange
-        breaker = self.upstream.breakers.of(self.route, now)
-        breaker.record(exchange.ticket, failed=failed, elapsed=elapsed, now=now)
+        breaker = self.upstream.breakers.by_route.get(self.route.name)
+        if breaker is not None:
+            breaker.record(exchange.ticket, failed=failed, elapsed=elapsed, now=now)
         exchange.ticket = 0
 
     def _hold(self) -> None:
@@ -560,8 +562,8 @@ class Attempt:
 
     def _goes_on(self) -> bool:
         """Tell whether the route's breaker is as it was when it let the exchange through."""
-        breaker = self.upstream.breakers.of(self.route, self.forwarder.clock())
-        return breaker.goes_on(self.exchange.ticket)
+        breaker = self.upstream.breakers.by_route.get(self.route.name)
+        return breaker is None or breaker.goes_on(self.exchange.ticket)
 
     def _is_held(self, error: GatewayError) -> bool:
         """Tell whether all of the body is here, or all that a dead connection has been given."""

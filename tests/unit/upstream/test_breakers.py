@@ -84,6 +84,7 @@ def test_what_has_happened_is_told_once() -> None:
 def test_time_moves_them_although_nobody_asks() -> None:
     breakers = Breakers()
     trip(breakers.of(a_route_that_breaks(), NOW))
+    breakers.of(a_route_that_breaks("/closed"), NOW)
     breakers.tick(NOW)
     news = breakers.tick(NOW + 10.0)
     assert news is not None

@@ -113,6 +113,16 @@ def _time_is_over(rig: Rigged) -> None:
     rig.ask(change=lambda exchange: setattr(exchange, "started", rig.clock.monotonic() - 99.0))
 
 
+def _answers(rig: Rigged) -> None:
+    _, connection = rig.asked()
+    connection.answer(500)
+
+
+def _fails(rig: Rigged) -> None:
+    rig.ask()
+    rig.connector.fail()
+
+
 @pytest.mark.parametrize("fate", [_out_of_sockets, _client_goes, _time_is_over])
 def test_what_is_not_the_service_s_fault_does_not_count(fate: Callable[[Rigged], None]) -> None:
     rig = Rigged(TWICE, tries=1)
@@ -136,6 +146,16 @@ def test_a_route_without_a_breaker_has_none() -> None:
         _, connection = rig.asked()
         connection.answer(500)
     assert rig.upstream.breakers.by_route == {}
+
+
+@pytest.mark.parametrize("fate", [_client_goes, _answers, _out_of_sockets, _fails])
+def test_what_a_reload_has_forgotten_meanwhile_is_missed_by_nobody(
+    fate: Callable[[Rigged], None],
+) -> None:
+    rig = Rigged(TWICE, tries=1)
+    rig.forgets = True
+    fate(rig)
+    assert (rig.upstream.breakers.by_route, rig.counts) == ({}, (0, 0, 0, 0))
 
 
 # --- open ----------------------------------------------------------------------------------------
