@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.edge.stage import Stage, routes, scripted, stage, times
 from tests.helpers.admin import Admin
-from tests.helpers.clients import Answer, Client
+from tests.helpers.clients import Answer, Client, post_of
 from tests.helpers.gateway import free_port
 from tests.helpers.scripted_upstream import Call, Late, ScriptedUpstream
 from tests.helpers.slow import black_hole, wait_until
@@ -166,36 +166,55 @@ def test_a_probe_whose_client_goes_makes_room_for_another(tmp_path: Path) -> Non
             assert wait_until(lambda: client.get(target).status == 200)
 
 
-def test_what_was_tried_three_times_counts_once(tmp_path: Path) -> None:
-    """Resets before the answer: each of five exchanges asks three times, and the sixth not at all.
+def test_what_was_tried_three_times_counts_once_and_as_what_came_of_it(tmp_path: Path) -> None:
+    """Two resets before a good answer are no failure; three, and nothing else, are one.
 
-    Red without `exchange.ticket = 0` in upstream/forward.py, _count.
+    Red with `self._count` above `if self._repeatable(error)` in upstream/forward.py, _fail.
     """
+
+    def third_time_lucky(call: Call) -> None:
+        if upstream.calls(lucky) % 3:
+            call.break_off()
+        else:
+            call.answer(b"at last")
+            call.finish()
+
     with scripted() as upstream:
+        lucky, target = upstream.on(third_time_lucky), upstream.on(Call.break_off)
         services = service(upstream.port, breaker=NEVER_OVER)
         with stage(tmp_path, upstream=upstream, services=services) as one, one.client() as client:
-            target = one.on(Call.break_off)
+            assert [client.get(lucky).body for _ in range(8)] == [b"at last"] * 8
             codes = [code(client.get(target)) for _ in range(5)]
             assert codes == ["upstream_connection_terminated"] * 5
             assert is_refused(client.get(target))
-        assert upstream.calls(target) == 15
+        assert (upstream.calls(lucky), upstream.calls(target)) == (24, 15)
 
 
-def test_a_connection_that_closes_behind_its_500_counts_once(tmp_path: Path) -> None:
-    """As the platform does with an error that nobody caught: four such are four, not eight.
+def test_a_connection_that_dies_behind_a_500_counts_once(tmp_path: Path) -> None:
+    """As with an error that nobody caught in the platform: five such are five, not ten, and the
+    next request on that connection, which could not be sent again, is not lost.
 
-    Red without `exchange.ticket = 0` in upstream/forward.py, _count.
+    Red without `and self._status != _BROKEN` in upstream/forward.py, _let_go.
     """
+    seen = set[int]()
 
     def fail(call: Call) -> None:
-        call.answer(b"", status=500)
-        call.finish()
+        call.body()
+        if call.number in seen:
+            call.break_off()
+        else:
+            seen.add(call.number)
+            call.answer(b"", status=500)
 
     with scripted() as upstream:
         services = service(upstream.port, breaker=NEVER_OVER)
         with stage(tmp_path, upstream=upstream, services=services) as one, one.client() as client:
             target = one.on(fail)
-            assert [client.get(target).status for _ in range(5)] == [500] * 5
+            statuses = []
+            for _ in range(5):
+                client.send(post_of(target, b"body"))
+                statuses.append(client.answer().status)
+            assert statuses == [500] * 5
             assert is_refused(client.get(target))
         assert upstream.calls(target) == 5
 
@@ -284,6 +303,7 @@ def test_when_one_worker_s_breaker_opens_those_of_all_workers_do(tmp_path: Path)
             target = one.on(lambda call: call.answer(b"", status=500))
             crowd = [clients.enter_context(one.client()) for _ in range(20)]
             assert wait_until(lambda: numbers.samples() != {})
+            assert {client.get(b"/").status for client in crowd} == {200}  # both workers have one
             assert [crowd[0].get(target).status for _ in range(5)] == [500] * 5
             key = ("tta_gateway_breakers_open", ("/{rest:path}", "up"))
             assert wait_until(lambda: numbers.samples().get(key) == 2.0)
