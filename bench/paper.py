@@ -23,7 +23,7 @@ from tta_gateway import order
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
-from tta_gateway.kernel.route import Endpoint, Route, Service
+from tta_gateway.kernel.route import Breaker, Endpoint, Route, Service
 from tta_gateway.node import assemble_worker
 from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import parted
@@ -81,7 +81,7 @@ class PaperTransport:
         return ("127.0.0.1", 5000) if name == "peername" else None
 
 
-def snapshot() -> Snapshot:
+def snapshot(breaker: Breaker | None) -> Snapshot:
     """Return a configuration with one service and one route."""
     features = {
         name: msgspec.Raw(msgspec.msgpack.encode(bound)) for name, bound in _FEATURES.items()
@@ -91,9 +91,19 @@ def snapshot() -> Snapshot:
         state_dir=".",
         listeners=(Listener(host="127.0.0.1"),),
         services=(Service(name="up", endpoints=(Endpoint(host="127.0.0.1", port=9),)),),
-        routes=(Route(name="api", path="/api/v1/players/{player_id}/characters", service="up"),),
+        routes=(
+            Route(
+                name="api",
+                path="/api/v1/players/{player_id}/characters",
+                service="up",
+                breaker=breaker,
+            ),
+        ),
         features=features,
     )
+
+
+_BREAKER = "the breaker, closed"
 
 
 def path_of(loop: asyncio.AbstractEventLoop, left_out: str = "") -> Callable[[], None]:
@@ -103,7 +113,11 @@ def path_of(loop: asyncio.AbstractEventLoop, left_out: str = "") -> Callable[[],
     assemble_worker.ORDER = changed  # type: ignore[misc] - one policy less, for this worker
     try:
         worker = assemble_worker.Worker(
-            parted(snapshot()), loop=loop, clock=SystemClock(), registry=Registry(), logs=_log
+            parted(snapshot(None if left_out == _BREAKER else Breaker())),
+            loop=loop,
+            clock=SystemClock(),
+            registry=Registry(),
+            logs=_log,
         )
     finally:
         assemble_worker.ORDER = kept  # type: ignore[misc]
@@ -140,7 +154,7 @@ def micros(call: Callable[[], None], *, times: int) -> float:
 
 def costs(loop: asyncio.AbstractEventLoop, *, rounds: int, times: int) -> list[list[str]]:
     """Return rows of what the whole path costs, and what each policy does by leaving it out."""
-    left_out = [kind.__name__ for kind, _ in order.ORDER if kind.__name__ != "Trace"]
+    left_out = [kind.__name__ for kind, _ in order.ORDER if kind.__name__ != "Trace"] + [_BREAKER]
     paths = {name: path_of(loop, name) for name in ["", *left_out]}
     seen: dict[str, list[float]] = {name: [] for name in paths}
     for _ in range(rounds):
@@ -150,7 +164,8 @@ def costs(loop: asyncio.AbstractEventLoop, *, rounds: int, times: int) -> list[l
     rows = [["the whole path", f"{statistics.median(whole):.1f}", f"{min(whole):.1f}"]]
     for name, figures in seen.items():
         each = [with_it - without for with_it, without in zip(whole, figures, strict=True)]
-        rows.append([f"policy {name}", f"{statistics.median(each):.1f}", ""])
+        kind = name if name == _BREAKER else f"policy {name}"
+        rows.append([kind, f"{statistics.median(each):.1f}", ""])
     return rows
 
 

@@ -61,7 +61,7 @@ def start_gateway(
     `under` is a command that runs the command it is given, such as `prlimit`.
     """
     # As little as there can be, unless a test is about more.
-    config = {"workers": 1, "probe": "127.0.0.1:0", "admin": "off", **config}
+    config = {"workers": 1, "probe": "127.0.0.1:0", "admin": "off", **_never_broken(config)}
     file, log = tmp_path / "gateway.yaml", tmp_path / "gateway.log"
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     process = _spawn(file, log, under)
@@ -73,6 +73,21 @@ def start_gateway(
         _end(process)
         raise RuntimeError(f"the gateway did not become ready:\n{log.read_text()[-_TAIL:]}")
     return Gateway(process, url, urlsplit(url).port or 80, log)
+
+
+def _never_broken(config: Mapping[str, object]) -> Mapping[str, object]:
+    """The configuration without breakers, where it says nothing of them.
+
+    Most tests have a service fail again and again: what they look at stands behind the breaker.
+    """
+    services = config.get("services")
+    if not isinstance(services, dict):
+        return config
+    made = {
+        name: {"breaker": "off", **one} if isinstance(one, dict) else one
+        for name, one in services.items()
+    }
+    return {**config, "services": made}
 
 
 def _spawn(file: Path, log: Path, under: Sequence[str]) -> subprocess.Popen[str]:

@@ -20,6 +20,7 @@ EndpointChange = Literal[
     "penalised",
     "as_fast_as_its_peers",
 ]
+BreakerState = Literal["closed", "open", "half_open", "ramp"]
 ServiceState = Literal["healthy", "degraded", "unhealthy"]
 
 
@@ -50,7 +51,7 @@ class BreakerChanged(msgspec.Struct, frozen=True, kw_only=True, tag="breaker"):
 
     service: str
     route: str
-    state: Literal["closed", "open", "half_open", "ramp"]
+    state: BreakerState
     cause: str = ""
     at: float
     by: str = "control"

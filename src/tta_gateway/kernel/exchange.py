@@ -126,6 +126,7 @@ class Exchange:
         "sink",
         "started",
         "suspended",
+        "ticket",
         "traceparent",
         "tries",
         "upload",
@@ -163,7 +164,7 @@ class Exchange:
         self.wraps: list[Callable[[Sink], Sink]] | None = None  # added in the response phase
         self.attempt: Try | None = None
         self.endpoint: str | None = None
-        self.tries = 0
+        self.tries = self.ticket = 0  # the ticket: of its route's breaker, until it has counted
         self.first_byte_at = 0.0
         self.sent = 0
         self.received = 0  # through a tunnel; an upload counts by itself

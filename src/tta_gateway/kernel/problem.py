@@ -177,6 +177,14 @@ UPSTREAM_UNAVAILABLE: Final = Problem(
     "destination_unavailable",
     1,
 )
+BREAKER_OPEN: Final = Problem(
+    "breaker_open",
+    503,
+    "The service fails too often to be asked.",
+    "Try again when Retry-After says.",
+    "destination_unavailable",
+    10,
+)
 UPSTREAM_BUSY: Final = Problem(
     "upstream_limit_reached",
     503,

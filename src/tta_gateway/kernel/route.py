@@ -76,6 +76,38 @@ class Panic(msgspec.Struct, frozen=True, kw_only=True):
     then: Literal["spread", "fail"] = "spread"
 
 
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """When a route's service is not asked for a while; times in seconds.
+
+    It opens when of at least `least` requests within `window` the share `ratio` failed, or when the
+    `quantile` of the times to an answer is over `slow` (0: time does not count), or after
+    `failures` in a row (0: a row does not count).  It stays open for `open`, each time in a row
+    twice as long, up to `longest`; then the share that is let through grows for `ramp`.
+    """
+
+    failures: int = 0
+    window: float = 10.0
+    least: int = 20
+    ratio: float = 0.5
+    slow: float = 0.0
+    quantile: float = 0.95
+    open: float = 10.0
+    longest: float = 60.0
+    ramp: float = 10.0
+
+
+class Fallback(msgspec.Struct, frozen=True, kw_only=True):
+    """What answers while a service cannot: `respond`, or the other service `service`.
+
+    `breaker` and `fallback` are the other service's own.
+    """
+
+    respond: "Respond | None" = None
+    service: str = ""
+    breaker: Breaker | None = None
+    fallback: "Fallback | None" = None
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """A named group of endpoints.  `host` replaces the client's Host field, where set.
 
@@ -142,6 +174,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     rewrite: Rewrite = Rewrite()
     timeouts: Timeouts = Timeouts()
     tries: int = 3
+    breaker: Breaker | None = None
+    fallback: Fallback | None = None
     max_body: int = 10 * 1024 * 1024
     replay_body: int = 64 * 1024
     upgrade: tuple[str, ...] = ("websocket",)

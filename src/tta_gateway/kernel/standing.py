@@ -35,12 +35,14 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """A service: its endpoints, what it needs and lacks (`down`), and what it does without.
 
-    `down` and `degraded` hold names of other services that it depends on, hard or soft.
+    `down` and `degraded` hold names of other services that it depends on, hard or soft.  `open`
+    says until when the breaker of each route is open that is, in seconds since the epoch.
     """
 
     endpoints: tuple[Stand, ...]
     down: tuple[str, ...] = ()
     degraded: tuple[str, ...] = ()
+    open: dict[str, float] = {}
 
 
 def section(service: str) -> str:

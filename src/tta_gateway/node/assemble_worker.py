@@ -24,7 +24,14 @@ from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.bound import MetricsBound
-from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
+from tta_gateway.features.metrics.metrics import (
+    BREAKER_CHANGES,
+    BREAKER_REFUSED,
+    BREAKERS_OPEN,
+    CONNECTIONS,
+    FALLBACKS,
+    HANDSHAKES,
+)
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
@@ -33,7 +40,7 @@ from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
-from tta_gateway.kernel.events import EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -64,6 +71,7 @@ from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
+from tta_gateway.upstream.breakers import News
 from tta_gateway.upstream.forward import Forwarder
 from tta_gateway.upstream.service import Notice
 
@@ -161,6 +169,7 @@ class Worker:
             registry=self.registry,
         )
         forwarder.noticed = self._noticed
+        forwarder.told = self._told
         self._connector.forwarder = forwarder
         return forwarder
 
@@ -339,6 +348,30 @@ class Worker:
                     until=self.clock.wall() + one.lasts if one.lasts else 0.0,
                 )
             )
+
+    def _told(self, service: str, news: News) -> None:
+        """Tell what has become of a service's breakers, and count."""
+        child, wall, monotonic = self.registry.child, self.clock.wall(), self.clock.monotonic()
+        for one in news.changes:
+            state = one.state
+            self.log.event(f"breaker_{state}", service=service, route=one.route, cause=one.cause)
+            child(BREAKER_CHANGES, service, one.route, state).add()
+            child(BREAKERS_OPEN, service, one.route).set(float(state == "open"))
+            self.tell(
+                BreakerChanged(
+                    service=service,
+                    route=one.route,
+                    state=state,
+                    cause=one.cause,
+                    at=wall,
+                    by=f"worker {os.getpid()}",
+                    until=wall + one.until - monotonic if one.until else 0.0,
+                )
+            )
+        for route, times in news.refused.items():
+            child(BREAKER_REFUSED, service, route).add(times)
+        for route, times in news.fell_back.items():
+            child(FALLBACKS, service, route).add(times)
 
     def _count(self, outcome: str) -> None:
         self._outcomes[outcome].add()

@@ -9,13 +9,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from tta_gateway.kernel.events import EndpointChange, EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.events import (
+    BreakerChanged,
+    EndpointChange,
+    EndpointChanged,
+    EndpointSeen,
+    Event,
+)
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State, section
 from tta_gateway.node.findings import Findings
 from tta_gateway.support.bus import Bus
 
 CONFIGURATION: Final = "configuration"
+_SAME: Final = 0.5  # seconds between two moments that are one, told twice
 _REMEMBERED: Final = 20  # transitions of a service
 _CHANGES: Final[dict[State, EndpointChange]] = {
     "up": "up",
@@ -67,6 +74,8 @@ class Kept:
         self.begun = False  # whether every endpoint of the configuration has been checked once
         self.down: tuple[str, ...] = ()
         self.degraded: tuple[str, ...] = ()
+        self.open: dict[str, float] = {}  # by route: until when its breaker is open
+        self.breakers: dict[str, dict[str, BreakerChanged]] = {}  # by route and worker: not closed
         self.transitions: deque[EndpointChanged] = deque(maxlen=_REMEMBERED)
 
 
@@ -160,6 +169,8 @@ class Services:
             if known is not None:
                 known.seen[event.by] = event
             return
+        if isinstance(event, BreakerChanged):
+            self._hear_breaker(event)
         if not isinstance(event, EndpointChanged):
             return
         kept = self.kept.get(event.service)
@@ -171,6 +182,24 @@ class Services:
             known.ejected_until = event.until
             self._tell(kept)
 
+    def _hear_breaker(self, event: BreakerChanged) -> None:
+        """Remember how a breaker is, and let all workers open theirs."""
+        kept = self.kept.get(event.service)
+        if kept is None:
+            return
+        by_worker = kept.breakers.setdefault(event.route, {})
+        by_worker[event.by] = event
+        if event.state == "closed":
+            del by_worker[event.by]
+        longer = event.until > kept.open.get(event.route, 0.0) + _SAME
+        if event.state == "open" and longer:
+            kept.open[event.route] = event.until
+        elif event.state != "closed" or not kept.open:
+            return
+        now = self._wall()
+        kept.open = {route: until for route, until in kept.open.items() if until > now}
+        self._tell(kept)
+
     def _known(self, service: str, endpoint: str) -> Known | None:
         kept = self.kept.get(service)
         return None if kept is None else kept.endpoints.get(endpoint)
@@ -178,13 +207,14 @@ class Services:
     def _tell(self, kept: Kept) -> None:
         known = list(kept.endpoints.values())
         plain = len(kept.sources) == 1 and not kept.checked and not kept.down + kept.degraded
-        if plain and not any(one.ejected_until for one in known):
+        if plain and not kept.open and not any(one.ejected_until for one in known):
             self._findings.put(section(kept.service.name), None)
             return
         standing = Standing(
             endpoints=tuple(one.stand() for one in known),
             down=kept.down,
             degraded=kept.degraded,
+            open=dict(kept.open),
         )
         self._findings.put(section(kept.service.name), standing)
 
@@ -195,6 +225,7 @@ class Services:
             if kept is None:
                 continue
             kept.begun = True
+            kept.open = dict(standing.open)
             for stand in standing.endpoints:
                 known = kept.endpoints.get(stand.endpoint.name)
                 if known is not None and stand.state != "draining":

@@ -13,9 +13,11 @@ from tta_gateway.features.problem import config as problem
 from tta_gateway.features.security_headers import config as security_headers
 from tta_gateway.features.trace import config as trace
 from tta_gateway.kernel.route import (
+    Breaker,
     Condition,
     Endpoint,
     EndpointLimits,
+    Fallback,
     Maintenance,
     Outliers,
     Panic,
@@ -26,8 +28,10 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.settings import breaker, fallback
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
+from tta_gateway.settings.fallback import FallbackConfig
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.public import own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
@@ -137,6 +141,7 @@ def _route(
 ) -> Route:
     """Return a route; `pages` are the origins that may open a WebSocket anywhere."""
     opens = config.service is not None and "websocket" in config.upgrade
+    breaks, falls_back = _breaking(config, services)
     return Route(
         name=_name(config),
         path=config.path,
@@ -152,6 +157,8 @@ def _route(
         rewrite=Rewrite(**{key: value for key, value in config.rewrite if value is not None}),
         timeouts=Timeouts(**dict(config.timeouts)),
         tries=config.retries + 1,
+        breaker=breaks,
+        fallback=falls_back,
         max_body=config.max_body,
         replay_body=config.replay_body,
         upgrade=config.upgrade,
@@ -164,6 +171,23 @@ def _route(
         response_fields=_set(config.response_headers),
         response_appended=_appended(config.response_headers),
     )
+
+
+def _breaking(
+    config: RouteConfig, services: Mapping[str, ServiceConfig]
+) -> tuple[Breaker | None, Fallback | None]:
+    """Return when a route's service is not asked, and what answers then."""
+
+    def of(name: str) -> tuple[Breaker | None, FallbackConfig | None]:
+        service = services.get(name)
+        if service is None:  # the gateway's own has none
+            return None, None
+        return breaker.compiled(service.breaker), service.fallback
+
+    breaks, falls_back = of(config.service or "")
+    if config.breaker is not None:
+        breaks = breaker.compiled(config.breaker)
+    return breaks, fallback.compiled(config.fallback or falls_back, of)
 
 
 def _set(changes: Mapping[str, Change]) -> tuple[tuple[str, str | None], ...]:

@@ -19,6 +19,8 @@ from tta_gateway.kernel.route import Respond, Route, Timeouts
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import parse
 from tta_gateway.settings.address import host
+from tta_gateway.settings.breaker import WrittenBreaker
+from tta_gateway.settings.fallback import WrittenFallback, final
 from tta_gateway.settings.listener import network
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import (
@@ -145,12 +147,6 @@ def _location(text: str) -> str:
     return text
 
 
-def _final(status: int) -> int:
-    if status in (204, 205, 304):
-        raise ValueError("leaves no room for a body: choose another, or let a service answer")
-    return status
-
-
 RedirectStatus: TypeAlias = Literal[301, 302, 303, 307, 308]
 
 
@@ -176,7 +172,7 @@ class RewriteConfig(Config):
 class RespondConfig(Config):
     """An answer of the gateway's own."""
 
-    status: Annotated[int, Field(ge=200, le=599), AfterValidator(_final)] = _RESPOND.status
+    status: Annotated[int, Field(ge=200, le=599), AfterValidator(final)] = _RESPOND.status
     """Its status."""
 
     body: str = _RESPOND.body
@@ -377,6 +373,13 @@ class RouteConfig(Config):
 
     retries: Annotated[int, Field(ge=0, le=10)] = _ROUTE.tries - 1
     """Tries beyond the first, made where that is safe."""
+
+    breaker: WrittenBreaker | None = None
+    """When the service is not asked for a while on this route, or `off`; left out, the service's
+    own.  Written, none of the service's values applies."""
+
+    fallback: WrittenFallback | None = None
+    """What answers while the service cannot be asked; left out, the service's own."""
 
     max_body: Size = _ROUTE.max_body
     """The largest body that a request may have."""

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
+from tta_gateway.settings import fallback
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Document, Value
 from tta_gateway.settings.nearest import nearest
@@ -24,6 +25,8 @@ _NEEDS_SERVICE: Final = (
     "rewrite",
     "timeouts",
     "retries",
+    "breaker",
+    "fallback",
     "replay_body",
     "upgrade",
     "origins",
@@ -40,7 +43,7 @@ def check(document: Document) -> None:
     for path, sentence in _stores(tree):
         document.complain(path, sentence)
     for name, service in services.items():
-        for path, sentence in (*_weights(_mapping(service)), *_encryption(_mapping(service))):
+        for path, sentence in _of_service(name, _mapping(service), services):
             document.complain(("services", name, *path), sentence)
     routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
@@ -76,6 +79,7 @@ def _of_route(route: Mapping, services: Mapping) -> Complaints:
     for rule in _RULES:
         yield from rule(route)
     yield from _service(route, services)
+    yield from fallback.check(route, _text(route.get("service")), services)
     yield from _missing_service(route, services)
 
 
@@ -110,6 +114,12 @@ def _stores(tree: Mapping) -> Complaints:
 
 
 # --- services ------------------------------------------------------------------------------------
+
+
+def _of_service(name: str, service: Mapping, services: Mapping) -> Complaints:
+    yield from _weights(service)
+    yield from _encryption(service)
+    yield from fallback.check(service, name, services)
 
 
 def _weights(service: Mapping) -> Complaints:

@@ -16,7 +16,9 @@ from pydantic import (
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
 from tta_gateway.settings.address import Address, endpoint, host
+from tta_gateway.settings.breaker import BreakerConfig, WrittenBreaker
 from tta_gateway.settings.certificate import check_key
+from tta_gateway.settings.fallback import WrittenFallback
 from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
@@ -171,6 +173,13 @@ class ServiceConfig(Config):
 
     panic: PanicConfig = PanicConfig()
     """What becomes of the service when too few of its endpoints are good."""
+
+    breaker: WrittenBreaker = BreakerConfig()
+    """When the service is not asked for a while, on each of its routes by itself; or `off`."""
+
+    fallback: WrittenFallback | None = None
+    """What answers while it cannot be asked: `{respond: {status: …, body: …}}`, or the name of
+    another service."""
 
     slow_start: DurationOrZero = 10.0
     """How long an endpoint that is new, or back, takes to its full share."""

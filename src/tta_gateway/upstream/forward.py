@@ -7,13 +7,17 @@ try: the request goes to a fresh one unseen, where it may be repeated at all.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from tta_gateway.kernel.errors import ConnectFailed, GatewayError, UpstreamFault
 from tta_gateway.kernel.exchange import Exchange, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, Response, answer_of
 from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import (
+    BREAKER_OPEN,
     LOOP,
     OUT_OF_SOCKETS,
     UPSTREAM_BUSY,
@@ -27,6 +31,7 @@ from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
+from tta_gateway.upstream.breakers import News
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
 from tta_gateway.upstream.retry import FINAL, IDEMPOTENT, may_repeat, within_budget
@@ -40,6 +45,8 @@ _NONE: Final[frozenset[str]] = frozenset()
 # Many frameworks close the connection behind an error that nobody caught, without saying so: the
 # next request on it would be lost, and not every one can be sent again.
 _BROKEN: Final = 500
+# These say that the request asks for what there is not: no sign that the service is unwell.
+_ASKED_TOO_MUCH: Final = (501, 505)
 _NEVER: Final = 0.0
 
 
@@ -70,6 +77,7 @@ class Forwarder:
         self.clock = clock
         self.noticed: Callable[[str, list[service.Notice]], None] = lambda _, __: None
         """Hears what has changed of a service."""
+        self.told: Callable[[str, News], None] = lambda _, __: None  # what is to hear of breakers
 
     def adopt(self, services: Mapping[str, Service]) -> None:
         """Forward to these services from now on; what has not changed keeps its connections."""
@@ -81,8 +89,12 @@ class Forwarder:
             for name, each in services.items()
         }
         for name, upstream in before.items():
-            if self.upstreams.get(name) is not upstream:
+            successor = self.upstreams.get(name)
+            upstream.breakers.forget(self.clock())
+            if successor is not upstream:
                 self._retire(upstream)
+                if successor is not None:
+                    successor.breakers = upstream.breakers
 
     def _retire(self, upstream: Upstream) -> None:
         """Let an older configuration's service finish what is under way, and nothing else."""
@@ -99,13 +111,60 @@ class Forwarder:
         if said is not NO_FIELDS and self._has_been_here(said):
             self.runner.respond(exchange, answer_of(LOOP))
             return
+        self._forward(exchange, route)
+
+    def _forward(self, exchange: Exchange, route: Route) -> None:
         upstream = self.upstreams.get(route.service)
         if upstream is None:  # it went with a newer configuration while a policy was waiting
             self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE))
             return
+        if route.breaker is not None:
+            breaker = upstream.breakers.of(route, exchange.started)
+            if breaker.is_closed:
+                exchange.ticket = breaker.ticket
+            elif not self._is_admitted(exchange, route, upstream):
+                return
         upstream.active += 1
         exchange.deadline = exchange.started + route.timeouts.total
         self.try_once(exchange, route, upstream, tried=_NONE)
+
+    def _is_admitted(self, exchange: Exchange, route: Route, upstream: Upstream) -> bool:
+        """Ask a breaker that is not closed; who is refused has an answer."""
+        now = self.clock()
+        breaker = upstream.breakers.of(route, now)
+        exchange.ticket = breaker.admit(now, self.chance)
+        if exchange.ticket:
+            return True
+        upstream.breakers.refused(route.name)
+        detail = f"`{route.service}` fails too often to be asked: it is given time to recover."
+        kind = replace(BREAKER_OPEN, retry_after=breaker.wait(now))
+        self._answer_for(exchange, route, upstream, answer_of(kind, detail))
+        return False
+
+    def _answer_for(
+        self, exchange: Exchange, route: Route, upstream: Upstream, answer: Response
+    ) -> None:
+        """Answer in the place of a service that is not asked: with its fallback, or this."""
+        fallback = route.fallback
+        if fallback is None:
+            self.runner.respond(exchange, answer)
+            return
+        upstream.breakers.fell_back(route.name)
+        if fallback.respond is None:
+            other = msgspec.structs.replace(
+                route,
+                service=fallback.service,
+                breaker=fallback.breaker,
+                fallback=fallback.fallback,
+            )
+            self._forward(exchange, other)
+            return
+        respond = fallback.respond
+        fields = [
+            (b"content-type", respond.content_type.encode()),
+            (b"x-degraded", route.service.encode()),
+        ]
+        self.runner.respond(exchange, Response(respond.status, fields, respond.body.encode()))
 
     def adopt_standings(
         self, standings: Mapping[str, Standing], *, now: float, wall: float
@@ -123,6 +182,8 @@ class Forwarder:
             for pool in upstream.adopt(standing, now=now, wall=wall):
                 for connection in list(pool.idle):
                     connection.close()
+            open_until = {route: now + at - wall for route, at in standing.open.items()}
+            upstream.breakers.told(open_until, now)
 
     def tick(self, now: float) -> None:
         """Do what is due, and tell what has changed."""
@@ -131,6 +192,9 @@ class Forwarder:
             if upstream.notices:
                 notices, upstream.notices = upstream.notices, []
                 self.noticed(name, notices)
+            news = upstream.breakers.tick(now)
+            if news is not None:
+                self.told(name, news)
 
     def _has_been_here(self, said: Fields) -> bool:
         """Tell whether this gateway stands on the way already (RFC 9110 7.6.3)."""
@@ -144,12 +208,24 @@ class Forwarder:
         pool = upstream.choose(tried, self.chance, safe=safe)
         if pool is None:
             upstream.active -= 1
-            detail = upstream.why_nobody
-            self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE, detail))
+            self.release(exchange, route, upstream)
+            answer = answer_of(UPSTREAM_UNAVAILABLE, upstream.why_nobody)
+            self._answer_for(exchange, route, upstream, answer)
             return
         exchange.tries += 1
         exchange.endpoint = pool.name
         Attempt(self, exchange, route, upstream, pool, tried).start()
+
+    def release(
+        self, exchange: Exchange, route: Route, upstream: Upstream, *, elapsed: float = -1.0
+    ) -> None:
+        """Give back the ticket of an exchange that tells nothing of its service."""
+        ticket = exchange.ticket
+        if ticket:
+            exchange.ticket = 0
+            breaker = upstream.breakers.by_route.get(route.name)
+            if breaker is not None:  # else it has been forgotten meanwhile
+                breaker.release(ticket, elapsed=elapsed, now=self.clock())
 
     def give_back(self, pool: EndpointPool, connection: Connection) -> None:
         """Let a connection serve whoever has waited longest, or keep it."""
@@ -253,6 +329,7 @@ class Attempt:
             pool.waiting.append(self)
         else:
             self._settle()
+            self.forwarder.release(self.exchange, self.route, self.upstream)
             detail = f"`{self.route.service}` has as much as it may have in flight."
             self.forwarder.runner.respond(self.exchange, answer_of(UPSTREAM_BUSY, detail))
 
@@ -360,6 +437,17 @@ class Attempt:
         # How long an upload takes is the client's doing.
         elapsed = now - self._sent_at if upload is None or upload.over else -1.0
         self.upstream.answered(self.pool, self.route.name, status, elapsed, now)
+        if exchange.ticket:
+            failed = status >= 500 and status not in _ASKED_TOO_MUCH
+            self._count(now, failed=failed, elapsed=elapsed)
+
+    def _count(self, now: float, *, failed: bool, elapsed: float) -> None:
+        """Have the route's breaker count the exchange, once."""
+        exchange = self.exchange
+        breaker = self.upstream.breakers.by_route.get(self.route.name)
+        if breaker is not None:
+            breaker.record(exchange.ticket, failed=failed, elapsed=elapsed, now=now)
+        exchange.ticket = 0
 
     def _hold(self) -> None:
         """Keep what comes of the answer until its head has left: a policy is waiting."""
@@ -434,7 +522,8 @@ class Attempt:
         if upload is not None:
             upload.detach()
         self._settle(keep_active=True)
-        if self._is_its_fault(error):
+        its_fault = self._is_its_fault(error)
+        if its_fault:
             self.upstream.failed(self.pool, error.problem.code, self.forwarder.clock())
         if self._answered:
             self.upstream.active -= 1
@@ -446,6 +535,10 @@ class Attempt:
             self._repeat(error)
             return
         self.upstream.active -= 1
+        if not its_fault:
+            self.forwarder.release(exchange, self.route, self.upstream)
+        elif exchange.ticket:
+            self._count(self.forwarder.clock(), failed=True, elapsed=-1.0)
         error = own.told(error, self.route.service, method=self._method, reached=self._reached)
         exchange.error = error
         self.forwarder.runner.respond(exchange, answer_of(error.problem, error.detail))
@@ -457,6 +550,8 @@ class Attempt:
             return False
         if exchange.deadline <= self.forwarder.clock():
             return False
+        if exchange.ticket and not self._goes_on():
+            return False
         if not may_repeat(self._method, reached=self._reached, body_held=self._is_held(error)):
             return False
         if self._is_stale(error):
@@ -464,6 +559,11 @@ class Attempt:
         return exchange.tries < self.route.tries and within_budget(
             retrying=self.upstream.retrying, active=self.upstream.active
         )
+
+    def _goes_on(self) -> bool:
+        """Tell whether the route's breaker is as it was when it let the exchange through."""
+        breaker = self.upstream.breakers.by_route.get(self.route.name)
+        return breaker is None or breaker.goes_on(self.exchange.ticket)
 
     def _is_held(self, error: GatewayError) -> bool:
         """Tell whether all of the body is here, or all that a dead connection has been given."""
@@ -522,6 +622,9 @@ class Attempt:
         if self.exchange.upload is not None:
             self.exchange.upload.detach()
         self._settle()
+        if self.exchange.ticket:
+            elapsed = self.forwarder.clock() - self._sent_at if self._reached else -1.0
+            self.forwarder.release(self.exchange, self.route, self.upstream, elapsed=elapsed)
         if self._connection is not None:
             self._connection.close()
             self._connection = None

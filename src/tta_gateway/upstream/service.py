@@ -12,6 +12,7 @@ from tta_gateway.kernel.route import Endpoint, Outliers, Service
 from tta_gateway.kernel.standing import Standing
 from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
+from tta_gateway.upstream.breakers import Breakers
 from tta_gateway.upstream.outlier import may_eject, outliers
 from tta_gateway.upstream.pace import SLOW
 from tta_gateway.upstream.pool import LONG_AGO, Pool
@@ -57,6 +58,7 @@ class Upstream(Generic[C, W]):
         self.down: tuple[str, ...] = ()
         self.degraded: tuple[str, ...] = ()
         self.notices: list[Notice] = []
+        self.breakers = Breakers()
         self.panics = False
         self._paces = service.balance == "peak_ewma"
         self._probe: Pool[C, W] | None = None

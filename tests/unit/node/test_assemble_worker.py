@@ -1,6 +1,7 @@
 """A worker's parts together, without a socket: whoever asks is a piece of the gateway itself."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -13,10 +14,12 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.cors.bound import CorsBound
+from tta_gateway.features.metrics.metrics import BREAKERS_OPEN
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.kernel.events import BreakerChanged, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead
-from tta_gateway.kernel.route import Respond, Service
+from tta_gateway.kernel.route import Breaker, Respond, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.node import assemble_worker
 from tta_gateway.node.assemble_worker import Worker, bound
@@ -377,3 +380,43 @@ def test_how_connections_get_through_is_counted(house: House) -> None:
     house.worker._count("late")
     found = {labels: cells for metric, labels, cells in house.worker.registry.collect()}
     assert (found["late",], found["done",]) == ([1.0], [0.0])
+
+
+def test_what_becomes_of_a_breaker_is_logged_counted_and_told_to_control(house: House) -> None:
+    told: list[Event] = []
+    worker = house.worker
+    worker.tell = told.append
+    breakers = worker.forwarder.upstreams["players"].breakers
+    route = msgspec.structs.replace(a_route("/players/{id}"), breaker=Breaker(failures=1))
+    now = worker.clock.monotonic()
+    breaker = breakers.of(route, now)
+    breaker.record(breaker.ticket, failed=True, elapsed=0.1, now=now)
+    breakers.refused(route.name)
+    breakers.fell_back(route.name)
+    worker.forwarder.tick(now)
+    assert told == [
+        BreakerChanged(
+            service="players",
+            route=route.name,
+            state="open",
+            cause="1 in a row failed; for 10 s",
+            at=worker.clock.wall(),
+            by=f"worker {os.getpid()}",
+            until=worker.clock.wall() + 10.0,
+        )
+    ]
+    counted = {
+        (metric.name, values): cells
+        for metric, values, cells in worker.registry.collect()
+        if "breaker" in metric.name or "fallback" in metric.name
+    }
+    assert counted == {
+        ("tta_gateway_breaker_changes_total", ("players", route.name, "open")): [1.0],
+        ("tta_gateway_breakers_open", ("players", route.name)): [1.0],
+        ("tta_gateway_breaker_refused_total", ("players", route.name)): [1.0],
+        ("tta_gateway_fallbacks_total", ("players", route.name)): [1.0],
+    }
+    breaker.tick(now + 10.0)
+    worker.forwarder.tick(now + 10.0)
+    open_now = worker.registry.child(BREAKERS_OPEN, "players", route.name)
+    assert (open_now.values(), told[-1].at) == ([0.0], worker.clock.wall())

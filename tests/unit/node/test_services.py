@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.kernel.events import EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
 from tta_gateway.node.services import CONFIGURATION, Services
@@ -128,6 +128,60 @@ def test_what_one_worker_ejects_all_do(house: House) -> None:
     house.bus.publish(ejected)
     house.bus.publish(msgspec.structs.replace(ejected, until=30.0, by="worker 8"))
     assert house.stand(9001).ejected_until == 31.0
+
+
+OPEN = BreakerChanged(
+    service="players", route="/a", state="open", at=1.0, until=1_700_000_010.0, by="worker 7"
+)
+
+
+def opened(house: House) -> dict[str, float] | None:
+    standing = house.told["service/players"]
+    return None if standing is None else standing.open
+
+
+def test_when_one_worker_s_breaker_opens_all_are_told_until_when(house: House) -> None:
+    house.bus.publish(OPEN)
+    house.bus.publish(msgspec.structs.replace(OPEN, route="/b"))
+    house.bus.publish(msgspec.structs.replace(OPEN, until=OPEN.until - 5.0, by="worker 8"))
+    assert opened(house) == {"/a": OPEN.until, "/b": OPEN.until}
+    house.bus.publish(msgspec.structs.replace(OPEN, until=OPEN.until + 20.0, by="worker 8"))
+    assert opened(house) == {"/a": OPEN.until + 20.0, "/b": OPEN.until}
+
+
+def test_once_it_is_closed_what_is_over_is_told_no_more(house: House) -> None:
+    house.bus.publish(OPEN)
+    house.clock.advance(10.0)
+    ramp = msgspec.structs.replace(OPEN, state="ramp", until=0.0)
+    house.bus.publish(ramp)
+    told = opened(house)
+    house.bus.publish(msgspec.structs.replace(ramp, state="closed"))
+    assert (told, opened(house)) == ({"/a": OPEN.until}, None)
+
+
+def test_how_each_worker_s_breaker_is_can_be_looked_up_until_it_is_closed(house: House) -> None:
+    house.bus.publish(OPEN)
+    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, by="worker 8")
+    house.bus.publish(half)
+    kept = house.services.kept["players"].breakers
+    assert kept == {"/a": {"worker 7": OPEN, "worker 8": half}}
+    house.bus.publish(msgspec.structs.replace(half, state="closed"))
+    assert kept == {"/a": {"worker 7": OPEN}}
+
+
+def test_a_breaker_of_a_service_that_is_gone_is_nobody_s(house: House) -> None:
+    house.bus.publish(msgspec.structs.replace(OPEN, service="gone"))
+    assert opened(house) is None
+
+
+def test_a_new_control_knows_which_breakers_are_open(house: House) -> None:
+    house.bus.publish(OPEN)
+    before = house.told["service/players"]
+    assert before is not None
+    after = House()
+    after.services.recover({"players": before})
+    after.found(9003)
+    assert opened(after) == {"/a": OPEN.until}
 
 
 def test_the_last_transitions_are_remembered(house: House) -> None:

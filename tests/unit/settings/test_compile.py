@@ -5,7 +5,7 @@ import pytest
 
 from tests.helpers.configuration import PLAYERS, loaded, route
 from tta_gateway.features.cors.bound import CorsBound
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Breaker, Route
 from tta_gateway.settings.compile import compile_snapshot, compiled_routes
 from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.model import Snapshot
@@ -22,7 +22,7 @@ def test_nothing_written_is_what_the_snapshot_s_defaults_say() -> None:
     assert snapshot.limits == bare.limits
     assert snapshot.client_timeouts == bare.client_timeouts
     assert snapshot.connections == bare.connections
-    assert snapshot.routes[0] == Route(name="/", path="/", service="players")
+    assert snapshot.routes[0] == Route(name="/", path="/", service="players", breaker=Breaker())
 
 
 def test_a_snapshot_survives_its_way_to_a_worker() -> None:

@@ -50,7 +50,8 @@ def test_rows_are_paths_types_defaults_and_sentences() -> None:
         "profile",
         "`tta`",
         "",
-        "Defaults for a platform; `tta`, as it is today, gives errors a string `message`.",
+        "Defaults for a platform; `tta`, as it is today, gives errors a string `message` and "
+        "breakers its figures: 5 failures in a row, open for 60 s.",
     )
 
 

@@ -27,7 +27,8 @@ def test_what_comes_from_elsewhere_says_so() -> None:
     lines = show(first.settings, first.document).splitlines()
     assert "  head: 16KiB  # from TTA_GATEWAY__LIMITS__HEAD" in lines
     assert "  message: true  # from profile tta" in lines
-    assert sum("#" in line for line in lines) == 2
+    assert "      open: 1m  # from profile tta" in lines
+    assert sum("#" in line for line in lines) == 4
 
 
 def test_what_is_not_built_yet_is_not_shown() -> None:

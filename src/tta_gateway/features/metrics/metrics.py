@@ -40,6 +40,30 @@ HANDSHAKES: Final = Metric(
     " others waited).",
     ("outcome",),
 )
+BREAKER_CHANGES: Final = Metric(
+    "tta_gateway_breaker_changes_total",
+    "counter",
+    "Times that a worker's breaker came to a state: `open`, `half_open`, `ramp` or `closed`.",
+    ("service", "route", "state"),
+)
+BREAKERS_OPEN: Final = Metric(
+    "tta_gateway_breakers_open",
+    "gauge",
+    "Workers whose breaker is open.",
+    ("service", "route"),
+)
+BREAKER_REFUSED: Final = Metric(
+    "tta_gateway_breaker_refused_total",
+    "counter",
+    "Requests for which the service was not asked, because its breaker was not closed.",
+    ("service", "route"),
+)
+FALLBACKS: Final = Metric(
+    "tta_gateway_fallbacks_total",
+    "counter",
+    "Requests that were answered in the service's place.",
+    ("service", "route"),
+)
 DURATIONS: Final = Metric(
     "tta_http_request_duration_seconds",
     "histogram",

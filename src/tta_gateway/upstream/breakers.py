@@ -1,0 +1,87 @@
+"""The breakers of one service: one for each route that leads to it, made when it is first used."""
+
+from collections.abc import Mapping
+
+from tta_gateway.kernel.route import Route
+from tta_gateway.upstream.breaker import Breaker, Change
+
+_GRACE = 1.0  # second: an exchange is over by then, whatever has become of it
+
+
+class News:
+    """What has happened since the last look: changes, and how often each route was refused.
+
+    `fell_back` counts, by route, who was served in the service's place.
+    """
+
+    __slots__ = ("changes", "fell_back", "refused")
+
+    def __init__(
+        self, changes: list[Change], refused: dict[str, int], fell_back: dict[str, int]
+    ) -> None:
+        """Keep what there is to say."""
+        self.changes = changes
+        self.refused = refused
+        self.fell_back = fell_back
+
+
+class Breakers:
+    """Every breaker of a service, by the name of its route."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.by_route: dict[str, Breaker] = {}
+        self._changes: list[Change] = []
+        self._refused: dict[str, int] = {}
+        self._fell_back: dict[str, int] = {}
+        self._told: dict[str, float] = {}
+
+    def of(self, route: Route, now: float) -> Breaker:
+        """Return the breaker of a route that has one."""
+        settings = route.breaker
+        assert settings is not None  # the caller has looked
+        breaker = self.by_route.get(route.name)
+        if breaker is None:
+            patience = route.timeouts.total + _GRACE
+            breaker = Breaker(route.name, settings, patience=patience, changes=self._changes)
+            self.by_route[route.name] = breaker
+            breaker.told(self._told.get(route.name, now), now)
+        elif breaker.settings is not settings:  # of another configuration, or of one read anew
+            if breaker.settings == settings:
+                breaker.settings = settings
+            else:
+                breaker.adopt(settings, patience=route.timeouts.total + _GRACE)
+        return breaker
+
+    def refused(self, route: str) -> None:
+        """Count a request that a breaker has refused."""
+        self._refused[route] = self._refused.get(route, 0) + 1
+
+    def fell_back(self, route: str) -> None:
+        """Count a request that is answered in the service's place."""
+        self._fell_back[route] = self._fell_back.get(route, 0) + 1
+
+    def told(self, until: Mapping[str, float], now: float) -> None:
+        """Open those that other workers have opened, each until then."""
+        self._told = dict(until)
+        for route, breaker in self.by_route.items():
+            breaker.told(until.get(route, now), now)
+
+    def forget(self, now: float) -> None:
+        """Forget those that are closed and had nothing to do of late: their routes may be gone."""
+        for route, breaker in list(self.by_route.items()):
+            breaker.window.look(now)
+            if breaker.is_closed and not breaker.window.asked:
+                del self.by_route[route]
+
+    def tick(self, now: float) -> News | None:
+        """Do what is due; return what has happened, if anything has."""
+        for breaker in self.by_route.values():
+            if not breaker.is_closed:
+                breaker.tick(now)
+        if not (self._changes or self._refused or self._fell_back):
+            return None
+        news = News(list(self._changes), self._refused, self._fell_back)
+        self._changes.clear()  # the list is the breakers' too
+        self._refused, self._fell_back = {}, {}
+        return news

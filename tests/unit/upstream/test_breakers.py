@@ -1,0 +1,91 @@
+"""The breakers of one service."""
+
+import msgspec
+
+from tests.helpers.builders import a_route
+from tta_gateway.kernel.route import Breaker as Settings
+from tta_gateway.kernel.route import Route
+from tta_gateway.upstream.breaker import Breaker, State
+from tta_gateway.upstream.breakers import Breakers
+
+NOW = 1000.0
+
+
+def a_route_that_breaks(path: str = "/a", *, failures: int = 1) -> Route:
+    settings = Settings(failures=failures)
+    return msgspec.structs.replace(a_route(), name=path, breaker=settings)
+
+
+def trip(breaker: Breaker) -> None:
+    breaker.record(breaker.ticket, failed=True, elapsed=0.1, now=NOW)
+
+
+def test_each_route_has_its_own() -> None:
+    breakers = Breakers()
+    trip(breakers.of(a_route_that_breaks("/a"), NOW))
+    states = [breakers.of(a_route_that_breaks(path), NOW).state for path in ("/a", "/b")]
+    assert states == [State.OPEN, State.CLOSED]
+
+
+def test_a_route_that_is_read_anew_keeps_its_breaker() -> None:
+    breakers = Breakers()
+    breaker = breakers.of(a_route_that_breaks(failures=2), NOW)
+    trip(breaker)
+    again = breakers.of(a_route_that_breaks(failures=2), NOW)
+    assert (again is breaker, again.window.failed) == (True, 1)
+
+
+def test_other_settings_apply_to_an_open_one_too() -> None:
+    breakers = Breakers()
+    trip(breakers.of(a_route_that_breaks(), NOW))
+    again = breakers.of(a_route_that_breaks(failures=7), NOW)
+    assert (again.state, again.settings.failures, again.window.asked) == (State.OPEN, 7, 0)
+
+
+def test_a_probe_is_lost_when_its_exchange_must_be_over() -> None:
+    route = a_route_that_breaks()
+    assert Breakers().of(route, NOW).patience == route.timeouts.total + 1.0
+
+
+def test_what_another_worker_tells_opens_what_is_here_and_what_will_be() -> None:
+    breakers = Breakers()
+    here = breakers.of(a_route_that_breaks("/a"), NOW)
+    breakers.told({"/a": NOW + 5.0, "/b": NOW + 6.0}, NOW)
+    later = breakers.of(a_route_that_breaks("/b"), NOW + 1.0)
+    assert (here.until, later.until) == (NOW + 5.0, NOW + 6.0)
+    assert breakers.of(a_route_that_breaks("/c"), NOW).is_closed
+
+
+def test_those_that_had_nothing_to_do_are_forgotten() -> None:
+    breakers = Breakers()
+    breakers.of(a_route_that_breaks("/idle"), NOW)
+    trip(breakers.of(a_route_that_breaks("/open"), NOW))
+    trip(breakers.of(a_route_that_breaks("/busy", failures=2), NOW))
+    trip(breakers.of(a_route_that_breaks("/once", failures=2), NOW))
+    breakers.by_route["/busy"].record(1, failed=False, elapsed=0.1, now=NOW + 9.0)
+    breakers.forget(NOW + 15.0)
+    assert sorted(breakers.by_route) == ["/busy", "/open"]
+
+
+def test_what_has_happened_is_told_once() -> None:
+    breakers = Breakers()
+    assert breakers.tick(NOW) is None
+    trip(breakers.of(a_route_that_breaks(), NOW))
+    for _ in range(2):
+        breakers.refused("/a")
+    breakers.fell_back("/a")
+    news = breakers.tick(NOW)
+    assert news is not None
+    assert [one.state for one in news.changes] == ["open"]
+    assert (news.refused, news.fell_back) == ({"/a": 2}, {"/a": 1})
+    assert breakers.tick(NOW) is None
+
+
+def test_time_moves_them_although_nobody_asks() -> None:
+    breakers = Breakers()
+    trip(breakers.of(a_route_that_breaks(), NOW))
+    breakers.of(a_route_that_breaks("/closed"), NOW)
+    breakers.tick(NOW)
+    news = breakers.tick(NOW + 10.0)
+    assert news is not None
+    assert [one.state for one in news.changes] == ["half_open"]
