@@ -22,10 +22,12 @@ from tta_gateway.kernel.route import Rewrite
 from tta_gateway.node import admin_api, admin_token
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.services import Services
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
+from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standings_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
@@ -65,8 +67,11 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
-        self._adopt_services(parts)
         self.services.recover(standings_of(parts))
+        self.health = Health(
+            self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
+        )
+        self._adopt_services(parts)
         self.stores = Stores(self.log)
         self.admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         wording(self.admin, self._admin_failed)
@@ -113,7 +118,9 @@ class Control:
 
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
-        self.services.adopt(services, checked=lambda _: False)
+        looked_at = bound_of(self.snapshot).checks
+        self.services.adopt(services, checked=lambda one: one.name in looked_at)
+        self.health.adopt(self.snapshot, services)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
