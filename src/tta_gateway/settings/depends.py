@@ -1,4 +1,7 @@
-"""Dependencies between services: each exists, and none of them leads back to where it began."""
+"""Dependencies between services: each exists, and none of them leads back to where it began.
+
+And somebody must look: control does, which is there where `admin` is.
+"""
 
 from collections.abc import Iterator
 from typing import Final, TypeAlias
@@ -25,6 +28,21 @@ def dependencies(services: Mapping) -> Iterator[tuple[Path, str]]:
                 yield path, f"names `{other}` twice: keep one of them"
             seen.add(other)
     yield from _circles(edges)
+
+
+def unwatched(tree: Mapping, services: Mapping) -> Iterator[tuple[Path, str]]:
+    """Complain about what nobody would look at, because there is no control."""
+    if tree.get("admin") != "off":
+        return
+    for name, service in services.items():
+        for key in ("health", KEY):
+            written = service.get(key) if isinstance(service, dict) else None
+            if written not in (None, "off", []):
+                yield (
+                    ("services", name, key),
+                    "is looked after by the process that `admin: off` leaves out: write an address "
+                    "for `admin`, or take the line out",
+                )
 
 
 def _of(name: str, service: Value) -> Iterator[tuple[Path, str]]:

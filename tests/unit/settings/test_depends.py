@@ -55,3 +55,23 @@ def test_each_circle_is_told_once() -> None:
 def test_what_is_no_dependency_hides_nothing_else(written: str) -> None:
     found = wrong(a=f"{written}, nobody", b="")
     assert any("there is no service `nobody`" in line for line in found)
+
+
+def off(written: str) -> list[str]:
+    """What is wrong with a service where there is no control."""
+    text = f"admin: off\nservices: {{players: {{endpoints: ['http://a'], {written}}}}}"
+    return [line.partition(" ")[2] for line in complaints(text)]
+
+
+@pytest.mark.parametrize("written", ["health: {}", "health: {kind: tcp}", "depends_on: [players]"])
+def test_without_control_nobody_would_look(written: str) -> None:
+    key = written.partition(":")[0]
+    assert off(written)[0] == (
+        f"services.players.{key}: is looked after by the process that `admin: off` leaves out: "
+        "write an address for `admin`, or take the line out"
+    )
+
+
+@pytest.mark.parametrize("written", ["health: off", "depends_on: []", "balance: round_robin"])
+def test_where_nothing_is_to_be_looked_at_control_is_not_missed(written: str) -> None:
+    assert off(written) == []
