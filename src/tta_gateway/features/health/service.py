@@ -28,7 +28,7 @@ from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Stand
 from tta_gateway.support.metrics import Registry
 
-_MOST: Final = 64
+_MOST: Final = 256
 _LATE: Final = 1.5  # times a timeout: if it ends so late, this process stood still
 _LOOK: Final[Mapping[Kind, Callable[[Target], Awaitable[None]]]] = {
     "http": http_check.look,
