@@ -23,10 +23,12 @@ from tta_gateway.kernel.route import Rewrite
 from tta_gateway.node import admin_api, admin_token, services_api
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.services import Services
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
+from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standings_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
@@ -56,27 +58,36 @@ class Control:
         self._lines = lines
         self.log = EventLog(self._lines, Stamp(clock.wall))
         state = Path(snapshot.state_dir)
-        token = admin_token.kept(state)
-        known = Depends(admin_token.known(token))
-        read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
-        exposition = Exposition(self.segments)
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
         self.topologies = Topologies(
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
-        self._adopt_services(parts)
         self.services.recover(standings_of(parts))
+        self.health = Health(
+            self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
+        )
+        self._adopt_services(parts)
         self.stores = Stores(self.log)
-        self.admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-        wording(self.admin, self._admin_failed)
-        self.admin.include_router(metrics.router(exposition), dependencies=[read])
-        self.admin.include_router(admin_api.router(state, self.stores), dependencies=[known])
-        shown = services_api.router(self.services, self.segments, clock.wall)
-        self.admin.include_router(shown, dependencies=[known])
+        self.admin = self._administration(state, clock)
         routers = public_routers(self.document)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
+
+    def _administration(self, state: Path, clock: Clock) -> FastAPI:
+        """Return the app of operators, who have to show the token."""
+        token = admin_token.kept(state)
+        known = Depends(admin_token.known(token))
+        read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
+        made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        wording(made, self._admin_failed)
+        made.include_router(metrics.router(Exposition(self.segments)), dependencies=[read])
+        for one in (
+            admin_api.router(state, self.stores),
+            services_api.router(self.services, self.segments, clock.wall),
+        ):
+            made.include_router(one, dependencies=[known])
+        return made
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -116,7 +127,9 @@ class Control:
 
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
-        self.services.adopt(services, checked=lambda _: False)
+        looked_at = bound_of(self.snapshot).checks
+        self.services.adopt(services, checked=lambda one: one.name in looked_at)
+        self.health.adopt(self.snapshot, services)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""

@@ -63,8 +63,9 @@ def main() -> None:
     )
     sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     notes = socket.socket(fileno=notes_fd)
-    usage = Usage(Registry(segment), "control")
-    uvloop.run(_serve(control, sockets, channel, notes, usage=usage))
+    registry = Registry(segment)
+    usage = Usage(registry, "control")
+    uvloop.run(_serve(control, sockets, channel, notes, usage=usage, registry=registry))
 
 
 async def _serve(
@@ -74,6 +75,7 @@ async def _serve(
     notes: socket.socket,
     *,
     usage: Usage,
+    registry: Registry,
 ) -> None:
     admin, public = _server(control.admin), _server(control.public, kept=_KEPT)
     loop = asyncio.get_running_loop()
@@ -85,6 +87,7 @@ async def _serve(
     spawn(_count(usage, control), name="usage", died=control.died)
     control.stores.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
+    spawn(control.health.run(registry, control.died), name="health", died=control.died)
     watching = control.topologies.watch(lambda: control.snapshot)
     spawn(watching, name="topologies", died=control.died)
     async with asyncio.TaskGroup() as group:

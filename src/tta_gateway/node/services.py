@@ -76,6 +76,7 @@ class Kept:
         self.degraded: tuple[str, ...] = ()
         self.open: dict[str, float] = {}  # by route: until when its breaker is open
         self.breakers: dict[str, dict[str, BreakerChanged]] = {}  # by route and worker: not closed
+        self.remembered: dict[str, Stand] = {}  # of a control before this one
         self.transitions: deque[EndpointChanged] = deque(maxlen=_REMEMBERED)
 
 
@@ -88,19 +89,33 @@ class Services:
         self._bus = bus
         self._wall = wall
         self.kept: dict[str, Kept] = {}
+        self._remembered: dict[str, Standing] = {}
         bus.subscribe(self._hear)
 
     def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
         """Have these services; `checked` says of which the endpoints are looked at."""
         before, self.kept = self.kept, {}
         for service in services:
-            kept = before.pop(service.name, None) or Kept(service)
+            kept = before.pop(service.name, None) or self._new(service)
             kept.service, kept.checked = service, checked(service)
+            for known in () if kept.checked else kept.endpoints.values():
+                known.state = "up"  # nobody looks any more
             self.kept[service.name] = kept
             instances = tuple(Instance(id=one.name, endpoint=one) for one in service.endpoints)
             self.found(service.name, CONFIGURATION, instances)
         for name in before:
             self._findings.put(section(name), None)
+
+    def _new(self, service: Service) -> Kept:
+        """Begin with what a control before this one knew, so that nothing starts anew."""
+        kept = Kept(service)
+        standing = self._remembered.pop(service.name, None)
+        if standing is not None:
+            kept.begun = True
+            kept.down, kept.degraded = standing.down, standing.degraded
+            kept.open = dict(standing.open)
+            kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
+        return kept
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take what a source says that there is of a service: all of it, as it is now."""
@@ -124,6 +139,8 @@ class Services:
         for name, (instance, source) in merged.items():
             known = kept.endpoints.get(name)
             if known is None:
+                if self._remember(kept, name, instance, source):
+                    continue
                 first = source == CONFIGURATION and not kept.begun
                 state: State = "starting" if kept.checked and not first else "up"
                 known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
@@ -132,6 +149,18 @@ class Services:
             elif instance.draining and not known.instance.draining:
                 self._change(kept, name, "draining", source)
             known.instance, known.source = instance, source
+
+    def _remember(self, kept: Kept, name: str, instance: Instance, source: str) -> bool:
+        """Go on with an endpoint that a control before this one knew, if it did."""
+        stand = kept.remembered.pop(name, None)
+        if stand is None or stand.state == "draining":
+            return False
+        known = Known(instance, source, state=stand.state, at=stand.since)
+        known.fresh, known.ejected_until = stand.fresh, stand.ejected_until
+        if not kept.checked:
+            known.state = "up"
+        kept.endpoints[name] = known
+        return True
 
     def checked(self, service: str, endpoint: str, state: State, cause: str) -> None:
         """Take what a check has come to."""
@@ -219,15 +248,5 @@ class Services:
         self._findings.put(section(kept.service.name), standing)
 
     def recover(self, live: Mapping[str, Standing]) -> None:
-        """Go on with what a control before this one knew, so that nobody starts anew."""
-        for name, standing in live.items():
-            kept = self.kept.get(name)
-            if kept is None:
-                continue
-            kept.begun = True
-            kept.open = dict(standing.open)
-            for stand in standing.endpoints:
-                known = kept.endpoints.get(stand.endpoint.name)
-                if known is not None and stand.state != "draining":
-                    known.state, known.since, known.fresh = stand.state, stand.since, stand.fresh
-                    known.ejected_until = stand.ejected_until
+        """Begin with what a control before this one knew; called before `adopt`."""
+        self._remembered = dict(live)

@@ -8,6 +8,7 @@ import msgspec
 
 from tta_gateway.features.access_log import config as access_log
 from tta_gateway.features.cors import config as cors
+from tta_gateway.features.health import config as health
 from tta_gateway.features.metrics import config as metrics
 from tta_gateway.features.problem import config as problem
 from tta_gateway.features.security_headers import config as security_headers
@@ -46,6 +47,7 @@ from tta_gateway.wire.limits import Limits
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "cors": lambda settings: cors.compile(settings.cors),
+    "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),

@@ -13,6 +13,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]+")
 NAMED: Final = frozenset(
     {
         "services",
+        "services.<name>.health.headers",
         "routes[].headers",
         "routes[].request_headers",
         "routes[].response_headers",

@@ -13,7 +13,7 @@ from tta_gateway.settings.document import Document, Value
 NOT_YET: Final[Mapping[str, str]] = {
     "database_url": "connect to it",
     "discovery": "find services",
-    "health": "check services",
+    "health": "set defaults for the checks of services",
     "identity": "tell who is asking",
     "access": "check roles",
     "consent": "check consent",
@@ -31,7 +31,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "telemetry": "export spans",
     "console": "show a console",
     "listen[].internal": "keep the public out",
-    "services.<name>.health": "check the service",
     "routes[].class": "put anybody first",
     "routes[].roles": "check roles",
     "routes[].rate_limit": "limit",

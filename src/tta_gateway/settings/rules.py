@@ -13,6 +13,7 @@ from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
 from tta_gateway.settings import fallback
 from tta_gateway.settings.complaint import Path
+from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
 from tta_gateway.settings.nearest import nearest
 
@@ -40,7 +41,11 @@ def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
     services = _mapping(tree.get("services"))
-    for path, sentence in _stores(tree):
+    for path, sentence in (
+        *_stores(tree),
+        *dependencies(services),
+        *unwatched(tree, services),
+    ):
         document.complain(path, sentence)
     for name, service in services.items():
         for path, sentence in _of_service(name, _mapping(service), services):

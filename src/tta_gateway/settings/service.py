@@ -13,6 +13,7 @@ from pydantic import (
     field_validator,
 )
 
+from tta_gateway.features.health.config import HealthConfig, NeedConfig
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
 from tta_gateway.settings.address import Address, endpoint, host
@@ -150,6 +151,10 @@ def _nothing(value: object) -> object:
     raise ValueError("must be a mapping, or `off`")
 
 
+_Need: TypeAlias = Annotated[
+    NeedConfig,
+    Shorthand(lambda value: {"service": value}, {"title": "service", "type": "string"}),
+]
 _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": value}, URL)]
 
 
@@ -170,6 +175,16 @@ class ServiceConfig(Config):
         PlainSerializer(lambda config: "off" if config is None else config),
     ] = OutliersConfig()
     """When an endpoint that fails beside its peers is left out, and for how long; or `off`."""
+
+    health: Annotated[
+        HealthConfig | None,
+        Shorthand(_nothing, {"const": "off"}),
+        PlainSerializer(lambda config: "off" if config is None else config),
+    ] = None
+    """How its endpoints are looked at, `{}` for a GET of `/health`; left out or `off`: not."""
+
+    depends_on: Items[_Need] = ()
+    """The services that it cannot do without, and those that it can (`kind: soft`)."""
 
     panic: PanicConfig = PanicConfig()
     """What becomes of the service when too few of its endpoints are good."""

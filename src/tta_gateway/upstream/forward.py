@@ -408,6 +408,8 @@ class Attempt:
         self._answered = True
         self._status = response.status
         self._learn(response.status)
+        if self.upstream.degraded:
+            response.fields.append(self.upstream.without)
         if response.status in WITH_LOCATION:
             self._publish(response)
         if not self.forwarder.runner.respond(exchange, response):
@@ -424,6 +426,8 @@ class Attempt:
         self._learn(response.status)
         self._let_go(reusable=reusable)
         exchange.attempt = None
+        if self.upstream.degraded:
+            response.fields.append(self.upstream.without)
         if response.status in WITH_LOCATION:
             self._publish(response)
         response.body = body

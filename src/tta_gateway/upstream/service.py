@@ -101,6 +101,11 @@ class Upstream(Generic[C, W]):
         return self.balancer.choose(roomy, chance) if roomy else chosen
 
     @property
+    def without(self) -> tuple[bytes, bytes]:
+        """Return the field that tells clients which services this one does without."""
+        return (b"x-degraded", ", ".join(self.degraded).encode())
+
+    @property
     def why_nobody(self) -> str:
         """Return why no endpoint can be asked."""
         name = self.service.name

@@ -66,7 +66,14 @@ class House:
         async def main() -> T:
             async with asyncio.timeout(PATIENCE):
                 working = asyncio.get_running_loop().create_task(self._then_end(work))
-                await _serve(self.control, self.sockets, self.theirs, self.heard, usage=self.usage)
+                await _serve(
+                    self.control,
+                    self.sockets,
+                    self.theirs,
+                    self.heard,
+                    usage=self.usage,
+                    registry=self.registry,
+                )
                 return working.result()
 
         return asyncio.run(main())

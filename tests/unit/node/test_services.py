@@ -20,13 +20,14 @@ PLAYERS = Service(name="players", endpoints=(ONE, OTHER))
 class House:
     """Services, and what is told of them."""
 
-    def __init__(self, *, checked: bool = False) -> None:
+    def __init__(self, *, checked: bool = False, live: dict[str, Standing] | None = None) -> None:
         self.clock = FakeClock()
         self.bus = Bus()
         self.events: list[Event] = []
         self.bus.subscribe(self.events.append)
         self.told: dict[str, Standing | None] = {}
         self.services = Services(cast("Any", self), self.bus, wall=self.clock.wall)
+        self.services.recover(live or {})
         self.services.adopt([PLAYERS], checked=lambda _: checked)
         self.events.clear()
 
@@ -178,8 +179,7 @@ def test_a_new_control_knows_which_breakers_are_open(house: House) -> None:
     house.bus.publish(OPEN)
     before = house.told["service/players"]
     assert before is not None
-    after = House()
-    after.services.recover({"players": before})
+    after = House(live={"players": before})
     after.found(9003)
     assert opened(after) == {"/a": OPEN.until}
 
@@ -243,8 +243,31 @@ def test_a_new_control_goes_on_with_what_the_one_before_it_knew(looked_at: House
     looked_at.services.checked("players", ONE.name, "down", "silence")
     before = looked_at.told["service/players"]
     assert before is not None
-    after = House(checked=True)
-    after.services.recover({"players": before, "unknown": before})
+    after = House(checked=True, live={"players": before, "unknown": before})
+    assert after.told == {"service/players": before}  # nobody hears anything else meanwhile
     after.found(9003)
     assert after.states() == {9001: "down", 9002: "up", 9003: "starting"}
     assert after.stand(9001).since == looked_at.stand(9001).since
+
+
+def test_a_new_control_knows_what_a_registry_had_found_when_it_is_found_again() -> None:
+    up = Stand(endpoint=THIRD, state="up", since=5.0, fresh=True, ejected_until=9.0)
+    drained = Stand(endpoint=an_endpoint(9004), state="draining")
+    live = {"players": Standing(endpoints=(up, drained), down=("database",), degraded=("mail",))}
+    after = House(checked=True, live=live)
+    after.found(9003, 9004)
+    assert after.stand(9003) == up
+    assert after.stand(9004).state == "starting"
+    assert after.changes() == [("9004", "appeared", "registry")]
+    kept = after.services.kept["players"]
+    assert (kept.down, kept.degraded) == (("database",), ("mail",))
+
+
+def test_what_nobody_looks_at_any_more_is_not_down(looked_at: House) -> None:
+    looked_at.services.checked("players", ONE.name, "down", "silence")
+    looked_at.services.adopt([PLAYERS], checked=lambda _: False)
+    assert looked_at.states() is None
+    live = {"players": Standing(endpoints=(Stand(endpoint=ONE, state="down"),))}
+    after = House(live=live)
+    after.found(9003)
+    assert after.states() == {9001: "up", 9002: "up", 9003: "up"}

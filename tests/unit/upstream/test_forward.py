@@ -32,9 +32,11 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_INCOMPLETE,
     UPSTREAM_RESET,
     UPSTREAM_TOTAL_TIMEOUT,
+    UPSTREAM_UNAVAILABLE,
     Problem,
 )
 from tta_gateway.kernel.route import Balance, Endpoint, EndpointLimits, Rewrite, Service, Timeouts
+from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.kernel.upload import Upload
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder, Upstream
@@ -1540,3 +1542,44 @@ def test_a_service_that_is_gone_is_unavailable() -> None:
     rig = Rig()
     rig.forwarder.adopt({})
     assert rig.ask().code == "upstream_unavailable"
+
+
+def degraded(rig: Rig, *names: str) -> None:
+    stands = tuple(Stand(endpoint=one) for one in ONE)
+    standing = Standing(endpoints=stands, degraded=names)
+    rig.forwarder.adopt_standings({rig.name: standing}, now=0.0, wall=0.0)
+
+
+def told_degraded(origin: FakeOrigin) -> bytes | None:
+    assert origin.head is not None
+    return origin.head.get(b"x-degraded")
+
+
+def test_an_answer_names_what_the_service_does_without() -> None:
+    rig = Rig()
+    degraded(rig, "mail", "search")
+    whole, connection = rig.asked()
+    connection.answer_whole()
+    pieces = rig.ask()
+    connection.answer()
+    assert [told_degraded(one) for one in (whole, pieces)] == [b"mail, search", b"mail, search"]
+
+
+def test_where_nothing_is_missing_nothing_is_named() -> None:
+    rig = Rig()
+    degraded(rig, "mail")
+    degraded(rig)
+    origin, connection = rig.asked()
+    connection.answer()
+    assert told_degraded(origin) is None
+
+
+def test_without_a_hard_dependency_clients_hear_which_one_is_down() -> None:
+    rig = Rig()
+    stands = tuple(Stand(endpoint=one) for one in ONE)
+    standing = Standing(endpoints=stands, down=("database",))
+    rig.forwarder.adopt_standings({rig.name: standing}, now=0.0, wall=0.0)
+    head = rig.ask().head
+    assert head is not None
+    assert head.problem is UPSTREAM_UNAVAILABLE
+    assert head.detail == "The service `players` needs `database`, which is down."

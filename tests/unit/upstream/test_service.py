@@ -313,6 +313,14 @@ def test_a_service_that_lacks_what_it_needs_is_not_asked() -> None:
     assert work.why_nobody == "The service `players` needs `database`, which is down."
 
 
+def test_a_service_is_asked_though_it_does_without_something_and_says_so() -> None:
+    work = three()
+    standing = msgspec.structs.replace(stands("up"), degraded=("mail", "search"))
+    work.adopt(standing, now=0.0, wall=0.0)
+    assert asked(work) == [9001]
+    assert work.without == (b"x-degraded", b"mail, search")
+
+
 @given(
     st.lists(st.sampled_from(["up", "down", "starting", "draining"]), min_size=1, max_size=6),
     st.lists(st.integers(0, 5), max_size=40),
