@@ -12,6 +12,9 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tta_gateway.features.discovery import api as discovery
+from tta_gateway.features.discovery.bound import DiscoveryBound
+from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
@@ -30,6 +33,7 @@ from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, sta
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
+from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.segment import SIZE, Segment
 from tta_gateway.support.valkey.discovery import discover
@@ -46,6 +50,7 @@ class Control:
         clock: Clock,
         lines: Log,
         channel: socket.socket,
+        counts: Registry | None = None,
     ) -> None:
         """Build everything; OSError if the state folder cannot be used."""
         self.parts = parts
@@ -65,13 +70,22 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
-        self._adopt_services(parts)
+        self.discovery = Discovery(
+            self.services,
+            self.bus,
+            log=self.log,
+            clock=clock,
+            chance=random.random,
+            metrics=counts or Registry(),
+        )
         self.services.recover(standings_of(parts))
+        self._adopt_services(parts)
         self.stores = Stores(self.log)
         self.admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         wording(self.admin, self._admin_failed)
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
         self.admin.include_router(admin_api.router(state, self.stores), dependencies=[known])
+        self.admin.include_router(discovery.router(self.discovery.states), dependencies=[known])
         routers = public_routers(self.document)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
@@ -114,6 +128,11 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         self.services.adopt(services, checked=lambda _: False)
+        raw = self.snapshot.features.get("discovery")
+        bound = (
+            DiscoveryBound() if raw is None else msgspec.msgpack.decode(raw, type=DiscoveryBound)
+        )
+        self.discovery.adopt(bound, services)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -148,7 +167,11 @@ def public_endpoints() -> list[tuple[str, str, str]]:
 
 def endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that the administration serves."""
-    routers = (metrics.router(Exposition(list)), admin_api.router(Path(), None))
+    routers = (
+        metrics.router(Exposition(list)),
+        admin_api.router(Path(), None),
+        discovery.router(tuple),
+    )
     return _told(routers)
 
 

@@ -6,7 +6,7 @@ standing: workers then ask all its endpoints.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from tta_gateway.kernel.events import EndpointChange, EndpointChanged, EndpointSeen, Event
@@ -52,6 +52,8 @@ class Known:
             since=self.since,
             fresh=self.fresh,
             ejected_until=self.ejected_until,
+            source=self.source,
+            id=self.instance.id,
         )
 
 
@@ -62,6 +64,7 @@ class Kept:
         """Begin without endpoints."""
         self.service = service
         self.sources: dict[str, tuple[Instance, ...]] = {}
+        self.resolved: dict[str, tuple[Instance, ...]] = {}  # by the host and port resolved
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
         self.checked = False
         self.begun = False  # whether every endpoint of the configuration has been checked once
@@ -79,6 +82,7 @@ class Services:
         self._bus = bus
         self._wall = wall
         self.kept: dict[str, Kept] = {}
+        self._before: dict[str, Standing] = {}  # as a control before this one knew them
         bus.subscribe(self._hear)
 
     def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
@@ -88,8 +92,12 @@ class Services:
             kept = before.pop(service.name, None) or Kept(service)
             kept.service, kept.checked = service, checked(service)
             self.kept[service.name] = kept
-            instances = tuple(Instance(id=one.name, endpoint=one) for one in service.endpoints)
-            self.found(service.name, CONFIGURATION, instances)
+            kept.sources[CONFIGURATION] = tuple(
+                Instance(id=one.name, endpoint=one) for one in service.endpoints
+            )
+            self._restore(kept)
+            self._merge(kept)
+            self._tell(kept)
         for name in before:
             self._findings.put(section(name), None)
 
@@ -98,17 +106,40 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
-        kept.sources[source] = instances
+        if instances:
+            kept.sources[source] = instances
+        else:
+            kept.sources.pop(source, None)
         self._merge(kept)
         self._tell(kept)
+
+    def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
+        """Take what the host and port of the configuration stand for; nothing: for itself."""
+        kept = self.kept.get(service)
+        if kept is None:
+            return
+        if instances:
+            kept.resolved[name] = instances
+        else:
+            kept.resolved.pop(name, None)
+        self._merge(kept)
+        self._tell(kept)
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Yield each service with each source that speaks of it, beside the configuration."""
+        for name, kept in self.kept.items():
+            for source in list(kept.sources):
+                if source != CONFIGURATION:
+                    yield name, source
 
     def _merge(self, kept: Kept) -> None:
         """Put together what all sources say; of two that name one endpoint the first stands."""
         now = self._wall()
         merged: dict[str, tuple[Instance, str]] = {}
         for source, instances in kept.sources.items():
-            for one in instances:
-                merged.setdefault(one.endpoint.name, (one, source))
+            for told in instances:
+                for one in _stands_for(kept, source, told):
+                    merged.setdefault(one.endpoint.name, (one, source))
         for name in [one for one in kept.endpoints if one not in merged]:
             del kept.endpoints[name]
             self._change(kept, name, "gone", "")
@@ -177,7 +208,8 @@ class Services:
 
     def _tell(self, kept: Kept) -> None:
         known = list(kept.endpoints.values())
-        plain = len(kept.sources) == 1 and not kept.checked and not kept.down + kept.degraded
+        plain = kept.sources.keys() == {CONFIGURATION} and not kept.resolved and not kept.checked
+        plain = plain and not kept.down + kept.degraded
         if plain and not any(one.ejected_until for one in known):
             self._findings.put(section(kept.service.name), None)
             return
@@ -189,14 +221,36 @@ class Services:
         self._findings.put(section(kept.service.name), standing)
 
     def recover(self, live: Mapping[str, Standing]) -> None:
-        """Go on with what a control before this one knew, so that nobody starts anew."""
-        for name, standing in live.items():
-            kept = self.kept.get(name)
-            if kept is None:
-                continue
-            kept.begun = True
-            for stand in standing.endpoints:
-                known = kept.endpoints.get(stand.endpoint.name)
-                if known is not None and stand.state != "draining":
-                    known.state, known.since, known.fresh = stand.state, stand.since, stand.fresh
-                    known.ejected_until = stand.ejected_until
+        """Go on with what a control before this one knew, so that nobody starts anew.
+
+        What registries said then stays in force until they are heard again.
+        """
+        self._before.update(live)
+        for kept in self.kept.values():
+            self._restore(kept)
+
+    def _restore(self, kept: Kept) -> None:
+        standing = self._before.pop(kept.service.name, None)
+        if standing is None:
+            return
+        kept.begun = True
+        for stand in standing.endpoints:
+            one = Instance(id=stand.id, endpoint=stand.endpoint, draining=stand.state == "draining")
+            if stand.source not in ("", CONFIGURATION):
+                kept.sources[stand.source] = (*kept.sources.get(stand.source, ()), one)
+            elif stand.endpoint.authority:
+                name = stand.endpoint.authority
+                kept.resolved[name] = (*kept.resolved.get(name, ()), one)
+        self._merge(kept)
+        for stand in standing.endpoints:
+            known = kept.endpoints.get(stand.endpoint.name)
+            if known is not None and stand.state != "draining":
+                known.state, known.since, known.fresh = stand.state, stand.since, stand.fresh
+                known.ejected_until = stand.ejected_until
+
+
+def _stands_for(kept: Kept, source: str, told: Instance) -> tuple[Instance, ...]:
+    """Return what a source's instance is, its host resolved where that has been done."""
+    if source != CONFIGURATION:
+        return (told,)
+    return kept.resolved.get(told.endpoint.name) or (told,)
