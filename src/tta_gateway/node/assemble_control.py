@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
@@ -37,6 +38,8 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.segment import SIZE, Segment
 from tta_gateway.support.valkey.discovery import discover
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Control:
@@ -70,14 +73,7 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
-        self.discovery = Discovery(
-            self.services,
-            self.bus,
-            log=self.log,
-            clock=clock,
-            chance=random.random,
-            metrics=counts or Registry(),
-        )
+        self.discovery = self._discovery(clock, counts or Registry())
         self.services.recover(standings_of(parts))
         self._adopt_services(parts)
         self.stores = Stores(self.log)
@@ -88,6 +84,16 @@ class Control:
         self.admin.include_router(discovery.router(self.discovery.states), dependencies=[known])
         routers = public_routers(self.document)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
+
+    def _discovery(self, clock: Clock, counts: Registry) -> Discovery:
+        return Discovery(
+            self.services,
+            self.bus,
+            log=self.log,
+            clock=clock,
+            chance=random.random,
+            metrics=counts,
+        )
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -106,8 +112,12 @@ class Control:
         return openapi_document(self.public.routes, reachable)
 
     def _wording(self) -> ProblemBound:
-        raw = self.snapshot.features.get("problem")
-        return ProblemBound() if raw is None else msgspec.msgpack.decode(raw, type=ProblemBound)
+        return self._bound("problem", ProblemBound) or ProblemBound()
+
+    def _bound(self, feature: str, kind: type[T]) -> T | None:
+        """Return a feature's settings; None in a snapshot that knows nothing of it."""
+        raw = self.snapshot.features.get(feature)
+        return None if raw is None else msgspec.msgpack.decode(raw, type=kind)
 
     # Faults of ours are reported with what and where, never with what a person wrote.
 
@@ -128,11 +138,8 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         self.services.adopt(services, checked=lambda _: False)
-        raw = self.snapshot.features.get("discovery")
-        bound = (
-            DiscoveryBound() if raw is None else msgspec.msgpack.decode(raw, type=DiscoveryBound)
-        )
-        self.discovery.adopt(bound, services)
+        bound = self._bound("discovery", DiscoveryBound)
+        self.discovery.adopt(bound or DiscoveryBound(), services)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""

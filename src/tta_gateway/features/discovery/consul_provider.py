@@ -16,6 +16,7 @@ from tta_gateway.features.discovery.algorithm import merged
 from tta_gateway.features.discovery.bound import Consul, ConsulService
 from tta_gateway.features.discovery.origins import checked, decoded, origin_of
 from tta_gateway.features.discovery.provider import Found, Unreachable
+from tta_gateway.features.discovery.together import together
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.support.http_client import HttpError, Origin, Request, fetch
@@ -69,12 +70,7 @@ class ConsulProvider:
     async def watch(self, found: Found) -> None:
         """Ask for each service, again and again."""
         origin = origin_of(self._settings.origin)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name in self._services:
-                    group.create_task(self._watch(origin, name, found))
-        except* Unreachable as errors:
-            raise errors.exceptions[0] from None
+        await together(self._watch(origin, name, found) for name in self._services)
 
     async def _watch(self, origin: Origin, name: str, found: Found) -> None:
         index = 0

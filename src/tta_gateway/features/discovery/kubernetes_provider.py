@@ -19,6 +19,7 @@ from tta_gateway.features.discovery.bound import Kubernetes, KubernetesService
 from tta_gateway.features.discovery.lines import lines
 from tta_gateway.features.discovery.origins import checked, decoded, origin_of, refused
 from tta_gateway.features.discovery.provider import Found, Unreachable
+from tta_gateway.features.discovery.together import together
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.support.http_client import HttpError, Origin, Request, Stream, begin, fetch
@@ -97,12 +98,7 @@ class KubernetesProvider:
     async def watch(self, found: Found) -> None:
         """Watch the slices of each service."""
         origin = origin_of(self._settings.origin)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for name in self._services:
-                    group.create_task(self._watch(origin, name, found))
-        except* Unreachable as errors:
-            raise errors.exceptions[0] from None
+        await together(self._watch(origin, name, found) for name in self._services)
 
     async def _watch(self, origin: Origin, name: str, found: Found) -> None:
         """List, then watch from there on; list again when what comes next is known no more."""
