@@ -1,4 +1,4 @@
-"""A node finds services in registries, and loses no request over it (R6.1; faults 23 and 39)."""
+"""A node finds services in registries, and loses no request over it (R6.1; fault 39)."""
 
 import contextlib
 import os
@@ -69,7 +69,6 @@ def put(etcd: EtcdServer, service: NamedService, *, draining: bool = False) -> N
 
 
 def test_instances_come_drain_and_go_in_etcd_and_no_request_is_lost(tmp_path: Path) -> None:
-    """Red without the merging of standings in `Services._tell`, or with pools that are cut off."""
     with (
         etcd_server(tmp_path / "etcd") as etcd,
         named_service("a") as a,
@@ -110,7 +109,7 @@ def rests(service: NamedService) -> bool:
 
 
 def test_what_etcd_said_last_stays_in_force_while_it_is_away(tmp_path: Path) -> None:
-    """Also for a control that has died meanwhile (fault 23)."""
+    """Also for a control that has died meanwhile.  Red without `Services._restore`."""
     with (
         etcd_server(tmp_path / "etcd") as etcd,
         named_service("a") as a,
@@ -148,7 +147,10 @@ def dns(named: NamedServer) -> dict[str, object]:
 
 
 def test_a_host_of_the_configuration_is_followed_and_no_request_is_lost(tmp_path: Path) -> None:
-    """Fault 39: it moves, its name vanishes, and the server dies; whoever is there is asked."""
+    """Fault 39: it moves, its name vanishes, and the server dies; the last good one is asked.
+
+    Red if `DnsProvider.watch` told that there is nobody where it raises `Unreachable`.
+    """
     with (
         named_server(tmp_path / "named") as named,
         named_service("old", host="127.0.0.2") as old,

@@ -10,6 +10,7 @@ from typing import Final
 
 import dns.asyncresolver
 import dns.exception
+import dns.name
 import dns.nameserver
 import dns.rdatatype
 import dns.resolver
@@ -73,6 +74,7 @@ class DnsProvider:
                 "this machine's /etc/resolv.conf names no servers: write `discovery.dns.servers`"
             ) from error
         if servers:
+            resolver.domain = dns.name.root  # names are whole: this machine's own domain is no part
             resolver.nameservers = [dns.nameserver.Do53Nameserver(*one) for one in servers]
         resolver.lifetime = self._settings.timeout
         resolver.timeout = self._settings.timeout / 2

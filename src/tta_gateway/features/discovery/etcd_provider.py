@@ -112,8 +112,8 @@ class EtcdProvider:
         settings = self._settings
         origin = origin_of(settings.origins[self._turn % len(settings.origins)])
         self._turn += 1  # whoever comes back asks another member
-        fields = await self._login(origin)
         while True:
+            fields = await self._login(origin)  # a token lasts for minutes, a watch for hours
             revision, keys = await self._read(origin, fields)
             told: dict[str, tuple[Instance, ...]] = {}
             self._tell(keys, told, found)

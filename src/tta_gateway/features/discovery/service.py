@@ -117,8 +117,16 @@ class Discovery:
                 running.task = group.create_task(self._watch(running), name=f"registry {name}")
         for running in self._running.values():
             running.debounce = Debounce(quiet=self._bound.quiet, latest=self._bound.latest)
-            for service in running.told:
-                self._hand_on(running, service)  # it may have been away and come back
+            self._tell_again(running)
+
+    def _tell_again(self, running: _Running) -> None:
+        """Say what has been said: a service may have been away, and has come back."""
+        for service, instances in running.said.items():
+            if service in running.told:
+                self._hand_on(running, service)
+            if running.told.get(service) != instances:
+                running.debounce.put(service, self._clock.monotonic())
+        self._arm(running)
 
     def _end(self, running: _Running, *, forever: bool) -> None:
         if running.task is not None:
@@ -215,6 +223,9 @@ class Discovery:
 
     def _hand_on(self, running: _Running, service: str) -> None:
         instances, endpoint = running.told[service], running.watched.endpoint
+        wanted = self._wanted.get(running.state.provider)
+        if wanted is None or service not in wanted.services:
+            return  # nobody looks for it there any more
         if endpoint:
             self._sink.resolved(service, endpoint, instances)
         else:

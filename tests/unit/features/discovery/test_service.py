@@ -245,9 +245,28 @@ def test_a_new_configuration_keeps_what_is_alike_and_begins_what_is_not(house: H
         assert house.told == [("players", "etcd", "1")] * 2  # whoever has been away hears it again
         etcd.does.put_nowait(some(1, 2))  # and waits to be told
         await turns()
+        house.watch(etcd)
+        await turns()
+        house.clock.advance(0.21)
+        house.ring()
+        assert house.told[2:] == [("players", "etcd", "1"), ("players", "etcd", "1", "2")]
         house.watch(etcd, likeness=b"other")
         await turns()
         assert (etcd.watches, etcd.ended) == (2, 1)
+
+    play(house, scene)
+
+
+def test_who_speaks_of_what_is_wanted_no_more_is_not_heard(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        await turns()
+        etcd.does.put_nowait(some(1))
+        house.watch()  # before what it says is heard
+        house.discovery._found(house.discovery._running["etcd"], "players", some(1))
+        await turns()
+        assert house.told == []
 
     play(house, scene)
 
