@@ -519,7 +519,7 @@ class SocketConnector:
         if context is None:  # two configurations have come since the request did
             raise ConnectFailed(UPSTREAM_UNAVAILABLE)
         over: asyncio.Future[None] = self._loop.create_future()
-        name = tls.server_name or endpoint.host
+        name = tls.server_name or endpoint.server_name
         climb = Climb(context, inner=connection, server_name=name, over=over)
         protocol = cast("asyncio.Protocol", climb)
         try:

@@ -10,13 +10,18 @@ Auth = Literal["none"]
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One address of a service: host and port, or a unix socket's path."""
+    """One address of a service: host and port, or a unix socket's path.
+
+    Where `host` is an address that a name was resolved to, `authority` is that name with its port:
+    who speaks TLS there must have a certificate for the name, and may name itself by it in URLs.
+    """
 
     host: str
     port: int
     unix: str = ""
     weight: int = 1
     tls: bool = False
+    authority: str = ""
 
     @property
     def name(self) -> str:
@@ -24,6 +29,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         if self.unix:
             return f"unix:{self.unix}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def server_name(self) -> str:
+        """Return the name that its certificate must have, where the service names no other."""
+        return self.authority.rpartition(":")[0] or self.host
 
 
 class EndpointLimits(msgspec.Struct, frozen=True, kw_only=True):

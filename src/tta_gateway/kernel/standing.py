@@ -23,6 +23,7 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
 
     `fresh` says that it was up since then for the first time, or again, while this gateway ran:
     it is given more to do little by little.  `ejected_until` is when a worker's ejection ends.
+    `source` and `id` are who told of it and under which name, for the next control.
     """
 
     endpoint: Endpoint
@@ -30,6 +31,8 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
     fresh: bool = False
     ejected_until: float = 0.0
+    source: str = ""
+    id: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,12 +7,15 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tta_gateway.features.discovery import api as discovery
+from tta_gateway.features.discovery.bound import DiscoveryBound
+from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
@@ -33,9 +36,12 @@ from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, sta
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
+from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.segment import SIZE, Segment
 from tta_gateway.support.valkey.discovery import discover
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Control:
@@ -49,6 +55,7 @@ class Control:
         clock: Clock,
         lines: Log,
         channel: socket.socket,
+        counts: Registry | None = None,
     ) -> None:
         """Build everything; OSError if the state folder cannot be used."""
         self.parts = parts
@@ -64,6 +71,8 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
+        self.counts = counts or Registry()
+        self.discovery = self._discovery(clock)
         self.services.recover(standings_of(parts))
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
@@ -85,9 +94,20 @@ class Control:
         for one in (
             admin_api.router(state, self.stores),
             services_api.router(self.services, self.segments, clock.wall),
+            discovery.router(self.discovery.states),
         ):
             made.include_router(one, dependencies=[known])
         return made
+
+    def _discovery(self, clock: Clock) -> Discovery:
+        return Discovery(
+            self.services,
+            self.bus,
+            log=self.log,
+            clock=clock,
+            chance=random.random,
+            metrics=self.counts,
+        )
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -106,8 +126,12 @@ class Control:
         return openapi_document(self.public.routes, reachable)
 
     def _wording(self) -> ProblemBound:
-        raw = self.snapshot.features.get("problem")
-        return ProblemBound() if raw is None else msgspec.msgpack.decode(raw, type=ProblemBound)
+        return self._bound("problem", ProblemBound) or ProblemBound()
+
+    def _bound(self, feature: str, kind: type[T]) -> T | None:
+        """Return a feature's settings; None in a snapshot that knows nothing of it."""
+        raw = self.snapshot.features.get(feature)
+        return None if raw is None else msgspec.msgpack.decode(raw, type=kind)
 
     # Faults of ours are reported with what and where, never with what a person wrote.
 
@@ -130,6 +154,8 @@ class Control:
         looked_at = bound_of(self.snapshot).checks
         self.services.adopt(services, checked=lambda one: one.name in looked_at)
         self.health.adopt(self.snapshot, services)
+        bound = self._bound("discovery", DiscoveryBound)
+        self.discovery.adopt(bound or DiscoveryBound(), services)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -169,6 +195,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         metrics.router(Exposition(list)),
         admin_api.router(Path(), None),
         services_api.router(services, list, lambda: 0.0),
+        discovery.router(tuple),
     )
     return _told(routers)
 

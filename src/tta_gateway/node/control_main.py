@@ -58,14 +58,19 @@ def main() -> None:
     log = LineSender(socket.socket(fileno=logs_fd), "")
     channel = socket.socket(fileno=channel_fd)
     channel.setblocking(False)
+    counts = Registry(segment)
     control = Control(
-        decode_parts(data), metrics_fd, clock=SystemClock(), lines=log, channel=channel
+        decode_parts(data),
+        metrics_fd,
+        clock=SystemClock(),
+        lines=log,
+        channel=channel,
+        counts=counts,
     )
     sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     notes = socket.socket(fileno=notes_fd)
-    registry = Registry(segment)
-    usage = Usage(registry, "control")
-    uvloop.run(_serve(control, sockets, channel, notes, usage=usage, registry=registry))
+    usage = Usage(counts, "control")
+    uvloop.run(_serve(control, sockets, channel, notes, usage=usage))
 
 
 async def _serve(
@@ -75,7 +80,6 @@ async def _serve(
     notes: socket.socket,
     *,
     usage: Usage,
-    registry: Registry,
 ) -> None:
     admin, public = _server(control.admin), _server(control.public, kept=_KEPT)
     loop = asyncio.get_running_loop()
@@ -87,9 +91,10 @@ async def _serve(
     spawn(_count(usage, control), name="usage", died=control.died)
     control.stores.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
-    spawn(control.health.run(registry, control.died), name="health", died=control.died)
+    spawn(control.health.run(control.counts, control.died), name="health", died=control.died)
     watching = control.topologies.watch(lambda: control.snapshot)
     spawn(watching, name="topologies", died=control.died)
+    spawn(control.discovery.run(), name="discovery", died=control.died)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))

@@ -6,7 +6,7 @@ standing: workers then ask all its endpoints.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from tta_gateway.kernel.events import (
@@ -59,6 +59,8 @@ class Known:
             since=self.since,
             fresh=self.fresh,
             ejected_until=self.ejected_until,
+            source=self.source,
+            id=self.instance.id,
         )
 
 
@@ -69,6 +71,7 @@ class Kept:
         """Begin without endpoints."""
         self.service = service
         self.sources: dict[str, tuple[Instance, ...]] = {}
+        self.resolved: dict[str, tuple[Instance, ...]] = {}  # by the host and port resolved
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
         self.checked = False
         self.begun = False  # whether every endpoint of the configuration has been checked once
@@ -89,50 +92,62 @@ class Services:
         self._bus = bus
         self._wall = wall
         self.kept: dict[str, Kept] = {}
-        self._remembered: dict[str, Standing] = {}
+        self._before: dict[str, Standing] = {}  # as a control before this one knew them
         bus.subscribe(self._hear)
 
     def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
         """Have these services; `checked` says of which the endpoints are looked at."""
         before, self.kept = self.kept, {}
         for service in services:
-            kept = before.pop(service.name, None) or self._new(service)
+            kept = before.pop(service.name, None) or Kept(service)
             kept.service, kept.checked = service, checked(service)
             for known in () if kept.checked else kept.endpoints.values():
                 known.state = "up"  # nobody looks any more
             self.kept[service.name] = kept
-            instances = tuple(Instance(id=one.name, endpoint=one) for one in service.endpoints)
-            self.found(service.name, CONFIGURATION, instances)
+            kept.sources[CONFIGURATION] = tuple(
+                Instance(id=one.name, endpoint=one) for one in service.endpoints
+            )
+            self._restore(kept)
+            self._merge(kept)
+            self._tell(kept)
         for name in before:
             self._findings.put(section(name), None)
-
-    def _new(self, service: Service) -> Kept:
-        """Begin with what a control before this one knew, so that nothing starts anew."""
-        kept = Kept(service)
-        standing = self._remembered.pop(service.name, None)
-        if standing is not None:
-            kept.begun = True
-            kept.down, kept.degraded = standing.down, standing.degraded
-            kept.open = dict(standing.open)
-            kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
-        return kept
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take what a source says that there is of a service: all of it, as it is now."""
         kept = self.kept.get(service)
         if kept is None:
             return
-        kept.sources[source] = instances
+        if instances:
+            kept.sources[source] = instances
+        else:
+            kept.sources.pop(source, None)
         self._merge(kept)
         self._tell(kept)
+
+    def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
+        """Take what the host and port of the configuration stand for; nothing: for itself."""
+        kept = self.kept.get(service)
+        if kept is None:
+            return
+        if instances:
+            kept.resolved[name] = instances
+        else:
+            kept.resolved.pop(name, None)
+        self._merge(kept)
+        self._tell(kept)
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Yield each service with each source that speaks of it, beside the configuration."""
+        for name, kept in self.kept.items():
+            for source in list(kept.sources):
+                if source != CONFIGURATION:
+                    yield name, source
 
     def _merge(self, kept: Kept) -> None:
         """Put together what all sources say; of two that name one endpoint the first stands."""
         now = self._wall()
-        merged: dict[str, tuple[Instance, str]] = {}
-        for source, instances in kept.sources.items():
-            for one in instances:
-                merged.setdefault(one.endpoint.name, (one, source))
+        merged = _merged(kept)
         for name in [one for one in kept.endpoints if one not in merged]:
             del kept.endpoints[name]
             self._change(kept, name, "gone", "")
@@ -235,7 +250,8 @@ class Services:
 
     def _tell(self, kept: Kept) -> None:
         known = list(kept.endpoints.values())
-        plain = len(kept.sources) == 1 and not kept.checked and not kept.down + kept.degraded
+        plain = kept.sources.keys() == {CONFIGURATION} and not kept.resolved and not kept.checked
+        plain = plain and not kept.down + kept.degraded
         if plain and not kept.open and not any(one.ejected_until for one in known):
             self._findings.put(section(kept.service.name), None)
             return
@@ -248,5 +264,42 @@ class Services:
         self._findings.put(section(kept.service.name), standing)
 
     def recover(self, live: Mapping[str, Standing]) -> None:
-        """Begin with what a control before this one knew; called before `adopt`."""
-        self._remembered = dict(live)
+        """Begin with what a control before this one knew, so that nobody starts anew.
+
+        It is called before `adopt`.  What registries said then stays in force until they are heard
+        again.
+        """
+        self._before.update(live)
+
+    def _restore(self, kept: Kept) -> None:
+        standing = self._before.pop(kept.service.name, None)
+        if standing is None:
+            return
+        kept.begun = True
+        kept.down, kept.degraded = standing.down, standing.degraded
+        kept.open = dict(standing.open)
+        kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
+        for stand in standing.endpoints:
+            one = Instance(id=stand.id, endpoint=stand.endpoint, draining=stand.state == "draining")
+            if stand.source not in ("", CONFIGURATION):
+                kept.sources[stand.source] = (*kept.sources.get(stand.source, ()), one)
+            elif stand.endpoint.authority:
+                name = stand.endpoint.authority
+                kept.resolved[name] = (*kept.resolved.get(name, ()), one)
+
+
+def _merged(kept: Kept) -> dict[str, tuple[Instance, str]]:
+    """Return each endpoint by its name, as the first source says that names it, and the source."""
+    merged: dict[str, tuple[Instance, str]] = {}
+    for source, instances in kept.sources.items():
+        for told in instances:
+            for one in _stands_for(kept, source, told):
+                merged.setdefault(one.endpoint.name, (one, source))
+    return merged
+
+
+def _stands_for(kept: Kept, source: str, told: Instance) -> tuple[Instance, ...]:
+    """Return what a source's instance is, its host resolved where that has been done."""
+    if source != CONFIGURATION:
+        return (told,)
+    return kept.resolved.get(told.endpoint.name) or (told,)

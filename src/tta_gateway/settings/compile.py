@@ -29,7 +29,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import breaker, fallback
+from tta_gateway.settings import breaker, discovery, fallback
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
@@ -47,6 +47,7 @@ from tta_gateway.wire.limits import Limits
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "cors": lambda settings: cors.compile(settings.cors),
+    "discovery": lambda settings: discovery.compile(settings.discovery, settings.services),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),
@@ -117,7 +118,8 @@ def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
 
 
 def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
-    encrypted = any(one.url.is_encrypted for one in config.endpoints)
+    found = config.discover is not None and config.discover.scheme == "https"
+    encrypted = found or any(one.url.is_encrypted for one in config.endpoints)
     return Service(
         name=name,
         endpoints=tuple(_endpoint(one) for one in config.endpoints),

@@ -47,8 +47,10 @@ def check(document: Document) -> None:
         *unwatched(tree, services),
     ):
         document.complain(path, sentence)
-    for name, service in services.items():
-        for path, sentence in _of_service(name, _mapping(service), services):
+    for name, value in services.items():
+        service = _mapping(value)
+        found = _discovery(service, tree) if isinstance(value, dict) else ()
+        for path, sentence in (*_of_service(name, service, services), *found):
             document.complain(("services", name, *path), sentence)
     routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
@@ -139,6 +141,21 @@ def _weights(service: Mapping) -> Complaints:
             )
 
 
+def _discovery(service: Mapping, tree: Mapping) -> Complaints:
+    if service.get("discover") is not None and tree.get("admin") == "off":
+        yield (
+            ("discover",),
+            "is done by the process that `admin: off` leaves out: write an address for `admin`, "
+            "or the endpoints here",
+        )
+    if service.get("discover") is not None:
+        return
+    if "endpoints" not in service:
+        yield ("endpoints",), "is missing. Where it answers: one URL or more; or write `discover`"
+    elif service["endpoints"] == []:
+        yield ("endpoints",), "holds too few: write at least 1, or write `discover`"
+
+
 def _encryption(service: Mapping) -> Complaints:
     """Complain about keys of TLS that do nothing."""
     if not _is_encrypted(service):
@@ -158,6 +175,8 @@ def _mode(service: Mapping) -> Value:
 
 
 def _is_encrypted(service: Mapping) -> bool:
+    if _mapping(service.get("discover")).get("scheme") == "https":
+        return True
     endpoints = service.get("endpoints")
     urls = [
         _text(one.get("url") if isinstance(one, dict) else one)

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -19,6 +20,7 @@ from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
 from tta_gateway.settings.address import Address, endpoint, host
 from tta_gateway.settings.breaker import BreakerConfig, WrittenBreaker
 from tta_gateway.settings.certificate import check_key
+from tta_gateway.settings.discover import DiscoverConfig
 from tta_gateway.settings.fallback import WrittenFallback
 from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
 from tta_gateway.settings.shorthand import URL, Shorthand
@@ -161,8 +163,15 @@ _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": va
 class ServiceConfig(Config):
     """A named group of endpoints that answer the same requests."""
 
-    endpoints: Annotated[Items[_Entry], Field(min_length=1), AfterValidator(_distinct)]
-    """Where it answers: one URL or more."""
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})  # one of the first two
+
+    discover: DiscoverConfig | None = None
+    """Registries in which more endpoints are looked for."""
+
+    endpoints: Annotated[
+        Items[_Entry], AfterValidator(_distinct), Field(validate_default=True)
+    ] = ()
+    """Where it answers: one URL or more; with `discover` none need be known here."""
 
     balance: Balance = "peak_ewma"
     """How requests are shared out: the less busy of two drawn by lot, fewer to those that answer

@@ -13,6 +13,7 @@ from tta_gateway.features.security_headers.config import SecurityHeadersConfig
 from tta_gateway.features.trace.config import TraceConfig
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
+from tta_gateway.settings.discovery import DiscoveryConfig
 from tta_gateway.settings.listener import (
     Listen,
     ListenerConfig,
@@ -156,6 +157,9 @@ class Settings(Config):
 
     openapi: OpenapiConfig = OpenapiConfig()
     """The description of the gateway's own endpoints."""
+
+    discovery: DiscoveryConfig = DiscoveryConfig()
+    """Registries that services are looked for in, and how names are resolved."""
 
     services: dict[ServiceName, ServiceConfig] = Field(default_factory=dict)
     """The services behind the gateway, by name."""

@@ -92,10 +92,14 @@ def _authorities(endpoint: Endpoint) -> list[bytes]:
     """Return how the endpoint may be named in a URL, as it names itself first."""
     if endpoint.unix:
         return [b"localhost"]
-    name = endpoint.name.encode("ascii", "replace").lower()
-    if not endpoint.tls or endpoint.port != _HTTPS:
-        return [name]
-    return [name.removesuffix(b":%d" % _HTTPS), name]
+    names = [endpoint.authority, endpoint.name] if endpoint.authority else [endpoint.name]
+    found = []
+    for one in names:
+        name = one.encode("ascii", "replace").lower()
+        if endpoint.tls and endpoint.port == _HTTPS:
+            found.append(name.removesuffix(b":%d" % _HTTPS))
+        found.append(name)
+    return found
 
 
 _HTTPS: Final = 443

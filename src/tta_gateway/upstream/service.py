@@ -297,8 +297,9 @@ class Upstream(Generic[C, W]):
         pool.record.until = now + lasts
 
 
-def _place(endpoint: Endpoint) -> tuple[str, int, str, bool]:
-    return (endpoint.host, endpoint.port, endpoint.unix, endpoint.tls)
+def _place(endpoint: Endpoint) -> tuple[str, int, str, bool, str]:
+    """Return what makes an endpoint another one: connections to it are of no use there."""
+    return (endpoint.host, endpoint.port, endpoint.unix, endpoint.tls, endpoint.authority)
 
 
 def _last_probe(pool: "Pool[C, W]") -> float:

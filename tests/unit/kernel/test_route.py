@@ -17,3 +17,8 @@ def test_how_a_service_is_spoken_to_is_told_without_the_key() -> None:
     told = repr(ServiceTls(server_name="players", pem=b"secret"))
     assert told == "<tls to players, verified: True>"
     assert repr(ServiceTls(verified=False)) == "<tls to its host, verified: False>"
+
+
+def test_an_address_that_a_name_stands_for_must_show_a_certificate_of_the_name() -> None:
+    assert Endpoint(host="10.0.0.1", port=443).server_name == "10.0.0.1"
+    assert Endpoint(host="10.0.0.1", port=443, authority="a.b:443").server_name == "a.b"

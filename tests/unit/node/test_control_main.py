@@ -72,7 +72,6 @@ class House:
                     self.theirs,
                     self.heard,
                     usage=self.usage,
-                    registry=self.registry,
                 )
                 return working.result()
 

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
-from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
 from tta_gateway.node.services import CONFIGURATION, Services
 from tta_gateway.support.bus import Bus
@@ -251,14 +251,22 @@ def test_a_new_control_goes_on_with_what_the_one_before_it_knew(looked_at: House
 
 
 def test_a_new_control_knows_what_a_registry_had_found_when_it_is_found_again() -> None:
-    up = Stand(endpoint=THIRD, state="up", since=5.0, fresh=True, ejected_until=9.0)
-    drained = Stand(endpoint=an_endpoint(9004), state="draining")
+    up = Stand(
+        endpoint=THIRD,
+        state="up",
+        since=5.0,
+        fresh=True,
+        ejected_until=9.0,
+        source="registry",
+        id="9003",
+    )
+    drained = Stand(endpoint=an_endpoint(9004), state="draining", source="registry", id="9004")
     live = {"players": Standing(endpoints=(up, drained), down=("database",), degraded=("mail",))}
     after = House(checked=True, live=live)
     after.found(9003, 9004)
     assert after.stand(9003) == up
     assert after.stand(9004).state == "starting"
-    assert after.changes() == [("9004", "appeared", "registry")]
+    assert after.changes() == []
     kept = after.services.kept["players"]
     assert (kept.down, kept.degraded) == (("database",), ("mail",))
 
@@ -271,3 +279,63 @@ def test_what_nobody_looks_at_any_more_is_not_down(looked_at: House) -> None:
     after = House(live=live)
     after.found(9003)
     assert after.states() == {9001: "up", 9002: "up", 9003: "up"}
+
+
+def named(port: int = 9001) -> Endpoint:
+    return Endpoint(host="players.local", port=port)
+
+
+def resolved(address: str, port: int = 9001) -> Instance:
+    endpoint = Endpoint(host=address, port=port, authority=f"players.local:{port}")
+    return Instance(id=endpoint.name, endpoint=endpoint)
+
+
+def test_a_host_of_the_configuration_gives_way_to_what_it_stands_for(house: House) -> None:
+    house.services.adopt(
+        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
+    )
+    house.events.clear()
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    standing = house.told["service/players"]
+    assert standing is not None
+    names = [one.endpoint.name for one in standing.endpoints]
+    assert sorted(names) == ["10.0.0.1:9001", "127.0.0.1:9002"]
+    changes = [
+        (one.endpoint, one.change) for one in house.events if isinstance(one, EndpointChanged)
+    ]
+    assert changes == [("players.local:9001", "gone"), ("10.0.0.1:9001", "appeared")]
+    house.services.resolved("players", "players.local:9001", ())
+    assert house.told["service/players"] is None
+    house.services.resolved("players", "players.local:9001", ())
+    house.services.resolved("unknown", "players.local:9001", ())
+
+
+def test_who_speaks_of_a_service_is_known(house: House) -> None:
+    assert list(house.services.sources()) == []
+    house.found(9003)
+    assert list(house.services.sources()) == [("players", "registry")]
+    house.found()
+    assert list(house.services.sources()) == []
+    assert house.states() is None
+
+
+def test_what_registries_said_stays_in_force_for_the_next_control(house: House) -> None:
+    house.services.adopt(
+        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
+    )
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    house.found(9003, 9004)
+    house.found(9003, draining=True)
+    before = house.told["service/players"]
+    assert before is not None
+    after = House.__new__(House)
+    after.clock, after.bus, after.events, after.told = FakeClock(), Bus(), [], {}
+    after.services = Services(cast("Any", after), after.bus, wall=after.clock.wall)
+    after.services.recover({"players": before})
+    after.services.adopt(
+        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
+    )
+    again = after.told["service/players"]
+    assert again is not None
+    assert set(again.endpoints) == set(before.endpoints)
+    assert list(after.services.sources()) == [("players", "registry")]

@@ -85,6 +85,9 @@ RULES = {
     "required": lambda made, value: (
         not isinstance(value, dict) or set(made["required"]) <= {*value}
     ),
+    "minProperties": lambda made, value: (
+        not isinstance(value, dict) or len(value) >= made["minProperties"]
+    ),
     "additionalProperties": has_good_keys,
 }
 

@@ -9,7 +9,7 @@ from tta_gateway.settings.show import show
 from tta_gateway.snapshot.model import EmbeddedServer, Snapshot
 from tta_gateway.support.valkey.topology import Address, Store
 
-URL = "redis://:secret@h:6379"
+URL = "redis://:kanarie@h:6379"
 
 
 def compiled(text: str) -> Snapshot:
@@ -71,6 +71,6 @@ def test_too_little_memory_is_refused() -> None:
 def test_what_is_shown_hides_the_password_alone() -> None:
     first = loaded(f"valkey_url: {URL}\n")
     text = show(first.settings, first.document)
-    assert "secret" not in text
-    again = load_text(text.replace("***", "secret"), "again", environ={})
+    assert "kanarie" not in text
+    again = load_text(text.replace("***", "kanarie"), "again", environ={})
     assert compile_snapshot(again.settings, 1) == compile_snapshot(first.settings, 1)

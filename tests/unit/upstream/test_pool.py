@@ -185,6 +185,11 @@ def test_an_endpoint_is_full_with_as_many_requests_as_it_may_have(
         (Endpoint(host="a", port=8443, tls=True), [b"a:8443"]),
         (Endpoint(host="::1", port=443, tls=True), [b"[::1]", b"[::1]:443"]),
         (Endpoint(host="", port=0, unix="/run/a"), [b"localhost"]),
+        (Endpoint(host="10.0.0.1", port=80, authority="A.b:80"), [b"a.b:80", b"10.0.0.1:80"]),
+        (
+            Endpoint(host="::1", port=443, tls=True, authority="a:443"),
+            [b"a", b"a:443", b"[::1]", b"[::1]:443"],
+        ),
     ],
 )
 def test_an_endpoint_may_be_named_with_or_without_the_usual_port(

@@ -1,0 +1,18 @@
+"""How registries are, for operators."""
+
+import msgspec
+
+
+class RegistryState(msgspec.Struct, kw_only=True):
+    """How a registry is: `since` when it is reachable, or not; times since the epoch, or None.
+
+    `reachable` is None until it has answered, or not, for the first time.
+    """
+
+    provider: str
+    services: tuple[str, ...]
+    reachable: bool | None = None
+    since: float | None = None
+    changed: float | None = None
+    error: str = ""
+    instances: dict[str, int] = {}

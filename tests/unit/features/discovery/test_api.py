@@ -1,0 +1,49 @@
+"""How registries are, for operators."""
+
+import json
+
+from fastapi import FastAPI
+
+from tests.helpers.asgi import asked
+from tta_gateway.features.discovery.api import router
+from tta_gateway.features.discovery.state import RegistryState
+
+
+def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
+    states = [
+        RegistryState(
+            provider="etcd",
+            services=("players", "chat"),
+            reachable=False,
+            since=1_700_000_000.25,
+            changed=1_699_999_999.0,
+            error="it does not answer within 5 s",
+            instances={"players": 2},
+        ),
+        RegistryState(provider="consul", services=("mail",)),
+    ]
+    app = FastAPI()
+    app.include_router(router(lambda: states))
+    told = json.loads(asked(app, "GET", "/admin/v1/registries").body)
+    assert told == {
+        "registries": [
+            {
+                "provider": "etcd",
+                "services": ["players", "chat"],
+                "reachable": False,
+                "since": "2023-11-14T22:13:20.250+00:00",
+                "last_change": "2023-11-14T22:13:19.000+00:00",
+                "last_error": "it does not answer within 5 s",
+                "instances": {"players": 2},
+            },
+            {
+                "provider": "consul",
+                "services": ["mail"],
+                "reachable": None,
+                "since": None,
+                "last_change": None,
+                "last_error": "",
+                "instances": {},
+            },
+        ]
+    }

@@ -1,0 +1,33 @@
+"""etcd: what stands under a key.  The rest, on a real one: tests/e2e/discovery."""
+
+import msgspec
+import pytest
+
+from tta_gateway.features.discovery.etcd_provider import instance_of
+
+
+def test_a_value_becomes_an_instance() -> None:
+    text = '{"address": "10.0.0.7", "port": 9001, "weight": 3, "draining": true, "more": 1}'
+    found = instance_of("/services/players/a", text, tls=True)
+    assert (found.id, found.endpoint.name, found.draining) == (
+        "/services/players/a",
+        "10.0.0.7:9001",
+        True,
+    )
+    assert (found.endpoint.weight, found.endpoint.tls) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10.0.0.7:9001",
+        '{"address": "10.0.0.7"}',
+        '{"address": "10.0.0.7", "port": 65536}',
+        '{"address": "10.0.0.7", "port": 1, "weight": 0}',
+        '{"address": "10.0.0.7", "port": 1, "draining": 1}',
+    ],
+)
+def test_a_value_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        instance_of("/services/players/a", text, tls=False)

@@ -1,0 +1,293 @@
+"""Discovery at work: what is told, when, and how registries are said to be."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.features.discovery import service as module
+from tta_gateway.features.discovery.bound import DiscoveryBound
+from tta_gateway.features.discovery.metrics import CHANGES, FAILURES, REACHABLE
+from tta_gateway.features.discovery.provider import Found, Unreachable
+from tta_gateway.features.discovery.registries import Watched
+from tta_gateway.features.discovery.service import Discovery
+from tta_gateway.kernel.events import Event, RegistryChanged
+from tta_gateway.kernel.route import Endpoint
+from tta_gateway.kernel.standing import Instance
+from tta_gateway.support.bus import Bus
+from tta_gateway.support.clock import Stamp
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.metrics import Metric, Registry
+
+
+def some(*ports: int) -> tuple[Instance, ...]:
+    return tuple(
+        Instance(id=str(port), endpoint=Endpoint(host="10.0.0.1", port=port)) for port in ports
+    )
+
+
+class FakeRegistry:
+    """A registry that says, and does, what a test has it do."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.does: asyncio.Queue[tuple[Instance, ...] | Exception | None] = asyncio.Queue()
+        self.watches = 0
+        self.ended = 0
+
+    async def watch(self, found: Found) -> None:
+        self.watches += 1
+        try:
+            while (one := await self.does.get()) is not None:
+                if isinstance(one, Exception):
+                    raise one
+                found("players", one)
+        finally:
+            self.ended += 1
+
+
+class House:
+    """Discovery, with everybody around it."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.bus = Bus()
+        self.events: list[Event] = []
+        self.bus.subscribe(self.events.append)
+        self.lines: list[bytes] = []
+        self.told: list[tuple[str, ...]] = []
+        self.known: list[tuple[str, str]] = []
+        self.counts = Registry()
+        self.wanted: dict[str, Watched] = {}
+        self.discovery = Discovery(
+            self,
+            self.bus,
+            log=EventLog(self, Stamp(self.clock.wall)),
+            clock=self.clock,
+            chance=lambda: 0.0,
+            metrics=self.counts,
+        )
+
+    # What it tells
+
+    def put(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
+        self.told.append((service, source, *(one.id for one in instances)))
+
+    def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
+        self.told.append((service, f"for {name}", *(one.id for one in instances)))
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        return iter(self.known)
+
+    # What is done to it
+
+    def watch(self, *ones: FakeRegistry, likeness: bytes = b"", endpoint: str = "") -> None:
+        self.wanted = {one.name: Watched(one, likeness, ("players",), endpoint) for one in ones}
+        self.discovery.adopt(DiscoveryBound(), [])
+
+    def ring(self) -> None:
+        """Let it be the moment that a timer waits for."""
+        for one in list(self.discovery._running.values()):
+            self.discovery._ring(one)
+
+    def changes(self) -> list[tuple[str, bool, str]]:
+        return [
+            (one.provider, one.reachable, one.cause)
+            for one in self.events
+            if isinstance(one, RegistryChanged)
+        ]
+
+    def count(self, metric: Metric) -> float:
+        return self.counts.child(metric, "etcd").values()[0]
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    made = House()
+    monkeypatch.setattr(module, "registries", lambda *_: made.wanted)
+    monkeypatch.setattr(module, "pause", lambda *_: 0.0)
+    return made
+
+
+async def turns() -> None:
+    """Let everybody come to rest."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def play(house: House, scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run discovery during a scene."""
+
+    async def both() -> None:
+        task = asyncio.get_running_loop().create_task(house.discovery.run())
+        await scene()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(both())
+
+
+def test_what_is_found_first_is_told_at_once(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        etcd.does.put_nowait(some(1, 2))
+        await turns()
+        assert house.told == [("players", "etcd", "1", "2")]
+        assert (house.changes(), house.count(REACHABLE), house.count(CHANGES)) == ([], 1.0, 1.0)
+
+    play(house, scene)
+
+
+def test_what_changes_is_told_once_it_is_quiet_and_only_as_it_is_then(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        for ports in ((1,), (1, 2), (2,), (2, 3)):
+            etcd.does.put_nowait(some(*ports))
+        await turns()
+        assert house.told == [("players", "etcd", "1")]
+        house.ring()
+        assert len(house.told) == 1
+        house.clock.advance(0.21)
+        house.ring()
+        assert house.told[1:] == [("players", "etcd", "2", "3")]
+
+    play(house, scene)
+
+
+def test_what_changes_and_changes_back_is_no_news(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        for ports in ((1,), (1, 2), (1,), (1,)):
+            etcd.does.put_nowait(some(*ports))
+        await turns()
+        house.clock.advance(1.0)
+        house.ring()
+        assert house.told == [("players", "etcd", "1")]
+
+    play(house, scene)
+
+
+def test_a_registry_that_cannot_be_reached_keeps_what_it_said_and_is_told_of_once(
+    house: House,
+) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        etcd.does.put_nowait(some(1))
+        for cause in ("it is away", "it is still away"):
+            etcd.does.put_nowait(Unreachable(cause))
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.reachable, state.error) == (False, "it is still away")
+        assert (state.instances, state.since) == ({"players": 1}, house.clock.wall())
+        assert house.told == [("players", "etcd", "1")]
+        assert house.changes() == [("etcd", False, "it is away")]
+        assert (house.count(REACHABLE), house.count(FAILURES)) == (0.0, 2.0)
+        house.clock.advance(5.0)
+        etcd.does.put_nowait(some(1))
+        await turns()
+        assert house.changes()[1:] == [("etcd", True, "")]
+        assert (state.reachable, state.since) == (True, house.clock.wall())
+        assert len(house.told) == 1
+        assert b"registry_unreachable" in house.lines[0]
+        assert b"registry_reachable" in house.lines[1]
+
+    play(house, scene)
+
+
+def test_a_fault_of_ours_ends_nobody_else(house: House) -> None:
+    async def scene() -> None:
+        etcd, consul = FakeRegistry("etcd"), FakeRegistry("consul")
+        house.watch(etcd, consul)
+        etcd.does.put_nowait(ValueError("a secret"))
+        etcd.does.put_nowait(None)
+        consul.does.put_nowait(some(1))
+        await turns()
+        assert house.told == [("players", "consul", "1")]
+        assert (etcd.watches, consul.watches) == (3, 1)
+        assert b"registry_failed" in house.lines[0]
+        assert b"a secret" not in b"".join(house.lines)
+
+    play(house, scene)
+
+
+def test_what_a_host_stands_for_is_told_as_that(house: House) -> None:
+    async def scene() -> None:
+        dns = FakeRegistry("dns/players/a:80")
+        house.watch(dns, endpoint="a:80")
+        dns.does.put_nowait(some(1))
+        await turns()
+        house.watch()
+        await turns()
+        assert house.told == [("players", "for a:80", "1"), ("players", "for a:80")]
+        assert dns.ended == 1
+
+    play(house, scene)
+
+
+def test_a_new_configuration_keeps_what_is_alike_and_begins_what_is_not(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        etcd.does.put_nowait(some(1))
+        await turns()
+        house.watch(etcd)
+        await turns()
+        assert etcd.watches == 1
+        assert house.told == [("players", "etcd", "1")] * 2  # whoever has been away hears it again
+        etcd.does.put_nowait(some(1, 2))  # and waits to be told
+        await turns()
+        house.watch(etcd)
+        await turns()
+        house.clock.advance(0.21)
+        house.ring()
+        assert house.told[2:] == [("players", "etcd", "1"), ("players", "etcd", "1", "2")]
+        house.watch(etcd, likeness=b"other")
+        await turns()
+        assert (etcd.watches, etcd.ended) == (2, 1)
+
+    play(house, scene)
+
+
+def test_who_speaks_of_what_is_wanted_no_more_is_not_heard(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        await turns()
+        etcd.does.put_nowait(some(1))
+        house.watch()  # before what it says is heard
+        house.discovery._found(house.discovery._running["etcd"], "players", some(1))
+        await turns()
+        assert house.told == []
+
+    play(house, scene)
+
+
+def test_what_a_registry_said_that_is_asked_no_more_is_taken_back(house: House) -> None:
+    house.known = [
+        ("players", "etcd"),
+        ("players", "dns/players"),
+        ("players", "consul"),
+        ("chat", "etcd"),
+        ("players", "registration"),  # somebody else's
+    ]
+    house.watch(FakeRegistry("etcd"))
+    assert house.told == [("players", "dns/players"), ("players", "consul"), ("chat", "etcd")]
+
+
+def test_an_entry_that_cannot_be_read_is_told_of_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_MISREADS", 2)
+    for key, why in (("a", "1"), ("a", "1"), ("a", "2"), ("b", "1"), ("c", "1"), ("a", "2")):
+        house.discovery._misread("etcd", key, why)
+    assert len(house.lines) == 5
+    assert b'"entry":"a","error":"1"' in house.lines[0]
