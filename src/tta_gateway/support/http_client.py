@@ -157,17 +157,19 @@ class Stream:
 
 async def begin(origin: Origin, request: Request, *, patience: float) -> Stream:
     """Return the answer as soon as its head is there; HttpError says why there is none."""
-    stream: Stream | None = None
     try:
         async with asyncio.timeout(patience):
             reader, writer = await _connect(origin)
-            stream = Stream(reader, writer)
-            await stream.send(request.head(origin.authority) + request.body)
-    except BaseException as error:
-        if stream is not None:
-            stream.close()
-        if isinstance(error, OSError):  # TimeoutError is one
-            raise _translated(error, patience) from error
+            return await _begun(Stream(reader, writer), origin, request)
+    except OSError as error:  # TimeoutError is one
+        raise _translated(error, patience) from error
+
+
+async def _begun(stream: Stream, origin: Origin, request: Request) -> Stream:
+    try:
+        await stream.send(request.head(origin.authority) + request.body)
+    except BaseException:
+        stream.close()
         raise
     return stream
 
@@ -176,16 +178,19 @@ async def fetch(
     origin: Origin, request: Request, *, patience: float, largest: int = LARGEST
 ) -> Answer:
     """Return a whole answer; HttpError says why there is none."""
-    stream: Stream | None = None
     try:
         async with asyncio.timeout(patience):
             stream = await begin(origin, request, patience=patience)
-            body = await _whole(stream, largest)
+            return await _fetched(stream, largest)
     except OSError as error:
         raise _translated(error, patience) from error
+
+
+async def _fetched(stream: Stream, largest: int) -> Answer:
+    try:
+        body = await _whole(stream, largest)
     finally:
-        if stream is not None:
-            stream.close()
+        stream.close()
     return Answer(stream.status, stream.fields, body)
 
 
