@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
@@ -17,18 +18,23 @@ from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.features.registration import api as registration
+from tta_gateway.features.registration.api import EndpointOf
+from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
-from tta_gateway.node import admin_api, admin_token
+from tta_gateway.node import admin_api, admin_token, registering
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.public_api import PublicApp
+from tta_gateway.node.registering import Outside
 from tta_gateway.node.services import Services
+from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standings_of
 from tta_gateway.support.bus import Bus, NotesReader
-from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.clock import Clock, Stamp, SystemClock
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.places import places
 from tta_gateway.support.segment import SIZE, Segment
@@ -65,15 +71,31 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
-        self._adopt_services(parts)
-        self.services.recover(standings_of(parts))
+        self._know_services(parts, clock)
         self.stores = Stores(self.log)
         self.admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         wording(self.admin, self._admin_failed)
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
         self.admin.include_router(admin_api.router(state, self.stores), dependencies=[known])
-        routers = public_routers(self.document)
+        inside = internal_routers(
+            self.registrations, registering.EndpointOf(lambda: self.snapshot, self._encrypted)
+        )
+        routers = (*public_routers(self.document), *inside)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
+
+    def _know_services(self, parts: Parts, clock: Clock) -> None:
+        """Go on with what a control before this one knew."""
+        self._client = StateClient(
+            lambda: self.snapshot,
+            topology=lambda: self.topologies.told("state"),
+            log=self.log,
+            died=self.died,
+        )
+        outside = Outside(self.services, self.findings, self.bus, clock=clock)
+        self.registrations = registering.registrations(self._client, outside)
+        self.registrations.recover(parts.live)
+        self._adopt_services(parts)
+        self.services.recover(standings_of(parts))
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -86,7 +108,7 @@ class Control:
         reachable = {
             (method, route.path)
             for route in map(route_of, self.parts.routes)
-            if route.service == OWN and route.rewrite == Rewrite()
+            if route.service == OWN and route.rewrite == Rewrite() and not route.internal
             for method in route.methods
         }
         return openapi_document(self.public.routes, reachable)
@@ -114,6 +136,11 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         self.services.adopt(services, checked=lambda _: False)
+        registering.adopt(self.registrations, parts)
+
+    def _encrypted(self) -> set[str]:
+        """Return the services of which it is known how TLS is spoken to them."""
+        return {name for name, kept in self.services.kept.items() if kept.service.tls is not None}
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -139,6 +166,17 @@ def public_routers(document: Callable[[], dict[str, object]]) -> tuple[APIRouter
     Which routes lead there, the feature's `public.py` says, and settings/public.py.
     """
     return (openapi.router(document),)
+
+
+def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:
+    """Return what is served to services, on internal listeners."""
+    return (registration.router(made, endpoint_of=endpoint_of, now=SystemClock.wall),)
+
+
+def internal_endpoints() -> list[tuple[str, str, str]]:
+    """Return method, path and first sentence of everything that is served to services."""
+    nobody = cast("Registrations", None)  # nothing is asked of them
+    return _told(internal_routers(nobody, cast("EndpointOf", None)))
 
 
 def public_endpoints() -> list[tuple[str, str, str]]:

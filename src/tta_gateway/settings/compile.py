@@ -26,6 +26,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.settings import registration
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.listener import ListenerConfig
@@ -44,6 +45,10 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "cors": lambda settings: cors.compile(settings.cors),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),
+    "registration": lambda settings: registration.compile(
+        settings.registration,
+        {name: _maintenance(one) for name, one in settings.services.items()},
+    ),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "trace": lambda settings: trace.compile(settings.trace),
 }
@@ -107,11 +112,13 @@ def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
         tls=None if config.tls is None else credentials.listener(config.tls),
         proxy_protocol=config.proxy_protocol,
         redirect_port=HTTPS if redirect is True else int(redirect),
+        internal=config.internal,
     )
 
 
 def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
-    encrypted = any(one.url.is_encrypted for one in config.endpoints)
+    # One that registers alone may do so with `https://`.
+    encrypted = not config.endpoints or any(one.url.is_encrypted for one in config.endpoints)
     return Service(
         name=name,
         endpoints=tuple(_endpoint(one) for one in config.endpoints),

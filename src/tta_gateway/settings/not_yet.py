@@ -30,7 +30,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "sagas": "coordinate transactions",
     "telemetry": "export spans",
     "console": "show a console",
-    "listen[].internal": "keep the public out",
     "services.<name>.health": "check the service",
     "routes[].class": "put anybody first",
     "routes[].roles": "check roles",

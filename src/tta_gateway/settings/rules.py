@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
+from tta_gateway.settings import registering
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Document, Value
 from tta_gateway.settings.nearest import nearest
@@ -37,7 +38,7 @@ def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
     services = _mapping(tree.get("services"))
-    for path, sentence in _stores(tree):
+    for path, sentence in (*_stores(tree), *registering.complaints(tree)):
         document.complain(path, sentence)
     for name, service in services.items():
         for path, sentence in (*_weights(_mapping(service)), *_encryption(_mapping(service))):
@@ -45,7 +46,8 @@ def check(document: Document) -> None:
     routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
-            for path, sentence in (*_of_route(route, services), *_own_service(route, tree)):
+            own = (*_own_service(route, tree), *registering.leads_inside(route))
+            for path, sentence in (*_of_route(route, services), *own):
                 document.complain(("routes", index, *path), sentence)
 
 
@@ -148,7 +150,7 @@ def _is_encrypted(service: Mapping) -> bool:
         _text(one.get("url") if isinstance(one, dict) else one)
         for one in (endpoints if isinstance(endpoints, list) else ())
     ]
-    return any(url.lower().startswith("https:") for url in urls)
+    return not urls or any(url.lower().startswith("https:") for url in urls)
 
 
 # --- routes --------------------------------------------------------------------------------------

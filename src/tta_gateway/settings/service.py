@@ -154,8 +154,8 @@ _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": va
 class ServiceConfig(Config):
     """A named group of endpoints that answer the same requests."""
 
-    endpoints: Annotated[Items[_Entry], Field(min_length=1), AfterValidator(_distinct)]
-    """Where it answers: one URL or more."""
+    endpoints: Annotated[Items[_Entry], AfterValidator(_distinct)] = ()
+    """Where it answers: one URL or more; none, if it registers alone (`registration`)."""
 
     balance: Balance = "peak_ewma"
     """How requests are shared out: the less busy of two drawn by lot, fewer to those that answer

@@ -39,6 +39,7 @@ def test_every_feature_has_its_part() -> None:
         "cors",
         "metrics",
         "problem",
+        "registration",
         "security_headers",
         "trace",
     ]
