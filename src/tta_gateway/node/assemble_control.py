@@ -91,7 +91,7 @@ class Control:
             log=self.log,
             died=self.died,
         )
-        outside = Outside(self.services, self.findings, self.bus, clock=clock)
+        outside = Outside(self.services, self.findings, self.bus, clock=clock, log=self.log)
         self.registrations = registering.registrations(self._client, outside)
         self.registrations.recover(parts.live)
         self._adopt_services(parts)
@@ -170,7 +170,7 @@ def public_routers(document: Callable[[], dict[str, object]]) -> tuple[APIRouter
 
 def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:
     """Return what is served to services, on internal listeners."""
-    return (registration.router(made, endpoint_of=endpoint_of, now=SystemClock.wall),)
+    return (registration.router(made, endpoint_of=endpoint_of, now=SystemClock().wall),)
 
 
 def internal_endpoints() -> list[tuple[str, str, str]]:

@@ -11,7 +11,7 @@ import msgspec
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.registration.valkey_store import ValkeyStore
-from tta_gateway.kernel.events import Event
+from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.findings import Findings
@@ -22,6 +22,7 @@ from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import Parts, base_of, route_of
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
+from tta_gateway.support.log import EventLog
 
 _FRESH: Final = 1.0  # seconds for which what a worker has said of an endpoint is so
 
@@ -29,8 +30,11 @@ _FRESH: Final = 1.0  # seconds for which what a worker has said of an endpoint i
 class Outside:
     """The rest of control, as registrations see it."""
 
-    def __init__(self, services: Services, findings: Findings, bus: Bus, *, clock: Clock) -> None:
+    def __init__(
+        self, services: Services, findings: Findings, bus: Bus, *, clock: Clock, log: EventLog
+    ) -> None:
         """Pass on to these."""
+        self._log = log
         self._services = services
         self._findings = findings
         self._bus = bus
@@ -46,8 +50,11 @@ class Outside:
         self._findings.put(name, finding)
 
     def publish(self, event: Event) -> None:
-        """Take an event."""
+        """Take an event: operators are told too."""
         self._bus.publish(event)
+        if isinstance(event, RegistryChanged):
+            word = "registry_reached" if event.reachable else "registry_lost"
+            self._log.event(word, provider=event.provider, cause=event.cause)
 
     def in_flight(self, service: str, endpoint: str) -> int | None:
         """Return how much the workers have under way there; None if none has said it lately."""

@@ -30,7 +30,11 @@ class House:
         findings = cast("Any", self)
         self.services = Services(findings, self.bus, wall=self.clock.wall)
         self.services.adopt([Service(name="players", endpoints=())], checked=lambda _: False)
-        self.outside = Outside(self.services, findings, self.bus, clock=self.clock)
+        self.outside = Outside(self.services, findings, self.bus, clock=self.clock, log=findings)
+        self.logged: list[str] = []
+
+    def event(self, name: str, **_: object) -> None:
+        self.logged.append(name)
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         self.told[name] = finding
@@ -76,6 +80,7 @@ def test_sections_and_events_are_passed_on(house: House) -> None:
     house.outside.publish(event)
     house.outside.put("routes/registered", Registered(routes=()))
     assert (events, house.told["routes/registered"]) == ([event], Registered(routes=()))
+    assert house.logged == ["registry_lost"]
 
 
 def test_nothing_is_under_way_where_nobody_asks(house: House) -> None:

@@ -24,6 +24,7 @@ SOURCE: Final = "registration"
 """What operators call it."""
 PAUSE: Final = 0.25  # seconds between two looks
 _TOLD: Final = 1.0  # seconds until every worker asks a draining instance no more
+_BLIP: Final = 2.0  # seconds that the store may be away before anybody is told
 _register = msgspec.msgpack.Decoder(Register).decode
 
 
@@ -64,6 +65,7 @@ class Registrations:
         self._operators: tuple[Route, ...] = ()
         self._away = True
         self._said_away = False
+        self._lost_at: float | None = None
         self.cause = "it has not been asked yet"
         self.bound = RegistrationBound()
         self.services: frozenset[str] = frozenset()
@@ -122,13 +124,15 @@ class Registrations:
             self._publish()
 
     def _lost(self, cause: str) -> None:
+        now = self._outside.monotonic()
+        self._lost_at = now if self._lost_at is None else self._lost_at
         self._away, self._looked, self.cause = True, None, cause
-        if not self._said_away:
+        if not self._said_away and now - self._lost_at >= _BLIP:
             self._said_away = True
             self._say(reachable=False)
 
     def _back(self) -> None:
-        self._away, self.cause = False, ""
+        self._away, self.cause, self._lost_at = False, "", None
         if self._said_away:
             self._said_away = False
             self._say(reachable=True)
