@@ -52,12 +52,6 @@ ROUTE_TAKEN: Final = Problem(
     "The route belongs to another service.",
     "Declare another path or other methods, or wait until the other service has left.",
 )
-ENDPOINT_TAKEN: Final = Problem(
-    "registration_endpoint_taken",
-    409,
-    "Another instance stands at this address.",
-    "Use the instance's own address; one that has left without a word is gone within its lease.",
-)
 UNKNOWN: Final = Problem(
     "registration_unknown",
     404,
