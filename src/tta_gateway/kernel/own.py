@@ -5,6 +5,8 @@ A feature declares those it serves in its `public.py`.  They run the same plans 
 
 from typing import Final
 
+import msgspec
+
 from tta_gateway.kernel.route import Auth, Endpoint, Route, Timeouts
 
 OWN: Final = "gateway"
@@ -38,3 +40,11 @@ def public(
         max_body=max_body,
         upgrade=(),
     )
+
+
+def internal(method: str, path: str) -> Route:
+    """Return the route to an endpoint for services: only internal listeners lead there.
+
+    What is served there asks for a token of its own.
+    """
+    return msgspec.structs.replace(public(method, path, auth="none"), internal=True)

@@ -167,6 +167,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them,
     `allow_from` empty everybody.  `maintenance` is its service's, which then is not asked.
     `…_fields` are set, or removed where the value is None; `…_appended` stand behind what is there.
+    `internal`: only listeners that are internal lead there, and nowhere else.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
 
@@ -177,6 +178,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
     service: str = ""
     auth: Auth = "none"
+    internal: bool = False
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None

@@ -21,20 +21,25 @@ from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.features.registration import api as registration
+from tta_gateway.features.registration.api import EndpointOf
+from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
-from tta_gateway.node import admin_api, admin_token, services_api
+from tta_gateway.node import admin_api, admin_token, registering, services_api
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.public_api import PublicApp
+from tta_gateway.node.registering import Outside
 from tta_gateway.node.services import Services
+from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standings_of
 from tta_gateway.support.bus import Bus, NotesReader
-from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.clock import Clock, Stamp, SystemClock
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
@@ -73,6 +78,7 @@ class Control:
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
+        self.registrations = self._registrations(parts, clock)
         self.services.recover(standings_of(parts))
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
@@ -80,7 +86,10 @@ class Control:
         self._adopt_services(parts)
         self.stores = Stores(self.log)
         self.admin = self._administration(state, clock)
-        routers = public_routers(self.document)
+        inside = internal_routers(
+            self.registrations, registering.EndpointOf(lambda: self.snapshot, self._encrypted)
+        )
+        routers = (*public_routers(self.document), *inside)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
@@ -109,6 +118,19 @@ class Control:
             metrics=self.counts,
         )
 
+    def _registrations(self, parts: Parts, clock: Clock) -> Registrations:
+        """Go on with what a control before this one knew of who has registered."""
+        self._client = StateClient(
+            lambda: self.snapshot,
+            topology=lambda: self.topologies.told("state"),
+            log=self.log,
+            died=self.died,
+        )
+        outside = Outside(self.services, self.findings, self.bus, clock=clock, log=self.log)
+        made = registering.registrations(self._client, outside)
+        made.recover(parts.live)
+        return made
+
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
         for index in range(len(self._segments), os.fstat(self._metrics_fd).st_size // SIZE):
@@ -120,7 +142,7 @@ class Control:
         reachable = {
             (method, route.path)
             for route in map(route_of, self.parts.routes)
-            if route.service == OWN and route.rewrite == Rewrite()
+            if route.service == OWN and route.rewrite == Rewrite() and not route.internal
             for method in route.methods
         }
         return openapi_document(self.public.routes, reachable)
@@ -156,6 +178,11 @@ class Control:
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
         self.discovery.adopt(bound or DiscoveryBound(), services)
+        registering.adopt(self.registrations, parts)
+
+    def _encrypted(self) -> set[str]:
+        """Return the services of which it is known how TLS is spoken to them."""
+        return {name for name, kept in self.services.kept.items() if kept.service.tls is not None}
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -181,6 +208,17 @@ def public_routers(document: Callable[[], dict[str, object]]) -> tuple[APIRouter
     Which routes lead there, the feature's `public.py` says, and settings/public.py.
     """
     return (openapi.router(document),)
+
+
+def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:
+    """Return what is served to services, on internal listeners."""
+    return (registration.router(made, endpoint_of=endpoint_of, now=SystemClock().wall),)
+
+
+def internal_endpoints() -> list[tuple[str, str, str]]:
+    """Return method, path and first sentence of everything that is served to services."""
+    nobody = cast("Registrations", None)  # nothing is asked of them
+    return _told(internal_routers(nobody, cast("EndpointOf", None)))
 
 
 def public_endpoints() -> list[tuple[str, str, str]]:

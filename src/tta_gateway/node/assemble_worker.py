@@ -5,6 +5,7 @@ import os
 import random
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from itertools import chain
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
@@ -46,6 +47,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.leaving import Leaving
 from tta_gateway.node.room import room
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.order import ORDER
@@ -59,7 +61,9 @@ from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import (
     Parts,
     base_of,
+    registered_of,
     route_of,
+    routes_differ,
     service_of,
     standings_of,
     whole,
@@ -120,9 +124,8 @@ class Worker:
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
-        self.table = table(
-            snapshot.routes, self.policies, runner=self.runner, forward=self.forwarder.forward
-        )
+        self.table, self.internal = self._tables_of(parts, snapshot.routes)
+        self._leaving = Leaving(tell=lambda event: self.tell(event), wall=clock.wall)
         self._adopt_standings()
         self._expiry = Expiry(clock.wall, self.log)
         self.sweeper.each_tick.append(self._look_after)
@@ -188,7 +191,8 @@ class Worker:
         the loop, and then takes its place at once.  OSError if a log cannot be had, or OpenSSL
         refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
-        before, policies, table = self.parts, self.policies, self.table
+        before, policies = self.parts, self.policies
+        tables = self.table, self.internal
         snapshot = self.snapshot
         if parts.base != before.base:
             snapshot = base_of(parts)
@@ -196,11 +200,12 @@ class Worker:
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
         contexts = await contexts_aside(complete)
-        if parts.base != before.base or parts.routes != before.routes:
-            table = await self._table_of(parts, policies)
+        if parts.base != before.base or routes_differ(before, parts):
+            tables = await self._tables_aside(parts, policies)
         self.valkeys.adopt(complete, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
-        self.parts, self.policies, self.table = parts, policies, table
+        self.parts, self.policies = parts, policies
+        self.table, self.internal = tables
         self.forwarder.adopt(services)
         self._adopt_standings()
         self._adopt(contexts)
@@ -229,15 +234,27 @@ class Worker:
             services[name] = known[name] if before.get(name) == raw else service_of(raw)
         return services
 
-    async def _table_of(self, parts: Parts, policies: list[Policy]) -> Table:
+    def _tables_of(self, parts: Parts, routes: tuple[Route, ...]) -> tuple[Table, Table]:
+        """Return the table of public listeners, and that of internal ones."""
+        public, internal = sides((*routes, *registered_of(parts)))
+        runner, forward = self.runner, self.forwarder.forward
+        return (
+            table(public, self.policies, runner=runner, forward=forward),
+            table(internal, self.policies, runner=runner, forward=forward),
+        )
+
+    async def _tables_aside(self, parts: Parts, policies: list[Policy]) -> tuple[Table, Table]:
+        """Return both, made a slice at a time; routes of services stand behind the operator's."""
         runner, forward = self.runner, self.forwarder.forward
         made = table((), policies, runner=runner, forward=forward)
-        for begin in range(0, len(parts.routes), _SLICE):
-            await asyncio.sleep(0)
-            for raw in parts.routes[begin : begin + _SLICE]:
-                route = route_of(raw)
-                made.add(route, bind(policies, route, forward=_end_of(route, runner, forward)))
-        return made
+        inside = table((), policies, runner=runner, forward=forward)
+        routes = chain(map(route_of, parts.routes), registered_of(parts))
+        for number, route in enumerate(routes):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+            plan = bind(policies, route, forward=_end_of(route, runner, forward))
+            (inside if route.internal else made).add(route, plan)
+        return made, inside
 
     @property
     def logs(self) -> list[Log]:
@@ -252,6 +269,7 @@ class Worker:
         self.forwarder.expire(self.sweeper.now)
         self.forwarder.tick(self.sweeper.now)
         self._show_endpoints(self.sweeper.now)
+        self._leaving.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
         self._expiry.tick()
 
@@ -276,7 +294,9 @@ class Worker:
         )
 
     def _directory(self, listener: Listener) -> Table | ToHttps:
-        """Return where a listener's requests are led by: the table, or the way to `https://`."""
+        """Return where a listener's requests are led by: a table, or the way to `https://`."""
+        if listener.internal:
+            return self.internal
         if not listener.redirect_port:
             return self.table
         respond = self.runner.respond
@@ -441,6 +461,14 @@ def table(
         (route, bind(ordered, route, forward=_end_of(route, runner, forward))) for route in routes
     ]
     return Table(bound_routes, nowhere=bind(ordered, None, forward=forward), answer=runner.respond)
+
+
+def sides(routes: tuple[Route, ...]) -> tuple[tuple[Route, ...], tuple[Route, ...]]:
+    """Return those for public listeners, and those for internal ones."""
+    return (
+        tuple(one for one in routes if not one.internal),
+        tuple(one for one in routes if one.internal),
+    )
 
 
 def _end_of(route: Route, runner: Runner, forward: Forward) -> Forward:

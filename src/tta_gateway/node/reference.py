@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from tta_gateway import features
 from tta_gateway.edge.sweeper import LAG
 from tta_gateway.kernel.problem import SPINE, Problem
-from tta_gateway.node.assemble_control import endpoints, public_endpoints
+from tta_gateway.node.assemble_control import endpoints, internal_endpoints, public_endpoints
 from tta_gateway.node.valkeys import CONNECTED
 from tta_gateway.order import ORDER
 from tta_gateway.settings.public import PUBLIC
@@ -31,6 +31,7 @@ def pages() -> dict[str, str]:
         "order.md": _page("The order of policies", _order()),
         "admin.md": _page("The administration", _admin()),
         "public.md": _page("The gateway's own endpoints", _public()),
+        "internal.md": _page("Endpoints for services", _internal()),
     }
 
 
@@ -101,6 +102,17 @@ def _public() -> Iterator[str]:
             off = f"`{key}: {{enabled: false}}`"
             sentence = _cell(sentences[method, route.path])
             yield f"| {method} | `{route.path}` | {route.auth} | {off} | {sentence} |"
+
+
+def _internal() -> Iterator[str]:
+    yield "What is served to services, at those addresses of `listen` that are `internal`, and only"
+    yield "there, for whoever sends `Authorization: Bearer` and a token of `registration`; see"
+    yield "[for developers of services](../services.md)."
+    yield ""
+    yield "| method | path | what it does |"
+    yield "|---|---|---|"
+    for method, path, sentence in internal_endpoints():
+        yield f"| {method} | `{path}` | {_cell(sentence)} |"
 
 
 def problems() -> list[Problem]:

@@ -53,6 +53,10 @@ class Topologies:
                 continue  # node/stores.py says so
             self._tell(purpose, topology)
 
+    def told(self, purpose: Purpose) -> Topology | None:
+        """Return who serves a store, where that had to be asked; None if nobody has said so yet."""
+        return self._told.get(purpose)
+
     def _tell(self, purpose: Purpose, topology: Topology) -> None:
         self._findings.put(serves(purpose), topology)
         if topology != self._told.get(purpose):

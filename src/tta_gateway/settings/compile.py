@@ -29,7 +29,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import breaker, discovery, fallback
+from tta_gateway.settings import breaker, discovery, fallback, registration
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
@@ -51,6 +51,10 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),
+    "registration": lambda settings: registration.compile(
+        settings.registration,
+        {name: _maintenance(one) for name, one in settings.services.items()},
+    ),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "trace": lambda settings: trace.compile(settings.trace),
 }
@@ -114,12 +118,15 @@ def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
         tls=None if config.tls is None else credentials.listener(config.tls),
         proxy_protocol=config.proxy_protocol,
         redirect_port=HTTPS if redirect is True else int(redirect),
+        internal=config.internal,
     )
 
 
 def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
     found = config.discover is not None and config.discover.scheme == "https"
-    encrypted = found or any(one.url.is_encrypted for one in config.endpoints)
+    # One that registers alone may do so with `https://`.
+    alone = config.discover is None and not config.endpoints
+    encrypted = found or alone or any(one.url.is_encrypted for one in config.endpoints)
     return Service(
         name=name,
         endpoints=tuple(_endpoint(one) for one in config.endpoints),

@@ -63,6 +63,29 @@ Network: TypeAlias = Annotated[
 RedirectToHttps: TypeAlias = Annotated[bool | int, PlainValidator(_redirect), WithJsonSchema(_PORT)]
 
 
+def inside(address: Address, *, is_encrypted: bool) -> None:
+    """Refuse an address that the public could reach; ValueError in words."""
+    if address.unix or address.host == "localhost":
+        return
+    try:
+        ip = ipaddress.ip_address(address.host)
+    except ValueError:
+        raise ValueError(
+            f"`{address.host}` is a name, and may lead anywhere: write the address itself"
+        ) from None
+    if ip.is_loopback:
+        return
+    if ip.is_unspecified or not ip.is_private:
+        raise ValueError(
+            f"`{address.host}` can be reached from outside: write `127.0.0.1`, `unix:` and a path, "
+            "or this machine's address in a private network"
+        )
+    if not is_encrypted:
+        raise ValueError(
+            f"tokens would cross the network to `{address.host}` unencrypted: write `tls` here too"
+        )
+
+
 class ListenerConfig(Config):
     """One address that clients connect to."""
 
@@ -82,6 +105,20 @@ class ListenerConfig(Config):
     redirect_to_https: RedirectToHttps = False
     """Whether clients are sent to `https://` instead of being served: at the same host, and at this
     port if it is not 443."""
+
+    internal: bool = False
+    """Whether services connect here instead of clients: they register, and nothing else is served.
+    The address is of this machine or of a private network, and there it needs `tls`."""
+
+    @field_validator("internal")
+    @classmethod
+    def _is_inside(cls, internal: bool, info: ValidationInfo) -> bool:
+        address = info.data.get("address")
+        if internal and address is not None:
+            inside(address, is_encrypted=info.data.get("tls") is not None)
+        if internal and info.data.get("redirect_to_https"):
+            raise ValueError("would serve nothing beside `redirect_to_https`: take one of them out")
+        return internal
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -29,7 +29,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "sagas": "coordinate transactions",
     "telemetry": "export spans",
     "console": "show a console",
-    "listen[].internal": "keep the public out",
     "routes[].class": "put anybody first",
     "routes[].roles": "check roles",
     "routes[].rate_limit": "limit",

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.openapi import public as openapi
+from tta_gateway.features.registration import public as registration
 from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.routing.conflict import conflicts
@@ -19,6 +20,10 @@ from tta_gateway.settings.tree import Settings
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
+}
+# The same of what internal listeners serve to services.
+INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
+    "registration": (lambda settings: bool(settings.registration.tokens), registration.ROUTES),
 }
 _ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
@@ -32,11 +37,15 @@ def own_services(settings: Settings) -> tuple[Service, ...]:
 
 def own_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes to what the gateway itself serves."""
-    return tuple(route for _, route in _owned(settings))
+    inside = [] if settings.admin is None else INTERNAL.values()
+    return (
+        *(route for _, route in _owned(settings)),
+        *(route for is_on, routes in inside if is_on(settings) for route in routes),
+    )
 
 
 def _owned(settings: Settings) -> list[tuple[str, Route]]:
-    """Return those routes, each with the key of its feature."""
+    """Return those for clients, each with the key of its feature."""
     if settings.admin is None:
         return []
     on = ((key, routes) for key, (is_on, routes) in PUBLIC.items() if is_on(settings))

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
-from tta_gateway.settings import fallback
+from tta_gateway.settings import fallback, registering
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
@@ -45,6 +45,7 @@ def check(document: Document) -> None:
         *_stores(tree),
         *dependencies(services),
         *unwatched(tree, services),
+        *registering.complaints(tree),
     ):
         document.complain(path, sentence)
     for name, value in services.items():
@@ -55,7 +56,8 @@ def check(document: Document) -> None:
     routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
-            for path, sentence in (*_of_route(route, services), *_own_service(route, tree)):
+            own = (*_own_service(route, tree), *registering.leads_inside(route))
+            for path, sentence in (*_of_route(route, services), *own):
                 document.complain(("routes", index, *path), sentence)
 
 
@@ -148,12 +150,6 @@ def _discovery(service: Mapping, tree: Mapping) -> Complaints:
             "is done by the process that `admin: off` leaves out: write an address for `admin`, "
             "or the endpoints here",
         )
-    if service.get("discover") is not None:
-        return
-    if "endpoints" not in service:
-        yield ("endpoints",), "is missing. Where it answers: one URL or more; or write `discover`"
-    elif service["endpoints"] == []:
-        yield ("endpoints",), "holds too few: write at least 1, or write `discover`"
 
 
 def _encryption(service: Mapping) -> Complaints:
@@ -182,7 +178,7 @@ def _is_encrypted(service: Mapping) -> bool:
         _text(one.get("url") if isinstance(one, dict) else one)
         for one in (endpoints if isinstance(endpoints, list) else ())
     ]
-    return any(url.lower().startswith("https:") for url in urls)
+    return not urls or any(url.lower().startswith("https:") for url in urls)
 
 
 # --- routes --------------------------------------------------------------------------------------

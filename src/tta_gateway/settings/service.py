@@ -5,7 +5,6 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -163,15 +162,14 @@ _Entry: TypeAlias = Annotated[EndpointConfig, Shorthand(lambda value: {"url": va
 class ServiceConfig(Config):
     """A named group of endpoints that answer the same requests."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})  # one of the first two
-
     discover: DiscoverConfig | None = None
     """Registries in which more endpoints are looked for."""
 
     endpoints: Annotated[
         Items[_Entry], AfterValidator(_distinct), Field(validate_default=True)
     ] = ()
-    """Where it answers: one URL or more; with `discover` none need be known here."""
+    """Where it answers: one URL or more; none need be known here with
+    `discover`, or if it registers (`registration`)."""
 
     balance: Balance = "peak_ewma"
     """How requests are shared out: the less busy of two drawn by lot, fewer to those that answer

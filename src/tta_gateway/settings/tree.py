@@ -19,6 +19,7 @@ from tta_gateway.settings.listener import (
     ListenerConfig,
     OptionalAddress,
 )
+from tta_gateway.settings.registration import RegistrationConfig
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
 from tta_gateway.settings.valkey import StoreUrl, ValkeyConfig
@@ -160,6 +161,9 @@ class Settings(Config):
 
     discovery: DiscoveryConfig = DiscoveryConfig()
     """Registries that services are looked for in, and how names are resolved."""
+
+    registration: RegistrationConfig = RegistrationConfig()
+    """Which services may say themselves where they are."""
 
     services: dict[ServiceName, ServiceConfig] = Field(default_factory=dict)
     """The services behind the gateway, by name."""

@@ -48,6 +48,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     """One address that clients connect to; `trusted` are the networks of the operator's proxies.
 
     `redirect_port` is where clients are sent that speak plain HTTP, 0 if they are served.
+    `internal`: services connect there, and internal routes alone are served.
     """
 
     host: str = ""
@@ -57,6 +58,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     tls: ListenerTls | None = None
     proxy_protocol: bool = False
     redirect_port: int = 0
+    internal: bool = False
 
 
 class SecretFile(msgspec.Struct, frozen=True):

@@ -11,6 +11,8 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.kernel import registered
+from tta_gateway.kernel.registered import Registered
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Standing, section
 from tta_gateway.snapshot.model import Snapshot
@@ -58,6 +60,7 @@ _base = msgspec.msgpack.Decoder(Snapshot)
 _service = msgspec.msgpack.Decoder(Service)
 _standing = msgspec.msgpack.Decoder(Standing)
 _route = msgspec.msgpack.Decoder(Route)
+_registered = msgspec.msgpack.Decoder(Registered)
 
 
 def parted(snapshot: Snapshot) -> Parts:
@@ -138,6 +141,18 @@ def standings_of(parts: Parts) -> dict[str, Standing]:
         for name in parts.services
         if (raw := parts.live.get(section(name))) is not None
     }
+
+
+def registered_of(parts: Parts) -> tuple[Route, ...]:
+    """Return the routes that services have declared; msgspec.DecodeError if they are none."""
+    raw = parts.live.get(registered.SECTION)
+    return () if raw is None else _registered.decode(raw).routes
+
+
+def routes_differ(before: Parts, after: Parts) -> bool:
+    """Tell whether requests may be led elsewhere."""
+    name = registered.SECTION
+    return before.routes != after.routes or before.live.get(name) != after.live.get(name)
 
 
 def whole(parts: Parts) -> Snapshot:

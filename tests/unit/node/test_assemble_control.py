@@ -10,13 +10,18 @@ import msgspec
 import pytest
 
 from tests.helpers.asgi import Answer, asked
-from tests.helpers.configuration import loaded
+from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.assemble_control import Control, endpoints, public_endpoints
+from tta_gateway.node.assemble_control import (
+    Control,
+    endpoints,
+    internal_endpoints,
+    public_endpoints,
+)
 from tta_gateway.node.segments import Segments
 from tta_gateway.settings.compile import compile_snapshot
-from tta_gateway.settings.public import PUBLIC
+from tta_gateway.settings.public import INTERNAL, PUBLIC
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.metrics import Metric, Registry
@@ -119,6 +124,49 @@ def test_what_is_declared_is_what_is_served() -> None:
     served = [(method, path) for method, path, _ in public_endpoints()]
     assert sorted(declared) == sorted(served)
     assert all(sentence.endswith(".") for _, _, sentence in public_endpoints())
+
+
+def test_so_it_is_with_what_is_for_services() -> None:
+    declared = [(one.methods[0], one.path) for _, routes in INTERNAL.values() for one in routes]
+    served = [(method, path) for method, path, _ in internal_endpoints()]
+    assert sorted(declared) == sorted(served)
+    assert all(sentence.endswith(".") for _, _, sentence in internal_endpoints())
+    assert all(one.internal for _, routes in INTERNAL.values() for one in routes)
+
+
+def test_a_route_to_what_is_for_services_is_not_described(house: House) -> None:
+    routes = tuple(one for _, routes in INTERNAL.values() for one in routes)
+    asyncio.run(house.control.apply(parted(msgspec.structs.replace(house.snapshot, routes=routes))))
+    assert asked(house.control.public, "GET", "/api/v1/openapi.json").json["paths"] == {}
+
+
+def test_who_registers_shows_a_token_that_the_configuration_names(house: House) -> None:
+    path = "/internal/v1/services/players"
+    assert asked(house.control.public, "GET", path).status == 401
+    environ = {"TOKEN": "a-token-of-the-players"}
+    text = (
+        "listen: [127.0.0.1:8080, {address: 127.0.0.1:8083, internal: true}]\n"
+        "registration: {tokens: [{token: {env: TOKEN}, services: [players]}]}\n"
+        f"{PLAYERS}{ROUTES}"
+    )
+    snapshot = compile_snapshot(loaded(text, environ).settings, 2)
+    here = msgspec.structs.replace(snapshot, state_dir=house.snapshot.state_dir)
+    asyncio.run(house.control.apply(parted(here)))
+    shown = "Bearer a-token-of-the-players"
+    answer = asked(house.control.public, "GET", path, authorization=shown)
+    assert (answer.status, answer.json["instances"]) == (200, [])
+    assert not answer.json["current"]
+    body = b'{"url": "https://10.0.0.7:9001"}'
+    place = f"{path}/instances/a"
+    answer = asked(
+        house.control.public,
+        "PUT",
+        place,
+        body,
+        authorization=shown,
+        content_type="application/json",
+    )
+    assert (answer.status, answer.json["code"]) == (422, "registration_invalid")
 
 
 OFF = "openapi: {enabled: false}\n"

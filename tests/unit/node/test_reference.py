@@ -41,6 +41,7 @@ def test_there_is_a_page_for_each_thing_that_operators_look_up() -> None:
     assert sorted(pages()) == [
         "admin.md",
         "errors.md",
+        "internal.md",
         "metrics.md",
         "order.md",
         "public.md",
@@ -59,6 +60,7 @@ def test_every_row_has_as_many_cells_as_its_table() -> None:
         "errors.md": {6},
         "metrics.md": {4},
         "order.md": {5},
+        "internal.md": {3},
         "public.md": {5},
         "settings.md": {4},
     }

@@ -41,6 +41,7 @@ def test_every_feature_has_its_part() -> None:
         "health",
         "metrics",
         "problem",
+        "registration",
         "security_headers",
         "trace",
     ]

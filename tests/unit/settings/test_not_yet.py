@@ -16,13 +16,11 @@ def test_a_key_that_is_not_built_yet_is_named_with_what_would_not_happen() -> No
 
 
 def test_such_keys_are_found_at_every_level_and_taken_out() -> None:
-    document = read(
-        "listen: [{internal: {}}]\nservices: {tls: {host: 1}}\nroutes: [{cache: {cache: 1}}]"
-    )
+    document = read("audit: 1\nservices: {tls: {host: 1}}\nroutes: [{cache: {cache: 1}}]")
     take_out(document)
-    assert document.tree == {"listen": [{}], "services": {"tls": {"host": 1}}, "routes": [{}]}
+    assert document.tree == {"services": {"tls": {"host": 1}}, "routes": [{}]}
     assert [complaint.path[-1] for complaint in document.complaints] == [
-        "internal",
+        "audit",
         "cache",
     ]
 

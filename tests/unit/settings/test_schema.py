@@ -109,7 +109,7 @@ def test_the_schema_accepts_what_is_accepted(name: str) -> None:
         "routes: []\nadmin: 1",
         "routes: []\nadmin_metrics: all",
         "routes: []\naudit: {}",
-        "routes: []\nservices: {a: {}}",
+        "routes: []\nservices: {a: {endpoints: [1]}}",
         "routes: []\nlisten: 1",
     ],
 )

@@ -25,9 +25,9 @@ def test_an_endpoint_is_a_url_with_or_without_a_weight() -> None:
     ]
 
 
-def test_there_is_at_least_one_endpoint() -> None:
-    assert "endpoints: holds too few: write at least 1" in wrong("endpoints: []")
-    assert "endpoints: is missing. Where it answers" in wrong("host: a")
+@pytest.mark.parametrize("written", ["endpoints: []", "host: a"])
+def test_there_is_at_least_one_endpoint_where_none_may_register(written: str) -> None:
+    assert "endpoints: is missing: write where it answers" in wrong(written)
 
 
 def test_an_endpoint_stands_once() -> None:

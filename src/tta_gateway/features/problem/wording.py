@@ -1,5 +1,7 @@
 """The words of an error: its document and its fields, whoever answers it."""
 
+from typing import Final
+
 import msgspec
 
 from tta_gateway.features.problem.body import Body
@@ -7,6 +9,7 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.message import Fields
 from tta_gateway.kernel.problem import Problem
 
+UNAUTHORIZED: Final = 401
 _encode = msgspec.json.Encoder().encode
 
 
@@ -29,6 +32,8 @@ def document(kind: Problem, detail: str, *, request_id: str, bound: ProblemBound
 def fields(kind: Problem) -> Fields:
     """Return the fields that go with it."""
     made = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
+    if kind.status == UNAUTHORIZED:  # RFC 9110 11.6.1: it must say how to come in
+        made.append((b"www-authenticate", b"Bearer"))
     if kind.retry_after is not None:
         made.append((b"retry-after", b"%d" % kind.retry_after))
     if kind.proxy_error is not None:

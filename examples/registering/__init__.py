@@ -1,0 +1,1 @@
+"""A service that registers itself at the gateway."""

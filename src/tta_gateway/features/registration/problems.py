@@ -1,0 +1,67 @@
+"""What can be wrong with a registration."""
+
+from typing import Final
+
+from tta_gateway.kernel.problem import Problem
+
+TOKEN_MISSING: Final = Problem(
+    "registration_token_missing",
+    401,
+    "Who registers must show a token.",
+    "Send `Authorization: Bearer` and a token that the operator has named in `registration`.",
+)
+TOKEN_UNKNOWN: Final = Problem(
+    "registration_token_unknown",
+    401,
+    "The token is not known.",
+    "Send one of the tokens that the operator has named in `registration`; it may have changed.",
+)
+SERVICE_FORBIDDEN: Final = Problem(
+    "registration_service_forbidden",
+    403,
+    "The token may not speak for this service.",
+    "Use the service's own token, or have the operator name the service in `services` of this one.",
+)
+ROUTE_FORBIDDEN: Final = Problem(
+    "registration_route_forbidden",
+    403,
+    "The token may not claim this path.",
+    "Declare paths below the prefixes that the operator has named in `routes` of the token.",
+)
+AUTH_FORBIDDEN: Final = Problem(
+    "registration_auth_forbidden",
+    403,
+    "The token may not let everybody in.",
+    "Have the operator write `auth_none: true` for the token, if anybody may call these routes.",
+)
+AUTH_NOT_YET: Final = Problem(
+    "registration_auth_not_built",
+    422,
+    "The gateway cannot tell yet who is asking.",
+    "Write `auth: none` for the route, if anybody may call it; else leave the route out.",
+)
+INSTANCE_INVALID: Final = Problem(
+    "registration_invalid",
+    422,
+    "The registration is not what this endpoint takes.",
+    "Send `{url, weight, lease, draining, routes}`; only `url` must be there.",
+)
+ROUTE_TAKEN: Final = Problem(
+    "registration_route_taken",
+    409,
+    "The route belongs to another service.",
+    "Declare another path or other methods, or wait until the other service has left.",
+)
+UNKNOWN: Final = Problem(
+    "registration_unknown",
+    404,
+    "There is no such service here.",
+    "Check the name: it must stand in `services` of the gateway's configuration.",
+)
+STORE_UNAVAILABLE: Final = Problem(
+    "registration_store_unavailable",
+    503,
+    "Registrations cannot be kept at the moment.",
+    "Try again when Retry-After says: what is registered stays in force meanwhile.",
+    retry_after=2,
+)

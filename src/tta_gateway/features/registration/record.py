@@ -1,0 +1,49 @@
+"""A registration, as it stands in the store and as control knows it."""
+
+import msgspec
+
+from tta_gateway.kernel.route import Endpoint
+
+SHORTEST = 5.0
+"""Seconds: no lease is shorter."""
+LONGEST = 300.0
+"""Seconds: none is longer."""
+USUAL = 15.0
+"""Seconds, where nobody says."""
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """A route that a registration declares; no methods: all of them."""
+
+    path: str
+    methods: tuple[str, ...] = ()
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance of a service, for so many seconds from when it was said last.
+
+    `since` is when it was said first, in seconds since the epoch.
+    """
+
+    service: str
+    id: str
+    endpoint: Endpoint
+    lease: float = USUAL
+    draining: bool = False
+    routes: tuple[Declared, ...] = ()
+    since: float
+
+    @property
+    def name(self) -> str:
+        """Return what tells it apart from all others."""
+        return f"{self.service}/{self.id}"
+
+
+class Register(msgspec.Struct, frozen=True, kw_only=True):
+    """All registrations, as a live section: what the next control begins with."""
+
+    known: tuple[Registration, ...]
+
+
+SECTION = "registration/known"
+"""The name of that section."""

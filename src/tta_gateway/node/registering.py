@@ -1,0 +1,136 @@
+"""Registering: where the registration feature meets the rest of control."""
+
+import ipaddress
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.registration.bound import RegistrationBound
+from tta_gateway.features.registration.service import Registrations
+from tta_gateway.features.registration.valkey_store import ValkeyStore
+from tta_gateway.kernel.events import Event, RegistryChanged
+from tta_gateway.kernel.route import Endpoint
+from tta_gateway.kernel.standing import Instance
+from tta_gateway.node.findings import Findings
+from tta_gateway.node.services import Services
+from tta_gateway.node.state_client import StateClient
+from tta_gateway.settings.address import endpoint as address_of
+from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.parts import Parts, base_of, route_of
+from tta_gateway.support.bus import Bus
+from tta_gateway.support.clock import Clock
+from tta_gateway.support.log import EventLog
+
+_FRESH: Final = 1.0  # seconds for which what a worker has said of an endpoint is so
+
+
+class Outside:
+    """The rest of control, as registrations see it."""
+
+    def __init__(
+        self, services: Services, findings: Findings, bus: Bus, *, clock: Clock, log: EventLog
+    ) -> None:
+        """Pass on to these."""
+        self._log = log
+        self._services = services
+        self._findings = findings
+        self._bus = bus
+        self.wall = clock.wall
+        self.monotonic = clock.monotonic
+
+    def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
+        """Take all instances of a service."""
+        self._services.found(service, source, instances)
+
+    def put(self, name: str, finding: msgspec.Struct | None) -> None:
+        """Take a live section."""
+        self._findings.put(name, finding)
+
+    def publish(self, event: Event) -> None:
+        """Take an event: operators are told too."""
+        self._bus.publish(event)
+        if isinstance(event, RegistryChanged):
+            word = "registry_reached" if event.reachable else "registry_lost"
+            self._log.event(word, provider=event.provider, cause=event.cause)
+
+    def in_flight(self, service: str, endpoint: str) -> int | None:
+        """Return how much the workers have under way there; None if none has said it lately."""
+        kept = self._services.kept.get(service)
+        known = None if kept is None else kept.endpoints.get(endpoint)
+        if known is None:
+            return 0  # nobody asks it
+        if not known.instance.draining:
+            return None
+        since = self.wall() - _FRESH
+        said = [one.in_flight for one in known.seen.values() if one.at >= since]
+        return sum(said) if said else None
+
+
+def registrations(client: StateClient, outside: Outside) -> Registrations:
+    """Return what is registered: nothing yet."""
+    return Registrations(ValkeyStore(client), outside, node=uuid.uuid4().hex)
+
+
+def adopt(made: Registrations, parts: Parts) -> None:
+    """Have registrations go by a configuration."""
+    raw = base_of(parts).features.get("registration")
+    kind = RegistrationBound
+    bound = kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+    made.adopt(bound, list(parts.services), list(map(route_of, parts.routes)))
+
+
+class EndpointOf:
+    """Reads the URL of an instance."""
+
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], encrypted: Callable[[], Iterable[str]]
+    ) -> None:
+        """Go by the snapshot in force; `encrypted` says of what TLS is known how to speak it."""
+        self._snapshot = snapshot
+        self._encrypted = encrypted
+
+    def __call__(self, service: str, url: str) -> Endpoint:
+        """Return the endpoint; ValueError in words if no instance of the service may be there."""
+        found = address_of(url)
+        made = Endpoint(host=found.host, port=found.port, unix=found.unix, tls=found.is_encrypted)
+        if _is_own(made, self._snapshot()):
+            raise ValueError(f"`{url}` is an address of the gateway itself")
+        if made.tls and service not in self._encrypted():
+            raise ValueError(
+                f"`{url}`: the operator has not said how TLS is spoken to `{service}`: write "
+                "`http://`, or have the service written without `endpoints`"
+            )
+        return made
+
+
+def _is_own(one: Endpoint, snapshot: Snapshot) -> bool:
+    """Tell whether an endpoint is one of the gateway's own addresses, or in its state folder."""
+    if one.unix:
+        folder = Path(snapshot.state_dir).resolve()
+        return Path(one.unix).resolve().is_relative_to(folder) or any(
+            Path(one.unix).resolve() == Path(own.unix).resolve()
+            for own in snapshot.listeners
+            if own.unix
+        )
+    named = [*snapshot.listeners, snapshot.admin, snapshot.probe]
+    return any(own is not None and _is_at(own, one) for own in named)
+
+
+def _is_at(own: Listener, one: Endpoint) -> bool:
+    """Tell whether an endpoint is where a listener of ours is."""
+    if own.unix or own.port != one.port:
+        return False
+    wanted, here = _ip(one.host), _ip(own.host)
+    if wanted is None or here is None:
+        return one.host == own.host
+    return wanted == here or (here.is_unspecified and wanted.is_loopback) or wanted.is_unspecified
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None

@@ -1,0 +1,62 @@
+"""Control's own client of the store for state: made when it is first wanted, of whoever serves."""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.valkey.client import Valkey
+from tta_gateway.support.valkey.dial import tls_of
+from tta_gateway.support.valkey.link import Way
+from tta_gateway.support.valkey.topology import Store, Topology
+
+_NAME: Final = "tta-gateway-control"
+
+
+class StateClient:
+    """Keeps a client for the store that the configuration names."""
+
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        *,
+        topology: Callable[[], Topology | None],
+        log: EventLog,
+        died: Callable[[str, BaseException], None],
+    ) -> None:
+        """Begin without one; `topology` is who serves, where that had to be asked."""
+        self._snapshot = snapshot
+        self._topology = topology
+        self._log = log
+        self._died = died
+        self._store: Store | None = None
+        self._served: Topology | None = None
+        self._client: Valkey | None = None
+
+    def __call__(self) -> Valkey | None:
+        """Return the client; None if there is no store, or its certificates cannot be read."""
+        store = self._snapshot().state
+        if store != self._store:
+            self._renew(store)
+        served = None if store is None else store.topology or self._topology()
+        if self._client is not None and served is not None and served != self._served:
+            self._served = served
+            self._client.use(served)
+        return self._client
+
+    def _renew(self, store: Store | None) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._client, self._store, self._served = None, None, None
+        if store is None:
+            return
+        try:
+            tls = tls_of(store.login)
+        except OSError as error:
+            self._log.event("store_unfit", store="state", complaints=[str(error)])
+            return
+        way = Way(store.login, tls=tls, name=_NAME, chance=random.random, died=self._died)
+        tell = self._log.event
+        self._client = Valkey(None, way=way, name="state", tell=tell, stale=lambda _: None)
+        self._store = store

@@ -1,0 +1,102 @@
+"""Registration: which services may say themselves where they are, as operators write it."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+
+from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.kernel.route import Maintenance
+from tta_gateway.routing.template import TemplateError, parse
+from tta_gateway.settings.secret import Holds, Secret
+from tta_gateway.settings.service import ServiceName
+from tta_gateway.support.config import Config, Items
+
+_SHORTEST: Final = 16
+
+
+def _token(value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ValueError("a token is printable ASCII: `openssl rand -hex 32` makes one")
+    if len(value) < _SHORTEST or " " in value:
+        raise ValueError(
+            f"a token has at least {_SHORTEST} characters, and no space among them: "
+            "`openssl rand -hex 32` makes one"
+        )
+    return value
+
+
+def _prefix(text: str) -> str:
+    try:
+        segments = parse(text)
+    except TemplateError as error:
+        raise ValueError(f"`{text}` is not how a path begins: {error}") from None
+    if "%" in text or any(one.name for one in segments):
+        raise ValueError(f"`{text}` must be literal: no `{{name}}`, and no escapes")
+    return text
+
+
+def _distinct(tokens: "tuple[TokenConfig, ...]") -> "tuple[TokenConfig, ...]":
+    values = [one.token.value for one in tokens]
+    if len(set(values)) != len(values):
+        raise ValueError("two of them are the same: make another, `openssl rand -hex 32`")
+    return tokens
+
+
+Prefix: TypeAlias = Annotated[
+    str, AfterValidator(_prefix), WithJsonSchema({"title": "path", "type": "string"})
+]
+
+
+class TokenConfig(Config):
+    """A token, and what whoever shows it may register."""
+
+    token: Annotated[Secret[str], Holds(_token)]
+    """Where the token stands; at least 16 characters."""
+
+    services: Annotated[Items[ServiceName], Field(min_length=1)]
+    """The services whose instances it may register."""
+
+    routes: Items[Prefix] = ()
+    """How the paths begin that its registrations may declare routes for."""
+
+    auth_none: Annotated[bool, Field(validate_default=True)] = False
+    """Whether such a route may let everybody in."""
+
+    @field_validator("auth_none")
+    @classmethod
+    def _fits(cls, auth_none: bool, info: ValidationInfo) -> bool:
+        routes = info.data.get("routes")
+        if routes and not auth_none:
+            raise ValueError(
+                "must be `true` as long as the gateway cannot tell who is asking, else no route "
+                "can be declared: write it if anybody may call them, or take `routes` out"
+            )
+        if auth_none and routes == ():
+            raise ValueError("has no effect without `routes`: take the line out")
+        return auth_none
+
+
+class RegistrationConfig(Config):
+    """Who may register at listeners that are `internal`."""
+
+    tokens: Annotated[Items[TokenConfig], AfterValidator(_distinct)] = ()
+    """The tokens; without one nobody can register."""
+
+
+def compile(
+    config: RegistrationConfig, maintenance: Mapping[str, Maintenance | None]
+) -> RegistrationBound:
+    """Return it as control needs it."""
+    tokens = tuple(
+        Token(
+            digest=hashlib.sha256(one.token.value.encode()).digest(),
+            services=one.services,
+            routes=one.routes,
+            auth_none=one.auth_none,
+        )
+        for one in config.tokens
+    )
+    known = {name: one for name, one in maintenance.items() if one is not None and tokens}
+    return RegistrationBound(tokens=tokens, maintenance=known)

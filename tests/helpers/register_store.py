@@ -1,0 +1,81 @@
+"""A store of registrations in memory, with a clock that a test moves; it can be away."""
+
+import itertools
+from collections.abc import Iterable
+
+from tests.helpers.fake_clock import FakeClock
+from tta_gateway.features.registration.record import Registration
+from tta_gateway.features.registration.store import Away, Looked
+from tta_gateway.features.registration.valkey_store import SLACK
+from tta_gateway.kernel.route import Endpoint
+
+_numbers = itertools.count()
+
+
+class RegisterStore:
+    """Does what the port promises."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        """Begin empty."""
+        self.clock = clock
+        self.away = False
+        self.looks = 0
+        self.nodes: set[str] = set()
+        self.renew()
+
+    def renew(self) -> None:
+        """Be another store, which knows nothing."""
+        self.epoch = f"store {next(_numbers)}"
+        self.version = 0
+        self.records: dict[str, tuple[Registration, float]] = {}
+        self.votes: dict[str, set[str]] = {}
+
+    def _ask(self) -> None:
+        if self.away:
+            raise Away("it is away")
+
+    async def put(self, one: Registration) -> None:
+        """Keep it."""
+        self._ask()
+        before = self.records.get(one.name)
+        self.version += before is None or before[0] != one
+        self.records[one.name] = one, self.clock.monotonic() + one.lease - SLACK
+        if one.draining:
+            self.votes.setdefault(one.name, set())
+        else:
+            self.votes.pop(one.name, None)
+
+    async def read(self, name: str) -> Registration | None:
+        """Return it."""
+        self._ask()
+        found = self.records.get(name)
+        return None if found is None else found[0]
+
+    async def drop(self, name: str) -> None:
+        """Forget it."""
+        self._ask()
+        self.version += self.records.pop(name, None) is not None
+
+    async def look(self, known: Looked | None, *, node: str, idle: Iterable[str]) -> Looked:
+        """Return what there is."""
+        self._ask()
+        self.looks += 1
+        self.nodes.add(node)
+        gone = [name for name, (_, end) in self.records.items() if end <= self.clock.monotonic()]
+        for name in idle:
+            if name in self.votes:
+                self.votes[name].add(node)
+                gone += [name] if self.votes[name] >= self.nodes else []
+        for name in gone:
+            await self.drop(name)
+        if known is not None and (known.epoch, known.version) == (self.epoch, self.version):
+            return Looked(self.epoch, self.version, None)
+        found = tuple(one for one, _ in self.records.values())
+        return Looked(self.epoch, self.version, found)
+
+
+def a_registration(name: str = "players/a", *, port: int = 9001, **fields: object) -> Registration:
+    """One, by the names of service and instance."""
+    service, _, instance = name.partition("/")
+    made = {"since": 1.0, "endpoint": Endpoint(host="127.0.0.1", port=port), **fields}
+    return Registration(service=service, id=instance, **made)  # type: ignore[arg-type]  # a test's

@@ -1,0 +1,220 @@
+"""The registration API: who is let in, what is refused, what is answered."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.helpers.asgi import Answer, asked
+from tests.helpers.register_store import a_registration
+from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.features.registration.api import router
+from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.features.registration.record import Registration
+from tta_gateway.features.registration.store import Away
+from tta_gateway.kernel.route import Endpoint
+from tta_gateway.node.public_api import PublicApp
+
+PLACE = "/internal/v1/services/players/instances/a"
+GOOD = "a-token-of-the-players"
+POOR = "another-token-of-players"
+
+
+def token(text: str, *routes: str, auth_none: bool = False) -> Token:
+    return Token(
+        digest=hashlib.sha256(text.encode()).digest(),
+        services=("players", "worlds"),
+        routes=routes,
+        auth_none=auth_none,
+    )
+
+
+TOKENS = RegistrationBound(
+    tokens=(token(POOR, "/api/"), token(GOOD, "/api/v1/players/", auth_none=True))
+)
+
+
+@dataclass
+class House:
+    """Registrations that keep what they are told, behind the public app."""
+
+    bound: RegistrationBound = TOKENS
+    services: frozenset[str] = frozenset(("players",))
+    cause: str = ""
+    kept: dict[str, Registration] = field(default_factory=dict)
+    owner: tuple[str, str] = ("", "")
+    away: bool = False
+    graces: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        made = router(self, endpoint_of=endpoint_of, now=lambda: 7.0)
+        self.app = PublicApp([made], bound=ProblemBound, failed=_fail)
+
+    def of(self, service: str) -> list[Registration]:
+        return [one for one in self.kept.values() if one.service == service]
+
+    def conflict(self, one: Registration) -> tuple[str, str]:  # noqa: ARG002 - of the port
+        return self.owner
+
+    async def put(self, one: Registration) -> Registration:
+        if self.away:
+            raise Away("it is away")
+        self.kept[one.name] = one
+        return one
+
+    async def drain(self, service: str, instance: str, *, grace: float) -> Registration | None:
+        if self.away:
+            raise Away("it is away")
+        self.graces.append(grace)
+        return self.kept.pop(f"{service}/{instance}", None)
+
+    def asked(
+        self, method: str, path: str = PLACE, body: object = None, *, shown: str = GOOD
+    ) -> Answer:
+        said = b"" if body is None else json.dumps(body).encode()
+        fields = {"authorization": f"Bearer {shown}"} if shown else {}
+        return asked(self.app, method, path, said, content_type="application/json", **fields)
+
+    def put_of(self, shown: str = GOOD, **fields: object) -> Answer:
+        return self.asked("PUT", body={"url": "http://127.0.0.1:9001", **fields}, shown=shown)
+
+
+def endpoint_of(_: str, url: str) -> Endpoint:
+    if url.endswith("8081"):
+        raise ValueError(f"`{url}` is an address of the gateway itself")
+    return Endpoint(host="127.0.0.1", port=9001, tls=url.startswith("https"))
+
+
+def _fail(_: str, error: Exception) -> None:
+    raise error
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_an_instance_is_registered_with_what_it_says(house: House) -> None:
+    answer = house.put_of(weight=3, lease=30, routes=[route("/api/v1/players/{id}", "GET")])
+    assert answer.status == 200
+    assert answer.json == {
+        "service": "players",
+        "id": "a",
+        "url": "http://127.0.0.1:9001",
+        "weight": 3,
+        "state": "registered",
+        "lease": 30.0,
+        "renew_after": 10.0,
+        "since": 7.0,
+        "routes": ["GET /api/v1/players/{id}"],
+    }
+    (one,) = house.kept.values()
+    assert (one.endpoint.weight, one.draining, one.lease) == (3, False, 30.0)
+
+
+def route(path: str, *methods: str, auth: str = "none") -> dict[str, object]:
+    return {"path": path, "methods": list(methods), "auth": auth}
+
+
+def test_what_is_not_said_is_usual(house: House) -> None:
+    assert house.put_of(POOR).json["renew_after"] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("url", "state", "said"),
+    [("https://a", "draining", "https://127.0.0.1:9001")],
+)
+def test_it_may_begin_draining(house: House, url: str, state: str, said: str) -> None:
+    answer = house.put_of(url=url, draining=True).json
+    assert (answer["state"], answer["url"]) == (state, said)
+
+
+@pytest.mark.parametrize(
+    ("shown", "status", "code"),
+    [
+        ("", 401, "registration_token_missing"),
+        ("wrong", 401, "registration_token_unknown"),
+    ],
+)
+def test_who_shows_no_token_is_told_to(house: House, shown: str, status: int, code: str) -> None:
+    for method in ("PUT", "DELETE"):
+        answer = house.asked(method, shown=shown)
+        assert (answer.status, answer.json["code"]) == (status, code)
+        assert answer.fields["www-authenticate"] == "Bearer"
+        assert answer.fields["content-type"] == "application/problem+json"
+    assert house.asked("GET", "/internal/v1/services/players", shown=shown).status == 401
+
+
+def test_a_token_speaks_for_its_services_alone(house: House) -> None:
+    for path in ("/internal/v1/services/chat/instances/a", "/internal/v1/services/chat"):
+        answer = house.asked("PUT" if "instances" in path else "GET", path, {"url": "http://a"})
+        assert (answer.status, answer.json["code"]) == (403, "registration_service_forbidden")
+
+
+def test_a_service_that_has_gone_is_unknown(house: House) -> None:
+    answer = house.asked("GET", "/internal/v1/services/worlds")
+    assert (answer.status, answer.json["code"]) == (404, "registration_unknown")
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown", "status", "code"),
+    [
+        ({"routes": [route("/api/v1/worlds")]}, GOOD, 403, "registration_route_forbidden"),
+        ({"routes": [route("/api/v1/players/x")]}, POOR, 403, "registration_auth_forbidden"),
+        (
+            {"routes": [route("/api/v1/players/x", auth="required")]},
+            GOOD,
+            422,
+            "registration_auth_not_built",
+        ),
+        ({"routes": [{"path": "/api/v1/players/x"}]}, GOOD, 422, "registration_auth_not_built"),
+        ({"routes": [route("/api/v1/players/../x")]}, GOOD, 422, "registration_invalid"),
+        ({"url": "http://127.0.0.1:8081"}, GOOD, 422, "registration_invalid"),
+        ({"lease": 4}, GOOD, 422, "request_invalid"),
+        ({"lease": 301}, GOOD, 422, "request_invalid"),
+        ({"weight": 0}, GOOD, 422, "request_invalid"),
+        ({"colour": "red"}, GOOD, 422, "request_invalid"),
+    ],
+)
+def test_what_may_not_be_said_is_refused_by_its_code(
+    house: House, fields: dict[str, object], shown: str, status: int, code: str
+) -> None:
+    answer = house.put_of(shown, **fields)
+    assert (answer.status, answer.json["code"]) == (status, code)
+    assert house.kept == {}
+
+
+def test_an_id_has_no_other_letters(house: House) -> None:
+    path = "/internal/v1/services/players/instances/a b"
+    answer = house.asked("PUT", path, {"url": "http://a"})
+    assert (answer.status, answer.json["code"]) == (422, "registration_invalid")
+
+
+def test_a_conflict_names_the_other(house: House) -> None:
+    house.owner = "GET /a", "the service `worlds`"
+    answer = house.put_of()
+    assert (answer.status, answer.json["code"]) == (409, "registration_route_taken")
+    assert answer.json["detail"] == "`GET /a` belongs to the service `worlds`."
+
+
+def test_while_nothing_can_be_kept_it_says_when_to_come_again(house: House) -> None:
+    house.away = True
+    for answer in (house.put_of(), house.asked("DELETE")):
+        assert (answer.status, answer.json["code"]) == (503, "registration_store_unavailable")
+        assert answer.fields["retry-after"] == "2"
+
+
+def test_who_leaves_is_draining_and_then_gone(house: House) -> None:
+    house.kept["players/a"] = a_registration(draining=True)
+    first, second = house.asked("DELETE"), house.asked("DELETE")
+    assert (first.status, first.json["state"], second.status) == (202, "draining", 204)
+    assert (second.body, house.graces) == (b"", [30.0, 30.0])
+
+
+def test_a_list_says_how_far_it_can_be_believed(house: House) -> None:
+    house.put_of()
+    house.cause = "it is away"
+    said = house.asked("GET", "/internal/v1/services/players").json
+    assert (said["service"], said["current"], said["cause"]) == ("players", False, "it is away")
+    assert [one["id"] for one in said["instances"]] == ["a"]

@@ -1,0 +1,271 @@
+"""What control keeps of registrations, and tells the workers."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from tests.helpers.fake_clock import FakeClock
+from tests.helpers.register_store import RegisterStore, a_registration
+from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.features.registration.record import SECTION, Declared, Register
+from tta_gateway.features.registration.service import PAUSE, SOURCE, Registrations
+from tta_gateway.features.registration.store import Away
+from tta_gateway.kernel import registered
+from tta_gateway.kernel.events import Event, RegistryChanged
+from tta_gateway.kernel.registered import Registered
+from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.standing import Instance
+
+ON = RegistrationBound(tokens=(Token(digest=b"", services=("players",)),))
+A = (Declared(path="/a"),)
+
+
+class House:
+    """Registrations of a node, and what they have told."""
+
+    def __init__(self, store: RegisterStore | None = None, *, node: str = "one") -> None:
+        self.clock = store.clock if store else FakeClock()
+        self.store = store or RegisterStore(self.clock)
+        self.wall, self.monotonic = self.clock.wall, self.clock.monotonic
+        self.instances: dict[str, tuple[Instance, ...]] = {}
+        self.sections: dict[str, msgspec.Struct | None] = {}
+        self.events: list[Event] = []
+        self.busy: int | None = 0
+        self.made = Registrations(self.store, self, node=node)
+        self.made.adopt(ON, ["players"], ())
+
+    def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
+        assert source == SOURCE
+        self.instances[service] = instances
+
+    def put(self, name: str, finding: msgspec.Struct | None) -> None:
+        self.sections[name] = finding
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+
+    def in_flight(self, service: str, endpoint: str) -> int | None:
+        assert (service, endpoint) == ("players", "127.0.0.1:9001")
+        return self.busy
+
+    def look(self) -> None:
+        asyncio.run(self.made.look())
+
+    def ids(self) -> list[str]:
+        return [one.id for one in self.instances.get("players", ())]
+
+    def paths(self) -> list[str]:
+        section = self.sections[registered.SECTION]
+        assert section is None or isinstance(section, Registered)
+        return [] if section is None else [one.path for one in section.routes]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_who_registers_is_told_of_at_once(house: House) -> None:
+    asyncio.run(house.made.put(a_registration(routes=A)))
+    assert (house.ids(), house.paths()) == (["a"], ["/a"])
+    assert [one.id for one in house.made.of("players")] == ["a"]
+    known = house.sections[SECTION]
+    assert isinstance(known, Register)
+    assert [one.id for one in known.known] == ["a"]
+
+
+def test_who_renews_changes_nothing_and_keeps_when_it_began(house: House) -> None:
+    asyncio.run(house.made.put(a_registration(since=1.0)))
+    looks = house.store.looks
+    renewed = asyncio.run(house.made.put(a_registration(since=2.0)))
+    assert (renewed.since, house.store.looks) == (1.0, looks)
+
+
+def test_another_node_learns_of_it_with_its_next_look(house: House) -> None:
+    other = House(house.store, node="two")
+    asyncio.run(house.made.put(a_registration()))
+    other.look()
+    assert other.ids() == ["a"]
+
+
+def test_who_does_not_renew_is_gone_within_its_lease(house: House) -> None:
+    asyncio.run(house.made.put(a_registration(lease=15.0, routes=A)))
+    house.clock.advance(14.0)
+    house.look()
+    assert house.ids() == ["a"]
+    house.clock.advance(1.0 - PAUSE)
+    house.look()
+    assert (house.ids(), house.paths()) == ([], [])
+    assert house.sections == {SECTION: None, registered.SECTION: None}
+
+
+def test_while_the_store_is_away_what_was_known_stays(house: House) -> None:
+    asyncio.run(house.made.put(a_registration(lease=15.0)))
+    house.store.away = True
+    house.look()
+    house.clock.advance(1000.0)
+    house.look()
+    assert (house.ids(), house.made.cause) == (["a"], "it is away")
+    with pytest.raises(Away):
+        asyncio.run(house.made.put(a_registration("players/b")))
+    with pytest.raises(Away):
+        asyncio.run(house.made.drain("players", "a", grace=30))
+    assert house.events == [
+        RegistryChanged(provider=SOURCE, reachable=False, cause="it is away", at=house.wall())
+    ]
+
+
+def test_when_it_is_back_everybody_has_a_lease_to_say_something(house: House) -> None:
+    asyncio.run(house.made.put(a_registration(lease=15.0)))
+    house.store.away = True
+    house.look()
+    house.clock.advance(1000.0)
+    house.look()
+    house.store.away = False
+    house.look()
+    assert (house.ids(), house.made.cause) == (["a"], "")
+    assert isinstance(house.events[-1], RegistryChanged)
+    assert house.events[-1].reachable
+    house.clock.advance(15.0)
+    house.look()
+    assert house.ids() == []
+
+
+def test_a_store_that_has_lost_everything_takes_nobody_away(house: House) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    house.store.renew()
+    house.look()
+    assert house.ids() == ["a"]
+    asyncio.run(house.made.put(a_registration()))
+    house.look()
+    house.clock.advance(10.0)
+    asyncio.run(house.made.put(a_registration()))
+    house.clock.advance(10.0)
+    house.look()
+    assert house.ids() == ["a"]
+
+
+def test_who_leaves_is_gone_when_nothing_is_under_way(house: House) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    house.busy = 1
+    left = asyncio.run(house.made.drain("players", "a", grace=30.0))
+    assert left is not None
+    assert [one.draining for one in house.instances["players"]] == [True]
+    house.clock.advance(2.0)
+    house.look()
+    assert house.ids() == ["a"]
+    house.busy = 0
+    house.look()
+    assert house.ids() == []
+    assert asyncio.run(house.made.drain("players", "a", grace=30.0)) is None
+
+
+def test_who_leaves_is_not_gone_before_all_workers_know(house: House) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    asyncio.run(house.made.drain("players", "a", grace=30.0))
+    house.look()
+    assert house.ids() == ["a"]
+
+
+def test_nor_before_all_nodes_have_nothing_under_way(house: House) -> None:
+    other = House(house.store, node="two")
+    asyncio.run(house.made.put(a_registration()))
+    other.look()
+    other.busy = None
+    asyncio.run(house.made.drain("players", "a", grace=30.0))
+    other.look()
+    house.clock.advance(2.0)
+    house.look()
+    other.look()
+    assert house.ids() == ["a"]
+    other.busy = 0
+    other.look()
+    house.look()
+    assert (house.ids(), other.ids()) == ([], [])
+
+
+def test_who_leaves_is_gone_when_its_grace_is_over(house: House) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    house.busy = 1
+    asyncio.run(house.made.drain("players", "a", grace=5.0))
+    asyncio.run(house.made.drain("players", "a", grace=300.0))  # to ask again gives no more
+    house.clock.advance(5.0)
+    house.look()
+    assert house.ids() == []
+
+
+def test_without_grace_it_is_gone_at_once(house: House) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    assert asyncio.run(house.made.drain("players", "a", grace=0.0)) is None
+    assert house.ids() == []
+
+
+def test_who_registers_again_stays(house: House) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    asyncio.run(house.made.drain("players", "a", grace=30.0))
+    asyncio.run(house.made.put(a_registration()))
+    house.clock.advance(2.0)
+    house.look()
+    assert [one.draining for one in house.instances["players"]] == [False]
+
+
+def test_of_two_at_one_address_the_one_that_stays_comes_first(house: House) -> None:
+    asyncio.run(house.made.put(a_registration("players/a", draining=True)))
+    asyncio.run(house.made.put(a_registration("players/b")))
+    assert house.ids() == ["b", "a"]
+
+
+def test_the_next_control_goes_on_with_what_was_known(house: House) -> None:
+    asyncio.run(house.made.put(a_registration(routes=A)))
+    known = house.sections[SECTION]
+    assert known is not None
+    house.store.away = True
+    following = House(house.store)
+    following.made.recover({SECTION: msgspec.Raw(msgspec.msgpack.encode(known))})
+    following.made.adopt(ON, ["players"], ())
+    following.look()
+    assert (following.ids(), following.paths()) == (["a"], ["/a"])
+
+
+@pytest.mark.parametrize("live", [{}, {SECTION: msgspec.Raw(b"\x01")}])
+def test_or_with_nothing_where_that_cannot_be_read(
+    house: House, live: dict[str, msgspec.Raw]
+) -> None:
+    house.made.recover(live)
+    assert house.made.of("players") == []
+
+
+def test_conflicts_are_with_others_and_the_operator(house: House) -> None:
+    asyncio.run(house.made.put(a_registration("worlds/z", routes=A)))
+    one = a_registration(routes=A)
+    assert house.made.conflict(one) == ("/a", "the service `worlds`")
+    assert house.made.conflict(a_registration("worlds/z", routes=A)) == ("", "")
+    mine = (Route(name="mine", path="/b"), Route(name="inside", path="/c", internal=True))
+    house.made.adopt(ON, ["players"], mine)
+    routes = (Declared(path="/b"), Declared(path="/c"))
+    assert house.made.conflict(a_registration(routes=routes))[0] == "/b"
+    assert house.made.conflict(a_registration(routes=routes[1:]))[0] == ""
+
+
+def test_a_service_that_is_not_in_the_configuration_has_no_routes(house: House) -> None:
+    asyncio.run(house.made.put(a_registration("worlds/z", routes=A)))
+    assert house.paths() == []
+    house.made.adopt(ON, ["players", "worlds"], ())
+    assert house.paths() == ["/a"]
+
+
+def test_it_looks_while_anybody_may_register_or_is_there(house: House) -> None:
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 1:
+            house.made.adopt(RegistrationBound(), ["players"], ())
+        if len(pauses) == 3:
+            raise EOFError
+
+    with pytest.raises(EOFError):
+        asyncio.run(house.made.watch(sleep))
+    assert (pauses, house.store.looks) == ([PAUSE] * 3, 1)
+    assert not house.made.is_on

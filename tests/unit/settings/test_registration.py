@@ -1,0 +1,78 @@
+"""Who may register what, as operators write it."""
+
+import hashlib
+
+import pytest
+
+from tests.helpers.configuration import PLAYERS, ROUTES, complaints, loaded
+from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.kernel.route import Maintenance
+from tta_gateway.settings.registration import compile
+
+ENVIRON = {"TOKEN": "a-token-of-the-players", "SAME": "a-token-of-the-players"}
+INSIDE = "listen: [127.0.0.1:8080, {address: 127.0.0.1:8083, internal: true}]\n"
+
+
+def text(written: str, rest: str = "") -> str:
+    tokens = f"{{token: {{env: TOKEN}}, services: [players]{written}}}{rest}"
+    return f"{INSIDE}{PLAYERS}{ROUTES}registration: {{tokens: [{tokens}]}}\n"
+
+
+def bound(written: str, maintenance: dict[str, Maintenance | None]) -> RegistrationBound:
+    return compile(loaded(text(written), ENVIRON).settings.registration, maintenance)
+
+
+def wrong(written: str, rest: str = "", **environ: str) -> str:
+    return "\n".join(complaints(text(written, rest), {**ENVIRON, **environ}))
+
+
+def test_a_token_becomes_its_digest_and_what_it_may() -> None:
+    written = ", routes: [/api/v1/players/, /own], auth_none: true"
+    looked_after = {"players": Maintenance(), "worlds": None}
+    assert bound(written, looked_after) == RegistrationBound(
+        tokens=(
+            Token(
+                digest=hashlib.sha256(b"a-token-of-the-players").digest(),
+                services=("players",),
+                routes=("/api/v1/players/", "/own"),
+                auth_none=True,
+            ),
+        ),
+        maintenance={"players": Maintenance()},
+    )
+
+
+def test_without_a_token_nobody_registers() -> None:
+    made = compile(loaded("").settings.registration, {"players": Maintenance()})
+    assert made == RegistrationBound()
+
+
+@pytest.mark.parametrize("token", ["short", "a token with its spaces", "ein-tökchen-mit-umlaut"])
+def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> None:
+    said = wrong("", TOKEN=token)
+    assert "`openssl rand -hex 32` makes one" in said
+    assert token not in said
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (", routes: [api], auth_none: true", "`api` is not how a path begins"),
+        (", routes: ['/{x}/'], auth_none: true", "`/{x}/` must be literal"),
+        (", routes: ['/%61/'], auth_none: true", "`/%61/` must be literal"),
+        (", routes: [/a/]", "must be `true` as long as the gateway cannot tell who is asking"),
+        (", auth_none: true", "has no effect without `routes`"),
+    ],
+)
+def test_what_would_do_nothing_or_too_much_is_refused(written: str, sentence: str) -> None:
+    assert sentence in wrong(written)
+
+
+def test_two_tokens_differ() -> None:
+    rest = ", {token: {env: SAME}, services: [players]}"
+    assert "two of them are the same" in wrong("", rest)
+
+
+def test_nothing_shows_a_token() -> None:
+    settings = loaded(text(""), ENVIRON).settings
+    assert ENVIRON["TOKEN"] not in repr(settings)
