@@ -14,11 +14,12 @@ from tta_gateway.routing.template import TemplateError, names, parse
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Document, Value
 from tta_gateway.settings.nearest import nearest
+from tta_gateway.settings.split import check_route, check_service
 
 Mapping: TypeAlias = dict[str, Value]
 Complaints: TypeAlias = Iterator[tuple[Path, str]]
 
-DESTINATIONS: Final = ("service", "redirect", "respond")
+DESTINATIONS: Final = ("service", "split", "redirect", "respond")
 _FIXED: Final = ("status", "body", "content_type")  # of an answer
 _NEEDS_SERVICE: Final = (
     "rewrite",
@@ -28,6 +29,8 @@ _NEEDS_SERVICE: Final = (
     "upgrade",
     "origins",
     "request_headers",
+    "canary",
+    "mirror",
 )
 _NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "verification")
 _HELD: Final = re.compile(r"\{([^{}]*)\}")
@@ -39,10 +42,11 @@ def check(document: Document) -> None:
     services = _mapping(tree.get("services"))
     for path, sentence in _stores(tree):
         document.complain(path, sentence)
-    for name, service in services.items():
-        for path, sentence in (*_weights(_mapping(service)), *_encryption(_mapping(service))):
-            document.complain(("services", name, *path), sentence)
     routes = tree.get("routes")
+    known = [_mapping(route) for route in (routes if isinstance(routes, list) else ())]
+    for name, service in services.items():
+        for path, sentence in _of_service(name, _mapping(service), known):
+            document.complain(("services", name, *path), sentence)
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
             for path, sentence in (*_of_route(route, services), *_own_service(route, tree)):
@@ -67,9 +71,15 @@ def effective(route: Mapping) -> Mapping:
 def _idle_keys(route: Mapping) -> frozenset[str]:
     """Return the keys that do nothing in a route, for want of what they belong to."""
     idle = set() if route.get("redirect") is not None else {"redirect_status"}
-    if route.get("service") is None:
+    if route.get("service") is None and route.get("split") is None:
         idle.update(_NEEDS_SERVICE)
     return frozenset(idle)
+
+
+def _of_service(name: str, service: Mapping, routes: list[Mapping]) -> Complaints:
+    yield from _weights(service)
+    yield from _encryption(service)
+    yield from check_service(name, service, routes)
 
 
 def _of_route(route: Mapping, services: Mapping) -> Complaints:
@@ -77,6 +87,7 @@ def _of_route(route: Mapping, services: Mapping) -> Complaints:
         yield from rule(route)
     yield from _service(route, services)
     yield from _missing_service(route, services)
+    yield from check_route(route, services)
 
 
 def _mapping(value: Value) -> Mapping:
@@ -182,7 +193,7 @@ def _missing_service(route: Mapping, services: Mapping) -> Complaints:
 def _destination(route: Mapping) -> Complaints:
     found = [key for key in DESTINATIONS if route.get(key) is not None]
     if not found:
-        yield (), "leads nowhere: write one of `service`, `redirect` and `respond`"
+        yield (), "leads nowhere: write one of `service`, `split`, `redirect` and `respond`"
     for key in found[1:]:
         yield (key,), f"stands beside `{found[0]}`: keep one of them"
 

@@ -99,7 +99,7 @@ class Forwarder:
         if said is not NO_FIELDS and self._has_been_here(said):
             self.runner.respond(exchange, answer_of(LOOP))
             return
-        upstream = self.upstreams.get(route.service)
+        upstream = self.upstreams.get(exchange.service or route.service)
         if upstream is None:  # it went with a newer configuration while a policy was waiting
             self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE))
             return
@@ -141,7 +141,10 @@ class Forwarder:
     ) -> None:
         """Make one try at an endpoint that the balancer chooses."""
         safe = exchange.request.method in IDEMPOTENT and not exchange.request.upgrade
-        pool = upstream.choose(tried, self.chance, safe=safe)
+        if exchange.key:
+            pool = upstream.choose_for(exchange.key, tried, self.chance)
+        else:
+            pool = upstream.choose(tried, self.chance, safe=safe)
         if pool is None:
             upstream.active -= 1
             detail = upstream.why_nobody
@@ -149,6 +152,8 @@ class Forwarder:
             return
         exchange.tries += 1
         exchange.endpoint = pool.name
+        if exchange.key:
+            exchange.key = upstream.marked(exchange.key, pool)
         Attempt(self, exchange, route, upstream, pool, tried).start()
 
     def give_back(self, pool: EndpointPool, connection: Connection) -> None:
@@ -253,7 +258,7 @@ class Attempt:
             pool.waiting.append(self)
         else:
             self._settle()
-            detail = f"`{self.route.service}` has as much as it may have in flight."
+            detail = f"`{self.upstream.service.name}` has as much as it may have in flight."
             self.forwarder.runner.respond(self.exchange, answer_of(UPSTREAM_BUSY, detail))
 
     def open_now(self) -> None:
@@ -446,7 +451,9 @@ class Attempt:
             self._repeat(error)
             return
         self.upstream.active -= 1
-        error = own.told(error, self.route.service, method=self._method, reached=self._reached)
+        error = own.told(
+            error, self.upstream.service.name, method=self._method, reached=self._reached
+        )
         exchange.error = error
         self.forwarder.runner.respond(exchange, answer_of(error.problem, error.detail))
         exchange.origin.flush()
