@@ -97,7 +97,8 @@ class Ends:
         awake = tuple((one.service, one.weight) for one in parts if one.service not in resting)
         self.parts = awake if any(weight for _, weight in awake) else ()
         heaviest = max(self.parts, key=lambda part: part[1])[0] if self.parts else ""
-        self.service = service or heaviest or (parts[0].service if parts else "")
+        wanted = [one.service for one in parts if one.weight]
+        self.service = service or heaviest or (wanted[0] if wanted else "")
         self.sticky = split.sticky if split is not None and self.parts else None
         self.canary = canary if canary is not None and canary.service not in resting else None
         self.mirror = mirror if mirror is not None and mirror.service not in resting else None
@@ -136,6 +137,7 @@ def check_route(route: Tree, services: Tree) -> Complaints:
     yield from _weights(route)
     yield from _key(route)
     yield from _rewritten(route)
+    yield from _same_cookie(route, services)
     main = {name for path, name in _named(route) if path[0] == "split"}
     for path, name in _named(route):
         if path[0] != "split" and (name in main or name == route.get("service")):
@@ -219,6 +221,23 @@ def _rewritten(route: Tree) -> Complaints:
             f"would repeat what `rewrite.method: {method}` changes: no such request is mirrored, "
             "take one of them out",
         )
+
+
+def _same_cookie(route: Tree, services: Tree) -> Complaints:
+    """Complain about one cookie of the gateway's own that would say two things."""
+    name = _given(_mapping(_mapping(route.get("split")).get("sticky")))
+    for _, service in _named(route):
+        key = _mapping(_mapping(services.get(service)).get("sticky"))
+        if name is not None and _given(key) == name:
+            yield (
+                ("split", "sticky", "name"),
+                f"`{name}` is the cookie for the endpoints of `{service}`: give one another name",
+            )
+
+
+def _given(key: Tree) -> Value:
+    """Return the name of a cookie that the gateway gives, None if it gives none."""
+    return key.get("name") if key.get("by") == "cookie" and key.get("ttl") is not None else None
 
 
 def _names(route: Tree) -> tuple[str, ...]:

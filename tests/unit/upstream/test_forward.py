@@ -1540,3 +1540,30 @@ def test_a_service_that_is_gone_is_unavailable() -> None:
     rig = Rig()
     rig.forwarder.adopt({})
     assert rig.ask().code == "upstream_unavailable"
+
+
+# --- the service and the endpoint that policies chose --------------------------------------------
+
+
+def test_a_request_goes_to_the_service_that_was_chosen_for_it() -> None:
+    rig = Rig()
+    other = Service(name="other", endpoints=(an_endpoint(9100),))
+    rig.forwarder.adopt({rig.name: rig.upstream.service, "other": other})
+    origin = rig.ask(change=sets("service", "other"))
+    assert origin_of_endpoint(origin) == "127.0.0.1:9100"
+
+
+def test_a_request_that_sticks_goes_to_its_endpoint_every_time() -> None:
+    rig = Rig(TWO)
+    found = {
+        key: {origin_of_endpoint(rig.ask(change=sets("key", key))) for _ in range(3)}
+        for key in (b"a", b"b", b"c", b"d")
+    }
+    assert {len(one) for one in found.values()} == {1}
+    assert set().union(*found.values()) == {"127.0.0.1:9001", "127.0.0.1:9002"}
+
+
+def origin_of_endpoint(origin: FakeOrigin) -> str | None:
+    exchange = origin.exchange
+    assert exchange is not None  # it has asked
+    return exchange.endpoint
