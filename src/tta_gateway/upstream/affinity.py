@@ -23,6 +23,7 @@ MARKED: Final = ID + 6
 """Those of a session that has an endpoint."""
 _WORD: Final = 0xFFFFFFFF
 _TAG: Final = 8  # bits that a tag leaves out
+_LOWEST: Final = -1.0e9
 
 
 class Seeded(Protocol):
@@ -80,7 +81,7 @@ def bounded(pools: Sequence[E], key: bytes, bound: float) -> E:
     for pool in pools:
         total += pool.in_flight
         weights += pool.endpoint.weight
-    each = bound * total / weights
+    each = bound * total / max(1, weights)
     roomy = [
         pool
         for pool in pools
@@ -117,7 +118,10 @@ def new_session(one: float, other: float) -> bytes:
 
 def _drawn(pool: Seeded, number: int) -> float:
     """Return what an endpoint draws: the logarithm of an even draw, over the weight."""
-    return log((mixed(number ^ pool.seed) + 0.5) / (_WORD + 1)) / pool.endpoint.weight
+    weight = pool.endpoint.weight
+    if weight <= 0:  # a registry may say so
+        return _LOWEST
+    return log((mixed(number ^ pool.seed) + 0.5) / (_WORD + 1)) / weight
 
 
 def _tag(key: bytes) -> int:

@@ -192,3 +192,10 @@ def test_a_session_without_a_mark_has_no_endpoint() -> None:
 
 def test_digits_that_are_none_are_no_mark() -> None:
     assert tagged(some(1), b"0" * 16 + b"zzzzzz") is None
+
+
+def test_who_weighs_nothing_has_no_keys_unless_all_weigh_nothing() -> None:
+    one, other = some(0, 1)
+    assert {highest([one, other], key).name for key in KEYS[:50]} == {other.name}
+    assert {bounded([one, other], key, 1.25).name for key in KEYS[:50]} == {other.name}
+    assert (highest([one], b"a"), bounded([one], b"a", 1.25)) == (one, one)
