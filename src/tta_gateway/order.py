@@ -10,8 +10,11 @@ from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.policy import Metrics
+from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.split.policy import Split
+from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
@@ -29,5 +32,8 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
         "an address costs nothing to ask; behind cors, so that a page can read the refusal",
     ),
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
+    (Split, "behind whatever refuses, before whatever depends on the service"),
+    (Sticky, "what sticks is the chosen service's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),
+    (Mirror, "copies what the service sees, once nobody refuses it any more"),
 )

@@ -71,9 +71,20 @@ def result(file: Path) -> tuple[str, str]:
 
 def readable(snapshot: Snapshot) -> str:
     """A snapshot as JSON, each feature's part decoded."""
-    features = {name: msgspec.msgpack.decode(raw) for name, raw in snapshot.features.items()}
-    rest = msgspec.to_builtins(msgspec.structs.replace(snapshot, features={}))
-    return json.dumps({**rest, "features": features}, indent=1, ensure_ascii=False) + "\n"
+    rest = msgspec.to_builtins(msgspec.structs.replace(snapshot, features={}, routes=()))
+    routes = [
+        {
+            **msgspec.to_builtins(msgspec.structs.replace(route, features={})),
+            "features": _decoded(route.features),
+        }
+        for route in snapshot.routes
+    ]
+    whole = {**rest, "routes": routes, "features": _decoded(snapshot.features)}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def _decoded(features: Mapping[str, msgspec.Raw]) -> dict[str, object]:
+    return {name: msgspec.msgpack.decode(raw) for name, raw in features.items()}
 
 
 def accept() -> None:

@@ -161,6 +161,10 @@ class ScriptedUpstream:
         self._scripts[target] = script
         return target
 
+    def answers(self, target: bytes, script: Script) -> None:
+        """Have a script answer what is asked under a target of the test's own."""
+        self._scripts[target] = script
+
     def calls(self, target: bytes) -> int:
         """How many requests have come for the target."""
         with self._lock:

@@ -466,7 +466,8 @@ class SocketConnector:
         spawn(self._open(attempt, timeout), name="connect", died=self._died)
 
     async def _open(self, attempt: Attempt, timeout: float) -> None:  # noqa: ASYNC109 - a deadline
-        pool, forwarder, service = attempt.pool, self.forwarder, attempt.route.service
+        pool, forwarder = attempt.pool, self.forwarder
+        service = attempt.upstream.service.name
         assert forwarder is not None  # the assembly sets it before any request
         connection = UpstreamConnection(
             pool, forwarder=forwarder, sweeper=self._sweeper, limits=self.limits

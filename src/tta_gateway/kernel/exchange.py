@@ -113,6 +113,7 @@ class Exchange:
         "extra",
         "finished",
         "first_byte_at",
+        "key",
         "origin",
         "params",
         "peer",
@@ -123,6 +124,8 @@ class Exchange:
         "request_id",
         "response",
         "sent",
+        "service",
+        "side",
         "sink",
         "started",
         "suspended",
@@ -152,6 +155,9 @@ class Exchange:
         # Facts
         self.request_id = b""
         self.traceparent = b""
+        self.service = ""  # where the route has more than one; else it is the route's
+        # What sticks to an endpoint; what a split knows a client by that brought nothing for it
+        self.key = self.side = b""
         # What goes upstream beyond the request's own fields, or in place of what it says
         self.extra: Fields = []
         self.upstream_fields: Fields | None = None
@@ -168,9 +174,7 @@ class Exchange:
         self.first_byte_at = 0.0
         self.sent = 0
         self.received = 0  # through a tunnel; an upload counts by itself
-        self.suspended = False
-        self.aborted = False
-        self.finished = False
+        self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 
     def __repr__(self) -> str:

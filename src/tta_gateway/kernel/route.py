@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Balance = Literal["peak_ewma", "least_request", "round_robin", "weighted"]
+Balance = Literal["peak_ewma", "least_request", "round_robin", "weighted", "consistent_hash"]
 Auth = Literal["none"]
 """Who may call a route; `required` and `optional` come with identity, which enforces them."""
 
@@ -118,8 +118,23 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True):
     fallback: "Fallback | None" = None
 
 
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a request sticks to a service or an endpoint.
+
+    `name` is that of the path's parameter, the field or the cookie.  `ttl` is None, or how long a
+    cookie lasts that the gateway itself gives, in seconds; 0 says: as long as the browser runs.
+    """
+
+    by: Literal["path", "header", "cookie", "client_address"]
+    name: str = ""
+    ttl: float | None = None
+
+
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """A named group of endpoints.  `host` replaces the client's Host field, where set.
+
+    `sticky` is what sticks to an endpoint; with `consistent_hash`, up to `load_bound` times the
+    endpoint's share of the load.
 
     `slow_start` is how long an endpoint that is new, or back, takes to its full share, in seconds.
     """
@@ -127,6 +142,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     endpoints: tuple[Endpoint, ...]
     balance: Balance = "peak_ewma"
+    sticky: Key | None = None
+    load_bound: float = 1.25
     outliers: Outliers | None = Outliers()
     panic: Panic = Panic()
     slow_start: float = 10.0

@@ -34,10 +34,13 @@ from tta_gateway.features.metrics.metrics import (
     HANDSHAKES,
 )
 from tta_gateway.features.metrics.policy import Metrics
+from tta_gateway.features.mirror.policy import NOWHERE, Mirror, Ways
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.split.policy import Split
+from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
@@ -182,7 +185,10 @@ class Worker:
         if access.enabled and access.path not in self._logs:
             self._logs[access.path] = self._open_log(access.path)
         lines = self._logs[access.path] if access.enabled else None
-        return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock)
+        ways = Ways(
+            later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
+        )
+        return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock, ways=ways)
 
     async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
@@ -427,9 +433,14 @@ def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
 
 
 def policies(
-    snapshot: Snapshot, *, registry: Registry, lines: Lines | None, clock: Clock
+    snapshot: Snapshot,
+    *,
+    registry: Registry,
+    lines: Lines | None,
+    clock: Clock,
+    ways: Ways = NOWHERE,
 ) -> list[Policy]:
-    """Return the policies in order."""
+    """Return the policies in order; `ways` is how copies are sent."""
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -443,7 +454,10 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
+            Split(random.random),
+            Sticky(random.random),
             Transform(),
+            Mirror(ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
     ordered = [made[kind] for kind, _ in ORDER]
@@ -451,6 +465,11 @@ def policies(
     if found:
         raise AssertionError("; ".join(found))  # order.py is wrong; a test says so first
     return ordered
+
+
+def _spares(_: Exchange) -> bool:
+    """Tell whether an exchange may be seen by nobody but its service: classes will say so."""
+    return False
 
 
 def table(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from tta_gateway.features.access_log.bound import AccessLogBound
+from tta_gateway.features.split.policy import BoundSplit
 from tta_gateway.kernel.exchange import Exchange, Origin
 from tta_gateway.kernel.message import Refusal, RequestHead, Response
 from tta_gateway.kernel.peer import Peer
@@ -57,6 +58,7 @@ def explain(
     if answerer:
         yield f"answered by {answerer}: {status}"
     else:
+        yield from _chosen(exchange)
         yield from _end_seen(exchange)
     yield from _policies(destination.route, ordered, last=answerer)
 
@@ -105,6 +107,8 @@ def _end(route: Route) -> str:
     """Return what stands at the route's end."""
     if route.maintenance is not None:
         return f"503 service_maintenance: {route.service}"
+    if "split" in route.features:
+        return "one of several services"
     if route.service:
         return f"service {route.service}"
     if route.redirect:
@@ -113,6 +117,13 @@ def _end(route: Route) -> str:
     if respond is not None and respond.missing_service:
         return f"503 routing_service_missing: {respond.missing_service}"
     return f"answer {respond.status}" if respond is not None else "nothing"
+
+
+def _chosen(exchange: Exchange) -> Iterator[str]:
+    """Yield the service of several, and why."""
+    for policy in exchange.plan.policies:
+        if isinstance(policy, BoundSplit):
+            yield f"service: {exchange.service}, {policy.why(exchange)}"
 
 
 def _early(exchange: Exchange, ordered: Iterable[Policy]) -> tuple[str, int]:

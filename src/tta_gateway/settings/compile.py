@@ -19,6 +19,7 @@ from tta_gateway.kernel.route import (
     Endpoint,
     EndpointLimits,
     Fallback,
+    Key,
     Maintenance,
     Outliers,
     Panic,
@@ -33,11 +34,13 @@ from tta_gateway.settings import breaker, discovery, fallback, registration
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
+from tta_gateway.settings.key import compiled as compiled_key
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.public import own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.secret import secrets_of
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
+from tta_gateway.settings.split import Ends
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
 from tta_gateway.snapshot.model import Listener, SecretFile, Snapshot
@@ -131,6 +134,8 @@ def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Serv
         name=name,
         endpoints=tuple(_endpoint(one) for one in config.endpoints),
         balance=config.balance,
+        sticky=_key(config),
+        load_bound=config.load_bound,
         outliers=None if config.outliers is None else Outliers(**dict(config.outliers)),
         panic=Panic(**dict(config.panic)),
         slow_start=config.slow_start,
@@ -138,6 +143,13 @@ def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Serv
         limits=EndpointLimits(**dict(config.limits)),
         tls=credentials.service(config) if encrypted else None,
     )
+
+
+def _key(config: ServiceConfig) -> Key | None:
+    """Return what sticks to an endpoint of the service."""
+    if config.sticky is not None:
+        return compiled_key(config.sticky)
+    return Key(by="client_address") if config.balance == "consistent_hash" else None
 
 
 def _endpoint(config: EndpointConfig) -> Endpoint:
@@ -151,20 +163,22 @@ def _route(
     config: RouteConfig, services: Mapping[str, ServiceConfig], pages: tuple[str, ...]
 ) -> Route:
     """Return a route; `pages` are the origins that may open a WebSocket anywhere."""
-    opens = config.service is not None and "websocket" in config.upgrade
-    breaks, falls_back = _breaking(config, services)
+    resting = frozenset(name for name, one in services.items() if one.maintenance is not None)
+    ends = Ends(config.service, config.split, config.canary, config.mirror, resting)
+    opens = bool(ends.service) and "websocket" in config.upgrade
+    breaks, falls_back = _breaking(config, ends.service, services)
     return Route(
         name=_name(config),
         path=config.path,
         host=config.host or "",
         methods=config.methods or (),
         conditions=_conditions(config),
-        service=config.service or "",
+        service=ends.service,
         auth=config.auth,
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
-        maintenance=_maintenance(services.get(config.service or "")),
+        maintenance=_maintenance(services.get(ends.service)),
         rewrite=Rewrite(**{key: value for key, value in config.rewrite if value is not None}),
         timeouts=Timeouts(**dict(config.timeouts)),
         tries=config.retries + 1,
@@ -181,11 +195,12 @@ def _route(
         request_appended=_appended(config.request_headers),
         response_fields=_set(config.response_headers),
         response_appended=_appended(config.response_headers),
+        features=ends.features(_keys(services)),
     )
 
 
 def _breaking(
-    config: RouteConfig, services: Mapping[str, ServiceConfig]
+    config: RouteConfig, end: str, services: Mapping[str, ServiceConfig]
 ) -> tuple[Breaker | None, Fallback | None]:
     """Return when a route's service is not asked, and what answers then."""
 
@@ -195,10 +210,15 @@ def _breaking(
             return None, None
         return breaker.compiled(service.breaker), service.fallback
 
-    breaks, falls_back = of(config.service or "")
+    breaks, falls_back = of(end)
     if config.breaker is not None:
         breaks = breaker.compiled(config.breaker)
     return breaks, fallback.compiled(config.fallback or falls_back, of)
+
+
+def _keys(services: Mapping[str, ServiceConfig]) -> dict[str, Key]:
+    found = ((name, _key(one)) for name, one in services.items())
+    return {name: key for name, key in found if key is not None}
 
 
 def _set(changes: Mapping[str, Change]) -> tuple[tuple[str, str | None], ...]:

@@ -23,6 +23,7 @@ from tta_gateway.settings.breaker import WrittenBreaker
 from tta_gateway.settings.fallback import WrittenFallback, final
 from tta_gateway.settings.listener import network
 from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.settings.split import CanaryConfig, MirrorConfig, SplitConfig
 from tta_gateway.support.config import (
     Config,
     Duration,
@@ -331,7 +332,7 @@ Clients: TypeAlias = Annotated[
 
 
 class RouteConfig(Config):
-    """One rule of where requests go: exactly one of `service`, `redirect` and `respond`."""
+    """One rule of where requests go: exactly one of `service`, `split`, `redirect`, `respond`."""
 
     path: Template
     """The paths it takes: `/players/{player_id}/characters`; `{rest:path}` at the end is all that
@@ -348,6 +349,15 @@ class RouteConfig(Config):
 
     service: str | None = None
     """The service that answers."""
+
+    split: SplitConfig | None = None
+    """The services that answer, each its share by weight."""
+
+    canary: CanaryConfig | None = None
+    """A service for requests with a header, whatever the weights."""
+
+    mirror: MirrorConfig | None = None
+    """A service that gets copies, and whose answers nobody gets."""
 
     redirect: Annotated[Line, AfterValidator(_location)] | None = None
     """Where clients are sent instead; the path may hold names of the route's."""

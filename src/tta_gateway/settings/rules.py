@@ -16,11 +16,12 @@ from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
 from tta_gateway.settings.nearest import nearest
+from tta_gateway.settings.split import check_route, check_service
 
 Mapping: TypeAlias = dict[str, Value]
 Complaints: TypeAlias = Iterator[tuple[Path, str]]
 
-DESTINATIONS: Final = ("service", "redirect", "respond")
+DESTINATIONS: Final = ("service", "split", "redirect", "respond")
 _FIXED: Final = ("status", "body", "content_type")  # of an answer
 _NEEDS_SERVICE: Final = (
     "rewrite",
@@ -32,6 +33,8 @@ _NEEDS_SERVICE: Final = (
     "upgrade",
     "origins",
     "request_headers",
+    "canary",
+    "mirror",
 )
 _NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "verification")
 _HELD: Final = re.compile(r"\{([^{}]*)\}")
@@ -48,12 +51,14 @@ def check(document: Document) -> None:
         *registering.complaints(tree),
     ):
         document.complain(path, sentence)
+    routes = tree.get("routes")
+    known = [_mapping(route) for route in (routes if isinstance(routes, list) else ())]
     for name, value in services.items():
         service = _mapping(value)
         found = _discovery(service, tree) if isinstance(value, dict) else ()
-        for path, sentence in (*_of_service(name, service, services), *found):
+        beside = (*fallback.check(service, name, services), *found)
+        for path, sentence in (*_of_service(name, service, known), *beside):
             document.complain(("services", name, *path), sentence)
-    routes = tree.get("routes")
     for index, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
             own = (*_own_service(route, tree), *registering.leads_inside(route))
@@ -79,9 +84,15 @@ def effective(route: Mapping) -> Mapping:
 def _idle_keys(route: Mapping) -> frozenset[str]:
     """Return the keys that do nothing in a route, for want of what they belong to."""
     idle = set() if route.get("redirect") is not None else {"redirect_status"}
-    if route.get("service") is None:
+    if route.get("service") is None and route.get("split") is None:
         idle.update(_NEEDS_SERVICE)
     return frozenset(idle)
+
+
+def _of_service(name: str, service: Mapping, routes: list[Mapping]) -> Complaints:
+    yield from _weights(service)
+    yield from _encryption(service)
+    yield from check_service(name, service, routes)
 
 
 def _of_route(route: Mapping, services: Mapping) -> Complaints:
@@ -90,6 +101,7 @@ def _of_route(route: Mapping, services: Mapping) -> Complaints:
     yield from _service(route, services)
     yield from fallback.check(route, _text(route.get("service")), services)
     yield from _missing_service(route, services)
+    yield from check_route(route, services)
 
 
 def _mapping(value: Value) -> Mapping:
@@ -123,12 +135,6 @@ def _stores(tree: Mapping) -> Complaints:
 
 
 # --- services ------------------------------------------------------------------------------------
-
-
-def _of_service(name: str, service: Mapping, services: Mapping) -> Complaints:
-    yield from _weights(service)
-    yield from _encryption(service)
-    yield from fallback.check(service, name, services)
 
 
 def _weights(service: Mapping) -> Complaints:
@@ -212,7 +218,7 @@ def _missing_service(route: Mapping, services: Mapping) -> Complaints:
 def _destination(route: Mapping) -> Complaints:
     found = [key for key in DESTINATIONS if route.get(key) is not None]
     if not found:
-        yield (), "leads nowhere: write one of `service`, `redirect` and `respond`"
+        yield (), "leads nowhere: write one of `service`, `split`, `redirect` and `respond`"
     for key in found[1:]:
         yield (key,), f"stands beside `{found[0]}`: keep one of them"
 

@@ -15,19 +15,21 @@ from pydantic import (
 
 from tta_gateway.features.health.config import HealthConfig, NeedConfig
 from tta_gateway.kernel.own import OWN
-from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance
+from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance, Service
 from tta_gateway.settings.address import Address, endpoint, host
 from tta_gateway.settings.breaker import BreakerConfig, WrittenBreaker
 from tta_gateway.settings.certificate import check_key
 from tta_gateway.settings.discover import DiscoverConfig
 from tta_gateway.settings.fallback import WrittenFallback
 from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
+from tta_gateway.settings.key import KeyConfig
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 from tta_gateway.wire.target import is_host
 
 _LIMITS: Final = EndpointLimits()
+_SERVICE: Final = Service(name="", endpoints=())
 _MAINTENANCE: Final = Maintenance()
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
@@ -174,7 +176,21 @@ class ServiceConfig(Config):
     balance: Balance = "peak_ewma"
     """How requests are shared out: the less busy of two drawn by lot, fewer to those that answer
     slowly beside their peers (`peak_ewma`); the same without looking at time (`least_request`);
-    each endpoint in its turn (`round_robin`), or in its turn by weight (`weighted`)."""
+    each endpoint in its turn (`round_robin`), or in its turn by weight (`weighted`); or by a hash
+    of what is `sticky`, else of the client's address, as far as the load allows
+    (`consistent_hash`)."""
+
+    sticky: KeyConfig | None = None
+    """What of a request stays with one endpoint, as long as that is fit: for services that keep
+    state in memory.  Requests without it go as `balance` says."""
+
+    load_bound: Annotated[
+        float,
+        Field(gt=1, le=100, allow_inf_nan=False),
+        WithJsonSchema({"title": "number, 1 to 100", "type": "number"}),
+    ] = _SERVICE.load_bound
+    """With `consistent_hash`: how many times its share of the load an endpoint has at most, in one
+    worker; what is beyond goes to the next of the key."""
 
     outliers: Annotated[
         OutliersConfig | None,

@@ -3,7 +3,8 @@
 `choose` gets the endpoints that may be asked and a source of chance, and returns one of them.
 Weighted is nginx's smooth weighted round robin; least request is the power of two choices
 (Mitzenmacher 2001), with load divided by weight.  With `peak_ewma` the weights follow how fast
-each endpoint answers (upstream/pace.py); the choice is the same.
+each endpoint answers (upstream/pace.py); the choice is the same.  Requests that have a key go by it
+(upstream/affinity.py).
 """
 
 from collections.abc import Callable, Sequence
@@ -92,6 +93,7 @@ _BALANCERS: Final[dict[Balance, type[Balancer]]] = {
     "round_robin": RoundRobin,
     "weighted": Weighted,
     "least_request": LeastRequest,
+    "consistent_hash": LeastRequest,  # for requests without a key
 }
 
 

@@ -114,7 +114,7 @@ class Forwarder:
         self._forward(exchange, route)
 
     def _forward(self, exchange: Exchange, route: Route) -> None:
-        upstream = self.upstreams.get(route.service)
+        upstream = self.upstreams.get(exchange.service or route.service)
         if upstream is None:  # it went with a newer configuration while a policy was waiting
             self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE))
             return
@@ -205,7 +205,10 @@ class Forwarder:
     ) -> None:
         """Make one try at an endpoint that the balancer chooses."""
         safe = exchange.request.method in IDEMPOTENT and not exchange.request.upgrade
-        pool = upstream.choose(tried, self.chance, safe=safe)
+        if exchange.key:
+            pool = upstream.choose_for(exchange.key, tried, self.chance)
+        else:
+            pool = upstream.choose(tried, self.chance, safe=safe)
         if pool is None:
             upstream.active -= 1
             self.release(exchange, route, upstream)
@@ -214,6 +217,8 @@ class Forwarder:
             return
         exchange.tries += 1
         exchange.endpoint = pool.name
+        if exchange.key:
+            exchange.key = upstream.marked(exchange.key, pool)
         Attempt(self, exchange, route, upstream, pool, tried).start()
 
     def release(
@@ -330,7 +335,7 @@ class Attempt:
         else:
             self._settle()
             self.forwarder.release(self.exchange, self.route, self.upstream)
-            detail = f"`{self.route.service}` has as much as it may have in flight."
+            detail = f"`{self.upstream.service.name}` has as much as it may have in flight."
             self.forwarder.runner.respond(self.exchange, answer_of(UPSTREAM_BUSY, detail))
 
     def open_now(self) -> None:
@@ -543,7 +548,9 @@ class Attempt:
             self.forwarder.release(exchange, self.route, self.upstream)
         elif exchange.ticket:
             self._count(self.forwarder.clock(), failed=True, elapsed=-1.0)
-        error = own.told(error, self.route.service, method=self._method, reached=self._reached)
+        error = own.told(
+            error, self.upstream.service.name, method=self._method, reached=self._reached
+        )
         exchange.error = error
         self.forwarder.runner.respond(exchange, answer_of(error.problem, error.detail))
         exchange.origin.flush()

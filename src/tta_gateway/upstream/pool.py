@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from tta_gateway.kernel.route import Endpoint, EndpointLimits
 from tta_gateway.kernel.standing import State
+from tta_gateway.upstream.affinity import seed_of
 from tta_gateway.upstream.outlier import Record
 from tta_gateway.upstream.pace import Pace
 from tta_gateway.upstream.timing import Timing
@@ -40,6 +41,7 @@ class Pool(Generic[C, W]):
         """Begin without connections."""
         self.endpoint = endpoint
         self.name = endpoint.name
+        self.seed = seed_of(endpoint.name)
         self.authorities = _authorities(endpoint)
         self.authority = self.authorities[0]
         self.weight = float(endpoint.weight)

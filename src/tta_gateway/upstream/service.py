@@ -11,6 +11,7 @@ from tta_gateway.kernel.events import EndpointChange
 from tta_gateway.kernel.route import Endpoint, Outliers, Service
 from tta_gateway.kernel.standing import Standing
 from tta_gateway.support.metrics import Registry
+from tta_gateway.upstream.affinity import MARKED, bounded, highest, marked, tagged
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
 from tta_gateway.upstream.breakers import Breakers
 from tta_gateway.upstream.outlier import may_eject, outliers
@@ -60,6 +61,9 @@ class Upstream(Generic[C, W]):
         self.notices: list[Notice] = []
         self.breakers = Breakers()
         self.panics = False
+        sticky = service.sticky
+        self._bounded = service.balance == "consistent_hash"
+        self._marks = sticky is not None and sticky.ttl is not None and not self._bounded
         self._paces = service.balance == "peak_ewma"
         self._probe: Pool[C, W] | None = None
         self._probed = LONG_AGO
@@ -67,6 +71,7 @@ class Upstream(Generic[C, W]):
         self._interval = LONG_AGO
         self.pools: list[Pool[C, W]] = []
         self.open: list[Pool[C, W]] = []
+        self.fit: list[Pool[C, W]] = []  # those that keys go by: a slow one keeps its own
         self._take([Pool(endpoint, service.limits) for endpoint in service.endpoints])
 
     def _take(self, pools: list[Pool[C, W]]) -> None:
@@ -99,6 +104,29 @@ class Upstream(Generic[C, W]):
             return chosen
         roomy = [pool for pool in pools if not pool.is_full]
         return self.balancer.choose(roomy, chance) if roomy else chosen
+
+    def choose_for(self, key: bytes, tried: frozenset[str], chance: Chance) -> Pool[C, W] | None:
+        """Return the endpoint that a key sticks to: of those that are fit, untried if there is one.
+
+        How fast it is does not matter, nor, but for `consistent_hash`, how much it has to do: what
+        it keeps in memory is nowhere else.
+        """
+        pools = self.fit
+        if not pools:
+            return None
+        if tried:
+            pools = [pool for pool in pools if pool.name not in tried] or pools
+        if self._bounded:
+            return bounded(pools, key, self.service.load_bound)
+        if self._marks:
+            if len(key) != MARKED:
+                return self.choose(tried, chance)  # a new session: wherever there is most room
+            return tagged(pools, key) or highest(pools, key[:-6])
+        return highest(pools, key)
+
+    def marked(self, key: bytes, pool: Pool[C, W]) -> bytes:
+        """Return what a request's key is from now on, once its endpoint is chosen."""
+        return marked(key, pool.seed) if self._marks else key
 
     @property
     def without(self) -> tuple[bytes, bytes]:
@@ -259,6 +287,7 @@ class Upstream(Generic[C, W]):
             self.open = due if panic.then == "spread" else []
         else:
             self.open = [one for one in good if not one.pace.penalised] or good
+        self.fit = good if good and not self.panics and not self.down else self.open
 
     # What control says
 

@@ -52,6 +52,9 @@ def _log(path: str) -> LineFile:
 class Loop:
     """An event loop that nobody asks for anything."""
 
+    def call_soon(self, call: object) -> None:
+        """Forget what is to be called."""
+
 
 def raw(struct: msgspec.Struct) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(struct))

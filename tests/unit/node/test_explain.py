@@ -175,3 +175,46 @@ def test_a_page_of_elsewhere_opens_no_websocket(snapshot: Snapshot) -> None:
 def test_a_service_that_is_being_looked_after_sees_nothing() -> None:
     text = 'services: {players: {endpoints: ["http://a"], maintenance: {}}}\n' + ROUTES
     assert _said(_snapshot(text), "GET", "/plain/7")[-1] == "end: 503 service_maintenance: players"
+
+
+SHARED = """\
+services:
+  v1: {endpoints: ["http://127.0.0.1:9001"]}
+  v2: {endpoints: ["http://127.0.0.1:9002"], sticky: {by: header, name: x-player}}
+routes:
+  - path: /shared
+    auth: none
+    split: {services: [{service: v1, weight: 0}, {service: v2}], sticky: {by: client_address}}
+    canary: {header: x-canary, service: v3}
+    mirror: {service: v4, share: 0.5}
+"""
+SHARED = SHARED.replace(
+    "routes:",
+    """\
+  v3: {endpoints: ["http://127.0.0.1:9003"]}
+  v4: {endpoints: ["http://127.0.0.1:9004"]}
+routes:""",
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "word"),
+    [
+        ((), "service: v2, by the client's address"),
+        (("X-Canary: yes",), "service: v3, because of `x-canary`"),
+    ],
+)
+def test_of_several_services_the_one_that_is_asked_is_said_and_why(
+    headers: tuple[str, ...], word: str
+) -> None:
+    assert _said(_snapshot(SHARED), "GET", "/shared", *headers)[-3:] == [
+        "end: one of several services",
+        word,
+        "upstream sees: GET /shared",
+    ]
+
+
+def test_what_sticks_and_what_is_copied_is_said() -> None:
+    snapshot = _snapshot(SHARED)
+    assert _word(snapshot, "sticky", "/shared") == "endpoints of v2 by the header x-player"
+    assert _word(snapshot, "mirror", "/shared") == "copies 50 % of GET, HEAD and OPTIONS to v4"

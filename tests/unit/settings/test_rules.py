@@ -25,7 +25,7 @@ def test_where_no_service_exists_none_is_suggested() -> None:
 
 def test_a_route_leads_somewhere() -> None:
     assert wrong("routes: [{path: /, service: null, auth: none}]") == [
-        "routes[0]: leads nowhere: write one of `service`, `redirect` and `respond`"
+        "routes[0]: leads nowhere: write one of `service`, `split`, `redirect` and `respond`"
     ]
 
 

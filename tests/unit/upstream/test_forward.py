@@ -1583,3 +1583,30 @@ def test_without_a_hard_dependency_clients_hear_which_one_is_down() -> None:
     assert head is not None
     assert head.problem is UPSTREAM_UNAVAILABLE
     assert head.detail == "The service `players` needs `database`, which is down."
+
+
+# --- the service and the endpoint that policies chose --------------------------------------------
+
+
+def test_a_request_goes_to_the_service_that_was_chosen_for_it() -> None:
+    rig = Rig()
+    other = Service(name="other", endpoints=(an_endpoint(9100),))
+    rig.forwarder.adopt({rig.name: rig.upstream.service, "other": other})
+    origin = rig.ask(change=sets("service", "other"))
+    assert origin_of_endpoint(origin) == "127.0.0.1:9100"
+
+
+def test_a_request_that_sticks_goes_to_its_endpoint_every_time() -> None:
+    rig = Rig(TWO)
+    found = {
+        key: {origin_of_endpoint(rig.ask(change=sets("key", key))) for _ in range(3)}
+        for key in (b"a", b"b", b"c", b"d")
+    }
+    assert {len(one) for one in found.values()} == {1}
+    assert set().union(*found.values()) == {"127.0.0.1:9001", "127.0.0.1:9002"}
+
+
+def origin_of_endpoint(origin: FakeOrigin) -> str | None:
+    exchange = origin.exchange
+    assert exchange is not None  # it has asked
+    return exchange.endpoint

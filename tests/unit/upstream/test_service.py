@@ -3,11 +3,20 @@
 from random import Random
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.builders import an_endpoint
-from tta_gateway.kernel.route import Balance, Endpoint, EndpointLimits, Outliers, Panic, Service
+from tta_gateway.kernel.route import (
+    Balance,
+    Endpoint,
+    EndpointLimits,
+    Key,
+    Outliers,
+    Panic,
+    Service,
+)
 from tta_gateway.kernel.standing import Stand, Standing, State
 from tta_gateway.upstream.pool import Pool
 from tta_gateway.upstream.service import Upstream
@@ -353,3 +362,149 @@ def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
     assert work.choose(NONE, lambda: 0.0, safe=True) is not work.pools[0]
     work.tick(40.0)  # and never will be: another follows
     assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
+
+
+# --- what sticks ---------------------------------------------------------------------------------
+
+FOUR = [an_endpoint(9001 + number) for number in range(4)]
+KEYS = [b"player-%d" % number for number in range(400)]
+SEAT = Key(by="cookie", name="seat", ttl=60.0)
+SESSION = b"0123456789abcdef"
+
+
+def a_keeper(
+    *, balance: Balance = "round_robin", sticky: Key | None = None, in_flight: int = 1000
+) -> Work:
+    """Return a service of four endpoints that keep something in memory."""
+    return Upstream(
+        Service(
+            name="players",
+            endpoints=tuple(FOUR),
+            limits=EndpointLimits(in_flight=in_flight),
+            balance=balance,
+            sticky=sticky or Key(by="header", name="x"),
+            panic=Panic(below=0.0),
+        )
+    )
+
+
+def kept(work: Work, key: bytes, tried: frozenset[str] = NONE) -> Pool[str, int]:
+    pool = work.choose_for(key, tried, no_chance)
+    assert pool is not None
+    return pool
+
+
+def standing(**states: State) -> Standing:
+    return Standing(
+        endpoints=tuple(Stand(endpoint=one, state=states.get(f"p{one.port}", "up")) for one in FOUR)
+    )
+
+
+def test_a_key_stays_with_its_endpoint_in_every_worker() -> None:
+    one, other = a_keeper(), a_keeper()
+    assert all(kept(one, key).name == kept(other, key).name for key in KEYS for _ in range(2))
+
+
+@pytest.mark.parametrize("state", ["down", "draining", "starting"])
+@pytest.mark.parametrize("balance", ["round_robin", "consistent_hash"])
+def test_who_is_not_up_is_left_by_its_keys_alone(state: State, balance: Balance) -> None:
+    work = a_keeper(balance=balance)
+    before = {key: kept(work, key).name for key in KEYS}
+    work.adopt(standing(p9002=state), now=0.0, wall=0.0)
+    after = {key: kept(work, key).name for key in KEYS}
+    gone = work.pools[1].name
+    assert {before[key] for key in KEYS if before[key] != after[key]} == {gone}
+    assert gone not in after.values()
+    work.adopt(standing(), now=1.0, wall=1.0)
+    assert {key: kept(work, key).name for key in KEYS} == before
+
+
+def test_who_is_ejected_is_left_by_its_keys_alone() -> None:
+    work = a_keeper()
+    before = {key: kept(work, key) for key in KEYS}
+    for _ in range(5):
+        work.failed(work.pools[2], "test", 0.0)
+    assert work.pools[2].ejected
+    moved = {before[key].name for key in KEYS if kept(work, key) is not before[key]}
+    assert moved == {work.pools[2].name}
+
+
+def test_who_is_slow_keeps_its_keys() -> None:
+    work = a_keeper(balance="peak_ewma")
+    before = {key: kept(work, key) for key in KEYS}
+    work.pools[0].pace.penalised = True
+    work.adopt(standing(), now=0.0, wall=0.0)
+    assert work.pools[0] not in work.open
+    assert {key: kept(work, key) for key in KEYS} == before
+
+
+def test_who_is_full_keeps_its_keys() -> None:
+    work = a_keeper(in_flight=3)
+    pool = kept(work, b"me")
+    pool.in_flight = 3
+    assert kept(work, b"me") is pool
+
+
+def test_with_a_bound_on_the_load_a_key_goes_elsewhere_while_its_endpoint_is_busy() -> None:
+    work = a_keeper(balance="consistent_hash")
+    pool = kept(work, b"me")
+    pool.in_flight = 8
+    assert kept(work, b"me") is not pool
+    pool.in_flight = 0
+    assert kept(work, b"me") is pool
+
+
+def test_a_further_try_of_a_key_goes_where_the_key_would_move_to() -> None:
+    work = a_keeper()
+    pool = kept(work, b"me")
+    second = kept(work, b"me", frozenset([pool.name]))
+    for _ in range(5):
+        work.failed(pool, "test", 0.0)
+    assert kept(work, b"me") is second is not pool
+
+
+def test_a_key_is_tried_again_where_all_have_been_tried() -> None:
+    work = a_keeper()
+    assert kept(work, b"me", frozenset(one.name for one in work.pools)) is kept(work, b"me")
+
+
+def test_where_nobody_is_fit_a_key_has_no_endpoint() -> None:
+    work = a_keeper()
+    lacking = Standing(endpoints=standing().endpoints, down=("database",))
+    work.adopt(lacking, now=0.0, wall=0.0)
+    assert work.choose_for(b"me", NONE, no_chance) is None
+
+
+def test_in_panic_keys_go_by_all() -> None:
+    work = Upstream[str, int](Service(name="players", endpoints=tuple(FOUR[:2])))
+    before = [kept(work, key).name for key in KEYS]
+    stands = tuple(Stand(endpoint=one, state="down") for one in FOUR[:2])
+    work.adopt(Standing(endpoints=stands), now=0.0, wall=0.0)
+    assert work.panics
+    assert [kept(work, key).name for key in KEYS] == before
+
+
+def test_a_new_session_begins_wherever_the_balancer_says() -> None:
+    work = a_keeper(sticky=SEAT)
+    begun = [kept(work, SESSION) for _ in range(4)]
+    assert begun == work.pools
+
+
+def test_a_marked_session_stays_although_others_come_and_moves_once() -> None:
+    work = a_keeper(sticky=SEAT)
+    work.adopt(standing(p9003="starting", p9004="starting"), now=0.0, wall=0.0)
+    pool = kept(work, SESSION)
+    key = work.marked(SESSION, pool)
+    work.adopt(standing(), now=1.0, wall=1.0)
+    assert kept(work, key) is pool is work.pools[0]
+    work.adopt(standing(p9001="down"), now=2.0, wall=2.0)
+    second = kept(work, key)
+    moved = work.marked(key, second)
+    work.adopt(standing(), now=3.0, wall=3.0)
+    assert [kept(work, moved), kept(work, moved)] == [second, second]
+    assert second is not pool
+
+
+def test_only_sessions_that_the_gateway_marks_are_marked() -> None:
+    plain, bound = a_keeper(), a_keeper(sticky=SEAT, balance="consistent_hash")
+    assert [work.marked(SESSION, work.pools[0]) for work in (plain, bound)] == [SESSION, SESSION]

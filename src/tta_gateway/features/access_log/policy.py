@@ -71,7 +71,7 @@ class AccessLog:
             upload.received if upload is not None else exchange.received,
             int((self._clock() - started) * 1e6),
             int((first_byte - started) * 1e6) if first_byte else 0,
-            self._service,
+            exchange.service or self._service,
             exchange.endpoint or "",
             exchange.tries,
         )

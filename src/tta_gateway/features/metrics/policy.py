@@ -77,7 +77,7 @@ class Metrics:
         elif exchange.received:
             self._received.add(exchange.received)
         if exchange.tries > 1:
-            self._registry.child(RETRIES, self._service).add(exchange.tries - 1)
+            self._registry.child(RETRIES, exchange.service or self._service).add(exchange.tries - 1)
         if exchange.error is not None or (response is not None and response.problem is not None):
             self._count_error(exchange)
 
@@ -98,4 +98,4 @@ class Metrics:
             assert response is not None  # the caller has looked
             assert response.problem is not None  # the caller has looked
             code = response.problem.code
-        self._registry.child(ERRORS, code, self._service).add()
+        self._registry.child(ERRORS, code, exchange.service or self._service).add()
