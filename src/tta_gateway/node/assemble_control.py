@@ -12,6 +12,7 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tta_gateway.features.alerts import api as alerts
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
@@ -20,6 +21,7 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
 from tta_gateway.node import admin_api, admin_token
+from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.public_api import PublicApp
@@ -30,6 +32,7 @@ from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, sta
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog, Log
+from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.segment import SIZE, Segment
 from tta_gateway.support.valkey.discovery import discover
@@ -46,6 +49,7 @@ class Control:
         clock: Clock,
         lines: Log,
         channel: socket.socket,
+        registry: Registry | None = None,
     ) -> None:
         """Build everything; OSError if the state folder cannot be used."""
         self.parts = parts
@@ -65,13 +69,16 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
+        self.alerting = Alerting(self.bus, self.findings, self.log, clock, registry or Registry())
+        self.alerting.recover(parts.live)
         self._adopt_services(parts)
         self.services.recover(standings_of(parts))
         self.stores = Stores(self.log)
         self.admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         wording(self.admin, self._admin_failed)
         self.admin.include_router(metrics.router(exposition), dependencies=[read])
-        self.admin.include_router(admin_api.router(state, self.stores), dependencies=[known])
+        for one in (admin_api.router(state, self.stores), alerts.router(self.alerting.told)):
+            self.admin.include_router(one, dependencies=[known])
         routers = public_routers(self.document)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
@@ -114,6 +121,7 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         self.services.adopt(services, checked=lambda _: False)
+        self.alerting.adopt(self.snapshot, services)
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -148,7 +156,11 @@ def public_endpoints() -> list[tuple[str, str, str]]:
 
 def endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that the administration serves."""
-    routers = (metrics.router(Exposition(list)), admin_api.router(Path(), None))
+    routers = (
+        metrics.router(Exposition(list)),
+        admin_api.router(Path(), None),
+        alerts.router(dict),
+    )
     return _told(routers)
 
 

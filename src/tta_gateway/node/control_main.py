@@ -58,12 +58,18 @@ def main() -> None:
     log = LineSender(socket.socket(fileno=logs_fd), "")
     channel = socket.socket(fileno=channel_fd)
     channel.setblocking(False)
+    registry = Registry(segment)
     control = Control(
-        decode_parts(data), metrics_fd, clock=SystemClock(), lines=log, channel=channel
+        decode_parts(data),
+        metrics_fd,
+        clock=SystemClock(),
+        lines=log,
+        channel=channel,
+        registry=registry,
     )
     sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     notes = socket.socket(fileno=notes_fd)
-    usage = Usage(Registry(segment), "control")
+    usage = Usage(registry, "control")
     uvloop.run(_serve(control, sockets, channel, notes, usage=usage))
 
 
@@ -87,6 +93,7 @@ async def _serve(
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     watching = control.topologies.watch(lambda: control.snapshot)
     spawn(watching, name="topologies", died=control.died)
+    spawn(control.alerting.run(), name="alerts", died=control.died)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))

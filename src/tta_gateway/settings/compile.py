@@ -26,6 +26,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
+from tta_gateway.settings import alerts
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.listener import ListenerConfig
@@ -41,6 +42,7 @@ from tta_gateway.wire.limits import Limits
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
+    "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "cors": lambda settings: cors.compile(settings.cors),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),

@@ -37,7 +37,7 @@ def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
     services = _mapping(tree.get("services"))
-    for path, sentence in _stores(tree):
+    for path, sentence in (*_stores(tree), *_alerts(tree)):
         document.complain(path, sentence)
     for name, service in services.items():
         for path, sentence in (*_weights(_mapping(service)), *_encryption(_mapping(service))):
@@ -110,6 +110,18 @@ def _stores(tree: Mapping) -> Complaints:
 
 
 # --- services ------------------------------------------------------------------------------------
+
+
+def _alerts(tree: Mapping) -> Complaints:
+    """Yield sinks that nobody would tell anything."""
+    alerts = _mapping(tree.get("alerts"))
+    for key in ("alertmanagers", "webhooks", "mail"):
+        if alerts.get(key) and tree.get("admin") == "off":
+            yield (
+                ("alerts", key),
+                "alerts are sent by the process that `admin: off` leaves out: write an address for "
+                "`admin`, or take this out",
+            )
 
 
 def _weights(service: Mapping) -> Complaints:
