@@ -1,6 +1,8 @@
 """What an alert is, and what is never shown of a sink."""
 
-from tta_gateway.features.alerts.bound import Alert, Alertmanager, Mail, Webhook, key_of
+import pytest
+
+from tta_gateway.features.alerts.bound import Alert, Alertmanager, Mail, State, Webhook, key_of
 
 
 def test_labels_and_name_tell_alerts_apart_in_any_order() -> None:
@@ -19,3 +21,19 @@ def test_no_sink_shows_its_secrets() -> None:
         "<webhook http://h>",
         "<mail smtp://h:25>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_away", "is_told"),
+    [
+        ("begun", False, False),
+        ("passed", True, False),
+        ("firing", False, True),
+        ("calming", True, True),
+    ],
+)
+def test_a_state_says_whether_it_is_away_and_told(
+    state: State, *, is_away: bool, is_told: bool
+) -> None:
+    alert = Alert(name="A", severity="info", labels={}, cause="", began=1.0, state=state)
+    assert (alert.is_away, alert.is_told) == (is_away, is_told)
