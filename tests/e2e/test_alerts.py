@@ -133,7 +133,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
 
 
 def test_a_service_that_dies_is_told_of_once_and_once_that_it_is_back(node: Node) -> None:
-    """Red without the line of `bus.subscribe` in node/alerting.py."""
+    """Red without the line of `bus.subscribe` in node/alerting.py, `listen`."""
     dead = node.services[1]
     with asking(node):
         dead.kill()
@@ -176,7 +176,7 @@ def check_manager(manager: Receiver, endpoint: str) -> None:
 
 
 def test_an_alert_outlives_the_process_that_sent_it(node: Node) -> None:
-    """Red without `recover` in node/assemble_control.py."""
+    """Red without `alerting.recover` in node/assemble_control.py, `_go_on`."""
     dead = node.services[1]
     with asking(node):
         dead.kill()

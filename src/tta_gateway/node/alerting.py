@@ -3,20 +3,24 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from tta_gateway.features.alerts.bound import Alert, AlertsBound, Kept
-from tta_gateway.features.alerts.service import SECTION, TICK, Alerts
+from tta_gateway.features.alerts.service import TICK, Alerts
 from tta_gateway.kernel.route import Service
 from tta_gateway.node.certificates import Certificates, State
 from tta_gateway.node.findings import Findings
 from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import OWN
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 
+SECTION: Final = f"{OWN}alerts"
+"""The live section that the next control goes on with."""
 _STATES: Mapping[str, State] = {"CertificateExpiresSoon": "soon", "CertificateExpired": "expired"}
 
 
@@ -26,7 +30,8 @@ class Alerting:
     def __init__(
         self, bus: Bus, findings: Findings, log: EventLog, clock: Clock, registry: Registry
     ) -> None:
-        """Listen from now on."""
+        """Hear nothing yet: see `listen`."""
+        self._bus = bus
         self._log = log
         self.alerts = Alerts(
             wall=clock.wall,
@@ -37,7 +42,10 @@ class Alerting:
         )
         self.certificates = Certificates(clock.wall, bus.publish)
         self.told = self.alerts.told
-        bus.subscribe(self.alerts.hear)
+
+    def listen(self) -> None:
+        """Hear the bus from now on: what is there at the start is no change."""
+        self._bus.subscribe(self.alerts.hear)
 
     def recover(self, live: Mapping[str, msgspec.Raw]) -> None:
         """Go on where a control before this one has stopped, of another version perhaps."""
@@ -54,7 +62,7 @@ class Alerting:
 
     def adopt(self, snapshot: Snapshot, services: Sequence[Service]) -> None:
         """Go by this configuration from now on."""
-        raw = snapshot.features.get(SECTION)
+        raw = snapshot.features.get("alerts")
         bound = AlertsBound() if raw is None else msgspec.msgpack.decode(raw, type=AlertsBound)
         self.alerts.adopt(bound, [one.name for one in services])
         self.certificates.adopt(snapshot, services)

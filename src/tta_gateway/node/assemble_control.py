@@ -70,9 +70,7 @@ class Control:
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, registry or Registry())
-        self.alerting.recover(parts.live)
-        self._adopt_services(parts)
-        self.services.recover(standings_of(parts))
+        self._go_on(parts)
         self.stores = Stores(self.log)
         self.admin = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         wording(self.admin, self._admin_failed)
@@ -81,6 +79,13 @@ class Control:
             self.admin.include_router(one, dependencies=[known])
         routers = public_routers(self.document)
         self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
+
+    def _go_on(self, parts: Parts) -> None:
+        """Know what a control before this one knew; nothing of it is news."""
+        self.alerting.recover(parts.live)
+        self._adopt_services(parts)
+        self.services.recover(standings_of(parts))
+        self.alerting.listen()
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""

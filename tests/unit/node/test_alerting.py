@@ -14,7 +14,7 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.house import Events
 from tta_gateway.features.alerts.bound import AlertsBound, Kept
 from tta_gateway.kernel.route import Service
-from tta_gateway.node.alerting import Alerting
+from tta_gateway.node.alerting import SECTION, Alerting
 from tta_gateway.node.findings import Findings
 from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
 from tta_gateway.snapshot.parts import decode_live
@@ -40,6 +40,7 @@ class House:
             self.clock,
             Registry(),
         )
+        self.alerting.listen()
 
     def told(self) -> list[dict[str, Any]]:
         return cast("list[dict[str, Any]]", self.alerting.told()["alerts"])
@@ -49,7 +50,7 @@ class House:
         _, (fd,), _, _ = socket.recv_fds(self.end, 64, 1)
         with os.fdopen(fd, "rb") as file:
             file.seek(0)
-            raw = decode_live(file.read()).sections["alerts"]
+            raw = decode_live(file.read()).sections[SECTION]
         return msgspec.msgpack.decode(raw, type=Kept)
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ def test_what_is_on_the_bus_is_heard_and_kept(house: House) -> None:
 
 def test_the_next_control_knows_what_fires(house: House) -> None:
     gone = an_alert(name="CertificateExpired", labels={"certificate": "a.pem"}, state="firing")
-    house.alerting.recover({"alerts": raw(Kept(alerts=(an_alert(), gone)))})
+    house.alerting.recover({SECTION: raw(Kept(alerts=(an_alert(), gone)))})
     house.alerting.adopt(BARE, [PLAYERS])
     house.alerting.certificates.tick()
     assert [(one["alert"], one["recovery"]) for one in house.told()] == [
@@ -94,7 +95,7 @@ def test_the_next_control_knows_what_fires(house: House) -> None:
 
 
 def test_what_another_version_has_kept_is_left_out_with_a_word(house: House) -> None:
-    house.alerting.recover({"alerts": msgspec.Raw(msgspec.msgpack.encode({"alerts": 5}))})
+    house.alerting.recover({SECTION: msgspec.Raw(msgspec.msgpack.encode({"alerts": 5}))})
     house.alerting.recover({})
     assert [name for name, _ in house.events.told] == ["alerts_not_read"]
 

@@ -30,8 +30,6 @@ from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 
-SECTION: Final = "alerts"
-"""The live section that the next control goes on with."""
 TICK: Final = 0.5  # seconds
 _LOGGED: Final = {
     "new": "alert_firing",

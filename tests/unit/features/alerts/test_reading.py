@@ -117,3 +117,8 @@ def test_what_is_there_for_a_while_says_for_how_long() -> None:
 def test_a_cause_has_an_end() -> None:
     (turn,) = turns_of(endpoint("down", cause="x" * 10_000))
     assert turn.cause == "x" * LONGEST
+
+
+def test_workers_mean_the_same_alert() -> None:
+    (one,), (other,) = (turns_of(endpoint("down", by=by)) for by in ("worker 1", "worker 2"))
+    assert one.key == other.key == "EndpointDown|endpoint=10.0.0.1:80|service=players"
