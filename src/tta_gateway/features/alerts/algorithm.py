@@ -81,7 +81,7 @@ class Table:
                 lease=max(alert.lease, turn.lease),
                 ended=0.0,
                 recovery="",
-                times=self._count(turn) if again else alert.times,
+                times=self._count(turn) if again and not turn.tries else alert.times,
             )
         )
         return again

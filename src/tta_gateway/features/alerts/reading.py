@@ -33,9 +33,20 @@ class Turn:
     """What an event means for one alert: it begins, ends, or goes on for a while (`extends`).
 
     One that begins ends by itself at `lease`; one that ends leaves alone what lasts beyond it.
+    `tries` says that what ended was but a try, so that its failure is no new beginning.
     """
 
-    __slots__ = ("at", "begins", "cause", "extends", "labels", "lease", "name", "severity")
+    __slots__ = (
+        "at",
+        "begins",
+        "cause",
+        "extends",
+        "labels",
+        "lease",
+        "name",
+        "severity",
+        "tries",
+    )
 
     def __init__(
         self,
@@ -56,6 +67,7 @@ class Turn:
         self.cause = cause[:LONGEST]
         self.lease = lease
         self.extends = False
+        self.tries = name == "EndpointEjected"  # let back in, it may be as dead as before
 
     @property
     def key(self) -> str:

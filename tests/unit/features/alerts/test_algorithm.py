@@ -116,6 +116,16 @@ def test_a_short_pause_of_the_cause_is_no_recovery() -> None:
     assert story.reasons == ["new"]
 
 
+def test_an_endpoint_that_is_dead_whenever_it_is_let_back_in_does_not_flap() -> None:
+    story = Story()
+    for begin in range(0, 600, 40):
+        story.happens(endpoint("ejected", at=float(begin), until=begin + 30.0))
+        story.passes(30)
+        story.happens(endpoint("let_back_in", at=begin + 30.0))
+        story.passes(10)
+    assert story.reasons == ["new"]
+
+
 def test_what_was_over_before_it_was_told_is_told_all_the_same() -> None:
     story = Story()
     story.happens(endpoint("down"), endpoint("up", at=1.0))
