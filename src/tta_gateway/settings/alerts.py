@@ -63,6 +63,13 @@ def _word(value: object) -> str:
     return value
 
 
+def _user(text: str) -> str:
+    """Return who logs in (RFC 7617 2: without a colon)."""
+    if not text.isprintable() or not text.isascii() or ":" in text or not text:
+        raise ValueError("must be one line of visible ASCII characters without `:`, and not empty")
+    return text
+
+
 def _mailbox(text: str) -> str:
     match = _MAILBOX.fullmatch(text)
     if match is None:
@@ -72,6 +79,9 @@ def _mailbox(text: str) -> str:
 
 SinkUrlOrSecret: TypeAlias = Annotated[Secret[str], Holds(sink_url, shown=str, schema=URL)]
 Word: TypeAlias = Annotated[Secret[str], Holds(_word)]
+User: TypeAlias = Annotated[
+    str, AfterValidator(_user), WithJsonSchema({"title": "text", "type": "string"})
+]
 Mailbox: TypeAlias = Annotated[
     str, AfterValidator(_mailbox), WithJsonSchema({"title": "mailbox", "type": "string"})
 ]
@@ -105,7 +115,7 @@ class AlertmanagerConfig(Config):
     token: Word | None = None
     """Shown to it as `Authorization: Bearer`."""
 
-    user: Line | None = None
+    user: User | None = None
     """With `password`, shown to it as `Authorization: Basic`."""
 
     password: Word | None = None
@@ -124,6 +134,13 @@ class AlertmanagerConfig(Config):
             raise ValueError("`token` and `user` are two ways in: keep one of them")
         _both(self.user, self.password)
         return self
+
+    @field_validator("url")
+    @classmethod
+    def _ends_with_a_path(cls, url: Secret[str]) -> Secret[str]:
+        if "?" in url.value:
+            raise ValueError("must have no `?…`: `/api/v2/alerts` is put behind it")
+        return url
 
 
 class WebhookConfig(Config):
@@ -160,7 +177,7 @@ class MailConfig(Config):
     ca: AuthoritiesFile | None = None
     """A file in PEM with the authorities of its certificate; left out, those of this machine."""
 
-    user: Line | None = None
+    user: User | None = None
     """Who logs in, with `password`."""
 
     password: Word | None = None

@@ -129,6 +129,8 @@ def mail(written: str) -> str:
         ("webhooks: [{url: 'http:///a'}]", "is not a host"),
         ("webhooks: [{url: 'http://[::1]/', token: abc}]", "is a secret"),
         ("alertmanagers: [{url: 'http://h', user: u}]", "belong together"),
+        ("alertmanagers: [{url: 'http://h/?a=b'}]", "must have no `?…`"),
+        ("alertmanagers: [{url: 'http://h', user: 'a:b', password: {env: TOKEN}}]", "without `:`"),
         ("alertmanagers: [{url: 'http://h', resolve_timeout: 5s}]", "30"),
         (
             "alertmanagers: [{url: 'http://h', token: {env: TOKEN}, user: u, password: "

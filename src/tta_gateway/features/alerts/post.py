@@ -21,7 +21,7 @@ _HOPELESS: Final = (400, 413, 422)  # the same again would be refused again
 
 def encryption(url: str, ca: str) -> ssl.SSLContext | None:
     """Return how to speak TLS to a URL, None where it wants none."""
-    if not url.startswith("https://"):
+    if urlsplit(url).scheme != "https":
         return None
     return ssl.create_default_context(cadata=ca or None)
 

@@ -49,7 +49,7 @@ def test_tls_is_spoken_where_the_url_says_so_by_the_authorities_named(
     certificates: Folder,
 ) -> None:
     assert encryption("http://h", "") is None
-    context = encryption("https://h", certificates.ca.read_text())
+    context = encryption("HTTPS://h", certificates.ca.read_text())
     assert context is not None
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
