@@ -16,7 +16,7 @@ import msgspec
 from tta_gateway.features.alerts.bound import Alert, Kept, Notice, Reason, Rules, State
 from tta_gateway.features.alerts.reading import Turn
 
-_MOST: Final = 5000  # alerts; who has more of them looks at the whole, not at each
+MOST: Final = 5000  # alerts; who has more of them looks at the whole, not at each
 
 BEGINS: Final[Mapping[State, State]] = {
     "begun": "begun",
@@ -41,9 +41,10 @@ TOLD: Final[Mapping[State, State]] = {
 class Table:
     """Every alert that is not over; `changed` says that it is another since that was asked."""
 
-    def __init__(self, rules: Rules) -> None:
-        """Begin without any."""
+    def __init__(self, rules: Rules, *, most: int = MOST) -> None:
+        """Begin without any; there are never more than `most`."""
         self.rules = rules
+        self._most = most
         self.alerts: dict[str, Alert] = {}
         self.changed = False
         self._begins: dict[str, list[float]] = {}
@@ -87,7 +88,7 @@ class Table:
         return again
 
     def _begin(self, turn: Turn) -> bool:
-        if len(self.alerts) >= _MOST:
+        if len(self.alerts) >= self._most:
             return False
         self._put(
             Alert(

@@ -3,7 +3,6 @@
 from typing import Final, get_args
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -234,9 +233,9 @@ def test_the_next_control_goes_on_where_this_one_stopped() -> None:
     assert (story.reasons, after.reasons) == (["new"], ["flapping"])
 
 
-def test_there_is_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tta_gateway.features.alerts.algorithm._MOST", 3)
+def test_there_is_a_bound() -> None:
     story = Story()
+    story.table = Table(RULES, most=3)
     for number in range(5):
         story.happens(endpoint("down", name=f"10.0.0.{number}:80"))
     assert len(story.table.alerts) == 3
