@@ -31,6 +31,8 @@ class Delivery:
         self.failing = ""
         self.changed = False
         self.begun = False
+        self.moved: Callable[[], None] = lambda: None
+        """Hears that it is owed less."""
         self._sink = sink
         self._log = log
         self._chance = chance
@@ -103,6 +105,7 @@ class Delivery:
         self._failures, self.failing = 0, ""
         self.outbox.arrived()
         self._count()
+        self.moved()
         return True
 
     def _fail(self, why: str, *, again: bool, count: int) -> None:

@@ -94,6 +94,7 @@ class Alerts:
             log=self._log,
             chance=self._chance,
         )
+        made.moved = self._remember  # at once: the next control would send it again
         if before is not None:
             before.end()
             made.put(before.outbox.owed())

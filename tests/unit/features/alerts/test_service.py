@@ -155,6 +155,21 @@ def test_the_next_control_goes_on_where_this_one_stopped() -> None:
     assert after.counted("alerts_firing") == {"EndpointDown": 1.0}
 
 
+def test_what_has_arrived_is_not_owed_to_the_next_control() -> None:
+    house = House()
+    house.adopts(HOOK)
+    house.alerts.hear(endpoint("down", at=house.clock.wall()))
+    house.passes(10)
+    delivery = house.alerts.deliveries[HOOK.name]
+    delivery.outbox.take()
+    delivery.outbox.arrived()
+    delivery.changed = True
+    delivery.moved()
+    assert house.kept[-1] is not None
+    assert house.kept[-1].owed == {}
+    assert len(house.kept[-1].alerts) == 1
+
+
 def test_nothing_is_kept_when_nothing_is_left() -> None:
     house = House()
     house.adopts()
