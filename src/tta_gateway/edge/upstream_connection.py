@@ -446,7 +446,8 @@ class SocketConnector:
     ) -> None:
         """Keep what a connection needs; `forwarder` is set when it exists.
 
-        `refused` hears of TLS that did not come about: the service, its endpoint, and why.
+        `refused` hears of TLS that did not come about: the service, its endpoint, and why; of TLS
+        that did, it hears without a reason.
         """
         self._loop = loop
         self._sweeper = sweeper
@@ -529,6 +530,7 @@ class SocketConnector:
         except BaseException:
             climb.give_up()
             raise
+        self._refused(attempt.route.service, attempt.pool.name, "")
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -76,6 +76,17 @@ class CertificateExpires(msgspec.Struct, frozen=True, kw_only=True, tag="certifi
     at: float
 
 
+class ServiceTlsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tls"):
+    """TLS to an endpoint of a service does not come about, or does (again)."""
+
+    service: str
+    endpoint: str
+    works: bool
+    cause: str = ""
+    at: float
+    by: str = "control"
+
+
 class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     """How an endpoint does, as one worker sees it now: no change, for who wants to look."""
 
@@ -95,5 +106,6 @@ Event = (
     | BreakerChanged
     | RegistryChanged
     | CertificateExpires
+    | ServiceTlsChanged
     | EndpointSeen
 )

@@ -13,6 +13,7 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tta_gateway.features.alerts import api as alerts
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
@@ -27,6 +28,7 @@ from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
 from tta_gateway.node import admin_api, admin_token, registering, services_api
+from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
@@ -79,18 +81,25 @@ class Control:
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
         self.registrations = self._registrations(parts, clock)
+        self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
+        self.alerting.recover(parts.live)
         self.services.recover(standings_of(parts))
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
         self._adopt_services(parts)
+        self.alerting.listen()  # what is known so far is no news
         self.stores = Stores(self.log)
         self.admin = self._administration(state, clock)
+        self.public = self._own_endpoints()
+
+    def _own_endpoints(self) -> PublicApp:
+        """Return the app of what the gateway serves to clients and services."""
         inside = internal_routers(
             self.registrations, registering.EndpointOf(lambda: self.snapshot, self._encrypted)
         )
         routers = (*public_routers(self.document), *inside)
-        self.public = PublicApp(routers, bound=self._wording, failed=self._public_failed)
+        return PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
         """Return the app of operators, who have to show the token."""
@@ -104,6 +113,7 @@ class Control:
             admin_api.router(state, self.stores),
             services_api.router(self.services, self.segments, clock.wall),
             discovery.router(self.discovery.states),
+            alerts.router(self.alerting.told),
         ):
             made.include_router(one, dependencies=[known])
         return made
@@ -179,6 +189,7 @@ class Control:
         bound = self._bound("discovery", DiscoveryBound)
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
+        self.alerting.adopt(self.snapshot, services)
 
     def _encrypted(self) -> set[str]:
         """Return the services of which it is known how TLS is spoken to them."""
@@ -234,6 +245,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         admin_api.router(Path(), None),
         services_api.router(services, list, lambda: 0.0),
         discovery.router(tuple),
+        alerts.router(dict),
     )
     return _told(routers)
 

@@ -44,7 +44,13 @@ from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
-from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.events import (
+    BreakerChanged,
+    EndpointChanged,
+    EndpointSeen,
+    Event,
+    ServiceTlsChanged,
+)
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -123,6 +129,7 @@ class Worker:
         self.runner = Runner(self._spawn, self._report)
         self._shown = 0.0  # when endpoints were shown to control last
         self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
+        self._encrypted: set[tuple[str, str]] = set()  # service and endpoint, where TLS works
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
@@ -403,11 +410,36 @@ class Worker:
         self._outcomes[outcome].add()
 
     def _refused(self, service: str, endpoint: str, why: str) -> None:
-        """Tell that no TLS to a service came about, once a minute for each endpoint and reason."""
+        """Tell that no TLS to a service came about, once a minute for each endpoint and reason.
+
+        That it does come about, which has no reason, is told once, and again behind each failure.
+        """
         now = self.sweeper.now
-        if now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET:
+        place = (service, endpoint)
+        if not why:
+            if place not in self._encrypted:
+                self._encrypted.add(place)
+                self._tell_of_tls(service, endpoint, "")
+            return
+        is_due = now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET
+        if is_due:
             self._refusals[endpoint, why] = now
             self.log.event("upstream_tls_failed", service=service, endpoint=endpoint, error=why)
+        if is_due or place in self._encrypted:
+            self._tell_of_tls(service, endpoint, why)
+        self._encrypted.discard(place)
+
+    def _tell_of_tls(self, service: str, endpoint: str, why: str) -> None:
+        self.tell(
+            ServiceTlsChanged(
+                service=service,
+                endpoint=endpoint,
+                works=not why,
+                cause=why,
+                at=self.clock.wall(),
+                by=f"worker {os.getpid()}",
+            )
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         spawn(work, name="exchange", died=self.died)

@@ -96,6 +96,7 @@ async def _serve(
     spawn(watching, name="topologies", died=control.died)
     spawn(control.discovery.run(), name="discovery", died=control.died)
     spawn(control.registrations.watch(), name="registrations", died=control.died)
+    spawn(control.alerting.run(), name="alerts", died=control.died)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))

@@ -19,6 +19,7 @@ from tta_gateway.snapshot.parts import (
     decode_parts,
     encoded,
     revived,
+    shared,
 )
 from tta_gateway.support.log import EventLog
 
@@ -80,8 +81,11 @@ class Publisher:
         """Give all of them newer live sections; who starts from now on begins with them."""
         self._parts = revived(self._parts, live)
         self._data = None
+        theirs = shared(live)
+        if theirs == Live():
+            return
         for child in children:
-            self._tell(child, LIVE, encoded(live), since=self._parts.version)
+            self._tell(child, LIVE, encoded(theirs), since=self._parts.version)
 
     def _tell(self, child: Child, kind: bytes, data: bytes, *, since: int) -> None:
         """Give it what has changed if it has what was before, and all of it if it has not."""

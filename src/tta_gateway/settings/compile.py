@@ -30,7 +30,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import breaker, discovery, fallback, registration
+from tta_gateway.settings import alerts, breaker, discovery, fallback, registration
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
@@ -49,6 +49,7 @@ from tta_gateway.wire.limits import Limits
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
+    "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(settings.discovery, settings.services),
     "health": lambda settings: health.compile(settings.services),

@@ -49,6 +49,7 @@ def check(document: Document) -> None:
         *dependencies(services),
         *unwatched(tree, services),
         *registering.complaints(tree),
+        *_alerts(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")
@@ -135,6 +136,18 @@ def _stores(tree: Mapping) -> Complaints:
 
 
 # --- services ------------------------------------------------------------------------------------
+
+
+def _alerts(tree: Mapping) -> Complaints:
+    """Yield sinks that nobody would tell anything."""
+    alerts = _mapping(tree.get("alerts"))
+    for key in ("alertmanagers", "webhooks", "mail"):
+        if alerts.get(key) and tree.get("admin") == "off":
+            yield (
+                ("alerts", key),
+                "alerts are sent by the process that `admin: off` leaves out: write an address for "
+                "`admin`, or take this out",
+            )
 
 
 def _weights(service: Mapping) -> Complaints:

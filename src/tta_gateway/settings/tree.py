@@ -13,6 +13,7 @@ from tta_gateway.features.security_headers.config import SecurityHeadersConfig
 from tta_gateway.features.trace.config import TraceConfig
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
+from tta_gateway.settings.alerts import AlertsConfig
 from tta_gateway.settings.discovery import DiscoveryConfig
 from tta_gateway.settings.listener import (
     Listen,
@@ -164,6 +165,9 @@ class Settings(Config):
 
     registration: RegistrationConfig = RegistrationConfig()
     """Which services may say themselves where they are."""
+
+    alerts: AlertsConfig = AlertsConfig()
+    """Who hears what happens to services, and when."""
 
     services: dict[ServiceName, ServiceConfig] = Field(default_factory=dict)
     """The services behind the gateway, by name."""

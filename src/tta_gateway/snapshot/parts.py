@@ -52,6 +52,8 @@ WHOLE: Final = b"snapshot"
 """Says on a channel that all of it follows."""
 LIVE: Final = b"live"
 """Says on a channel that live sections follow."""
+OWN: Final = "control/"
+"""Begins the names of live sections that are for the next control alone."""
 _encode = msgspec.msgpack.Encoder().encode
 _parts = msgspec.msgpack.Decoder(Parts)
 _change = msgspec.msgpack.Decoder(Change)
@@ -112,6 +114,14 @@ def revived(parts: Parts, live: Live) -> Parts:
     """Return the parts with these live sections in the place of those before."""
     kept = {name: raw for name, raw in parts.live.items() if name not in live.gone}
     return msgspec.structs.replace(parts, live={**kept, **live.sections})
+
+
+def shared(live: Live) -> Live:
+    """Return what of live sections is for everybody."""
+    return Live(
+        sections={name: raw for name, raw in live.sections.items() if not name.startswith(OWN)},
+        gone=[name for name in live.gone if not name.startswith(OWN)],
+    )
 
 
 def base_of(parts: Parts) -> Snapshot:

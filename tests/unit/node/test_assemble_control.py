@@ -12,6 +12,7 @@ import pytest
 from tests.helpers.asgi import Answer, asked
 from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.kernel.events import EndpointChanged
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.assemble_control import (
     Control,
@@ -116,6 +117,23 @@ def test_the_public_side_knows_nothing_of_the_administration(house: House) -> No
 
 def routes_of(text: str) -> tuple[Route, ...]:
     return compile_snapshot(loaded(text).settings, 1).routes
+
+
+def test_what_fires_is_listed_for_those_who_show_the_token(house: House) -> None:
+    down = EndpointChanged(service="players", endpoint="e", change="down", at=1.0)
+    house.control.bus.publish(down)
+    answer = house.asked("/admin/v1/alerts", token=house.token)
+    assert [one["alert"] for one in answer.json["alerts"]] == ["EndpointDown"]
+    assert house.asked("/admin/v1/alerts").status == 401
+
+
+def test_a_configuration_names_the_sinks(house: House) -> None:
+    text = "alerts: {webhooks: [{url: 'http://127.0.0.1:1/a'}]}\n"
+    features = compile_snapshot(loaded(text).settings, 1).features
+    named = msgspec.structs.replace(house.snapshot, features=features)
+    asyncio.run(house.control.apply(parted(named)))
+    (sink,) = house.asked("/admin/v1/alerts", token=house.token).json["sinks"]
+    assert sink == {"sink": "http://127.0.0.1:1", "waiting": 0, "failing": None}
 
 
 def test_what_is_declared_is_what_is_served() -> None:

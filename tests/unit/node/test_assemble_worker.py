@@ -16,7 +16,7 @@ from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.metrics.metrics import BREAKERS_OPEN
 from tta_gateway.features.problem.bound import ProblemBound
-from tta_gateway.kernel.events import BreakerChanged, Event
+from tta_gateway.kernel.events import BreakerChanged, Event, ServiceTlsChanged
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.route import Breaker, Respond, Service
@@ -377,6 +377,23 @@ def test_tls_that_does_not_come_about_is_told_of_once_a_minute(house: House) -> 
         worker._refused("players", "10.0.0.1:443", why)
     told = [msgspec.json.decode(line) for line in events._gathered]
     assert [one["error"] for one in told] == ["expired", "other", "expired"]
+
+
+def test_control_hears_of_tls_that_fails_and_of_tls_that_works_again(house: House) -> None:
+    worker, told = house.worker, list[Event]()
+    worker.tell = told.append
+    story = ((0.0, ""), (1.0, ""), (2.0, "expired"), (3.0, "expired"), (4.0, ""), (5.0, "expired"))
+    for now, why in story:
+        worker.sweeper.now = now
+        worker._refused("players", "10.0.0.1:443", why)
+    events = [one for one in told if isinstance(one, ServiceTlsChanged)]
+    assert [(one.works, one.cause) for one in events] == [
+        (True, ""),
+        (False, "expired"),
+        (True, ""),
+        (False, "expired"),
+    ]
+    assert {(one.service, one.endpoint) for one in events} == {("players", "10.0.0.1:443")}
 
 
 def test_how_connections_get_through_is_counted(house: House) -> None:

@@ -14,7 +14,7 @@ from tta_gateway.node.child import Child
 from tta_gateway.node.publish import Publisher
 from tta_gateway.snapshot.encode import encode
 from tta_gateway.snapshot.model import Snapshot
-from tta_gateway.snapshot.parts import Live, decode_change, decode_live, decode_parts
+from tta_gateway.snapshot.parts import OWN, Live, decode_change, decode_live, decode_parts
 
 
 def snapshot(version: int) -> bytes:
@@ -190,3 +190,14 @@ def test_an_upgraded_node_knows_what_was_found_out_before(stage: Stage) -> None:
     stage.revive(7)
     after = Publisher(snapshot(2), cast("Any", stage), live=stage.publisher.live)
     assert bytes(decode_parts(after.data).live["a"]) == b"\x07"
+
+
+def test_what_is_for_the_next_control_is_given_to_those_who_start_alone(stage: Stage) -> None:
+    own = msgspec.Raw(b"\x07")
+    stage.publisher.revive(Live(sections={f"{OWN}alerts": own}), [stage.child])
+    stage.publisher.revive(Live(sections={f"{OWN}b": own, "a": own}, gone=[]), [stage.child])
+    assert stage.got() == [("live", 7)]
+    assert sorted(decode_parts(stage.publisher.data).live) == ["a", f"{OWN}alerts", f"{OWN}b"]
+    stage.publisher.revive(Live(gone=[f"{OWN}alerts"]), [stage.child])
+    assert stage.got() == []
+    assert sorted(decode_parts(stage.publisher.data).live) == ["a", f"{OWN}b"]

@@ -36,6 +36,7 @@ def test_a_snapshot_survives_its_way_to_a_worker() -> None:
 def test_every_feature_has_its_part() -> None:
     assert sorted(compiled("").features) == [
         "access_log",
+        "alerts",
         "cors",
         "discovery",
         "health",
