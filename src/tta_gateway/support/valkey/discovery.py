@@ -48,7 +48,9 @@ async def discover(store: Store, *, name: str) -> Topology:
 
 async def _asked(store: Store, address: Address, name: str) -> Topology:
     sentinel = store.kind == "sentinel"
-    login = Login(tls=store.login.tls, ca=store.login.ca) if sentinel else store.login
+    login = store.login
+    if sentinel:
+        login = Login(tls=login.tls, authorities=login.authorities)
     tls = tls_of(login)
     connection = await dial(address, login, tls=tls, owner=_Nobody(), name=name)
     question: tuple[Arg, ...] = ("CLUSTER", "SLOTS")
