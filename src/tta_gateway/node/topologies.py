@@ -14,7 +14,7 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.valkey.error import Refused, Unavailable
 from tta_gateway.support.valkey.fitness import Purpose
-from tta_gateway.support.valkey.topology import Store, Topology
+from tta_gateway.support.valkey.topology import Served, Store, Topology
 
 PAUSE: Final = 1.0  # seconds between two questions
 Ask = Callable[[Store], Awaitable[Topology]]
@@ -51,10 +51,10 @@ class Topologies:
                 topology = await self._ask(store)
             except (Unavailable, Refused, OSError):
                 continue  # node/stores.py says so
-            self._tell(purpose, topology)
+            self._tell(purpose, store, topology)
 
-    def _tell(self, purpose: Purpose, topology: Topology) -> None:
-        self._findings.put(serves(purpose), topology)
+    def _tell(self, purpose: Purpose, store: Store, topology: Topology) -> None:
+        self._findings.put(serves(purpose), Served(store.named, topology))
         if topology != self._told.get(purpose):
             self._told[purpose] = topology
             addresses = [str(one) for one in topology.addresses]

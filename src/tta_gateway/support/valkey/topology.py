@@ -84,3 +84,15 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     def topology(self) -> Topology | None:
         """Return who serves, where that is known without asking anybody."""
         return single(self.addresses[0]) if self.kind == "single" else None
+
+    @property
+    def named(self) -> str:
+        """Return what tells who is asked from others; how they let us in is no part of it."""
+        return f"{self.kind} {self.master} {','.join(map(str, self.addresses))}"
+
+
+class Served(msgspec.Struct, frozen=True):
+    """Who serves for a store, `of` what was named: for another store it says nothing."""
+
+    of: str
+    topology: Topology
