@@ -27,9 +27,9 @@ def topology_of(finding: object) -> object:
 
 
 class House:
-    """Control, and Sentinels that give these answers in turn; none: they do not answer."""
+    """Control, and Sentinels that give these answers in turn."""
 
-    def __init__(self, *answers: Topology | None) -> None:
+    def __init__(self, *answers: Topology | Exception) -> None:
         self.answers = list(answers)
         self.found: list[tuple[str, object]] = []
         self.events: list[object] = []
@@ -38,9 +38,11 @@ class House:
         )
 
     async def ask(self, _: Store) -> Topology:
+        if not self.answers:
+            raise asyncio.CancelledError
         answer = self.answers.pop(0)
-        if answer is None:
-            raise Unavailable("nobody answers")
+        if isinstance(answer, Exception):
+            raise answer
         return answer
 
     def put(self, name: str, finding: object) -> None:
@@ -65,8 +67,9 @@ def test_who_serves_is_told_and_logged_when_it_changes() -> None:
     ]
 
 
-def test_while_nobody_answers_what_was_known_stays() -> None:
-    house = House(ONE, None, ONE)
+@pytest.mark.parametrize("fault", [Unavailable("nobody answers"), IndexError("a fault of ours")])
+def test_while_nobody_answers_what_was_known_stays(fault: Exception) -> None:
+    house = House(ONE, fault, ONE)
     assert [house.look(WATCHED) for _ in range(3)] == [[ONE], [], [ONE]]
     assert len(house.events) == 1
 
@@ -82,7 +85,7 @@ def test_it_is_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def body() -> None:
         watched = msgspec.structs.replace(NOBODY, state=WATCHED)
-        with pytest.raises(IndexError):  # there are no more answers
+        with pytest.raises(asyncio.CancelledError):  # there are no more answers
             await house.topologies.watch(lambda: watched)
 
     asyncio.run(body())
