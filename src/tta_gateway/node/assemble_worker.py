@@ -165,6 +165,11 @@ class Worker:
         """
         before, policies, table = self.parts, self.policies, self.table
         snapshot = self.snapshot
+        if _configured(parts) == _configured(before):
+            self.valkeys.adopt(snapshot, parts.live)
+            self.snapshot = msgspec.structs.replace(snapshot, version=parts.version)
+            self.parts = parts
+            return
         if parts.base != before.base:
             snapshot = base_of(parts)
             policies = self._policies_of(snapshot)
@@ -301,6 +306,11 @@ class Worker:
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""
         self.log.event("task_died", task=name, error=type(error).__name__, where=places(error))
+
+
+def _configured(parts: Parts) -> tuple[object, ...]:
+    """Return what the operator has written, without what control has found out."""
+    return parts.base, parts.services, parts.routes
 
 
 def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
