@@ -79,8 +79,8 @@ class FileWatch:
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether a change has been seen that is not told yet."""
-        return self._seen != self._known
+        """Tell whether a change has been seen that is not told yet; one that is gone is none."""
+        return self._seen not in (None, self._known)
 
 
 class Watches:

@@ -132,6 +132,7 @@ def test_a_file_that_is_gone_is_not_read() -> None:
     watch = FileWatch(lambda: file.stamp)
     file.stamp = None
     assert [watch.has_changed(now) for now in (10.0, 11.0)] == [False, False]
+    assert not watch.is_waiting  # or the supervisor would look ten times a second, for good
 
 
 def test_a_change_that_came_before_the_watch_began_is_told() -> None:
