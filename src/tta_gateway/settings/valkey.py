@@ -45,6 +45,11 @@ def is_one_server(state: Secret[ValkeyUrl] | None, cache: Secret[ValkeyUrl] | No
     return state is not None and cache is not None and state.value.store == cache.value.store
 
 
+def unfollowed(url: Secret[ValkeyUrl] | None) -> bool:
+    """Tell whether it has to be found out who serves, which is what control does."""
+    return url is not None and url.value.store.topology is None
+
+
 def unread(url: Secret[ValkeyUrl] | None) -> str:
     """Return why the file of a URL's `ca` cannot serve, in words; nothing if it can."""
     if url is None or not url.value.store.login.ca:

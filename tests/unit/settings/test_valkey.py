@@ -89,3 +89,11 @@ def test_what_stands_in_a_secret_is_not_quoted_for_that() -> None:
     assert line.endswith(
         "names a `ca` that is no good: `…` cannot be read: No such file or directory"
     )
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://a/tta", "redis+cluster://a"])
+def test_who_serves_for_several_is_found_out_by_control(url: str) -> None:
+    text = f"admin: off\nvalkey_url: {url}\ncache_url: redis://h\n"
+    (line,) = complaints(text)
+    assert line.startswith("gateway.yaml:2:1 valkey_url: names Sentinels or a cluster, and who ")
+    assert complaints(text.replace("admin: off", "admin: 127.0.0.1:9")) == []
