@@ -125,7 +125,7 @@ class Worker:
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
-        contexts = contexts_of(snapshot)
+        self._contexts = contexts = contexts_of(snapshot)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
         self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
@@ -175,7 +175,7 @@ class Worker:
             policies = self._policies_of(snapshot)
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
-        contexts = await contexts_aside(complete)
+        contexts = await contexts_aside(complete, self._contexts)
         if parts.base != before.base or parts.routes != before.routes:
             table = await self._table_of(parts, policies)
         self.valkeys.adopt(complete, parts.live)
@@ -186,6 +186,7 @@ class Worker:
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
+        self._contexts = contexts
         snapshot = self.snapshot
         self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
