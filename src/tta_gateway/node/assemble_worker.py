@@ -125,7 +125,7 @@ class Worker:
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
-        contexts = contexts_of(snapshot)
+        self._contexts = contexts = contexts_of(snapshot)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
         self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
@@ -165,12 +165,17 @@ class Worker:
         """
         before, policies, table = self.parts, self.policies, self.table
         snapshot = self.snapshot
+        if _configured(parts) == _configured(before):
+            self.valkeys.adopt(snapshot, parts.live)
+            self.snapshot = msgspec.structs.replace(snapshot, version=parts.version)
+            self.parts = parts
+            return
         if parts.base != before.base:
             snapshot = base_of(parts)
             policies = self._policies_of(snapshot)
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
-        contexts = await contexts_aside(complete)
+        contexts = await contexts_aside(complete, self._contexts)
         if parts.base != before.base or parts.routes != before.routes:
             table = await self._table_of(parts, policies)
         self.valkeys.adopt(complete, parts.live)
@@ -181,6 +186,7 @@ class Worker:
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
+        self._contexts = contexts
         snapshot = self.snapshot
         self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
@@ -301,6 +307,11 @@ class Worker:
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""
         self.log.event("task_died", task=name, error=type(error).__name__, where=places(error))
+
+
+def _configured(parts: Parts) -> tuple[object, ...]:
+    """Return what the operator has written, without what control has found out."""
+    return parts.base, parts.services, parts.routes
 
 
 def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
