@@ -64,9 +64,9 @@ def result(file: Path) -> tuple[str, str]:
     try:
         with contextlib.chdir(file.parent):
             found = load(Path(file.name), {})
+            return ".json", readable(compile_snapshot(found.settings, version=1))
     except ConfigError as error:
         return ".txt", f"{error}\n"
-    return ".json", readable(compile_snapshot(found.settings, version=1))
 
 
 def readable(snapshot: Snapshot) -> str:

@@ -25,29 +25,44 @@ _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """What a snapshot asks for: a context for each listener that speaks TLS, and each service."""
+    """What a snapshot asks for: a context for each listener that speaks TLS, and each service.
+
+    `spoken` are those of the listeners by what they are made of.
+    """
 
     listeners: list[ssl.SSLContext | None]
     services: dict[ServiceTls, ssl.SSLContext]
+    spoken: dict[ListenerTls, ssl.SSLContext]
 
 
-def contexts_of(snapshot: Snapshot) -> Contexts:
+NONE: Final = Contexts([], {}, {})
+
+
+def contexts_of(snapshot: Snapshot, before: Contexts = NONE) -> Contexts:
     """Return every context; OSError (ssl.SSLError among them) if OpenSSL refuses something.
 
-    It takes a while: see `contexts_aside`.
+    Those that were there `before` stay, with the sessions that clients can resume.  It takes a
+    while: see `contexts_aside`.
     """
     trusted = snapshot.authorities
+    spoken: dict[ListenerTls, ssl.SSLContext] = {}
+    for listener in snapshot.listeners:
+        tls = listener.tls
+        if tls is not None and tls not in spoken:
+            known = before.spoken.get(tls)
+            spoken[tls] = listener_context(tls, trusted) if known is None else known
+    named = [one.tls for one in snapshot.services if one.tls is not None]
     return Contexts(
-        [
-            None if one.tls is None else listener_context(one.tls, trusted)
-            for one in snapshot.listeners
-        ],
-        _of_services([one.tls for one in snapshot.services if one.tls is not None], trusted),
+        [None if one.tls is None else spoken[one.tls] for one in snapshot.listeners],
+        _of_services(named, trusted, before.services),
+        spoken,
     )
 
 
 def _of_services(
-    spoken: list[ServiceTls], trusted: Mapping[str, bytes]
+    spoken: list[ServiceTls],
+    trusted: Mapping[str, bytes],
+    before: Mapping[ServiceTls, ssl.SSLContext],
 ) -> dict[ServiceTls, ssl.SSLContext]:
     """Return a context for each, the same one for those that only their names tell apart.
 
@@ -57,17 +72,18 @@ def _of_services(
     for tls in spoken:
         nameless = msgspec.structs.replace(tls, server_name="")
         if nameless not in made:
-            made[nameless] = service_context(nameless, trusted)
+            known = before.get(nameless)
+            made[nameless] = service_context(nameless, trusted) if known is None else known
         made[tls] = made[nameless]
     return made
 
 
-async def contexts_aside(snapshot: Snapshot) -> Contexts:
+async def contexts_aside(snapshot: Snapshot, before: Contexts = NONE) -> Contexts:
     """Return them as well, without holding the loop up."""
     spoken = [*(one.tls for one in snapshot.listeners), *(one.tls for one in snapshot.services)]
     if spoken.count(None) == len(spoken):
         return contexts_of(snapshot)
-    return await asyncio.to_thread(contexts_of, snapshot)
+    return await asyncio.to_thread(contexts_of, snapshot, before)
 
 
 def listener_context(tls: ListenerTls, trusted: Mapping[str, bytes] = NOTHING) -> ssl.SSLContext:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+import msgspec
+
 from tta_gateway import __version__
 from tta_gateway.node import away, lock
 from tta_gateway.node.addresses import Addresses, fds_of
@@ -192,13 +194,26 @@ class Node:
         self.offspring.cover(child, slot)
 
     def heard(self, child: Child, said: Said) -> None:
-        """Send what a process has missed, or take what control has found out."""
-        if said.word == LIVE:
-            self.offspring.revive(decode_live(said.data), self.supervisor.children())
-        elif said.word == away.WORD:
-            self.beside.away = away.names(said.version)
-        else:
+        """Send what a process has missed, or take what control has found out.
+
+        One that has ended is not believed any more: the next begins with what was known before.
+        """
+        if said.word not in (LIVE, away.WORD):
             self.offspring.heard(child, said)
+        elif child not in self.beside.listeners():
+            return
+        elif said.word == LIVE:
+            self._revive(said.data)
+        else:
+            self.beside.away = away.names(said.version)
+
+    def _revive(self, data: bytes) -> None:
+        try:
+            live = decode_live(data)
+        except msgspec.MsgspecError as error:  # no descriptor was left for it, or another version's
+            self.log.event("finding_not_read", error=str(error))
+            return
+        self.offspring.revive(live, self.supervisor.children())
 
     def _handover_of(self, data: bytes, stamp: FileStamp | None) -> Handover:
         """Return all of it; children whose channel has ended are left out of it: they end too."""

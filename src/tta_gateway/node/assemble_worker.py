@@ -160,7 +160,7 @@ class Worker:
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
-        contexts = contexts_of(snapshot)
+        self._contexts = contexts = contexts_of(snapshot)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
         self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
@@ -207,12 +207,18 @@ class Worker:
         before, policies = self.parts, self.policies
         tables = self.table, self.internal
         snapshot = self.snapshot
+        if _configured(parts) == _configured(before) and not routes_differ(before, parts):
+            self.valkeys.adopt(snapshot, parts.live)
+            self.snapshot = msgspec.structs.replace(snapshot, version=parts.version)
+            self.parts = parts
+            self._adopt_standings()
+            return
         if parts.base != before.base:
             snapshot = base_of(parts)
             policies = self._policies_of(snapshot)
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
-        contexts = await contexts_aside(complete)
+        contexts = await contexts_aside(complete, self._contexts)
         if parts.base != before.base or routes_differ(before, parts):
             tables = await self._tables_aside(parts, policies)
         self.valkeys.adopt(complete, parts.live)
@@ -225,6 +231,7 @@ class Worker:
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
+        self._contexts = contexts
         snapshot = self.snapshot
         self._expiry.adopt(snapshot)
         self._connector.limits = snapshot.limits
@@ -456,6 +463,11 @@ class Worker:
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""
         self.log.event("task_died", task=name, error=type(error).__name__, where=places(error))
+
+
+def _configured(parts: Parts) -> tuple[object, ...]:
+    """Return what the operator has written, without what control has found out."""
+    return parts.base, parts.services, parts.routes
 
 
 def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:

@@ -107,20 +107,29 @@ class Said:
 
 
 def hear(child: Child) -> Said | None:
-    """Return what a child says; None at the end of its words."""
+    """Return what a child says; None at the end of its words.
+
+    Whatever that is, it brings nobody down who hears it: what makes no sense has no version, and
+    what cannot be read holds nothing.
+    """
     try:
         said, fds, _, _ = socket.recv_fds(child.channel, 64, 1)
     except OSError:  # it has died with words of ours unread
         return None
     word, _, version = said.partition(b" ")
     data = b"".join(_read(fd) for fd in fds)
-    return Said(word, int(version or 0), data) if word else None
+    number = int(version) if version.isdigit() else 0
+    return Said(word, number, data) if said else None
 
 
 def _read(fd: int) -> bytes:
-    with os.fdopen(fd, "rb") as file:
-        file.seek(0)
-        return file.read()
+    """Return what a file without a name holds; nothing of a pipe, for which one might wait."""
+    try:
+        with os.fdopen(fd, "rb") as file:
+            file.seek(0)
+            return file.read()
+    except OSError:
+        return b""
 
 
 def file_of(data: bytes) -> int:

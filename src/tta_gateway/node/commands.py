@@ -40,7 +40,7 @@ class Commands:
     def _done(self, said: bytes) -> Health:
         try:
             word = json.loads(said)["do"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {"error": 'say one line: {"do": "status"}'}
         do = self._table.get(word) if isinstance(word, str) else None
         if do is None:

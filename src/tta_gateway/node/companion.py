@@ -96,7 +96,7 @@ class Companion:
             child.channel.close()
             return  # its end is told by a signal
         self._owner.heard(child, said)
-        if said.word == b"ready":
+        if said.word == b"ready" and child is self.child:
             self._slot.serve()
 
     def renew(self, child: Child) -> None:

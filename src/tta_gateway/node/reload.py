@@ -26,6 +26,8 @@ from tta_gateway.support.log import EventLog
 
 LONGEST: Final = 30.0  # seconds, for a compiler
 STILL: Final = 0.5  # seconds that a file must not have changed
+_UPGRADE: Final = "`tta-gateway upgrade`"
+_START: Final = "it cannot become that one; stop it, and start anew"
 _FOR_LIFE: Final[dict[str, Callable[[Snapshot], object]]] = {
     "listen": lambda snapshot: [(one.host, one.port, one.unix) for one in snapshot.listeners],
     "admin": lambda snapshot: snapshot.admin,
@@ -79,8 +81,8 @@ class FileWatch:
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether a change has been seen that is not told yet."""
-        return self._seen != self._known
+        """Tell whether a change has been seen that is not told yet; one that is gone is none."""
+        return self._seen not in (None, self._known)
 
 
 class Watches:
@@ -130,6 +132,7 @@ class Compiling:
         is not tried.
         """
         self._late = False
+        self._advice = _START if handover else _UPGRADE
         self._out = os.memfd_create("snapshot", os.MFD_CLOEXEC)
         self._said = os.memfd_create("complaints", os.MFD_CLOEXEC)
         module = "preflight_main" if handover else "compile_main"
@@ -164,19 +167,17 @@ class Compiling:
         if self._late:
             said = f"it took longer than {LONGEST:g} s: does it name a pipe, or a disk that hangs?"
         elif self._process.returncode == 0:
-            return _read(data)
+            return _read(data, self._advice)
         return Compiled(None, b"", b"", said.splitlines() or ["the compiler died"])
 
 
-def _read(data: bytes) -> Compiled:
+def _read(data: bytes, advice: str) -> Compiled:
     """Return what a compiler has written, which may be one of another version by now."""
     try:
         both = msgspec.msgpack.decode(data, type=kept.Compiled)
         return Compiled(decode(both.data), both.data, both.sealed, [])
     except msgspec.MsgspecError as error:
-        why = (
-            f"another version is installed than the one that runs ({error}): `tta-gateway upgrade`"
-        )
+        why = f"another version is installed than the one that runs ({error}): {advice}"
         return Compiled(None, b"", b"", [why])
 
 

@@ -12,9 +12,8 @@ from tta_gateway.node.findings import Findings
 from tta_gateway.node.valkeys import serves
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
-from tta_gateway.support.valkey.error import Refused, Unavailable
 from tta_gateway.support.valkey.fitness import Purpose
-from tta_gateway.support.valkey.topology import Store, Topology
+from tta_gateway.support.valkey.topology import Served, Store, Topology
 
 PAUSE: Final = 1.0  # seconds between two questions
 Ask = Callable[[Store], Awaitable[Topology]]
@@ -47,18 +46,23 @@ class Topologies:
                 self._findings.put(serves(purpose), None)
                 self._told.pop(purpose, None)
                 continue
-            try:
-                topology = await self._ask(store)
-            except (Unavailable, Refused, OSError):
-                continue  # node/stores.py says so
-            self._tell(purpose, topology)
+            topology = await self._answer(store)
+            if topology is not None:
+                self._tell(purpose, store, topology)
 
     def told(self, purpose: Purpose) -> Topology | None:
         """Return who serves a store, where that had to be asked; None if nobody has said so yet."""
         return self._told.get(purpose)
 
-    def _tell(self, purpose: Purpose, topology: Topology) -> None:
-        self._findings.put(serves(purpose), topology)
+    async def _answer(self, store: Store) -> Topology | None:
+        """Return what is answered; None whatever goes wrong: node/stores.py says so."""
+        try:
+            return await self._ask(store)
+        except Exception:  # noqa: BLE001 - nobody else would ask again
+            return None
+
+    def _tell(self, purpose: Purpose, store: Store, topology: Topology) -> None:
+        self._findings.put(serves(purpose), Served(store.named, topology))
         if topology != self._told.get(purpose):
             self._told[purpose] = topology
             addresses = [str(one) for one in topology.addresses]

@@ -17,14 +17,14 @@ from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.dial import tls_of
 from tta_gateway.support.valkey.fitness import Purpose
 from tta_gateway.support.valkey.link import Way
-from tta_gateway.support.valkey.topology import Store, Topology
+from tta_gateway.support.valkey.topology import Served, Store, Topology
 
 CONNECTED: Final = Metric(
     "tta_gateway_store_connected", "gauge", "Workers that can ask a store.", ("store",)
 )
 _NAME: Final = "tta-gateway-worker"
 _PURPOSES: Final[tuple[Purpose, ...]] = ("state", "cache")
-_topology = msgspec.msgpack.Decoder(Topology)
+_served = msgspec.msgpack.Decoder(Served)
 
 
 def serves(purpose: Purpose) -> str:
@@ -55,17 +55,30 @@ class Valkeys:
     def adopt(self, snapshot: Snapshot, live: Mapping[str, msgspec.Raw]) -> None:
         """Ask these stores from now on, and those who serve them.
 
-        OSError if the certificates of one cannot be read, msgspec.DecodeError if a section cannot:
-        then that store stays what it was.
+        OSError if OpenSSL refuses the authorities of one: then that store stays what it was.
         """
         named: dict[Purpose, Store | None] = {"state": snapshot.state, "cache": snapshot.cache}
         for purpose, store in named.items():
-            topology = _who(purpose, store, live)
+            topology = self._who(purpose, store, live)
             if store != self._stores.get(purpose):
                 self._renew(purpose, store, topology)
             elif topology is not None and topology != self._told.get(purpose):
                 self._told[purpose] = topology
                 self.clients[purpose].use(topology)
+
+    def _who(
+        self, purpose: Purpose, store: Store | None, live: Mapping[str, msgspec.Raw]
+    ) -> Topology | None:
+        """Return who serves a store, as far as it is known."""
+        raw = live.get(serves(purpose))
+        if store is None or store.topology is not None or raw is None:
+            return None if store is None else store.topology
+        try:
+            served = _served.decode(raw)
+        except msgspec.DecodeError as error:  # of another version: a worker starts all the same
+            self._log.event("finding_not_read", error=str(error))
+            return None
+        return served.topology if served.of == store.named else None
 
     def _renew(self, purpose: Purpose, store: Store | None, topology: Topology | None) -> None:
         made = None if store is None else self._client(purpose, store, topology)
@@ -97,12 +110,3 @@ class Valkeys:
         """Ask no more."""
         for client in self.clients.values():
             client.close()
-
-
-def _who(purpose: Purpose, store: Store | None, live: Mapping[str, msgspec.Raw]) -> Topology | None:
-    if store is None:
-        return None
-    raw = live.get(serves(purpose))
-    if store.topology is not None or raw is None:
-        return store.topology
-    return _topology.decode(raw)

@@ -7,12 +7,15 @@ import hashlib
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.settings import certificate, machine
 from tta_gateway.settings.service import ServiceConfig
 from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.snapshot.model import Certificate, ListenerTls
+from tta_gateway.support.valkey.topology import Store
 
 T = TypeVar("T")
 _MACHINE: Final = ""  # stands for a file: that of the machine
@@ -25,6 +28,7 @@ class Credentials:
         """Begin with none."""
         self.authorities: dict[str, bytes] = {}  # by digest
         self._digests: dict[str, str] = {}  # by file
+        self._read: dict[str, bytes] = {}  # likewise
 
     def listener(self, config: TlsConfig) -> ListenerTls:
         """Return how a listener speaks; ConfigError if a file is another since it was checked."""
@@ -47,13 +51,26 @@ class Credentials:
             verified=verified,
         )
 
+    def store(self, store: Store) -> Store:
+        """Return a store with the authorities of its server; ConfigError likewise."""
+        login = store.login
+        if not login.tls:
+            return store
+        pem = self._pem(login.ca or _MACHINE)
+        return replace(store, login=replace(login, authorities=pem))
+
     def _trusted(self, file: str) -> str:
         """Return the digest of the authorities of a file."""
         if file not in self._digests:
-            pem = machine.authorities() if file == _MACHINE else _still(_reader(file))
+            pem = self._pem(file)
             digest = self._digests[file] = hashlib.sha256(pem).hexdigest()
             self.authorities[digest] = pem
         return self._digests[file]
+
+    def _pem(self, file: str) -> bytes:
+        if file not in self._read:
+            self._read[file] = machine.authorities() if file == _MACHINE else _still(_reader(file))
+        return self._read[file]
 
 
 def _reader(file: str) -> Callable[[], bytes]:

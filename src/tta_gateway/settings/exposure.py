@@ -1,5 +1,6 @@
 """Exposure: warnings of secrets that others than the gateway could read."""
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,7 @@ def _word(secret: Secret[object], *, in_file: bool) -> str:
 
 
 def _of_file(path: str) -> str:
-    if Path(path).stat().st_mode & _OTHERS:
-        return f"`{path}` may be read by everybody on this machine: `chmod o= {path}`"
+    with contextlib.suppress(OSError):  # it has gone since it was read
+        if Path(path).stat().st_mode & _OTHERS:
+            return f"`{path}` may be read by everybody on this machine: `chmod o= {path}`"
     return ""

@@ -18,7 +18,7 @@ from tta_gateway.settings.profile import underlay
 from tta_gateway.settings.public import shadows
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.tree import Settings
-from tta_gateway.settings.valkey import is_one_server
+from tta_gateway.settings.valkey import is_one_server, unfollowed, unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,12 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", other, "path"), f"{words} {advice}")
     for one, words in shadows(routes, settings):
         document.complain(("routes", one, "path"), words)
+    for key, url in (("valkey_url", settings.valkey_url), ("cache_url", settings.cache_url)):
+        words = unread(url)
+        if settings.admin is None and unfollowed(url):
+            document.complain((key,), rules.NEEDS_CONTROL)
+        if words:
+            document.complain((key,), words)
     if is_one_server(settings.valkey_url, settings.cache_url):
         document.complain(("cache_url",), rules.ONE_SERVER)
     return settings

@@ -119,6 +119,10 @@ ONE_SERVER: Final = (
     "is the server for state too, and a cache throws away what it has no room for: name another, "
     "or take the line out for an embedded one"
 )
+NEEDS_CONTROL: Final = (
+    "names Sentinels or a cluster, and who serves there is found out by the process that "
+    "`admin: off` leaves out: write an address for `admin`, or name one server"
+)
 # Keys that are about the embedded server in the place of a URL.
 _EMBEDDED: Final = (
     ("valkey_url", ("max_memory", "durable")),

@@ -5,7 +5,8 @@ from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator
 
-from tta_gateway.settings.secret import Holds, Secret
+from tta_gateway.settings.certificate import trusted
+from tta_gateway.settings.secret import Holds, Secret, without
 from tta_gateway.settings.shorthand import URL
 from tta_gateway.settings.valkey_url import ValkeyUrl, valkey_url
 from tta_gateway.snapshot.model import EmbeddedServer
@@ -42,6 +43,24 @@ class ValkeyConfig(Config):
 def is_one_server(state: Secret[ValkeyUrl] | None, cache: Secret[ValkeyUrl] | None) -> bool:
     """Tell whether both name one, wherever their URLs stand."""
     return state is not None and cache is not None and state.value.store == cache.value.store
+
+
+def unfollowed(url: Secret[ValkeyUrl] | None) -> bool:
+    """Tell whether it has to be found out who serves, which is what control does."""
+    return url is not None and url.value.store.topology is None
+
+
+def unread(url: Secret[ValkeyUrl] | None) -> str:
+    """Return why the file of a URL's `ca` cannot serve, in words; nothing if it can."""
+    if url is None or not url.value.store.login.ca:
+        return ""
+    ca = url.value.store.login.ca
+    try:
+        trusted(ca)
+    except ValueError as error:
+        words = str(error) if isinstance(url.shown, str) else without(str(error), ca)
+        return f"names a `ca` that is no good: {words}"
+    return ""
 
 
 def embedded(

@@ -17,7 +17,8 @@ from tta_gateway.support.crypto import NotSealed, key_in, seal, unseal
 from tta_gateway.support.valkey.topology import Address, Store
 
 _KEY: Final = "snapshot.key"
-_PURPOSE: Final = b"tta-gateway snapshot 1"
+# Another number wherever an older snapshot would be read for what it is not.
+_PURPOSE: Final = b"tta-gateway snapshot 2"
 
 
 def compiled(data: bytes, state: Path) -> bytes:
@@ -39,7 +40,10 @@ def kept(state: Path) -> bytes:
     except FileNotFoundError as error:
         raise OSError(f"{state} holds no kept configuration: run a good one first") from error
     except NotSealed as error:
-        raise OSError(f"{state / NAME} does not fit {state / _KEY}: run a good one anew") from error
+        raise OSError(
+            f"{state / NAME} does not fit {state / _KEY}, or is of another version: run a good one "
+            "anew"
+        ) from error
     except msgspec.DecodeError as error:
         raise OSError(f"{state / NAME} is of another version: run a good one anew") from error
     return encode(in_folder(snapshot, state))

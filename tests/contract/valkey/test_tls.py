@@ -58,7 +58,7 @@ def address(folder: Path) -> Iterator[Address]:
 
 def test_commands_go_through_tls(address: Address, folder: Path) -> None:
     async def body() -> None:
-        login = Login(tls=True, ca=str(folder / "ours.pem"))
+        login = Login(tls=True, authorities=(folder / "ours.pem").read_bytes())
         async with client(address, login) as (one, _):
             value = b"v" * 1_000_000
             await one.command(b"SET", b"a", value)
@@ -72,7 +72,7 @@ def test_a_server_that_nobody_known_vouches_for_is_not_spoken_to(
     address: Address, folder: Path, ca: str
 ) -> None:
     async def body() -> None:
-        login = Login(tls=True, ca=str(folder / ca) if ca else "")
+        login = Login(tls=True, authorities=(folder / ca).read_bytes() if ca else b"")
         with pytest.raises(Unavailable, match="certificate verify failed"):
             async with client(address, login, patience=0.5):
                 pass
@@ -82,7 +82,7 @@ def test_a_server_that_nobody_known_vouches_for_is_not_spoken_to(
 
 def test_a_server_with_another_name_is_not_spoken_to(address: Address, folder: Path) -> None:
     async def body() -> None:
-        login = Login(tls=True, ca=str(folder / "ours.pem"))
+        login = Login(tls=True, authorities=(folder / "ours.pem").read_bytes())
         with pytest.raises(Unavailable, match="certificate verify failed"):
             async with client(Address("localhost", address.port), login, patience=0.5):
                 pass

@@ -185,6 +185,34 @@ def test_a_snapshot_has_a_context_where_tls_is_spoken(tmp_path: Path) -> None:
     assert made.services == {}
 
 
+def test_what_has_not_changed_keeps_its_context_and_its_sessions(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    old, new = (
+        ListenerTls(certificates=(folder.compiled("a.test", file=file),)) for file in ("a", "b")
+    )
+    services = tuple(
+        Service(name=name, endpoints=(), tls=ServiceTls(server_name=name, verified=verified))
+        for name, verified in (("one", False), ("other", True))
+    )
+
+    def snapshot(*spoken: ListenerTls | None, count: int = 2) -> Snapshot:
+        listeners = tuple(Listener(port=443, tls=tls) for tls in spoken)
+        return Snapshot(
+            version=1, state_dir=".", listeners=listeners, services=services[:count], routes=()
+        )
+
+    first = contexts_of(snapshot(old, None, count=1))
+    later = asyncio.run(contexts_aside(snapshot(old, new), first))
+    assert later.listeners[0] is first.listeners[0]
+    assert later.listeners[1] is not first.listeners[0]
+    assert [later.services[one] is first.services.get(one) for one in later.services].count(
+        True
+    ) == len(first.services)
+    last = contexts_of(snapshot(new, count=0), later)
+    assert (last.listeners, last.services) == ([later.listeners[1]], {})
+    assert list(last.spoken) == [new]
+
+
 def test_without_tls_no_thread_is_asked() -> None:
     snapshot = Snapshot(version=1, state_dir="", listeners=(Listener(),), services=(), routes=())
     work = contexts_aside(snapshot)

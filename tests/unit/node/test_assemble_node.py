@@ -7,11 +7,13 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from tests.helpers.house import CONTROL, GUARD, WORKER, House, asked, compiled
+from tests.helpers.house import CONTROL, GUARD, WORKER, Events, House, asked, compiled
 from tta_gateway.node import handover, lock
 from tta_gateway.node.assemble_node import Node
+from tta_gateway.node.child import give
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.near import connected
+from tta_gateway.snapshot.parts import LIVE, Live, encoded
 from tta_gateway.support.file_stamp import stamp_of
 
 
@@ -41,6 +43,38 @@ def test_the_end_makes_room_for_the_next_gateway(house: House) -> None:
     with pytest.raises(ConnectionRefusedError):
         connected(house.folder / "supervisor.sock", 5.0)
     os.close(lock.take(house.folder))
+
+
+# What control finds out
+
+
+def found(n: int) -> bytes:
+    return encoded(Live(sections={"a": msgspec.Raw(msgspec.msgpack.encode(n))}))
+
+
+def told(house: House, node: Node, who: str, *findings: bytes) -> list[int]:
+    """What the node knows once a process has said this."""
+    for one in findings:
+        give(house.of(who)[0].end, LIVE, one)
+        house.turn(node)
+    return [msgspec.msgpack.decode(raw) for raw in node.offspring.live.sections.values()]
+
+
+def test_what_control_has_found_out_is_kept_for_whoever_starts(house: House) -> None:
+    assert told(house, house.serving(), CONTROL, found(1), found(2)) == [2]
+
+
+def test_what_nobody_can_read_changes_nothing_and_is_told(house: House) -> None:
+    node = house.serving()
+    node.log = events = cast("Any", Events())
+    assert told(house, node, CONTROL, found(1), b"", b"\xc1", b"\x93\x01") == [1]
+    assert [name for name, _ in events.told] == ["finding_not_read"] * 3
+
+
+def test_nobody_but_control_finds_anything_out(house: House) -> None:
+    node = house.serving()
+    house.of(WORKER)[0].end.send(b"away 3")
+    assert (told(house, node, WORKER, found(1)), node.beside.away) == ([], [])
 
 
 # An upgrade

@@ -281,6 +281,24 @@ def test_a_service_that_has_not_changed_keeps_its_connections(house: House) -> N
     assert house.worker.forwarder.upstreams["players"].service == moved
 
 
+def test_what_control_finds_out_costs_nobody_else_anything(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every context made anew would forget the sessions of all TLS clients."""
+    monkeypatch.setattr(assemble_worker, "contexts_aside", None)
+    found: list[object] = []
+    monkeypatch.setattr(house.worker.valkeys, "adopt", lambda _, live: found.append(live))
+    adopted: list[object] = []
+    monkeypatch.setattr(house.worker, "_adopt", adopted.append)
+    table = house.worker.table
+    live = {"store/state": msgspec.Raw(b"\x01")}
+    later = msgspec.structs.replace(house.worker.parts, version=2, live=live)
+    asyncio.run(house.worker.apply(later))
+    assert found == [live]
+    assert (house.worker.snapshot.version, house.worker.parts) == (2, later)
+    assert (house.worker.table, adopted) == (table, [])
+
+
 def test_new_limits_hold_for_new_connections(house: House) -> None:
     after = changed(
         house,

@@ -199,3 +199,25 @@ def test_a_child_says_a_word_a_version_and_what_belongs_to_it() -> None:
         assert open_now() == before
         theirs.close()
         assert hear(child) is None
+
+
+def test_whatever_a_child_says_is_no_harm() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    read, write = os.pipe()
+    with ours, theirs:
+        child = Child(cast("Any", None), ours)
+        for word in (b"ready soon", b"ready -1", b"\xff \xff", b" "):
+            theirs.send(word)
+        socket.send_fds(theirs, [b"live"], [read])
+        os.close(read)
+        said = [hear(child) for _ in range(5)]
+        assert [(one.word, one.version, one.data) for one in said if one is not None] == [
+            (b"ready", 0, b""),
+            (b"ready", 0, b""),
+            (b"\xff", 0, b""),
+            (b"", 0, b""),
+            (b"live", 0, b""),
+        ]
+    with pytest.raises(BrokenPipeError):
+        os.write(write, b"nobody has its other end any more")
+    os.close(write)

@@ -110,7 +110,8 @@ def test_a_command_that_there_is_not_is_answered_with_those_there_are(desk: Desk
 
 
 @pytest.mark.parametrize(
-    "said", [b"\n", b"status\n", b"[]\n", b"7\n", b"{}\n", b"\xff\n", b"null\n"]
+    "said",
+    [b"\n", b"status\n", b"[]\n", b"7\n", b"{}\n", b"\xff\n", b"null\n", b"[" * 4000 + b"\n"],
 )
 def test_what_is_no_command_is_answered_with_one_that_is(desk: Desk, said: bytes) -> None:
     assert desk.answers(said) == {"error": 'say one line: {"do": "status"}'}

@@ -159,6 +159,17 @@ def test_every_word_of_it_is_passed_on(house: House) -> None:
     assert house.heard_of == [(b"ready", 1), (b"applied", 2)]
 
 
+def test_the_last_words_of_one_are_not_taken_for_those_of_the_next(house: House) -> None:
+    house.turn()
+    for word in (b"away 0", b"ready 1"):
+        house.processes[0].say(word)
+    house.processes[0].die(1)
+    house.companion.reap()
+    for _ in range(3):
+        house.turn()
+    assert (len(house.processes), house.companion.state) == (2, State.STARTING)
+
+
 def test_one_that_is_not_there_gets_no_signal(house: House) -> None:
     house.companion.signal(signal.SIGUSR1)
     assert (house.take(), house.companion.is_over) == ([], True)

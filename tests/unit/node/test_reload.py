@@ -132,6 +132,7 @@ def test_a_file_that_is_gone_is_not_read() -> None:
     watch = FileWatch(lambda: file.stamp)
     file.stamp = None
     assert [watch.has_changed(now) for now in (10.0, 11.0)] == [False, False]
+    assert not watch.is_waiting  # or the supervisor would look ten times a second, for good
 
 
 def test_a_change_that_came_before_the_watch_began_is_told() -> None:
@@ -292,10 +293,25 @@ OF_ANOTHER = [
 
 @pytest.mark.parametrize("data", OF_ANOTHER)
 def test_what_another_version_has_compiled_is_a_complaint(data: bytes) -> None:
-    told = _read(data)
+    told = _read(data, "do this")
     assert (told.snapshot, told.data, len(told.complaints)) == (None, b"", 1)
     assert told.complaints[0].startswith("another version is installed than the one that runs (")
-    assert told.complaints[0].endswith("): `tta-gateway upgrade`")
+    assert told.complaints[0].endswith("): do this")
+
+
+@pytest.mark.parametrize(
+    ("handover", "advice"),
+    [(b"", "): `tta-gateway upgrade`"), (b"all", "; stop it, and start anew")],
+)
+def test_an_upgrade_that_cannot_be_is_not_the_advice_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, handover: bytes, advice: str
+) -> None:
+    monkeypatch.setattr(module, "PYTHON", ("/bin/true",))
+    begun = RealCompiling(Path("gateway.yaml"), 2, handover=handover)
+    begun._process.wait(5.0)
+    told = begun.result()
+    assert told is not None
+    assert told.complaints[0].endswith(advice)
 
 
 def test_what_was_compiled_is_the_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

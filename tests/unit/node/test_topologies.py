@@ -10,7 +10,7 @@ from tta_gateway.node import topologies as module
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.valkey.error import Unavailable
-from tta_gateway.support.valkey.topology import Address, Store, Topology, single
+from tta_gateway.support.valkey.topology import Address, Served, Store, Topology, single
 
 ONE, OTHER = single(Address("10.0.0.1", 6379)), single(Address("10.0.0.2", 6379))
 WATCHED = Store(kind="sentinel", addresses=(Address("10.0.0.9", 26379),), master="tta")
@@ -18,10 +18,18 @@ ALONE = Store(addresses=(Address("10.0.0.1", 6379),))
 NOBODY = Snapshot(version=1, state_dir=".", listeners=(), services=(), routes=())
 
 
-class House:
-    """Control, and Sentinels that give these answers in turn; none: they do not answer."""
+def topology_of(finding: object) -> object:
+    """Who serves, of a finding about the store that is watched."""
+    if not isinstance(finding, Served):
+        return finding
+    assert finding.of == WATCHED.named
+    return finding.topology
 
-    def __init__(self, *answers: Topology | None) -> None:
+
+class House:
+    """Control, and Sentinels that give these answers in turn."""
+
+    def __init__(self, *answers: Topology | Exception) -> None:
         self.answers = list(answers)
         self.found: list[tuple[str, object]] = []
         self.events: list[object] = []
@@ -30,9 +38,11 @@ class House:
         )
 
     async def ask(self, _: Store) -> Topology:
+        if not self.answers:
+            raise asyncio.CancelledError
         answer = self.answers.pop(0)
-        if answer is None:
-            raise Unavailable("nobody answers")
+        if isinstance(answer, Exception):
+            raise answer
         return answer
 
     def put(self, name: str, finding: object) -> None:
@@ -45,7 +55,7 @@ class House:
         """Look once; return what is said of the state's store."""
         self.found.clear()
         asyncio.run(self.topologies.look(msgspec.structs.replace(NOBODY, state=state)))
-        return [finding for name, finding in self.found if name == "store/state"]
+        return [topology_of(one) for name, one in self.found if name == "store/state"]
 
 
 def test_who_serves_is_told_and_logged_when_it_changes() -> None:
@@ -57,8 +67,9 @@ def test_who_serves_is_told_and_logged_when_it_changes() -> None:
     ]
 
 
-def test_while_nobody_answers_what_was_known_stays() -> None:
-    house = House(ONE, None, ONE)
+@pytest.mark.parametrize("fault", [Unavailable("nobody answers"), IndexError("a fault of ours")])
+def test_while_nobody_answers_what_was_known_stays(fault: Exception) -> None:
+    house = House(ONE, fault, ONE)
     assert [house.look(WATCHED) for _ in range(3)] == [[ONE], [], [ONE]]
     assert len(house.events) == 1
 
@@ -74,8 +85,9 @@ def test_it_is_asked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def body() -> None:
         watched = msgspec.structs.replace(NOBODY, state=WATCHED)
-        with pytest.raises(IndexError):  # there are no more answers
+        with pytest.raises(asyncio.CancelledError):  # there are no more answers
             await house.topologies.watch(lambda: watched)
 
     asyncio.run(body())
-    assert [finding for name, finding in house.found if name == "store/state"] == [ONE, OTHER]
+    found = [topology_of(one) for name, one in house.found if name == "store/state"]
+    assert found == [ONE, OTHER]

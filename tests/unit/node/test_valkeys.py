@@ -9,11 +9,16 @@ from tta_gateway.node import valkeys as module
 from tta_gateway.node.valkeys import CONNECTED, Valkeys, serves
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.metrics import Registry
-from tta_gateway.support.valkey.topology import Address, Login, Store, Topology, single
+from tta_gateway.support.valkey.topology import Address, Login, Served, Store, Topology, single
 
 ONE, OTHER = Address("10.0.0.1", 6379), Address("10.0.0.2", 6379)
 ALONE = Store(addresses=(ONE,))
 WATCHED = Store(kind="sentinel", addresses=(Address("10.0.0.9", 26379),), master="tta")
+
+
+def found(what: object) -> dict[str, msgspec.Raw]:
+    """The live sections in which this is said of the state's store."""
+    return {serves("state"): msgspec.Raw(msgspec.msgpack.encode(what))}
 
 
 class Client:
@@ -48,7 +53,10 @@ class House:
         """Nobody reads it."""
 
     def adopt(self, *, live: Topology | None = None, **stores: Store) -> None:
-        raw = {serves("state"): msgspec.Raw(msgspec.msgpack.encode(live))} if live else {}
+        raw = {} if live is None else found(Served(WATCHED.named, live))
+        self.adopt_with(raw, **stores)
+
+    def adopt_with(self, raw: dict[str, msgspec.Raw], **stores: Store) -> None:
         empty: Any = Snapshot(version=1, state_dir=".", listeners=(), services=(), routes=())
         self.valkeys.adopt(msgspec.structs.replace(empty, **stores), raw)
 
@@ -94,11 +102,36 @@ def test_another_store_gets_another_client_and_the_old_one_ends(house: House) ->
     assert set(house.valkeys.clients) == {"cache"}
 
 
-def test_a_store_whose_certificates_cannot_be_read_changes_nothing(house: House) -> None:
+def test_who_served_another_store_is_not_asked_for_this_one(house: House) -> None:
+    """It would be told the password of this one, and hold its state."""
+    house.adopt(state=WATCHED, live=single(ONE))
+    other = msgspec.structs.replace(WATCHED, master="other")
+    house.adopt(state=other, live=single(ONE))
+    assert house.client().asks == [None]
+    house.adopt_with(found(Served(other.named, single(OTHER))), state=other)
+    assert house.client().asks == [None, single(OTHER)]
+
+
+def test_with_another_password_those_are_asked_who_serve(house: House) -> None:
+    house.adopt(state=WATCHED, live=single(ONE))
+    house.adopt(
+        state=msgspec.structs.replace(WATCHED, login=Login(password="new")), live=single(ONE)
+    )
+    assert house.client().asks == [single(ONE)]
+
+
+def test_what_another_version_has_found_out_is_no_harm(house: House) -> None:
+    house.adopt_with(found(7), state=WATCHED)
+    house.adopt(state=WATCHED, live=single(ONE))
+    house.adopt_with(found([7]), state=WATCHED)
+    assert house.client().asks == [None, single(ONE)]
+
+
+def test_a_store_whose_authorities_are_refused_changes_nothing(house: House) -> None:
     house.adopt(state=ALONE)
     before = house.client()
-    bad = Store(addresses=(OTHER,), login=Login(tls=True, ca="/nowhere/ca.pem"))
-    with pytest.raises(OSError, match="No such file"):
+    bad = Store(addresses=(OTHER,), login=Login(tls=True, authorities=b"none"))
+    with pytest.raises(OSError, match=r"no certificate|NO_CERT"):
         house.adopt(state=bad)
     assert (house.client(), before.closed) == (before, False)
 

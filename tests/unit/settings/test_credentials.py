@@ -54,6 +54,20 @@ def test_who_names_none_trusts_those_of_the_machine(
     assert snapshot.authorities[one.ca] == folder.ca.read_bytes()
 
 
+def test_a_store_brings_its_authorities_along(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder.ca))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder.path / "none"))
+    other = Folder(folder.path, authority="other.pem")
+    text = f"valkey_url: rediss://h?ca={other.ca}\ncache_url: rediss://i\n"
+    snapshot = compile_snapshot(loaded(text).settings, 1)
+    assert snapshot.state is not None
+    assert snapshot.cache is not None
+    assert snapshot.state.login.authorities == other.ca.read_bytes()
+    assert snapshot.cache.login.authorities == folder.ca.read_bytes()
+
+
 def test_who_is_not_verified_needs_none() -> None:
     snapshot, (one,) = spoken({"verification": {"mode": "off", "reason": "a test"}})
     assert (one.ca, one.verified, snapshot.authorities) == ("", False, {})

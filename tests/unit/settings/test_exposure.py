@@ -41,3 +41,13 @@ def test_so_is_a_file_that_everybody_may_read(tmp_path: Path, mode: int, count: 
         f"machine: `chmod o= {file}`"
     )
     assert warnings(found, "gateway.yaml") == [told] * count
+
+
+def test_a_file_that_has_gone_since_is_nobody_s_to_read(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("redis://h")
+    found = load_text(
+        completed("valkey_url: {file: secret}\n"), str(tmp_path / "gateway.yaml"), environ={}
+    )
+    file.unlink()
+    assert warnings(found, "gateway.yaml") == []

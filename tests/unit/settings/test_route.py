@@ -119,7 +119,16 @@ def test_what_cannot_be_added_is_refused(written: str, words: str) -> None:
 
 @pytest.mark.parametrize("key", ["request_headers", "response_headers"])
 @pytest.mark.parametrize(
-    "name", ["Content-Type", "authorization", "ETag", "location", "Retry-After", "origin"]
+    "name",
+    [
+        "Content-Type",
+        "authorization",
+        "ETag",
+        "location",
+        "Retry-After",
+        "origin",
+        "content-disposition",
+    ],
 )
 def test_a_field_that_stands_once_is_never_added_to(key: str, name: str) -> None:
     said = wrong(f"{key}: {{{name}: {{append: a}}}}")

@@ -74,3 +74,26 @@ def test_what_is_shown_hides_the_password_alone() -> None:
     assert "kanarie" not in text
     again = load_text(text.replace("***", "kanarie"), "again", environ={})
     assert compile_snapshot(again.settings, 1) == compile_snapshot(first.settings, 1)
+
+
+def test_authorities_that_cannot_serve_are_told_of_when_the_configuration_is_checked() -> None:
+    assert complaints("cache_url: rediss://h?ca=/nowhere.pem\n") == [
+        "gateway.yaml:1:1 cache_url: names a `ca` that is no good: `/nowhere.pem` cannot be read: "
+        "No such file or directory"
+    ]
+
+
+def test_what_stands_in_a_secret_is_not_quoted_for_that() -> None:
+    environ = {"STORE": "rediss://h?ca=/nowhere.pem"}
+    (line,) = complaints("valkey_url: {env: STORE}\n", environ)
+    assert line.endswith(
+        "names a `ca` that is no good: `…` cannot be read: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://a/tta", "redis+cluster://a"])
+def test_who_serves_for_several_is_found_out_by_control(url: str) -> None:
+    text = f"admin: off\nvalkey_url: {url}\ncache_url: redis://h\n"
+    (line,) = complaints(text)
+    assert line.startswith("gateway.yaml:2:1 valkey_url: names Sentinels or a cluster, and who ")
+    assert complaints(text.replace("admin: off", "admin: 127.0.0.1:9")) == []

@@ -7,6 +7,7 @@ import pytest
 
 from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.snapshot import sealed
 from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled, keep
 from tta_gateway.snapshot.model import SecretFile, Snapshot
@@ -70,6 +71,17 @@ def test_what_another_version_kept_is_said_with_what_to_do(tmp_path: Path) -> No
         kept(tmp_path)
 
 
+def test_what_was_sealed_for_an_older_form_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would decode, and its services be spoken to without the authorities that it names."""
+    with monkeypatch.context() as older:
+        older.setattr(sealed, "_PURPOSE", b"tta-gateway snapshot 1")
+        keep(both(encode(snapshot(str(tmp_path))), tmp_path).sealed, tmp_path)
+    with pytest.raises(OSError, match="is of another version: run a good one anew"):
+        kept(tmp_path)
+
+
 def test_what_is_served_at_once_is_not_sealed(tmp_path: Path) -> None:
     assert both(b"snapshot", tmp_path).data == b"snapshot"
 
@@ -100,7 +112,7 @@ def test_where_nothing_is_kept_that_is_said_with_what_to_do(tmp_path: Path) -> N
 def test_what_does_not_fit_its_key_is_said_with_what_to_do(tmp_path: Path) -> None:
     keep(both(b"snapshot", tmp_path).sealed, tmp_path)
     (tmp_path / NAME).write_bytes(b"anything else, but long enough")
-    with pytest.raises(OSError, match=r"does not fit .*snapshot\.key: run a good one anew"):
+    with pytest.raises(OSError, match=r"does not fit .*snapshot\.key, or is of another .*anew"):
         kept(tmp_path)
 
 

@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from typing import Final, cast
 
+from tta_gateway.support.pem import load_authorities
 from tta_gateway.support.socket_path import short
 from tta_gateway.support.valkey.connection import Arg, Connection, Owner, Reply
 from tta_gateway.support.valkey.error import Refused, Unavailable
@@ -17,11 +18,15 @@ PATIENCE: Final = 2.0  # seconds, from the first packet to the end of the greeti
 
 
 def tls_of(login: Login) -> ssl.SSLContext | None:
-    """Return the context that a login asks for; OSError if its certificates cannot be read."""
+    """Return the context that a login asks for; OSError if OpenSSL refuses its authorities.
+
+    No file is read: a worker can start whatever has become of it.
+    """
     if not login.tls:
         return None
-    context = ssl.create_default_context(cafile=login.ca or None)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_authorities(context, login.authorities)  # none: nobody is believed
     return context
 
 

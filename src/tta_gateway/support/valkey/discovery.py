@@ -5,9 +5,12 @@ node of a cluster, who has which slots.  Each server that Sentinel names is stil
 when a worker connects, so that an answer out of date does no harm.
 """
 
+from typing import Final
+
 from tta_gateway.support.valkey.connection import Arg, Connection, Pending, Reply
 from tta_gateway.support.valkey.dial import PATIENCE, dial, tls_of, why
 from tta_gateway.support.valkey.error import Refused, Unavailable
+from tta_gateway.support.valkey.slot import COUNT
 from tta_gateway.support.valkey.topology import (
     Address,
     Login,
@@ -16,6 +19,10 @@ from tta_gateway.support.valkey.topology import (
     Topology,
     single,
 )
+
+_NO_SLOTS: Final = "its answer is not one of CLUSTER SLOTS"
+# What comes of taking an answer for what it is not.
+_SENSELESS: Final = (AttributeError, LookupError, TypeError, ValueError)
 
 
 class _Nobody:
@@ -48,7 +55,9 @@ async def discover(store: Store, *, name: str) -> Topology:
 
 async def _asked(store: Store, address: Address, name: str) -> Topology:
     sentinel = store.kind == "sentinel"
-    login = Login(tls=store.login.tls, ca=store.login.ca) if sentinel else store.login
+    login = store.login
+    if sentinel:
+        login = Login(tls=login.tls, authorities=login.authorities)
     tls = tls_of(login)
     connection = await dial(address, login, tls=tls, owner=_Nobody(), name=name)
     question: tuple[Arg, ...] = ("CLUSTER", "SLOTS")
@@ -90,8 +99,11 @@ def master(reply: Reply, name: str) -> Topology:
     """Return the topology that a Sentinel's answer means; Unavailable if it knows no such."""
     if not isinstance(reply, list):
         raise Unavailable(f"it knows no master `{name}`")
-    host, port = reply
-    return single(Address(host.decode(), int(port)))
+    try:
+        host, port = reply
+        return single(Address(host.decode(), int(port)))
+    except _SENSELESS:
+        raise Unavailable("its answer is not one of a Sentinel") from None
 
 
 def slots(reply: Reply, asked: str) -> Topology:
@@ -106,6 +118,11 @@ def slots(reply: Reply, asked: str) -> Topology:
 
 def _range(entry: Reply, asked: str) -> Range:
     if not isinstance(entry, list):
-        raise Unavailable("its answer is not one of CLUSTER SLOTS")
-    first, last, node = entry[0], entry[1], entry[2]
-    return Range(int(first), int(last), Address((node[0] or b"").decode() or asked, int(node[1])))
+        raise Unavailable(_NO_SLOTS)
+    try:
+        first, last, (host, port) = int(entry[0]), int(entry[1]), entry[2][:2]
+        if 0 <= first <= last < COUNT:
+            return Range(first, last, Address((host or b"").decode() or asked, int(port)))
+    except _SENSELESS:
+        pass
+    raise Unavailable(_NO_SLOTS)

@@ -53,13 +53,18 @@ def single(address: Address) -> Topology:
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """How to be let in; it holds a password: never put into a log."""
+    """How to be let in; it holds a password: never put into a log.
+
+    `authorities` are those who vouch for a server that speaks TLS, in PEM; `ca` is the path of the
+    file that they were read from, empty where they are the machine's own.
+    """
 
     user: str = ""
     password: str = ""
     database: int = 0
     tls: bool = False
-    ca: str = ""  # a file of certificates; empty, the machine's own
+    ca: str = ""
+    authorities: bytes = b""
 
     def __repr__(self) -> str:
         """Say nothing that is secret."""
@@ -79,3 +84,15 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     def topology(self) -> Topology | None:
         """Return who serves, where that is known without asking anybody."""
         return single(self.addresses[0]) if self.kind == "single" else None
+
+    @property
+    def named(self) -> str:
+        """Return what tells who is asked from others; how they let us in is no part of it."""
+        return f"{self.kind} {self.master} {','.join(map(str, self.addresses))}"
+
+
+class Served(msgspec.Struct, frozen=True):
+    """Who serves for a store, `of` what was named: for another store it says nothing."""
+
+    of: str
+    topology: Topology

@@ -172,9 +172,15 @@ def test_tls_is_asked_for_by_the_login() -> None:
     assert tls_of(Login()) is None
 
 
-def test_a_ca_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(FileNotFoundError):
-        tls_of(Login(tls=True, ca="/nowhere.pem"))
+def test_no_file_is_read_for_it() -> None:
+    context = tls_of(Login(tls=True, ca="/nowhere.pem"))
+    assert context is not None
+    assert context.get_ca_certs() == []
+
+
+def test_authorities_that_are_none_are_an_error() -> None:
+    with pytest.raises(ssl.SSLError):
+        tls_of(Login(tls=True, authorities=b"none"))
 
 
 def test_a_certificate_that_does_not_verify_is_the_reason(loop: FakeLoop) -> None:

@@ -42,6 +42,31 @@ def test_a_cluster_without_slots_is_unavailable(reply: object) -> None:
         slots(reply, "asked")
 
 
+@pytest.mark.parametrize("reply", [[], [b"h"], [b"h", b"x"], [1, 2], [b"h", b"1", b"2"]])
+def test_what_no_sentinel_says_is_a_reason_and_no_fault(reply: object) -> None:
+    with pytest.raises(Unavailable, match="not one of a Sentinel"):
+        master(reply, "tta")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        7,
+        [],
+        [0, 1],
+        [0, 1, 2],
+        [0, 1, []],
+        [b"x", 1, [b"h", 1]],
+        [0, 16384, [b"h", 1]],
+        [-1, 1, [b"h", 1]],
+        [2, 1, [b"h", 1]],
+    ],
+)
+def test_so_is_what_no_cluster_says(entry: object) -> None:
+    with pytest.raises(Unavailable, match="not one of CLUSTER SLOTS"):
+        slots([entry], "asked")
+
+
 def test_one_server_need_not_be_asked(loop: FakeLoop) -> None:
     task = loop.create_task(discover(Store(addresses=(A,)), name="me"))
     loop.run_ready()
