@@ -6,18 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
-from tests.helpers.gateway import free_port
-from tests.helpers.nodes import node, probe
+from tests.helpers.nodes import admin_port, node, probe
 from tests.helpers.probe import asked
 from tests.helpers.slow import wait_until
 
-__all__ = ["node", "probe"]
-
-
-@pytest.fixture
-def admin_port() -> int:
-    """The port of its administration."""
-    return free_port()
+__all__ = ["admin_port", "node", "probe"]
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_an_endpoint_that_says_it_is_not_well_is_asked_no_more_and_again_when_it
     assert set(statuses) == {200}
     (down,) = house.events("endpoint_down")
     assert (down["service"], down["cause"]) == ("players", '`$.status` is "unhealthy"')
-    assert len(house.events("endpoint_up")) == 1
+    assert wait_until(lambda: len(house.events("endpoint_up")) == 1)
 
 
 def test_who_is_down_stays_so_while_control_is_being_replaced(house: House) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.edge.stage import Stage, stage
-from tests.helpers.nodes import node, probe, upstream
+from tests.helpers.nodes import admin_port, node, probe, upstream
 from tests.helpers.scripted_upstream import ScriptedUpstream
 
-__all__ = ["node", "probe", "upstream"]
+__all__ = ["admin_port", "node", "probe", "upstream"]
 
 
 @pytest.fixture(scope="session")

@@ -82,7 +82,8 @@ def test_a_service_that_refuses_is_left_alone_and_taken_back_by_and_by(tmp_path:
             assert back.calls(b"/") == 1 + len(served)
             assert 0 < len([at for at in served if at < 0.5]) < len(answers) - len(served)
             assert {answer.status for at, answer in answers if at > 1.25} == {200}
-        assert moves(one) == ["breaker_open", "breaker_half_open", "breaker_ramp", "breaker_closed"]
+        expected = ["breaker_open", "breaker_half_open", "breaker_ramp", "breaker_closed"]
+        assert wait_until(lambda: moves(one) == expected), moves(one)
 
 
 def test_a_service_that_hears_nothing_is_waited_for_a_few_times_only(tmp_path: Path) -> None:

@@ -32,3 +32,9 @@ def node(tmp_path: Path, probe: int) -> Iterator[Stage]:
         stage(tmp_path, upstream=upstream, workers=2, probe=address) as one,
     ):
         yield one
+
+
+@pytest.fixture
+def admin_port() -> int:
+    """The port of its administration."""
+    return free_port()

@@ -75,6 +75,8 @@ def test_who_has_to_be_asked_for_comes_later() -> None:
 
 
 def test_certificates_that_cannot_be_read_are_told_of() -> None:
-    house = House(a_store(HERE, Login(tls=True, ca="/nowhere/ca.pem", authorities=b"no certificate")))
+    house = House(
+        a_store(HERE, Login(tls=True, ca="/nowhere/ca.pem", authorities=b"no certificate"))
+    )
     assert run(house) == ["none"] * 3
     assert set(house.events) == {"store_unfit"}
