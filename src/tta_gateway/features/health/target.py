@@ -61,7 +61,7 @@ class Target:
     def _authority(self) -> str:
         if self.endpoint.unix:
             return "localhost"
-        host = self.endpoint.host
+        host = self.endpoint.server_name
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
 
@@ -96,7 +96,7 @@ async def _open(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWri
         endpoint.host,
         target.port,
         ssl=target.context,
-        server_hostname=target.server_name or endpoint.host,
+        server_hostname=target.server_name or endpoint.server_name,
     )
 
 

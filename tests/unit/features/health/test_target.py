@@ -49,6 +49,15 @@ def test_an_endpoint_of_tls_is_spoken_to_by_its_name(
     assert endpoints.asked == [("127.0.0.1", 9001, context, shown)]
 
 
+def test_where_a_name_was_resolved_the_certificate_must_have_the_name(
+    endpoints: FakeEndpoints,
+) -> None:
+    context = cast("Any", object())
+    found = Endpoint(host="10.0.0.7", port=443, tls=True, authority="players.local:443")
+    assert endpoints.outcome(connect(Target(found, Check(), context=context))) is None
+    assert endpoints.asked == [("10.0.0.7", 443, context, "players.local")]
+
+
 @pytest.mark.parametrize(
     ("error", "cause"),
     [
@@ -82,6 +91,8 @@ def test_want_of_descriptors_here_says_nothing_of_the_endpoint(endpoints: FakeEn
         (Target(an_endpoint(9001), Check(port=9)), "127.0.0.1:9"),
         (Target(Endpoint(host="::1", port=80), Check()), "[::1]:80"),
         (Target(Endpoint(host="", port=0, unix="/a"), Check()), "localhost"),
+        (Target(Endpoint(host="10.0.0.7", port=80, authority="a.b:80"), Check()), "a.b:80"),
+        (Target(Endpoint(host="10.0.0.7", port=80, authority="a.b:80"), Check(port=9)), "a.b:9"),
         (Target(an_endpoint(), Check(), host="players.example"), "players.example"),
         (Target(an_endpoint(), Check(fields=(("host", "b"),)), host="a"), "b"),
     ],
