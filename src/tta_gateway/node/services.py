@@ -118,11 +118,12 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
+        moved = name in kept.resolved
         if instances:
             kept.resolved[name] = instances
         else:
             kept.resolved.pop(name, None)
-        self._merge(kept)
+        self._merge(kept, moved=moved)
         self._tell(kept)
 
     def sources(self) -> Iterator[tuple[str, str]]:
@@ -132,8 +133,12 @@ class Services:
                 if source != CONFIGURATION:
                     yield name, source
 
-    def _merge(self, kept: Kept) -> None:
-        """Put together what all sources say; of two that name one endpoint the first stands."""
+    def _merge(self, kept: Kept, *, moved: bool = False) -> None:
+        """Put together what all sources say; of two that name one endpoint the first stands.
+
+        Where a host has `moved`, what is new is as an instance that a registry finds, unless nobody
+        else is up.
+        """
         now = self._wall()
         merged: dict[str, tuple[Instance, str]] = {}
         for source, instances in kept.sources.items():
@@ -143,10 +148,11 @@ class Services:
         for name in [one for one in kept.endpoints if one not in merged]:
             del kept.endpoints[name]
             self._change(kept, name, "gone", "")
+        moved = moved and any(one.state == "up" for one in kept.endpoints.values())
         for name, (instance, source) in merged.items():
             known = kept.endpoints.get(name)
             if known is None:
-                first = source == CONFIGURATION and not kept.begun
+                first = source == CONFIGURATION and not kept.begun and not moved
                 state: State = "starting" if kept.checked and not first else "up"
                 known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
                 known.fresh = not first
