@@ -136,8 +136,8 @@ class Services:
     def _merge(self, kept: Kept, *, moved: bool = False) -> None:
         """Put together what all sources say; of two that name one endpoint the first stands.
 
-        Where a host has `moved`, what is new is as an instance that a registry finds, unless nobody
-        else is up.
+        Where a host has `moved`, what is new is as an instance that a registry finds; but what a
+        name stands for is up where nobody else is.
         """
         now = self._wall()
         merged: dict[str, tuple[Instance, str]] = {}
@@ -148,11 +148,12 @@ class Services:
         for name in [one for one in kept.endpoints if one not in merged]:
             del kept.endpoints[name]
             self._change(kept, name, "gone", "")
-        moved = moved and any(one.state == "up" for one in kept.endpoints.values())
+        alone = not any(one.state == "up" for one in kept.endpoints.values())
         for name, (instance, source) in merged.items():
             known = kept.endpoints.get(name)
             if known is None:
-                first = source == CONFIGURATION and not kept.begun and not moved
+                first = source == CONFIGURATION and not (kept.begun or moved)
+                first = first or (alone and instance.endpoint.authority != "")
                 state: State = "starting" if kept.checked and not first else "up"
                 known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
                 known.fresh = not first
