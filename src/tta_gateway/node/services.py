@@ -75,6 +75,7 @@ class Kept:
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
         self.checked = False
         self.begun = False  # whether every endpoint of the configuration has been checked once
+        self.introduced = False  # whether it is known what it began with
         self.down: tuple[str, ...] = ()
         self.degraded: tuple[str, ...] = ()
         self.open: dict[str, float] = {}  # by route: until when its breaker is open
@@ -109,6 +110,7 @@ class Services:
             )
             self._restore(kept)
             self._merge(kept)
+            kept.introduced = True
             self._tell(kept)
         for name in before:
             self._findings.put(section(name), None)
@@ -130,11 +132,12 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
+        moved = name in kept.resolved
         if instances:
             kept.resolved[name] = instances
         else:
             kept.resolved.pop(name, None)
-        self._merge(kept)
+        self._merge(kept, moved=moved)
         self._tell(kept)
 
     def sources(self) -> Iterator[tuple[str, str]]:
@@ -144,26 +147,38 @@ class Services:
                 if source != CONFIGURATION:
                     yield name, source
 
-    def _merge(self, kept: Kept) -> None:
-        """Put together what all sources say; of two that name one endpoint the first stands."""
-        now = self._wall()
+    def _merge(self, kept: Kept, *, moved: bool = False) -> None:
+        """Put together what all sources say; of two that name one endpoint the first stands.
+
+        Where a host has `moved`, what is new is as an instance that a registry finds; but what a
+        name stands for is up where nobody else is.
+        """
         merged = _merged(kept)
         for name in [one for one in kept.endpoints if one not in merged]:
             del kept.endpoints[name]
             self._change(kept, name, "gone", "")
+        alone = not any(one.state == "up" for one in kept.endpoints.values())
         for name, (instance, source) in merged.items():
             known = kept.endpoints.get(name)
             if known is None:
                 if self._remember(kept, name, instance, source):
                     continue
-                first = source == CONFIGURATION and not kept.begun
-                state: State = "starting" if kept.checked and not first else "up"
-                known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
-                known.fresh = not first
-                self._change(kept, name, "appeared", source)
+                first = source == CONFIGURATION and not (kept.begun or moved)
+                first = first or (alone and instance.endpoint.authority != "")
+                known = self._appear(kept, instance, source, first=first)
             elif instance.draining and not known.instance.draining:
                 self._change(kept, name, "draining", source)
             known.instance, known.source = instance, source
+
+    def _appear(self, kept: Kept, instance: Instance, source: str, *, first: bool) -> Known:
+        """Take note of an endpoint; those that a new service begins with are no news."""
+        name, now = instance.endpoint.name, self._wall()
+        state: State = "starting" if kept.checked and not first else "up"
+        known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
+        known.fresh = not first
+        if kept.introduced:
+            self._change(kept, name, "appeared", source)
+        return known
 
     def _remember(self, kept: Kept, name: str, instance: Instance, source: str) -> bool:
         """Go on with an endpoint that a control before this one knew, if it did."""

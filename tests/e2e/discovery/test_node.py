@@ -109,7 +109,7 @@ def rests(service: NamedService) -> bool:
 
 
 def test_what_etcd_said_last_stays_in_force_while_it_is_away(tmp_path: Path) -> None:
-    """Also for a control that has died meanwhile.  Red without `Services._restore`."""
+    """Also for a control that has died meanwhile."""
     with (
         etcd_server(tmp_path / "etcd") as etcd,
         named_service("a") as a,
@@ -147,10 +147,7 @@ def dns(named: NamedServer) -> dict[str, object]:
 
 
 def test_a_host_of_the_configuration_is_followed_and_no_request_is_lost(tmp_path: Path) -> None:
-    """Fault 39: it moves, its name vanishes, and the server dies; the last good one is asked.
-
-    Red if `DnsProvider.watch` told that there is nobody where it raises `Unreachable`.
-    """
+    """Fault 39: it moves, its name vanishes, and the server dies; the last good one is asked."""
     with (
         named_server(tmp_path / "named") as named,
         named_service("old", host="127.0.0.2") as old,

@@ -310,6 +310,22 @@ def test_a_host_of_the_configuration_gives_way_to_what_it_stands_for(house: Hous
     house.services.resolved("unknown", "players.local:9001", ())
 
 
+def test_where_a_host_has_moved_what_is_new_begins_slowly_beside_who_stays() -> None:
+    house = House(checked=True)
+    house.services.adopt([Service(name="players", endpoints=(named(),))], checked=lambda _: True)
+
+    def states(*addresses: str) -> dict[str, State]:
+        instances = tuple(resolved(one) for one in addresses)
+        house.services.resolved("players", "players.local:9001", instances)
+        standing = house.told["service/players"]
+        assert standing is not None
+        return {one.endpoint.host: one.state for one in standing.endpoints}
+
+    assert states("10.0.0.1") == {"10.0.0.1": "up"}
+    assert states("10.0.0.1", "10.0.0.2") == {"10.0.0.1": "up", "10.0.0.2": "starting"}
+    assert states("10.0.0.3") == {"10.0.0.3": "up"}  # better than nobody
+
+
 def test_who_speaks_of_a_service_is_known(house: House) -> None:
     assert list(house.services.sources()) == []
     house.found(9003)

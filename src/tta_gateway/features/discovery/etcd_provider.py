@@ -24,6 +24,7 @@ from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.support.http_client import HttpError, Origin, Request, begin, fetch
 
+_LOGIN: Final = "/v3/auth/authenticate"
 _PATIENCE: Final = 5.0  # seconds, for an answer
 _BETWEEN: Final = 0.5  # seconds until all is read again
 _QUIET: Final = 300.0  # seconds without a word, after which all is read anew
@@ -128,7 +129,7 @@ class EtcdProvider:
         if not self._settings.user:
             return ()
         said = {"name": self._settings.user, "password": self._settings.password}
-        body = await self._ask(origin, "/v3/auth/authenticate", said, fields=())
+        body = await self._ask(origin, _LOGIN, said, fields=())
         return (("Authorization", decoded(_TOKEN, body, "the login").token),)
 
     async def _read(
@@ -178,6 +179,11 @@ class EtcdProvider:
             answer = await fetch(origin, request, patience=_PATIENCE)
         except HttpError as error:
             raise Unreachable(f"{error}, asked `{path}`") from error
+        if path == _LOGIN and answer.status != 200:
+            raise Unreachable(
+                f"it answers {answer.status} to the login of `{self._settings.user}`: look at "
+                "`discovery.etcd.user` and `password`"
+            )
         return checked(answer, f"`{path}`")
 
     def _range(self) -> dict[str, object]:

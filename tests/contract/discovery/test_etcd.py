@@ -1,0 +1,29 @@
+"""etcd where it refuses: 400 with an error as JSON, as its gateway answers to a wrong password.
+
+Everything else runs on a real one, in tests/e2e/discovery.
+"""
+
+from tests.helpers.found import Told, in_loop
+from tests.helpers.registry_server import Answering, Asked, serving
+from tta_gateway.features.discovery.bound import Etcd
+from tta_gateway.features.discovery.etcd_provider import EtcdProvider
+
+REFUSED = (
+    b'{"error":"etcdserver: authentication failed, invalid user ID or password",'
+    b'"message":"etcdserver: authentication failed, invalid user ID or password","code":3}'
+)
+
+
+@in_loop
+async def test_a_login_that_is_refused_says_what_to_look_at() -> None:
+    async def serve(_: Asked, answer: Answering) -> None:
+        await answer.whole(REFUSED, status=400)
+
+    async with serving(serve) as server:
+        settings = Etcd(origins=(server.origin(),), prefix="/s/", user="gateway", password="wrong")
+        told = Told()
+        wanted = {"players": ("players", False)}
+        await told.watch(EtcdProvider(settings, wanted, misread=lambda *_: None))
+    assert told.unreachable == [
+        "it answers 400 to the login of `gateway`: look at `discovery.etcd.user` and `password`"
+    ]
