@@ -69,7 +69,8 @@ def _named(name: str, target: bytes, upstream: ScriptedUpstream) -> None:
     upstream.answers(target, script)
 
 
-TARGETS: Final = (b"/seat/7", b"/head", b"/shared", b"/asked", b"/bound", b"/copied")
+COPIED: Final = (b"/copied/1", b"/copied/2", b"/copied/3")
+TARGETS: Final = (b"/seat/7", b"/shared", b"/bound", *COPIED)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,12 @@ def cast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
                 },
                 "canary": {"header": "X-Canary", "value": "1", "service": "c"},
             },
-            {"path": "/copied", "service": "a", "auth": "none", "mirror": {"service": "shadow"}},
+            {
+                "path": "/copied/{rest:path}",
+                "service": "a",
+                "auth": "none",
+                "mirror": {"service": "shadow"},
+            },
         ]
         path = tmp_path_factory.mktemp("sharing")
         running = kept.enter_context(
@@ -173,40 +179,40 @@ def test_the_log_says_which_service_answered(cast: Cast) -> None:
 def test_a_copy_says_that_it_is_one_and_its_answer_reaches_nobody(cast: Cast) -> None:
     seen: list[Call] = []
     shadow = cast.upstreams["shadow"]
-    calls = shadow.calls(b"/copied")
+    calls = shadow.calls(COPIED[0])
 
     def script(call: Call) -> None:
         seen.append(call)
         call.answer(b"from the shadow")
 
-    shadow.answers(b"/copied", script)
-    assert [cast.who(b"/copied") for _ in range(5)] == ["a"] * 5
-    assert wait_until(lambda: shadow.calls(b"/copied") == calls + 5, PATIENCE)
+    shadow.answers(COPIED[0], script)
+    assert [cast.who(COPIED[0]) for _ in range(5)] == ["a"] * 5
+    assert wait_until(lambda: shadow.calls(COPIED[0]) == calls + 5, PATIENCE)
     assert {call.head.value(b"x-mirrored") for call in seen} == {b"1"}
 
 
 def test_nobody_waits_for_a_copy_or_hears_that_it_failed(cast: Cast) -> None:
     late, shadow = Late(), cast.upstreams["shadow"]
-    shadow.answers(b"/copied", late)
+    shadow.answers(COPIED[1], late)
     with cast.stage.client() as client:
-        assert [client.get(b"/copied").body for _ in range(3)] == [b"a"] * 3
+        assert [client.get(COPIED[1]).body for _ in range(3)] == [b"a"] * 3
     late.release()
-    shadow.answers(b"/copied", lambda call: call.break_off())
+    shadow.answers(COPIED[1], lambda call: call.break_off())
     with cast.stage.client() as client:
         for _ in range(3):
-            assert client.get(b"/copied").body == b"a"
+            assert client.get(COPIED[1]).body == b"a"
 
 
 def test_what_may_change_anything_is_not_copied(cast: Cast) -> None:
     shadow = cast.upstreams["shadow"]
-    before = shadow.calls(b"/copied")
+    before = shadow.calls(COPIED[2])
     with cast.stage.client() as client:
         for method in (b"POST", b"PUT", b"DELETE", b"PATCH"):
             fields = [(b"Content-Length", b"0")]
-            client.ask(b"/copied", method=method, fields=fields)
+            client.ask(COPIED[2], method=method, fields=fields)
             assert client.answer().body == b"a"
-        assert client.get(b"/copied").body == b"a"
-    assert wait_until(lambda: shadow.calls(b"/copied") == before + 1, PATIENCE)
+        assert client.get(COPIED[2]).body == b"a"
+    assert wait_until(lambda: shadow.calls(COPIED[2]) == before + 1, PATIENCE)
 
 
 def test_a_key_moves_once_when_its_endpoint_is_gone_and_no_other_moves(tmp_path: Path) -> None:
