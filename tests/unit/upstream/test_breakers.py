@@ -27,6 +27,11 @@ def test_each_route_has_its_own() -> None:
     assert states == [State.OPEN, State.CLOSED]
 
 
+def test_a_route_meets_its_own_again() -> None:
+    breakers, route = Breakers(), a_route_that_breaks()
+    assert breakers.of(route, NOW) is breakers.of(route, NOW)
+
+
 def test_a_route_that_is_read_anew_keeps_its_breaker() -> None:
     breakers = Breakers()
     breaker = breakers.of(a_route_that_breaks(failures=2), NOW)
