@@ -59,8 +59,10 @@ def test_who_serves_is_told_and_logged_when_it_changes() -> None:
 
 def test_while_nobody_answers_what_was_known_stays() -> None:
     house = House(ONE, None, ONE)
+    assert house.topologies.told("state") is None
     assert [house.look(WATCHED) for _ in range(3)] == [[ONE], [], [ONE]]
     assert len(house.events) == 1
+    assert house.topologies.told("state") == ONE
 
 
 @pytest.mark.parametrize("store", [None, ALONE])
