@@ -1,8 +1,10 @@
 """Explain: what is said of a request; tests/e2e/test_explain.py compares it with what happens."""
 
+import msgspec
 import pytest
 
 from tests.helpers.configuration import PLAYERS, loaded
+from tta_gateway.kernel.own import internal
 from tta_gateway.node.explain import explain
 from tta_gateway.order import ORDER
 from tta_gateway.settings.compile import compile_snapshot
@@ -175,3 +177,10 @@ def test_a_page_of_elsewhere_opens_no_websocket(snapshot: Snapshot) -> None:
 def test_a_service_that_is_being_looked_after_sees_nothing() -> None:
     text = 'services: {players: {endpoints: ["http://a"], maintenance: {}}}\n' + ROUTES
     assert _said(_snapshot(text), "GET", "/plain/7")[-1] == "end: 503 service_maintenance: players"
+
+
+def test_what_is_for_services_is_nothing_for_clients(snapshot: Snapshot) -> None:
+    route = internal("GET", "/internal/a")
+    changed = msgspec.structs.replace(snapshot, routes=(route,))
+    (line,) = [one for one in _said(changed, "GET", "/internal/a") if "404" in one]
+    assert "routing_not_found" in line
