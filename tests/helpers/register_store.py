@@ -1,5 +1,6 @@
 """A store of registrations in memory, with a clock that a test moves; it can be away."""
 
+import asyncio
 import itertools
 from collections.abc import Iterable
 
@@ -37,6 +38,7 @@ class RegisterStore:
     async def put(self, one: Registration) -> None:
         """Keep it."""
         self._ask()
+        await asyncio.sleep(0)
         before = self.records.get(one.name)
         self.version += before is None or before[0] != one
         self.records[one.name] = one, self.clock.monotonic() + one.lease - SLACK
@@ -60,6 +62,7 @@ class RegisterStore:
         """Return what there is."""
         self._ask()
         self.looks += 1
+        await asyncio.sleep(0)
         self.nodes.add(node)
         gone = [name for name, (_, end) in self.records.items() if end <= self.clock.monotonic()]
         for name in idle:

@@ -15,7 +15,7 @@ from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.problem import BODY_TOO_LARGE, Problem
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.assemble_worker import bound, policies, table
+from tta_gateway.node.assemble_worker import bound, policies, sides, table
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Destination
@@ -46,7 +46,7 @@ def explain(
     lines = _Nowhere() if bound(snapshot, "access_log", AccessLogBound).enabled else None
     ordered = policies(snapshot, registry=Registry(), lines=lines, clock=SystemClock())
     runner = Runner(_never, _never)
-    found = table(snapshot.routes, ordered, runner=runner, forward=_never)
+    found = table(sides(snapshot.routes)[0], ordered, runner=runner, forward=_never)
     head = _head(snapshot, method=method, target=target, host=host, headers=list(headers))
     if isinstance(head, Problem):
         yield f"refused before routing: {head.status} {head.code}"

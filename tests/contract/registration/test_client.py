@@ -5,6 +5,8 @@ import contextlib
 import hashlib
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from tta_gateway.support.clock import SystemClock
 pytestmark = pytest.mark.redis
 TOKEN = "the-token-of-the-players"
 CLOCK = SystemClock()
+SOURCE = Path(__file__).parents[3] / "src"
 
 
 class Node:
@@ -193,3 +196,22 @@ def test_a_wrong_token_is_said_to_be_one(shared: Server) -> None:
             assert (caught.value.status, caught.value.code) == (401, "registration_token_unknown")
 
     asyncio.run(talk())
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import tta_gateway.client\n"
+        "roots = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(roots - sys.stdlib_module_names - {'tta_gateway'}))\n"
+        "print(sorted(name for name in sys.modules if name.startswith('tta_gateway.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n{script}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    others, ours = done.stdout.splitlines()
+    assert others == "[]"
+    names = ("", ".link", ".registration")
+    assert ours == str([f"tta_gateway.client{name}" for name in names])

@@ -1,6 +1,6 @@
 """The gateway's own service: the routes to it."""
 
-from tta_gateway.kernel.own import LARGEST, OWN, endpoint, public
+from tta_gateway.kernel.own import LARGEST, OWN, endpoint, internal, public
 from tta_gateway.kernel.route import Timeouts
 
 
@@ -24,3 +24,9 @@ def test_who_waits_for_control_waits_once_and_not_for_long() -> None:
 def test_it_answers_in_the_state_folder() -> None:
     where = endpoint("./var")
     assert (where.unix, where.name) == ("./var/control.sock", "unix:./var/control.sock")
+
+
+def test_what_is_for_services_is_internal_and_like_the_rest() -> None:
+    route = internal("PUT", "/internal/a")
+    assert (route.internal, route.service, route.methods) == (True, OWN, ("PUT",))
+    assert not public("GET", "/a", auth="none").internal

@@ -19,14 +19,15 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.events import BreakerChanged, Event, ServiceTlsChanged
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead
-from tta_gateway.kernel.route import Breaker, Respond, Service
+from tta_gateway.kernel.registered import SECTION, Registered
+from tta_gateway.kernel.route import Breaker, Respond, Route, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.node import assemble_worker
 from tta_gateway.node.assemble_worker import Worker, bound
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
-from tta_gateway.snapshot.parts import parted, whole
+from tta_gateway.snapshot.parts import Live, Parts, parted, revived, whole
 from tta_gateway.support.log import LineFile
 from tta_gateway.support.metrics import Registry
 from tta_gateway.wire.limits import Limits
@@ -67,8 +68,15 @@ class House:
         self.log = log
         features = {"access_log": raw(AccessLogBound(path=str(log))), **features}
         snapshot = msgspec.structs.replace(SNAPSHOT, features=features)
+        self.begin(parted(snapshot))
+
+    def begin_anew(self) -> None:
+        """Be the worker after this one."""
+        self.begin(self.worker.parts)
+
+    def begin(self, parts: Parts) -> None:
         self.worker = Worker(
-            parted(snapshot),
+            parts,
             loop=cast("Any", Loop()),
             clock=FakeClock(),
             registry=Registry(),
@@ -252,6 +260,42 @@ def test_new_routes_are_served_and_old_ones_are_not(house: House) -> None:
     other = a_route("/other", service="", respond=Respond(body="other"))
     changed(house, routes=(other,))
     assert (house.ask("GET", "/other").status, house.ask("GET", "/hello").status) == (200, 404)
+
+
+def live(house: House, *routes: Route) -> None:
+    """Have services declare these routes."""
+    section = raw(Registered(routes=routes))
+    parts = revived(house.worker.parts, Live(sections={SECTION: section}))
+    asyncio.run(house.worker.apply(parts))
+
+
+def test_routes_of_services_are_served_while_they_are_there(house: House) -> None:
+    live(house, a_route("/live", service="", respond=Respond(body="live")))
+    assert (house.ask("GET", "/live").status, house.ask("GET", "/hello").status) == (200, 200)
+    live(house)
+    assert (house.ask("GET", "/live").status, house.ask("GET", "/hello").status) == (404, 200)
+
+
+def test_a_worker_begins_with_what_services_have_declared(house: House) -> None:
+    live(house, a_route("/live", service="", respond=Respond(body="live")))
+    house.begin_anew()
+    assert house.ask("GET", "/live").status == 200
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_listeners_for_services_serve_what_is_for_services_and_nothing_else(
+    house: House, anew: bool
+) -> None:
+    inside = a_route("/inside", service="", respond=Respond(body="in"), internal=True)
+    listeners = (Listener(host="127.0.0.1"), Listener(unix="/run/g", internal=True))
+    changed(house, routes=(*SNAPSHOT.routes, inside), listeners=listeners)
+    if anew:
+        house.begin_anew()
+    public, internal = (one.directory for one in house.worker.entrances)
+    for path in ("/inside", "/hello"):
+        head = a_head("GET", path)
+        found = [one.find(head)[0].plan.route for one in (public, internal)]
+        assert [one is not None for one in found] == [path == "/hello", path == "/inside"]
 
 
 def test_many_routes_are_put_in_place_turn_by_turn(house: House) -> None:

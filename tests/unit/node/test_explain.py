@@ -1,8 +1,10 @@
 """Explain: what is said of a request; tests/e2e/test_explain.py compares it with what happens."""
 
+import msgspec
 import pytest
 
 from tests.helpers.configuration import PLAYERS, loaded
+from tta_gateway.kernel.own import internal
 from tta_gateway.node.explain import explain
 from tta_gateway.order import ORDER
 from tta_gateway.settings.compile import compile_snapshot
@@ -218,3 +220,10 @@ def test_what_sticks_and_what_is_copied_is_said() -> None:
     snapshot = _snapshot(SHARED)
     assert _word(snapshot, "sticky", "/shared") == "endpoints of v2 by the header x-player"
     assert _word(snapshot, "mirror", "/shared") == "copies 50 % of GET, HEAD and OPTIONS to v4"
+
+
+def test_what_is_for_services_is_nothing_for_clients(snapshot: Snapshot) -> None:
+    route = internal("GET", "/internal/a")
+    changed = msgspec.structs.replace(snapshot, routes=(route,))
+    (line,) = [one for one in _said(changed, "GET", "/internal/a") if "404" in one]
+    assert "routing_not_found" in line

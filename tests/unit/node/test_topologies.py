@@ -70,8 +70,10 @@ def test_who_serves_is_told_and_logged_when_it_changes() -> None:
 @pytest.mark.parametrize("fault", [Unavailable("nobody answers"), IndexError("a fault of ours")])
 def test_while_nobody_answers_what_was_known_stays(fault: Exception) -> None:
     house = House(ONE, fault, ONE)
+    assert house.topologies.told("state") is None
     assert [house.look(WATCHED) for _ in range(3)] == [[ONE], [], [ONE]]
     assert len(house.events) == 1
+    assert house.topologies.told("state") == ONE
 
 
 @pytest.mark.parametrize("store", [None, ALONE])

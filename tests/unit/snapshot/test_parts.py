@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tta_gateway.kernel.registered import SECTION, Registered
 from tta_gateway.kernel.route import Endpoint, Route, Service
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import (
@@ -16,7 +17,9 @@ from tta_gateway.snapshot.parts import (
     decode_parts,
     encoded,
     parted,
+    registered_of,
     revived,
+    routes_differ,
     whole,
 )
 
@@ -95,3 +98,15 @@ def test_live_sections_are_replaced_whole_and_outlive_a_change(
     kept = decode_parts(encoded(changed(known, change(known, second))))
     assert kept.live == {**{k: v for k, v in before.items() if k not in gone}, **newer}
     assert (kept.version, whole(kept)) == (2, snapshot(2, {"a": 1}, ["a"]))
+
+
+def test_routes_that_services_declare_are_a_live_section() -> None:
+    before = parted(snapshot(1, {}, ["a"]))
+    assert registered_of(before) == ()
+    route = Route(name="live", path="/live")
+    raw = msgspec.Raw(msgspec.msgpack.encode(Registered(routes=(route,))))
+    after = revived(before, Live(sections={SECTION: raw}))
+    assert registered_of(after) == (route,)
+    assert routes_differ(before, after)
+    assert not routes_differ(after, after)
+    assert routes_differ(before, parted(snapshot(1, {}, ["b"])))

@@ -63,6 +63,7 @@ class Registrations:
         self._draining: dict[str, float] = {}  # since when each is known to
         self._told: dict[str, tuple[Instance, ...]] = {}
         self._operators: tuple[Route, ...] = ()
+        self._looking = False
         self._away = True
         self._said_away = False
         self._lost_at: float | None = None
@@ -106,12 +107,14 @@ class Registrations:
 
     async def look(self) -> None:
         """Look once; while the store is away, all stays as it is."""
-        idle = self._idle()
+        self._looking = True
         try:
-            looked = await self._store.look(self._looked, node=self._node, idle=idle)
+            looked = await self._store.look(self._looked, node=self._node, idle=self._idle())
         except Away as error:
             self._lost(str(error))
             return
+        finally:
+            self._looking = False
         now = self._outside.monotonic()
         another = self._looked is not None and self._looked.epoch != looked.epoch
         if self._away or another:
@@ -159,7 +162,7 @@ class Registrations:
         if before is not None:
             one = msgspec.structs.replace(one, since=before.since)
         await self._store.put(one)
-        if one != before:
+        if one != before and not self._looking:  # of a thousand at once, most wait for the next
             await self.look()
         return one
 

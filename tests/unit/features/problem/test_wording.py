@@ -1,6 +1,7 @@
 """The words of an error, whoever answers it."""
 
 import json
+from dataclasses import replace
 
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.wording import document, fields
@@ -35,3 +36,8 @@ def test_fields_say_what_it_is_when_to_come_again_and_whose_fault_it_is() -> Non
         (b"retry-after", b"2"),
         (b"proxy-status", b"tta-gateway; error=destination_unavailable"),
     ]
+
+
+def test_who_may_not_come_in_is_told_how_to() -> None:
+    kind = replace(NOT_FOUND, status=401)
+    assert (b"www-authenticate", b"Bearer") in fields(kind)

@@ -126,6 +126,12 @@ def test_of_two_services_the_older_has_the_route() -> None:
     assert taken(new, [a_registration("players/b", routes=declared("/a"))], ()) == ("", "")
 
 
+def test_what_others_quarrel_about_is_not_its_business() -> None:
+    others = [a_registration(f"{name}/a", routes=declared("/a")) for name in ("worlds", "chat")]
+    mine = a_registration(routes=declared("/{x}") + declared("/{y}"))
+    assert taken(mine, others, ()) == ("", "")
+
+
 SOME = st.lists(
     st.builds(
         lambda service, number, since, path: a_registration(

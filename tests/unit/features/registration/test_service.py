@@ -82,6 +82,17 @@ def test_who_renews_changes_nothing_and_keeps_when_it_began(house: House) -> Non
     assert (renewed.since, house.store.looks) == (1.0, looks)
 
 
+def test_of_many_at_once_most_wait_for_the_next_look(house: House) -> None:
+    async def all_at_once() -> None:
+        puts = [house.made.put(a_registration(f"players/{number}")) for number in range(50)]
+        await asyncio.gather(house.made.look(), *puts)
+
+    asyncio.run(all_at_once())
+    house.look()
+    assert len(house.ids()) == 50
+    assert house.store.looks <= 3
+
+
 def test_another_node_learns_of_it_with_its_next_look(house: House) -> None:
     other = House(house.store, node="two")
     asyncio.run(house.made.put(a_registration()))
