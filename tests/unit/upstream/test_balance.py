@@ -172,3 +172,10 @@ def test_two_services_never_share_a_turn() -> None:
     one, other = balancer("round_robin"), balancer("round_robin")
     one.choose(endpoints(1, 1), never)
     assert other.choose(endpoints(1, 1), never).name == "0"
+
+
+def test_where_no_lot_falls_to_anybody_the_last_one_drawn_is_taken() -> None:
+    least = LeastRequest()
+    least.heaviest = 1.0
+    light = [Endpoint("0", 1e-9), Endpoint("1", 1e-9)]
+    assert least.choose(light, lambda: 0.99).name == "1"

@@ -508,3 +508,29 @@ def test_a_marked_session_stays_although_others_come_and_moves_once() -> None:
 def test_only_sessions_that_the_gateway_marks_are_marked() -> None:
     plain, bound = a_keeper(), a_keeper(sticky=SEAT, balance="consistent_hash")
     assert [work.marked(SESSION, work.pools[0]) for work in (plain, bound)] == [SESSION, SESSION]
+
+
+def test_a_service_without_endpoints_says_so() -> None:
+    assert a_service().why_nobody == "The service `players` has no endpoint."
+
+
+def test_an_answer_whose_time_tells_nothing_counts_as_an_answer_all_the_same() -> None:
+    work = three()
+    work.answered(work.pools[0], "route", 200, -1.0, 0.0)
+    assert (work.pools[0].record.asked, work.pools[0].timings) == (1, {})
+
+
+def test_a_penalised_endpoint_that_answers_its_probes_as_fast_as_the_others_is_asked_again() -> (
+    None
+):
+    work = three()
+    for _ in range(6):
+        work.answered(work.pools[1], "route", 200, 0.01, 0.0)
+        work.answered(work.pools[0], "route", 200, 1.0, 0.0)
+    work.tick(0.0)
+    seen = [asked(work)]
+    for _ in range(2):
+        work.answered(work.pools[0], "route", 200, 0.01, 4.0)
+        seen.append(asked(work))
+    assert seen == [[9002, 9003], [9002, 9003], [9001, 9002, 9003]]
+    assert work.notices[-1].change == "as_fast_as_its_peers"

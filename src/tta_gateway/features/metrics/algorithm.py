@@ -33,10 +33,8 @@ def quantile(counts: Sequence[tuple[float, float]], share: float) -> float:
     """
     wanted = share * counts[-1][1]
     lower, below = 0.0, 0.0
-    for bound, count in counts:
+    for bound, count in counts[:-1]:
         if count >= wanted and count > below:
-            if bound == float("inf"):
-                return lower
             return lower + (bound - lower) * (wanted - below) / (count - below)
         lower, below = bound, count
     return lower
