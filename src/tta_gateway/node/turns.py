@@ -1,5 +1,6 @@
 """Turns: the loop of a supervisor, in which each part of a node gets its due."""
 
+import contextlib
 import selectors
 import signal
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tta_gateway.node.signals import Signals
 from tta_gateway.node.succession import LONGEST_KEEPING
 from tta_gateway.node.supervisor import Supervisor
 from tta_gateway.node.upgrade import Upgrade
+from tta_gateway.support.places import places
 
 _TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 _LOOK_AGAIN: Final = 0.1  # seconds, at a file that is being written
@@ -40,11 +42,26 @@ class Turns:
             self.supervisor.start_due()
             self.beside.start_due()
             for key, _ in selector.select(self._patience()):
-                key.data()
+                self._hear(key, selector, keep=key.fileobj == signals.fd)
             self._tick()
         self.in_force.wait(LONGEST_KEEPING)
         self.ledger.close()
         return code
+
+    def _hear(
+        self, key: selectors.SelectorKey, selector: selectors.BaseSelector, *, keep: bool
+    ) -> None:
+        """Take what has come; a fault of ours there is told, and ends nobody.
+
+        Who made it come is heard no more, or it would come again at once; all but signals.
+        """
+        try:
+            key.data()
+        except Exception as error:  # noqa: BLE001 - the node is more than one of its parts
+            self.ledger.log.event("turn_failed", error=type(error).__name__, where=places(error))
+            if not keep:
+                with contextlib.suppress(KeyError, ValueError):  # it has been let go of already
+                    selector.unregister(key.fileobj)
 
     def _code(self) -> int | None:
         """Return the exit status, once the workers have ended, and then their companions."""

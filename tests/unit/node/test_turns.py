@@ -1,5 +1,6 @@
 """The loop of a supervisor, turned by hand."""
 
+import selectors
 import signal
 import socket
 from typing import Any, cast
@@ -108,3 +109,39 @@ def test_a_file_that_is_being_written_is_looked_at_again_soon(house: House) -> N
     (house.folder / "gateway.yaml").write_text("a")
     node.reload.tick()
     assert (before > 0.1, node.turns._patience()) == (True, 0.1)
+
+
+class Log:
+    """A log that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    def event(self, name: str, **fields: Any) -> None:  # noqa: ANN401 - whatever is told
+        self.told.append((name, fields))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_fault_of_ours_is_told_and_ends_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    """Red without the `except` in node/turns.py, _hear: the node would end."""
+
+    def fail() -> None:
+        raise LookupError("what a person wrote")
+
+    node, log = house.node(), Log()
+    monkeypatch.setattr(node.ledger, "log", log)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, selectors.DefaultSelector() as selector:
+        selector.register(ours, selectors.EVENT_READ, fail)
+        theirs.send(b"a")
+        for key, _ in selector.select(1.0):
+            node.turns._hear(key, selector, keep=keep)
+        assert (ours in selector.get_map()) is keep
+        if not keep:
+            node.turns._hear(key, selector, keep=False)  # it has gone in this turn already
+    name, fields = log.told[0]
+    assert (name, fields["error"]) == ("turn_failed", "LookupError")
+    assert "what a person wrote" not in str(fields)
+    assert any("test_turns.py" in one for one in fields["where"])
