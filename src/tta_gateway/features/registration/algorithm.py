@@ -81,13 +81,17 @@ def taken(
 
     Routes of instances of the same service are no conflict; empty: it is the operator's.
     """
+    if not one.routes:
+        return "", ""
     wanted = [route_of(one.service, declared) for declared in one.routes]
-    held = [
-        (other.service, route_of(other.service, declared))
+    # Each once, however many instances declare it: every pair of equals would be looked at.
+    declared_by = dict.fromkeys(
+        (other.service, declared)
         for other in others
         if other.service != one.service
         for declared in other.routes
-    ]
+    )
+    held = [(service, route_of(service, declared)) for service, declared in declared_by]
     known = [*(("", route) for route in operators), *held]
     routes = [*_spelt([route for _, route in known]), *_spelt(wanted)]
     for first, second, _ in conflicts(routes):

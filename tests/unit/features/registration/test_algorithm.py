@@ -1,12 +1,14 @@
 """Leases and claims: who may say what, whose a route is, and who is there."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.register_store import a_registration
+from tta_gateway.features.registration import algorithm
 from tta_gateway.features.registration.algorithm import (
     Known,
     claimed,
@@ -20,6 +22,7 @@ from tta_gateway.features.registration.algorithm import (
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.features.registration.record import Declared, Registration
 from tta_gateway.kernel.route import Maintenance, Route
+from tta_gateway.routing.conflict import conflicts
 
 TOKEN = Token(digest=b"", services=("players",), routes=("/api/v1/players/", "/own"))
 
@@ -236,3 +239,17 @@ def test_nobody_outlives_a_lease_and_nobody_who_is_told_of_is_missing(
             now += 10.0
     known.told([], now)
     assert all(now - last[one.id] < one.lease for one in known.of("players"))
+
+
+def test_what_many_instances_declare_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(routes: Sequence[Route]) -> list[tuple[int, int, str]]:
+        seen.append(len(routes))
+        return conflicts(routes)
+
+    monkeypatch.setattr(algorithm, "conflicts", counted)
+    others = [a_registration(f"worlds/{number}", routes=declared("/b")) for number in range(50)]
+    assert taken(a_registration(routes=declared("/a")), others, ()) == ("", "")
+    assert taken(a_registration(), others, ()) == ("", "")
+    assert seen == [2]
