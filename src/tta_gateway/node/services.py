@@ -155,6 +155,11 @@ class Services:
         self._merge(kept, moved=moved)
         self._tell(kept)
 
+    def state_of(self, service: str, endpoint: str) -> State | None:
+        """Return how a service's endpoint is, None if there is none."""
+        known = self._known(service, endpoint)
+        return None if known is None else known.stand().state
+
     def sources(self) -> Iterator[tuple[str, str]]:
         """Yield each service with each source that speaks of it, beside the configuration."""
         for name, kept in self.kept.items():

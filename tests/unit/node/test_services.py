@@ -384,3 +384,11 @@ def test_what_workers_saw_that_are_no_more_is_forgotten(house: House) -> None:
         house.clock.advance(40.0)
     seen = house.services.kept["players"].endpoints[ONE.name].seen
     assert sorted(seen) == ["worker 1", "worker 2"]
+
+
+def test_the_state_of_an_endpoint_can_be_asked(house: House) -> None:
+    house.found(9003, draining=True)
+    states = [house.services.state_of("players", one.name) for one in (ONE, THIRD)]
+    assert states == ["up", "draining"]
+    assert house.services.state_of("players", "127.0.0.1:1") is None
+    assert house.services.state_of("nobody", ONE.name) is None
