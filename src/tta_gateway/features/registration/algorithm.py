@@ -7,9 +7,11 @@ them at the same moment, the names decide, so that all nodes come to the same.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.features.registration.record import Declared, Registration
-from tta_gateway.kernel.route import Maintenance, Route
+from tta_gateway.kernel.route import Route
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.routing.template import TemplateError, parse
 
@@ -59,13 +61,15 @@ def complaint(routes: Sequence[Declared]) -> str:
 def claimed(
     registrations: Iterable[Registration],
     operators: Sequence[Route],
-    maintenance: Mapping[str, Maintenance],
+    likes: Mapping[str, Route],
 ) -> tuple[Route, ...]:
     """Return the routes that come of the registrations, beside those of the operator.
 
+    By service, `likes` are what its routes are like: as the operator's own, if they said no more.
+
     The operator's win.  A route that several instances of a service declare is one.
     """
-    wanted = _wanted(registrations, maintenance)
+    wanted = _wanted(registrations, likes)
     lost = set()
     count = len(operators)
     for one, other, _ in conflicts([*_spelt(operators), *_spelt(wanted)]):
@@ -105,14 +109,12 @@ def _operator(route: Route) -> str:
     return f"the operator, by the route `{route.name}`"
 
 
-def _wanted(
-    registrations: Iterable[Registration], maintenance: Mapping[str, Maintenance]
-) -> list[Route]:
+def _wanted(registrations: Iterable[Registration], likes: Mapping[str, Route]) -> list[Route]:
     """Return what is wanted, each route once, by who has said so first."""
     found: dict[tuple[str, Declared], Route] = {}
     for one in sorted(registrations, key=_age):
         for declared in one.routes:
-            route = route_of(one.service, declared, maintenance.get(one.service))
+            route = route_of(one.service, declared, likes.get(one.service))
             found.setdefault((one.service, declared), route)
     return list(found.values())
 
@@ -121,15 +123,15 @@ def _age(one: Registration) -> tuple[float, str]:
     return one.since, one.name
 
 
-def route_of(service: str, declared: Declared, maintenance: Maintenance | None = None) -> Route:
+def route_of(service: str, declared: Declared, like: Route | None = None) -> Route:
     """Return the route that is declared."""
     methods = ",".join(declared.methods)
-    return Route(
+    return msgspec.structs.replace(
+        like or Route(name="", path="", service=service),
         name=f"{methods} {declared.path}" if methods else declared.path,
         path=declared.path,
         methods=declared.methods,
-        service=service,
-        maintenance=maintenance,
+        auth="none",
     )
 
 

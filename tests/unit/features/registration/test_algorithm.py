@@ -21,9 +21,16 @@ from tta_gateway.features.registration.algorithm import (
 )
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.features.registration.record import Declared, Registration
-from tta_gateway.kernel.route import Maintenance, Route
+from tta_gateway.kernel.route import Breaker, Maintenance, Route
 from tta_gateway.routing.conflict import conflicts
 
+LIKE = Route(
+    name="/",
+    path="/",
+    service="players",
+    maintenance=Maintenance(text="wait"),
+    breaker=Breaker(failures=5),
+)
 TOKEN = Token(digest=b"", services=("players",), routes=("/api/v1/players/", "/own"))
 
 
@@ -92,10 +99,10 @@ def test_no_instance_fills_the_table() -> None:
 
 def test_routes_come_of_registrations() -> None:
     one = a_registration(routes=declared("/a", "GET", "POST"))
-    (route,) = claimed([one], (), {"players": Maintenance(text="wait")})
+    (route,) = claimed([one], (), {"players": LIKE})
     assert (route.name, route.path, route.methods) == ("GET,POST /a", "/a", ("GET", "POST"))
     assert (route.service, route.auth, route.internal) == ("players", "none", False)
-    assert route.maintenance == Maintenance(text="wait")
+    assert (route.maintenance, route.breaker) == (Maintenance(text="wait"), Breaker(failures=5))
 
 
 def test_what_several_instances_declare_is_one_route() -> None:
