@@ -88,14 +88,7 @@ def taken(
     if not one.routes:
         return "", ""
     wanted = [route_of(one.service, declared) for declared in one.routes]
-    # Each once, however many instances declare it: every pair of equals would be looked at.
-    declared_by = dict.fromkeys(
-        (other.service, declared)
-        for other in others
-        if other.service != one.service
-        for declared in other.routes
-    )
-    held = [(service, route_of(service, declared)) for service, declared in declared_by]
+    held = [(service, route_of(service, declared)) for service, declared in held_by(others, one)]
     known = [*(("", route) for route in operators), *held]
     routes = [*_spelt([route for _, route in known]), *_spelt(wanted)]
     for first, second, _ in conflicts(routes):
@@ -103,6 +96,20 @@ def taken(
             owner, route = known[first]
             return routes[second].name, f"the service `{owner}`" if owner else _operator(route)
     return "", ""
+
+
+def held_by(others: Iterable[Registration], but_for: Registration) -> list[tuple[str, Declared]]:
+    """Return what other services declare, each route once, however many instances do.
+
+    Conflicts are looked for in every pair of equals: of two hundred that would be twenty thousand.
+    """
+    found = {
+        (other.service, declared): None
+        for other in others
+        if other.service != but_for.service
+        for declared in other.routes
+    }
+    return list(found)
 
 
 def _operator(route: Route) -> str:

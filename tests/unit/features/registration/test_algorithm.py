@@ -1,19 +1,18 @@
 """Leases and claims: who may say what, whose a route is, and who is there."""
 
 import random
-from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.register_store import a_registration
-from tta_gateway.features.registration import algorithm
 from tta_gateway.features.registration.algorithm import (
     Known,
     claimed,
     complaint,
     covers,
+    held_by,
     is_id,
     renew_after,
     taken,
@@ -22,7 +21,6 @@ from tta_gateway.features.registration.algorithm import (
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.features.registration.record import Declared, Registration
 from tta_gateway.kernel.route import Breaker, Maintenance, Route
-from tta_gateway.routing.conflict import conflicts
 
 LIKE = Route(
     name="/",
@@ -248,15 +246,12 @@ def test_nobody_outlives_a_lease_and_nobody_who_is_told_of_is_missing(
     assert all(now - last[one.id] < one.lease for one in known.of("players"))
 
 
-def test_what_many_instances_declare_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-
-    def counted(routes: Sequence[Route]) -> list[tuple[int, int, str]]:
-        seen.append(len(routes))
-        return conflicts(routes)
-
-    monkeypatch.setattr(algorithm, "conflicts", counted)
+def test_what_many_instances_declare_is_looked_at_once() -> None:
     others = [a_registration(f"worlds/{number}", routes=declared("/b")) for number in range(50)]
-    assert taken(a_registration(routes=declared("/a")), others, ()) == ("", "")
-    assert taken(a_registration(), others, ()) == ("", "")
-    assert seen == [2]
+    own = a_registration("players/2", routes=declared("/a"))
+    assert held_by([*others, own], a_registration()) == [("worlds", *declared("/b"))]
+
+
+def test_who_declares_nothing_takes_nothing() -> None:
+    others = [a_registration("worlds/1", routes=declared("/a"))]
+    assert taken(a_registration(), others, operators("/a")) == ("", "")
