@@ -530,7 +530,7 @@ class SocketConnector:
         except BaseException:
             climb.give_up()
             raise
-        self._refused(attempt.route.service, attempt.pool.name, "")
+        self._refused(attempt.upstream.service.name, attempt.pool.name, "")
 
 
 def _reason(error: ssl.SSLError) -> str:

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from tta_gateway.features.alerts.bound import Alert, AlertsBound, Kept
 from tta_gateway.features.alerts.service import TICK, Alerts
+from tta_gateway.kernel.events import EndpointChange, EndpointChanged
 from tta_gateway.kernel.route import Service
 from tta_gateway.node.certificates import Certificates, State
 from tta_gateway.node.findings import Findings
@@ -33,6 +34,7 @@ class Alerting:
         """Hear nothing yet: see `listen`."""
         self._bus = bus
         self._log = log
+        self._wall = clock.wall
         self.alerts = Alerts(
             wall=clock.wall,
             log=log,
@@ -46,6 +48,26 @@ class Alerting:
     def listen(self) -> None:
         """Hear the bus from now on: what is there at the start is no change."""
         self._bus.subscribe(self.alerts.hear)
+
+    def compare(self, state_of: Callable[[str, str], str | None]) -> None:
+        """End what is so no more of what a control before this one has told of endpoints.
+
+        `state_of` returns the state of a service's endpoint, None if there is none.  Nobody else
+        would say it: to this control an endpoint that another configuration left out has never
+        been there.
+        """
+        for alert in list(self.alerts.table.alerts.values()):
+            service, endpoint = alert.labels.get("service"), alert.labels.get("endpoint")
+            if service is None or endpoint is None or alert.is_away:
+                continue
+            state = state_of(service, endpoint)
+            is_well = alert.name == "EndpointDown" and state == "up"
+            if state is None or is_well:
+                change: EndpointChange = "up" if is_well else "gone"
+                now = self._wall()
+                self._bus.publish(
+                    EndpointChanged(service=service, endpoint=endpoint, change=change, at=now)
+                )
 
     def recover(self, live: Mapping[str, msgspec.Raw]) -> None:
         """Go on where a control before this one has stopped, of another version perhaps."""

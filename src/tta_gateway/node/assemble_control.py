@@ -89,6 +89,7 @@ class Control:
         )
         self._adopt_services(parts)
         self.alerting.listen()  # what is known so far is no news
+        self.alerting.compare(self.services.state_of)
         self.stores = Stores(self.log)
         self.admin = self._administration(state, clock)
         self.public = self._own_endpoints()

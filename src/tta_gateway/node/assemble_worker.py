@@ -364,7 +364,7 @@ class Worker:
                             endpoint=pool.name,
                             weight=pool.weight,
                             ratio=pool.pace.ratio,
-                            in_flight=pool.in_flight,
+                            in_flight=pool.under_way,
                             open=pool.open,
                             at=self.clock.wall(),
                             by=f"worker {os.getpid()}",

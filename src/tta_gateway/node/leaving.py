@@ -37,7 +37,7 @@ class Leaving:
                             endpoint=pool.name,
                             weight=pool.weight,
                             ratio=pool.pace.ratio,
-                            in_flight=pool.in_flight,
+                            in_flight=pool.under_way,
                             open=pool.open,
                             at=self._wall(),
                             by=self._by,

@@ -24,6 +24,7 @@ from tta_gateway.support.bus import Bus
 CONFIGURATION: Final = "configuration"
 _SAME: Final = 0.5  # seconds between two moments that are one, told twice
 _REMEMBERED: Final = 20  # transitions of a service
+_FORGOTTEN: Final = 60.0  # seconds after which what a worker has seen is of no interest
 _CHANGES: Final[dict[State, EndpointChange]] = {
     "up": "up",
     "down": "down",
@@ -50,6 +51,13 @@ class Known:
     def endpoint(self) -> Endpoint:
         """Return the endpoint."""
         return self.instance.endpoint
+
+    def see(self, event: EndpointSeen) -> None:
+        """Take how a worker sees it, and forget workers that are no more."""
+        if event.by not in self.seen:
+            since = event.at - _FORGOTTEN
+            self.seen = {by: one for by, one in self.seen.items() if one.at >= since}
+        self.seen[event.by] = event
 
     def stand(self) -> Stand:
         """Return it as workers are told."""
@@ -102,9 +110,9 @@ class Services:
         for service in services:
             kept = before.pop(service.name, None) or Kept(service)
             kept.service, kept.checked = service, checked(service)
-            for known in () if kept.checked else kept.endpoints.values():
-                known.state = "up"  # nobody looks any more
             self.kept[service.name] = kept
+            if not kept.checked:
+                self._look_no_more(kept)
             kept.sources[CONFIGURATION] = tuple(
                 Instance(id=one.name, endpoint=one) for one in service.endpoints
             )
@@ -114,6 +122,13 @@ class Services:
             self._tell(kept)
         for name in before:
             self._findings.put(section(name), None)
+
+    def _look_no_more(self, kept: Kept) -> None:
+        """Take endpoints for up that nobody looks at any more, and say so: alerts end with it."""
+        for name, known in kept.endpoints.items():
+            if known.state != "up":
+                known.state, known.since, known.cause = "up", self._wall(), ""
+                self._change(kept, name, "up", "it is not checked any more")
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take what a source says that there is of a service: all of it, as it is now."""
@@ -139,6 +154,11 @@ class Services:
             kept.resolved.pop(name, None)
         self._merge(kept, moved=moved)
         self._tell(kept)
+
+    def state_of(self, service: str, endpoint: str) -> State | None:
+        """Return how a service's endpoint is, None if there is none."""
+        known = self._known(service, endpoint)
+        return None if known is None else known.stand().state
 
     def sources(self) -> Iterator[tuple[str, str]]:
         """Yield each service with each source that speaks of it, beside the configuration."""
@@ -226,7 +246,7 @@ class Services:
         if isinstance(event, EndpointSeen):
             known = self._known(event.service, event.endpoint)
             if known is not None:
-                known.seen[event.by] = event
+                known.see(event)
             return
         if isinstance(event, BreakerChanged):
             self._hear_breaker(event)

@@ -1,6 +1,6 @@
 """`/admin/v1/services`: what control knows of each service, and what workers see of it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException
@@ -14,6 +14,8 @@ from tta_gateway.upstream.timing import DURATION
 
 Told = dict[str, Any]
 _STALE: Final = 10.0  # seconds after which nobody goes by what a worker has seen
+_LOST: Final = 3600.0  # seconds of silence after which a breaker is of a worker that is no more
+_OPENNESS: Final = ("open", "half_open", "ramp", "closed")
 Times = dict[tuple[str, str], dict[str, list[Histogram]]]
 """Histograms by service and endpoint, and then by route."""
 
@@ -67,6 +69,7 @@ def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False)
         "good": good,
         "down": list(kept.down),
         "degraded": list(kept.degraded),
+        "breakers": list(_breakers(kept, now)),
         "endpoints": endpoints,
         "transitions": [
             {
@@ -79,6 +82,19 @@ def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False)
             for one in kept.transitions
         ],
     }
+
+
+def _breakers(kept: Kept, now: float) -> Iterator[Told]:
+    """Yield each breaker that is not closed: as the worker knows it where it is open most."""
+    for route, by_worker in kept.breakers.items():
+        known = [one for one in by_worker.values() if max(one.at, one.until) > now - _LOST]
+        if known:
+            one = min(known, key=lambda one: (_OPENNESS.index(one.state), -one.until))
+            told = {"route": route, "state": one.state, "cause": one.cause, "by": one.by}
+            yield {**told, "until": one.until} if one.until else told
+    for route, until in kept.open.items():  # as a control before this one knew it
+        if until > now and route not in kept.breakers:
+            yield {"route": route, "state": "open", "cause": "", "until": until}
 
 
 def _endpoint(

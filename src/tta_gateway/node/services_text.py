@@ -21,6 +21,10 @@ def _service(service: Told) -> Iterator[str]:
     yield ", ".join(words)
     for endpoint in service["endpoints"]:
         yield f"  {_endpoint(endpoint)}"
+    for one in service["breakers"]:
+        until = f" until {_time(one['until'])}" if "until" in one else ""
+        cause = f": {one['cause']}" if one["cause"] else ""
+        yield f"  breaker of {one['route']} {one['state']}{until}{cause}"
     for one in service["transitions"][-5:]:
         cause = f": {one['cause']}" if one["cause"] else ""
         yield f"    {_time(one['at'])} {one['endpoint']} {one['change']}{cause} ({one['by']})"

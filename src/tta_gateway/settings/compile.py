@@ -1,6 +1,7 @@
 """Compile: from settings to the snapshot that workers decide from."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -56,8 +57,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),
     "registration": lambda settings: registration.compile(
-        settings.registration,
-        {name: _maintenance(one) for name, one in settings.services.items()},
+        settings.registration, partial(_plain_route, settings)
     ),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "trace": lambda settings: trace.compile(settings.trace),
@@ -102,8 +102,19 @@ def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the operator's routes, in the order of the file."""
-    pages = tuple(origin for origin in settings.cors.origins if origin != "*")
+    pages = _pages(settings)
     return tuple(_route(one, settings.services, pages) for one in settings.routes)
+
+
+def _plain_route(settings: Settings, service: str) -> Route:
+    """Return the route to a service of which the operator says nothing but that."""
+    return _route(
+        RouteConfig(path="/", service=service, auth="none"), settings.services, _pages(settings)
+    )
+
+
+def _pages(settings: Settings) -> tuple[str, ...]:
+    return tuple(origin for origin in settings.cors.origins if origin != "*")
 
 
 def _encoded(bound: msgspec.Struct) -> msgspec.Raw:

@@ -1,13 +1,13 @@
 """Registration: which services may say themselves where they are, as operators write it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from tta_gateway.features.registration.bound import RegistrationBound, Token
-from tta_gateway.kernel.route import Maintenance
+from tta_gateway.kernel.route import Route
 from tta_gateway.routing.template import TemplateError, parse
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.service import ServiceName
@@ -85,10 +85,8 @@ class RegistrationConfig(Config):
     """The tokens; without one nobody can register."""
 
 
-def compile(
-    config: RegistrationConfig, maintenance: Mapping[str, Maintenance | None]
-) -> RegistrationBound:
-    """Return it as control needs it."""
+def compile(config: RegistrationConfig, route_to: Callable[[str], Route]) -> RegistrationBound:
+    """Return it as control needs it; `route_to` returns a service's route without a path."""
     tokens = tuple(
         Token(
             digest=hashlib.sha256(one.token.value.encode()).digest(),
@@ -98,5 +96,5 @@ def compile(
         )
         for one in config.tokens
     )
-    known = {name: one for name, one in maintenance.items() if one is not None and tokens}
-    return RegistrationBound(tokens=tokens, maintenance=known)
+    declare = {service for one in tokens if one.routes for service in one.services}
+    return RegistrationBound(tokens=tokens, likes={one: route_to(one) for one in sorted(declare)})

@@ -111,10 +111,11 @@ class Forwarder:
         if said is not NO_FIELDS and self._has_been_here(said):
             self.runner.respond(exchange, answer_of(LOOP))
             return
-        self._forward(exchange, route)
+        self._forward(exchange, route, exchange.service or route.service)
 
-    def _forward(self, exchange: Exchange, route: Route) -> None:
-        upstream = self.upstreams.get(exchange.service or route.service)
+    def _forward(self, exchange: Exchange, route: Route, name: str) -> None:
+        """Send it to the service of this name, by the route's breaker and fallback."""
+        upstream = self.upstreams.get(name)
         if upstream is None:  # it went with a newer configuration while a policy was waiting
             self.runner.respond(exchange, answer_of(UPSTREAM_UNAVAILABLE))
             return
@@ -136,7 +137,8 @@ class Forwarder:
         if exchange.ticket:
             return True
         upstream.breakers.refused(route.name)
-        detail = f"`{route.service}` fails too often to be asked: it is given time to recover."
+        name = upstream.service.name
+        detail = f"`{name}` fails too often to be asked: it is given time to recover."
         kind = replace(BREAKER_OPEN, retry_after=breaker.wait(now))
         self._answer_for(exchange, route, upstream, answer_of(kind, detail))
         return False
@@ -157,12 +159,12 @@ class Forwarder:
                 breaker=fallback.breaker,
                 fallback=fallback.fallback,
             )
-            self._forward(exchange, other)
+            self._forward(exchange, other, fallback.service)
             return
         respond = fallback.respond
         fields = [
             (b"content-type", respond.content_type.encode()),
-            (b"x-degraded", route.service.encode()),
+            (b"x-degraded", upstream.service.name.encode()),
         ]
         self.runner.respond(exchange, Response(respond.status, fields, respond.body.encode()))
 

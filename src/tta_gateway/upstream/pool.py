@@ -66,6 +66,11 @@ class Pool(Generic[C, W]):
         """Tell whether the endpoint has as many requests as it may have."""
         return self.in_flight >= self.limits.in_flight
 
+    @property
+    def under_way(self) -> int:
+        """Return how much is under way here, with what has become a tunnel and is no request."""
+        return max(self.in_flight, self.open - len(self.idle))
+
     def decide(self) -> Decision:
         """Return what a request should do for which no idle connection is left."""
         if self.in_flight > self.limits.in_flight:

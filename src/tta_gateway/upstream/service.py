@@ -27,6 +27,7 @@ _PROBE_PAUSE: Final = 0.5  # seconds between two probes of a service, at least
 _PROBE_LATEST: Final = 3.0  # seconds after the last, however little is asked
 _PROBE_SHARE: Final = 300  # requests for each probe, where there are many
 _PROBE_PATIENCE: Final = 30.0  # seconds, for the answer
+_PROBE_ANY: Final = 10.0  # seconds without a request that is safe, after which any may be one
 
 
 class Notice:
@@ -66,6 +67,7 @@ class Upstream(Generic[C, W]):
         self._marks = sticky is not None and sticky.ttl is not None and not self._bounded
         self._paces = service.balance == "peak_ewma"
         self._probe: Pool[C, W] | None = None
+        self._probe_is_late = False
         self._probed = LONG_AGO
         self._since_probe = 0
         self._interval = LONG_AGO
@@ -88,10 +90,11 @@ class Upstream(Generic[C, W]):
     ) -> Pool[C, W] | None:
         """Return the endpoint to ask: untried while there is one, with room while there is one.
 
-        A request that is `safe` to repeat may be a probe.
+        A request that is `safe` to repeat may be a probe; where none comes, any may: some services
+        are asked for nothing else.
         """
         pools = self.open
-        if safe and self._probe is not None and not tried:
+        if self._probe is not None and not tried and (safe or self._probe_is_late):
             return self._take_probe()
         if len(pools) == 1:
             return pools[0]
@@ -216,7 +219,7 @@ class Upstream(Generic[C, W]):
 
     def tick(self, now: float) -> None:
         """Do what is due: judge, let back in, probe, and weigh."""
-        if len(self.pools) > 1:
+        if len(self.pools) > 1 or any(one.ejected for one in self.pools):  # its peers may be gone
             self._judge(now)
             self._plan_probe(now)
         self._weigh(now)
@@ -249,8 +252,9 @@ class Upstream(Generic[C, W]):
     def _plan_probe(self, now: float) -> None:
         """Have one request ask one of those that are penalised, now and then."""
         since = now - self._probed
+        self._probe_is_late = self._probe is not None and since >= _PROBE_ANY
         enough = self._since_probe >= _PROBE_SHARE or since >= _PROBE_LATEST
-        if self._probe is not None or since < _PROBE_PAUSE or not enough:
+        if self._probe is not None or since < _PROBE_PAUSE or not enough or not self.open:
             return
         waiting = [one for one in self._good() if one.pace.penalised and one.probe_until <= now]
         if waiting and waiting != self.open:
@@ -276,7 +280,9 @@ class Upstream(Generic[C, W]):
 
     def _sort_out(self) -> None:
         """Say who may be asked."""
-        self._probe = None
+        if self._probe is not None:  # nobody has taken it: there is no answer to wait for
+            self._probe.probe_until = LONG_AGO
+            self._probe = None
         good = self._good()
         due = [one for one in self.pools if one.state in ("up", "down")]
         panic = self.service.panic

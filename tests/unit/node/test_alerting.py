@@ -114,3 +114,28 @@ def test_a_certificate_that_is_over_is_an_alert(house: House) -> None:
     assert [(one["alert"], one["labels"]) for one in house.told()] == [
         ("CertificateExpired", {"certificate": "a.pem"})
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "recovery"),
+    [
+        (None, "the service has no such endpoint any more"),
+        ("up", "it passes its checks again"),
+        ("down", None),
+    ],
+)
+def test_what_is_so_no_more_at_the_start_is_over(
+    house: House, state: str | None, recovery: str | None
+) -> None:
+    house.alerting.recover({SECTION: raw(Kept(alerts=(an_alert(state="firing"),)))})
+    house.alerting.adopt(BARE, [PLAYERS])
+    house.alerting.compare(lambda _, __: state)
+    assert [one["recovery"] for one in house.told()] == [recovery]
+
+
+def test_what_is_no_endpoint_s_is_left_alone_at_the_start(house: House) -> None:
+    lost = an_alert(name="RegistryUnreachable", labels={"registry": "etcd"}, state="firing")
+    house.alerting.recover({SECTION: raw(Kept(alerts=(lost,)))})
+    house.alerting.adopt(BARE, [PLAYERS])
+    house.alerting.compare(lambda _, __: None)
+    assert [one["recovery"] for one in house.told()] == [None]

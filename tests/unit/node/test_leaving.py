@@ -26,3 +26,14 @@ def test_what_is_under_way_at_draining_endpoints_is_told_four_times_a_second() -
     assert isinstance(one, EndpointSeen)
     assert (one.service, one.endpoint, one.in_flight) == ("players", OTHER.name, 3)
     assert (one.at, one.by.partition(" ")[0]) == (clock.wall(), "worker")
+
+
+def test_a_tunnel_is_under_way() -> None:
+    told: list[Event] = []
+    leaving = Leaving(tell=told.append, wall=FakeClock().wall)
+    upstream: Upstream = Upstream(Service(name="players", endpoints=(ONE,)))
+    standing = Standing(endpoints=(Stand(endpoint=ONE, state="draining"),))
+    upstream.adopt(standing, now=0.0, wall=0.0)
+    upstream.pools[0].open = 1
+    leaving.tick(10.0, {"players": upstream})
+    assert [one.in_flight for one in told if isinstance(one, EndpointSeen)] == [1]

@@ -355,3 +355,40 @@ def test_what_registries_said_stays_in_force_for_the_next_control(house: House) 
     assert again is not None
     assert set(again.endpoints) == set(before.endpoints)
     assert list(after.services.sources()) == [("players", "registry")]
+
+
+def test_an_endpoint_that_is_checked_no_more_is_up_and_that_is_told() -> None:
+    house = House(checked=True)
+    house.services.checked("players", ONE.name, "down", "silent")
+    house.services.adopt([PLAYERS], checked=lambda _: False)
+    assert house.changes() == [
+        ("9001", "down", "silent"),
+        ("9001", "up", "it is not checked any more"),
+    ]
+
+
+def test_what_workers_saw_that_are_no_more_is_forgotten(house: House) -> None:
+    for worker in range(3):
+        house.bus.publish(
+            EndpointSeen(
+                service="players",
+                endpoint=ONE.name,
+                weight=1.0,
+                ratio=1.0,
+                in_flight=0,
+                open=1,
+                at=house.clock.wall(),
+                by=f"worker {worker}",
+            )
+        )
+        house.clock.advance(40.0)
+    seen = house.services.kept["players"].endpoints[ONE.name].seen
+    assert sorted(seen) == ["worker 1", "worker 2"]
+
+
+def test_the_state_of_an_endpoint_can_be_asked(house: House) -> None:
+    house.found(9003, draining=True)
+    states = [house.services.state_of("players", one.name) for one in (ONE, THIRD)]
+    assert states == ["up", "draining"]
+    assert house.services.state_of("players", "127.0.0.1:1") is None
+    assert house.services.state_of("nobody", ONE.name) is None

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from tests.helpers.asgi import asked
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
+from tta_gateway.kernel.events import BreakerChanged, BreakerState, EndpointChanged, EndpointSeen
 from tta_gateway.kernel.route import Service
 from tta_gateway.node import services_api
 from tta_gateway.node.services import Services
@@ -133,3 +133,45 @@ def test_what_has_become_of_endpoints_is_told_with_its_cause(house: House) -> No
 def test_times_are_told_in_milliseconds(house: House) -> None:
     house.took(0, "chat", *[0.004] * 10)
     assert "10 answers, p50 " in house.text()[2]
+
+
+def test_breakers_that_are_not_closed_are_told(house: House) -> None:
+    now = house.clock.wall()
+    known: tuple[tuple[str, BreakerState, float], ...] = (
+        ("worker 1", "open", now + 60.0),
+        ("worker 2", "ramp", 0.0),
+    )
+    for by, state, until in known:
+        house.bus.publish(
+            BreakerChanged(
+                service="players", route="/a", state=state, cause="why", at=now, by=by, until=until
+            )
+        )
+    (service,) = house.told()["services"]
+    (one,) = service["breakers"]
+    assert one == {
+        "route": "/a",
+        "state": "open",
+        "cause": "why",
+        "by": "worker 1",
+        "until": now + 60.0,
+    }
+    assert any(line.startswith("  breaker of /a open until ") for line in house.text())
+
+
+def test_breakers_that_are_closed_again_are_not(house: House) -> None:
+    now = house.clock.wall()
+    states: tuple[BreakerState, ...] = ("open", "closed")
+    for state in states:
+        house.bus.publish(
+            BreakerChanged(service="players", route="/a", state=state, at=now, by="worker 1")
+        )
+    assert house.told()["services"][0]["breakers"] == []
+
+
+def test_a_breaker_that_a_control_before_this_one_knew_is_told(house: House) -> None:
+    until = house.clock.wall() + 5.0
+    house.services.kept["players"].open = {"/a": until}
+    assert house.told()["services"][0]["breakers"] == [
+        {"route": "/a", "state": "open", "cause": "", "until": until}
+    ]

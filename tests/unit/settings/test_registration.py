@@ -2,14 +2,23 @@
 
 import hashlib
 
+import msgspec
 import pytest
 
 from tests.helpers.configuration import PLAYERS, ROUTES, complaints, loaded
 from tta_gateway.features.registration.bound import RegistrationBound, Token
-from tta_gateway.kernel.route import Maintenance
+from tta_gateway.kernel.route import Breaker, Maintenance, Respond, Route
+from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.settings.registration import compile
 
 ENVIRON = {"TOKEN": "a-token-of-the-players", "SAME": "a-token-of-the-players"}
+GUARDED = """services:
+  players:
+    endpoints: ["http://127.0.0.1:9001"]
+    breaker: {failures: 7}
+    fallback: {respond: {status: 503, body: later}}
+    sticky: {by: header, name: X-Player}
+"""
 INSIDE = "listen: [127.0.0.1:8080, {address: 127.0.0.1:8083, internal: true}]\n"
 
 
@@ -18,8 +27,12 @@ def text(written: str, rest: str = "") -> str:
     return f"{INSIDE}{PLAYERS}{ROUTES}registration: {{tokens: [{tokens}]}}\n"
 
 
-def bound(written: str, maintenance: dict[str, Maintenance | None]) -> RegistrationBound:
-    return compile(loaded(text(written), ENVIRON).settings.registration, maintenance)
+def like(service: str) -> Route:
+    return Route(name="/", path="/", service=service, maintenance=Maintenance())
+
+
+def bound(written: str) -> RegistrationBound:
+    return compile(loaded(text(written), ENVIRON).settings.registration, like)
 
 
 def wrong(written: str, rest: str = "", **environ: str) -> str:
@@ -28,8 +41,7 @@ def wrong(written: str, rest: str = "", **environ: str) -> str:
 
 def test_a_token_becomes_its_digest_and_what_it_may() -> None:
     written = ", routes: [/api/v1/players/, /own], auth_none: true"
-    looked_after = {"players": Maintenance(), "worlds": None}
-    assert bound(written, looked_after) == RegistrationBound(
+    assert bound(written) == RegistrationBound(
         tokens=(
             Token(
                 digest=hashlib.sha256(b"a-token-of-the-players").digest(),
@@ -38,12 +50,12 @@ def test_a_token_becomes_its_digest_and_what_it_may() -> None:
                 auth_none=True,
             ),
         ),
-        maintenance={"players": Maintenance()},
+        likes={"players": like("players")},
     )
 
 
 def test_without_a_token_nobody_registers() -> None:
-    made = compile(loaded("").settings.registration, {"players": Maintenance()})
+    made = compile(loaded("").settings.registration, like)
     assert made == RegistrationBound()
 
 
@@ -76,3 +88,15 @@ def test_two_tokens_differ() -> None:
 def test_nothing_shows_a_token() -> None:
     settings = loaded(text(""), ENVIRON).settings
     assert ENVIRON["TOKEN"] not in repr(settings)
+
+
+def test_a_route_that_a_service_declares_is_as_the_operator_s_own_would_be() -> None:
+    written = text(", routes: [/api/v1/players/], auth_none: true")
+    written = written.replace(PLAYERS, GUARDED)
+    snapshot = compile_snapshot(loaded(written, ENVIRON).settings, 1)
+    made = msgspec.msgpack.decode(snapshot.features["registration"], type=RegistrationBound)
+    like = made.likes["players"]
+    assert like.breaker == Breaker(failures=7)
+    assert like.fallback is not None
+    assert like.fallback.respond == Respond(status=503, body="later")
+    assert "sticky" in like.features

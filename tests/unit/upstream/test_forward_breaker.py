@@ -326,3 +326,28 @@ def test_the_ticket_is_the_exchange_s_until_it_has_counted() -> None:
     connection.answer(200)
     seen.append(exchange_of(origin).ticket)
     assert seen == [0, 1, 0]
+
+
+def test_another_service_stands_in_for_one_of_a_split() -> None:
+    rig = Rigged(TWICE, fallback=Fallback(service="other"))
+    rig.upstream.open = []
+
+    def split(exchange: Exchange) -> None:
+        exchange.service = rig.name
+
+    origin = rig.ask(split)
+    rig.connector.succeed().answer(201)
+    assert (origin.status, rig.connector.made[-1].pool.endpoint.port) == (201, 9099)
+
+
+def test_a_breaker_that_is_open_names_the_service_of_the_split() -> None:
+    respond = Respond(status=203, body="later", content_type="text/plain")
+    rig = Rigged(None, fallback=Fallback(respond=respond))
+    rig.forwarder.upstreams["other"].open = []
+
+    def split(exchange: Exchange) -> None:
+        exchange.service = "other"
+
+    response = exchange_of(rig.ask(split)).response
+    assert response is not None
+    assert response.get(b"x-degraded") == b"other"

@@ -197,3 +197,15 @@ def test_an_endpoint_may_be_named_with_or_without_the_usual_port(
 ) -> None:
     pool: Pool[object, object] = Pool(endpoint, EndpointLimits())
     assert (pool.authorities, pool.authority) == (names, names[0])
+
+
+def test_a_tunnel_is_under_way_although_it_is_no_request() -> None:
+    pool = Pool[str, int](an_endpoint(), EndpointLimits())
+    pool.open, pool.idle = 3, ["idle"]
+    assert (pool.in_flight, pool.under_way) == (0, 2)
+
+
+def test_who_waits_for_a_connection_is_under_way() -> None:
+    pool = Pool[str, int](an_endpoint(), EndpointLimits())
+    pool.in_flight = 4
+    assert pool.under_way == 4

@@ -534,3 +534,55 @@ def test_a_penalised_endpoint_that_answers_its_probes_as_fast_as_the_others_is_a
         seen.append(asked(work))
     assert seen == [[9002, 9003], [9002, 9003], [9001, 9002, 9003]]
     assert work.notices[-1].change == "as_fast_as_its_peers"
+
+
+def stood(*endpoints: Endpoint, down: tuple[str, ...] = ()) -> Standing:
+    return Standing(endpoints=tuple(Stand(endpoint=one) for one in endpoints), down=down)
+
+
+def test_an_ejected_endpoint_whose_peers_are_gone_is_let_back_in() -> None:
+    outliers, panic = Outliers(failures=3), Panic(below=0.3, then="fail")
+    work = Work(Service(name="players", endpoints=(ONE, OTHER), outliers=outliers, panic=panic))
+    for _ in range(3):
+        work.failed(work.pools[0], "refused", 1.0)
+    work.adopt(stood(ONE), now=2.0, wall=2.0)
+    assert work.open == []
+    work.tick(1.0 + outliers.longest)
+    assert [pool.name for pool in work.open] == [ONE.name]
+
+
+def with_a_slow_one() -> Work:
+    """A service whose first endpoint is penalised, at 10 s."""
+    work = Work(Service(name="players", endpoints=(ONE, OTHER), balance="peak_ewma"))
+    for number in range(100):
+        now = 1.0 + number / 100
+        work.answered(work.pools[1], "/a", 200, 0.01, now)
+        work.answered(work.pools[0], "/a", 200, 0.3, now)
+    work.tick(10.0)
+    assert work.open == [work.pools[1]]
+    return work
+
+
+def test_where_nothing_is_safe_to_repeat_any_request_is_a_probe_in_the_end() -> None:
+    work = with_a_slow_one()
+    asked = []
+    for second in range(11, 22):
+        work.tick(float(second))
+        pool = work.choose(NONE, no_chance)
+        assert pool is not None
+        asked.append(pool.name)
+    assert asked == [OTHER.name] * 9 + [ONE.name] + [OTHER.name]
+
+
+def test_a_probe_that_nobody_has_taken_is_not_waited_for() -> None:
+    work = with_a_slow_one()
+    work.adopt(stood(ONE, OTHER), now=10.0, wall=10.0)
+    work.tick(14.0)
+    assert work.choose(NONE, no_chance, safe=True) is work.pools[0]
+
+
+def test_a_service_that_lacks_what_it_needs_is_not_probed() -> None:
+    work = with_a_slow_one()
+    work.adopt(stood(ONE, OTHER, down=("database",)), now=10.0, wall=10.0)
+    work.tick(14.0)
+    assert work.choose(NONE, no_chance, safe=True) is None

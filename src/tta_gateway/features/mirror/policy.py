@@ -87,8 +87,10 @@ class Mirror:
 
 
 def _plan(route: Route, bound: MirrorBound, ways: Ways) -> Plan:
-    """Return the plan of the copies: no policy, the other service, one try."""
-    shadow = msgspec.structs.replace(route, service=bound.service, tries=1, upgrade=(), features={})
+    """Return the plan of the copies: no policy, the other service alone, one try."""
+    shadow = msgspec.structs.replace(
+        route, service=bound.service, tries=1, upgrade=(), fallback=None, features={}
+    )
     return Plan(
         route=shadow,
         policies=(),

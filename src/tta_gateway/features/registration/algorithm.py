@@ -7,9 +7,11 @@ them at the same moment, the names decide, so that all nodes come to the same.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.features.registration.record import Declared, Registration
-from tta_gateway.kernel.route import Maintenance, Route
+from tta_gateway.kernel.route import Route
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.routing.template import TemplateError, parse
 
@@ -59,13 +61,15 @@ def complaint(routes: Sequence[Declared]) -> str:
 def claimed(
     registrations: Iterable[Registration],
     operators: Sequence[Route],
-    maintenance: Mapping[str, Maintenance],
+    likes: Mapping[str, Route],
 ) -> tuple[Route, ...]:
     """Return the routes that come of the registrations, beside those of the operator.
 
+    By service, `likes` are what its routes are like: as the operator's own, if they said no more.
+
     The operator's win.  A route that several instances of a service declare is one.
     """
-    wanted = _wanted(registrations, maintenance)
+    wanted = _wanted(registrations, likes)
     lost = set()
     count = len(operators)
     for one, other, _ in conflicts([*_spelt(operators), *_spelt(wanted)]):
@@ -81,13 +85,10 @@ def taken(
 
     Routes of instances of the same service are no conflict; empty: it is the operator's.
     """
+    if not one.routes:
+        return "", ""
     wanted = [route_of(one.service, declared) for declared in one.routes]
-    held = [
-        (other.service, route_of(other.service, declared))
-        for other in others
-        if other.service != one.service
-        for declared in other.routes
-    ]
+    held = [(service, route_of(service, declared)) for service, declared in held_by(others, one)]
     known = [*(("", route) for route in operators), *held]
     routes = [*_spelt([route for _, route in known]), *_spelt(wanted)]
     for first, second, _ in conflicts(routes):
@@ -97,18 +98,30 @@ def taken(
     return "", ""
 
 
+def held_by(others: Iterable[Registration], but_for: Registration) -> list[tuple[str, Declared]]:
+    """Return what other services declare, each route once, however many instances do.
+
+    Conflicts are looked for in every pair of equals: of two hundred that would be twenty thousand.
+    """
+    found = {
+        (other.service, declared): None
+        for other in others
+        if other.service != but_for.service
+        for declared in other.routes
+    }
+    return list(found)
+
+
 def _operator(route: Route) -> str:
     return f"the operator, by the route `{route.name}`"
 
 
-def _wanted(
-    registrations: Iterable[Registration], maintenance: Mapping[str, Maintenance]
-) -> list[Route]:
+def _wanted(registrations: Iterable[Registration], likes: Mapping[str, Route]) -> list[Route]:
     """Return what is wanted, each route once, by who has said so first."""
     found: dict[tuple[str, Declared], Route] = {}
     for one in sorted(registrations, key=_age):
         for declared in one.routes:
-            route = route_of(one.service, declared, maintenance.get(one.service))
+            route = route_of(one.service, declared, likes.get(one.service))
             found.setdefault((one.service, declared), route)
     return list(found.values())
 
@@ -117,15 +130,15 @@ def _age(one: Registration) -> tuple[float, str]:
     return one.since, one.name
 
 
-def route_of(service: str, declared: Declared, maintenance: Maintenance | None = None) -> Route:
+def route_of(service: str, declared: Declared, like: Route | None = None) -> Route:
     """Return the route that is declared."""
     methods = ",".join(declared.methods)
-    return Route(
+    return msgspec.structs.replace(
+        like or Route(name="", path="", service=service),
         name=f"{methods} {declared.path}" if methods else declared.path,
         path=declared.path,
         methods=declared.methods,
-        service=service,
-        maintenance=maintenance,
+        auth="none",
     )
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tta_gateway.kernel.route import Maintenance
+from tta_gateway.kernel.route import Route
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RegistrationBound(msgspec.Struct, frozen=True, kw_only=True):
-    """All tokens; `maintenance` are the services that are being looked after."""
+    """All tokens; `likes` are what routes are like that services declare, but for their paths."""
 
     tokens: tuple[Token, ...] = ()
-    maintenance: dict[str, Maintenance] = {}
+    likes: dict[str, Route] = {}

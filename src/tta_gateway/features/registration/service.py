@@ -214,6 +214,6 @@ class Registrations:
     def _publish_sections(self) -> None:
         known = tuple(sorted(self._known.all.values(), key=lambda one: one.name))
         here = [one for one in known if one.service in self.services]
-        routes = claimed(here, self._operators, self.bound.maintenance)
+        routes = claimed(here, self._operators, self.bound.likes)
         self._outside.put(SECTION, Register(known=known) if known else None)
         self._outside.put(registered.SECTION, Registered(routes=routes) if routes else None)

@@ -14,7 +14,7 @@ from tta_gateway.features.mirror.policy import LARGEST, NOWHERE, BoundMirror, Mi
 from tta_gateway.kernel.exchange import Exchange, Spliced
 from tta_gateway.kernel.message import CHUNKED, Response, answer_of
 from tta_gateway.kernel.problem import UPSTREAM_RESET
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Fallback, Route
 from tta_gateway.support.metrics import Registry
 
 
@@ -222,3 +222,15 @@ def test_an_explanation_sends_nothing() -> None:
     assert found is not None
     found.on_request(an_exchange())
     assert found.explain() == "copies 10 % of GET, HEAD and OPTIONS to shadow"
+
+
+def test_a_copy_goes_to_nobody_in_the_shadow_s_place() -> None:
+    house = House()
+    route = msgspec.structs.replace(house.route, fallback=Fallback(service="players"))
+    bound = house.policy.for_route(route)
+    assert bound is not None
+    bound.on_request(an_exchange())
+    house.later[-1]()
+    found = house.begun[-1].plan.route
+    assert found is not None
+    assert found.fallback is None

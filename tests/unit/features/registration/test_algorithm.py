@@ -12,6 +12,7 @@ from tta_gateway.features.registration.algorithm import (
     claimed,
     complaint,
     covers,
+    held_by,
     is_id,
     renew_after,
     taken,
@@ -19,8 +20,15 @@ from tta_gateway.features.registration.algorithm import (
 )
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.features.registration.record import Declared, Registration
-from tta_gateway.kernel.route import Maintenance, Route
+from tta_gateway.kernel.route import Breaker, Maintenance, Route
 
+LIKE = Route(
+    name="/",
+    path="/",
+    service="players",
+    maintenance=Maintenance(text="wait"),
+    breaker=Breaker(failures=5),
+)
 TOKEN = Token(digest=b"", services=("players",), routes=("/api/v1/players/", "/own"))
 
 
@@ -89,10 +97,10 @@ def test_no_instance_fills_the_table() -> None:
 
 def test_routes_come_of_registrations() -> None:
     one = a_registration(routes=declared("/a", "GET", "POST"))
-    (route,) = claimed([one], (), {"players": Maintenance(text="wait")})
+    (route,) = claimed([one], (), {"players": LIKE})
     assert (route.name, route.path, route.methods) == ("GET,POST /a", "/a", ("GET", "POST"))
     assert (route.service, route.auth, route.internal) == ("players", "none", False)
-    assert route.maintenance == Maintenance(text="wait")
+    assert (route.maintenance, route.breaker) == (Maintenance(text="wait"), Breaker(failures=5))
 
 
 def test_what_several_instances_declare_is_one_route() -> None:
@@ -236,3 +244,14 @@ def test_nobody_outlives_a_lease_and_nobody_who_is_told_of_is_missing(
             now += 10.0
     known.told([], now)
     assert all(now - last[one.id] < one.lease for one in known.of("players"))
+
+
+def test_what_many_instances_declare_is_looked_at_once() -> None:
+    others = [a_registration(f"worlds/{number}", routes=declared("/b")) for number in range(50)]
+    own = a_registration("players/2", routes=declared("/a"))
+    assert held_by([*others, own], a_registration()) == [("worlds", *declared("/b"))]
+
+
+def test_who_declares_nothing_takes_nothing() -> None:
+    others = [a_registration("worlds/1", routes=declared("/a"))]
+    assert taken(a_registration(), others, operators("/a")) == ("", "")
