@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.helpers.descriptors import open_now
 from tta_gateway.node import child as module
 from tta_gateway.node.child import LAST, Adopted, Child, Said, file_of, give, hear, start, tell_last
 
@@ -19,10 +20,6 @@ exec 1>&"$2"
 echo "$@"
 cat "/proc/self/fd/$snapshot"
 """
-
-
-def open_now() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 # Starting

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.descriptors import open_now
 from tta_gateway.node.near import connected, listening
 
 PATIENCE = 5.0
-
-
-def open_now() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture

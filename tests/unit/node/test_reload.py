@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.helpers.builders import a_route
+from tests.helpers.descriptors import open_now
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.node import reload as module
 from tta_gateway.node.reload import (
@@ -262,9 +263,9 @@ def test_a_compiler_is_told_which_log_is_in_force(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_compilation_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_now()
     compiling(FAILS, monkeypatch, handover=b"handover")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_now() == before
 
 
 def test_one_that_takes_too_long_is_said_whatever_it_has_written(

@@ -7,16 +7,17 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from tests.helpers.certificates import Folder, pem_of
+from tests.helpers.descriptors import open_now
 from tta_gateway.support.pem import load_authorities, load_pair
 
 
 def test_a_pair_is_loaded_and_no_file_is_left(certificates: Folder) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_now()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_pair(context, pem_of(certificates.server))
     with pytest.raises(ssl.SSLError):
         load_pair(context, b"nothing")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_now() == before
 
 
 def test_an_encrypted_key_is_an_error_and_no_question(tmp_path: Path) -> None:

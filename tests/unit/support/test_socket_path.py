@@ -4,11 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.descriptors import open_now
 from tta_gateway.support.socket_path import short
-
-
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture
@@ -37,10 +34,10 @@ def test_characters_count_as_bytes(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_open(folder: Path) -> None:
-    before = descriptors()
+    before = open_now()
     with short(str(folder / "one")):
-        assert descriptors() == before + 1
-    assert descriptors() == before
+        assert open_now() == before + 1
+    assert open_now() == before
 
 
 def test_a_folder_that_is_not_there_is_an_error(folder: Path) -> None:
