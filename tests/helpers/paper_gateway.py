@@ -21,6 +21,7 @@ from tests.helpers.fake_transport import FakeTransport
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.credentials import service_context
 from tta_gateway.edge.doorway import Doorway
+from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.sweeper import Sweeper
@@ -112,7 +113,10 @@ class PaperGateway:
         self.sweeper.each_tick.append(lambda: self.handshakes.tick(self.sweeper.now))
         self.hangups = FakeHangups()
         self.guests = Guests(
-            limits or ConnectionLimits(), changed=self._changed, hangups=self.hangups
+            limits or ConnectionLimits(),
+            changed=self._changed,
+            hangups=self.hangups,
+            departures=Departures(loop.real),
         )
         self.connected = 0.0
         self.entrance = Entrance(

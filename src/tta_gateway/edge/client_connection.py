@@ -153,7 +153,11 @@ class ClientConnection:
         if self._tunnel is None:
             if self._exchange is not None:
                 self._cut()  # half an answer that ends with the connection would look whole
-            return False
+                return False
+            if self._entrance.is_encrypted:
+                return False  # a TLS transport ends with its client's half: nothing can wait
+            self._entrance.guests.departures.see_out(self)
+            return True
         self._ended = True
         self._tunnel.write_eof()
         return not self._eof_sent

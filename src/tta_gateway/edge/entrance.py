@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
+from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.plan import Plan
@@ -101,10 +102,16 @@ class Guests:
     """Every client connection of a worker, whichever listener it came by."""
 
     def __init__(
-        self, limits: ConnectionLimits, *, changed: Callable[[float], None], hangups: Watch
+        self,
+        limits: ConnectionLimits,
+        *,
+        changed: Callable[[float], None],
+        hangups: Watch,
+        departures: Departures,
     ) -> None:
         """Admit within these limits; `changed` hears +1 and -1."""
         self.hangups = hangups
+        self.departures = departures
         self.limits = limits
         self._changed = changed
         # By who was looked at longest ago, for a place; with the address that each counts for.

@@ -13,6 +13,7 @@ import msgspec
 
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.credentials import Contexts, contexts_aside, contexts_of
+from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
@@ -159,7 +160,12 @@ class Worker:
         snapshot = self.snapshot
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
-        self.guests = Guests(self._room(snapshot), changed=open_now, hangups=self.hangups)
+        self.guests = Guests(
+            self._room(snapshot),
+            changed=open_now,
+            hangups=self.hangups,
+            departures=Departures(self.loop),
+        )
         self._contexts = contexts = contexts_of(snapshot)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)

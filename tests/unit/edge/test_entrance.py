@@ -8,6 +8,7 @@ import pytest
 from tests.helpers.builders import a_plan
 from tests.helpers.fake_hangups import FakeHangups
 from tests.helpers.fake_loop import FakeLoop
+from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules, network_of
 from tta_gateway.edge.sweeper import NEVER, Sweeper
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
@@ -56,7 +57,12 @@ class House:
     def __init__(self, *, per_worker: int = 100, per_address: int = 100) -> None:
         self.count = 0.0
         limits = ConnectionLimits(per_worker=per_worker, per_address=per_address)
-        self.guests = Guests(limits, changed=self._changed, hangups=FakeHangups())
+        self.guests = Guests(
+            limits,
+            changed=self._changed,
+            hangups=FakeHangups(),
+            departures=Departures(cast("asyncio.AbstractEventLoop", FakeLoop())),
+        )
 
     def _changed(self, by: float) -> None:
         self.count += by
