@@ -20,8 +20,8 @@ from tests.helpers.fake_loop import FakeLoop
 from tests.helpers.fake_transport import FakeTransport
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.credentials import service_context
-from tta_gateway.edge.doorway import Doorway
 from tta_gateway.edge.departures import Departures
+from tta_gateway.edge.doorway import Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.sweeper import Sweeper
