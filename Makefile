@@ -21,6 +21,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progress-bar=off \
 	--root-user-action=ignore
 SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
+# Tests that reckon, and tests that mostly wait for processes: those wait side by side.
+QUIET := tests/unit tests/conformance tests/scripts tests/fuzz
+WAITING := tests/contract tests/e2e tests/faults
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
@@ -39,7 +42,8 @@ run: setup ## the gateway in front of the sample services of the platform
 test: setup system-test static ## every test: the checks, a short fuzz, then all of tests/
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
-	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough tests
+	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough $(QUIET)
+	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -n 3 --dist loadfile $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q -m "not redis" $(SUITES)
@@ -66,7 +70,7 @@ docs: .venv/.test ## write docs/reference anew, from the code
 	@$(HERE) $(BIN)/python -m tta_gateway docs
 
 e2e: setup system-test ## only the tests that start processes
-	@$(BIN)/python -m pytest -q $(wildcard tests/e2e tests/faults)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile $(wildcard tests/e2e tests/faults)
 
 soak: setup system-test ## the faults once more, the quick ones ten times as often
 	@SOAK=10 $(BIN)/python -m pytest -q tests/faults

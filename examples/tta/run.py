@@ -99,11 +99,16 @@ def _addresses_in(log: Path, gateway: Child) -> tuple[str, str]:
     for _ in range(LOOKS):
         if gateway.has_died():
             raise ChildDied(gateway.obituary())
-        ready, admin, *rest = [*log.read_text().split("\n"), "", ""]
-        if rest and ready.startswith(READY) and admin.startswith(ADMIN):
-            return ready.removeprefix(READY), admin.removeprefix(ADMIN)
+        lines = log.read_text().split("\n")[:-1]  # events may stand before and between them
+        said = [_said(lines, word) for word in (READY, ADMIN)]
+        if all(said):
+            return said[0], said[1]
         time.sleep(PAUSE)
     raise ChildDied(f"gateway did not become ready: see {log}")
+
+
+def _said(lines: list[str], word: str) -> str:
+    return next((line.removeprefix(word) for line in lines if line.startswith(word)), "")
 
 
 def _introduce(url: str, admin: str, token: Path) -> None:

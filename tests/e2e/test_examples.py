@@ -7,10 +7,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import pytest
 
+from examples.tta import run
+from examples.tta.children import Child
 from examples.tta.commands import COMMANDS
 from tests.e2e.demonstration import (
     COMMAND,
@@ -119,6 +121,21 @@ def test_a_proxy_for_the_world_outside_is_not_asked(tmp_path: Path) -> None:
     assert [
         one.title for one, said in zip(COMMANDS, typed, strict=False) if one.prints not in said
     ] == []
+
+
+class Alive:
+    """A gateway that runs on."""
+
+    def has_died(self) -> bool:
+        """Say that it has not."""
+        return False
+
+
+def test_events_that_are_told_before_the_addresses_do_not_hide_them(tmp_path: Path) -> None:
+    log = tmp_path / "gateway.log"
+    event = '{"event":"valkey_lost"}\n'
+    log.write_text(f"{event}ready: http://a\n{event}admin: http://b\n")
+    assert run._addresses_in(log, cast("Child", Alive())) == ("http://a", "http://b")
 
 
 def test_a_service_that_is_killed_ends_all_of_it_and_is_named(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Starts the shipped command as an operator would, and ends it."""
 
+import contextlib
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -40,17 +42,27 @@ class Gateway:
         return self.log.read_text(errors="replace")[-_TAIL:]
 
 
+_FIRST: Final = 10_240  # of the ports that are asked for
 _given: Final[set[int]] = set()
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at the moment, and each time another one."""
+    """A loopback port that nobody listens on at the moment, and each time another one.
+
+    It is none of those that the system gives to clients: one of these might have it by the time at
+    which somebody listens there.
+    """
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port: int = listener.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
+        port = random.randrange(_FIRST, _ephemeral())
+        if port in _given:
+            continue
+        _given.add(port)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
+
+
+def _ephemeral() -> int:
+    return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
 
 def start_gateway(
