@@ -13,7 +13,7 @@ import yaml
 from tests.e2e.edge.stage import Stage, routes, scripted, stage
 from tests.helpers.admin import Admin
 from tests.helpers.gateway import free_port
-from tests.helpers.probe import asked
+from tests.helpers.probe import all_serve_again, asked
 from tests.helpers.slow import companion_of, resident, wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
@@ -107,10 +107,10 @@ def test_no_counter_goes_back_when_a_worker_is_killed(
     """Red where a worker takes a fresh segment, without Segments.leave in offspring.py."""
     ask_often(whole, 30)
     assert wait_until(lambda: admin.samples().get((SUM, LABELS)) == 30)
-    for _ in range(3):
+    for deaths in (1, 2, 3):
         before = admin.counters()
         os.kill(workers_of(whole.gateway.process.pid)[0], signal.SIGKILL)
-        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+        assert wait_until(lambda deaths=deaths: all_serve_again(probe, deaths=deaths))  # type: ignore[misc]
         after = admin.counters()
         assert [key for key, value in before.items() if after.get(key, 0.0) < value] == []
     ask_often(whole, 10)
@@ -125,7 +125,7 @@ def test_what_a_worker_that_was_killed_held_is_counted_no_longer(
         assert admin.samples()["tta_active_connections", ("api-gateway",)] == 2
         for pid in workers_of(whole.gateway.process.pid):
             os.kill(pid, signal.SIGKILL)
-        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+        assert wait_until(lambda: all_serve_again(probe, deaths=2))
         assert wait_until(
             lambda: admin.samples().get(("tta_active_connections", ("api-gateway",))) == 0
         )

@@ -14,7 +14,7 @@ import yaml
 from tests.e2e.edge.stage import Stage, routes, scripted, stage
 from tests.helpers.clients import PATIENCE, Client
 from tests.helpers.gateway import free_port
-from tests.helpers.probe import asked
+from tests.helpers.probe import all_serve_again, asked
 from tests.helpers.slow import companion_of, frozen, running, wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
@@ -33,9 +33,8 @@ def test_a_worker_starts_while_control_and_valkey_are_down(whole: Stage, probe: 
         before = workers_of(pid)
         for victim in before:
             os.kill(victim, signal.SIGKILL)
-        # The probe may not know yet that they have gone: first there are others.
-        assert wait_until(lambda: len({*workers_of(pid)} - {*before}) == len(before))
-        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+        assert wait_until(lambda: all_serve_again(probe, deaths=2))
+        assert set(workers_of(pid)).isdisjoint(before)
         for _ in range(20):
             with whole.client() as client:
                 assert client.get(b"/").status == 200

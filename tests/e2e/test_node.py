@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Client, Cut
-from tests.helpers.probe import asked
+from tests.helpers.probe import all_serve_again, asked
 from tests.helpers.scripted_upstream import Late
 from tests.helpers.slow import descriptors, is_alive, wait_until, workers_of
 
@@ -52,7 +52,7 @@ def test_a_worker_that_is_killed_takes_only_its_own_connections_with_it(
         assert [client.get(b"/").status for client in clients] == [200] * CONNECTIONS
         killed = time.monotonic()
         os.kill(victim, signal.SIGKILL)
-        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+        assert wait_until(lambda: all_serve_again(probe, deaths=1))
         took = time.monotonic() - killed
         alive = sum(_is_answered(client) for client in clients)
     assert other in workers(node)

@@ -10,7 +10,7 @@ import yaml
 
 from tests.e2e.edge.stage import Stage, routes, scripted, stage
 from tests.helpers.clients import PATIENCE
-from tests.helpers.probe import asked
+from tests.helpers.probe import all_serve_again, asked
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import companion_of, is_alive, wait_until, workers_of
 from tta_gateway.node.commands import ask
@@ -177,5 +177,5 @@ def test_a_state_folder_that_hangs_holds_nobody(tmp_path: Path, probe: int) -> N
         stage(tmp_path, upstream=upstream, workers=2, probe=f"127.0.0.1:{probe}") as one,
     ):
         os.kill(workers_of(one.gateway.process.pid)[0], signal.SIGKILL)
-        assert wait_until(lambda: asked(probe)[1]["workers"] == ["serving"] * 2)
+        assert wait_until(lambda: all_serve_again(probe, deaths=1))
         assert everybody_is_answered(one)

@@ -17,7 +17,7 @@ import yaml
 
 from tests.e2e.edge.stage import Stage, stage
 from tests.helpers.load import Tally, under_load
-from tests.helpers.probe import asked
+from tests.helpers.probe import all_serve_again, asked
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import children, is_alive, wait_until, workers_of
 from tests.helpers.soak import TIMES
@@ -51,11 +51,6 @@ class Service:
         assert set(self.done) <= set(tally.sent)
 
 
-def are_serving(probe: int, count: int = 2) -> bool:
-    """Whether so many workers serve."""
-    return asked(probe)[1]["workers"] == ["serving"] * count
-
-
 def test_a_worker_killed_under_load_loses_what_it_had_under_way_and_no_more(
     node: Stage, probe: int
 ) -> None:
@@ -67,13 +62,13 @@ def test_a_worker_killed_under_load_loses_what_it_had_under_way_and_no_more(
     target = node.on(service)
     kills = 3
     with under_load(node.port, target, clients=CLIENTS) as load:
-        for _ in range(kills):
+        for deaths in range(1, kills + 1):
             load.grow(200)
             victim = workers_of(node.gateway.process.pid)[0]
             os.kill(victim, signal.SIGKILL)
             killed = time.monotonic()
             assert wait_until(lambda victim=victim: not is_alive(victim))  # type: ignore[misc]
-            assert wait_until(lambda: are_serving(probe))
+            assert wait_until(lambda deaths=deaths: all_serve_again(probe, deaths=deaths))  # type: ignore[misc]
             assert time.monotonic() - killed < 2.0
         load.grow(200)
     service.check(load.tally)

@@ -14,3 +14,12 @@ def asked(port: int, path: str = "/readyz") -> tuple[int, dict[str, object]]:
             sent = file.read()
     head, _, body = sent.partition(b"\r\n\r\n")
     return int(head.split(b" ")[1]), json.loads(body)
+
+
+def all_serve_again(port: int, *, deaths: int, workers: int = 2) -> bool:
+    """Whether so many workers have died by the probe's word, and as many as before serve.
+
+    Without the first the word may be older than the deaths.
+    """
+    said = asked(port)[1]
+    return (said["deaths"], said["workers"]) == (deaths, ["serving"] * workers)
