@@ -45,8 +45,8 @@ test: setup system-test static ## every test: the checks, a short fuzz, then all
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough $(QUIET)
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -n 3 --dist loadfile $(WAITING)
 
-check: system-run .venv/.test static ## all that needs no process: style, types, imports, layout, units, docs
-	@$(BIN)/python -m pytest -q -m "not redis" $(SUITES)
+check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
+	@$(BIN)/python -m pytest -q -m "not redis and not e2e" $(SUITES)
 
 fix: .venv/.test ## put the style right where a machine can
 	@$(BIN)/ruff check --fix --quiet || true
