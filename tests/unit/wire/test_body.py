@@ -78,6 +78,10 @@ def test_it_has_no_trailers() -> None:
 # Bodies in chunks
 
 
+def test_what_ends_a_chunk_may_come_in_pieces() -> None:
+    assert chunks(b"1\r\na", b"\r", b"\n", b"0\r\n\r\nGET") == (b"a", True, b"GET")
+
+
 def test_chunks_are_put_together_and_the_rest_is_left() -> None:
     assert chunks(b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\nGET") == (b"hello!", True, b"GET")
 
