@@ -9,6 +9,7 @@ from tta_gateway.kernel.peer import Peer
 
 if TYPE_CHECKING:
     from tta_gateway.kernel.plan import Plan
+    from tta_gateway.kernel.principal import Principal
     from tta_gateway.kernel.upload import Upload
 
 NO_PARAMS: Final[dict[str, str]] = {}
@@ -118,6 +119,7 @@ class Exchange:
         "params",
         "peer",
         "plan",
+        "principal",
         "received",
         "refusal",
         "request",
@@ -153,8 +155,8 @@ class Exchange:
         self.deadline = 0.0
         self.upload: Upload | None = None
         # Facts
-        self.request_id = b""
-        self.traceparent = b""
+        self.request_id = self.traceparent = b""
+        self.principal: Principal | None = None
         self.service = ""  # where the route has more than one; else it is the route's
         # What sticks to an endpoint; what a split knows a client by that brought nothing for it
         self.key = self.side = b""

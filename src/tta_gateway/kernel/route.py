@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 Balance = Literal["peak_ewma", "least_request", "round_robin", "weighted", "consistent_hash"]
-Auth = Literal["none"]
+Auth = Literal["required", "optional", "none"]
 """Who may call a route; `required` and `optional` come with identity, which enforces them."""
 
 

@@ -33,7 +33,7 @@ def fields(kind: Problem) -> Fields:
     """Return the fields that go with it."""
     made = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store")]
     if kind.status == UNAUTHORIZED:  # RFC 9110 11.6.1: it must say how to come in
-        made.append((b"www-authenticate", b"Bearer"))
+        made.append((b"www-authenticate", kind.challenge.encode()))
     if kind.retry_after is not None:
         made.append((b"retry-after", b"%d" % kind.retry_after))
     if kind.proxy_error is not None:

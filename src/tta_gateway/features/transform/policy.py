@@ -43,7 +43,10 @@ class BoundTransform:
 
     def on_request(self, exchange: Exchange) -> None:
         """Change the request's fields, for the service alone."""
-        exchange.upstream_fields = _changed(exchange.request.fields, self._request)
+        fields = exchange.upstream_fields  # what policies before have made of them
+        if fields is None:
+            fields = exchange.request.fields
+        exchange.upstream_fields = _changed(fields, self._request)
 
     def on_response(self, exchange: Exchange) -> None:
         """Change the answer's fields."""

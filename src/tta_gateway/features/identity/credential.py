@@ -1,0 +1,71 @@
+"""What a request shows of who is asking: at most one token, from one place.
+
+    Authorization: Bearer <token>                          RFC 6750 2.1
+    Sec-WebSocket-Protocol: bearer, <token>, chat          of pages, which can set no other field
+
+Two that differ are a mistake or an attack, and are refused: services behind might look at the other
+one.
+"""
+
+from typing import Final
+
+from tta_gateway.kernel.message import Fields, RequestHead
+
+MARKER: Final = b"bearer"
+"""the subprotocol in front of a token; the answer says it where the service chooses none"""
+_PROTOCOLS: Final = b"sec-websocket-protocol"
+_FEWEST: Final = 2
+
+
+class Ambiguous(ValueError):
+    """The request shows more than one token, or one in a way that is none."""
+
+
+def token_of(request: RequestHead) -> bytes | None:
+    """Return the token that a request shows; None if it shows none.  Ambiguous if it is not one."""
+    shown = _of_header(request)
+    if request.upgrade == b"websocket":
+        beside = _of_protocols(request)
+        if shown and beside and shown != beside:
+            raise Ambiguous("two tokens")
+        shown = shown or beside
+    return shown
+
+
+def _of_header(request: RequestHead) -> bytes | None:
+    last = request.get(b"authorization")
+    if last is None:
+        return None
+    if sum(name == b"authorization" for name, _ in request.fields) > 1:
+        raise Ambiguous("two fields")
+    scheme, _, token = last.partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None  # somebody else's, and for the service to read
+    token = token.strip(b" ")
+    if not token or b" " in token:
+        raise Ambiguous("no token behind `Bearer`")
+    return token
+
+
+def _of_protocols(request: RequestHead) -> bytes | None:
+    offered = _offered(request.fields)
+    if len(offered) < _FEWEST or MARKER not in offered[:-1]:
+        return None
+    return offered[offered.index(MARKER) + 1]
+
+
+def without_token(fields: Fields) -> Fields:
+    """Return the fields of a WebSocket's request without marker and token among its protocols."""
+    offered = _offered(fields)
+    if len(offered) < _FEWEST or MARKER not in offered[:-1]:
+        return fields
+    at = offered.index(MARKER)
+    left = offered[:at] + offered[at + 2 :]
+    kept = [(name, value) for name, value in fields if name != _PROTOCOLS]
+    return [*kept, (_PROTOCOLS, b", ".join(left))] if left else kept
+
+
+def _offered(fields: Fields) -> list[bytes]:
+    """Return the protocols of a WebSocket's request; their case counts (RFC 6455 11.3.4)."""
+    said = b",".join(value for name, value in fields if name == _PROTOCOLS)
+    return [one for part in said.split(b",") if (one := part.strip(b" \t"))]

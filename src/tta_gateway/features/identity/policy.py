@@ -1,0 +1,95 @@
+"""Find out who is asking, where the route wants to know."""
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from tta_gateway.features.identity.credential import MARKER, Ambiguous, token_of, without_token
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING
+from tta_gateway.features.identity.remembered import Remembered
+from tta_gateway.features.identity.verifier import Verifier
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.kernel.route import Route
+
+_PROTOCOL: Final = b"sec-websocket-protocol"
+_SWITCHED: Final = 101
+
+
+class Identity:
+    """Proves tokens, and remembers those that it has proved."""
+
+    name: ClassVar = "identity"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    gives: ClassVar[frozenset[str]] = frozenset(("principal",))
+
+    def __init__(self, verifier: Verifier, *, wall: Callable[[], float]) -> None:
+        """Believe what the verifier does, at the time of the epoch that `wall` tells."""
+        self._verifier = verifier
+        self._wall = wall
+        self._remembered = Remembered()
+
+    def for_route(self, route: Route | None) -> "BoundIdentity | None":
+        """Act where the route asks who it is."""
+        if route is None or route.auth == "none":
+            return None
+        return BoundIdentity(self, is_needed=route.auth == "required")
+
+    def principal_of(self, token: bytes) -> Principal | Problem:
+        """Return whose token it is, or what is wrong with it."""
+        now = self._wall()
+        found = self._remembered.find(token)
+        if found is None:
+            told = self._verifier.prove(token, now)
+            if not isinstance(told, Principal):
+                return told
+            self._remembered.keep(token, told)
+            found = told
+        return EXPIRED if found.expires <= now else found
+
+
+class BoundIdentity:
+    """What one route wants to know."""
+
+    def __init__(self, identity: Identity, *, is_needed: bool) -> None:
+        """Refuse whoever shows no token, if that is needed."""
+        self._identity = identity
+        self._is_needed = is_needed
+
+    def explain(self) -> str:
+        """Say what it does."""
+        if self._is_needed:
+            return "asks for an access token"
+        return "takes an access token, and lets in who shows none"
+
+    def on_request(self, exchange: Exchange) -> Response | None:
+        """Find out who it is; refuse a token that is not believed, even where none is needed."""
+        try:
+            token = token_of(exchange.request)
+        except Ambiguous:
+            return answer_of(MALFORMED)
+        if token is None:
+            return answer_of(MISSING) if self._is_needed else None
+        found = self._identity.principal_of(token)
+        if not isinstance(found, Principal):
+            return answer_of(found)
+        exchange.principal = found
+        if exchange.request.upgrade == b"websocket":
+            fields = exchange.request.fields
+            left = without_token(fields)
+            if left is not fields:
+                exchange.upstream_fields = left
+        return None
+
+    def on_response(self, exchange: Exchange) -> None:
+        """Name the marker where the service has chosen no protocol: a browser waits for one."""
+        response = exchange.response
+        assert response is not None  # the response phase has one
+        if response.status != _SWITCHED or exchange.principal is None:
+            return
+        fields = exchange.request.fields
+        if without_token(fields) is fields:
+            return
+        if all(name != _PROTOCOL for name, _ in response.fields):
+            response.fields = [*response.fields, (_PROTOCOL, MARKER)]

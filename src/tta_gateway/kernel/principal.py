@@ -1,0 +1,31 @@
+"""Who is asking, as far as it is proved."""
+
+import msgspec
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody, or a service, by what was shown and proved of them.
+
+    `subject` is unique over all issuers: those of the platform itself as they are, others behind
+    the name of their issuer and a colon.  `roles` are only those that this issuer may say.
+    `expires` is when it is proved no longer, in seconds of the epoch; `authenticated` when they
+    logged in, as far as that was told.
+    """
+
+    subject: str
+    issuer: str
+    roles: frozenset[str] = frozenset()
+    session: str = ""
+    expires: float = float("inf")
+    authenticated: float = 0.0
+    methods: frozenset[str] = frozenset()
+    """How they have shown who they are (`amr`, RFC 8176)."""
+    level: str = ""
+    """How well (`acr`)."""
+    scopes: frozenset[str] = frozenset()
+    claims: dict[str, object] = {}
+    """What the token said, for whoever may pass parts of it on."""
+
+    def __repr__(self) -> str:
+        """Say that there is somebody, and nothing of who."""
+        return f"<principal of {self.issuer}>"

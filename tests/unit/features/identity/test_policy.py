@@ -1,0 +1,159 @@
+"""Who is asking: found out where the route wants to know, and proved once."""
+
+from typing import Literal
+
+import pytest
+
+from tests.helpers.builders import a_head, a_route, an_exchange
+from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
+from tta_gateway.features.identity.policy import BoundIdentity, Identity
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, UNPROVED
+from tta_gateway.features.identity.verifier import Verifier
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import Problem
+
+OURS = a_signer()
+TOKEN = a_token(OURS)
+PROTOCOLS = b"sec-websocket-protocol"
+
+
+class CountingVerifier(Verifier):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def prove(self, token: bytes, now: float) -> Principal | Problem:
+        self.asked += 1
+        return super().prove(token, now)
+
+
+class House:
+    """An identity policy, and the time that it goes by."""
+
+    def __init__(self, auth: Literal["required", "optional"] = "required") -> None:
+        self.now = NOW
+        self.verifier = CountingVerifier([(ISSUER, [a_key(OURS)])])
+        self.identity = Identity(self.verifier, wall=lambda: self.now)
+        bound = self.identity.for_route(a_route(auth=auth))
+        assert bound
+        self.bound: BoundIdentity = bound
+
+    def ask(
+        self, *fields: tuple[bytes, bytes], upgrade: bytes | None = None
+    ) -> tuple[Exchange, Response | None]:
+        head = a_head(fields=list(fields))
+        head.upgrade = upgrade
+        exchange = an_exchange(head)
+        return exchange, self.bound.on_request(exchange)
+
+    def show(self, token: bytes) -> tuple[Exchange, Response | None]:
+        return self.ask((b"authorization", b"Bearer " + token))
+
+
+def refused(answer: Response | None) -> Problem | None:
+    assert answer is not None
+    return answer.problem
+
+
+def test_a_route_for_everybody_asks_nobody() -> None:
+    house = House()
+    assert house.identity.for_route(a_route(auth="none")) is None
+    assert house.identity.for_route(None) is None
+
+
+def test_whoever_shows_a_good_token_is_known() -> None:
+    exchange, answer = House().show(TOKEN)
+    assert answer is None
+    assert exchange.principal is not None
+    assert exchange.principal.subject == "p1"
+
+
+def test_who_shows_nothing_is_told_what_to_show() -> None:
+    exchange, answer = House().ask()
+    assert refused(answer) is MISSING
+    assert exchange.principal is None
+
+
+def test_where_it_is_not_needed_nobody_need_show_anything() -> None:
+    exchange, answer = House("optional").ask()
+    assert (exchange.principal, answer) == (None, None)
+
+
+@pytest.mark.parametrize("auth", ["required", "optional"])
+def test_a_token_that_is_not_believed_is_refused_everywhere(
+    auth: Literal["required", "optional"],
+) -> None:
+    exchange, answer = House(auth).show(a_token(a_signer()))
+    assert refused(answer) is UNPROVED
+    assert exchange.principal is None
+
+
+@pytest.mark.parametrize("auth", ["required", "optional"])
+def test_what_is_no_token_is_refused_everywhere(auth: Literal["required", "optional"]) -> None:
+    _, answer = House(auth).ask((b"authorization", b"Bearer"))
+    assert refused(answer) is MALFORMED
+
+
+def test_a_token_is_proved_once() -> None:
+    house = House()
+    for _ in range(5):
+        assert house.show(TOKEN)[1] is None
+    assert house.verifier.asked == 1
+
+
+def test_a_token_that_is_remembered_expires_all_the_same() -> None:
+    house = House()
+    assert house.show(TOKEN)[1] is None
+    house.now = NOW + 590 + ISSUER.leeway
+    assert refused(house.show(TOKEN)[1]) is EXPIRED
+
+
+def test_what_was_refused_is_not_remembered() -> None:
+    house = House()
+    for _ in range(2):
+        house.show(a_token(OURS, aud="elsewhere"))
+    assert house.verifier.asked == 2
+
+
+def switched(exchange: Exchange, *fields: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    exchange.response = Response(101, list(fields))
+    return exchange.response.fields
+
+
+def test_a_page_s_token_does_not_reach_the_service_and_the_page_hears_of_its_marker() -> None:
+    house = House()
+    exchange, answer = house.ask((PROTOCOLS, b"bearer, " + TOKEN), upgrade=b"websocket")
+    assert answer is None
+    assert exchange.upstream_fields == []
+    switched(exchange)
+    house.bound.on_response(exchange)
+    assert exchange.response is not None
+    assert exchange.response.fields == [(PROTOCOLS, b"bearer")]
+
+
+def test_a_protocol_that_the_service_has_chosen_stays() -> None:
+    house = House()
+    protocols = (PROTOCOLS, b"bearer, " + TOKEN + b", chat")
+    exchange, _ = house.ask(protocols, upgrade=b"websocket")
+    switched(exchange, (PROTOCOLS, b"chat"))
+    house.bound.on_response(exchange)
+    assert exchange.response is not None
+    assert exchange.response.fields == [(PROTOCOLS, b"chat")]
+
+
+@pytest.mark.parametrize("status", [101, 200])
+def test_an_answer_to_who_has_shown_it_in_the_usual_way_stays_as_it_is(status: int) -> None:
+    house = House()
+    field = (b"authorization", b"Bearer " + TOKEN)
+    exchange, _ = house.ask(field, upgrade=b"websocket")
+    assert exchange.upstream_fields is None
+    exchange.response = Response(status, [])
+    house.bound.on_response(exchange)
+    assert exchange.response.fields == []
+
+
+def test_it_says_what_it_does() -> None:
+    assert House().bound.explain() == "asks for an access token"
+    assert "lets in who shows none" in House("optional").bound.explain()
