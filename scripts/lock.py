@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-CHAIN: Final = ("tools", "run", "demo", "test")  # each stands on those before it
+CHAIN: Final = ("tools", "run", "postgres", "demo", "test")  # each stands on those before it
 LEAVES: Final = ("bench", "lock")  # each stands on the whole chain
 FLAGS: Final = {
     "tools": ["--group=tools"],
     "run": ["pyproject.toml"],
+    "postgres": ["pyproject.toml", "--extra=postgres"],
     "demo": ["pyproject.toml", "--extra=demo"],
     "test": ["--group=test"],
     "bench": ["--group=bench"],
@@ -140,7 +141,7 @@ def _uv() -> list[str]:
 def main(arguments: list[str]) -> int:
     """Do what the first argument says."""
     match arguments:
-        case ["show", ("tools" | "run" | "demo" | "test" | "bench" | "lock") as name]:
+        case ["show", ("tools" | "run" | "postgres" | "demo" | "test" | "bench" | "lock") as name]:
             print(show((ROOT / "requirements.lock").read_text(), name), end="")
         case ["update" | "upgrade" as verb]:
             update(upgrade=verb == "upgrade")

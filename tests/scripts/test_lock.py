@@ -4,6 +4,7 @@ PYPROJECT = """
 [project]
 dependencies = ["PyYAML>=6"]
 [project.optional-dependencies]
+postgres = ["driver>=1"]
 demo = ["uvicorn[standard]>=1"]
 [dependency-groups]
 tools = ["pip"]
@@ -14,12 +15,15 @@ lock = ["uv"]
 NEEDS = {
     "--group=tools": ["pip"],
     "pyproject.toml": ["pyyaml"],
+    "--extra=postgres": ["driver"],
     "--extra=demo": ["uvicorn", "h11"],
     "--group=test": ["pytest", "h11"],
     "--group=bench": ["peer", "pyyaml"],
     "--group=lock": ["uv"],
 }
-PAGE = "".join(f"| {name} | 1 | why | MIT |\n" for name in ("PyYAML", "uvicorn", "pip", "pytest"))
+PAGE = "".join(
+    f"| {name} | 1 | why | MIT |\n" for name in ("PyYAML", "uvicorn", "pip", "pytest", "driver")
+)
 
 
 def resolve(flags: list[str]) -> str:
@@ -33,14 +37,14 @@ def test_a_package_stands_in_the_first_section_that_needs_it() -> None:
     text = lock.cut(PYPROJECT, resolve)
     sections = [line for line in text.splitlines() if line.startswith("# ==") or "==1" in line]
     assert [line.split("==1")[0].removeprefix("# == ") for line in sections] == [
-        *("tools", "pip", "run", "pyyaml", "demo", "h11", "uvicorn"),
+        *("tools", "pip", "run", "pyyaml", "postgres", "driver", "demo", "h11", "uvicorn"),
         *("test", "pytest", "bench", "peer", "lock", "uv"),
     ]
 
 
 def test_a_section_is_shown_with_those_it_stands_on() -> None:
     shown = lock.show(lock.cut(PYPROJECT, resolve), "demo")
-    assert list(lock.versions(shown)) == ["pip", "pyyaml", "h11", "uvicorn"]
+    assert list(lock.versions(shown)) == ["pip", "pyyaml", "driver", "h11", "uvicorn"]
 
 
 def test_tests_are_installed_without_the_peers() -> None:
@@ -50,7 +54,7 @@ def test_tests_are_installed_without_the_peers() -> None:
 
 def test_every_package_is_shown_with_its_hashes() -> None:
     shown = lock.show(lock.cut(PYPROJECT, resolve), "bench")
-    assert shown.count("--hash=") == len(lock.versions(shown)) == 6
+    assert shown.count("--hash=") == len(lock.versions(shown)) == 7
 
 
 def test_a_lock_that_fits_has_no_complaints() -> None:

@@ -1,0 +1,162 @@
+"""Connections and transactions of one database."""
+
+import asyncio
+import os
+import sqlite3
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tta_gateway.support.sql.url import DatabaseUrl
+
+PATIENCE: Final = 5.0  # seconds, for a connection and for a statement
+_CONNECTIONS: Final = 8
+_THEIRS: Final = (OperationalError, InterfaceError, InternalError)
+_BARE: Final = (PoolTimeout, OSError, TimeoutError)
+_READS: Final = "tta_gateway_reads"
+"""marks connections that only read"""
+_SQLITE: Final = (
+    "PRAGMA journal_mode=WAL",  # who reads does not wait for who writes
+    "PRAGMA synchronous=FULL",  # what is committed outlives the power
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={int(PATIENCE * 1000)}",
+)
+
+
+class Unavailable(Exception):
+    """The database cannot be asked; what was under way is undone, or has never begun.
+
+    Only where the connection broke while a transaction was being committed it may be done even so.
+    """
+
+
+class Conflict(Exception):
+    """Something that must be there once, or must be there, is not so: the transaction is undone."""
+
+
+class Database:
+    """A database: `read` and `write` give connections, and take them back whatever happens."""
+
+    def __init__(self, url: DatabaseUrl) -> None:
+        """Connect when first asked."""
+        self.url = url
+        self._engine = _engine(url)
+        one_state = {} if url.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        self._readers = self._engine.execution_options(**{_READS: True}, **one_state)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that sees one state of things; Unavailable if it cannot be had."""
+        async with _told(), asyncio.timeout(2 * PATIENCE), self._readers.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction that is committed at the end, or undone if anything is raised.
+
+        What it has read stays true until then only where it has locked it (`with_for_update`; on
+        SQLite it writes alone from its begin on).  Unavailable, or Conflict.
+        """
+        async with _told(), asyncio.timeout(2 * PATIENCE), self._engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._engine.dispose()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """What migrations run on."""
+        return self._engine
+
+
+@asynccontextmanager
+async def _told() -> AsyncIterator[None]:
+    """Translate what SQLAlchemy and the drivers raise, without their texts: they may quote data.
+
+    A statement that the database does not understand is a fault of ours, and stays what it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = _translated(error)
+        if told is None:
+            raise
+        raise told from None
+
+
+def _translated(error: Exception) -> Exception | None:
+    """Return what a caller hears of it; None where it is a fault of ours, or the caller's own."""
+    if isinstance(error, DBAPIError):
+        name = type(error.orig).__name__
+        if isinstance(error, IntegrityError):
+            return Conflict(name)
+        # SQLite has understood its file then, and not the statement.
+        ours = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        bare = type(error) is DBAPIError  # as what asyncpg raises while it logs in
+        theirs = isinstance(error, _THEIRS) or bare or error.connection_invalidated
+        return Unavailable(name) if theirs and not ours else None
+    # While it connects, the driver's own come bare.
+    if isinstance(error, _BARE) or type(error).__module__.startswith("asyncpg"):
+        return Unavailable(type(error).__name__)
+    return None
+
+
+def _engine(url: DatabaseUrl) -> AsyncEngine:
+    if url.is_sqlite:
+        made = create_async_engine(
+            url.for_driver(),
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            hide_parameters=True,
+        )
+        event.listen(made.sync_engine, "do_connect", lambda *_: _owned(url.file))
+        event.listen(made.sync_engine, "connect", _prepared)
+        event.listen(made.sync_engine, "begin", _begun)
+        return made
+    return create_async_engine(
+        url.for_driver(),
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=PATIENCE,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={
+            "ssl": ssl.create_default_context(cafile=url.ca or None) if url.encrypted else False,
+            "timeout": PATIENCE,
+            "command_timeout": PATIENCE,
+            "server_settings": {"application_name": "tta-gateway"},
+        },
+    )
+
+
+def _owned(file: str) -> None:
+    """Have the file be its owner's alone; what SQLite puts beside it gets the same mode."""
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _prepared(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own
+    """Have SQLite be safe, and leave the begin of transactions to us."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for line in _SQLITE:
+        cursor.execute(line)
+    cursor.close()
+
+
+def _begun(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own, of another kind
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
