@@ -9,6 +9,12 @@ down_revision = None
 
 def upgrade() -> None:
     """Make the tables.  Times are seconds of the epoch; ids are UUIDv7 as text."""
+    _users()
+    _sessions()
+    _proofs()
+
+
+def _users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.String(36), primary_key=True),
@@ -27,6 +33,9 @@ def upgrade() -> None:
         sa.Column("granted_by", sa.String(36), nullable=False),
         sa.Column("granted", sa.Double, nullable=False),
     )
+
+
+def _sessions() -> None:
     op.create_table(
         "sessions",
         sa.Column("id", sa.String(36), primary_key=True),
@@ -47,6 +56,9 @@ def upgrade() -> None:
         sa.Column("issued", sa.Double, nullable=False),
         sa.Column("used", sa.Double),
     )
+
+
+def _proofs() -> None:
     op.create_table(
         "signing_keys",
         sa.Column("id", sa.String(64), primary_key=True),
