@@ -30,10 +30,12 @@ from tta_gateway.kernel.route import Rewrite
 from tta_gateway.node import admin_api, admin_token, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.claiming import Claiming
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
+from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
@@ -78,12 +80,13 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
+        self.claiming = Claiming(self.services, self.findings, self.log)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
         self.registrations = self._registrations(parts, clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
         self.alerting.recover(parts.live)
-        self.services.recover(standings_of(parts))
+        self.services.recover(standings_of(parts), remembered_of(parts.live))
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -113,7 +116,7 @@ class Control:
         for one in (
             admin_api.router(state, self.stores),
             services_api.router(self.services, self.segments, clock.wall),
-            discovery.router(self.discovery.states),
+            discovery.router(self.discovery.states, self.claiming),
             alerts.router(self.alerting.told),
         ):
             made.include_router(one, dependencies=[known])
@@ -186,6 +189,7 @@ class Control:
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
         self.services.adopt(services, checked=lambda one: one.name in looked_at)
+        self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
         self.discovery.adopt(bound or DiscoveryBound(), services)
@@ -245,7 +249,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         metrics.router(Exposition(list)),
         admin_api.router(Path(), None),
         services_api.router(services, list, lambda: 0.0),
-        discovery.router(tuple),
+        discovery.router(tuple, cast("Claiming", None)),
         alerts.router(dict),
     )
     return _told(routers)

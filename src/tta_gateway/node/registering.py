@@ -12,6 +12,7 @@ from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.registration.valkey_store import ValkeyStore
 from tta_gateway.kernel.events import Event, RegistryChanged
+from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.findings import Findings
@@ -44,6 +45,10 @@ class Outside:
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take all instances of a service."""
         self._services.found(service, source, instances)
+
+    def registered(self) -> list[str]:
+        """Return the services of which instances are in force that have registered."""
+        return [service for service, source in self._services.sources() if source == REGISTRATION]
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         """Take a live section."""

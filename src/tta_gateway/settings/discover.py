@@ -3,9 +3,18 @@
 import re
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from tta_gateway.settings.address import LARGEST_PORT, host
+from tta_gateway.settings.claim import Prefix, fitting
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Items, Line
 
@@ -110,6 +119,26 @@ class DiscoverConfig(Config):
 
     scheme: Literal["http", "https"] = "http"
     """How what is found is spoken to."""
+
+    routes: Items[Prefix] = ()
+    """How the paths begin that its instances may declare routes for: in tags of Consul, values of
+    etcd and annotations of Kubernetes."""
+
+    auth_none: Annotated[bool, Field(validate_default=True)] = False
+    """Whether such a route may let everybody in."""
+
+    @field_validator("routes")
+    @classmethod
+    def _can_be_declared(cls, routes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        somewhere = ("consul", "etcd", "kubernetes")
+        if routes and all(info.data.get(name) is None for name in somewhere):
+            raise ValueError("has no effect: the DNS declares no routes; take it out")
+        return routes
+
+    @field_validator("auth_none")
+    @classmethod
+    def _fits(cls, auth_none: bool, info: ValidationInfo) -> bool:
+        return fitting(auth_none, info.data.get("routes"))
 
     @model_validator(mode="after")
     def _looks_somewhere(self) -> "DiscoverConfig":

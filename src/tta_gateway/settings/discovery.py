@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
@@ -20,6 +20,7 @@ from tta_gateway.features.discovery.bound import (
     RegistryOrigin,
     Wanted,
 )
+from tta_gateway.kernel.route import Route
 from tta_gateway.settings.address import Address, listening
 from tta_gateway.settings.discover import (
     DiscoverConfig,
@@ -177,8 +178,15 @@ class DiscoveryConfig(Config):
     """Kubernetes, likewise."""
 
 
-def compile(config: DiscoveryConfig, services: Mapping[str, ServiceConfig]) -> DiscoveryBound:
-    """Return what control needs; of registries those that a service is looked for in."""
+def compile(
+    config: DiscoveryConfig,
+    services: Mapping[str, ServiceConfig],
+    route_to: Callable[[str], Route],
+) -> DiscoveryBound:
+    """Return what control needs; of registries those that a service is looked for in.
+
+    `route_to` returns a service's route without a path.
+    """
     wanted = {
         name: _wanted(one.discover) for name, one in services.items() if one.discover is not None
     }
@@ -193,6 +201,7 @@ def compile(config: DiscoveryConfig, services: Mapping[str, ServiceConfig]) -> D
         etcd=_etcd(config.etcd) if any(one.etcd for one in looked) else None,
         kubernetes=_kubernetes(config.kubernetes) if in_kubernetes else None,
         services=wanted,
+        likes={name: route_to(name) for name, one in sorted(wanted.items()) if one.routes},
     )
 
 
@@ -203,6 +212,8 @@ def _wanted(config: DiscoverConfig) -> Wanted:
         consul=ConsulService(**dict(config.consul)) if config.consul else None,
         etcd=config.etcd or "",
         kubernetes=_in_kubernetes(config.kubernetes) if config.kubernetes else None,
+        routes=config.routes,
+        auth_none=config.auth_none,
     )
 
 

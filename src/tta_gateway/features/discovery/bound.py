@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from tta_gateway.kernel.route import Route
+
 Family = Literal["prefer_ipv4", "prefer_ipv6", "both"]
 
 
@@ -82,17 +84,26 @@ class KubernetesService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the endpoints of one service are looked for; `etcd` is its name under the prefix."""
+    """Where the endpoints of one service are looked for; `etcd` is its name under the prefix.
+
+    `routes` are prefixes of paths that its instances may declare routes for; `auth_none` says that
+    anybody may be let in there.
+    """
 
     tls: bool = False
     dns: DnsName | None = None
     consul: ConsulService | None = None
     etcd: str = ""
     kubernetes: KubernetesService | None = None
+    routes: tuple[str, ...] = ()
+    auth_none: bool = False
 
 
 class DiscoveryBound(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; a change is told after `quiet` seconds without another, at most `latest`."""
+    """All of it; a change is told after `quiet` seconds without another, at most `latest`.
+
+    `likes` are what routes are like that instances declare, but for their paths.
+    """
 
     quiet: float = 0.2
     latest: float = 2.0
@@ -102,3 +113,4 @@ class DiscoveryBound(msgspec.Struct, frozen=True, kw_only=True):
     etcd: Etcd | None = None
     kubernetes: Kubernetes | None = None
     services: dict[str, Wanted] = {}
+    likes: dict[str, Route] = {}

@@ -59,6 +59,8 @@ class House:
         self.lines: list[bytes] = []
         self.told: list[tuple[str, ...]] = []
         self.known: list[tuple[str, str]] = []
+        self.stand_for: list[tuple[str, str]] = []
+        self.before: dict[tuple[str, str], tuple[Instance, ...]] = {}
         self.counts = Registry()
         self.wanted: dict[str, Watched] = {}
         self.discovery = Discovery(
@@ -83,6 +85,12 @@ class House:
 
     def sources(self) -> Iterator[tuple[str, str]]:
         return iter(self.known)
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        return iter(self.stand_for)
+
+    def said(self, service: str, source: str) -> tuple[Instance, ...]:
+        return self.before.get((service, source), ())
 
     # What is done to it
 
@@ -291,3 +299,39 @@ def test_an_entry_that_cannot_be_read_is_told_of_once(
         house.discovery._misread("etcd", key, why)
     assert len(house.lines) == 5
     assert b'"entry":"a","error":"1"' in house.lines[0]
+
+
+def test_what_was_said_before_is_said_to_be_unconfirmed_until_it_is_heard_again(
+    house: House,
+) -> None:
+    async def scene() -> None:
+        house.before = {("players", "etcd"): some(1, 2)}
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.instances, state.unconfirmed) == ({"players": 2}, ("players",))
+        etcd.does.put_nowait(Unreachable("silence"))
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.reachable, state.unconfirmed) == (False, ("players",))
+        etcd.does.put_nowait(some(1))
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.instances, state.unconfirmed) == ({"players": 1}, ())
+        assert house.told == [("players", "etcd", "1")]
+
+    play(house, scene)
+
+
+def test_a_name_that_is_followed_no_more_stands_for_itself_again(house: House) -> None:
+    async def scene() -> None:
+        house.stand_for = [("players", "a.local:1"), ("players", "b.local:1")]
+        house.before = {("players", "a.local:1"): some(1)}
+        house.watch(FakeRegistry("dns/players/a.local:1"), endpoint="a.local:1")
+        await turns()
+        assert house.told == [("players", "for b.local:1")]
+        (state,) = house.discovery.states()
+        assert state.instances == {"players": 1}
+
+    play(house, scene)
