@@ -33,6 +33,7 @@ from tta_gateway.node.api_problem import wording
 from tta_gateway.node.claiming import Claiming
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
@@ -83,10 +84,10 @@ class Control:
         self.claiming = Claiming(self.services, self.findings, self.log)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
-        self.registrations = self._registrations(parts, clock)
+        self.keepsake = Keepsake(state, self.log, monotonic=clock.monotonic)
+        self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
-        self.alerting.recover(parts.live)
-        self.services.recover(standings_of(parts), remembered_of(parts.live))
+        self._recover(parts)
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -96,6 +97,13 @@ class Control:
         self.stores = Stores(self.log)
         self.admin = self._administration(state, clock)
         self.public = self._own_endpoints()
+
+    def _recover(self, parts: Parts) -> None:
+        """Go on with what a control before this one knew, or a gateway before this one."""
+        live = self.keepsake.beside(parts.live)
+        self.registrations.recover(live)
+        self.alerting.recover(parts.live)
+        self.services.recover(standings_of(parts), remembered_of(live))
 
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
@@ -132,8 +140,8 @@ class Control:
             metrics=self.counts,
         )
 
-    def _registrations(self, parts: Parts, clock: Clock) -> Registrations:
-        """Go on with what a control before this one knew of who has registered."""
+    def _registrations(self, clock: Clock) -> Registrations:
+        """Return what is registered: nothing yet."""
         self._client = StateClient(
             lambda: self.snapshot,
             topology=lambda: self.topologies.told("state"),
@@ -141,9 +149,7 @@ class Control:
             died=self.died,
         )
         outside = Outside(self.services, self.findings, self.bus, clock=clock, log=self.log)
-        made = registering.registrations(self._client, outside)
-        made.recover(parts.live)
-        return made
+        return registering.registrations(self._client, outside)
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -211,6 +217,7 @@ class Control:
     def flush(self) -> None:
         """Let the log go out, and what has been found out."""
         self._lines.flush()
+        self.keepsake.tick(self.findings)
         self.findings.flush()
 
     def died(self, name: str, error: BaseException) -> None:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+import msgspec
+
 from tta_gateway.kernel.events import (
     BreakerChanged,
     EndpointChange,
@@ -346,9 +348,11 @@ class Services:
         """Put back what was known of a service, but for hosts that it names no more."""
         found = self._found.pop(kept.service.name, None)
         if found is not None:
-            named = {one.name for one in kept.service.endpoints}
             kept.sources.update(found.sources)
-            kept.resolved.update((at, one) for at, one in found.resolved.items() if at in named)
+            for one in kept.service.endpoints:
+                instances = found.resolved.get(one.name)
+                if instances:
+                    kept.resolved[one.name] = tuple(_like(told, one) for told in instances)
         standing = self._before.pop(kept.service.name, None)
         if standing is None:
             return
@@ -356,6 +360,12 @@ class Services:
         kept.down, kept.degraded = standing.down, standing.degraded
         kept.open = dict(standing.open)
         kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
+
+
+def _like(told: Instance, one: Endpoint) -> Instance:
+    """Return what stands for an endpoint, spoken to as the configuration has it now."""
+    endpoint = msgspec.structs.replace(told.endpoint, tls=one.tls, weight=one.weight)
+    return msgspec.structs.replace(told, endpoint=endpoint)
 
 
 def _declared(instances: Iterable[Instance]) -> list[tuple[str, float, tuple[Declared, ...]]]:

@@ -411,6 +411,17 @@ def test_a_name_with_capitals_is_the_same_name_for_the_next_control() -> None:
     assert [one.endpoint.name for one in standing.endpoints] == ["10.0.0.1:9001"]
 
 
+def test_what_a_name_stood_for_is_spoken_to_as_the_configuration_has_it_now() -> None:
+    house = House(service=NAMED)
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    endpoint = msgspec.structs.replace(named(), tls=True, weight=3)
+    after = house.next(service=Service(name="players", endpoints=(endpoint,)))
+    standing = after.told["service/players"]
+    assert standing is not None
+    (one,) = standing.endpoints
+    assert (one.endpoint.host, one.endpoint.tls, one.endpoint.weight) == ("10.0.0.1", True, 3)
+
+
 def test_a_name_that_the_configuration_has_no_more_is_not_put_back() -> None:
     house = House(service=NAMED)
     house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))

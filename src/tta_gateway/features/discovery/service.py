@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
+import msgspec
+
 from tta_gateway.features.discovery.algorithm import Debounce, pause
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.metrics import CHANGES, FAILURES, REACHABLE
@@ -96,10 +98,18 @@ class Discovery:
         for service, source in list(self._sink.sources()):
             if _is_ours(source) and (service, source) not in of_ours:
                 self._sink.found(service, source, ())
+            elif _is_ours(source):
+                self._speak(service, source, tls=_is_encrypted(bound, service))
         followed = {(one.services[0], one.endpoint) for one in self._wanted.values()}
         for service, name in list(self._sink.names()):
             if (service, name) not in followed:
                 self._sink.resolved(service, name, ())
+
+    def _speak(self, service: str, source: str, *, tls: bool) -> None:
+        """Have what was found before be spoken to as the configuration has it now."""
+        before = self._sink.said(service, source)
+        if any(one.endpoint.tls != tls for one in before):
+            self._sink.found(service, source, tuple(_spoken(one, tls=tls) for one in before))
 
     def states(self) -> Iterator[RegistryState]:
         """Yield how each registry is."""
@@ -258,6 +268,16 @@ class Discovery:
                 self._misreads.clear()
             self._misreads[provider, entry] = why
             self._log.event("registry_entry_left_out", provider=provider, entry=entry, error=why)
+
+
+def _is_encrypted(bound: DiscoveryBound, service: str) -> bool:
+    wanted = bound.services.get(service)
+    return wanted is not None and wanted.tls
+
+
+def _spoken(one: Instance, *, tls: bool) -> Instance:
+    endpoint = msgspec.structs.replace(one.endpoint, tls=tls)
+    return msgspec.structs.replace(one, endpoint=endpoint)
 
 
 _MOST_MISREADS: Final = 1000

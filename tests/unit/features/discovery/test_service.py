@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.features.discovery import service as module
-from tta_gateway.features.discovery.bound import DiscoveryBound
+from tta_gateway.features.discovery.bound import DiscoveryBound, Wanted
 from tta_gateway.features.discovery.metrics import CHANGES, FAILURES, REACHABLE
 from tta_gateway.features.discovery.provider import Found, Unreachable
 from tta_gateway.features.discovery.registries import Watched
@@ -58,6 +58,7 @@ class House:
         self.bus.subscribe(self.events.append)
         self.lines: list[bytes] = []
         self.told: list[tuple[str, ...]] = []
+        self.encrypted: list[bool] = []
         self.known: list[tuple[str, str]] = []
         self.stand_for: list[tuple[str, str]] = []
         self.before: dict[tuple[str, str], tuple[Instance, ...]] = {}
@@ -79,6 +80,7 @@ class House:
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         self.told.append((service, source, *(one.id for one in instances)))
+        self.encrypted = [one.endpoint.tls for one in instances]
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         self.told.append((service, f"for {name}", *(one.id for one in instances)))
@@ -333,5 +335,22 @@ def test_a_name_that_is_followed_no_more_stands_for_itself_again(house: House) -
         assert house.told == [("players", "for b.local:1")]
         (state,) = house.discovery.states()
         assert state.instances == {"players": 1}
+
+    play(house, scene)
+
+
+def test_what_was_found_before_is_spoken_to_as_the_configuration_has_it_now(house: House) -> None:
+    """A gateway may have been configured anew while it was away."""
+
+    async def scene() -> None:
+        house.known = [("players", "etcd")]
+        (plain,) = some(1)
+        house.before = {("players", "etcd"): (plain,)}
+        house.wanted = {"etcd": Watched(FakeRegistry("etcd"), b"", ("players",))}
+        house.discovery.adopt(DiscoveryBound(services={"players": Wanted()}), [])
+        assert house.told == []
+        house.discovery.adopt(DiscoveryBound(services={"players": Wanted(tls=True)}), [])
+        assert house.told == [("players", "etcd", "1")]
+        assert house.encrypted == [True]
 
     play(house, scene)
