@@ -263,3 +263,35 @@ def test_without_the_store_what_was_known_stays(tmp_path: Path, store: Server) -
             time.sleep(6.0)
             assert a.api.ids() != []
             assert a.get() == (200, b"%d" % player.pid)
+
+
+def test_who_had_registered_is_asked_after_a_start_without_the_store(
+    tmp_path: Path, store: Server
+) -> None:
+    """Until the store has spoken, and then for a lease more: nobody could renew meanwhile."""
+    url = f"redis://127.0.0.1:{store.port}"
+    with node(tmp_path / "a", valkey_url=url) as a:
+        assert wait_until(lambda: a.api.put("players/probe", 9)[0] == 200, 15.0)
+        a.api.ask("DELETE", "/internal/v1/services/players/instances/probe?grace=0")
+        with instance(a.url, "--lease", "5", "--route", "/live/{name}") as player:
+            a.first(200, "/live/a")
+            time.sleep(1.5)  # it is kept once a second
+            a.gateway.stop()
+            store.kill()
+            with node(tmp_path / "a", valkey_url=url) as again:
+                again.first(200)
+                assert again.get("/live/a") == (200, b"%d" % player.pid)
+                _, told, _ = again.api.ask("GET", "/internal/v1/services/players")
+                assert (told["current"], len(told["instances"])) == (False, 1)
+                time.sleep(6.0)  # longer than its lease
+                assert again.get()[0] == 200
+                store.start_again()
+                assert wait_until(
+                    lambda: again.api.ask("GET", "/internal/v1/services/players")[1]["current"],
+                    10.0,
+                )
+                begun = time.monotonic()
+                assert again.get()[0] == 200
+                again.first(503)
+                assert time.monotonic() - begun < 6.0
+                assert again.first(404, "/live/a") < 1.0

@@ -13,6 +13,7 @@ from tta_gateway.features.discovery.bound import (
     DiscoveryBound,
     Dns,
     DnsName,
+    Docker,
     Etcd,
     Family,
     Kubernetes,
@@ -156,6 +157,13 @@ class KubernetesConfig(Config):
     """The namespace of services, where they name none."""
 
 
+class DockerConfig(Config):
+    """A Docker Engine."""
+
+    address: EndpointUrl = Address(unix="/var/run/docker.sock")
+    """Where its API answers: `unix:` and the path of its socket, or `http://` and a proxy of it."""
+
+
 class DiscoveryConfig(Config):
     """Registries that services are looked for in, and how names are resolved."""
 
@@ -176,6 +184,9 @@ class DiscoveryConfig(Config):
 
     kubernetes: KubernetesConfig = KubernetesConfig()
     """Kubernetes, likewise."""
+
+    docker: DockerConfig = DockerConfig()
+    """Docker, likewise."""
 
 
 def compile(
@@ -200,6 +211,7 @@ def compile(
         consul=_consul(config.consul) if any(one.consul for one in looked) else None,
         etcd=_etcd(config.etcd) if any(one.etcd for one in looked) else None,
         kubernetes=_kubernetes(config.kubernetes) if in_kubernetes else None,
+        docker=_docker(config.docker) if any(one.docker for one in looked) else None,
         services=wanted,
         likes={name: route_to(name) for name, one in sorted(wanted.items()) if one.routes},
     )
@@ -211,6 +223,7 @@ def _wanted(config: DiscoverConfig) -> Wanted:
         dns=_name(config.dns) if config.dns else None,
         consul=ConsulService(**dict(config.consul)) if config.consul else None,
         etcd=config.etcd or "",
+        docker=config.docker or "",
         kubernetes=_in_kubernetes(config.kubernetes) if config.kubernetes else None,
         routes=config.routes,
         auth_none=config.auth_none,
@@ -259,6 +272,10 @@ def _kubernetes(config: KubernetesConfig) -> Kubernetes:
         token_file=config.token_file or "",
         namespace=config.namespace,
     )
+
+
+def _docker(config: DockerConfig) -> Docker:
+    return Docker(origin=_origin(config.address, None))
 
 
 def _origin(address: Address, ca: str | None) -> RegistryOrigin:

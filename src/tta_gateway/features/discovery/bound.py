@@ -60,6 +60,12 @@ class Kubernetes(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = "default"
 
 
+class Docker(msgspec.Struct, frozen=True, kw_only=True):
+    """A Docker Engine, by its API."""
+
+    origin: RegistryOrigin
+
+
 class DnsName(msgspec.Struct, frozen=True, kw_only=True):
     """A name to resolve: to addresses with this port, or, with `srv`, to hosts with their ports."""
 
@@ -84,7 +90,9 @@ class KubernetesService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the endpoints of one service are looked for; `etcd` is its name under the prefix.
+    """Where the endpoints of one service are looked for.
+
+    `etcd` is its name under the prefix, `docker` the one that containers have as a label.
 
     `routes` are prefixes of paths that its instances may declare routes for; `auth_none` says that
     anybody may be let in there.
@@ -95,6 +103,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     consul: ConsulService | None = None
     etcd: str = ""
     kubernetes: KubernetesService | None = None
+    docker: str = ""
     routes: tuple[str, ...] = ()
     auth_none: bool = False
 
@@ -112,5 +121,6 @@ class DiscoveryBound(msgspec.Struct, frozen=True, kw_only=True):
     consul: Consul | None = None
     etcd: Etcd | None = None
     kubernetes: Kubernetes | None = None
+    docker: Docker | None = None
     services: dict[str, Wanted] = {}
     likes: dict[str, Route] = {}

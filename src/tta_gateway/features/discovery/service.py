@@ -281,7 +281,7 @@ def _spoken(one: Instance, *, tls: bool) -> Instance:
 
 
 _MOST_MISREADS: Final = 1000
-_OURS: Final = ("consul", "etcd", "kubernetes")
+_OURS: Final = ("consul", "docker", "etcd", "kubernetes")
 
 
 def _is_ours(source: str) -> bool:
