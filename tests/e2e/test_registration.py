@@ -288,15 +288,17 @@ def test_who_had_registered_is_asked_after_a_start_without_the_store(
             a.gateway.stop()
             store.kill()
             with node(tmp_path / "a", valkey_url=url) as again:
-                again.first(200)
+                assert again.get() == (200, b"%d" % player.pid)
                 assert again.get("/live/a") == (200, b"%d" % player.pid)
-                _, told, _ = again.api.ask("GET", "/internal/v1/services/players")
+                path = "/internal/v1/services/players"
+                assert wait_until(lambda: again.api.ask("GET", path)[0] == 200, 10.0)
+                _, told, _ = again.api.ask("GET", path)
                 assert (told["current"], len(told["instances"])) == (False, 1)
                 time.sleep(6.0)  # longer than its lease
                 assert again.get()[0] == 200
                 store.start_again()
                 assert wait_until(
-                    lambda: again.api.ask("GET", "/internal/v1/services/players")[1]["current"],
+                    lambda: again.api.ask("GET", path)[1]["current"],
                     10.0,
                 )
                 begun = time.monotonic()

@@ -24,6 +24,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
 
 
+def spoken(one: Instance, *, tls: bool) -> Instance:
+    """Return an instance that TLS is spoken to, or not."""
+    return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(one.endpoint, tls=tls))
+
+
 class Stand(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint: `since` says when its state began, in seconds since the epoch.
 

@@ -5,9 +5,7 @@ taken, routing/declared.py says.  What is not is told once, with the reason, and
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeVar
-
-import msgspec
+from typing import Final
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.registration.bound import RegistrationBound
@@ -23,11 +21,10 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.services import Services
 from tta_gateway.routing.declared import Settled, settled
-from tta_gateway.snapshot.parts import Parts, base_of, route_of
+from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.log import EventLog
 
 _NONE: Final = Settled((), (), ())
-T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Claiming:
@@ -46,9 +43,8 @@ class Claiming:
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration from now on."""
-        features = base_of(parts).features
-        discovery = _decoded(features.get("discovery"), DiscoveryBound)
-        registration = _decoded(features.get("registration"), RegistrationBound)
+        discovery = bound_of(parts, "discovery", DiscoveryBound)
+        registration = bound_of(parts, "registration", RegistrationBound)
         routes = map(route_of, parts.routes)
         self._operators = tuple(one for one in routes if not one.internal)
         self._likes = {**registration.likes, **discovery.likes}
@@ -96,7 +92,3 @@ class Claiming:
                             routes=one.routes,
                             allowed=allowed,
                         )
-
-
-def _decoded(raw: msgspec.Raw | None, kind: type[T]) -> T:
-    return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)

@@ -32,6 +32,14 @@ _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
+def read(state: Path, key: bytes) -> dict[str, bytes]:
+    """Return the live sections that are kept in a state folder.
+
+    OSError, NotSealed or msgspec.DecodeError if there are none, or none that can be read.
+    """
+    return _of_ours(_decode(unseal((state / NAME).read_bytes(), key=key, purpose=_PURPOSE)))
+
+
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing but that."""
 
@@ -41,7 +49,7 @@ class Keepsake:
 
     def __init__(self, state: Path, log: EventLog, *, monotonic: Callable[[], float]) -> None:
         """Look for it in this state folder; OSError if there can be no key."""
-        self._file = state / NAME
+        self._state = state
         self._key = key_in(state / KEY)
         self._keeping = Keeping(state, NAME)
         self._log = log
@@ -61,13 +69,12 @@ class Keepsake:
 
     def _read(self) -> _Sections:
         try:
-            sections = _decode(unseal(self._file.read_bytes(), key=self._key, purpose=_PURPOSE))
+            return read(self._state, self._key)
         except FileNotFoundError:
             return {}
         except (OSError, NotSealed, msgspec.DecodeError) as error:
             self._log.event("found_not_read", error=str(error))
             return {}
-        return _of_ours(sections)
 
     def tick(self, findings: Findings) -> None:
         """Have it written if it has changed, a while after the last time; say what went wrong."""

@@ -20,7 +20,7 @@ from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.settings.address import endpoint as address_of
 from tta_gateway.snapshot.model import Listener, Snapshot
-from tta_gateway.snapshot.parts import Parts, base_of, route_of
+from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
@@ -81,9 +81,7 @@ def registrations(client: StateClient, outside: Outside) -> Registrations:
 
 def adopt(made: Registrations, parts: Parts) -> None:
     """Have registrations go by a configuration."""
-    raw = base_of(parts).features.get("registration")
-    kind = RegistrationBound
-    bound = kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+    bound = bound_of(parts, "registration", RegistrationBound)
     made.adopt(bound, list(parts.services), list(map(route_of, parts.routes)))
 
 

@@ -22,11 +22,14 @@ KEY: Final = "snapshot.key"
 _PURPOSE: Final = b"tta-gateway snapshot 2"
 
 
-def compiled(data: bytes, state: Path) -> bytes:
-    """Return an encoded snapshot and its sealed form as one; OSError if there can be no key."""
+def compiled(data: bytes, state: Path, *, begun: bytes = b"") -> bytes:
+    """Return an encoded snapshot and its sealed form as one; OSError if there can be no key.
+
+    `begun` is the same snapshot with live sections, if there are any: they are not kept with it.
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     sealed = seal(data, key=key_in(state / KEY), purpose=_PURPOSE)
-    return msgspec.msgpack.encode(Compiled(data=data, sealed=sealed))
+    return msgspec.msgpack.encode(Compiled(data=begun or data, sealed=sealed))
 
 
 def kept(state: Path) -> bytes:

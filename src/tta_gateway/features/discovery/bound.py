@@ -107,6 +107,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...] = ()
     auth_none: bool = False
 
+    def sources(self, name: str) -> set[str]:
+        """Return what the registries are called that a service of this name is looked for in."""
+        found = {
+            "consul": self.consul,
+            "docker": self.docker,
+            "etcd": self.etcd,
+            "kubernetes": self.kubernetes,
+            f"dns/{name}": self.dns,
+        }
+        return {source for source, one in found.items() if one}
+
 
 class DiscoveryBound(msgspec.Struct, frozen=True, kw_only=True):
     """All of it; a change is told after `quiet` seconds without another, at most `latest`.

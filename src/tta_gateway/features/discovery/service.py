@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
-import msgspec
-
 from tta_gateway.features.discovery.algorithm import Debounce, pause
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.metrics import CHANGES, FAILURES, REACHABLE
@@ -18,7 +16,7 @@ from tta_gateway.features.discovery.registries import Tools, Watched, registries
 from tta_gateway.features.discovery.state import RegistryState
 from tta_gateway.kernel.events import RegistryChanged
 from tta_gateway.kernel.route import Service
-from tta_gateway.kernel.standing import Instance
+from tta_gateway.kernel.standing import Instance, spoken
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
@@ -109,7 +107,7 @@ class Discovery:
         """Have what was found before be spoken to as the configuration has it now."""
         before = self._sink.said(service, source)
         if any(one.endpoint.tls != tls for one in before):
-            self._sink.found(service, source, tuple(_spoken(one, tls=tls) for one in before))
+            self._sink.found(service, source, tuple(spoken(one, tls=tls) for one in before))
 
     def states(self) -> Iterator[RegistryState]:
         """Yield how each registry is."""
@@ -273,11 +271,6 @@ class Discovery:
 def _is_encrypted(bound: DiscoveryBound, service: str) -> bool:
     wanted = bound.services.get(service)
     return wanted is not None and wanted.tls
-
-
-def _spoken(one: Instance, *, tls: bool) -> Instance:
-    endpoint = msgspec.structs.replace(one.endpoint, tls=tls)
-    return msgspec.structs.replace(one, endpoint=endpoint)
 
 
 _MOST_MISREADS: Final = 1000
