@@ -30,10 +30,13 @@ from tta_gateway.kernel.route import Rewrite
 from tta_gateway.node import admin_api, admin_token, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.claiming import Claiming
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
+from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
@@ -78,12 +81,13 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
+        self.claiming = Claiming(self.services, self.findings, self.log)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
-        self.registrations = self._registrations(parts, clock)
+        self.keepsake = Keepsake(state, self.log, monotonic=clock.monotonic)
+        self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
-        self.alerting.recover(parts.live)
-        self.services.recover(standings_of(parts))
+        self._recover(parts)
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -93,6 +97,13 @@ class Control:
         self.stores = Stores(self.log)
         self.admin = self._administration(state, clock)
         self.public = self._own_endpoints()
+
+    def _recover(self, parts: Parts) -> None:
+        """Go on with what a control before this one knew, or a gateway before this one."""
+        live = self.keepsake.beside(parts.live)
+        self.registrations.recover(live)
+        self.alerting.recover(parts.live)
+        self.services.recover(standings_of(parts), remembered_of(live))
 
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
@@ -113,7 +124,7 @@ class Control:
         for one in (
             admin_api.router(state, self.stores),
             services_api.router(self.services, self.segments, clock.wall),
-            discovery.router(self.discovery.states),
+            discovery.router(self.discovery.states, self.claiming),
             alerts.router(self.alerting.told),
         ):
             made.include_router(one, dependencies=[known])
@@ -129,8 +140,8 @@ class Control:
             metrics=self.counts,
         )
 
-    def _registrations(self, parts: Parts, clock: Clock) -> Registrations:
-        """Go on with what a control before this one knew of who has registered."""
+    def _registrations(self, clock: Clock) -> Registrations:
+        """Return what is registered: nothing yet."""
         self._client = StateClient(
             lambda: self.snapshot,
             topology=lambda: self.topologies.told("state"),
@@ -138,9 +149,7 @@ class Control:
             died=self.died,
         )
         outside = Outside(self.services, self.findings, self.bus, clock=clock, log=self.log)
-        made = registering.registrations(self._client, outside)
-        made.recover(parts.live)
-        return made
+        return registering.registrations(self._client, outside)
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -186,6 +195,7 @@ class Control:
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
         self.services.adopt(services, checked=lambda one: one.name in looked_at)
+        self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
         self.discovery.adopt(bound or DiscoveryBound(), services)
@@ -207,6 +217,7 @@ class Control:
     def flush(self) -> None:
         """Let the log go out, and what has been found out."""
         self._lines.flush()
+        self.keepsake.tick(self.findings)
         self.findings.flush()
 
     def died(self, name: str, error: BaseException) -> None:
@@ -245,7 +256,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         metrics.router(Exposition(list)),
         admin_api.router(Path(), None),
         services_api.router(services, list, lambda: 0.0),
-        discovery.router(tuple),
+        discovery.router(tuple, cast("Claiming", None)),
         alerts.router(dict),
     )
     return _told(routers)

@@ -24,6 +24,11 @@ class Findings:
         self._known = {name: bytes(raw) for name, raw in known.items()}
         self._owed: set[str] = set()
 
+    @property
+    def known(self) -> Mapping[str, bytes]:
+        """Return all that is known."""
+        return self._known
+
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         """Say what is so from now on; None: nothing is known of it any more."""
         raw = None if finding is None else _encode(finding)

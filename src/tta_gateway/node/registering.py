@@ -12,6 +12,7 @@ from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.registration.valkey_store import ValkeyStore
 from tta_gateway.kernel.events import Event, RegistryChanged
+from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.findings import Findings
@@ -19,7 +20,7 @@ from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.settings.address import endpoint as address_of
 from tta_gateway.snapshot.model import Listener, Snapshot
-from tta_gateway.snapshot.parts import Parts, base_of, route_of
+from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
@@ -44,6 +45,10 @@ class Outside:
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take all instances of a service."""
         self._services.found(service, source, instances)
+
+    def registered(self) -> list[str]:
+        """Return the services of which instances are in force that have registered."""
+        return [service for service, source in self._services.sources() if source == REGISTRATION]
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         """Take a live section."""
@@ -76,9 +81,7 @@ def registrations(client: StateClient, outside: Outside) -> Registrations:
 
 def adopt(made: Registrations, parts: Parts) -> None:
     """Have registrations go by a configuration."""
-    raw = base_of(parts).features.get("registration")
-    kind = RegistrationBound
-    bound = kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+    bound = bound_of(parts, "registration", RegistrationBound)
     made.adopt(bound, list(parts.services), list(map(route_of, parts.routes)))
 
 

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+import msgspec
+
 from tta_gateway.kernel.events import (
     BreakerChanged,
     EndpointChange,
@@ -16,9 +18,12 @@ from tta_gateway.kernel.events import (
     EndpointSeen,
     Event,
 )
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State, section
+from tta_gateway.node import remembered
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.remembered import Remembered
 from tta_gateway.support.bus import Bus
 
 CONFIGURATION: Final = "configuration"
@@ -102,6 +107,9 @@ class Services:
         self._wall = wall
         self.kept: dict[str, Kept] = {}
         self._before: dict[str, Standing] = {}  # as a control before this one knew them
+        self._found: dict[str, Remembered] = {}  # what had been found then, or before the start
+        self.redeclared: Callable[[], None] = lambda: None
+        """Called when what instances declare has changed."""
         bus.subscribe(self._hear)
 
     def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
@@ -120,8 +128,10 @@ class Services:
             self._merge(kept)
             kept.introduced = True
             self._tell(kept)
+            self._remember_found(kept)
         for name in before:
             self._findings.put(section(name), None)
+            self._findings.put(remembered.section(name), None)
 
     def _look_no_more(self, kept: Kept) -> None:
         """Take endpoints for up that nobody looks at any more, and say so: alerts end with it."""
@@ -135,12 +145,16 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
+        declared = _declared(kept.sources.get(source, ()))
         if instances:
             kept.sources[source] = instances
         else:
             kept.sources.pop(source, None)
         self._merge(kept)
         self._tell(kept)
+        self._remember_found(kept)
+        if _declared(instances) != declared:
+            self.redeclared()
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         """Take what the host and port of the configuration stand for; nothing: for itself."""
@@ -154,11 +168,19 @@ class Services:
             kept.resolved.pop(name, None)
         self._merge(kept, moved=moved)
         self._tell(kept)
+        self._remember_found(kept)
 
     def state_of(self, service: str, endpoint: str) -> State | None:
         """Return how a service's endpoint is, None if there is none."""
         known = self._known(service, endpoint)
         return None if known is None else known.stand().state
+
+    def said(self, service: str, source: str) -> tuple[Instance, ...]:
+        """Return what a source, or a host and port that is resolved, has said last."""
+        kept = self.kept.get(service)
+        if kept is None:
+            return ()
+        return kept.sources.get(source) or kept.resolved.get(source) or ()
 
     def sources(self) -> Iterator[tuple[str, str]]:
         """Yield each service with each source that speaks of it, beside the configuration."""
@@ -166,6 +188,12 @@ class Services:
             for source in list(kept.sources):
                 if source != CONFIGURATION:
                     yield name, source
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield each service with each host and port of it that something else stands for."""
+        for service, kept in self.kept.items():
+            for name in list(kept.resolved):
+                yield service, name
 
     def _merge(self, kept: Kept, *, moved: bool = False) -> None:
         """Put together what all sources say; of two that name one endpoint the first stands.
@@ -298,15 +326,33 @@ class Services:
         )
         self._findings.put(section(kept.service.name), standing)
 
-    def recover(self, live: Mapping[str, Standing]) -> None:
+    def _remember_found(self, kept: Kept) -> None:
+        """Let the next control know what registries have said: it stays in force until they do."""
+        found = {
+            name: all_of_it for name, all_of_it in kept.sources.items() if name != CONFIGURATION
+        }
+        name = remembered.section(kept.service.name)
+        said = Remembered(sources=found, resolved=dict(kept.resolved))
+        self._findings.put(name, said if found or kept.resolved else None)
+
+    def recover(self, live: Mapping[str, Standing], found: Mapping[str, Remembered]) -> None:
         """Begin with what a control before this one knew, so that nobody starts anew.
 
-        It is called before `adopt`.  What registries said then stays in force until they are heard
-        again.
+        It is called before `adopt`.  What registries said then, or to a gateway before this one,
+        stays in force until they are heard again.
         """
         self._before.update(live)
+        self._found.update(found)
 
     def _restore(self, kept: Kept) -> None:
+        """Put back what was known of a service, but for hosts that it names no more."""
+        found = self._found.pop(kept.service.name, None)
+        if found is not None:
+            kept.sources.update(found.sources)
+            for one in kept.service.endpoints:
+                instances = found.resolved.get(one.name)
+                if instances:
+                    kept.resolved[one.name] = tuple(_like(told, one) for told in instances)
         standing = self._before.pop(kept.service.name, None)
         if standing is None:
             return
@@ -314,13 +360,17 @@ class Services:
         kept.down, kept.degraded = standing.down, standing.degraded
         kept.open = dict(standing.open)
         kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
-        for stand in standing.endpoints:
-            one = Instance(id=stand.id, endpoint=stand.endpoint, draining=stand.state == "draining")
-            if stand.source not in ("", CONFIGURATION):
-                kept.sources[stand.source] = (*kept.sources.get(stand.source, ()), one)
-            elif stand.endpoint.authority:
-                name = stand.endpoint.authority
-                kept.resolved[name] = (*kept.resolved.get(name, ()), one)
+
+
+def _like(told: Instance, one: Endpoint) -> Instance:
+    """Return what stands for an endpoint, spoken to as the configuration has it now."""
+    endpoint = msgspec.structs.replace(told.endpoint, tls=one.tls, weight=one.weight)
+    return msgspec.structs.replace(told, endpoint=endpoint)
+
+
+def _declared(instances: Iterable[Instance]) -> list[tuple[str, float, tuple[Declared, ...]]]:
+    """Return what instances declare, and what decides between them and others."""
+    return [(one.id, one.since, one.routes) for one in instances if one.routes]
 
 
 def _merged(kept: Kept) -> dict[str, tuple[Instance, str]]:

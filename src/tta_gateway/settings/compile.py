@@ -52,7 +52,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "cors": lambda settings: cors.compile(settings.cors),
-    "discovery": lambda settings: discovery.compile(settings.discovery, settings.services),
+    "discovery": lambda settings: discovery.compile(
+        settings.discovery, settings.services, partial(_plain_route, settings)
+    ),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),

@@ -7,7 +7,7 @@ Beside what the operator has written stands what control finds out of the world,
 by name: each is replaced whole, whichever version is in force, so that they need no versions.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -16,6 +16,8 @@ from tta_gateway.kernel.registered import Registered
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Standing, section
 from tta_gateway.snapshot.model import Snapshot
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +129,12 @@ def shared(live: Live) -> Live:
 def base_of(parts: Parts) -> Snapshot:
     """Return the snapshot without its services and routes."""
     return msgspec.structs.replace(_base.decode(parts.base), version=parts.version)
+
+
+def bound_of(parts: Parts, feature: str, kind: type[T]) -> T:
+    """Return a feature's settings: the defaults in a snapshot that knows nothing of it."""
+    raw = _base.decode(parts.base).features.get(feature)
+    return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
 
 
 def service_of(raw: msgspec.Raw) -> Service:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -10,10 +11,13 @@ import msgspec
 import pytest
 
 from tests.helpers.asgi import Answer, asked
+from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import EndpointChanged
+from tta_gateway.kernel.registered import SECTION, Declared, Registered
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.assemble_control import (
     Control,
     endpoints,
@@ -40,13 +44,20 @@ class House:
             version=1, state_dir=str(folder), listeners=(), services=(), routes=()
         )
         self.lines: list[bytes] = []
-        self.control = Control(
-            parted(self.snapshot),
-            self.segments.fd,
-            clock=FakeClock(),
-            lines=cast("Any", self),
-            channel=cast("Any", None),  # there is nothing to be told
-        )
+        self.clock = FakeClock()
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours.setblocking(False)
+        try:
+            self.control = Control(
+                parted(self.snapshot),
+                self.segments.fd,
+                clock=self.clock,
+                lines=cast("Any", self),
+                channel=self.ours,
+            )
+        except OSError:
+            self.close()
+            raise
         self.token = (folder / "admin.token").read_text().strip()
 
     flushed = 0
@@ -56,6 +67,11 @@ class House:
 
     def flush(self) -> None:
         self.flushed += 1
+
+    def close(self) -> None:
+        os.close(self.segments.fd)
+        self.ours.close()
+        self.theirs.close()
 
     def counts(self, amount: float) -> None:
         """Another process begins and counts."""
@@ -74,7 +90,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
     yield made
-    os.close(made.segments.fd)
+    made.close()
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/admin/v1/node", "/admin/v1/config"])
@@ -242,6 +258,51 @@ def test_a_task_that_dies_is_named(house: House) -> None:
 def test_its_log_goes_out_when_that_is_asked_for(house: House) -> None:
     house.control.flush()
     assert house.flushed == 1
+
+
+CONSUL = """\
+services:
+  players:
+    discover: {consul: players, routes: [/live/], auth_none: true}
+routes: [{path: /, service: players, auth: none}]
+"""
+
+
+def test_what_a_registry_said_last_is_there_after_a_start_of_the_whole(
+    house: House, tmp_path: Path
+) -> None:
+    """Endpoints and routes; and operators see that nobody has confirmed it."""
+
+    async def configured(one: House) -> None:
+        snapshot = compile_snapshot(loaded(CONSUL).settings, 1)
+        await one.control.apply(
+            parted(msgspec.structs.replace(snapshot, state_dir=str(tmp_path), probe=None))
+        )
+
+    asyncio.run(configured(house))
+    routes = (Declared(path="/live/a", auth="none"), Declared(path="/else", auth="none"))
+    instance = Instance(id="a", endpoint=an_endpoint(9001), routes=routes)
+    house.control.services.found("players", "consul", (instance,))
+    house.control.flush()
+    house.control.keepsake.wait(5.0)
+    after = House(tmp_path)
+    asyncio.run(configured(after))
+    assert list(after.control.services.kept["players"].endpoints) == [an_endpoint(9001).name]
+    section = msgspec.msgpack.decode(after.control.findings.known[SECTION], type=Registered)
+    assert [one.path for one in section.routes] == ["/live/a"]
+
+    async def seen() -> None:
+        task = asyncio.get_running_loop().create_task(after.control.discovery.run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(seen())
+    (told,) = after.asked("/admin/v1/registries", token=after.token).json["registries"]
+    assert (told["instances"], told["unconfirmed"]) == ({"players": 1}, ["players"])
+    assert told["routes"] == [{"service": "players", "route": "/live/a"}]
+    assert [one["route"] for one in told["refused_routes"]] == ["/else"]
+    after.close()
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

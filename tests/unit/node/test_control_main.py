@@ -47,6 +47,7 @@ class House:
         self.registry = Registry()
         self.segments = Segments()
         self.usage = Usage(self.registry, "control")
+        self.said = b""
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ours.setblocking(False)
         self.heard, self.told = pair()
@@ -78,7 +79,8 @@ class House:
         return asyncio.run(main())
 
     async def _then_end(self, work: Callable[[], Awaitable[T]]) -> T:
-        self.said = await asyncio.get_running_loop().sock_recv(self.ours, 64)
+        while not self.said.startswith(b"ready"):  # it tells what it has found out, too
+            self.said = await asyncio.get_running_loop().sock_recv(self.ours, 64)
         try:
             return await work()
         finally:

@@ -63,7 +63,7 @@ class House:
         self.asks: list[str] = []
         self.bus.subscribe(self.events.append)
         self.services = Services(cast("Any", self), self.bus, wall=FakeClock().wall)
-        self.services.recover(live or {})
+        self.services.recover(live or {}, {})
         self.health = Health(
             self.services,
             self.bus,

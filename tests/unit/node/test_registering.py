@@ -7,9 +7,8 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.features.registration.service import SOURCE
 from tta_gateway.kernel.events import EndpointSeen, Event, RegistryChanged
-from tta_gateway.kernel.registered import Registered
+from tta_gateway.kernel.registered import REGISTRATION, Registered
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Instance, Standing
 from tta_gateway.node.registering import EndpointOf, Outside
@@ -41,7 +40,7 @@ class House:
 
     def registered(self, *, draining: bool) -> None:
         instances = (Instance(id="a", endpoint=ONE, draining=draining),)
-        self.outside.found("players", SOURCE, instances)
+        self.outside.found("players", REGISTRATION, instances)
 
     def seen(self, in_flight: int, by: str = "worker 1") -> None:
         self.bus.publish(
@@ -76,7 +75,7 @@ def test_instances_become_endpoints(house: House) -> None:
 def test_sections_and_events_are_passed_on(house: House) -> None:
     events: list[Event] = []
     house.bus.subscribe(events.append)
-    event = RegistryChanged(provider=SOURCE, reachable=False, at=1.0)
+    event = RegistryChanged(provider=REGISTRATION, reachable=False, at=1.0)
     house.outside.publish(event)
     house.outside.put("routes/registered", Registered(routes=()))
     assert (events, house.told["routes/registered"]) == ([event], Registered(routes=()))

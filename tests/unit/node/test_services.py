@@ -8,8 +8,10 @@ import pytest
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
+from tta_gateway.node.remembered import PREFIX, Remembered
 from tta_gateway.node.services import CONFIGURATION, Services
 from tta_gateway.support.bus import Bus
 
@@ -20,19 +22,43 @@ PLAYERS = Service(name="players", endpoints=(ONE, OTHER))
 class House:
     """Services, and what is told of them."""
 
-    def __init__(self, *, checked: bool = False, live: dict[str, Standing] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        checked: bool = False,
+        live: dict[str, Standing] | None = None,
+        found: dict[str, Remembered] | None = None,
+        service: Service = PLAYERS,
+    ) -> None:
         self.clock = FakeClock()
         self.bus = Bus()
         self.events: list[Event] = []
         self.bus.subscribe(self.events.append)
         self.told: dict[str, Standing | None] = {}
+        self.remembered: dict[str, Remembered | None] = {}
+        self.redeclared = 0
         self.services = Services(cast("Any", self), self.bus, wall=self.clock.wall)
-        self.services.recover(live or {})
-        self.services.adopt([PLAYERS], checked=lambda _: checked)
+        self.services.recover(live or {}, found or {})
+        self.services.redeclared = self.note
+        self.services.adopt([service], checked=lambda _: checked)
         self.events.clear()
 
-    def put(self, name: str, standing: Standing | None) -> None:
-        self.told[name] = standing
+    def note(self) -> None:
+        self.redeclared += 1
+
+    def put(self, name: str, finding: Standing | Remembered | None) -> None:
+        if name.startswith(PREFIX):
+            assert not isinstance(finding, Standing)
+            self.remembered[name.removeprefix(PREFIX)] = finding
+        else:
+            assert not isinstance(finding, Remembered)
+            self.told[name] = finding
+
+    def next(self, *, checked: bool = False, service: Service = PLAYERS) -> "House":
+        """What a control after this one begins with."""
+        live = {name.partition("/")[2]: one for name, one in self.told.items() if one}
+        found = {name: one for name, one in self.remembered.items() if one}
+        return House(checked=checked, live=live, found=found, service=service)
 
     def states(self) -> dict[int, State] | None:
         """How each endpoint is, by its port; None: workers ask those of the configuration."""
@@ -262,7 +288,12 @@ def test_a_new_control_knows_what_a_registry_had_found_when_it_is_found_again() 
     )
     drained = Stand(endpoint=an_endpoint(9004), state="draining", source="registry", id="9004")
     live = {"players": Standing(endpoints=(up, drained), down=("database",), degraded=("mail",))}
-    after = House(checked=True, live=live)
+    instances = (
+        Instance(id="9003", endpoint=THIRD),
+        Instance(id="9004", endpoint=an_endpoint(9004), draining=True),
+    )
+    found = {"players": Remembered(sources={"registry": instances})}
+    after = House(checked=True, live=live, found=found)
     after.found(9003, 9004)
     assert after.stand(9003) == up
     assert after.stand(9004).state == "starting"
@@ -335,26 +366,86 @@ def test_who_speaks_of_a_service_is_known(house: House) -> None:
     assert house.states() is None
 
 
-def test_what_registries_said_stays_in_force_for_the_next_control(house: House) -> None:
-    house.services.adopt(
-        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
-    )
+NAMED = Service(name="players", endpoints=(named(), OTHER))
+
+
+def test_what_registries_said_stays_in_force_for_the_next_control() -> None:
+    house = House(service=NAMED)
     house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
     house.found(9003, 9004)
     house.found(9003, draining=True)
-    before = house.told["service/players"]
+    after = house.next(service=NAMED)
+    before, again = house.told["service/players"], after.told["service/players"]
     assert before is not None
-    after = House.__new__(House)
-    after.clock, after.bus, after.events, after.told = FakeClock(), Bus(), [], {}
-    after.services = Services(cast("Any", after), after.bus, wall=after.clock.wall)
-    after.services.recover({"players": before})
-    after.services.adopt(
-        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
-    )
-    again = after.told["service/players"]
     assert again is not None
     assert set(again.endpoints) == set(before.endpoints)
     assert list(after.services.sources()) == [("players", "registry")]
+    assert list(after.services.names()) == [("players", "players.local:9001")]
+    assert [one.id for one in after.services.said("players", "registry")] == ["9003"]
+    assert [one.id for one in after.services.said("players", "players.local:9001")] == [
+        "10.0.0.1:9001"
+    ]
+    assert after.services.said("players", "dns") == after.services.said("none", "dns") == ()
+    assert after.remembered == house.remembered
+
+
+def test_and_for_a_gateway_that_knows_nothing_else_of_them() -> None:
+    """As after a start of the whole: what is checked must pass a check first."""
+    house = House(checked=True)
+    house.found(9003)
+    house.services.checked("players", THIRD.name, "up", "")
+    found = {"players": house.remembered["players"] or Remembered()}
+    after = House(checked=True, found=found)
+    assert after.states() == {9001: "up", 9002: "up", 9003: "starting"}
+
+
+def test_a_name_with_capitals_is_the_same_name_for_the_next_control() -> None:
+    """Red where it was known by its authority, which is in small letters."""
+    endpoint = Endpoint(host="Players.Local", port=9001)
+    service = Service(name="players", endpoints=(endpoint,))
+    house = House(service=service)
+    house.services.resolved("players", endpoint.name, (resolved("10.0.0.1"),))
+    after = house.next(service=service)
+    standing = after.told["service/players"]
+    assert standing is not None
+    assert [one.endpoint.name for one in standing.endpoints] == ["10.0.0.1:9001"]
+
+
+def test_what_a_name_stood_for_is_spoken_to_as_the_configuration_has_it_now() -> None:
+    house = House(service=NAMED)
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    endpoint = msgspec.structs.replace(named(), tls=True, weight=3)
+    after = house.next(service=Service(name="players", endpoints=(endpoint,)))
+    standing = after.told["service/players"]
+    assert standing is not None
+    (one,) = standing.endpoints
+    assert (one.endpoint.host, one.endpoint.tls, one.endpoint.weight) == ("10.0.0.1", True, 3)
+
+
+def test_a_name_that_the_configuration_has_no_more_is_not_put_back() -> None:
+    house = House(service=NAMED)
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    after = house.next()
+    assert (after.states(), list(after.services.names())) == (None, [])
+
+
+def test_of_a_service_that_is_gone_nothing_is_remembered(house: House) -> None:
+    house.found(9003)
+    assert house.remembered["players"] is not None
+    house.services.adopt([], checked=lambda _: False)
+    assert house.remembered == {"players": None}
+
+
+def test_whoever_wants_to_know_is_told_when_other_routes_are_declared(house: House) -> None:
+    def declares(*paths: str, weight: int = 1, source: str = "consul") -> int:
+        endpoint = Endpoint(host="127.0.0.1", port=9003, weight=weight)
+        routes = tuple(Declared(path=path, auth="none") for path in paths)
+        instances = (Instance(id="a", endpoint=endpoint, routes=routes),)
+        house.services.found("players", source, instances)
+        return house.redeclared
+
+    told = [declares(), declares("/a"), declares("/a", weight=2), declares("/a", "/b"), declares()]
+    assert told == [0, 1, 1, 2, 3]
 
 
 def test_an_endpoint_that_is_checked_no_more_is_up_and_that_is_told() -> None:
