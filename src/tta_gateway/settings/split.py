@@ -103,6 +103,14 @@ class Ends:
         self.canary = canary if canary is not None and canary.service not in resting else None
         self.mirror = mirror if mirror is not None and mirror.service not in resting else None
 
+    @property
+    def all_parts(self) -> tuple[tuple[str, int], ...]:
+        """Return every service with its weight, where there is more than one; or nothing."""
+        beside = [one.service for one in (self.canary, self.mirror) if one is not None]
+        main = self.parts or ((self.service, 1),)
+        found = {**dict.fromkeys(beside, 0), **dict(main)}
+        return tuple(found.items()) if self.parts or beside else ()
+
     def features(self, keys: Mapping[str, Key]) -> dict[str, msgspec.Raw]:
         """Return the parts of the features; `keys` are what sticks to services' endpoints."""
         found: dict[str, msgspec.Raw] = {}

@@ -17,6 +17,7 @@ from tta_gateway.upstream.breakers import Breakers
 from tta_gateway.upstream.outlier import may_eject, outliers
 from tta_gateway.upstream.pace import SLOW
 from tta_gateway.upstream.pool import LONG_AGO, Pool
+from tta_gateway.upstream.retry import Allowance, within_budget
 from tta_gateway.upstream.timing import Timings
 
 C = TypeVar("C")  # a connection
@@ -61,7 +62,9 @@ class Upstream(Generic[C, W]):
         self.degraded: tuple[str, ...] = ()
         self.notices: list[Notice] = []
         self.breakers = Breakers()
+        self.allowance = Allowance()
         self.panics = False
+        self.is_hopeless = False  # no endpoint is good: whoever else can should answer
         sticky = service.sticky
         self._bounded = service.balance == "consistent_hash"
         self._marks = sticky is not None and sticky.ttl is not None and not self._bounded
@@ -132,11 +135,6 @@ class Upstream(Generic[C, W]):
         return marked(key, pool.seed) if self._marks else key
 
     @property
-    def without(self) -> tuple[bytes, bytes]:
-        """Return the field that tells clients which services this one does without."""
-        return (b"x-degraded", ", ".join(self.degraded).encode())
-
-    @property
     def why_nobody(self) -> str:
         """Return why no endpoint can be asked."""
         name = self.service.name
@@ -145,6 +143,18 @@ class Upstream(Generic[C, W]):
         if not self.pools:
             return f"The service `{name}` has no endpoint."
         return f"No endpoint of the service `{name}` is fit to be asked."
+
+    def may_repeat(self, tried: frozenset[str], *, reached: bool) -> bool:
+        """Tell whether one more try fits beside those under way; these endpoints were `tried`.
+
+        Where nothing has arrived, a try at an endpoint that was not asked yet costs no more than
+        the first would have there.
+        """
+        if not reached and any(pool.name not in tried for pool in self.open):
+            return True
+        if within_budget(retrying=self.retrying, active=self.active):
+            return True
+        return self.allowance.take()
 
     def _take_probe(self) -> Pool[C, W] | None:
         probe, self._probe = self._probe, None
@@ -162,6 +172,7 @@ class Upstream(Generic[C, W]):
         else:
             record.in_a_row = 0
             record.asked += 1
+            self.allowance.answers += 1
         self._since_probe += 1
         if elapsed < 0.0:
             return
@@ -198,7 +209,7 @@ class Upstream(Generic[C, W]):
 
     def _eject(self, pool: Pool[C, W], now: float, cause: str) -> None:
         settings = self.service.outliers
-        if settings is None or not self._may_eject(pool, settings):
+        if settings is None or pool.retired or not self._may_eject(pool, settings):
             return
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
@@ -219,6 +230,7 @@ class Upstream(Generic[C, W]):
 
     def tick(self, now: float) -> None:
         """Do what is due: judge, let back in, probe, and weigh."""
+        self.allowance.look(now)
         if len(self.pools) > 1 or any(one.ejected for one in self.pools):  # its peers may be gone
             self._judge(now)
             self._plan_probe(now)
@@ -294,6 +306,7 @@ class Upstream(Generic[C, W]):
         else:
             self.open = [one for one in good if not one.pace.penalised] or good
         self.fit = good if good and not self.panics and not self.down else self.open
+        self.is_hopeless = not good or not self.open
 
     # What control says
 

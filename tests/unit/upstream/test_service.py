@@ -322,12 +322,46 @@ def test_a_service_that_lacks_what_it_needs_is_not_asked() -> None:
     assert work.why_nobody == "The service `players` needs `database`, which is down."
 
 
-def test_a_service_is_asked_though_it_does_without_something_and_says_so() -> None:
+def test_a_service_is_asked_though_it_does_without_something() -> None:
     work = three()
     standing = msgspec.structs.replace(stands("up"), degraded=("mail", "search"))
     work.adopt(standing, now=0.0, wall=0.0)
     assert asked(work) == [9001]
-    assert work.without == (b"x-degraded", b"mail, search")
+    assert work.degraded == ("mail", "search")
+
+
+@pytest.mark.parametrize(
+    ("states", "hopeless"),
+    [
+        (["up"], False),
+        (["down", "up", "down"], False),
+        (["down", "down", "down"], True),
+        (["starting"], True),
+        ([], True),
+    ],
+)
+def test_a_service_none_of_whose_endpoints_is_good_is_asked_if_nobody_else_can(
+    states: list[State], hopeless: bool
+) -> None:
+    work = three()
+    work.adopt(stands(*states), now=0.0, wall=0.0)
+    assert work.is_hopeless == hopeless
+
+
+def test_so_is_one_that_lacks_what_it_needs() -> None:
+    work = three()
+    standing = msgspec.structs.replace(stands("up"), down=("database",))
+    work.adopt(standing, now=0.0, wall=0.0)
+    assert work.is_hopeless
+
+
+def test_further_tries_elsewhere_that_cost_nothing_there_are_free() -> None:
+    work = a_service(ONE, OTHER)
+    work.retrying = 3
+    one, both = frozenset({ONE.name}), frozenset({ONE.name, OTHER.name})
+    assert work.may_repeat(one, reached=False)
+    assert not work.may_repeat(both, reached=False)
+    assert not work.may_repeat(one, reached=True)
 
 
 @given(
