@@ -399,6 +399,7 @@ class Worker:
                     at=self.clock.wall(),
                     by=f"worker {os.getpid()}",
                     until=self.clock.wall() + one.lasts if one.lasts else 0.0,
+                    proof=one.proof,
                 )
             )
 

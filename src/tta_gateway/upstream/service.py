@@ -7,16 +7,16 @@ all are asked or none (`Panic`): better a try than certainty that nobody is help
 
 from typing import Final, Generic, TypeVar
 
-from tta_gateway.kernel.events import EndpointChange
+from tta_gateway.kernel.events import EndpointChange, Proof
 from tta_gateway.kernel.route import Endpoint, Outliers, Service
-from tta_gateway.kernel.standing import Standing
+from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream.affinity import MARKED, bounded, highest, marked, tagged
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
 from tta_gateway.upstream.breakers import Breakers
-from tta_gateway.upstream.outlier import may_eject, outliers
+from tta_gateway.upstream.outlier import LONG_AGO, may_eject, outliers, proof_of
 from tta_gateway.upstream.pace import SLOW
-from tta_gateway.upstream.pool import LONG_AGO, Pool
+from tta_gateway.upstream.pool import Pool
 from tta_gateway.upstream.retry import Allowance, within_budget
 from tta_gateway.upstream.timing import Timings
 
@@ -32,16 +32,22 @@ _PROBE_ANY: Final = 10.0  # seconds without a request that is safe, after which 
 
 
 class Notice:
-    """An endpoint is not what it was; `lasts` is for how long it is ejected, in seconds."""
+    """An endpoint is not what it was; `lasts` is for how long it is ejected, in seconds.
 
-    __slots__ = ("cause", "change", "endpoint", "lasts")
+    `proof` is what a check must show to end that sooner.
+    """
 
-    def __init__(self, endpoint: str, change: EndpointChange, cause: str, lasts: float) -> None:
+    __slots__ = ("cause", "change", "endpoint", "lasts", "proof")
+
+    def __init__(
+        self, endpoint: str, change: EndpointChange, cause: str, lasts: float, proof: Proof
+    ) -> None:
         """Keep what there is to say."""
         self.endpoint = endpoint
         self.change: EndpointChange = change
         self.cause = cause
         self.lasts = lasts
+        self.proof: Proof = proof
 
 
 class Upstream(Generic[C, W]):
@@ -168,7 +174,7 @@ class Upstream(Generic[C, W]):
         """Take note of an answer's head; `elapsed` below 0 says that its time tells nothing."""
         record = pool.record
         if status >= 500:
-            self._failed(pool, now, f"status {status}")
+            self._failed(pool, now, f"status {status}", proof_of(""))
         else:
             record.in_a_row = 0
             record.asked += 1
@@ -188,7 +194,7 @@ class Upstream(Generic[C, W]):
 
     def failed(self, pool: Pool[C, W], cause: str, now: float) -> None:
         """Take note that an endpoint gave no answer, or none that was one."""
-        self._failed(pool, now, cause)
+        self._failed(pool, now, cause, proof_of(cause))
         if self._paces and len(self.pools) > 1:
             self._observe(pool, _FAILED, now)
 
@@ -201,19 +207,20 @@ class Upstream(Generic[C, W]):
         else:
             pool.pace.observe(ratio, now)
 
-    def _failed(self, pool: Pool[C, W], now: float, cause: str) -> None:
+    def _failed(self, pool: Pool[C, W], now: float, cause: str, proof: Proof) -> None:
         record, settings = pool.record, self.service.outliers
         record.did_not()
         if settings is not None and record.in_a_row >= settings.failures:
-            self._eject(pool, now, f"{record.in_a_row} failures in a row, the last: {cause}")
+            cause = f"{record.in_a_row} failures in a row, the last: {cause}"
+            self._eject(pool, now, cause, proof)
 
-    def _eject(self, pool: Pool[C, W], now: float, cause: str) -> None:
+    def _eject(self, pool: Pool[C, W], now: float, cause: str, proof: Proof = "") -> None:
         settings = self.service.outliers
         if settings is None or pool.retired or not self._may_eject(pool, settings):
             return
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
-        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts)
+        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts, proof)
         self._sort_out()
 
     def _may_eject(self, pool: Pool[C, W], settings: Outliers) -> bool:
@@ -221,10 +228,22 @@ class Upstream(Generic[C, W]):
         of = len(self.pools)
         return not pool.ejected and may_eject(ejected=ejected, of=of, settings=settings)
 
+    def _let_back_in(self, pool: Pool[C, W], now: float, cause: str = "") -> None:
+        pool.ejected = False
+        pool.record.until = min(pool.record.until, now)
+        pool.up_since = now
+        pool.pace.clear()
+        self._notice(pool, "let_back_in", cause)
+
     def _notice(
-        self, pool: Pool[C, W], change: EndpointChange, cause: str, lasts: float = 0.0
+        self,
+        pool: Pool[C, W],
+        change: EndpointChange,
+        cause: str,
+        lasts: float = 0.0,
+        proof: Proof = "",
     ) -> None:
-        self.notices.append(Notice(pool.name, change, cause, lasts))
+        self.notices.append(Notice(pool.name, change, cause, lasts, proof))
 
     # Now and then
 
@@ -241,10 +260,7 @@ class Upstream(Generic[C, W]):
         best = min((one.pace.ratio for one in self._good()), default=1.0)
         for pool in self.pools:
             if pool.ejected and pool.record.until <= now:
-                pool.ejected = False
-                pool.up_since = now
-                pool.pace.clear()
-                self._notice(pool, "let_back_in", "")
+                self._let_back_in(pool, now)
                 changed = True
             if not pool.ejected and pool.pace.judge(best):
                 times = f"{pool.pace.ratio:.1f} times as slow as its peers, or failing"
@@ -325,6 +341,8 @@ class Upstream(Generic[C, W]):
             if stand.state == "up" and stand.fresh and (pool.state != "up" or not pool.known):
                 pool.up_since = now - max(0.0, wall - stand.since)
             pool.state, pool.known = stand.state, True
+            if pool.ejected and _is_cleared(pool.record.since, stand, now=now, wall=wall):
+                self._let_back_in(pool, now, "its checks pass")
             self._eject_too(pool, stand.ejected_until - wall, now)
             pools.append(pool)
         for gone in before.values():
@@ -342,12 +360,19 @@ class Upstream(Generic[C, W]):
         if not self._may_eject(pool, settings):
             return
         pool.ejected = True
+        pool.record.since = LONG_AGO  # it is control's to say when it is over
         pool.record.until = now + lasts
 
 
 def _place(endpoint: Endpoint) -> tuple[str, int, str, bool, str]:
     """Return what makes an endpoint another one: connections to it are of no use there."""
     return (endpoint.host, endpoint.port, endpoint.unix, endpoint.tls, endpoint.authority)
+
+
+def _is_cleared(since: float, stand: Stand, *, now: float, wall: float) -> bool:
+    """Tell whether control says that an ejection of then is over."""
+    over = stand.cleared > 0.0 and stand.ejected_until <= wall
+    return over and since < now - (wall - stand.cleared)
 
 
 def _last_probe(pool: "Pool[C, W]") -> float:

@@ -8,6 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.builders import an_endpoint
+from tta_gateway.kernel.events import Proof
+from tta_gateway.kernel.problem import (
+    UPSTREAM_FIRST_BYTE_TIMEOUT,
+    UPSTREAM_REFUSED,
+    UPSTREAM_RESET,
+    Problem,
+)
 from tta_gateway.kernel.route import (
     Balance,
     Endpoint,
@@ -396,6 +403,81 @@ def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
     assert work.choose(NONE, lambda: 0.0, safe=True) is not work.pools[0]
     work.tick(40.0)  # and never will be: another follows
     assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
+
+
+# --- checks that pass ----------------------------------------------------------------------------
+
+
+def broken(problem: Problem = UPSTREAM_REFUSED, *, now: float = 100.0) -> Work:
+    """A service of three whose first endpoint has just been ejected."""
+    work = three()
+    for _ in range(5):
+        work.failed(work.pools[0], problem.code, now)
+    assert work.pools[0].ejected
+    return work
+
+
+def cleared(work: Work, since: float, *, until: float = 0.0, now: float = 104.0) -> bool:
+    """Whether the first is let back in when control says this; the clocks are a thousand apart."""
+    first, *others = stands("up", "up", "up").endpoints
+    stand = msgspec.structs.replace(first, cleared=1000.0 + since, ejected_until=until)
+    work.adopt(Standing(endpoints=(stand, *others)), now=now, wall=1000.0 + now)
+    return not work.pools[0].ejected
+
+
+def test_one_whose_checks_have_passed_since_is_let_back_in_and_begins_with_a_little() -> None:
+    work = broken()
+    assert cleared(work, 101.0)
+    assert asked(work) == [9001, 9002, 9003]
+    assert work.pools[0].up_since == 104.0
+    assert [(one.change, one.cause) for one in work.notices][-1] == (
+        "let_back_in",
+        "its checks pass",
+    )
+    for _ in range(5):
+        work.failed(work.pools[0], "again", 106.0)
+    assert work.notices[-1].lasts == 60.0  # in a row all the same
+
+
+@pytest.mark.parametrize(("since", "until"), [(99.0, 0.0), (100.0, 0.0), (101.0, 1105.0)])
+def test_but_not_by_checks_of_before_or_if_others_have_ejected_it_again(
+    since: float, until: float
+) -> None:
+    assert not cleared(broken(), since, until=until)
+
+
+def test_what_another_worker_ejected_ends_when_control_says_so() -> None:
+    work = three()
+    first, *others = stands("up", "up", "up").endpoints
+    told = msgspec.structs.replace(first, ejected_until=1130.0, cleared=1050.0)
+    work.adopt(Standing(endpoints=(told, *others)), now=100.0, wall=1100.0)
+    assert work.pools[0].ejected
+    assert cleared(work, 99.5, now=104.0)
+
+
+def test_without_a_word_about_checks_it_is_out_for_its_time() -> None:
+    work = broken()
+    work.adopt(stands("up", "up", "up"), now=104.0, wall=1104.0)
+    assert work.pools[0].ejected
+
+
+@pytest.mark.parametrize(
+    ("problem", "proof"),
+    [
+        (UPSTREAM_REFUSED, "connection"),
+        (UPSTREAM_RESET, "answer"),
+        (UPSTREAM_FIRST_BYTE_TIMEOUT, ""),
+    ],
+)
+def test_an_ejection_says_what_would_end_it_sooner(problem: Problem, proof: Proof) -> None:
+    assert broken(problem).notices[-1].proof == proof
+
+
+def test_one_that_answers_5xx_must_show_an_answer() -> None:
+    work = three()
+    for _ in range(5):
+        work.answered(work.pools[0], "/a", 500, 0.1, 100.0)
+    assert work.notices[-1].proof == "answer"
 
 
 # --- what sticks ---------------------------------------------------------------------------------
