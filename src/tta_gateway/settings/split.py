@@ -39,7 +39,8 @@ class PartConfig(Config):
 
 
 class SplitConfig(Config):
-    """Services that share a route's requests."""
+    """Services that share a route's requests; the share of one that cannot be asked, and has no
+    fallback, is the others'."""
 
     services: Annotated[Items[PartConfig], Field(min_length=1)]
     """The services, each with its weight."""
