@@ -39,8 +39,7 @@ class PartConfig(Config):
 
 
 class SplitConfig(Config):
-    """Services that share a route's requests; the share of one that cannot be asked, and has no
-    fallback, is the others'."""
+    """Services that share a route's requests; one that cannot be asked is passed over."""
 
     services: Annotated[Items[PartConfig], Field(min_length=1)]
     """The services, each with its weight."""
