@@ -5,6 +5,7 @@ alert) stands here too.
 """
 
 import contextlib
+import json
 import os
 import signal
 import ssl
@@ -230,12 +231,20 @@ def test_an_expired_certificate_of_a_service_is_an_alert_until_it_is_renewed(
         after = status(one)
         assert webhook.hears("ServiceTlsFails", "resolved")
         (fires,) = webhook.told("ServiceTlsFails", "firing")
+        assert wait_until(lambda: kinds(one) == ["tls_failed", "tls_works"])
     assert (before, after) == (502, 200)
     assert fires["labels"] == {
         "service": "up",
         "endpoint": upstream.url.removeprefix("https://"),
     }
     assert (fires["severity"], fires["cause"]) == ("critical", "certificate has expired")
+
+
+def kinds(one: Stage) -> list[str]:
+    """The transitions of TLS that control has told of, as the log calls them."""
+    lines = one.gateway.log.read_text().splitlines()
+    told = [json.loads(line) for line in lines if '"event":"transition"' in line]
+    return [line["kind"] for line in told if line["kind"].startswith("tls_")]
 
 
 def status(one: Stage) -> int:

@@ -1,8 +1,11 @@
 """Endpoints that die, fail or flap, behind the shipped defaults: what clients notice of it."""
 
+import contextlib
 import json
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +93,87 @@ def test_an_endpoint_that_is_killed_costs_nobody_an_answer_and_is_left_out(
     assert {one["endpoint"] for one in events(node, "endpoint_ejected")} == {
         f"127.0.0.1:{three[0].port}"
     }
+
+
+@pytest.mark.parametrize(("clients", "target"), [(8, b"/a"), (24, b"/slow")])
+def test_nobody_who_may_ask_twice_loses_an_answer_to_the_death_of_one_of_two(
+    tmp_path: Path, clients: int, target: bytes
+) -> None:
+    """Under parallel load: what was under way at it, and what is led there until it is left out.
+
+    Red without `not reached and` in upstream/service.py, may_repeat.
+    """
+    with (
+        services(2) as two,
+        scripted() as upstream,
+        stage(
+            tmp_path,
+            upstream=upstream,
+            services={"players": {"endpoints": [one.url for one in two]}},
+            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
+        ) as one,
+        crowd(one, target, clients=clients) as statuses,
+    ):
+        assert wait_until(lambda: len(statuses) > 20 * clients)
+        two[0].kill()
+        before = len(statuses)
+        assert wait_until(lambda: len(statuses) > before + 40 * clients)
+    assert Counter(statuses) == {200: len(statuses)}
+    assert {line["endpoint"] for line in events(one, "endpoint_ejected")} == {
+        f"127.0.0.1:{two[0].port}"
+    }
+
+
+@contextlib.contextmanager
+def crowd(node: Stage, target: bytes, *, clients: int) -> Iterator[list[int]]:
+    """Clients that ask again as soon as they have an answer; yield the status of each."""
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask_on() -> None:
+        with node.client() as client:
+            while not stop.is_set():
+                statuses.append(client.get(target).status)
+
+    threads = [threading.Thread(target=ask_on) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield statuses
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_one_that_is_well_again_by_its_checks_need_not_wait_for_the_end_of_its_ejection(
+    tmp_path: Path, admin_port: int
+) -> None:
+    """On both workers, long before its half minute.
+
+    Red without `self._let_back_in` in upstream/service.py, adopt.
+    """
+    checks = {"interval": "500ms", "jitter": 0}
+    with services(2) as two, scripted() as upstream:
+        players = {"endpoints": [one.url for one in two], "health": checks, "slow_start": 0}
+        with stage(
+            tmp_path,
+            upstream=upstream,
+            workers=2,
+            admin=f"127.0.0.1:{admin_port}",
+            services={"players": players},
+            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
+        ) as one:
+            asked(one)
+            two[0].kill()
+            assert statuses(asked(one, 100)) == {200}
+            assert wait_until(lambda: len(events(one, "endpoint_ejected")) > 0)
+            two[0].begin()
+            back = time.monotonic()
+            assert wait_until(lambda: two[0].port in who(asked(one, 20)), 15.0)
+            assert time.monotonic() - back < 10.0
+            causes = {line["cause"] for line in events(one, "endpoint_let_back_in")}
+            assert causes == {"its checks pass"}
 
 
 def test_one_that_comes_back_is_asked_again(node: Stage, three: list[Service]) -> None:
