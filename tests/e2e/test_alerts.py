@@ -5,7 +5,6 @@ alert) stands here too.
 """
 
 import contextlib
-import json
 import os
 import signal
 import ssl
@@ -26,6 +25,7 @@ from tests.helpers.certificates import Folder
 from tests.helpers.clients import Client
 from tests.helpers.gateway import free_port
 from tests.helpers.slow import companion_of, wait_until
+from tta_gateway.features.alerts.metrics import TRANSITIONS
 from tta_gateway.features.alerts.webhook_sink import signature
 
 pytestmark = pytest.mark.e2e
@@ -218,8 +218,9 @@ def test_an_expired_certificate_of_a_service_is_an_alert_until_it_is_renewed(
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(scripted(tls=context))
         webhook = stack.enter_context(Receiver())
+        port = free_port()
         more: dict[str, object] = {
-            "admin": f"127.0.0.1:{free_port()}",
+            "admin": f"127.0.0.1:{port}",
             "services": {"up": {"endpoints": [upstream.url], "ca": str(folder.ca)}},
             "alerts": {**RULES, "webhooks": [{"url": webhook.url}]},
         }
@@ -231,7 +232,8 @@ def test_an_expired_certificate_of_a_service_is_an_alert_until_it_is_renewed(
         after = status(one)
         assert webhook.hears("ServiceTlsFails", "resolved")
         (fires,) = webhook.told("ServiceTlsFails", "firing")
-        assert wait_until(lambda: kinds(one) == ["tls_failed", "tls_works"])
+        numbers = Admin(port, tmp_path / "state")
+        assert wait_until(lambda: of_tls(numbers) == {"tls_failed": 1.0, "tls_works": 1.0})
     assert (before, after) == (502, 200)
     assert fires["labels"] == {
         "service": "up",
@@ -240,11 +242,11 @@ def test_an_expired_certificate_of_a_service_is_an_alert_until_it_is_renewed(
     assert (fires["severity"], fires["cause"]) == ("critical", "certificate has expired")
 
 
-def kinds(one: Stage) -> list[str]:
-    """The transitions of TLS that control has told of, as the log calls them."""
-    lines = one.gateway.log.read_text().splitlines()
-    told = [json.loads(line) for line in lines if '"event":"transition"' in line]
-    return [line["kind"] for line in told if line["kind"].startswith("tls_")]
+def of_tls(numbers: Admin) -> dict[str, float]:
+    """How often TLS to a service was found to fail, or to work again."""
+    counted = numbers.samples().items()
+    found = {values[0]: count for (name, values), count in counted if name == TRANSITIONS.name}
+    return {kind: count for kind, count in found.items() if kind.startswith("tls_")}
 
 
 def status(one: Stage) -> int:
