@@ -369,6 +369,8 @@ def test_further_tries_elsewhere_that_cost_nothing_there_are_free() -> None:
     assert work.may_repeat(one, reached=False)
     assert not work.may_repeat(both, reached=False)
     assert not work.may_repeat(one, reached=True)
+    work.retrying = 2
+    assert work.may_repeat(both, reached=True)
 
 
 @given(
