@@ -428,6 +428,7 @@ class Attempt:
         self.exchange.tries -= 1
         self._settle(keep_active=True)
         self.forwarder.try_once(self.exchange, self.route, self.upstream, tried=self._tried)
+        self.flush()
 
     def expired(self) -> None:
         """Wait no longer for a connection: the exchange's time is over."""

@@ -232,7 +232,6 @@ class Upstream(Generic[C, W]):
         pool.ejected = False
         pool.record.until = min(pool.record.until, now)
         pool.up_since = now
-        pool.pace.clear()
         self._notice(pool, "let_back_in", cause)
 
     def _notice(
@@ -261,6 +260,7 @@ class Upstream(Generic[C, W]):
         for pool in self.pools:
             if pool.ejected and pool.record.until <= now:
                 self._let_back_in(pool, now)
+                pool.pace.clear()
                 changed = True
             if not pool.ejected and pool.pace.judge(best):
                 times = f"{pool.pace.ratio:.1f} times as slow as its peers, or failing"
@@ -343,6 +343,8 @@ class Upstream(Generic[C, W]):
             pool.state, pool.known = stand.state, True
             if pool.ejected and _is_cleared(pool.record.since, stand, now=now, wall=wall):
                 self._let_back_in(pool, now, "its checks pass")
+                if not pool.pace.penalised:  # else it is for probes to say
+                    pool.pace.clear()
             self._eject_too(pool, stand.ejected_until - wall, now)
             pools.append(pool)
         for gone in before.values():

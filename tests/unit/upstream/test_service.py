@@ -441,6 +441,16 @@ def test_one_whose_checks_have_passed_since_is_let_back_in_and_begins_with_a_lit
     assert work.notices[-1].lasts == 60.0  # in a row all the same
 
 
+def test_a_check_says_nothing_of_who_was_slow_before_it_failed() -> None:
+    for slow in (False, True):
+        work = broken()
+        work.pools[0].pace.penalised = slow
+        work.pools[0].pace.ratio = 9.0
+        assert cleared(work, 101.0)
+        assert (work.pools[0].pace.penalised, work.pools[0].pace.ratio > 1.0) == (slow, slow)
+        assert asked(work) == ([9002, 9003] if slow else [9001, 9002, 9003])
+
+
 @pytest.mark.parametrize(("since", "until"), [(99.0, 0.0), (100.0, 0.0), (101.0, 1105.0)])
 def test_but_not_by_checks_of_before_or_if_others_have_ejected_it_again(
     since: float, until: float
