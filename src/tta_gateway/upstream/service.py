@@ -99,18 +99,21 @@ class Upstream(Generic[C, W]):
     ) -> Pool[C, W] | None:
         """Return the endpoint to ask: untried while there is one, with room while there is one.
 
+        Where all that may be asked have been tried, a further try goes to one that is slow or
+        ejected: who failed last may be dead, and no more may be ejected.
+
         A request that is `safe` to repeat may be a probe; where none comes, any may: some services
         are asked for nothing else.
         """
         pools = self.open
         if self._probe is not None and not tried and (safe or self._probe_is_late):
             return self._take_probe()
-        if len(pools) == 1:
+        if len(pools) == 1 and not tried:
             return pools[0]
         if not pools:
             return None
         if tried:
-            pools = [pool for pool in pools if pool.name not in tried] or pools
+            pools = self._untried(pools, tried)
         chosen = self.balancer.choose(pools, chance)
         if not chosen.is_full:
             return chosen
@@ -127,7 +130,7 @@ class Upstream(Generic[C, W]):
         if not pools:
             return None
         if tried:
-            pools = [pool for pool in pools if pool.name not in tried] or pools
+            pools = self._untried(pools, tried)
         if self._bounded:
             return bounded(pools, key, self.service.load_bound)
         if self._marks:
@@ -135,6 +138,15 @@ class Upstream(Generic[C, W]):
                 return self.choose(tried, chance)  # a new session: wherever there is most room
             return tagged(pools, key) or highest(pools, key[:-6])
         return highest(pools, key)
+
+    def _untried(self, pools: list[Pool[C, W]], tried: frozenset[str]) -> list[Pool[C, W]]:
+        """Return those of these that were not tried, else the good ones, else the ejected ones."""
+        ejected = [one for one in self.pools if one.ejected and one.state == "up"]
+        for some in (pools, self._good(), ejected):
+            found = [one for one in some if one.name not in tried]
+            if found:
+                return found
+        return pools
 
     def marked(self, key: bytes, pool: Pool[C, W]) -> bytes:
         """Return what a request's key is from now on, once its endpoint is chosen."""
@@ -156,7 +168,7 @@ class Upstream(Generic[C, W]):
         Where nothing has arrived, a try at an endpoint that was not asked yet costs no more than
         the first would have there.
         """
-        if not reached and any(pool.name not in tried for pool in self.open):
+        if not reached and any(pool.name not in tried for pool in self.pools if pool.state == "up"):
             return True
         if within_budget(retrying=self.retrying, active=self.active):
             return True

@@ -978,6 +978,20 @@ def test_what_has_not_arrived_is_sent_to_another_endpoint_whatever_the_budget() 
     assert rig.counts == NOTHING
 
 
+def test_where_the_only_one_that_may_be_asked_is_dead_one_that_is_ejected_answers() -> None:
+    rig = Rig(TWO, tries=3)
+    alive = rig.upstream.pools[1]
+    alive.ejected = True
+    rig.upstream.open = rig.upstream.pools[:1]
+    origins = [rig.ask("POST") for _ in range(9)]
+    for _ in range(9):
+        rig.connector.fail()
+    while rig.connector.opening:
+        rig.connector.succeed().answer()
+    assert [origin.status for origin in origins] == [200] * 9
+    assert {exchange_of(origin).endpoint for origin in origins} == {alive.name}
+
+
 def test_good_answers_of_late_allow_further_tries_when_an_endpoint_dies() -> None:
     rig = Rig(TWO, tries=3)
     for _ in range(25):

@@ -407,6 +407,63 @@ def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
     assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
 
 
+# --- the last resort -----------------------------------------------------------------------------
+
+
+def cornered(*ejected: int, slow: tuple[int, ...] = (), states: tuple[State, ...] = ()) -> Work:
+    """A service of three of which these (by place) are out, and these slow."""
+    work = three(outliers=Outliers(most=1.0), panic=Panic(below=0.0))
+    for place in ejected:
+        for _ in range(5):
+            work.failed(work.pools[place], "test", 100.0)
+    for place in slow:
+        work.pools[place].pace.penalised = True
+    work.adopt(stands(*(states or ("up", "up", "up"))), now=100.0, wall=0.0)
+    return work
+
+
+def tries(work: Work, *first: int, key: bytes = b"") -> list[int]:
+    """The ports that further tries go to, behind those at these places."""
+    tried = frozenset(work.pools[place].name for place in first)
+    found = []
+    for _ in range(3):
+        lots = Random(1).random
+        pool = work.choose_for(key, tried, lots) if key else work.choose(tried, lots)
+        assert pool is not None
+        found.append(pool.endpoint.port)
+        tried |= {pool.name}
+    return found
+
+
+@pytest.mark.parametrize("key", [b"", b"me"])
+def test_who_was_ejected_is_tried_before_the_only_good_one_is_again(key: bytes) -> None:
+    first, second, third = tries(cornered(0, 1), 2, key=key)
+    assert ({first, second}, third) == ({9001, 9002}, 9003)
+
+
+def test_who_is_slow_is_tried_before_who_is_ejected() -> None:
+    assert tries(cornered(0, slow=(1,)), 2)[:2] == [9002, 9001]
+
+
+@pytest.mark.parametrize("state", ["down", "draining", "starting"])
+def test_who_is_not_up_is_no_last_resort(state: State) -> None:
+    work = cornered(0, states=(state, "up", "up"))
+    assert tries(work, 1, 2)[0] in (9002, 9003)
+    work.retrying = 3
+    assert not work.may_repeat(frozenset(one.name for one in work.pools[1:]), reached=False)
+
+
+def test_in_panic_whoever_was_not_tried_is() -> None:
+    work = three()
+    work.adopt(stands("down", "down", "down"), now=0.0, wall=0.0)
+    assert work.panics
+    assert tries(work, 0)[:2] in ([9002, 9003], [9003, 9002])
+
+
+def test_the_first_try_never_goes_to_who_is_ejected() -> None:
+    assert {chosen(cornered(0, 1)).endpoint.port for _ in range(9)} == {9003}
+
+
 # --- checks that pass ----------------------------------------------------------------------------
 
 
