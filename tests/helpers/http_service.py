@@ -81,6 +81,10 @@ def services(count: int) -> Iterator[list[Service]]:
             one.kill()
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # a few, as it comes, and a crowd's first packets are dropped
+
+
 def _turn(number: int, _: FrameType | None) -> None:
     _Answer.status = 500 if number == signal.SIGUSR1 else 200
 
@@ -88,4 +92,4 @@ def _turn(number: int, _: FrameType | None) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, _turn)
-    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Answer).serve_forever()
+    _Server(("127.0.0.1", int(sys.argv[1])), _Answer).serve_forever()
