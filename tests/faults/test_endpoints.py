@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.admin import Admin
+from tests.helpers.clients import Client
 from tests.helpers.gateway import free_port
 from tests.helpers.http_service import Service, services
 from tests.helpers.slow import wait_until
@@ -144,6 +145,37 @@ def crowd(node: Stage, target: bytes, *, clients: int) -> Iterator[list[int]]:
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def test_where_all_others_are_dead_one_that_is_ejected_answers(tmp_path: Path) -> None:
+    """No more than half may be ejected, so that the dead one is asked first, and stays.
+
+    Red with `or pools` instead of `self._untried(pools, tried)` in upstream/service.py, choose.
+    """
+    with (
+        services(2) as two,
+        scripted() as upstream,
+        stage(
+            tmp_path,
+            upstream=upstream,
+            services={"players": {"endpoints": [one.url for one in two]}},
+            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
+        ) as one,
+    ):
+        two[1].fail()
+        while not events(one, "endpoint_ejected"):
+            asked(one, 5)
+        two[1].fail(failing=False)
+        assert wait_until(lambda: is_well(two[1]))
+        two[0].kill()
+        found = asked(one, 40)
+        assert (statuses(found), who(found)) == ({200}, {two[1].port})
+        assert len(events(one, "endpoint_ejected")) == 1
+
+
+def is_well(service: Service) -> bool:
+    with Client(service.port) as client:
+        return client.get(b"/").status == 200
 
 
 def test_one_that_is_well_again_by_its_checks_need_not_wait_for_the_end_of_its_ejection(
