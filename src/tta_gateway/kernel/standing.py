@@ -33,7 +33,8 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint: `since` says when its state began, in seconds since the epoch.
 
     `fresh` says that it was up since then for the first time, or again, while this gateway ran:
-    it is given more to do little by little.  `ejected_until` is when a worker's ejection ends.
+    it is given more to do little by little.  `ejected_until` is when a worker's ejection ends;
+    those of before `cleared` are over, because its checks have passed since.
     `source` and `id` are who told of it and under which name, for the next control.
     """
 
@@ -42,6 +43,7 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
     fresh: bool = False
     ejected_until: float = 0.0
+    cleared: float = 0.0
     source: str = ""
     id: str = ""
 

@@ -40,7 +40,7 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
-from tta_gateway.features.split.policy import Split
+from tta_gateway.features.split.policy import WILLING, Services, Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
@@ -201,7 +201,14 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
-        return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock, ways=ways)
+        return policies(
+            snapshot,
+            registry=self.registry,
+            lines=lines,
+            clock=self.clock,
+            ways=ways,
+            services=self.forwarder,
+        )
 
     async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
@@ -392,6 +399,7 @@ class Worker:
                     at=self.clock.wall(),
                     by=f"worker {os.getpid()}",
                     until=self.clock.wall() + one.lasts if one.lasts else 0.0,
+                    proof=one.proof,
                 )
             )
 
@@ -489,8 +497,9 @@ def policies(
     lines: Lines | None,
     clock: Clock,
     ways: Ways = NOWHERE,
+    services: Services = WILLING,
 ) -> list[Policy]:
-    """Return the policies in order; `ways` is how copies are sent."""
+    """Return the policies in order; `ways` is how copies are sent, `services` who is there."""
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -504,7 +513,7 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
-            Split(random.random),
+            Split(random.random, services),
             Sticky(random.random),
             Transform(),
             Mirror(ways, chance=random.random, registry=registry, spares=_spares),

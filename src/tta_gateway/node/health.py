@@ -18,10 +18,17 @@ from tta_gateway.features.health.dependencies import Verdict, needed, verdicts
 from tta_gateway.features.health.metrics import STATE
 from tta_gateway.features.health.service import Checks, Subject
 from tta_gateway.features.health.target import Target
-from tta_gateway.kernel.events import EndpointChanged, Event, ServiceChanged, ServiceState
+from tta_gateway.kernel.events import (
+    EndpointChanged,
+    Event,
+    Proof,
+    ServiceChanged,
+    ServiceState,
+)
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Stand, State
 from tta_gateway.node import traffic
+from tta_gateway.node.readmission import Look
 from tta_gateway.node.services import Kept, Services
 from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.model import Snapshot
@@ -134,6 +141,18 @@ class Health:
         """Take what the checks of an endpoint have come to."""
         self._log.event(f"endpoint_{state}", service=service, endpoint=endpoint, cause=cause)
         self._services.checked(service, endpoint, state, cause)
+
+    def saw(self, service: str, endpoint: str, *, began: float, passed: bool) -> None:
+        """Take one look at an endpoint: it may end an ejection."""
+        check = self._bound.checks.get(service)
+        if check is None:
+            return
+        wall = self._clock.wall() - (self._clock.monotonic() - began)
+        shows: Proof = "connection" if check.kind == "tcp" else "answer"
+        if check.port:  # another door than the one that clients come by
+            shows = ""
+        look = Look(began=wall, passed=passed, shows=shows, healthy=check.healthy)
+        self._services.saw(service, endpoint, look)
 
     def looked(self, service: str) -> None:
         """Take note that every endpoint of a service has been looked at."""

@@ -19,10 +19,11 @@ from tta_gateway.kernel.events import (
     Event,
 )
 from tta_gateway.kernel.registered import Declared
-from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.route import Endpoint, Outliers, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State, section
 from tta_gateway.node import remembered
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.readmission import Ejection, Look
 from tta_gateway.node.remembered import Remembered
 from tta_gateway.support.bus import Bus
 
@@ -50,6 +51,8 @@ class Known:
         self.fresh = False
         self.cause = ""
         self.ejected_until = 0.0
+        self.ejection: Ejection | None = None
+        self.cleared = 0.0
         self.seen: dict[str, EndpointSeen] = {}  # by worker
 
     @property
@@ -72,6 +75,7 @@ class Known:
             since=self.since,
             fresh=self.fresh,
             ejected_until=self.ejected_until,
+            cleared=self.cleared,
             source=self.source,
             id=self.instance.id,
         )
@@ -235,6 +239,7 @@ class Services:
             return False
         known = Known(instance, source, state=stand.state, at=stand.since)
         known.fresh, known.ejected_until = stand.fresh, stand.ejected_until
+        known.cleared = stand.cleared
         if not kept.checked:
             known.state = "up"
         kept.endpoints[name] = known
@@ -285,8 +290,27 @@ class Services:
             return
         kept.transitions.append(event)
         known = kept.endpoints.get(event.endpoint)
-        if known is not None and event.change == "ejected" and event.until > known.ejected_until:
+        if known is not None and event.change == "ejected":
+            self._hear_ejection(kept, known, event)
+
+    def _hear_ejection(self, kept: Kept, known: Known, event: EndpointChanged) -> None:
+        """Let all workers eject an endpoint that one has ejected."""
+        settings = kept.service.outliers or Outliers()
+        known.ejection = Ejection(event, shortest=settings.shortest, before=known.ejection)
+        if event.until > known.ejected_until:
             known.ejected_until = event.until
+            self._tell(kept)
+
+    def saw(self, service: str, endpoint: str, look: Look) -> None:
+        """Take one check of an endpoint: enough that pass end an ejection (node/readmission.py)."""
+        kept, known = self.kept.get(service), self._known(service, endpoint)
+        if kept is None or known is None or known.ejection is None:
+            return
+        if known.ejected_until <= self._wall():
+            known.ejection = None
+        elif known.ejection.ends(look):
+            known.ejected_until, known.cleared = 0.0, known.ejection.since
+            known.ejection = None
             self._tell(kept)
 
     def _hear_breaker(self, event: BreakerChanged) -> None:

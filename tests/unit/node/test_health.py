@@ -12,7 +12,7 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_endpoint import FakeEndpoints
 from tta_gateway.features.health.bound import Check, HealthBound, Need
 from tta_gateway.features.health.metrics import CHECKS, STATE
-from tta_gateway.kernel.events import Event, ServiceChanged
+from tta_gateway.kernel.events import EndpointChanged, Event, Proof, ServiceChanged
 from tta_gateway.kernel.route import Service, ServiceTls
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
 from tta_gateway.node import health as module
@@ -163,6 +163,56 @@ def test_an_endpoint_that_fails_is_told_to_workers_and_to_operators(house: House
         "service_healthy",
         "service_healthy",
     ]
+
+
+def _eject(house: House, proof: Proof) -> None:
+    """A worker has ejected the endpoint of `mail`, a second ago."""
+    now = house.health._clock.wall()
+    house.bus.publish(
+        EndpointChanged(
+            service="mail",
+            endpoint=MAIL.endpoints[0].name,
+            change="ejected",
+            at=now - 1.0,
+            until=now + 29.0,
+            by="worker 7",
+            proof=proof,
+        )
+    )
+
+
+def _is_ejected(house: House) -> bool:
+    standing = house.told["mail"]
+    assert standing is not None
+    return standing.endpoints[0].ejected_until > 0.0
+
+
+@pytest.mark.parametrize(
+    ("check", "proof", "ends"),
+    [
+        (TCP, "connection", True),
+        (TCP, "answer", False),
+        (Check(), "answer", True),
+        (Check(port=2), "answer", False),
+        (Check(kind="tcp", port=2), "connection", False),
+    ],
+)
+def test_an_ejection_ends_with_checks_that_show_what_had_failed(
+    house: House, check: Check, proof: Proof, ends: bool
+) -> None:
+    house.loop.says[2] = (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)
+    house.adopt(*ALL, bound=HealthBound(checks={"mail": check}))
+    house.loop.advance(1.0)
+    _eject(house, proof)
+    assert _is_ejected(house)
+    house.loop.advance(9.0)
+    assert _is_ejected(house) != ends
+
+
+def test_a_look_at_what_is_looked_at_no_more_says_nothing(house: House) -> None:
+    _eject(house, "connection")
+    house.health.saw("stories", "127.0.0.1:4", began=0.0, passed=True)
+    assert _is_ejected(house)
 
 
 def test_what_needs_an_unhealthy_service_is_unhealthy_and_what_needs_that(house: House) -> None:

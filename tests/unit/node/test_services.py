@@ -11,6 +11,7 @@ from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointS
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
+from tta_gateway.node.readmission import Look
 from tta_gateway.node.remembered import PREFIX, Remembered
 from tta_gateway.node.services import CONFIGURATION, Services
 from tta_gateway.support.bus import Bus
@@ -157,6 +158,71 @@ def test_what_one_worker_ejects_all_do(house: House) -> None:
     assert house.stand(9001).ejected_until == 31.0
 
 
+def ejected(house: House, *, at: float = 0.0, lasts: float = 30.0) -> float:
+    """Let a worker eject the first endpoint, which then refused connections; return when."""
+    now = house.clock.wall() + at
+    house.bus.publish(
+        EndpointChanged(
+            service="players",
+            endpoint=ONE.name,
+            change="ejected",
+            at=now,
+            until=now + lasts,
+            by="worker 7",
+            proof="connection",
+        )
+    )
+    return now
+
+
+def looks(house: House, *moments: float, endpoint: Endpoint = ONE) -> None:
+    for began in moments:
+        look = Look(began=began, passed=True, shows="answer", healthy=2)
+        house.services.saw("players", endpoint.name, look)
+
+
+def test_checks_that_pass_end_an_ejection_for_all_workers(looked_at: House) -> None:
+    at = ejected(looked_at)
+    looks(looked_at, at + 1.0)
+    assert (looked_at.stand(9001).ejected_until, looked_at.stand(9001).cleared) == (at + 30.0, 0.0)
+    looks(looked_at, at + 3.0)
+    assert (looked_at.stand(9001).ejected_until, looked_at.stand(9001).cleared) == (0.0, at + 1.0)
+
+
+def test_what_is_ejected_again_is_out_again(looked_at: House) -> None:
+    at = ejected(looked_at)
+    looks(looked_at, at + 1.0, at + 3.0)
+    looked_at.clock.advance(5.0)
+    again = ejected(looked_at, lasts=60.0)
+    looks(looked_at, again + 1.0, again + 3.0, again + 5.0)
+    assert looked_at.stand(9001).ejected_until == again + 60.0
+    looks(looked_at, again + 7.0)
+    assert looked_at.stand(9001).cleared == again + 1.0
+
+
+def test_checks_behind_the_end_of_an_ejection_change_nothing(looked_at: House) -> None:
+    at = ejected(looked_at)
+    looked_at.clock.advance(31.0)
+    looks(looked_at, at + 31.0, at + 33.0)
+    assert looked_at.stand(9001).cleared == 0.0
+
+
+def test_nor_do_those_of_what_is_not_ejected_or_not_known(looked_at: House) -> None:
+    before = dict(looked_at.told)
+    looks(looked_at, 1.0, 2.0, endpoint=OTHER)
+    looks(looked_at, 1.0, 2.0, endpoint=THIRD)
+    looked_at.services.saw("nobody", ONE.name, Look(1.0, passed=True, shows="answer", healthy=1))
+    assert looked_at.told == before
+
+
+def test_without_settings_of_outliers_their_defaults_count() -> None:
+    house = House(checked=True)
+    house.services.adopt([msgspec.structs.replace(PLAYERS, outliers=None)], checked=lambda _: True)
+    at = ejected(house)
+    looks(house, at + 1.0, at + 3.0)
+    assert house.stand(9001).cleared == at + 1.0
+
+
 OPEN = BreakerChanged(
     service="players", route="/a", state="open", at=1.0, until=1_700_000_010.0, by="worker 7"
 )
@@ -283,6 +349,7 @@ def test_a_new_control_knows_what_a_registry_had_found_when_it_is_found_again() 
         since=5.0,
         fresh=True,
         ejected_until=9.0,
+        cleared=4.0,
         source="registry",
         id="9003",
     )
