@@ -1,5 +1,6 @@
 """Assemble a node: the only code that knows everything of the supervisor's process."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from tta_gateway.node.beside import Beside
 from tta_gateway.node.child import Child, Said
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.embedded import Embedded
+from tta_gateway.node.findings import AGAIN
 from tta_gateway.node.front_desk import FrontDesk
 from tta_gateway.node.handover import Handover, adopted, kept_child
 from tta_gateway.node.in_force import InForce
@@ -203,15 +205,18 @@ class Node:
         elif child not in self.beside.listeners():
             return
         elif said.word == LIVE:
-            self._revive(said.data)
+            self._revive(child, said.data)
         else:
-            self.beside.away = away.names(said.version)
+            self.beside.hear_away(child, away.names(said.version))
 
-    def _revive(self, data: bytes) -> None:
+    def _revive(self, child: Child, data: bytes) -> None:
         try:
             live = decode_live(data)
         except msgspec.MsgspecError as error:  # no descriptor was left for it, or another version's
             self.log.event("finding_not_read", error=str(error))
+            if not data:
+                with contextlib.suppress(OSError):  # it does not hear, or has died: another follows
+                    child.channel.send(AGAIN)
             return
         self.offspring.revive(live, self.supervisor.children())
 

@@ -85,7 +85,9 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
-    updates = Updates(control, channel, control.parts, orphaned=signal.SIGTERM)
+    updates = Updates(
+        control, channel, control.parts, orphaned=signal.SIGTERM, other=control.findings.hear
+    )
     loop.add_reader(channel.fileno(), updates.hear)
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
     control.stores.tell = partial(tell, channel)
