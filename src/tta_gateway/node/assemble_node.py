@@ -22,9 +22,10 @@ from tta_gateway.node.in_force import InForce
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.ledger import Ledger
 from tta_gateway.node.log_path import path_of
+from tta_gateway.node.looking import Looking
 from tta_gateway.node.offspring import Offspring
 from tta_gateway.node.operators import Operators
-from tta_gateway.node.reload import Compiling, FileWatch, Reload, Watches
+from tta_gateway.node.reload import Compiling, Reload, Watches
 from tta_gateway.node.signals import Signals
 from tta_gateway.node.succession import Succession
 from tta_gateway.node.supervisor import Supervisor
@@ -101,7 +102,9 @@ class Node:
             beside=self.beside,
             log=self.log,
         )
-        self._watches = Watches(FileWatch(lambda: stamp_of(self._file), stamp))
+        looking = Looking(clock=self._clock, log=self.log)
+        # At the start it has just been read: whatever it is on does not hang.
+        self._watches = Watches(self._file, stamp or stamp_of(self._file), looking)
         self._watches.adopt(self.snapshot.secret_files)
         self.reload = Reload(
             self.snapshot,

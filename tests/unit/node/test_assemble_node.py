@@ -240,4 +240,6 @@ def test_a_file_that_changes_during_an_upgrade_is_read_by_the_node_that_goes_on(
     file.write_text("another")
     resumed = house.node(kept=msgspec.structs.replace(left, stamp=stamp), version=2)
     resumed.reload.tick()
-    assert resumed.reload.is_waiting
+    resumed._watches._looking.wait(5.0)
+    resumed.reload.tick()
+    assert resumed._watches._is_unsettled
