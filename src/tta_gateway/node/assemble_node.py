@@ -221,7 +221,8 @@ class Node:
                 with contextlib.suppress(OSError):  # it does not hear, or has died: another follows
                     child.channel.send(AGAIN)
             return
-        self.offspring.revive(live, self.supervisor.children())
+        workers = [*self.supervisor.children(), *self.supervisor.leaving()]
+        self.offspring.revive(live, workers)
 
     def _handover_of(self, data: bytes, stamp: FileStamp | None) -> Handover:
         """Return all of it; children whose channel has ended are left out of it: they end too."""

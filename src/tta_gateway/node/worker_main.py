@@ -99,8 +99,7 @@ async def _serve(
     loop.add_reader(channel.fileno(), updates.hear)
     tell(channel, b"ready %d" % worker.snapshot.version)
     await farewell.asked
-    loop.remove_reader(channel.fileno())
-    updates.hear_all()
+    updates.hear_all()  # and on: who leaves asks no endpoint that drains meanwhile, and says so
     if not updates.is_last:
         tell(channel, b"leaving %d" % worker.snapshot.version)
     covering.close()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from typing import Any, cast
 
 import msgspec
@@ -76,6 +77,21 @@ def test_nobody_but_control_finds_anything_out(house: House) -> None:
     node = house.serving()
     house.of(WORKER)[0].end.send(b"away 3")
     assert (told(house, node, WORKER, found(1)), node.beside.missing()) == ([], [])
+
+
+def test_workers_that_leave_are_told_what_control_has_found_out(house: House) -> None:
+    node = house.serving()
+    first = house.of(WORKER)[0]
+    node.supervisor.renew()
+    house.turn(node)
+    house.of(WORKER)[-1].end.send(b"ready 1")
+    house.turn(node)
+    assert [one.process for one in node.supervisor.leaving()] == [first]
+    told(house, node, CONTROL, found(1))
+    first.end.setblocking(False)
+    data, fds, _, _ = socket.recv_fds(first.end, 64, 1)
+    assert (data, len(fds)) == (LIVE, 1)
+    os.close(fds[0])
 
 
 def test_what_control_found_out_last_outlives_it(house: House) -> None:
