@@ -201,7 +201,8 @@ class Node:
     def heard(self, child: Child, said: Said) -> None:
         """Send what a process has missed, or take what control has found out.
 
-        One that has ended is not believed any more: the next begins with what was known before.
+        Nobody but the control that there is is believed, its last words included: the next begins
+        with what was known then.
         """
         if said.word not in (LIVE, away.WORD):
             self.offspring.heard(child, said)
