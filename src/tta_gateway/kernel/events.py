@@ -94,7 +94,10 @@ class ServiceTlsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tls"):
 
 
 class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
-    """How an endpoint does, as one worker sees it now: no change, for who wants to look."""
+    """How an endpoint does, as one worker sees it now: no change, for who wants to look.
+
+    `draining` says that the worker knows that it drains: it asks nothing new there.
+    """
 
     service: str
     endpoint: str
@@ -104,6 +107,7 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     open: int
     at: float
     by: str
+    draining: bool = False
 
 
 Event = (

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
@@ -27,7 +27,8 @@ from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
-from tta_gateway.node import admin_api, admin_token, registering, services_api
+from tta_gateway.kernel.standing import section
+from tta_gateway.node import admin_api, admin_token, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.claiming import Claiming
@@ -37,21 +38,25 @@ from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
+from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
-from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standings_of
+from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp, SystemClock
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
+from tta_gateway.support.quiet import Quiet
 from tta_gateway.support.segment import SIZE, Segment
 from tta_gateway.support.valkey.discovery import discover
 
 T = TypeVar("T", bound=msgspec.Struct)
+_QUIET: Final = 60.0  # seconds between two events that say the same
+_TIDIED_EACH: Final = 5.0  # seconds
 
 
 class Control:
@@ -73,8 +78,9 @@ class Control:
         self._metrics_fd = metrics_fd
         self._segments: list[Segment] = []
         self._lines = lines
+        self._clock = clock
+        self._tidied = clock.monotonic()
         self.log = EventLog(self._lines, Stamp(clock.wall))
-        state = Path(snapshot.state_dir)
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
         self.topologies = Topologies(
@@ -84,10 +90,14 @@ class Control:
         self.claiming = Claiming(self.services, self.findings, self.log)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
-        self.keepsake = Keepsake(state, self.log, monotonic=clock.monotonic)
+        self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
         self._recover(parts)
+        self._begin(parts, clock)
+
+    def _begin(self, parts: Parts, clock: Clock) -> None:
+        """Look after services, and serve."""
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -95,15 +105,25 @@ class Control:
         self.alerting.listen()  # what is known so far is no news
         self.alerting.compare(self.services.state_of)
         self.stores = Stores(self.log)
-        self.admin = self._administration(state, clock)
+        self.admin = self._administration(Path(self.snapshot.state_dir), clock)
         self.public = self._own_endpoints()
 
     def _recover(self, parts: Parts) -> None:
-        """Go on with what a control before this one knew, or a gateway before this one."""
+        """Go on with what a control or a gateway before knew, as far as it can be read."""
         live = self.keepsake.beside(parts.live)
         self.registrations.recover(live)
         self.alerting.recover(parts.live)
-        self.services.recover(standings_of(parts), remembered_of(live))
+        sections = Sections(self.log)
+        names = {section(one): one for one in parts.services}
+        read = {
+            one: sections.read(name, parts.live.get(name), standing_of)
+            for name, one in names.items()
+        }
+        known = {name: one for name, one in read.items() if one is not None}
+        self.services.recover(known, remembered_of(live))
+        for name in parts.live.keys() - names.keys():
+            if name.startswith(section("")):  # it went while there was no control
+                self.findings.put(name, None)
 
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
@@ -148,8 +168,19 @@ class Control:
             log=self.log,
             died=self.died,
         )
-        outside = Outside(self.services, self.findings, self.bus, clock=clock, log=self.log)
+        outside = Outside(
+            self.services,
+            self.findings,
+            self.bus,
+            clock=clock,
+            log=self.log,
+            workers=self.workers,
+        )
         return registering.registrations(self._client, outside)
+
+    def workers(self) -> frozenset[str]:
+        """Return the workers that live, as they call themselves."""
+        return living.workers(self.segments())
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -208,9 +239,11 @@ class Control:
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
+        quiet = Quiet(_QUIET)
 
         def misread(error: str) -> None:
-            self.log.event("note_not_read", error=error)
+            if quiet.is_due(error, now=self._clock.monotonic()):
+                self.log.event("note_not_read", error=error)
 
         return NotesReader(notes, self.bus, misread=misread)
 
@@ -220,9 +253,17 @@ class Control:
         self.keepsake.tick(self.findings)
         self.findings.flush()
 
+    def tidy(self) -> None:
+        """Forget now and then what workers have said that are no more."""
+        now = self._clock.monotonic()
+        if now - self._tidied >= _TIDIED_EACH:
+            self._tidied = now
+            self.services.retain(self.workers())
+
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""
-        self.log.event("task_died", task=name, error=type(error).__name__)
+        kind = type(error).__name__
+        self.log.event("task_died", task=name, error=kind, where=places(error))
 
 
 def public_routers(document: Callable[[], dict[str, object]]) -> tuple[APIRouter, ...]:

@@ -3,6 +3,7 @@
 import ipaddress
 import uuid
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -32,9 +33,17 @@ class Outside:
     """The rest of control, as registrations see it."""
 
     def __init__(
-        self, services: Services, findings: Findings, bus: Bus, *, clock: Clock, log: EventLog
+        self,
+        services: Services,
+        findings: Findings,
+        bus: Bus,
+        *,
+        clock: Clock,
+        log: EventLog,
+        workers: Callable[[], AbstractSet[str]],
     ) -> None:
-        """Pass on to these."""
+        """Pass on to these; `workers` returns those that live, as they call themselves."""
+        self._workers = workers
         self._log = log
         self._services = services
         self._findings = findings
@@ -62,7 +71,11 @@ class Outside:
             self._log.event(word, provider=event.provider, cause=event.cause)
 
     def in_flight(self, service: str, endpoint: str) -> int | None:
-        """Return how much the workers have under way there; None if none has said it lately."""
+        """Return how much the workers have under way there; None unless all have said it lately.
+
+        What a worker has said that did not know yet that the endpoint drains does not count: it may
+        have asked there since.
+        """
         kept = self._services.kept.get(service)
         known = None if kept is None else kept.endpoints.get(endpoint)
         if known is None:
@@ -70,8 +83,11 @@ class Outside:
         if not known.instance.draining:
             return None
         since = self.wall() - _FRESH
-        said = [one.in_flight for one in known.seen.values() if one.at >= since]
-        return sum(said) if said else None
+        said = {
+            one.by: one.in_flight for one in known.seen.values() if one.at >= since and one.draining
+        }
+        alive = self._workers()
+        return sum(said.values()) if alive and alive <= said.keys() else None
 
 
 def registrations(client: StateClient, outside: Outside) -> Registrations:

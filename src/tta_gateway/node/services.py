@@ -7,6 +7,7 @@ standing: workers then ask all its endpoints.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -31,6 +32,7 @@ CONFIGURATION: Final = "configuration"
 _SAME: Final = 0.5  # seconds between two moments that are one, told twice
 _REMEMBERED: Final = 20  # transitions of a service
 _FORGOTTEN: Final = 60.0  # seconds after which what a worker has seen is of no interest
+_LOST: Final = 3600.0  # seconds of silence after which nobody asks a route any more
 _CHANGES: Final[dict[State, EndpointChange]] = {
     "up": "up",
     "down": "down",
@@ -330,6 +332,20 @@ class Services:
         now = self._wall()
         kept.open = {route: until for route, until in kept.open.items() if until > now}
         self._tell(kept)
+
+    def retain(self, workers: AbstractSet[str]) -> None:
+        """Forget what all others have said: they are no more.  So are routes not heard of."""
+        now = self._wall()
+        for kept in self.kept.values():
+            for known in kept.endpoints.values():
+                if not known.seen.keys() <= workers:
+                    known.seen = {by: one for by, one in known.seen.items() if by in workers}
+            for route, by_worker in list(kept.breakers.items()):
+                for by, one in list(by_worker.items()):
+                    if by not in workers or max(one.at, one.until) < now - _LOST:
+                        del by_worker[by]
+                if not by_worker and kept.open.get(route, 0.0) <= now:
+                    del kept.breakers[route]
 
     def _known(self, service: str, endpoint: str) -> Known | None:
         kept = self.kept.get(service)

@@ -14,7 +14,7 @@ import msgspec
 from tta_gateway.kernel import registered
 from tta_gateway.kernel.registered import Registered
 from tta_gateway.kernel.route import Route, Service
-from tta_gateway.kernel.standing import Standing, section
+from tta_gateway.kernel.standing import Standing
 from tta_gateway.snapshot.model import Snapshot
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -152,19 +152,9 @@ def standing_of(raw: msgspec.Raw) -> Standing:
     return _standing.decode(raw)
 
 
-def standings_of(parts: Parts) -> dict[str, Standing]:
-    """Return the standing of every service that has one; msgspec.DecodeError if it cannot."""
-    return {
-        name: standing_of(raw)
-        for name in parts.services
-        if (raw := parts.live.get(section(name))) is not None
-    }
-
-
-def registered_of(parts: Parts) -> tuple[Route, ...]:
+def registered_of(raw: msgspec.Raw) -> tuple[Route, ...]:
     """Return the routes that services have declared; msgspec.DecodeError if they are none."""
-    raw = parts.live.get(registered.SECTION)
-    return () if raw is None else _registered.decode(raw).routes
+    return _registered.decode(raw).routes
 
 
 def routes_differ(before: Parts, after: Parts) -> bool:

@@ -222,14 +222,15 @@ class Forwarder:
         self.runner.respond(exchange, Response(respond.status, fields, respond.body.encode()))
 
     def adopt_standings(
-        self, standings: Mapping[str, Standing], *, now: float, wall: float
+        self, standings: Mapping[str, Standing | None], *, now: float, wall: float
     ) -> None:
-        """Forward to the endpoints that control has found, as it has found them.
+        """Forward to the endpoints of these services that control has found, as it has found them.
 
-        `now` is monotonic, `wall` the time of day that standings are told in, in seconds.
+        None is a service of which it has found nothing, any more: the configuration knows.  `now`
+        is monotonic, `wall` the time of day that standings are told in, in seconds.
         """
-        for name, upstream in self.upstreams.items():
-            standing = standings.get(name)
+        for name, standing in standings.items():
+            upstream = self.upstreams[name]
             if standing is None:
                 standing = Standing(
                     endpoints=tuple(Stand(endpoint=one) for one in upstream.service.endpoints)

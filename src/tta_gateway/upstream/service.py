@@ -5,6 +5,7 @@ for their pace, as long as there are any.  Where too few of those that should be
 all are asked or none (`Panic`): better a try than certainty that nobody is helped.
 """
 
+from collections.abc import Container
 from typing import Final, Generic, TypeVar
 
 from tta_gateway.kernel.events import EndpointChange, Proof
@@ -365,6 +366,13 @@ class Upstream(Generic[C, W]):
         self._take(pools)
         self._weigh(now)
         return list(before.values())
+
+    def retain(self, routes: Container[str]) -> None:
+        """Forget what is known of all other routes: they are gone."""
+        self._timings.retain(routes)
+        for pool in self.pools:
+            for gone in [one for one in pool.timings if one not in routes]:
+                del pool.timings[gone]
 
     def _eject_too(self, pool: Pool[C, W], lasts: float, now: float) -> None:
         """Leave an endpoint out that another worker has ejected."""

@@ -7,14 +7,15 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import loaded
-from tta_gateway.kernel.registered import REGISTRATION, Declared
-from tta_gateway.kernel.standing import Instance, Standing
+from tta_gateway.kernel import standing as kernel_standing
+from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared
+from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.beginning import begun
 from tta_gateway.node.keepsake import _PURPOSE, NAME
 from tta_gateway.node.remembered import PREFIX, Remembered, remembered_of, section
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.snapshot.encode import encode
-from tta_gateway.snapshot.parts import Parts, decode_parts, registered_of, standings_of
+from tta_gateway.snapshot.parts import Parts, decode_parts, registered_of, standing_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.crypto import key_in, seal
 
@@ -61,8 +62,13 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def ports(parts: Parts) -> list[int] | None:
-    standing = standings_of(parts).get("players")
-    return None if standing is None else [one.endpoint.port for one in standing.endpoints]
+    raw = parts.live.get(kernel_standing.section("players"))
+    return None if raw is None else [one.endpoint.port for one in standing_of(raw).endpoints]
+
+
+def paths(parts: Parts) -> list[str]:
+    raw = parts.live.get(SECTION)
+    return [] if raw is None else [one.path for one in registered_of(raw)]
 
 
 CONSUL = services(f"{{discover: {{consul: players, {LIVE}}}}}")
@@ -72,7 +78,7 @@ def test_workers_begin_with_what_registries_said_last_and_with_its_routes(folder
     folder.keep(players=found(instance(9001, "/live/a", "/else"), instance(9002)))
     parts = folder.begins(CONSUL)
     assert ports(parts) == [9001, 9002]
-    assert [one.path for one in registered_of(parts)] == ["/live/a"]
+    assert paths(parts) == ["/live/a"]
     assert list(remembered_of(parts.live)) == ["players"]  # control goes on with the same
 
 
@@ -106,13 +112,13 @@ def test_those_that_registered_are_asked_where_they_still_may(folder: Folder) ->
     folder.keep(players=found(instance(9001, "/live/a"), source=REGISTRATION))
     parts = folder.begins(f"{INSIDE}{TOKENS}{services('{}')}")
     assert ports(parts) == [9001]
-    assert [one.path for one in registered_of(parts)] == ["/live/a"]
+    assert paths(parts) == ["/live/a"]
 
 
 def test_what_is_spoken_now_counts_and_not_what_was(folder: Folder) -> None:
     folder.keep(players=found(instance(9001)))
     parts = folder.begins(services("{discover: {consul: players, scheme: https}}"))
-    standing = standings_of(parts)["players"]
+    standing = standing_of(parts.live[kernel_standing.section("players")])
     assert [one.endpoint.tls for one in standing.endpoints] == [True]
 
 
@@ -132,7 +138,8 @@ def test_what_a_name_stood_for_is_asked_where_control_resolves_it(
 def test_what_is_checked_must_pass_a_check_first(folder: Folder) -> None:
     folder.keep(players=found(instance(9001)))
     written = "{discover: {consul: players}, health: {path: /health}}"
-    standing: Standing = standings_of(folder.begins(services(written)))["players"]
+    began = folder.begins(services(written))
+    standing = standing_of(began.live[kernel_standing.section("players")])
     assert [one.state for one in standing.endpoints] == ["starting"]
 
 

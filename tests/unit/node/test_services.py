@@ -276,6 +276,52 @@ def test_a_new_control_knows_which_breakers_are_open(house: House) -> None:
     assert opened(after) == {"/a": OPEN.until}
 
 
+def test_what_workers_have_said_that_are_no_more_is_forgotten(house: House) -> None:
+    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, by="worker 8")
+    other = msgspec.structs.replace(half, route="/b")
+    seen = EndpointSeen(
+        service="players",
+        endpoint=ONE.name,
+        weight=1.0,
+        ratio=1.0,
+        in_flight=0,
+        open=1,
+        at=house.clock.wall(),
+        by="worker 7",
+    )
+    for event in (OPEN, half, other, seen, msgspec.structs.replace(seen, by="worker 8")):
+        house.bus.publish(event)
+    house.services.retain({"worker 7", "worker 9"})
+    kept = house.services.kept["players"]
+    assert kept.breakers == {"/a": {"worker 7": OPEN}}
+    assert set(kept.endpoints[ONE.name].seen) == {"worker 7"}
+
+
+def test_a_breaker_is_forgotten_when_nobody_has_spoken_of_its_route_for_an_hour(
+    house: House,
+) -> None:
+    wall = house.clock.wall()
+    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, at=wall)
+    for event in (half, msgspec.structs.replace(half, route="/b", at=wall + 60.0)):
+        house.bus.publish(event)
+    house.clock.advance(3601.0)
+    house.services.retain({"worker 7"})
+    assert set(house.services.kept["players"].breakers) == {"/b"}
+
+
+def test_one_that_is_closed_is_known_to_be_as_long_as_others_take_it_for_open(
+    house: House,
+) -> None:
+    house.bus.publish(OPEN)
+    house.bus.publish(msgspec.structs.replace(OPEN, state="closed"))
+    breakers = house.services.kept["players"].breakers
+    house.services.retain({"worker 7"})
+    assert breakers == {"/a": {}}
+    house.clock.advance(10.0)
+    house.services.retain({"worker 7"})
+    assert breakers == {}
+
+
 def test_the_last_transitions_are_remembered(house: House) -> None:
     for number in range(50):
         house.bus.publish(

@@ -1651,6 +1651,18 @@ def degraded(rig: Rig, *names: str) -> None:
     rig.forwarder.adopt_standings({rig.name: standing}, now=0.0, wall=0.0)
 
 
+def test_a_service_that_is_not_told_of_is_left_as_it_is_and_of_nothing_as_configured() -> None:
+    rig = Rig()
+    degraded(rig, "mail")
+    pools = rig.upstream.pools
+    rig.forwarder.adopt_standings({}, now=0.0, wall=0.0)
+    assert (rig.upstream.pools, rig.upstream.degraded) == (pools, ("mail",))
+    assert rig.upstream.pools is pools
+    rig.forwarder.adopt_standings({rig.name: None}, now=0.0, wall=0.0)
+    assert rig.upstream.degraded == ()
+    assert [one.endpoint for one in rig.upstream.pools] == list(ONE)
+
+
 def told_degraded(origin: FakeOrigin) -> bytes | None:
     assert origin.head is not None
     return origin.head.get(b"x-degraded")

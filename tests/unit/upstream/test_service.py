@@ -771,3 +771,15 @@ def test_a_service_that_lacks_what_it_needs_is_not_probed() -> None:
     work.adopt(stood(ONE, OTHER, down=("database",)), now=10.0, wall=10.0)
     work.tick(14.0)
     assert work.choose(NONE, no_chance, safe=True) is None
+
+
+def test_what_is_known_of_routes_that_are_gone_is_forgotten() -> None:
+    work = a_service(ONE, OTHER)
+    for pool in work.pools:
+        for route in ("stays", "goes"):
+            work.answered(pool, route, 200, 0.1, 1.0)
+    work.retain({"stays"})
+    assert [set(pool.timings) for pool in work.pools] == [{"stays"}] * 2
+    first = work.pools[0]
+    work.answered(first, "goes", 200, 10.0, 2.0)
+    assert first.pace.ratio == 1.0  # nobody knows what is typical any more

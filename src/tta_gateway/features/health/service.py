@@ -118,7 +118,9 @@ class Checks:
         self._asked[service] = self._clock()
 
     async def run(self) -> None:
-        """Look, until this is cancelled."""
+        """Look, until this is cancelled; begin anew where a fault has ended it."""
+        self._watches.clear()  # nobody looks at what they are about any more
+        self._stale.set()
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._stale.wait()
