@@ -247,6 +247,9 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
             faults.append(repr(error))
 
     before, kept = encrypted.serial(), encrypted.connect()
+    kept.send(head_of(b"/kept"))  # who has asked once may wait for longer with the next
+    assert kept.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    kept.read_exactly(len(b"plain"))
     threads = [threading.Thread(target=load) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -326,7 +329,8 @@ def test_the_silent_do_not_keep_others_out_from_other_networks(encrypted: Encryp
         begun = time.monotonic()
         encrypted.connect().close()
         assert time.monotonic() - begun < 1.0
-        assert 0 < sum(_has_heard(stream) for stream in stalled) <= 16
+        # Sixteen hold places at a time, and give way to the next after a while.
+        assert 0 < sum(_has_heard(stream) for stream in stalled) < len(stalled)
 
 
 def _hello() -> bytes:

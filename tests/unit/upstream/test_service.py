@@ -721,6 +721,14 @@ def test_a_penalised_endpoint_that_answers_its_probes_as_fast_as_the_others_is_a
     assert work.notices[-1].change == "as_fast_as_its_peers"
 
 
+def test_the_only_endpoint_is_judged_beside_nobody() -> None:
+    work = Work(Service(name="players", endpoints=(ONE,)))
+    for _ in range(20):
+        work.answered(work.pools[0], "route", 200, 9.0, 0.0)
+    work.tick(10.0)
+    assert ([pool.name for pool in work.open], work.notices) == ([ONE.name], [])
+
+
 def stood(*endpoints: Endpoint, down: tuple[str, ...] = ()) -> Standing:
     return Standing(endpoints=tuple(Stand(endpoint=one) for one in endpoints), down=down)
 
