@@ -93,7 +93,7 @@ def test_it_never_ends_without_a_row_of_good_checks_that_began_behind_it(
 ) -> None:
     one, row = ejection(times=times), 0
     for after, passed in sorted(looks):
-        row = row + 1 if passed and after > 0.0 else 0
+        row = row + 1 if passed and AT + after > AT else 0
         ends = one.ends(look(after, passed=passed, healthy=healthy))
         assert ends == (row > 0 and row >= healthy * 2 ** (times - 1))
         if ends:
