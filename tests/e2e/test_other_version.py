@@ -69,8 +69,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Stage
 
 
 def state(admin: Admin) -> list[str]:
-    services = {one["name"]: one for one in admin.told("/admin/v1/services")["services"]}
-    return [one["state"] for one in services["up"]["endpoints"]]
+    return [one["state"] for one in admin.told("/admin/v1/services/up")["endpoints"]]
 
 
 def unread(one: Stage) -> list[dict[str, Any]]:

@@ -229,6 +229,13 @@ def test_a_plain_listener_sends_clients_to_https(shared: Encrypted) -> None:
 # Certificates that change
 
 
+def asked(stream: Stream) -> None:
+    """Ask on a connection, and read the whole answer."""
+    stream.send(head_of(b"/"))
+    assert stream.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    stream.read_exactly(len(b"plain"))
+
+
 def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted) -> None:
     """Connections that are open stay, and requests under load are all answered."""
     stop, faults, answers = threading.Event(), list[str](), [0]
@@ -238,18 +245,14 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
             while not stop.is_set():
                 stream = encrypted.connect()
                 for _ in range(3):
-                    stream.send(head_of(b"/load"))
-                    assert stream.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-                    stream.read_exactly(len(b"plain"))
+                    asked(stream)
                     answers[0] += 1
                 stream.close()
         except (OSError, AssertionError) as error:
             faults.append(repr(error))
 
     before, kept = encrypted.serial(), encrypted.connect()
-    kept.send(head_of(b"/kept"))  # who has asked once may wait for longer with the next
-    assert kept.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-    kept.read_exactly(len(b"plain"))
+    asked(kept)  # who has asked once may wait for longer with the next
     threads = [threading.Thread(target=load) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -262,8 +265,7 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
         stop.set()
         for thread in threads:
             thread.join(10)
-    kept.send(head_of(b"/kept"))
-    assert kept.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    asked(kept)
     kept.close()
     assert (faults, encrypted.serial() != before) == ([], True)
     assert answers[0] > 50
