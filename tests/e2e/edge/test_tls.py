@@ -229,7 +229,7 @@ def test_a_plain_listener_sends_clients_to_https(shared: Encrypted) -> None:
 # Certificates that change
 
 
-def asked(stream: Stream) -> None:
+def ask_once(stream: Stream) -> None:
     """Ask on a connection, and read the whole answer."""
     stream.send(head_of(b"/"))
     assert stream.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
@@ -245,14 +245,14 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
             while not stop.is_set():
                 stream = encrypted.connect()
                 for _ in range(3):
-                    asked(stream)
+                    ask_once(stream)
                     answers[0] += 1
                 stream.close()
         except (OSError, AssertionError) as error:
             faults.append(repr(error))
 
     before, kept = encrypted.serial(), encrypted.connect()
-    asked(kept)  # who has asked once may wait for longer with the next
+    ask_once(kept)  # who has asked once may wait for longer with the next
     threads = [threading.Thread(target=load) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -265,7 +265,7 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
         stop.set()
         for thread in threads:
             thread.join(10)
-    asked(kept)
+    ask_once(kept)
     kept.close()
     assert (faults, encrypted.serial() != before) == ([], True)
     assert answers[0] > 50
