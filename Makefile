@@ -43,7 +43,7 @@ test: setup system-test static ## every test: the checks, a short fuzz, then all
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough $(QUIET)
-	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -n 3 --dist loadfile $(WAITING)
+	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -n 2 --dist loadfile $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q -m "not redis and not e2e" $(SUITES)
@@ -70,7 +70,7 @@ docs: .venv/.test ## write docs/reference anew, from the code
 	@$(HERE) $(BIN)/python -m tta_gateway docs
 
 e2e: setup system-test ## only the tests that start processes
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile $(wildcard tests/e2e tests/faults)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(wildcard tests/e2e tests/faults)
 
 soak: setup system-test ## the faults once more, the quick ones ten times as often
 	@SOAK=10 $(BIN)/python -m pytest -q tests/faults

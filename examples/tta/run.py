@@ -68,8 +68,9 @@ def _run(children: Children, blanks: dict[str, str | int], state: Path) -> None:
     arguments = ("tta_gateway", "run", "-c", str(written))
     log = state / "gateway.log"
     gateway = children.start("gateway", *arguments, environment=environment, log=log)
-    url, admin = _addresses_in(log, gateway)
-    _introduce(url, admin, Path(str(blanks["state_dir"])) / "admin.token")
+    token = Path(str(blanks["state_dir"])) / "admin.token"
+    url, admin = _addresses_in(log, gateway, token)
+    _introduce(url, admin, token)
     raise ChildDied(children.wait())
 
 
@@ -91,8 +92,10 @@ def _address(service: Child) -> str:
     return service.first_line().rpartition(" ")[2]
 
 
-def _addresses_in(log: Path, gateway: Child) -> tuple[str, str]:
+def _addresses_in(log: Path, gateway: Child, token: Path) -> tuple[str, str]:
     """Wait until the gateway says that it is ready; return where, and where its operators go.
+
+    Those need the token, which is there a moment later than the addresses.
 
     Asking at its port is not enough: where somebody else has that already, they would answer.
     """
@@ -101,7 +104,7 @@ def _addresses_in(log: Path, gateway: Child) -> tuple[str, str]:
             raise ChildDied(gateway.obituary())
         lines = log.read_text().split("\n")[:-1]  # events may stand before and between them
         said = [_said(lines, word) for word in (READY, ADMIN)]
-        if all(said):
+        if all(said) and token.exists():
             return said[0], said[1]
         time.sleep(PAUSE)
     raise ChildDied(f"gateway did not become ready: see {log}")

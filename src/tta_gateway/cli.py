@@ -74,11 +74,13 @@ def run(file: Path, kept: Path | None) -> None:
         data = _compiled(loaded.settings)
     else:
         data = _kept(state)
+    from tta_gateway.node.beginning import begun
     from tta_gateway.node.supervisor_main import become
     from tta_gateway.snapshot.sealed import compiled
+    from tta_gateway.support.clock import SystemClock
 
     try:
-        both = compiled(data, state)
+        both = compiled(data, state, begun=begun(data, state, wall=SystemClock().wall))
     except OSError as error:
         click.echo(f"cannot start: {error}", err=True)
         sys.exit(1)

@@ -25,6 +25,7 @@ from tests.helpers.certificates import Folder
 from tests.helpers.clients import Client
 from tests.helpers.gateway import free_port
 from tests.helpers.slow import companion_of, wait_until
+from tta_gateway.features.alerts.metrics import TRANSITIONS
 from tta_gateway.features.alerts.webhook_sink import signature
 
 pytestmark = pytest.mark.e2e
@@ -217,8 +218,9 @@ def test_an_expired_certificate_of_a_service_is_an_alert_until_it_is_renewed(
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(scripted(tls=context))
         webhook = stack.enter_context(Receiver())
+        port = free_port()
         more: dict[str, object] = {
-            "admin": f"127.0.0.1:{free_port()}",
+            "admin": f"127.0.0.1:{port}",
             "services": {"up": {"endpoints": [upstream.url], "ca": str(folder.ca)}},
             "alerts": {**RULES, "webhooks": [{"url": webhook.url}]},
         }
@@ -230,12 +232,21 @@ def test_an_expired_certificate_of_a_service_is_an_alert_until_it_is_renewed(
         after = status(one)
         assert webhook.hears("ServiceTlsFails", "resolved")
         (fires,) = webhook.told("ServiceTlsFails", "firing")
+        numbers = Admin(port, tmp_path / "state")
+        assert wait_until(lambda: of_tls(numbers) == {"tls_failed": 1.0, "tls_works": 1.0})
     assert (before, after) == (502, 200)
     assert fires["labels"] == {
         "service": "up",
         "endpoint": upstream.url.removeprefix("https://"),
     }
     assert (fires["severity"], fires["cause"]) == ("critical", "certificate has expired")
+
+
+def of_tls(numbers: Admin) -> dict[str, float]:
+    """How often TLS to a service was found to fail, or to work again."""
+    counted = numbers.samples().items()
+    found = {values[0]: count for (name, values), count in counted if name == TRANSITIONS.name}
+    return {kind: count for kind, count in found.items() if kind.startswith("tls_")}
 
 
 def status(one: Stage) -> int:

@@ -135,7 +135,8 @@ def test_events_that_are_told_before_the_addresses_do_not_hide_them(tmp_path: Pa
     log = tmp_path / "gateway.log"
     event = '{"event":"valkey_lost"}\n'
     log.write_text(f"{event}ready: http://a\n{event}admin: http://b\n")
-    assert run._addresses_in(log, cast("Child", Alive())) == ("http://a", "http://b")
+    found = run._addresses_in(log, cast("Child", Alive()), token=log)
+    assert found == ("http://a", "http://b")
 
 
 def test_a_service_that_is_killed_ends_all_of_it_and_is_named(tmp_path: Path) -> None:

@@ -232,12 +232,21 @@ def store() -> Iterator[Server]:
         yield made
 
 
+def is_current(one: Node) -> bool:
+    """Whether a node's control has looked at the store."""
+    _, told, _ = one.api.ask("GET", "/internal/v1/services/players")
+    return bool(told.get("current"))
+
+
 def test_nodes_share_what_is_registered(tmp_path: Path, store: Server) -> None:
     url = f"redis://127.0.0.1:{store.port}"
     with node(tmp_path / "a", valkey_url=url) as a, node(tmp_path / "b", valkey_url=url) as b:
-        assert wait_until(lambda: a.api.put("players/probe", 9, lease=5)[0] == 200, 15.0)
+        for one in (a, b):  # whose control may still be on its way
+            assert wait_until(lambda: is_current(one), 15.0)  # noqa: B023 - asked here
         with instance(a.url, "--lease", "5") as player:
-            said("registered at one node to first request at another", b.first(200))
+            took = b.first(200)
+            said("registered at one node to first request at another", took)
+            assert took < 1.0  # a look each quarter of a second
             assert wait_until(lambda: b.get()[1] == b"%d" % player.pid)
             player.leave()
             assert wait_until(lambda: a.get()[0] != 200 and b.get()[0] != 200)
@@ -263,3 +272,37 @@ def test_without_the_store_what_was_known_stays(tmp_path: Path, store: Server) -
             time.sleep(6.0)
             assert a.api.ids() != []
             assert a.get() == (200, b"%d" % player.pid)
+
+
+def test_who_had_registered_is_asked_after_a_start_without_the_store(
+    tmp_path: Path, store: Server
+) -> None:
+    """Until the store has spoken, and then for a lease more: nobody could renew meanwhile."""
+    url = f"redis://127.0.0.1:{store.port}"
+    with node(tmp_path / "a", valkey_url=url) as a:
+        assert wait_until(lambda: a.api.put("players/probe", 9)[0] == 200, 15.0)
+        a.api.ask("DELETE", "/internal/v1/services/players/instances/probe?grace=0")
+        with instance(a.url, "--lease", "5", "--route", "/live/{name}") as player:
+            a.first(200, "/live/a")
+            time.sleep(1.5)  # it is kept once a second
+            a.gateway.stop()
+            store.kill()
+            with node(tmp_path / "a", valkey_url=url) as again:
+                assert again.get() == (200, b"%d" % player.pid)
+                assert again.get("/live/a") == (200, b"%d" % player.pid)
+                path = "/internal/v1/services/players"
+                assert wait_until(lambda: again.api.ask("GET", path)[0] == 200, 10.0)
+                _, told, _ = again.api.ask("GET", path)
+                assert (told["current"], len(told["instances"])) == (False, 1)
+                time.sleep(6.0)  # longer than its lease
+                assert again.get()[0] == 200
+                store.start_again()
+                assert wait_until(
+                    lambda: again.api.ask("GET", path)[1]["current"],
+                    10.0,
+                )
+                begun = time.monotonic()
+                assert again.get()[0] == 200
+                again.first(503)
+                assert time.monotonic() - begun < 6.0
+                assert again.first(404, "/live/a") < 1.0

@@ -334,8 +334,69 @@ def test_meanwhile_a_fallback_answers(tmp_path: Path) -> None:
             fixed = client.get(b"/fixed")
             assert (fixed.body, fixed.value(b"x-degraded")) == (b"later", b"up")
             assert _thrice(client, b"/other") == [502, 502, 200]
-            assert client.get(b"/other").body == b"plain"
+            stand_in = client.get(b"/other")
+            assert (stand_in.body, stand_in.value(b"x-degraded")) == (b"plain", b"up")
             assert other.calls(b"/other") == 2
+
+
+def test_the_share_of_an_open_service_of_a_split_is_the_others_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    """Nobody hears of it but who asks for a canary; each service has its own breaker.
+
+    Red without `self._pass_over` in features/split/policy.py.
+    """
+    well = threading.Event()
+
+    def canary(call: Call) -> None:
+        if well.is_set():
+            call.answer(b"next")
+        else:
+            call.answer(b"", status=500)
+
+    with scripted() as old, scripted() as new:
+        services: dict[str, object] = {
+            "old": {"endpoints": [old.url], "breaker": {"failures": 9}},
+            "new": {"endpoints": [new.url], "breaker": SOON},
+            "debug": {"endpoints": [f"http://127.0.0.1:{free_port()}"], "breaker": NEVER_OVER},
+        }
+        route = {
+            "path": "/shared",
+            "auth": "none",
+            "split": {
+                "services": [{"service": "old", "weight": 50}, {"service": "new", "weight": 50}]
+            },
+            "canary": {"header": "X-Debug", "service": "debug"},
+        }
+        new.answers(b"/shared", canary)
+        old.answers(b"/shared", lambda call: call.answer(b"old"))
+        with (
+            stage(tmp_path, upstream=old, services=services, routes=[route]) as one,
+            one.client() as client,
+        ):
+            failed = 0
+            while failed < 5:
+                failed += client.get(b"/shared").status == 500
+            assert {client.get(b"/shared").body for _ in range(40)} == {b"old"}
+            assert new.calls(b"/shared") == 5
+            debug = [(b"X-Debug", b"1")]
+            codes = [code(client.get(b"/shared", fields=debug)) for _ in range(6)]
+            assert codes == ["upstream_connection_refused"] * 5 + ["breaker_open"]
+            well.set()
+            time.sleep(1.0)
+            begun, found = time.monotonic(), list[Answer]()
+            while time.monotonic() - begun < 2.0:
+                found.append(client.get(b"/shared"))
+            assert {answer.status for answer in found} == {200}
+            assert {answer.body for answer in found[-40:]} == {b"old", b"next"}
+            # The canary's is open still: it goes by its own.
+            assert moves(one) == [
+                "breaker_open",
+                "breaker_open",
+                "breaker_half_open",
+                "breaker_ramp",
+                "breaker_closed",
+            ]
 
 
 def _thrice(client: Client, target: bytes) -> list[int]:

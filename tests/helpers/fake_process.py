@@ -10,6 +10,7 @@ class FakeProcess:
         """Begin alive."""
         self.pid = pid
         self.channel, self.end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel.setblocking(False)
         self.returncode: int | None = None
         self.signals: list[int] = []
         self.killed = 0

@@ -9,6 +9,7 @@ from typing import Final, ParamSpec
 import uvloop
 
 from tta_gateway.features.discovery.provider import Provider, Unreachable
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.standing import Instance
 
 P = ParamSpec("P")
@@ -39,6 +40,10 @@ class Told:
         if now is None:
             return None
         return [one.endpoint.name + (" drains" if one.draining else "") for one in now]
+
+    def routes(self, service: str) -> list[Declared]:
+        """What its instances declare."""
+        return [route for one in self.now(service) or () for route in one.routes]
 
     async def until(self, service: str, *places: str) -> None:
         """Wait until these are its endpoints."""

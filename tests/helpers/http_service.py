@@ -1,6 +1,7 @@
 """A service of its own process, which can be killed: `python -m tests.helpers.http_service PORT`.
 
-It answers with its port.  SIGUSR1 makes it answer 500 from then on, SIGUSR2 200 again.
+It answers with its port, in one piece, and to `/slow` after a while.  SIGUSR1 makes it answer 500
+from then on, SIGUSR2 200 again.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import http.server
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -21,9 +23,12 @@ _ROOT: Final = Path(__file__).parents[2]
 
 class _Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # what is killed has sent a whole answer or nothing
     status = 200
 
     def do_GET(self) -> None:
+        if self.path == "/slow":
+            time.sleep(0.03)
         body = b"%d" % cast("http.server.HTTPServer", self.server).server_port
         self.send_response(_Answer.status)
         self.send_header("content-length", str(len(body)))
@@ -76,6 +81,10 @@ def services(count: int) -> Iterator[list[Service]]:
             one.kill()
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128  # a few, as it comes, and a crowd's first packets are dropped
+
+
 def _turn(number: int, _: FrameType | None) -> None:
     _Answer.status = 500 if number == signal.SIGUSR1 else 200
 
@@ -83,4 +92,4 @@ def _turn(number: int, _: FrameType | None) -> None:
 if __name__ == "__main__":
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, _turn)
-    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), _Answer).serve_forever()
+    _Server(("127.0.0.1", int(sys.argv[1])), _Answer).serve_forever()

@@ -212,6 +212,7 @@ class PaperGateway:
 
     def leave(self) -> None:
         """Cut every connection, and look for deadlines no more."""
+        self.loop.run_ready()  # what is just being opened is there then, and is cut too
         for end in [*self.clients, *self.loop.opened]:
             end.abort()
         self.loop.run_ready()

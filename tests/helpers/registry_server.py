@@ -61,21 +61,24 @@ Serve = Callable[[Asked, Answering], Awaitable[None]]
 class RegistryServer:
     """Somebody who answers at a port of loopback."""
 
-    def __init__(self, port: int, *, tls: bool) -> None:
+    def __init__(self, port: int, *, tls: bool, unix: str = "") -> None:
         self.port = port
+        self.unix = unix
         self.asked: list[Asked] = []
         self._tls = tls
 
     def origin(self, *, ca: str = "") -> RegistryOrigin:
         """Where it is reached."""
-        return RegistryOrigin(host="127.0.0.1", port=self.port, tls=self._tls, ca=ca)
+        return RegistryOrigin(
+            host="127.0.0.1", port=self.port, unix=self.unix, tls=self._tls, ca=ca
+        )
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    serve: Serve, *, tls: ssl.SSLContext | None = None
+    serve: Serve, *, tls: ssl.SSLContext | None = None, unix: str = ""
 ) -> AsyncIterator[RegistryServer]:
-    """Answer as long as this lasts."""
+    """Answer as long as this lasts, at a port or a unix socket."""
     open_ones: set[asyncio.Task[None] | None] = set()
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,8 +90,12 @@ async def serving(
         open_ones.discard(asyncio.current_task())
         writer.close()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
-    registry = RegistryServer(server.sockets[0].getsockname()[1], tls=tls is not None)
+    if unix:
+        server = await asyncio.start_unix_server(one, unix)
+        registry = RegistryServer(0, tls=False, unix=unix)
+    else:
+        server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
+        registry = RegistryServer(server.sockets[0].getsockname()[1], tls=tls is not None)
     try:
         yield registry
     finally:

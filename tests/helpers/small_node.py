@@ -27,6 +27,7 @@ from tta_gateway.support.bus import Notes, pair
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.log import LineFile
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.segment import Segment
 
 TOKEN: Final = "the-token-of-the-players"
 _TEXT: Final = """\
@@ -99,8 +100,11 @@ async def small_node(  # noqa: PLR0915 - all of a node
     loop, log, segments = asyncio.get_running_loop(), LineFile(str(folder / "log")), Segments()
     clock = SystemClock()
     control = Control(parts, segments.fd, clock=clock, lines=log, channel=ours)
-    worker = Worker(parts, loop=loop, clock=clock, registry=Registry(), logs=lambda _: log)
-    worker.tell = Notes(sender).put
+    part = Segment(segments.fd, segments.take())
+    part.owner = os.getpid()
+    worker = Worker(parts, loop=loop, clock=clock, registry=Registry(part), logs=lambda _: log)
+    worker.sweeper.each_tick.append(part.beat)
+    worker.telling.way = Notes(sender)
     worker.sweeper.start()
     worker.hangups.start()
     updates = Updates(worker, theirs, parts, orphaned=0)

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,13 +20,14 @@ from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway import __version__, cli
 from tta_gateway.cli import main
 from tta_gateway.kernel.errors import ConfigError
-from tta_gateway.node import supervisor_main
+from tta_gateway.node import beginning, supervisor_main
 from tta_gateway.node.commands import SOCKET
 from tta_gateway.node.near import listening
 from tta_gateway.settings import compile
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.kept import Compiled, keep
 from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import decode_parts, encoded
 from tta_gateway.support.build import form
 
 
@@ -145,6 +146,21 @@ def state(tmp_path: Path) -> Path:
 def test_a_good_file_is_compiled_and_served(file: Path, state: Path, became: Became) -> None:
     result = run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
     assert (result.exit_code, became.routes[0], became.file) == (0, "/", file)
+
+
+def test_it_begins_with_what_is_kept_of_registries(
+    file: Path, state: Path, became: Became, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(data: bytes, folder: Path, *, wall: Callable[[], float]) -> bytes:
+        assert (folder, wall() > 0.0) == (state, True)
+        parts = decode_parts(data)
+        live = {"service/players": msgspec.Raw(b"\xc0")}
+        return encoded(msgspec.structs.replace(parts, live=live))
+
+    monkeypatch.setattr(beginning, "begun", begun)
+    run("run", "-c", str(file), TTA_GATEWAY__STATE_DIR=str(state))
+    assert became.compiled is not None
+    assert list(decode_parts(became.compiled.data).live) == ["service/players"]
 
 
 def test_a_bad_file_is_not_served(file: Path, state: Path, became: Became) -> None:

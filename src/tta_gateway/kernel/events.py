@@ -21,11 +21,16 @@ EndpointChange = Literal[
     "as_fast_as_its_peers",
 ]
 BreakerState = Literal["closed", "open", "half_open", "ramp"]
+Proof = Literal["", "connection", "answer"]
+"""What a check must show to end an ejection before its time; nothing does if it is empty."""
 ServiceState = Literal["healthy", "degraded", "unhealthy"]
 
 
 class EndpointChanged(msgspec.Struct, frozen=True, kw_only=True, tag="endpoint"):
-    """An endpoint of a service is not what it was; `until` says when an ejection ends."""
+    """An endpoint of a service is not what it was.
+
+    `until` says when an ejection ends, `proof` what may end it sooner.
+    """
 
     service: str
     endpoint: str
@@ -34,6 +39,7 @@ class EndpointChanged(msgspec.Struct, frozen=True, kw_only=True, tag="endpoint")
     at: float
     by: str = "control"
     until: float = 0.0
+    proof: Proof = ""
 
 
 class ServiceChanged(msgspec.Struct, frozen=True, kw_only=True, tag="service"):
@@ -88,7 +94,10 @@ class ServiceTlsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tls"):
 
 
 class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
-    """How an endpoint does, as one worker sees it now: no change, for who wants to look."""
+    """How an endpoint does, as one worker sees it now: no change, for who wants to look.
+
+    `draining` says that the worker knows that it drains: it asks nothing new there.
+    """
 
     service: str
     endpoint: str
@@ -98,6 +107,7 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     open: int
     at: float
     by: str
+    draining: bool = False
 
 
 Event = (

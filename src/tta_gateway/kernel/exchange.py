@@ -108,6 +108,7 @@ class Exchange:
         "attempt",
         "client",
         "deadline",
+        "degraded",
         "endpoint",
         "entered",
         "error",
@@ -172,10 +173,10 @@ class Exchange:
         self.wraps: list[Callable[[Sink], Sink]] | None = None  # added in the response phase
         self.attempt: Try | None = None
         self.endpoint: str | None = None
+        self.degraded = b""  # the services in whose place another answers
         self.tries = self.ticket = 0  # the ticket: of its route's breaker, until it has counted
         self.first_byte_at = 0.0
-        self.sent = 0
-        self.received = 0  # through a tunnel; an upload counts by itself
+        self.sent = self.received = 0  # received through a tunnel; an upload counts by itself
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

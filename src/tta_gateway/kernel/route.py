@@ -118,6 +118,18 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True):
     fallback: "Fallback | None" = None
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several services that a route leads to, with its own breaker and fallback.
+
+    `weight` is its share of the requests; a canary and a shadow have none.
+    """
+
+    service: str
+    weight: int = 0
+    breaker: Breaker | None = None
+    fallback: Fallback | None = None
+
+
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """What of a request sticks to a service or an endpoint.
 
@@ -184,6 +196,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     Exactly one of `service`, `redirect` and `respond` is set.  `methods` empty means all of them,
     `allow_from` empty everybody.  `maintenance` is its service's, which then is not asked.
     `…_fields` are set, or removed where the value is None; `…_appended` stand behind what is there.
+    `breaker` and `fallback` are its service's; where there are several, `parts` has those of each.
     `internal`: only listeners that are internal lead there, and nowhere else.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
@@ -205,6 +218,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 3
     breaker: Breaker | None = None
     fallback: Fallback | None = None
+    parts: tuple[Part, ...] = ()
     max_body: int = 10 * 1024 * 1024
     replay_body: int = 64 * 1024
     upgrade: tuple[str, ...] = ("websocket",)
@@ -233,3 +247,13 @@ class Maintenance(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str = "It will be back shortly. Please try again then."
     retry_after: int = 300
+
+
+def leading_to(route: Route, service: str) -> Route:
+    """Return a route as it leads to one of its parts: by that service's breaker and fallback."""
+    for one in route.parts:
+        if one.service == service:
+            return msgspec.structs.replace(
+                route, service=service, breaker=one.breaker, fallback=one.fallback
+            )
+    return route

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint
 
 State = Literal["up", "starting", "down", "draining"]
@@ -11,18 +12,29 @@ State = Literal["up", "starting", "down", "draining"]
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint as whoever knows of it tells: `id` is its name there, unique in its service."""
+    """An endpoint as whoever knows of it tells: `id` is its name there, unique in its service.
+
+    `routes` are there as long as it is; `since` is when it was told of first, where that is known.
+    """
 
     id: str
     endpoint: Endpoint
     draining: bool = False
+    routes: tuple[Declared, ...] = ()
+    since: float = 0.0
+
+
+def spoken(one: Instance, *, tls: bool) -> Instance:
+    """Return an instance that TLS is spoken to, or not."""
+    return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(one.endpoint, tls=tls))
 
 
 class Stand(msgspec.Struct, frozen=True, kw_only=True):
     """One endpoint: `since` says when its state began, in seconds since the epoch.
 
     `fresh` says that it was up since then for the first time, or again, while this gateway ran:
-    it is given more to do little by little.  `ejected_until` is when a worker's ejection ends.
+    it is given more to do little by little.  `ejected_until` is when a worker's ejection ends;
+    those of before `cleared` are over, because its checks have passed since.
     `source` and `id` are who told of it and under which name, for the next control.
     """
 
@@ -31,6 +43,7 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
     fresh: bool = False
     ejected_until: float = 0.0
+    cleared: float = 0.0
     source: str = ""
     id: str = ""
 

@@ -46,7 +46,10 @@ class Alerting:
         self.told = self.alerts.told
 
     def listen(self) -> None:
-        """Hear the bus from now on: what is there at the start is no change."""
+        """Hear the bus from now on: what is there at the start is no change.
+
+        Each transition that control sees has its line in the log from there (features/alerts).
+        """
         self._bus.subscribe(self.alerts.hear)
 
     def compare(self, state_of: Callable[[str, str], str | None]) -> None:

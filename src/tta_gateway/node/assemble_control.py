@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
@@ -27,28 +27,36 @@ from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
-from tta_gateway.node import admin_api, admin_token, registering, services_api
+from tta_gateway.kernel.standing import section
+from tta_gateway.node import admin_api, admin_token, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.claiming import Claiming
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
+from tta_gateway.node.remembered import remembered_of
+from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
-from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standings_of
+from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp, SystemClock
 from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
+from tta_gateway.support.quiet import Quiet
 from tta_gateway.support.segment import SIZE, Segment
 from tta_gateway.support.valkey.discovery import discover
 
 T = TypeVar("T", bound=msgspec.Struct)
+_QUIET: Final = 60.0  # seconds between two events that say the same
+_TIDIED_EACH: Final = 5.0  # seconds
 
 
 class Control:
@@ -70,20 +78,26 @@ class Control:
         self._metrics_fd = metrics_fd
         self._segments: list[Segment] = []
         self._lines = lines
+        self._clock = clock
+        self._tidied = clock.monotonic()
         self.log = EventLog(self._lines, Stamp(clock.wall))
-        state = Path(snapshot.state_dir)
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
         self.topologies = Topologies(
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
+        self.claiming = Claiming(self.services, self.findings, self.log)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
-        self.registrations = self._registrations(parts, clock)
+        self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
+        self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
-        self.alerting.recover(parts.live)
-        self.services.recover(standings_of(parts))
+        self._recover(parts)
+        self._begin(parts, clock)
+
+    def _begin(self, parts: Parts, clock: Clock) -> None:
+        """Look after services, and serve."""
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -91,8 +105,25 @@ class Control:
         self.alerting.listen()  # what is known so far is no news
         self.alerting.compare(self.services.state_of)
         self.stores = Stores(self.log)
-        self.admin = self._administration(state, clock)
+        self.admin = self._administration(Path(self.snapshot.state_dir), clock)
         self.public = self._own_endpoints()
+
+    def _recover(self, parts: Parts) -> None:
+        """Go on with what a control or a gateway before knew, as far as it can be read."""
+        live = self.keepsake.beside(parts.live)
+        self.registrations.recover(live)
+        self.alerting.recover(parts.live)
+        sections = Sections(self.log)
+        names = {section(one): one for one in parts.services}
+        read = {
+            one: sections.read(name, parts.live.get(name), standing_of)
+            for name, one in names.items()
+        }
+        known = {name: one for name, one in read.items() if one is not None}
+        self.services.recover(known, remembered_of(live))
+        for name in parts.live.keys() - names.keys():
+            if name.startswith(section("")):  # it went while there was no control
+                self.findings.put(name, None)
 
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
@@ -113,7 +144,7 @@ class Control:
         for one in (
             admin_api.router(state, self.stores),
             services_api.router(self.services, self.segments, clock.wall),
-            discovery.router(self.discovery.states),
+            discovery.router(self.discovery.states, self.claiming),
             alerts.router(self.alerting.told),
         ):
             made.include_router(one, dependencies=[known])
@@ -129,18 +160,27 @@ class Control:
             metrics=self.counts,
         )
 
-    def _registrations(self, parts: Parts, clock: Clock) -> Registrations:
-        """Go on with what a control before this one knew of who has registered."""
+    def _registrations(self, clock: Clock) -> Registrations:
+        """Return what is registered: nothing yet."""
         self._client = StateClient(
             lambda: self.snapshot,
             topology=lambda: self.topologies.told("state"),
             log=self.log,
             died=self.died,
         )
-        outside = Outside(self.services, self.findings, self.bus, clock=clock, log=self.log)
-        made = registering.registrations(self._client, outside)
-        made.recover(parts.live)
-        return made
+        outside = Outside(
+            self.services,
+            self.findings,
+            self.bus,
+            clock=clock,
+            log=self.log,
+            workers=self.workers,
+        )
+        return registering.registrations(self._client, outside)
+
+    def workers(self) -> frozenset[str]:
+        """Return the workers that live, as they call themselves."""
+        return living.workers(self.segments())
 
     def segments(self) -> Iterable[Segment]:
         """Return every segment that there is by now."""
@@ -186,6 +226,7 @@ class Control:
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
         self.services.adopt(services, checked=lambda one: one.name in looked_at)
+        self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
         self.discovery.adopt(bound or DiscoveryBound(), services)
@@ -198,20 +239,31 @@ class Control:
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
+        quiet = Quiet(_QUIET)
 
         def misread(error: str) -> None:
-            self.log.event("note_not_read", error=error)
+            if quiet.is_due(error, now=self._clock.monotonic()):
+                self.log.event("note_not_read", error=error)
 
         return NotesReader(notes, self.bus, misread=misread)
 
     def flush(self) -> None:
         """Let the log go out, and what has been found out."""
         self._lines.flush()
+        self.keepsake.tick(self.findings)
         self.findings.flush()
+
+    def tidy(self) -> None:
+        """Forget now and then what workers have said that are no more."""
+        now = self._clock.monotonic()
+        if now - self._tidied >= _TIDIED_EACH:
+            self._tidied = now
+            self.services.retain(self.workers())
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""
-        self.log.event("task_died", task=name, error=type(error).__name__)
+        kind = type(error).__name__
+        self.log.event("task_died", task=name, error=kind, where=places(error))
 
 
 def public_routers(document: Callable[[], dict[str, object]]) -> tuple[APIRouter, ...]:
@@ -245,7 +297,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         metrics.router(Exposition(list)),
         admin_api.router(Path(), None),
         services_api.router(services, list, lambda: 0.0),
-        discovery.router(tuple),
+        discovery.router(tuple, cast("Claiming", None)),
         alerts.router(dict),
     )
     return _told(routers)

@@ -1,5 +1,6 @@
 """Assemble a node: the only code that knows everything of the supervisor's process."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +15,17 @@ from tta_gateway.node.beside import Beside
 from tta_gateway.node.child import Child, Said
 from tta_gateway.node.companion import Companion
 from tta_gateway.node.embedded import Embedded
+from tta_gateway.node.findings import AGAIN
 from tta_gateway.node.front_desk import FrontDesk
 from tta_gateway.node.handover import Handover, adopted, kept_child
 from tta_gateway.node.in_force import InForce
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.ledger import Ledger
 from tta_gateway.node.log_path import path_of
+from tta_gateway.node.looking import Looking
 from tta_gateway.node.offspring import Offspring
 from tta_gateway.node.operators import Operators
-from tta_gateway.node.reload import Compiling, FileWatch, Reload, Watches
+from tta_gateway.node.reload import Compiling, Reload, Watches
 from tta_gateway.node.signals import Signals
 from tta_gateway.node.succession import Succession
 from tta_gateway.node.supervisor import Supervisor
@@ -99,7 +102,9 @@ class Node:
             beside=self.beside,
             log=self.log,
         )
-        self._watches = Watches(FileWatch(lambda: stamp_of(self._file), stamp))
+        looking = Looking(clock=self._clock, log=self.log)
+        # At the start it has just been read: whatever it is on does not hang.
+        self._watches = Watches(self._file, stamp or stamp_of(self._file), looking)
         self._watches.adopt(self.snapshot.secret_files)
         self.reload = Reload(
             self.snapshot,
@@ -196,24 +201,29 @@ class Node:
     def heard(self, child: Child, said: Said) -> None:
         """Send what a process has missed, or take what control has found out.
 
-        One that has ended is not believed any more: the next begins with what was known before.
+        Nobody but the control that there is is believed, its last words included: the next begins
+        with what was known then.
         """
         if said.word not in (LIVE, away.WORD):
             self.offspring.heard(child, said)
         elif child not in self.beside.listeners():
             return
         elif said.word == LIVE:
-            self._revive(said.data)
+            self._revive(child, said.data)
         else:
-            self.beside.away = away.names(said.version)
+            self.beside.hear_away(child, away.names(said.version))
 
-    def _revive(self, data: bytes) -> None:
+    def _revive(self, child: Child, data: bytes) -> None:
         try:
             live = decode_live(data)
         except msgspec.MsgspecError as error:  # no descriptor was left for it, or another version's
             self.log.event("finding_not_read", error=str(error))
+            if not data:
+                with contextlib.suppress(OSError):  # it does not hear, or has died: another follows
+                    child.channel.send(AGAIN)
             return
-        self.offspring.revive(live, self.supervisor.children())
+        workers = [*self.supervisor.children(), *self.supervisor.leaving()]
+        self.offspring.revive(live, workers)
 
     def _handover_of(self, data: bytes, stamp: FileStamp | None) -> Handover:
         """Return all of it; children whose channel has ended are left out of it: they end too."""

@@ -1,7 +1,6 @@
 """Assemble a worker: the only code that knows everything of its process."""
 
 import asyncio
-import os
 import random
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
@@ -26,39 +25,28 @@ from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.metrics.bound import MetricsBound
-from tta_gateway.features.metrics.metrics import (
-    BREAKER_CHANGES,
-    BREAKER_REFUSED,
-    BREAKERS_OPEN,
-    CONNECTIONS,
-    FALLBACKS,
-    HANDSHAKES,
-)
+from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import NOWHERE, Mirror, Ways
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
-from tta_gateway.features.split.policy import Split
+from tta_gateway.features.split.policy import WILLING, Services, Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
-from tta_gateway.kernel.events import (
-    BreakerChanged,
-    EndpointChanged,
-    EndpointSeen,
-    Event,
-    ServiceTlsChanged,
-)
+from tta_gateway.kernel import registered
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
-from tta_gateway.node.leaving import Leaving
 from tta_gateway.node.room import room
+from tta_gateway.node.sections import Sections
+from tta_gateway.node.standings import Standings
+from tta_gateway.node.telling import Telling
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
@@ -75,7 +63,6 @@ from tta_gateway.snapshot.parts import (
     route_of,
     routes_differ,
     service_of,
-    standings_of,
     whole,
 )
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
@@ -85,17 +72,13 @@ from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
-from tta_gateway.upstream.breakers import News
 from tta_gateway.upstream.forward import Forwarder
-from tta_gateway.upstream.service import Notice
 
 B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
 
 
-_SHOWN_EVERY: Final = 2.0  # seconds
-_QUIET: Final = 60.0  # seconds between two events that say the same
-_SLICE: Final = 25  # routes that are put into a new table in one turn of the loop
+_SLICE: Final = 25  # routes or services that are put in place in one turn of the loop
 
 
 class Worker:
@@ -116,7 +99,6 @@ class Worker:
         `logs` gives a log by its path, the events' own by none; OSError if it cannot.  So many
         `descriptors` may be open.
         """
-        self.tell: Callable[[Event], None] = lambda _: None  # what is to pass events on to control
         self._descriptors = descriptors
         self.parts = parts
         self.snapshot = snapshot = whole(parts)
@@ -126,18 +108,19 @@ class Worker:
         self._open_log = logs
         self._logs = {"": logs("")}  # by path
         self.log = EventLog(self._logs[""], Stamp(clock.wall))
+        self._sections = Sections(self.log)
+        self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
-        self._shown = 0.0  # when endpoints were shown to control last
-        self._refusals: dict[tuple[str, str], float] = {}  # when each was last told
-        self._encrypted: set[tuple[str, str]] = set()  # service and endpoint, where TLS works
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
-        self._leaving = Leaving(tell=lambda event: self.tell(event), wall=clock.wall)
-        self._adopt_standings()
+        self.standings = Standings(
+            self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
+        )
+        self.standings.adopt(self.forwarder.upstreams, parts.live)
         self._expiry = Expiry(clock.wall, self.log)
         self.sweeper.each_tick.append(self._look_after)
         self._build_the_way_in()
@@ -177,7 +160,7 @@ class Worker:
             sweeper=self.sweeper,
             limits=snapshot.limits,
             died=self.died,
-            refused=self._refused,
+            refused=self.telling.refused,
         )
         forwarder = Forwarder(
             {service.name: service for service in snapshot.services},
@@ -187,8 +170,8 @@ class Worker:
             clock=self.clock.monotonic,
             registry=self.registry,
         )
-        forwarder.noticed = self._noticed
-        forwarder.told = self._told
+        forwarder.noticed = self.telling.noticed
+        forwarder.told = self.telling.told
         self._connector.forwarder = forwarder
         return forwarder
 
@@ -201,7 +184,14 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
-        return policies(snapshot, registry=self.registry, lines=lines, clock=self.clock, ways=ways)
+        return policies(
+            snapshot,
+            registry=self.registry,
+            lines=lines,
+            clock=self.clock,
+            ways=ways,
+            services=self.forwarder,
+        )
 
     async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
@@ -210,30 +200,52 @@ class Worker:
         the loop, and then takes its place at once.  OSError if a log cannot be had, or OpenSSL
         refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
-        before, policies = self.parts, self.policies
-        tables = self.table, self.internal
-        snapshot = self.snapshot
+        before = self.parts
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
-            self.valkeys.adopt(snapshot, parts.live)
-            self.snapshot = msgspec.structs.replace(snapshot, version=parts.version)
+            self.valkeys.adopt(self.snapshot, parts.live)
+            self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)
             self.parts = parts
-            self._adopt_standings()
+            await self._follow(self.standings.changed(parts.live), parts)
             return
+        await self._reconfigure(before, parts)
+
+    async def _reconfigure(self, before: Parts, parts: Parts) -> None:
+        """Decide from another configuration, or lead to what services have declared."""
+        snapshot, policies, tables = self.snapshot, self.policies, (self.table, self.internal)
         if parts.base != before.base:
             snapshot = base_of(parts)
             policies = self._policies_of(snapshot)
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
         contexts = await contexts_aside(complete, self._contexts)
+        names: set[str] = set()
         if parts.base != before.base or routes_differ(before, parts):
-            tables = await self._tables_aside(parts, policies)
+            tables = await self._tables_aside(parts, policies, names)
         self.valkeys.adopt(complete, parts.live)
+        changed = self.standings.changed(parts.live)
+        await self._follow([one for one in changed if _stays(one, before, parts)], parts)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
         self.forwarder.adopt(services)
-        self._adopt_standings()
+        self.standings.adopt(self.standings.changed(parts.live), parts.live)
         self._adopt(contexts)
+        if names:
+            await self._forget_routes(names)
+
+    async def _follow(self, services: list[str], parts: Parts) -> None:
+        """Have services go by the standings that there are now, a slice in a turn of the loop."""
+        for at in range(0, len(services), _SLICE):
+            if at:
+                await asyncio.sleep(0)
+            self.standings.adopt(services[at : at + _SLICE], parts.live)
+
+    async def _forget_routes(self, names: set[str]) -> None:
+        """Forget what is known of routes that are gone: only these are there."""
+        for number, upstream in enumerate(list(self.forwarder.upstreams.values())):
+            if number and number % _SLICE == 0:
+                await asyncio.sleep(0)
+            upstream.retain(names)
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
@@ -262,22 +274,33 @@ class Worker:
 
     def _tables_of(self, parts: Parts, routes: tuple[Route, ...]) -> tuple[Table, Table]:
         """Return the table of public listeners, and that of internal ones."""
-        public, internal = sides((*routes, *registered_of(parts)))
+        public, internal = sides((*routes, *self._declared(parts)))
         runner, forward = self.runner, self.forwarder.forward
         return (
             table(public, self.policies, runner=runner, forward=forward),
             table(internal, self.policies, runner=runner, forward=forward),
         )
 
-    async def _tables_aside(self, parts: Parts, policies: list[Policy]) -> tuple[Table, Table]:
-        """Return both, made a slice at a time; routes of services stand behind the operator's."""
+    def _declared(self, parts: Parts) -> tuple[Route, ...]:
+        """Return the routes that services have declared."""
+        name = registered.SECTION
+        return self._sections.read(name, parts.live.get(name), registered_of) or ()
+
+    async def _tables_aside(
+        self, parts: Parts, policies: list[Policy], names: set[str]
+    ) -> tuple[Table, Table]:
+        """Return both, made a slice at a time; routes of services stand behind the operator's.
+
+        `names` gets the name of each.
+        """
         runner, forward = self.runner, self.forwarder.forward
         made = table((), policies, runner=runner, forward=forward)
         inside = table((), policies, runner=runner, forward=forward)
-        routes = chain(map(route_of, parts.routes), registered_of(parts))
+        routes = chain(map(route_of, parts.routes), self._declared(parts))
         for number, route in enumerate(routes):
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
+            names.add(route.name)
             plan = bind(policies, route, forward=_end_of(route, runner, forward))
             (inside if route.internal else made).add(route, plan)
         return made, inside
@@ -294,8 +317,7 @@ class Worker:
         """Do what is due now and then."""
         self.forwarder.expire(self.sweeper.now)
         self.forwarder.tick(self.sweeper.now)
-        self._show_endpoints(self.sweeper.now)
-        self._leaving.tick(self.sweeper.now, self.forwarder.upstreams)
+        self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
         self._expiry.tick()
 
@@ -350,109 +372,8 @@ class Worker:
             return cast("asyncio.Protocol", Doorway(entrance, self.handshakes, self._count))
         return cast("asyncio.Protocol", self.client(index))
 
-    def _adopt_standings(self) -> None:
-        """Ask the endpoints that control has found, as far as it has found any."""
-        self.forwarder.adopt_standings(
-            standings_of(self.parts), now=self.clock.monotonic(), wall=self.clock.wall()
-        )
-
-    def _show_endpoints(self, now: float) -> None:
-        """Tell control now and then how each endpoint does that has something to do."""
-        if now - self._shown < _SHOWN_EVERY:
-            return
-        self._shown = now
-        for name, upstream in self.forwarder.upstreams.items():
-            for pool in upstream.pools:
-                if pool.open or pool.in_flight or pool.pace.penalised:
-                    self.tell(
-                        EndpointSeen(
-                            service=name,
-                            endpoint=pool.name,
-                            weight=pool.weight,
-                            ratio=pool.pace.ratio,
-                            in_flight=pool.under_way,
-                            open=pool.open,
-                            at=self.clock.wall(),
-                            by=f"worker {os.getpid()}",
-                        )
-                    )
-
-    def _noticed(self, service: str, notices: list[Notice]) -> None:
-        """Tell what has become of a service's endpoints."""
-        for one in notices:
-            self.log.event(
-                f"endpoint_{one.change}", service=service, endpoint=one.endpoint, cause=one.cause
-            )
-            self.tell(
-                EndpointChanged(
-                    service=service,
-                    endpoint=one.endpoint,
-                    change=one.change,
-                    cause=one.cause,
-                    at=self.clock.wall(),
-                    by=f"worker {os.getpid()}",
-                    until=self.clock.wall() + one.lasts if one.lasts else 0.0,
-                )
-            )
-
-    def _told(self, service: str, news: News) -> None:
-        """Tell what has become of a service's breakers, and count."""
-        child, wall, monotonic = self.registry.child, self.clock.wall(), self.clock.monotonic()
-        for one in news.changes:
-            state = one.state
-            self.log.event(f"breaker_{state}", service=service, route=one.route, cause=one.cause)
-            child(BREAKER_CHANGES, service, one.route, state).add()
-            child(BREAKERS_OPEN, service, one.route).set(float(state == "open"))
-            self.tell(
-                BreakerChanged(
-                    service=service,
-                    route=one.route,
-                    state=state,
-                    cause=one.cause,
-                    at=wall,
-                    by=f"worker {os.getpid()}",
-                    until=wall + one.until - monotonic if one.until else 0.0,
-                )
-            )
-        for route, times in news.refused.items():
-            child(BREAKER_REFUSED, service, route).add(times)
-        for route, times in news.fell_back.items():
-            child(FALLBACKS, service, route).add(times)
-
     def _count(self, outcome: str) -> None:
         self._outcomes[outcome].add()
-
-    def _refused(self, service: str, endpoint: str, why: str) -> None:
-        """Tell that no TLS to a service came about, once a minute for each endpoint and reason.
-
-        That it does come about, which has no reason, is told once, and again behind each failure.
-        """
-        now = self.sweeper.now
-        place = (service, endpoint)
-        if not why:
-            if place not in self._encrypted:
-                self._encrypted.add(place)
-                self._tell_of_tls(service, endpoint, "")
-            return
-        is_due = now - self._refusals.get((endpoint, why), -_QUIET) >= _QUIET
-        if is_due:
-            self._refusals[endpoint, why] = now
-            self.log.event("upstream_tls_failed", service=service, endpoint=endpoint, error=why)
-        if is_due or place in self._encrypted:
-            self._tell_of_tls(service, endpoint, why)
-        self._encrypted.discard(place)
-
-    def _tell_of_tls(self, service: str, endpoint: str, why: str) -> None:
-        self.tell(
-            ServiceTlsChanged(
-                service=service,
-                endpoint=endpoint,
-                works=not why,
-                cause=why,
-                at=self.clock.wall(),
-                by=f"worker {os.getpid()}",
-            )
-        )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         spawn(work, name="exchange", died=self.died)
@@ -476,6 +397,11 @@ def _configured(parts: Parts) -> tuple[object, ...]:
     return parts.base, parts.services, parts.routes
 
 
+def _stays(service: str, before: Parts, after: Parts) -> bool:
+    """Tell whether a service is configured as before."""
+    return before.services.get(service) == after.services.get(service)
+
+
 def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
     """Return a feature's settings, its defaults where the operator wrote none."""
     raw = snapshot.features.get(feature)
@@ -489,8 +415,9 @@ def policies(
     lines: Lines | None,
     clock: Clock,
     ways: Ways = NOWHERE,
+    services: Services = WILLING,
 ) -> list[Policy]:
-    """Return the policies in order; `ways` is how copies are sent."""
+    """Return the policies in order; `ways` is how copies are sent, `services` who is there."""
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -504,7 +431,7 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
-            Split(random.random),
+            Split(random.random, services),
             Sticky(random.random),
             Transform(),
             Mirror(ways, chance=random.random, registry=registry, spares=_spares),

@@ -28,7 +28,8 @@ class Beside:
         self._companions = companions
         self._embedded = embedded
         self._clock = clock
-        self.away: list[str] = []  # stores of the operator that control gets no answer from
+        self._away: list[str] = []  # stores of the operator that control gets no answer from
+        self._said_by: Child | None = None  # which control has said so
         self._begun = False  # whether companions may be started
         self._ending = False
 
@@ -93,7 +94,13 @@ class Beside:
     def missing(self) -> list[str]:
         """Return the names of those that do not serve at the moment."""
         companions = [one.name for one in self._companions if one.state is not State.SERVING]
-        return companions + self._embedded.missing() + self.away
+        is_old = self._said_by not in self.listeners()
+        then = [f"{one} when control looked last" for one in self._away]
+        return companions + self._embedded.missing() + (then if is_old else self._away)
+
+    def hear_away(self, control: Child, away: list[str]) -> None:
+        """Take which stores do not answer, as a control has found it."""
+        self._away, self._said_by = away, control
 
     # An upgrade
 

@@ -99,6 +99,11 @@ class Companion:
         if said.word == b"ready" and child is self.child:
             self._slot.serve()
 
+    def _hear_out(self, child: Child) -> None:
+        """Take the last words of one that has ended: what it has found out outlives it."""
+        while child.channel.fileno() >= 0 and (said := hear(child)) is not None:
+            self._owner.heard(child, said)
+
     def renew(self, child: Child) -> None:
         """Take this one for it, and have it end: a new one follows."""
         self.child = child
@@ -119,6 +124,7 @@ class Companion:
         child = self.child
         if child is None or child.process.poll() is None:
             return
+        self._hear_out(child)
         self.child = None
         self._owner.left(child)
         asked = self._slot.state is State.LEAVING

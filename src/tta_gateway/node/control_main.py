@@ -27,7 +27,7 @@ from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.log_socket import LineSender
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
-from tta_gateway.support.tasks import spawn
+from tta_gateway.support.tasks import lasting, spawn
 from tta_gateway.support.usage import Usage
 
 _TICK: Final = 0.2  # seconds
@@ -85,18 +85,23 @@ async def _serve(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
-    updates = Updates(control, channel, control.parts, orphaned=signal.SIGTERM)
+    updates = Updates(
+        control, channel, control.parts, orphaned=signal.SIGTERM, other=control.findings.hear
+    )
     loop.add_reader(channel.fileno(), updates.hear)
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
-    spawn(_count(usage, control), name="usage", died=control.died)
     control.stores.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
-    spawn(control.health.run(control.counts, control.died), name="health", died=control.died)
-    watching = control.topologies.watch(lambda: control.snapshot)
-    spawn(watching, name="topologies", died=control.died)
-    spawn(control.discovery.run(), name="discovery", died=control.died)
-    spawn(control.registrations.watch(), name="registrations", died=control.died)
-    spawn(control.alerting.run(), name="alerts", died=control.died)
+    for name, work in (
+        ("usage", partial(_count, usage, control)),
+        ("health", partial(control.health.run, control.counts, control.died)),
+        ("topologies", partial(control.topologies.watch, lambda: control.snapshot)),
+        ("discovery", control.discovery.run),
+        ("registrations", control.registrations.watch),
+        ("alerts", control.alerting.run),
+    ):
+        kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
+        spawn(kept, name=name, died=control.died)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))
@@ -130,6 +135,7 @@ async def _count(usage: Usage, control: Control) -> None:
     while True:
         usage.tick()
         control.flush()
+        control.tidy()
         await asyncio.sleep(_TICK)
 
 

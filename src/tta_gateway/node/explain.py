@@ -16,6 +16,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.problem import BODY_TOO_LARGE, Problem
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.assemble_worker import bound, policies, sides, table
+from tta_gateway.node.explain_breaker import unasked
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
 from tta_gateway.routing.table import Destination
@@ -146,6 +147,7 @@ def _end_seen(exchange: Exchange) -> Iterator[str]:
     if request.length > route.max_body:
         yield f"refused: {BODY_TOO_LARGE.status} {BODY_TOO_LARGE.code}"
     elif route.service and route.maintenance is None:
+        yield from unasked(route, exchange.service or route.service)
         method = route.rewrite.method or request.method.decode()
         path = exchange.upstream_path or request.path
         target = path if request.query is None else path + b"?" + request.query

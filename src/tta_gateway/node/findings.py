@@ -2,16 +2,22 @@
 
 The supervisor gives it to every worker and keeps it, so that workers that start while there is no
 control know it too.  What could not be sent is sent with the next look, and then only the newest.
+Where the supervisor could not read what it was sent (`AGAIN`), all of it is sent once more; what a
+control sends that dies then is read all the same (node/companion.py).
 """
 
+import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 
 from tta_gateway.node.child import give
 from tta_gateway.snapshot.parts import LIVE, Live, encoded
 
+AGAIN: Final = b"again"
+"""Says to control that what it has found out did not arrive."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -23,6 +29,12 @@ class Findings:
         self._channel = channel
         self._known = {name: bytes(raw) for name, raw in known.items()}
         self._owed: set[str] = set()
+        self._gone: set[str] = set()  # names of what was known, and is not any more
+
+    @property
+    def known(self) -> Mapping[str, bytes]:
+        """Return all that is known."""
+        return self._known
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         """Say what is so from now on; None: nothing is known of it any more."""
@@ -31,8 +43,10 @@ class Findings:
             return  # it has been told
         if raw is None:
             del self._known[name]
+            self._gone.add(name)
         else:
             self._known[name] = raw
+            self._gone.discard(name)
         self._owed.add(name)
         self.flush()
 
@@ -47,3 +61,12 @@ class Findings:
         except OSError:
             return
         self._owed.clear()
+
+    def hear(self, word: bytes, fds: Iterable[int]) -> bool:
+        """Take a word of the supervisor; False if it is about something else."""
+        if word != AGAIN:
+            return False
+        for fd in fds:
+            os.close(fd)
+        self._owed |= self._known.keys() | self._gone
+        return True

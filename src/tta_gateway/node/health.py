@@ -6,7 +6,7 @@ happened is dealt with in a turn of its own, when what is known is whole again.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -18,10 +18,17 @@ from tta_gateway.features.health.dependencies import Verdict, needed, verdicts
 from tta_gateway.features.health.metrics import STATE
 from tta_gateway.features.health.service import Checks, Subject
 from tta_gateway.features.health.target import Target
-from tta_gateway.kernel.events import EndpointChanged, Event, ServiceChanged, ServiceState
+from tta_gateway.kernel.events import (
+    EndpointChanged,
+    Event,
+    Proof,
+    ServiceChanged,
+    ServiceState,
+)
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Stand, State
 from tta_gateway.node import traffic
+from tta_gateway.node.readmission import Look
 from tta_gateway.node.services import Kept, Services
 from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.model import Snapshot
@@ -29,6 +36,7 @@ from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.tasks import Died, lasting
 
 _STATES: Final[tuple[ServiceState, ...]] = ("healthy", "degraded", "unhealthy")
 
@@ -69,8 +77,11 @@ class Health:
         if isinstance(event, EndpointChanged) and event.by == "control":
             self._changed.set()
 
-    async def run(self, registry: Registry, died: Callable[[str, BaseException], None]) -> None:
-        """Look and judge until this is cancelled; count in this registry."""
+    async def run(self, registry: Registry, died: Died) -> None:
+        """Look and judge until this is cancelled; count in this registry.
+
+        What a fault of ours ends goes on after a pause (support/tasks.py).
+        """
         self._registry = registry
         self._checks = checks = Checks(
             self,
@@ -80,12 +91,23 @@ class Health:
             died=died,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(checks.run())
-            group.create_task(self._look_for_traffic(checks))
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
+            for name, work in (
+                ("checks", checks.run),
+                ("traffic", partial(self._look_for_traffic, checks)),
+                ("health", partial(self._judge, checks)),
+            ):
+                clock = self._clock.monotonic
+                group.create_task(lasting(work, name=name, died=died, clock=clock))
+
+    async def _judge(self, checks: Checks) -> None:
+        """Judge anew whenever something has changed."""
+        self._changed.set()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
                 await self._take_over(checks)
+            finally:  # what is known is judged in any case
                 checks.look_again()
                 self.settle()
 
@@ -99,7 +121,7 @@ class Health:
         """Go by the newest configuration, if that is another."""
         if self._adopted is None:
             return
-        (snapshot, services), self._adopted = self._adopted, None
+        adopted = snapshot, services = self._adopted
         bound = bound_of(snapshot)
         looked_at = tuple(one for one in services if one.name in bound.checks)
         bare = msgspec.structs.replace(snapshot, listeners=(), services=looked_at)
@@ -107,6 +129,7 @@ class Health:
             contexts = (await contexts_aside(bare)).services
         except OSError as error:
             self._log.event("checks_not_changed", error=str(error))
+            self._adopted = None if self._adopted is adopted else self._adopted
             return
         self._bound = bound
         above = needed(bound.needs)
@@ -122,6 +145,7 @@ class Health:
             )
             subjects[one.name] = Subject(check, target, above.get(one.name, frozenset()))
         checks.adopt(subjects)
+        self._adopted = None if self._adopted is adopted else self._adopted
 
     # What the checks ask, and tell
 
@@ -132,8 +156,19 @@ class Health:
 
     def checked(self, service: str, endpoint: str, state: State, cause: str) -> None:
         """Take what the checks of an endpoint have come to."""
-        self._log.event(f"endpoint_{state}", service=service, endpoint=endpoint, cause=cause)
         self._services.checked(service, endpoint, state, cause)
+
+    def saw(self, service: str, endpoint: str, *, began: float, passed: bool) -> None:
+        """Take one look at an endpoint: it may end an ejection."""
+        check = self._bound.checks.get(service)
+        if check is None:
+            return
+        wall = self._clock.wall() - (self._clock.monotonic() - began)
+        shows: Proof = "connection" if check.kind == "tcp" else "answer"
+        if check.port:  # another door than the one that clients come by
+            shows = ""
+        look = Look(began=wall, passed=passed, shows=shows, healthy=check.healthy)
+        self._services.saw(service, endpoint, look)
 
     def looked(self, service: str) -> None:
         """Take note that every endpoint of a service has been looked at."""
@@ -156,6 +191,7 @@ class Health:
             del self._states[name]
             if name in self._shown:
                 self._show(name, None)
+                self._shown.discard(name)
 
     def _settle(self, name: str, verdict: Verdict) -> None:
         kept = self._services.kept[name]
@@ -168,7 +204,6 @@ class Health:
             self._tell(name, before, verdict)
 
     def _tell(self, name: str, before: ServiceState, verdict: Verdict) -> None:
-        self._log.event(f"service_{verdict.state}", service=name, cause=verdict.cause)
         self._bus.publish(
             ServiceChanged(
                 service=name,

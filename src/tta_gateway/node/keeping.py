@@ -1,6 +1,6 @@
-"""Keeping: the accepted snapshot on disk, written by a thread.
+"""Keeping: the accepted snapshot on disk, or what registries said, written by a thread.
 
-The state folder may be on a disk that hangs; the supervisor, who asks for it, must not.  Of several
+The state folder may be on a disk that hangs; the process that asks for it must not.  Of several
 that come while one is being written only the last is written next.
 """
 
@@ -14,9 +14,10 @@ from tta_gateway.snapshot import kept
 class Keeping:
     """Writes the newest snapshot; `error` is why the last one could not be, until it is taken."""
 
-    def __init__(self, state: Path) -> None:
-        """Begin with nothing to write."""
+    def __init__(self, state: Path, name: str = kept.NAME) -> None:
+        """Begin with nothing to write; `name` is that of the file."""
         self._state = state
+        self._name = name
         self._next: bytes | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -34,7 +35,7 @@ class Keeping:
     def _write(self) -> None:
         while (sealed := self._take()) is not None:
             try:
-                kept.keep(sealed, self._state)
+                kept.keep(sealed, self._state, self._name)
             except OSError as error:
                 self._error = error
 

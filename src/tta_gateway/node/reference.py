@@ -13,6 +13,7 @@ from tta_gateway.node.valkeys import CONNECTED
 from tta_gateway.order import ORDER
 from tta_gateway.settings.public import PUBLIC
 from tta_gateway.settings.reference import rows
+from tta_gateway.support import bus
 from tta_gateway.support.collector import PAUSE
 from tta_gateway.support.log import DROPPED
 from tta_gateway.support.metrics import Metric
@@ -122,7 +123,7 @@ def problems() -> list[Problem]:
 
 def metrics() -> list[Metric]:
     """Return every metric; a histogram with its default buckets."""
-    own = (CONNECTED, CPU, DROPPED, DURATION, LAG, MEMORY, PAUSE)
+    own = (bus.DROPPED, CONNECTED, CPU, DROPPED, DURATION, LAG, MEMORY, PAUSE)
     return [*own, *(one for one in _declared("metrics") if isinstance(one, Metric))]
 
 

@@ -3,6 +3,7 @@
 import ipaddress
 import uuid
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.registration.valkey_store import ValkeyStore
 from tta_gateway.kernel.events import Event, RegistryChanged
+from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.findings import Findings
@@ -19,7 +21,7 @@ from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.settings.address import endpoint as address_of
 from tta_gateway.snapshot.model import Listener, Snapshot
-from tta_gateway.snapshot.parts import Parts, base_of, route_of
+from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
@@ -31,9 +33,17 @@ class Outside:
     """The rest of control, as registrations see it."""
 
     def __init__(
-        self, services: Services, findings: Findings, bus: Bus, *, clock: Clock, log: EventLog
+        self,
+        services: Services,
+        findings: Findings,
+        bus: Bus,
+        *,
+        clock: Clock,
+        log: EventLog,
+        workers: Callable[[], AbstractSet[str]],
     ) -> None:
-        """Pass on to these."""
+        """Pass on to these; `workers` returns those that live, as they call themselves."""
+        self._workers = workers
         self._log = log
         self._services = services
         self._findings = findings
@@ -44,6 +54,10 @@ class Outside:
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take all instances of a service."""
         self._services.found(service, source, instances)
+
+    def registered(self) -> list[str]:
+        """Return the services of which instances are in force that have registered."""
+        return [service for service, source in self._services.sources() if source == REGISTRATION]
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         """Take a live section."""
@@ -57,7 +71,11 @@ class Outside:
             self._log.event(word, provider=event.provider, cause=event.cause)
 
     def in_flight(self, service: str, endpoint: str) -> int | None:
-        """Return how much the workers have under way there; None if none has said it lately."""
+        """Return how much the workers have under way there; None unless all have said it lately.
+
+        What a worker has said that did not know yet that the endpoint drains does not count: it may
+        have asked there since.
+        """
         kept = self._services.kept.get(service)
         known = None if kept is None else kept.endpoints.get(endpoint)
         if known is None:
@@ -65,8 +83,11 @@ class Outside:
         if not known.instance.draining:
             return None
         since = self.wall() - _FRESH
-        said = [one.in_flight for one in known.seen.values() if one.at >= since]
-        return sum(said) if said else None
+        said = {
+            one.by: one.in_flight for one in known.seen.values() if one.at >= since and one.draining
+        }
+        alive = self._workers()
+        return sum(said.values()) if alive and alive <= said.keys() else None
 
 
 def registrations(client: StateClient, outside: Outside) -> Registrations:
@@ -76,9 +97,7 @@ def registrations(client: StateClient, outside: Outside) -> Registrations:
 
 def adopt(made: Registrations, parts: Parts) -> None:
     """Have registrations go by a configuration."""
-    raw = base_of(parts).features.get("registration")
-    kind = RegistrationBound
-    bound = kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+    bound = bound_of(parts, "registration", RegistrationBound)
     made.adopt(bound, list(parts.services), list(map(route_of, parts.routes)))
 
 

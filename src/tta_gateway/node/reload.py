@@ -18,10 +18,11 @@ import msgspec
 
 from tta_gateway.node.child import PYTHON, file_of
 from tta_gateway.node.complaints import few
+from tta_gateway.node.looking import Looking
 from tta_gateway.snapshot import kept
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.model import SecretFile, Snapshot
-from tta_gateway.support.file_stamp import FileStamp, stamp_of
+from tta_gateway.support.file_stamp import FileStamp
 from tta_gateway.support.log import EventLog
 
 LONGEST: Final = 30.0  # seconds, for a compiler
@@ -88,25 +89,33 @@ class FileWatch:
 class Watches:
     """Watches the file of a configuration, and those that its secrets stand in."""
 
-    def __init__(self, own: FileWatch) -> None:
-        """Begin without secrets."""
-        self._own = own
+    def __init__(self, file: Path, known: FileStamp | None, looking: Looking) -> None:
+        """Begin without secrets; `known` is the file as it was when it was read."""
+        self._file = file
+        self._looking = looking
+        self._own = FileWatch(partial(looking.stamp, file), known)
         self._secrets: list[FileWatch] = []
+        looking.watch([file])
 
     def adopt(self, files: Sequence[SecretFile]) -> None:
         """Watch these from now on, each since it was read."""
-        self._secrets = [
-            FileWatch(partial(stamp_of, Path(file.path)), file.stamp) for file in files
-        ]
+        look = self._looking.stamp
+        self._secrets = [FileWatch(partial(look, Path(file.path)), file.stamp) for file in files]
+        self._looking.watch([self._file, *(Path(file.path) for file in files)])
 
     def has_changed(self, now: float) -> bool:
         """Tell, once, that one of them has changed and been still for a while."""
+        self._looking.tick(hurry=self._is_unsettled)
         changed = [watch.has_changed(now) for watch in (self._own, *self._secrets)]
         return any(changed)
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether a change has been seen that is not told yet."""
+        """Tell whether a change has been seen that is not told yet, or may be seen soon."""
+        return self._is_unsettled or self._looking.is_under_way
+
+    @property
+    def _is_unsettled(self) -> bool:
         return any(watch.is_waiting for watch in (self._own, *self._secrets))
 
 

@@ -7,7 +7,10 @@ standing: workers then ask all its endpoints.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
+
+import msgspec
 
 from tta_gateway.kernel.events import (
     BreakerChanged,
@@ -16,15 +19,20 @@ from tta_gateway.kernel.events import (
     EndpointSeen,
     Event,
 )
-from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.registered import Declared
+from tta_gateway.kernel.route import Endpoint, Outliers, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State, section
+from tta_gateway.node import remembered
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.readmission import Ejection, Look
+from tta_gateway.node.remembered import Remembered
 from tta_gateway.support.bus import Bus
 
 CONFIGURATION: Final = "configuration"
 _SAME: Final = 0.5  # seconds between two moments that are one, told twice
 _REMEMBERED: Final = 20  # transitions of a service
 _FORGOTTEN: Final = 60.0  # seconds after which what a worker has seen is of no interest
+_LOST: Final = 3600.0  # seconds of silence after which nobody asks a route any more
 _CHANGES: Final[dict[State, EndpointChange]] = {
     "up": "up",
     "down": "down",
@@ -45,6 +53,8 @@ class Known:
         self.fresh = False
         self.cause = ""
         self.ejected_until = 0.0
+        self.ejection: Ejection | None = None
+        self.cleared = 0.0
         self.seen: dict[str, EndpointSeen] = {}  # by worker
 
     @property
@@ -67,6 +77,7 @@ class Known:
             since=self.since,
             fresh=self.fresh,
             ejected_until=self.ejected_until,
+            cleared=self.cleared,
             source=self.source,
             id=self.instance.id,
         )
@@ -102,6 +113,9 @@ class Services:
         self._wall = wall
         self.kept: dict[str, Kept] = {}
         self._before: dict[str, Standing] = {}  # as a control before this one knew them
+        self._found: dict[str, Remembered] = {}  # what had been found then, or before the start
+        self.redeclared: Callable[[], None] = lambda: None
+        """Called when what instances declare has changed."""
         bus.subscribe(self._hear)
 
     def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
@@ -120,8 +134,10 @@ class Services:
             self._merge(kept)
             kept.introduced = True
             self._tell(kept)
+            self._remember_found(kept)
         for name in before:
             self._findings.put(section(name), None)
+            self._findings.put(remembered.section(name), None)
 
     def _look_no_more(self, kept: Kept) -> None:
         """Take endpoints for up that nobody looks at any more, and say so: alerts end with it."""
@@ -135,12 +151,16 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
+        declared = _declared(kept.sources.get(source, ()))
         if instances:
             kept.sources[source] = instances
         else:
             kept.sources.pop(source, None)
         self._merge(kept)
         self._tell(kept)
+        self._remember_found(kept)
+        if _declared(instances) != declared:
+            self.redeclared()
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         """Take what the host and port of the configuration stand for; nothing: for itself."""
@@ -154,11 +174,19 @@ class Services:
             kept.resolved.pop(name, None)
         self._merge(kept, moved=moved)
         self._tell(kept)
+        self._remember_found(kept)
 
     def state_of(self, service: str, endpoint: str) -> State | None:
         """Return how a service's endpoint is, None if there is none."""
         known = self._known(service, endpoint)
         return None if known is None else known.stand().state
+
+    def said(self, service: str, source: str) -> tuple[Instance, ...]:
+        """Return what a source, or a host and port that is resolved, has said last."""
+        kept = self.kept.get(service)
+        if kept is None:
+            return ()
+        return kept.sources.get(source) or kept.resolved.get(source) or ()
 
     def sources(self) -> Iterator[tuple[str, str]]:
         """Yield each service with each source that speaks of it, beside the configuration."""
@@ -166,6 +194,12 @@ class Services:
             for source in list(kept.sources):
                 if source != CONFIGURATION:
                     yield name, source
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield each service with each host and port of it that something else stands for."""
+        for service, kept in self.kept.items():
+            for name in list(kept.resolved):
+                yield service, name
 
     def _merge(self, kept: Kept, *, moved: bool = False) -> None:
         """Put together what all sources say; of two that name one endpoint the first stands.
@@ -207,6 +241,7 @@ class Services:
             return False
         known = Known(instance, source, state=stand.state, at=stand.since)
         known.fresh, known.ejected_until = stand.fresh, stand.ejected_until
+        known.cleared = stand.cleared
         if not kept.checked:
             known.state = "up"
         kept.endpoints[name] = known
@@ -257,8 +292,27 @@ class Services:
             return
         kept.transitions.append(event)
         known = kept.endpoints.get(event.endpoint)
-        if known is not None and event.change == "ejected" and event.until > known.ejected_until:
+        if known is not None and event.change == "ejected":
+            self._hear_ejection(kept, known, event)
+
+    def _hear_ejection(self, kept: Kept, known: Known, event: EndpointChanged) -> None:
+        """Let all workers eject an endpoint that one has ejected."""
+        settings = kept.service.outliers or Outliers()
+        known.ejection = Ejection(event, shortest=settings.shortest, before=known.ejection)
+        if event.until > known.ejected_until:
             known.ejected_until = event.until
+            self._tell(kept)
+
+    def saw(self, service: str, endpoint: str, look: Look) -> None:
+        """Take one check of an endpoint: enough that pass end an ejection (node/readmission.py)."""
+        kept, known = self.kept.get(service), self._known(service, endpoint)
+        if kept is None or known is None or known.ejection is None:
+            return
+        if known.ejected_until <= self._wall():
+            known.ejection = None
+        elif known.ejection.ends(look):
+            known.ejected_until, known.cleared = 0.0, known.ejection.since
+            known.ejection = None
             self._tell(kept)
 
     def _hear_breaker(self, event: BreakerChanged) -> None:
@@ -279,6 +333,20 @@ class Services:
         kept.open = {route: until for route, until in kept.open.items() if until > now}
         self._tell(kept)
 
+    def retain(self, workers: AbstractSet[str]) -> None:
+        """Forget what all others have said: they are no more.  So are routes not heard of."""
+        now = self._wall()
+        for kept in self.kept.values():
+            for known in kept.endpoints.values():
+                if not known.seen.keys() <= workers:
+                    known.seen = {by: one for by, one in known.seen.items() if by in workers}
+            for route, by_worker in list(kept.breakers.items()):
+                for by, one in list(by_worker.items()):
+                    if by not in workers or max(one.at, one.until) < now - _LOST:
+                        del by_worker[by]
+                if not by_worker and kept.open.get(route, 0.0) <= now:
+                    del kept.breakers[route]
+
     def _known(self, service: str, endpoint: str) -> Known | None:
         kept = self.kept.get(service)
         return None if kept is None else kept.endpoints.get(endpoint)
@@ -298,15 +366,33 @@ class Services:
         )
         self._findings.put(section(kept.service.name), standing)
 
-    def recover(self, live: Mapping[str, Standing]) -> None:
+    def _remember_found(self, kept: Kept) -> None:
+        """Let the next control know what registries have said: it stays in force until they do."""
+        found = {
+            name: all_of_it for name, all_of_it in kept.sources.items() if name != CONFIGURATION
+        }
+        name = remembered.section(kept.service.name)
+        said = Remembered(sources=found, resolved=dict(kept.resolved))
+        self._findings.put(name, said if found or kept.resolved else None)
+
+    def recover(self, live: Mapping[str, Standing], found: Mapping[str, Remembered]) -> None:
         """Begin with what a control before this one knew, so that nobody starts anew.
 
-        It is called before `adopt`.  What registries said then stays in force until they are heard
-        again.
+        It is called before `adopt`.  What registries said then, or to a gateway before this one,
+        stays in force until they are heard again.
         """
         self._before.update(live)
+        self._found.update(found)
 
     def _restore(self, kept: Kept) -> None:
+        """Put back what was known of a service, but for hosts that it names no more."""
+        found = self._found.pop(kept.service.name, None)
+        if found is not None:
+            kept.sources.update(found.sources)
+            for one in kept.service.endpoints:
+                instances = found.resolved.get(one.name)
+                if instances:
+                    kept.resolved[one.name] = tuple(_like(told, one) for told in instances)
         standing = self._before.pop(kept.service.name, None)
         if standing is None:
             return
@@ -314,13 +400,17 @@ class Services:
         kept.down, kept.degraded = standing.down, standing.degraded
         kept.open = dict(standing.open)
         kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
-        for stand in standing.endpoints:
-            one = Instance(id=stand.id, endpoint=stand.endpoint, draining=stand.state == "draining")
-            if stand.source not in ("", CONFIGURATION):
-                kept.sources[stand.source] = (*kept.sources.get(stand.source, ()), one)
-            elif stand.endpoint.authority:
-                name = stand.endpoint.authority
-                kept.resolved[name] = (*kept.resolved.get(name, ()), one)
+
+
+def _like(told: Instance, one: Endpoint) -> Instance:
+    """Return what stands for an endpoint, spoken to as the configuration has it now."""
+    endpoint = msgspec.structs.replace(told.endpoint, tls=one.tls, weight=one.weight)
+    return msgspec.structs.replace(told, endpoint=endpoint)
+
+
+def _declared(instances: Iterable[Instance]) -> list[tuple[str, float, tuple[Declared, ...]]]:
+    """Return what instances declare, and what decides between them and others."""
+    return [(one.id, one.since, one.routes) for one in instances if one.routes]
 
 
 def _merged(kept: Kept) -> dict[str, tuple[Instance, str]]:

@@ -251,6 +251,10 @@ class Supervisor:
         """Return every worker that may want a newer snapshot."""
         return [*self._workers.values(), *(child for child, _ in self._successors.values())]
 
+    def leaving(self) -> list[Child]:
+        """Return every worker that finishes what is under way while another serves."""
+        return [child for child, _ in self._leaving]
+
     # Renewing
 
     @property

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.node.sections import Sections
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Metric, Registry
@@ -45,6 +46,7 @@ class Valkeys:
     ) -> None:
         """Begin with none."""
         self._log = log
+        self._sections = Sections(log)
         self._chance = chance
         self._died = died
         self._stores: dict[Purpose, Store] = {}
@@ -70,15 +72,11 @@ class Valkeys:
         self, purpose: Purpose, store: Store | None, live: Mapping[str, msgspec.Raw]
     ) -> Topology | None:
         """Return who serves a store, as far as it is known."""
-        raw = live.get(serves(purpose))
-        if store is None or store.topology is not None or raw is None:
+        if store is None or store.topology is not None:
             return None if store is None else store.topology
-        try:
-            served = _served.decode(raw)
-        except msgspec.DecodeError as error:  # of another version: a worker starts all the same
-            self._log.event("finding_not_read", error=str(error))
-            return None
-        return served.topology if served.of == store.named else None
+        name = serves(purpose)
+        served = self._sections.read(name, live.get(name), _served.decode)
+        return served.topology if served is not None and served.of == store.named else None
 
     def _renew(self, purpose: Purpose, store: Store | None, topology: Topology | None) -> None:
         made = None if store is None else self._client(purpose, store, topology)

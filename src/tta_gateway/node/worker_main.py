@@ -81,7 +81,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     registry = Registry(segment)
     worker = _worker(data, registry=registry, logs=logs)
-    worker.tell = notes.put
+    worker.telling.way = notes
     farewell = Farewell(loop)
     for number in _TO_END:
         loop.add_signal_handler(number, farewell.ask, number)
@@ -91,6 +91,7 @@ async def _serve(
     usage = Usage(registry, "worker")
     worker.sweeper.each_tick += [_watchman(worker, doors).tick, usage.tick, segment.beat]
     worker.sweeper.start()
+    segment.beat()  # from now on nobody takes it for one that is no worker (node/living.py)
     worker.hangups.start()
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
@@ -98,8 +99,7 @@ async def _serve(
     loop.add_reader(channel.fileno(), updates.hear)
     tell(channel, b"ready %d" % worker.snapshot.version)
     await farewell.asked
-    loop.remove_reader(channel.fileno())
-    updates.hear_all()
+    updates.hear_all()  # and on: who leaves asks no endpoint that drains meanwhile, and says so
     if not updates.is_last:
         tell(channel, b"leaving %d" % worker.snapshot.version)
     covering.close()

@@ -19,11 +19,11 @@ from tta_gateway.kernel.route import (
     Condition,
     Endpoint,
     EndpointLimits,
-    Fallback,
     Key,
     Maintenance,
     Outliers,
     Panic,
+    Part,
     Respond,
     Rewrite,
     Route,
@@ -52,7 +52,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "cors": lambda settings: cors.compile(settings.cors),
-    "discovery": lambda settings: discovery.compile(settings.discovery, settings.services),
+    "discovery": lambda settings: discovery.compile(
+        settings.discovery, settings.services, partial(_plain_route, settings)
+    ),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "problem": lambda settings: problem.compile(settings.problem),
@@ -178,7 +180,7 @@ def _route(
     resting = frozenset(name for name, one in services.items() if one.maintenance is not None)
     ends = Ends(config.service, config.split, config.canary, config.mirror, resting)
     opens = bool(ends.service) and "websocket" in config.upgrade
-    breaks, falls_back = _breaking(config, ends.service, services)
+    main, parts = _parts(config, ends, services)
     return Route(
         name=_name(config),
         path=config.path,
@@ -194,8 +196,9 @@ def _route(
         rewrite=Rewrite(**{key: value for key, value in config.rewrite if value is not None}),
         timeouts=Timeouts(**dict(config.timeouts)),
         tries=config.retries + 1,
-        breaker=breaks,
-        fallback=falls_back,
+        breaker=main.breaker,
+        fallback=main.fallback,
+        parts=parts,
         max_body=config.max_body,
         replay_body=config.replay_body,
         upgrade=config.upgrade,
@@ -211,10 +214,21 @@ def _route(
     )
 
 
-def _breaking(
-    config: RouteConfig, end: str, services: Mapping[str, ServiceConfig]
-) -> tuple[Breaker | None, Fallback | None]:
-    """Return when a route's service is not asked, and what answers then."""
+def _parts(
+    config: RouteConfig, ends: Ends, services: Mapping[str, ServiceConfig]
+) -> tuple[Part, tuple[Part, ...]]:
+    """Return a route's service, and where there are several each of them."""
+    parts = tuple(_part(config, name, weight, services) for name, weight in ends.all_parts)
+    return _part(config, ends.service, 1, services), parts
+
+
+def _part(
+    config: RouteConfig, end: str, weight: int, services: Mapping[str, ServiceConfig]
+) -> Part:
+    """Return when a service of a route is not asked, and what answers then.
+
+    What the route says itself is so for each of its services, but that none stands in for itself.
+    """
 
     def of(name: str) -> tuple[Breaker | None, FallbackConfig | None]:
         service = services.get(name)
@@ -225,7 +239,9 @@ def _breaking(
     breaks, falls_back = of(end)
     if config.breaker is not None:
         breaks = breaker.compiled(config.breaker)
-    return breaks, fallback.compiled(config.fallback or falls_back, of)
+    own = frozenset({end})
+    instead = fallback.compiled(config.fallback or falls_back, of, own)
+    return Part(service=end, weight=weight, breaker=breaks, fallback=instead)
 
 
 def _keys(services: Mapping[str, ServiceConfig]) -> dict[str, Key]:

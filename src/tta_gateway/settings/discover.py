@@ -3,9 +3,18 @@
 import re
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from tta_gateway.settings.address import LARGEST_PORT, host
+from tta_gateway.settings.claim import Prefix, fitting
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Items, Line
 
@@ -108,11 +117,34 @@ class DiscoverConfig(Config):
     kubernetes: Annotated[KubernetesLookupConfig, Shorthand(_service, _TEXT)] | None = None
     """A service of Kubernetes."""
 
+    docker: Line | None = None
+    """Containers of Docker whose label `tta-gateway.service` is this."""
+
     scheme: Literal["http", "https"] = "http"
     """How what is found is spoken to."""
 
+    routes: Items[Prefix] = ()
+    """How the paths begin that its instances may declare routes for: in tags of Consul, values of
+    etcd, annotations of Kubernetes and labels of Docker."""
+
+    auth_none: Annotated[bool, Field(validate_default=True)] = False
+    """Whether such a route may let everybody in."""
+
+    @field_validator("routes")
+    @classmethod
+    def _can_be_declared(cls, routes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        somewhere = ("consul", "etcd", "kubernetes", "docker")
+        if routes and all(info.data.get(name) is None for name in somewhere):
+            raise ValueError("has no effect: the DNS declares no routes; take it out")
+        return routes
+
+    @field_validator("auth_none")
+    @classmethod
+    def _fits(cls, auth_none: bool, info: ValidationInfo) -> bool:
+        return fitting(auth_none, info.data.get("routes"))
+
     @model_validator(mode="after")
     def _looks_somewhere(self) -> "DiscoverConfig":
-        if not (self.dns or self.consul or self.etcd or self.kubernetes):
-            raise ValueError("must name one of `dns`, `consul`, `etcd` and `kubernetes`")
+        if not (self.dns or self.consul or self.etcd or self.kubernetes or self.docker):
+            raise ValueError("must name one of `dns`, `consul`, `etcd`, `kubernetes` and `docker`")
         return self

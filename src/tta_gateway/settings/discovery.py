@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
@@ -13,6 +13,7 @@ from tta_gateway.features.discovery.bound import (
     DiscoveryBound,
     Dns,
     DnsName,
+    Docker,
     Etcd,
     Family,
     Kubernetes,
@@ -20,6 +21,7 @@ from tta_gateway.features.discovery.bound import (
     RegistryOrigin,
     Wanted,
 )
+from tta_gateway.kernel.route import Route
 from tta_gateway.settings.address import Address, listening
 from tta_gateway.settings.discover import (
     DiscoverConfig,
@@ -155,6 +157,13 @@ class KubernetesConfig(Config):
     """The namespace of services, where they name none."""
 
 
+class DockerConfig(Config):
+    """A Docker Engine."""
+
+    address: EndpointUrl = Address(unix="/var/run/docker.sock")
+    """Where its API answers: `unix:` and the path of its socket, or `http://` and a proxy of it."""
+
+
 class DiscoveryConfig(Config):
     """Registries that services are looked for in, and how names are resolved."""
 
@@ -176,9 +185,19 @@ class DiscoveryConfig(Config):
     kubernetes: KubernetesConfig = KubernetesConfig()
     """Kubernetes, likewise."""
 
+    docker: DockerConfig = DockerConfig()
+    """Docker, likewise."""
 
-def compile(config: DiscoveryConfig, services: Mapping[str, ServiceConfig]) -> DiscoveryBound:
-    """Return what control needs; of registries those that a service is looked for in."""
+
+def compile(
+    config: DiscoveryConfig,
+    services: Mapping[str, ServiceConfig],
+    route_to: Callable[[str], Route],
+) -> DiscoveryBound:
+    """Return what control needs; of registries those that a service is looked for in.
+
+    `route_to` returns a service's route without a path.
+    """
     wanted = {
         name: _wanted(one.discover) for name, one in services.items() if one.discover is not None
     }
@@ -192,7 +211,9 @@ def compile(config: DiscoveryConfig, services: Mapping[str, ServiceConfig]) -> D
         consul=_consul(config.consul) if any(one.consul for one in looked) else None,
         etcd=_etcd(config.etcd) if any(one.etcd for one in looked) else None,
         kubernetes=_kubernetes(config.kubernetes) if in_kubernetes else None,
+        docker=_docker(config.docker) if any(one.docker for one in looked) else None,
         services=wanted,
+        likes={name: route_to(name) for name, one in sorted(wanted.items()) if one.routes},
     )
 
 
@@ -202,7 +223,10 @@ def _wanted(config: DiscoverConfig) -> Wanted:
         dns=_name(config.dns) if config.dns else None,
         consul=ConsulService(**dict(config.consul)) if config.consul else None,
         etcd=config.etcd or "",
+        docker=config.docker or "",
         kubernetes=_in_kubernetes(config.kubernetes) if config.kubernetes else None,
+        routes=config.routes,
+        auth_none=config.auth_none,
     )
 
 
@@ -248,6 +272,10 @@ def _kubernetes(config: KubernetesConfig) -> Kubernetes:
         token_file=config.token_file or "",
         namespace=config.namespace,
     )
+
+
+def _docker(config: DockerConfig) -> Docker:
+    return Docker(origin=_origin(config.address, None))
 
 
 def _origin(address: Address, ca: str | None) -> RegistryOrigin:

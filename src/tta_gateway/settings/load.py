@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.routing.conflict import conflicts
-from tta_gateway.settings import rules, sentence
+from tta_gateway.settings import health_defaults, rules, sentence
 from tta_gateway.settings.compile import compiled_routes
 from tta_gateway.settings.complaint import Complaint, Mark, lines
 from tta_gateway.settings.document import Document, read
@@ -41,6 +41,7 @@ def load_text(text: str, name: str, *, environ: Mapping[str, str]) -> Loaded:
         raise ConfigError(lines(document.complaints, name))
     overlay(document, environ)
     underlay(document)
+    health_defaults.underlay(document)
     take_out(document)
     rules.check(document)
     settings = _settings(document, Sources(Path(name).parent, environ))

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.kernel.route import Route
-from tta_gateway.routing.template import TemplateError, parse
+from tta_gateway.settings.claim import Prefix, fitting
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.service import ServiceName
 from tta_gateway.support.config import Config, Items
@@ -27,26 +27,11 @@ def _token(value: object) -> str:
     return value
 
 
-def _prefix(text: str) -> str:
-    try:
-        segments = parse(text)
-    except TemplateError as error:
-        raise ValueError(f"`{text}` is not how a path begins: {error}") from None
-    if "%" in text or any(one.name for one in segments):
-        raise ValueError(f"`{text}` must be literal: no `{{name}}`, and no escapes")
-    return text
-
-
 def _distinct(tokens: "tuple[TokenConfig, ...]") -> "tuple[TokenConfig, ...]":
     values = [one.token.value for one in tokens]
     if len(set(values)) != len(values):
         raise ValueError("two of them are the same: make another, `openssl rand -hex 32`")
     return tokens
-
-
-Prefix: TypeAlias = Annotated[
-    str, AfterValidator(_prefix), WithJsonSchema({"title": "path", "type": "string"})
-]
 
 
 class TokenConfig(Config):
@@ -67,15 +52,7 @@ class TokenConfig(Config):
     @field_validator("auth_none")
     @classmethod
     def _fits(cls, auth_none: bool, info: ValidationInfo) -> bool:
-        routes = info.data.get("routes")
-        if routes and not auth_none:
-            raise ValueError(
-                "must be `true` as long as the gateway cannot tell who is asking, else no route "
-                "can be declared: write it if anybody may call them, or take `routes` out"
-            )
-        if auth_none and routes == ():
-            raise ValueError("has no effect without `routes`: take the line out")
-        return auth_none
+        return fitting(auth_none, info.data.get("routes"))
 
 
 class RegistrationConfig(Config):

@@ -39,7 +39,7 @@ class PartConfig(Config):
 
 
 class SplitConfig(Config):
-    """Services that share a route's requests."""
+    """Services that share a route's requests; one that cannot be asked is passed over."""
 
     services: Annotated[Items[PartConfig], Field(min_length=1)]
     """The services, each with its weight."""
@@ -102,6 +102,14 @@ class Ends:
         self.sticky = split.sticky if split is not None and self.parts else None
         self.canary = canary if canary is not None and canary.service not in resting else None
         self.mirror = mirror if mirror is not None and mirror.service not in resting else None
+
+    @property
+    def all_parts(self) -> tuple[tuple[str, int], ...]:
+        """Return every service with its weight, where there is more than one; or nothing."""
+        beside = [one.service for one in (self.canary, self.mirror) if one is not None]
+        main = self.parts or ((self.service, 1),)
+        found = {**dict.fromkeys(beside, 0), **dict(main)}
+        return tuple(found.items()) if self.parts or beside else ()
 
     def features(self, keys: Mapping[str, Key]) -> dict[str, msgspec.Raw]:
         """Return the parts of the features; `keys` are what sticks to services' endpoints."""

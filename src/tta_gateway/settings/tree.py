@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tta_gateway.features.access_log.config import AccessLogConfig
 from tta_gateway.features.cors.config import CorsConfig
+from tta_gateway.features.health.config import HealthDefaultsConfig
 from tta_gateway.features.metrics.config import MetricsConfig
 from tta_gateway.features.openapi.config import OpenapiConfig
 from tta_gateway.features.problem.config import ProblemConfig
@@ -168,6 +169,9 @@ class Settings(Config):
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""
+
+    health: HealthDefaultsConfig = HealthDefaultsConfig()
+    """What the checks of services take where they say nothing; looked at is who has `health`."""
 
     services: dict[ServiceName, ServiceConfig] = Field(default_factory=dict)
     """The services behind the gateway, by name."""

@@ -20,12 +20,12 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes
 
 
-def keep(sealed: bytes, state: Path) -> None:
+def keep(sealed: bytes, state: Path, name: str = NAME) -> None:
     """Write it in one step, so that there is always a whole one; OSError if it cannot be."""
-    beside = state / f"{NAME}.new"
+    beside = state / f"{name}.new"
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as out:
         out.write(sealed)
         out.flush()
         os.fsync(out.fileno())
-    beside.replace(state / NAME)
+    beside.replace(state / name)

@@ -7,15 +7,17 @@ Beside what the operator has written stands what control finds out of the world,
 by name: each is replaced whole, whichever version is in force, so that they need no versions.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from tta_gateway.kernel import registered
 from tta_gateway.kernel.registered import Registered
 from tta_gateway.kernel.route import Route, Service
-from tta_gateway.kernel.standing import Standing, section
+from tta_gateway.kernel.standing import Standing
 from tta_gateway.snapshot.model import Snapshot
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +131,12 @@ def base_of(parts: Parts) -> Snapshot:
     return msgspec.structs.replace(_base.decode(parts.base), version=parts.version)
 
 
+def bound_of(parts: Parts, feature: str, kind: type[T]) -> T:
+    """Return a feature's settings: the defaults in a snapshot that knows nothing of it."""
+    raw = _base.decode(parts.base).features.get(feature)
+    return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
+
+
 def service_of(raw: msgspec.Raw) -> Service:
     """Return a service; msgspec.DecodeError if it is none."""
     return _service.decode(raw)
@@ -144,19 +152,9 @@ def standing_of(raw: msgspec.Raw) -> Standing:
     return _standing.decode(raw)
 
 
-def standings_of(parts: Parts) -> dict[str, Standing]:
-    """Return the standing of every service that has one; msgspec.DecodeError if it cannot."""
-    return {
-        name: standing_of(raw)
-        for name in parts.services
-        if (raw := parts.live.get(section(name))) is not None
-    }
-
-
-def registered_of(parts: Parts) -> tuple[Route, ...]:
+def registered_of(raw: msgspec.Raw) -> tuple[Route, ...]:
     """Return the routes that services have declared; msgspec.DecodeError if they are none."""
-    raw = parts.live.get(registered.SECTION)
-    return () if raw is None else _registered.decode(raw).routes
+    return _registered.decode(raw).routes
 
 
 def routes_differ(before: Parts, after: Parts) -> bool:

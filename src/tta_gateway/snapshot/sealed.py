@@ -16,16 +16,20 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto import NotSealed, key_in, seal, unseal
 from tta_gateway.support.valkey.topology import Address, Store
 
-_KEY: Final = "snapshot.key"
+KEY: Final = "snapshot.key"
+"""The file of the key with which everything in a state folder is sealed."""
 # Another number wherever an older snapshot would be read for what it is not.
 _PURPOSE: Final = b"tta-gateway snapshot 2"
 
 
-def compiled(data: bytes, state: Path) -> bytes:
-    """Return an encoded snapshot and its sealed form as one; OSError if there can be no key."""
+def compiled(data: bytes, state: Path, *, begun: bytes = b"") -> bytes:
+    """Return an encoded snapshot and its sealed form as one; OSError if there can be no key.
+
+    `begun` is the same snapshot with live sections, if there are any: they are not kept with it.
+    """
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sealed = seal(data, key=key_in(state / _KEY), purpose=_PURPOSE)
-    return msgspec.msgpack.encode(Compiled(data=data, sealed=sealed))
+    sealed = seal(data, key=key_in(state / KEY), purpose=_PURPOSE)
+    return msgspec.msgpack.encode(Compiled(data=begun or data, sealed=sealed))
 
 
 def kept(state: Path) -> bytes:
@@ -35,13 +39,13 @@ def kept(state: Path) -> bytes:
     """
     try:
         sealed = (state / NAME).read_bytes()
-        key = (state / _KEY).read_bytes()
+        key = (state / KEY).read_bytes()
         snapshot = decode(unseal(sealed, key=key, purpose=_PURPOSE))
     except FileNotFoundError as error:
         raise OSError(f"{state} holds no kept configuration: run a good one first") from error
     except NotSealed as error:
         raise OSError(
-            f"{state / NAME} does not fit {state / _KEY}, or is of another version: run a good one "
+            f"{state / NAME} does not fit {state / KEY}, or is of another version: run a good one "
             "anew"
         ) from error
     except msgspec.DecodeError as error:

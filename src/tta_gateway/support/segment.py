@@ -59,6 +59,11 @@ class Segment:
         """Return how many records found no room."""
         return self._header[_LOST]
 
+    @property
+    def beats(self) -> int:
+        """Return how often the owner has shown that it lives."""
+        return self._header[_BEAT]
+
     def beat(self) -> None:
         """Show that the owner lives: called a few times a second."""
         self._header[_BEAT] += 1

@@ -193,6 +193,16 @@ class Breaker:
         self.ticket += 1  # whatever comes of a lost probe now says nothing any more
         return self.ticket
 
+    def would_admit(self, now: float, chance: Chance) -> bool:
+        """Tell whether one request would be let through now; it takes nothing, but draws its lot.
+
+        Who is let through by the ramp need not draw again: the ticket is everybody's there.
+        """
+        state = self.tick(now)
+        if state is State.RAMP:
+            return chance() < self.share(now)
+        return state is State.CLOSED or (state is State.HALF_OPEN and now >= self._probe_until)
+
     def goes_on(self, ticket: int) -> bool:
         """Tell whether one that was let through may be sent once more."""
         return ticket == self.ticket

@@ -18,6 +18,7 @@ from tta_gateway.kernel.message import NO_FIELDS, Fields, Response, answer_of
 from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import (
     BREAKER_OPEN,
+    INTERNAL,
     LOOP,
     OUT_OF_SOCKETS,
     UPSTREAM_BUSY,
@@ -26,15 +27,16 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_TOTAL_TIMEOUT,
     UPSTREAM_UNAVAILABLE,
 )
-from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.route import Route, Service, leading_to
 from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
+from tta_gateway.upstream.breaker import State
 from tta_gateway.upstream.breakers import News
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
-from tta_gateway.upstream.retry import FINAL, IDEMPOTENT, may_repeat, within_budget
+from tta_gateway.upstream.retry import FINAL, IDEMPOTENT, may_repeat
 
 # What the ports and the choices are about, here: connections and attempts.
 Connection = port.Connection["Attempt"]
@@ -48,6 +50,8 @@ _BROKEN: Final = 500
 # These say that the request asks for what there is not: no sign that the service is unwell.
 _ASKED_TOO_MUCH: Final = (501, 505)
 _NEVER: Final = 0.0
+# Of ours, not of the endpoint: no socket is left, something broke, or no TLS context is there.
+_OURS: Final = (OUT_OF_SOCKETS, INTERNAL, UPSTREAM_UNAVAILABLE)
 
 
 class Forwarder:
@@ -71,6 +75,9 @@ class Forwarder:
         }
         self._registry = registry
         self._retired: list[Upstream] = []  # of an older configuration, with something under way
+        # Routes as they lead to one of several services, each with the route that it stands for: so
+        # that the id, which is the key, is nobody else's.
+        self._parts: dict[tuple[int, str], tuple[Route, Route]] = {}
         self.connector = connector
         self.runner = runner
         self.chance = chance
@@ -82,6 +89,7 @@ class Forwarder:
     def adopt(self, services: Mapping[str, Service]) -> None:
         """Forward to these services from now on; what has not changed keeps its connections."""
         before = self.upstreams
+        self._parts.clear()
         self.upstreams = {
             name: before[name]
             if name in before and before[name].service == each
@@ -111,7 +119,48 @@ class Forwarder:
         if said is not NO_FIELDS and self._has_been_here(said):
             self.runner.respond(exchange, answer_of(LOOP))
             return
-        self._forward(exchange, route, exchange.service or route.service)
+        name = exchange.service
+        if not name or name == route.service:
+            self._forward(exchange, route, route.service)
+        else:
+            self._forward(exchange, self._part(route, name), name)
+
+    def _part(self, route: Route, name: str) -> Route:
+        """Return a route as it leads to one of its services."""
+        known = self._parts.get((id(route), name))
+        if known is None:
+            known = self._parts[id(route), name] = (route, leading_to(route, name))
+        return known[1]
+
+    # What a split asks, before the exchange is forwarded
+
+    def takes(self, exchange: Exchange, name: str) -> bool:
+        """Tell whether a service of the exchange's route takes it, by breaker and endpoints.
+
+        Who is let through by a ramp has its ticket with that: it draws once.
+        """
+        route, upstream = exchange.plan.route, self.upstreams.get(name)
+        if route is None or upstream is None or upstream.is_hopeless:
+            return False
+        route = self._part(route, name)
+        if route.breaker is None:
+            return True
+        breaker = upstream.breakers.of(route, exchange.started)
+        if breaker.is_closed:
+            return True
+        if not breaker.would_admit(self.clock(), self.chance):
+            return False
+        if breaker.state is State.RAMP:
+            exchange.ticket = breaker.ticket
+        return True
+
+    def passed_over(self, exchange: Exchange, name: str) -> None:
+        """Count an exchange that another service takes in the place of this one."""
+        route, upstream = exchange.plan.route, self.upstreams.get(name)
+        if route is not None and upstream is not None:
+            upstream.breakers.fell_back(route.name)
+
+    # The way
 
     def _forward(self, exchange: Exchange, route: Route, name: str) -> None:
         """Send it to the service of this name, by the route's breaker and fallback."""
@@ -133,6 +182,8 @@ class Forwarder:
         """Ask a breaker that is not closed; who is refused has an answer."""
         now = self.clock()
         breaker = upstream.breakers.of(route, now)
+        if exchange.ticket and exchange.ticket == breaker.ticket:
+            return True  # a split has asked
         exchange.ticket = breaker.admit(now, self.chance)
         if exchange.ticket:
             return True
@@ -152,6 +203,8 @@ class Forwarder:
             self.runner.respond(exchange, answer)
             return
         upstream.breakers.fell_back(route.name)
+        name = upstream.service.name.encode()
+        exchange.degraded = exchange.degraded + b", " + name if exchange.degraded else name
         if fallback.respond is None:
             other = msgspec.structs.replace(
                 route,
@@ -164,19 +217,20 @@ class Forwarder:
         respond = fallback.respond
         fields = [
             (b"content-type", respond.content_type.encode()),
-            (b"x-degraded", upstream.service.name.encode()),
+            (b"x-degraded", exchange.degraded),
         ]
         self.runner.respond(exchange, Response(respond.status, fields, respond.body.encode()))
 
     def adopt_standings(
-        self, standings: Mapping[str, Standing], *, now: float, wall: float
+        self, standings: Mapping[str, Standing | None], *, now: float, wall: float
     ) -> None:
-        """Forward to the endpoints that control has found, as it has found them.
+        """Forward to the endpoints of these services that control has found, as it has found them.
 
-        `now` is monotonic, `wall` the time of day that standings are told in, in seconds.
+        None is a service of which it has found nothing, any more: the configuration knows.  `now`
+        is monotonic, `wall` the time of day that standings are told in, in seconds.
         """
-        for name, upstream in self.upstreams.items():
-            standing = standings.get(name)
+        for name, standing in standings.items():
+            upstream = self.upstreams[name]
             if standing is None:
                 standing = Standing(
                     endpoints=tuple(Stand(endpoint=one) for one in upstream.service.endpoints)
@@ -184,6 +238,8 @@ class Forwarder:
             for pool in upstream.adopt(standing, now=now, wall=wall):
                 for connection in list(pool.idle):
                     connection.close()
+                while pool.waiting:  # nobody would look at their time any more
+                    pool.waiting.popleft().go_elsewhere()
             open_until = {route: now + at - wall for route, at in standing.open.items()}
             upstream.breakers.told(open_until, now)
 
@@ -368,6 +424,13 @@ class Attempt:
         if not self._over:
             self._fail(error)
 
+    def go_elsewhere(self) -> None:
+        """Wait no longer for a connection to an endpoint that has gone: this was no try."""
+        self.exchange.tries -= 1
+        self._settle(keep_active=True)
+        self.forwarder.try_once(self.exchange, self.route, self.upstream, tried=self._tried)
+        self.flush()
+
     def expired(self) -> None:
         """Wait no longer for a connection: the exchange's time is over."""
         self.pool.waiting.remove(self)
@@ -415,8 +478,8 @@ class Attempt:
         self._answered = True
         self._status = response.status
         self._learn(response.status)
-        if self.upstream.degraded:
-            response.fields.append(self.upstream.without)
+        if self.upstream.degraded or exchange.degraded:
+            self._tell_what_is_missing(response)
         if response.status in WITH_LOCATION:
             self._publish(response)
         if not self.forwarder.runner.respond(exchange, response):
@@ -433,12 +496,19 @@ class Attempt:
         self._learn(response.status)
         self._let_go(reusable=reusable)
         exchange.attempt = None
-        if self.upstream.degraded:
-            response.fields.append(self.upstream.without)
+        if self.upstream.degraded or exchange.degraded:
+            self._tell_what_is_missing(response)
         if response.status in WITH_LOCATION:
             self._publish(response)
         response.body = body
         self.forwarder.runner.respond(exchange, response)
+
+    def _tell_what_is_missing(self, response: Response) -> None:
+        """Name the services in whose place this one answers, and those that it does without."""
+        told = [name.encode() for name in self.upstream.degraded]
+        if self.exchange.degraded:
+            told.insert(0, self.exchange.degraded)
+        response.fields.append((b"x-degraded", b", ".join(told)))
 
     def _learn(self, status: int) -> None:
         """Take note of when an answer began, and of how the endpoint does."""
@@ -569,8 +639,8 @@ class Attempt:
             return False
         if self._is_stale(error):
             return True
-        return exchange.tries < self.route.tries and within_budget(
-            retrying=self.upstream.retrying, active=self.upstream.active
+        return exchange.tries < self.route.tries and self.upstream.may_repeat(
+            self._tried | {self.pool.name}, reached=self._reached
         )
 
     def _goes_on(self) -> bool:
@@ -588,11 +658,11 @@ class Attempt:
     def _is_its_fault(self, error: GatewayError) -> bool:
         """Tell whether the endpoint is to blame.
 
-        It is not where there is no socket left here, where time was over before its turn, or where
-        a connection had gone idle for too long.
+        It is not where the fault is ours, where time was over before its turn, or where a
+        connection had gone idle for too long.
         """
         problem = error.problem
-        if problem is OUT_OF_SOCKETS or self._is_stale(error):
+        if problem in _OURS or self._is_stale(error):
             return False
         return self._reached or problem is not UPSTREAM_TOTAL_TIMEOUT
 
@@ -602,7 +672,7 @@ class Attempt:
 
     def _repeat(self, error: GatewayError) -> None:
         exchange, upstream = self.exchange, self.upstream
-        if self._is_stale(error):
+        if self._is_stale(error) and not self.pool.retired:
             again = Attempt(self.forwarder, exchange, self.route, upstream, self.pool, self._tried)
             again._open_fresh()
             return

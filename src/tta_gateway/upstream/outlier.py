@@ -9,16 +9,36 @@ endpoints is ejected at a time.  Who comes back begins with less to do (upstream
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from tta_gateway.kernel.events import Proof
+from tta_gateway.kernel.problem import (
+    UPSTREAM_CERTIFICATE,
+    UPSTREAM_CONNECT_TIMEOUT,
+    UPSTREAM_REFUSED,
+    UPSTREAM_RESET,
+    UPSTREAM_TLS,
+    UPSTREAM_UNRESOLVED,
+)
 from tta_gateway.kernel.route import Outliers
 
 _CALM: Final = 10.0  # times the shortest ejection without another: the next counts as the first
+LONG_AGO: Final = -1.0e9
+_UNREACHED: Final = frozenset(
+    problem.code
+    for problem in (
+        UPSTREAM_CERTIFICATE,
+        UPSTREAM_CONNECT_TIMEOUT,
+        UPSTREAM_REFUSED,
+        UPSTREAM_TLS,
+        UPSTREAM_UNRESOLVED,
+    )
+)
 _WELL_ABOVE: Final = 0.3  # of the answers, more failures than the peers have
 
 
 class Record:
     """How one endpoint has answered: in a row, in this interval, and how often it was ejected."""
 
-    __slots__ = ("asked", "ejections", "failed", "in_a_row", "until")
+    __slots__ = ("asked", "ejections", "failed", "in_a_row", "since", "until")
 
     def __init__(self) -> None:
         """Begin with nothing against it."""
@@ -26,6 +46,7 @@ class Record:
         self.asked = 0
         self.failed = 0
         self.ejections = 0
+        self.since = LONG_AGO  # when this worker ejected it
         self.until = 0.0  # when its ejection ends, or has ended
 
     def succeeded(self) -> None:
@@ -49,10 +70,21 @@ class Record:
             self.ejections = 0
         self.ejections += 1
         lasts = min(settings.longest, settings.shortest * self.ejections)
+        self.since = now
         self.until = now + lasts
         self.in_a_row = 0
         self.begin_anew()
         return lasts
+
+
+def proof_of(failure: str) -> Proof:
+    """Return what a check must show so that an endpoint is known not to fail like this any more.
+
+    `failure` is a problem's code, or empty for a status of the 5xx.
+    """
+    if failure in _UNREACHED:
+        return "connection"
+    return "answer" if failure in ("", UPSTREAM_RESET.code) else ""
 
 
 class Judged(Protocol):

@@ -11,13 +11,12 @@ from typing import Final, Generic, TypeVar
 from tta_gateway.kernel.route import Endpoint, EndpointLimits
 from tta_gateway.kernel.standing import State
 from tta_gateway.upstream.affinity import seed_of
-from tta_gateway.upstream.outlier import Record
+from tta_gateway.upstream.outlier import LONG_AGO, Record
 from tta_gateway.upstream.pace import Pace
 from tta_gateway.upstream.timing import Timing
 
 C = TypeVar("C")  # a connection
 W = TypeVar("W")  # who waits for one
-LONG_AGO: Final = -1.0e9
 
 
 class Decision(Enum):

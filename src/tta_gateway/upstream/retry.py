@@ -3,6 +3,8 @@
 RFC 9110 9.2.2: a request is sent again by itself only if its method is idempotent, or if nothing of
 it can have reached the service.  At most a fifth of the requests under way may be further tries,
 and three always may (Envoy's budget): otherwise retries finish off a service that is struggling.
+What is beyond that may draw on good answers of late, one for five of them (Finagle's): when one of
+several endpoints dies, all that it had under way comes back at once, and nobody is struggling.
 """
 
 from typing import Final
@@ -14,6 +16,8 @@ FINAL: Final = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, OUT_OF_SOCKETS)
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
 BUDGET_SHARE: Final = 0.2
 BUDGET_LEAST: Final = 3
+SAVED_FOR: Final = 10.0
+"""Seconds in which what good answers allow is forgotten."""
 
 
 def may_repeat(method: bytes, *, reached: bool, body_held: bool) -> bool:
@@ -30,3 +34,29 @@ def may_repeat(method: bytes, *, reached: bool, body_held: bool) -> bool:
 def within_budget(*, retrying: int, active: int) -> bool:
     """Tell whether one more retry fits beside those under way."""
     return retrying < max(BUDGET_LEAST, BUDGET_SHARE * active)
+
+
+class Allowance:
+    """The further tries that good answers of late allow: `answers` counts those since the look."""
+
+    __slots__ = ("_looked", "_saved", "answers")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.answers = 0
+        self._saved = 0.0
+        self._looked = 0.0
+
+    def look(self, now: float) -> None:
+        """Save what has come since the last look, and forget some of what was saved."""
+        kept = max(0.0, 1.0 - (now - self._looked) / SAVED_FOR)
+        self._saved = kept * (self._saved + BUDGET_SHARE * self.answers)
+        self._looked = now
+        self.answers = 0
+
+    def take(self) -> bool:
+        """Take one try; False if there is none to be had."""
+        if self._saved + BUDGET_SHARE * self.answers < 1.0:
+            return False
+        self._saved -= 1.0
+        return True

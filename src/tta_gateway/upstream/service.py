@@ -5,18 +5,20 @@ for their pace, as long as there are any.  Where too few of those that should be
 all are asked or none (`Panic`): better a try than certainty that nobody is helped.
 """
 
+from collections.abc import Container
 from typing import Final, Generic, TypeVar
 
-from tta_gateway.kernel.events import EndpointChange
+from tta_gateway.kernel.events import EndpointChange, Proof
 from tta_gateway.kernel.route import Endpoint, Outliers, Service
-from tta_gateway.kernel.standing import Standing
+from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream.affinity import MARKED, bounded, highest, marked, tagged
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
 from tta_gateway.upstream.breakers import Breakers
-from tta_gateway.upstream.outlier import may_eject, outliers
+from tta_gateway.upstream.outlier import LONG_AGO, may_eject, outliers, proof_of
 from tta_gateway.upstream.pace import SLOW
-from tta_gateway.upstream.pool import LONG_AGO, Pool
+from tta_gateway.upstream.pool import Pool
+from tta_gateway.upstream.retry import Allowance, within_budget
 from tta_gateway.upstream.timing import Timings
 
 C = TypeVar("C")  # a connection
@@ -31,16 +33,22 @@ _PROBE_ANY: Final = 10.0  # seconds without a request that is safe, after which 
 
 
 class Notice:
-    """An endpoint is not what it was; `lasts` is for how long it is ejected, in seconds."""
+    """An endpoint is not what it was; `lasts` is for how long it is ejected, in seconds.
 
-    __slots__ = ("cause", "change", "endpoint", "lasts")
+    `proof` is what a check must show to end that sooner.
+    """
 
-    def __init__(self, endpoint: str, change: EndpointChange, cause: str, lasts: float) -> None:
+    __slots__ = ("cause", "change", "endpoint", "lasts", "proof")
+
+    def __init__(
+        self, endpoint: str, change: EndpointChange, cause: str, lasts: float, proof: Proof
+    ) -> None:
         """Keep what there is to say."""
         self.endpoint = endpoint
         self.change: EndpointChange = change
         self.cause = cause
         self.lasts = lasts
+        self.proof: Proof = proof
 
 
 class Upstream(Generic[C, W]):
@@ -61,7 +69,9 @@ class Upstream(Generic[C, W]):
         self.degraded: tuple[str, ...] = ()
         self.notices: list[Notice] = []
         self.breakers = Breakers()
+        self.allowance = Allowance()
         self.panics = False
+        self.is_hopeless = False  # no endpoint is good: whoever else can should answer
         sticky = service.sticky
         self._bounded = service.balance == "consistent_hash"
         self._marks = sticky is not None and sticky.ttl is not None and not self._bounded
@@ -90,18 +100,21 @@ class Upstream(Generic[C, W]):
     ) -> Pool[C, W] | None:
         """Return the endpoint to ask: untried while there is one, with room while there is one.
 
+        Where all that may be asked have been tried, a further try goes to one that is slow or
+        ejected: who failed last may be dead, and no more may be ejected.
+
         A request that is `safe` to repeat may be a probe; where none comes, any may: some services
         are asked for nothing else.
         """
         pools = self.open
         if self._probe is not None and not tried and (safe or self._probe_is_late):
             return self._take_probe()
-        if len(pools) == 1:
+        if len(pools) == 1 and not tried:
             return pools[0]
         if not pools:
             return None
         if tried:
-            pools = [pool for pool in pools if pool.name not in tried] or pools
+            pools = self._untried(pools, tried)
         chosen = self.balancer.choose(pools, chance)
         if not chosen.is_full:
             return chosen
@@ -118,7 +131,7 @@ class Upstream(Generic[C, W]):
         if not pools:
             return None
         if tried:
-            pools = [pool for pool in pools if pool.name not in tried] or pools
+            pools = self._untried(pools, tried)
         if self._bounded:
             return bounded(pools, key, self.service.load_bound)
         if self._marks:
@@ -127,14 +140,18 @@ class Upstream(Generic[C, W]):
             return tagged(pools, key) or highest(pools, key[:-6])
         return highest(pools, key)
 
+    def _untried(self, pools: list[Pool[C, W]], tried: frozenset[str]) -> list[Pool[C, W]]:
+        """Return those of these that were not tried, else the good ones, else the ejected ones."""
+        ejected = [one for one in self.pools if one.ejected and one.state == "up"]
+        for some in (pools, self._good(), ejected):
+            found = [one for one in some if one.name not in tried]
+            if found:
+                return found
+        return pools
+
     def marked(self, key: bytes, pool: Pool[C, W]) -> bytes:
         """Return what a request's key is from now on, once its endpoint is chosen."""
         return marked(key, pool.seed) if self._marks else key
-
-    @property
-    def without(self) -> tuple[bytes, bytes]:
-        """Return the field that tells clients which services this one does without."""
-        return (b"x-degraded", ", ".join(self.degraded).encode())
 
     @property
     def why_nobody(self) -> str:
@@ -145,6 +162,18 @@ class Upstream(Generic[C, W]):
         if not self.pools:
             return f"The service `{name}` has no endpoint."
         return f"No endpoint of the service `{name}` is fit to be asked."
+
+    def may_repeat(self, tried: frozenset[str], *, reached: bool) -> bool:
+        """Tell whether one more try fits beside those under way; these endpoints were `tried`.
+
+        Where nothing has arrived, a try at an endpoint that was not asked yet costs no more than
+        the first would have there.
+        """
+        if not reached and any(pool.name not in tried for pool in self.pools if pool.state == "up"):
+            return True
+        if within_budget(retrying=self.retrying, active=self.active):
+            return True
+        return self.allowance.take()
 
     def _take_probe(self) -> Pool[C, W] | None:
         probe, self._probe = self._probe, None
@@ -158,10 +187,11 @@ class Upstream(Generic[C, W]):
         """Take note of an answer's head; `elapsed` below 0 says that its time tells nothing."""
         record = pool.record
         if status >= 500:
-            self._failed(pool, now, f"status {status}")
+            self._failed(pool, now, f"status {status}", proof_of(""))
         else:
             record.in_a_row = 0
             record.asked += 1
+            self.allowance.answers += 1
         self._since_probe += 1
         if elapsed < 0.0:
             return
@@ -177,7 +207,7 @@ class Upstream(Generic[C, W]):
 
     def failed(self, pool: Pool[C, W], cause: str, now: float) -> None:
         """Take note that an endpoint gave no answer, or none that was one."""
-        self._failed(pool, now, cause)
+        self._failed(pool, now, cause, proof_of(cause))
         if self._paces and len(self.pools) > 1:
             self._observe(pool, _FAILED, now)
 
@@ -190,19 +220,20 @@ class Upstream(Generic[C, W]):
         else:
             pool.pace.observe(ratio, now)
 
-    def _failed(self, pool: Pool[C, W], now: float, cause: str) -> None:
+    def _failed(self, pool: Pool[C, W], now: float, cause: str, proof: Proof) -> None:
         record, settings = pool.record, self.service.outliers
         record.did_not()
         if settings is not None and record.in_a_row >= settings.failures:
-            self._eject(pool, now, f"{record.in_a_row} failures in a row, the last: {cause}")
+            cause = f"{record.in_a_row} failures in a row, the last: {cause}"
+            self._eject(pool, now, cause, proof)
 
-    def _eject(self, pool: Pool[C, W], now: float, cause: str) -> None:
+    def _eject(self, pool: Pool[C, W], now: float, cause: str, proof: Proof = "") -> None:
         settings = self.service.outliers
-        if settings is None or not self._may_eject(pool, settings):
+        if settings is None or pool.retired or not self._may_eject(pool, settings):
             return
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
-        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts)
+        self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts, proof)
         self._sort_out()
 
     def _may_eject(self, pool: Pool[C, W], settings: Outliers) -> bool:
@@ -210,15 +241,27 @@ class Upstream(Generic[C, W]):
         of = len(self.pools)
         return not pool.ejected and may_eject(ejected=ejected, of=of, settings=settings)
 
+    def _let_back_in(self, pool: Pool[C, W], now: float, cause: str = "") -> None:
+        pool.ejected = False
+        pool.record.until = min(pool.record.until, now)
+        pool.up_since = now
+        self._notice(pool, "let_back_in", cause)
+
     def _notice(
-        self, pool: Pool[C, W], change: EndpointChange, cause: str, lasts: float = 0.0
+        self,
+        pool: Pool[C, W],
+        change: EndpointChange,
+        cause: str,
+        lasts: float = 0.0,
+        proof: Proof = "",
     ) -> None:
-        self.notices.append(Notice(pool.name, change, cause, lasts))
+        self.notices.append(Notice(pool.name, change, cause, lasts, proof))
 
     # Now and then
 
     def tick(self, now: float) -> None:
         """Do what is due: judge, let back in, probe, and weigh."""
+        self.allowance.look(now)
         if len(self.pools) > 1 or any(one.ejected for one in self.pools):  # its peers may be gone
             self._judge(now)
             self._plan_probe(now)
@@ -229,10 +272,8 @@ class Upstream(Generic[C, W]):
         best = min((one.pace.ratio for one in self._good()), default=1.0)
         for pool in self.pools:
             if pool.ejected and pool.record.until <= now:
-                pool.ejected = False
-                pool.up_since = now
+                self._let_back_in(pool, now)
                 pool.pace.clear()
-                self._notice(pool, "let_back_in", "")
                 changed = True
             if not pool.ejected and pool.pace.judge(best):
                 times = f"{pool.pace.ratio:.1f} times as slow as its peers, or failing"
@@ -294,6 +335,7 @@ class Upstream(Generic[C, W]):
         else:
             self.open = [one for one in good if not one.pace.penalised] or good
         self.fit = good if good and not self.panics and not self.down else self.open
+        self.is_hopeless = not good or not self.open
 
     # What control says
 
@@ -312,6 +354,10 @@ class Upstream(Generic[C, W]):
             if stand.state == "up" and stand.fresh and (pool.state != "up" or not pool.known):
                 pool.up_since = now - max(0.0, wall - stand.since)
             pool.state, pool.known = stand.state, True
+            if pool.ejected and _is_cleared(pool.record.since, stand, now=now, wall=wall):
+                self._let_back_in(pool, now, "its checks pass")
+                if not pool.pace.penalised:  # else it is for probes to say
+                    pool.pace.clear()
             self._eject_too(pool, stand.ejected_until - wall, now)
             pools.append(pool)
         for gone in before.values():
@@ -321,6 +367,13 @@ class Upstream(Generic[C, W]):
         self._weigh(now)
         return list(before.values())
 
+    def retain(self, routes: Container[str]) -> None:
+        """Forget what is known of all other routes: they are gone."""
+        self._timings.retain(routes)
+        for pool in self.pools:
+            for gone in [one for one in pool.timings if one not in routes]:
+                del pool.timings[gone]
+
     def _eject_too(self, pool: Pool[C, W], lasts: float, now: float) -> None:
         """Leave an endpoint out that another worker has ejected."""
         settings = self.service.outliers
@@ -329,12 +382,19 @@ class Upstream(Generic[C, W]):
         if not self._may_eject(pool, settings):
             return
         pool.ejected = True
+        pool.record.since = LONG_AGO  # it is control's to say when it is over
         pool.record.until = now + lasts
 
 
 def _place(endpoint: Endpoint) -> tuple[str, int, str, bool, str]:
     """Return what makes an endpoint another one: connections to it are of no use there."""
     return (endpoint.host, endpoint.port, endpoint.unix, endpoint.tls, endpoint.authority)
+
+
+def _is_cleared(since: float, stand: Stand, *, now: float, wall: float) -> bool:
+    """Tell whether control says that an ejection of then is over."""
+    over = stand.cleared > 0.0 and stand.ejected_until <= wall
+    return over and since < now - (wall - stand.cleared)
 
 
 def _last_probe(pool: "Pool[C, W]") -> float:

@@ -1,5 +1,6 @@
 """Timing: how long an endpoint takes for a route, as it is counted and compared (R9.5)."""
 
+from collections.abc import Container
 from typing import Final
 
 from tta_gateway.support.metrics import Child, Metric, Registry
@@ -47,3 +48,8 @@ class Timings:
         if self._registry is None:
             return Timing(typical, None)
         return Timing(typical, self._registry.child(DURATION, self._service, endpoint, route))
+
+    def retain(self, routes: Container[str]) -> None:
+        """Forget what is typical for all other routes: they are gone."""
+        for gone in [one for one in self._typical if one not in routes]:
+            del self._typical[gone]

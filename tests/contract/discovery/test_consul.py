@@ -21,11 +21,12 @@ from tests.helpers.found import Told, in_loop, watched
 from tests.helpers.registry_server import Answering, Asked, RegistryServer, serving
 from tta_gateway.features.discovery.bound import Consul, ConsulService
 from tta_gateway.features.discovery.consul_provider import ConsulProvider
+from tta_gateway.kernel.registered import Declared
 
 TOKEN = "b1gs33cr3t"
 
 
-def entry(name: str, port: int, *, address: str = "", weight: int = 1) -> dict[str, Any]:
+def entry(name: str, port: int, *tags: str, address: str = "", weight: int = 1) -> dict[str, Any]:
     """One of the sample response, as it is for an instance."""
     return {
         "Node": {
@@ -39,7 +40,7 @@ def entry(name: str, port: int, *, address: str = "", weight: int = 1) -> dict[s
         "Service": {
             "ID": name,
             "Service": "redis",
-            "Tags": ["primary"],
+            "Tags": ["primary", *tags],
             "Address": address,
             "Meta": {"redis_version": "4.0"},
             "Port": port,
@@ -117,6 +118,25 @@ async def test_what_passes_its_checks_is_found_and_changes_are_told_when_they_ha
         await consul.change("redis")
         await told.until("cache")
         assert told.unreachable == []
+
+
+@in_loop
+async def test_tags_declare_routes_as_long_as_they_are_there() -> None:
+    consul = Catalogue()
+    route = "tta-gateway.route=GET /live/{id} auth=none"
+    async with serving(consul.serve) as server, watched(provider(server)) as told:
+        await told.until("cache", "10.1.10.12:8000")
+        assert told.routes("cache") == []
+        await consul.change("redis", entry("redis", 8001, route, "urlprefix-/other"))
+        await told.until("cache", "10.1.10.12:8001")
+        assert told.routes("cache") == [Declared(path="/live/{id}", methods=("GET",), auth="none")]
+        await consul.change("redis", entry("redis", 8002, "tta-gateway.route=live"))
+        await told.until("cache", "10.1.10.12:8002")
+        (bad,) = told.routes("cache")
+        assert "has no path" in bad.fault
+        await consul.change("redis")
+        await told.until("cache")
+        assert told.routes("cache") == []
 
 
 @in_loop

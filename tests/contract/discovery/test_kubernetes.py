@@ -8,6 +8,7 @@ the reference of `discovery.k8s.io/v1`.  Fields that do not matter are left as t
 
 import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from tests.helpers.found import in_loop, watched
 from tests.helpers.registry_server import Answering, Asked, RegistryServer, serving
 from tta_gateway.features.discovery.bound import Kubernetes, KubernetesService
 from tta_gateway.features.discovery.kubernetes_provider import KubernetesProvider
+from tta_gateway.kernel.registered import Declared
 
+NONE: Mapping[str, str] = {}
 PATH = "/apis/discovery.k8s.io/v1/namespaces/tta/endpointslices"
 GONE = {
     "kind": "Status",
@@ -57,7 +60,13 @@ class Cluster:
         self.watch_status = 200
         self.watches: list[asyncio.Queue[dict[str, Any] | None]] = []
 
-    def put(self, name: str, *endpoints: dict[str, Any], port: int = 80) -> None:
+    def put(
+        self,
+        name: str,
+        *endpoints: dict[str, Any],
+        port: int = 80,
+        annotations: Mapping[str, str] = NONE,
+    ) -> None:
         """Have a slice be so from now on."""
         self.version += 1
         kind = "MODIFIED" if name in self.slices else "ADDED"
@@ -67,6 +76,10 @@ class Cluster:
             "metadata": {
                 "name": name,
                 "labels": {"kubernetes.io/service-name": "example"},
+                "annotations": {
+                    "endpoints.kubernetes.io/last-change-trigger-time": "2026-11-26T02:00:00Z",
+                    **annotations,
+                },
                 "resourceVersion": str(self.version),
             },
             "addressType": "IPv4",
@@ -150,6 +163,36 @@ async def test_the_slices_of_a_service_are_listed_and_then_watched() -> None:
         assert first.query == {"labelSelector": ["kubernetes.io/service-name=example"]}
         assert second.query["allowWatchBookmarks"] == ["true"]
         assert second.query["resourceVersion"] == ["10246"]
+
+
+@in_loop
+async def test_annotations_declare_routes_as_long_as_their_slice_has_endpoints() -> None:
+    cluster = Cluster()
+    said = '[{"path": "/live/{id}", "methods": ["GET"], "auth": "none"}]'
+    cluster.put(
+        "example-abc", address("10.1.2.3", **READY), annotations={"tta-gateway/routes": said}
+    )
+    async with serving(cluster.serve) as server, watched(provider(server)) as told:
+        await told.until("mail", "10.1.2.3:80")
+        route = Declared(path="/live/{id}", methods=("GET",), auth="none")
+        assert told.routes("mail") == [route]
+        await cluster.is_watched()
+        cluster.put("example-abc", address("10.1.2.3", **READY), port=81)
+        await told.until("mail", "10.1.2.3:81")
+        assert told.routes("mail") == []
+        cluster.put(
+            "example-abc",
+            address("10.1.2.3", **READY),
+            port=82,
+            annotations={"tta-gateway/routes": said},
+        )
+        await told.until("mail", "10.1.2.3:82")
+        assert told.routes("mail") == [route]
+        cluster.put(
+            "example-abc", address("10.1.2.3", **ENDED), annotations={"tta-gateway/routes": said}
+        )
+        await told.until("mail")
+        assert told.routes("mail") == []
 
 
 @in_loop

@@ -74,6 +74,9 @@ class Told:
         self.state, self.cause = state, cause
         self.changed.set()
 
+    def saw(self, service: str, endpoint: str, *, began: float, passed: bool) -> None:
+        """Nothing is ejected here."""
+
     def looked(self, _: str) -> None:
         self.round.set()
 

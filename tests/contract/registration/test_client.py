@@ -53,6 +53,9 @@ class Node:
     def found(self, _: str, __: str, instances: tuple[Instance, ...]) -> None:
         self.instances = {one.id: one.draining for one in instances}
 
+    def registered(self) -> list[str]:
+        return []
+
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         self.sections[name] = finding
 

@@ -9,9 +9,10 @@ import pytest
 from tests.helpers.register_store import a_registration
 from tests.helpers.valkey_client import client
 from tests.helpers.valkey_server import Server
-from tta_gateway.features.registration.record import Declared, Registration
+from tta_gateway.features.registration.record import Registration
 from tta_gateway.features.registration.store import Away, Looked
 from tta_gateway.features.registration.valkey_store import SLACK, ValkeyStore
+from tta_gateway.kernel.registered import Declared
 
 pytestmark = pytest.mark.redis
 

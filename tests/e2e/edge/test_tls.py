@@ -229,6 +229,13 @@ def test_a_plain_listener_sends_clients_to_https(shared: Encrypted) -> None:
 # Certificates that change
 
 
+def ask_once(stream: Stream) -> None:
+    """Ask on a connection, and read the whole answer."""
+    stream.send(head_of(b"/"))
+    assert stream.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    stream.read_exactly(len(b"plain"))
+
+
 def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted) -> None:
     """Connections that are open stay, and requests under load are all answered."""
     stop, faults, answers = threading.Event(), list[str](), [0]
@@ -238,15 +245,14 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
             while not stop.is_set():
                 stream = encrypted.connect()
                 for _ in range(3):
-                    stream.send(head_of(b"/load"))
-                    assert stream.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
-                    stream.read_exactly(len(b"plain"))
+                    ask_once(stream)
                     answers[0] += 1
                 stream.close()
         except (OSError, AssertionError) as error:
             faults.append(repr(error))
 
     before, kept = encrypted.serial(), encrypted.connect()
+    ask_once(kept)  # who has asked once may wait for longer with the next
     threads = [threading.Thread(target=load) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -259,8 +265,7 @@ def test_a_new_certificate_is_taken_without_losing_anybody(encrypted: Encrypted)
         stop.set()
         for thread in threads:
             thread.join(10)
-    kept.send(head_of(b"/kept"))
-    assert kept.read_until(b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+    ask_once(kept)
     kept.close()
     assert (faults, encrypted.serial() != before) == ([], True)
     assert answers[0] > 50
@@ -326,7 +331,8 @@ def test_the_silent_do_not_keep_others_out_from_other_networks(encrypted: Encryp
         begun = time.monotonic()
         encrypted.connect().close()
         assert time.monotonic() - begun < 1.0
-        assert 0 < sum(_has_heard(stream) for stream in stalled) <= 16
+        # Sixteen hold places at a time, and give way to the next after a while.
+        assert 0 < sum(_has_heard(stream) for stream in stalled) < len(stalled)
 
 
 def _hello() -> bytes:

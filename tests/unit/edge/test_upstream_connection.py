@@ -730,6 +730,19 @@ def test_a_connection_that_does_not_come_about_is_the_service_s_fault(
     assert (statuses(client.sent), once.codes) == ([status], [code])
 
 
+@pytest.mark.parametrize(
+    ("failure", "failed"), [(REFUSED, 1), (RuntimeError("of ours"), 0), (FAILURES[4][0], 0)]
+)
+def test_a_fault_of_ours_counts_against_no_endpoint(
+    once: PaperGateway, failure: Exception, failed: int
+) -> None:
+    once.loop.answers.append(failure)
+    once.client().feed(GET)
+    once.loop.run_ready()
+    assert once.pool.record.failed == failed
+    once.reported.clear()  # as a bug is, once it has been told
+
+
 @pytest.mark.parametrize("failure", [failure for failure, _, _ in FAILURES])
 def test_a_connection_that_does_not_come_about_leaves_no_place_taken(
     once: PaperGateway, failure: Exception | Never

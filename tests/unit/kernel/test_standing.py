@@ -3,7 +3,7 @@
 import msgspec
 
 from tta_gateway.kernel.route import Endpoint
-from tta_gateway.kernel.standing import Stand, Standing, section
+from tta_gateway.kernel.standing import Instance, Stand, Standing, section, spoken
 
 
 def test_a_standing_survives_the_way_to_a_worker() -> None:
@@ -21,3 +21,10 @@ def test_an_endpoint_is_up_unless_something_else_is_said() -> None:
 
 def test_each_service_has_a_section_of_its_own() -> None:
     assert section("players") == "service/players"
+
+
+def test_what_was_found_may_be_spoken_to_otherwise() -> None:
+    one = Instance(id="a", endpoint=Endpoint(host="h", port=1), since=2.0)
+    other = spoken(one, tls=True)
+    assert (other.id, other.since, other.endpoint.tls) == ("a", 2.0, True)
+    assert spoken(other, tls=False) == one

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -10,21 +11,25 @@ import msgspec
 import pytest
 
 from tests.helpers.asgi import Answer, asked
+from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.kernel.events import EndpointChanged
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
+from tta_gateway.kernel.registered import SECTION, Declared, Registered
+from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.standing import Instance, Stand, Standing, section
 from tta_gateway.node.assemble_control import (
     Control,
     endpoints,
     internal_endpoints,
     public_endpoints,
 )
+from tta_gateway.node.child import Child, hear
 from tta_gateway.node.segments import Segments
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.settings.public import INTERNAL, PUBLIC
 from tta_gateway.snapshot.model import Snapshot
-from tta_gateway.snapshot.parts import parted
+from tta_gateway.snapshot.parts import Live, decode_live, parted, revived
 from tta_gateway.support.metrics import Metric, Registry
 from tta_gateway.support.segment import Segment
 
@@ -34,19 +39,32 @@ COUNTER = Metric("requests_total", "counter", "Requests.")
 class House:
     """A control process of a state folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *services: Service,
+        live: dict[str, msgspec.Raw] | None = None,
+        channel: socket.socket | None = None,
+    ) -> None:
         self.segments = Segments()
+        self.clock = FakeClock()
         self.snapshot = Snapshot(
-            version=1, state_dir=str(folder), listeners=(), services=(), routes=()
+            version=1, state_dir=str(folder), listeners=(), services=services, routes=()
         )
         self.lines: list[bytes] = []
-        self.control = Control(
-            parted(self.snapshot),
-            self.segments.fd,
-            clock=FakeClock(),
-            lines=cast("Any", self),
-            channel=cast("Any", None),  # there is nothing to be told
-        )
+        self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.ours.setblocking(False)
+        try:
+            self.control = Control(
+                revived(parted(self.snapshot), Live(sections=live or {})),
+                self.segments.fd,
+                clock=self.clock,
+                lines=cast("Any", self),
+                channel=channel or self.ours,
+            )
+        except OSError:
+            self.close()
+            raise
         self.token = (folder / "admin.token").read_text().strip()
 
     flushed = 0
@@ -56,6 +74,11 @@ class House:
 
     def flush(self) -> None:
         self.flushed += 1
+
+    def close(self) -> None:
+        os.close(self.segments.fd)
+        self.ours.close()
+        self.theirs.close()
 
     def counts(self, amount: float) -> None:
         """Another process begins and counts."""
@@ -74,7 +97,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     made = House(tmp_path)
     yield made
-    os.close(made.segments.fd)
+    made.close()
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/admin/v1/node", "/admin/v1/config"])
@@ -244,6 +267,51 @@ def test_its_log_goes_out_when_that_is_asked_for(house: House) -> None:
     assert house.flushed == 1
 
 
+CONSUL = """\
+services:
+  players:
+    discover: {consul: players, routes: [/live/], auth_none: true}
+routes: [{path: /, service: players, auth: none}]
+"""
+
+
+def test_what_a_registry_said_last_is_there_after_a_start_of_the_whole(
+    house: House, tmp_path: Path
+) -> None:
+    """Endpoints and routes; and operators see that nobody has confirmed it."""
+
+    async def configured(one: House) -> None:
+        snapshot = compile_snapshot(loaded(CONSUL).settings, 1)
+        await one.control.apply(
+            parted(msgspec.structs.replace(snapshot, state_dir=str(tmp_path), probe=None))
+        )
+
+    asyncio.run(configured(house))
+    routes = (Declared(path="/live/a", auth="none"), Declared(path="/else", auth="none"))
+    instance = Instance(id="a", endpoint=an_endpoint(9001), routes=routes)
+    house.control.services.found("players", "consul", (instance,))
+    house.control.flush()
+    house.control.keepsake.wait(5.0)
+    after = House(tmp_path)
+    asyncio.run(configured(after))
+    assert list(after.control.services.kept["players"].endpoints) == [an_endpoint(9001).name]
+    section = msgspec.msgpack.decode(after.control.findings.known[SECTION], type=Registered)
+    assert [one.path for one in section.routes] == ["/live/a"]
+
+    async def seen() -> None:
+        task = asyncio.get_running_loop().create_task(after.control.discovery.run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(seen())
+    (told,) = after.asked("/admin/v1/registries", token=after.token).json["registries"]
+    assert (told["instances"], told["unconfirmed"]) == ({"players": 1}, ["players"])
+    assert told["routes"] == [{"service": "players", "route": "/live/a"}]
+    assert [one["route"] for one in told["refused_routes"]] == ["/else"]
+    after.close()
+
+
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         House(tmp_path / "nowhere")
@@ -254,3 +322,105 @@ def test_everything_that_is_served_is_told_with_what_it_does() -> None:
     assert ("POST", "/admin/v1/workers/restart") in [(method, path) for method, path, _ in told]
     assert ("GET", "/metrics") in [(method, path) for method, path, _ in told]
     assert all(sentence.endswith(".") for _, _, sentence in told)
+
+
+# What a control before this one has found out
+
+FIRST, SECOND = (Service(name=name, endpoints=(an_endpoint(),)) for name in ("one", "other"))
+NONSENSE = msgspec.Raw(msgspec.msgpack.encode({"endpoints": 7, "known": "a", "alerts": 1.5}))
+
+
+def encoded(found: Standing) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(found))
+
+
+def standing(port: int) -> msgspec.Raw:
+    stand = Stand(endpoint=an_endpoint(port), state="up", source="registration", id="a")
+    return encoded(Standing(endpoints=(stand,)))
+
+
+@pytest.fixture
+def line() -> Iterator[tuple[socket.socket, Child]]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(False)
+    with ours, theirs:
+        yield ours, Child(cast("Any", None), theirs)
+
+
+def told(child: Child) -> tuple[set[str], set[str]]:
+    """The names of sections that the supervisor has been told, and of those that are no more."""
+    sections: set[str] = set()
+    gone: set[str] = set()
+    while (said := hear(child)) is not None:
+        live = decode_live(said.data)
+        sections |= live.sections.keys()
+        gone |= set(live.gone)
+    return sections, gone
+
+
+def test_what_another_version_has_found_out_keeps_no_control_from_serving(
+    tmp_path: Path, line: tuple[socket.socket, Child]
+) -> None:
+    """Red with an error in the place of what cannot be read in node/sections.py."""
+    names = (section("one"), SECTION, "registration/known", "control/alerts", "store/state")
+    other = Standing(endpoints=(Stand(endpoint=an_endpoint()),), open={"/": 9e9})
+    live = {**dict.fromkeys(names, NONSENSE), section("other"): encoded(other)}
+    house = House(tmp_path, FIRST, SECOND, live=live, channel=line[0])
+    kept = house.control.services.kept
+    assert set(kept["one"].endpoints) == {an_endpoint().name}
+    assert kept["other"].open == other.open  # what can be read goes on
+    events = [msgspec.json.decode(one) for one in house.lines]
+    unread = [one.get("section") for one in events if one["event"] == "finding_not_read"]
+    assert unread == [section("one")]
+    assert section("one") in told(line[1])[1]  # so that nobody reads it again
+    os.close(house.segments.fd)
+
+
+def test_of_services_that_went_meanwhile_nobody_is_told_any_more(
+    tmp_path: Path, line: tuple[socket.socket, Child]
+) -> None:
+    house = House(tmp_path, FIRST, live={section("gone"): standing(9100)}, channel=line[0])
+    assert section("gone") in told(line[1])[1]
+    os.close(house.segments.fd)
+
+
+# What workers say
+
+
+def test_what_workers_have_said_that_are_no_more_is_forgotten_within_seconds(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, FIRST)
+    part = Segment(house.segments.fd, house.segments.take())
+    part.owner = 7
+    part.beat()
+    seen = EndpointSeen(
+        service="one",
+        endpoint=an_endpoint().name,
+        weight=1.0,
+        ratio=1.0,
+        in_flight=0,
+        open=1,
+        at=house.clock.wall(),
+        by="worker 7",
+    )
+    for by in ("worker 7", "worker 8"):
+        house.control.bus.publish(msgspec.structs.replace(seen, by=by))
+    known = house.control.services.kept["one"].endpoints[an_endpoint().name]
+    house.control.tidy()
+    assert set(known.seen) == {"worker 7", "worker 8"}
+    house.clock.advance(5.0)
+    house.control.tidy()
+    assert set(known.seen) == {"worker 7"}
+    os.close(house.segments.fd)
+
+
+def test_notes_that_cannot_be_read_are_told_once_a_minute(house: House) -> None:
+    heard, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with heard, sender:
+        heard.setblocking(False)
+        reader = house.control.reader_of(heard)
+        for _ in range(3):
+            sender.send(b"nonsense")
+        reader.hear()
+    assert len(house.lines) == 1

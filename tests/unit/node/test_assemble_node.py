@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from typing import Any, cast
 
 import msgspec
@@ -11,6 +12,7 @@ from tests.helpers.house import CONTROL, GUARD, WORKER, Events, House, asked, co
 from tta_gateway.node import handover, lock
 from tta_gateway.node.assemble_node import Node
 from tta_gateway.node.child import give
+from tta_gateway.node.findings import Findings
 from tta_gateway.node.handover import Handover
 from tta_gateway.node.near import connected
 from tta_gateway.snapshot.parts import LIVE, Live, encoded
@@ -74,7 +76,50 @@ def test_what_nobody_can_read_changes_nothing_and_is_told(house: House) -> None:
 def test_nobody_but_control_finds_anything_out(house: House) -> None:
     node = house.serving()
     house.of(WORKER)[0].end.send(b"away 3")
-    assert (told(house, node, WORKER, found(1)), node.beside.away) == ([], [])
+    assert (told(house, node, WORKER, found(1)), node.beside.missing()) == ([], [])
+
+
+def test_workers_that_leave_are_told_what_control_has_found_out(house: House) -> None:
+    node = house.serving()
+    first = house.of(WORKER)[0]
+    node.supervisor.renew()
+    house.turn(node)
+    house.of(WORKER)[-1].end.send(b"ready 1")
+    house.turn(node)
+    assert [one.process for one in node.supervisor.leaving()] == [first]
+    told(house, node, CONTROL, found(1))
+    first.end.setblocking(False)
+    data, fds, _, _ = socket.recv_fds(first.end, 64, 1)
+    assert (data, len(fds)) == (LIVE, 1)
+    os.close(fds[0])
+
+
+def test_what_control_found_out_last_outlives_it(house: House) -> None:
+    """Red without `_hear_out` in node/companion.py: its end may be seen before its words."""
+    node = house.serving()
+    (control,) = house.of(CONTROL)
+    for n in (1, 2):
+        give(control.end, LIVE, found(n))
+    control.die(-9)
+    node.turns._take(bytes([signal.SIGCHLD]))
+    assert told(house, node, CONTROL) == [2]
+    for _ in range(2):
+        house.turn(node)
+    assert len(house.of(CONTROL)) == 2
+
+
+def test_what_did_not_arrive_is_asked_for_again(house: House) -> None:
+    node = house.serving()
+    (control,) = house.of(CONTROL)
+    findings = Findings(control.end, {})
+    control.end.send(LIVE)  # no descriptor was left for what it holds
+    house.turn(node)
+    control.end.setblocking(False)
+    assert findings.hear(control.end.recv(64), [])
+    give(control.end, LIVE, b"\xc1")  # what is of another version is so the next time, too
+    house.turn(node)
+    with pytest.raises(BlockingIOError):
+        control.end.recv(64)
 
 
 # An upgrade
@@ -211,4 +256,6 @@ def test_a_file_that_changes_during_an_upgrade_is_read_by_the_node_that_goes_on(
     file.write_text("another")
     resumed = house.node(kept=msgspec.structs.replace(left, stamp=stamp), version=2)
     resumed.reload.tick()
-    assert resumed.reload.is_waiting
+    resumed._watches._looking.wait(5.0)
+    resumed.reload.tick()
+    assert resumed._watches._is_unsettled

@@ -1,8 +1,7 @@
 """A worker's parts together, without a socket: whoever asks is a piece of the gateway itself."""
 
 import asyncio
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +13,13 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.cors.bound import CorsBound
-from tta_gateway.features.metrics.metrics import BREAKERS_OPEN
 from tta_gateway.features.problem.bound import ProblemBound
-from tta_gateway.kernel.events import BreakerChanged, Event, ServiceTlsChanged
+from tta_gateway.kernel.events import EndpointSeen, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.registered import SECTION, Registered
-from tta_gateway.kernel.route import Breaker, Respond, Route, Service
+from tta_gateway.kernel.route import Respond, Route, Service
+from tta_gateway.kernel.standing import Stand, Standing, section
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.node import assemble_worker
 from tta_gateway.node.assemble_worker import Worker, bound
@@ -249,10 +248,10 @@ def test_an_order_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def changed(house: House, **changes: object) -> Snapshot:
-    """Apply a snapshot that differs in this, and return it."""
-    before = whole(house.worker.parts)
+    """Apply a snapshot that differs in this, and return it; what control has found out stays."""
+    before, live = whole(house.worker.parts), house.worker.parts.live
     after = msgspec.structs.replace(before, version=before.version + 1, **changes)
-    asyncio.run(house.worker.apply(parted(after)))
+    asyncio.run(house.worker.apply(msgspec.structs.replace(parted(after), live=live)))
     return after
 
 
@@ -431,74 +430,128 @@ def test_a_certificate_that_openssl_refuses_changes_nothing(house: House) -> Non
     assert house.worker.snapshot is before
 
 
-def test_tls_that_does_not_come_about_is_told_of_once_a_minute(house: House) -> None:
-    worker, events = house.worker, house.worker._logs[""]
-    assert isinstance(events, LineFile)
-    for now, why in ((0.0, "expired"), (1.0, "expired"), (2.0, "other"), (61.0, "expired")):
-        worker.sweeper.now = now
-        worker._refused("players", "10.0.0.1:443", why)
-    told = [msgspec.json.decode(line) for line in events._gathered]
-    assert [one["error"] for one in told] == ["expired", "other", "expired"]
-
-
-def test_control_hears_of_tls_that_fails_and_of_tls_that_works_again(house: House) -> None:
-    worker, told = house.worker, list[Event]()
-    worker.tell = told.append
-    story = ((0.0, ""), (1.0, ""), (2.0, "expired"), (3.0, "expired"), (4.0, ""), (5.0, "expired"))
-    for now, why in story:
-        worker.sweeper.now = now
-        worker._refused("players", "10.0.0.1:443", why)
-    events = [one for one in told if isinstance(one, ServiceTlsChanged)]
-    assert [(one.works, one.cause) for one in events] == [
-        (True, ""),
-        (False, "expired"),
-        (True, ""),
-        (False, "expired"),
-    ]
-    assert {(one.service, one.endpoint) for one in events} == {("players", "10.0.0.1:443")}
-
-
 def test_how_connections_get_through_is_counted(house: House) -> None:
     house.worker._count("late")
     found = {labels: cells for metric, labels, cells in house.worker.registry.collect()}
     assert (found["late",], found["done",]) == ([1.0], [0.0])
 
 
-def test_what_becomes_of_a_breaker_is_logged_counted_and_told_to_control(house: House) -> None:
-    told: list[Event] = []
-    worker = house.worker
-    worker.tell = told.append
-    breakers = worker.forwarder.upstreams["players"].breakers
-    route = msgspec.structs.replace(a_route("/players/{id}"), breaker=Breaker(failures=1))
-    now = worker.clock.monotonic()
-    breaker = breakers.of(route, now)
-    breaker.record(breaker.ticket, failed=True, elapsed=0.1, now=now)
-    breakers.refused(route.name)
-    breakers.fell_back(route.name)
-    worker.forwarder.tick(now)
-    assert told == [
-        BreakerChanged(
-            service="players",
-            route=route.name,
-            state="open",
-            cause="1 in a row failed; for 10 s",
-            at=worker.clock.wall(),
-            by=f"worker {os.getpid()}",
-            until=worker.clock.wall() + 10.0,
-        )
+# What control tells, and what it is told
+
+
+def standing_for(port: int) -> msgspec.Raw:
+    return raw(Standing(endpoints=(Stand(endpoint=an_endpoint(port)),)))
+
+
+def found(house: House, **standings: msgspec.Raw) -> None:
+    """Have control tell how these services are."""
+    sections = {section(name): one for name, one in standings.items()}
+    asyncio.run(house.worker.apply(revived(house.worker.parts, Live(sections=sections))))
+
+
+def asked_at(house: House, service: str) -> list[str]:
+    return [one.name for one in house.worker.forwarder.upstreams[service].pools]
+
+
+def services(count: int) -> tuple[Service, ...]:
+    return tuple(
+        Service(name=f"s{number}", endpoints=(an_endpoint(9000 + number),))
+        for number in range(count)
+    )
+
+
+def test_a_service_is_asked_where_control_has_found_it_now_and_by_the_next_worker(
+    house: House,
+) -> None:
+    found(house, players=standing_for(9100))
+    assert asked_at(house, "players") == ["127.0.0.1:9100"]
+    house.begin_anew()
+    assert asked_at(house, "players") == ["127.0.0.1:9100"]
+
+
+def test_a_service_of_a_new_configuration_is_asked_where_control_has_found_it(
+    house: House,
+) -> None:
+    found(house, players=standing_for(9100), worlds=standing_for(9200))
+    changed(house, services=(*SNAPSHOT.services, Service(name="worlds", endpoints=())))
+    assert [asked_at(house, name) for name in ("players", "worlds")] == [
+        ["127.0.0.1:9100"],
+        ["127.0.0.1:9200"],
     ]
-    counted = {
-        (metric.name, values): cells
-        for metric, values, cells in worker.registry.collect()
-        if "breaker" in metric.name or "fallback" in metric.name
-    }
-    assert counted == {
-        ("tta_gateway_breaker_changes_total", ("players", route.name, "open")): [1.0],
-        ("tta_gateway_breakers_open", ("players", route.name)): [1.0],
-        ("tta_gateway_breaker_refused_total", ("players", route.name)): [1.0],
-        ("tta_gateway_fallbacks_total", ("players", route.name)): [1.0],
-    }
-    breaker.tick(now + 10.0)
-    worker.forwarder.tick(now + 10.0)
-    open_now = worker.registry.child(BREAKERS_OPEN, "players", route.name)
-    assert (open_now.values(), told[-1].at) == ([0.0], worker.clock.wall())
+    moved = Service(name="players", endpoints=(an_endpoint(9999),), host="a")
+    changed(house, services=(moved,))
+    assert asked_at(house, "players") == ["127.0.0.1:9100"]
+
+
+def test_what_has_not_changed_is_not_touched(house: House) -> None:
+    changed(house, services=services(100))
+    pools = {name: one.pools for name, one in house.worker.forwarder.upstreams.items()}
+    found(house, s7=standing_for(9100))
+    touched = [
+        name
+        for name, one in house.worker.forwarder.upstreams.items()
+        if one.pools is not pools[name]
+    ]
+    assert touched == ["s7"]
+
+
+def test_many_standings_are_taken_up_turn_by_turn(house: House) -> None:
+    changed(house, services=services(90))
+    sections = {section(f"s{number}"): standing_for(9100) for number in range(90)}
+    work = house.worker.apply(revived(house.worker.parts, Live(sections=sections)))
+    turns = 0
+    while True:
+        try:
+            work.send(None)
+        except StopIteration:
+            break
+        turns += 1
+    assert (turns, asked_at(house, "s89")) == (3, ["127.0.0.1:9100"])
+
+
+def test_what_another_version_has_found_out_keeps_no_worker_from_serving(house: House) -> None:
+    """Red with an error in the place of what cannot be read in node/sections.py."""
+    nonsense = msgspec.Raw(msgspec.msgpack.encode({"endpoints": 7, "routes": "a", "served": 1.5}))
+    names = (section("players"), SECTION, "store/state", "store/cache", "control/alerts", "later/x")
+    house.begin(revived(house.worker.parts, Live(sections=dict.fromkeys(names, nonsense))))
+    assert house.ask("GET", "/hello").status == 200
+    assert asked_at(house, "players") == [an_endpoint().name]
+    later = msgspec.Raw(msgspec.msgpack.encode([nonsense]))
+    asyncio.run(
+        house.worker.apply(revived(house.worker.parts, Live(sections=dict.fromkeys(names, later))))
+    )
+    assert house.ask("GET", "/hello").status == 200
+    found(house, players=standing_for(9100))
+    assert asked_at(house, "players") == ["127.0.0.1:9100"]
+
+
+def test_how_endpoints_do_is_told_to_control(house: House) -> None:
+    told: list[Event] = []
+
+    class Way:
+        """The way to control."""
+
+        def show(self, events: Sequence[Event]) -> int:
+            told.extend(events)
+            return len(events)
+
+        put = told.append
+        flush = staticmethod(lambda: None)
+        take_dropped = staticmethod(lambda: 0)
+
+    house.worker.telling.way = cast("Any", Way())
+    house.worker.forwarder.upstreams["players"].pools[0].open = 1
+    house.worker.sweeper.now = 10.0
+    house.worker._look_after()
+    assert [type(one) for one in told] == [EndpointSeen]
+
+
+def test_what_is_known_of_routes_that_are_gone_is_forgotten(house: House) -> None:
+    changed(house, services=services(60), routes=(a_route("/a", service="s59"),))
+    upstream = house.worker.forwarder.upstreams["s59"]
+    (pool,) = upstream.pools
+    for route in ("/a", "/b"):
+        upstream.answered(pool, route, 200, 0.1, 1.0)
+    changed(house, routes=(a_route("/a", service="s59"), a_route("/c", service="s59")))
+    assert house.worker.forwarder.upstreams["s59"] is upstream
+    assert (set(pool.timings), set(upstream._timings._typical)) == ({"/a"}, {"/a"})

@@ -159,6 +159,15 @@ def test_every_word_of_it_is_passed_on(house: House) -> None:
     assert house.heard_of == [(b"ready", 1), (b"applied", 2)]
 
 
+def test_the_last_words_of_one_that_has_ended_are_heard(house: House) -> None:
+    house.serving()
+    for word in (b"away 0", b"applied 2"):
+        house.processes[0].say(word)
+    house.processes[0].die(1)
+    house.companion.reap()
+    assert house.heard_of == [(b"ready", 1), (b"away", 0), (b"applied", 2)]
+
+
 def test_the_last_words_of_one_are_not_taken_for_those_of_the_next(house: House) -> None:
     house.turn()
     for word in (b"away 0", b"ready 1"):

@@ -5,13 +5,16 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
+import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.node import control_main
 from tta_gateway.node.assemble_control import Control
 from tta_gateway.node.control_main import _end, _serve, _Server
 from tta_gateway.node.near import listening
@@ -20,6 +23,7 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.bus import pair
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.tasks import lasting
 from tta_gateway.support.usage import CPU, Usage
 
 T = TypeVar("T")
@@ -44,9 +48,11 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.lines = Lines()
         self.registry = Registry()
         self.segments = Segments()
         self.usage = Usage(self.registry, "control")
+        self.said = b""
         self.ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.ours.setblocking(False)
         self.heard, self.told = pair()
@@ -55,7 +61,7 @@ class House:
             parted(snapshot),
             self.segments.fd,
             clock=FakeClock(),
-            lines=cast("Any", Lines()),
+            lines=cast("Any", self.lines),
             channel=self.theirs,
         )
         self.sockets = (listening(folder / "admin.sock"), listening(folder / "public.sock"))
@@ -78,7 +84,8 @@ class House:
         return asyncio.run(main())
 
     async def _then_end(self, work: Callable[[], Awaitable[T]]) -> T:
-        self.said = await asyncio.get_running_loop().sock_recv(self.ours, 64)
+        while not self.said.startswith(b"ready"):  # it tells what it has found out, too
+            self.said = await asyncio.get_running_loop().sock_recv(self.ours, 64)
         try:
             return await work()
         finally:
@@ -127,6 +134,48 @@ def test_it_says_what_it_decides_from_serves_both_addresses_and_ends(house: Hous
     answers = house.while_serving(work)
     assert (house.said, answers) == (b"ready 3", [b"HTTP/1.1 404 Not Found\r\n"] * 2)
     assert house.registry.child(CPU, "control").values()[0] > 0.0  # what it uses is counted
+
+
+class Faulty:
+    """Raises when it is looked at first; then the test may go on."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.again = asyncio.Event()
+
+    async def watch(self) -> None:
+        self.looks += 1
+        if self.looks < 3:
+            raise ZeroDivisionError
+        self.again.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("part", "method"),
+    [
+        ("registrations", "watch"),
+        ("topologies", "watch"),
+        ("discovery", "run"),
+        ("alerting", "run"),
+        ("health", "run"),
+    ],
+)
+def test_a_fault_of_ours_ends_nothing_that_is_to_last(
+    house: House, monkeypatch: pytest.MonkeyPatch, part: str, method: str
+) -> None:
+    """Red where one of them is only spawned in node/control_main.py."""
+    faulty = Faulty()
+    monkeypatch.setattr(control_main, "lasting", partial(lasting, sleep=lambda _: asyncio.sleep(0)))
+    monkeypatch.setattr(getattr(house.control, part), method, lambda *_: faulty.watch())
+
+    async def work() -> None:
+        await faulty.again.wait()
+
+    house.while_serving(work)
+    told = [msgspec.json.decode(line) for line in house.lines.lines]
+    died = [one for one in told if one["event"] == "task_died"]
+    assert [one["error"] for one in died] == ["ZeroDivisionError"]
 
 
 def test_it_leaves_one_address_and_serves_on_at_the_other(house: House) -> None:

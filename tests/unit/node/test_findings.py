@@ -1,5 +1,6 @@
 """What control has found out, on its way to the supervisor."""
 
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any, cast
@@ -8,7 +9,7 @@ import msgspec
 import pytest
 
 from tta_gateway.node.child import Child, hear
-from tta_gateway.node.findings import Findings
+from tta_gateway.node.findings import AGAIN, Findings
 from tta_gateway.snapshot.parts import decode_live
 
 
@@ -74,5 +75,30 @@ def test_of_what_could_not_be_told_the_newest_is_told_later(line: Line) -> None:
     assert line.got()[-1] == {"a": told - 1}
     findings.flush()
     assert line.got() == [{"a": told + 1, "b": 1}]
+    findings.flush()
+    assert line.got() == []
+
+
+def test_what_did_not_arrive_is_told_once_more_with_what_is_no_more(line: Line) -> None:
+    known = {name: msgspec.Raw(msgspec.msgpack.encode(Number(1))) for name in ("a", "b")}
+    findings = Findings(line.ours, known)
+    findings.put("b", None)
+    findings.put("c", Number(3))
+    findings.put("d", Number(4))
+    findings.put("d", None)
+    findings.put("d", Number(5))
+    line.got()
+    read, write = os.pipe()
+    assert findings.hear(AGAIN, [read])
+    with pytest.raises(OSError, match="descriptor"):
+        os.fstat(read)
+    os.close(write)
+    findings.flush()
+    assert line.got() == [{"a": 1, "c": 3, "d": 5, "b": None}]
+
+
+def test_words_about_other_things_are_left_to_others(line: Line) -> None:
+    findings = Findings(line.ours, {})
+    assert not findings.hear(b"snapshot", [])
     findings.flush()
     assert line.got() == []

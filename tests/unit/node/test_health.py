@@ -1,7 +1,7 @@
 """What control makes of checks and dependencies.  Time passes where a test says so."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import msgspec
@@ -10,9 +10,11 @@ import pytest
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_endpoint import FakeEndpoints
+from tta_gateway.features.alerts.reading import kind_of
 from tta_gateway.features.health.bound import Check, HealthBound, Need
+from tta_gateway.features.health.dependencies import needed
 from tta_gateway.features.health.metrics import CHECKS, STATE
-from tta_gateway.kernel.events import Event, ServiceChanged
+from tta_gateway.kernel.events import EndpointChanged, Event, Proof, ServiceChanged
 from tta_gateway.kernel.route import Service, ServiceTls
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
 from tta_gateway.node import health as module
@@ -47,6 +49,8 @@ class Clock(FakeClock):
 class House:
     """Control, as far as health is concerned."""
 
+    may_die: tuple[str, ...] | list[str] = []  # noqa: RUF012 - replaced, never changed
+
     def __init__(
         self,
         loop: FakeEndpoints,
@@ -63,7 +67,7 @@ class House:
         self.asks: list[str] = []
         self.bus.subscribe(self.events.append)
         self.services = Services(cast("Any", self), self.bus, wall=FakeClock().wall)
-        self.services.recover(live or {})
+        self.services.recover(live or {}, {})
         self.health = Health(
             self.services,
             self.bus,
@@ -72,7 +76,10 @@ class House:
             traffic=cast("Any", self),
         )
         self.adopt(*services or ALL, bound=bound)
-        self.task = loop.create_task(self.health.run(self.registry, self._died))
+        self.died: list[tuple[str, BaseException]] = []
+        self.task = loop.create_task(
+            self.health.run(self.registry, lambda name, error: self.died.append((name, error)))
+        )
         self.loop.run_ready()
 
     def adopt(self, *services: Service, bound: HealthBound = BOUND) -> None:
@@ -86,9 +93,6 @@ class House:
         )
         self.services.adopt(services, checked=lambda one: one.name in bound.checks)
         self.health.adopt(snapshot, services)
-
-    def _died(self, name: str, error: BaseException) -> None:
-        raise AssertionError(name) from error
 
     def put(self, name: str, standing: Standing | None) -> None:
         self.told[name.removeprefix("service/")] = standing
@@ -105,6 +109,9 @@ class House:
             for one in self.events
             if isinstance(one, ServiceChanged)
         ]
+
+    def kinds(self) -> list[tuple[str, str]]:
+        return [(kind_of(one), getattr(one, "cause", "")) for one in self.events]
 
     def state(self, service: str) -> State:
         standing = self.told[service]
@@ -128,7 +135,7 @@ def house(loop: FakeEndpoints) -> Iterator[House]:
     yield made
     made.task.cancel()
     loop.run_ready()
-    assert loop.faults == []
+    assert (loop.faults, [name for name, _ in made.died]) == ([], made.may_die)
 
 
 def test_nothing_written_is_nothing_to_look_at() -> None:
@@ -148,7 +155,7 @@ def test_an_endpoint_that_fails_is_told_to_workers_and_to_operators(house: House
     house.loop.says[2] = REFUSED
     house.loop.advance(5.0)
     assert house.state("mail") == "down"
-    assert house.lines == [
+    assert house.kinds() == [
         ("endpoint_down", "it refuses connections"),
         ("service_unhealthy", "none of its endpoints is up"),
         ("service_degraded", "does without `mail`"),
@@ -157,12 +164,63 @@ def test_an_endpoint_that_fails_is_told_to_workers_and_to_operators(house: House
     house.loop.says.clear()
     house.loop.advance(5.0)
     assert house.state("mail") == "up"
-    assert [name for name, _ in house.lines[4:]] == [
+    assert [name for name, _ in house.kinds()[4:]] == [
         "endpoint_up",
         "service_healthy",
         "service_healthy",
         "service_healthy",
     ]
+    assert house.lines == []  # whoever hears events writes them down
+
+
+def _eject(house: House, proof: Proof) -> None:
+    """A worker has ejected the endpoint of `mail`, a second ago."""
+    now = house.health._clock.wall()
+    house.bus.publish(
+        EndpointChanged(
+            service="mail",
+            endpoint=MAIL.endpoints[0].name,
+            change="ejected",
+            at=now - 1.0,
+            until=now + 29.0,
+            by="worker 7",
+            proof=proof,
+        )
+    )
+
+
+def _is_ejected(house: House) -> bool:
+    standing = house.told["mail"]
+    assert standing is not None
+    return standing.endpoints[0].ejected_until > 0.0
+
+
+@pytest.mark.parametrize(
+    ("check", "proof", "ends"),
+    [
+        (TCP, "connection", True),
+        (TCP, "answer", False),
+        (Check(), "answer", True),
+        (Check(port=2), "answer", False),
+        (Check(kind="tcp", port=2), "connection", False),
+    ],
+)
+def test_an_ejection_ends_with_checks_that_show_what_had_failed(
+    house: House, check: Check, proof: Proof, ends: bool
+) -> None:
+    house.loop.says[2] = (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",)
+    house.adopt(*ALL, bound=HealthBound(checks={"mail": check}))
+    house.loop.advance(1.0)
+    _eject(house, proof)
+    assert _is_ejected(house)
+    house.loop.advance(9.0)
+    assert _is_ejected(house) != ends
+
+
+def test_a_look_at_what_is_looked_at_no_more_says_nothing(house: House) -> None:
+    _eject(house, "connection")
+    house.health.saw("stories", "127.0.0.1:4", began=0.0, passed=True)
+    assert _is_ejected(house)
 
 
 def test_what_needs_an_unhealthy_service_is_unhealthy_and_what_needs_that(house: House) -> None:
@@ -297,3 +355,64 @@ def test_what_openssl_refuses_changes_nothing(
     house.adopt(MAIL)
     house.loop.advance(3.0)
     assert house.lines == [("checks_not_changed", "no memory")]
+
+
+# Faults of ours
+
+
+class Faulty:
+    """Raises the first few times, and does then what it stands for."""
+
+    def __init__(self, work: Callable[..., object], times: int) -> None:
+        self.work = work
+        self.left = times
+
+    def __call__(self, *given: object) -> object:
+        if self.left:
+            self.left -= 1
+            raise ZeroDivisionError
+        return self.work(*given)
+
+
+def test_a_fault_while_judging_is_told_once_and_judged_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.may_die = ["health"]
+    monkeypatch.setattr(house.health, "settle", Faulty(house.health.settle, 3))
+    house.loop.says[2] = REFUSED
+    house.loop.advance(60.0)
+    assert house.health.states["mail"] == "unhealthy"
+    assert isinstance(house.died[0][1], ZeroDivisionError)
+
+
+def test_a_configuration_that_could_not_be_taken_up_is_tried_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.may_die = ["health"]
+    monkeypatch.setattr(module, "needed", Faulty(needed, 2))
+    house.adopt(MAIL, bound=HealthBound(checks={"mail": TCP}))
+    house.loop.says[2] = REFUSED
+    house.loop.advance(30.0)
+    assert (house.state("mail"), house.health.states) == ("down", {"mail": "unhealthy"})
+
+
+def test_checks_that_a_fault_has_ended_go_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.may_die = ["checks"]
+    checks = house.health._checks
+    assert checks is not None
+    monkeypatch.setattr(checks, "_sort_out", Faulty(checks._sort_out, 1))
+    checks.look_again()
+    house.loop.advance(5.0)
+    house.loop.says[2] = REFUSED
+    house.loop.advance(10.0)
+    assert house.state("mail") == "down"
+
+
+def test_looking_for_traffic_goes_on_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.may_die = ["traffic"]
+    monkeypatch.setattr(house, "asked", Faulty(house.asked, 1))
+    house.loop.advance(120.0)
+    before = house.registry.child(CHECKS, "mail", "passed").values()[0]
+    house.asks = ["mail"]
+    house.loop.advance(60.0)
+    assert house.registry.child(CHECKS, "mail", "passed").values()[0] - before >= 25

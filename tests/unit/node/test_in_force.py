@@ -1,7 +1,5 @@
 """What is done with a configuration that has been accepted."""
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -36,7 +34,7 @@ def test_a_newer_snapshot_is_kept_on_disk_sealed(house: House) -> None:
 def test_a_disk_that_does_not_take_it_is_no_reason_to_refuse(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: bytes, __: Path) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(kept_snapshot, "keep", full)

@@ -21,7 +21,7 @@ class Disk:
         self.free = threading.Event()
         self.fault: OSError | None = None
 
-    def keep(self, sealed: bytes, _: Path) -> None:
+    def keep(self, sealed: bytes, _: Path, __: str) -> None:
         self.reached.set()
         assert self.free.wait(PATIENCE)
         if self.fault is not None:
@@ -43,6 +43,13 @@ def test_what_is_kept_stands_in_the_folder(tmp_path: Path) -> None:
     keeping.wait(PATIENCE)
     assert (tmp_path / kept.NAME).read_bytes() == b"sealed"
     assert keeping.take_error() is None
+
+
+def test_it_may_have_another_name(tmp_path: Path) -> None:
+    keeping = Keeping(tmp_path, "found.kept")
+    keeping.keep(b"sealed")
+    keeping.wait(PATIENCE)
+    assert [file.name for file in tmp_path.iterdir()] == ["found.kept"]
 
 
 def test_the_newest_stands_there_in_the_end(tmp_path: Path) -> None:

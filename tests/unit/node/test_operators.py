@@ -77,3 +77,22 @@ def test_its_health_names_the_stores_that_control_gets_no_answer_from(house: Hou
     control.end.send(said([]))
     house.turn(node)
     assert "degraded" not in node.operators.health()[1]
+
+
+def test_what_a_control_has_said_that_is_no_more_is_told_as_of_then(house: House) -> None:
+    node = house.serving()
+    (control,) = house.of(CONTROL)
+    control.end.send(said(["state"]))
+    house.turn(node)
+    control.die(-9)
+    node.beside.reap()
+    then = "valkey state when control looked last"
+    assert node.operators.health()[1]["degraded"] == ["control", then]
+    house.turn(node)
+    after = house.of(CONTROL)[-1]
+    after.end.send(b"ready 1")
+    house.turn(node)
+    assert node.operators.health()[1]["degraded"] == [then]
+    after.end.send(said(["state"]))
+    house.turn(node)
+    assert node.operators.health()[1]["degraded"] == ["valkey state"]

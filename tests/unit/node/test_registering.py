@@ -7,9 +7,8 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.features.registration.service import SOURCE
 from tta_gateway.kernel.events import EndpointSeen, Event, RegistryChanged
-from tta_gateway.kernel.registered import Registered
+from tta_gateway.kernel.registered import REGISTRATION, Registered
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Instance, Standing
 from tta_gateway.node.registering import EndpointOf, Outside
@@ -30,7 +29,15 @@ class House:
         findings = cast("Any", self)
         self.services = Services(findings, self.bus, wall=self.clock.wall)
         self.services.adopt([Service(name="players", endpoints=())], checked=lambda _: False)
-        self.outside = Outside(self.services, findings, self.bus, clock=self.clock, log=findings)
+        self.alive = {"worker 1"}
+        self.outside = Outside(
+            self.services,
+            findings,
+            self.bus,
+            clock=self.clock,
+            log=findings,
+            workers=lambda: self.alive,
+        )
         self.logged: list[str] = []
 
     def event(self, name: str, **_: object) -> None:
@@ -41,9 +48,11 @@ class House:
 
     def registered(self, *, draining: bool) -> None:
         instances = (Instance(id="a", endpoint=ONE, draining=draining),)
-        self.outside.found("players", SOURCE, instances)
+        self.outside.found("players", REGISTRATION, instances)
 
-    def seen(self, in_flight: int, by: str = "worker 1") -> None:
+    def seen(
+        self, in_flight: int, by: str = "worker 1", *, draining: bool = True, age: float = 0.0
+    ) -> None:
         self.bus.publish(
             EndpointSeen(
                 service="players",
@@ -52,8 +61,9 @@ class House:
                 ratio=1.0,
                 in_flight=in_flight,
                 open=1,
-                at=self.clock.wall(),
+                at=self.clock.wall() - age,
                 by=by,
+                draining=draining,
             )
         )
 
@@ -76,7 +86,7 @@ def test_instances_become_endpoints(house: House) -> None:
 def test_sections_and_events_are_passed_on(house: House) -> None:
     events: list[Event] = []
     house.bus.subscribe(events.append)
-    event = RegistryChanged(provider=SOURCE, reachable=False, at=1.0)
+    event = RegistryChanged(provider=REGISTRATION, reachable=False, at=1.0)
     house.outside.publish(event)
     house.outside.put("routes/registered", Registered(routes=()))
     assert (events, house.told["routes/registered"]) == ([event], Registered(routes=()))
@@ -88,18 +98,47 @@ def test_nothing_is_under_way_where_nobody_asks(house: House) -> None:
     assert house.outside.in_flight("worlds", ONE.name) == 0
 
 
-def test_what_is_under_way_is_what_all_workers_say_of_one_that_drains(house: House) -> None:
+def test_of_one_that_does_not_drain_nothing_is_said(house: House) -> None:
     house.registered(draining=False)
     house.seen(0)
     assert house.in_flight() is None
+
+
+ONE_WORKER, BOTH = {"worker 1"}, {"worker 1", "worker 2"}
+
+
+@pytest.mark.parametrize(
+    ("alive", "said", "in_flight"),
+    [
+        (ONE_WORKER, [], None),
+        (ONE_WORKER, [(0, "worker 1", 0.0, True)], 0),
+        (ONE_WORKER, [(2, "worker 1", 0.0, True)], 2),
+        (ONE_WORKER, [(2, "worker 1", 0.9, True), (0, "worker 1", 0.0, True)], 0),
+        (BOTH, [(0, "worker 1", 0.0, True)], None),
+        (BOTH, [(0, "worker 1", 0.0, True), (0, "worker 2", 1.1, True)], None),
+        (BOTH, [(0, "worker 1", 0.0, True), (0, "worker 2", 0.0, False)], None),
+        (BOTH, [(0, "worker 1", 0.0, True), (0, "worker 3", 0.0, True)], None),
+        (BOTH, [(0, "worker 1", 0.0, True), (0, "worker 2", 0.9, True)], 0),
+        (BOTH, [(2, "worker 1", 0.0, True), (1, "worker 2", 0.0, True)], 3),
+        (ONE_WORKER, [(0, "worker 1", 0.0, True), (1, "worker 2", 0.0, True)], 1),
+        (set[str](), [(0, "worker 1", 0.0, True)], None),
+    ],
+)
+def test_what_is_under_way_is_known_when_every_worker_that_lives_has_said_it_lately(
+    house: House,
+    alive: set[str],
+    said: list[tuple[int, str, float, bool]],
+    in_flight: int | None,
+) -> None:
+    """`said` are: how much, by whom, how long ago, and whether it knows that the endpoint drains.
+
+    Red with the words of one worker taken for those of all, in node/registering.py.
+    """
     house.registered(draining=True)
-    house.seen(2)
-    house.seen(1, by="worker 2")
-    assert house.in_flight() == 3
-    house.clock.advance(1.5)
-    assert house.in_flight() is None
-    house.seen(0)
-    assert house.in_flight() == 0
+    house.alive = alive
+    for number, by, age, draining in said:
+        house.seen(number, by, draining=draining, age=age)
+    assert house.in_flight() == in_flight
 
 
 SNAPSHOT = Snapshot(

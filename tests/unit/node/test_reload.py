@@ -11,6 +11,7 @@ from tests.helpers.builders import a_route
 from tests.helpers.descriptors import open_now
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.node import reload as module
+from tta_gateway.node.looking import EACH, HURRIED, Looking
 from tta_gateway.node.reload import (
     LONGEST,
     STILL,
@@ -158,13 +159,22 @@ class Folder:
         self.secrets = [path / name for name in ("one", "other")]
         for one in self.secrets:
             one.write_text("secret")
-        self.watches = Watches(FileWatch(lambda: stamp_of(self.own)))
+        self.clock = FakeClock()
+        self.looking = Looking(clock=self.clock.monotonic, log=cast("Any", None))
+        self.watches = Watches(self.own, stamp_of(self.own), self.looking)
 
     def read(self) -> list[SecretFile]:
         return [SecretFile(str(file), stamp_of(file) or (0, 0, 0)) for file in self.secrets]
 
     def told(self, *moments: float) -> list[bool]:
-        return [self.watches.has_changed(now) for now in moments]
+        """Whether something has changed, each time once all have been looked at."""
+        return [self._told(now) for now in moments]
+
+    def _told(self, now: float) -> bool:
+        self.clock.advance(EACH + 0.01)
+        self.looking.tick(hurry=False)
+        self.looking.wait(5.0)
+        return self.watches.has_changed(now)
 
 
 @pytest.fixture
@@ -205,6 +215,24 @@ def test_a_secret_that_is_gone_is_no_reason_to_read_anything(folder: Folder) -> 
     folder.watches.adopt(folder.read())
     folder.secrets[0].unlink()
     assert folder.told(3.0, 4.0) == [False, False]
+
+
+def test_a_look_that_is_under_way_may_say_something_soon(folder: Folder) -> None:
+    told = [folder.watches.is_waiting]
+    for now in (1.0, 1.1):
+        folder.watches.has_changed(now)
+        told.append(folder.watches.is_waiting)
+        folder.looking.wait(5.0)
+    assert told == [False, True, False]
+
+
+def test_while_a_change_has_to_be_still_files_are_looked_at_more_often(folder: Folder) -> None:
+    folder.own.write_text("another")
+    folder.told(1.0)
+    folder.clock.advance(HURRIED + 0.01)
+    folder.watches.has_changed(1.1)
+    assert folder.looking.is_under_way
+    folder.looking.wait(5.0)
 
 
 def test_a_folder_may_be_called_by_another_name(

@@ -90,9 +90,11 @@ def test_the_beats_of_a_process_are_read_from_its_part(segments: Segments) -> No
     assert [segments.beats(number) for number in numbers] == [0, 3]
 
 
-def test_beats_go_on_where_another_takes_the_part(segments: Segments) -> None:
+def test_beats_begin_anew_where_another_takes_the_part(segments: Segments) -> None:
     number = segments.take()
     Segment(segments.fd, number).beat()
     segments.leave(number)
-    Segment(segments.fd, segments.take()).beat()
-    assert segments.beats(number) == 2
+    part = Segment(segments.fd, segments.take())
+    assert segments.beats(number) == part.beats == 0
+    part.beat()
+    assert segments.beats(number) == part.beats == 1

@@ -8,8 +8,11 @@ import pytest
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
+from tta_gateway.node.readmission import Look
+from tta_gateway.node.remembered import PREFIX, Remembered
 from tta_gateway.node.services import CONFIGURATION, Services
 from tta_gateway.support.bus import Bus
 
@@ -20,19 +23,43 @@ PLAYERS = Service(name="players", endpoints=(ONE, OTHER))
 class House:
     """Services, and what is told of them."""
 
-    def __init__(self, *, checked: bool = False, live: dict[str, Standing] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        checked: bool = False,
+        live: dict[str, Standing] | None = None,
+        found: dict[str, Remembered] | None = None,
+        service: Service = PLAYERS,
+    ) -> None:
         self.clock = FakeClock()
         self.bus = Bus()
         self.events: list[Event] = []
         self.bus.subscribe(self.events.append)
         self.told: dict[str, Standing | None] = {}
+        self.remembered: dict[str, Remembered | None] = {}
+        self.redeclared = 0
         self.services = Services(cast("Any", self), self.bus, wall=self.clock.wall)
-        self.services.recover(live or {})
-        self.services.adopt([PLAYERS], checked=lambda _: checked)
+        self.services.recover(live or {}, found or {})
+        self.services.redeclared = self.note
+        self.services.adopt([service], checked=lambda _: checked)
         self.events.clear()
 
-    def put(self, name: str, standing: Standing | None) -> None:
-        self.told[name] = standing
+    def note(self) -> None:
+        self.redeclared += 1
+
+    def put(self, name: str, finding: Standing | Remembered | None) -> None:
+        if name.startswith(PREFIX):
+            assert not isinstance(finding, Standing)
+            self.remembered[name.removeprefix(PREFIX)] = finding
+        else:
+            assert not isinstance(finding, Remembered)
+            self.told[name] = finding
+
+    def next(self, *, checked: bool = False, service: Service = PLAYERS) -> "House":
+        """What a control after this one begins with."""
+        live = {name.partition("/")[2]: one for name, one in self.told.items() if one}
+        found = {name: one for name, one in self.remembered.items() if one}
+        return House(checked=checked, live=live, found=found, service=service)
 
     def states(self) -> dict[int, State] | None:
         """How each endpoint is, by its port; None: workers ask those of the configuration."""
@@ -131,6 +158,71 @@ def test_what_one_worker_ejects_all_do(house: House) -> None:
     assert house.stand(9001).ejected_until == 31.0
 
 
+def ejected(house: House, *, at: float = 0.0, lasts: float = 30.0) -> float:
+    """Let a worker eject the first endpoint, which then refused connections; return when."""
+    now = house.clock.wall() + at
+    house.bus.publish(
+        EndpointChanged(
+            service="players",
+            endpoint=ONE.name,
+            change="ejected",
+            at=now,
+            until=now + lasts,
+            by="worker 7",
+            proof="connection",
+        )
+    )
+    return now
+
+
+def looks(house: House, *moments: float, endpoint: Endpoint = ONE) -> None:
+    for began in moments:
+        look = Look(began=began, passed=True, shows="answer", healthy=2)
+        house.services.saw("players", endpoint.name, look)
+
+
+def test_checks_that_pass_end_an_ejection_for_all_workers(looked_at: House) -> None:
+    at = ejected(looked_at)
+    looks(looked_at, at + 1.0)
+    assert (looked_at.stand(9001).ejected_until, looked_at.stand(9001).cleared) == (at + 30.0, 0.0)
+    looks(looked_at, at + 3.0)
+    assert (looked_at.stand(9001).ejected_until, looked_at.stand(9001).cleared) == (0.0, at + 1.0)
+
+
+def test_what_is_ejected_again_is_out_again(looked_at: House) -> None:
+    at = ejected(looked_at)
+    looks(looked_at, at + 1.0, at + 3.0)
+    looked_at.clock.advance(5.0)
+    again = ejected(looked_at, lasts=60.0)
+    looks(looked_at, again + 1.0, again + 3.0, again + 5.0)
+    assert looked_at.stand(9001).ejected_until == again + 60.0
+    looks(looked_at, again + 7.0)
+    assert looked_at.stand(9001).cleared == again + 1.0
+
+
+def test_checks_behind_the_end_of_an_ejection_change_nothing(looked_at: House) -> None:
+    at = ejected(looked_at)
+    looked_at.clock.advance(31.0)
+    looks(looked_at, at + 31.0, at + 33.0)
+    assert looked_at.stand(9001).cleared == 0.0
+
+
+def test_nor_do_those_of_what_is_not_ejected_or_not_known(looked_at: House) -> None:
+    before = dict(looked_at.told)
+    looks(looked_at, 1.0, 2.0, endpoint=OTHER)
+    looks(looked_at, 1.0, 2.0, endpoint=THIRD)
+    looked_at.services.saw("nobody", ONE.name, Look(1.0, passed=True, shows="answer", healthy=1))
+    assert looked_at.told == before
+
+
+def test_without_settings_of_outliers_their_defaults_count() -> None:
+    house = House(checked=True)
+    house.services.adopt([msgspec.structs.replace(PLAYERS, outliers=None)], checked=lambda _: True)
+    at = ejected(house)
+    looks(house, at + 1.0, at + 3.0)
+    assert house.stand(9001).cleared == at + 1.0
+
+
 OPEN = BreakerChanged(
     service="players", route="/a", state="open", at=1.0, until=1_700_000_010.0, by="worker 7"
 )
@@ -182,6 +274,52 @@ def test_a_new_control_knows_which_breakers_are_open(house: House) -> None:
     after = House(live={"players": before})
     after.found(9003)
     assert opened(after) == {"/a": OPEN.until}
+
+
+def test_what_workers_have_said_that_are_no_more_is_forgotten(house: House) -> None:
+    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, by="worker 8")
+    other = msgspec.structs.replace(half, route="/b")
+    seen = EndpointSeen(
+        service="players",
+        endpoint=ONE.name,
+        weight=1.0,
+        ratio=1.0,
+        in_flight=0,
+        open=1,
+        at=house.clock.wall(),
+        by="worker 7",
+    )
+    for event in (OPEN, half, other, seen, msgspec.structs.replace(seen, by="worker 8")):
+        house.bus.publish(event)
+    house.services.retain({"worker 7", "worker 9"})
+    kept = house.services.kept["players"]
+    assert kept.breakers == {"/a": {"worker 7": OPEN}}
+    assert set(kept.endpoints[ONE.name].seen) == {"worker 7"}
+
+
+def test_a_breaker_is_forgotten_when_nobody_has_spoken_of_its_route_for_an_hour(
+    house: House,
+) -> None:
+    wall = house.clock.wall()
+    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, at=wall)
+    for event in (half, msgspec.structs.replace(half, route="/b", at=wall + 60.0)):
+        house.bus.publish(event)
+    house.clock.advance(3601.0)
+    house.services.retain({"worker 7"})
+    assert set(house.services.kept["players"].breakers) == {"/b"}
+
+
+def test_one_that_is_closed_is_known_to_be_as_long_as_others_take_it_for_open(
+    house: House,
+) -> None:
+    house.bus.publish(OPEN)
+    house.bus.publish(msgspec.structs.replace(OPEN, state="closed"))
+    breakers = house.services.kept["players"].breakers
+    house.services.retain({"worker 7"})
+    assert breakers == {"/a": {}}
+    house.clock.advance(10.0)
+    house.services.retain({"worker 7"})
+    assert breakers == {}
 
 
 def test_the_last_transitions_are_remembered(house: House) -> None:
@@ -257,12 +395,18 @@ def test_a_new_control_knows_what_a_registry_had_found_when_it_is_found_again() 
         since=5.0,
         fresh=True,
         ejected_until=9.0,
+        cleared=4.0,
         source="registry",
         id="9003",
     )
     drained = Stand(endpoint=an_endpoint(9004), state="draining", source="registry", id="9004")
     live = {"players": Standing(endpoints=(up, drained), down=("database",), degraded=("mail",))}
-    after = House(checked=True, live=live)
+    instances = (
+        Instance(id="9003", endpoint=THIRD),
+        Instance(id="9004", endpoint=an_endpoint(9004), draining=True),
+    )
+    found = {"players": Remembered(sources={"registry": instances})}
+    after = House(checked=True, live=live, found=found)
     after.found(9003, 9004)
     assert after.stand(9003) == up
     assert after.stand(9004).state == "starting"
@@ -335,26 +479,86 @@ def test_who_speaks_of_a_service_is_known(house: House) -> None:
     assert house.states() is None
 
 
-def test_what_registries_said_stays_in_force_for_the_next_control(house: House) -> None:
-    house.services.adopt(
-        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
-    )
+NAMED = Service(name="players", endpoints=(named(), OTHER))
+
+
+def test_what_registries_said_stays_in_force_for_the_next_control() -> None:
+    house = House(service=NAMED)
     house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
     house.found(9003, 9004)
     house.found(9003, draining=True)
-    before = house.told["service/players"]
+    after = house.next(service=NAMED)
+    before, again = house.told["service/players"], after.told["service/players"]
     assert before is not None
-    after = House.__new__(House)
-    after.clock, after.bus, after.events, after.told = FakeClock(), Bus(), [], {}
-    after.services = Services(cast("Any", after), after.bus, wall=after.clock.wall)
-    after.services.recover({"players": before})
-    after.services.adopt(
-        [Service(name="players", endpoints=(named(), OTHER))], checked=lambda _: False
-    )
-    again = after.told["service/players"]
     assert again is not None
     assert set(again.endpoints) == set(before.endpoints)
     assert list(after.services.sources()) == [("players", "registry")]
+    assert list(after.services.names()) == [("players", "players.local:9001")]
+    assert [one.id for one in after.services.said("players", "registry")] == ["9003"]
+    assert [one.id for one in after.services.said("players", "players.local:9001")] == [
+        "10.0.0.1:9001"
+    ]
+    assert after.services.said("players", "dns") == after.services.said("none", "dns") == ()
+    assert after.remembered == house.remembered
+
+
+def test_and_for_a_gateway_that_knows_nothing_else_of_them() -> None:
+    """As after a start of the whole: what is checked must pass a check first."""
+    house = House(checked=True)
+    house.found(9003)
+    house.services.checked("players", THIRD.name, "up", "")
+    found = {"players": house.remembered["players"] or Remembered()}
+    after = House(checked=True, found=found)
+    assert after.states() == {9001: "up", 9002: "up", 9003: "starting"}
+
+
+def test_a_name_with_capitals_is_the_same_name_for_the_next_control() -> None:
+    """Red where it was known by its authority, which is in small letters."""
+    endpoint = Endpoint(host="Players.Local", port=9001)
+    service = Service(name="players", endpoints=(endpoint,))
+    house = House(service=service)
+    house.services.resolved("players", endpoint.name, (resolved("10.0.0.1"),))
+    after = house.next(service=service)
+    standing = after.told["service/players"]
+    assert standing is not None
+    assert [one.endpoint.name for one in standing.endpoints] == ["10.0.0.1:9001"]
+
+
+def test_what_a_name_stood_for_is_spoken_to_as_the_configuration_has_it_now() -> None:
+    house = House(service=NAMED)
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    endpoint = msgspec.structs.replace(named(), tls=True, weight=3)
+    after = house.next(service=Service(name="players", endpoints=(endpoint,)))
+    standing = after.told["service/players"]
+    assert standing is not None
+    (one,) = standing.endpoints
+    assert (one.endpoint.host, one.endpoint.tls, one.endpoint.weight) == ("10.0.0.1", True, 3)
+
+
+def test_a_name_that_the_configuration_has_no_more_is_not_put_back() -> None:
+    house = House(service=NAMED)
+    house.services.resolved("players", "players.local:9001", (resolved("10.0.0.1"),))
+    after = house.next()
+    assert (after.states(), list(after.services.names())) == (None, [])
+
+
+def test_of_a_service_that_is_gone_nothing_is_remembered(house: House) -> None:
+    house.found(9003)
+    assert house.remembered["players"] is not None
+    house.services.adopt([], checked=lambda _: False)
+    assert house.remembered == {"players": None}
+
+
+def test_whoever_wants_to_know_is_told_when_other_routes_are_declared(house: House) -> None:
+    def declares(*paths: str, weight: int = 1, source: str = "consul") -> int:
+        endpoint = Endpoint(host="127.0.0.1", port=9003, weight=weight)
+        routes = tuple(Declared(path=path, auth="none") for path in paths)
+        instances = (Instance(id="a", endpoint=endpoint, routes=routes),)
+        house.services.found("players", source, instances)
+        return house.redeclared
+
+    told = [declares(), declares("/a"), declares("/a", weight=2), declares("/a", "/b"), declares()]
+    assert told == [0, 1, 1, 2, 3]
 
 
 def test_an_endpoint_that_is_checked_no_more_is_up_and_that_is_told() -> None:

@@ -64,3 +64,14 @@ def test_what_is_wrong_is_said(written: str, words: str) -> None:
     (said,) = refusals(service(written))
     assert said.startswith("gateway.yaml:1:")
     assert words in said
+
+
+def test_its_instances_may_declare_routes_where_the_operator_says_so() -> None:
+    found = discover("{consul: players, routes: [/live/, /own], auth_none: true}")
+    assert (found.routes, found.auth_none) == (("/live/", "/own"), True)
+
+
+def test_the_dns_declares_none() -> None:
+    written = "{dns: 'players.example:80', routes: [/live/], auth_none: true}"
+    said = "\n".join(refusals(service(written)))
+    assert "the DNS declares no routes" in said

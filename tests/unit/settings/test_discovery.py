@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers.configuration import complaints, loaded, refusals
 from tta_gateway.features.discovery.bound import DiscoveryBound, RegistryOrigin
+from tta_gateway.kernel.route import Breaker
 from tta_gateway.settings.compile import compile_snapshot
 
 SERVICES = """\
@@ -95,3 +96,21 @@ def test_what_is_wrong_is_said(written: str, words: str) -> None:
 def test_without_control_nobody_would_look() -> None:
     (said,) = refusals(f"admin: off\n{SERVICES}")
     assert "is done by the process that `admin: off` leaves out" in said
+
+
+def test_what_may_be_declared_is_known_with_what_such_routes_are_like() -> None:
+    found = bound(
+        """services:
+  players:
+    discover: {consul: players, routes: [/live/], auth_none: true}
+    breaker: {failures: 7}
+  worlds: {discover: {consul: worlds}}
+routes: [{path: /, service: players, auth: none}]
+"""
+    )
+    wanted = found.services["players"]
+    assert (wanted.routes, wanted.auth_none) == (("/live/",), True)
+    assert (found.services["worlds"].routes, found.services["worlds"].auth_none) == ((), False)
+    assert list(found.likes) == ["players"]
+    like = found.likes["players"]
+    assert (like.service, like.breaker) == ("players", Breaker(failures=7))

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.kernel.registered import SECTION, Registered
 from tta_gateway.kernel.route import Endpoint, Route, Service
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import (
     Live,
+    bound_of,
     change,
     changed,
     decode_change,
@@ -102,11 +104,18 @@ def test_live_sections_are_replaced_whole_and_outlive_a_change(
 
 def test_routes_that_services_declare_are_a_live_section() -> None:
     before = parted(snapshot(1, {}, ["a"]))
-    assert registered_of(before) == ()
     route = Route(name="live", path="/live")
     raw = msgspec.Raw(msgspec.msgpack.encode(Registered(routes=(route,))))
     after = revived(before, Live(sections={SECTION: raw}))
-    assert registered_of(after) == (route,)
+    assert registered_of(after.live[SECTION]) == (route,)
     assert routes_differ(before, after)
     assert not routes_differ(after, after)
     assert routes_differ(before, parted(snapshot(1, {}, ["b"])))
+
+
+def test_a_feature_has_its_settings_or_the_defaults() -> None:
+    bound = DiscoveryBound(quiet=7.0)
+    raw = msgspec.Raw(msgspec.msgpack.encode(bound))
+    one = msgspec.structs.replace(snapshot(1, {}, []), features={"discovery": raw})
+    assert bound_of(parted(one), "discovery", DiscoveryBound) == bound
+    assert bound_of(parted(snapshot(1, {}, [])), "discovery", DiscoveryBound) == DiscoveryBound()

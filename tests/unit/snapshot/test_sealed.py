@@ -42,6 +42,13 @@ def test_what_was_kept_is_read_again(tmp_path: Path) -> None:
     assert kept(tmp_path) == data
 
 
+def test_what_is_only_for_the_beginning_is_not_kept(tmp_path: Path) -> None:
+    data = encode(snapshot(str(tmp_path)))
+    made = msgspec.msgpack.decode(compiled(data, tmp_path, begun=b"more"), type=Compiled)
+    keep(made.sealed, tmp_path)
+    assert (made.data, kept(tmp_path)) == (b"more", data)
+
+
 def test_what_was_kept_is_of_the_folder_in_which_it_is_found(tmp_path: Path) -> None:
     keep(both(encode(snapshot("./var")), tmp_path).sealed, tmp_path)
     assert decode(kept(tmp_path)) == snapshot(str(tmp_path))

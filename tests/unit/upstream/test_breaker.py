@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.breaking import Broken, a_breaker, admitted, tripped
 from tta_gateway.kernel.route import Breaker as Settings
-from tta_gateway.upstream.breaker import NEXT, Change, Event, State, Window
+from tta_gateway.upstream.breaker import NEXT, Breaker, Change, Event, State, Window
 
 ROW = Settings(failures=3, least=1000)
 START = 1000.0
@@ -353,3 +353,29 @@ def test_it_says_why_it_has_opened_and_for_how_long() -> None:
 
 def _never() -> float:
     return 1.0
+
+
+# --- before anybody asks to be let through -------------------------------------------------------
+
+
+def would(breaker: Breaker, now: float, chance: float = 0.5) -> bool:
+    return breaker.would_admit(now, lambda: chance)
+
+
+def test_it_says_whether_it_would_let_one_through_and_takes_nothing() -> None:
+    breaker, _ = a_breaker(ROW)
+    assert would(breaker, START)
+    breaker, _ = tripped(ROW, START)
+    assert not would(breaker, START + 9.9)
+    assert [would(breaker, START + 10.0) for _ in range(3)] == [True] * 3  # a probe is free still
+    assert breaker.state is State.HALF_OPEN
+    assert breaker.admit(START + 10.0, lambda: 0.5)
+    assert not would(breaker, START + 10.0)
+
+
+def test_in_the_ramp_it_draws_by_the_share() -> None:
+    breaker, _ = tripped(ROW, START)
+    ticket = breaker.admit(START + 10.0, lambda: 0.5)
+    breaker.record(ticket, failed=False, elapsed=0.1, now=START + 10.0)
+    assert breaker.state is State.RAMP
+    assert [would(breaker, START + 15.0, chance) for chance in (0.49, 0.51)] == [True, False]

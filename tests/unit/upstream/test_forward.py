@@ -954,9 +954,53 @@ def test_nothing_is_under_way_behind_an_answer_that_was_broken_off() -> None:
 def test_retries_are_no_more_than_their_budget() -> None:
     rig = Rig(TWO, tries=3)
     origins = [rig.ask() for _ in range(5)]
+    for connection in [rig.connector.succeed() for _ in range(5)]:
+        connection.lose()
+    assert [origin.status for origin in origins] == [None, None, None, 502, 502]
+
+
+def test_the_only_endpoint_is_asked_again_within_the_budget_alone() -> None:
+    rig = Rig(tries=3)
+    origins = [rig.ask() for _ in range(5)]
     for _ in range(5):
         rig.connector.fail()
     assert [origin.status for origin in origins] == [None, None, None, 502, 502]
+
+
+def test_what_has_not_arrived_is_sent_to_another_endpoint_whatever_the_budget() -> None:
+    rig = Rig(TWO, tries=3)
+    origins = [rig.ask("POST") for _ in range(9)]
+    for _ in range(9):
+        rig.connector.fail()
+    while rig.connector.opening:
+        rig.connector.succeed().answer()
+    assert [origin.status for origin in origins] == [200] * 9
+    assert rig.counts == NOTHING
+
+
+def test_where_the_only_one_that_may_be_asked_is_dead_one_that_is_ejected_answers() -> None:
+    rig = Rig(TWO, tries=3)
+    alive = rig.upstream.pools[1]
+    alive.ejected = True
+    rig.upstream.open = rig.upstream.pools[:1]
+    origins = [rig.ask("POST") for _ in range(9)]
+    for _ in range(9):
+        rig.connector.fail()
+    while rig.connector.opening:
+        rig.connector.succeed().answer()
+    assert [origin.status for origin in origins] == [200] * 9
+    assert {exchange_of(origin).endpoint for origin in origins} == {alive.name}
+
+
+def test_good_answers_of_late_allow_further_tries_when_an_endpoint_dies() -> None:
+    rig = Rig(TWO, tries=3)
+    for _ in range(25):
+        rig.asked()[1].answer_whole(reusable=False)
+    origins = [rig.ask() for _ in range(10)]
+    for connection in [rig.connector.succeed() for _ in range(10)]:
+        connection.lose()
+    statuses = [origin.status for origin in origins]
+    assert statuses == [None] * 8 + [502] * 2  # three under way, and a fifth of 25
 
 
 def test_a_retry_that_has_ended_makes_room_for_another() -> None:
@@ -1538,6 +1582,63 @@ def test_who_waits_for_an_older_service_does_not_wait_for_ever() -> None:
     assert waiting.code == "upstream_total_timeout"
 
 
+def gone(rig: Rig, *stays: Endpoint) -> None:
+    """Have control find that these endpoints alone are there."""
+    standing = Standing(endpoints=tuple(Stand(endpoint=one) for one in stays))
+    rig.forwarder.adopt_standings({rig.name: standing}, now=rig.clock.monotonic(), wall=0.0)
+
+
+def test_who_waits_for_an_endpoint_that_has_gone_is_led_to_another_at_once() -> None:
+    rig = Rig(limits=EndpointLimits(connections=1))
+    _, busy = rig.asked()
+    waiting = [rig.ask("POST", body=b"abc") for _ in range(2)]
+    gone(rig, *TWO[1:])
+    assert rig.pool.endpoint.port == 9002
+    connection = rig.connector.succeed()
+    connection.answer()
+    connection.answer()
+    assert [one.status for one in waiting] == [200, 200]
+    assert [exchange_of(one).tries for one in waiting] == [1, 1]
+    busy.answer()
+    assert busy.closed
+    rig.turn()
+    assert rig.counts == NOTHING
+
+
+def test_who_waits_for_the_last_endpoint_hears_that_it_has_gone() -> None:
+    rig = Rig(limits=EndpointLimits(connections=1))
+    _, busy = rig.asked()
+    waiting = rig.ask()
+    gone(rig)
+    assert (waiting.code, waiting.flushes) == ("upstream_unavailable", 1)
+    busy.answer()
+    rig.turn()
+    assert rig.counts == NOTHING
+
+
+def test_an_idle_connection_that_dies_with_its_endpoint_sends_the_request_elsewhere() -> None:
+    rig = Rig()
+    connection = rig.idle()
+    origin = rig.ask()
+    gone(rig, *TWO[1:])
+    connection.lose()
+    again = rig.connector.succeed()
+    again.answer()
+    assert (again.pool.endpoint.port, origin.status) == (9002, 200)
+    assert rig.counts == NOTHING
+
+
+def test_an_endpoint_that_has_gone_is_not_ejected_any_more() -> None:
+    rig = Rig(TWO, tries=1)
+    for _ in range(20):
+        rig.ask()
+    gone(rig, *ONE)
+    while rig.connector.opening:
+        rig.connector.fail()
+    rig.forwarder.tick(rig.clock.monotonic())
+    assert all(notice.endpoint != "127.0.0.1:9002" for notice in rig.upstream.notices)
+
+
 def test_a_service_that_is_gone_is_unavailable() -> None:
     rig = Rig()
     rig.forwarder.adopt({})
@@ -1548,6 +1649,18 @@ def degraded(rig: Rig, *names: str) -> None:
     stands = tuple(Stand(endpoint=one) for one in ONE)
     standing = Standing(endpoints=stands, degraded=names)
     rig.forwarder.adopt_standings({rig.name: standing}, now=0.0, wall=0.0)
+
+
+def test_a_service_that_is_not_told_of_is_left_as_it_is_and_of_nothing_as_configured() -> None:
+    rig = Rig()
+    degraded(rig, "mail")
+    pools = rig.upstream.pools
+    rig.forwarder.adopt_standings({}, now=0.0, wall=0.0)
+    assert (rig.upstream.pools, rig.upstream.degraded) == (pools, ("mail",))
+    assert rig.upstream.pools is pools
+    rig.forwarder.adopt_standings({rig.name: None}, now=0.0, wall=0.0)
+    assert rig.upstream.degraded == ()
+    assert [one.endpoint for one in rig.upstream.pools] == list(ONE)
 
 
 def told_degraded(origin: FakeOrigin) -> bytes | None:

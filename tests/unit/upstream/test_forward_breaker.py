@@ -5,8 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.helpers.breaking import Rigged, exchange_of
+from tests.helpers.builders import an_endpoint
+from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.problem import (
+    INTERNAL,
     OUT_OF_SOCKETS,
     UPSTREAM_CONNECT_TIMEOUT,
     UPSTREAM_FIRST_BYTE_TIMEOUT,
@@ -14,6 +17,7 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_INCOMPLETE,
     UPSTREAM_REFUSED,
     UPSTREAM_TOTAL_TIMEOUT,
+    UPSTREAM_UNAVAILABLE,
     Problem,
 )
 from tta_gateway.kernel.route import Breaker, EndpointLimits, Fallback, Respond
@@ -123,11 +127,23 @@ def _fails(rig: Rigged) -> None:
     rig.connector.fail()
 
 
-@pytest.mark.parametrize("fate", [_out_of_sockets, _client_goes, _time_is_over])
+def _internal(rig: Rigged) -> None:
+    rig.ask()
+    rig.connector.fail(INTERNAL)
+
+
+def _no_context(rig: Rigged) -> None:
+    rig.ask()
+    rig.connector.fail(UPSTREAM_UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    "fate", [_out_of_sockets, _internal, _no_context, _client_goes, _time_is_over]
+)
 def test_what_is_not_the_service_s_fault_does_not_count(fate: Callable[[Rigged], None]) -> None:
     rig = Rigged(TWICE, tries=1)
     fate(rig)
-    assert rig.breaker.window.asked == 0
+    assert (rig.breaker.window.asked, rig.pool.record.failed) == (0, 0)
 
 
 def test_who_goes_after_a_long_wait_tells_that_the_service_is_slow() -> None:
@@ -159,6 +175,12 @@ def test_what_a_reload_has_forgotten_meanwhile_is_missed_by_nobody(
 
 
 # --- open ----------------------------------------------------------------------------------------
+
+
+def x_degraded(origin: FakeOrigin) -> bytes | None:
+    response = exchange_of(origin).response
+    assert response is not None
+    return response.get(b"x-degraded")
 
 
 def opened(rig: Rigged) -> Rigged:
@@ -281,11 +303,25 @@ def test_a_fixed_answer_stands_in() -> None:
 
 def test_another_service_stands_in() -> None:
     rig = opened(Rigged(TWICE, fallback=Fallback(service="other")))
-    origin = rig.ask()
-    connection = rig.connector.succeed()
-    connection.answer(201)
-    assert (origin.status, connection.pool.endpoint.port) == (201, 9099)
+    for whole in (False, True):
+        origin, connection = rig.asked()
+        if whole:
+            connection.answer_whole(201)
+        else:
+            connection.answer(201)
+        assert (origin.status, connection.pool.endpoint.port) == (201, 9099)
+        assert x_degraded(origin) == b"players"
     assert rig.breaker.window.asked == 0
+
+
+def test_what_the_other_service_does_without_is_told_too() -> None:
+    rig = opened(Rigged(TWICE, fallback=Fallback(service="other")))
+    stands = (Stand(endpoint=an_endpoint(9099)),)
+    standing = Standing(endpoints=stands, degraded=("mail",))
+    rig.forwarder.adopt_standings({"other": standing}, now=0.0, wall=0.0)
+    origin, connection = rig.asked()
+    connection.answer()
+    assert x_degraded(origin) == b"players, mail"
 
 
 def test_the_other_service_s_own_breaker_and_fallback_apply() -> None:
@@ -296,7 +332,7 @@ def test_the_other_service_s_own_breaker_and_fallback_apply() -> None:
     rig.connector.succeed().answer(500)
     response = exchange_of(rig.ask()).response
     assert response is not None
-    assert (response.body, response.get(b"x-degraded")) == (b"nobody", b"other")
+    assert (response.body, response.get(b"x-degraded")) == (b"nobody", b"players, other")
 
 
 def test_the_fallback_answers_where_no_endpoint_can_be_asked() -> None:

@@ -27,6 +27,7 @@ from tta_gateway.kernel.problem import (
     Problem,
 )
 from tta_gateway.kernel.route import EndpointLimits, Service, Timeouts
+from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.kernel.upload import Upload
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.forward import Attempt, Forwarder
@@ -62,6 +63,7 @@ class Storm(RuleBasedStateMachine):
         )
         self.connector.forwarder = self.forwarder
         self.upstream = self.forwarder.upstreams["players"]
+        self.pools = list(self.upstream.pools)
         route = a_route(timeouts=Timeouts(total=10.0), replay_body=100)
         policy = Bound(on_response=self._maybe_wait)
         self.plan = a_plan([policy], route=route, forward=self.forwarder.forward)
@@ -208,6 +210,13 @@ class Storm(RuleBasedStateMachine):
         self.clock.advance(seconds)
         self.forwarder.expire(self.clock.monotonic())
 
+    @rule(ports=st.sets(st.sampled_from([9001, 9002, 9003])))
+    def endpoints_come_and_go(self, ports: set[int]) -> None:
+        stands = tuple(Stand(endpoint=an_endpoint(port)) for port in sorted(ports))
+        standings = {"players": Standing(endpoints=stands)}
+        self.forwarder.adopt_standings(standings, now=self.clock.monotonic(), wall=0.0)
+        self.pools += [one for one in self.upstream.pools if one not in self.pools]
+
     @rule()
     def turn(self) -> None:
         turn(self.works)
@@ -225,32 +234,37 @@ class Storm(RuleBasedStateMachine):
 
     @invariant()
     def every_attempt_under_way_is_in_flight(self) -> None:
-        for pool in self.upstream.pools:
+        for pool in self.pools:
             assert pool.in_flight == sum(one.pool is pool for one in self.attempts)
         assert self.upstream.active == len(self.attempts)
         assert 0 <= self.upstream.retrying <= self.upstream.active
 
     @invariant()
     def every_connection_is_counted(self) -> None:
-        for pool in self.upstream.pools:
+        for pool in self.pools:
             made = sum(one.pool is pool and not one.gone for one in self.connector.made)
             assert pool.open == made + sum(one.pool is pool for one in self.connector.opening)
 
     @invariant()
     def the_limits_hold(self) -> None:
-        for pool in self.upstream.pools:
+        for pool in self.pools:
             assert pool.open <= pool.limits.connections
             assert len(pool.waiting) <= pool.limits.pending
             assert pool.in_flight <= pool.limits.in_flight
 
     @invariant()
     def nobody_waits_while_there_is_a_connection_or_room_for_one(self) -> None:
-        for pool in self.upstream.pools:
+        for pool in self.pools:
             assert not pool.waiting or (not pool.idle and pool.open == pool.limits.connections)
 
     @invariant()
+    def nobody_waits_for_an_endpoint_that_has_gone(self) -> None:
+        for pool in self.pools:
+            assert not pool.retired or not (pool.waiting or pool.idle)
+
+    @invariant()
     def an_idle_connection_is_open_and_nobody_s(self) -> None:
-        for pool in self.upstream.pools:
+        for pool in self.pools:
             assert all(not one.closed and one.attempt is None for one in _fakes(pool.idle))
 
     @invariant()
@@ -287,7 +301,7 @@ class Storm(RuleBasedStateMachine):
         while self.connector.opening:
             self.connector.succeed()
         self.connector.turn()
-        for pool in self.upstream.pools:
+        for pool in self.pools:
             assert (pool.in_flight, len(pool.waiting)) == (0, 0)
             tunnels = sum(one.is_tunnel and one.pool is pool for one in self.open)
             assert pool.open == len(pool.idle) + tunnels

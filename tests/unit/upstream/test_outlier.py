@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tta_gateway.kernel.events import Proof
+from tta_gateway.kernel.problem import (
+    UPSTREAM_CONNECT_TIMEOUT,
+    UPSTREAM_FIRST_BYTE_TIMEOUT,
+    UPSTREAM_GARBAGE,
+    UPSTREAM_REFUSED,
+    UPSTREAM_RESET,
+    UPSTREAM_TLS,
+)
 from tta_gateway.kernel.route import Outliers
-from tta_gateway.upstream.outlier import Record, may_eject, outliers
+from tta_gateway.upstream.outlier import Record, may_eject, outliers, proof_of
 
 SETTINGS = Outliers()
 
@@ -68,3 +77,19 @@ def test_who_fails_well_more_often_than_its_peers_is_an_outlier() -> None:
 )
 def test_nobody_is_an_outlier_without_peers_that_do_better(records: list[Record]) -> None:
     assert outliers(records, SETTINGS) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "proof"),
+    [
+        ("", "answer"),
+        (UPSTREAM_RESET.code, "answer"),
+        (UPSTREAM_REFUSED.code, "connection"),
+        (UPSTREAM_CONNECT_TIMEOUT.code, "connection"),
+        (UPSTREAM_TLS.code, "connection"),
+        (UPSTREAM_FIRST_BYTE_TIMEOUT.code, ""),
+        (UPSTREAM_GARBAGE.code, ""),
+    ],
+)
+def test_what_failed_says_what_a_check_must_show(failure: str, proof: Proof) -> None:
+    assert proof_of(failure) == proof

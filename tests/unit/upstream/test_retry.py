@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.upstream.retry import IDEMPOTENT, may_repeat, within_budget
+from tta_gateway.upstream.retry import (
+    BUDGET_SHARE,
+    IDEMPOTENT,
+    SAVED_FOR,
+    Allowance,
+    may_repeat,
+    within_budget,
+)
 
 
 @pytest.mark.parametrize("method", sorted(IDEMPOTENT))
@@ -42,3 +49,59 @@ def test_what_fits_the_budget_fits_it_under_more_requests(retrying: int, active:
     assert within_budget(retrying=retrying, active=active + 1) >= within_budget(
         retrying=retrying, active=active
     )
+
+
+def taken(allowance: Allowance) -> int:
+    """How many tries there are to be had."""
+    count = 0
+    while allowance.take():
+        count += 1
+    return count
+
+
+def test_nothing_is_allowed_before_there_was_an_answer() -> None:
+    assert taken(Allowance()) == 0
+
+
+@pytest.mark.parametrize(("answers", "tries"), [(4, 0), (5, 1), (50, 10)])
+def test_five_good_answers_allow_one_further_try(answers: int, tries: int) -> None:
+    allowance = Allowance()
+    allowance.answers = answers
+    assert taken(allowance) == tries
+
+
+def test_what_is_taken_is_gone() -> None:
+    allowance = Allowance()
+    allowance.answers = 50
+    assert taken(allowance) == 10
+    allowance.look(0.1)
+    assert taken(allowance) == 0
+
+
+def test_what_is_not_taken_is_forgotten() -> None:
+    allowance = Allowance()
+    allowance.answers = 500
+    allowance.look(0.2)
+    for step in range(2, 300):
+        allowance.look(0.2 * step)
+    assert taken(allowance) == 0
+    allowance.answers = 500
+    allowance.look(100.0)
+    allowance.look(100.0 + SAVED_FOR)
+    assert taken(allowance) == 0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.integers(0, 50), st.floats(0.1, 3.0)), max_size=40)
+)
+def test_no_more_than_a_fifth_of_the_answers_is_ever_taken(
+    steps: list[tuple[int, int, float]],
+) -> None:
+    allowance, now, answers, took = Allowance(), 0.0, 0, 0
+    for answered, wanted, pause in steps:
+        allowance.answers += answered
+        answers += answered
+        took += sum(allowance.take() for _ in range(wanted))
+        assert took <= BUDGET_SHARE * answers + 1e-6
+        now += pause
+        allowance.look(now)

@@ -8,6 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.builders import an_endpoint
+from tta_gateway.kernel.events import Proof
+from tta_gateway.kernel.problem import (
+    UPSTREAM_FIRST_BYTE_TIMEOUT,
+    UPSTREAM_REFUSED,
+    UPSTREAM_RESET,
+    Problem,
+)
 from tta_gateway.kernel.route import (
     Balance,
     Endpoint,
@@ -322,12 +329,48 @@ def test_a_service_that_lacks_what_it_needs_is_not_asked() -> None:
     assert work.why_nobody == "The service `players` needs `database`, which is down."
 
 
-def test_a_service_is_asked_though_it_does_without_something_and_says_so() -> None:
+def test_a_service_is_asked_though_it_does_without_something() -> None:
     work = three()
     standing = msgspec.structs.replace(stands("up"), degraded=("mail", "search"))
     work.adopt(standing, now=0.0, wall=0.0)
     assert asked(work) == [9001]
-    assert work.without == (b"x-degraded", b"mail, search")
+    assert work.degraded == ("mail", "search")
+
+
+@pytest.mark.parametrize(
+    ("states", "hopeless"),
+    [
+        (["up"], False),
+        (["down", "up", "down"], False),
+        (["down", "down", "down"], True),
+        (["starting"], True),
+        ([], True),
+    ],
+)
+def test_a_service_none_of_whose_endpoints_is_good_is_asked_if_nobody_else_can(
+    states: list[State], hopeless: bool
+) -> None:
+    work = three()
+    work.adopt(stands(*states), now=0.0, wall=0.0)
+    assert work.is_hopeless == hopeless
+
+
+def test_so_is_one_that_lacks_what_it_needs() -> None:
+    work = three()
+    standing = msgspec.structs.replace(stands("up"), down=("database",))
+    work.adopt(standing, now=0.0, wall=0.0)
+    assert work.is_hopeless
+
+
+def test_further_tries_elsewhere_that_cost_nothing_there_are_free() -> None:
+    work = a_service(ONE, OTHER)
+    work.retrying = 3
+    one, both = frozenset({ONE.name}), frozenset({ONE.name, OTHER.name})
+    assert work.may_repeat(one, reached=False)
+    assert not work.may_repeat(both, reached=False)
+    assert not work.may_repeat(one, reached=True)
+    work.retrying = 2
+    assert work.may_repeat(both, reached=True)
 
 
 @given(
@@ -362,6 +405,148 @@ def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
     assert work.choose(NONE, lambda: 0.0, safe=True) is not work.pools[0]
     work.tick(40.0)  # and never will be: another follows
     assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
+
+
+# --- the last resort -----------------------------------------------------------------------------
+
+
+def cornered(*ejected: int, slow: tuple[int, ...] = (), states: tuple[State, ...] = ()) -> Work:
+    """A service of three of which these (by place) are out, and these slow."""
+    work = three(outliers=Outliers(most=1.0), panic=Panic(below=0.0))
+    for place in ejected:
+        for _ in range(5):
+            work.failed(work.pools[place], "test", 100.0)
+    for place in slow:
+        work.pools[place].pace.penalised = True
+    work.adopt(stands(*(states or ("up", "up", "up"))), now=100.0, wall=0.0)
+    return work
+
+
+def tries(work: Work, *first: int, key: bytes = b"") -> list[int]:
+    """The ports that further tries go to, behind those at these places."""
+    tried = frozenset(work.pools[place].name for place in first)
+    found = []
+    for _ in range(3):
+        lots = Random(1).random
+        pool = work.choose_for(key, tried, lots) if key else work.choose(tried, lots)
+        assert pool is not None
+        found.append(pool.endpoint.port)
+        tried |= {pool.name}
+    return found
+
+
+@pytest.mark.parametrize("key", [b"", b"me"])
+def test_who_was_ejected_is_tried_before_the_only_good_one_is_again(key: bytes) -> None:
+    first, second, third = tries(cornered(0, 1), 2, key=key)
+    assert ({first, second}, third) == ({9001, 9002}, 9003)
+
+
+def test_who_is_slow_is_tried_before_who_is_ejected() -> None:
+    assert tries(cornered(0, slow=(1,)), 2)[:2] == [9002, 9001]
+
+
+@pytest.mark.parametrize("state", ["down", "draining", "starting"])
+def test_who_is_not_up_is_no_last_resort(state: State) -> None:
+    work = cornered(0, states=(state, "up", "up"))
+    assert tries(work, 1, 2)[0] in (9002, 9003)
+    work.retrying = 3
+    assert not work.may_repeat(frozenset(one.name for one in work.pools[1:]), reached=False)
+
+
+def test_in_panic_whoever_was_not_tried_is() -> None:
+    work = three()
+    work.adopt(stands("down", "down", "down"), now=0.0, wall=0.0)
+    assert work.panics
+    assert tries(work, 0)[:2] in ([9002, 9003], [9003, 9002])
+
+
+def test_the_first_try_never_goes_to_who_is_ejected() -> None:
+    assert {chosen(cornered(0, 1)).endpoint.port for _ in range(9)} == {9003}
+
+
+# --- checks that pass ----------------------------------------------------------------------------
+
+
+def broken(problem: Problem = UPSTREAM_REFUSED, *, now: float = 100.0) -> Work:
+    """A service of three whose first endpoint has just been ejected."""
+    work = three()
+    for _ in range(5):
+        work.failed(work.pools[0], problem.code, now)
+    assert work.pools[0].ejected
+    return work
+
+
+def cleared(work: Work, since: float, *, until: float = 0.0, now: float = 104.0) -> bool:
+    """Whether the first is let back in when control says this; the clocks are a thousand apart."""
+    first, *others = stands("up", "up", "up").endpoints
+    stand = msgspec.structs.replace(first, cleared=1000.0 + since, ejected_until=until)
+    work.adopt(Standing(endpoints=(stand, *others)), now=now, wall=1000.0 + now)
+    return not work.pools[0].ejected
+
+
+def test_one_whose_checks_have_passed_since_is_let_back_in_and_begins_with_a_little() -> None:
+    work = broken()
+    assert cleared(work, 101.0)
+    assert asked(work) == [9001, 9002, 9003]
+    assert work.pools[0].up_since == 104.0
+    assert [(one.change, one.cause) for one in work.notices][-1] == (
+        "let_back_in",
+        "its checks pass",
+    )
+    for _ in range(5):
+        work.failed(work.pools[0], "again", 106.0)
+    assert work.notices[-1].lasts == 60.0  # in a row all the same
+
+
+def test_a_check_says_nothing_of_who_was_slow_before_it_failed() -> None:
+    for slow in (False, True):
+        work = broken()
+        work.pools[0].pace.penalised = slow
+        work.pools[0].pace.ratio = 9.0
+        assert cleared(work, 101.0)
+        assert (work.pools[0].pace.penalised, work.pools[0].pace.ratio > 1.0) == (slow, slow)
+        assert asked(work) == ([9002, 9003] if slow else [9001, 9002, 9003])
+
+
+@pytest.mark.parametrize(("since", "until"), [(99.0, 0.0), (100.0, 0.0), (101.0, 1105.0)])
+def test_but_not_by_checks_of_before_or_if_others_have_ejected_it_again(
+    since: float, until: float
+) -> None:
+    assert not cleared(broken(), since, until=until)
+
+
+def test_what_another_worker_ejected_ends_when_control_says_so() -> None:
+    work = three()
+    first, *others = stands("up", "up", "up").endpoints
+    told = msgspec.structs.replace(first, ejected_until=1130.0, cleared=1050.0)
+    work.adopt(Standing(endpoints=(told, *others)), now=100.0, wall=1100.0)
+    assert work.pools[0].ejected
+    assert cleared(work, 99.5, now=104.0)
+
+
+def test_without_a_word_about_checks_it_is_out_for_its_time() -> None:
+    work = broken()
+    work.adopt(stands("up", "up", "up"), now=104.0, wall=1104.0)
+    assert work.pools[0].ejected
+
+
+@pytest.mark.parametrize(
+    ("problem", "proof"),
+    [
+        (UPSTREAM_REFUSED, "connection"),
+        (UPSTREAM_RESET, "answer"),
+        (UPSTREAM_FIRST_BYTE_TIMEOUT, ""),
+    ],
+)
+def test_an_ejection_says_what_would_end_it_sooner(problem: Problem, proof: Proof) -> None:
+    assert broken(problem).notices[-1].proof == proof
+
+
+def test_one_that_answers_5xx_must_show_an_answer() -> None:
+    work = three()
+    for _ in range(5):
+        work.answered(work.pools[0], "/a", 500, 0.1, 100.0)
+    assert work.notices[-1].proof == "answer"
 
 
 # --- what sticks ---------------------------------------------------------------------------------
@@ -536,6 +721,14 @@ def test_a_penalised_endpoint_that_answers_its_probes_as_fast_as_the_others_is_a
     assert work.notices[-1].change == "as_fast_as_its_peers"
 
 
+def test_the_only_endpoint_is_judged_beside_nobody() -> None:
+    work = Work(Service(name="players", endpoints=(ONE,)))
+    for _ in range(20):
+        work.answered(work.pools[0], "route", 200, 9.0, 0.0)
+    work.tick(10.0)
+    assert ([pool.name for pool in work.open], work.notices) == ([ONE.name], [])
+
+
 def stood(*endpoints: Endpoint, down: tuple[str, ...] = ()) -> Standing:
     return Standing(endpoints=tuple(Stand(endpoint=one) for one in endpoints), down=down)
 
@@ -586,3 +779,15 @@ def test_a_service_that_lacks_what_it_needs_is_not_probed() -> None:
     work.adopt(stood(ONE, OTHER, down=("database",)), now=10.0, wall=10.0)
     work.tick(14.0)
     assert work.choose(NONE, no_chance, safe=True) is None
+
+
+def test_what_is_known_of_routes_that_are_gone_is_forgotten() -> None:
+    work = a_service(ONE, OTHER)
+    for pool in work.pools:
+        for route in ("stays", "goes"):
+            work.answered(pool, route, 200, 0.1, 1.0)
+    work.retain({"stays"})
+    assert [set(pool.timings) for pool in work.pools] == [{"stays"}] * 2
+    first = work.pools[0]
+    work.answered(first, "goes", 200, 10.0, 2.0)
+    assert first.pace.ratio == 1.0  # nobody knows what is typical any more

@@ -26,3 +26,13 @@ def test_times_are_counted_by_endpoint_and_route() -> None:
     timing.observe(40.0)
     cells = registry.child(DURATION, "players", "h:1", "chat").values()
     assert (sum(cells[:-1]), cells[4], cells[-2], cells[-1]) == (2.0, 1.0, 1.0, 40.02)
+
+
+def test_what_is_typical_for_a_route_that_is_gone_is_forgotten() -> None:
+    timings = Timings("players", None)
+    for route in ("chat", "profile"):
+        timings.of("h:1", route).observe(1.0)
+    timings.retain({"chat"})
+    chat, profile = timings.of("h:2", "chat"), timings.of("h:2", "profile")
+    assert chat.observe(2.0) == pytest.approx(2.0)
+    assert profile.observe(2.0) == 1.0

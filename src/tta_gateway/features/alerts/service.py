@@ -25,12 +25,13 @@ from tta_gateway.features.alerts.sink import Sink
 from tta_gateway.features.alerts.smtp_sink import SmtpSink
 from tta_gateway.features.alerts.webhook_sink import WebhookSink
 from tta_gateway.features.alerts.wording import stamp, summary
-from tta_gateway.kernel.events import CertificateExpires, Event
+from tta_gateway.kernel.events import CertificateExpires, Event, RegistryChanged
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 
 TICK: Final = 0.5  # seconds
+_UNLOGGED: Final = ("at", "by", "change", "after")  # what the line says already
 _LOGGED: Final = {
     "new": "alert_firing",
     "flapping": "alert_flapping",
@@ -122,12 +123,12 @@ class Alerts:
         if not kind or (kind == "tls_works" and not news):
             return  # that TLS works is told by every worker at its start
         self._registry.child(TRANSITIONS, kind).add()
-        # Workers log what they see themselves, and each what it serves with.
+        # Workers log what they see themselves, and each what it serves with; registries likewise.
         by = getattr(event, "by", "control")
-        if by == "control" and not isinstance(event, CertificateExpires):
-            told = {name: value for name, value in msgspec.structs.asdict(event).items() if value}
-            fields = {name: told[name] for name in told if name not in ("at", "by")}
-            self._log.event("transition", kind=kind, **fields)
+        if by == "control" and not isinstance(event, CertificateExpires | RegistryChanged):
+            told = msgspec.structs.asdict(event)
+            fields = {name: told[name] for name in told if told[name] and name not in _UNLOGGED}
+            self._log.event(kind, **fields)
 
     def tick(self) -> None:
         """Do what is due."""

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.standing import Instance
 
 _FIRST: Final = 0.5  # seconds after a failure
@@ -31,13 +34,27 @@ def refresh(ttl: float, chance: float) -> float:
 
 
 def merged(instances: Iterable[Instance]) -> tuple[Instance, ...]:
-    """Return each endpoint once, in an order that tells nothing; who drains gives way."""
+    """Return each endpoint once, in an order that tells nothing; who drains gives way.
+
+    What several declare for one endpoint, it declares.
+    """
     found: dict[str, Instance] = {}
+    routes: dict[str, set[Declared]] = {}
     for one in instances:
-        other = found.get(one.endpoint.name)
+        name = one.endpoint.name
+        other = found.get(name)
         if other is None or (other.draining, other.id) > (one.draining, one.id):
-            found[one.endpoint.name] = one
-    return tuple(found[name] for name in sorted(found))
+            found[name] = one
+        if one.routes:
+            routes.setdefault(name, set()).update(one.routes)
+    return tuple(_with(found[name], routes.get(name)) for name in sorted(found))
+
+
+def _with(one: Instance, routes: set[Declared] | None) -> Instance:
+    if routes is None or len(one.routes) == len(routes):
+        return one
+    order = sorted(routes, key=lambda declared: (declared.path, declared.methods, declared.auth))
+    return msgspec.structs.replace(one, routes=tuple(order))
 
 
 def preferred(records: Iterable[tuple[int, int]]) -> list[int]:

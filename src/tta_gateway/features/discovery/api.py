@@ -2,25 +2,37 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from fastapi import APIRouter
 
 from tta_gateway.features.discovery.state import RegistryState
+from tta_gateway.kernel.registered import Refused
 
 
-def router(states: Callable[[], Iterable[RegistryState]]) -> APIRouter:
+class Claims(Protocol):
+    """What becomes of the routes that instances declare."""
+
+    def had(self, source: str) -> Iterable[tuple[str, str]]:
+        """Return the services and names of the routes of a source that are taken."""
+
+    def refused(self, source: str) -> Iterable[Refused]:
+        """Return those that are not, and why."""
+
+
+def router(states: Callable[[], Iterable[RegistryState]], claims: Claims) -> APIRouter:
     """Return the endpoint; who may ask is its assembly's to say."""
     made = APIRouter(prefix="/admin/v1")
 
     @made.get("/registries")
     async def registries() -> dict[str, list[dict[str, object]]]:
         """Return every registry: since when it is reachable, or not, why, and what it knows."""
-        return {"registries": [told(one) for one in states()]}
+        return {"registries": [told(one, claims) for one in states()]}
 
     return made
 
 
-def told(state: RegistryState) -> dict[str, object]:
+def told(state: RegistryState, claims: Claims) -> dict[str, object]:
     """Return a registry's state as it is told."""
     return {
         "provider": state.provider,
@@ -30,6 +42,14 @@ def told(state: RegistryState) -> dict[str, object]:
         "last_change": _time(state.changed),
         "last_error": state.error,
         "instances": state.instances,
+        "unconfirmed": list(state.unconfirmed),
+        "routes": [
+            {"service": service, "route": route} for service, route in claims.had(state.provider)
+        ],
+        "refused_routes": [
+            {"service": one.service, "route": one.route, "reason": one.reason}
+            for one in claims.refused(state.provider)
+        ],
     }
 
 

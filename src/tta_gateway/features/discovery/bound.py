@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from tta_gateway.kernel.route import Route
+
 Family = Literal["prefer_ipv4", "prefer_ipv6", "both"]
 
 
@@ -58,6 +60,12 @@ class Kubernetes(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = "default"
 
 
+class Docker(msgspec.Struct, frozen=True, kw_only=True):
+    """A Docker Engine, by its API."""
+
+    origin: RegistryOrigin
+
+
 class DnsName(msgspec.Struct, frozen=True, kw_only=True):
     """A name to resolve: to addresses with this port, or, with `srv`, to hosts with their ports."""
 
@@ -82,17 +90,40 @@ class KubernetesService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the endpoints of one service are looked for; `etcd` is its name under the prefix."""
+    """Where the endpoints of one service are looked for.
+
+    `etcd` is its name under the prefix, `docker` the one that containers have as a label.
+
+    `routes` are prefixes of paths that its instances may declare routes for; `auth_none` says that
+    anybody may be let in there.
+    """
 
     tls: bool = False
     dns: DnsName | None = None
     consul: ConsulService | None = None
     etcd: str = ""
     kubernetes: KubernetesService | None = None
+    docker: str = ""
+    routes: tuple[str, ...] = ()
+    auth_none: bool = False
+
+    def sources(self, name: str) -> set[str]:
+        """Return what the registries are called that a service of this name is looked for in."""
+        found = {
+            "consul": self.consul,
+            "docker": self.docker,
+            "etcd": self.etcd,
+            "kubernetes": self.kubernetes,
+            f"dns/{name}": self.dns,
+        }
+        return {source for source, one in found.items() if one}
 
 
 class DiscoveryBound(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it; a change is told after `quiet` seconds without another, at most `latest`."""
+    """All of it; a change is told after `quiet` seconds without another, at most `latest`.
+
+    `likes` are what routes are like that instances declare, but for their paths.
+    """
 
     quiet: float = 0.2
     latest: float = 2.0
@@ -101,4 +132,6 @@ class DiscoveryBound(msgspec.Struct, frozen=True, kw_only=True):
     consul: Consul | None = None
     etcd: Etcd | None = None
     kubernetes: Kubernetes | None = None
+    docker: Docker | None = None
     services: dict[str, Wanted] = {}
+    likes: dict[str, Route] = {}

@@ -2,7 +2,8 @@
 
 https://developer.hashicorp.com/consul/api-docs/features/blocking and …/api-docs/health: the answer
 comes when something has changed since `index`, or after `wait`.  An index that goes back, or is 0,
-says that Consul has begun anew.  Only instances that pass their checks are told.
+says that Consul has begun anew.  Only instances that pass their checks are told.  Their tags may
+declare routes (declaring.py).
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import msgspec
 
 from tta_gateway.features.discovery.algorithm import merged
 from tta_gateway.features.discovery.bound import Consul, ConsulService
+from tta_gateway.features.discovery.declaring import of_tags
 from tta_gateway.features.discovery.origins import checked, decoded, origin_of
 from tta_gateway.features.discovery.provider import Found, Unreachable
 from tta_gateway.features.discovery.together import together
@@ -34,6 +36,7 @@ class _Service(msgspec.Struct):
     id: str = msgspec.field(name="ID")
     port: int = msgspec.field(name="Port")
     address: str = msgspec.field(name="Address", default="")
+    tags: list[str] | None = msgspec.field(name="Tags", default=None)
     weights: _Weights = msgspec.field(name="Weights", default_factory=_Weights)
 
 
@@ -126,4 +129,8 @@ def _instance(entry: _Entry, *, tls: bool) -> Instance:
         weight=min(max(service.weights.passing, 1), 1000),
         tls=tls,
     )
-    return Instance(id=f"{entry.node.name}/{service.id}", endpoint=endpoint)
+    return Instance(
+        id=f"{entry.node.name}/{service.id}",
+        endpoint=endpoint,
+        routes=of_tags(service.tags or ()),
+    )

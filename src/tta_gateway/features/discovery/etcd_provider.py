@@ -2,8 +2,9 @@
 
     <prefix><service>/<id>    {"address": "10.0.0.7", "port": 9001, "weight": 1, "draining": false}
 
-`weight` and `draining` may be left out.  All keys under the prefix are read at one revision, then
-watched from the next one on; where that has been compacted away, all are read again.
+`weight` and `draining` may be left out; `routes` may declare some (declaring.py).  All keys under
+the prefix are read at one revision, then watched from the next one on; where that has been
+compacted away, all are read again.
 https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/
 """
 
@@ -17,6 +18,7 @@ import msgspec
 
 from tta_gateway.features.discovery.algorithm import merged
 from tta_gateway.features.discovery.bound import Etcd
+from tta_gateway.features.discovery.declaring import of_json
 from tta_gateway.features.discovery.lines import lines
 from tta_gateway.features.discovery.origins import checked, decoded, origin_of, refused
 from tta_gateway.features.discovery.provider import Found, Unreachable
@@ -38,6 +40,7 @@ class Value(msgspec.Struct):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     weight: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     draining: bool = False
+    routes: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class _Header(msgspec.Struct):
@@ -217,7 +220,8 @@ def instance_of(key: str, value: str, *, tls: bool) -> Instance:
     """Return what a key says; msgspec.DecodeError if it says something else."""
     said = _VALUE.decode(value)
     endpoint = Endpoint(host=said.address, port=said.port, weight=said.weight, tls=tls)
-    return Instance(id=key, endpoint=endpoint, draining=said.draining)
+    routes = of_json(bytes(said.routes))
+    return Instance(id=key, endpoint=endpoint, draining=said.draining, routes=routes)
 
 
 def _apply(event: _Event, keys: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/ (list, watch, bookmarks, 410 Gone) and
 …/docs/concepts/services-networking/endpoint-slices/ (conditions).  An endpoint that terminates and
-still serves drains; one that terminates and does not, or is not ready, is left out.
+still serves drains; one that terminates and does not, or is not ready, is left out.  An annotation
+of a slice may declare routes (declaring.py).
 """
 
 import asyncio
@@ -16,10 +17,12 @@ import msgspec
 
 from tta_gateway.features.discovery.algorithm import merged
 from tta_gateway.features.discovery.bound import Kubernetes, KubernetesService
+from tta_gateway.features.discovery.declaring import ANNOTATION, of_json
 from tta_gateway.features.discovery.lines import lines
 from tta_gateway.features.discovery.origins import checked, decoded, origin_of, refused
 from tta_gateway.features.discovery.provider import Found, Unreachable
 from tta_gateway.features.discovery.together import together
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.support.http_client import HttpError, Origin, Request, Stream, begin, fetch
@@ -55,6 +58,7 @@ class _Port(msgspec.Struct):
 class _Meta(msgspec.Struct):
     name: str = ""
     version: str = msgspec.field(name="resourceVersion", default="")
+    annotations: dict[str, str] | None = None
 
 
 class Slice(msgspec.Struct):
@@ -199,8 +203,10 @@ def instances(slices: Iterable[Slice], port: str, *, tls: bool) -> tuple[Instanc
     for one in slices:
         number = _port(one, port)
         if number:
+            said = (one.metadata.annotations or {}).get(ANNOTATION)
+            routes = () if said is None else of_json(said.encode())
             found += [
-                _instance(address, number, tls=tls)
+                _instance(address, number, tls=tls, routes=routes)
                 for address in one.endpoints or ()
                 if address.addresses and _is_told(address.conditions)
             ]
@@ -227,7 +233,7 @@ def _is_told(conditions: _Conditions) -> bool:
     return conditions.ready is not False
 
 
-def _instance(address: _Address, port: int, *, tls: bool) -> Instance:
+def _instance(address: _Address, port: int, *, tls: bool, routes: tuple[Declared, ...]) -> Instance:
     """Return an instance; of its addresses the first stands for all, as the API says."""
     host = address.addresses[0]
     name = address.reference.name if address.reference else ""
@@ -235,4 +241,5 @@ def _instance(address: _Address, port: int, *, tls: bool) -> Instance:
         id=name or host,
         endpoint=Endpoint(host=host, port=port, tls=tls),
         draining=bool(address.conditions.terminating),
+        routes=routes,
     )

@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from tta_gateway.features.discovery.bound import DiscoveryBound, DnsName, Wanted
 from tta_gateway.features.discovery.consul_provider import ConsulProvider
 from tta_gateway.features.discovery.dns_provider import DnsProvider
+from tta_gateway.features.discovery.docker_provider import DockerProvider
 from tta_gateway.features.discovery.etcd_provider import EtcdProvider
 from tta_gateway.features.discovery.kubernetes_provider import KubernetesProvider
 from tta_gateway.features.discovery.provider import Provider
@@ -103,15 +105,16 @@ def _catalogues(
         yield _watched(ConsulProvider(bound.consul, consul, now=tools.now), bound.consul, consul)
     etcd = _asked(wanted, lambda one: one.etcd or None)
     if bound.etcd is not None and etcd:
-
-        def misread(key: str, why: str) -> None:
-            tools.misread(EtcdProvider.name, key, why)
-
+        misread = partial(tools.misread, EtcdProvider.name)
         yield _watched(EtcdProvider(bound.etcd, etcd, misread=misread), bound.etcd, etcd)
     kubernetes = _asked(wanted, lambda one: one.kubernetes)
     if bound.kubernetes is not None and kubernetes:
         provider = KubernetesProvider(bound.kubernetes, kubernetes)
         yield _watched(provider, bound.kubernetes, kubernetes)
+    docker = _asked(wanted, lambda one: one.docker or None)
+    if bound.docker is not None and docker:
+        misread = partial(tools.misread, DockerProvider.name)
+        yield _watched(DockerProvider(bound.docker, docker, misread=misread), bound.docker, docker)
 
 
 def _asked(

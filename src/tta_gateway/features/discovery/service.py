@@ -16,7 +16,7 @@ from tta_gateway.features.discovery.registries import Tools, Watched, registries
 from tta_gateway.features.discovery.state import RegistryState
 from tta_gateway.kernel.events import RegistryChanged
 from tta_gateway.kernel.route import Service
-from tta_gateway.kernel.standing import Instance
+from tta_gateway.kernel.standing import Instance, spoken
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
@@ -35,6 +35,12 @@ class Sink(Protocol):
 
     def sources(self) -> Iterable[tuple[str, str]]:
         """Return each service with each source that speaks of it, beside the configuration."""
+
+    def names(self) -> Iterable[tuple[str, str]]:
+        """Return each service with each host and port of it that something else stands for."""
+
+    def said(self, service: str, source: str) -> tuple[Instance, ...]:
+        """Return what a source, or a host and port that is resolved, has said last."""
 
 
 class _Running:
@@ -90,6 +96,18 @@ class Discovery:
         for service, source in list(self._sink.sources()):
             if _is_ours(source) and (service, source) not in of_ours:
                 self._sink.found(service, source, ())
+            elif _is_ours(source):
+                self._speak(service, source, tls=_is_encrypted(bound, service))
+        followed = {(one.services[0], one.endpoint) for one in self._wanted.values()}
+        for service, name in list(self._sink.names()):
+            if (service, name) not in followed:
+                self._sink.resolved(service, name, ())
+
+    def _speak(self, service: str, source: str, *, tls: bool) -> None:
+        """Have what was found before be spoken to as the configuration has it now."""
+        before = self._sink.said(service, source)
+        if any(one.endpoint.tls != tls for one in before):
+            self._sink.found(service, source, tuple(spoken(one, tls=tls) for one in before))
 
     def states(self) -> Iterator[RegistryState]:
         """Yield how each registry is."""
@@ -112,12 +130,20 @@ class Discovery:
                 self._end(self._running.pop(name), forever=wanted is None)
         for name, wanted in self._wanted.items():
             if name not in self._running:
-                running = _Running(wanted, RegistryState(provider=name, services=wanted.services))
-                self._running[name] = running
+                running = self._running[name] = _Running(wanted, self._state(wanted))
                 running.task = group.create_task(self._watch(running), name=f"registry {name}")
         for running in self._running.values():
             running.debounce = Debounce(quiet=self._bound.quiet, latest=self._bound.latest)
             self._tell_again(running)
+
+    def _state(self, wanted: Watched) -> RegistryState:
+        """Return how a registry is that has not been heard yet, and what it has said before."""
+        name = wanted.provider.name
+        before = {one: self._sink.said(one, wanted.endpoint or name) for one in wanted.services}
+        known = {service: len(instances) for service, instances in before.items() if instances}
+        return RegistryState(
+            provider=name, services=wanted.services, instances=known, unconfirmed=tuple(known)
+        )
 
     def _tell_again(self, running: _Running) -> None:
         """Say what has been said: a service may have been away, and has come back."""
@@ -188,7 +214,9 @@ class Discovery:
             self._turn(running, reachable=True, cause="")
         before = running.said.get(service)
         running.said[service] = instances
-        running.state.instances = {**running.state.instances, service: len(instances)}
+        state = running.state
+        state.instances = {**state.instances, service: len(instances)}
+        state.unconfirmed = tuple(one for one in state.unconfirmed if one != service)
         if before is None:
             self._tell(running, service)  # nobody knows anything yet: there is nothing to wait for
         elif instances != before:
@@ -240,8 +268,13 @@ class Discovery:
             self._log.event("registry_entry_left_out", provider=provider, entry=entry, error=why)
 
 
+def _is_encrypted(bound: DiscoveryBound, service: str) -> bool:
+    wanted = bound.services.get(service)
+    return wanted is not None and wanted.tls
+
+
 _MOST_MISREADS: Final = 1000
-_OURS: Final = ("consul", "etcd", "kubernetes")
+_OURS: Final = ("consul", "docker", "etcd", "kubernetes")
 
 
 def _is_ours(source: str) -> bool:

@@ -6,7 +6,8 @@ import msgspec
 class RegistryState(msgspec.Struct, kw_only=True):
     """How a registry is: `since` when it is reachable, or not; times since the epoch, or None.
 
-    `reachable` is None until it has answered, or not, for the first time.
+    `reachable` is None until it has answered, or not, for the first time.  `unconfirmed` are those
+    services of which what is in force was said to a control, or a gateway, before this one.
     """
 
     provider: str
@@ -16,3 +17,4 @@ class RegistryState(msgspec.Struct, kw_only=True):
     changed: float | None = None
     error: str = ""
     instances: dict[str, int] = {}
+    unconfirmed: tuple[str, ...] = ()

@@ -124,6 +124,28 @@ class HealthConfig(Config):
         return value
 
 
+class HealthDefaultsConfig(Config):
+    """What the checks of all services take, where a service's own say nothing."""
+
+    path: CheckPath = _CHECK.path
+    """What is asked for; not with `kind: tcp`."""
+
+    interval: Duration = _CHECK.interval
+    """From one look at an endpoint to the next."""
+
+    timeout: Duration = _CHECK.timeout
+    """How long a look may take."""
+
+    jitter: Jitter = _CHECK.jitter
+    """By which share intervals vary."""
+
+    unhealthy: Times = _CHECK.unhealthy
+    """So many failures in a row, and an endpoint is down."""
+
+    healthy: Times = _CHECK.healthy
+    """So many successes in a row, and one that was down is up."""
+
+
 class NeedConfig(Config):
     """A service that another depends on."""
 

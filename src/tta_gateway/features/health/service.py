@@ -46,6 +46,9 @@ class Endpoints(Protocol):
     def checked(self, service: str, endpoint: str, state: standing.State, cause: str) -> None:
         """Take what the checks of an endpoint have come to."""
 
+    def saw(self, service: str, endpoint: str, *, began: float, passed: bool) -> None:
+        """Take one look at an endpoint, which began then."""
+
     def looked(self, service: str) -> None:
         """Take note that every endpoint of a service has been looked at."""
 
@@ -115,7 +118,9 @@ class Checks:
         self._asked[service] = self._clock()
 
     async def run(self) -> None:
-        """Look, until this is cancelled."""
+        """Look, until this is cancelled; begin anew where a fault has ended it."""
+        self._watches.clear()  # nobody looks at what they are about any more
+        self._stale.set()
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._stale.wait()
@@ -188,12 +193,14 @@ class Checks:
         watch.hurry.clear()
 
     async def _look(self, watch: Watch) -> None:
-        subject = watch.subject
+        subject, began = watch.subject, self._clock()
         try:
             cause = await self._cause(subject, watch.endpoint)
             self._count(watch, "failed" if cause else "passed")
             if watch.subject is subject:  # else it was looked at as nobody wants any more
                 self._learn(watch, cause)
+                name = watch.endpoint.name
+                self._endpoints.saw(watch.service, name, began=began, passed=not cause)
         except Untold:
             self._count(watch, "untold")
         except Exception as error:  # noqa: BLE001 - a fault of ours says nothing of the endpoint

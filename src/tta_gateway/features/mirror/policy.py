@@ -10,7 +10,7 @@ from tta_gateway.features.mirror.metrics import MIRRORED
 from tta_gateway.kernel.exchange import Exchange, Origin, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, Response
 from tta_gateway.kernel.plan import Plan
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Route, leading_to
 from tta_gateway.support.metrics import Child, Registry
 
 SAFE: Final = frozenset((b"GET", b"HEAD", b"OPTIONS"))
@@ -89,7 +89,12 @@ class Mirror:
 def _plan(route: Route, bound: MirrorBound, ways: Ways) -> Plan:
     """Return the plan of the copies: no policy, the other service alone, one try."""
     shadow = msgspec.structs.replace(
-        route, service=bound.service, tries=1, upgrade=(), fallback=None, features={}
+        leading_to(route, bound.service),
+        service=bound.service,
+        tries=1,
+        upgrade=(),
+        fallback=None,
+        features={},
     )
     return Plan(
         route=shadow,

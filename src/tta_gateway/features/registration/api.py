@@ -11,19 +11,21 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from tta_gateway.features.registration import problems
-from tta_gateway.features.registration.algorithm import complaint, is_id, renew_after, unclaimed
+from tta_gateway.features.registration.algorithm import is_id, renew_after
 from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.features.registration.public import INSTANCE, SERVICE
 from tta_gateway.features.registration.record import (
     LONGEST,
     SHORTEST,
     USUAL,
-    Declared,
     Registration,
 )
 from tta_gateway.features.registration.store import Away
 from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.kernel.registered import Allowed, Declared
 from tta_gateway.kernel.route import Endpoint
+from tta_gateway.routing.declared import objection
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]
 EndpointOf: TypeAlias = Callable[[str, str], Endpoint]
@@ -196,26 +198,22 @@ def check(instance: str, routes: Sequence[RouteBody], token: Token) -> None:
             problems.INSTANCE_INVALID,
             "The id of an instance is at most 128 letters, digits, `-`, `.`, `_` and `~`.",
         )
-    declared = [_declared(one) for one in routes]
-    wrong = complaint(declared)
-    if wrong:
-        raise ClientFault(problems.INSTANCE_INVALID, f"The routes: {wrong}.")
-    path = unclaimed(token, declared)
-    if path:
-        raise ClientFault(problems.ROUTE_FORBIDDEN, f"`{path}` is below none of its prefixes.")
-    guarded = [one for one in routes if one.auth != "none"]
-    if guarded:
-        raise ClientFault(
-            problems.AUTH_NOT_YET,
-            f"`{guarded[0].path}` asks for `auth: {guarded[0].auth}`, which is not built yet: "
-            "write `auth: none` if anybody may call it.",
-        )
-    if routes and not token.auth_none:
-        raise ClientFault(problems.AUTH_FORBIDDEN)
+    allowed = Allowed(routes=token.routes, auth_none=token.auth_none)
+    found = objection([_declared(one) for one in routes], allowed)
+    if found is not None:
+        raise ClientFault(_OBJECTIONS[found.kind], f"The routes: {found.reason}.")
+
+
+_OBJECTIONS: Final[dict[str, Problem]] = {
+    "written": problems.INSTANCE_INVALID,
+    "place": problems.ROUTE_FORBIDDEN,
+    "guarded": problems.AUTH_NOT_YET,
+    "open": problems.AUTH_FORBIDDEN,
+}
 
 
 def _declared(route: RouteBody) -> Declared:
-    return Declared(path=route.path, methods=route.methods)
+    return Declared(path=route.path, methods=route.methods, auth=route.auth)
 
 
 def _registration(

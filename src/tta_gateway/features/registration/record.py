@@ -2,6 +2,7 @@
 
 import msgspec
 
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint
 
 SHORTEST = 5.0
@@ -10,13 +11,6 @@ LONGEST = 300.0
 """Seconds: none is longer."""
 USUAL = 15.0
 """Seconds, where nobody says."""
-
-
-class Declared(msgspec.Struct, frozen=True, kw_only=True):
-    """A route that a registration declares; no methods: all of them."""
-
-    path: str
-    methods: tuple[str, ...] = ()
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):

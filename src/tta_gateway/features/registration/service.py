@@ -5,23 +5,22 @@ every worker, and to the next control, as live sections.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
-from tta_gateway.features.registration.algorithm import Known, claimed, taken
+from tta_gateway.features.registration.algorithm import Known, held_by
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.record import SECTION, Register, Registration
 from tta_gateway.features.registration.store import Away, Looked, RegistrationStore
-from tta_gateway.kernel import registered
 from tta_gateway.kernel.events import Event, RegistryChanged
-from tta_gateway.kernel.registered import Registered
+from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.standing import Instance
+from tta_gateway.routing.declared import taken
 
-SOURCE: Final = "registration"
-"""What operators call it."""
 PAUSE: Final = 0.25  # seconds between two looks
 _TOLD: Final = 1.0  # seconds until every worker asks a draining instance no more
 _BLIP: Final = 2.0  # seconds that the store may be away before anybody is told
@@ -33,6 +32,9 @@ class Outside(Protocol):
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         """Take all instances of a service."""
+
+    def registered(self) -> list[str]:
+        """Return the services of which instances are in force that have registered."""
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         """Take a live section."""
@@ -65,6 +67,7 @@ class Registrations:
         self._operators: tuple[Route, ...] = ()
         self._looking = False
         self._away = True
+        self._doubtful = False  # whether some are in force of which nothing else is known here
         self._said_away = False
         self._lost_at: float | None = None
         self.cause = "it has not been asked yet"
@@ -74,14 +77,17 @@ class Registrations:
     # What control says
 
     def recover(self, live: Mapping[str, msgspec.Raw]) -> None:
-        """Go on with what a control before this one knew."""
+        """Go on with what a control before this one knew.
+
+        Where that cannot be read, it being of another version of the gateway, whoever is in force
+        stays so until the store has said who there is.
+        """
         raw = live.get(SECTION)
-        if raw is None:
-            return
-        try:
-            self._known = Known(_register(raw).known)
-        except msgspec.DecodeError:  # of another version of the gateway: the store knows
-            return
+        self._doubtful = True
+        if raw is not None:
+            with contextlib.suppress(msgspec.DecodeError):
+                self._known = Known(_register(raw).known)
+                self._doubtful = False
 
     def adopt(
         self, bound: RegistrationBound, services: Sequence[str], routes: Sequence[Route]
@@ -91,6 +97,7 @@ class Registrations:
         self.services = frozenset(services)
         self._operators = tuple(one for one in routes if not one.internal)
         self._told.clear()
+        self._doubtful = self._doubtful and self.is_on  # else nobody would ever be asked
         self._publish()
 
     @property
@@ -123,7 +130,8 @@ class Registrations:
         self._back()
         found = looked.found
         changed = self._known.passed(now) if found is None else self._known.told(found, now)
-        if changed:
+        if changed or self._doubtful:
+            self._doubtful = False  # a first look shows all
             self._publish()
 
     def _lost(self, cause: str) -> None:
@@ -142,7 +150,7 @@ class Registrations:
 
     def _say(self, *, reachable: bool) -> None:
         at = self._outside.wall()
-        event = RegistryChanged(provider=SOURCE, reachable=reachable, cause=self.cause, at=at)
+        event = RegistryChanged(provider=REGISTRATION, reachable=reachable, cause=self.cause, at=at)
         self._outside.publish(event)
 
     # What services ask
@@ -154,7 +162,7 @@ class Registrations:
     def conflict(self, one: Registration) -> tuple[str, str]:
         """Return a route that it cannot have, and who has it; empty if it can have all."""
         others = [other for other in self._known.all.values() if other.name != one.name]
-        return taken(one, others, self._operators)
+        return taken(one.service, one.routes, held_by(others, one), self._operators)
 
     async def put(self, one: Registration) -> Registration:
         """Register an instance, or renew it; Away if that cannot be kept."""
@@ -200,20 +208,23 @@ class Registrations:
         self._draining = {
             one.name: self._draining.get(one.name, now) for one in known if one.draining
         }
-        for service in {one.service for one in known} | self._told.keys():
+        forgotten = () if self._doubtful else self._outside.registered()
+        for service in {one.service for one in known} | self._told.keys() | set(forgotten):
             # Of two at one address the first counts: one that is there, before one that leaves.
             here = sorted(self.of(service), key=lambda one: one.draining)
-            instances = tuple(
-                Instance(id=one.id, endpoint=one.endpoint, draining=one.draining) for one in here
-            )
+            instances = tuple(_instance(one) for one in here)
             if self._told.get(service) != instances:
                 self._told[service] = instances
-                self._outside.found(service, SOURCE, instances)
-        self._publish_sections()
+                self._outside.found(service, REGISTRATION, instances)
+        by_name = tuple(sorted(known, key=lambda one: one.name))
+        self._outside.put(SECTION, Register(known=by_name) if by_name else None)
 
-    def _publish_sections(self) -> None:
-        known = tuple(sorted(self._known.all.values(), key=lambda one: one.name))
-        here = [one for one in known if one.service in self.services]
-        routes = claimed(here, self._operators, self.bound.likes)
-        self._outside.put(SECTION, Register(known=known) if known else None)
-        self._outside.put(registered.SECTION, Registered(routes=routes) if routes else None)
+
+def _instance(one: Registration) -> Instance:
+    return Instance(
+        id=one.id,
+        endpoint=one.endpoint,
+        draining=one.draining,
+        routes=one.routes,
+        since=one.since,
+    )

@@ -1,6 +1,9 @@
 """Where a number stands among weights."""
 
 from collections.abc import Sequence
+from typing import Final
+
+_BELOW_ONE: Final = 1.0 - 2.0**-53
 
 
 def shares(parts: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
@@ -12,6 +15,16 @@ def shares(parts: Sequence[tuple[str, int]]) -> list[tuple[str, float]]:
         if weight:
             ends.append((service, reached / total))
     return ends
+
+
+def within(parts: Sequence[tuple[str, int]], number: float) -> float:
+    """Return where in its part's share a number stands, from 0 up to 1: it can choose once more."""
+    begin = 0.0
+    for _, end in shares(parts):
+        if number < end:
+            return min(_BELOW_ONE, max(0.0, (number - begin) / (end - begin)))
+        begin = end
+    return 0.0
 
 
 def at(ends: Sequence[tuple[str, float]], number: float) -> str:

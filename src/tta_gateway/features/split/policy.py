@@ -1,18 +1,42 @@
 """Choose the service of a request where its route has more than one."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final, Protocol
 
 import msgspec
 
-from tta_gateway.features.split.algorithm import at, shares
+from tta_gateway.features.split.algorithm import at, shares, within
 from tta_gateway.features.split.bound import SplitBound
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Route, leading_to
 from tta_gateway.upstream.affinity import new_session, share_of
 from tta_gateway.upstream.key import Reader
 
 Chance = Callable[[], float]
+
+
+class Services(Protocol):
+    """What the split asks of the services (upstream/forward.py)."""
+
+    def takes(self, exchange: Exchange, name: str) -> bool:
+        """Tell whether a service of the exchange's route takes it, by breaker and endpoints."""
+
+    def passed_over(self, exchange: Exchange, name: str) -> None:
+        """Count an exchange that another service takes in the place of this one."""
+
+
+class _Willing:
+    """Services that take everything: an explanation asks nobody."""
+
+    def takes(self, exchange: Exchange, name: str) -> bool:  # noqa: ARG002 - the port's
+        """Tell that it does."""
+        return True
+
+    def passed_over(self, exchange: Exchange, name: str) -> None:
+        """Count nothing."""
+
+
+WILLING: Final = _Willing()
 
 
 class Split:
@@ -22,9 +46,10 @@ class Split:
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset({"service"})
 
-    def __init__(self, chance: Chance) -> None:
-        """Draw by this chance."""
+    def __init__(self, chance: Chance, services: Services = WILLING) -> None:
+        """Draw by this chance, between these services."""
         self._chance = chance
+        self._services = services
 
     def for_route(self, route: Route | None) -> "BoundSplit | None":
         """Act where the route has more than one service."""
@@ -34,16 +59,21 @@ class Split:
         bound = msgspec.msgpack.decode(raw, type=SplitBound)
         issues = bound.sticky is not None and bound.sticky.ttl is not None
         kind = IssuingSplit if issues else BoundSplit
-        return kind(bound, route.service, self._chance)
+        return kind(bound, route, self._chance, self._services)
 
 
 class BoundSplit:
     """The services of one route."""
 
-    def __init__(self, bound: SplitBound, service: str, chance: Chance) -> None:
-        """Keep them; `service` is the route's own."""
+    def __init__(self, bound: SplitBound, route: Route, chance: Chance, services: Services) -> None:
+        """Keep them."""
         self._parts = bound.parts
-        self._ends = shares(bound.parts) if bound.parts else [(service, 1.0)]
+        self._ends = shares(bound.parts) if bound.parts else [(route.service, 1.0)]
+        # Who has somebody of its own to answer in its place.
+        self._replaced = frozenset(
+            name for name, _ in bound.parts if leading_to(route, name).fallback is not None
+        )
+        self._services = services
         self._chance = chance
         self._reader = Reader(bound.sticky) if bound.sticky is not None else None
         canary = bound.canary
@@ -78,7 +108,28 @@ class BoundSplit:
             exchange.service = self._canary
             return
         ends = self._ends
-        exchange.service = ends[0][0] if len(ends) == 1 else at(ends, self._number(exchange))
+        if len(ends) == 1:
+            exchange.service = ends[0][0]
+            return
+        number = self._number(exchange)
+        name = exchange.service = at(ends, number)
+        if name not in self._replaced and not self._services.takes(exchange, name):
+            self._pass_over(exchange, name, number)
+
+    def _pass_over(self, exchange: Exchange, name: str, number: float) -> None:
+        """Choose among the others, by their weights and the same number; none may do better."""
+        first, parts = name, self._parts
+        while True:
+            number = within(parts, number)
+            parts = tuple(part for part in parts if part[0] != name)
+            ends = shares(parts)
+            if not ends:
+                return
+            name = at(ends, number)
+            if self._services.takes(exchange, name):
+                exchange.service = name
+                self._services.passed_over(exchange, first)
+                return
 
     def _number(self, exchange: Exchange) -> float:
         """Return where among the weights a request stands."""

@@ -19,7 +19,7 @@ from tta_gateway.features.alerts.bound import (
 from tta_gateway.features.alerts.service import Alerts
 from tta_gateway.features.alerts.smtp_sink import SmtpSink
 from tta_gateway.features.alerts.webhook_sink import WebhookSink
-from tta_gateway.kernel.events import CertificateExpires, ServiceTlsChanged
+from tta_gateway.kernel.events import CertificateExpires, RegistryChanged, ServiceTlsChanged
 from tta_gateway.support.metrics import Registry
 
 HOOK = Webhook(url="http://127.0.0.1:1/", name="http://127.0.0.1:1")
@@ -91,17 +91,18 @@ def test_what_control_sees_has_a_line_of_its_own() -> None:
     house = House()
     house.alerts.hear(service("unhealthy", cause="down: stories"))
     house.alerts.hear(CertificateExpires(name="a", state="soon", expires=1.0, at=1.0))
+    house.alerts.hear(RegistryChanged(provider="etcd", reachable=False, at=1.0))
+    house.alerts.hear(endpoint("ejected", by="worker 7"))
+    house.alerts.hear(endpoint("down", cause="silent", by="control"))
     assert house.events.told == [
         (
-            "transition",
-            {
-                "kind": "service_unhealthy",
-                "service": "players",
-                "before": "healthy",
-                "after": "unhealthy",
-                "cause": "down: stories",
-            },
-        )
+            "service_unhealthy",
+            {"service": "players", "before": "healthy", "cause": "down: stories"},
+        ),
+        (
+            "endpoint_down",
+            {"service": "players", "endpoint": "10.0.0.1:80", "cause": "silent"},
+        ),
     ]
 
 

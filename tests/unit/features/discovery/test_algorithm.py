@@ -13,6 +13,7 @@ from tta_gateway.features.discovery.algorithm import (
     preferred,
     refresh,
 )
+from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 
@@ -77,6 +78,18 @@ def test_the_order_of_what_is_said_tells_nothing(found: list[Instance], dice: ob
     other = list(found)
     dice.shuffle(other)  # type: ignore[attr-defined]  # a random.Random
     assert merged(other) == merged(found)
+
+
+def test_what_several_declare_for_one_endpoint_it_declares() -> None:
+    a, b, c = (Declared(path=path, auth="none") for path in ("/a", "/b", "/c"))
+    endpoint = Endpoint(host="10.0.0.1", port=1)
+
+    def declares(id: str, *routes: Declared) -> Instance:
+        return Instance(id=id, endpoint=endpoint, routes=routes)
+
+    assert merged([declares("x", b, a)]) == (declares("x", b, a),)
+    some = [declares("y", c), declares("x", b, a), declares("z")]
+    assert merged(some) == merged(reversed(some)) == (declares("x", a, b, c),)
 
 
 @given(st.lists(st.tuples(st.integers(0, 65535), st.integers(0, 65535))))

@@ -7,6 +7,18 @@ from fastapi import FastAPI
 from tests.helpers.asgi import asked
 from tta_gateway.features.discovery.api import router
 from tta_gateway.features.discovery.state import RegistryState
+from tta_gateway.kernel.registered import Refused
+
+
+class Claims:
+    """What has become of what was declared."""
+
+    def had(self, source: str) -> list[tuple[str, str]]:
+        return [("chat", "GET /a")] if source == "etcd" else []
+
+    def refused(self, source: str) -> list[Refused]:
+        one = Refused(source="consul", service="mail", route="/b", reason="it is not allowed")
+        return [one] if source == "consul" else []
 
 
 def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
@@ -19,11 +31,12 @@ def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
             changed=1_699_999_999.0,
             error="it does not answer within 5 s",
             instances={"players": 2},
+            unconfirmed=("players",),
         ),
         RegistryState(provider="consul", services=("mail",)),
     ]
     app = FastAPI()
-    app.include_router(router(lambda: states))
+    app.include_router(router(lambda: states, Claims()))
     told = json.loads(asked(app, "GET", "/admin/v1/registries").body)
     assert told == {
         "registries": [
@@ -35,6 +48,9 @@ def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
                 "last_change": "2023-11-14T22:13:19.000+00:00",
                 "last_error": "it does not answer within 5 s",
                 "instances": {"players": 2},
+                "unconfirmed": ["players"],
+                "routes": [{"service": "chat", "route": "GET /a"}],
+                "refused_routes": [],
             },
             {
                 "provider": "consul",
@@ -44,6 +60,11 @@ def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
                 "last_change": None,
                 "last_error": "",
                 "instances": {},
+                "unconfirmed": [],
+                "routes": [],
+                "refused_routes": [
+                    {"service": "mail", "route": "/b", "reason": "it is not allowed"}
+                ],
             },
         ]
     }

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from tta_gateway.features.discovery.etcd_provider import instance_of
+from tta_gateway.kernel.registered import Declared
 
 
 def test_a_value_becomes_an_instance() -> None:
@@ -15,6 +16,17 @@ def test_a_value_becomes_an_instance() -> None:
         True,
     )
     assert (found.endpoint.weight, found.endpoint.tls) == (3, True)
+
+
+def test_it_may_declare_routes_and_stays_where_it_does_so_badly() -> None:
+    def routes(text: str) -> tuple[Declared, ...]:
+        value = f'{{"address": "10.0.0.7", "port": 9001, "routes": {text}}}'
+        return instance_of("/services/players/a", value, tls=False).routes
+
+    (good,) = routes('[{"path": "/a", "auth": "none"}]')
+    assert good == Declared(path="/a", auth="none")
+    (bad,) = routes('["/a"]')
+    assert "is not a list of routes" in bad.fault
 
 
 @pytest.mark.parametrize(

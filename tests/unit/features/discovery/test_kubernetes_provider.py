@@ -53,3 +53,27 @@ def test_a_slice_may_be_empty() -> None:
     assert instances([slice_of(b'{"metadata": {"name": "a"}}')], "", tls=False) == ()
     bare = b'{"metadata": {}, "ports": [{"port": 1}], "endpoints": null}'
     assert instances([slice_of(bare)], "", tls=False) == ()
+
+
+@pytest.mark.parametrize(
+    ("annotations", "paths"),
+    [
+        (None, []),
+        ({"other": "[]"}, []),
+        ({"tta-gateway/routes": '[{"path": "/a", "auth": "none"}]'}, ["/a"]),
+        ({"tta-gateway/routes": "/a"}, ["/a"]),
+    ],
+)
+def test_an_annotation_of_a_slice_declares_routes_for_its_endpoints(
+    annotations: dict[str, str] | None, paths: list[str]
+) -> None:
+    text = json.dumps(
+        {
+            "metadata": {"name": "a", "annotations": annotations},
+            "ports": PORTS,
+            "endpoints": [{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"]}],
+        }
+    )
+    found = instances([slice_of(text.encode())], "", tls=False)
+    assert [[route.path for route in one.routes] for one in found] == [paths, paths]
+    assert all(route.auth == "none" or route.fault for one in found for route in one.routes)

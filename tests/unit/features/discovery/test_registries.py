@@ -8,6 +8,7 @@ from tta_gateway.features.discovery.bound import (
     ConsulService,
     DiscoveryBound,
     DnsName,
+    Docker,
     Etcd,
     Kubernetes,
     KubernetesService,
@@ -24,10 +25,11 @@ BOUND = DiscoveryBound(
     consul=Consul(origin=ORIGIN),
     etcd=Etcd(origins=(ORIGIN,), prefix="/s/"),
     kubernetes=Kubernetes(origin=ORIGIN),
+    docker=Docker(origin=ORIGIN),
     services={
         "players": Wanted(dns=DnsName(name="players.example", port=1), etcd="players"),
         "chat": Wanted(consul=ConsulService(service="chat"), etcd="chat", tls=True),
-        "mail": Wanted(kubernetes=KubernetesService(service="mail")),
+        "mail": Wanted(kubernetes=KubernetesService(service="mail"), docker="mail"),
         "gone": Wanted(etcd="gone"),
     },
 )
@@ -55,6 +57,7 @@ def test_there_is_one_for_each_that_is_made_use_of_and_one_for_each_name() -> No
         "consul": (("chat",), ""),
         "etcd": (("players", "chat"), ""),
         "kubernetes": (("mail",), ""),
+        "docker": (("mail",), ""),
     }
 
 

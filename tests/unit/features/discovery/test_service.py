@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.features.discovery import service as module
-from tta_gateway.features.discovery.bound import DiscoveryBound
+from tta_gateway.features.discovery.bound import DiscoveryBound, Wanted
 from tta_gateway.features.discovery.metrics import CHANGES, FAILURES, REACHABLE
 from tta_gateway.features.discovery.provider import Found, Unreachable
 from tta_gateway.features.discovery.registries import Watched
@@ -58,7 +58,10 @@ class House:
         self.bus.subscribe(self.events.append)
         self.lines: list[bytes] = []
         self.told: list[tuple[str, ...]] = []
+        self.encrypted: list[bool] = []
         self.known: list[tuple[str, str]] = []
+        self.stand_for: list[tuple[str, str]] = []
+        self.before: dict[tuple[str, str], tuple[Instance, ...]] = {}
         self.counts = Registry()
         self.wanted: dict[str, Watched] = {}
         self.discovery = Discovery(
@@ -77,12 +80,19 @@ class House:
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
         self.told.append((service, source, *(one.id for one in instances)))
+        self.encrypted = [one.endpoint.tls for one in instances]
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         self.told.append((service, f"for {name}", *(one.id for one in instances)))
 
     def sources(self) -> Iterator[tuple[str, str]]:
         return iter(self.known)
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        return iter(self.stand_for)
+
+    def said(self, service: str, source: str) -> tuple[Instance, ...]:
+        return self.before.get((service, source), ())
 
     # What is done to it
 
@@ -291,3 +301,56 @@ def test_an_entry_that_cannot_be_read_is_told_of_once(
         house.discovery._misread("etcd", key, why)
     assert len(house.lines) == 5
     assert b'"entry":"a","error":"1"' in house.lines[0]
+
+
+def test_what_was_said_before_is_said_to_be_unconfirmed_until_it_is_heard_again(
+    house: House,
+) -> None:
+    async def scene() -> None:
+        house.before = {("players", "etcd"): some(1, 2)}
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.instances, state.unconfirmed) == ({"players": 2}, ("players",))
+        etcd.does.put_nowait(Unreachable("silence"))
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.reachable, state.unconfirmed) == (False, ("players",))
+        etcd.does.put_nowait(some(1))
+        await turns()
+        (state,) = house.discovery.states()
+        assert (state.instances, state.unconfirmed) == ({"players": 1}, ())
+        assert house.told == [("players", "etcd", "1")]
+
+    play(house, scene)
+
+
+def test_a_name_that_is_followed_no_more_stands_for_itself_again(house: House) -> None:
+    async def scene() -> None:
+        house.stand_for = [("players", "a.local:1"), ("players", "b.local:1")]
+        house.before = {("players", "a.local:1"): some(1)}
+        house.watch(FakeRegistry("dns/players/a.local:1"), endpoint="a.local:1")
+        await turns()
+        assert house.told == [("players", "for b.local:1")]
+        (state,) = house.discovery.states()
+        assert state.instances == {"players": 1}
+
+    play(house, scene)
+
+
+def test_what_was_found_before_is_spoken_to_as_the_configuration_has_it_now(house: House) -> None:
+    """A gateway may have been configured anew while it was away."""
+
+    async def scene() -> None:
+        house.known = [("players", "etcd")]
+        (plain,) = some(1)
+        house.before = {("players", "etcd"): (plain,)}
+        house.wanted = {"etcd": Watched(FakeRegistry("etcd"), b"", ("players",))}
+        house.discovery.adopt(DiscoveryBound(services={"players": Wanted()}), [])
+        assert house.told == []
+        house.discovery.adopt(DiscoveryBound(services={"players": Wanted(tls=True)}), [])
+        assert house.told == [("players", "etcd", "1")]
+        assert house.encrypted == [True]
+
+    play(house, scene)

@@ -30,6 +30,7 @@ class House:
         self.found: dict[str, list[Stand]] = {}
         self.told: list[tuple[str, str, State, str]] = []
         self.complete: list[str] = []
+        self.seen: list[tuple[str, str, float, bool]] = []
         self.faults: list[BaseException] = []
         self.checks = Checks(
             self,
@@ -65,6 +66,10 @@ class House:
 
     def checked(self, service: str, endpoint: str, state: State, cause: str) -> None:
         self.told.append((service, endpoint.rpartition(":")[2], state, cause))
+
+    def saw(self, service: str, endpoint: str, *, began: float, passed: bool) -> None:
+        assert began <= self.loop.time()
+        self.seen.append((service, endpoint.rpartition(":")[2], began, passed))
 
     def looked(self, service: str) -> None:
         self.complete.append(service)
@@ -109,6 +114,19 @@ def other(house: House, **services: tuple[int, ...]) -> House:
     made = House(house.loop, **services)
     house.task = made.task
     return made
+
+
+def test_each_look_is_told_with_when_it_began(house: House) -> None:
+    begun = house.loop.time()
+    house.pass_time(4.1)
+    house.loop.says[1] = REFUSED
+    house.pass_time(2.0)
+    assert {one[:2] for one in house.seen} == {("a", "1")}
+    assert [passed for *_, passed in house.seen][:2] == [True, True]
+    assert not house.seen[-1][3]
+    moments = [began for _, _, began, _ in house.seen]
+    assert moments == sorted(moments)
+    assert begun < moments[0] < begun + 2.0
 
 
 def test_an_endpoint_is_looked_at_every_interval(house: House) -> None:

@@ -3,7 +3,8 @@
 import msgspec
 
 from tests.helpers.register_store import a_registration
-from tta_gateway.features.registration.record import Declared, Registration
+from tta_gateway.features.registration.record import Registration
+from tta_gateway.kernel.registered import Declared
 
 
 def test_it_is_known_by_its_service_and_its_own_name() -> None:

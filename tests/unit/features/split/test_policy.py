@@ -5,13 +5,15 @@ from random import Random
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.helpers.builders import a_head, a_route, an_exchange, answered, from_upstream
 from tta_gateway.features.split.bound import Canary, SplitBound
-from tta_gateway.features.split.policy import BoundSplit, IssuingSplit, Split
+from tta_gateway.features.split.policy import WILLING, BoundSplit, IssuingSplit, Services, Split
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
-from tta_gateway.kernel.route import Key, Route
+from tta_gateway.kernel.route import Fallback, Key, Part, Route
 from tta_gateway.upstream.affinity import is_session, share_of
 
 PARTS = (("v1", 90), ("v2", 10))
@@ -20,9 +22,26 @@ COOKIE = Key(by="cookie", name="side", ttl=0.0)
 CANARY = Canary(header="X-Canary", value="1", service="v3")
 
 
-def the_split(bound: SplitBound) -> BoundSplit:
+class Crew:
+    """Services of which some take nothing."""
+
+    def __init__(self, *away: str) -> None:
+        self.away = away
+        self.passed: list[str] = []
+
+    def takes(self, _: Exchange, name: str) -> bool:
+        return name not in self.away
+
+    def passed_over(self, _: Exchange, name: str) -> None:
+        self.passed.append(name)
+
+
+def the_split(
+    bound: SplitBound, services: Services = WILLING, parts: tuple[Part, ...] = ()
+) -> BoundSplit:
     raw = msgspec.Raw(msgspec.msgpack.encode(bound))
-    found = Split(Random(7).random).for_route(a_route(features={"split": raw}))
+    route = a_route(features={"split": raw}, parts=parts)
+    found = Split(Random(7).random, services).for_route(route)
     assert found is not None
     return found
 
@@ -122,6 +141,93 @@ def test_a_cookie_of_the_service_s_own_is_not_given() -> None:
     assert not hasattr(split, "on_response")
     service = "v2" if share_of(b"me") >= 0.9 else "v1"
     assert {chosen(split, asked(cookie="sid=me")) for _ in range(50)} == {service}
+
+
+# --- who cannot be asked -------------------------------------------------------------------------
+
+THREE = (("v1", 60), ("v2", 10), ("v3", 30))
+
+
+def test_a_service_that_takes_nothing_is_passed_over_and_the_others_share_by_weight() -> None:
+    crew = Crew("v2")
+    split = the_split(SplitBound(parts=THREE), crew)
+    counted = Counter(chosen(split, asked()) for _ in range(10_000))
+    assert counted["v2"] == 0
+    assert counted["v1"] / 10_000 == pytest.approx(0.6 + 0.1 * 2 / 3, abs=0.015)
+    assert set(crew.passed) == {"v2"}
+    assert len(crew.passed) / 10_000 == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_client_that_is_passed_on_goes_to_the_same_other_one_in_every_worker() -> None:
+    bound = SplitBound(parts=THREE, sticky=ADDRESS)
+    one, other = (the_split(bound, Crew("v1")) for _ in range(2))
+    found = set[str]()
+    for number in range(200):
+        client = f"192.0.2.{number}"
+        seats = {chosen(split, asked(client)) for split in (one, other) for _ in range(2)}
+        assert len(seats) == 1
+        found |= seats
+    assert found == {"v2", "v3"}
+
+
+def test_nobody_else_moves_and_all_come_back() -> None:
+    bound = SplitBound(parts=THREE, sticky=ADDRESS)
+    well, broken = the_split(bound), the_split(bound, Crew("v2"))
+    for number in range(200):
+        client = f"192.0.2.{number}"
+        home = chosen(well, asked(client))
+        assert (chosen(broken, asked(client)) == home) == (home != "v2")
+
+
+def test_where_nobody_takes_it_the_chosen_one_answers_for_itself() -> None:
+    crew = Crew("v1", "v2", "v3")
+    split, well = (
+        the_split(SplitBound(parts=THREE, sticky=ADDRESS), crew),
+        the_split(SplitBound(parts=THREE, sticky=ADDRESS)),
+    )
+    assert all(
+        chosen(split, asked(f"1.2.3.{n}")) == chosen(well, asked(f"1.2.3.{n}")) for n in range(99)
+    )
+    assert crew.passed == []
+
+
+def test_who_asks_for_the_canary_gets_it_or_nothing() -> None:
+    split = the_split(SplitBound(parts=PARTS, canary=CANARY), Crew("v3"))
+    assert {chosen(split, asked(x_canary="1")) for _ in range(20)} == {"v3"}
+
+
+def test_one_with_a_fallback_of_its_own_answers_for_itself() -> None:
+    parts = (
+        Part(service="v1", weight=1),
+        Part(service="v2", weight=1, fallback=Fallback(service="v9")),
+    )
+    split = the_split(SplitBound(parts=(("v1", 1), ("v2", 1))), Crew("v2"), parts)
+    assert {chosen(split, asked()) for _ in range(50)} == {"v1", "v2"}
+
+
+def test_a_service_without_a_share_takes_nobody_s() -> None:
+    split = the_split(SplitBound(parts=(("v1", 1), ("v2", 0))), Crew("v1"))
+    assert {chosen(split, asked()) for _ in range(20)} == {"v1"}
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=5),
+    st.sets(st.integers(0, 4)),
+    st.integers(0, 1000),
+)
+def test_whoever_takes_requests_gets_them_before_who_does_not(
+    weights: list[int], away: set[int], number: int
+) -> None:
+    parts = tuple((f"v{index}", weight) for index, weight in enumerate(weights))
+    if not any(weights):
+        return
+    crew = Crew(*(f"v{index}" for index in away))
+    bound = SplitBound(parts=parts, sticky=ADDRESS)
+    client = f"10.0.{number >> 8}.{number & 255}"
+    home = chosen(the_split(bound), asked(client))
+    found = chosen(the_split(bound, crew), asked(client))
+    willing = {name for name, weight in parts if weight and name not in crew.away}
+    assert found == home if home in willing or not willing else found in willing
 
 
 def test_it_says_what_it_does() -> None:

@@ -1,0 +1,156 @@
+"""Where routes that services declare, wherever they do, become routes of the workers."""
+
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import an_endpoint
+from tta_gateway.features.discovery.bound import DiscoveryBound, Wanted
+from tta_gateway.features.registration.bound import RegistrationBound
+from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
+from tta_gateway.kernel.route import Breaker, Route, Service
+from tta_gateway.kernel.standing import Instance
+from tta_gateway.node.claiming import Claiming
+from tta_gateway.node.services import Services
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import parted
+from tta_gateway.support.bus import Bus
+
+LIVE = Wanted(routes=("/live/",), auth_none=True)
+LIKE = Route(name="/", path="/", service="players", breaker=Breaker(failures=7))
+FOUND = DiscoveryBound(services={"players": LIVE, "worlds": LIVE}, likes={"players": LIKE})
+
+
+class House:
+    """Services of a node, and what they declare."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, msgspec.Struct | None] = {}
+        self.lines: list[dict[str, object]] = []
+        me = cast("Any", self)
+        self.services = Services(me, Bus(), wall=lambda: 0.0)
+        self.claiming = Claiming(self.services, me, me)
+        self.adopt()
+
+    def put(self, name: str, finding: msgspec.Struct | None) -> None:
+        self.told[name] = finding
+
+    def event(self, name: str, **fields: object) -> None:
+        assert name == "declared_route_refused"
+        self.lines.append(fields)
+
+    def adopt(
+        self,
+        bound: DiscoveryBound | None = FOUND,
+        *routes: Route,
+        names: tuple[str, ...] = ("players", "worlds"),
+        registration: RegistrationBound | None = None,
+    ) -> None:
+        """Have a configuration in force."""
+        services = tuple(Service(name=name, endpoints=()) for name in names)
+        self.services.adopt(services, checked=lambda _: False)
+        features = {"discovery": bound, "registration": registration}
+        snapshot = Snapshot(
+            version=1,
+            state_dir="/var/lib/tta",
+            listeners=(),
+            services=services,
+            routes=routes,
+            features={
+                name: msgspec.Raw(msgspec.msgpack.encode(one))
+                for name, one in features.items()
+                if one is not None
+            },
+        )
+        self.claiming.adopt(parted(snapshot))
+
+    def declares(
+        self, *paths: str, service: str = "players", source: str = "consul", since: float = 0.0
+    ) -> None:
+        """Have an instance of a service declare these, and nothing else."""
+        routes = tuple(Declared(path=path, auth="none") for path in paths)
+        one = Instance(id="a", endpoint=an_endpoint(9001), routes=routes, since=since)
+        self.services.found(service, source, (one,))
+
+    def routes(self) -> list[tuple[str, str]]:
+        section = self.told[SECTION]
+        assert section is None or isinstance(section, Registered)
+        return [] if section is None else [(one.service, one.path) for one in section.routes]
+
+    def reasons(self, source: str = "consul") -> list[tuple[str, str, str]]:
+        refused = self.claiming.refused(source)
+        return [(one.service, one.route, one.reason) for one in refused]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_a_route_is_there_as_long_as_an_instance_declares_it(house: House) -> None:
+    assert house.routes() == []
+    house.declares("/live/{id}")
+    assert house.routes() == [("players", "/live/{id}")]
+    section = house.told[SECTION]
+    assert isinstance(section, Registered)
+    assert section.routes[0].breaker == Breaker(failures=7)
+    assert house.claiming.had("consul") == [("players", "/live/{id}")]
+    house.services.found("players", "consul", ())
+    assert (house.routes(), house.claiming.had("consul")) == ([], [])
+
+
+@pytest.mark.parametrize("bound", [None, DiscoveryBound(services={"players": Wanted()}), FOUND])
+def test_only_what_the_operator_allows_is_taken(house: House, bound: DiscoveryBound | None) -> None:
+    house.adopt(bound)
+    house.declares("/else")
+    assert house.routes() == []
+    reason = "`/else` is below none of its prefixes"
+    assert house.reasons() == [("players", "/else", reason)]
+    expected = {"source": "consul", "service": "players", "route": "/else", "error": reason}
+    assert house.lines == [expected]
+
+
+def test_what_is_refused_is_told_once_and_again_when_it_comes_again(house: House) -> None:
+    house.declares("/else")
+    house.declares("/else", "/live/a")
+    house.adopt()
+    assert len(house.lines) == 1
+    house.declares("/live/a")
+    assert house.reasons() == []
+    house.declares("/else")
+    assert len(house.lines) == 2
+
+
+def test_a_token_has_been_asked_already_whether_it_may(house: House) -> None:
+    like = RegistrationBound(likes={"players": LIKE})
+    house.adopt(None, registration=like)
+    house.declares("/anywhere", source=REGISTRATION, since=5.0)
+    assert house.routes() == [("players", "/anywhere")]
+    assert house.claiming.had(REGISTRATION) == [("players", "/anywhere")]
+
+
+def test_who_registers_comes_first_and_the_operator_before_everybody(house: House) -> None:
+    house.declares("/live/a", service="worlds")
+    assert house.routes() == [("worlds", "/live/a")]
+    house.declares("/live/a", source=REGISTRATION, since=5.0)
+    assert house.routes() == [("players", "/live/a")]
+    assert house.reasons() == [
+        ("worlds", "/live/a", "`/live/a` belongs to the service `players`"),
+    ]
+    house.adopt(FOUND, Route(name="mine", path="/live/{x}"), Route(name="own", path="/live/a"))
+    assert house.routes() == []
+    owner = "`/live/a` belongs to the operator, by the route `own`"
+    assert house.reasons(REGISTRATION) == [("players", "/live/a", owner)]
+    house.adopt(FOUND, Route(name="inside", path="/live/a", internal=True))
+    assert house.routes() == [("players", "/live/a")]
+
+
+def test_another_configuration_allows_less(house: House) -> None:
+    house.declares("/live/a")
+    house.adopt(DiscoveryBound(services={"players": Wanted(routes=("/dead/",), auth_none=True)}))
+    assert house.routes() == []
+    house.adopt()
+    assert house.routes() == [("players", "/live/a")]
+    house.adopt(names=("worlds",))
+    assert house.routes() == []

@@ -1,0 +1,254 @@
+"""Declared routes: what may be said, and whose a route is of all who say it."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tta_gateway.kernel.registered import REGISTRATION, Allowed, Claim, Declared, Refused
+from tta_gateway.kernel.route import Breaker, Maintenance, Route
+from tta_gateway.routing.declared import (
+    MOST,
+    Settled,
+    covers,
+    objection,
+    route_of,
+    settled,
+    taken,
+)
+
+LIKE = Route(
+    name="/",
+    path="/",
+    service="players",
+    maintenance=Maintenance(text="wait"),
+    breaker=Breaker(failures=5),
+)
+ALLOWED = Allowed(routes=("/api/v1/players/", "/own"), auth_none=True)
+ANY = Allowed(routes=("/",), auth_none=True)
+
+
+def open_to_all(path: str, *methods: str) -> Declared:
+    return Declared(path=path, methods=methods, auth="none")
+
+
+def a_claim(
+    *routes: Declared,
+    service: str = "players",
+    id: str = "a",
+    source: str = REGISTRATION,
+    since: float = 1.0,
+    allowed: Allowed | None = None,
+) -> Claim:
+    return Claim(source=source, service=service, id=id, since=since, routes=routes, allowed=allowed)
+
+
+def operators(path: str, **fields: object) -> tuple[Route, ...]:
+    return (Route(name=path, path=path, service="other", **fields),)  # type: ignore[arg-type]
+
+
+def paths(found: Settled) -> list[tuple[str, str]]:
+    return [(one.service, one.path) for one in found.routes]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "path", "inside"),
+    [
+        ("/a/", "/a/b", True),
+        ("/a/", "/a/", True),
+        ("/a/", "/a", False),
+        ("/a", "/a", True),
+        ("/a", "/a/b", True),
+        ("/a", "/ab", False),
+        ("/a/", "/{x}/b", False),
+        ("/", "/a", True),
+    ],
+)
+def test_a_prefix_covers_whole_segments(prefix: str, path: str, inside: bool) -> None:
+    assert covers(prefix, path) is inside
+
+
+@pytest.mark.parametrize("allowed", [ALLOWED, None])
+def test_what_is_below_the_prefixes_may_be_declared(allowed: Allowed | None) -> None:
+    routes = [open_to_all("/api/v1/players/{id}/{rest:path}"), open_to_all("/own")]
+    assert objection(routes, allowed) is None
+
+
+@pytest.mark.parametrize(
+    ("route", "allowed", "kind", "words"),
+    [
+        (open_to_all("/a/%2e%2e/b"), ANY, "written", "without escapes"),
+        (open_to_all("a"), ANY, "written", "begins with"),
+        (open_to_all("/a/../b"), None, "written", "neither"),
+        (open_to_all("/a//b"), ANY, "written", "never matches"),
+        (Declared(path="?", fault="is no route"), ANY, "written", "`?`: is no route"),
+        (open_to_all("/api/v1/worlds"), ALLOWED, "place", "below none of its prefixes"),
+        (Declared(path="/own"), ALLOWED, "guarded", "asks for `auth: required`"),
+        (Declared(path="/own", auth="optional"), None, "guarded", "write `auth: none`"),
+        (open_to_all("/own"), Allowed(routes=("/own",)), "open", "let everybody in"),
+    ],
+)
+def test_anything_else_may_not(
+    route: Declared, allowed: Allowed | None, kind: str, words: str
+) -> None:
+    found = objection([route], allowed)
+    assert found is not None
+    assert (found.kind, words in found.reason) == (kind, True)
+
+
+def test_no_instance_fills_the_table() -> None:
+    found = objection([open_to_all("/own")] * (MOST + 1), ALLOWED)
+    assert found is not None
+    assert (found.kind, "101 routes" in found.reason) == ("written", True)
+    many = settled([a_claim(*(open_to_all(f"/{at}") for at in range(MOST + 1)))], (), {})
+    assert (many.routes, len(many.refused)) == ((), 1)
+    assert "101 routes" in many.refused[0].reason
+
+
+def test_routes_come_of_what_is_declared() -> None:
+    found = settled([a_claim(open_to_all("/a", "GET", "POST"))], (), {"players": LIKE})
+    (route,) = found.routes
+    assert (route.name, route.path, route.methods) == ("GET,POST /a", "/a", ("GET", "POST"))
+    assert (route.service, route.auth, route.internal) == ("players", "none", False)
+    assert (route.maintenance, route.breaker) == (Maintenance(text="wait"), Breaker(failures=5))
+    assert found.had == ((REGISTRATION, "players", "GET,POST /a"),)
+    assert route_of("players", open_to_all("/a")).name == "/a"
+
+
+def test_what_several_instances_declare_is_one_route_whoever_tells_of_it() -> None:
+    claims = [a_claim(open_to_all("/a"), id=name) for name in "abc"]
+    claims += [a_claim(open_to_all("/a"), source="consul", allowed=ANY)]
+    found = settled(claims, (), {})
+    assert paths(found) == [("players", "/a")]
+    assert found.had == ((REGISTRATION, "players", "/a"), ("consul", "players", "/a"))
+    assert found.refused == ()
+
+
+def test_of_what_an_instance_declares_only_what_is_wrong_is_refused() -> None:
+    routes = open_to_all("/own"), open_to_all("/else"), Declared(path="/own/a")
+    found = settled([a_claim(*routes, source="etcd", allowed=ALLOWED)], (), {})
+    assert paths(found) == [("players", "/own")]
+    assert [(one.source, one.service, one.route) for one in found.refused] == [
+        ("etcd", "players", "/else"),
+        ("etcd", "players", "/own/a"),
+    ]
+    assert "none of its prefixes" in found.refused[0].reason
+    assert "not built yet" in found.refused[1].reason
+
+
+@pytest.mark.parametrize("fields", [{}, {"methods": ("GET",)}, {"trailing_slash": "either"}])
+def test_the_operators_route_wins(fields: dict[str, object]) -> None:
+    own = operators("/a", **fields)
+    found = settled([a_claim(open_to_all("/a"), open_to_all("/b"))], own, {})
+    assert paths(found) == [("players", "/b")]
+    reason = "`/a` belongs to the operator, by the route `/a`"
+    expected = Refused(source=REGISTRATION, service="players", route="/a", reason=reason)
+    assert found.refused == (expected,)
+    owner = "the operator, by the route `/a`"
+    assert taken("players", [open_to_all("/a")], [], own) == ("/a", owner)
+
+
+@pytest.mark.parametrize("fields", [{"host": "a.example"}, {"methods": ("POST",)}])
+def test_what_is_told_apart_is_no_conflict(fields: dict[str, object]) -> None:
+    own = operators("/a", **fields)
+    assert len(settled([a_claim(open_to_all("/a", "GET"))], own, {}).routes) == 1
+    assert taken("players", [open_to_all("/a", "GET")], [], own) == ("", "")
+
+
+def test_of_two_that_register_the_older_has_the_route() -> None:
+    old = a_claim(open_to_all("/a"), service="worlds", id="z", since=1.0)
+    new = a_claim(open_to_all("/{x}"), open_to_all("/a"), since=2.0)
+    found = settled([new, old], (), {})
+    assert paths(found) == [("worlds", "/a"), ("players", "/{x}")]
+    assert [one.reason for one in found.refused] == ["`/a` belongs to the service `worlds`"]
+    held = [("worlds", open_to_all("/a"))]
+    assert taken("players", new.routes, held, ()) == ("/a", "the service `worlds`")
+
+
+def test_who_registers_comes_before_registries_and_these_by_their_names() -> None:
+    ranked = (
+        (REGISTRATION, "z", 9.0),
+        ("consul", "x", 0.0),
+        ("consul", "y", 0.0),
+        ("etcd", "w", 0.0),
+        ("kubernetes", "a", 0.0),
+    )
+    claims = [
+        a_claim(open_to_all("/a"), source=source, service=service, since=since, allowed=ANY)
+        for source, service, since in ranked
+    ]
+    while claims:
+        service = claims[0].service
+        found = settled(reversed(claims), (), {})
+        assert paths(found) == [(service, "/a")]
+        assert {one.reason for one in found.refused} <= {f"`/a` belongs to the service `{service}`"}
+        assert len(found.refused) == len(claims) - 1
+        del claims[0]
+
+
+def test_what_is_refused_takes_nothing_from_others() -> None:
+    one = a_claim(Declared(path="/a"), source="consul", service="a", allowed=ANY)
+    other = a_claim(open_to_all("/a"), source="etcd", service="b", allowed=ANY)
+    assert paths(settled([one, other], (), {})) == [("b", "/a")]
+
+
+def test_who_has_lost_a_route_takes_none_from_a_third() -> None:
+    own = operators("/a", methods=("GET",))
+    claims = [
+        a_claim(open_to_all("/a", "GET", "POST"), since=1.0),
+        a_claim(open_to_all("/a", "POST"), service="worlds", since=2.0),
+    ]
+    assert paths(settled(claims, own, {})) == [("worlds", "/a")]
+
+
+def test_what_others_quarrel_about_is_not_its_business() -> None:
+    held = [(name, open_to_all("/a")) for name in ("worlds", "chat")]
+    mine = [open_to_all("/{x}"), open_to_all("/{y}")]
+    assert taken("players", mine, held, ()) == ("", "")
+
+
+def test_who_declares_nothing_takes_nothing() -> None:
+    assert taken("players", [], [("worlds", open_to_all("/a"))], operators("/a")) == ("", "")
+
+
+SOME = st.lists(
+    st.builds(
+        lambda service, id, source, since, path: a_claim(
+            open_to_all(path),
+            service=service,
+            id=id,
+            source=source,
+            since=since if source == REGISTRATION else 0.0,
+            allowed=ANY,
+        ),
+        st.sampled_from(["players", "worlds", "chat"]),
+        st.sampled_from("abc"),
+        st.sampled_from([REGISTRATION, "consul", "etcd"]),
+        st.sampled_from([1.0, 2.0, 3.0]),
+        st.sampled_from(["/a", "/{x}", "/a/b", "/{y}", "/mine"]),
+    ),
+    max_size=8,
+    unique_by=lambda one: (one.source, one.service, one.id),
+)
+
+
+@given(SOME, st.randoms())
+def test_all_nodes_come_to_the_same_each_path_has_one_service_and_each_claim_an_answer(
+    some: list[Claim], order: random.Random
+) -> None:
+    own = operators("/mine")
+    found = settled(some, own, {})
+    order.shuffle(some)
+    assert settled(some, own, {}) == found
+    shapes = ["/{}" if one.path in ("/{x}", "/{y}") else one.path for one in found.routes]
+    assert len(set(shapes)) == len(shapes)
+    assert "/mine" not in shapes
+    told = {(one.source, one.service, one.route) for one in found.refused}
+    assert told.isdisjoint(found.had)
+    assert told | set(found.had) == {(one.source, one.service, one.routes[0].name) for one in some}
+    of_registered = {
+        one.service for one in some if one.source == REGISTRATION and one.routes[0].path == "/a"
+    }
+    if of_registered:
+        assert {one.service for one in found.routes if one.path == "/a"} <= of_registered
