@@ -9,6 +9,7 @@ from typing import Final
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.problem.policy import Problem
@@ -32,6 +33,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
         "an address costs nothing to ask; behind cors, so that a page can read the refusal",
     ),
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
+    (Identity, "everything below may ask who it is"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Sticky, "what sticks is the chosen service's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),

@@ -24,6 +24,9 @@ from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.metrics.bound import MetricsBound
 from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.metrics.policy import Metrics
@@ -431,6 +434,7 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
+            Identity(verifier(bound(snapshot, "identity", IdentityBound)), wall=clock.wall),
             Split(random.random, services),
             Sticky(random.random),
             Transform(),

@@ -31,7 +31,7 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import alerts, breaker, discovery, fallback, registration
+from tta_gateway.settings import alerts, breaker, discovery, fallback, identity, registration
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
@@ -61,6 +61,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "registration": lambda settings: registration.compile(
         settings.registration, partial(_plain_route, settings)
     ),
+    "identity": lambda settings: identity.compile(settings.identity),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "trace": lambda settings: trace.compile(settings.trace),
 }

@@ -15,7 +15,7 @@ from pydantic import (
 
 from tta_gateway.features.allow_from.algorithm import UNIX
 from tta_gateway.features.cors.config import Origin
-from tta_gateway.kernel.route import Respond, Route, Timeouts
+from tta_gateway.kernel.route import Auth, Respond, Route, Timeouts
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import parse
 from tta_gateway.settings.address import host
@@ -242,14 +242,6 @@ def _protocol(text: str) -> str:
     return text
 
 
-def _auth(value: object) -> Literal["none"]:
-    if value == "none":
-        return "none"
-    if value in ("required", "optional"):
-        raise ValueError(f"`{value}` is not built yet: {UNTIL_IDENTITY}")
-    raise ValueError(UNTIL_IDENTITY)
-
-
 def _change(value: object) -> str | tuple[str, ...] | None:
     """Return what becomes of a field: set to a value, removed (None), or values behind its own."""
     if value is None or isinstance(value, str):
@@ -278,7 +270,6 @@ def _permitted(fields: "dict[str, Change]") -> "dict[str, Change]":
     return fields
 
 
-UNTIL_IDENTITY: Final = "until identity exists, every route must say `auth: none`"
 Protocol: TypeAlias = Annotated[
     str, AfterValidator(_protocol), WithJsonSchema({"title": "protocol", "type": "string"})
 ]
@@ -370,12 +361,9 @@ class RouteConfig(Config):
     respond: RespondConfig | None = None
     """The answer that the gateway gives itself."""
 
-    auth: Annotated[
-        Literal["none"],
-        PlainValidator(_auth),
-        WithJsonSchema({"const": "none", "type": "string"}),
-    ]
-    """Who may call: until identity exists, every route must say `auth: none`."""
+    auth: Auth = "required"
+    """Who may call: who shows an access token (`required`), everybody, but no token that is not
+    believed (`optional`), or everybody (`none`)."""
 
     rewrite: RewriteConfig = RewriteConfig()
     """What the service sees instead of what the client asked for."""

@@ -40,6 +40,23 @@ _NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "v
 _HELD: Final = re.compile(r"\{([^{}]*)\}")
 
 
+def _unproved(tree: Mapping) -> Complaints:
+    """Complain about routes that ask for a token where none is believed."""
+    issuers = _mapping(tree.get("identity")).get("issuers")
+    if issuers not in (None, []):
+        return
+    routes = tree.get("routes")
+    for at, route in enumerate(routes if isinstance(routes, list) else ()):
+        asked = _mapping(route).get("auth", "required")
+        if isinstance(route, dict) and asked in ("required", "optional"):
+            path: Path = ("routes", at, "auth") if "auth" in route else ("routes", at)
+            yield (
+                path,
+                f"asks for an access token (`auth: {asked}`), and none is believed: write "
+                "`identity: {issuers: […]}`, or let everybody in: `auth: none`",
+            )
+
+
 def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
@@ -50,6 +67,7 @@ def check(document: Document) -> None:
         *unwatched(tree, services),
         *registering.complaints(tree),
         *_alerts(tree),
+        *_unproved(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

@@ -16,6 +16,7 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.alerts import AlertsConfig
 from tta_gateway.settings.discovery import DiscoveryConfig
+from tta_gateway.settings.identity import IdentityConfig
 from tta_gateway.settings.listener import (
     Listen,
     ListenerConfig,
@@ -166,6 +167,9 @@ class Settings(Config):
 
     registration: RegistrationConfig = RegistrationConfig()
     """Which services may say themselves where they are."""
+
+    identity: IdentityConfig = IdentityConfig()
+    """Who is asking: whose access tokens are believed."""
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""

@@ -40,6 +40,7 @@ def test_every_feature_has_its_part() -> None:
         "cors",
         "discovery",
         "health",
+        "identity",
         "metrics",
         "problem",
         "registration",

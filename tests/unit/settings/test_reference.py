@@ -26,7 +26,7 @@ BY_PATH = {row.path: row for row in rows()}
         ("services.<name>.endpoints[].weight", "whole number", "1"),
         ("routes", "list of mapping", "required"),
         ("routes[].service", "text", ""),
-        ("routes[].auth", "`none`", "required"),
+        ("routes[].auth", "`required`, `optional`, `none`", "required"),
         ("routes[].timeouts.total", "duration", "1m"),
         ("routes[].upgrade", "`off` or list of protocol", "[websocket]"),
         ("routes[].headers", "mapping of names to header value or `true`", "{}"),

@@ -184,25 +184,27 @@ def test_an_answer_has_a_status_that_a_body_can_follow(status: str) -> None:
     assert "respond.status: " in complaints(text)[0]
 
 
+ASKS = (
+    "asks for an access token (`auth: {auth}`), and none is believed: write `identity: {{issuers: "
+    "[…]}}`, or let everybody in: `auth: none`"
+)
+
+
 @pytest.mark.parametrize("auth", ["required", "optional"])
-def test_authentication_is_not_built_yet(auth: str) -> None:
+def test_a_token_is_asked_for_only_where_one_is_believed(auth: str) -> None:
     text = f"routes: [{{path: /a, service: players, auth: {auth}}}]"
-    assert complaints(text) == [
-        f"gateway.yaml:1:39 routes[0].auth: `{auth}` is not built yet: until identity exists, "
-        "every route must say `auth: none`"
-    ]
+    assert complaints(text) == [f"gateway.yaml:1:39 routes[0].auth: {ASKS.format(auth=auth)}"]
 
 
 @pytest.mark.parametrize("auth", ["public", "null", "off", "false", "[]"])
-def test_nothing_but_none_is_said_about_authentication(auth: str) -> None:
+def test_who_may_call_is_one_of_three(auth: str) -> None:
     text = f"routes: [{{path: /a, service: players, auth: {auth}}}]"
-    assert "every route must say `auth: none`" in complaints(text)[0]
+    assert "must be one of `required`, `optional`, `none`" in complaints(text)[0]
 
 
-def test_a_route_that_says_nothing_about_authentication_is_refused() -> None:
+def test_a_route_that_says_nothing_about_it_asks_for_a_token() -> None:
     assert complaints("routes: [{path: /a, service: players}]") == [
-        "gateway.yaml:1:10 routes[0].auth: is missing. Who may call: until identity exists, every "
-        "route must say `auth: none`."
+        f"gateway.yaml:1:10 routes[0]: {ASKS.format(auth='required')}"
     ]
 
 

@@ -158,7 +158,7 @@ def test_what_is_not_of_its_kind_is_left_to_others(text: str) -> None:
 
 @pytest.mark.parametrize("rewrite", ["{path: '/{x}'}", "{strip_prefix: /y}", "{path: 1}", "1"])
 def test_a_bad_path_does_not_make_its_rewrite_bad(rewrite: str) -> None:
-    document = read(f"routes: [{{path: 1, service: [], rewrite: {rewrite}}}]")
+    document = read(f"routes: [{{path: 1, service: [], rewrite: {rewrite}, auth: none}}]")
     check(document)
     assert document.complaints == []
 

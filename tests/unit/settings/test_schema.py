@@ -102,7 +102,7 @@ def test_the_schema_accepts_what_is_accepted(name: str) -> None:
     [
         "routes: []\nx: 1",
         "services: {}",
-        "routes: [{path: /}]",
+        "routes: [{service: a}]",
         "routes: [{path: /, auth: x}]",
         "routes: []\nclient_timeouts: {header: 1d}",
         "routes: []\nlimits: {fields: x}",

@@ -15,8 +15,6 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """One of which `aud` must name; none where tokens need not say it."""
     keys: tuple[bytes, ...] = ()
     """The JWKs of the configuration, in JSON."""
-    fetched: bool = False
-    """Whether keys are fetched by control, and stand in a live section."""
     needs_expiry: bool = True
     types: tuple[str, ...] = ("", "jwt", "at+jwt")
     """What the header's `typ` may be."""
@@ -34,5 +32,3 @@ class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the workers believe."""
 
     issuers: tuple[Issuer, ...] = ()
-    cookie: str = ""
-    """The cookie with an access token, where browsers have one."""

@@ -4,14 +4,8 @@ from typing import Final
 
 from tta_gateway.kernel.problem import Problem
 
+_INVALID: Final = 'Bearer error="invalid_token"'  # RFC 6750 3.1
 _AGAIN: Final = "Log in again, or refresh the token at the issuer, and send the new one."
-
-
-def _refused(what: str, title: str, detail: str = _AGAIN) -> Problem:
-    """Return a problem with a token that was shown (RFC 6750 3.1)."""
-    return Problem(
-        f"identity_token_{what}", 401, title, detail, challenge='Bearer error="invalid_token"'
-    )
 
 
 MISSING: Final = Problem(
@@ -20,54 +14,66 @@ MISSING: Final = Problem(
     "This path is for those who have logged in.",
     "Send an access token: `Authorization: Bearer <token>`.",
 )
-MALFORMED: Final = _refused(
-    "malformed",
+MALFORMED: Final = Problem(
+    "identity_token_malformed",
+    401,
     "The token is not well-formed.",
     "Send one access token, a JWT in its compact form, exactly as it was issued.",
+    challenge=_INVALID,
 )
-UNPROVED: Final = _refused(
-    "unproved",
+UNPROVED: Final = Problem(
+    "identity_token_unproved",
+    401,
     "The token is not from an issuer that is believed here, or has been changed.",
     "Get a token from an issuer that this gateway believes; after a change of its keys, a new one.",
+    challenge=_INVALID,
 )
-EXPIRED: Final = _refused("expired", "The token has expired.")
-EARLY: Final = _refused(
-    "early",
+EXPIRED: Final = Problem(
+    "identity_token_expired",
+    401,
+    "The token has expired.",
+    _AGAIN,
+    challenge=_INVALID,
+)
+EARLY: Final = Problem(
+    "identity_token_early",
+    401,
     "The token is not valid yet.",
     "Wait, or set the clock of whoever has issued it.",
+    challenge=_INVALID,
 )
-LASTING: Final = _refused(
-    "lasting",
+LASTING: Final = Problem(
+    "identity_token_lasting",
+    401,
     "The token lives longer than tokens may.",
     "Get one whose `exp` is nearer; the operator says how long tokens of this issuer may live.",
+    challenge=_INVALID,
 )
-ELSEWHERE: Final = _refused(
-    "elsewhere",
+ELSEWHERE: Final = Problem(
+    "identity_token_elsewhere",
+    401,
     "The token is for somebody else.",
     "Get a token for this gateway: its `iss` and `aud` must be those of the configuration.",
+    challenge=_INVALID,
 )
-PURPOSE: Final = _refused(
-    "purpose",
+PURPOSE: Final = Problem(
+    "identity_token_purpose",
+    401,
     "The token is not one for access.",
     "Send the access token; a refresh token is for `/api/v1/auth/refresh` alone.",
+    challenge=_INVALID,
 )
-NOBODY: Final = _refused(
-    "nobody",
+NOBODY: Final = Problem(
+    "identity_token_nobody",
+    401,
     "The token does not say whose it is, or says something that is not understood.",
     "Have the issuer put a text into the claim of the subject, and claims as RFC 7519 has them.",
+    challenge=_INVALID,
 )
-REVOKED: Final = _refused(
-    "revoked", "Whoever had this token has logged out, or was logged out.", "Log in again."
-)
-ALL: Final = (
-    MISSING,
-    MALFORMED,
-    UNPROVED,
-    EXPIRED,
-    EARLY,
-    LASTING,
-    ELSEWHERE,
-    PURPOSE,
-    NOBODY,
-    REVOKED,
+REVOKED: Final = Problem(
+    "identity_token_revoked",
+    401,
+    "Whoever had this token has logged out, or was logged out.",
+    "Log in again.",
+    challenge=_INVALID,
 )

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tta_gateway.features.identity.algorithm import Fault, who
-from tta_gateway.features.identity.bound import Issuer
+from tta_gateway.features.identity.bound import IdentityBound, Issuer
 from tta_gateway.features.identity.jws import Malformed, Signed, objects, read
-from tta_gateway.features.identity.key import Key
+from tta_gateway.features.identity.key import Key, key_of
 from tta_gateway.features.identity.problems import (
     EARLY,
     ELSEWHERE,
@@ -66,6 +66,13 @@ class Verifier:
         ]
         named = [one for one in found if one[1].id == signed.key_id] if signed.key_id else found
         return (named or found)[:_MOST_TRIED]
+
+
+def verifier(bound: IdentityBound) -> Verifier:
+    """Return what believes the issuers of a snapshot, whose keys have been looked at before."""
+    return Verifier(
+        (issuer, [key_of(objects(jwk)) for jwk in issuer.keys]) for issuer in bound.issuers
+    )
 
 
 def _claims(signed: Signed, issuer: Issuer, now: float) -> Principal | Problem:

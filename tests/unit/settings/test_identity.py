@@ -1,0 +1,98 @@
+"""Whose tokens are believed: read, compiled, and refused with what to write instead."""
+
+import json
+from typing import Final
+
+import msgspec
+import pytest
+
+from tests.helpers.configuration import complaints, loaded
+from tests.unit.features.identity.issuing import ISSUER, a_signer, a_token
+from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.verifier import verifier
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.show import show
+
+SIGNER: Final = a_signer()
+SECRET: Final = "k" * 32
+SET: Final = json.dumps({"keys": [SIGNER.as_dict(private=False), {"kty": "EC", "use": "enc"}]})
+ENVIRON: Final = {
+    "SECRET": SECRET,
+    "KEYS": SET,
+    "SHORT": "k" * 31,
+    "DEFAULT": "your-secret-key-change-in-production",
+    "NO_SET": '{"keys": 1}',
+    "NO_JSON": "keys",
+    "EMPTY": '{"keys": []}',
+    "USELESS": '{"keys": [{"kty": "OKP", "crv": "X25519"}]}',
+}
+
+
+def issuer(text: str) -> str:
+    return f"identity: {{issuers: [{{name: home, {text}}}]}}\n"
+
+
+def compiled(text: str) -> IdentityBound:
+    snapshot = compile_snapshot(loaded(issuer(text), ENVIRON).settings, 1)
+    return msgspec.msgpack.decode(snapshot.features["identity"], type=IdentityBound)
+
+
+def test_what_is_written_is_what_is_believed() -> None:
+    bound = compiled("issuer: https://home, audience: [api], keys: {env: KEYS}, own_subjects: true")
+    found = verifier(bound).prove(a_token(SIGNER), ISSUER.leeway + 1_800_000_000.0)
+    assert isinstance(found, Principal)
+    assert (found.subject, found.issuer) == ("p1", "home")
+
+
+def test_subjects_of_others_are_told_apart() -> None:
+    (found,) = compiled("secret: {env: SECRET}").issuers
+    assert found.prefix == "home:"
+
+
+def test_what_is_left_out_is_as_strict_as_can_be() -> None:
+    (found,) = compiled("secret: {env: SECRET}").issuers
+    assert (found.needs_expiry, found.roles, found.leeway) == (True, ("player",), 30.0)
+
+
+def test_everything_can_be_set() -> None:
+    (found,) = compiled(
+        "secret: {env: SECRET}, roles: [player, researcher], role_claim: groups, "
+        "subject_claim: player_id, expiry: optional, longest: 1h, clock_skew: 0"
+    ).issuers
+    assert (found.roles, found.role_claim) == (("player", "researcher"), "groups")
+    assert (found.subject_claim, found.needs_expiry) == ("player_id", False)
+    assert (found.longest, found.leeway) == (3600.0, 0.0)
+
+
+def test_no_secret_is_shown() -> None:
+    one = loaded(issuer("secret: {env: SECRET}"), ENVIRON)
+    assert SECRET not in show(one.settings, one.document)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "one of the two"),
+        ("secret: {env: SECRET}, keys: {env: KEYS}", "one of the two"),
+        ("secret: {env: SHORT}", "shorter than 32 bytes"),
+        ("secret: {env: DEFAULT}", "anybody can read"),
+        (f"secret: {SECRET}", "does not stand in the configuration itself"),
+        ("keys: {env: NO_SET}", "JWK set"),
+        ("keys: {env: NO_JSON}", "JWK set"),
+        ("keys: {env: EMPTY}", "no key that proves signatures"),
+        ("keys: {env: USELESS}", "no key that proves signatures"),
+        ("secret: {env: SECRET}, roles: [Admin]", "roles[0]"),
+        ("secret: {env: SECRET}, expiry: never", "expiry"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(text: str, why: str) -> None:
+    found = complaints(issuer(text), ENVIRON)
+    assert why in found[0]
+    assert SECRET not in str(found)
+
+
+def test_two_of_one_name_are_refused() -> None:
+    one = "{name: home, secret: {env: SECRET}}"
+    text = f"identity: {{issuers: [{one}, {one}]}}\n"
+    assert "two of them have one name" in complaints(text, ENVIRON)[0]
