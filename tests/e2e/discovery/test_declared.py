@@ -17,6 +17,7 @@ from tests.helpers.slow import wait_until
 
 pytestmark = pytest.mark.e2e
 NONE = {"auth": "none"}
+REFUSED = '"declared_route_refused"'
 
 
 @contextlib.contextmanager
@@ -95,8 +96,7 @@ def test_routes_appear_and_vanish_with_the_instances_that_declare_them(tmp_path:
         assert "belongs to the operator" in reasons["/live/operator"]
         assert "below none of its prefixes" in reasons["/else"]
         assert "not built yet" in reasons["/live/closed"]
-        log = one.gateway.log.read_text()
-        assert log.count('"declared_route_refused"') == 4
+        assert wait_until(lambda: one.gateway.log.read_text().count(REFUSED) == 4)
         etcd.delete("/services/players/a")
         assert wait_until(lambda: answers(one, "/live/x") == "b", 5.0)
         etcd.delete("/services/worlds/b")
