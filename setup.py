@@ -19,7 +19,8 @@ STOREYS: Final = ("kernel", "wire", "routing", "pipeline", "upstream", "edge", "
 RIBS: Final = ("policy.py", "algorithm.py")
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.
-MADE_ELSEWHERE: Final = ("msgspec.Struct", "from pydantic")
+# Nor async generators, of which what asks a database is made; only control does.
+MADE_ELSEWHERE: Final = ("msgspec.Struct", "from pydantic", "sqlalchemy")
 
 
 def compiled() -> list[str]:
