@@ -38,6 +38,7 @@ from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import Died, lasting
 
+_GRACE: Final = 5.0  # seconds for a new service to be found somewhere, before anybody is told
 _STATES: Final[tuple[ServiceState, ...]] = ("healthy", "degraded", "unhealthy")
 
 
@@ -65,6 +66,7 @@ class Health:
         self._adopted: tuple[Snapshot, tuple[Service, ...]] | None = None
         self._changed = asyncio.Event()
         self._states: dict[str, ServiceState] = {}
+        self._awaited: dict[str, float] = {}  # since when a new service has nobody
         self._shown: set[str] = set()
         bus.subscribe(self._hear)
 
@@ -110,6 +112,8 @@ class Health:
             finally:  # what is known is judged in any case
                 checks.look_again()
                 self.settle()
+                if self._awaited:
+                    asyncio.get_running_loop().call_later(_GRACE, self._changed.set)
 
     async def _look_for_traffic(self, checks: Checks) -> None:
         while True:
@@ -187,6 +191,7 @@ class Health:
         for name, verdict in verdicts(alive, self._bound.needs).items():
             if name in self._services.kept:
                 self._settle(name, verdict)
+        self._awaited = {one: at for one, at in self._awaited.items() if one in alive}
         for name in [one for one in self._states if one not in alive]:
             del self._states[name]
             if name in self._shown:
@@ -197,11 +202,22 @@ class Health:
         kept = self._services.kept[name]
         before = self._states.get(name) or _remembered(kept, verdict)
         self._services.depend(name, down=verdict.down, degraded=verdict.degraded)
+        if self._is_awaited(name, verdict):
+            return
         self._states[name] = verdict.state
         if name in self._bound.checks or name in self._bound.needs:
             self._show(name, verdict.state)
         if before != verdict.state:
             self._tell(name, before, verdict)
+
+    def _is_awaited(self, name: str, verdict: Verdict) -> bool:
+        """Tell whether nobody has been found yet of a new service: no news, for a while."""
+        new = name not in self._states and verdict.state == "unhealthy"
+        if not new or verdict.down or self.stands(name):
+            self._awaited.pop(name, None)
+            return False
+        now = self._clock.monotonic()
+        return now - self._awaited.setdefault(name, now) < _GRACE
 
     def _tell(self, name: str, before: ServiceState, verdict: Verdict) -> None:
         self._bus.publish(

@@ -25,6 +25,7 @@ NAME: Final = "found.kept"
 BEGUN: Final = f"{OWN}begun"
 """The live section that says that there was a control before: it knows better than the file."""
 _EVERY: Final = 1.0  # seconds from one writing to the next, at least
+_AGAIN: Final = 10.0  # seconds, where it could not be written
 # Another number wherever an older one would be read for what it is not.
 _PURPOSE: Final = b"tta-gateway found 1"
 _Sections = dict[str, bytes]
@@ -79,9 +80,10 @@ class Keepsake:
     def tick(self, findings: Findings) -> None:
         """Have it written if it has changed, a while after the last time; say what went wrong."""
         error = self._keeping.take_error()
+        now = self._monotonic()
         if error is not None:
             self._log.event("found_not_kept", error=error.strerror)
-        now = self._monotonic()
+            self._written, self._next = {}, now + _AGAIN
         if now < self._next:
             return
         self._next = now + _EVERY

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tta_gateway.kernel.events import EndpointChanged, Proof
+from tta_gateway.upstream.outlier import both
 
 _SHOWS: Final[dict[Proof, tuple[Proof, ...]]] = {
     "": (),
@@ -38,7 +39,8 @@ class Ejection:
         self, event: EndpointChanged, *, shortest: float, before: "Ejection | None"
     ) -> None:
         """Begin when a worker tells of it; `before` is what another told."""
-        self.proof = event.proof
+        self.proof: Proof = event.proof if before is None else both(event.proof, before.proof)
+        """What checks must show: that it fails in none of the ways that workers have told of."""
         times = max(1, round((event.until - event.at) / shortest))
         self.times: int = times if before is None else max(times, before.times)
         """The how many-eth in a row it is."""

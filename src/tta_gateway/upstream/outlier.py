@@ -38,11 +38,12 @@ _WELL_ABOVE: Final = 0.3  # of the answers, more failures than the peers have
 class Record:
     """How one endpoint has answered: in a row, in this interval, and how often it was ejected."""
 
-    __slots__ = ("asked", "ejections", "failed", "in_a_row", "since", "until")
+    __slots__ = ("asked", "ejections", "failed", "in_a_row", "proof", "since", "until")
 
     def __init__(self) -> None:
         """Begin with nothing against it."""
         self.in_a_row = 0
+        self.proof: Proof = ""  # what a check must show that it fails in none of these ways
         self.asked = 0
         self.failed = 0
         self.ejections = 0
@@ -54,8 +55,9 @@ class Record:
         self.in_a_row = 0
         self.asked += 1
 
-    def did_not(self) -> None:
-        """Count a failure."""
+    def did_not(self, proof: Proof) -> None:
+        """Count a failure, and what a check must show that it is over."""
+        self.proof = both(self.proof, proof) if self.in_a_row else proof
         self.in_a_row += 1
         self.asked += 1
         self.failed += 1
@@ -85,6 +87,16 @@ def proof_of(failure: str) -> Proof:
     if failure in _UNREACHED:
         return "connection"
     return "answer" if failure in ("", UPSTREAM_RESET.code) else ""
+
+
+def both(one: Proof, other: Proof) -> Proof:
+    """Return what a check must show of an endpoint that has failed in two ways; empty: nothing can.
+
+    An answer shows that a connection comes about, too.
+    """
+    if not one or not other:
+        return ""
+    return "answer" if "answer" in (one, other) else "connection"
 
 
 class Judged(Protocol):

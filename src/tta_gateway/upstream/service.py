@@ -222,10 +222,10 @@ class Upstream(Generic[C, W]):
 
     def _failed(self, pool: Pool[C, W], now: float, cause: str, proof: Proof) -> None:
         record, settings = pool.record, self.service.outliers
-        record.did_not()
+        record.did_not(proof)
         if settings is not None and record.in_a_row >= settings.failures:
             cause = f"{record.in_a_row} failures in a row, the last: {cause}"
-            self._eject(pool, now, cause, proof)
+            self._eject(pool, now, cause, record.proof)
 
     def _eject(self, pool: Pool[C, W], now: float, cause: str, proof: Proof = "") -> None:
         settings = self.service.outliers

@@ -284,6 +284,35 @@ def test_what_a_registry_finds_is_looked_at_at_once(house: House) -> None:
     assert [one.state for one in standing.endpoints] == ["up", "up"]
 
 
+def found_only(house: House) -> None:
+    house.adopt(*ALL, Service(name="worlds", endpoints=()))
+    house.loop.run_ready()
+
+
+def test_a_new_service_that_is_found_in_a_moment_is_no_news(house: House) -> None:
+    found_only(house)
+    house.services.found("worlds", "registry", (Instance(id="a", endpoint=an_endpoint(7)),))
+    house.loop.advance(30.0)
+    assert house.changes() == []
+
+
+def test_one_that_nobody_finds_is_told_of_after_a_while(house: House) -> None:
+    found_only(house)
+    house.loop.advance(4.9)
+    assert house.changes() == []
+    house.loop.advance(0.2)
+    assert [one[:3] for one in house.changes()] == [("worlds", "healthy", "unhealthy")]
+
+
+def test_one_whose_last_instance_goes_is_told_of_at_once(house: House) -> None:
+    found_only(house)
+    house.services.found("worlds", "registry", (Instance(id="a", endpoint=an_endpoint(7)),))
+    house.loop.run_ready()
+    house.services.found("worlds", "registry", ())
+    house.loop.run_ready()
+    assert [one[:3] for one in house.changes()] == [("worlds", "healthy", "unhealthy")]
+
+
 def test_what_a_new_configuration_adds_later_starts(house: House) -> None:
     house.loop.advance(5.0)
     house.loop.says[7] = REFUSED

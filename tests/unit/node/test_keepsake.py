@@ -130,6 +130,23 @@ def test_a_disk_that_does_not_take_it_is_told_of(
     assert house.lines == [("found_not_kept", {"error": "No space left on device"})]
 
 
+def test_and_it_is_written_once_there_is_room(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    one = house.keepsake()
+    house.known[PLAYERS] = b"\xa1a"
+    with monkeypatch.context() as other:
+        other.setattr(kept, "keep", full)
+        house.tick(one)
+    for _ in range(12):
+        house.clock.advance(1.0)
+        house.tick(one)
+    assert (house.folder / NAME).exists()
+
+
 def test_what_is_no_such_thing_inside_is_left_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,24 @@ def test_as_many_checks_must_pass_as_bring_back_who_was_down() -> None:
     assert one.since == AT + 1.0
 
 
+@pytest.mark.parametrize(
+    ("proofs", "shows", "ends"),
+    [
+        (("", "connection"), "answer", False),
+        (("connection", ""), "answer", False),
+        (("answer", "connection"), "connection", False),
+        (("connection", "answer"), "connection", False),
+        (("connection", "answer"), "answer", True),
+    ],
+)
+def test_of_two_that_workers_tell_of_both_must_be_over(
+    proofs: tuple[Proof, Proof], shows: Proof, *, ends: bool
+) -> None:
+    """Whichever was told of first."""
+    one = ejection(proofs[1], before=ejection(proofs[0]))
+    assert any([one.ends(look(1.0, shows=shows)), one.ends(look(2.0, shows=shows))]) is ends
+
+
 def test_one_that_began_before_the_ejection_says_nothing() -> None:
     one = ejection()
     assert [one.ends(look(after)) for after in (-2.0, 0.0, 1.0)] == [False] * 3

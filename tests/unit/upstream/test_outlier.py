@@ -28,10 +28,31 @@ def a_record(asked: int, failed: int) -> Record:
 def test_failures_in_a_row_are_counted_until_one_succeeds() -> None:
     record = Record()
     for _ in range(3):
-        record.did_not()
+        record.did_not("answer")
     seen = [record.in_a_row]
     record.succeeded()
     assert (seen, record.in_a_row, record.asked, record.failed) == ([3], 0, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("proofs", "both"),
+    [
+        (["connection", "connection"], "connection"),
+        (["connection", "answer"], "answer"),
+        (["answer", "connection", "connection"], "answer"),
+        (["connection", "", "connection"], ""),
+        (["", "answer"], ""),
+    ],
+)
+def test_a_check_must_show_that_it_fails_in_none_of_the_ways(
+    proofs: list[Proof], both: Proof
+) -> None:
+    record = Record()
+    record.did_not("")
+    record.succeeded()  # what was before counts no more
+    for proof in proofs:
+        record.did_not(proof)
+    assert record.proof == both
 
 
 def test_each_ejection_lasts_longer_up_to_a_bound() -> None:

@@ -549,6 +549,14 @@ def test_one_that_answers_5xx_must_show_an_answer() -> None:
     assert work.notices[-1].proof == "answer"
 
 
+def test_of_failures_in_a_row_all_count() -> None:
+    """Four timeouts and a reset: a check that passes says nothing of the timeouts."""
+    work = three()
+    for problem in (*[UPSTREAM_FIRST_BYTE_TIMEOUT] * 4, UPSTREAM_RESET):
+        work.failed(work.pools[0], problem.code, 100.0)
+    assert (work.notices[-1].change, work.notices[-1].proof) == ("ejected", "")
+
+
 # --- what sticks ---------------------------------------------------------------------------------
 
 FOUR = [an_endpoint(9001 + number) for number in range(4)]

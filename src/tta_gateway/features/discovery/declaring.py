@@ -51,7 +51,7 @@ def of_json(data: bytes) -> tuple[Declared, ...]:
     """Return what a list in JSON declares."""
     try:
         routes = _ROUTES.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return (_unread(data.decode(errors="replace"), f"is not a list of routes: {error}"),)
     return tuple(_declared(one.path, one.methods, one.auth) for one in routes)
 

@@ -211,7 +211,7 @@ class EtcdProvider:
         for key, value in keys.items():
             try:
                 found.append(instance_of(key, value, tls=tls))
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 self._misread(key, str(error))
         return found
 

@@ -44,5 +44,5 @@ def decoded(decoder: "msgspec.json.Decoder[T]", data: bytes | memoryview, asked:
     """Return what an answer holds; Unreachable if that is something else."""
     try:
         return decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Unreachable(f"its answer to {asked} is not what it should be: {error}") from error

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from tta_gateway.features.discovery.etcd_provider import instance_of
+from tta_gateway.features.discovery.bound import Etcd
+from tta_gateway.features.discovery.etcd_provider import EtcdProvider, instance_of
 from tta_gateway.kernel.registered import Declared
 
 
@@ -43,3 +44,15 @@ def test_it_may_declare_routes_and_stays_where_it_does_so_badly() -> None:
 def test_a_value_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(msgspec.DecodeError):
         instance_of("/services/players/a", text, tls=False)
+
+
+def test_a_key_with_endless_brackets_is_left_out_and_the_others_are_not() -> None:
+    told: list[str] = []
+    wanted = {"players": ("players", False)}
+    provider = EtcdProvider(
+        Etcd(origins=(), prefix="/"), wanted, misread=lambda key, _: told.append(key)
+    )
+    good = '{"address": "10.0.0.7", "port": 9001}'
+    values = {"a": good[:-1] + ', "routes": ' + "[" * 2000, "b": good}
+    assert [one.id for one in provider._instances(values, tls=False)] == ["b"]
+    assert told == ["a"]
