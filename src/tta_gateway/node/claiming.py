@@ -79,7 +79,7 @@ class Claiming:
 
     def _claims(self) -> Iterator[Claim]:
         for service, kept in self._services.kept.items():
-            for source, instances in kept.sources.items():
+            for source, instances in kept.taken():
                 checked = source == REGISTRATION  # a token says what may be declared
                 allowed = None if checked else self._allowed.get(service, Allowed())
                 for one in instances:

@@ -312,6 +312,26 @@ def test_what_a_registry_said_last_is_there_after_a_start_of_the_whole(
     after.close()
 
 
+def test_where_the_gateway_itself_is_no_registry_sends_requests(house: House) -> None:
+    """Red with `own` not passed on, in node/assemble_control.py."""
+    snapshot = msgspec.structs.replace(
+        compile_snapshot(loaded(CONSUL).settings, 1), state_dir=house.snapshot.state_dir
+    )
+    asyncio.run(house.control.apply(parted(snapshot)))
+    assert snapshot.admin is not None
+    endpoint = an_endpoint(snapshot.admin.port)
+    house.control.services.found("players", "consul", (Instance(id="a", endpoint=endpoint),))
+    assert house.control.services.kept["players"].endpoints == {}
+    told = msgspec.json.decode(house.lines[-1])
+    assert {name: told[name] for name in ("event", "service", "source", "endpoint", "reason")} == {
+        "event": "instance_refused",
+        "service": "players",
+        "source": "consul",
+        "endpoint": endpoint.name,
+        "reason": "it is an address of the gateway itself",
+    }
+
+
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         House(tmp_path / "nowhere")

@@ -145,3 +145,10 @@ def test_what_is_checked_must_pass_a_check_first(folder: Folder) -> None:
 
 def test_what_is_kept_begins_as_the_next_control_is_told_it() -> None:
     assert section("players") == f"{PREFIX}players"
+
+
+def test_nobody_is_asked_where_the_gateway_itself_is(folder: Folder) -> None:
+    """Red with what is kept given to workers as it is, in node/beginning.py."""
+    folder.keep(players=found(instance(8080, "/live/b"), instance(9001, "/live/a")))
+    parts = folder.begins(CONSUL)
+    assert (ports(parts), paths(parts)) == ([9001], ["/live/a"])
