@@ -115,6 +115,16 @@ def test_those_that_registered_are_asked_where_they_still_may(folder: Folder) ->
     assert paths(parts) == ["/live/a"]
 
 
+def test_those_that_registered_have_what_their_tokens_still_may_claim(folder: Folder) -> None:
+    """Red with registrations not looked at again, in node/claiming.py."""
+    folder.keep(players=found(instance(9001, "/live/a", "/gone/a"), source=REGISTRATION))
+    parts = folder.begins(f"{INSIDE}{TOKENS}{services('{}')}")
+    assert (ports(parts), paths(parts)) == ([9001], ["/live/a"])
+    elsewhere = TOKENS.replace("/live/", "/else/")
+    parts = folder.begins(f"{INSIDE}{elsewhere}{services('{}')}")
+    assert (ports(parts), paths(parts)) == ([9001], [])
+
+
 def test_what_is_spoken_now_counts_and_not_what_was(folder: Folder) -> None:
     folder.keep(players=found(instance(9001)))
     parts = folder.begins(services("{discover: {consul: players, scheme: https}}"))
