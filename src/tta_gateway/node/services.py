@@ -113,9 +113,15 @@ class Kept:
 
     def taken(self) -> Iterator[tuple[str, tuple[Instance, ...]]]:
         """Yield each source with those of its instances that are taken."""
-        for source, told in self.sources.items():
-            refused = self.refused.get(source, frozenset())
-            yield source, tuple(one for one in told if one.endpoint.name not in refused)
+        for source in self.sources:
+            yield source, self.taken_of(source)
+
+    def taken_of(self, source: str) -> tuple[Instance, ...]:
+        """Return those of a source's instances that are taken."""
+        told, refused = self.sources.get(source, ()), self.refused.get(source)
+        if not refused:
+            return told
+        return tuple(one for one in told if one.endpoint.name not in refused)
 
 
 class Services:
@@ -182,7 +188,7 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
-        declared = _declared(kept.sources.get(source, ()))
+        declared = _declared(kept.taken_of(source))
         if instances:
             kept.sources[source] = instances
         else:
@@ -191,7 +197,7 @@ class Services:
         self._merge(kept)
         self._tell(kept)
         self._remember_found(kept)
-        if _declared(instances) != declared:
+        if _declared(kept.taken_of(source)) != declared:
             self.redeclared()
 
     def _sift(self, kept: Kept, source: str) -> None:

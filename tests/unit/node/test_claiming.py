@@ -70,11 +70,16 @@ class House:
         self.claiming.adopt(parted(snapshot))
 
     def declares(
-        self, *paths: str, service: str = "players", source: str = "consul", since: float = 0.0
+        self,
+        *paths: str,
+        service: str = "players",
+        source: str = "consul",
+        since: float = 0.0,
+        port: int = 9001,
     ) -> None:
         """Have an instance of a service declare these, and nothing else."""
         routes = tuple(Declared(path=path, auth="none") for path in paths)
-        one = Instance(id="a", endpoint=an_endpoint(9001), routes=routes, since=since)
+        one = Instance(id="a", endpoint=an_endpoint(port), routes=routes, since=since)
         self.services.found(service, source, (one,))
 
     def routes(self) -> list[tuple[str, str]]:
@@ -195,6 +200,21 @@ def test_who_registers_comes_first_and_the_operator_before_everybody(house: Hous
     owner = "`/live/a` belongs to the operator, by the route `own`"
     assert house.reasons(REGISTRATION) == [("players", "/live/a", owner)]
     house.adopt(FOUND, Route(name="inside", path="/live/a", internal=True))
+    assert house.routes() == [("players", "/live/a")]
+
+
+def test_an_instance_that_moves_to_the_gateway_itself_takes_its_routes_with_it(
+    house: House,
+) -> None:
+    """Red with what it declares compared, whether it is taken or not, in node/services.py."""
+    own = Own([Listener(host="127.0.0.1", port=9002)])
+    house.services.adopt([Service(name="players", endpoints=())], checked=lambda _: False, own=own)
+    house.adopt(names=("players",))
+    house.declares("/live/a")
+    assert house.routes() == [("players", "/live/a")]
+    house.declares("/live/a", port=9002)
+    assert house.routes() == []
+    house.declares("/live/a")
     assert house.routes() == [("players", "/live/a")]
 
 
