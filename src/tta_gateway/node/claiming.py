@@ -2,6 +2,8 @@
 
 What an instance declares is there as long as some source tells of the instance; what of it is
 taken, routing/declared.py says.  What is not is told once, with the reason, and for who asks.
+A registration has been looked at when it came, with the token that was shown.  What it declares is
+looked at again whenever it counts: a configuration may allow less by now.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,10 +16,12 @@ from tta_gateway.kernel.registered import (
     SECTION,
     Allowed,
     Claim,
+    Declared,
     Refused,
     Registered,
 )
 from tta_gateway.kernel.route import Route
+from tta_gateway.node.claimable import NOTHING, Claimable, claimable
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.services import Services
 from tta_gateway.routing.declared import Settled, settled
@@ -38,6 +42,7 @@ class Claiming:
         self._operators: tuple[Route, ...] = ()
         self._likes: Mapping[str, Route] = {}
         self._allowed: Mapping[str, Allowed] = {}
+        self._tokens: Mapping[str, Claimable] = {}
         self._settled = _NONE
         services.redeclared = self._settle
 
@@ -52,6 +57,7 @@ class Claiming:
             name: Allowed(routes=one.routes, auth_none=one.auth_none)
             for name, one in discovery.services.items()
         }
+        self._tokens = claimable(registration.tokens)
         self._settle()
 
     def refused(self, source: str) -> list[Refused]:
@@ -79,16 +85,26 @@ class Claiming:
 
     def _claims(self) -> Iterator[Claim]:
         for service, kept in self._services.kept.items():
-            for source, instances in kept.sources.items():
-                checked = source == REGISTRATION  # a token says what may be declared
-                allowed = None if checked else self._allowed.get(service, Allowed())
+            for source, instances in kept.taken():
                 for one in instances:
-                    if one.routes:
+                    for allowed, routes in self._parted(source, service, one.routes):
                         yield Claim(
                             source=source,
                             service=service,
                             id=one.id,
                             since=one.since,
-                            routes=one.routes,
+                            routes=routes,
                             allowed=allowed,
                         )
+
+    def _parted(
+        self, source: str, service: str, routes: tuple[Declared, ...]
+    ) -> Iterator[tuple[Allowed, tuple[Declared, ...]]]:
+        """Yield what an instance declares, by what decides whether it may."""
+        if source != REGISTRATION:
+            by_allowed = {self._allowed.get(service, Allowed()): routes}
+        else:
+            by_allowed = self._tokens.get(service, NOTHING).parted(routes)
+        for allowed, some in by_allowed.items():
+            if some:
+                yield allowed, some

@@ -7,17 +7,21 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tta_gateway.features.discovery.bound import DiscoveryBound, Wanted
-from tta_gateway.features.registration.bound import RegistrationBound
+from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
 from tta_gateway.kernel.route import Breaker, Route, Service
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.claiming import Claiming
+from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.services import Services
-from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.bus import Bus
 
 LIVE = Wanted(routes=("/live/",), auth_none=True)
+TOKENS = RegistrationBound(
+    tokens=(Token(digest=b"", services=("players",), routes=("/live/",), auth_none=True),)
+)
 LIKE = Route(name="/", path="/", service="players", breaker=Breaker(failures=7))
 FOUND = DiscoveryBound(services={"players": LIVE, "worlds": LIVE}, likes={"players": LIKE})
 
@@ -45,7 +49,7 @@ class House:
         bound: DiscoveryBound | None = FOUND,
         *routes: Route,
         names: tuple[str, ...] = ("players", "worlds"),
-        registration: RegistrationBound | None = None,
+        registration: RegistrationBound | None = TOKENS,
     ) -> None:
         """Have a configuration in force."""
         services = tuple(Service(name=name, endpoints=()) for name in names)
@@ -66,11 +70,16 @@ class House:
         self.claiming.adopt(parted(snapshot))
 
     def declares(
-        self, *paths: str, service: str = "players", source: str = "consul", since: float = 0.0
+        self,
+        *paths: str,
+        service: str = "players",
+        source: str = "consul",
+        since: float = 0.0,
+        port: int = 9001,
     ) -> None:
         """Have an instance of a service declare these, and nothing else."""
         routes = tuple(Declared(path=path, auth="none") for path in paths)
-        one = Instance(id="a", endpoint=an_endpoint(9001), routes=routes, since=since)
+        one = Instance(id="a", endpoint=an_endpoint(port), routes=routes, since=since)
         self.services.found(service, source, (one,))
 
     def routes(self) -> list[tuple[str, str]]:
@@ -122,12 +131,60 @@ def test_what_is_refused_is_told_once_and_again_when_it_comes_again(house: House
     assert len(house.lines) == 2
 
 
-def test_a_token_has_been_asked_already_whether_it_may(house: House) -> None:
-    like = RegistrationBound(likes={"players": LIKE})
-    house.adopt(None, registration=like)
-    house.declares("/anywhere", source=REGISTRATION, since=5.0)
-    assert house.routes() == [("players", "/anywhere")]
-    assert house.claiming.had(REGISTRATION) == [("players", "/anywhere")]
+def a_token(*routes: str, auth_none: bool = True, service: str = "players") -> Token:
+    return Token(digest=b"", services=(service,), routes=routes, auth_none=auth_none)
+
+
+def registering(*tokens: Token) -> RegistrationBound:
+    return RegistrationBound(tokens=tokens, likes={"players": LIKE})
+
+
+def test_who_registers_has_what_some_token_of_the_service_may_claim(house: House) -> None:
+    house.adopt(None, registration=registering(a_token("/one/"), a_token("/other/")))
+    house.declares("/one/a", "/other/a", source=REGISTRATION, since=5.0)
+    assert house.routes() == [("players", "/one/a"), ("players", "/other/a")]
+    had = [("players", "/one/a"), ("players", "/other/a")]
+    assert house.claiming.had(REGISTRATION) == had
+
+
+PLACE = "`/live/a` is below none of its prefixes"
+OPEN = "`/live/a` would let everybody in, and the operator has not allowed that"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "reason"),
+    [
+        ((a_token("/else/"),), PLACE),
+        ((a_token("/live/", service="worlds"), a_token("/else/")), PLACE),
+        ((), PLACE),
+        ((a_token("/live/", auth_none=False), a_token("/else/")), OPEN),
+    ],
+)
+def test_what_no_token_may_claim_any_more_is_no_route(
+    house: House, tokens: tuple[Token, ...], reason: str
+) -> None:
+    """Red with registrations not looked at again, in node/claiming.py."""
+    house.adopt(None, registration=registering(a_token("/live/")))
+    house.declares("/live/a", source=REGISTRATION, since=5.0)
+    assert house.routes() == [("players", "/live/a")]
+    house.adopt(None, registration=registering(*tokens))
+    assert house.routes() == []
+    assert house.reasons(REGISTRATION) == [("players", "/live/a", reason)]
+
+
+def test_what_may_not_be_claimed_keeps_nobody_else_from_it(house: House) -> None:
+    house.declares("/live/a", source=REGISTRATION, since=5.0)
+    house.declares("/live/a", service="worlds")
+    house.adopt(registration=registering())
+    assert house.routes() == [("worlds", "/live/a")]
+
+
+def test_of_an_instance_that_is_not_taken_no_route_is(house: House) -> None:
+    house.declares("/live/a")
+    own = Own([Listener(host="127.0.0.1", port=9001)])
+    house.services.adopt([Service(name="players", endpoints=())], checked=lambda _: False, own=own)
+    house.adopt(names=("players",))
+    assert house.routes() == []
 
 
 def test_who_registers_comes_first_and_the_operator_before_everybody(house: House) -> None:
@@ -143,6 +200,21 @@ def test_who_registers_comes_first_and_the_operator_before_everybody(house: Hous
     owner = "`/live/a` belongs to the operator, by the route `own`"
     assert house.reasons(REGISTRATION) == [("players", "/live/a", owner)]
     house.adopt(FOUND, Route(name="inside", path="/live/a", internal=True))
+    assert house.routes() == [("players", "/live/a")]
+
+
+def test_an_instance_that_moves_to_the_gateway_itself_takes_its_routes_with_it(
+    house: House,
+) -> None:
+    """Red with what it declares compared, whether it is taken or not, in node/services.py."""
+    own = Own([Listener(host="127.0.0.1", port=9002)])
+    house.services.adopt([Service(name="players", endpoints=())], checked=lambda _: False, own=own)
+    house.adopt(names=("players",))
+    house.declares("/live/a")
+    assert house.routes() == [("players", "/live/a")]
+    house.declares("/live/a", port=9002)
+    assert house.routes() == []
+    house.declares("/live/a")
     assert house.routes() == [("players", "/live/a")]
 
 

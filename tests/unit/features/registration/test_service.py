@@ -17,6 +17,7 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.standing import Instance
 
 ON = RegistrationBound(tokens=(Token(digest=b"", services=("players",)),))
+BOTH = RegistrationBound(tokens=(Token(digest=b"", services=("players", "worlds")),))
 A = (Declared(path="/a", auth="none"),)
 
 
@@ -298,6 +299,7 @@ def test_what_came_back_after_a_start_has_a_lease_to_say_something(house: House)
 
 
 def test_conflicts_are_with_others_and_the_operator(house: House) -> None:
+    house.made.adopt(BOTH, ["players", "worlds"], ())
     asyncio.run(house.made.put(a_registration("worlds/z", routes=A)))
     one = a_registration(routes=A)
     assert house.made.conflict(one) == ("/a", "the service `worlds`")
@@ -323,3 +325,36 @@ def test_it_looks_while_anybody_may_register_or_is_there(house: House) -> None:
         asyncio.run(house.made.watch(sleep))
     assert (pauses, house.store.looks) == ([PAUSE] * 3, 1)
     assert not house.made.is_on
+
+
+# A service that no token speaks for any more
+
+WORLDS = RegistrationBound(tokens=(Token(digest=b"", services=("worlds",)),))
+
+
+@pytest.mark.parametrize("bound", [RegistrationBound(), WORLDS])
+def test_who_has_no_token_left_is_not_asked_any_more(
+    house: House, bound: RegistrationBound
+) -> None:
+    """Red with all that is known told, in features/registration/service.py."""
+    asyncio.run(house.made.put(a_registration(routes=A)))
+    house.made.adopt(bound, ["players", "worlds"], ())
+    assert house.instances == {}
+    house.look()
+    assert house.instances == {}
+    other = a_registration("worlds/z", routes=A)
+    assert house.made.conflict(other) == ("", "")
+    house.made.adopt(ON, ["players"], ())
+    assert (house.ids(), house.paths()) == (["a"], ["/a"])
+
+
+@pytest.mark.parametrize("bound", [RegistrationBound(), WORLDS])
+def test_nor_is_it_by_the_next_control_whatever_that_can_read(
+    house: House, bound: RegistrationBound
+) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    after = House(house.store, node="two")
+    after.instances = dict(house.instances)
+    after.made.recover({})
+    after.made.adopt(bound, ["players", "worlds"], ())
+    assert after.instances == {}
