@@ -2,10 +2,14 @@
 
 What an instance declares is there as long as some source tells of the instance; what of it is
 taken, routing/declared.py says.  What is not is told once, with the reason, and for who asks.
+
+A registry may tell of hundreds of services in one turn of the loop: all is put together once, in a
+later turn, and not again within a tenth of a second.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.registration.bound import RegistrationBound
@@ -24,14 +28,34 @@ from tta_gateway.routing.declared import Settled, settled
 from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.log import EventLog
 
+Later: TypeAlias = Callable[[float, Callable[[], None]], object]
+"""Has something done so many seconds later."""
+REST: Final = 0.1  # seconds after all was put together, in which it is not again
 _NONE: Final = Settled((), (), ())
+
+
+def at_once(_: float, work: Callable[[], None]) -> None:
+    """Do it now: there is no loop."""
+    work()
+
+
+def in_a_later_turn(delay: float, work: Callable[[], None]) -> None:
+    """Do it in a later turn of the loop; at once while none runs: control is being built then."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        work()
+    else:
+        loop.call_later(delay, work)
 
 
 class Claiming:
     """All routes that are declared."""
 
-    def __init__(self, services: Services, findings: Findings, log: EventLog) -> None:
-        """Look at what sources say of these services, again whenever that changes."""
+    def __init__(
+        self, services: Services, findings: Findings, log: EventLog, *, later: Later = at_once
+    ) -> None:
+        """Look at what sources say of these services, again `later` whenever that changes."""
         self._services = services
         self._findings = findings
         self._log = log
@@ -39,7 +63,10 @@ class Claiming:
         self._likes: Mapping[str, Route] = {}
         self._allowed: Mapping[str, Allowed] = {}
         self._settled = _NONE
-        services.redeclared = self._settle
+        self._later = later
+        self._due = False  # whether anything has changed since it was put together
+        self._waiting = False  # whether a turn comes that looks
+        services.redeclared = self._redeclared
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration from now on."""
@@ -62,7 +89,22 @@ class Claiming:
         """Return what a source has told of and is taken: services and their routes' names."""
         return [(service, name) for of, service, name in self._settled.had if of == source]
 
+    def _redeclared(self) -> None:
+        self._due = True
+        if not self._waiting:
+            self._waiting = True
+            self._later(0.0, self._turn)
+
+    def _turn(self) -> None:
+        """Put all together, if anything has changed; then rest, and look again."""
+        due, self._due = self._due, False
+        self._waiting = due
+        if due:
+            self._later(REST, self._turn)
+            self._settle()
+
     def _settle(self) -> None:
+        self._due = False
         before = set(self._settled.refused)
         self._settled = settled(self._claims(), self._operators, self._likes)
         routes = self._settled.routes

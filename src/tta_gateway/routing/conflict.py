@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Condition, Route
 from tta_gateway.routing.template import Segment, other_slash, parse
 
 SHOWN: Final = 8
@@ -22,7 +22,7 @@ def conflicts(routes: Sequence[Route]) -> list[tuple[int, int, str]]:
     found: dict[tuple[int, int], str] = {}
     for index, route in enumerate(routes):
         for segments in _templates(route):
-            by_method = seen.setdefault(_place(route, tuple(map(_shape, segments))), {})
+            by_method = seen.setdefault(_place(route, segments), {})
             named = _taken(route) or {""}  # the one that names its methods is more specific
             earlier = {one for method in named for one in by_method.get(method, ())}
             for other in sorted(earlier):
@@ -70,17 +70,23 @@ def _templates(route: Route) -> list[tuple[Segment, ...]]:
     return [one for one in (segments, other_slash(route, segments)) if one]
 
 
+def _places(route: Route) -> tuple[Place, ...]:
+    return _places_of(route.path, route.trailing_slash, route.host, route.conditions)
+
+
 @lru_cache(maxsize=16384)  # what is declared is looked at again with every change of any of it
-def _shapes(path: str, slash: Literal["strict", "either"]) -> tuple[tuple[bytes | int, ...], ...]:
-    route = Route(name="", path=path, trailing_slash=slash)
-    return tuple(tuple(map(_shape, segments)) for segments in _templates(route))
+def _places_of(
+    path: str,
+    slash: Literal["strict", "either"],
+    host: str,
+    conditions: tuple[Condition, ...],
+) -> tuple[Place, ...]:
+    route = Route(name="", path=path, trailing_slash=slash, host=host, conditions=conditions)
+    return tuple(_place(route, segments) for segments in _templates(route))
 
 
-def _places(route: Route) -> list[Place]:
-    return [_place(route, shape) for shape in _shapes(route.path, route.trailing_slash)]
-
-
-def _place(route: Route, shape: tuple[bytes | int, ...]) -> Place:
+def _place(route: Route, segments: tuple[Segment, ...]) -> Place:
+    shape = tuple(_shape(segment) for segment in segments)
     conditions = frozenset((one.name.lower(), one.value) for one in route.conditions)
     return route.host.lower(), shape, conditions
 
