@@ -4,12 +4,13 @@ What an instance declares is there as long as some source tells of the instance;
 taken, routing/declared.py says.  What is not is told once, with the reason, and for who asks.
 
 A registry may tell of hundreds of services in one turn of the loop: all is put together once, in a
-later turn, and not again within a tenth of a second.
+later turn, and not again within a tenth of a second.  Where there is much of it, that takes more
+than one turn, and what changes meanwhile is looked at with the next.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Final, TypeAlias, cast
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.registration.bound import RegistrationBound
@@ -24,38 +25,41 @@ from tta_gateway.kernel.registered import (
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.services import Services
-from tta_gateway.routing.declared import Settled, settled
+from tta_gateway.routing.declared import Settled, settled, settling
 from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.log import EventLog
 
-Later: TypeAlias = Callable[[float, Callable[[], None]], object]
-"""Has something done so many seconds later."""
+Later: TypeAlias = Callable[[float, Callable[[], None]], bool]
+"""Has something done so many seconds later; False if nobody would do it."""
 REST: Final = 0.1  # seconds after all was put together, in which it is not again
 _NONE: Final = Settled((), (), ())
 
 
-def at_once(_: float, work: Callable[[], None]) -> None:
-    """Do it now: there is no loop."""
-    work()
+def nobody(_: float, __: Callable[[], None]) -> bool:
+    """Have nothing done later: there is no loop."""
+    return False
 
 
-def in_a_later_turn(delay: float, work: Callable[[], None]) -> None:
-    """Do it in a later turn of the loop; at once while none runs: control is being built then."""
+def in_a_later_turn(delay: float, work: Callable[[], None]) -> bool:
+    """Have it done in a later turn of the loop; none runs while control is being built."""
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        work()
-    else:
-        loop.call_later(delay, work)
+        return False
+    loop.call_later(delay, work)
+    return True
 
 
 class Claiming:
     """All routes that are declared."""
 
     def __init__(
-        self, services: Services, findings: Findings, log: EventLog, *, later: Later = at_once
+        self, services: Services, findings: Findings, log: EventLog, *, later: Later = nobody
     ) -> None:
-        """Look at what sources say of these services, again `later` whenever that changes."""
+        """Look at what sources say of these services, again whenever that changes.
+
+        That is done `later`, or at once where nobody would do it.
+        """
         self._services = services
         self._findings = findings
         self._log = log
@@ -66,6 +70,7 @@ class Claiming:
         self._later = later
         self._due = False  # whether anything has changed since it was put together
         self._waiting = False  # whether a turn comes that looks
+        self._steps: Generator[None, None, Settled] | None = None  # what is under way
         services.redeclared = self._redeclared
 
     def adopt(self, parts: Parts) -> None:
@@ -91,23 +96,45 @@ class Claiming:
 
     def _redeclared(self) -> None:
         self._due = True
-        if not self._waiting:
-            self._waiting = True
-            self._later(0.0, self._turn)
-
-    def _turn(self) -> None:
-        """Put all together, if anything has changed; then rest, and look again."""
-        due, self._due = self._due, False
-        self._waiting = due
-        if due:
-            self._later(REST, self._turn)
+        if not self._waiting and not self._wait(0.0, self._turn):
             self._settle()
 
+    def _wait(self, delay: float, work: Callable[[], None]) -> bool:
+        self._waiting = self._later(delay, work)
+        return self._waiting
+
+    def _turn(self) -> None:
+        """Begin to put all together, if anything has changed."""
+        due, self._due, self._waiting = self._due, False, False
+        if due:
+            self._steps = settling(list(self._claims()), self._operators, self._likes)
+            self._step()
+
+    def _step(self) -> None:
+        """Go on with what is under way; then rest, and look again."""
+        steps, self._steps = self._steps, None
+        self._waiting = False  # a fault of ours leaves it to the next change to begin anew
+        if steps is None:
+            self._turn()  # a new configuration has come between
+            return
+        try:
+            next(steps)
+        except StopIteration as done:
+            self._wait(REST, self._turn)
+            self._take(cast("Settled", done.value))
+        else:
+            self._steps = steps
+            self._wait(0.0, self._step)
+
     def _settle(self) -> None:
-        self._due = False
+        """Put all together at once."""
+        self._due, self._steps = False, None
+        self._take(settled(self._claims(), self._operators, self._likes))
+
+    def _take(self, found: Settled) -> None:
         before = set(self._settled.refused)
-        self._settled = settled(self._claims(), self._operators, self._likes)
-        routes = self._settled.routes
+        self._settled = found
+        routes = found.routes
         self._findings.put(SECTION, Registered(routes=routes) if routes else None)
         for one in self._settled.refused:
             if one not in before:

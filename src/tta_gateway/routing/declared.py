@@ -6,10 +6,10 @@ has heard of what when, so that all nodes come to the same.  How many there may 
 what that leaves out is what comes last in the same order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -24,6 +24,8 @@ MOST_OF_SERVICE: Final = 200
 """Routes that all instances of a service may declare: those of two versions side by side."""
 MOST_IN_ALL: Final = 5000
 """Routes that all services may have together."""
+SLICE: Final = 250
+"""Routes that are looked at between two pauses of `settling`."""
 _SERVICE_FULL: Final = (
     f"it and what follows are more than the {MOST_OF_SERVICE} routes that the instances of a "
     "service may declare: declare fewer, for example with `{rest:path}`"
@@ -115,19 +117,31 @@ def settled(
     By service, `likes` are what its routes are like: as the operator's own, if they said no more.
     A route that several instances of a service declare is one.
     """
+    steps = settling(claims, operators, likes)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast("Settled", done.value)
+
+
+def settling(
+    claims: Iterable[Claim], operators: Sequence[Route], likes: Mapping[str, Route]
+) -> Generator[None, None, Settled]:
+    """Come to the same as `settled`, with pauses in which others may have a turn."""
     refusals = _Refusals()
-    said = _said(claims, refusals)
+    said = yield from _said(claims, refusals)
     keys = list(dict.fromkeys((service, declared) for _, service, declared in said))
-    wanted = [route_of(service, declared, likes.get(service)) for service, declared in keys]
-    routes, losers = _awarded(operators, wanted)
-    lost = {keys[at]: reason for at, reason in losers.items()}
+    routes, lost = yield from _awarded(operators, keys, likes)
     had = []
-    for source, service, declared in said:
+    for at, (source, service, declared) in enumerate(said, start=1):
         reason = lost.get((service, declared), "")
         if reason:
             refusals.add(source, service, declared, reason)
         else:
             had.append((source, service, declared.name))
+        if at % SLICE == 0:
+            yield
     return Settled(tuple(routes), tuple(had), tuple(refusals.told))
 
 
@@ -148,12 +162,19 @@ class _Refusals:
         self.told[refused] = None
 
 
-def _said(claims: Iterable[Claim], refusals: _Refusals) -> dict[tuple[str, str, Declared], None]:
+def _said(
+    claims: Iterable[Claim], refusals: _Refusals
+) -> Generator[None, None, dict[tuple[str, str, Declared], None]]:
     """Return what is said and may be, by source and service, in the order of who comes first."""
     said: dict[tuple[str, str, Declared], None] = {}
     known: dict[str, set[Declared]] = {}
     seen: set[tuple[str, str, tuple[Declared, ...], Allowed | None]] = set()
+    looked = 0
     for claim in sorted(claims, key=_rank):
+        looked += len(claim.routes)
+        if looked >= SLICE:
+            looked = 0
+            yield
         same = claim.source, claim.service, claim.routes, claim.allowed
         if same in seen:
             continue  # instances of a service mostly say the same
@@ -189,41 +210,41 @@ def _looked_at(claim: Claim) -> list[tuple[Declared, str]]:
 
 
 def _awarded(
-    operators: Sequence[Route], wanted: Sequence[Route]
-) -> tuple[list[Route], dict[int, str]]:
-    """Return the routes that come of those wanted, and which are refused, and why.
+    operators: Sequence[Route],
+    keys: Sequence[tuple[str, Declared]],
+    likes: Mapping[str, Route],
+) -> Generator[None, None, tuple[list[Route], dict[tuple[str, Declared], str]]]:
+    """Return the routes that come of what services declare, and what is refused, and why.
 
     Who wants a route that another has gets none of it.  What the same service has already, an
     older version of it maybe, is no conflict: it gets the methods that are missing.
     """
     count = len(operators)
-    owners, had, lost = Owners(), list[Route](), dict[int, str]()
+    owners = Owners()
+    had: list[Route] = []
+    lost: dict[tuple[str, Declared], str] = {}
     for at, spelt in enumerate(_spelt(operators)):
         owners.add(spelt, at)
-    for at, (route, spelt) in enumerate(zip(wanted, _spelt(wanted), strict=True)):
+    for at, (service, declared) in enumerate(keys):
+        if at % SLICE == SLICE - 1:
+            yield
+        route = route_of(service, declared, likes.get(service))
+        (spelt,) = _spelt([route])
         owned = owners.of(spelt)
-        others = [
-            one
-            for one in owned.values()
-            if one < count or wanted[one - count].service != route.service
-        ]
-        if others:
-            owner = (
-                _operator(operators[others[0]])
-                if others[0] < count
-                else _service(wanted[others[0] - count])
-            )
-            lost[at] = f"`{route.name}` belongs to {owner}"
-            continue
+        others = [one for one in owned.values() if one < count or keys[one - count][0] != service]
         missing = tuple(one for one in spelt.methods if one not in owned)
-        if not missing:
-            continue
-        if len(had) >= MOST_IN_ALL:
-            lost[at] = _ALL_FULL
-            continue
-        owners.add(spelt, count + at)
-        whole = missing == spelt.methods or not route.methods
-        had.append(route if whole else msgspec.structs.replace(route, methods=missing))
+        if others:
+            first = others[0]
+            owner = (
+                _operator(operators[first]) if first < count else _service(keys[first - count][0])
+            )
+            lost[service, declared] = f"`{route.name}` belongs to {owner}"
+        elif missing and len(had) >= MOST_IN_ALL:
+            lost[service, declared] = _ALL_FULL
+        elif missing:
+            owners.add(spelt, count + at)
+            whole = missing == spelt.methods or not route.methods
+            had.append(route if whole else msgspec.structs.replace(route, methods=missing))
     return had, lost
 
 
@@ -247,7 +268,7 @@ def taken(
         (spelt,) = _spelt([route_of(service, declared)])
         for first in owners.of(spelt).values():
             of_operator = first < len(operators)
-            owner = _operator(known[first]) if of_operator else _service(known[first])
+            owner = _operator(known[first]) if of_operator else _service(known[first].service)
             return declared.name, owner
     return "", ""
 
@@ -279,8 +300,8 @@ def _operator(route: Route) -> str:
     return f"the operator, by the route `{route.name}`"
 
 
-def _service(route: Route) -> str:
-    return f"the service `{route.service}`"
+def _service(name: str) -> str:
+    return f"the service `{name}`"
 
 
 def route_of(service: str, declared: Declared, like: Route | None = None) -> Route:
