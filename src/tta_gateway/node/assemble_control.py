@@ -31,7 +31,7 @@ from tta_gateway.kernel.standing import RefusedInstance, section
 from tta_gateway.node import admin_api, admin_token, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
-from tta_gateway.node.claiming import Claiming
+from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.keepsake import Keepsake
@@ -89,7 +89,7 @@ class Control:
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.services.left_out = self._left_out
-        self.claiming = Claiming(self.services, self.findings, self.log)
+        self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)

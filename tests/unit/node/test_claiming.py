@@ -1,5 +1,7 @@
 """Where routes that services declare, wherever they do, become routes of the workers."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
@@ -11,7 +13,7 @@ from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
 from tta_gateway.kernel.route import Breaker, Route, Service
 from tta_gateway.kernel.standing import Instance
-from tta_gateway.node.claiming import Claiming
+from tta_gateway.node.claiming import REST, Claiming, Later, in_a_later_turn, nobody
 from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.services import Services
 from tta_gateway.snapshot.model import Listener, Snapshot
@@ -29,16 +31,18 @@ FOUND = DiscoveryBound(services={"players": LIVE, "worlds": LIVE}, likes={"playe
 class House:
     """Services of a node, and what they declare."""
 
-    def __init__(self) -> None:
+    def __init__(self, later: Later = nobody) -> None:
+        self.puts = 0
         self.told: dict[str, msgspec.Struct | None] = {}
         self.lines: list[dict[str, object]] = []
         me = cast("Any", self)
         self.services = Services(me, Bus(), wall=lambda: 0.0)
-        self.claiming = Claiming(self.services, me, me)
+        self.claiming = Claiming(self.services, me, me, later=later)
         self.adopt()
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
         self.told[name] = finding
+        self.puts += name == SECTION
 
     def event(self, name: str, **fields: object) -> None:
         assert name == "declared_route_refused"
@@ -226,3 +230,115 @@ def test_another_configuration_allows_less(house: House) -> None:
     assert house.routes() == [("players", "/live/a")]
     house.adopt(names=("worlds",))
     assert house.routes() == []
+
+
+class Turns:
+    """What is done later, when it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, Callable[[], None]]] = []
+
+    def later(self, delay: float, work: Callable[[], None]) -> bool:
+        self.asked.append((delay, work))
+        return True
+
+    def next(self) -> float:
+        """Do what comes next, and return after what delay."""
+        delay, work = self.asked.pop(0)
+        work()
+        return delay
+
+
+def test_what_many_declare_in_one_turn_is_put_together_once() -> None:
+    turns = Turns()
+    names = tuple(f"s{at}" for at in range(300))
+    house = House(turns.later)
+    wanted = Wanted(routes=("/",), auth_none=True)
+    house.adopt(DiscoveryBound(services=dict.fromkeys(names, wanted)), names=names)
+    before = house.puts
+    for name in names:
+        house.declares(f"/{name}", service=name)
+    assert (house.puts, house.routes()) == (before, [])
+    while house.puts == before:
+        assert turns.next() == 0.0
+    assert (house.puts, len(house.routes())) == (before + 1, 300)
+    assert turns.next() == REST
+    assert turns.asked == []
+
+
+def test_what_changes_soon_after_waits_and_then_nobody_looks_again() -> None:
+    turns = Turns()
+    house = House(turns.later)
+    house.declares("/live/a")
+    turns.next()
+    house.declares("/live/b")
+    house.declares("/live/c")
+    assert house.routes() == [("players", "/live/a")]
+    assert [turns.next(), turns.next()] == [REST, REST]
+    assert (house.routes(), turns.asked) == ([("players", "/live/c")], [])
+    house.declares("/live/d")
+    assert turns.next() == 0.0
+    assert house.routes() == [("players", "/live/d")]
+
+
+def test_a_configuration_is_gone_by_at_once_and_looks_at_what_has_changed_too() -> None:
+    turns = Turns()
+    house = House(turns.later)
+    house.declares("/live/a")
+    house.adopt()
+    puts = house.puts
+    assert house.routes() == [("players", "/live/a")]
+    turns.next()
+    assert (house.puts, turns.asked) == (puts, [])
+
+
+def test_much_takes_several_turns_and_what_changes_meanwhile_comes_with_the_next() -> None:
+    turns = Turns()
+    house = House(turns.later)
+    house.declares(*(f"/live/{at}" for at in range(100)))
+    turns.next()
+    turns.next()
+    for source in ("consul", "docker", "etcd"):
+        house.declares(*(f"/live/{at}" for at in range(100)), source=source)
+    turns.next()
+    assert [delay for delay, _ in turns.asked] == [0.0]  # it goes on
+    house.declares("/live/new", service="worlds")
+    while turns.asked:
+        assert ("worlds", "/live/new") not in house.routes()
+        if turns.next() == REST:
+            break
+    while turns.asked:
+        turns.next()
+    assert ("worlds", "/live/new") in house.routes()
+    assert len(house.claiming.had("etcd")) == 100
+
+
+def test_a_configuration_that_comes_between_two_turns_counts() -> None:
+    turns = Turns()
+    house = House(turns.later)
+    for source in ("consul", "docker", "etcd"):
+        house.declares(*(f"/live/{at}" for at in range(100)), source=source)
+    turns.next()
+    assert house.routes() == []
+    house.adopt(DiscoveryBound(services={"players": Wanted(routes=("/live/1",), auth_none=True)}))
+    assert house.routes() == [("players", "/live/1")]
+    house.declares("/live/1", "/live/2", source="etcd")
+    while turns.asked:
+        turns.next()
+    assert house.routes() == [("players", "/live/1")]
+    assert house.claiming.had("etcd") == [("players", "/live/1")]
+
+
+def test_a_later_turn_is_one_of_the_loop_and_without_one_there_is_none() -> None:
+    done: list[str] = []
+    assert not in_a_later_turn(0.0, lambda: done.append("never"))
+
+    async def turns() -> None:
+        come = asyncio.Event()
+        assert in_a_later_turn(0.0, come.set)
+        assert not come.is_set()
+        await asyncio.wait_for(come.wait(), 5.0)
+        done.append("later")
+
+    asyncio.run(turns())
+    assert done == ["later"]

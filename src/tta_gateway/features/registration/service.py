@@ -19,7 +19,7 @@ from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.standing import Instance
-from tta_gateway.routing.declared import taken
+from tta_gateway.routing.declared import excess, taken
 
 PAUSE: Final = 0.25  # seconds between two looks
 _TOLD: Final = 1.0  # seconds until every worker asks a draining instance no more
@@ -169,6 +169,15 @@ class Registrations:
             if other.name != one.name and other.service in self._spoken_for
         ]
         return taken(one.service, one.routes, held_by(others, one), self._operators)
+
+    def excess(self, one: Registration) -> str:
+        """Return why there is no room for its routes; empty if there is, or if it has them."""
+        before = self._known.all.get(one.name)
+        if before is not None and before.routes == one.routes:
+            return ""
+        others = [other for other in self._known.all.values() if other.name != one.name]
+        declared = ((other.service, route) for other in others for route in other.routes)
+        return excess(one.service, one.routes, declared)
 
     async def put(self, one: Registration) -> Registration:
         """Register an instance, or renew it; Away if that cannot be kept."""

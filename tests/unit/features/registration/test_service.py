@@ -311,6 +311,30 @@ def test_conflicts_are_with_others_and_the_operator(house: House) -> None:
     assert house.made.conflict(a_registration(routes=routes[1:]))[0] == ""
 
 
+def numbered(first: int, behind: int) -> tuple[Declared, ...]:
+    return tuple(Declared(path=f"/{at}", auth="none") for at in range(first, behind))
+
+
+def test_there_is_room_for_what_its_instances_declare_already_and_no_more(house: House) -> None:
+    for at in range(2):
+        routes = numbered(100 * at, 100 * at + 100)
+        asyncio.run(house.made.put(a_registration(f"players/{at}", routes=routes)))
+    more = a_registration("players/2", routes=numbered(150, 201))
+    assert "would declare 201 routes" in house.made.excess(more)
+    assert house.made.excess(a_registration("players/2", routes=numbered(100, 200))) == ""
+    assert house.made.excess(a_registration("players/1", routes=numbered(150, 250))) == ""
+    assert house.made.excess(a_registration("worlds/z", routes=numbered(150, 201))) == ""
+
+
+def test_who_has_its_routes_already_may_renew_even_where_there_are_too_many(house: House) -> None:
+    for at in range(3):  # by several nodes at once, who knew nothing of each other
+        routes = numbered(100 * at, 100 * at + 100)
+        asyncio.run(house.made.put(a_registration(f"players/{at}", routes=routes)))
+    renewed = a_registration("players/2", routes=numbered(200, 300))
+    assert house.made.excess(renewed) == ""
+    assert house.made.excess(a_registration("players/2", routes=numbered(301, 302))) != ""
+
+
 def test_it_looks_while_anybody_may_register_or_is_there(house: House) -> None:
     pauses: list[float] = []
 
