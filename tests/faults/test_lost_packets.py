@@ -140,9 +140,12 @@ def test_a_connection_that_goes_dark_between_two_requests_is_given_up(
     Red without `connection.close()` in upstream/forward.py, lost.
     """
 
+    is_dark = threading.Event()
+
     def go_dark(call: Call) -> None:
         call.answer(call.body())
         deafen(call.sock)
+        is_dark.set()
 
     dark = lost.stage.on(go_dark, under=b"/alone/")
     target = lost.stage.on(lambda call: call.answer(call.body()), under=b"/alone/")
@@ -150,6 +153,7 @@ def test_a_connection_that_goes_dark_between_two_requests_is_given_up(
         assert client.get(b"/here").status == 200
         before = lost.stage.held()
         assert client.get(dark).status == 200
+        assert is_dark.wait(5.0)
         begun = time.monotonic()
         client.send(post_of(target, b"body", method=method))
         assert client.answer().status == status

@@ -39,8 +39,8 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What an instance of a service declares, and who told of it.
 
-    `since` is when it was said first, 0.0 where nobody knows.  `allowed` is None where it was
-    looked at before it was taken.
+    `since` is when it was said first, 0.0 where nobody knows.  `allowed` is what may be
+    declared; None: anything.
     """
 
     source: str

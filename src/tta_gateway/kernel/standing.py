@@ -24,6 +24,15 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
 
 
+class RefusedInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """An instance that is told of and not taken, by its endpoint's name, and why."""
+
+    source: str
+    service: str
+    endpoint: str
+    reason: str
+
+
 def spoken(one: Instance, *, tls: bool) -> Instance:
     """Return an instance that TLS is spoken to, or not."""
     return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(one.endpoint, tls=tls))

@@ -27,14 +27,15 @@ from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
-from tta_gateway.kernel.standing import section
+from tta_gateway.kernel.standing import RefusedInstance, section
 from tta_gateway.node import admin_api, admin_token, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
-from tta_gateway.node.claiming import Claiming
+from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.keepsake import Keepsake
+from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
@@ -87,7 +88,8 @@ class Control:
             self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
-        self.claiming = Claiming(self.services, self.findings, self.log)
+        self.services.left_out = self._left_out
+        self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
@@ -128,7 +130,7 @@ class Control:
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
         inside = internal_routers(
-            self.registrations, registering.EndpointOf(lambda: self.snapshot, self._encrypted)
+            self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
         )
         routers = (*public_routers(self.document), *inside)
         return PublicApp(routers, bound=self._wording, failed=self._public_failed)
@@ -144,7 +146,7 @@ class Control:
         for one in (
             admin_api.router(state, self.stores),
             services_api.router(self.services, self.segments, clock.wall),
-            discovery.router(self.discovery.states, self.claiming),
+            discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
         ):
             made.include_router(one, dependencies=[known])
@@ -225,13 +227,24 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
-        self.services.adopt(services, checked=lambda one: one.name in looked_at)
+        own = own_of(self.snapshot)
+        self.services.adopt(services, checked=lambda one: one.name in looked_at, own=own)
         self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+
+    def _left_out(self, one: RefusedInstance) -> None:
+        """Tell of an instance that is not taken."""
+        self.log.event(
+            "instance_refused",
+            service=one.service,
+            source=one.source,
+            endpoint=one.endpoint,
+            reason=one.reason,
+        )
 
     def _encrypted(self) -> set[str]:
         """Return the services of which it is known how TLS is spoken to them."""
@@ -297,7 +310,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         metrics.router(Exposition(list)),
         admin_api.router(Path(), None),
         services_api.router(services, list, lambda: 0.0),
-        discovery.router(tuple, cast("Claiming", None)),
+        discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
     )
     return _told(routers)

@@ -18,9 +18,10 @@ from tta_gateway.kernel.standing import spoken
 from tta_gateway.node.claiming import Claiming
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.keepsake import read
+from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.remembered import Remembered, remembered_of
 from tta_gateway.node.services import Services
-from tta_gateway.snapshot.parts import Parts, bound_of, decode_parts, encoded, service_of
+from tta_gateway.snapshot.parts import Parts, base_of, bound_of, decode_parts, encoded, service_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.crypto import NotSealed
@@ -68,7 +69,8 @@ def _told(
     services.recover({}, found)
     checks = bound_of(parts, "health", HealthBound).checks
     known = [service_of(raw) for raw in parts.services.values()]
-    services.adopt(known, checked=lambda one: one.name in checks)
+    own = own_of(base_of(parts))
+    services.adopt(known, checked=lambda one: one.name in checks, own=own)
     claiming.adopt(parts)
     return told.sections
 

@@ -1,10 +1,8 @@
 """Registering: where the registration feature meets the rest of control."""
 
-import ipaddress
 import uuid
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,10 +15,10 @@ from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.settings.address import endpoint as address_of
-from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
@@ -104,18 +102,16 @@ def adopt(made: Registrations, parts: Parts) -> None:
 class EndpointOf:
     """Reads the URL of an instance."""
 
-    def __init__(
-        self, snapshot: Callable[[], Snapshot], encrypted: Callable[[], Iterable[str]]
-    ) -> None:
-        """Go by the snapshot in force; `encrypted` says of what TLS is known how to speak it."""
-        self._snapshot = snapshot
+    def __init__(self, own: Callable[[], Own], encrypted: Callable[[], Iterable[str]]) -> None:
+        """`own` are the gateway's addresses; `encrypted` are the services spoken TLS to."""
+        self._own = own
         self._encrypted = encrypted
 
     def __call__(self, service: str, url: str) -> Endpoint:
         """Return the endpoint; ValueError in words if no instance of the service may be there."""
         found = address_of(url)
         made = Endpoint(host=found.host, port=found.port, unix=found.unix, tls=found.is_encrypted)
-        if _is_own(made, self._snapshot()):
+        if self._own().has(made):
             raise ValueError(f"`{url}` is an address of the gateway itself")
         if made.tls and service not in self._encrypted():
             raise ValueError(
@@ -123,33 +119,3 @@ class EndpointOf:
                 "`http://`, or have the service written without `endpoints`"
             )
         return made
-
-
-def _is_own(one: Endpoint, snapshot: Snapshot) -> bool:
-    """Tell whether an endpoint is one of the gateway's own addresses, or in its state folder."""
-    if one.unix:
-        folder = Path(snapshot.state_dir).resolve()
-        return Path(one.unix).resolve().is_relative_to(folder) or any(
-            Path(one.unix).resolve() == Path(own.unix).resolve()
-            for own in snapshot.listeners
-            if own.unix
-        )
-    named = [*snapshot.listeners, snapshot.admin, snapshot.probe]
-    return any(own is not None and _is_at(own, one) for own in named)
-
-
-def _is_at(own: Listener, one: Endpoint) -> bool:
-    """Tell whether an endpoint is where a listener of ours is."""
-    if own.unix or own.port != one.port:
-        return False
-    wanted, here = _ip(one.host), _ip(own.host)
-    if wanted is None or here is None:
-        return one.host == own.host
-    return wanted == here or (here.is_unspecified and wanted.is_loopback) or wanted.is_unspecified
-
-
-def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    except ValueError:
-        return None

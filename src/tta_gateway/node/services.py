@@ -21,9 +21,17 @@ from tta_gateway.kernel.events import (
 )
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Outliers, Service
-from tta_gateway.kernel.standing import Instance, Stand, Standing, State, section
+from tta_gateway.kernel.standing import (
+    Instance,
+    RefusedInstance,
+    Stand,
+    Standing,
+    State,
+    section,
+)
 from tta_gateway.node import remembered
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.own_addresses import REASON, Own
 from tta_gateway.node.readmission import Ejection, Look
 from tta_gateway.node.remembered import Remembered
 from tta_gateway.support.bus import Bus
@@ -90,6 +98,7 @@ class Kept:
         """Begin without endpoints."""
         self.service = service
         self.sources: dict[str, tuple[Instance, ...]] = {}
+        self.refused: dict[str, frozenset[str]] = {}  # by source: endpoints not to be asked
         self.resolved: dict[str, tuple[Instance, ...]] = {}  # by the host and port resolved
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
         self.checked = False
@@ -101,6 +110,18 @@ class Kept:
         self.breakers: dict[str, dict[str, BreakerChanged]] = {}  # by route and worker: not closed
         self.remembered: dict[str, Stand] = {}  # of a control before this one
         self.transitions: deque[EndpointChanged] = deque(maxlen=_REMEMBERED)
+
+    def taken(self) -> Iterator[tuple[str, tuple[Instance, ...]]]:
+        """Yield each source with those of its instances that are taken."""
+        for source in self.sources:
+            yield source, self.taken_of(source)
+
+    def taken_of(self, source: str) -> tuple[Instance, ...]:
+        """Return those of a source's instances that are taken."""
+        told, refused = self.sources.get(source, ()), self.refused.get(source)
+        if not refused:
+            return told
+        return tuple(one for one in told if one.endpoint.name not in refused)
 
 
 class Services:
@@ -116,10 +137,24 @@ class Services:
         self._found: dict[str, Remembered] = {}  # what had been found then, or before the start
         self.redeclared: Callable[[], None] = lambda: None
         """Called when what instances declare has changed."""
+        self.left_out: Callable[[RefusedInstance], None] = lambda _: None
+        """Called for an instance that is told of and not taken, once."""
+        self.own = Own()
+        """The gateway's own addresses, which nobody but the configuration may name."""
         bus.subscribe(self._hear)
 
-    def adopt(self, services: Iterable[Service], *, checked: Callable[[Service], bool]) -> None:
-        """Have these services; `checked` says of which the endpoints are looked at."""
+    def adopt(
+        self,
+        services: Iterable[Service],
+        *,
+        checked: Callable[[Service], bool],
+        own: Own | None = None,
+    ) -> None:
+        """Have these services; `checked` says of which the endpoints are looked at.
+
+        `own` are the gateway's own addresses from now on.
+        """
+        self.own = own or self.own
         before, self.kept = self.kept, {}
         for service in services:
             kept = before.pop(service.name, None) or Kept(service)
@@ -131,6 +166,8 @@ class Services:
                 Instance(id=one.name, endpoint=one) for one in service.endpoints
             )
             self._restore(kept)
+            for source in kept.sources:
+                self._sift(kept, source)
             self._merge(kept)
             kept.introduced = True
             self._tell(kept)
@@ -151,16 +188,35 @@ class Services:
         kept = self.kept.get(service)
         if kept is None:
             return
-        declared = _declared(kept.sources.get(source, ()))
+        declared = _declared(kept.taken_of(source))
         if instances:
             kept.sources[source] = instances
         else:
             kept.sources.pop(source, None)
+        self._sift(kept, source)
         self._merge(kept)
         self._tell(kept)
         self._remember_found(kept)
-        if _declared(instances) != declared:
+        if _declared(kept.taken_of(source)) != declared:
             self.redeclared()
+
+    def _sift(self, kept: Kept, source: str) -> None:
+        """Find out what of a source is not to be taken; the configuration may say anything."""
+        before = kept.refused.pop(source, frozenset())
+        told = () if source == CONFIGURATION else kept.sources.get(source, ())
+        refused = frozenset(one.endpoint.name for one in told if self.own.has(one.endpoint))
+        if refused:
+            kept.refused[source] = refused
+        for endpoint in sorted(refused - before):
+            self.left_out(_refused(kept, source, endpoint))
+
+    def refused(self, source: str) -> list[RefusedInstance]:
+        """Return what a source has told of and is not taken."""
+        return [
+            _refused(kept, source, endpoint)
+            for kept in self.kept.values()
+            for endpoint in sorted(kept.refused.get(source, ()))
+        ]
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         """Take what the host and port of the configuration stand for; nothing: for itself."""
@@ -408,6 +464,11 @@ def _like(told: Instance, one: Endpoint) -> Instance:
     return msgspec.structs.replace(told, endpoint=endpoint)
 
 
+def _refused(kept: Kept, source: str, endpoint: str) -> RefusedInstance:
+    service = kept.service.name
+    return RefusedInstance(source=source, service=service, endpoint=endpoint, reason=REASON)
+
+
 def _declared(instances: Iterable[Instance]) -> list[tuple[str, float, tuple[Declared, ...]]]:
     """Return what instances declare, and what decides between them and others."""
     return [(one.id, one.since, one.routes) for one in instances if one.routes]
@@ -416,7 +477,7 @@ def _declared(instances: Iterable[Instance]) -> list[tuple[str, float, tuple[Dec
 def _merged(kept: Kept) -> dict[str, tuple[Instance, str]]:
     """Return each endpoint by its name, as the first source says that names it, and the source."""
     merged: dict[str, tuple[Instance, str]] = {}
-    for source, instances in kept.sources.items():
+    for source, instances in kept.taken():
         for told in instances:
             for one in _stands_for(kept, source, told):
                 merged.setdefault(one.endpoint.name, (one, source))

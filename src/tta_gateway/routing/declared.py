@@ -2,22 +2,38 @@
 
 The operator's own routes win.  Then come those of services that register, the older first; then
 those of registries, by the registry's name and by the service's.  Nothing in that depends on who
-has heard of what when, so that all nodes come to the same.
+has heard of what when, so that all nodes come to the same.  How many there may be is bounded, and
+what that leaves out is what comes last in the same order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from functools import lru_cache
+from typing import Final, Literal, cast
 
 import msgspec
 
 from tta_gateway.kernel.registered import REGISTRATION, Allowed, Claim, Declared, Refused
 from tta_gateway.kernel.route import Route
-from tta_gateway.routing.conflict import conflicts
+from tta_gateway.routing.conflict import Owners
 from tta_gateway.routing.template import TemplateError, parse
 
 MOST: Final = 100
 """Routes that an instance may declare."""
+MOST_OF_SERVICE: Final = 200
+"""Routes that all instances of a service may declare: those of two versions side by side."""
+MOST_IN_ALL: Final = 5000
+"""Routes that all services may have together."""
+SLICE: Final = 250
+"""Routes that are looked at between two pauses of `settling`."""
+_SERVICE_FULL: Final = (
+    f"it and what follows are more than the {MOST_OF_SERVICE} routes that the instances of a "
+    "service may declare: declare fewer, for example with `{rest:path}`"
+)
+_ALL_FULL: Final = (
+    f"it and what follows are more than the {MOST_IN_ALL} routes that all services may declare: "
+    "have services declare fewer, for example with `{rest:path}`"
+)
 _ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
 
@@ -52,6 +68,7 @@ def objection(routes: Sequence[Declared], allowed: Allowed | None) -> Objection 
     return None
 
 
+@lru_cache(maxsize=16384)  # every change of any of it has all looked at again
 def _of_one(one: Declared, allowed: Allowed | None) -> Objection | None:
     fault = one.fault or _fault(one.path)
     if fault:
@@ -100,27 +117,80 @@ def settled(
     By service, `likes` are what its routes are like: as the operator's own, if they said no more.
     A route that several instances of a service declare is one.
     """
-    told: dict[Refused, None] = {}
-    said: dict[tuple[str, str, Declared], None] = {}
-    for claim in sorted(claims, key=_rank):
-        for declared, reason in _looked_at(claim):
-            if reason:
-                told[_refused(claim.source, claim.service, declared, reason)] = None
-            else:
-                said[claim.source, claim.service, declared] = None
+    steps = settling(claims, operators, likes)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return cast("Settled", done.value)
+
+
+def settling(
+    claims: Iterable[Claim], operators: Sequence[Route], likes: Mapping[str, Route]
+) -> Generator[None, None, Settled]:
+    """Come to the same as `settled`, with pauses in which others may have a turn."""
+    refusals = _Refusals()
+    said = yield from _said(claims, refusals)
     keys = list(dict.fromkeys((service, declared) for _, service, declared in said))
-    wanted = [route_of(service, declared, likes.get(service)) for service, declared in keys]
-    losers = dict(_losers(operators, wanted))
-    lost = {keys[at]: reason for at, reason in losers.items()}
+    routes, lost = yield from _awarded(operators, keys, likes)
     had = []
-    for source, service, declared in said:
-        owned = lost.get((service, declared), "")
-        if owned:
-            told[_refused(source, service, declared, owned)] = None
+    for at, (source, service, declared) in enumerate(said, start=1):
+        reason = lost.get((service, declared), "")
+        if reason:
+            refusals.add(source, service, declared, reason)
         else:
             had.append((source, service, declared.name))
-    routes = tuple(route for at, route in enumerate(wanted) if at not in losers)
-    return Settled(routes, tuple(had), tuple(told))
+        if at % SLICE == 0:
+            yield
+    return Settled(tuple(routes), tuple(had), tuple(refusals.told))
+
+
+class _Refusals:
+    """What is refused, each once; and what there is no room for, once for each who tells of it."""
+
+    def __init__(self) -> None:
+        self.told: dict[Refused, None] = {}
+        self._full: set[tuple[str, str, str]] = set()
+
+    def add(self, source: str, service: str, declared: Declared, reason: str) -> None:
+        """Take one."""
+        if reason in (_SERVICE_FULL, _ALL_FULL):
+            if (source, service, reason) in self._full:
+                return
+            self._full.add((source, service, reason))
+        refused = Refused(source=source, service=service, route=declared.name, reason=reason)
+        self.told[refused] = None
+
+
+def _said(
+    claims: Iterable[Claim], refusals: _Refusals
+) -> Generator[None, None, dict[tuple[str, str, Declared], None]]:
+    """Return what is said and may be, by source and service, in the order of who comes first."""
+    said: dict[tuple[str, str, Declared], None] = {}
+    known: dict[str, set[Declared]] = {}
+    seen: set[tuple[str, str, tuple[Declared, ...], Allowed | None]] = set()
+    looked = 0
+    for claim in sorted(claims, key=_rank):
+        looked += len(claim.routes)
+        if looked >= SLICE:
+            looked = 0
+            yield
+        same = claim.source, claim.service, claim.routes, claim.allowed
+        if same in seen:
+            continue  # instances of a service mostly say the same
+        seen.add(same)
+        of_service = known.setdefault(claim.service, set())
+        for declared, against in _looked_at(claim):
+            reason = against
+            if declared in of_service or len(of_service) < MOST_OF_SERVICE:
+                of_service.add(declared)
+            else:
+                reason = _SERVICE_FULL
+            if reason:
+                refusals.add(claim.source, claim.service, declared, reason)
+            else:
+                said[claim.source, claim.service, declared] = None
+    return said
 
 
 def _rank(one: Claim) -> tuple[bool, str, float, str, str]:
@@ -139,19 +209,43 @@ def _looked_at(claim: Claim) -> list[tuple[Declared, str]]:
     return found
 
 
-def _refused(source: str, service: str, declared: Declared, reason: str) -> Refused:
-    return Refused(source=source, service=service, route=declared.name, reason=reason)
+def _awarded(
+    operators: Sequence[Route],
+    keys: Sequence[tuple[str, Declared]],
+    likes: Mapping[str, Route],
+) -> Generator[None, None, tuple[list[Route], dict[tuple[str, Declared], str]]]:
+    """Return the routes that come of what services declare, and what is refused, and why.
 
-
-def _losers(operators: Sequence[Route], wanted: Sequence[Route]) -> Iterable[tuple[int, str]]:
-    """Return which of those that are wanted cannot be had, and why: the first of two has it."""
+    Who wants a route that another has gets none of it.  What the same service has already, an
+    older version of it maybe, is no conflict: it gets the methods that are missing.
+    """
     count = len(operators)
-    lost: dict[int, str] = {}
-    for one, other, _ in conflicts([*_spelt(operators), *_spelt(wanted)]):
-        if other >= count and one not in lost and other not in lost:
-            owner = _operator(operators[one]) if one < count else _service(wanted[one - count])
-            lost[other] = f"`{wanted[other - count].name}` belongs to {owner}"
-    return [(at - count, reason) for at, reason in lost.items()]
+    owners = Owners()
+    had: list[Route] = []
+    lost: dict[tuple[str, Declared], str] = {}
+    for at, spelt in enumerate(_spelt(operators)):
+        owners.add(spelt, at)
+    for at, (service, declared) in enumerate(keys):
+        if at % SLICE == SLICE - 1:
+            yield
+        route = route_of(service, declared, likes.get(service))
+        (spelt,) = _spelt([route])
+        owned = owners.of(spelt)
+        others = [one for one in owned.values() if one < count or keys[one - count][0] != service]
+        missing = tuple(one for one in spelt.methods if one not in owned)
+        if others:
+            first = others[0]
+            owner = (
+                _operator(operators[first]) if first < count else _service(keys[first - count][0])
+            )
+            lost[service, declared] = f"`{route.name}` belongs to {owner}"
+        elif missing and len(had) >= MOST_IN_ALL:
+            lost[service, declared] = _ALL_FULL
+        elif missing:
+            owners.add(spelt, count + at)
+            whole = missing == spelt.methods or not route.methods
+            had.append(route if whole else msgspec.structs.replace(route, methods=missing))
+    return had, lost
 
 
 def taken(
@@ -167,21 +261,47 @@ def taken(
     if not routes:
         return "", ""
     known = [*operators, *(route_of(other, declared) for other, declared in held)]
-    wanted = [route_of(service, declared) for declared in routes]
-    for first, second, _ in conflicts([*_spelt(known), *_spelt(wanted)]):
-        if first < len(known) <= second:
+    owners = Owners()
+    for at, spelt in enumerate(_spelt(known)):
+        owners.add(spelt, at)
+    for declared in routes:
+        (spelt,) = _spelt([route_of(service, declared)])
+        for first in owners.of(spelt).values():
             of_operator = first < len(operators)
-            owner = _operator(known[first]) if of_operator else _service(known[first])
-            return wanted[second - len(known)].name, owner
+            owner = _operator(known[first]) if of_operator else _service(known[first].service)
+            return declared.name, owner
     return "", ""
+
+
+def excess(
+    service: str, routes: Sequence[Declared], declared: Iterable[tuple[str, Declared]]
+) -> str:
+    """Return why there is no room for what an instance declares beside what is; empty if there is.
+
+    `declared` is what all other instances of all services declare.
+    """
+    all_of_it = set(declared)
+    new = {(service, one) for one in routes} - all_of_it
+    of_service = sum(1 for name, _ in all_of_it if name == service)
+    if new and of_service + len(new) > MOST_OF_SERVICE:
+        return (
+            f"with these, the instances of `{service}` would declare {of_service + len(new)} "
+            f"routes, and those of a service may declare {MOST_OF_SERVICE}"
+        )
+    if new and len(all_of_it) + len(new) > MOST_IN_ALL:
+        return (
+            f"with these, services would declare {len(all_of_it) + len(new)} routes, and all "
+            f"together may declare {MOST_IN_ALL}"
+        )
+    return ""
 
 
 def _operator(route: Route) -> str:
     return f"the operator, by the route `{route.name}`"
 
 
-def _service(route: Route) -> str:
-    return f"the service `{route.service}`"
+def _service(name: str) -> str:
+    return f"the service `{name}`"
 
 
 def route_of(service: str, declared: Declared, like: Route | None = None) -> Route:

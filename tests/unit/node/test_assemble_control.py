@@ -14,8 +14,11 @@ from tests.helpers.asgi import Answer, asked
 from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
+from tests.helpers.register_store import a_registration
+from tta_gateway.features.registration.record import SECTION as REGISTER
+from tta_gateway.features.registration.record import Register
 from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
-from tta_gateway.kernel.registered import SECTION, Declared, Registered
+from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, section
 from tta_gateway.node.assemble_control import (
@@ -310,6 +313,70 @@ def test_what_a_registry_said_last_is_there_after_a_start_of_the_whole(
     assert told["routes"] == [{"service": "players", "route": "/live/a"}]
     assert [one["route"] for one in told["refused_routes"]] == ["/else"]
     after.close()
+
+
+INSIDE = "listen: [127.0.0.1:8080, {address: 127.0.0.1:8083, internal: true}]\n"
+TOKEN = "{token: {env: TOKEN}, services: [%s], routes: [%s], auth_none: true}"
+REGISTERED = """\
+services: {players: {discover: {consul: players}}, worlds: {discover: {consul: worlds}}}
+routes: [{path: /, service: players, auth: none}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("tokens", "endpoints", "paths"),
+    [
+        (TOKEN % ("players", "/live/"), ["127.0.0.1:9001"], ["/live/a"]),
+        (TOKEN % ("players", "/else/"), ["127.0.0.1:9001"], []),
+        (TOKEN % ("worlds", "/live/"), [], []),
+        ("", [], []),
+    ],
+)
+def test_what_had_registered_goes_by_the_tokens_of_today(
+    house: House, tmp_path: Path, tokens: str, endpoints: list[str], paths: list[str]
+) -> None:
+    """Red with what was kept in force without a token, in features/registration/service.py."""
+
+    async def configured(one: House, tokens: str) -> None:
+        inside = f"{INSIDE}registration: {{tokens: [{tokens}]}}\n" if tokens else ""
+        text = f"{inside}{REGISTERED}"
+        snapshot = compile_snapshot(loaded(text, {"TOKEN": "a-token-of-the-players"}).settings, 1)
+        await one.control.apply(parted(msgspec.structs.replace(snapshot, state_dir=str(tmp_path))))
+
+    asyncio.run(configured(house, TOKEN % ("players", "/live/")))
+    routes = (Declared(path="/live/a", auth="none"),)
+    instance = Instance(id="a", endpoint=an_endpoint(9001), routes=routes)
+    house.control.services.found("players", REGISTRATION, (instance,))
+    house.control.findings.put(REGISTER, Register(known=(a_registration(routes=routes),)))
+    house.control.flush()
+    house.control.keepsake.wait(5.0)
+    after = House(tmp_path)
+    asyncio.run(configured(after, tokens))
+    assert list(after.control.services.kept["players"].endpoints) == endpoints
+    raw = after.control.findings.known.get(SECTION)
+    known = () if raw is None else msgspec.msgpack.decode(raw, type=Registered).routes
+    assert [one.path for one in known] == paths
+    after.close()
+
+
+def test_where_the_gateway_itself_is_no_registry_sends_requests(house: House) -> None:
+    """Red with `own` not passed on, in node/assemble_control.py."""
+    snapshot = msgspec.structs.replace(
+        compile_snapshot(loaded(CONSUL).settings, 1), state_dir=house.snapshot.state_dir
+    )
+    asyncio.run(house.control.apply(parted(snapshot)))
+    assert snapshot.admin is not None
+    endpoint = an_endpoint(snapshot.admin.port)
+    house.control.services.found("players", "consul", (Instance(id="a", endpoint=endpoint),))
+    assert house.control.services.kept["players"].endpoints == {}
+    told = msgspec.json.decode(house.lines[-1])
+    assert {name: told[name] for name in ("event", "service", "source", "endpoint", "reason")} == {
+        "event": "instance_refused",
+        "service": "players",
+        "source": "consul",
+        "endpoint": endpoint.name,
+        "reason": "it is an address of the gateway itself",
+    }
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

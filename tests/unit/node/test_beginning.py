@@ -115,6 +115,16 @@ def test_those_that_registered_are_asked_where_they_still_may(folder: Folder) ->
     assert paths(parts) == ["/live/a"]
 
 
+def test_those_that_registered_have_what_their_tokens_still_may_claim(folder: Folder) -> None:
+    """Red with registrations not looked at again, in node/claiming.py."""
+    folder.keep(players=found(instance(9001, "/live/a", "/gone/a"), source=REGISTRATION))
+    parts = folder.begins(f"{INSIDE}{TOKENS}{services('{}')}")
+    assert (ports(parts), paths(parts)) == ([9001], ["/live/a"])
+    elsewhere = TOKENS.replace("/live/", "/else/")
+    parts = folder.begins(f"{INSIDE}{elsewhere}{services('{}')}")
+    assert (ports(parts), paths(parts)) == ([9001], [])
+
+
 def test_what_is_spoken_now_counts_and_not_what_was(folder: Folder) -> None:
     folder.keep(players=found(instance(9001)))
     parts = folder.begins(services("{discover: {consul: players, scheme: https}}"))
@@ -145,3 +155,10 @@ def test_what_is_checked_must_pass_a_check_first(folder: Folder) -> None:
 
 def test_what_is_kept_begins_as_the_next_control_is_told_it() -> None:
     assert section("players") == f"{PREFIX}players"
+
+
+def test_nobody_is_asked_where_the_gateway_itself_is(folder: Folder) -> None:
+    """Red with what is kept given to workers as it is, in node/beginning.py."""
+    folder.keep(players=found(instance(8080, "/live/b"), instance(9001, "/live/a")))
+    parts = folder.begins(CONSUL)
+    assert (ports(parts), paths(parts)) == ([9001], ["/live/a"])

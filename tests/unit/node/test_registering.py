@@ -11,6 +11,7 @@ from tta_gateway.kernel.events import EndpointSeen, Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION, Registered
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Instance, Standing
+from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.registering import EndpointOf, Outside
 from tta_gateway.node.services import Services
 from tta_gateway.snapshot.model import Listener, Snapshot
@@ -153,7 +154,7 @@ SNAPSHOT = Snapshot(
     services=(),
     routes=(),
 )
-ENDPOINT_OF = EndpointOf(lambda: SNAPSHOT, lambda: ["chat"])
+ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda: ["chat"])
 
 
 @pytest.mark.parametrize(

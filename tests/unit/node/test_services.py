@@ -10,10 +10,12 @@ from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
-from tta_gateway.kernel.standing import Instance, Stand, Standing, State
+from tta_gateway.kernel.standing import Instance, RefusedInstance, Stand, Standing, State
+from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.readmission import Look
 from tta_gateway.node.remembered import PREFIX, Remembered
 from tta_gateway.node.services import CONFIGURATION, Services
+from tta_gateway.snapshot.model import Listener
 from tta_gateway.support.bus import Bus
 
 ONE, OTHER, THIRD = (an_endpoint(port) for port in (9001, 9002, 9003))
@@ -596,3 +598,74 @@ def test_the_state_of_an_endpoint_can_be_asked(house: House) -> None:
     assert states == ["up", "draining"]
     assert house.services.state_of("players", "127.0.0.1:1") is None
     assert house.services.state_of("nobody", ONE.name) is None
+
+
+# The gateway's own addresses
+
+ADMIN = an_endpoint(8081)
+OWN = Own([Listener(host="127.0.0.1", port=8081)])
+
+
+def told_of(*endpoints: Endpoint) -> tuple[Instance, ...]:
+    return tuple(Instance(id=one.name, endpoint=one) for one in endpoints)
+
+
+class Guarded(House):
+    """Services of a gateway that knows where it is reached itself."""
+
+    def __init__(self, *, own: Own | None = OWN) -> None:
+        self.refused: list[RefusedInstance] = []
+        super().__init__()
+        self.services.left_out = self.refused.append
+        self.adopt(own)
+
+    def adopt(self, own: Own | None) -> None:
+        self.services.adopt([PLAYERS], checked=lambda _: False, own=own)
+
+
+@pytest.mark.parametrize("source", ["consul", "etcd", "kubernetes", "docker", "dns/players"])
+def test_no_registry_names_an_address_of_the_gateway_itself(source: str) -> None:
+    """Red with all that a source tells of being taken, in node/services.py."""
+    house = Guarded()
+    house.services.found("players", source, told_of(THIRD, ADMIN))
+    assert house.states() == {9001: "up", 9002: "up", 9003: "up"}
+    refused = RefusedInstance(
+        source=source,
+        service="players",
+        endpoint="127.0.0.1:8081",
+        reason="it is an address of the gateway itself",
+    )
+    assert (house.refused, house.services.refused(source)) == ([refused], [refused])
+    house.services.found("players", source, told_of(ADMIN))
+    assert house.states() == {9001: "up", 9002: "up"}
+    assert house.refused == [refused]  # it is told once
+    house.services.found("players", source, ())
+    assert house.services.refused(source) == []
+
+
+def test_what_routes_a_refused_instance_declares_is_of_no_interest() -> None:
+    house = Guarded()
+    house.services.found("players", "consul", told_of(THIRD, ADMIN))
+    taken = dict(house.services.kept["players"].taken())
+    assert taken["consul"] == told_of(THIRD)
+
+
+def test_another_configuration_listens_elsewhere() -> None:
+    house = Guarded(own=None)
+    house.services.found("players", "consul", told_of(ADMIN))
+    assert house.states() == {9001: "up", 9002: "up", 8081: "up"}
+    house.adopt(OWN)
+    assert house.states() == {9001: "up", 9002: "up"}
+    assert [one.endpoint for one in house.refused] == ["127.0.0.1:8081"]
+    house.adopt(Own())
+    assert house.states() == {9001: "up", 9002: "up", 8081: "up"}
+    assert house.services.refused("consul") == []
+
+
+def test_the_operator_may_name_any_address() -> None:
+    """What stands in the configuration is taken, and what a host there stands for."""
+    own = Own(Listener(host="127.0.0.1", port=port) for port in (9001, 9003))
+    house = Guarded(own=own)
+    house.services.resolved("players", OTHER.name, told_of(THIRD))
+    assert house.states() == {9001: "up", 9003: "up"}
+    assert house.refused == []

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.helpers.builders import a_plan, a_route
 from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.route import Condition, Route
-from tta_gateway.routing.conflict import conflicts, witness
+from tta_gateway.routing.conflict import SHOWN, Owners, conflicts, witness
 from tta_gateway.routing.table import Table
 from tta_gateway.routing.template import parse
 
@@ -86,3 +86,43 @@ def test_a_witness_is_a_path_that_its_route_takes(routes: list[Route]) -> None:
 
 def _nobody(*_: object) -> None:
     """Answer nothing."""
+
+
+def test_of_many_that_are_equal_each_is_shown_with_the_first_few() -> None:
+    count = 500
+    found = conflicts([a_route(f"/a/{{p{at}}}") for at in range(count)])
+    assert {other for _, other, _ in found} == set(range(1, count))
+    assert {one for one, _, _ in found} == set(range(SHOWN))
+    assert len(found) <= SHOWN * count
+
+
+METHODS = st.lists(st.sampled_from(["GET", "HEAD", "POST", "PUT"]), unique=True).map(tuple)
+ANY = st.builds(
+    a_route,
+    st.sampled_from(["/a", "/a/", "/{x}", "/{y}/"]),
+    methods=METHODS,
+    host=st.sampled_from(["", "a.example", "A.example"]),
+    trailing_slash=st.sampled_from(["strict", "either"]),
+)
+
+
+@given(st.lists(ANY, max_size=SHOWN))
+def test_of_few_each_pair_is_shown(routes: list[Route]) -> None:
+    pairs = [
+        (one, other)
+        for other in range(len(routes))
+        for one in range(other)
+        if conflicts([routes[one], routes[other]])
+    ]
+    assert sorted(pair[:2] for pair in conflicts(routes)) == sorted(pairs)
+
+
+def test_who_comes_first_has_a_route_and_another_the_methods_that_are_left() -> None:
+    owners = Owners()
+    owners.add(a_route("/a", methods=("GET",)), 0)
+    owners.add(a_route("/a", methods=("HEAD", "POST")), 1)
+    assert owners.of(a_route("/a", methods=("PUT",))) == {}
+    assert owners.of(a_route("/b", methods=("GET",))) == {}
+    assert owners.of(a_route("/a", methods=("POST", "GET"))) == {"GET": 0, "HEAD": 0, "POST": 1}
+    either = a_route("/a/", methods=("POST",), trailing_slash="either")
+    assert owners.of(either) == {"POST": 1}

@@ -1,6 +1,7 @@
 """Declared routes: what may be said, and whose a route is of all who say it."""
 
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -8,10 +9,14 @@ from hypothesis import strategies as st
 
 from tta_gateway.kernel.registered import REGISTRATION, Allowed, Claim, Declared, Refused
 from tta_gateway.kernel.route import Breaker, Maintenance, Route
+from tta_gateway.routing.conflict import conflicts
 from tta_gateway.routing.declared import (
     MOST,
+    MOST_IN_ALL,
+    MOST_OF_SERVICE,
     Settled,
     covers,
+    excess,
     objection,
     route_of,
     settled,
@@ -252,3 +257,167 @@ def test_all_nodes_come_to_the_same_each_path_has_one_service_and_each_claim_an_
     }
     if of_registered:
         assert {one.service for one in found.routes if one.path == "/a"} <= of_registered
+
+
+METHODS = st.lists(st.sampled_from(["GET", "HEAD", "POST", "PUT"]), unique=True).map(tuple)
+ROUTES = st.lists(
+    st.builds(
+        lambda path, methods: open_to_all(path, *methods),
+        st.sampled_from(["/a", "/a/", "/{x}", "/{y}", "/{r:path}"]),
+        METHODS,
+    ),
+    max_size=8,
+)
+OPERATORS = st.lists(
+    st.builds(
+        lambda path, methods, host, slash: Route(
+            name=path, path=path, methods=methods, host=host, trailing_slash=slash
+        ),
+        st.sampled_from(["/a", "/{x}", "/b"]),
+        METHODS,
+        st.sampled_from(["", "a.example"]),
+        st.sampled_from(["strict", "either"]),
+    ),
+    max_size=4,
+)
+ALL = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
+
+
+def by_pairs(own: list[Route], wanted: list[Route]) -> set[tuple[str, str]]:
+    """Which services' routes are lost, and to whom, where every pair of all is looked at."""
+    both = [
+        Route(
+            name=one.name,
+            path=one.path,
+            host=one.host,
+            methods=one.methods or ALL,
+            trailing_slash=one.trailing_slash,
+        )
+        for one in (*own, *wanted)
+    ]
+    lost: dict[int, int] = {}
+    for other in range(len(own), len(both)):
+        for one in range(other):
+            if one not in lost and other not in lost and conflicts([both[one], both[other]]):
+                lost[other] = one
+    return {
+        (
+            wanted[other - len(own)].service,
+            f"the operator, by the route `{own[one].name}`"
+            if one < len(own)
+            else f"the service `{wanted[one - len(own)].service}`",
+        )
+        for other, one in lost.items()
+    }
+
+
+@given(OPERATORS, ROUTES)
+def test_who_loses_is_who_would_if_every_pair_were_looked_at(
+    own: list[Route], declared: list[Declared]
+) -> None:
+    claims = [a_claim(one, service=f"s{at}", since=at) for at, one in enumerate(declared)]
+    found = settled(claims, own, {})
+    wanted = [route_of(f"s{at}", one) for at, one in enumerate(declared)]
+    told = {(one.service, one.reason.partition(" belongs to ")[2]) for one in found.refused}
+    assert told == by_pairs(own, wanted)
+
+
+def test_what_an_older_version_of_the_service_has_already_is_no_conflict() -> None:
+    old = a_claim(open_to_all("/{x}", "GET"), id="v1", since=1.0)
+    new = a_claim(open_to_all("/{y}", "GET", "POST"), id="v2", since=2.0)
+    found = settled([new, old], (), {})
+    assert [(one.path, one.methods) for one in found.routes] == [
+        ("/{x}", ("GET",)),
+        ("/{y}", ("POST",)),
+    ]
+    assert found.had == (
+        (REGISTRATION, "players", "GET /{x}"),
+        (REGISTRATION, "players", "GET,POST /{y}"),
+    )
+    assert found.refused == ()
+    gone = settled([new], (), {})
+    assert [(one.path, one.methods) for one in gone.routes] == [("/{y}", ("GET", "POST"))]
+
+
+def test_what_names_no_methods_takes_what_its_other_versions_leave() -> None:
+    named, every = open_to_all("/a", "GET"), open_to_all("/a")
+    one_by_one = settled([a_claim(named, every)], (), {})
+    assert [one.methods for one in one_by_one.routes] == [("GET",), ()]
+    assert [one.methods for one in settled([a_claim(every, named)], (), {}).routes] == [()]
+
+
+def test_who_wants_more_than_its_other_version_has_gets_none_of_it_from_others() -> None:
+    claims = [
+        a_claim(open_to_all("/a", "GET"), since=1.0),
+        a_claim(open_to_all("/a", "POST"), service="worlds", since=2.0),
+        a_claim(open_to_all("/a", "GET", "POST"), id="v2", since=3.0),
+    ]
+    found = settled(claims, (), {})
+    assert [(one.service, one.methods) for one in found.routes] == [
+        ("players", ("GET",)),
+        ("worlds", ("POST",)),
+    ]
+    assert [one.reason for one in found.refused] == [
+        "`GET,POST /a` belongs to the service `worlds`"
+    ]
+
+
+def many(instances: int, service: str = "players", **fields: float) -> list[Claim]:
+    """Claims of one service, each of other routes."""
+    return [
+        a_claim(
+            *(open_to_all(f"/{service}/{at}/{{p{number}}}/{number}") for number in range(MOST)),
+            service=service,
+            id=f"{at:05}",
+            **fields,  # type: ignore[arg-type]
+        )
+        for at in range(instances)
+    ]
+
+
+def test_no_service_fills_the_table_however_many_its_instances_are() -> None:
+    claims = many(30)
+    found = settled(claims, (), {})
+    assert len(found.routes) == MOST_OF_SERVICE
+    assert found == settled(claims[::-1], (), {})
+    assert [one.route for one in found.refused] == [claims[2].routes[0].name]
+    assert "more than the 200 routes" in found.refused[0].reason
+
+
+def test_of_routes_that_nothing_tells_apart_no_pair_is_kept() -> None:
+    routes = [open_to_all(f"/a/{{p{at}}}") for at in range(MOST)]
+    claims = [a_claim(*routes, service=f"s{at}", since=at) for at in range(10)]
+    tracemalloc.start()
+    try:
+        found = settled(claims, (), {})
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 16 * 1024 * 1024  # the half million pairs were over 200 MB
+    assert [(one.service, one.path) for one in found.routes] == [("s0", "/a/{p0}")]
+    assert len(found.had) == MOST
+    assert {one.reason.partition(" belongs to ")[2] for one in found.refused} == {
+        "the service `s0`"
+    }
+
+
+def test_all_services_together_do_not_fill_the_table_without_end() -> None:
+    claims = [one for at in range(30) for one in many(2, f"s{at:02}", since=at)]
+    found = settled(claims, (), {})
+    assert len(found.routes) == MOST_IN_ALL
+    assert [one.service for one in found.refused] == [f"s{at}" for at in range(25, 30)]
+    assert "more than the 5000 routes" in found.refused[0].reason
+    assert found == settled(claims[::-1], (), {})
+
+
+def test_there_is_room_for_so_many_of_a_service_and_of_all() -> None:
+    of_service = [("players", open_to_all(f"/{at}")) for at in range(MOST_OF_SERVICE)]
+    new = [open_to_all("/new")]
+    assert excess("players", new, of_service[1:]) == ""
+    assert "would declare 201 routes" in excess("players", new, of_service)
+    assert excess("players", [of_service[0][1]], of_service) == ""
+    assert excess("worlds", new, of_service) == ""
+    of_all = [(f"s{at % 50}", open_to_all(f"/{at}")) for at in range(MOST_IN_ALL)]
+    assert "would declare 5001 routes" in excess("worlds", new, of_all)
+    assert excess("worlds", new, of_all[1:]) == ""
+    assert excess("worlds", [], [*of_all, *of_service]) == ""

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from fastapi import APIRouter
 
 from tta_gateway.features.discovery.state import RegistryState
 from tta_gateway.kernel.registered import Refused
+from tta_gateway.kernel.standing import RefusedInstance
 
 
 class Claims(Protocol):
@@ -20,19 +21,23 @@ class Claims(Protocol):
         """Return those that are not, and why."""
 
 
-def router(states: Callable[[], Iterable[RegistryState]], claims: Claims) -> APIRouter:
+Left: TypeAlias = Callable[[str], Iterable[RefusedInstance]]
+"""Returns the instances of a source that are not taken, and why."""
+
+
+def router(states: Callable[[], Iterable[RegistryState]], claims: Claims, left: Left) -> APIRouter:
     """Return the endpoint; who may ask is its assembly's to say."""
     made = APIRouter(prefix="/admin/v1")
 
     @made.get("/registries")
     async def registries() -> dict[str, list[dict[str, object]]]:
         """Return every registry: since when it is reachable, or not, why, and what it knows."""
-        return {"registries": [told(one, claims) for one in states()]}
+        return {"registries": [told(one, claims, left) for one in states()]}
 
     return made
 
 
-def told(state: RegistryState, claims: Claims) -> dict[str, object]:
+def told(state: RegistryState, claims: Claims, left: Left) -> dict[str, object]:
     """Return a registry's state as it is told."""
     return {
         "provider": state.provider,
@@ -49,6 +54,10 @@ def told(state: RegistryState, claims: Claims) -> dict[str, object]:
         "refused_routes": [
             {"service": one.service, "route": one.route, "reason": one.reason}
             for one in claims.refused(state.provider)
+        ],
+        "refused_instances": [
+            {"service": one.service, "endpoint": one.endpoint, "reason": one.reason}
+            for one in left(state.provider)
         ],
     }
 

@@ -22,10 +22,7 @@ def is_id(text: str) -> bool:
 
 
 def held_by(others: Iterable[Registration], but_for: Registration) -> list[tuple[str, Declared]]:
-    """Return what other services declare, each route once, however many instances do.
-
-    Conflicts are looked for in every pair of equals: of two hundred that would be twenty thousand.
-    """
+    """Return what other services declare, each route once, however many instances do."""
     found = {
         (other.service, declared): None
         for other in others

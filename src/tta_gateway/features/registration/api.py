@@ -97,6 +97,9 @@ class Registrations(Protocol):
     def conflict(self, one: Registration) -> tuple[str, str]:
         """Return a route that it cannot have, and who has it; empty if it can have all."""
 
+    def excess(self, one: Registration) -> str:
+        """Return why there is no room for its routes; empty if there is."""
+
     async def put(self, one: Registration) -> Registration:
         """Register an instance, or renew it; Away if that cannot be kept."""
 
@@ -151,6 +154,9 @@ class Desk:
         route, owner = self._registrations.conflict(one)
         if route:
             raise ClientFault(problems.ROUTE_TAKEN, f"`{route}` belongs to {owner}.")
+        reason = self._registrations.excess(one)
+        if reason:
+            raise ClientFault(problems.ROUTES_FULL, f"The routes: {reason}.")
         try:
             return told(await self._registrations.put(one))
         except Away as error:

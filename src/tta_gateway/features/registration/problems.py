@@ -52,6 +52,13 @@ ROUTE_TAKEN: Final = Problem(
     "The route belongs to another service.",
     "Declare another path or other methods, or wait until the other service has left.",
 )
+ROUTES_FULL: Final = Problem(
+    "registration_routes_full",
+    409,
+    "There is no room for so many declared routes.",
+    "Declare fewer routes, for example one with `{rest:path}`, or wait until instances that "
+    "declare others have left.",
+)
 UNKNOWN: Final = Problem(
     "registration_unknown",
     404,

@@ -19,7 +19,7 @@ from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.standing import Instance
-from tta_gateway.routing.declared import taken
+from tta_gateway.routing.declared import excess, taken
 
 PAUSE: Final = 0.25  # seconds between two looks
 _TOLD: Final = 1.0  # seconds until every worker asks a draining instance no more
@@ -73,6 +73,7 @@ class Registrations:
         self.cause = "it has not been asked yet"
         self.bound = RegistrationBound()
         self.services: frozenset[str] = frozenset()
+        self._spoken_for: frozenset[str] = frozenset()  # the services that may register
 
     # What control says
 
@@ -95,6 +96,7 @@ class Registrations:
         """Go by these settings from now on; `routes` are all of the configuration's."""
         self.bound = bound
         self.services = frozenset(services)
+        self._spoken_for = frozenset(one for token in bound.tokens for one in token.services)
         self._operators = tuple(one for one in routes if not one.internal)
         self._told.clear()
         self._doubtful = self._doubtful and self.is_on  # else nobody would ever be asked
@@ -161,8 +163,21 @@ class Registrations:
 
     def conflict(self, one: Registration) -> tuple[str, str]:
         """Return a route that it cannot have, and who has it; empty if it can have all."""
-        others = [other for other in self._known.all.values() if other.name != one.name]
+        others = [
+            other
+            for other in self._known.all.values()
+            if other.name != one.name and other.service in self._spoken_for
+        ]
         return taken(one.service, one.routes, held_by(others, one), self._operators)
+
+    def excess(self, one: Registration) -> str:
+        """Return why there is no room for its routes; empty if there is, or if it has them."""
+        before = self._known.all.get(one.name)
+        if before is not None and before.routes == one.routes:
+            return ""
+        others = [other for other in self._known.all.values() if other.name != one.name]
+        declared = ((other.service, route) for other in others for route in other.routes)
+        return excess(one.service, one.routes, declared)
 
     async def put(self, one: Registration) -> Registration:
         """Register an instance, or renew it; Away if that cannot be kept."""
@@ -208,16 +223,26 @@ class Registrations:
         self._draining = {
             one.name: self._draining.get(one.name, now) for one in known if one.draining
         }
-        forgotten = () if self._doubtful else self._outside.registered()
-        for service in {one.service for one in known} | self._told.keys() | set(forgotten):
-            # Of two at one address the first counts: one that is there, before one that leaves.
-            here = sorted(self.of(service), key=lambda one: one.draining)
-            instances = tuple(_instance(one) for one in here)
+        forgotten = {
+            one
+            for one in self._outside.registered()
+            if not (self._doubtful and one in self._spoken_for)
+        }
+        for service in {one.service for one in known} | self._told.keys() | forgotten:
+            instances = self._in_force(service)
             if self._told.get(service) != instances:
                 self._told[service] = instances
                 self._outside.found(service, REGISTRATION, instances)
         by_name = tuple(sorted(known, key=lambda one: one.name))
         self._outside.put(SECTION, Register(known=by_name) if by_name else None)
+
+    def _in_force(self, service: str) -> tuple[Instance, ...]:
+        """Return the instances of a service that are to be asked: none where no token is left."""
+        if service not in self._spoken_for:
+            return ()
+        # Of two at one address the first counts: one that is there, before one that leaves.
+        here = sorted(self.of(service), key=lambda one: one.draining)
+        return tuple(_instance(one) for one in here)
 
 
 def _instance(one: Registration) -> Instance:

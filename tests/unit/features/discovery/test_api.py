@@ -8,6 +8,7 @@ from tests.helpers.asgi import asked
 from tta_gateway.features.discovery.api import router
 from tta_gateway.features.discovery.state import RegistryState
 from tta_gateway.kernel.registered import Refused
+from tta_gateway.kernel.standing import RefusedInstance
 
 
 class Claims:
@@ -19,6 +20,13 @@ class Claims:
     def refused(self, source: str) -> list[Refused]:
         one = Refused(source="consul", service="mail", route="/b", reason="it is not allowed")
         return [one] if source == "consul" else []
+
+
+def left(source: str) -> list[RefusedInstance]:
+    one = RefusedInstance(
+        source="etcd", service="chat", endpoint="127.0.0.1:8081", reason="it is ours"
+    )
+    return [one] if source == "etcd" else []
 
 
 def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
@@ -36,7 +44,7 @@ def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
         RegistryState(provider="consul", services=("mail",)),
     ]
     app = FastAPI()
-    app.include_router(router(lambda: states, Claims()))
+    app.include_router(router(lambda: states, Claims(), left))
     told = json.loads(asked(app, "GET", "/admin/v1/registries").body)
     assert told == {
         "registries": [
@@ -51,6 +59,9 @@ def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
                 "unconfirmed": ["players"],
                 "routes": [{"service": "chat", "route": "GET /a"}],
                 "refused_routes": [],
+                "refused_instances": [
+                    {"service": "chat", "endpoint": "127.0.0.1:8081", "reason": "it is ours"}
+                ],
             },
             {
                 "provider": "consul",
@@ -65,6 +76,7 @@ def test_each_registry_is_told_with_its_times_and_its_last_error() -> None:
                 "refused_routes": [
                     {"service": "mail", "route": "/b", "reason": "it is not allowed"}
                 ],
+                "refused_instances": [],
             },
         ]
     }

@@ -44,6 +44,7 @@ class House:
     cause: str = ""
     kept: dict[str, Registration] = field(default_factory=dict)
     owner: tuple[str, str] = ("", "")
+    full: str = ""
     away: bool = False
     graces: list[float] = field(default_factory=list)
 
@@ -56,6 +57,9 @@ class House:
 
     def conflict(self, one: Registration) -> tuple[str, str]:  # noqa: ARG002 - of the port
         return self.owner
+
+    def excess(self, one: Registration) -> str:  # noqa: ARG002 - of the port
+        return self.full
 
     async def put(self, one: Registration) -> Registration:
         if self.away:
@@ -196,6 +200,14 @@ def test_a_conflict_names_the_other(house: House) -> None:
     answer = house.put_of()
     assert (answer.status, answer.json["code"]) == (409, "registration_route_taken")
     assert answer.json["detail"] == "`GET /a` belongs to the service `worlds`."
+
+
+def test_where_there_is_no_room_for_its_routes_it_is_told_so(house: House) -> None:
+    house.full = "a service may declare 200"
+    answer = house.put_of()
+    assert (answer.status, answer.json["code"]) == (409, "registration_routes_full")
+    assert answer.json["detail"] == "The routes: a service may declare 200."
+    assert house.kept == {}
 
 
 def test_while_nothing_can_be_kept_it_says_when_to_come_again(house: House) -> None:

@@ -17,6 +17,7 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.standing import Instance
 
 ON = RegistrationBound(tokens=(Token(digest=b"", services=("players",)),))
+BOTH = RegistrationBound(tokens=(Token(digest=b"", services=("players", "worlds")),))
 A = (Declared(path="/a", auth="none"),)
 
 
@@ -298,6 +299,7 @@ def test_what_came_back_after_a_start_has_a_lease_to_say_something(house: House)
 
 
 def test_conflicts_are_with_others_and_the_operator(house: House) -> None:
+    house.made.adopt(BOTH, ["players", "worlds"], ())
     asyncio.run(house.made.put(a_registration("worlds/z", routes=A)))
     one = a_registration(routes=A)
     assert house.made.conflict(one) == ("/a", "the service `worlds`")
@@ -307,6 +309,30 @@ def test_conflicts_are_with_others_and_the_operator(house: House) -> None:
     routes = (Declared(path="/b"), Declared(path="/c"))
     assert house.made.conflict(a_registration(routes=routes))[0] == "/b"
     assert house.made.conflict(a_registration(routes=routes[1:]))[0] == ""
+
+
+def numbered(first: int, behind: int) -> tuple[Declared, ...]:
+    return tuple(Declared(path=f"/{at}", auth="none") for at in range(first, behind))
+
+
+def test_there_is_room_for_what_its_instances_declare_already_and_no_more(house: House) -> None:
+    for at in range(2):
+        routes = numbered(100 * at, 100 * at + 100)
+        asyncio.run(house.made.put(a_registration(f"players/{at}", routes=routes)))
+    more = a_registration("players/2", routes=numbered(150, 201))
+    assert "would declare 201 routes" in house.made.excess(more)
+    assert house.made.excess(a_registration("players/2", routes=numbered(100, 200))) == ""
+    assert house.made.excess(a_registration("players/1", routes=numbered(150, 250))) == ""
+    assert house.made.excess(a_registration("worlds/z", routes=numbered(150, 201))) == ""
+
+
+def test_who_has_its_routes_already_may_renew_even_where_there_are_too_many(house: House) -> None:
+    for at in range(3):  # by several nodes at once, who knew nothing of each other
+        routes = numbered(100 * at, 100 * at + 100)
+        asyncio.run(house.made.put(a_registration(f"players/{at}", routes=routes)))
+    renewed = a_registration("players/2", routes=numbered(200, 300))
+    assert house.made.excess(renewed) == ""
+    assert house.made.excess(a_registration("players/2", routes=numbered(301, 302))) != ""
 
 
 def test_it_looks_while_anybody_may_register_or_is_there(house: House) -> None:
@@ -323,3 +349,36 @@ def test_it_looks_while_anybody_may_register_or_is_there(house: House) -> None:
         asyncio.run(house.made.watch(sleep))
     assert (pauses, house.store.looks) == ([PAUSE] * 3, 1)
     assert not house.made.is_on
+
+
+# A service that no token speaks for any more
+
+WORLDS = RegistrationBound(tokens=(Token(digest=b"", services=("worlds",)),))
+
+
+@pytest.mark.parametrize("bound", [RegistrationBound(), WORLDS])
+def test_who_has_no_token_left_is_not_asked_any_more(
+    house: House, bound: RegistrationBound
+) -> None:
+    """Red with all that is known told, in features/registration/service.py."""
+    asyncio.run(house.made.put(a_registration(routes=A)))
+    house.made.adopt(bound, ["players", "worlds"], ())
+    assert house.instances == {}
+    house.look()
+    assert house.instances == {}
+    other = a_registration("worlds/z", routes=A)
+    assert house.made.conflict(other) == ("", "")
+    house.made.adopt(ON, ["players"], ())
+    assert (house.ids(), house.paths()) == (["a"], ["/a"])
+
+
+@pytest.mark.parametrize("bound", [RegistrationBound(), WORLDS])
+def test_nor_is_it_by_the_next_control_whatever_that_can_read(
+    house: House, bound: RegistrationBound
+) -> None:
+    asyncio.run(house.made.put(a_registration()))
+    after = House(house.store, node="two")
+    after.instances = dict(house.instances)
+    after.made.recover({})
+    after.made.adopt(bound, ["players", "worlds"], ())
+    assert after.instances == {}

@@ -1,0 +1,64 @@
+"""Claimable: what all tokens together let a service that registers declare.
+
+Which token an instance has shown is not kept: each route is good that one of the tokens of its
+service may claim.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.registration.bound import Token
+from tta_gateway.kernel.registered import Allowed, Declared
+from tta_gateway.routing.declared import covers
+
+
+class Claimable(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be claimed for a service: for everybody, and at all.
+
+    Prefixes of a token that may let nobody in are no good to routes that let everybody in, even if
+    another token may let them in elsewhere.
+    """
+
+    anybody: Allowed = Allowed(auth_none=True)
+    somebody: Allowed = Allowed()
+
+    def parted(self, routes: Iterable[Declared]) -> dict[Allowed, tuple[Declared, ...]]:
+        """Return routes by what decides on them."""
+        free: list[Declared] = []
+        bound: list[Declared] = []
+        for one in routes:
+            (free if _is_below(one, self.anybody) else bound).append(one)
+        return {self.anybody: tuple(free), self.somebody: tuple(bound)}
+
+
+NOTHING: Final = Claimable()
+"""What a service may claim that no token speaks for."""
+
+
+def claimable(tokens: Iterable[Token]) -> Mapping[str, Claimable]:
+    """Return what each service may claim that tokens speak for."""
+    known = list(tokens)
+    return {
+        service: Claimable(
+            anybody=Allowed(routes=_prefixes(known, service, free=True), auth_none=True),
+            somebody=Allowed(routes=_prefixes(known, service, free=False)),
+        )
+        for token in known
+        for service in token.services
+    }
+
+
+def _prefixes(tokens: Iterable[Token], service: str, *, free: bool) -> tuple[str, ...]:
+    """Return all prefixes, or those below which everybody may be let in."""
+    return tuple(
+        prefix
+        for token in tokens
+        if service in token.services and (token.auth_none or not free)
+        for prefix in token.routes
+    )
+
+
+def _is_below(one: Declared, allowed: Allowed) -> bool:
+    return any(covers(prefix, one.path) for prefix in allowed.routes)
