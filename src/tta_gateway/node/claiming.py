@@ -6,8 +6,8 @@ A registration has been looked at when it came, with the token that was shown.  
 looked at again whenever it counts: a configuration may allow less by now.
 
 A registry may tell of hundreds of services in one turn of the loop: all is put together once, in a
-later turn, and not again within a tenth of a second.  Where there is much of it, that takes more
-than one turn, and what changes meanwhile is looked at with the next.
+later turn.  Where there is much of it, that takes more than one, and is not done again within a
+tenth of a second: what changes meanwhile waits for the next.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from tta_gateway.support.log import EventLog
 
 Later: TypeAlias = Callable[[float, Callable[[], None]], bool]
 """Has something done so many seconds later; False if nobody would do it."""
-REST: Final = 0.1  # seconds after all was put together, in which it is not again
+REST: Final = 0.1  # seconds after much was put together, in which it is not again
 _NONE: Final = Settled((), (), ())
 
 
@@ -75,6 +75,7 @@ class Claiming:
         self._later = later
         self._due = False  # whether anything has changed since it was put together
         self._waiting = False  # whether a turn comes that looks
+        self._much = False  # whether that has taken more than one turn
         self._steps: Generator[None, None, Settled] | None = None  # what is under way
         services.redeclared = self._redeclared
 
@@ -112,12 +113,13 @@ class Claiming:
     def _turn(self) -> None:
         """Begin to put all together, if anything has changed."""
         due, self._due, self._waiting = self._due, False, False
+        self._much = False
         if due:
             self._steps = settling(list(self._claims()), self._operators, self._likes)
             self._step()
 
     def _step(self) -> None:
-        """Go on with what is under way; then rest, and look again."""
+        """Go on with what is under way; after much of it, rest, and look again."""
         steps, self._steps = self._steps, None
         self._waiting = False  # a fault of ours leaves it to the next change to begin anew
         if steps is None:
@@ -126,10 +128,11 @@ class Claiming:
         try:
             next(steps)
         except StopIteration as done:
-            self._wait(REST, self._turn)
+            if self._much:
+                self._wait(REST, self._turn)
             self._take(cast("Settled", done.value))
         else:
-            self._steps = steps
+            self._steps, self._much = steps, True
             self._wait(0.0, self._step)
 
     def _settle(self) -> None:

@@ -249,6 +249,12 @@ class Turns:
         return delay
 
 
+def much_is_declared(house: House) -> None:
+    """More than is looked at in one turn."""
+    for source in ("consul", "docker", "etcd"):
+        house.declares(*(f"/live/{at}" for at in range(100)), source=source)
+
+
 def test_what_many_declare_in_one_turn_is_put_together_once() -> None:
     turns = Turns()
     names = tuple(f"s{at}" for at in range(300))
@@ -266,19 +272,32 @@ def test_what_many_declare_in_one_turn_is_put_together_once() -> None:
     assert turns.asked == []
 
 
-def test_what_changes_soon_after_waits_and_then_nobody_looks_again() -> None:
+def test_little_is_put_together_in_the_next_turn_whenever_it_changes() -> None:
     turns = Turns()
     house = House(turns.later)
-    house.declares("/live/a")
-    turns.next()
-    house.declares("/live/b")
-    house.declares("/live/c")
-    assert house.routes() == [("players", "/live/a")]
-    assert [turns.next(), turns.next()] == [REST, REST]
-    assert (house.routes(), turns.asked) == ([("players", "/live/c")], [])
-    house.declares("/live/d")
+    for path in ("/live/a", "/live/b"):
+        house.declares(path)
+        assert turns.next() == 0.0
+        assert (house.routes(), turns.asked) == ([("players", path)], [])
+
+
+def test_what_changes_soon_after_much_of_it_waits_and_then_nobody_looks_again() -> None:
+    turns = Turns()
+    house = House(turns.later)
+    much_is_declared(house)
+    while len(turns.asked) == 1 and turns.asked[0][0] == 0.0:
+        turns.next()
+    assert len(house.routes()) == 100
+    house.declares("/live/new", service="worlds")
+    house.declares("/live/newer", service="worlds")
+    assert ("worlds", "/live/newer") not in house.routes()
+    assert turns.next() == REST
+    while turns.asked[0][0] == 0.0:
+        turns.next()
+    assert [one for one in house.routes() if one[0] == "worlds"] == [("worlds", "/live/newer")]
+    assert (turns.next(), turns.asked) == (REST, [])
+    house.declares("/live/a", service="worlds")
     assert turns.next() == 0.0
-    assert house.routes() == [("players", "/live/d")]
 
 
 def test_a_configuration_is_gone_by_at_once_and_looks_at_what_has_changed_too() -> None:
@@ -295,11 +314,7 @@ def test_a_configuration_is_gone_by_at_once_and_looks_at_what_has_changed_too() 
 def test_much_takes_several_turns_and_what_changes_meanwhile_comes_with_the_next() -> None:
     turns = Turns()
     house = House(turns.later)
-    house.declares(*(f"/live/{at}" for at in range(100)))
-    turns.next()
-    turns.next()
-    for source in ("consul", "docker", "etcd"):
-        house.declares(*(f"/live/{at}" for at in range(100)), source=source)
+    much_is_declared(house)
     turns.next()
     assert [delay for delay, _ in turns.asked] == [0.0]  # it goes on
     house.declares("/live/new", service="worlds")
@@ -316,8 +331,7 @@ def test_much_takes_several_turns_and_what_changes_meanwhile_comes_with_the_next
 def test_a_configuration_that_comes_between_two_turns_counts() -> None:
     turns = Turns()
     house = House(turns.later)
-    for source in ("consul", "docker", "etcd"):
-        house.declares(*(f"/live/{at}" for at in range(100)), source=source)
+    much_is_declared(house)
     turns.next()
     assert house.routes() == []
     house.adopt(DiscoveryBound(services={"players": Wanted(routes=("/live/1",), auth_none=True)}))
