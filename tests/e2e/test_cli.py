@@ -111,7 +111,7 @@ def test_every_error_is_a_line_that_names_its_place(bad: str) -> None:
         ("2", "listen"),
         ("4", "services.up.endpoints[0]"),
         ("6", "routes[0].service"),
-        ("7", "routes[1].auth"),
+        ("7", "routes[1]"),
         ("8", "rutes"),
     ]
     assert None not in found
@@ -328,7 +328,7 @@ def test_the_schema_knows_every_key_of_the_demonstration(schema: dict[str, Any])
     route = _definition(schema, schema["properties"]["routes"]["items"])
     keys = {key for one in file["routes"] for key in one}
     assert keys <= set(route["properties"])
-    assert set(route["required"]) == {"path", "auth"}
+    assert set(route["required"]) == {"path"}
 
 
 def test_what_is_shown_may_be_run(tmp_path: Path) -> None:

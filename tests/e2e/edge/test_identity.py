@@ -161,7 +161,8 @@ def test_what_is_none_is_refused(guarded: Stage, issuer: Issuer) -> None:
     assert ask(guarded, "required", "Bearer nonsense")[1] == "identity_token_malformed"
     assert ask(guarded, "required", good, good)[0] == 400  # two fields of which there is one
     assert ask(guarded, "required", "Basic dTpw")[1] == "identity_token_missing"
-    assert ask(guarded, "required", good[:-8])[1] == "identity_token_unproved"
+    refused = ask(guarded, "required", good[:-8])[1]  # as its last digit falls
+    assert refused in ("identity_token_unproved", "identity_token_malformed")
     assert ask(guarded, "required", f"Bearer {issuer.token(a_key('k1'))}")[0] == 401
 
 
