@@ -1,6 +1,7 @@
 """Identity: who is asking (R4.1-R4.5, R7.2).
 
-A worker proves a bearer token once and remembers it by its digest until it expires or is revoked;
-what it proves by are keys that stand in the snapshot, so that neither control nor any store is
-asked on the way of a request.
+A worker proves a bearer token once and remembers it by its digest until it expires; nothing revokes
+one yet.  What it proves by are keys that stand in the snapshot, so that neither control nor any
+store is asked on the way of a request: none of them can be down.  A client that shows no token
+where one is needed, or one that is not believed, hears 401 and a code that says why.
 """

@@ -60,7 +60,7 @@ PURPOSE: Final = Problem(
     "identity_token_purpose",
     401,
     "The token is not one for access.",
-    "Send the access token; a refresh token is for `/api/v1/auth/refresh` alone.",
+    "Send the access token; a refresh token is for whoever has issued it alone.",
     challenge=_INVALID,
 )
 NOBODY: Final = Problem(
@@ -68,12 +68,5 @@ NOBODY: Final = Problem(
     401,
     "The token does not say whose it is, or says something that is not understood.",
     "Have the issuer put a text into the claim of the subject, and claims as RFC 7519 has them.",
-    challenge=_INVALID,
-)
-REVOKED: Final = Problem(
-    "identity_token_revoked",
-    401,
-    "Whoever had this token has logged out, or was logged out.",
-    "Log in again.",
     challenge=_INVALID,
 )

@@ -35,11 +35,6 @@ class Remembered:
         """Remember whose token it is."""
         self._keep(_digest(token), principal)
 
-    def forget(self) -> None:
-        """Remember none: what they were proved by has changed."""
-        self._young.clear()
-        self._old.clear()
-
     def _keep(self, digest: bytes, principal: Principal) -> None:
         if len(self._young) >= self._most:
             self._old, self._young = self._young, {}

@@ -37,7 +37,7 @@ AUTH_FORBIDDEN: Final = Problem(
 AUTH_NOT_YET: Final = Problem(
     "registration_auth_not_built",
     422,
-    "The gateway cannot tell yet who is asking.",
+    "A declared route cannot ask for a token yet.",
     "Write `auth: none` for the route, if anybody may call it; else leave the route out.",
 )
 INSTANCE_INVALID: Final = Problem(

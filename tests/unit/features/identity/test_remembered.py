@@ -42,10 +42,3 @@ def test_no_token_is_kept_as_it_came() -> None:
     remembered = Remembered(MOST)
     remembered.keep(b"a token that nobody else may have", somebody("p1"))
     assert b"nobody else" not in b"".join(remembered._young)
-
-
-def test_what_is_forgotten_is_not_found() -> None:
-    remembered = Remembered(MOST)
-    remembered.keep(b"one", somebody("p1"))
-    remembered.forget()
-    assert remembered.find(b"one") is None
