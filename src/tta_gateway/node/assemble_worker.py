@@ -119,7 +119,6 @@ class Worker:
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
-        self.streams = OpenStreams(later=loop.call_soon)
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
         self.standings = Standings(
@@ -137,6 +136,7 @@ class Worker:
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
+        self.streams = OpenStreams(later=self.loop.call_soon)
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
