@@ -271,7 +271,7 @@ class Control:
         now = self._clock.monotonic()
         if now - self._tidied >= _TIDIED_EACH:
             self._tidied = now
-            self.services.retain(self.workers())
+            self.services.heard.retain(self.workers())
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""

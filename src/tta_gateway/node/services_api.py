@@ -6,7 +6,8 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 
 from tta_gateway.features.metrics.algorithm import Histogram, cumulated, quantile
-from tta_gateway.node.services import Kept, Known, Services
+from tta_gateway.node.known import Kept, Known
+from tta_gateway.node.services import Services
 from tta_gateway.support.metrics import children
 from tta_gateway.support.segment import Segment
 from tta_gateway.upstream.pace import EVEN
