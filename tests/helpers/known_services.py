@@ -4,8 +4,8 @@ from typing import Any, cast
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.kernel.events import EndpointChanged, Event
-from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.events import EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, Standing, State
 from tta_gateway.node.remembered import PREFIX, Remembered
 from tta_gateway.node.services import Services
@@ -69,6 +69,10 @@ class House:
         (found,) = (one for one in standing.endpoints if one.endpoint.port == port)
         return found
 
+    def stand_or_none(self, port: int) -> Stand | None:
+        """How workers are told that it is, if they are told anything."""
+        return None if self.told.get("service/players") is None else self.stand(port)
+
     def changes(self) -> list[tuple[str, str, str]]:
         return [
             (one.endpoint.rpartition(":")[2], one.change, one.cause)
@@ -81,3 +85,34 @@ class House:
             Instance(id=str(port), endpoint=an_endpoint(port), draining=draining) for port in ports
         )
         self.services.found("players", "registry", instances)
+
+
+def seen(
+    house: House,
+    endpoint: Endpoint = ONE,
+    *,
+    by: str = "worker 7",
+    turn: int = 0,
+    asked: int = 0,
+    failed: int = 0,
+    penalised: bool = False,
+    weight: float = 1.0,
+    ratio: float = 1.0,
+) -> None:
+    """Let a worker tell how it sees an endpoint now."""
+    house.bus.publish(
+        EndpointSeen(
+            service="players",
+            endpoint=endpoint.name,
+            weight=weight,
+            ratio=ratio,
+            in_flight=0,
+            open=1,
+            at=house.clock.wall(),
+            by=by,
+            penalised=penalised,
+            turn=turn,
+            asked=asked,
+            failed=failed,
+        )
+    )

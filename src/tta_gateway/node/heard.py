@@ -4,10 +4,18 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
+from tta_gateway.kernel.events import (
+    BreakerChanged,
+    EndpointChange,
+    EndpointChanged,
+    EndpointSeen,
+    Event,
+)
 from tta_gateway.kernel.route import Outliers
 from tta_gateway.node.known import Kept, Known
-from tta_gateway.node.readmission import Ejection, Look
+from tta_gateway.node.readmission import Ejection, Look, times_in_a_row
+from tta_gateway.support.bus import Bus
+from tta_gateway.upstream.outlier import is_calm, lasting, may_eject
 
 _SAME: Final = 0.5  # seconds between two moments that are one, told twice
 _LOST: Final = 3600.0  # seconds of silence after which nobody asks a route any more
@@ -20,12 +28,14 @@ class Heard:
         self,
         kept: Callable[[], Mapping[str, Kept]],
         tell: Callable[[Kept], None],
+        bus: Bus,
         *,
         wall: Callable[[], float],
     ) -> None:
         """Keep what is heard with the services that there are; `tell` says it to all workers."""
         self._kept = kept
         self._tell = tell
+        self._bus = bus
         self._wall = wall
 
     def hear(self, event: Event) -> None:
@@ -37,23 +47,77 @@ class Heard:
             return
         if isinstance(event, BreakerChanged):
             self._hear_breaker(event)
-        if not isinstance(event, EndpointChanged):
-            return
+        if isinstance(event, EndpointChanged):
+            self._hear_change(event)
+
+    def _hear_change(self, event: EndpointChanged) -> None:
         kept = self._kept().get(event.service)
         if kept is None:
             return
         kept.transitions.append(event)
         known = kept.endpoints.get(event.endpoint)
-        if known is not None and event.change == "ejected":
+        if known is None:
+            return
+        if event.change == "ejected":
             self._hear_ejection(kept, known, event)
+        elif event.change == "as_fast_as_its_peers":
+            known.fast_at = event.at
 
     def _hear_ejection(self, kept: Kept, known: Known, event: EndpointChanged) -> None:
-        """Let all workers eject an endpoint that one has ejected."""
+        """Let all workers eject an endpoint that one has ejected, or all of them together.
+
+        What several say at once is one ejection: the longest of them counts.
+        """
         settings = kept.service.outliers or Outliers()
+        if is_calm(event.at - known.out_until, settings):
+            known.ejections = 0
+        times = times_in_a_row(event, shortest=settings.shortest)
+        known.ejections = max(known.ejections, times)
+        known.out_until = max(known.out_until, event.until)
         known.ejection = Ejection(event, shortest=settings.shortest, before=known.ejection)
         if event.until > known.ejected_until:
             known.ejected_until = event.until
             self._tell(kept)
+
+    def eject(self, kept: Kept, known: Known, cause: str) -> str:
+        """Eject an endpoint for all workers, if one more may be; return why, empty if not."""
+        settings, now = kept.service.outliers, self._wall()
+        if settings is None or not _may_eject(kept, known, settings, now):
+            return ""
+        calm = is_calm(now - known.out_until, settings)
+        lasts = lasting(1 if calm else known.ejections + 1, settings)
+        cause = f"{cause}; for {lasts:g} s"
+        self._say(kept, known, "ejected", cause, until=now + lasts)
+        return cause
+
+    def penalise(self, kept: Kept, known: Known, ratio: float) -> str:
+        """Have all workers give an endpoint only probes, which is slow; return why."""
+        known.slow_since, known.slow_ratio = self._wall(), ratio
+        cause = f"{ratio:.1f} times as slow as its peers, by what all workers saw"
+        self._say(kept, known, "penalised", cause)
+        self._tell(kept)
+        return cause
+
+    def clear(self, kept: Kept, known: Known) -> None:
+        """Say that no worker holds an endpoint for slow any more, if all had been told so."""
+        if known.slow_since:
+            known.slow_since = known.slow_ratio = 0.0
+            self._say(kept, known, "as_fast_as_its_peers", "")
+            self._tell(kept)
+
+    def _say(
+        self, kept: Kept, known: Known, change: EndpointChange, cause: str, until: float = 0.0
+    ) -> None:
+        self._bus.publish(
+            EndpointChanged(
+                service=kept.service.name,
+                endpoint=known.endpoint.name,
+                change=change,
+                cause=cause,
+                at=self._wall(),
+                until=until,
+            )
+        )
 
     def saw(self, service: str, endpoint: str, look: Look) -> None:
         """Take one check of an endpoint: enough that pass end an ejection (node/readmission.py)."""
@@ -90,6 +154,7 @@ class Heard:
         now = self._wall()
         for kept in self._kept().values():
             for known in kept.endpoints.values():
+                known.share.retain(workers)
                 if not known.seen.keys() <= workers:
                     known.seen = {by: one for by, one in known.seen.items() if by in workers}
             for route, by_worker in list(kept.breakers.items()):
@@ -102,3 +167,12 @@ class Heard:
     def _known(self, service: str, endpoint: str) -> Known | None:
         kept = self._kept().get(service)
         return None if kept is None else kept.endpoints.get(endpoint)
+
+
+def _may_eject(kept: Kept, known: Known, settings: Outliers, now: float) -> bool:
+    """Tell whether one more may be left out: not twice, not beyond the share, never the last."""
+    others = [one for one in kept.endpoints.values() if one is not known]
+    ejected = sum(one.ejected_until > now for one in others)
+    if known.ejected_until > now or not any(one.is_good(now) for one in others):
+        return False
+    return may_eject(ejected=ejected, of=len(kept.endpoints), settings=settings)

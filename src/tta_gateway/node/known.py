@@ -8,11 +8,13 @@ from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointS
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, Stand, State
+from tta_gateway.node.merged import Share
 from tta_gateway.node.readmission import Ejection
 
 CONFIGURATION: Final = "configuration"
 _REMEMBERED: Final = 20  # transitions of a service
 _FORGOTTEN: Final = 60.0  # seconds after which what a worker has seen is of no interest
+_STALE: Final = 10.0  # seconds after which nobody goes by it any more
 
 
 class Known:
@@ -29,6 +31,12 @@ class Known:
         self.ejected_until = 0.0
         self.ejection: Ejection | None = None
         self.cleared = 0.0
+        self.ejections = 0  # in a row
+        self.out_until = 0.0  # when the last of them ends, or would have ended
+        self.slow_since = 0.0  # when all workers together found it slow; 0: it is not
+        self.slow_ratio = 0.0
+        self.fast_at = 0.0  # when a worker's probes showed last that it is as fast as its peers
+        self.share = Share()
         self.seen: dict[str, EndpointSeen] = {}  # by worker
 
     @property
@@ -42,6 +50,29 @@ class Known:
             since = event.at - _FORGOTTEN
             self.seen = {by: one for by, one in self.seen.items() if one.at >= since}
         self.seen[event.by] = event
+        self.share.hear(event.by, event.turn, asked=event.asked, failed=event.failed)
+
+    def sights(self, now: float) -> list[EndpointSeen]:
+        """Return how workers see it, those that have told so of late."""
+        return [one for one in self.seen.values() if now - one.at < _STALE]
+
+    def weight(self, now: float) -> float:
+        """Return its weight, as workers see it on average."""
+        seen = self.sights(now)
+        if not seen:
+            return float(self.endpoint.weight)
+        return sum(one.weight for one in seen) / len(seen)
+
+    def is_good(self, now: float) -> bool:
+        """Tell whether it is up, stays, and is not ejected."""
+        return self.state == "up" and not self.instance.draining and self.ejected_until <= now
+
+    def go_on(self, stand: Stand) -> None:
+        """Take what a control before this one knew of it, but for its state."""
+        self.fresh, self.ejected_until = stand.fresh, stand.ejected_until
+        self.cleared, self.ejections = stand.cleared, stand.ejections
+        self.out_until = stand.ejected_until
+        self.slow_since, self.slow_ratio = stand.slow_since, stand.slow_ratio
 
     def stand(self) -> Stand:
         """Return it as workers are told."""
@@ -52,6 +83,9 @@ class Known:
             fresh=self.fresh,
             ejected_until=self.ejected_until,
             cleared=self.cleared,
+            ejections=self.ejections,
+            slow_since=self.slow_since,
+            slow_ratio=self.slow_ratio,
             source=self.source,
             id=self.instance.id,
         )

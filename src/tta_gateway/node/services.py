@@ -52,7 +52,7 @@ class Services:
         """Called for an instance that is told of and not taken, once."""
         self.own = Own()
         """The gateway's own addresses, which nobody but the configuration may name."""
-        self.heard = Heard(lambda: self.kept, self._tell, wall=wall)
+        self.heard = Heard(lambda: self.kept, self._tell, bus, wall=wall)
         bus.subscribe(self.heard.hear)
 
     def adopt(
@@ -209,8 +209,7 @@ class Services:
         if stand is None or stand.state == "draining":
             return False
         known = Known(instance, source, state=stand.state, at=stand.since)
-        known.fresh, known.ejected_until = stand.fresh, stand.ejected_until
-        known.cleared = stand.cleared
+        known.go_on(stand)
         if not kept.checked:
             known.state = "up"
         kept.endpoints[name] = known
@@ -249,7 +248,8 @@ class Services:
         known = list(kept.endpoints.values())
         plain = kept.sources.keys() == {CONFIGURATION} and not kept.resolved and not kept.checked
         plain = plain and not kept.down + kept.degraded
-        if plain and not kept.open and not any(one.ejected_until for one in known):
+        touched = any(one.ejected_until or one.slow_since for one in known)
+        if plain and not kept.open and not touched:
             self._findings.put(section(kept.service.name), None)
             return
         standing = Standing(
