@@ -43,7 +43,7 @@ class Judged(House):
         self.timings = [Timings("players", Registry(one)) for one in self.segments]
         self.times = Times(lambda: self.segments)
         log, wall = EventLog(self.log, Stamp(self.clock.wall)), self.clock.wall
-        self.judging = Judging(self.services, self.times, log, wall=wall)
+        self.judging = Judging(self.services, self.times, wall=wall)
         self.penalties = Penalties(self.services, self.times, log, self.bus, wall=wall)
         self.penalties.go_on()
         self._turn = 0

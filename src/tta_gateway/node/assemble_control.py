@@ -93,7 +93,7 @@ class Control:
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.services.left_out = self._left_out
         self.times = Times(self.segments)
-        self.judging = Judging(self.services, self.times, self.log, wall=clock.wall)
+        self.judging = Judging(self.services, self.times, wall=clock.wall)
         self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()

@@ -79,24 +79,21 @@ class Heard:
             known.ejected_until = event.until
             self._tell(kept)
 
-    def eject(self, kept: Kept, known: Known, cause: str) -> str:
-        """Eject an endpoint for all workers, if one more may be; return why, empty if not."""
+    def eject(self, kept: Kept, known: Known, cause: str) -> None:
+        """Eject an endpoint for all workers, if one more may be."""
         settings, now = kept.service.outliers, self._wall()
         if settings is None or not _may_eject(kept, known, settings, now):
-            return ""
+            return
         calm = is_calm(now - known.out_until, settings)
         lasts = lasting(1 if calm else known.ejections + 1, settings)
-        cause = f"{cause}; for {lasts:g} s"
-        self._say(kept, known, "ejected", cause, until=now + lasts)
-        return cause
+        self._say(kept, known, "ejected", f"{cause}; for {lasts:g} s", until=now + lasts)
 
-    def penalise(self, kept: Kept, known: Known, ratio: float) -> str:
-        """Have all workers give an endpoint only probes, which is slow; return why."""
+    def penalise(self, kept: Kept, known: Known, ratio: float) -> None:
+        """Have all workers give an endpoint only probes, which is slow."""
         known.slow_since, known.slow_ratio = self._wall(), ratio
         cause = f"{ratio:.1f} times as slow as its peers, by what all workers saw"
         self._say(kept, known, "penalised", cause)
         self._tell(kept)
-        return cause
 
     def clear(self, kept: Kept, known: Known) -> None:
         """Say that no worker holds an endpoint for slow any more, if all had been told so."""

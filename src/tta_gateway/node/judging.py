@@ -1,18 +1,18 @@
 """Judging: control ejects and penalises by what all workers of the node saw together (R6.4, R9.5).
 
 An interval is a worker's own (`outliers.interval`).  Workers decide at once by what they see
-themselves; control only adds to it.
+themselves; control only adds to it.  What it decides it says as an event, which is logged with all
+transitions (features/alerts).
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from tta_gateway.kernel.route import Outliers
-from tta_gateway.node.known import Kept, Known
+from tta_gateway.node.known import Kept
 from tta_gateway.node.merged import Routes, slow
 from tta_gateway.node.services import Services
 from tta_gateway.node.times import Times
-from tta_gateway.support.log import EventLog
 from tta_gateway.upstream.outlier import outliers
 
 _MOST: Final = 300  # endpoints, about, that are judged in one tick
@@ -21,13 +21,10 @@ _MOST: Final = 300  # endpoints, about, that are judged in one tick
 class Judging:
     """Judges each service when its interval is over."""
 
-    def __init__(
-        self, services: Services, times: Times, log: EventLog, *, wall: Callable[[], float]
-    ) -> None:
+    def __init__(self, services: Services, times: Times, *, wall: Callable[[], float]) -> None:
         """Begin with no interval."""
         self._services = services
         self._times = times
-        self._log = log
         self._wall = wall
         self._due: dict[str, float] = {}
 
@@ -77,9 +74,7 @@ class Judging:
         for share in outliers(list(by_share), kept.service.outliers or Outliers()):
             known = by_share[share]
             why = f"{share.failed} of {share.asked} failed, by what all workers saw"
-            cause = self._services.heard.eject(kept, known, why)
-            if cause:
-                self._note("endpoint_ejected", kept, known, cause)
+            self._services.heard.eject(kept, known, why)
 
     def _judge_paces(self, kept: Kept, seen: Mapping[str, Routes]) -> None:
         """Penalise those that are slow, unless a worker's probes have just shown otherwise."""
@@ -92,9 +87,4 @@ class Judging:
         for name, ratio in slow(good).items():
             known = kept.endpoints[name]
             if not known.slow_since and known.fast_at < self._times.begun(service, name):
-                cause = self._services.heard.penalise(kept, known, ratio)
-                self._note("endpoint_penalised", kept, known, cause)
-
-    def _note(self, event: str, kept: Kept, known: Known, cause: str) -> None:
-        service, endpoint = kept.service.name, known.endpoint.name
-        self._log.event(event, service=service, endpoint=endpoint, cause=cause)
+                self._services.heard.penalise(kept, known, ratio)
