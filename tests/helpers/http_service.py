@@ -1,8 +1,8 @@
 """A service of its own process, which can be killed: `python -m tests.helpers.http_service PORT`.
 
-It answers with its port, in one piece, and to `/slow` after a while.  SIGUSR1 makes it answer 500
-from then on, SIGUSR2 200 again.  Behind the port may stand how many seconds it takes to answer,
-until SIGUSR2, and each how many-eth answer is a 500 (0: none).
+It answers with its port, in one piece, and to `/slow` after a while, which may stand behind it in
+seconds.  SIGUSR1 makes it answer 500 from then on, SIGUSR2 200 again.  Behind the port may stand
+how many seconds it takes to answer, until SIGUSR2, and each how many-eth answer is a 500 (0: none).
 """
 
 import contextlib
@@ -32,7 +32,8 @@ class _Answer(http.server.BaseHTTPRequestHandler):
     turns = itertools.count(1)
 
     def do_GET(self) -> None:
-        time.sleep(0.03 if self.path == "/slow" else _Answer.takes)
+        slow = self.path.startswith("/slow")
+        time.sleep(float(self.path.removeprefix("/slow") or 0.03) if slow else _Answer.takes)
         fails = _Answer.each > 0 and next(_Answer.turns) % _Answer.each == 0
         body = b"%d" % cast("http.server.HTTPServer", self.server).server_port
         self.send_response(500 if fails else _Answer.status)
