@@ -127,7 +127,7 @@ def test_an_endpoint_that_is_slow_gets_only_probes_from_all_workers_until_it_is_
 
     Red without `self._judge_paces` in node/judging.py.
     """
-    services = [Service(takes=0.25), Service(), Service()]
+    services = [Service(takes=0.4), Service(), Service()]
     slow = services[0].port
     name = f"127.0.0.1:{slow}"
     admin = Admin(admin_port, tmp_path / "state")
@@ -161,6 +161,6 @@ def says_why(lines: list[dict[str, Any]], name: str) -> None:
     (line,) = lines
     assert (line["service"], line["endpoint"]) == ("players", name)
     assert line["weight"] < 0.6
-    assert line["p99"] > 0.2 > 0.05 > line["peers_p99"] > 0.0
+    assert line["p99"] > 0.25 > line["peers_p99"] > 0.0
     why = f"players/{name}: weight {line['weight']:.2f}, p99 {line['ratio']:.1f}"
     assert line["why"] == f"{why} times its peers"

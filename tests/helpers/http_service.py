@@ -1,6 +1,6 @@
 """A service of its own process, which can be killed: `python -m tests.helpers.http_service PORT`.
 
-It answers with its port, in one piece, and to `/slow` after a while, which may stand behind it in
+It answers with its port, in one piece, and to `/slow` after a while, to `/slow8` after 8
 seconds.  SIGUSR1 makes it answer 500 from then on, SIGUSR2 200 again.  Behind the port may stand
 how many seconds it takes to answer, until SIGUSR2, and each how many-eth answer is a 500 (0: none).
 """
