@@ -276,6 +276,7 @@ class Control:
     def tidy(self) -> None:
         """Judge what all workers saw, and forget now and then what those say that are no more."""
         now = self._clock.monotonic()
+        self.times.tick(now)
         self.judging.tick(now)
         self.penalties.tick()
         if now - self._tidied >= _TIDIED_EACH:

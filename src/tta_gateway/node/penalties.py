@@ -1,8 +1,8 @@
 """Penalties: the lines that say why an endpoint gets less, and that it does again (R9.5).
 
 A line comes once for each endpoint, however many workers penalise it: when the first does, and when
-none does any more.  It waits for a moment, so that its weight is what workers have given it since,
-and its times are those that it speaks of.
+none does any more.  Its times are those of when the first worker did so.  It waits for a moment, so
+that its weight is what workers have given it since.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ class Penalty:
         """Begin."""
         self.stage: Literal["begun", "told", "over"] = "begun"
         self.since = begun
+        self.seen: Mapping[str, Routes] = {}  # the answers for which it was given
         self.counted: dict[str, Routes] = {}  # when it was over
 
 
@@ -66,7 +67,8 @@ class Penalties:
             place = (event.service, event.endpoint)
             penalty = self._open.get(place)
             if penalty is None:
-                self._open[place] = Penalty(self._wall())
+                penalty = self._open[place] = Penalty(self._wall())
+                penalty.seen = self._times.newest(*place)
             elif penalty.stage == "over":  # nobody was told that it was
                 penalty.stage, penalty.since = "told", self._wall()
 
@@ -86,7 +88,7 @@ class Penalties:
         service = kept.service.name
         if penalty.stage == "begun" and age >= _SETTLES:
             penalty.stage = "told"
-            self._write("endpoint_slow", kept, known, self._times.lately(service))
+            self._write("endpoint_slow", kept, known, penalty.seen)
         elif penalty.stage == "told" and age >= _AT_LEAST:
             if not any(one.penalised for one in known.sights(now)):
                 penalty.stage, penalty.since = "over", now

@@ -4,8 +4,9 @@ Counters only grow, and a worker's successor goes on with its own: what was coun
 is a difference, whoever has died meanwhile.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 from tta_gateway.node.merged import LEAST, Cells, Figures, Routes, added, answers, figures, since
 from tta_gateway.support.metrics import Child, children
@@ -13,6 +14,12 @@ from tta_gateway.support.segment import Segment
 from tta_gateway.upstream.timing import DURATION
 
 _LONGEST: Final = 6  # intervals, for endpoints that are asked little
+_RECENT: Final = 50  # answers, at least, of which the newest times are told
+_SNAPSHOTS: Final = 6
+_EACH: Final = 0.2  # seconds between two snapshots, at least
+_EACH_SERIES: Final = 0.0005  # seconds, for each series: so that they cost next to nothing
+Snapshot: TypeAlias = list[list[float]]
+"""What had been counted at some moment in each series."""
 
 
 class Sums:
@@ -22,21 +29,32 @@ class Sums:
         """Begin with nothing read."""
         self._segments = segments
         self._read: list[int] = []  # how much of each segment's directory is known
-        self._children: dict[str, dict[str, dict[str, list[Child]]]] = {}
+        self._all: list[Child] = []
+        # By service, endpoint and route: each with its place among all.
+        self._children: dict[str, dict[str, dict[str, list[tuple[int, Child]]]]] = {}
 
-    def of(self, service: str) -> dict[str, dict[str, Cells]]:
-        """Return what was counted of a service's endpoints for each route."""
+    def __len__(self) -> int:
+        """Return how many series there are, one for each worker that counts in it."""
+        self._look_for_more()
+        return len(self._all)
+
+    def snapshot(self) -> Snapshot:
+        """Return what was counted by now, for later."""
+        self._look_for_more()
+        return [one.values() for one in self._all]
+
+    def of(self, service: str, at: Snapshot | None = None) -> dict[str, dict[str, Cells]]:
+        """Return what was counted of a service's endpoints for each route, by now or `at` then."""
         self._look_for_more()
         return {
-            endpoint: {route: added(one.values() for one in parts) for route, parts in kept.items()}
-            for endpoint, kept in self._children.get(service, {}).items()
+            endpoint: _sums(routes, at)
+            for endpoint, routes in self._children.get(service, {}).items()
         }
 
     def of_endpoint(self, service: str, endpoint: str) -> dict[str, Cells]:
         """Return what was counted of one endpoint for each route."""
         self._look_for_more()
-        kept = self._children.get(service, {}).get(endpoint, {})
-        return {route: added(one.values() for one in parts) for route, parts in kept.items()}
+        return _sums(self._children.get(service, {}).get(endpoint, {}), None)
 
     def _look_for_more(self) -> None:
         for index, segment in enumerate(self._segments()):
@@ -53,7 +71,17 @@ class Sums:
 
     def _keep(self, service: str, endpoint: str, route: str, child: Child) -> None:
         routes = self._children.setdefault(service, {}).setdefault(endpoint, {})
-        routes.setdefault(route, []).append(child)
+        routes.setdefault(route, []).append((len(self._all), child))
+        self._all.append(child)
+
+
+def _sums(routes: Mapping[str, list[tuple[int, Child]]], at: Snapshot | None) -> dict[str, Cells]:
+    if at is None:
+        return {route: added(one.values() for _, one in of) for route, of in routes.items()}
+    return {
+        route: added(at[place] for place, _ in of if place < len(at))
+        for route, of in routes.items()
+    }
 
 
 class Window:
@@ -80,6 +108,28 @@ class Times:
         """Begin with no window."""
         self.sums = Sums(segments)
         self._windows: dict[str, dict[str, Window]] = {}
+        self._snapshots: deque[Snapshot] = deque(maxlen=_SNAPSHOTS)
+        self._due = 0.0
+
+    def tick(self, now: float) -> None:
+        """Take a snapshot now and then; `now` is monotonic."""
+        if now >= self._due:
+            self._due = now + max(_EACH, _EACH_SERIES * len(self.sums))
+            self._snapshots.append(self.sums.snapshot())
+
+    def newest(self, service: str, endpoint: str) -> dict[str, dict[str, Cells]]:
+        """Return what was counted in the shortest time that tells something of an endpoint.
+
+        One that turns slow is penalised after a few answers, which a longer time would hide.
+        """
+        sums = self.sums.of(service)
+        for snapshot in reversed(self._snapshots):
+            before = self.sums.of(service, snapshot)
+            seen = {name: since(one, before.get(name, {})) for name, one in sums.items()}
+            if answers(seen.get(endpoint, {})) >= _RECENT:
+                return seen
+        seen = self.seen(service, sums)
+        return seen if answers(seen.get(endpoint, {})) >= _RECENT else self.lately(service)
 
     def begin(self, service: str, endpoints: Iterable[str], now: float) -> None:
         """Begin windows for endpoints that have none, and forget all others."""

@@ -45,6 +45,20 @@ def test_the_line_says_weight_and_p99_beside_the_peers(house: Judged) -> None:
     assert line["why"] == f"players/{ONE.name}: weight 0.31, p99 {times} times its peers"
 
 
+def test_what_was_fast_before_does_not_hide_what_is_slow_now(house: Judged) -> None:
+    """Red with all that the window holds, in node/penalties.py, _hear."""
+    for _ in range(100):
+        answered(house, FAST)
+    house.times.tick(house.clock.monotonic())
+    for _ in range(5):
+        answered(house, SLOW)
+    penalised(house)
+    house.sighted(penalised=True, weight=0.31, ratio=4.8)
+    house.elapse(2.5)
+    (line,) = house.written("endpoint_slow")
+    assert line["p99"] > 0.1
+
+
 def test_however_many_workers_penalise_it_there_is_one_line_and_one_when_none_does_any_more(
     house: Judged,
 ) -> None:

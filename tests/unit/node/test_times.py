@@ -147,3 +147,58 @@ def test_of_nobody_nothing_is_known() -> None:
     assert Sums(list).of("players") == {}
     own, peers = beside({}, "one")
     assert (own.answers, peers.answers) == (0, 0)
+
+
+# The newest
+
+
+def test_the_newest_times_are_those_of_the_shortest_time_that_tells_something(
+    workers: Workers,
+) -> None:
+    """A thousand answers that were fast hide none of the few that were not."""
+    workers.times.begin("players", ["one", "other"], 0.0)
+    workers.took("one", *[FAST] * 1000)
+    workers.times.tick(10.0)
+    workers.took("one", *[FAST] * 45, *[SLOW] * 5)
+    workers.took("other", *[FAST] * 5, worker=1)
+    workers.times.tick(10.1)  # too early for another
+    newest = workers.times.newest("players", "one")
+    assert counted(newest) == {"one": 50, "other": 5}
+    own, peers = beside(newest, "one")
+    assert own.p99 > 0.1 > peers.p99
+
+
+def test_where_little_is_asked_they_are_of_a_longer_time(workers: Workers) -> None:
+    """The window, or that and the one before it, where no snapshot is old enough."""
+    workers.times.begin("players", ["one"], 0.0)
+    workers.took("one", *[FAST] * 30)
+    workers.next(10.0)
+    found = []
+    for _ in range(2):
+        for moment in range(20):
+            workers.took("one", FAST)
+            workers.times.tick(100.0 * len(found) + moment)
+        found.append(counted(workers.times.newest("players", "one"))["one"])
+        workers.took("one", *[FAST] * 10)
+    for moment in range(20):
+        workers.times.tick(200.0 + moment)
+    found.append(counted(workers.times.newest("players", "one"))["one"])
+    assert found == [50, 50, 60]
+
+
+def test_of_many_series_snapshots_are_taken_less_often(workers: Workers) -> None:
+    for route in range(1000):
+        workers.took("one", FAST, route=f"/{route}")
+    assert len(workers.times.sums) == 1000
+    for now in (10.0, 10.4, 10.5):
+        workers.times.tick(now)
+        workers.took("one", *[FAST] * 60, route="/0")
+    assert counted(workers.times.newest("players", "one")) == {"one": 60}
+    assert len(workers.times._snapshots) == 2
+
+
+def test_a_series_that_began_since_counts_whole(workers: Workers) -> None:
+    workers.took("other", FAST)
+    workers.times.tick(10.0)
+    workers.took("one", *[FAST] * 60)
+    assert counted(workers.times.newest("players", "one")) == {"other": 0, "one": 60}
