@@ -51,7 +51,7 @@ def moves(one: Stage) -> list[str]:
 def test_a_service_that_refuses_is_left_alone_and_taken_back_by_and_by(tmp_path: Path) -> None:
     """Refused, open, a probe when Retry-After says, the ramp, closed: and all are accounted for.
 
-    Red without `breaker.record` in upstream/forward.py, _count.
+    Red without `breaker.record` in upstream/attempt.py, _count.
     """
     port = free_port()
     with (
@@ -89,7 +89,7 @@ def test_a_service_that_refuses_is_left_alone_and_taken_back_by_and_by(tmp_path:
 def test_a_service_that_hears_nothing_is_waited_for_a_few_times_only(tmp_path: Path) -> None:
     """Each wait is a connect timeout; behind the open breaker nobody waits and nothing piles up.
 
-    Red without `breaker.record` in upstream/forward.py, _count.
+    Red without `breaker.record` in upstream/attempt.py, _count.
     """
     special = {"path": "/x", "timeouts": {"connect": "200ms"}, "retries": 0}
     with black_hole() as port, scripted() as unused, ExitStack() as clients:
@@ -142,7 +142,7 @@ def test_a_probe_is_one_alone_and_the_silent_service_comes_back_with_it(tmp_path
 
 
 def test_a_probe_whose_client_goes_makes_room_for_another(tmp_path: Path) -> None:
-    """Red without `self.forwarder.release` in upstream/forward.py, cancel."""
+    """Red without `self.attempts.release` in upstream/attempt.py, cancel."""
     well = threading.Event()
 
     def script(call: Call) -> None:
@@ -170,7 +170,7 @@ def test_a_probe_whose_client_goes_makes_room_for_another(tmp_path: Path) -> Non
 def test_what_was_tried_three_times_counts_once_and_as_what_came_of_it(tmp_path: Path) -> None:
     """Two resets before a good answer are no failure; three, and nothing else, are one.
 
-    Red with `self._count` above `if self._repeatable(error)` in upstream/forward.py, _fail.
+    Red with `self._count` above `if self._repeatable(error)` in upstream/attempt.py, _fail.
     """
 
     def third_time_lucky(call: Call) -> None:
@@ -195,7 +195,7 @@ def test_a_connection_that_dies_behind_a_500_counts_once(tmp_path: Path) -> None
     """As with an error that nobody caught in the platform: five such are five, not ten, and the
     next request on that connection, which could not be sent again, is not lost.
 
-    Red without `and self._status != _BROKEN` in upstream/forward.py, _let_go.
+    Red without `and self._status != _BROKEN` in upstream/attempt.py, _let_go.
     """
     seen = set[int]()
 
@@ -221,7 +221,7 @@ def test_a_connection_that_dies_behind_a_500_counts_once(tmp_path: Path) -> None
 
 
 def test_errors_of_clients_never_open_it(tmp_path: Path) -> None:
-    """Red with `status >= 400` in upstream/forward.py, _learn."""
+    """Red with `status >= 400` in upstream/attempt.py, _learn."""
     with scripted() as upstream:
         services = service(upstream.port, breaker={"failures": 5, "least": 5, "ratio": 0.1})
         with stage(tmp_path, upstream=upstream, services=services) as one, one.client() as client:
@@ -240,7 +240,7 @@ def test_in_a_storm_of_retries_the_load_on_the_service_falls(
     """Clients that come again at once, a service that always fails: with default settings, once
     twenty requests have failed it hears nothing, and tries beyond the first are within the budget.
 
-    Red without `breaker.record` in upstream/forward.py, _count.
+    Red without `breaker.record` in upstream/attempt.py, _count.
     """
     with scripted() as upstream:
         services = service(upstream.port, breaker="on")

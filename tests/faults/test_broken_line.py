@@ -79,7 +79,7 @@ def outcome(one: Stage, target: bytes) -> Answer | Cut:
 def test_an_answer_cut_anywhere_is_whole_or_an_error_or_a_reset(
     bad: Bad, whole: bytes, with_reset: bool
 ) -> None:
-    """Red without `exchange.sink.abort()` in upstream/forward.py, _fail."""
+    """Red without `exchange.sink.abort()` in upstream/attempt.py, _fail."""
     target = bad.stage.on(saying(whole))
     # Without a stated length an end in order is the end, wherever it comes.
     ends_anywhere = whole is UNTIL_CLOSE and not with_reset
@@ -112,7 +112,7 @@ def test_an_answer_in_slices_and_late_is_whole(bad: Bad) -> None:
 
 
 def test_each_answer_that_breaks_off_is_told_in_the_log(bad: Bad) -> None:
-    """Red without `exchange.error = error` in upstream/forward.py, _fail."""
+    """Red without `exchange.error = error` in upstream/attempt.py, _fail."""
     bad.proxy.line = Line(cut_after=len(LENGTH) - 5, with_reset=True)
     target = bad.stage.on(saying(LENGTH))
     for _ in range(20):
@@ -125,7 +125,7 @@ def test_each_answer_that_breaks_off_is_told_in_the_log(bad: Bad) -> None:
 def test_a_silent_service_holds_no_request_beyond_its_time_and_no_connection(bad: Bad) -> None:
     """Forty at once: each hears 504, and nothing is left of them.
 
-    Red without `connection.close()` in upstream/forward.py, lost.
+    Red without `connection.close()` in upstream/attempt.py, lost.
     """
     bad.proxy.line = Line(silent=True)
     begun = time.monotonic()

@@ -121,7 +121,7 @@ class Crowd:
 def test_whoever_asks_while_control_is_killed_is_answered_or_told_when_to_come_again(
     one: Stage, probe: int
 ) -> None:
-    """Red without `own.told` in upstream/forward.py where a retry is over, and never a cut."""
+    """Red without `own.told` in upstream/attempt.py where a retry is over, and never a cut."""
     with Crowd(one.port, DESCRIPTION) as own, Crowd(one.port, b"/other") as other:
         for _ in range(3 * TIMES):
             before = own.seen[200]
@@ -133,7 +133,7 @@ def test_whoever_asks_while_control_is_killed_is_answered_or_told_when_to_come_a
 
 
 def test_control_that_hangs_is_waited_for_so_long_and_holds_up_nobody_else(one: Stage) -> None:
-    """Red without `own.told` in upstream/forward.py, Attempt._fail: 504."""
+    """Red without `own.told` in upstream/attempt.py, Attempt._fail: 504."""
     with frozen(control_of(one)), one.client() as own, one.client() as other:
         own.sock.settimeout(2 * LONGEST)
         begun = time.monotonic()
@@ -157,7 +157,7 @@ def test_what_may_have_been_done_is_never_told_to_be_sent_again(one: Stage) -> N
 
 
 def test_a_socket_that_is_gone_is_told_at_once(one: Stage, tmp_path: Path) -> None:
-    """Red without `own.told` in upstream/forward.py, Attempt._fail: 502."""
+    """Red without `own.told` in upstream/attempt.py, Attempt._fail: 502."""
     (tmp_path / "state" / "control.sock").unlink()
     os.kill(control_of(one), signal.SIGKILL)  # so that no open connection leads to it
     with one.client() as client:

@@ -57,7 +57,7 @@ def die_after(said: bytes, die: Die, go_on: threading.Event) -> Callable[[Call],
     ],
 )
 def test_half_an_answer_ends_with_a_reset(edge: Stage, said: bytes, die: Die) -> None:
-    """Red without `exchange.sink.abort()` in upstream/forward.py, _fail."""
+    """Red without `exchange.sink.abort()` in upstream/attempt.py, _fail."""
     go_on = threading.Event()
     target = edge.on(die_after(said, die, go_on))
     with edge.client() as client:
@@ -90,7 +90,7 @@ def test_half_an_answer_ends_with_a_reset_for_a_client_of_http_1_0(
 def test_half_an_answer_that_came_all_at_once_ends_with_a_reset(edge: Stage) -> None:
     """Head, half a body and end in one turn of the loop: nothing of it may look whole.
 
-    Red without `exchange.sink.abort()` in upstream/forward.py, _fail.
+    Red without `exchange.sink.abort()` in upstream/attempt.py, _fail.
     """
 
     def script(call: Call) -> None:
@@ -106,7 +106,7 @@ def test_half_an_answer_that_came_all_at_once_ends_with_a_reset(edge: Stage) -> 
 
 @pytest.mark.parametrize("die", [finish, break_off])
 def test_a_get_that_found_its_service_dying_is_tried_again(edge: Stage, die: Die) -> None:
-    """Red without `self._repeat(error)` in upstream/forward.py, _fail."""
+    """Red without `self._repeat(error)` in upstream/attempt.py, _fail."""
     tries: list[int] = []
 
     def script(call: Call) -> None:
@@ -173,7 +173,7 @@ def test_half_a_head_is_told_as_502(edge: Stage) -> None:
 def test_a_service_that_dies_behind_an_interim_answer_is_told_as_502_once(edge: Stage) -> None:
     """What the client has heard already cannot be unsaid: no second try.
 
-    Red without `self._begun = True` in upstream/forward.py, answered.
+    Red without `self._begun = True` in upstream/attempt.py, answered.
     """
 
     def script(call: Call) -> None:

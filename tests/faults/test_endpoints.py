@@ -86,7 +86,7 @@ def test_all_endpoints_are_asked_about_as_often(node: Stage, three: list[Service
 def test_an_endpoint_that_is_killed_costs_nobody_an_answer_and_is_left_out(
     node: Stage, three: list[Service]
 ) -> None:
-    """Red without `self.upstream.failed` in upstream/forward.py: it is asked for ever."""
+    """Red without `self.upstream.failed` in upstream/attempt.py: it is asked for ever."""
     asked(node)
     three[0].kill()
     assert statuses(asked(node, 100)) == {200}

@@ -51,7 +51,7 @@ def test_garbage_is_told_as_502_and_poisons_nothing(edge: Stage, garbage: bytes)
 
 
 def test_a_broken_chunk_breaks_off_the_answer_and_poisons_nothing(edge: Stage) -> None:
-    """Red without `exchange.sink.abort()` in upstream/forward.py, _fail."""
+    """Red without `exchange.sink.abort()` in upstream/attempt.py, _fail."""
 
     def script(call: Call) -> None:
         call.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nxyz\r\n")
@@ -129,7 +129,7 @@ def test_an_early_answer_leaves_no_half_request_for_the_next_client(
 ) -> None:
     """The rest of the body is still to come, so that the connection cannot be used again.
 
-    Red without `reusable and exchange.upload.over` in upstream/forward.py, answered_whole (in one
+    Red without `reusable and exchange.upload.over` in upstream/attempt.py, answered_whole (in one
     piece), and without `reusable and upload.over` in ended (in two).
     """
     numbers: list[int] = []

@@ -95,7 +95,7 @@ def test_a_service_that_hears_no_knock_is_answered_504_and_piles_up_nothing(lost
 def test_a_request_whose_knock_is_lost_goes_to_another_endpoint(lost: Lost) -> None:
     """Nothing of it has arrived, so that even a POST does, whole; and each of them once.
 
-    Red without `self._repeat(error)` in upstream/forward.py, _fail.
+    Red without `self._repeat(error)` in upstream/attempt.py, _fail.
     """
     deafen(lost.one.listener)
     target = lost.other.on(lambda call: call.answer(call.body()), under=b"/pair/")
@@ -114,7 +114,7 @@ def test_a_request_that_is_lost_on_its_way_goes_elsewhere_where_that_is_safe(
 ) -> None:
     """Its connection comes about, and nothing that is sent on it arrives: who knows?
 
-    Red without `may_repeat` in upstream/forward.py, _repeatable.
+    Red without `may_repeat` in upstream/attempt.py, _repeatable.
     """
     deafen(lost.one.listener, DATA)
     target = lost.other.on(lambda call: call.answer(call.body()), under=b"/pair/")
@@ -137,7 +137,7 @@ def test_a_connection_that_goes_dark_between_two_requests_is_given_up(
 ) -> None:
     """It looks idle, and nothing tells otherwise; the next request finds out, in `first_byte`.
 
-    Red without `connection.close()` in upstream/forward.py, lost.
+    Red without `connection.close()` in upstream/attempt.py, lost.
     """
 
     is_dark = threading.Event()
@@ -190,7 +190,7 @@ def test_an_upload_whose_line_goes_dark_is_answered_504(lost: Lost) -> None:
 def test_an_answer_whose_line_goes_dark_is_broken_off(lost: Lost) -> None:
     """The service hears of nothing that arrives, and so soon sends nothing more.
 
-    Red without `exchange.sink.abort()` in upstream/forward.py, _fail.
+    Red without `exchange.sink.abort()` in upstream/attempt.py, _fail.
     """
 
     def go_dark(call: Call) -> None:

@@ -34,7 +34,7 @@ def half_refused(tmp_path: Path) -> Iterator[Stage]:
 def test_a_request_that_one_endpoint_refuses_goes_to_another(tmp_path: Path) -> None:
     """Nothing has been sent, so that even a POST may be tried elsewhere.
 
-    Red without `self._repeat(error)` in upstream/forward.py, _fail.
+    Red without `self._repeat(error)` in upstream/attempt.py, _fail.
     """
     with half_refused(tmp_path) as one, one.client() as client:
         target = one.on(lambda call: call.answer(call.body()))
@@ -69,7 +69,7 @@ def test_where_all_refuse_the_client_hears_it_within_fifty_milliseconds(tmp_path
 def test_a_large_upload_that_one_endpoint_refuses_goes_to_another_whole(tmp_path: Path) -> None:
     """None of it has been sent, however much of it has come.
 
-    Red without `or not self._reached` in upstream/forward.py, _is_held.
+    Red without `or not self._reached` in upstream/attempt.py, _is_held.
     """
     body = bytes(range(256)) * 8192
     with half_refused(tmp_path) as one, one.client() as client:
@@ -95,7 +95,7 @@ def test_a_name_without_an_address_is_told_as_502(tmp_path: Path) -> None:
 
 
 def test_a_service_that_comes_back_is_used_at_once(tmp_path: Path) -> None:
-    """Red without `self.pool.open -= 1` in upstream/forward.py, connect_failed."""
+    """Red without `self.pool.open -= 1` in upstream/attempt.py, connect_failed."""
     port = free_port()
     services = endpoints(port, limits={"connections": 2, "pending": 2})
     with (
@@ -111,7 +111,7 @@ def test_a_service_that_comes_back_is_used_at_once(tmp_path: Path) -> None:
 def test_those_who_wait_are_served_when_the_connection_they_waited_for_dies(
     tmp_path: Path,
 ) -> None:
-    """Red without `self.open_for_waiting(pool)` in upstream/forward.py, gone."""
+    """Red without `open_for_waiting(pool)` in upstream/attempt.py, gone."""
     release = threading.Event()
 
     def hold(call: Call) -> None:

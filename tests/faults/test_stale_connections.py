@@ -48,7 +48,7 @@ def ask_on(client: Client, request: bytes, count: int) -> list[int]:
 def test_a_thousand_requests_that_may_be_repeated_meet_no_error(
     edge: Stage, script: object, method: bytes
 ) -> None:
-    """Red without `self._repeat(error)` in upstream/forward.py, _fail."""
+    """Red without `self._repeat(error)` in upstream/attempt.py, _fail."""
     assert callable(script)
     target = edge.on(script)
     request = post_of(target, b"small", method=method) if method == b"PUT" else head_of(target)
@@ -59,7 +59,7 @@ def test_a_thousand_requests_that_may_be_repeated_meet_no_error(
 def test_a_thousand_requests_of_many_clients_at_once_meet_no_error(tmp_path: Path) -> None:
     """Retries of stale connections are not of the budget, nor do they count as tries.
 
-    Red with `return self._reused and False` in upstream/forward.py, _is_stale.
+    Red with `return self._reused and False` in upstream/attempt.py, _is_stale.
     """
     statuses: list[int] = []
     lock = threading.Lock()
@@ -83,7 +83,7 @@ def test_a_thousand_requests_of_many_clients_at_once_meet_no_error(tmp_path: Pat
 def test_a_queue_behind_few_connections_meets_no_error(tmp_path: Path) -> None:
     """Who waited for a connection may get one that is just being closed.
 
-    Red with `.connected(connection)` in place of `.reuse(connection)` in upstream/forward.py,
+    Red with `.connected(connection)` in place of `.reuse(connection)` in upstream/attempt.py,
     give_back.
     """
     statuses: list[int] = []
@@ -190,7 +190,7 @@ def test_a_post_that_the_end_of_its_connection_overtakes_is_told_so(
 def test_a_get_that_the_end_of_its_connection_overtakes_is_answered(
     warm: Stage, client: Client, with_reset: bool
 ) -> None:
-    """Red without `self._repeat(error)` in upstream/forward.py, _fail."""
+    """Red without `self._repeat(error)` in upstream/attempt.py, _fail."""
     with frozen(warm.worker):
         client.ask(b"/")
         time.sleep(APART)
@@ -201,7 +201,7 @@ def test_a_get_that_the_end_of_its_connection_overtakes_is_answered(
 def test_a_put_whose_body_is_still_to_come_is_answered(warm: Stage, client: Client) -> None:
     """Most clients send head and body apart; what has come of the body is held for the next try.
 
-    Red without `upload.received <= upload.keep` in upstream/forward.py, _is_held.
+    Red without `upload.received <= upload.keep` in upstream/attempt.py, _is_held.
     """
     target = warm.on(lambda call: call.answer(call.body()))
     whole = post_of(target, b"small", method=b"PUT")

@@ -100,7 +100,7 @@ def test_while_its_upload_is_held_back(edge: Stage) -> None:
 
 @pytest.mark.parametrize("leave", [close, reset])
 def test_in_the_middle_of_its_answer(edge: Stage, leave: Leave) -> None:
-    """Red without `self._connection.close()` in upstream/forward.py, cancel."""
+    """Red without `self._connection.close()` in upstream/attempt.py, cancel."""
 
     def measure() -> float:
         gone: list[float] = []
@@ -125,7 +125,7 @@ def test_in_the_middle_of_its_answer(edge: Stage, leave: Leave) -> None:
 def test_while_it_waits_for_a_connection(tmp_path: Path) -> None:
     """Its place in the queue goes, whoever stands behind it moves up, and nothing is sent.
 
-    Red without `self.pool.waiting.remove(self)` in upstream/forward.py, cancel.
+    Red without `self.pool.waiting.remove(self)` in upstream/attempt.py, cancel.
     """
     release = threading.Event()
 
@@ -162,7 +162,7 @@ def test_while_it_waits_for_a_connection(tmp_path: Path) -> None:
 def test_its_place_is_given_to_the_next_while_it_is_still_being_connected(tmp_path: Path) -> None:
     """A connection that comes about when nobody wants it any more serves the next.
 
-    Red without `self.forwarder.give_back(…)` in upstream/forward.py, connected.
+    Red without `give_back(…)` in upstream/attempt.py, connected.
     """
     with scripted() as upstream, stage(tmp_path, upstream=upstream) as one:
         for _ in range(100):

@@ -13,9 +13,10 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Breaker as Settings
 from tta_gateway.kernel.route import EndpointLimits, Fallback, Service
 from tta_gateway.pipeline.run import Runner
+from tta_gateway.upstream.attempt import EndpointPool, Upstream
 from tta_gateway.upstream.breaker import Breaker, Chance, Change, State
 from tta_gateway.upstream.breakers import News
-from tta_gateway.upstream.forward import EndpointPool, Forwarder, Upstream
+from tta_gateway.upstream.forward import Forwarder
 
 Broken: TypeAlias = tuple[Breaker, list[Change]]
 
@@ -75,7 +76,6 @@ class Rigged:
             clock=self.clock.monotonic,
         )
         self.forwarder.told = lambda service, news: self.news.append((service, news))
-        self.connector.forwarder = self.forwarder
         self.plan = a_plan((), route=self.route, forward=self.forwarder.forward)
 
     @property

@@ -5,7 +5,7 @@ from tta_gateway.kernel.errors import ConnectFailed, UpstreamFault
 from tta_gateway.kernel.exchange import Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields
 from tta_gateway.kernel.problem import UPSTREAM_REFUSED, UPSTREAM_RESET, Problem
-from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder
+from tta_gateway.upstream.attempt import Attempt, EndpointPool, gone
 
 
 class FakeConnection:
@@ -14,10 +14,9 @@ class FakeConnection:
     As with a socket, what `close` begins is over only when the loop has turned (`lose`).
     """
 
-    def __init__(self, pool: EndpointPool, forwarder: Forwarder) -> None:
+    def __init__(self, pool: EndpointPool) -> None:
         """Begin open and unused."""
         self.pool = pool
-        self.forwarder = forwarder
         self.attempt: Attempt | None = None
         self.lines: list[bytes] = []
         self.fields: list[bytes] = []
@@ -150,7 +149,7 @@ class FakeConnection:
         """End, as a socket does that was closed on either side."""
         assert not self.gone  # a socket ends once
         self.closed = self.gone = True
-        self.forwarder.gone(self.pool, self)
+        gone(self.pool, self)
         attempt, self.attempt = self.attempt, None
         if attempt is not None:
             attempt.lost(UpstreamFault(UPSTREAM_RESET))
@@ -161,7 +160,6 @@ class FakeConnector:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self.forwarder: Forwarder | None = None
         self.opening: list[Attempt] = []
         self.timeouts: list[float] = []
         self.made: list[FakeConnection] = []
@@ -174,8 +172,7 @@ class FakeConnector:
     def succeed(self) -> FakeConnection:
         """Let the oldest connection that is being opened come about."""
         attempt = self.opening.pop(0)
-        assert self.forwarder is not None  # the test has set it
-        connection = FakeConnection(attempt.pool, self.forwarder)
+        connection = FakeConnection(attempt.pool)
         self.made.append(connection)
         attempt.connected(connection)
         return connection

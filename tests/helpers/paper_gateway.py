@@ -33,7 +33,8 @@ from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.table import Table
 from tta_gateway.support.tasks import spawn
-from tta_gateway.upstream.forward import EndpointPool, Forwarder
+from tta_gateway.upstream.attempt import EndpointPool
+from tta_gateway.upstream.forward import Forwarder
 from tta_gateway.wire.limits import Limits
 
 DATE = b"Mon, 23 Nov 2026 19:00:00 GMT"
@@ -105,7 +106,6 @@ class PaperGateway:
             chance=lambda: 0.0,
             clock=loop.time,
         )
-        connector.forwarder = self.forwarder
         self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
         self.outcomes: list[str] = []
         most = (limits or ConnectionLimits()).handshakes

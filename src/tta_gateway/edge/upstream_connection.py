@@ -36,7 +36,7 @@ from tta_gateway.kernel.problem import (
 from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.support.socket_path import short
 from tta_gateway.support.tasks import spawn
-from tta_gateway.upstream.forward import Attempt, EndpointPool, Forwarder
+from tta_gateway.upstream.attempt import Attempt, EndpointPool, gone
 from tta_gateway.wire.event import Data, End, Reset
 from tta_gateway.wire.http1_client import ClientCodec, Event
 from tta_gateway.wire.limits import Limits
@@ -56,7 +56,6 @@ class UpstreamConnection:
         "_codec",
         "_ended",
         "_eof_sent",
-        "_forwarder",
         "_held",
         "_other",
         "_pool",
@@ -67,12 +66,9 @@ class UpstreamConnection:
         "deadline",
     )
 
-    def __init__(
-        self, pool: EndpointPool, *, forwarder: Forwarder, sweeper: Sweeper, limits: Limits
-    ) -> None:
+    def __init__(self, pool: EndpointPool, *, sweeper: Sweeper, limits: Limits) -> None:
         """Wait for a socket."""
         # For the process
-        self._forwarder = forwarder
         self._sweeper = sweeper
         # For the connection
         self._pool = pool
@@ -166,7 +162,7 @@ class UpstreamConnection:
         other, self._other = self._other, None
         if other is not None and not (self._ended and self._eof_sent):
             other.abort()
-        self._forwarder.gone(self._pool, self)
+        gone(self._pool, self)
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             problem = UPSTREAM_TLS if isinstance(exc, ssl.SSLError) else UPSTREAM_RESET
@@ -444,7 +440,7 @@ class SocketConnector:
         died: Callable[[str, BaseException], None],
         refused: Callable[[str, str, str], None] = _nobody_hears,
     ) -> None:
-        """Keep what a connection needs; `forwarder` is set when it exists.
+        """Keep what a connection needs.
 
         `refused` hears of TLS that did not come about: the service, its endpoint, and why; of TLS
         that did, it hears without a reason.
@@ -456,7 +452,6 @@ class SocketConnector:
         self._refused = refused
         self._contexts: Mapping[ServiceTls, ssl.SSLContext] = {}
         self._before: Mapping[ServiceTls, ssl.SSLContext] = {}
-        self.forwarder: Forwarder | None = None
 
     def adopt(self, contexts: Mapping[ServiceTls, ssl.SSLContext]) -> None:
         """Speak TLS by these from now on; what is under way may still need those before them."""
@@ -467,12 +462,9 @@ class SocketConnector:
         spawn(self._open(attempt, timeout), name="connect", died=self._died)
 
     async def _open(self, attempt: Attempt, timeout: float) -> None:  # noqa: ASYNC109 - a deadline
-        pool, forwarder = attempt.pool, self.forwarder
+        pool = attempt.pool
         service = attempt.upstream.service.name
-        assert forwarder is not None  # the assembly sets it before any request
-        connection = UpstreamConnection(
-            pool, forwarder=forwarder, sweeper=self._sweeper, limits=self.limits
-        )
+        connection = UpstreamConnection(pool, sweeper=self._sweeper, limits=self.limits)
         try:
             async with asyncio.timeout(timeout):
                 await self._connect(attempt, connection)

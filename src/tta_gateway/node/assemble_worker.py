@@ -175,7 +175,6 @@ class Worker:
         )
         forwarder.noticed = self.telling.noticed
         forwarder.told = self.telling.told
-        self._connector.forwarder = forwarder
         return forwarder
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:

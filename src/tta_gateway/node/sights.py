@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from tta_gateway.kernel.events import EndpointSeen, Event
 from tta_gateway.support.bus import TOGETHER
-from tta_gateway.upstream.forward import EndpointPool, Upstream
+from tta_gateway.upstream.attempt import EndpointPool, Upstream
 
 _DRAINING_EACH: Final = 0.25  # seconds
 _ROUND: Final = 2.0  # seconds between the beginnings of two rounds, at least

@@ -12,7 +12,7 @@ import msgspec
 from tta_gateway.kernel.standing import Standing, section
 from tta_gateway.node.sections import Sections
 from tta_gateway.snapshot.parts import standing_of
-from tta_gateway.upstream.forward import Upstream
+from tta_gateway.upstream.attempt import Upstream
 
 
 class Forwarder(Protocol):

@@ -17,8 +17,8 @@ from tta_gateway.support.bus import DROPPED
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.quiet import Quiet
+from tta_gateway.upstream.attempt import Upstream
 from tta_gateway.upstream.breakers import News
-from tta_gateway.upstream.forward import Upstream
 from tta_gateway.upstream.service import Notice
 
 _QUIET: Final = 60.0  # seconds between two events that say the same

@@ -1,6 +1,6 @@
 """The ports of the attempt loop: what it asks of connections, and of whoever opens them.
 
-`A` is the attempt: the edge calls it when something happens (`forward.Attempt` says what).
+`A` is the attempt: the edge calls it when something happens (`attempt.Attempt` says what).
 """
 
 from typing import Protocol, TypeVar

@@ -13,7 +13,7 @@ from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.node.sights import Sights
 from tta_gateway.support.bus import Bus, Notes, NotesReader, pair
-from tta_gateway.upstream.forward import Upstream
+from tta_gateway.upstream.attempt import Upstream
 
 ONE, OTHER = an_endpoint(9001), an_endpoint(9002)
 SERVICES, ENDPOINTS = 300, 10

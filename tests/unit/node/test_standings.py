@@ -15,7 +15,7 @@ from tta_gateway.node import standings as module
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
 from tta_gateway.snapshot.parts import Live, decode_live, encoded, standing_of
-from tta_gateway.upstream.forward import Upstream
+from tta_gateway.upstream.attempt import Upstream
 
 SERVICES = 300
 Sent = Mapping[str, msgspec.Raw]

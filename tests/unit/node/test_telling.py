@@ -21,7 +21,7 @@ from tta_gateway.node.telling import Telling
 from tta_gateway.support.bus import DROPPED
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.quiet import MOST
-from tta_gateway.upstream.forward import Upstream
+from tta_gateway.upstream.attempt import Upstream
 from tta_gateway.upstream.service import Notice
 
 PLACE = ("players", "10.0.0.1:443")

@@ -30,7 +30,8 @@ from tta_gateway.kernel.route import EndpointLimits, Service, Timeouts
 from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.kernel.upload import Upload
 from tta_gateway.pipeline.run import Runner
-from tta_gateway.upstream.forward import Attempt, Forwarder
+from tta_gateway.upstream.attempt import Attempt
+from tta_gateway.upstream.forward import Forwarder
 
 T = TypeVar("T")
 PICK = st.integers(0, 20)
@@ -61,7 +62,6 @@ class Storm(RuleBasedStateMachine):
             chance=lambda: 0.3,
             clock=self.clock.monotonic,
         )
-        self.connector.forwarder = self.forwarder
         self.upstream = self.forwarder.upstreams["players"]
         self.pools = list(self.upstream.pools)
         route = a_route(timeouts=Timeouts(total=10.0), replay_body=100)
