@@ -282,6 +282,22 @@ def test_a_worker_begins_with_what_services_have_declared(house: House) -> None:
 
 
 @pytest.mark.parametrize("anew", [False, True])
+def test_a_declared_route_that_makes_no_sense_is_left_out_alone(house: House, anew: bool) -> None:
+    fit = a_route("/live", service="", respond=Respond(body="live"))
+    live(house, a_route("/{a}/{a}"), fit)
+    if anew:
+        house.begin_anew()
+    after = msgspec.structs.replace(
+        whole(house.worker.parts), routes=(a_route("/b", service="", respond=Respond(body="b")),)
+    )
+    parts = parted(after)
+    asyncio.run(
+        house.worker.apply(msgspec.structs.replace(parts, live=dict(house.worker.parts.live)))
+    )
+    assert (house.ask("GET", "/live").status, house.ask("GET", "/b").status) == (200, 200)
+
+
+@pytest.mark.parametrize("anew", [False, True])
 def test_listeners_for_services_serve_what_is_for_services_and_nothing_else(
     house: House, anew: bool
 ) -> None:
