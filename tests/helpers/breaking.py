@@ -1,6 +1,6 @@
 """Breakers for tests: closed ones, ones that have just opened, and one in the attempt loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -16,7 +16,7 @@ from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.attempt import EndpointPool, Upstream
 from tta_gateway.upstream.breaker import Breaker, Chance, Change, State
 from tta_gateway.upstream.breakers import News
-from tta_gateway.upstream.forward import Forwarder
+from tta_gateway.upstream.forward import Forwarder, retire
 
 Broken: TypeAlias = tuple[Breaker, list[Change]]
 
@@ -134,7 +134,14 @@ class Rigged:
     def reconfigure(self) -> None:
         """Have the service changed."""
         changed = msgspec.structs.replace(self._services[self.name], slow_start=3.0)
-        self.forwarder.adopt({**self._services, self.name: changed})
+        reconfigured(self.forwarder, {**self._services, self.name: changed})
+
+
+def reconfigured(forwarder: Forwarder, services: Mapping[str, Service]) -> None:
+    """Have a forwarder forward to these services from now on."""
+    for gone in forwarder.adopt({name: forwarder.beside(one) for name, one in services.items()}):
+        for _ in retire(gone):
+            pass
 
 
 def exchange_of(origin: FakeOrigin) -> Exchange:

@@ -45,6 +45,7 @@ from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
@@ -123,6 +124,7 @@ class Worker:
             self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
         )
         self.standings.adopt(self.forwarder.upstreams, parts.live)
+        self._replacement = Replacement(self.forwarder, self.standings)
         self.sweeper.each_tick.append(self._look_after)
         self._build_the_way_in()
 
@@ -219,20 +221,21 @@ class Worker:
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
         contexts = await contexts_aside(complete, self._contexts)
-        names: set[str] = set()
+        led: Led | None = None
         if parts.base != before.base or routes_differ(before, parts):
-            tables = await self._tables_aside(parts, policies, names)
+            tables, led = await self._tables_aside(parts, policies)
         self.valkeys.adopt(complete, parts.live)
         changed = self.standings.changed(parts.live)
         await self._follow([one for one in changed if _stays(one, before, parts)], parts)
+        upstreams = await self._replacement.make(services, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
-        self.forwarder.adopt(services)
-        self.standings.adopt(self.standings.changed(parts.live), parts.live)
+        gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
-        if names:
-            await self._forget_routes(names)
+        await self._replacement.let_go(gone)
+        if led is not None:
+            await self._replacement.tidy(led)
 
     async def _follow(self, services: list[str], parts: Parts) -> None:
         """Have services go by the standings that there are now, a slice in a turn of the loop."""
@@ -240,13 +243,6 @@ class Worker:
             if at:
                 await asyncio.sleep(0)
             self.standings.adopt(services[at : at + _SLICE], parts.live)
-
-    async def _forget_routes(self, names: set[str]) -> None:
-        """Forget what is known of routes that are gone: only these are there."""
-        for number, upstream in enumerate(list(self.forwarder.upstreams.values())):
-            if number and number % _SLICE == 0:
-                await asyncio.sleep(0)
-            upstream.retain(names)
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
@@ -281,19 +277,16 @@ class Worker:
         return tables
 
     async def _tables_aside(
-        self, parts: Parts, policies: list[Policy], names: set[str]
-    ) -> tuple[Table, Table]:
-        """Return both, made a slice at a time.
-
-        `names` gets the name of each route.
-        """
-        tables = self._no_routes(policies)
+        self, parts: Parts, policies: list[Policy]
+    ) -> tuple[tuple[Table, Table], Led]:
+        """Return both, made a slice at a time, and what is in them."""
+        tables, led = self._no_routes(policies), Led()
         every = self._routes_in(tables, map(route_of, parts.routes), parts, policies)
         for number, route in enumerate(every):
-            names.add(route.name)
+            led.add(route)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-        return tables
+        return tables, led
 
     def _no_routes(self, policies: list[Policy]) -> tuple[Table, Table]:
         runner, forward = self.runner, self.forwarder.forward
