@@ -2,29 +2,36 @@
 
 No callback may hold the loop for more than two milliseconds (ARCHITECTURE.md).  Each case feeds the
 protocols over transports that are lists, as `paper.py` does, and times every callback by itself.
+The last is what an operator may do: a reload that changes every one of hundreds of services.
 `python bench/turn.py [--rounds N] [--write]`
 """
 
 import argparse
 import asyncio
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, cast
 
 import machine
+import msgspec
 import report
 from paper import ANSWER, PaperTransport, snapshot
 from products import BENCH
 
 from tta_gateway.edge.client_connection import ClientConnection
 from tta_gateway.edge.upstream_connection import UpstreamConnection
+from tta_gateway.kernel.route import Endpoint, Route, Service
+from tta_gateway.kernel.standing import Stand, Standing, section
 from tta_gateway.node.assemble_worker import Worker
-from tta_gateway.snapshot.parts import parted
+from tta_gateway.snapshot.parts import Parts, change, changed, decode_change, encoded, parted
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.log import LineFile
 from tta_gateway.support.metrics import Registry
+from tta_gateway.wire.limits import Limits
 
 BAR_MS: Final = 2.0
 READ: Final = 256 * 1024
@@ -35,6 +42,8 @@ _CHUNKED: Final = b"Transfer-Encoding: chunked\r\n\r\n"
 _TINY: Final = b"1\r\nx\r\n"
 _SWITCH: Final = b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
 _EMPTY: Final = b"\x82\x80abcd"
+_SERVICES: Final = 500
+_ENDPOINTS: Final = 10
 _MOST: Final = READ // len(_EMPTY)
 
 
@@ -100,14 +109,16 @@ def pair(loop: asyncio.AbstractEventLoop) -> Pair:
     turns = Turns(loop)
     like_a_loop = cast("asyncio.AbstractEventLoop", turns)
     worker = Worker(
-        parted(snapshot()), loop=like_a_loop, clock=SystemClock(), registry=Registry(), logs=_log
+        parted(snapshot(None)),
+        loop=like_a_loop,
+        clock=SystemClock(),
+        registry=Registry(),
+        logs=_log,
     )
     client = worker.client(0)
     client.connection_made(cast("asyncio.Transport", Transport()))
     pool = worker.forwarder.upstreams["up"].pools[0]
-    upstream = UpstreamConnection(
-        pool, forwarder=worker.forwarder, sweeper=worker.sweeper, limits=worker.snapshot.limits
-    )
+    upstream = UpstreamConnection(pool, sweeper=worker.sweeper, limits=worker.snapshot.limits)
     upstream.connection_made(cast("asyncio.Transport", Transport()))
     pool.open = 1
     pool.idle.append(upstream)
@@ -167,6 +178,87 @@ def cases(loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Callable[[], f
         ),
     )
     yield "256 KiB of WebSocket frames without payload", lambda: through_a_tunnel(_EMPTY * _MOST)
+    yield (
+        f"a reload that changes {_SERVICES} services of {_ENDPOINTS} endpoints",
+        lambda: reloaded(loop),
+    )
+
+
+def reloaded(loop: asyncio.AbstractEventLoop) -> float:
+    """Change every service, each with an idle connection to each endpoint and a standing.
+
+    What comes of the connections that are closed is a callback for each.
+    """
+    like_a_loop = cast("asyncio.AbstractEventLoop", Turns(loop))
+    worker = Worker(many(1), loop=like_a_loop, clock=SystemClock(), registry=Registry(), logs=_log)
+    for upstream in worker.forwarder.upstreams.values():
+        for pool in upstream.pools:
+            connection = UpstreamConnection(pool, sweeper=worker.sweeper, limits=Limits())
+            connection.connection_made(cast("asyncio.Transport", Transport()))
+            pool.open = 1
+            pool.idle.append(connection)
+    with calm_collector():
+        return max(stepped(worker, encoded(change(many(1), many(2))))) * 1e3
+
+
+def stepped(worker: Worker, data: bytes) -> Iterator[float]:
+    """Have a worker take up a change, and yield how long each turn of that has taken."""
+    begun = time.perf_counter()
+    work = worker.apply(changed(worker.parts, decode_change(data)))
+    yield time.perf_counter() - begun
+    over = False
+    while not over:
+        begun = time.perf_counter()
+        try:
+            work.send(None)
+        except StopIteration:
+            over = True
+        yield time.perf_counter() - begun
+
+
+@contextmanager
+def calm_collector() -> Iterator[None]:
+    """Have the garbage collector be as in a worker (node/worker_main.py)."""
+    thresholds = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 1_000_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def many(version: int) -> Parts:
+    """Return a configuration of many services, whose ports go by the version."""
+    endpoints = {
+        number: tuple(
+            Endpoint(host="10.0.0.1", port=version * 1000 + number + one)
+            for one in range(_ENDPOINTS)
+        )
+        for number in range(_SERVICES)
+    }
+    parts = parted(
+        msgspec.structs.replace(
+            snapshot(None),
+            version=version,
+            services=tuple(
+                Service(name=f"s{number}", endpoints=one) for number, one in endpoints.items()
+            ),
+            routes=tuple(
+                Route(name=f"/s{number}", path=f"/s{number}", service=f"s{number}")
+                for number in endpoints
+            ),
+        )
+    )
+    live = {
+        section(f"s{number}"): msgspec.Raw(
+            msgspec.msgpack.encode(Standing(endpoints=tuple(Stand(endpoint=each) for each in one)))
+        )
+        for number, one in endpoints.items()
+    }
+    return msgspec.structs.replace(parts, live=live)
 
 
 def main() -> None:
