@@ -246,9 +246,10 @@ class Control:
             reason=one.reason,
         )
 
-    def _encrypted(self) -> set[str]:
-        """Return the services of which it is known how TLS is spoken to them."""
-        return {name for name, kept in self.services.kept.items() if kept.service.tls is not None}
+    def _encrypted(self, service: str) -> bool:
+        """Tell whether it is known how TLS is spoken to a service."""
+        kept = self.services.kept.get(service)
+        return kept is not None and kept.service.tls is not None
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""

@@ -125,7 +125,6 @@ class Worker:
         )
         self.standings.adopt(self.forwarder.upstreams, parts.live)
         self._replacement = Replacement(self.forwarder, self.standings)
-        self.sweeper.each_tick.append(self._look_after)
         self._build_the_way_in()
 
     def _look_after_itself(self) -> None:
@@ -157,6 +156,7 @@ class Worker:
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
         self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
+        self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self._connector = SocketConnector(

@@ -1,7 +1,7 @@
 """Registering: where the registration feature meets the rest of control."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -102,8 +102,8 @@ def adopt(made: Registrations, parts: Parts) -> None:
 class EndpointOf:
     """Reads the URL of an instance."""
 
-    def __init__(self, own: Callable[[], Own], encrypted: Callable[[], Iterable[str]]) -> None:
-        """`own` are the gateway's addresses; `encrypted` are the services spoken TLS to."""
+    def __init__(self, own: Callable[[], Own], encrypted: Callable[[str], bool]) -> None:
+        """`own` are the gateway's addresses; `encrypted` tells which services are spoken TLS to."""
         self._own = own
         self._encrypted = encrypted
 
@@ -113,7 +113,7 @@ class EndpointOf:
         made = Endpoint(host=found.host, port=found.port, unix=found.unix, tls=found.is_encrypted)
         if self._own().has(made):
             raise ValueError(f"`{url}` is an address of the gateway itself")
-        if made.tls and service not in self._encrypted():
+        if made.tls and not self._encrypted(service):
             raise ValueError(
                 f"`{url}`: the operator has not said how TLS is spoken to `{service}`: write "
                 "`http://`, or have the service written without `endpoints`"

@@ -15,8 +15,8 @@ from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.register_store import a_registration
-from tta_gateway.features.registration.record import SECTION as REGISTER
 from tta_gateway.features.registration.record import Register
+from tta_gateway.features.registration.record import section as registered
 from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
 from tta_gateway.kernel.route import Route, Service
@@ -347,7 +347,9 @@ def test_what_had_registered_goes_by_the_tokens_of_today(
     routes = (Declared(path="/live/a", auth="none"),)
     instance = Instance(id="a", endpoint=an_endpoint(9001), routes=routes)
     house.control.services.found("players", REGISTRATION, (instance,))
-    house.control.findings.put(REGISTER, Register(known=(a_registration(routes=routes),)))
+    house.control.findings.put(
+        registered("players"), Register(known=(a_registration(routes=routes),))
+    )
     house.control.flush()
     house.control.keepsake.wait(5.0)
     after = House(tmp_path)

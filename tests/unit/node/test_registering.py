@@ -154,7 +154,7 @@ SNAPSHOT = Snapshot(
     services=(),
     routes=(),
 )
-ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda: ["chat"])
+ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda one: one == "chat")
 
 
 @pytest.mark.parametrize(
