@@ -34,6 +34,7 @@ from tta_gateway.node.api_problem import wording
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.here import Here
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.public_api import PublicApp
@@ -81,6 +82,7 @@ class Control:
         self._lines = lines
         self._clock = clock
         self._tidied = clock.monotonic()
+        self._here = Here(clock.monotonic)
         self.log = EventLog(self._lines, Stamp(clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
@@ -227,7 +229,7 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
-        own = own_of(self.snapshot)
+        own = own_of(self.snapshot, self._here)
         self.services.adopt(services, checked=lambda one: one.name in looked_at, own=own)
         self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
