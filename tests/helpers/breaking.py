@@ -11,7 +11,7 @@ from tests.helpers.fake_connection import FakeConnection, FakeConnector
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Breaker as Settings
-from tta_gateway.kernel.route import EndpointLimits, Fallback, Service
+from tta_gateway.kernel.route import EndpointLimits, Fallback, Panic, Service
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.attempt import EndpointPool, Upstream
 from tta_gateway.upstream.breaker import Breaker, Chance, Change, State
@@ -51,6 +51,7 @@ class Rigged:
         fallback: Fallback | None = None,
         tries: int = 3,
         limits: EndpointLimits | None = None,
+        panic: Panic | None = None,
     ) -> None:
         self.route = msgspec.structs.replace(
             a_route(), breaker=breaker, fallback=fallback, tries=tries
@@ -64,7 +65,10 @@ class Rigged:
         """Whether breakers are forgotten while an exchange is under way."""
         self._services = {
             self.name: Service(
-                name=self.name, endpoints=(an_endpoint(9001),), limits=limits or EndpointLimits()
+                name=self.name,
+                endpoints=(an_endpoint(9001),),
+                limits=limits or EndpointLimits(),
+                panic=panic or Panic(),
             ),
             "other": Service(name="other", endpoints=(an_endpoint(9099),)),
         }
