@@ -83,6 +83,7 @@ class Control:
         self._clock = clock
         self._tidied = clock.monotonic()
         self._here = Here(clock.monotonic)
+        self._refusals = Quiet(_QUIET)
         self.log = EventLog(self._lines, Stamp(clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
@@ -239,7 +240,10 @@ class Control:
         self.alerting.adopt(self.snapshot, services)
 
     def _left_out(self, one: RefusedInstance) -> None:
-        """Tell of an instance that is not taken."""
+        """Tell of an instance that is not taken, once in a while where it comes and goes."""
+        now = self._clock.monotonic()
+        if not self._refusals.is_due(one.service, one.source, one.endpoint, now=now):
+            return
         self.log.event(
             "instance_refused",
             service=one.service,

@@ -100,6 +100,7 @@ class Kept:
         self.sources: dict[str, tuple[Instance, ...]] = {}
         self.refused: dict[str, frozenset[str]] = {}  # by source: endpoints not to be asked
         self.resolved: dict[str, tuple[Instance, ...]] = {}  # by the host and port resolved
+        self.found_at = 0.0  # when anything that was found last changed
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
         self.checked = False
         self.begun = False  # whether every endpoint of the configuration has been checked once
@@ -115,6 +116,12 @@ class Kept:
         """Yield each source with those of its instances that are taken."""
         for source in self.sources:
             yield source, self.taken_of(source)
+
+    def left(self) -> Iterator[RefusedInstance]:
+        """Yield those that are not taken."""
+        for source, refused in self.refused.items():
+            for endpoint in sorted(refused):
+                yield _refused(self, source, endpoint)
 
     def taken_of(self, source: str) -> tuple[Instance, ...]:
         """Return those of a source's instances that are taken."""
@@ -189,6 +196,8 @@ class Services:
         if kept is None:
             return
         declared = _declared(kept.taken_of(source))
+        if kept.sources.get(source, ()) != instances:
+            kept.found_at = self._wall()
         if instances:
             kept.sources[source] = instances
         else:
@@ -212,11 +221,7 @@ class Services:
 
     def refused(self, source: str) -> list[RefusedInstance]:
         """Return what a source has told of and is not taken."""
-        return [
-            _refused(kept, source, endpoint)
-            for kept in self.kept.values()
-            for endpoint in sorted(kept.refused.get(source, ()))
-        ]
+        return [one for kept in self.kept.values() for one in kept.left() if one.source == source]
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         """Take what the host and port of the configuration stand for; nothing: for itself."""
@@ -224,6 +229,8 @@ class Services:
         if kept is None:
             return
         moved = name in kept.resolved
+        if kept.resolved.get(name, ()) != instances:
+            kept.found_at = self._wall()
         if instances:
             kept.resolved[name] = instances
         else:
@@ -428,7 +435,7 @@ class Services:
             name: all_of_it for name, all_of_it in kept.sources.items() if name != CONFIGURATION
         }
         name = remembered.section(kept.service.name)
-        said = Remembered(sources=found, resolved=dict(kept.resolved))
+        said = Remembered(sources=found, resolved=dict(kept.resolved), at=kept.found_at)
         self._findings.put(name, said if found or kept.resolved else None)
 
     def recover(self, live: Mapping[str, Standing], found: Mapping[str, Remembered]) -> None:
@@ -445,6 +452,7 @@ class Services:
         found = self._found.pop(kept.service.name, None)
         if found is not None:
             kept.sources.update(found.sources)
+            kept.found_at = found.at
             for one in kept.service.endpoints:
                 instances = found.resolved.get(one.name)
                 if instances:

@@ -71,6 +71,7 @@ def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False)
         "degraded": list(kept.degraded),
         "breakers": list(_breakers(kept, now)),
         "endpoints": endpoints,
+        **_found(kept),
         "transitions": [
             {
                 "at": one.at,
@@ -82,6 +83,16 @@ def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False)
             for one in kept.transitions
         ],
     }
+
+
+def _found(kept: Kept) -> Told:
+    """Return when what registries say, or names stand for, last changed, and what is not taken."""
+    told: Told = {"found_at": kept.found_at} if kept.found_at else {}
+    left = [
+        {"source": one.source, "endpoint": one.endpoint, "reason": one.reason}
+        for one in kept.left()
+    ]
+    return {**told, "refused_instances": left} if left else told
 
 
 def _breakers(kept: Kept, now: float) -> Iterator[Told]:

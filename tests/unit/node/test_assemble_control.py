@@ -381,6 +381,22 @@ def test_where_the_gateway_itself_is_no_registry_sends_requests(house: House) ->
     }
 
 
+def test_of_one_that_comes_and_goes_is_told_once_in_a_minute(house: House) -> None:
+    snapshot = msgspec.structs.replace(
+        compile_snapshot(loaded(CONSUL).settings, 1), state_dir=house.snapshot.state_dir
+    )
+    asyncio.run(house.control.apply(parted(snapshot)))
+    assert snapshot.admin is not None
+    ours = Instance(id="a", endpoint=an_endpoint(snapshot.admin.port))
+    told = []
+    for seconds in (0.0, 1.0, 60.0):
+        house.clock.advance(seconds)
+        for instances in ((ours,), ()):
+            house.control.services.found("players", "consul", instances)
+        told.append(sum(b"instance_refused" in line for line in house.lines))
+    assert told == [1, 1, 2]
+
+
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         House(tmp_path / "nowhere")
