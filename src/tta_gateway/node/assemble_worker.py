@@ -283,7 +283,8 @@ class Worker:
         tables, led = self._no_routes(policies), Led()
         every = self._routes_in(tables, map(route_of, parts.routes), parts, policies)
         for number, route in enumerate(every):
-            led.add(route)
+            if route is not None:
+                led.add(route)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
         return tables, led
@@ -301,8 +302,11 @@ class Worker:
         routes: Iterable[Route],
         parts: Parts,
         policies: list[Policy],
-    ) -> Iterator[Route]:
-        """Put each route in its table, one with each step: the operator's, then the declared."""
+    ) -> Iterator[Route | None]:
+        """Put each route in its table, one with each step: the operator's, then the declared.
+
+        None is a declared one that makes no sense.
+        """
         runner, forward = self.runner, self.forwarder.forward
 
         def place(route: Route) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from tta_gateway.kernel.registered import SECTION
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.sections import Sections
-from tta_gateway.snapshot.parts import registered_of
+from tta_gateway.snapshot.parts import registered_parts_of, route_of
 from tta_gateway.support.log import EventLog
 
 
@@ -22,20 +22,29 @@ class DeclaredRoutes:
         """Read live sections there, and tell there of what is left out."""
         self._sections = sections
         self._log = log
-        self._left: set[tuple[str, str]] = set()
+        self._left: set[str] = set()
 
     def put(
         self, live: Mapping[str, msgspec.Raw], place: Callable[[Route], None]
-    ) -> Iterator[Route]:
-        """Put each in its place, with each step one; each that has none is told of once."""
-        left: set[tuple[str, str]] = set()
-        for route in self._sections.read(SECTION, live.get(SECTION), registered_of) or ():
+    ) -> Iterator[Route | None]:
+        """Read each and put it in its place, with each step one; None is one that has none.
+
+        That is told once of each.  To read thousands of them takes many milliseconds.
+        """
+        left: set[str] = set()
+        parts = self._sections.read(SECTION, live.get(SECTION), registered_parts_of)
+        for raw in parts or ():
+            route: Route | None = None
+            name = "a route"
             try:
+                route = route_of(raw)
+                name = f"`{route.name}`"
                 place(route)
-            except ValueError as error:
-                why = f"`{route.name}` is left out: {error}"
-                left.add((route.name, why))
-                if (route.name, why) not in self._left:
+            except (ValueError, msgspec.DecodeError) as error:
+                route = None
+                why = f"{name} is left out: {error}"
+                if why not in self._left and why not in left:
                     self._log.event("finding_not_read", section=SECTION, error=why)
+                left.add(why)
             yield route
         self._left = left
