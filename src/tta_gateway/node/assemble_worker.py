@@ -24,6 +24,7 @@ from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.metrics.bound import MetricsBound
@@ -134,6 +135,7 @@ class Worker:
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
+        self.streams = OpenStreams(later=self.loop.call_soon)
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -192,8 +194,7 @@ class Worker:
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            ways=ways,
-            services=self.forwarder,
+            reach=Reach(ways=ways, services=self.forwarder, streams=self.streams),
         )
 
     async def apply(self, parts: Parts) -> None:
@@ -233,6 +234,7 @@ class Worker:
         self.table, self.internal = tables
         gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
+        self.streams.disbelieved(_issuers(complete))
         await self._replacement.let_go(gone)
         if led is not None:
             await self._replacement.tidy(led)
@@ -332,6 +334,7 @@ class Worker:
         self.forwarder.tick(self.sweeper.now)
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
+        self.streams.tick(self.clock.wall())
         self._expiry.tick()
 
     def _flush(self) -> None:
@@ -410,6 +413,11 @@ def _configured(parts: Parts) -> tuple[object, ...]:
     return parts.base, parts.services, parts.routes
 
 
+def _issuers(snapshot: Snapshot) -> frozenset[str]:
+    """Return the names of those whose tokens are believed."""
+    return frozenset(one.name for one in bound(snapshot, "identity", IdentityBound).issuers)
+
+
 def _stays(service: str, before: Parts, after: Parts) -> bool:
     """Tell whether a service is configured as before."""
     return before.services.get(service) == after.services.get(service)
@@ -427,10 +435,10 @@ def policies(
     registry: Registry,
     lines: Lines | None,
     clock: Clock,
-    ways: Ways = NOWHERE,
-    services: Services = WILLING,
+    reach: "Reach | None" = None,
 ) -> list[Policy]:
-    """Return the policies in order; `ways` is how copies are sent, `services` who is there."""
+    """Return the policies in order."""
+    reach = reach or Reach()
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -444,11 +452,15 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
-            Identity(verifier(bound(snapshot, "identity", IdentityBound)), wall=clock.wall),
-            Split(random.random, services),
+            Identity(
+                verifier(bound(snapshot, "identity", IdentityBound)),
+                wall=clock.wall,
+                streams=reach.streams,
+            ),
+            Split(random.random, reach.services),
             Sticky(random.random),
             Transform(),
-            Mirror(ways, chance=random.random, registry=registry, spares=_spares),
+            Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
     ordered = [made[kind] for kind, _ in ORDER]
@@ -456,6 +468,29 @@ def policies(
     if found:
         raise AssertionError("; ".join(found))  # order.py is wrong; a test says so first
     return ordered
+
+
+class Reach:
+    """What policies reach beyond their exchange; nothing, unless it is said.
+
+    `ways` is how copies are sent, `services` who is there, `streams` are those that are open.
+    """
+
+    def __init__(
+        self,
+        *,
+        ways: Ways = NOWHERE,
+        services: Services = WILLING,
+        streams: OpenStreams | None = None,
+    ) -> None:
+        """Reach these."""
+        self.ways = ways
+        self.services = services
+        self.streams = OpenStreams(later=_never) if streams is None else streams
+
+
+def _never(_: Callable[[], None]) -> None:
+    """Call nothing: nothing is open."""
 
 
 def _spares(_: Exchange) -> bool:

@@ -77,6 +77,7 @@ class Registrations:
         self._lost_at: float | None = None
         self.cause = "it has not been asked yet"
         self.bound = RegistrationBound()
+        self.believed = False
         self.services: frozenset[str] = frozenset()
         self._spoken_for: frozenset[str] = frozenset()  # the services that may register
 
@@ -103,10 +104,19 @@ class Registrations:
         self._obsolete = set(names) - {section(one) for one in self._known.services}
 
     def adopt(
-        self, bound: RegistrationBound, services: Sequence[str], routes: Sequence[Route]
+        self,
+        bound: RegistrationBound,
+        services: Sequence[str],
+        routes: Sequence[Route],
+        *,
+        believed: bool = False,
     ) -> None:
-        """Go by these settings from now on; `routes` are all of the configuration's."""
+        """Go by these settings from now on; `routes` are all of the configuration's.
+
+        `believed`: some access tokens are, so that a route may ask for one.
+        """
         self.bound = bound
+        self.believed = believed
         self.services = frozenset(services)
         self._spoken_for = frozenset(one for token in bound.tokens for one in token.services)
         self._held.govern([one for one in routes if not one.internal])
