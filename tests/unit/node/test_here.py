@@ -1,33 +1,15 @@
 """Which addresses are this machine's: as the system lists them, and no others."""
 
 import ipaddress
-import itertools
 import socket
 import struct
-from pathlib import Path
 
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
+from tests.helpers.interfaces import listed
 from tta_gateway.node import here as module
 from tta_gateway.node.here import Address, Here, is_here
-
-
-def listed() -> list[Address]:
-    """Those that the kernel lists of this machine's."""
-    lines = Path("/proc/net/fib_trie").read_text().splitlines()
-    named = [
-        line.split()[-1]
-        for line, below in itertools.pairwise(lines)
-        if below.strip() == "/32 host LOCAL"
-    ]
-    sixes = Path("/proc/net/if_inet6")
-    rows = sixes.read_text().splitlines() if sixes.exists() else []
-    return [
-        *(ipaddress.ip_address(one) for one in sorted(set(named))),
-        *(ipaddress.IPv6Address(int(row.split()[0], 16)) for row in rows),
-    ]
-
 
 OTHERS = ("198.51.100.1", "203.0.113.255", "2001:db8::1", "255.255.255.255", "224.0.0.1", "ff02::1")
 
