@@ -34,6 +34,7 @@ from tta_gateway.node.api_problem import wording
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.here import Here
 from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
@@ -84,6 +85,8 @@ class Control:
         self._lines = lines
         self._clock = clock
         self._tidied = clock.monotonic()
+        self._here = Here(clock.monotonic)
+        self._refusals = Quiet(_QUIET)
         self.log = EventLog(self._lines, Stamp(clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
@@ -233,7 +236,7 @@ class Control:
     def _adopt_services(self, parts: Parts) -> None:
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
-        own = own_of(self.snapshot)
+        own = own_of(self.snapshot, self._here)
         self.services.adopt(services, checked=lambda one: one.name in looked_at, own=own)
         self.penalties.go_on()
         self.claiming.adopt(parts)
@@ -244,7 +247,10 @@ class Control:
         self.alerting.adopt(self.snapshot, services)
 
     def _left_out(self, one: RefusedInstance) -> None:
-        """Tell of an instance that is not taken."""
+        """Tell of an instance that is not taken, once in a while where it comes and goes."""
+        now = self._clock.monotonic()
+        if not self._refusals.is_due(one.service, one.source, one.endpoint, now=now):
+            return
         self.log.event(
             "instance_refused",
             service=one.service,
@@ -253,9 +259,10 @@ class Control:
             reason=one.reason,
         )
 
-    def _encrypted(self) -> set[str]:
-        """Return the services of which it is known how TLS is spoken to them."""
-        return {name for name, kept in self.services.kept.items() if kept.service.tls is not None}
+    def _encrypted(self, service: str) -> bool:
+        """Tell whether it is known how TLS is spoken to a service."""
+        kept = self.services.kept.get(service)
+        return kept is not None and kept.service.tls is not None
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""

@@ -3,8 +3,7 @@
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Coroutine, Mapping
-from itertools import chain
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
@@ -43,12 +42,13 @@ from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
-from tta_gateway.kernel import registered
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
@@ -65,7 +65,6 @@ from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import (
     Parts,
     base_of,
-    registered_of,
     route_of,
     routes_differ,
     service_of,
@@ -115,6 +114,7 @@ class Worker:
         self._logs = {"": logs("")}  # by path
         self.log = EventLog(self._logs[""], Stamp(clock.wall))
         self._sections = Sections(self.log)
+        self._declared = DeclaredRoutes(self._sections, self.log)
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
@@ -127,8 +127,7 @@ class Worker:
             self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
         )
         self.standings.adopt(self.forwarder.upstreams, parts.live)
-        self._expiry = Expiry(clock.wall, self.log)
-        self.sweeper.each_tick.append(self._look_after)
+        self._replacement = Replacement(self.forwarder, self.standings)
         self._build_the_way_in()
 
     def _look_after_itself(self) -> None:
@@ -157,9 +156,11 @@ class Worker:
             departures=Departures(self.loop),
         )
         self._contexts = contexts = contexts_of(snapshot)
+        self._expiry = Expiry(self.clock.wall, self.log)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
         self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
+        self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self._connector = SocketConnector(
@@ -223,21 +224,22 @@ class Worker:
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
         contexts = await contexts_aside(complete, self._contexts)
-        names: set[str] = set()
+        led: Led | None = None
         if parts.base != before.base or routes_differ(before, parts):
-            tables = await self._tables_aside(parts, policies, names)
+            tables, led = await self._tables_aside(parts, policies)
         self.valkeys.adopt(complete, parts.live)
         changed = self.standings.changed(parts.live)
         await self._follow([one for one in changed if _stays(one, before, parts)], parts)
+        upstreams = await self._replacement.make(services, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
-        self.forwarder.adopt(services)
-        self.standings.adopt(self.standings.changed(parts.live), parts.live)
+        gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
         self.streams.disbelieved(_issuers(complete))
-        if names:
-            await self._forget_routes(names)
+        await self._replacement.let_go(gone)
+        if led is not None:
+            await self._replacement.tidy(led)
 
     async def _follow(self, services: list[str], parts: Parts) -> None:
         """Have services go by the standings that there are now, a slice in a turn of the loop."""
@@ -245,13 +247,6 @@ class Worker:
             if at:
                 await asyncio.sleep(0)
             self.standings.adopt(services[at : at + _SLICE], parts.live)
-
-    async def _forget_routes(self, names: set[str]) -> None:
-        """Forget what is known of routes that are gone: only these are there."""
-        for number, upstream in enumerate(list(self.forwarder.upstreams.values())):
-            if number and number % _SLICE == 0:
-                await asyncio.sleep(0)
-            upstream.retain(names)
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
@@ -280,36 +275,52 @@ class Worker:
 
     def _tables_of(self, parts: Parts, routes: tuple[Route, ...]) -> tuple[Table, Table]:
         """Return the table of public listeners, and that of internal ones."""
-        public, internal = sides((*routes, *self._declared(parts)))
-        runner, forward = self.runner, self.forwarder.forward
-        return (
-            table(public, self.policies, runner=runner, forward=forward),
-            table(internal, self.policies, runner=runner, forward=forward),
-        )
-
-    def _declared(self, parts: Parts) -> tuple[Route, ...]:
-        """Return the routes that services have declared."""
-        name = registered.SECTION
-        return self._sections.read(name, parts.live.get(name), registered_of) or ()
+        tables = self._no_routes(self.policies)
+        for _ in self._routes_in(tables, routes, parts, self.policies):
+            pass
+        return tables
 
     async def _tables_aside(
-        self, parts: Parts, policies: list[Policy], names: set[str]
-    ) -> tuple[Table, Table]:
-        """Return both, made a slice at a time; routes of services stand behind the operator's.
-
-        `names` gets the name of each.
-        """
-        runner, forward = self.runner, self.forwarder.forward
-        made = table((), policies, runner=runner, forward=forward)
-        inside = table((), policies, runner=runner, forward=forward)
-        routes = chain(map(route_of, parts.routes), self._declared(parts))
-        for number, route in enumerate(routes):
+        self, parts: Parts, policies: list[Policy]
+    ) -> tuple[tuple[Table, Table], Led]:
+        """Return both, made a slice at a time, and what is in them."""
+        tables, led = self._no_routes(policies), Led()
+        every = self._routes_in(tables, map(route_of, parts.routes), parts, policies)
+        for number, route in enumerate(every):
+            if route is not None:
+                led.add(route)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-            names.add(route.name)
+        return tables, led
+
+    def _no_routes(self, policies: list[Policy]) -> tuple[Table, Table]:
+        runner, forward = self.runner, self.forwarder.forward
+        return (
+            table((), policies, runner=runner, forward=forward),
+            table((), policies, runner=runner, forward=forward),
+        )
+
+    def _routes_in(
+        self,
+        tables: tuple[Table, Table],
+        routes: Iterable[Route],
+        parts: Parts,
+        policies: list[Policy],
+    ) -> Iterator[Route | None]:
+        """Put each route in its table, one with each step: the operator's, then the declared.
+
+        None is a declared one that makes no sense.
+        """
+        runner, forward = self.runner, self.forwarder.forward
+
+        def place(route: Route) -> None:
             plan = bind(policies, route, forward=_end_of(route, runner, forward))
-            (inside if route.internal else made).add(route, plan)
-        return made, inside
+            tables[1 if route.internal else 0].add(route, plan)
+
+        for route in routes:
+            place(route)
+            yield route
+        yield from self._declared.put(parts.live, place)
 
     @property
     def logs(self) -> list[Log]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.registration.record import SECTION as REGISTERED
+from tta_gateway.features.registration.record import is_section
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.remembered import PREFIX
@@ -101,5 +101,5 @@ class Keepsake:
 def _of_ours(sections: Mapping[str, bytes]) -> _Sections:
     """Return what outlives the gateway of live sections."""
     return {
-        name: raw for name, raw in sections.items() if name.startswith(PREFIX) or name == REGISTERED
+        name: raw for name, raw in sections.items() if name.startswith(PREFIX) or is_section(name)
     }

@@ -173,7 +173,7 @@ def test_where_little_is_asked_they_are_of_a_longer_time(workers: Workers) -> No
     workers.times.begin("players", ["one"], 0.0)
     workers.took("one", *[FAST] * 30)
     workers.next(10.0)
-    found = []
+    found: list[int] = []
     for _ in range(2):
         for moment in range(20):
             workers.took("one", FAST)
