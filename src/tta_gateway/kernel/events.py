@@ -110,6 +110,18 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     draining: bool = False
 
 
+class GlassUsed(msgspec.Struct, frozen=True, kw_only=True, tag="glass_used"):
+    """Somebody has seen, or done, what they may only because they have broken the glass."""
+
+    subject: str
+    person: str
+    route: str
+    method: str
+    request_id: str
+    at: float
+    by: str = "control"
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -118,4 +130,5 @@ Event = (
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen
+    | GlassUsed
 )

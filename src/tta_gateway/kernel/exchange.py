@@ -128,6 +128,7 @@ class Exchange:
         "response",
         "sent",
         "service",
+        "shadowed",
         "side",
         "sink",
         "started",
@@ -158,7 +159,9 @@ class Exchange:
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
-        self.service = ""  # where the route has more than one; else it is the route's
+        # The service, where the route has more than one (else it is the route's); the code of a
+        # refusal that a rule in shadow mode would have made
+        self.service = self.shadowed = ""
         # What sticks to an endpoint; what a split knows a client by that brought nothing for it
         self.key = self.side = b""
         # What goes upstream beyond the request's own fields, or in place of what it says

@@ -19,6 +19,8 @@ from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
+from tta_gateway.features.access.bound import AccessBound
+from tta_gateway.features.access.policy import Access, Circle, book_of
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
@@ -50,6 +52,7 @@ from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
+from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
@@ -131,6 +134,7 @@ class Worker:
     def _look_after_itself(self) -> None:
         """Have what is to be done a few times a second."""
         clock = self.clock.monotonic
+        self._ties = LiveTies(self._sections, self.parts.live)
         self.sweeper = Sweeper(self.loop, clock)
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
@@ -193,6 +197,7 @@ class Worker:
             clock=self.clock,
             ways=ways,
             services=self.forwarder,
+            circle=Circle(self._ties.ties, self.telling.glass_used),
         )
 
     async def apply(self, parts: Parts) -> None:
@@ -203,6 +208,9 @@ class Worker:
         refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before = self.parts
+        for name in self._ties.changed(parts.live):
+            self._ties.adopt((name,), parts.live)
+            await asyncio.sleep(0)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
             self.valkeys.adopt(self.snapshot, parts.live)
             self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)
@@ -410,7 +418,7 @@ def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
     return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
 
 
-def policies(
+def policies(  # noqa: PLR0913 - what policies meet, each by its name
     snapshot: Snapshot,
     *,
     registry: Registry,
@@ -418,8 +426,10 @@ def policies(
     clock: Clock,
     ways: Ways = NOWHERE,
     services: Services = WILLING,
+    circle: Circle | None = None,
 ) -> list[Policy]:
     """Return the policies in order; `ways` is how copies are sent, `services` who is there."""
+    book = book_of(bound(snapshot, "access", AccessBound))
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -434,6 +444,7 @@ def policies(
             AllowFrom(),
             WebSocketOrigin(),
             Identity(verifier(bound(snapshot, "identity", IdentityBound)), wall=clock.wall),
+            Access(book, circle, wall=clock.wall, registry=registry),
             Split(random.random, services),
             Sticky(random.random),
             Transform(),
