@@ -4,7 +4,8 @@ Roles hold permissions, `progress:read:care` say, and the table of both is confi
 what a token lists.  A route names the permission that each of its methods needs, whose data it is
 (`owner`), and whether that is clinical.  The last part of what a role holds says how far it
 reaches: `own` to what is the caller's own, `care` to what is of those whom they care for, `any` to
-all.
+all.  Where a route names no owner, `own` is the service's to look at, by the token, and `care` is
+worth nothing: nobody could tell.
 
 Who lacks a permission in every reach hears 403, with its name.  Who has it, but not for the person
 in the path, hears 404: a worker decides before it asks the service, from the path and from whom the

@@ -25,21 +25,12 @@ from tta_gateway.features.access.problems import (
 from tta_gateway.features.access.table import ROLES
 from tta_gateway.kernel.events import Event, GlassUsed
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Fields, RequestHead, Response, answer_of
+from tta_gateway.kernel.message import RequestHead, Response, answer_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.metrics import Registry
 
-OVERRIDES: Final = (
-    b"x-http-method-override",
-    b"x-http-method",
-    b"x-method-override",
-    b"x-original-url",
-    b"x-rewrite-url",
-)
-"""Fields by which some services are asked for another method or path than the request's."""
-_OVERRIDES: Final = frozenset(OVERRIDES)
 _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
     Verdict.ROLE: ROLE_MISSING,
     Verdict.PERMISSION: PERMISSION_MISSING,
@@ -166,7 +157,10 @@ class BoundAccess:
         return f"{'; '.join(said)}{'; only tells, and lets through' if bound.shadow else ''}"
 
     def on_request(self, exchange: Exchange) -> Response | None:
-        """Refuse whoever may not; what could ask the service for something else stays here."""
+        """Refuse whoever may not.
+
+        Fields that would ask the service for another method or path do not get past the codec.
+        """
         principal = exchange.principal
         assert principal is not None  # settings: only routes with `auth: required` ask
         request = exchange.request
@@ -177,11 +171,6 @@ class BoundAccess:
                 return answer_of(_PROBLEMS[verdict], self._detail(verdict, request.method))
             self._access.shadowed[verdict].add()
             exchange.shadowed = _PROBLEMS[verdict].code
-        if overrides(request):
-            fields = exchange.upstream_fields  # what identity has left of them
-            exchange.upstream_fields = without_overrides(
-                request.fields if fields is None else fields
-            )
         return None
 
     def _verdict(
@@ -194,7 +183,8 @@ class BoundAccess:
         demand = self._demands.get(request.method, self._default)
         if demand is None:
             return Verdict.METHOD
-        if not mask & demand.held:
+        # Where no owner is named, nobody can tell who is in whose care; services go by the token.
+        if not mask & (demand.held if self._owner else demand.own | demand.any):
             return Verdict.PERMISSION
         is_theirs = False
         if self._owner:
@@ -250,15 +240,3 @@ class BoundAccess:
 def book_of(bound: AccessBound) -> Book:
     """Return the roles of a configuration: those of the platform, where it names none."""
     return Book(ROLES if bound.roles is None else bound.roles)
-
-
-def overrides(request: RequestHead) -> bool:
-    """Tell whether a request asks for another method or path in its fields."""
-    request.get(b"host")  # has it index its fields, if nobody has asked for any yet
-    index = request.index
-    return index is not None and not _OVERRIDES.isdisjoint(index)
-
-
-def without_overrides(fields: Fields) -> Fields:
-    """Return the fields without those."""
-    return [field for field in fields if field[0] not in _OVERRIDES]
