@@ -27,6 +27,7 @@ from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.metrics.bound import MetricsBound
@@ -139,6 +140,7 @@ class Worker:
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
+        self.streams = OpenStreams(later=self.loop.call_soon)
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -195,9 +197,12 @@ class Worker:
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            ways=ways,
-            services=self.forwarder,
-            circle=Circle(self._ties.ties, self.telling.glass_used),
+            reach=Reach(
+                ways=ways,
+                services=self.forwarder,
+                streams=self.streams,
+                circle=Circle(self._ties.ties, self.telling.glass_used),
+            ),
         )
 
     async def apply(self, parts: Parts) -> None:
@@ -240,6 +245,7 @@ class Worker:
         self.forwarder.adopt(services)
         self.standings.adopt(self.standings.changed(parts.live), parts.live)
         self._adopt(contexts)
+        self.streams.disbelieved(_issuers(complete))
         if names:
             await self._forget_routes(names)
 
@@ -329,6 +335,7 @@ class Worker:
         self.forwarder.tick(self.sweeper.now)
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
+        self.streams.tick(self.clock.wall())
         self._expiry.tick()
 
     def _flush(self) -> None:
@@ -407,6 +414,11 @@ def _configured(parts: Parts) -> tuple[object, ...]:
     return parts.base, parts.services, parts.routes
 
 
+def _issuers(snapshot: Snapshot) -> frozenset[str]:
+    """Return the names of those whose tokens are believed."""
+    return frozenset(one.name for one in bound(snapshot, "identity", IdentityBound).issuers)
+
+
 def _stays(service: str, before: Parts, after: Parts) -> bool:
     """Tell whether a service is configured as before."""
     return before.services.get(service) == after.services.get(service)
@@ -418,17 +430,16 @@ def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
     return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
 
 
-def policies(  # noqa: PLR0913 - what policies meet, each by its name
+def policies(
     snapshot: Snapshot,
     *,
     registry: Registry,
     lines: Lines | None,
     clock: Clock,
-    ways: Ways = NOWHERE,
-    services: Services = WILLING,
-    circle: Circle | None = None,
+    reach: "Reach | None" = None,
 ) -> list[Policy]:
-    """Return the policies in order; `ways` is how copies are sent, `services` who is there."""
+    """Return the policies in order."""
+    reach = reach or Reach()
     book = book_of(bound(snapshot, "access", AccessBound))
     made: Mapping[type, Policy] = {
         type(policy): policy
@@ -443,19 +454,53 @@ def policies(  # noqa: PLR0913 - what policies meet, each by its name
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
-            Identity(verifier(bound(snapshot, "identity", IdentityBound)), wall=clock.wall),
-            Access(book, circle, wall=clock.wall, registry=registry),
-            Split(random.random, services),
+            Identity(
+                verifier(bound(snapshot, "identity", IdentityBound)),
+                wall=clock.wall,
+                streams=reach.streams,
+            ),
+            Access(book, reach.circle, wall=clock.wall, registry=registry),
+            Split(random.random, reach.services),
             Sticky(random.random),
             Transform(),
-            Mirror(ways, chance=random.random, registry=registry, spares=_spares),
+            Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
+    return _in_order(made)
+
+
+def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
     if found:
         raise AssertionError("; ".join(found))  # order.py is wrong; a test says so first
     return ordered
+
+
+class Reach:
+    """What policies reach beyond their exchange; nothing, unless it is said.
+
+    `ways` is how copies are sent, `services` who is there, `streams` are those that are open, and
+    `circle` is who is tied to whom.
+    """
+
+    def __init__(
+        self,
+        *,
+        ways: Ways = NOWHERE,
+        services: Services = WILLING,
+        streams: OpenStreams | None = None,
+        circle: Circle | None = None,
+    ) -> None:
+        """Reach these."""
+        self.circle = circle
+        self.ways = ways
+        self.services = services
+        self.streams = OpenStreams(later=_never) if streams is None else streams
+
+
+def _never(_: Callable[[], None]) -> None:
+    """Call nothing: nothing is open."""
 
 
 def _spares(_: Exchange) -> bool:

@@ -70,3 +70,10 @@ NOBODY: Final = Problem(
     "Have the issuer put a text into the claim of the subject, and claims as RFC 7519 has them.",
     challenge=_INVALID,
 )
+REVOKED: Final = Problem(
+    "identity_token_revoked",
+    401,
+    "The session of this token has been ended.",
+    "Log in again.",
+    challenge=_INVALID,
+)

@@ -22,7 +22,7 @@ from tta_gateway.kernel.message import RequestHead, Response
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
-from tta_gateway.node.assemble_worker import policies, sides, table
+from tta_gateway.node.assemble_worker import Reach, policies, sides, table
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.table import Table
 from tta_gateway.settings.compile import compile_snapshot
@@ -157,7 +157,7 @@ class House:
             registry=Registry(),
             lines=None,
             clock=SystemClock(),
-            circle=Circle(ties, lambda _: None),
+            reach=Reach(circle=Circle(ties, lambda _: None)),
         )
         self.table: Table = table(
             sides(self.snapshot.routes)[0],
