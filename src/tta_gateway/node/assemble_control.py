@@ -34,8 +34,10 @@ from tta_gateway.node.api_problem import wording
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
+from tta_gateway.node.penalties import Penalties
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
@@ -43,6 +45,7 @@ from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
+from tta_gateway.node.times import Times
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
@@ -89,6 +92,9 @@ class Control:
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.services.left_out = self._left_out
+        self.times = Times(self.segments)
+        self.judging = Judging(self.services, self.times, wall=clock.wall)
+        self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
         self.discovery = self._discovery(clock)
@@ -145,7 +151,7 @@ class Control:
         made.include_router(metrics.router(Exposition(self.segments)), dependencies=[read])
         for one in (
             admin_api.router(state, self.stores),
-            services_api.router(self.services, self.segments, clock.wall),
+            services_api.router(self.services, self.segments, clock.wall, self.times.lately),
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
         ):
@@ -229,6 +235,7 @@ class Control:
         looked_at = bound_of(self.snapshot).checks
         own = own_of(self.snapshot)
         self.services.adopt(services, checked=lambda one: one.name in looked_at, own=own)
+        self.penalties.go_on()
         self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
@@ -267,11 +274,14 @@ class Control:
         self.findings.flush()
 
     def tidy(self) -> None:
-        """Forget now and then what workers have said that are no more."""
+        """Judge what all workers saw, and forget now and then what those say that are no more."""
         now = self._clock.monotonic()
+        self.times.tick(now)
+        self.judging.tick(now)
+        self.penalties.tick()
         if now - self._tidied >= _TIDIED_EACH:
             self._tidied = now
-            self.services.retain(self.workers())
+            self.services.heard.retain(self.workers())
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""
@@ -309,7 +319,7 @@ def endpoints() -> list[tuple[str, str, str]]:
     routers = (
         metrics.router(Exposition(list)),
         admin_api.router(Path(), None),
-        services_api.router(services, list, lambda: 0.0),
+        services_api.router(services, list, lambda: 0.0, lambda _: {}),
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
     )
