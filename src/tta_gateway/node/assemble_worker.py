@@ -18,6 +18,8 @@ from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
+from tta_gateway.features.access.bound import AccessBound
+from tta_gateway.features.access.policy import Access, Circle, book_of
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
@@ -53,6 +55,7 @@ from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
+from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
@@ -133,6 +136,7 @@ class Worker:
     def _look_after_itself(self) -> None:
         """Have what is to be done a few times a second."""
         clock = self.clock.monotonic
+        self._ties = LiveTies(self._sections, self.parts.live)
         self.sweeper = Sweeper(self.loop, clock)
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
@@ -196,7 +200,12 @@ class Worker:
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            reach=Reach(ways=ways, services=self.forwarder, streams=self.streams),
+            reach=Reach(
+                ways=ways,
+                services=self.forwarder,
+                streams=self.streams,
+                circle=Circle(self._ties.ties, self.telling.glass_used),
+            ),
         )
 
     async def apply(self, parts: Parts) -> None:
@@ -207,6 +216,9 @@ class Worker:
         refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before = self.parts
+        for name in self._ties.changed(parts.live):
+            self._ties.adopt((name,), parts.live)
+            await asyncio.sleep(0)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
             self.valkeys.adopt(self.snapshot, parts.live)
             self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)
@@ -441,6 +453,7 @@ def policies(
 ) -> list[Policy]:
     """Return the policies in order."""
     reach = reach or Reach()
+    book = book_of(bound(snapshot, "access", AccessBound))
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -459,6 +472,7 @@ def policies(
                 wall=clock.wall,
                 streams=reach.streams,
             ),
+            Access(book, reach.circle, wall=clock.wall, registry=registry),
             Split(random.random, reach.services),
             Sticky(random.random),
             TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
@@ -466,6 +480,10 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
+    return _in_order(made)
+
+
+def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
     if found:
@@ -476,7 +494,8 @@ def policies(
 class Reach:
     """What policies reach beyond their exchange; nothing, unless it is said.
 
-    `ways` is how copies are sent, `services` who is there, `streams` are those that are open.
+    `ways` is how copies are sent, `services` who is there, `streams` are those that are open, and
+    `circle` is who is tied to whom.
     """
 
     def __init__(
@@ -485,8 +504,10 @@ class Reach:
         ways: Ways = NOWHERE,
         services: Services = WILLING,
         streams: OpenStreams | None = None,
+        circle: Circle | None = None,
     ) -> None:
         """Reach these."""
+        self.circle = circle
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams
