@@ -31,7 +31,9 @@ from tta_gateway.kernel.standing import RefusedInstance, section
 from tta_gateway.node import admin_api, admin_token, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.away import Away
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
+from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.keepsake import Keepsake
@@ -91,6 +93,9 @@ class Control:
         self.services.left_out = self._left_out
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
+        self.away = Away()
+        self.databases = Databases(self.log)
+        self.databases.tell = lambda away: self.away.take("database", ["database"] if away else [])
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
@@ -107,6 +112,7 @@ class Control:
         self.alerting.listen()  # what is known so far is no news
         self.alerting.compare(self.services.state_of)
         self.stores = Stores(self.log)
+        self.stores.tell = partial(self.away.take, "stores")
         self.admin = self._administration(Path(self.snapshot.state_dir), clock)
         self.public = self._own_endpoints()
 
@@ -144,13 +150,19 @@ class Control:
         wording(made, self._admin_failed)
         made.include_router(metrics.router(Exposition(self.segments)), dependencies=[read])
         for one in (
-            admin_api.router(state, self.stores),
+            admin_api.router(state, self._store_complaints),
             services_api.router(self.services, self.segments, clock.wall),
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
         ):
             made.include_router(one, dependencies=[known])
         return made
+
+    def _store_complaints(self) -> dict[str, list[str]]:
+        """Return what is wrong with each store."""
+        database = self.databases.complaints
+        found: dict[str, list[str]] = {**self.stores.complaints}
+        return {**found, "database": database} if database else found
 
     def _discovery(self, clock: Clock) -> Discovery:
         return Discovery(
@@ -225,6 +237,7 @@ class Control:
         await self.stores.look(self.snapshot)
 
     def _adopt_services(self, parts: Parts) -> None:
+        self.databases.adopt(self.snapshot, is_needed=False)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
         own = own_of(self.snapshot)
@@ -308,7 +321,7 @@ def endpoints() -> list[tuple[str, str, str]]:
     services = Services(cast("Findings", None), Bus(), wall=lambda: 0.0)
     routers = (
         metrics.router(Exposition(list)),
-        admin_api.router(Path(), None),
+        admin_api.router(Path(), dict),
         services_api.router(services, list, lambda: 0.0),
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),

@@ -90,7 +90,7 @@ async def _serve(
     )
     loop.add_reader(channel.fileno(), updates.hear)
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
-    control.stores.tell = partial(tell, channel)
+    control.away.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     for name, work in (
         ("usage", partial(_count, usage, control)),
@@ -99,6 +99,7 @@ async def _serve(
         ("discovery", control.discovery.run),
         ("registrations", control.registrations.watch),
         ("alerts", control.alerting.run),
+        ("database", control.databases.watch),
     ):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)

@@ -18,6 +18,7 @@ from tta_gateway.settings.profile import underlay
 from tta_gateway.settings.public import shadows
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.tree import Settings
+from tta_gateway.settings.database import unusable
 from tta_gateway.settings.valkey import is_one_server, unfollowed, unread
 
 
@@ -84,6 +85,9 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
             document.complain((key,), rules.NEEDS_CONTROL)
         if words:
             document.complain((key,), words)
+    words = unusable(settings.database_url)
+    if words:
+        document.complain(("database_url",), words)
     if is_one_server(settings.valkey_url, settings.cache_url):
         document.complain(("cache_url",), rules.ONE_SERVER)
     return settings

@@ -42,8 +42,8 @@ _HELD: Final = re.compile(r"\{([^{}]*)\}")
 
 def _unproved(tree: Mapping) -> Complaints:
     """Complain about routes that ask for a token where none is believed."""
-    issuers = _mapping(tree.get("identity")).get("issuers")
-    if issuers not in (None, []):
+    identity = _mapping(tree.get("identity"))
+    if identity.get("issuers") not in (None, []) or identity.get("issuing") is not None:
         return
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
@@ -53,8 +53,27 @@ def _unproved(tree: Mapping) -> Complaints:
             yield (
                 path,
                 f"asks for an access token (`auth: {asked}`), and none is believed: write "
-                "`identity: {issuers: […]}`, or let everybody in: `auth: none`",
+                "`identity: {issuers: […]}` or `identity: {issuing: …}`, or let everybody in: `auth: none`",
             )
+
+
+def _issuing(tree: Mapping) -> Complaints:
+    """Complain about tokens that nobody would issue, or only one of several nodes."""
+    issuing = _mapping(tree.get("identity")).get("issuing")
+    if not isinstance(issuing, dict):
+        return
+    if tree.get("admin") == "off":
+        yield (
+            ("identity", "issuing"),
+            "tokens are issued by the process that `admin: off` leaves out: write an address for "
+            "`admin`, or take this out",
+        )
+    if tree.get("database_url") is not None and issuing.get("key") is None:
+        yield (
+            ("identity", "issuing"),
+            "must say `key: {file: …}` beside `database_url`: all nodes seal the keys there with "
+            "one secret; `openssl rand -hex 32` makes it",
+        )
 
 
 def check(document: Document) -> None:
@@ -68,6 +87,7 @@ def check(document: Document) -> None:
         *registering.complaints(tree),
         *_alerts(tree),
         *_unproved(tree),
+        *_issuing(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from tta_gateway.support.sql.away import Conflict, Unavailable
 from tta_gateway.support.sql.url import DatabaseUrl
 
 PATIENCE: Final = 5.0  # seconds, for a connection and for a statement
@@ -33,17 +34,6 @@ _SQLITE: Final = (
     "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={int(PATIENCE * 1000)}",
 )
-
-
-class Unavailable(Exception):
-    """The database cannot be asked; what was under way is undone, or has never begun.
-
-    Only where the connection broke while a transaction was being committed it may be done even so.
-    """
-
-
-class Conflict(Exception):
-    """Something that must be there once, or must be there, is not so: the transaction is undone."""
 
 
 class Database:
@@ -117,7 +107,7 @@ def _translated(error: Exception) -> Exception | None:
 def _engine(url: DatabaseUrl) -> AsyncEngine:
     if url.is_sqlite:
         made = create_async_engine(
-            url.for_driver(),
+            _for_driver(url),
             pool_size=_CONNECTIONS,
             max_overflow=0,
             pool_timeout=PATIENCE,
@@ -128,19 +118,37 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
         event.listen(made.sync_engine, "begin", _begun)
         return made
     return create_async_engine(
-        url.for_driver(),
+        _for_driver(url),
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=PATIENCE,
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
-            "ssl": ssl.create_default_context(cafile=url.ca or None) if url.encrypted else False,
+            "ssl": _context(url) if url.encrypted else False,
             "timeout": PATIENCE,
             "command_timeout": PATIENCE,
             "server_settings": {"application_name": "tta-gateway"},
         },
     )
+
+
+def _for_driver(url: DatabaseUrl) -> URL:
+    if url.is_sqlite:
+        return URL.create("sqlite+aiosqlite", database=url.file)
+    return URL.create(
+        "postgresql+asyncpg",
+        username=url.user,
+        password=url.password or None,
+        host=url.host,
+        port=url.port,
+        database=url.name,
+    )
+
+
+def _context(url: DatabaseUrl) -> ssl.SSLContext:
+    """Return how its certificate is looked at: by what was read, or by what the machine trusts."""
+    return ssl.create_default_context(cadata=url.authorities.decode() or None)
 
 
 def _owned(file: str) -> None:
