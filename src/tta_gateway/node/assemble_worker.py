@@ -4,6 +4,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from itertools import chain
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
@@ -46,6 +47,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.proving import Proving
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
@@ -118,14 +120,13 @@ class Worker:
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
+        self.proving = Proving(self._sections, parts.live, wall=clock.wall)
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
         self.standings = Standings(
             self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
         )
         self.standings.adopt(self.forwarder.upstreams, parts.live)
-        self._expiry = Expiry(clock.wall, self.log)
-        self.sweeper.each_tick.append(self._look_after)
         self._build_the_way_in()
 
     def _look_after_itself(self) -> None:
@@ -144,6 +145,8 @@ class Worker:
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
+        self._expiry = Expiry(self.clock.wall, self.log)
+        self.sweeper.each_tick.append(self._look_after)
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(
@@ -186,7 +189,7 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
-        return policies(
+        made = policies(
             snapshot,
             registry=self.registry,
             lines=lines,
@@ -194,6 +197,7 @@ class Worker:
             ways=ways,
             services=self.forwarder,
         )
+        return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
     async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
@@ -203,6 +207,8 @@ class Worker:
         refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before = self.parts
+        believed = partial(bound, self.snapshot, "identity", IdentityBound)
+        await self.proving.follow(parts.live, self.policies, believed)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
             self.valkeys.adopt(self.snapshot, parts.live)
             self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)

@@ -100,6 +100,7 @@ async def _serve(
         ("registrations", control.registrations.watch),
         ("alerts", control.alerting.run),
         ("database", control.databases.watch),
+        ("issuing", control.issuance.run),
     ):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)

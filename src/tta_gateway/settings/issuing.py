@@ -61,6 +61,11 @@ class SessionLimitsConfig(Config):
     """In all."""
 
 
+def _strict() -> dict[str, SessionLimitsConfig]:
+    strict = SessionLimitsConfig(idle=_HOUR / 2, absolute=12 * _HOUR)
+    return dict.fromkeys(_CLINICAL, strict)
+
+
 class SessionsConfig(Config):
     """How long sessions last; who has several roles has the shortest of what they say."""
 
@@ -70,9 +75,7 @@ class SessionsConfig(Config):
     absolute: Duration = _ISSUING.limits.absolute
     """In all."""
 
-    roles: dict[Role, SessionLimitsConfig] = {
-        role: SessionLimitsConfig(idle=_HOUR / 2, absolute=12 * _HOUR) for role in _CLINICAL
-    }
+    roles: dict[Role, SessionLimitsConfig] = Field(default_factory=_strict)
     """For those who have one of these roles."""
 
 

@@ -11,6 +11,7 @@ from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings import health_defaults, rules, sentence
 from tta_gateway.settings.compile import compiled_routes
 from tta_gateway.settings.complaint import Complaint, Mark, lines
+from tta_gateway.settings.database import unusable
 from tta_gateway.settings.document import Document, read
 from tta_gateway.settings.environment import overlay
 from tta_gateway.settings.not_yet import take_out
@@ -18,7 +19,6 @@ from tta_gateway.settings.profile import underlay
 from tta_gateway.settings.public import shadows
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.tree import Settings
-from tta_gateway.settings.database import unusable
 from tta_gateway.settings.valkey import is_one_server, unfollowed, unread
 
 
@@ -79,6 +79,12 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", other, "path"), f"{words} {advice}")
     for one, words in shadows(routes, settings):
         document.complain(("routes", one, "path"), words)
+    _stores(settings, document)
+    return settings
+
+
+def _stores(settings: Settings, document: Document) -> None:
+    """Complain about stores that cannot be asked so."""
     for key, url in (("valkey_url", settings.valkey_url), ("cache_url", settings.cache_url)):
         words = unread(url)
         if settings.admin is None and unfollowed(url):
@@ -90,4 +96,3 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("database_url",), words)
     if is_one_server(settings.valkey_url, settings.cache_url):
         document.complain(("cache_url",), rules.ONE_SERVER)
-    return settings

@@ -53,7 +53,8 @@ def _unproved(tree: Mapping) -> Complaints:
             yield (
                 path,
                 f"asks for an access token (`auth: {asked}`), and none is believed: write "
-                "`identity: {issuers: […]}` or `identity: {issuing: …}`, or let everybody in: `auth: none`",
+                "`identity: {issuers: […]}` or `identity: {issuing: …}`, or let everybody in: "
+                "`auth: none`",
             )
 
 

@@ -29,7 +29,7 @@ def test_one_that_is_named_is_in_the_snapshot_and_its_password_is_not_shown() ->
     assert WORD not in repr(made)
 
 
-def test_one_far_away_is_known_by_authorities_that_were_read(tmp_path: Path) -> None:
+def test_one_far_away_is_known_by_authorities_that_were_read() -> None:
     golden = Path(__file__).parents[2] / "golden" / "settings" / "ca.pem"
     made = compile_snapshot(loaded(f"database_url: {FAR}?ca={golden}\n").settings, 1).database
     assert made is not None

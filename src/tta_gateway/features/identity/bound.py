@@ -88,3 +88,26 @@ class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway itself, whose keys stand in a live section."""
     issuing: Issuing | None = None
     """For control alone."""
+
+
+KEYS: Final = "identity/keys"
+"""The live section with the keys of the gateway itself."""
+REVOKED: Final = "identity/revoked/"
+"""Begins the names of the live sections that say what counts no more."""
+
+
+class OwnKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway's own keys: JWKs in JSON, the newest last."""
+
+    keys: tuple[bytes, ...] = ()
+
+
+class RevokedTokens(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Some of what counts no more; times are in seconds of the epoch.
+
+    `sessions` says of each until when tokens of it may be left; `subjects` also from before when
+    their tokens count no more.
+    """
+
+    sessions: dict[str, float] = {}
+    subjects: dict[str, tuple[float, float]] = {}

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from tta_gateway.features.identity.credential import MARKER, Ambiguous, token_of, without_token
-from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, REVOKED
 from tta_gateway.features.identity.remembered import Remembered
+from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
@@ -29,6 +30,13 @@ class Identity:
         self._verifier = verifier
         self._wall = wall
         self._remembered = Remembered()
+        self.revoked = Revoked()
+        """What counts no more, whatever has been proved of it."""
+
+    def believe(self, verifier: Verifier) -> None:
+        """Believe what this verifier does from now on; nothing else is remembered."""
+        self._verifier = verifier
+        self._remembered = Remembered()
 
     def for_route(self, route: Route | None) -> "BoundIdentity | None":
         """Act where the route asks who it is."""
@@ -46,7 +54,9 @@ class Identity:
                 return told
             self._remembered.keep(token, told)
             found = told
-        return EXPIRED if found.expires <= now else found
+        if found.expires <= now:
+            return EXPIRED
+        return REVOKED if self.revoked.has(found) else found
 
 
 class BoundIdentity:

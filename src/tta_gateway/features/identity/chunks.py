@@ -1,0 +1,83 @@
+"""Revocations as live sections: chunks in the order in which they were written.
+
+A section is sent whole whenever it changes.  So what is new goes into the last chunk alone, and a
+full one never changes again until all in it is over and it goes: with a hundred thousand of them a
+new one costs the sending of a few hundred.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from tta_gateway.features.identity.bound import REVOKED, RevokedTokens
+from tta_gateway.features.identity.store import Revocation
+
+MOST: Final = 256  # of a chunk
+_SESSION: Final = "session"
+
+
+class Chunks:
+    """What is revoked, in chunks by their numbers."""
+
+    def __init__(self, most: int = MOST) -> None:
+        """Begin with none; a chunk holds so many."""
+        self._most = most
+        self._number = 0
+        self._known: dict[tuple[str, str], float] = {}  # before when
+        self._chunks: dict[int, list[Revocation]] = {}
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._known)
+
+    def add(self, found: Iterable[Revocation], *, now: float) -> set[int]:
+        """Take revocations; return the numbers of the chunks that have changed."""
+        changed = set()
+        for one in found:
+            key = (one.kind, one.value)
+            if one.until < now or self._known.get(key, 0.0) >= one.before:
+                continue
+            self._known[key] = one.before
+            changed.add(self._put(one))
+        return changed
+
+    def _put(self, one: Revocation) -> int:
+        chunk = self._chunks.setdefault(self._number, [])
+        if len(chunk) >= self._most:
+            self._number += 1
+            chunk = self._chunks[self._number] = []
+        chunk.append(one)
+        return self._number
+
+    def expire(self, now: float) -> set[int]:
+        """Let chunks go in which all is over; return their numbers."""
+        gone = {
+            number
+            for number, chunk in self._chunks.items()
+            if all(one.until < now for one in chunk)
+        }
+        for number in gone:
+            for one in self._chunks.pop(number):
+                key = (one.kind, one.value)
+                if self._known.get(key) == one.before:
+                    del self._known[key]
+        return gone
+
+    @property
+    def names(self) -> set[str]:
+        """Return the names of all sections."""
+        return set(map(section, self._chunks))
+
+    def told(self, number: int) -> RevokedTokens | None:
+        """Return a chunk as its section tells it; None if there is none."""
+        chunk = self._chunks.get(number)
+        if chunk is None:
+            return None
+        return RevokedTokens(
+            sessions={one.value: one.until for one in chunk if one.kind == _SESSION},
+            subjects={one.value: (one.before, one.until) for one in chunk if one.kind != _SESSION},
+        )
+
+
+def section(number: int) -> str:
+    """Return the name of a chunk's section."""
+    return f"{REVOKED}{number}"

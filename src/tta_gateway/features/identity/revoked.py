@@ -1,0 +1,94 @@
+"""What has been revoked, as a process that looks at tokens knows it.
+
+It is told in sections (chunks.py), of which each time only the last one has changed.  What is known
+is never forgotten before it is over, whatever becomes of the section that has told it: a revocation
+is not taken back.  Who holds something open that a token has opened asks to hear (`listeners`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
+from tta_gateway.kernel.principal import Principal
+
+_TIDIED_EACH: Final = 10.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What counts no more since a moment ago: sessions, and subjects' tokens from before a time."""
+
+    sessions: frozenset[str] = frozenset()
+    subjects: Mapping[str, float] = field(default_factory=dict)
+
+    def concerns(self, principal: Principal) -> bool:
+        """Tell whether somebody has come in by what counts no more."""
+        if principal.issuer != OWN_ISSUER:
+            return False
+        before = self.subjects.get(principal.subject)
+        return principal.session in self.sessions or (
+            before is not None and issued(principal) <= before
+        )
+
+
+Listener: TypeAlias = Callable[[News], None]
+
+
+class Revoked:
+    """All of it."""
+
+    def __init__(self) -> None:
+        """Know of nothing."""
+        self.listeners: list[Listener] = []
+        """Each hears what is revoked, once, in the turn in which it is learnt."""
+        self._sessions: dict[str, float] = {}  # until when
+        self._subjects: dict[str, tuple[float, float]] = {}  # before when, and until when
+        self._tidied = 0.0
+
+    def __len__(self) -> int:
+        """Return how much is known."""
+        return len(self._sessions) + len(self._subjects)
+
+    def has(self, principal: Principal) -> bool:
+        """Tell whether what somebody has shown counts no more."""
+        if principal.issuer != OWN_ISSUER:
+            return False
+        if principal.session in self._sessions:
+            return True
+        known = self._subjects.get(principal.subject)
+        return known is not None and issued(principal) <= known[0]
+
+    def newly(self, told: RevokedTokens) -> News:
+        """Take what is told; return what was not known before, and tell it on."""
+        known = self._sessions
+        sessions = [one for one in told.sessions if one not in known]
+        known.update(told.sessions)
+        subjects = {
+            subject: before
+            for subject, (before, _) in told.subjects.items()
+            if self._subjects.get(subject, (0.0, 0.0))[0] < before
+        }
+        for subject in subjects:
+            self._subjects[subject] = told.subjects[subject]
+        news = News(frozenset(sessions), subjects)
+        if sessions or subjects:
+            for listener in self.listeners:
+                listener(news)
+        return news
+
+    def tidy(self, now: float) -> None:
+        """Forget what is over, if that is due: all tokens of it have expired."""
+        if now - self._tidied < _TIDIED_EACH:
+            return
+        self._tidied = now
+        for one in [one for one, end in self._sessions.items() if end < now]:
+            del self._sessions[one]
+        for one in [one for one, (_, end) in self._subjects.items() if end < now]:
+            del self._subjects[one]
+
+
+def issued(principal: Principal) -> float:
+    """Return when a token was issued; 0.0 if it does not say."""
+    said = principal.claims.get("iat")
+    return float(said) if isinstance(said, int | float) else 0.0
