@@ -110,8 +110,17 @@ async def _serve(
         while not (admin.started and public.started):  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.01)
         tell(channel, b"ready %d" % control.snapshot.version)
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    await _ended(asyncio.all_tasks() - {asyncio.current_task()}, control)
+
+
+async def _ended(tasks: set[asyncio.Task[object]], control: Control) -> None:
+    """End what is done for ever, and then what it works with."""
+    for task in tasks:
         task.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE):
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await control.databases.close()
 
 
 def _server(app: Callable[..., object], kept: int = 5) -> _Server:

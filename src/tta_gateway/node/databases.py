@@ -130,6 +130,11 @@ class Databases:
         else:
             self._log.event("store_fit", store="database")
 
+    async def close(self) -> None:
+        """Let go of it: its threads must not find the loop gone."""
+        self._wanted = None
+        await self._close()
+
     async def _close(self) -> None:
         made, self._database, self._url = self._database, None, None
         if made is not None:

@@ -66,7 +66,8 @@ class Keepsake:
         self._written = self._read()
         if self._written:
             names = [one.removeprefix(PREFIX) for one in self._written if one.startswith(PREFIX)]
-            self._log.event("found_restored", services=sorted(names))
+            if names:
+                self._log.event("found_restored", services=sorted(names))
         return {**{name: msgspec.Raw(raw) for name, raw in self._written.items()}, **live}
 
     def _read(self) -> _Sections:

@@ -47,8 +47,7 @@ class House:
         self.databases.adopt(snapshot, is_needed=is_needed)
 
     async def end(self) -> None:
-        self.adopt(is_needed=False)
-        await self.databases.look()
+        await self.databases.close()
 
 
 def test_what_nobody_needs_is_not_opened(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ class Chunks:
         """Begin with none; a chunk holds so many."""
         self._most = most
         self._number = 0
-        self._known: dict[tuple[str, str], float] = {}  # before when
+        self._known: dict[tuple[str, str], tuple[float, float]] = {}
         self._chunks: dict[int, list[Revocation]] = {}
 
     def __len__(self) -> int:
@@ -34,9 +34,10 @@ class Chunks:
         changed = set()
         for one in found:
             key = (one.kind, one.value)
-            if one.until < now or self._known.get(key, 0.0) >= one.before:
+            before, until = self._known.get(key, (0.0, 0.0))
+            if one.until < now or (before >= one.before and until >= one.until):
                 continue
-            self._known[key] = one.before
+            self._known[key] = (one.before, one.until)
             changed.add(self._put(one))
         return changed
 
@@ -58,7 +59,7 @@ class Chunks:
         for number in gone:
             for one in self._chunks.pop(number):
                 key = (one.kind, one.value)
-                if self._known.get(key) == one.before:
+                if self._known.get(key) == (one.before, one.until):
                     del self._known[key]
         return gone
 
@@ -72,10 +73,15 @@ class Chunks:
         chunk = self._chunks.get(number)
         if chunk is None:
             return None
-        return RevokedTokens(
-            sessions={one.value: one.until for one in chunk if one.kind == _SESSION},
-            subjects={one.value: (one.before, one.until) for one in chunk if one.kind != _SESSION},
-        )
+        sessions: dict[str, float] = {}
+        subjects: dict[str, tuple[float, float]] = {}
+        for one in chunk:
+            if one.kind == _SESSION:
+                sessions[one.value] = max(one.until, sessions.get(one.value, 0.0))
+            else:
+                before, until = subjects.get(one.value, (0.0, 0.0))
+                subjects[one.value] = (max(one.before, before), max(one.until, until))
+        return RevokedTokens(sessions=sessions, subjects=subjects)
 
 
 def section(number: int) -> str:

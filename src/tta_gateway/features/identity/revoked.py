@@ -63,14 +63,14 @@ class Revoked:
         """Take what is told; return what was not known before, and tell it on."""
         known = self._sessions
         sessions = [one for one in told.sessions if one not in known]
-        known.update(told.sessions)
-        subjects = {
-            subject: before
-            for subject, (before, _) in told.subjects.items()
-            if self._subjects.get(subject, (0.0, 0.0))[0] < before
-        }
-        for subject in subjects:
-            self._subjects[subject] = told.subjects[subject]
+        for session, until in told.sessions.items():
+            known[session] = max(until, known.get(session, 0.0))
+        subjects = {}
+        for subject, (before, until) in told.subjects.items():
+            known_before, known_until = self._subjects.get(subject, (0.0, 0.0))
+            if known_before < before:
+                subjects[subject] = before
+            self._subjects[subject] = (max(before, known_before), max(until, known_until))
         news = News(frozenset(sessions), subjects)
         if sessions or subjects:
             for listener in self.listeners:
