@@ -77,7 +77,7 @@ class SignInHouse:
         assert self.issuing is not None
         return self.issuing
 
-    def _changed(self) -> None:
+    async def _changed(self) -> None:
         self.told += 1
 
     def event(self, name: str, **fields: object) -> None:

@@ -6,6 +6,7 @@ without either.  Other nodes are heard of by asking the database twice a second.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -164,11 +165,11 @@ class Issuance:
             wall=wall,
             new_id=new_id,
         )
-        sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._soon.set
+        sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._reveal
         self.accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
-        self.accounts.changed = self._soon.set
+        self.accounts.changed = self._reveal
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -195,6 +196,12 @@ class Issuance:
         await self._read(self._revocations)
         await self.keys.look()
         self._tell_keys(self.keys)
+
+    async def _reveal(self) -> None:
+        """Tell what has just been revoked; where that cannot be read now it will be, soon."""
+        assert self._revocations is not None  # something has been revoked
+        with contextlib.suppress(Unavailable):
+            await self._read(self._revocations)
 
     async def _read(self, revocations: Revocations) -> None:
         """Tell what is revoked: the first time all of it, then what is new."""

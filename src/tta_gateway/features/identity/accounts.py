@@ -5,6 +5,7 @@ from typing import Final
 
 from tta_gateway.features.identity.names import normal
 from tta_gateway.features.identity.password import LONGEST, SHORTEST, Passwords
+from tta_gateway.features.identity.sign_in import Told, nothing
 from tta_gateway.features.identity.store import ACTIVE, DISABLED, User, Users
 
 _MOST: Final = 500
@@ -32,8 +33,8 @@ class Accounts:
         self._roles = roles
         self._wall = wall
         self._new_id = new_id
-        self.changed: Callable[[], None] = lambda: None
-        """Is called when something has been revoked, so that it is told soon."""
+        self.changed: Told = nothing
+        """Tells this node's workers what has been revoked, before who has asked is answered."""
 
     async def create(self, name: str, password: str, roles: Sequence[str], *, by: str) -> User:
         """Return a new user; Wrong, NameTaken or Busy."""
@@ -57,12 +58,12 @@ class Accounts:
         """Have them log in with another password; their sessions end.  Wrong or Busy."""
         made = await self._passwords.hashed(_good(password))
         await self._users.set_password(user.id, made, now=self._wall())
-        self.changed()
+        await self.changed()
 
     async def disable(self, user: User) -> None:
         """Let them in no more; their sessions end."""
         await self._users.set_state(user.id, DISABLED, now=self._wall())
-        self.changed()
+        await self.changed()
 
     async def enable(self, user: User) -> None:
         """Let them in again."""
@@ -76,7 +77,7 @@ class Accounts:
         done = await self._users.set_roles(
             user.id, grant=grant, revoke=revoke, by=by, now=self._wall()
         )
-        self.changed()
+        await self.changed()
         return done
 
     def _check(self, roles: Sequence[str]) -> None:

@@ -1,9 +1,9 @@
 """Logins, refreshes and logouts."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from tta_gateway.features.identity import metrics, problems, refresh_token
 from tta_gateway.features.identity.bound import Issuing
@@ -33,6 +33,13 @@ _WORDS: Final[dict[Verdict, Problem]] = {
     Verdict.OVER: problems.SESSION_OVER,
     Verdict.ENDED: problems.SESSION_OVER,
 }
+
+
+Told: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def nothing() -> None:
+    """Do nothing."""
 
 
 class Events(Protocol):
@@ -92,8 +99,8 @@ class SignIn:
         self.passwords = Passwords()
         self.log: Events = _Nobody()
         self.counts = Registry()
-        self.ended: Callable[[], None] = lambda: None
-        """Is called when something has been revoked, so that it is told soon."""
+        self.ended: Told = nothing
+        """Tells this node's workers what has been revoked, before who has asked is answered."""
 
     # --- in ----------------------------------------------------------------------------------
 
@@ -195,7 +202,7 @@ class SignIn:
         self.counts.child(metrics.REFRESHES, found.verdict.value).add()
         if found.verdict is Verdict.REUSED:
             self.log.event("refresh_token_reused", user=found.user.id, session=found.session.id)
-            self.ended()
+            await self.ended()
         if found.verdict is not Verdict.ROTATE:
             raise ClientFault(_WORDS[found.verdict])
         return self._grant(found.user, found.session, found.token)
@@ -217,13 +224,13 @@ class SignIn:
     async def logout(self, user_id: str, session_id: str, *, why: str = "logout") -> bool:
         """End a session; False if it is none of theirs that lasts."""
         done = await self._stores.sessions.end(user_id, session_id, why=why, now=self._wall())
-        self.ended()
+        await self.ended()
         return done
 
     async def logout_all(self, user_id: str, *, why: str = "logout-all") -> int:
         """End all sessions of a user; return how many there were."""
         count = await self._stores.sessions.end_all(user_id, why=why, now=self._wall())
-        self.ended()
+        await self.ended()
         return count
 
     async def open(self, user_id: str) -> list[Session]:
