@@ -36,7 +36,7 @@ async def main(options: argparse.Namespace) -> None:
         gateway=options.gateway,
         token=os.environ["TOKEN"],
         lease=options.lease,
-        routes=[Route(path, auth="none") for path in options.route],
+        routes=[Route(path, auth=options.auth) for path in options.route],
     ) as registration:
         await registration.registered()
         print(f"registered: {port}", flush=True)
@@ -68,6 +68,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--lease", type=float, default=15.0)
     parser.add_argument("--route", action="append", default=[], help="a path to declare")
+    parser.add_argument("--auth", default="none", help="whom these paths let in")
     return parser.parse_args()
 
 

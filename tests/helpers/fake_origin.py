@@ -132,6 +132,11 @@ class FakeOrigin:
         """Count."""
         self.flushes += 1
 
+    def dismiss(self, code: int, reason: bytes) -> None:
+        """Keep why, and leave."""
+        self.said.append(f"{code} {reason.decode()}")
+        self.leave()
+
     def open_tunnel(self, other: Tunnel) -> FakeTunnel:
         """Become one end of a tunnel."""
         self.said.append("tunnel")

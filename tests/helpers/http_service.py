@@ -1,7 +1,7 @@
 """A service of its own process, which can be killed: `python -m tests.helpers.http_service PORT`.
 
-It answers with its port, in one piece, and to `/slow` after a while.  SIGUSR1 makes it answer 500
-from then on, SIGUSR2 200 again.
+It answers with its port, in one piece, and to `/slow` after a while, to `/slow8` after 8 s.
+SIGUSR1 makes it answer 500 from then on, SIGUSR2 200 again.
 """
 
 import contextlib
@@ -27,8 +27,8 @@ class _Answer(http.server.BaseHTTPRequestHandler):
     status = 200
 
     def do_GET(self) -> None:
-        if self.path == "/slow":
-            time.sleep(0.03)
+        if self.path.startswith("/slow"):
+            time.sleep(float(self.path.removeprefix("/slow") or 0.03))
         body = b"%d" % cast("http.server.HTTPServer", self.server).server_port
         self.send_response(_Answer.status)
         self.send_header("content-length", str(len(body)))

@@ -47,7 +47,8 @@ class Refused(Exception):
 class Route:
     """A route that is there as long as the service is; no methods: all of them.
 
-    `auth` "none" lets everybody in; the token must be allowed that.
+    `auth` says whom it lets in: "required" who shows an access token that the gateway believes,
+    "optional" also who shows none, "none" everybody; the last two the token must be allowed.
     """
 
     path: str

@@ -248,7 +248,7 @@ class ClientConnection:
     def drain(self) -> None:
         """End behind what is under way, or behind one more answer, or after a while."""
         if self._web_socket is not None:
-            self._web_socket.close(self._entrance.guests.close_code)
+            self._web_socket.leave(self._entrance.guests.close_code)
         elif self._tunnel is not None:
             self._touch_tunnel()
         elif self._exchange is None and self._codec.is_idle and self._writable:
@@ -518,6 +518,14 @@ class ClientConnection:
             self._cut()
         else:
             self._transport.abort()
+
+    def dismiss(self, code: int, reason: bytes) -> None:
+        """End what goes on: a WebSocket by a Close, behind the frame under way."""
+        if self._web_socket is None:
+            self.abort()
+            return
+        self._part()
+        self._web_socket.close(code, reason)
 
     def _cut(self) -> None:
         """End the connection with a reset, so that nobody takes a part for the whole."""

@@ -135,11 +135,17 @@ class WebSocket:
         self.to_service = Lane(service)
         self.to_client.back, self.to_service.back = self.to_service, self.to_client
 
-    def close(self, code: int) -> None:
-        """Tell both sides why the gateway ends this, unless one of them has ended it already."""
+    def leave(self, code: int) -> None:
+        """Tell both sides that the gateway goes."""
+        self.close(code, _REASONS[code])
+
+    def close(self, code: int, reason: bytes) -> None:
+        """Tell both sides why the gateway ends this, unless one of them has ended it already.
+
+        The service hears that its client goes, whatever the client is told.
+        """
         if self.to_client.frames.closed or self.to_service.frames.closed:
             return
-        reason = _REASONS[code]
         self.to_client.close(close_frame(code, reason))
         # A client's frames are masked by what nobody can foretell (RFC 6455 5.3).
         self.to_service.close(close_frame(GOING_AWAY, reason, mask=os.urandom(4)))

@@ -44,6 +44,9 @@ class Origin(Sink, Protocol):
     def flush(self) -> None:
         """Let what has been sent go."""
 
+    def dismiss(self, code: int, reason: bytes) -> None:
+        """End an answer that goes on, or a tunnel: a WebSocket by a Close that says why."""
+
     def open_tunnel(self, other: "Spliced") -> "Tunnel":
         """Splice this side's bytes with the other's, from now on; return this side's end."""
 

@@ -30,10 +30,14 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be declared: below these prefixes, and, with `auth_none`, for everybody."""
+    """What may be declared: below these prefixes, and, with `auth_none`, for everybody.
+
+    `believed`: some access tokens are, so that a route may ask for one.
+    """
 
     routes: tuple[str, ...] = ()
     auth_none: bool = False
+    believed: bool = False
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

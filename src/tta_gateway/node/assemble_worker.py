@@ -26,6 +26,7 @@ from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.metrics.bound import MetricsBound
@@ -120,7 +121,7 @@ class Worker:
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
-        self.proving = Proving(self._sections, parts.live, wall=clock.wall)
+        self.proving = Proving(self._sections, parts.live, wall=clock.wall, streams=self.streams)
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
         self.standings = Standings(
@@ -136,6 +137,7 @@ class Worker:
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
+        self.streams = OpenStreams(later=self.loop.call_soon)
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -194,8 +196,7 @@ class Worker:
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            ways=ways,
-            services=self.forwarder,
+            reach=Reach(ways=ways, services=self.forwarder, streams=self.streams),
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
@@ -238,6 +239,7 @@ class Worker:
         self.forwarder.adopt(services)
         self.standings.adopt(self.standings.changed(parts.live), parts.live)
         self._adopt(contexts)
+        self.streams.disbelieved(_issuers(complete))
         if names:
             await self._forget_routes(names)
 
@@ -327,6 +329,7 @@ class Worker:
         self.forwarder.tick(self.sweeper.now)
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
+        self.streams.tick(self.clock.wall())
         self._expiry.tick()
 
     def _flush(self) -> None:
@@ -405,6 +408,13 @@ def _configured(parts: Parts) -> tuple[object, ...]:
     return parts.base, parts.services, parts.routes
 
 
+def _issuers(snapshot: Snapshot) -> frozenset[str]:
+    """Return the names of those whose tokens are believed."""
+    believed = bound(snapshot, "identity", IdentityBound)
+    own = () if believed.own is None else (believed.own,)
+    return frozenset(one.name for one in (*believed.issuers, *own))
+
+
 def _stays(service: str, before: Parts, after: Parts) -> bool:
     """Tell whether a service is configured as before."""
     return before.services.get(service) == after.services.get(service)
@@ -422,10 +432,10 @@ def policies(
     registry: Registry,
     lines: Lines | None,
     clock: Clock,
-    ways: Ways = NOWHERE,
-    services: Services = WILLING,
+    reach: "Reach | None" = None,
 ) -> list[Policy]:
-    """Return the policies in order; `ways` is how copies are sent, `services` who is there."""
+    """Return the policies in order."""
+    reach = reach or Reach()
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -439,11 +449,15 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
-            Identity(verifier(bound(snapshot, "identity", IdentityBound)), wall=clock.wall),
-            Split(random.random, services),
+            Identity(
+                verifier(bound(snapshot, "identity", IdentityBound)),
+                wall=clock.wall,
+                streams=reach.streams,
+            ),
+            Split(random.random, reach.services),
             Sticky(random.random),
             Transform(),
-            Mirror(ways, chance=random.random, registry=registry, spares=_spares),
+            Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
     ordered = [made[kind] for kind, _ in ORDER]
@@ -451,6 +465,29 @@ def policies(
     if found:
         raise AssertionError("; ".join(found))  # order.py is wrong; a test says so first
     return ordered
+
+
+class Reach:
+    """What policies reach beyond their exchange; nothing, unless it is said.
+
+    `ways` is how copies are sent, `services` who is there, `streams` are those that are open.
+    """
+
+    def __init__(
+        self,
+        *,
+        ways: Ways = NOWHERE,
+        services: Services = WILLING,
+        streams: OpenStreams | None = None,
+    ) -> None:
+        """Reach these."""
+        self.ways = ways
+        self.services = services
+        self.streams = OpenStreams(later=_never) if streams is None else streams
+
+
+def _never(_: Callable[[], None]) -> None:
+    """Call nothing: nothing is open."""
 
 
 def _spares(_: Exchange) -> bool:

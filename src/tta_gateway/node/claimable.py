@@ -9,16 +9,18 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.registration.bound import Token
 from tta_gateway.kernel.registered import Allowed, Declared
 from tta_gateway.routing.declared import covers
+from tta_gateway.snapshot.parts import Parts, bound_of
 
 
 class Claimable(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be claimed for a service: for everybody, and at all.
+    """What may be claimed for a service: whomever it lets in, and only for who shows a token.
 
-    Prefixes of a token that may let nobody in are no good to routes that let everybody in, even if
-    another token may let them in elsewhere.
+    Prefixes of a token that may not let everybody in are no good to routes that do, even if another
+    token may let them in elsewhere.
     """
 
     anybody: Allowed = Allowed(auth_none=True)
@@ -37,13 +39,21 @@ NOTHING: Final = Claimable()
 """What a service may claim that no token speaks for."""
 
 
-def claimable(tokens: Iterable[Token]) -> Mapping[str, Claimable]:
-    """Return what each service may claim that tokens speak for."""
+def believed(parts: Parts) -> bool:
+    """Tell whether a configuration believes any access tokens, so that routes may ask for one."""
+    bound = bound_of(parts, "identity", IdentityBound)
+    return bool(bound.issuers) or bound.own is not None
+
+
+def claimable(tokens: Iterable[Token], *, believed: bool = False) -> Mapping[str, Claimable]:
+    """Return what each service may claim that tokens speak for; `believed`: access tokens are."""
     known = list(tokens)
     return {
         service: Claimable(
-            anybody=Allowed(routes=_prefixes(known, service, free=True), auth_none=True),
-            somebody=Allowed(routes=_prefixes(known, service, free=False)),
+            anybody=Allowed(
+                routes=_prefixes(known, service, free=True), auth_none=True, believed=believed
+            ),
+            somebody=Allowed(routes=_prefixes(known, service, free=False), believed=believed),
         )
         for token in known
         for service in token.services

@@ -26,7 +26,7 @@ from tta_gateway.kernel.registered import (
     Registered,
 )
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.claimable import NOTHING, Claimable, claimable
+from tta_gateway.node.claimable import NOTHING, Claimable, believed, claimable
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.services import Services
 from tta_gateway.routing.declared import Settled, settled, settling
@@ -86,11 +86,12 @@ class Claiming:
         routes = map(route_of, parts.routes)
         self._operators = tuple(one for one in routes if not one.internal)
         self._likes = {**registration.likes, **discovery.likes}
+        believes = believed(parts)
         self._allowed = {
-            name: Allowed(routes=one.routes, auth_none=one.auth_none)
+            name: Allowed(routes=one.routes, auth_none=one.auth_none, believed=believes)
             for name, one in discovery.services.items()
         }
-        self._tokens = claimable(registration.tokens)
+        self._tokens = claimable(registration.tokens, believed=believes)
         self._settle()
 
     def refused(self, source: str) -> list[Refused]:

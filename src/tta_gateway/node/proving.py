@@ -13,8 +13,9 @@ from tta_gateway.features.identity.bound import (
     OwnKeys,
     RevokedTokens,
 )
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
-from tta_gateway.features.identity.revoked import Revoked
+from tta_gateway.features.identity.revoked import News, Revoked
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.node.sections import Sections
@@ -28,11 +29,18 @@ Live = Mapping[str, msgspec.Raw]
 class Proving:
     """Knows it, and has the policies go by it."""
 
-    def __init__(self, sections: Sections, live: Live, *, wall: Callable[[], float]) -> None:
-        """Begin with what is known at the start."""
+    def __init__(
+        self, sections: Sections, live: Live, *, wall: Callable[[], float], streams: OpenStreams
+    ) -> None:
+        """Begin with what is known at the start; of `streams` those end that count no more."""
         self._sections = sections
         self._wall = wall
         self.revoked = Revoked()
+
+        def ended(news: News) -> None:
+            streams.revoked(news.concerns, sessions=news.sessions, subjects=news.subjects)
+
+        self.revoked.listeners.append(ended)
         self._taken: dict[str, msgspec.Raw] = {}
         self._keys_raw: msgspec.Raw | None = None
         self._keys: tuple[bytes, ...] = ()

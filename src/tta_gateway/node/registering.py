@@ -14,6 +14,7 @@ from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
+from tta_gateway.node.claimable import believed
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.services import Services
@@ -96,7 +97,8 @@ def registrations(client: StateClient, outside: Outside) -> Registrations:
 def adopt(made: Registrations, parts: Parts) -> None:
     """Have registrations go by a configuration."""
     bound = bound_of(parts, "registration", RegistrationBound)
-    made.adopt(bound, list(parts.services), list(map(route_of, parts.routes)))
+    routes = list(map(route_of, parts.routes))
+    made.adopt(bound, list(parts.services), routes, believed=believed(parts))
 
 
 class EndpointOf:

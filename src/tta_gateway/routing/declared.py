@@ -34,6 +34,7 @@ _ALL_FULL: Final = (
     f"it and what follows are more than the {MOST_IN_ALL} routes that all services may declare: "
     "have services declare fewer, for example with `{rest:path}`"
 )
+_STRICT: Final = ("none", "optional", "required")
 _ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
 
@@ -41,7 +42,7 @@ _ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUER
 class Objection:
     """Why a route cannot be had: how it is written, where it is, or whom it lets in.
 
-    `guarded` asks for what is not built yet, `open` for more than is allowed.
+    `guarded` asks for a token where none is believed, `open` lets in more than is allowed.
     """
 
     kind: Literal["written", "place", "guarded", "open"]
@@ -75,14 +76,23 @@ def _of_one(one: Declared, allowed: Allowed | None) -> Objection | None:
         return Objection("written", f"`{one.path}`: {fault}")
     if allowed is not None and not any(covers(prefix, one.path) for prefix in allowed.routes):
         return Objection("place", f"`{one.path}` is below none of its prefixes")
-    if one.auth != "none":
+    return None if allowed is None else _whom(one, allowed)
+
+
+def _whom(one: Declared, allowed: Allowed) -> Objection | None:
+    """Return what is wrong with whom a route lets in."""
+    if one.auth != "none" and not allowed.believed:
         reason = (
-            f"`{one.path}` asks for `auth: {one.auth}`, which is not built yet: write `auth: none` "
-            "if anybody may call it"
+            f"`{one.path}` asks for an access token (`auth: {one.auth}`), and the gateway believes "
+            "none: have the operator write `identity: {issuers: […]}`"
         )
         return Objection("guarded", reason)
-    if allowed is not None and not allowed.auth_none:
-        reason = f"`{one.path}` would let everybody in, and the operator has not allowed that"
+    if one.auth != "required" and not allowed.auth_none:
+        whom = "everybody" if one.auth == "none" else "whoever shows no token"
+        reason = (
+            f"`{one.path}` would let {whom} in (`auth: {one.auth}`), and the operator has not "
+            "allowed that (`auth_none: true`)"
+        )
         return Objection("open", reason)
     return None
 
@@ -217,11 +227,13 @@ def _awarded(
     """Return the routes that come of what services declare, and what is refused, and why.
 
     Who wants a route that another has gets none of it.  What the same service has already, an
-    older version of it maybe, is no conflict: it gets the methods that are missing.
+    older version of it maybe, is no conflict: it gets the methods that are missing, and of what the
+    two say of whom it lets in, the stricter counts.
     """
     count = len(operators)
     owners = Owners()
     had: list[Route] = []
+    place: dict[int, int] = {}  # in `had`, by owner
     lost: dict[tuple[str, Declared], str] = {}
     for at, spelt in enumerate(_spelt(operators)):
         owners.add(spelt, at)
@@ -234,18 +246,30 @@ def _awarded(
         others = [one for one in owned.values() if one < count or keys[one - count][0] != service]
         missing = tuple(one for one in spelt.methods if one not in owned)
         if others:
-            first = others[0]
-            owner = (
-                _operator(operators[first]) if first < count else _service(keys[first - count][0])
-            )
+            owner = _owner(others[0], operators, keys)
             lost[service, declared] = f"`{route.name}` belongs to {owner}"
         elif missing and len(had) >= MOST_IN_ALL:
             lost[service, declared] = _ALL_FULL
         elif missing:
             owners.add(spelt, count + at)
             whole = missing == spelt.methods or not route.methods
+            place[count + at] = len(had)
             had.append(route if whole else msgspec.structs.replace(route, methods=missing))
+        for one in () if others else set(owned.values()):
+            had[place[one]] = _stricter(had[place[one]], declared)
     return had, lost
+
+
+def _owner(one: int, operators: Sequence[Route], keys: Sequence[tuple[str, Declared]]) -> str:
+    count = len(operators)
+    return _operator(operators[one]) if one < count else _service(keys[one - count][0])
+
+
+def _stricter(route: Route, other: Declared) -> Route:
+    """Return a route as it is where another instance of its service says this of it."""
+    if _STRICT.index(route.auth) >= _STRICT.index(other.auth):
+        return route
+    return msgspec.structs.replace(route, auth=other.auth)
 
 
 def taken(
@@ -305,13 +329,13 @@ def _service(name: str) -> str:
 
 
 def route_of(service: str, declared: Declared, like: Route | None = None) -> Route:
-    """Return the route that is declared; whom it lets in has been looked at."""
+    """Return the route that is declared: what may be declared has been looked at."""
     return msgspec.structs.replace(
         like or Route(name="", path="", service=service),
         name=declared.name,
         path=declared.path,
         methods=declared.methods,
-        auth="none",
+        auth=declared.auth,
     )
 
 

@@ -19,11 +19,6 @@ def _prefix(text: str) -> str:
 
 def fitting(auth_none: bool, routes: object) -> bool:
     """Return `auth_none` as it stands beside these prefixes; ValueError in words if it cannot."""
-    if routes and not auth_none:
-        raise ValueError(
-            "`auth_none` must be `true` as long as declared routes cannot ask for a token, else no "
-            "route can be declared: write it if anybody may call them, or take `routes` out"
-        )
     if auth_none and routes == ():
         raise ValueError("has no effect without `routes`: take the line out")
     return auth_none

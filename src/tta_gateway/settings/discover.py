@@ -128,7 +128,7 @@ class DiscoverConfig(Config):
     etcd, annotations of Kubernetes and labels of Docker."""
 
     auth_none: Annotated[bool, Field(validate_default=True)] = False
-    """Whether such a route may let everybody in."""
+    """Whether such a route may let in who shows no access token: `auth: none`, or `optional`."""
 
     @field_validator("routes")
     @classmethod

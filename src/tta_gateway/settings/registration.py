@@ -47,7 +47,7 @@ class TokenConfig(Config):
     """How the paths begin that its registrations may declare routes for."""
 
     auth_none: Annotated[bool, Field(validate_default=True)] = False
-    """Whether such a route may let everybody in."""
+    """Whether such a route may let in who shows no access token: `auth: none`, or `optional`."""
 
     @field_validator("auth_none")
     @classmethod

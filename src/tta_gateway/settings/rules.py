@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
-from tta_gateway.settings import fallback, registering
+from tta_gateway.settings import declaring, fallback, registering
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
@@ -42,8 +42,7 @@ _HELD: Final = re.compile(r"\{([^{}]*)\}")
 
 def _unproved(tree: Mapping) -> Complaints:
     """Complain about routes that ask for a token where none is believed."""
-    identity = _mapping(tree.get("identity"))
-    if identity.get("issuers") not in (None, []) or identity.get("issuing") is not None:
+    if declaring.believes(tree):
         return
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
@@ -86,6 +85,7 @@ def check(document: Document) -> None:
         *dependencies(services),
         *unwatched(tree, services),
         *registering.complaints(tree),
+        *declaring.complaints(tree),
         *_alerts(tree),
         *_unproved(tree),
         *_issuing(tree),

@@ -5,6 +5,7 @@ it can have reached the service.  At most a fifth of the requests under way may 
 and three always may (Envoy's budget): otherwise retries finish off a service that is struggling.
 What is beyond that may draw on good answers of late, one for five of them (Finagle's): when one of
 several endpoints dies, all that it had under way comes back at once, and nobody is struggling.
+Where answers take long, "of late" is long ago: for half of what is under way nothing is forgotten.
 """
 
 from typing import Final
@@ -16,6 +17,7 @@ FINAL: Final = (UPSTREAM_GARBAGE, UPSTREAM_INCOMPLETE, OUT_OF_SOCKETS)
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE", b"QUERY"))
 BUDGET_SHARE: Final = 0.2
 BUDGET_LEAST: Final = 3
+HALF: Final = 0.5
 SAVED_FOR: Final = 10.0
 """Seconds in which what good answers allow is forgotten."""
 
@@ -47,10 +49,14 @@ class Allowance:
         self._saved = 0.0
         self._looked = 0.0
 
-    def look(self, now: float) -> None:
-        """Save what has come since the last look, and forget some of what was saved."""
+    def look(self, now: float, *, active: int) -> None:
+        """Save what has come since the last look, and forget what is too old.
+
+        As much stays as half of the `active` ones would take: those that one of two endpoints has.
+        """
         kept = max(0.0, 1.0 - (now - self._looked) / SAVED_FOR)
-        self._saved = kept * (self._saved + BUDGET_SHARE * self.answers)
+        saved = self._saved + BUDGET_SHARE * self.answers
+        self._saved = max(kept * saved, min(saved, HALF * active))
         self._looked = now
         self.answers = 0
 

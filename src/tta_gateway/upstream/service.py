@@ -261,7 +261,7 @@ class Upstream(Generic[C, W]):
 
     def tick(self, now: float) -> None:
         """Do what is due: judge, let back in, probe, and weigh."""
-        self.allowance.look(now)
+        self.allowance.look(now, active=self.active)
         if len(self.pools) > 1 or any(one.ejected for one in self.pools):  # its peers may be gone
             self._judge(now)
             self._plan_probe(now)

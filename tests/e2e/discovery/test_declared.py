@@ -96,7 +96,7 @@ def test_routes_appear_and_vanish_with_the_instances_that_declare_them(tmp_path:
         assert "belongs to the service `players`" in reasons["GET /live/{id}"]
         assert "belongs to the operator" in reasons["/live/operator"]
         assert "below none of its prefixes" in reasons["/else"]
-        assert "not built yet" in reasons["/live/closed"]
+        assert "the gateway believes none" in reasons["/live/closed"]
         assert wait_until(lambda: one.gateway.log.read_text().count(REFUSED) == 4)
         etcd.delete("/services/players/a")
         assert wait_until(lambda: answers(one, "/live/x") == "b", 5.0)

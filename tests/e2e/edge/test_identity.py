@@ -11,22 +11,26 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 from joserfc.jws import JWSRegistry
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE
+from tests.helpers.raw_client import End
+from tests.helpers.scripted_upstream import Call
 from tests.helpers.slow import wait_until
 
 pytestmark = pytest.mark.e2e
 
 SECRET: Final = "a secret of the platform as it is today"
 HOME: Final = "https://id.example.org"
+LEEWAY: Final = 1  # seconds that clocks may differ
 WHERE: Final = ("required", "optional", "none")
 
 
@@ -88,6 +92,7 @@ def guarded(tmp_path: Path, issuer: Issuer) -> Iterator[Stage]:
                             "issuer": HOME,
                             "audience": ["tta"],
                             "keys": {"file": str(issuer.file)},
+                            "clock_skew": f"{LEEWAY}s",
                         },
                         {"name": "today", "secret": {"file": str(secret)}, "expiry": "optional"},
                     ]
@@ -202,6 +207,74 @@ def test_a_socket_is_not_opened_without_one(guarded: Stage, issuer: Issuer) -> N
         with pytest.raises(InvalidStatus) as raised:
             connect(url, subprotocols=protocols, open_timeout=PATIENCE)
         assert raised.value.response.status_code == 401
+
+
+def closed(socket: ClientConnection) -> tuple[int, float]:
+    """Wait until it is closed; return the code, and when that came."""
+    socket.recv(PATIENCE)  # what the service says first
+    with pytest.raises(ConnectionClosed) as raised:
+        socket.recv(PATIENCE)
+    assert raised.value.rcvd is not None
+    return raised.value.rcvd.code, time.time()
+
+
+def test_a_socket_ends_with_its_token(guarded: Stage, issuer: Issuer) -> None:
+    """Red without `self.streams.tick` in node/assemble_worker.py."""
+    url, ends = f"ws://127.0.0.1:{guarded.port}/socket", int(time.time()) + 3
+    short = [Subprotocol("bearer"), Subprotocol(issuer.token(exp=ends))]
+    long = [Subprotocol("bearer"), Subprotocol(issuer.token())]
+    with (
+        connect(url, subprotocols=short, open_timeout=PATIENCE) as socket,
+        connect(url, subprotocols=long, open_timeout=PATIENCE) as other,
+    ):
+        code, when = closed(socket)
+        assert code == 3000
+        assert 0 <= when - ends - LEEWAY < 1
+        other.recv(PATIENCE)
+        other.send("still there")
+        assert other.recv(PATIENCE) == "still there"
+    line = guarded.lines(b"/socket")[0]
+    assert line["code"] == "identity_token_expired"
+
+
+def test_an_answer_that_goes_on_ends_with_its_token(guarded: Stage, issuer: Issuer) -> None:
+    """Red without `_is_of_events` in features/identity/policy.py."""
+    ends = int(time.time()) + 2
+    field = (b"Authorization", f"Bearer {issuer.token(exp=ends)}".encode())
+
+    def events(call: Call) -> None:
+        call.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n")
+        call.send(b"transfer-encoding: chunked\r\n\r\nb\r\ndata: one\n\n\r\n")
+        call.gone(2 * PATIENCE)
+
+    target = guarded.on(events, under=b"/required/")
+    with guarded.client() as client:
+        client.ask(target, fields=[field])
+        assert client.head().status == 200
+        client.read_until(b"one\n\n")
+        assert client.end(2 * PATIENCE) is End.RESET
+    assert 0 <= time.time() - ends - LEEWAY < 1
+
+
+def test_who_is_believed_no_longer_has_nothing_open(
+    guarded: Stage, issuer: Issuer, tmp_path: Path
+) -> None:
+    """Red without `self.streams.disbelieved` in node/assemble_worker.py."""
+    url = f"ws://127.0.0.1:{guarded.port}/socket"
+    both = [[Subprotocol("bearer"), Subprotocol(one)] for one in (issuer.token(), today())]
+    with (
+        connect(url, subprotocols=both[0], open_timeout=PATIENCE) as stays,
+        connect(url, subprotocols=both[1], open_timeout=PATIENCE) as socket,
+    ):
+        file = tmp_path / "gateway.yaml"
+        told = yaml.safe_load(file.read_text())
+        told["identity"]["issuers"] = told["identity"]["issuers"][:1]
+        file.write_text(yaml.safe_dump(told))
+        os.kill(guarded.gateway.process.pid, signal.SIGHUP)
+        assert closed(socket)[0] == 1008
+        stays.recv(PATIENCE)
+        stays.send("still there")
+        assert stays.recv(PATIENCE) == "still there"
 
 
 def test_no_token_stands_in_what_the_gateway_writes(

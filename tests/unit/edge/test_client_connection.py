@@ -1345,6 +1345,40 @@ def test_a_websocket_in_the_middle_of_a_frame_is_waited_for(tunnel: Tunnel) -> N
     assert codes(tunnel.client.sent[len(TEXT) :]) == [1001]
 
 
+def dismiss(tunnel: Tunnel) -> None:
+    """End it for a reason of a policy's."""
+    connection = tunnel.client.protocol
+    assert isinstance(connection, ClientConnection)
+    connection.dismiss(3000, b"over")
+    tunnel.turn()
+
+
+def test_a_websocket_that_is_dismissed_hears_why_and_leads_nowhere(tunnel: Tunnel) -> None:
+    dismiss(tunnel)
+    assert (codes(tunnel.client.sent), codes(tunnel.service.sent)) == ([3000], [1001])
+    sent = tunnel.service.sent
+    tunnel.client.feed(b"\x82\x81abcdx")
+    assert tunnel.service.sent == sent
+
+
+def test_one_that_is_dismissed_in_the_middle_of_a_frame_is_not_waited_for_long(
+    tunnel: Tunnel,
+) -> None:
+    tunnel.service.feed(TEXT[:3])
+    dismiss(tunnel)
+    assert tunnel.client.sent == TEXT[:3]
+    for _ in range(2):
+        tunnel.service.feed(TEXT[3:4])
+        tunnel.gateway.wait(PATIENCE.linger / 2 + LOOK)
+    tunnel.turn()
+    assert tunnel.client.lost
+
+
+def test_a_tunnel_of_another_protocol_that_is_dismissed_is_cut(chat: Tunnel) -> None:
+    dismiss(chat)
+    assert (chat.client.was_reset, chat.service.lost) == (True, True)
+
+
 def test_a_websocket_that_begins_while_it_drains_is_told_at_once(gateway: PaperGateway) -> None:
     gateway.guests.drain()
     tunnel = Tunnel(gateway, behind=TEXT)

@@ -81,18 +81,18 @@ def test_bytes_pass_as_they_are(pair: Pair) -> None:
 
 def test_both_sides_are_told_at_once_where_no_frame_is_under_way(pair: Pair) -> None:
     pair.from_service.write(HELLO)
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     assert (pair.client.sent, code_at_service(pair), pair.said) == (HELLO + GOING, GOING_AWAY, 1)
 
 
 def test_a_restart_is_told_to_the_client_alone(pair: Pair) -> None:
-    pair.socket.close(RESTARTED)
+    pair.socket.leave(RESTARTED)
     assert (pair.client.sent[2:4], code_at_service(pair)) == (b"\x03\xf4", GOING_AWAY)
 
 
 def test_the_frame_under_way_comes_first(pair: Pair) -> None:
     pair.from_service.write(HELLO[:4])
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     assert (pair.client.sent, pair.said) == (HELLO[:4], 0)
     pair.from_service.write(HELLO[4:6])
     assert pair.said == 0
@@ -102,14 +102,14 @@ def test_the_frame_under_way_comes_first(pair: Pair) -> None:
 
 def test_the_client_s_frame_under_way_comes_first(pair: Pair) -> None:
     pair.from_client.write(MASKED[:4])
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     assert (pair.service.sent, pair.client.sent) == (MASKED[:4], GOING)
     pair.from_client.write(MASKED[4:])
     assert code_at_service(pair, MASKED) == GOING_AWAY
 
 
 def test_nothing_follows_our_close(pair: Pair) -> None:
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     told = pair.service.sent
     pair.from_client.write(MASKED)
     pair.from_service.write(HELLO)
@@ -117,7 +117,7 @@ def test_nothing_follows_our_close(pair: Pair) -> None:
 
 
 def test_a_client_that_answers_is_told_that_this_was_all(pair: Pair) -> None:
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.from_client.write(MASKED_BYE[:3])
     assert pair.client.told == []
     pair.from_client.write(MASKED_BYE[3:])
@@ -127,13 +127,13 @@ def test_a_client_that_answers_is_told_that_this_was_all(pair: Pair) -> None:
 
 def test_a_client_that_answers_behind_its_last_frame_is_heard(pair: Pair) -> None:
     pair.from_client.write(MASKED[:4])
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.from_client.write(MASKED[4:] + MASKED_BYE)
     assert pair.client.told == ["eof"]
 
 
 def test_a_service_that_answers_is_told_that_this_was_all(pair: Pair) -> None:
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.from_service.write(BYE)
     assert (pair.client.told, pair.service.told) == ([], ["eof"])
 
@@ -142,7 +142,7 @@ def test_a_service_that_answers_while_the_client_is_in_the_middle_is_told_later(
     pair: Pair,
 ) -> None:
     pair.from_client.write(MASKED[:4])
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.from_service.write(BYE)
     assert pair.service.told == []
 
@@ -151,7 +151,7 @@ def test_a_service_that_answers_while_the_client_is_in_the_middle_is_told_later(
 def test_who_has_closed_already_is_left_to_it(pair: Pair, side: str) -> None:
     getattr(pair, side).write(BYE)
     before = pair.client.sent, pair.service.sent
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     assert (pair.client.sent, pair.service.sent) == before
 
 
@@ -189,7 +189,7 @@ def test_a_service_that_ends_behind_its_close_needs_no_excuse(pair: Pair) -> Non
 
 
 def test_a_service_that_breaks_off_behind_our_close_breaks_nothing(pair: Pair) -> None:
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.from_service.abort()
     assert (pair.client.sent, pair.client.told) == (GOING, ["eof"])
 
@@ -208,7 +208,7 @@ def test_a_service_that_ends_in_the_middle_ends_so_for_the_client(pair: Pair) ->
 
 def test_a_close_that_waited_for_a_frame_is_not_put_in_behind_an_end(pair: Pair) -> None:
     pair.from_client.write(MASKED[:4])
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.from_client.write_eof()
     pair.socket.to_service.close(GOING)
     assert pair.service.sent == MASKED[:4]
@@ -225,7 +225,7 @@ def test_a_client_that_goes_takes_the_service_along(
 
 
 def test_a_service_that_has_been_told_is_left_a_moment(pair: Pair) -> None:
-    pair.socket.close(GOING_AWAY)
+    pair.socket.leave(GOING_AWAY)
     pair.socket.client_gone(in_order=True)
     assert pair.service.told == ["let go"]
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tta_gateway.features.discovery.bound import DiscoveryBound, Wanted
+from tta_gateway.features.identity.bound import IdentityBound, Issuer
 from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
-from tta_gateway.kernel.route import Breaker, Route, Service
+from tta_gateway.kernel.route import Auth, Breaker, Route, Service
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node.claiming import REST, Claiming, Later, in_a_later_turn, nobody
 from tta_gateway.node.own_addresses import Own
@@ -54,11 +55,12 @@ class House:
         *routes: Route,
         names: tuple[str, ...] = ("players", "worlds"),
         registration: RegistrationBound | None = TOKENS,
+        identity: IdentityBound | None = None,
     ) -> None:
         """Have a configuration in force."""
         services = tuple(Service(name=name, endpoints=()) for name in names)
         self.services.adopt(services, checked=lambda _: False)
-        features = {"discovery": bound, "registration": registration}
+        features = {"discovery": bound, "registration": registration, "identity": identity}
         snapshot = Snapshot(
             version=1,
             state_dir="/var/lib/tta",
@@ -80,9 +82,10 @@ class House:
         source: str = "consul",
         since: float = 0.0,
         port: int = 9001,
+        auth: Auth = "none",
     ) -> None:
         """Have an instance of a service declare these, and nothing else."""
-        routes = tuple(Declared(path=path, auth="none") for path in paths)
+        routes = tuple(Declared(path=path, auth=auth) for path in paths)
         one = Instance(id="a", endpoint=an_endpoint(port), routes=routes, since=since)
         self.services.found(service, source, (one,))
 
@@ -152,7 +155,10 @@ def test_who_registers_has_what_some_token_of_the_service_may_claim(house: House
 
 
 PLACE = "`/live/a` is below none of its prefixes"
-OPEN = "`/live/a` would let everybody in, and the operator has not allowed that"
+OPEN = (
+    "`/live/a` would let everybody in (`auth: none`), and the operator has not allowed that "
+    "(`auth_none: true`)"
+)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +180,30 @@ def test_what_no_token_may_claim_any_more_is_no_route(
     house.adopt(None, registration=registering(*tokens))
     assert house.routes() == []
     assert house.reasons(REGISTRATION) == [("players", "/live/a", reason)]
+
+
+BELIEVED = IdentityBound(issuers=(Issuer(name="home"),))
+
+
+@pytest.mark.parametrize("source", ["consul", REGISTRATION])
+@pytest.mark.parametrize("auth", ["required", "optional"])
+def test_a_route_that_asks_for_a_token_is_there_as_long_as_one_is_believed(
+    house: House, source: str, auth: Auth
+) -> None:
+    """Red with whether any is believed not looked at, in node/claiming.py."""
+    house.adopt(identity=BELIEVED)
+    house.declares("/live/a", source=source, since=5.0, auth=auth)
+    section = house.told[SECTION]
+    assert isinstance(section, Registered)
+    assert [(one.path, one.auth) for one in section.routes] == [("/live/a", auth)]
+    house.adopt(identity=IdentityBound())
+    assert house.told[SECTION] is None
+    (reason,) = house.reasons(source)
+    assert reason[:2] == ("players", "/live/a")
+    assert "write `identity: {issuers: […]}`" in reason[2]
+    assert [one["error"] for one in house.lines] == [reason[2]]
+    house.adopt(identity=BELIEVED)
+    assert (house.routes(), house.reasons(source)) == ([("players", "/live/a")], [])
 
 
 def test_what_may_not_be_claimed_keeps_nobody_else_from_it(house: House) -> None:

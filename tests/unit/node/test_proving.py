@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
 from joserfc.jwk import OKPKey
 
+from tests.helpers.builders import an_exchange
+from tests.helpers.fake_origin import FakeOrigin
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_signer, a_token
 from tta_gateway.features.identity.bound import (
     KEYS,
@@ -16,6 +19,7 @@ from tta_gateway.features.identity.bound import (
     OwnKeys,
     RevokedTokens,
 )
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.identity.problems import REVOKED as COUNTS_NO_MORE
 from tta_gateway.features.identity.problems import UNPROVED
@@ -26,6 +30,7 @@ from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.node.proving import Live, Proving
 from tta_gateway.node.sections import Sections
+from tta_gateway.pipeline.run import Runner
 
 OURS, NEXT = a_signer("k1"), a_signer("k2")
 BOUND = IdentityBound(own=msgspec.structs.replace(ISSUER, name=OWN_ISSUER))
@@ -45,6 +50,10 @@ def revoked(number: int, *sessions: str, until: float = NOW + 60) -> dict[str, m
     return {f"{REVOKED}{number}": raw(RevokedTokens(sessions=dict.fromkeys(sessions, until)))}
 
 
+def _nobody(*_: object) -> None:
+    """Hear nothing."""
+
+
 class House:
     """A worker that has an identity policy among others, and hears live sections."""
 
@@ -52,8 +61,10 @@ class House:
         self.events: list[str] = []
         self.now = NOW
         sections = Sections(cast("Any", self))
-        self.proving = Proving(sections, live, wall=lambda: self.now)
-        self.identity = Identity(Verifier([]), wall=lambda: NOW)
+        self.later: list[Callable[[], None]] = []
+        self.streams = OpenStreams(later=self.later.append)
+        self.proving = Proving(sections, live, wall=lambda: self.now, streams=self.streams)
+        self.identity = Identity(Verifier([]), wall=lambda: NOW, streams=self.streams)
         self.policies: list[Policy] = [self.identity]
         self.proving.equip(self.policies, BOUND)
 
@@ -62,6 +73,12 @@ class House:
 
     def follow(self, live: Live) -> None:
         asyncio.run(self.proving.follow(live, self.policies, lambda: BOUND))
+
+    def open(self, principal: Principal) -> None:
+        """Have a socket of somebody's be open."""
+        origin, exchange = FakeOrigin(Runner(_nobody, _nobody)), an_exchange()
+        origin.exchange, exchange.origin = exchange, origin
+        self.identity.hold(exchange, principal)
 
     def ask(self, token: bytes = TOKEN) -> Problem | str:
         found = self.identity.principal_of(token)
@@ -129,3 +146,26 @@ def test_where_nothing_is_issued_nothing_changes() -> None:
     house.identity.believe(verifier)
     house.proving.equip(house.policies, IdentityBound())
     assert house.identity._verifier is verifier
+
+
+def test_what_is_open_ends_with_what_it_was_opened_by() -> None:
+    house = House(keys(OURS))
+    for token in (TOKEN, a_token(OURS, sid="s2")):
+        principal = house.identity.principal_of(token)
+        assert isinstance(principal, Principal)
+        house.open(principal)
+    house.follow({**keys(OURS), **revoked(0, "s1")})
+    for work in house.later:
+        work()
+    assert len(house.streams) == 1
+
+
+def test_what_opens_a_moment_too_late_ends_too() -> None:
+    house = House(keys(OURS))
+    principal = house.identity.principal_of(TOKEN)
+    assert isinstance(principal, Principal)
+    house.follow({**keys(OURS), **revoked(0, "s1")})
+    house.open(principal)
+    for work in house.later:
+        work()
+    assert len(house.streams) == 0

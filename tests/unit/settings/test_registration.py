@@ -72,7 +72,7 @@ def test_a_token_that_can_be_guessed_or_not_be_sent_is_refused(token: str) -> No
         (", routes: [api], auth_none: true", "`api` is not how a path begins"),
         (", routes: ['/{x}/'], auth_none: true", "`/{x}/` must be literal"),
         (", routes: ['/%61/'], auth_none: true", "`/%61/` must be literal"),
-        (", routes: [/a/]", "must be `true` as long as declared routes cannot ask for a token"),
+        (", routes: [/a/]", "no route can be declared: it would ask for an access token"),
         (", auth_none: true", "has no effect without `routes`"),
     ],
 )

@@ -74,20 +74,34 @@ def test_what_is_taken_is_gone() -> None:
     allowance = Allowance()
     allowance.answers = 50
     assert taken(allowance) == 10
-    allowance.look(0.1)
+    allowance.look(0.1, active=9)
     assert taken(allowance) == 0
 
 
 def test_what_is_not_taken_is_forgotten() -> None:
     allowance = Allowance()
     allowance.answers = 500
-    allowance.look(0.2)
+    allowance.look(0.2, active=0)
     for step in range(2, 300):
-        allowance.look(0.2 * step)
+        allowance.look(0.2 * step, active=0)
     assert taken(allowance) == 0
     allowance.answers = 500
-    allowance.look(100.0)
-    allowance.look(100.0 + SAVED_FOR)
+    allowance.look(100.0, active=0)
+    allowance.look(100.0 + SAVED_FOR, active=0)
+    assert taken(allowance) == 0
+
+
+def test_what_half_of_those_under_way_would_take_is_not_forgotten() -> None:
+    """Sixty at a time that take 20 s each: one of two endpoints has thirty of them when it dies.
+
+    Red without `min(saved, HALF * active)` in Allowance.look.
+    """
+    allowance = Allowance()
+    for second in range(120):
+        allowance.answers += 3
+        allowance.look(float(second), active=60)
+    assert 30 <= taken(allowance) < 36
+    allowance.look(121.0, active=60)
     assert taken(allowance) == 0
 
 
@@ -104,4 +118,4 @@ def test_no_more_than_a_fifth_of_the_answers_is_ever_taken(
         took += sum(allowance.take() for _ in range(wanted))
         assert took <= BUDGET_SHARE * answers + 1e-6
         now += pause
-        allowance.look(now)
+        allowance.look(now, active=wanted)

@@ -80,5 +80,7 @@ def _of_tag(text: str) -> Declared:
     path, *rest = words
     auth = _AUTH.get(" ".join(rest))
     if auth is None:
-        return _unread(text, "a path is followed by nothing but `auth=none`")
+        return _unread(
+            text, "a path is followed by nothing but `auth=required`, `optional` or `none`"
+        )
     return _declared(path, methods, auth)

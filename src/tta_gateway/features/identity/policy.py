@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from tta_gateway.features.identity.credential import MARKER, Ambiguous, token_of, without_token
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, REVOKED
 from tta_gateway.features.identity.remembered import Remembered
 from tta_gateway.features.identity.revoked import Revoked
@@ -25,8 +26,14 @@ class Identity:
     needs: ClassVar[frozenset[str]] = frozenset()
     gives: ClassVar[frozenset[str]] = frozenset(("principal",))
 
-    def __init__(self, verifier: Verifier, *, wall: Callable[[], float]) -> None:
-        """Believe what the verifier does, at the time of the epoch that `wall` tells."""
+    def __init__(
+        self, verifier: Verifier, *, wall: Callable[[], float], streams: OpenStreams
+    ) -> None:
+        """Believe what the verifier does, at the time of the epoch that `wall` tells.
+
+        What stays open behind its answer is held in `streams`.
+        """
+        self.streams = streams
         self._verifier = verifier
         self._wall = wall
         self._remembered = Remembered()
@@ -37,6 +44,12 @@ class Identity:
         """Believe what this verifier does from now on; nothing else is remembered."""
         self._verifier = verifier
         self._remembered = Remembered()
+
+    def hold(self, exchange: Exchange, principal: Principal) -> None:
+        """Have what stays open end with whose it is, even if that was while the service thought."""
+        self.streams.hold(exchange, principal)
+        if self.revoked.has(principal):
+            self.streams.revoked(self.revoked.has, subjects=(principal.subject,))
 
     def for_route(self, route: Route | None) -> "BoundIdentity | None":
         """Act where the route asks who it is."""
@@ -93,13 +106,30 @@ class BoundIdentity:
         return None
 
     def on_response(self, exchange: Exchange) -> None:
-        """Name the marker where the service has chosen no protocol: a browser waits for one."""
-        response = exchange.response
+        """Hold what stays open; name the marker where the service of a page chose no protocol."""
+        response, principal = exchange.response, exchange.principal
         assert response is not None  # the response phase has one
-        if response.status != _SWITCHED or exchange.principal is None:
+        if principal is None:
             return
-        fields = exchange.request.fields
-        if without_token(fields) is fields:
-            return
-        if all(name != _PROTOCOL for name, _ in response.fields):
-            response.fields = [*response.fields, (_PROTOCOL, MARKER)]
+        if response.status == _SWITCHED:
+            self._identity.hold(exchange, principal)
+            _name_marker(exchange, response)
+        elif response.body is None and _is_of_events(response):
+            self._identity.hold(exchange, principal)
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Hold it no longer."""
+        self._identity.streams.forget(exchange)
+
+
+def _is_of_events(response: Response) -> bool:
+    """Tell whether an answer goes on as events come (the HTML standard, server-sent events)."""
+    kind = response.get(b"content-type")
+    return kind is not None and kind[:17].lower() == b"text/event-stream"
+
+
+def _name_marker(exchange: Exchange, response: Response) -> None:
+    """Have the answer choose the marker where the service has chosen nothing: a browser waits."""
+    fields = exchange.request.fields
+    if without_token(fields) is not fields and all(one != _PROTOCOL for one, _ in response.fields):
+        response.fields = [*response.fields, (_PROTOCOL, MARKER)]

@@ -224,6 +224,10 @@ class Shadow:
     def flush(self) -> None:
         """Nobody waits for it."""
 
+    def dismiss(self, code: int, reason: bytes) -> None:  # noqa: ARG002 - one shape
+        """Take the break: nobody hears why."""
+        self.abort()
+
     def open_tunnel(self, other: Spliced) -> Tunnel:
         """Refuse: no copy asks for another protocol, and an answer that changes to one is lost."""
         raise AssertionError(other)

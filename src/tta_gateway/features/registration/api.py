@@ -90,6 +90,8 @@ class Registrations(Protocol):
     """Those of the configuration."""
     cause: str
     """Why the store cannot be asked; empty if it can."""
+    believed: bool
+    """Whether some access tokens are."""
 
     def of(self, service: str) -> list[Registration]:
         """Return the instances of a service."""
@@ -145,7 +147,8 @@ class Desk:
         self, name: str, id: str, body: InstanceBody, authorization: Authorization = None
     ) -> Told:
         """Register an instance, or renew it, for its lease; it is asked from then on."""
-        check(id, body.routes, self.shown(name, authorization))
+        token = self.shown(name, authorization)
+        check(id, body.routes, token, believed=self._registrations.believed)
         try:
             endpoint = self._endpoint_of(name, body.url)
         except ValueError as error:
@@ -197,14 +200,14 @@ def known(authorization: str | None, tokens: Sequence[Token]) -> Token:
     return found[0]
 
 
-def check(instance: str, routes: Sequence[RouteBody], token: Token) -> None:
-    """Refuse what may not be said, or not with this token."""
+def check(instance: str, routes: Sequence[RouteBody], token: Token, *, believed: bool) -> None:
+    """Refuse what may not be said, or not with this token; `believed`: access tokens are."""
     if not is_id(instance):
         raise ClientFault(
             problems.INSTANCE_INVALID,
             "The id of an instance is at most 128 letters, digits, `-`, `.`, `_` and `~`.",
         )
-    allowed = Allowed(routes=token.routes, auth_none=token.auth_none)
+    allowed = Allowed(routes=token.routes, auth_none=token.auth_none, believed=believed)
     found = objection([_declared(one) for one in routes], allowed)
     if found is not None:
         raise ClientFault(_OBJECTIONS[found.kind], f"The routes: {found.reason}.")
@@ -213,7 +216,7 @@ def check(instance: str, routes: Sequence[RouteBody], token: Token) -> None:
 _OBJECTIONS: Final[dict[str, Problem]] = {
     "written": problems.INSTANCE_INVALID,
     "place": problems.ROUTE_FORBIDDEN,
-    "guarded": problems.AUTH_NOT_YET,
+    "guarded": problems.NONE_BELIEVED,
     "open": problems.AUTH_FORBIDDEN,
 }
 

@@ -31,14 +31,16 @@ ROUTE_FORBIDDEN: Final = Problem(
 AUTH_FORBIDDEN: Final = Problem(
     "registration_auth_forbidden",
     403,
-    "The token may not let everybody in.",
-    "Have the operator write `auth_none: true` for the token, if anybody may call these routes.",
+    "The token may not let in who shows no access token.",
+    "Ask for `auth: required`, or have the operator write `auth_none: true` for the token, if "
+    "anybody may call these routes.",
 )
-AUTH_NOT_YET: Final = Problem(
-    "registration_auth_not_built",
+NONE_BELIEVED: Final = Problem(
+    "registration_no_issuer",
     422,
-    "A declared route cannot ask for a token yet.",
-    "Write `auth: none` for the route, if anybody may call it; else leave the route out.",
+    "A declared route asks for an access token, and the gateway believes none.",
+    "Have the operator write `identity: {issuers: […]}`, or `auth_none: true` for the token, and "
+    "`auth: none` for the route, if anybody may call it.",
 )
 INSTANCE_INVALID: Final = Problem(
     "registration_invalid",

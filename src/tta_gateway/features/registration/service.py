@@ -72,6 +72,7 @@ class Registrations:
         self._lost_at: float | None = None
         self.cause = "it has not been asked yet"
         self.bound = RegistrationBound()
+        self.believed = False
         self.services: frozenset[str] = frozenset()
         self._spoken_for: frozenset[str] = frozenset()  # the services that may register
 
@@ -91,10 +92,19 @@ class Registrations:
                 self._doubtful = False
 
     def adopt(
-        self, bound: RegistrationBound, services: Sequence[str], routes: Sequence[Route]
+        self,
+        bound: RegistrationBound,
+        services: Sequence[str],
+        routes: Sequence[Route],
+        *,
+        believed: bool = False,
     ) -> None:
-        """Go by these settings from now on; `routes` are all of the configuration's."""
+        """Go by these settings from now on; `routes` are all of the configuration's.
+
+        `believed`: some access tokens are, so that a route may ask for one.
+        """
         self.bound = bound
+        self.believed = believed
         self.services = frozenset(services)
         self._spoken_for = frozenset(one for token in bound.tokens for one in token.services)
         self._operators = tuple(one for one in routes if not one.internal)

@@ -36,9 +36,9 @@ def test_a_tag_says_methods_a_path_and_whom_it_lets_in(text: str, expected: Decl
         (f"get {PATH}", "`get` is no method"),
         (f"GET,FETCH {PATH}", "`FETCH` is no method"),
         (f"GET, POST {PATH}", "`` is no method"),
-        (f"{PATH} auth=nobody", "nothing but `auth=none`"),
-        (f"{PATH} auth=none more", "nothing but `auth=none`"),
-        (f"{PATH} none", "nothing but `auth=none`"),
+        (f"{PATH} auth=nobody", "nothing but `auth=required`"),
+        (f"{PATH} auth=none more", "nothing but `auth=required`"),
+        (f"{PATH} none", "nothing but `auth=required`"),
         ("/" + "a" * 1024, "longer than 1024"),
     ],
 )

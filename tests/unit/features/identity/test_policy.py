@@ -1,5 +1,6 @@
 """Who is asking: found out where the route wants to know, and proved once."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 from tests.helpers.builders import a_head, a_route, an_exchange
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
 from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
+from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import BoundIdentity, Identity
 from tta_gateway.features.identity.problems import (
     EXPIRED,
@@ -43,7 +45,9 @@ class House:
     def __init__(self, auth: Literal["required", "optional"] = "required") -> None:
         self.now = NOW
         self.verifier = CountingVerifier([(ISSUER, [a_key(OURS)])])
-        self.identity = Identity(self.verifier, wall=lambda: self.now)
+        self.later: list[Callable[[], None]] = []
+        self.streams = OpenStreams(later=self.later.append)
+        self.identity = Identity(self.verifier, wall=lambda: self.now, streams=self.streams)
         bound = self.identity.for_route(a_route(auth=auth))
         assert bound
         self.bound: BoundIdentity = bound
@@ -185,3 +189,29 @@ def test_with_other_keys_nothing_is_remembered() -> None:
     assert house.show(TOKEN)[1] is None
     house.identity.believe(Verifier([(ISSUER, [a_key(a_signer())])]))
     assert refused(house.show(TOKEN)[1]) is UNPROVED
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "is_held"),
+    [
+        (200, b"text/event-stream; charset=utf-8", True),
+        (200, b"text/html", False),
+        (101, b"", True),
+    ],
+)
+def test_what_stays_open_is_held_until_it_is_over(status: int, kind: bytes, is_held: bool) -> None:
+    house = House()
+    exchange, _ = house.show(TOKEN)
+    exchange.response = Response(status, [(b"content-type", kind)], None)
+    house.bound.on_response(exchange)
+    assert len(house.streams) == int(is_held)
+    house.bound.on_finish(exchange)
+    assert len(house.streams) == 0
+
+
+def test_nobody_s_stream_is_held() -> None:
+    house = House("optional")
+    exchange, _ = house.ask()
+    exchange.response = Response(101, [], None)
+    house.bound.on_response(exchange)
+    assert len(house.streams) == 0

@@ -45,6 +45,7 @@ class House:
     kept: dict[str, Registration] = field(default_factory=dict)
     owner: tuple[str, str] = ("", "")
     full: str = ""
+    believed: bool = True
     away: bool = False
     graces: list[float] = field(default_factory=list)
 
@@ -121,6 +122,10 @@ def route(path: str, *methods: str, auth: str = "none") -> dict[str, object]:
     return {"path": path, "methods": list(methods), "auth": auth}
 
 
+def asking(auth: str) -> dict[str, object]:
+    return route("/api/v1/players/x", auth=auth)
+
+
 def test_what_is_not_said_is_usual(house: House) -> None:
     assert house.put_of(POOR).json["renew_after"] == 5.0
 
@@ -166,13 +171,7 @@ def test_a_service_that_has_gone_is_unknown(house: House) -> None:
     [
         ({"routes": [route("/api/v1/worlds")]}, GOOD, 403, "registration_route_forbidden"),
         ({"routes": [route("/api/v1/players/x")]}, POOR, 403, "registration_auth_forbidden"),
-        (
-            {"routes": [route("/api/v1/players/x", auth="required")]},
-            GOOD,
-            422,
-            "registration_auth_not_built",
-        ),
-        ({"routes": [{"path": "/api/v1/players/x"}]}, GOOD, 422, "registration_auth_not_built"),
+        ({"routes": [asking("optional")]}, POOR, 403, "registration_auth_forbidden"),
         ({"routes": [route("/api/v1/players/../x")]}, GOOD, 422, "registration_invalid"),
         ({"url": "http://127.0.0.1:8081"}, GOOD, 422, "registration_invalid"),
         ({"lease": 4}, GOOD, 422, "request_invalid"),
@@ -187,6 +186,17 @@ def test_what_may_not_be_said_is_refused_by_its_code(
     answer = house.put_of(shown, **fields)
     assert (answer.status, answer.json["code"]) == (status, code)
     assert house.kept == {}
+
+
+@pytest.mark.parametrize("shown", [GOOD, POOR])
+def test_routes_ask_for_a_token_where_one_is_believed(house: House, shown: str) -> None:
+    for said in (asking("required"), {"path": "/api/v1/players/x"}):
+        assert house.put_of(shown, routes=[said]).status == 200
+    house.believed = False
+    for said in (asking("required"), asking("optional"), {"path": "/api/v1/players/x"}):
+        answer = house.put_of(shown, routes=[said])
+        assert (answer.status, answer.json["code"]) == (422, "registration_no_issuer")
+        assert "identity: {issuers" in answer.json["detail"]
 
 
 def test_an_id_has_no_other_letters(house: House) -> None:

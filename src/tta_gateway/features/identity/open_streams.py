@@ -1,0 +1,128 @@
+"""What stays open on somebody's word: WebSockets, and answers that go on as events come.
+
+A request is over before its token is; a socket is not.  So each is held here with whose it is, and
+ends when that is proved no longer: the token has expired, or the session, or all of a person's
+sessions, have been ended.  Many that end in one moment do so a few in a turn of the loop.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Final, TypeVar
+
+from tta_gateway.features.identity.problems import EXPIRED, REVOKED
+from tta_gateway.kernel.errors import GatewayError
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import Problem
+
+# Close codes of IANA's registry.  Clients come back behind the first, with another token; behind
+# the second they should not.
+UNAUTHORIZED: Final = 3000
+POLICY: Final = 1008
+_PARTS: Final = 4  # of a second: how exactly ends are kept
+_IN_A_TURN: Final = 100
+_WORDS: Final = {
+    EXPIRED.code: (UNAUTHORIZED, b"the token has expired: connect again with a new one"),
+    REVOKED.code: (POLICY, b"the session has been ended: log in again"),
+}
+K = TypeVar("K")
+Later = Callable[[Callable[[], None]], object]
+
+
+class OpenStreams:
+    """Those of a worker, whatever configuration they began with."""
+
+    def __init__(self, *, later: Later) -> None:
+        """Hold none; `later` calls something in the next turn of the loop."""
+        self._later = later
+        self._held: dict[Exchange, Principal] = {}
+        self._ends: dict[int, set[Exchange]] = {}  # by the part of a second in which they end
+        self._by_session: dict[str, set[Exchange]] = {}
+        self._by_subject: dict[str, set[Exchange]] = {}
+        self._looked = 0
+        self._leaving: deque[tuple[Exchange, Problem]] = deque()
+
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._held)
+
+    def hold(self, exchange: Exchange, principal: Principal) -> None:
+        """Have it end when it is not proved any more that it is theirs."""
+        self._held[exchange] = principal
+        self._by_subject.setdefault(principal.subject, set()).add(exchange)
+        if principal.session:
+            self._by_session.setdefault(principal.session, set()).add(exchange)
+        if principal.expires < inf:
+            self._ends.setdefault(_part(principal), set()).add(exchange)
+
+    def forget(self, exchange: Exchange) -> None:
+        """Take note that it is over."""
+        principal = self._held.pop(exchange, None)
+        if principal is None:
+            return
+        _discard(self._by_subject, principal.subject, exchange)
+        _discard(self._by_session, principal.session, exchange)
+        if principal.expires < inf:
+            _discard(self._ends, _part(principal), exchange)
+
+    def tick(self, now: float) -> None:
+        """End what has expired at this time of the epoch."""
+        since, part = self._looked, int(now * _PARTS)
+        self._looked = part
+        if part - since > len(self._ends):  # the first look, or a clock that was set
+            due = [one for one in self._ends if one <= part]
+        else:
+            due = [one for one in range(since + 1, part + 1) if one in self._ends]
+        for one in due:
+            self._end(self._ends.get(one, ()), EXPIRED)
+
+    def revoked(
+        self,
+        principal_is: Callable[[Principal], bool],
+        *,
+        sessions: Iterable[str] = (),
+        subjects: Iterable[str] = (),
+    ) -> None:
+        """End those of these sessions and subjects of which that is so."""
+        for session in sessions:
+            self._end_those(self._by_session.get(session, ()), principal_is)
+        for subject in subjects:
+            self._end_those(self._by_subject.get(subject, ()), principal_is)
+
+    def disbelieved(self, issuers: frozenset[str]) -> None:
+        """End those of everybody that none of these issuers has spoken of."""
+        self._end_those(self._held, lambda principal: principal.issuer not in issuers)
+
+    def _end_those(
+        self, exchanges: Iterable[Exchange], principal_is: Callable[[Principal], bool]
+    ) -> None:
+        self._end([one for one in exchanges if principal_is(self._held[one])], REVOKED)
+
+    def _end(self, exchanges: Iterable[Exchange], why: Problem) -> None:
+        if not self._leaving:
+            self._later(self._go_on)
+        self._leaving.extend((one, why) for one in exchanges)
+
+    def _go_on(self) -> None:
+        leaving = self._leaving
+        for _ in range(min(len(leaving), _IN_A_TURN)):
+            exchange, why = leaving.popleft()
+            if exchange in self._held:
+                self.forget(exchange)
+                exchange.error = GatewayError(why)
+                exchange.origin.dismiss(*_WORDS[why.code])
+        if leaving:
+            self._later(self._go_on)
+
+
+def _part(principal: Principal) -> int:
+    return int(principal.expires * _PARTS) + 1
+
+
+def _discard(held: dict[K, set[Exchange]], key: K, exchange: Exchange) -> None:
+    some = held.get(key)
+    if some is not None:
+        some.discard(exchange)
+        if not some:
+            del held[key]
