@@ -36,7 +36,7 @@ from tta_gateway.node.sections import Sections
 from tta_gateway.snapshot.parts import Parts, bound_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.clock import Clock
-from tta_gateway.support.crypto import key_in
+from tta_gateway.support.crypto import derived, key_in
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
 EACH: Final = 0.5  # seconds from one look at what other nodes have done to the next
+_CHANCE: Final = b"tta-gateway chance 1"
+"""derives what makes refresh tokens, and stands for names among failed logins"""
 _TIDIED_EACH: Final = 60.0  # seconds
 _OVERLAP: Final = 15.0  # seconds: longer than any transaction, which is seen later than it is dated
 
@@ -73,7 +75,7 @@ class Issuance:
         self.bearers = Bearers(wall=clock.wall)
         self._bound = IdentityBound()
         self._state = Path()
-        self._sealing = b""
+        self._sealing = self._chance = b""
         self._own_keys: tuple[bytes, ...] = ()
         self._revocations: Revocations | None = None
         self._forget()
@@ -117,6 +119,7 @@ class Issuance:
         self._state = state
         if self.issuing is not None:
             self._sealing = self.issuing.seal or key_in(state / KEY)
+            self._chance = derived(self._sealing, _CHANCE)
             if self._sign_in is None:
                 self._build()
         if before != self._bound:
@@ -150,7 +153,7 @@ class Issuance:
         wall, ids = self._clock.wall, Identifiers(self._clock.wall)
         users = SqlUsers(database, lasting=self._lasting)
         sessions = SqlSessions(
-            database, issuing=self._must, key=lambda: self._sealing, lasting=self._lasting
+            database, issuing=self._must, key=lambda: self._chance, lasting=self._lasting
         )
         failures = SqlFailures(database, lockout=lambda: self._must().lockout)
         self._revocations = SqlRevocations(database)
@@ -161,7 +164,7 @@ class Issuance:
             Stores(users, sessions, failures),
             self.keys,
             issuing=self._must,
-            key=lambda: self._sealing,
+            key=lambda: self._chance,
             wall=wall,
             new_id=new_id,
         )

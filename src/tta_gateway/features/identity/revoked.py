@@ -7,12 +7,13 @@ is not taken back.  Who holds something open that a token has opened asks to hea
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, TypeAlias
 
 from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
 from tta_gateway.kernel.principal import Principal
 
-_TIDIED_EACH: Final = 10.0  # seconds
+_IN_A_TURN: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,6 @@ class Revoked:
         """Each hears what is revoked, once, in the turn in which it is learnt."""
         self._sessions: dict[str, float] = {}  # until when
         self._subjects: dict[str, tuple[float, float]] = {}  # before when, and until when
-        self._tidied = 0.0
 
     def __len__(self) -> int:
         """Return how much is known."""
@@ -78,14 +78,19 @@ class Revoked:
         return news
 
     def tidy(self, now: float) -> None:
-        """Forget what is over, if that is due: all tokens of it have expired."""
-        if now - self._tidied < _TIDIED_EACH:
-            return
-        self._tidied = now
-        for one in [one for one, end in self._sessions.items() if end < now]:
-            del self._sessions[one]
-        for one in [one for one, (_, end) in self._subjects.items() if end < now]:
-            del self._subjects[one]
+        """Forget what is over, of what has been known for longest: all tokens of it have expired.
+
+        What was revoked first is over first, about; so few need be looked at, and what is over a
+        little late does no harm.
+        """
+        for session, end in list(islice(self._sessions.items(), _IN_A_TURN)):
+            if end >= now:
+                break
+            del self._sessions[session]
+        for subject, (_, end) in list(islice(self._subjects.items(), _IN_A_TURN)):
+            if end >= now:
+                break
+            del self._subjects[subject]
 
 
 def issued(principal: Principal) -> float:

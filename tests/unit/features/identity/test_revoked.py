@@ -68,8 +68,17 @@ def test_what_is_over_is_forgotten_now_and_then() -> None:
     revoked.newly(told("s1", ada=NOW, until=NOW + 1))
     revoked.newly(told("s2", bob=NOW, until=NOW + 90))
     revoked.tidy(NOW)
-    revoked.tidy(NOW + 5)  # too soon
     assert len(revoked) == 4
     revoked.tidy(NOW + 20)
     assert len(revoked) == 2
     assert not revoked.has(ADA)
+
+
+def test_of_very_many_some_are_forgotten_at_a_time() -> None:
+    revoked = Revoked()
+    revoked.newly(told(*(f"s{number}" for number in range(2_500)), until=NOW + 1))
+    left = []
+    for _ in range(4):
+        revoked.tidy(NOW + 2)
+        left.append(len(revoked))
+    assert left == [1_500, 500, 0, 0]
