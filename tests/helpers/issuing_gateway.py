@@ -115,9 +115,13 @@ class Issuing:
 
 @contextlib.contextmanager
 def issuing(
-    folder: Path, *special: Mapping[str, object], workers: int = 2, **more: object
+    folder: Path,
+    *special: Mapping[str, object],
+    workers: int = 2,
+    beside: Mapping[str, object] | None = None,
+    **more: object,
 ) -> Iterator[Issuing]:
-    """Start a gateway that issues, with a route that asks for a token."""
+    """Start a gateway that issues, with a route that asks for a token; `beside` are services."""
     admin, probe = free_port(), free_port()
     state = folder / "state"
     changed: dict[str, object] = dict(more.pop("issuing", {}))  # type: ignore[call-overload]
@@ -132,6 +136,7 @@ def issuing(
             probe=f"127.0.0.1:{probe}",
             workers=workers,
             state_dir=str(state),
+            services={"up": {"endpoints": [upstream.url]}, **(beside or {})},
             identity={"issuing": {"url": URL, **changed}},
             **more,
         ) as running,

@@ -49,7 +49,9 @@ class Identity:
         """Have what stays open end with whose it is, even if that was while the service thought."""
         self.streams.hold(exchange, principal)
         if self.revoked.has(principal):
-            self.streams.revoked(self.revoked.has, subjects=(principal.subject,))
+            self.streams.revoked(
+                self.revoked.has, sessions=(principal.session,), subjects=(principal.subject,)
+            )
 
     def for_route(self, route: Route | None) -> "BoundIdentity | None":
         """Act where the route asks who it is."""
