@@ -4,6 +4,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from functools import partial
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
@@ -50,6 +51,7 @@ from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.proving import Proving
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
@@ -142,6 +144,9 @@ class Worker:
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
         self.streams = OpenStreams(later=self.loop.call_soon)
+        self.proving = Proving(
+            self._sections, self.parts.live, wall=self.clock.wall, streams=self.streams
+        )
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -151,6 +156,8 @@ class Worker:
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
+        self._expiry = Expiry(self.clock.wall, self.log)
+        self.sweeper.each_tick.append(self._look_after)
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(
@@ -195,7 +202,7 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
-        return policies(
+        made = policies(
             snapshot,
             registry=self.registry,
             lines=lines,
@@ -207,6 +214,7 @@ class Worker:
                 circle=Circle(self._ties.ties, self.telling.glass_used),
             ),
         )
+        return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
     async def apply(self, parts: Parts) -> None:
         """Decide from this snapshot from now on; what is under way keeps the plan it began with.
@@ -219,6 +227,8 @@ class Worker:
         for name in self._ties.changed(parts.live):
             self._ties.adopt((name,), parts.live)
             await asyncio.sleep(0)
+        believed = partial(bound, self.snapshot, "identity", IdentityBound)
+        await self.proving.follow(parts.live, self.policies, believed)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
             self.valkeys.adopt(self.snapshot, parts.live)
             self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)
@@ -429,7 +439,9 @@ def _configured(parts: Parts) -> tuple[object, ...]:
 
 def _issuers(snapshot: Snapshot) -> frozenset[str]:
     """Return the names of those whose tokens are believed."""
-    return frozenset(one.name for one in bound(snapshot, "identity", IdentityBound).issuers)
+    believed = bound(snapshot, "identity", IdentityBound)
+    own = () if believed.own is None else (believed.own,)
+    return frozenset(one.name for one in (*believed.issuers, *own))
 
 
 def _stays(service: str, before: Parts, after: Parts) -> bool:

@@ -54,6 +54,7 @@ from tta_gateway.settings.split import Ends
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
 from tta_gateway.snapshot.model import Listener, SecretFile, Snapshot
+from tta_gateway.support.sql.url import DatabaseUrl
 from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
@@ -71,7 +72,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "registration": lambda settings: registration.compile(
         settings.registration, partial(_plain_route, settings)
     ),
-    "identity": lambda settings: identity.compile(settings.identity),
+    "identity": lambda settings: identity.compile(settings.identity, _pages(settings)),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "token_relay": lambda settings: token.compile(
         {name: one.token for name, one in settings.services.items()}
@@ -103,11 +104,17 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         connections=ConnectionLimits(**dict(settings.connections)),
         state=credentials.store(store(urls[0], socket=sockets / "state.sock")),
         cache=credentials.store(store(urls[1], socket=sockets / "cache.sock")),
+        database=_database(settings, credentials),
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
+
+
+def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:
+    url = settings.database_url
+    return None if url is None else credentials.database(url.value)
 
 
 def secret_files(settings: Settings) -> tuple[SecretFile, ...]:

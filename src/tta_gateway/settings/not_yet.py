@@ -11,7 +11,6 @@ from tta_gateway.settings.document import Document, Value
 
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
-    "database_url": "connect to it",
     "consent": "check consent",
     "shield": "keep attackers out",
     "ratelimit": "limit",

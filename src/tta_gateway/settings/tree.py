@@ -16,6 +16,7 @@ from tta_gateway.features.trace.config import TraceConfig
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.alerts import AlertsConfig
+from tta_gateway.settings.database import DatabaseAt
 from tta_gateway.settings.discovery import DiscoveryConfig
 from tta_gateway.settings.identity import IdentityConfig
 from tta_gateway.settings.listener import (
@@ -129,6 +130,9 @@ class Settings(Config):
 
     cache_url: StoreUrl | None = None
     """The one for what is cached, another than that for state; left out, likewise."""
+
+    database_url: DatabaseAt | None = None
+    """The PostgreSQL for what must last; left out, SQLite in `state_dir`."""
 
     valkey: ValkeyConfig = ValkeyConfig()
     """The embedded Valkey, which serves where no URL names another."""
