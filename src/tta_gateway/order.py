@@ -16,6 +16,7 @@ from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import Split
 from tta_gateway.features.sticky.policy import Sticky
+from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
@@ -36,6 +37,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Identity, "everything below may ask who it is"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Sticky, "what sticks is the chosen service's to say"),
+    (TokenRelay, "what a service is shown of who is asking is the chosen one's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),
     (Mirror, "copies what the service sees, once nobody refuses it any more"),
 )

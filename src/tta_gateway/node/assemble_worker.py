@@ -38,6 +38,8 @@ from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import WILLING, Services, Split
 from tta_gateway.features.sticky.policy import Sticky
+from tta_gateway.features.token_relay.bound import TokenRelayBound
+from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
@@ -448,6 +450,7 @@ def policies(
             ),
             Split(random.random, reach.services),
             Sticky(random.random),
+            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
             Transform(),
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )

@@ -31,7 +31,15 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import alerts, breaker, discovery, fallback, identity, registration
+from tta_gateway.settings import (
+    alerts,
+    breaker,
+    discovery,
+    fallback,
+    identity,
+    registration,
+    token,
+)
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
@@ -63,6 +71,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     ),
     "identity": lambda settings: identity.compile(settings.identity),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
+    "token_relay": lambda settings: token.compile(
+        {name: one.token for name, one in settings.services.items()}
+    ),
     "trace": lambda settings: trace.compile(settings.trace),
 }
 

@@ -45,6 +45,7 @@ def test_every_feature_has_its_part() -> None:
         "problem",
         "registration",
         "security_headers",
+        "token_relay",
         "trace",
     ]
 
