@@ -16,6 +16,8 @@ from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.support.build import form
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tta_gateway.settings.load import Loaded
     from tta_gateway.settings.tree import Settings
     from tta_gateway.snapshot.model import Snapshot
@@ -204,6 +206,148 @@ def services(file: Path) -> None:
         sys.exit(1)
     for line in services_text.lines(found):
         click.echo(line)
+
+
+@main.group()
+def user() -> None:
+    """Look after the gateway's own users."""
+
+
+_name = click.argument("name")
+_stdin = click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
+
+
+@user.command("add")
+@_file
+@_name
+@click.option("--role", "roles", multiple=True, help="A role; `player` if none is said.")
+@_stdin
+def add_user(*, file: Path, name: str, roles: tuple[str, ...], password_stdin: bool) -> None:
+    """Make a user."""
+    body = {"username": name, "password": _password(password_stdin)}
+    told = _administered(file, "POST", "/users", {**body, "roles": roles} if roles else body)
+    click.echo(_user_line(told))
+
+
+@user.command("list")
+@_file
+def list_users(file: Path) -> None:
+    """Show every user: name, state, roles."""
+    after, more = "", True
+    while more:
+        told = _administered(file, "GET", f"/users?after={after}")
+        for one in told["users"]:
+            click.echo(_user_line(one))
+        after = told["next"]
+        more = bool(after)
+
+
+@user.command("passwd")
+@_file
+@_name
+@_stdin
+def set_password(*, file: Path, name: str, password_stdin: bool) -> None:
+    """Give a user another password; their sessions end."""
+    body = {"password": _password(password_stdin)}
+    click.echo(_user_line(_administered(file, "POST", f"/users/{name}/password", body)))
+
+
+@user.command("role")
+@_file
+@_name
+@click.option("--grant", multiple=True, help="A role to grant.")
+@click.option("--revoke", multiple=True, help="A role to revoke.")
+def change_roles(*, file: Path, name: str, grant: tuple[str, ...], revoke: tuple[str, ...]) -> None:
+    """Change the roles of a user; it counts at once, wherever they are logged in."""
+    if not grant and not revoke:
+        raise click.UsageError("say what: --grant or --revoke")
+    body = {"grant": grant, "revoke": revoke}
+    click.echo(_user_line(_administered(file, "POST", f"/users/{name}/roles", body)))
+
+
+@user.command("disable")
+@_file
+@_name
+def disable_user(file: Path, name: str) -> None:
+    """Let a user in no more; their sessions end."""
+    click.echo(_user_line(_administered(file, "POST", f"/users/{name}/disable")))
+
+
+@user.command("enable")
+@_file
+@_name
+def enable_user(file: Path, name: str) -> None:
+    """Let a user in again."""
+    click.echo(_user_line(_administered(file, "POST", f"/users/{name}/enable")))
+
+
+@user.command("logout")
+@_file
+@_name
+def end_sessions(file: Path, name: str) -> None:
+    """End all sessions of a user."""
+    told = _administered(file, "POST", f"/users/{name}/logout")
+    click.echo(f"{_count(told['sessions'], 'session')} ended")
+
+
+@main.group()
+def keys() -> None:
+    """Look after the keys that sign the gateway's own tokens."""
+
+
+@keys.command("list")
+@_file
+def list_keys(file: Path) -> None:
+    """Show every key: what it is for, and until when it counts."""
+    for line in _key_lines(_administered(file, "GET", "/keys")):
+        click.echo(line)
+
+
+@keys.command("rotate")
+@_file
+@click.option("--now", is_flag=True, help="Have what the other keys have signed count no more.")
+def rotate_keys(*, file: Path, now: bool) -> None:
+    """Have another key sign; the tokens of the others count until they expire."""
+    for line in _key_lines(_administered(file, "POST", "/keys/rotate", {"now": now})):
+        click.echo(line)
+
+
+def _password(from_stdin: bool) -> str:
+    """Return a password that is asked for, or comes in one line."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\n")
+    said: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return said
+
+
+def _user_line(told: "dict[str, Any]") -> str:
+    roles = ", ".join(told["roles"]) or "no roles"
+    return f"{told['username']}  {told['state']}  {roles}  {told['id']}"
+
+
+def _key_lines(told: "dict[str, Any]") -> list[str]:
+    return [
+        f"{one['id']}  {one['algorithm']}  from {one['signs_from']}  "
+        f"until {one['proves_until'] or 'replaced'}{'  signs' if one['signs'] else ''}"
+        for one in told["keys"]
+    ]
+
+
+def _administered(
+    file: Path, method: str, path: str, body: "Mapping[str, object] | None" = None
+) -> "dict[str, Any]":
+    """Have the administration of a running gateway do something, or end with why it does not."""
+    from tta_gateway.node.admin_client import asked
+
+    snapshot = _snapshot(_loaded(file).settings)
+    if snapshot.admin is None:
+        click.echo("there is no administration to ask: `admin` is off", err=True)
+        sys.exit(1)
+    try:
+        return asked(snapshot.admin, Path(snapshot.state_dir), method, f"/admin/v1{path}", body)
+    except OSError as error:
+        click.echo(f"the administration of {snapshot.state_dir} does not: {error}", err=True)
+        sys.exit(1)
 
 
 @main.command()

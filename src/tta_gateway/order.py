@@ -6,6 +6,7 @@ is refused otherwise (pipeline/check.py).
 
 from typing import Final
 
+from tta_gateway.features.access.policy import Access
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.policy import Cors
@@ -35,6 +36,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     ),
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
     (Identity, "everything below may ask who it is"),
+    (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Sticky, "what sticks is the chosen service's to say"),
     (TokenRelay, "what a service is shown of who is asking is the chosen one's to say"),

@@ -424,3 +424,33 @@ def test_the_state_folder_can_be_said(
     running.says({}, {}, {"generation": 1})
     found = run(*words, "-c", str(file), "--state-dir", str(state), TTA_GATEWAY__STATE_DIR="/x")
     assert (found.exit_code, found.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("user", "list"),
+        ("user", "add", "ada", "--password-stdin"),
+        ("user", "passwd", "ada", "--password-stdin"),
+        ("user", "role", "ada", "--grant", "therapist"),
+        ("user", "disable", "ada"),
+        ("user", "enable", "ada"),
+        ("user", "logout", "ada"),
+        ("keys", "list"),
+        ("keys", "rotate", "--now"),
+    ],
+)
+def test_accounts_and_keys_are_looked_after_by_a_gateway_that_runs(
+    file: Path, arguments: tuple[str, ...]
+) -> None:
+    result = run(*arguments, "-c", str(file))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "the administration of ./var does not: " in result.stderr
+    file.write_text("admin: off\n" + PLAYERS + ROUTES)
+    result = run(*arguments, "-c", str(file))
+    assert (result.exit_code, "`admin` is off" in result.stderr) == (1, True)
+
+
+def test_roles_that_are_to_change_have_to_be_named(file: Path) -> None:
+    result = run("user", "role", "ada", "-c", str(file))
+    assert (result.exit_code, "--grant or --revoke" in result.stderr) == (2, True)

@@ -116,6 +116,18 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     turn: int = 0
 
 
+class GlassUsed(msgspec.Struct, frozen=True, kw_only=True, tag="glass_used"):
+    """Somebody has seen, or done, what they may only because they have broken the glass."""
+
+    subject: str
+    person: str
+    route: str
+    method: str
+    request_id: str
+    at: float
+    by: str = "control"
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -124,4 +136,5 @@ Event = (
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen
+    | GlassUsed
 )

@@ -131,6 +131,7 @@ class Exchange:
         "response",
         "sent",
         "service",
+        "shadowed",
         "side",
         "sink",
         "started",
@@ -163,7 +164,8 @@ class Exchange:
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
-        self.service = ""  # where the route has more than one; else it is the route's
+        # The service, where its route has several; the code by which a rule in shadow would refuse
+        self.service = self.shadowed = ""
         # What sticks to an endpoint; what a split knows a client by; the token that was shown
         self.key = self.side = self.token = b""
         # What goes upstream beyond the request's own fields, or in place of what it says

@@ -1,5 +1,6 @@
 """`/admin/v1`: the node itself, by way of its supervisor's socket."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,12 @@ from fastapi import APIRouter, HTTPException
 from fastapi.concurrency import run_in_threadpool
 
 from tta_gateway.node.commands import ask
-from tta_gateway.node.stores import Stores
 
 Told = dict[str, Any]
 _CONFIG = ("configuration", "file", "versions", "refused")
 
 
-def router(state: Path, stores: Stores | None) -> APIRouter:
+def router(state: Path, stores: Callable[[], dict[str, list[str]]]) -> APIRouter:
     """Return the endpoints; who may ask is their assembly's to say."""
     made = APIRouter(prefix="/admin/v1")
 
@@ -21,7 +21,7 @@ def router(state: Path, stores: Stores | None) -> APIRouter:
     async def node() -> Told:
         """Return how the processes of this node are, and what is wrong with its stores."""
         told = await _done(state, "status")
-        return told if stores is None else {**told, "stores": stores.complaints}
+        return {**told, "stores": stores()}
 
     @made.get("/config")
     async def config() -> Told:

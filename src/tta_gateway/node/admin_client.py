@@ -3,8 +3,10 @@
 import http.client
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from tta_gateway.node.near import connected
 from tta_gateway.snapshot.model import Listener
@@ -29,6 +31,16 @@ class _Unix(http.client.HTTPConnection):
 
 def told(admin: Listener, state: Path, path: str) -> Told:
     """Return what a running gateway tells at a path; OSError says why it does not."""
+    return asked(admin, state, "GET", path)
+
+
+def asked(
+    admin: Listener, state: Path, method: str, path: str, body: Mapping[str, object] | None = None
+) -> Told:
+    """Have a running gateway do something, and return what it says; OSError says why it does not.
+
+    A path may hold what people have written: it is made one that can be asked for.
+    """
     token = (state / KEPT_AS).read_text().strip()
     connection = (
         _Unix(Path(admin.unix))
@@ -36,14 +48,16 @@ def told(admin: Listener, state: Path, path: str) -> Told:
         else http.client.HTTPConnection(admin.host, admin.port, timeout=_PATIENCE)
     )
     try:
-        connection.request("GET", path, headers={"authorization": f"Bearer {token}"})
+        fields = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        sent = None if body is None else json.dumps(body).encode()
+        connection.request(method, quote(path, safe="/?=&"), sent, fields)
         answer = connection.getresponse()
-        body = json.loads(answer.read())
+        said = json.loads(answer.read())
     except (http.client.HTTPException, ValueError) as error:
         raise OSError(f"what answers is no administration of a gateway: {error}") from error
     finally:
         connection.close()
-    if answer.status != 200:
-        raise OSError(f"{answer.status} {body.get('detail', '')}".strip())
-    found: Told = body
+    if answer.status not in (200, 201):
+        raise OSError(f"{answer.status} {said.get('detail', '')}".strip())
+    found: Told = said
     return found

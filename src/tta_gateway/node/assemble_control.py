@@ -17,6 +17,8 @@ from tta_gateway.features.alerts import api as alerts
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
+from tta_gateway.features.identity import admin_api as identity_admin
+from tta_gateway.features.identity import api as identity
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
@@ -31,9 +33,13 @@ from tta_gateway.kernel.standing import RefusedInstance, section
 from tta_gateway.node import admin_api, admin_token, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.away import Away
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
+from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.here import Here
+from tta_gateway.node.issuing import Issuance
 from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
@@ -84,6 +90,8 @@ class Control:
         self._lines = lines
         self._clock = clock
         self._tidied = clock.monotonic()
+        self._here = Here(clock.monotonic)
+        self._refusals = Quiet(_QUIET)
         self.log = EventLog(self._lines, Stamp(clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
@@ -92,20 +100,30 @@ class Control:
         )
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.services.left_out = self._left_out
-        self.times = Times(self.segments)
-        self.judging = Judging(self.services, self.times, wall=clock.wall)
-        self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
+        self.away = Away()
+        self.databases = self._databases()
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
+        self.issuance = Issuance(
+            self.databases, self.findings, log=self.log, clock=clock, counts=self.counts
+        )
         self._recover(parts)
         self._begin(parts, clock)
 
+    def _databases(self) -> Databases:
+        made = Databases(self.log)
+        made.tell = lambda away: self.away.take("database", ["database"] if away else [])
+        return made
+
     def _begin(self, parts: Parts, clock: Clock) -> None:
         """Look after services, and serve."""
+        self.times = Times(self.segments)
+        self.judging = Judging(self.services, self.times, wall=clock.wall)
+        self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -113,6 +131,7 @@ class Control:
         self.alerting.listen()  # what is known so far is no news
         self.alerting.compare(self.services.state_of)
         self.stores = Stores(self.log)
+        self.stores.tell = partial(self.away.take, "stores")
         self.admin = self._administration(Path(self.snapshot.state_dir), clock)
         self.public = self._own_endpoints()
 
@@ -120,6 +139,7 @@ class Control:
         """Go on with what a control or a gateway before knew, as far as it can be read."""
         live = self.keepsake.beside(parts.live)
         self.registrations.recover(live)
+        self.issuance.recover(live, self.log)
         self.alerting.recover(parts.live)
         sections = Sections(self.log)
         names = {section(one): one for one in parts.services}
@@ -138,7 +158,7 @@ class Control:
         inside = internal_routers(
             self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
         )
-        routers = (*public_routers(self.document), *inside)
+        routers = (*public_routers(self.document, self.issuance), *inside)
         return PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
@@ -150,13 +170,20 @@ class Control:
         wording(made, self._admin_failed)
         made.include_router(metrics.router(Exposition(self.segments)), dependencies=[read])
         for one in (
-            admin_api.router(state, self.stores),
+            admin_api.router(state, self._store_complaints),
             services_api.router(self.services, self.segments, clock.wall, self.times.lately),
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
+            identity_admin.router(self.issuance),
         ):
             made.include_router(one, dependencies=[known])
         return made
+
+    def _store_complaints(self) -> dict[str, list[str]]:
+        """Return what is wrong with each store."""
+        database = self.databases.complaints
+        found = {str(name): words for name, words in self.stores.complaints.items()}
+        return {**found, "database": database} if database else found
 
     def _discovery(self, clock: Clock) -> Discovery:
         return Discovery(
@@ -231,9 +258,12 @@ class Control:
         await self.stores.look(self.snapshot)
 
     def _adopt_services(self, parts: Parts) -> None:
+        self.issuance.adopt(parts, Path(self.snapshot.state_dir))
+        is_needed = self.issuance.issuing is not None
+        self.databases.adopt(self.snapshot, is_needed=is_needed)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
-        own = own_of(self.snapshot)
+        own = own_of(self.snapshot, self._here)
         self.services.adopt(services, checked=lambda one: one.name in looked_at, own=own)
         self.penalties.go_on()
         self.claiming.adopt(parts)
@@ -244,7 +274,10 @@ class Control:
         self.alerting.adopt(self.snapshot, services)
 
     def _left_out(self, one: RefusedInstance) -> None:
-        """Tell of an instance that is not taken."""
+        """Tell of an instance that is not taken, once in a while where it comes and goes."""
+        now = self._clock.monotonic()
+        if not self._refusals.is_due(one.service, one.source, one.endpoint, now=now):
+            return
         self.log.event(
             "instance_refused",
             service=one.service,
@@ -253,9 +286,10 @@ class Control:
             reason=one.reason,
         )
 
-    def _encrypted(self) -> set[str]:
-        """Return the services of which it is known how TLS is spoken to them."""
-        return {name for name, kept in self.services.kept.items() if kept.service.tls is not None}
+    def _encrypted(self, service: str) -> bool:
+        """Tell whether it is known how TLS is spoken to a service."""
+        kept = self.services.kept.get(service)
+        return kept is not None and kept.service.tls is not None
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -289,12 +323,14 @@ class Control:
         self.log.event("task_died", task=name, error=kind, where=places(error))
 
 
-def public_routers(document: Callable[[], dict[str, object]]) -> tuple[APIRouter, ...]:
+def public_routers(
+    document: Callable[[], dict[str, object]], issuance: identity.House
+) -> tuple[APIRouter, ...]:
     """Return what is served to clients: a line for each feature that has any of it.
 
     Which routes lead there, the feature's `public.py` says, and settings/public.py.
     """
-    return (openapi.router(document),)
+    return (openapi.router(document), identity.router(issuance))
 
 
 def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:
@@ -310,7 +346,7 @@ def internal_endpoints() -> list[tuple[str, str, str]]:
 
 def public_endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that is served to clients."""
-    return _told(public_routers(dict))
+    return _told(public_routers(dict, cast("Issuance", None)))
 
 
 def endpoints() -> list[tuple[str, str, str]]:
@@ -318,10 +354,11 @@ def endpoints() -> list[tuple[str, str, str]]:
     services = Services(cast("Findings", None), Bus(), wall=lambda: 0.0)
     routers = (
         metrics.router(Exposition(list)),
-        admin_api.router(Path(), None),
+        admin_api.router(Path(), dict),
         services_api.router(services, list, lambda: 0.0, lambda _: {}),
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
+        identity_admin.router(cast("Issuance", None)),
     )
     return _told(routers)
 

@@ -1,4 +1,4 @@
-"""Beginning: what workers know of services at a start of the whole, before control is there.
+"""Beginning: what workers know of services and tokens at a start of the whole, before control.
 
 Control would put back what is kept of registries (node/keepsake.py), but comes after the workers.
 So the command has the same parts put it together, and gives it on with the snapshot.
@@ -12,6 +12,7 @@ import msgspec
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.health.bound import HealthBound
+from tta_gateway.features.identity.bound import KEYS, REVOKED, IdentityBound
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.standing import spoken
@@ -54,9 +55,20 @@ def begun(data: bytes, state: Path, *, wall: Callable[[], float]) -> bytes:
         return data
     parts = decode_parts(data)
     found = dict(_wanted(parts, remembered_of({name: msgspec.Raw(kept[name]) for name in kept})))
-    if not found:
-        return data
-    return encoded(msgspec.structs.replace(parts, live=_told(parts, found, wall)))
+    told = _told(parts, found, wall) if found else {}
+    live = {**told, **_of_tokens(parts, kept)}
+    return encoded(msgspec.structs.replace(parts, live=live)) if live else data
+
+
+def _of_tokens(parts: Parts, kept: dict[str, bytes]) -> dict[str, msgspec.Raw]:
+    """Return what is kept of the gateway's own tokens, if it issues any."""
+    if bound_of(parts, "identity", IdentityBound).issuing is None:
+        return {}
+    return {
+        name: msgspec.Raw(raw)
+        for name, raw in kept.items()
+        if name == KEYS or name.startswith(REVOKED)
+    }
 
 
 def _told(

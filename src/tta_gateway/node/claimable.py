@@ -41,7 +41,8 @@ NOTHING: Final = Claimable()
 
 def believed(parts: Parts) -> bool:
     """Tell whether a configuration believes any access tokens, so that routes may ask for one."""
-    return bool(bound_of(parts, "identity", IdentityBound).issuers)
+    bound = bound_of(parts, "identity", IdentityBound)
+    return bool(bound.issuers) or bound.own is not None
 
 
 def claimable(tokens: Iterable[Token], *, believed: bool = False) -> Mapping[str, Claimable]:

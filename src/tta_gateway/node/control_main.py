@@ -90,7 +90,7 @@ async def _serve(
     )
     loop.add_reader(channel.fileno(), updates.hear)
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
-    control.stores.tell = partial(tell, channel)
+    control.away.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     for name, work in (
         ("usage", partial(_count, usage, control)),
@@ -99,6 +99,8 @@ async def _serve(
         ("discovery", control.discovery.run),
         ("registrations", control.registrations.watch),
         ("alerts", control.alerting.run),
+        ("database", control.databases.watch),
+        ("issuing", control.issuance.run),
     ):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)
@@ -108,8 +110,17 @@ async def _serve(
         while not (admin.started and public.started):  # noqa: ASYNC110 - uvicorn has no event
             await asyncio.sleep(0.01)
         tell(channel, b"ready %d" % control.snapshot.version)
-    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+    await _ended(asyncio.all_tasks() - {asyncio.current_task()}, control)
+
+
+async def _ended(tasks: set[asyncio.Task[object]], control: Control) -> None:
+    """End what is done for ever, and then what it works with."""
+    for task in tasks:
         task.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE):
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await control.databases.close()
 
 
 def _server(app: Callable[..., object], kept: int = 5) -> _Server:

@@ -1,4 +1,4 @@
-"""Keepsake: what registries said last, and who has registered, on disk for a start of the whole.
+"""Keepsake: what registries said last, who has registered, and which tokens count, on disk.
 
 The next control gets all that as live sections; a gateway that starts from nothing reads the file.
 What comes of it is in force until it is said anew, and said to be unconfirmed.  It is sealed like
@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.registration.record import SECTION as REGISTERED
+from tta_gateway.features.identity.bound import KEYS, REVOKED
+from tta_gateway.features.registration.record import is_section
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.remembered import PREFIX
@@ -65,7 +66,8 @@ class Keepsake:
         self._written = self._read()
         if self._written:
             names = [one.removeprefix(PREFIX) for one in self._written if one.startswith(PREFIX)]
-            self._log.event("found_restored", services=sorted(names))
+            if names:
+                self._log.event("found_restored", services=sorted(names))
         return {**{name: msgspec.Raw(raw) for name, raw in self._written.items()}, **live}
 
     def _read(self) -> _Sections:
@@ -100,6 +102,8 @@ class Keepsake:
 
 def _of_ours(sections: Mapping[str, bytes]) -> _Sections:
     """Return what outlives the gateway of live sections."""
-    return {
-        name: raw for name, raw in sections.items() if name.startswith(PREFIX) or name == REGISTERED
-    }
+    return {name: raw for name, raw in sections.items() if _is_of_ours(name)}
+
+
+def _is_of_ours(name: str) -> bool:
+    return name == KEYS or name.startswith((PREFIX, REVOKED)) or is_section(name)

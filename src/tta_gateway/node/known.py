@@ -7,8 +7,9 @@ from typing import Final
 from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
-from tta_gateway.kernel.standing import Instance, Stand, State
+from tta_gateway.kernel.standing import Instance, RefusedInstance, Stand, State
 from tta_gateway.node.merged import Share
+from tta_gateway.node.own_addresses import REASON
 from tta_gateway.node.readmission import Ejection
 
 CONFIGURATION: Final = "configuration"
@@ -100,6 +101,7 @@ class Kept:
         self.sources: dict[str, tuple[Instance, ...]] = {}
         self.refused: dict[str, frozenset[str]] = {}  # by source: endpoints not to be asked
         self.resolved: dict[str, tuple[Instance, ...]] = {}  # by the host and port resolved
+        self.found_at = 0.0  # when anything that was found last changed
         self.endpoints: dict[str, Known] = {}  # by the endpoint's name
         self.checked = False
         self.begun = False  # whether every endpoint of the configuration has been checked once
@@ -115,6 +117,12 @@ class Kept:
         """Yield each source with those of its instances that are taken."""
         for source in self.sources:
             yield source, self.taken_of(source)
+
+    def left(self) -> Iterator[RefusedInstance]:
+        """Yield those that are not taken."""
+        for source, refused in self.refused.items():
+            for endpoint in sorted(refused):
+                yield refused_by(self, source, endpoint)
 
     def taken_of(self, source: str) -> tuple[Instance, ...]:
         """Return those of a source's instances that are taken."""
@@ -144,3 +152,9 @@ def _stands_for(kept: Kept, source: str, told: Instance) -> tuple[Instance, ...]
     if source != CONFIGURATION:
         return (told,)
     return kept.resolved.get(told.endpoint.name) or (told,)
+
+
+def refused_by(kept: Kept, source: str, endpoint: str) -> RefusedInstance:
+    """Return what is told of an endpoint of a source that is not taken."""
+    service = kept.service.name
+    return RefusedInstance(source=source, service=service, endpoint=endpoint, reason=REASON)

@@ -11,7 +11,7 @@ from tta_gateway.kernel.problem import SPINE, Problem
 from tta_gateway.node.assemble_control import endpoints, internal_endpoints, public_endpoints
 from tta_gateway.node.valkeys import CONNECTED
 from tta_gateway.order import ORDER
-from tta_gateway.settings.public import PUBLIC
+from tta_gateway.settings.public import OFF, PUBLIC
 from tta_gateway.settings.reference import rows
 from tta_gateway.support import bus
 from tta_gateway.support.collector import PAUSE
@@ -100,7 +100,7 @@ def _public() -> Iterator[str]:
     for key, (_, routes) in PUBLIC.items():
         for route in routes:
             (method,) = route.methods
-            off = f"`{key}: {{enabled: false}}`"
+            off = OFF[key]
             sentence = _cell(sentences[method, route.path])
             yield f"| {method} | `{route.path}` | {route.auth} | {off} | {sentence} |"
 

@@ -22,8 +22,8 @@ from tta_gateway.kernel.standing import (
 from tta_gateway.node import remembered
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.heard import Heard
-from tta_gateway.node.known import CONFIGURATION, Kept, Known, declared, merged
-from tta_gateway.node.own_addresses import REASON, Own
+from tta_gateway.node.known import CONFIGURATION, Kept, Known, declared, merged, refused_by
+from tta_gateway.node.own_addresses import Own
 from tta_gateway.node.remembered import Remembered
 from tta_gateway.support.bus import Bus
 
@@ -101,6 +101,8 @@ class Services:
         if kept is None:
             return
         before = declared(kept.taken_of(source))
+        if kept.sources.get(source, ()) != instances:
+            kept.found_at = self._wall()
         if instances:
             kept.sources[source] = instances
         else:
@@ -120,15 +122,11 @@ class Services:
         if refused:
             kept.refused[source] = refused
         for endpoint in sorted(refused - before):
-            self.left_out(_refused(kept, source, endpoint))
+            self.left_out(refused_by(kept, source, endpoint))
 
     def refused(self, source: str) -> list[RefusedInstance]:
         """Return what a source has told of and is not taken."""
-        return [
-            _refused(kept, source, endpoint)
-            for kept in self.kept.values()
-            for endpoint in sorted(kept.refused.get(source, ()))
-        ]
+        return [one for kept in self.kept.values() for one in kept.left() if one.source == source]
 
     def resolved(self, service: str, name: str, instances: tuple[Instance, ...]) -> None:
         """Take what the host and port of the configuration stand for; nothing: for itself."""
@@ -136,6 +134,8 @@ class Services:
         if kept is None:
             return
         moved = name in kept.resolved
+        if kept.resolved.get(name, ()) != instances:
+            kept.found_at = self._wall()
         if instances:
             kept.resolved[name] = instances
         else:
@@ -266,7 +266,7 @@ class Services:
             name: all_of_it for name, all_of_it in kept.sources.items() if name != CONFIGURATION
         }
         name = remembered.section(kept.service.name)
-        said = Remembered(sources=found, resolved=dict(kept.resolved))
+        said = Remembered(sources=found, resolved=dict(kept.resolved), at=kept.found_at)
         self._findings.put(name, said if found or kept.resolved else None)
 
     def recover(self, live: Mapping[str, Standing], found: Mapping[str, Remembered]) -> None:
@@ -283,6 +283,7 @@ class Services:
         found = self._found.pop(kept.service.name, None)
         if found is not None:
             kept.sources.update(found.sources)
+            kept.found_at = found.at
             for one in kept.service.endpoints:
                 instances = found.resolved.get(one.name)
                 if instances:
@@ -300,8 +301,3 @@ def _like(told: Instance, one: Endpoint) -> Instance:
     """Return what stands for an endpoint, spoken to as the configuration has it now."""
     endpoint = msgspec.structs.replace(told.endpoint, tls=one.tls, weight=one.weight)
     return msgspec.structs.replace(told, endpoint=endpoint)
-
-
-def _refused(kept: Kept, source: str, endpoint: str) -> RefusedInstance:
-    service = kept.service.name
-    return RefusedInstance(source=source, service=service, endpoint=endpoint, reason=REASON)

@@ -87,6 +87,7 @@ def _service(
         "degraded": list(kept.degraded),
         "breakers": list(_breakers(kept, now)),
         "endpoints": endpoints,
+        **_found(kept),
         "transitions": [
             {
                 "at": one.at,
@@ -98,6 +99,16 @@ def _service(
             for one in kept.transitions
         ],
     }
+
+
+def _found(kept: Kept) -> Told:
+    """Return when what registries say, or names stand for, last changed, and what is not taken."""
+    told: Told = {"found_at": kept.found_at} if kept.found_at else {}
+    left = [
+        {"source": one.source, "endpoint": one.endpoint, "reason": one.reason}
+        for one in kept.left()
+    ]
+    return {**told, "refused_instances": left} if left else told
 
 
 def _breakers(kept: Kept, now: float) -> Iterator[Told]:

@@ -7,11 +7,10 @@ wrong is told of, once for each change, and nothing more: traffic does not depen
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
-from tta_gateway.node import away
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import spawn
@@ -51,8 +50,8 @@ class Stores:
         self._sleep = sleep
         self._watched: dict[Purpose, _Watched] = {}
         self.complaints: dict[Purpose, list[str]] = {}
-        self.tell: Callable[[bytes], None] = lambda _: None
-        """Takes words for the supervisor."""
+        self.tell: Callable[[Collection[Purpose]], None] = lambda _: None
+        """Takes those that are away."""
 
     async def look(self, snapshot: Snapshot) -> None:
         """Begin to ask those that are not asked yet; an embedded one is as it should be."""
@@ -89,7 +88,7 @@ class Stores:
         """
         self.complaints[purpose] = said
         away_now = [name for name, one in self._watched.items() if one.failures]
-        self.tell(away.said(away_now))
+        self.tell(away_now)
         told = ("away",) if watched.failures else tuple(said)
         before, watched.told = watched.told, told
         if told == before:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.access import config as access
 from tta_gateway.features.access_log import config as access_log
 from tta_gateway.features.cors import config as cors
 from tta_gateway.features.health import config as health
@@ -53,10 +54,12 @@ from tta_gateway.settings.split import Ends
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
 from tta_gateway.snapshot.model import Listener, SecretFile, Snapshot
+from tta_gateway.support.sql.url import DatabaseUrl
 from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
+    "access": lambda settings: access.compile(settings.access),
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "cors": lambda settings: cors.compile(settings.cors),
@@ -69,7 +72,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "registration": lambda settings: registration.compile(
         settings.registration, partial(_plain_route, settings)
     ),
-    "identity": lambda settings: identity.compile(settings.identity),
+    "identity": lambda settings: identity.compile(settings.identity, _pages(settings)),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "token_relay": lambda settings: token.compile(
         {name: one.token for name, one in settings.services.items()}
@@ -101,11 +104,17 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         connections=ConnectionLimits(**dict(settings.connections)),
         state=credentials.store(store(urls[0], socket=sockets / "state.sock")),
         cache=credentials.store(store(urls[1], socket=sockets / "cache.sock")),
+        database=_database(settings, credentials),
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
         features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
     )
+
+
+def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:
+    url = settings.database_url
+    return None if url is None else credentials.database(url.value)
 
 
 def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
@@ -222,7 +231,7 @@ def _route(
         request_appended=_appended(config.request_headers),
         response_fields=_set(config.response_headers),
         response_appended=_appended(config.response_headers),
-        features=ends.features(_keys(services)),
+        features={**ends.features(_keys(services)), **_access(config)},
     )
 
 
@@ -254,6 +263,12 @@ def _part(
     own = frozenset({end})
     instead = fallback.compiled(config.fallback or falls_back, of, own)
     return Part(service=end, weight=weight, breaker=breaks, fallback=instead)
+
+
+def _access(config: RouteConfig) -> dict[str, msgspec.Raw]:
+    """Return what a route asks of who calls."""
+    found = access.compile_route(config.access, config.roles or ())
+    return {} if found is None else {"access": _encoded(found)}
 
 
 def _keys(services: Mapping[str, ServiceConfig]) -> dict[str, Key]:

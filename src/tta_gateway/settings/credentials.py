@@ -15,6 +15,7 @@ from tta_gateway.settings import certificate, machine
 from tta_gateway.settings.service import ServiceConfig
 from tta_gateway.settings.tls import CertificateConfig, TlsConfig
 from tta_gateway.snapshot.model import Certificate, ListenerTls
+from tta_gateway.support.sql.url import DatabaseUrl
 from tta_gateway.support.valkey.topology import Store
 
 T = TypeVar("T")
@@ -58,6 +59,10 @@ class Credentials:
             return store
         pem = self._pem(login.ca or _MACHINE)
         return replace(store, login=replace(login, authorities=pem))
+
+    def database(self, url: DatabaseUrl) -> DatabaseUrl:
+        """Return a database with the authorities of its server; ConfigError likewise."""
+        return replace(url, authorities=self._pem(url.ca or _MACHINE)) if url.encrypted else url
 
     def _trusted(self, file: str) -> str:
         """Return the digest of the authorities of a file."""

@@ -12,7 +12,8 @@ Complaints: TypeAlias = Iterator[tuple[Path, str]]
 
 def believes(tree: Mapping) -> bool:
     """Tell whether some access token is believed, so that routes may ask for one."""
-    return _mapping(tree.get("identity")).get("issuers") not in (None, [])
+    identity = _mapping(tree.get("identity"))
+    return identity.get("issuers") not in (None, []) or identity.get("issuing") is not None
 
 
 def complaints(tree: Mapping) -> Complaints:

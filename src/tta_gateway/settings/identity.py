@@ -5,9 +5,11 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from tta_gateway.features.identity.bound import IdentityBound, Issuer
+from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer
 from tta_gateway.features.identity.jws import Malformed, encoded, objects
 from tta_gateway.features.identity.key import UnusableKey, key_of, secret
+from tta_gateway.settings import issuing
+from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
@@ -51,6 +53,8 @@ def _key_set(value: object) -> Keys:
 def _distinct(issuers: "tuple[IssuerConfig, ...]") -> "tuple[IssuerConfig, ...]":
     if len({one.name for one in issuers}) != len(issuers):
         raise ValueError("two of them have one name: subjects are told apart by it")
+    if any(one.name == OWN_ISSUER for one in issuers):
+        raise ValueError(f"`{OWN_ISSUER}` is the gateway itself: call it something else")
     return issuers
 
 
@@ -60,7 +64,6 @@ Claim: TypeAlias = Annotated[
     Field(min_length=1, max_length=64),
     WithJsonSchema({"title": "name of a claim", "type": "string"}),
 ]
-Role: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 
 class IssuerConfig(Config):
@@ -113,12 +116,22 @@ class IdentityConfig(Config):
     """Who is asking."""
 
     issuers: Annotated[Items[IssuerConfig], AfterValidator(_distinct)] = ()
-    """Whose tokens are believed; without one no route can ask for any."""
+    """Whose tokens are believed; without one, or `issuing`, no route can ask for any."""
+
+    issuing: IssuingConfig | None = None
+    """The gateway's own users, sessions and tokens; left out, it issues none."""
 
 
-def compile(config: IdentityConfig) -> IdentityBound:
-    """Return it as workers need it; it holds secrets."""
-    return IdentityBound(issuers=tuple(map(_issuer, config.issuers)))
+def compile(config: IdentityConfig, origins: tuple[str, ...] = ()) -> IdentityBound:
+    """Return it as workers and control need it; it holds secrets.
+
+    `origins` are those of pages that may use the gateway's cookies.
+    """
+    return IdentityBound(
+        issuers=tuple(map(_issuer, config.issuers)),
+        own=issuing.own(config.issuing),
+        issuing=issuing.compile(config.issuing, origins),
+    )
 
 
 def _issuer(config: IssuerConfig) -> Issuer:

@@ -11,6 +11,7 @@ from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings import health_defaults, rules, sentence
 from tta_gateway.settings.compile import compiled_routes
 from tta_gateway.settings.complaint import Complaint, Mark, lines
+from tta_gateway.settings.database import unusable
 from tta_gateway.settings.document import Document, read
 from tta_gateway.settings.environment import overlay
 from tta_gateway.settings.not_yet import take_out
@@ -78,12 +79,20 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", other, "path"), f"{words} {advice}")
     for one, words in shadows(routes, settings):
         document.complain(("routes", one, "path"), words)
+    _stores(settings, document)
+    return settings
+
+
+def _stores(settings: Settings, document: Document) -> None:
+    """Complain about stores that cannot be asked so."""
     for key, url in (("valkey_url", settings.valkey_url), ("cache_url", settings.cache_url)):
         words = unread(url)
         if settings.admin is None and unfollowed(url):
             document.complain((key,), rules.NEEDS_CONTROL)
         if words:
             document.complain((key,), words)
+    words = unusable(settings.database_url)
+    if words:
+        document.complain(("database_url",), words)
     if is_one_server(settings.valkey_url, settings.cache_url):
         document.complain(("cache_url",), rules.ONE_SERVER)
-    return settings

@@ -11,8 +11,6 @@ from tta_gateway.settings.document import Document, Value
 
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
-    "database_url": "connect to it",
-    "access": "check roles",
     "consent": "check consent",
     "shield": "keep attackers out",
     "ratelimit": "limit",
@@ -28,7 +26,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "telemetry": "export spans",
     "console": "show a console",
     "routes[].class": "put anybody first",
-    "routes[].roles": "check roles",
     "routes[].rate_limit": "limit",
     "routes[].cache": "cache",
     "routes[].safety": "scan",

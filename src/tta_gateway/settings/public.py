@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
 from tta_gateway.kernel.own import OWN, endpoint
@@ -20,6 +21,12 @@ from tta_gateway.settings.tree import Settings
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
+    "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
+}
+# By the same key: what an operator writes who does not want them.
+OFF: Final[dict[str, str]] = {
+    "openapi": "`openapi: {enabled: false}`",
+    "identity": "no `identity: {issuing: …}`",
 }
 # The same of what internal listeners serve to services.
 INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
@@ -66,5 +73,5 @@ def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, 
             yield (
                 one,
                 f"takes {route.name}, which the gateway answers itself: choose another path, or "
-                f"write `{key}: {{enabled: false}}`",
+                f"write {OFF[key]}",
             )

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
-from tta_gateway.settings import declaring, fallback, registering, token
+from tta_gateway.settings import access, declaring, fallback, registering, token
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
@@ -52,8 +52,28 @@ def _unproved(tree: Mapping) -> Complaints:
             yield (
                 path,
                 f"asks for an access token (`auth: {asked}`), and none is believed: write "
-                "`identity: {issuers: […]}`, or let everybody in: `auth: none`",
+                "`identity: {issuers: […]}` or `identity: {issuing: …}`, or let everybody in: "
+                "`auth: none`",
             )
+
+
+def _issuing(tree: Mapping) -> Complaints:
+    """Complain about tokens that nobody would issue, or only one of several nodes."""
+    issuing = _mapping(tree.get("identity")).get("issuing")
+    if not isinstance(issuing, dict):
+        return
+    if tree.get("admin") == "off":
+        yield (
+            ("identity", "issuing"),
+            "tokens are issued by the process that `admin: off` leaves out: write an address for "
+            "`admin`, or take this out",
+        )
+    if tree.get("database_url") is not None and issuing.get("key") is None:
+        yield (
+            ("identity", "issuing"),
+            "must say `key: {file: …}` beside `database_url`: all nodes seal the keys there with "
+            "one secret; `openssl rand -hex 32` makes it",
+        )
 
 
 def check(document: Document) -> None:
@@ -66,9 +86,11 @@ def check(document: Document) -> None:
         *unwatched(tree, services),
         *registering.complaints(tree),
         *declaring.complaints(tree),
+        *access.complaints(tree),
         *_alerts(tree),
         *_unproved(tree),
         *token.complaints(tree),
+        *_issuing(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

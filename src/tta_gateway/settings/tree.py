@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from tta_gateway.features.access.config import AccessConfig
 from tta_gateway.features.access_log.config import AccessLogConfig
 from tta_gateway.features.cors.config import CorsConfig
 from tta_gateway.features.health.config import HealthDefaultsConfig
@@ -15,6 +16,7 @@ from tta_gateway.features.trace.config import TraceConfig
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.alerts import AlertsConfig
+from tta_gateway.settings.database import DatabaseAt
 from tta_gateway.settings.discovery import DiscoveryConfig
 from tta_gateway.settings.identity import IdentityConfig
 from tta_gateway.settings.listener import (
@@ -129,6 +131,9 @@ class Settings(Config):
     cache_url: StoreUrl | None = None
     """The one for what is cached, another than that for state; left out, likewise."""
 
+    database_url: DatabaseAt | None = None
+    """The PostgreSQL for what must last; left out, SQLite in `state_dir`."""
+
     valkey: ValkeyConfig = ValkeyConfig()
     """The embedded Valkey, which serves where no URL names another."""
 
@@ -170,6 +175,9 @@ class Settings(Config):
 
     identity: IdentityConfig = IdentityConfig()
     """Who is asking: whose access tokens are believed."""
+
+    access: AccessConfig = AccessConfig()
+    """What they may see and do: roles, and what they hold."""
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""

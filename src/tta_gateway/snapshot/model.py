@@ -7,6 +7,7 @@ import msgspec
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.support.file_stamp import FileStamp
+from tta_gateway.support.sql.url import DatabaseUrl
 from tta_gateway.support.valkey.topology import Store
 from tta_gateway.wire.limits import Limits
 
@@ -82,6 +83,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     `workers` 0 is one for each core; `open_metrics`: whoever reaches the admin address may read
     them; `features` holds each feature's bound struct, encoded.
     `state` and `cache` are the stores in Valkey; `embedded` are those that the supervisor starts.
+    `database` is the PostgreSQL that the operator names; None: SQLite in the state folder.
     `authorities` are certificates that are trusted, in PEM, by the digest of them that listeners
     and services name.
     `secret_files` are watched: what stood in them is part of this.
@@ -101,6 +103,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     connections: ConnectionLimits = ConnectionLimits()
     state: Store | None = None
     cache: Store | None = None
+    database: DatabaseUrl | None = None
     embedded: tuple[EmbeddedServer, ...] = ()
     authorities: dict[str, bytes] = {}
     secret_files: tuple[SecretFile, ...] = ()

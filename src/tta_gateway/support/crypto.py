@@ -5,6 +5,8 @@ bound to the bytes, so that what was sealed for one thing is not taken for anoth
 """
 
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -33,6 +35,11 @@ def unseal(sealed: bytes, *, key: bytes, purpose: bytes) -> bytes:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], purpose)
     except (InvalidTag, ValueError) as error:
         raise NotSealed("not sealed with this key, or changed since") from error
+
+
+def derived(key: bytes, purpose: bytes) -> bytes:
+    """Return a key for one thing, of which nothing of the other can be found out."""
+    return hmac.new(key, purpose, hashlib.sha256).digest()
 
 
 def key_in(file: Path) -> bytes:

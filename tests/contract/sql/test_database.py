@@ -9,7 +9,8 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select,
 from sqlalchemy.exc import DBAPIError
 
 from tests.helpers.postgres_server import PostgresServer
-from tta_gateway.support.sql.database import Conflict, Database, Unavailable
+from tta_gateway.support.sql.away import Conflict, Unavailable
+from tta_gateway.support.sql.database import Database
 from tta_gateway.support.sql.url import DatabaseUrl, in_folder, parse
 
 pytestmark = pytest.mark.e2e

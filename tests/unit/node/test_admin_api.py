@@ -50,7 +50,7 @@ class Supervisor:
 def an_app(folder: Path) -> FastAPI:
     app = FastAPI(openapi_url=None)
     wording(app)
-    app.include_router(router(folder, None))
+    app.include_router(router(folder, lambda: {"cache": ["c"]}))
     return app
 
 
@@ -63,7 +63,11 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 def test_the_node_is_what_its_supervisor_says(supervisor: Supervisor) -> None:
     answer = supervisor.asked("GET", "/admin/v1/node", STATUS)
-    assert (answer.status, answer.json, supervisor.said) == (200, STATUS, ["status"])
+    assert (answer.status, answer.json, supervisor.said) == (
+        200,
+        {**STATUS, "stores": {"cache": ["c"]}},
+        ["status"],
+    )
 
 
 def test_the_configuration_is_told_with_what_was_refused(supervisor: Supervisor) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import loaded
+from tta_gateway.features.identity.bound import KEYS, REVOKED
 from tta_gateway.kernel import standing as kernel_standing
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared
 from tta_gateway.kernel.standing import Instance
@@ -15,7 +16,13 @@ from tta_gateway.node.keepsake import _PURPOSE, NAME
 from tta_gateway.node.remembered import PREFIX, Remembered, remembered_of, section
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.snapshot.encode import encode
-from tta_gateway.snapshot.parts import Parts, decode_parts, registered_of, standing_of
+from tta_gateway.snapshot.parts import (
+    Parts,
+    decode_parts,
+    registered_parts_of,
+    route_of,
+    standing_of,
+)
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.crypto import key_in, seal
 
@@ -68,7 +75,7 @@ def ports(parts: Parts) -> list[int] | None:
 
 def paths(parts: Parts) -> list[str]:
     raw = parts.live.get(SECTION)
-    return [] if raw is None else [one.path for one in registered_of(raw)]
+    return [] if raw is None else [route_of(one).path for one in registered_parts_of(raw)]
 
 
 CONSUL = services(f"{{discover: {{consul: players, {LIVE}}}}}")
@@ -80,6 +87,17 @@ def test_workers_begin_with_what_registries_said_last_and_with_its_routes(folder
     assert ports(parts) == [9001, 9002]
     assert paths(parts) == ["/live/a"]
     assert list(remembered_of(parts.live)) == ["players"]  # control goes on with the same
+
+
+def test_workers_begin_with_what_is_known_of_the_gateway_s_own_tokens(folder: Folder) -> None:
+    told = {KEYS: b"\x81\xa4keys\x90", f"{REVOKED}3": b"\x92\x80\x80"}
+    key = key_in(folder.path / KEY)
+    sealed = seal(msgspec.msgpack.encode(told), key=key, purpose=_PURPOSE)
+    (folder.path / NAME).write_bytes(sealed)
+    issuing = "identity: {issuing: {url: 'https://gate'}}\n"
+    found = folder.begins(issuing + ROUTE).live
+    assert {name: bytes(raw) for name, raw in found.items()} == told
+    assert folder.begins(ROUTE).live == {}  # nothing is issued any more
 
 
 def test_of_a_folder_that_holds_nothing_they_know_nothing(folder: Folder) -> None:

@@ -67,6 +67,7 @@ def test_a_token_is_asked_for_anywhere_below_the_prefixes_where_one_is_believed(
         ({}, False),
         ({"identity": IdentityBound()}, False),
         ({"identity": IdentityBound(issuers=(Issuer(name="home"),))}, True),
+        ({"identity": IdentityBound(own=Issuer(name="gateway"))}, True),
     ],
 )
 def test_tokens_are_believed_where_there_is_an_issuer(

@@ -10,10 +10,14 @@ from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import BreakerChanged, BreakerState, EndpointChanged, EndpointSeen
 from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.standing import Instance
 from tta_gateway.node import services_api
+from tta_gateway.node.own_addresses import Own
+from tta_gateway.node.remembered import Remembered
 from tta_gateway.node.services import Services
 from tta_gateway.node.services_text import lines
 from tta_gateway.node.times import Times
+from tta_gateway.snapshot.model import Listener
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
@@ -134,6 +138,37 @@ def test_why_an_endpoint_gets_less_is_told_with_its_p99_beside_its_peers(house: 
     assert (endpoint["slow_since"], endpoint["probed_only_by"]) == (5.0, 1)
     assert endpoint["why"] == "players/127.0.0.1:9002: weight 0.31, p99 10.0 times its peers"
     assert house.text()[2].endswith(f"only probes from 1 of the workers, {endpoint['why']}")
+
+
+def test_what_is_found_is_told_with_when_that_changed_and_what_is_not_taken(house: House) -> None:
+    (service,) = house.told()["services"]
+    assert "found_at" not in service
+    assert "refused_instances" not in service
+    house.services.own = Own([Listener(host="127.0.0.1", port=8080)])
+    ours = Instance(id="x", endpoint=an_endpoint(8080))
+    begun = house.clock.wall()
+    for seconds in (0.0, 5.0):
+        house.clock.advance(seconds)
+        house.services.found("players", "registration", (ours,))
+    (service,) = house.told()["services"]
+    assert service["found_at"] == begun
+    assert service["refused_instances"] == [
+        {
+            "source": "registration",
+            "endpoint": "127.0.0.1:8080",
+            "reason": "it is an address of the gateway itself",
+        }
+    ]
+
+
+def test_what_is_kept_from_before_is_told_with_its_age() -> None:
+    other = Instance(id="x", endpoint=an_endpoint(9003))
+    after = House()
+    after.services.kept.clear()
+    after.services.recover({}, {"players": Remembered(sources={"etcd": (other,)}, at=5.0)})
+    after.services.adopt([PLAYERS], checked=lambda _: True)
+    (service,) = after.told()["services"]
+    assert (service["found_at"], len(service["endpoints"])) == (5.0, 3)
 
 
 def test_a_service_that_is_not_there_is_said_so(house: House) -> None:

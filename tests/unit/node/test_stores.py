@@ -48,7 +48,7 @@ class House:
         self.before_answer: Callable[[], None] = lambda: None
         self.ended = asyncio.Event()
         self.stores = Stores(cast("Any", self), chance=lambda: 0.5, sleep=self._sleep)
-        self.stores.tell = self.words.append
+        self.stores.tell = lambda away: self.words.append(said(away))
         monkeypatch.setattr(stores, "discover", self._discover)
         monkeypatch.setattr(stores, "inspect", self._inspect)
 

@@ -35,6 +35,7 @@ def test_a_snapshot_survives_its_way_to_a_worker() -> None:
 
 def test_every_feature_has_its_part() -> None:
     assert sorted(compiled("").features) == [
+        "access",
         "access_log",
         "alerts",
         "cors",

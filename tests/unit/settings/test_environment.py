@@ -78,7 +78,7 @@ def test_what_a_variable_says_is_known_to_come_from_it() -> None:
         ("LISTEN", "\udcff", " listen: is not YAML"),
         ("WORKERZ", "1", " workerz: is not a key here: do you mean `workers`?"),
         ("WORKERS", "x", " workers: must be a whole number, not the text `x`"),
-        ("DATABASE_URL", "sqlite://", " database_url: `database_url` is not built yet"),
+        ("DATABASE_URL", "sqlite://", " database_url: must begin with `postgresql://`"),
         ("ADMIN", "8081", " admin: must be an address with a port"),
         ("CORS__MAX_AGE", "x", " cors.max_age: must be a duration"),
         ("SERVICES__X", "{}", " services.x.endpoints: is missing"),

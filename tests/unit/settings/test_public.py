@@ -6,9 +6,13 @@ from tests.helpers.configuration import PLAYERS, complaints, loaded
 from tta_gateway.features.openapi.public import PATH
 from tta_gateway.kernel.own import LARGEST, OWN
 from tta_gateway.settings.compile import compile_snapshot
-from tta_gateway.settings.public import PUBLIC, own_routes, own_services
+from tta_gateway.settings.public import OFF, PUBLIC, own_routes, own_services
 
 ALL = [route for _, routes in PUBLIC.values() for route in routes]
+ON = "identity: {issuing: {url: 'https://gate'}}\n"
+"""has all of them be there"""
+SWITCHED_OFF = {"openapi": ON + "openapi: {enabled: false}\n", "identity": ""}
+"""by the key of a feature: what has it serve nothing, and all others something"""
 
 
 def with_route(written: str) -> str:
@@ -36,15 +40,19 @@ def test_without_control_there_is_nothing() -> None:
 
 
 def test_they_stand_behind_those_of_the_operator() -> None:
-    snapshot = compile_snapshot(loaded("").settings, 1)
+    snapshot = compile_snapshot(loaded(ON).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
     assert [one.path for one in snapshot.routes] == ["/", *(route.path for route in ALL)]
 
 
 @pytest.mark.parametrize("key", list(PUBLIC))
 def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
-    left = own_routes(loaded(f"{key}: {{enabled: false}}").settings)
+    left = own_routes(loaded(SWITCHED_OFF[key]).settings)
     assert list(left) == [route for route in ALL if route not in PUBLIC[key][1]]
+
+
+def test_it_is_said_of_each_how_it_is_switched_off() -> None:
+    assert OFF.keys() == PUBLIC.keys() == SWITCHED_OFF.keys()
 
 
 def test_every_route_leads_to_the_service_by_one_method_with_a_bounded_body() -> None:

@@ -186,7 +186,7 @@ def test_an_answer_has_a_status_that_a_body_can_follow(status: str) -> None:
 
 ASKS = (
     "asks for an access token (`auth: {auth}`), and none is believed: write `identity: {{issuers: "
-    "[…]}}`, or let everybody in: `auth: none`"
+    "[…]}}` or `identity: {{issuing: …}}`, or let everybody in: `auth: none`"
 )
 
 

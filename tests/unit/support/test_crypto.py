@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.support.crypto import KEY_BYTES, NotSealed, key_in, seal, unseal
+from tta_gateway.support.crypto import KEY_BYTES, NotSealed, derived, key_in, seal, unseal
 
 KEY = bytes(range(KEY_BYTES))
 
@@ -90,3 +90,9 @@ def test_what_is_no_key_is_an_error_and_stays_as_it_is(tmp_path: Path, content: 
 def test_a_key_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         key_in(tmp_path / "nowhere" / "key")
+
+
+def test_of_one_key_there_are_others_for_other_things() -> None:
+    key = b"k" * KEY_BYTES
+    found = {key, derived(key, b"a"), derived(key, b"b"), derived(b"l" * KEY_BYTES, b"a")}
+    assert (len(found), {len(one) for one in found}) == (4, {KEY_BYTES})

@@ -1,6 +1,12 @@
 """What a worker needs to tell who is asking."""
 
+from typing import Final, Literal
+
 import msgspec
+
+OWN_ISSUER: Final = "gateway"
+"""What the gateway itself is called among the issuers."""
+_DAY: Final = 86_400.0  # seconds
 
 
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +34,80 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """seconds that a token may live, by `iat` and `exp`"""
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many seconds a session may last: without a new access token, and in all."""
+
+    idle: float
+    absolute: float
+
+
+class Lockout(msgspec.Struct, frozen=True, kw_only=True):
+    """When logins have to wait: after so many failures for a name or from an address; seconds."""
+
+    account: int = 5
+    address: int = 50
+    first: float = 5.0
+    longest: float = 900.0
+    forgotten: float = 3600.0
+
+
+class Issuing(msgspec.Struct, frozen=True, kw_only=True):
+    """What control needs to issue tokens; all times are in seconds.
+
+    `seal` is the key that signing keys are sealed with; empty: one of the state folder.  `origins`
+    are those of pages that may use the cookie, beside the gateway's own.
+    """
+
+    url: str
+    audiences: tuple[str, ...] = ("tta",)
+    algorithm: Literal["EdDSA", "ES256", "RS256"] = "EdDSA"
+    access: float = 600.0
+    grace: float = 30.0
+    leeway: float = 10.0
+    seal: bytes = b""
+    roles: tuple[str, ...] = ("player",)
+    limits: Limits = Limits(idle=7 * _DAY, absolute=30 * _DAY)
+    role_limits: dict[str, Limits] = {}
+    rotate_every: float = 30 * _DAY
+    rotate_ahead: float = 3600.0
+    same_site: Literal["strict", "lax"] = "strict"
+    secure: bool = True
+    origins: tuple[str, ...] = ()
+    lockout: Lockout = Lockout()
+
+    def __repr__(self) -> str:
+        """Say who issues, and nothing that is secret."""
+        return f"<issuing by {self.url}>"
+
+
 class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the workers believe."""
 
     issuers: tuple[Issuer, ...] = ()
+    own: Issuer | None = None
+    """The gateway itself, whose keys stand in a live section."""
+    issuing: Issuing | None = None
+    """For control alone."""
+
+
+KEYS: Final = "identity/keys"
+"""The live section with the keys of the gateway itself."""
+REVOKED: Final = "identity/revoked/"
+"""Begins the names of the live sections that say what counts no more."""
+
+
+class OwnKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway's own keys: JWKs in JSON, the newest last."""
+
+    keys: tuple[bytes, ...] = ()
+
+
+class RevokedTokens(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Some of what counts no more; times are in seconds of the epoch.
+
+    `sessions` says of each until when tokens of it may be left; `subjects` also from before when
+    their tokens count no more.
+    """
+
+    sessions: dict[str, float] = {}
+    subjects: dict[str, tuple[float, float]] = {}

@@ -8,7 +8,7 @@ sessions, have been ended.  Many that end in one moment do so a few in a turn of
 from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from tta_gateway.features.identity.problems import EXPIRED, REVOKED
 from tta_gateway.kernel.errors import GatewayError
@@ -22,10 +22,19 @@ UNAUTHORIZED: Final = 3000
 POLICY: Final = 1008
 _PARTS: Final = 4  # of a second: how exactly ends are kept
 _IN_A_TURN: Final = 100
-_WORDS: Final = {
-    EXPIRED.code: (UNAUTHORIZED, b"the token has expired: connect again with a new one"),
-    REVOKED.code: (POLICY, b"the session has been ended: log in again"),
-}
+Farewell: TypeAlias = tuple[Problem, int, bytes]
+"""What the log says of an end, and code and reason of the Close."""
+_EXPIRED: Final[Farewell] = (
+    EXPIRED,
+    UNAUTHORIZED,
+    b"the token has expired: connect again with a new one",
+)
+_ENDED: Final[Farewell] = (REVOKED, POLICY, b"the session has been ended: log in again")
+_CHANGED: Final[Farewell] = (
+    REVOKED,
+    UNAUTHORIZED,
+    b"what you may do has changed: connect again with a new token",
+)
 K = TypeVar("K")
 Later = Callable[[Callable[[], None]], object]
 
@@ -41,7 +50,7 @@ class OpenStreams:
         self._by_session: dict[str, set[Exchange]] = {}
         self._by_subject: dict[str, set[Exchange]] = {}
         self._looked = 0
-        self._leaving: deque[tuple[Exchange, Problem]] = deque()
+        self._leaving: deque[tuple[Exchange, Farewell]] = deque()
 
     def __len__(self) -> int:
         """Return how many are open."""
@@ -75,7 +84,7 @@ class OpenStreams:
         else:
             due = [one for one in range(since + 1, part + 1) if one in self._ends]
         for one in due:
-            self._end(self._ends.get(one, ()), EXPIRED)
+            self._end(self._ends.get(one, ()), _EXPIRED)
 
     def revoked(
         self,
@@ -84,22 +93,28 @@ class OpenStreams:
         sessions: Iterable[str] = (),
         subjects: Iterable[str] = (),
     ) -> None:
-        """End those of these sessions and subjects of which that is so."""
+        """End those of these sessions and subjects of which that is so.
+
+        A subject whose session goes on comes back with another token.
+        """
         for session in sessions:
-            self._end_those(self._by_session.get(session, ()), principal_is)
+            self._end_those(self._by_session.get(session, ()), principal_is, _ENDED)
         for subject in subjects:
-            self._end_those(self._by_subject.get(subject, ()), principal_is)
+            self._end_those(self._by_subject.get(subject, ()), principal_is, _CHANGED)
 
     def disbelieved(self, issuers: frozenset[str]) -> None:
         """End those of everybody that none of these issuers has spoken of."""
-        self._end_those(self._held, lambda principal: principal.issuer not in issuers)
+        self._end_those(self._held, lambda principal: principal.issuer not in issuers, _ENDED)
 
     def _end_those(
-        self, exchanges: Iterable[Exchange], principal_is: Callable[[Principal], bool]
+        self,
+        exchanges: Iterable[Exchange],
+        principal_is: Callable[[Principal], bool],
+        why: Farewell,
     ) -> None:
-        self._end([one for one in exchanges if principal_is(self._held[one])], REVOKED)
+        self._end([one for one in exchanges if principal_is(self._held[one])], why)
 
-    def _end(self, exchanges: Iterable[Exchange], why: Problem) -> None:
+    def _end(self, exchanges: Iterable[Exchange], why: Farewell) -> None:
         if not self._leaving:
             self._later(self._go_on)
         self._leaving.extend((one, why) for one in exchanges)
@@ -107,11 +122,11 @@ class OpenStreams:
     def _go_on(self) -> None:
         leaving = self._leaving
         for _ in range(min(len(leaving), _IN_A_TURN)):
-            exchange, why = leaving.popleft()
+            exchange, (problem, code, reason) = leaving.popleft()
             if exchange in self._held:
                 self.forget(exchange)
-                exchange.error = GatewayError(why)
-                exchange.origin.dismiss(*_WORDS[why.code])
+                exchange.error = GatewayError(problem)
+                exchange.origin.dismiss(code, reason)
         if leaving:
             self._later(self._go_on)
 

@@ -5,8 +5,9 @@ from typing import ClassVar, Final
 
 from tta_gateway.features.identity.credential import MARKER, Ambiguous, token_of, without_token
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, REVOKED
 from tta_gateway.features.identity.remembered import Remembered
+from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
@@ -36,6 +37,21 @@ class Identity:
         self._verifier = verifier
         self._wall = wall
         self._remembered = Remembered()
+        self.revoked = Revoked()
+        """What counts no more, whatever has been proved of it."""
+
+    def believe(self, verifier: Verifier) -> None:
+        """Believe what this verifier does from now on; nothing else is remembered."""
+        self._verifier = verifier
+        self._remembered = Remembered()
+
+    def hold(self, exchange: Exchange, principal: Principal) -> None:
+        """Have what stays open end with whose it is, even if that was while the service thought."""
+        self.streams.hold(exchange, principal)
+        if self.revoked.has(principal):
+            self.streams.revoked(
+                self.revoked.has, sessions=(principal.session,), subjects=(principal.subject,)
+            )
 
     def for_route(self, route: Route | None) -> "BoundIdentity | None":
         """Act where the route asks who it is."""
@@ -53,7 +69,9 @@ class Identity:
                 return told
             self._remembered.keep(token, told)
             found = told
-        return EXPIRED if found.expires <= now else found
+        if found.expires <= now:
+            return EXPIRED
+        return REVOKED if self.revoked.has(found) else found
 
 
 class BoundIdentity:
@@ -96,10 +114,10 @@ class BoundIdentity:
         if principal is None:
             return
         if response.status == _SWITCHED:
-            self._identity.streams.hold(exchange, principal)
+            self._identity.hold(exchange, principal)
             _name_marker(exchange, response)
         elif response.body is None and _is_of_events(response):
-            self._identity.streams.hold(exchange, principal)
+            self._identity.hold(exchange, principal)
 
     def on_finish(self, exchange: Exchange) -> None:
         """Hold it no longer."""

@@ -35,6 +35,13 @@ EXPIRED: Final = Problem(
     _AGAIN,
     challenge=_INVALID,
 )
+REVOKED: Final = Problem(
+    "identity_token_revoked",
+    401,
+    "The token counts no more: its session has ended, or what its holder may do has changed.",
+    "Refresh it, or log in again.",
+    challenge=_INVALID,
+)
 EARLY: Final = Problem(
     "identity_token_early",
     401,
@@ -70,10 +77,73 @@ NOBODY: Final = Problem(
     "Have the issuer put a text into the claim of the subject, and claims as RFC 7519 has them.",
     challenge=_INVALID,
 )
-REVOKED: Final = Problem(
-    "identity_token_revoked",
+LOGIN_REFUSED: Final = Problem(
+    "identity_login_refused",
     401,
-    "The session of this token has been ended.",
+    "Name or password are not right.",
+    "Check both. Who has forgotten the password asks whoever looks after the accounts.",
+)
+LOGIN_WAITING: Final = Problem(
+    "identity_login_waiting",
+    429,
+    "Too many logins have failed.",
+    "Try again when Retry-After says; each further failure doubles the wait.",
+    retry_after=5,
+)
+LOGIN_BUSY: Final = Problem(
+    "identity_login_busy",
+    503,
+    "Too many want to log in at this moment.",
+    "Try again when Retry-After says. Whoever is logged in is not concerned.",
+    retry_after=2,
+)
+STORE_UNAVAILABLE: Final = Problem(
+    "identity_store_unavailable",
+    503,
+    "Users and sessions cannot be asked at the moment.",
+    "Try again when Retry-After says: access tokens go on to count meanwhile.",
+    retry_after=2,
+)
+REFRESH_MISSING: Final = Problem(
+    "identity_refresh_missing",
+    401,
+    "There is no refresh token.",
+    'Send `{"refresh_token": …}`, or the cookie of the login; else log in.',
+)
+REFRESH_INVALID: Final = Problem(
+    "identity_refresh_invalid",
+    401,
+    "The refresh token is not known.",
     "Log in again.",
-    challenge=_INVALID,
+)
+REFRESH_REUSED: Final = Problem(
+    "identity_refresh_reused",
+    401,
+    "The refresh token has been used before, by somebody: its session has been ended.",
+    "Log in again. If it happens again, somebody else has what your device keeps.",
+)
+SESSION_OVER: Final = Problem(
+    "identity_session_over",
+    401,
+    "The session has ended.",
+    "Log in again.",
+)
+SESSION_UNKNOWN: Final = Problem(
+    "identity_session_unknown",
+    404,
+    "There is no such session.",
+    "`/api/v1/auth/sessions` names those that last.",
+)
+NOT_OURS: Final = Problem(
+    "identity_session_elsewhere",
+    403,
+    "The token is of another issuer: its session is not kept here.",
+    "Ask whoever has issued it.",
+)
+ORIGIN_REFUSED: Final = Problem(
+    "identity_origin_refused",
+    403,
+    "A page of another origin may not use this cookie.",
+    "Call from a page of the gateway's own origin, or have the operator name yours in "
+    "`cors.origins`.",
 )

@@ -68,11 +68,15 @@ class Verifier:
         return (named or found)[:_MOST_TRIED]
 
 
-def verifier(bound: IdentityBound) -> Verifier:
-    """Return what believes the issuers of a snapshot, whose keys have been looked at before."""
-    return Verifier(
-        (issuer, [key_of(objects(jwk)) for jwk in issuer.keys]) for issuer in bound.issuers
-    )
+def verifier(bound: IdentityBound, own_keys: tuple[bytes, ...] = ()) -> Verifier:
+    """Return what believes the issuers of a snapshot, whose keys have been looked at before.
+
+    `own_keys` are those of the gateway itself, if it issues tokens.
+    """
+    believed = [(issuer, issuer.keys) for issuer in bound.issuers]
+    if bound.own is not None:
+        believed.append((bound.own, own_keys))
+    return Verifier((issuer, [key_of(objects(jwk)) for jwk in keys]) for issuer, keys in believed)
 
 
 def _claims(signed: Signed, issuer: Issuer, now: float) -> Principal | Problem:

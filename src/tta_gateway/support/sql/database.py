@@ -5,10 +5,10 @@ import os
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any, Final
 
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from tta_gateway.support.sql.away import Conflict, Unavailable
 from tta_gateway.support.sql.url import DatabaseUrl
 
 PATIENCE: Final = 5.0  # seconds, for a connection and for a statement
@@ -35,17 +36,6 @@ _SQLITE: Final = (
 )
 
 
-class Unavailable(Exception):
-    """The database cannot be asked; what was under way is undone, or has never begun.
-
-    Only where the connection broke while a transaction was being committed it may be done even so.
-    """
-
-
-class Conflict(Exception):
-    """Something that must be there once, or must be there, is not so: the transaction is undone."""
-
-
 class Database:
     """A database: `read` and `write` give connections, and take them back whatever happens."""
 
@@ -54,6 +44,10 @@ class Database:
         self.url = url
         self._engine = _engine(url)
         one_state = {} if url.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        # SQLite lets one write at a time, and who waits there sleeps: better in a row, and awake.
+        self._turn: AbstractAsyncContextManager[object] = (
+            asyncio.Lock() if url.is_sqlite else nullcontext()
+        )
         self._readers = self._engine.execution_options(**{_READS: True}, **one_state)
 
     @asynccontextmanager
@@ -69,7 +63,8 @@ class Database:
         What it has read stays true until then only where it has locked it (`with_for_update`; on
         SQLite it writes alone from its begin on).  Unavailable, or Conflict.
         """
-        async with _told(), asyncio.timeout(2 * PATIENCE), self._engine.begin() as connection:
+        patience = asyncio.timeout(2 * PATIENCE)
+        async with _told(), patience, self._turn, self._engine.begin() as connection:
             yield connection
 
     async def close(self) -> None:
@@ -117,7 +112,7 @@ def _translated(error: Exception) -> Exception | None:
 def _engine(url: DatabaseUrl) -> AsyncEngine:
     if url.is_sqlite:
         made = create_async_engine(
-            url.for_driver(),
+            _for_driver(url),
             pool_size=_CONNECTIONS,
             max_overflow=0,
             pool_timeout=PATIENCE,
@@ -128,19 +123,37 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
         event.listen(made.sync_engine, "begin", _begun)
         return made
     return create_async_engine(
-        url.for_driver(),
+        _for_driver(url),
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=PATIENCE,
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
-            "ssl": ssl.create_default_context(cafile=url.ca or None) if url.encrypted else False,
+            "ssl": _context(url) if url.encrypted else False,
             "timeout": PATIENCE,
             "command_timeout": PATIENCE,
             "server_settings": {"application_name": "tta-gateway"},
         },
     )
+
+
+def _for_driver(url: DatabaseUrl) -> URL:
+    if url.is_sqlite:
+        return URL.create("sqlite+aiosqlite", database=url.file)
+    return URL.create(
+        "postgresql+asyncpg",
+        username=url.user,
+        password=url.password or None,
+        host=url.host,
+        port=url.port,
+        database=url.name,
+    )
+
+
+def _context(url: DatabaseUrl) -> ssl.SSLContext:
+    """Return how its certificate is looked at: by what was read, or by what the machine trusts."""
+    return ssl.create_default_context(cadata=url.authorities.decode() or None)
 
 
 def _owned(file: str) -> None:

@@ -4,13 +4,12 @@ Beyond this machine nothing is said in the clear: without `sslmode` the server h
 certificate of its name (`verify-full`).
 """
 
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from sqlalchemy import URL
+import msgspec
 
 LEAST: Final = "verify-full"
 _MODES: Final = ("disable", LEAST)
@@ -19,18 +18,19 @@ _KEYS: Final = ("sslmode", "ca")
 _PORT: Final = 5432
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseUrl:
+class DatabaseUrl(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a database; `file` stands for SQLite."""
 
     host: str = ""
     port: int = _PORT
     user: str = ""
-    password: str = field(default="", repr=False)
+    password: str = ""
     name: str = ""
     encrypted: bool = True
     ca: str = ""
     """A file in PEM with the authorities of its certificate; empty: those of this machine."""
+    authorities: bytes = b""
+    """What stood in it, once that has been read."""
     file: str = ""
 
     @property
@@ -45,18 +45,9 @@ class DatabaseUrl:
             return f"sqlite:{self.file}"
         return f"postgresql://{self.user}@{self.host}:{self.port}/{self.name}"
 
-    def for_driver(self) -> URL:
-        """Return it as SQLAlchemy takes it."""
-        if self.is_sqlite:
-            return URL.create("sqlite+aiosqlite", database=self.file)
-        return URL.create(
-            "postgresql+asyncpg",
-            username=self.user,
-            password=self.password or None,
-            host=self.host,
-            port=self.port,
-            database=self.name,
-        )
+    def __repr__(self) -> str:
+        """Say where it is, and nothing that is secret."""
+        return f"<database {self.shown}>"
 
 
 def in_folder(folder: Path) -> DatabaseUrl:
@@ -64,10 +55,10 @@ def in_folder(folder: Path) -> DatabaseUrl:
     return DatabaseUrl(file=str(folder / "gateway.sqlite3"))
 
 
-def parse(text: str) -> DatabaseUrl:
+def parse(text: object) -> DatabaseUrl:
     """Return where it is; ValueError in words that quote nothing of it, as it holds a password."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(text if isinstance(text, str) else "")
         port = parts.port or _PORT
     except ValueError:
         raise ValueError(

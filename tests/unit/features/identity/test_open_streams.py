@@ -98,14 +98,25 @@ def test_a_clock_that_is_set_back_ends_nobody_and_holds_nobody_for_longer() -> N
     assert len(said(exchange)) == 1
 
 
-@pytest.mark.parametrize("by", ["session", "subject"])
-def test_a_session_that_is_ended_ends_what_is_open_on_it(by: str) -> None:
+@pytest.mark.parametrize(
+    ("named", "word"),
+    [
+        ({"sessions": ["s1"]}, "1008 the session has been ended: log in again"),
+        ({"subjects": ["p1"]}, "3000 what you may do has changed: connect again with a new token"),
+        (
+            {"sessions": ["s1"], "subjects": ["p1"]},
+            "1008 the session has been ended: log in again",
+        ),
+    ],
+)
+def test_what_is_open_on_a_session_ends_with_it_or_comes_back_with_another_token(
+    named: dict[str, list[str]], word: str
+) -> None:
     house = House()
     theirs, others = house.open(session="s1"), house.open(session="s2", subject="p2")
-    named = {"sessions": ["s1"]} if by == "session" else {"subjects": ["p1"]}
     house.streams.revoked(lambda _: True, **named)
     house.turn()
-    assert said(theirs) == ["1008 the session has been ended: log in again"]
+    assert said(theirs) == [word]
     assert said(others) == []
 
 

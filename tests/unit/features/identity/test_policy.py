@@ -3,13 +3,21 @@
 from collections.abc import Callable
 from typing import Literal
 
+import msgspec
 import pytest
 
 from tests.helpers.builders import a_head, a_route, an_exchange
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
+from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import BoundIdentity, Identity
-from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, UNPROVED
+from tta_gateway.features.identity.problems import (
+    EXPIRED,
+    MALFORMED,
+    MISSING,
+    REVOKED,
+    UNPROVED,
+)
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
@@ -161,6 +169,26 @@ def test_an_answer_to_who_has_shown_it_in_the_usual_way_stays_as_it_is(status: i
 def test_it_says_what_it_does() -> None:
     assert House().bound.explain() == "asks for an access token"
     assert "lets in who shows none" in House("optional").bound.explain()
+
+
+def test_what_has_been_proved_counts_no_more_once_it_is_revoked() -> None:
+    house = House()
+    own = msgspec.structs.replace(ISSUER, name=OWN_ISSUER)
+    house.identity.believe(Verifier([(own, [a_key(OURS)])]))
+    token = a_token(OURS, sid="s1")
+    exchange, answer = house.show(token)
+    assert (answer, exchange.principal is not None) == (None, True)
+    house.identity.revoked.newly(RevokedTokens(sessions={"s1": NOW + 600}))
+    exchange, answer = house.show(token)
+    assert (refused(answer), exchange.principal) == (REVOKED, None)
+    assert house.show(a_token(OURS, sid="s2"))[1] is None
+
+
+def test_with_other_keys_nothing_is_remembered() -> None:
+    house = House()
+    assert house.show(TOKEN)[1] is None
+    house.identity.believe(Verifier([(ISSUER, [a_key(a_signer())])]))
+    assert refused(house.show(TOKEN)[1]) is UNPROVED
 
 
 @pytest.mark.parametrize(

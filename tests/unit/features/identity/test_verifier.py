@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from tests.unit.features.identity.issuing import ISSUER, NOW, Signer, a_key, a_signer, a_token
-from tta_gateway.features.identity.bound import Issuer
+from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer
 from tta_gateway.features.identity.jws import encoded
 from tta_gateway.features.identity.key import secret
 from tta_gateway.features.identity.problems import (
@@ -24,6 +24,7 @@ from tta_gateway.features.identity.problems import (
     UNPROVED,
 )
 from tta_gateway.features.identity.verifier import Verifier
+from tta_gateway.features.identity.verifier import verifier as verifier_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 
@@ -156,3 +157,14 @@ def test_an_issuer_s_key_does_not_prove_what_another_is_said_to_have_issued() ->
     theirs = msgspec.structs.replace(ISSUER, name="theirs", prefix="theirs:", issuer="https://they")
     by = Verifier([(ISSUER, [a_key(RSA)]), (theirs, [a_key(EC)])])
     assert proved(a_token(EC, iss="https://home"), by) is ELSEWHERE
+
+
+def test_the_gateway_s_own_are_believed_by_the_keys_that_control_tells() -> None:
+    own = msgspec.structs.replace(ISSUER, name=OWN_ISSUER)
+    bound = IdentityBound(own=own)
+    told = json.dumps(OURS.as_dict(private=False)).encode()
+    found = verifier_of(bound, (told,)).prove(a_token(OURS), NOW)
+    assert isinstance(found, Principal)
+    assert found.issuer == OWN_ISSUER
+    assert verifier_of(bound).prove(a_token(OURS), NOW) is UNPROVED
+    assert verifier_of(IdentityBound(), (told,)).prove(a_token(OURS), NOW) is UNPROVED

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import exc, text
 
-from tta_gateway.support.sql.database import Conflict, Database, Unavailable, _translated
-from tta_gateway.support.sql.url import in_folder
+from tta_gateway.support.sql.away import Conflict, Unavailable
+from tta_gateway.support.sql.database import Database, _for_driver, _translated
+from tta_gateway.support.sql.url import in_folder, parse
 
 BUSY, BROKEN, NOT_A_DATABASE, MISUNDERSTOOD = 5, 11, 26, 1
 
@@ -74,3 +75,12 @@ def test_its_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
     asyncio.run(made())
     assert (tmp_path / "gateway.sqlite3").stat().st_mode & 0o077 == 0
+
+
+def test_the_driver_is_told_all_of_it(tmp_path: Path) -> None:
+    made = _for_driver(parse("postgresql://me:word@db.example.org:5433/clinic"))
+    assert made.render_as_string(hide_password=False) == (
+        "postgresql+asyncpg://me:word@db.example.org:5433/clinic"
+    )
+    assert "word" not in str(made)
+    assert _for_driver(in_folder(tmp_path)).drivername == "sqlite+aiosqlite"

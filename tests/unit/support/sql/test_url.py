@@ -81,18 +81,9 @@ def test_no_password_is_shown() -> None:
     found = parse(WHOLE)
     assert found.shown == "postgresql://me@db.example.org:5433/clinic"
     assert "word" not in repr(found)
-    assert "word" not in str(found.for_driver())
 
 
 def test_without_a_name_it_is_a_file_of_the_state_folder(tmp_path: Path) -> None:
     found = in_folder(tmp_path)
     assert found.is_sqlite
     assert found.shown == f"sqlite:{tmp_path}/gateway.sqlite3"
-    assert found.for_driver().drivername == "sqlite+aiosqlite"
-
-
-def test_the_driver_is_told_all_of_it() -> None:
-    made = parse(WHOLE).for_driver()
-    assert made.render_as_string(hide_password=False) == (
-        "postgresql+asyncpg://me:word@db.example.org:5433/clinic"
-    )

@@ -1,0 +1,74 @@
+"""Answers to those who log in: tokens, users and sessions in the shapes of the platform."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi.responses import JSONResponse, Response
+
+from tta_gateway.features.identity import cookie
+from tta_gateway.features.identity.api_bodies import SessionTold, TokenTold, UserTold
+from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.sign_in import Grant
+from tta_gateway.features.identity.store import Session, User
+from tta_gateway.kernel.principal import Principal
+
+NO_STORE: Final = {"cache-control": "no-store"}
+_PLAYER: Final = "player"
+
+
+def granted(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> Response:
+    """Return the answer with the tokens."""
+    user = user_told(grant.user, issuing.roles)
+    told = TokenTold(
+        access_token=grant.access_token,
+        refresh_token="" if in_cookie else grant.refresh_token,
+        expires_in=grant.expires_in,
+        user=user,
+        user_info=user,
+    )
+    answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+    if in_cookie:
+        left = grant.session.ends - grant.session.used
+        kept = cookie.set_cookie(issuing, grant.refresh_token, left)
+        answer.headers.append("set-cookie", kept)
+    return answer
+
+
+def user_told(user: User, known: Sequence[str]) -> UserTold:
+    """Return a user as they are told of themselves, with those of the roles that there are."""
+    roles = [role for role in known if role in user.roles]
+    return UserTold(user_id=user.id, username=user.name, role=main_role(roles), roles=roles)
+
+
+def main_role(roles: Iterable[str]) -> str:
+    """Return the one role of those who know only one: the first that is more than a player."""
+    ordered = list(roles)
+    return next((one for one in ordered if one != _PLAYER), _PLAYER if ordered else "")
+
+
+def foreign_told(principal: Principal) -> UserTold:
+    """Return what a token alone says of somebody."""
+    roles = sorted(principal.roles)
+    name = principal.claims.get("username")
+    return UserTold(
+        user_id=principal.subject,
+        username=name if isinstance(name, str) else "",
+        role=main_role(roles),
+        roles=roles,
+    )
+
+
+def session_told(one: Session, *, current: bool) -> SessionTold:
+    return SessionTold(
+        id=one.id,
+        begun=time_of(one.begun),
+        used=time_of(one.used),
+        ends=time_of(one.ends),
+        current=current,
+    )
+
+
+def time_of(seconds: float) -> str:
+    """Return a time as RFC 3339 has it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,53 @@
+"""Who shows a token to control: looked at here as the worker has done before.
+
+What is told of somebody, and what is ended for them, rests on nothing that anybody could have put
+between.
+"""
+
+from collections.abc import Callable
+
+from tta_gateway.features.identity import problems
+from tta_gateway.features.identity.bound import OWN_ISSUER
+from tta_gateway.features.identity.revoked import Revoked
+from tta_gateway.features.identity.verifier import Verifier
+from tta_gateway.kernel.errors import ClientFault
+from tta_gateway.kernel.principal import Principal
+
+_MARK = "bearer "
+
+
+class Bearers:
+    """Proves what they show."""
+
+    def __init__(self, *, wall: Callable[[], float]) -> None:
+        """Believe nobody yet."""
+        self.verifier = Verifier([])
+        self.revoked = Revoked()
+        self._wall = wall
+
+    def shown(self, authorization: str | None) -> Principal | None:
+        """Return whose token it is; None if none is shown.  ClientFault says what is wrong."""
+        said = authorization or ""
+        if not said.lower().startswith(_MARK):
+            return None
+        now = self._wall()
+        told = self.verifier.prove(said[len(_MARK) :].encode("latin-1", "replace"), now)
+        if not isinstance(told, Principal):
+            raise ClientFault(told)
+        if self.revoked.has(told):
+            raise ClientFault(problems.REVOKED)
+        return told
+
+    def needed(self, authorization: str | None) -> Principal:
+        """Return whose token it is; ClientFault if there is none, or it is no good."""
+        found = self.shown(authorization)
+        if found is None:
+            raise ClientFault(problems.MISSING)
+        return found
+
+    def ours(self, authorization: str | None) -> Principal:
+        """Return whose token it is, if the gateway itself has issued it; ClientFault if not."""
+        found = self.needed(authorization)
+        if found.issuer != OWN_ISSUER:
+            raise ClientFault(problems.NOT_OURS)
+        return found

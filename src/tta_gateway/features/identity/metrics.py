@@ -1,0 +1,26 @@
+"""What is counted of logins and tokens."""
+
+from typing import Final
+
+from tta_gateway.support.metrics import Metric
+
+LOGINS: Final = Metric(
+    "tta_gateway_identity_logins_total",
+    "counter",
+    "Logins by what became of them: good, refused, waiting (too many have failed), busy, away.",
+    ("result",),
+)
+REFRESHES: Final = Metric(
+    "tta_gateway_identity_refreshes_total",
+    "counter",
+    "Refresh tokens shown, by what became of them; `reused` has ended a session.",
+    ("result",),
+)
+ISSUED: Final = Metric(
+    "tta_jwt_token_generation_total", "counter", "Access tokens issued.", ("result",)
+)
+REVOKED: Final = Metric(
+    "tta_gateway_identity_revocations",
+    "gauge",
+    "Sessions and subjects some of whose tokens may be left, and count no more.",
+)

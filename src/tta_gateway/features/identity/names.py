@@ -1,0 +1,42 @@
+"""Names of users: one way to write each."""
+
+import hashlib
+import hmac
+import unicodedata
+from ipaddress import ip_address
+from typing import Final
+
+LONGEST: Final = 128  # characters
+_PREFIX: Final = 64  # bits of an IPv6 address that one household or machine has
+
+
+def normal(name: str) -> str:
+    """Return a name as it is compared; ValueError in words if it cannot be one."""
+    text = unicodedata.normalize("NFKC", name).casefold().strip()
+    if not text or len(text) > LONGEST or not text.isprintable() or " " in text or "/" in text:
+        raise ValueError(
+            f"A name is 1 to {LONGEST} characters that can be seen, without spaces and slashes."
+        )
+    return text
+
+
+def account_key(name: str, key: bytes) -> bytes:
+    """Return what stands for a name among failed logins, whether there is such a user or not."""
+    return _keyed(f"account {name}", key)
+
+
+def address_key(address: str, key: bytes) -> bytes:
+    """Return what stands for a client's address there; of IPv6 its network."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return _keyed(f"address {address}", key)
+    if found.version == 4:
+        return _keyed(f"address {found}", key)
+    return _keyed(f"network {int(found) >> _PREFIX:x}", key)
+
+
+def _keyed(text: str, key: bytes) -> bytes:
+    return hmac.new(
+        key, b"tta-gateway login 1 " + text.encode("utf-8", "replace"), hashlib.sha256
+    ).digest()

@@ -1,0 +1,99 @@
+"""What has been revoked, as a process that looks at tokens knows it.
+
+It is told in sections (chunks.py), of which each time only the last one has changed.  What is known
+is never forgotten before it is over, whatever becomes of the section that has told it: a revocation
+is not taken back.  Who holds something open that a token has opened asks to hear (`listeners`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, TypeAlias
+
+from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
+from tta_gateway.kernel.principal import Principal
+
+_IN_A_TURN: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What counts no more since a moment ago: sessions, and subjects' tokens from before a time."""
+
+    sessions: frozenset[str] = frozenset()
+    subjects: Mapping[str, float] = field(default_factory=dict)
+
+    def concerns(self, principal: Principal) -> bool:
+        """Tell whether somebody has come in by what counts no more."""
+        if principal.issuer != OWN_ISSUER:
+            return False
+        before = self.subjects.get(principal.subject)
+        return principal.session in self.sessions or (
+            before is not None and issued(principal) <= before
+        )
+
+
+Listener: TypeAlias = Callable[[News], None]
+
+
+class Revoked:
+    """All of it."""
+
+    def __init__(self) -> None:
+        """Know of nothing."""
+        self.listeners: list[Listener] = []
+        """Each hears what is revoked, once, in the turn in which it is learnt."""
+        self._sessions: dict[str, float] = {}  # until when
+        self._subjects: dict[str, tuple[float, float]] = {}  # before when, and until when
+
+    def __len__(self) -> int:
+        """Return how much is known."""
+        return len(self._sessions) + len(self._subjects)
+
+    def has(self, principal: Principal) -> bool:
+        """Tell whether what somebody has shown counts no more."""
+        if principal.issuer != OWN_ISSUER:
+            return False
+        if principal.session in self._sessions:
+            return True
+        known = self._subjects.get(principal.subject)
+        return known is not None and issued(principal) <= known[0]
+
+    def newly(self, told: RevokedTokens) -> News:
+        """Take what is told; return what was not known before, and tell it on."""
+        known = self._sessions
+        sessions = [one for one in told.sessions if one not in known]
+        for session, until in told.sessions.items():
+            known[session] = max(until, known.get(session, 0.0))
+        subjects = {}
+        for subject, (before, until) in told.subjects.items():
+            known_before, known_until = self._subjects.get(subject, (0.0, 0.0))
+            if known_before < before:
+                subjects[subject] = before
+            self._subjects[subject] = (max(before, known_before), max(until, known_until))
+        news = News(frozenset(sessions), subjects)
+        if sessions or subjects:
+            for listener in self.listeners:
+                listener(news)
+        return news
+
+    def tidy(self, now: float) -> None:
+        """Forget what is over, of what has been known for longest: all tokens of it have expired.
+
+        What was revoked first is over first, about; so few need be looked at, and what is over a
+        little late does no harm.
+        """
+        for session, end in list(islice(self._sessions.items(), _IN_A_TURN)):
+            if end >= now:
+                break
+            del self._sessions[session]
+        for subject, (_, end) in list(islice(self._subjects.items(), _IN_A_TURN)):
+            if end >= now:
+                break
+            del self._subjects[subject]
+
+
+def issued(principal: Principal) -> float:
+    """Return when a token was issued; 0.0 if it does not say."""
+    said = principal.claims.get("iat")
+    return float(said) if isinstance(said, int | float) else 0.0

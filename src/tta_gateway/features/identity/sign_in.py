@@ -1,0 +1,257 @@
+"""Logins, refreshes and logouts."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol, TypeAlias
+
+from tta_gateway.features.identity import metrics, problems, refresh_token
+from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.family import Verdict
+from tta_gateway.features.identity.names import account_key, address_key, normal
+from tta_gateway.features.identity.password import Busy, Passwords
+from tta_gateway.features.identity.sessions import limits_of
+from tta_gateway.features.identity.signing import Signer
+from tta_gateway.features.identity.store import (
+    Failures,
+    Refreshed,
+    Session,
+    Sessions,
+    User,
+    Users,
+)
+from tta_gateway.features.identity.tokens import claims, lifetime
+from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.sql.away import Conflict, Unavailable
+
+PASSWORD: Final = "pwd"  # noqa: S105 - what RFC 8176 calls the method
+_WORDS: Final[dict[Verdict, Problem]] = {
+    Verdict.REUSED: problems.REFRESH_REUSED,
+    Verdict.IDLE: problems.SESSION_OVER,
+    Verdict.OVER: problems.SESSION_OVER,
+    Verdict.ENDED: problems.SESSION_OVER,
+}
+
+
+Told: TypeAlias = Callable[[], Awaitable[None]]
+
+
+async def nothing() -> None:
+    """Do nothing."""
+
+
+class Events(Protocol):
+    """Where it is told what operators should know."""
+
+    def event(self, name: str, **fields: object) -> None:
+        """Take a line."""
+
+
+class Signing(Protocol):
+    """Who signs."""
+
+    def signer(self) -> Signer:
+        """Return what signs now; Unavailable while there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What whoever has logged in gets."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    refresh_token: str = field(repr=False)
+    user: User
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What lasts."""
+
+    users: Users
+    sessions: Sessions
+    failures: Failures
+
+
+class SignIn:
+    """Lets people in, keeps them in, and lets them go."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        signing: Signing,
+        *,
+        issuing: Callable[[], Issuing],
+        key: Callable[[], bytes],
+        wall: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Ask these; `key` is that of the nodes, for what must not be guessed."""
+        self._stores = stores
+        self._signing = signing
+        self._issuing = issuing
+        self._key = key
+        self._wall = wall
+        self._new_id = new_id
+        self.passwords = Passwords()
+        self.log: Events = _Nobody()
+        self.counts = Registry()
+        self.ended: Told = nothing
+        """Tells this node's workers what has been revoked, before who has asked is answered."""
+
+    # --- in ----------------------------------------------------------------------------------
+
+    async def login(self, name: str, password: str, *, address: str) -> Grant:
+        """Return what a user gets; ClientFault or GatewayError says why not.
+
+        Who is not there, may not, or has another password hears the same, as late.
+        """
+        try:
+            grant = await self._login(name, password, address=address)
+        except GatewayError as error:
+            self._count_login(error.problem)
+            raise
+        except Unavailable:
+            self.counts.child(metrics.LOGINS, "away").add()
+            raise
+        self.counts.child(metrics.LOGINS, "good").add()
+        return grant
+
+    async def _login(self, name: str, password: str, *, address: str) -> Grant:
+        self._signing.signer()
+        if self.passwords.is_full:
+            raise GatewayError(problems.LOGIN_BUSY)
+        try:
+            called = normal(name)
+        except ValueError:
+            called = ""  # nobody is called so
+        account, place = account_key(called, self._key()), address_key(address, self._key())
+        await self._count_try(account, place)
+        user = await self._stores.users.named(called)
+        known = user.password if user is not None and user.is_active else None
+        try:
+            is_right = await self.passwords.matches(known, password)
+        except Busy:
+            await self._take_back(account, place)
+            raise GatewayError(problems.LOGIN_BUSY) from None
+        if not is_right or user is None:
+            raise ClientFault(problems.LOGIN_REFUSED)
+        await self._stores.failures.forgive(account)
+        await self._stores.failures.take_back(place)
+        await self._renew_hash(user, password)
+        return await self._begin(user)
+
+    async def _count_try(self, account: bytes, place: bytes) -> None:
+        lockout = self._issuing().lockout
+        keys = [(account, lockout.account), (place, lockout.address)]
+        wait = await self._stores.failures.count(keys, now=self._wall())
+        if wait:
+            raise ClientFault(replace(problems.LOGIN_WAITING, retry_after=int(wait) + 1))
+
+    async def _take_back(self, *keys: bytes) -> None:
+        for key in keys:
+            await self._stores.failures.take_back(key)
+
+    async def _renew_hash(self, user: User, password: str) -> None:
+        """Have an old way of hashing end with a login; not worth a word if it cannot be now."""
+        before = user.password
+        if before is None or not self.passwords.is_outdated(before):
+            return
+        with contextlib.suppress(Busy):
+            made = await self.passwords.hashed(password)
+            await self._stores.users.rehash(user.id, before, made)
+
+    async def _begin(self, user: User) -> Grant:
+        now = self._wall()
+        limits = limits_of(self._issuing(), user.roles)
+        token = refresh_token.first()
+        wanted = Session(
+            id=self._new_id(),
+            user_id=user.id,
+            begun=now,
+            used=now,
+            ends=now + limits.absolute,
+            methods=PASSWORD,
+        )
+        begun = await self._stores.sessions.begin(wanted, token)
+        if begun is None:  # disabled in this moment
+            raise ClientFault(problems.LOGIN_REFUSED)
+        return self._grant(*begun, token)
+
+    def _grant(self, user: User, session: Session, token: str) -> Grant:
+        issuing = self._issuing()
+        told = claims(issuing, user, session, token_id=self._new_id())
+        signed = self._signing.signer().sign(told)
+        self.counts.child(metrics.ISSUED, "success").add()
+        return Grant(signed, lifetime(issuing, user, session), token, user, session)
+
+    # --- on ----------------------------------------------------------------------------------
+
+    async def refresh(self, token: str) -> Grant:
+        """Return the next access token, and the next refresh token; ClientFault says why not."""
+        self._signing.signer()
+        found = None
+        if len(token) <= refresh_token.LONGEST:
+            found = await self._refreshed(token)
+        if found is None:
+            self.counts.child(metrics.REFRESHES, "unknown").add()
+            raise ClientFault(problems.REFRESH_INVALID)
+        self.counts.child(metrics.REFRESHES, found.verdict.value).add()
+        if found.verdict is Verdict.REUSED:
+            self.log.event("refresh_token_reused", user=found.user.id, session=found.session.id)
+            await self.ended()
+        if found.verdict is not Verdict.ROTATE:
+            raise ClientFault(_WORDS[found.verdict])
+        return self._grant(found.user, found.session, found.token)
+
+    async def _refreshed(self, token: str) -> Refreshed | None:
+        try:
+            return await self._stores.sessions.refresh(token, now=self._wall())
+        except Conflict:  # another node has made the same one in this moment: look once more
+            return await self._stores.sessions.refresh(token, now=self._wall())
+
+    # --- out ---------------------------------------------------------------------------------
+
+    async def session_of(self, token: str) -> tuple[str, str]:
+        """Return session and user of a refresh token; nothing if nobody knows it."""
+        if len(token) > refresh_token.LONGEST:
+            return "", ""
+        return await self._stores.sessions.find(token)
+
+    async def logout(self, user_id: str, session_id: str, *, why: str = "logout") -> bool:
+        """End a session; False if it is none of theirs that lasts."""
+        done = await self._stores.sessions.end(user_id, session_id, why=why, now=self._wall())
+        await self.ended()
+        return done
+
+    async def logout_all(self, user_id: str, *, why: str = "logout-all") -> int:
+        """End all sessions of a user; return how many there were."""
+        count = await self._stores.sessions.end_all(user_id, why=why, now=self._wall())
+        await self.ended()
+        return count
+
+    async def open(self, user_id: str) -> list[Session]:
+        """Return the sessions of a user that last, the newest first."""
+        return await self._stores.sessions.open(user_id, now=self._wall())
+
+    async def user(self, user_id: str) -> User | None:
+        """Return who has this id."""
+        return await self._stores.users.of(user_id)
+
+    def _count_login(self, problem: Problem) -> None:
+        results = {
+            problems.LOGIN_REFUSED.code: "refused",
+            problems.LOGIN_WAITING.code: "waiting",
+            problems.LOGIN_BUSY.code: "busy",
+        }
+        self.counts.child(metrics.LOGINS, results[problem.code]).add()
+
+
+class _Nobody:
+    """Hears nothing."""
+
+    def event(self, name: str, **fields: object) -> None:
+        """Hear nothing."""

@@ -1,0 +1,80 @@
+"""Keys that sign: made, sealed, and used (RFC 7515, 7517, 7638, 9068)."""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from joserfc import jwt
+from joserfc.errors import SecurityWarning
+from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
+from joserfc.jws import JWSRegistry
+
+from tta_gateway.features.identity.keyring import StoredKey
+from tta_gateway.support.crypto import NotSealed, seal, unseal
+
+TYPE: Final = "at+jwt"
+"""What the header's `typ` says (RFC 9068 2.1)."""
+_PURPOSE: Final = b"tta-gateway signing key 1 "
+_MODULUS: Final = 2048  # bits
+Key = OKPKey | ECKey | RSAKey
+
+
+def made(algorithm: str, sealing: bytes, *, signs_from: float) -> StoredKey:
+    """Return a new key for an algorithm, its private part sealed."""
+    key = _generated(algorithm)
+    name = key.thumbprint()
+    public = {**key.as_dict(private=False), "kid": name, "alg": algorithm, "use": "sig"}
+    private = json.dumps(key.as_dict(private=True)).encode()
+    return StoredKey(
+        id=name,
+        algorithm=algorithm,
+        public=json.dumps(public),
+        private=seal(private, key=sealing, purpose=_PURPOSE + name.encode()),
+        signs_from=signs_from,
+    )
+
+
+def _generated(algorithm: str) -> Key:
+    if algorithm == "EdDSA":
+        return OKPKey.generate_key("Ed25519")
+    if algorithm == "ES256":
+        return ECKey.generate_key("P-256")
+    return RSAKey.generate_key(_MODULUS)
+
+
+class Signer:
+    """Signs with one key."""
+
+    def __init__(self, key: StoredKey, sealing: bytes) -> None:
+        """Unseal it; NotSealed if it was sealed with another key."""
+        private = unseal(key.private, key=sealing, purpose=_PURPOSE + key.id.encode())
+        self.id = key.id
+        self._key = import_key(json.loads(private))
+        self._header = {"alg": key.algorithm, "typ": TYPE, "kid": key.id}
+        self._registry = JWSRegistry(algorithms=[key.algorithm])
+
+    def __repr__(self) -> str:
+        """Say which it is, and nothing that is secret."""
+        return f"<signer {self.id}>"
+
+    def sign(self, claims: Mapping[str, object]) -> str:
+        """Return a token that says this."""
+        with warnings.catch_warnings():
+            # The name of RFC 9864 for it, `Ed25519`, is not known to many who verify.
+            warnings.simplefilter("ignore", SecurityWarning)
+            return jwt.encode(self._header, dict(claims), self._key, registry=self._registry)
+
+
+def is_sealed_with(key: StoredKey, sealing: bytes) -> bool:
+    """Tell whether this node can sign with a key."""
+    try:
+        unseal(key.private, key=sealing, purpose=_PURPOSE + key.id.encode())
+    except NotSealed:
+        return False
+    return True
+
+
+def key_set(keys: Iterable[StoredKey]) -> dict[str, list[dict[str, object]]]:
+    """Return the public parts as a JWK set (RFC 7517 5)."""
+    return {"keys": [json.loads(one.public) for one in keys]}

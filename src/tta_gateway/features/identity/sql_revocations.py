@@ -1,0 +1,121 @@
+"""Revocations in SQL: written in the transaction of what they follow from."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tta_gateway.features.identity.sql_tables import (
+    REVOCATIONS,
+    SESSIONS,
+    TOKENS,
+    TRIES,
+    USERS,
+    put,
+    stamp,
+)
+from tta_gateway.features.identity.store import Revocation
+
+if TYPE_CHECKING:
+    from tta_gateway.support.sql.database import Database
+
+_REMEMBERED: Final = 7 * 86_400.0  # seconds for which what is over is kept
+
+
+async def end_session(
+    connection: AsyncConnection, session_id: str, *, why: str, now: float, until: float
+) -> None:
+    """End a session that lasts, and its tokens."""
+    await connection.execute(
+        update(SESSIONS)
+        .where(SESSIONS.c.id == session_id, SESSIONS.c.ended.is_(None))
+        .values(ended=now, why_ended=why)
+    )
+    await revoke(connection, "session", session_id, before=now, until=until)
+
+
+async def end_sessions(
+    connection: AsyncConnection, user_id: str, *, why: str, now: float, until: float
+) -> int:
+    """End all sessions of a user and all their tokens; return how many lasted."""
+    # The user first, as whoever refreshes does: so nobody waits in a ring.
+    await connection.execute(select(USERS.c.id).where(USERS.c.id == user_id).with_for_update())
+    lasting = SESSIONS.c.user_id == user_id, SESSIONS.c.ended.is_(None), SESSIONS.c.ends > now
+    found = (await connection.execute(select(SESSIONS.c.id).where(*lasting))).scalars().all()
+    for session_id in found:
+        await end_session(connection, session_id, why=why, now=now, until=until)
+    await revoke_subject(connection, user_id, now=now, until=until)
+    return len(found)
+
+
+async def revoke_subject(
+    connection: AsyncConnection, user_id: str, *, now: float, until: float
+) -> None:
+    """Have all tokens of a user count no more that any node has issued so far.
+
+    The clock of the node that has issued the last one may be ahead of this one's: `changed` is
+    behind all of them, and before whatever is issued from now on.
+    """
+    last = select(func.max(SESSIONS.c.used)).where(SESSIONS.c.user_id == user_id)
+    before = max(now, (await connection.execute(last)).scalar() or 0.0)
+    await connection.execute(update(USERS).where(USERS.c.id == user_id).values(changed=before))
+    await revoke(connection, "subject", user_id, before=before, until=until)
+
+
+async def revoke(
+    connection: AsyncConnection, kind: str, value: str, *, before: float, until: float
+) -> None:
+    """Write a revocation."""
+    changed = await stamp(connection, before)
+    await put(
+        connection,
+        REVOCATIONS,
+        kind=kind,
+        value=value,
+        before=before,
+        until=until,
+        changed=changed,
+    )
+
+
+class SqlRevocations:
+    """Reads them, and tidies up."""
+
+    def __init__(self, database: Callable[[], "Database"]) -> None:
+        """Ask this database."""
+        self._database = database
+
+    async def revoked(self, since: float) -> list[Revocation]:
+        """Return what was revoked since then, by the database's clock, in that order."""
+        asked = (
+            select(REVOCATIONS)
+            .where(REVOCATIONS.c.changed > since)
+            .order_by(REVOCATIONS.c.changed, REVOCATIONS.c.kind, REVOCATIONS.c.value)
+        )
+        async with self._database().read() as connection:
+            return [_revocation(row) for row in (await connection.execute(asked)).mappings()]
+
+    async def tidy(self, now: float) -> None:
+        """Forget what is long over."""
+        long_ago = now - _REMEMBERED
+        over = select(SESSIONS.c.id).where(
+            (SESSIONS.c.ended < long_ago) | (SESSIONS.c.ends < long_ago)
+        )
+        async with self._database().write() as connection:
+            await connection.execute(
+                delete(TOKENS).where((TOKENS.c.used < long_ago) | TOKENS.c.session_id.in_(over))
+            )
+            await connection.execute(delete(SESSIONS).where(SESSIONS.c.id.in_(over)))
+            await connection.execute(delete(REVOCATIONS).where(REVOCATIONS.c.until < now))
+            await connection.execute(delete(TRIES).where(TRIES.c.last < long_ago))
+
+
+def _revocation(row: RowMapping) -> Revocation:
+    return Revocation(
+        kind=row["kind"],
+        value=row["value"],
+        before=row["before"],
+        until=row["until"],
+        changed=row["changed"],
+    )

@@ -1,0 +1,219 @@
+"""Sessions and their refresh tokens in SQL; of the tokens only digests stand there."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.family import Family, Verdict, judge
+from tta_gateway.features.identity.refresh_token import digest, next_of
+from tta_gateway.features.identity.sessions import limits_of
+from tta_gateway.features.identity.sql_revocations import end_session, end_sessions
+from tta_gateway.features.identity.sql_tables import SESSIONS, TOKENS, USERS
+from tta_gateway.features.identity.sql_users import user_where
+from tta_gateway.features.identity.store import Refreshed, Session, User
+
+if TYPE_CHECKING:
+    from tta_gateway.support.sql.database import Database
+
+_ENDS: Final = {Verdict.REUSED: "reused", Verdict.IDLE: "idle", Verdict.OVER: "over"}
+_BEHIND: Final = 0.00001  # seconds
+
+
+class SqlSessions:
+    """Keeps them."""
+
+    def __init__(
+        self,
+        database: Callable[[], "Database"],
+        *,
+        issuing: Callable[[], Issuing],
+        key: Callable[[], bytes],
+        lasting: Callable[[], float],
+    ) -> None:
+        """Keep them in this database; `key` makes the next refresh token of one.
+
+        `lasting` is how long an access token may be left.
+        """
+        self._database = database
+        self._issuing = issuing
+        self._key = key
+        self._lasting = lasting
+
+    async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
+        """Begin a session with its first refresh token; None if the user may not any more."""
+        async with self._database().write() as connection:
+            user = await user_where(connection, USERS.c.id == session.user_id, lock=True)
+            if user is None or not user.is_active:
+                return None
+            kept = replace(session, used=issued(user, session.begun))
+            await connection.execute(insert(SESSIONS).values(**asdict(kept)))
+            await _add(connection, token, session.id, now=session.begun)
+            return user, kept
+
+    async def refresh(self, token: str, *, now: float) -> Refreshed | None:
+        """Use a refresh token; None if nobody knows it."""
+        async with self._database().write() as connection:
+            found = await _holder(connection, token)
+            if found is None:
+                return None
+            # Who changes the user, or refreshes in the session at the same time, waits here.
+            user = await user_where(connection, USERS.c.id == found[1], lock=True)
+            assert user is not None  # a foreign key holds it
+            row = await _session_row(connection, found[0])
+            session = _session(row)
+            is_over = row["ended"] is not None or not user.is_active
+            family = Family(session.used, session.ends, is_over)
+            chain = self._chain(connection, session.id, family, user=user, now=now)
+            verdict, following = await chain.follow(token)
+            if verdict in _ENDS:
+                until = now + self._lasting()
+                await end_session(connection, session.id, why=_ENDS[verdict], now=now, until=until)
+            if verdict is not Verdict.ROTATE:
+                return Refreshed(verdict, user, session)
+            kept = replace(session, used=issued(user, now))
+            await connection.execute(
+                update(SESSIONS).where(SESSIONS.c.id == session.id).values(used=kept.used)
+            )
+            return Refreshed(verdict, user, kept, following)
+
+    def _chain(
+        self,
+        connection: AsyncConnection,
+        session_id: str,
+        family: Family,
+        *,
+        user: User,
+        now: float,
+    ) -> "_Chain":
+        issuing = self._issuing()
+        return _Chain(
+            connection=connection,
+            session_id=session_id,
+            family=family,
+            now=now,
+            grace=issuing.grace,
+            idle=limits_of(issuing, user.roles).idle,
+            key=self._key(),
+        )
+
+    async def find(self, token: str) -> tuple[str, str]:
+        """Return session and user of a refresh token, whatever has become of it; else nothing."""
+        async with self._database().read() as connection:
+            return await _holder(connection, token) or ("", "")
+
+    async def open(self, user_id: str, *, now: float) -> list[Session]:
+        """Return the sessions of a user that last, the newest first."""
+        lasting = SESSIONS.c.user_id == user_id, SESSIONS.c.ended.is_(None), SESSIONS.c.ends > now
+        asked = select(SESSIONS).where(*lasting).order_by(SESSIONS.c.begun.desc())
+        async with self._database().read() as connection:
+            return [_session(row) for row in (await connection.execute(asked)).mappings()]
+
+    async def end(self, user_id: str, session_id: str, *, why: str, now: float) -> bool:
+        """End a session; False if it is none of theirs that lasts."""
+        theirs = SESSIONS.c.id == session_id, SESSIONS.c.user_id == user_id
+        asked = select(SESSIONS.c.id).where(*theirs, SESSIONS.c.ended.is_(None)).with_for_update()
+        async with self._database().write() as connection:
+            if (await connection.execute(asked)).first() is None:
+                return False
+            until = now + self._lasting()
+            await end_session(connection, session_id, why=why, now=now, until=until)
+            return True
+
+    async def end_all(self, user_id: str, *, why: str, now: float) -> int:
+        """End all sessions of a user, and all tokens; return how many there were."""
+        async with self._database().write() as connection:
+            until = now + self._lasting()
+            return await end_sessions(connection, user_id, why=why, now=now, until=until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chain:
+    """The refresh tokens of a session, in one transaction."""
+
+    connection: AsyncConnection
+    session_id: str
+    family: Family
+    now: float
+    grace: float
+    idle: float
+    key: bytes
+
+    async def follow(self, token: str) -> tuple[Verdict, str]:
+        """Return what becomes of a token, and the one that counts from now on."""
+        verdict = await self._judge(token)
+        if verdict is Verdict.ROTATE:
+            following = next_of(token, self.key)
+            used = update(TOKENS).where(TOKENS.c.digest == digest(token))
+            await self.connection.execute(used.values(used=self.now))
+            await _add(self.connection, following, self.session_id, now=self.now)
+            return verdict, following
+        while verdict is Verdict.FOLLOW:
+            token = next_of(token, self.key)
+            verdict = await self._judge(token)
+        return verdict, token if verdict is Verdict.ROTATE else ""
+
+    async def _judge(self, token: str) -> Verdict:
+        """Return what becomes of a token.
+
+        One that follows another and is not there was made with another key: it is made anew.
+        """
+        row = await _token(self.connection, token)
+        if row is None:
+            await _add(self.connection, token, self.session_id, now=self.now)
+        return judge(
+            self.family,
+            None if row is None else row["used"],
+            now=self.now,
+            grace=self.grace,
+            idle=self.idle,
+        )
+
+
+def issued(user: User, now: float) -> float:
+    """Return when a token is issued: behind the last change of the user, whosever clock that was.
+
+    So a token that has been revoked with the change is never taken for one from behind it.
+    """
+    return max(now, user.changed + _BEHIND)
+
+
+async def _holder(connection: AsyncConnection, token: str) -> tuple[str, str] | None:
+    """Return session and user of a refresh token."""
+    asked = (
+        select(SESSIONS.c.id, SESSIONS.c.user_id)
+        .join(TOKENS, TOKENS.c.session_id == SESSIONS.c.id)
+        .where(TOKENS.c.digest == digest(token))
+    )
+    row = (await connection.execute(asked)).first()
+    return None if row is None else (row[0], row[1])
+
+
+async def _token(connection: AsyncConnection, token: str) -> RowMapping | None:
+    asked = select(TOKENS).where(TOKENS.c.digest == digest(token))
+    return (await connection.execute(asked)).mappings().first()
+
+
+async def _session_row(connection: AsyncConnection, session_id: str) -> RowMapping:
+    asked = select(SESSIONS).where(SESSIONS.c.id == session_id).with_for_update()
+    return (await connection.execute(asked)).mappings().one()
+
+
+async def _add(connection: AsyncConnection, token: str, session_id: str, *, now: float) -> None:
+    await connection.execute(
+        insert(TOKENS).values(digest=digest(token), session_id=session_id, issued=now)
+    )
+
+
+def _session(row: RowMapping) -> Session:
+    return Session(
+        id=row["id"],
+        user_id=row["user_id"],
+        begun=row["begun"],
+        used=row["used"],
+        ends=row["ends"],
+        methods=row["methods"],
+    )

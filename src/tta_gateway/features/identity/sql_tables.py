@@ -1,0 +1,92 @@
+"""The tables, as this version asks them; support/sql/steps makes them."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_ALL: Final = sa.MetaData()
+USERS: Final = sa.Table(
+    "users",
+    _ALL,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("provider", sa.String),
+    sa.Column("name", sa.String),
+    sa.Column("password", sa.Text),
+    sa.Column("state", sa.String),
+    sa.Column("created", sa.Double),
+    sa.Column("changed", sa.Double),
+)
+ROLES: Final = sa.Table(
+    "user_roles",
+    _ALL,
+    sa.Column("user_id", sa.String, primary_key=True),
+    sa.Column("role", sa.String, primary_key=True),
+    sa.Column("granted_by", sa.String),
+    sa.Column("granted", sa.Double),
+)
+SESSIONS: Final = sa.Table(
+    "sessions",
+    _ALL,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("user_id", sa.String),
+    sa.Column("begun", sa.Double),
+    sa.Column("used", sa.Double),
+    sa.Column("ends", sa.Double),
+    sa.Column("methods", sa.String),
+    sa.Column("ended", sa.Double),
+    sa.Column("why_ended", sa.String),
+)
+TOKENS: Final = sa.Table(
+    "refresh_tokens",
+    _ALL,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("session_id", sa.String),
+    sa.Column("issued", sa.Double),
+    sa.Column("used", sa.Double),
+)
+KEYS: Final = sa.Table(
+    "signing_keys",
+    _ALL,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("algorithm", sa.String),
+    sa.Column("public", sa.Text),
+    sa.Column("private", sa.LargeBinary),
+    sa.Column("signs_from", sa.Double),
+    sa.Column("proves_until", sa.Double),
+)
+REVOCATIONS: Final = sa.Table(
+    "revocations",
+    _ALL,
+    sa.Column("kind", sa.String, primary_key=True),
+    sa.Column("value", sa.String, primary_key=True),
+    sa.Column("before", sa.Double),
+    sa.Column("until", sa.Double),
+    sa.Column("changed", sa.Double),
+)
+TRIES: Final = sa.Table(
+    "login_tries",
+    _ALL,
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("failures", sa.Integer),
+    sa.Column("last", sa.Double),
+    sa.Column("waits_until", sa.Double),
+)
+
+
+async def put(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns
+    """Write a row in the place of the one with its primary key, or as a new one."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    keys = [column.name for column in table.primary_key]
+    others = {name: value for name, value in values.items() if name not in keys}
+    made = insert(table).values(**values)
+    await connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others))
+
+
+async def stamp(connection: AsyncConnection, now: float) -> float:
+    """Return the time by the clock that all nodes share: the server's, or this machine's."""
+    if connection.dialect.name != "postgresql":
+        return now
+    asked = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
+    return float((await connection.execute(asked)).scalar_one())

@@ -1,0 +1,158 @@
+"""Users and their roles in SQL."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from sqlalchemy import RowMapping, Select, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tta_gateway.features.identity.sql_revocations import end_sessions, revoke_subject
+from tta_gateway.features.identity.sql_tables import ROLES, USERS
+from tta_gateway.features.identity.store import DISABLED, NameTaken, User
+from tta_gateway.support.sql.away import Conflict
+
+if TYPE_CHECKING:
+    from tta_gateway.support.sql.database import Database
+
+OWN = ""
+"""The provider of users whose passwords stand here."""
+
+
+async def user_where(
+    connection: AsyncConnection, *conditions: object, lock: bool = False
+) -> User | None:
+    """Return the one user that fits."""
+    asked = _chosen(*conditions)
+    row = (await connection.execute(asked.with_for_update() if lock else asked)).mappings().first()
+    if row is None:
+        return None
+    roles = await connection.execute(select(ROLES.c.role).where(ROLES.c.user_id == row["id"]))
+    return _user(row, frozenset(roles.scalars()))
+
+
+def _chosen(*conditions: object) -> Select[tuple[object, ...]]:
+    made = select(USERS)
+    for one in conditions:
+        made = made.where(one)  # type: ignore[arg-type]  # SQLAlchemy's own comparisons
+    return made
+
+
+class SqlUsers:
+    """Keeps them."""
+
+    def __init__(self, database: Callable[[], "Database"], *, lasting: Callable[[], float]) -> None:
+        """Keep them in this database; `lasting` is how long an access token may be left."""
+        self._database = database
+        self._lasting = lasting
+
+    async def create(self, user: User, *, by: str) -> None:
+        """Add a user; NameTaken."""
+        try:
+            async with self._database().write() as connection:
+                await connection.execute(
+                    insert(USERS).values(
+                        id=user.id,
+                        provider=OWN,
+                        name=user.name,
+                        password=user.password,
+                        state=user.state,
+                        created=user.created,
+                        changed=user.changed,
+                    )
+                )
+                await _grant(connection, user.id, user.roles, by=by, now=user.created)
+        except Conflict:
+            raise NameTaken(user.name) from None
+
+    async def named(self, name: str) -> User | None:
+        """Return who is called so."""
+        async with self._database().read() as connection:
+            return await user_where(connection, USERS.c.provider == OWN, USERS.c.name == name)
+
+    async def of(self, user_id: str) -> User | None:
+        """Return who has this id."""
+        async with self._database().read() as connection:
+            return await user_where(connection, USERS.c.id == user_id)
+
+    async def all(self, *, after: str, most: int) -> list[User]:
+        """Return the users behind this name, by name."""
+        asked = (
+            select(USERS)
+            .where(USERS.c.provider == OWN, USERS.c.name > after)
+            .order_by(USERS.c.name)
+            .limit(most)
+        )
+        async with self._database().read() as connection:
+            rows = (await connection.execute(asked)).mappings().all()
+            ids = [row["id"] for row in rows]
+            granted = await connection.execute(
+                select(ROLES.c.user_id, ROLES.c.role).where(ROLES.c.user_id.in_(ids))
+            )
+            roles: dict[str, set[str]] = {}
+            for user_id, role in granted:
+                roles.setdefault(user_id, set()).add(role)
+            return [_user(row, frozenset(roles.get(row["id"], ()))) for row in rows]
+
+    async def set_password(self, user_id: str, password: str, *, now: float) -> None:
+        """Keep another hash; all sessions end."""
+        async with self._database().write() as connection:
+            await connection.execute(
+                update(USERS).where(USERS.c.id == user_id).values(password=password)
+            )
+            await self._end(connection, user_id, why="password", now=now)
+
+    async def rehash(self, user_id: str, before: str, password: str) -> None:
+        """Keep another hash of the same password, if it is still that one."""
+        same = USERS.c.id == user_id, USERS.c.password == before
+        async with self._database().write() as connection:
+            await connection.execute(update(USERS).where(*same).values(password=password))
+
+    async def set_state(self, user_id: str, state: str, *, now: float) -> None:
+        """Let them log in, or not; who may not has no session any more."""
+        async with self._database().write() as connection:
+            await connection.execute(update(USERS).where(USERS.c.id == user_id).values(state=state))
+            if state == DISABLED:
+                await self._end(connection, user_id, why=DISABLED, now=now)
+
+    async def set_roles(
+        self, user_id: str, *, grant: Iterable[str], revoke: Iterable[str], by: str, now: float
+    ) -> bool:
+        """Change their roles; tokens from before count no more.  False if nothing was to change."""
+        async with self._database().write() as connection:
+            user = await user_where(connection, USERS.c.id == user_id, lock=True)
+            if user is None:
+                return False
+            more, less = {*grant} - user.roles, {*revoke} & user.roles
+            if not more and not less:
+                return False
+            await _grant(connection, user_id, more, by=by, now=now)
+            away = ROLES.c.user_id == user_id, ROLES.c.role.in_(less)
+            await connection.execute(delete(ROLES).where(*away))
+            await revoke_subject(connection, user_id, now=now, until=now + self._lasting())
+            return True
+
+    async def _end(
+        self, connection: AsyncConnection, user_id: str, *, why: str, now: float
+    ) -> None:
+        await end_sessions(connection, user_id, why=why, now=now, until=now + self._lasting())
+
+
+async def _grant(
+    connection: AsyncConnection, user_id: str, roles: Iterable[str], *, by: str, now: float
+) -> None:
+    for role in sorted(roles):
+        await connection.execute(
+            insert(ROLES).values(user_id=user_id, role=role, granted_by=by, granted=now)
+        )
+
+
+def _user(row: RowMapping, roles: frozenset[str]) -> User:
+    return User(
+        id=row["id"],
+        name=row["name"],
+        state=row["state"],
+        created=row["created"],
+        changed=row["changed"],
+        roles=roles,
+        password=row["password"],
+    )

@@ -1,0 +1,168 @@
+"""What lasts of users, sessions and keys: records, and the ports of whoever keeps them.
+
+Each function is one transaction: all of it is so, or nothing.  Unavailable (support/sql) where the
+database cannot be asked.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from tta_gateway.features.identity.family import Verdict
+from tta_gateway.features.identity.keyring import Change, StoredKey
+
+Kind = Literal["session", "subject"]
+ACTIVE, DISABLED = "active", "disabled"
+
+
+class NameTaken(Exception):
+    """Another user has that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody; tokens from before `changed` speak of them as they are no more."""
+
+    id: str
+    name: str
+    state: str
+    created: float
+    changed: float
+    roles: frozenset[str] = frozenset()
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def is_active(self) -> bool:
+        """Tell whether they may log in."""
+        return self.state == ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A login and all that has come of it; `used` is when an access token was issued last."""
+
+    id: str
+    user_id: str
+    begun: float
+    used: float
+    ends: float
+    methods: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What has become of a refresh token: where `verdict` is ROTATE, `token` is the next one."""
+
+    verdict: Verdict
+    user: User
+    session: Session
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """Tokens of a session, or of a subject from before a time, that count no more.
+
+    `until` is when none of them can be left; `changed` when it was written, by the database.
+    """
+
+    kind: str
+    value: str
+    before: float
+    until: float
+    changed: float = 0.0
+
+
+class Users(Protocol):
+    """Who there is."""
+
+    async def create(self, user: User, *, by: str) -> None:
+        """Add a user; NameTaken."""
+
+    async def named(self, name: str) -> User | None:
+        """Return who is called so."""
+
+    async def of(self, user_id: str) -> User | None:
+        """Return who has this id."""
+
+    async def all(self, *, after: str, most: int) -> list[User]:
+        """Return the users behind this name, by name."""
+
+    async def set_password(self, user_id: str, password: str, *, now: float) -> None:
+        """Keep another hash; all sessions end."""
+
+    async def rehash(self, user_id: str, before: str, password: str) -> None:
+        """Keep another hash of the same password, if it is still that one."""
+
+    async def set_state(self, user_id: str, state: str, *, now: float) -> None:
+        """Let them log in, or not; who may not has no session any more."""
+
+    async def set_roles(
+        self, user_id: str, *, grant: Iterable[str], revoke: Iterable[str], by: str, now: float
+    ) -> bool:
+        """Change their roles; tokens from before count no more.  False if nothing was to change."""
+
+
+class Failures(Protocol):
+    """Which logins have failed."""
+
+    async def count(self, keys: Sequence[tuple[bytes, int]], *, now: float) -> float:
+        """Count a login for each key, with its free failures; return the seconds to wait.
+
+        Where one has to wait none is counted.
+        """
+
+    async def take_back(self, key: bytes) -> None:
+        """Take a good one back."""
+
+    async def forgive(self, key: bytes) -> None:
+        """Forget all of them."""
+
+
+class Sessions(Protocol):
+    """Who is logged in."""
+
+    async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
+        """Begin a session with its first refresh token; None if the user may not any more."""
+
+    async def refresh(self, token: str, *, now: float) -> Refreshed | None:
+        """Use a refresh token; None if nobody knows it."""
+
+    async def find(self, token: str) -> tuple[str, str]:
+        """Return session and user of a refresh token, whatever has become of it; else nothing."""
+
+    async def open(self, user_id: str, *, now: float) -> list[Session]:
+        """Return the sessions of a user that last, the newest first."""
+
+    async def end(self, user_id: str, session_id: str, *, why: str, now: float) -> bool:
+        """End a session; False if it is none of theirs that lasts."""
+
+    async def end_all(self, user_id: str, *, why: str, now: float) -> int:
+        """End all sessions of a user, and all tokens; return how many there were."""
+
+
+class Revocations(Protocol):
+    """What has been revoked."""
+
+    async def revoked(self, since: float) -> list[Revocation]:
+        """Return what was revoked since then, by the database's clock, in that order."""
+
+    async def tidy(self, now: float) -> None:
+        """Forget what is long over."""
+
+
+class Keys(Protocol):
+    """The keys that sign."""
+
+    async def all(self) -> list[StoredKey]:
+        """Return all of them, the oldest first."""
+
+    async def change(
+        self,
+        decide: Callable[[Sequence[StoredKey]], Change],
+        make: Callable[[float], StoredKey],
+    ) -> bool:
+        """Do with the keys that there are what is decided about them; tell if anything changed.
+
+        `make` returns a key that signs from then.  Nodes that do so at once take turns.
+        """

@@ -1,0 +1,246 @@
+"""Issuing: where the identity feature meets the rest of control.
+
+The truth is in the database.  What workers need of it (the keys, and what counts no more) goes to
+them as live sections, which outlive this process and the database's absence: they look at tokens
+without either.  Other nodes are heard of by asking the database twice a second.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from tta_gateway.features.identity import metrics
+from tta_gateway.features.identity.accounts import Accounts
+from tta_gateway.features.identity.bearer import Bearers
+from tta_gateway.features.identity.bound import (
+    KEYS,
+    REVOKED,
+    IdentityBound,
+    Issuing,
+    OwnKeys,
+    RevokedTokens,
+)
+from tta_gateway.features.identity.chunks import Chunks, section
+from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.sign_in import SignIn, Stores
+from tta_gateway.features.identity.store import Revocations
+from tta_gateway.features.identity.verifier import verifier
+from tta_gateway.node.databases import Databases
+from tta_gateway.node.findings import Findings
+from tta_gateway.node.proving import keys_of, revoked_of
+from tta_gateway.node.sections import Sections
+from tta_gateway.snapshot.parts import Parts, bound_of
+from tta_gateway.snapshot.sealed import KEY
+from tta_gateway.support.clock import Clock
+from tta_gateway.support.crypto import derived, key_in
+from tta_gateway.support.identifier import Identifiers
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.sql.away import Unavailable
+
+if TYPE_CHECKING:
+    from tta_gateway.support.sql.database import Database
+
+EACH: Final = 0.5  # seconds from one look at what other nodes have done to the next
+_CHANCE: Final = b"tta-gateway chance 1"
+"""derives what makes refresh tokens, and stands for names among failed logins"""
+_TIDIED_EACH: Final = 60.0  # seconds
+_OVERLAP: Final = 15.0  # seconds: longer than any transaction, which is seen later than it is dated
+
+
+class Issuance:
+    """All that issues tokens in this process; nothing of it where the configuration says none."""
+
+    def __init__(
+        self,
+        databases: Databases,
+        findings: Findings,
+        *,
+        log: EventLog,
+        clock: Clock,
+        counts: Registry,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Begin without a configuration."""
+        self._databases = databases
+        self._findings = findings
+        self._log = log
+        self._clock = clock
+        self._counts = counts
+        self._sleep = sleep
+        self.bearers = Bearers(wall=clock.wall)
+        self._bound = IdentityBound()
+        self._state = Path()
+        self._sealing = self._chance = b""
+        self._own_keys: tuple[bytes, ...] = ()
+        self._revocations: Revocations | None = None
+        self._forget()
+        self.keys: KeyKeeper | None = None
+        self.accounts: Accounts | None = None
+        self._sign_in: SignIn | None = None
+        self._soon = asyncio.Event()
+        self._tidied = 0.0
+
+    def _forget(self) -> None:
+        """Know of nothing that is revoked but what workers know already."""
+        self._chunks = Chunks()
+        self._since = 0.0
+        self._is_read = False
+
+    # --- the configuration ---------------------------------------------------------------------
+
+    @property
+    def issuing(self) -> Issuing | None:
+        """Return how tokens are issued; None where none are."""
+        return self._bound.issuing
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """Return who lets people in; None where no tokens are issued."""
+        return self._sign_in if self.issuing is not None else None
+
+    def recover(self, live: Mapping[str, msgspec.Raw], log: EventLog) -> None:
+        """Go on with what a control before this one has told the workers."""
+        sections = Sections(log)
+        for name, raw in live.items():
+            if name == KEYS:
+                told = sections.read(name, raw, keys_of)
+                self._own_keys = () if told is None else told.keys
+            elif name.startswith(REVOKED):
+                self.bearers.revoked.newly(sections.read(name, raw, revoked_of) or RevokedTokens())
+
+    def adopt(self, parts: Parts, state: Path) -> None:
+        """Go by this configuration."""
+        before, self._bound = self._bound, bound_of(parts, "identity", IdentityBound)
+        self._state = state
+        if self.issuing is not None:
+            self._sealing = self.issuing.seal or key_in(state / KEY)
+            self._chance = derived(self._sealing, _CHANCE)
+            if self._sign_in is None:
+                self._build()
+        if before != self._bound:
+            self.bearers.verifier = verifier(self._bound, self._own_keys)
+        self._soon.set()
+
+    def _must(self) -> Issuing:
+        issuing = self._bound.issuing
+        assert issuing is not None  # nobody asks where none are issued
+        return issuing
+
+    def _lasting(self) -> float:
+        """Return for how many seconds an access token may be left that is issued now."""
+        issuing = self._must()
+        return issuing.access + 2 * issuing.leeway
+
+    def _build(self) -> None:
+        """Build what asks the database; SQLAlchemy is imported now."""
+        from tta_gateway.features.identity.sql_failures import SqlFailures
+        from tta_gateway.features.identity.sql_keys import SqlKeys
+        from tta_gateway.features.identity.sql_revocations import SqlRevocations
+        from tta_gateway.features.identity.sql_sessions import SqlSessions
+        from tta_gateway.features.identity.sql_users import SqlUsers
+
+        def database() -> "Database":
+            return self._databases.database
+
+        def new_id() -> str:
+            return ids.uuid7().decode()
+
+        wall, ids = self._clock.wall, Identifiers(self._clock.wall)
+        users = SqlUsers(database, lasting=self._lasting)
+        sessions = SqlSessions(
+            database, issuing=self._must, key=lambda: self._chance, lasting=self._lasting
+        )
+        failures = SqlFailures(database, lockout=lambda: self._must().lockout)
+        self._revocations = SqlRevocations(database)
+        self.keys = KeyKeeper(
+            SqlKeys(database), issuing=self._must, sealing=lambda: self._sealing, wall=wall
+        )
+        self._sign_in = sign_in = SignIn(
+            Stores(users, sessions, failures),
+            self.keys,
+            issuing=self._must,
+            key=lambda: self._chance,
+            wall=wall,
+            new_id=new_id,
+        )
+        sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._reveal
+        self.accounts = Accounts(
+            users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
+        )
+        self.accounts.changed = self._reveal
+
+    # --- what lasts --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Look what this node and others have changed, for ever."""
+        while True:
+            self._soon.clear()
+            if self.issuing is not None:
+                try:
+                    await self.look()
+                    await self._tidy()
+                except Unavailable:
+                    pass  # node/databases.py says so
+            try:
+                async with asyncio.timeout(EACH):
+                    await self._soon.wait()
+            except TimeoutError:
+                continue
+
+    async def look(self) -> None:
+        """Take up keys and revocations as they are now, and tell them; Unavailable."""
+        assert self.keys is not None  # see adopt
+        assert self._revocations is not None  # likewise
+        await self._read(self._revocations)
+        await self.keys.look()
+        self._tell_keys(self.keys)
+
+    async def _reveal(self) -> None:
+        """Tell what has just been revoked; where that cannot be read now it will be, soon."""
+        assert self._revocations is not None  # something has been revoked
+        with contextlib.suppress(Unavailable):
+            await self._read(self._revocations)
+
+    async def _read(self, revocations: Revocations) -> None:
+        """Tell what is revoked: the first time all of it, then what is new."""
+        found = await revocations.revoked(self._since - _OVERLAP if self._is_read else 0.0)
+        now = self._clock.wall()
+        self._since = max([self._since, *(one.changed for one in found)])
+        changed = self._chunks.add(found, now=now) | self._chunks.expire(now)
+        for number in sorted(changed):
+            told = self._chunks.told(number)
+            self._findings.put(section(number), told)
+            if told is not None:
+                self.bearers.revoked.newly(told)
+        if not self._is_read:
+            self._is_read = True
+            left = [one for one in self._findings.known if one.startswith(REVOKED)]
+            for name in {*left} - self._chunks.names:
+                self._findings.put(name, None)
+        self.bearers.revoked.tidy(now)
+        self._counts.child(metrics.REVOKED).set(len(self._chunks))
+
+    def _tell_keys(self, keys: KeyKeeper) -> None:
+        told: OwnKeys = keys.told()
+        self._findings.put(KEYS, told)
+        if told.keys != self._own_keys:
+            self._own_keys = told.keys
+            self.bearers.verifier = verifier(self._bound, told.keys)
+            self._log.event("signing_keys_changed", keys=len(told.keys))
+
+    async def _tidy(self) -> None:
+        now = self._clock.monotonic()
+        if self._revocations is not None and now - self._tidied >= _TIDIED_EACH:
+            self._tidied = now
+            await self._revocations.tidy(self._clock.wall())
+
+    def key_set(self) -> dict[str, list[dict[str, object]]]:
+        """Return the public keys; Unavailable where they are not known."""
+        if self.keys is None or not self.keys.keys:
+            raise Unavailable("no keys")
+        return self.keys.key_set()

@@ -1,0 +1,101 @@
+"""Proving: what a worker is told of the gateway's own tokens: its keys, and what counts no more."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.identity.bound import (
+    KEYS,
+    REVOKED,
+    IdentityBound,
+    OwnKeys,
+    RevokedTokens,
+)
+from tta_gateway.features.identity.open_streams import OpenStreams
+from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.identity.revoked import News, Revoked
+from tta_gateway.features.identity.verifier import verifier
+from tta_gateway.kernel.policy import Policy
+from tta_gateway.node.sections import Sections
+
+_SLICE: Final = 4  # sections that are taken up in one turn of the loop
+keys_of = msgspec.msgpack.Decoder(OwnKeys).decode
+revoked_of = msgspec.msgpack.Decoder(RevokedTokens).decode
+Live = Mapping[str, msgspec.Raw]
+
+
+class Proving:
+    """Knows it, and has the policies go by it."""
+
+    def __init__(
+        self, sections: Sections, live: Live, *, wall: Callable[[], float], streams: OpenStreams
+    ) -> None:
+        """Begin with what is known at the start; of `streams` those end that count no more."""
+        self._sections = sections
+        self._wall = wall
+        self.revoked = Revoked()
+
+        def ended(news: News) -> None:
+            streams.revoked(news.concerns, sessions=news.sessions, subjects=news.subjects)
+
+        self.revoked.listeners.append(ended)
+        self._taken: dict[str, msgspec.Raw] = {}
+        self._keys_raw: msgspec.Raw | None = None
+        self._keys: tuple[bytes, ...] = ()
+        self._read_keys(live)
+        for name in self._changed(live):
+            self._take(name, live[name])
+
+    def equip(self, policies: list[Policy], bound: IdentityBound) -> list[Policy]:
+        """Return policies that go by what is known."""
+        for identity in _identities(policies):
+            identity.revoked = self.revoked
+            if bound.own is not None:
+                identity.believe(verifier(bound, self._keys))
+        return policies
+
+    async def follow(
+        self, live: Live, policies: list[Policy], bound: Callable[[], IdentityBound]
+    ) -> None:
+        """Go by what is told now; `bound` is what the policies were made for."""
+        for number, name in enumerate(self._changed(live)):
+            if number and number % _SLICE == 0:
+                await asyncio.sleep(0)
+            self._take(name, live[name])
+        self.revoked.tidy(self._wall())
+        if self._read_keys(live):
+            self.equip(policies, bound())
+
+    def _read_keys(self, live: Live) -> bool:
+        """Read the keys; tell whether they are others than before."""
+        raw = live.get(KEYS)
+        if raw is self._keys_raw or raw == self._keys_raw:
+            return False
+        self._keys_raw = raw
+        told = self._sections.read(KEYS, raw, keys_of)
+        self._keys = () if told is None else told.keys
+        return True
+
+    def _changed(self, live: Live) -> list[str]:
+        """Return the sections of revocations that have changed; forget those that are gone."""
+        named = [name for name in live if name.startswith(REVOKED)]
+        if len(self._taken) > len(named):
+            self._taken = {name: self._taken[name] for name in named if name in self._taken}
+        taken = self._taken
+        return [name for name in named if not _is_same(taken.get(name), live[name])]
+
+    def _take(self, name: str, raw: msgspec.Raw) -> None:
+        self._taken[name] = raw
+        told = self._sections.read(name, raw, revoked_of)
+        if told is not None:
+            self.revoked.newly(told)
+
+
+def _is_same(taken: msgspec.Raw | None, raw: msgspec.Raw) -> bool:
+    return taken is raw or taken == raw
+
+
+def _identities(policies: Iterable[Policy]) -> list[Identity]:
+    return [one for one in policies if isinstance(one, Identity)]

@@ -1,0 +1,211 @@
+"""Issuing: the gateway's own tokens and sessions, as operators write them."""
+
+import hashlib
+from typing import Annotated, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tta_gateway.features.identity.bound import OWN_ISSUER, Issuer, Issuing, Limits, Lockout
+from tta_gateway.settings.secret import Holds, Secret
+from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
+
+_HOUR: Final = 3600.0
+_LEAST_KEY: Final = 32  # characters
+_LONGEST_ACCESS: Final = 24 * _HOUR
+_SKEW: Final = 10.0  # seconds that clocks of nodes may differ
+_CLINICAL: Final = (
+    "therapist",
+    "clinical_supervisor",
+    "crisis_responder",
+    "researcher",
+    "moderator",
+    "auditor",
+    "admin",
+)
+ROLES: Final = ("player", *_CLINICAL, "service")
+_ISSUING: Final = Issuing(url="")
+_LOCKOUT: Final = Lockout()
+Role: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Failures: TypeAlias = Annotated[int, Field(ge=1, le=10_000)]
+
+
+def _key(value: object) -> bytes:
+    """Return the key that a text stands for."""
+    text = value if isinstance(value, str) else ""
+    if len(text) < _LEAST_KEY:
+        raise ValueError(
+            f"is shorter than {_LEAST_KEY} characters, so that it can be guessed: "
+            "`openssl rand -hex 32` makes a good one"
+        )
+    return hashlib.sha256(b"tta-gateway issuing\0" + text.encode()).digest()
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("https", "http") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be the URL at which clients reach the gateway: `https://host`")
+    return text.removesuffix("/")
+
+
+class SessionLimitsConfig(Config):
+    """How long a session may last."""
+
+    idle: Duration
+    """Without a new access token; then whoever it is logs in again."""
+
+    absolute: Duration
+    """In all."""
+
+
+def _strict() -> dict[str, SessionLimitsConfig]:
+    strict = SessionLimitsConfig(idle=_HOUR / 2, absolute=12 * _HOUR)
+    return dict.fromkeys(_CLINICAL, strict)
+
+
+class SessionsConfig(Config):
+    """How long sessions last; who has several roles has the shortest of what they say."""
+
+    idle: Duration = _ISSUING.limits.idle
+    """Without a new access token; then whoever it is logs in again."""
+
+    absolute: Duration = _ISSUING.limits.absolute
+    """In all."""
+
+    roles: dict[Role, SessionLimitsConfig] = Field(default_factory=_strict)
+    """For those who have one of these roles."""
+
+
+class RotationConfig(Config):
+    """How often the key changes that signs access tokens."""
+
+    every: Duration = _ISSUING.rotate_every
+    """How long one signs."""
+
+    ahead: DurationOrZero = _ISSUING.rotate_ahead
+    """How long before it signs a key is published, for those who remember the key set."""
+
+    @model_validator(mode="after")
+    def _leaves_time(self) -> "RotationConfig":
+        if self.ahead >= self.every:
+            raise ValueError("`ahead` must be shorter than `every`")
+        return self
+
+
+class CookieConfig(Config):
+    """The cookie in which browsers keep what renews their access token."""
+
+    same_site: Literal["strict", "lax"] = "strict"
+    """From which pages browsers send it: `strict`, of this site alone."""
+
+    secure: bool = True
+    """Whether browsers send it over TLS alone; `false` for developers without TLS."""
+
+
+class LockoutConfig(Config):
+    """When logins have to wait because too many have failed."""
+
+    account: Failures = _LOCKOUT.account
+    """So many failures for one name, whether there is such a user or not."""
+
+    address: Failures = _LOCKOUT.address
+    """So many failures from one address."""
+
+    first: Duration = _LOCKOUT.first
+    """How long the first wait is; each further failure doubles it."""
+
+    longest: Duration = _LOCKOUT.longest
+    """The longest wait."""
+
+    forgotten: Duration = _LOCKOUT.forgotten
+    """How long after the last failure all is as if there had been none."""
+
+
+class IssuingConfig(Config):
+    """The gateway's own users, sessions and tokens."""
+
+    url: Annotated[Line, AfterValidator(_url)]
+    """The URL at which clients reach the gateway; it is `iss` of the tokens."""
+
+    audience: Annotated[Items[Line], Field(min_length=1)] = _ISSUING.audiences
+    """What `aud` of the tokens names: for whom they are."""
+
+    algorithm: Literal["EdDSA", "ES256", "RS256"] = _ISSUING.algorithm
+    """How tokens are signed."""
+
+    access: Annotated[Duration, Field(ge=30.0, le=_LONGEST_ACCESS)] = _ISSUING.access
+    """How long an access token lives."""
+
+    refresh_grace: Annotated[DurationOrZero, Field(le=300.0)] = _ISSUING.grace
+    """How long a refresh token that has been used is taken once more, as tabs that refresh at once
+    show it; afterwards whoever shows it ends the session."""
+
+    key: Annotated[Secret[bytes], Holds(_key)] | None = None
+    """The secret that seals the signing keys in the database, the same on all nodes; left out, a
+    file of the state folder, which only one node can read."""
+
+    roles: Annotated[Items[Role], Field(min_length=1)] = ROLES
+    """The roles that users can have."""
+
+    sessions: SessionsConfig = SessionsConfig()
+    """How long sessions last."""
+
+    rotation: RotationConfig = RotationConfig()
+    """How often the signing key changes."""
+
+    cookie: CookieConfig = CookieConfig()
+    """The cookie of browsers."""
+
+    lockout: LockoutConfig = LockoutConfig()
+    """When logins have to wait."""
+
+    @model_validator(mode="after")
+    def _has_its_roles(self) -> "IssuingConfig":
+        unknown = [role for role in self.sessions.roles if role not in self.roles]
+        if unknown and "roles" in self.sessions.model_fields_set:
+            raise ValueError(f"`sessions` names `{unknown[0]}`, which is none of `roles`")
+        return self
+
+
+def own(config: IssuingConfig | None) -> Issuer | None:
+    """Return the gateway itself as workers believe it; its keys come from control."""
+    if config is None:
+        return None
+    return Issuer(
+        name=OWN_ISSUER,
+        issuer=config.url,
+        audiences=config.audience,
+        types=("at+jwt",),
+        role_claim="roles",
+        roles=config.roles,
+        leeway=_SKEW,
+        longest=config.access,
+    )
+
+
+def compile(config: IssuingConfig | None, origins: tuple[str, ...]) -> Issuing | None:
+    """Return it as control needs it; `origins` are the pages that may use the cookie, too."""
+    if config is None:
+        return None
+    limits = config.sessions
+    return Issuing(
+        url=config.url,
+        audiences=config.audience,
+        algorithm=config.algorithm,
+        access=config.access,
+        grace=config.refresh_grace,
+        leeway=_SKEW,
+        seal=b"" if config.key is None else config.key.value,
+        roles=config.roles,
+        limits=Limits(idle=limits.idle, absolute=limits.absolute),
+        role_limits={role: Limits(**dict(one)) for role, one in limits.roles.items()},
+        rotate_every=config.rotation.every,
+        rotate_ahead=config.rotation.ahead,
+        same_site=config.cookie.same_site,
+        secure=config.cookie.secure,
+        origins=origins,
+        lockout=Lockout(**dict(config.lockout)),
+    )

@@ -1,0 +1,92 @@
+"""Users, sessions and keys in a real database, with a clock of the test's."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from sqlalchemy import delete
+
+from tta_gateway.features.identity import refresh_token, sql_tables
+from tta_gateway.features.identity.bound import Issuing, Limits, Lockout
+from tta_gateway.features.identity.sql_failures import SqlFailures
+from tta_gateway.features.identity.sql_keys import SqlKeys
+from tta_gateway.features.identity.sql_revocations import SqlRevocations
+from tta_gateway.features.identity.sql_sessions import SqlSessions
+from tta_gateway.features.identity.sql_users import SqlUsers
+from tta_gateway.features.identity.store import ACTIVE, Revocation, Session, User
+from tta_gateway.support.sql.database import Database
+from tta_gateway.support.sql.migrate import migrate
+from tta_gateway.support.sql.url import DatabaseUrl
+
+NOW: Final = 1_800_000_000.0
+KEY: Final = b"k" * 32
+LASTING: Final = 620.0
+_EMPTIED: Final = (
+    sql_tables.TOKENS,
+    sql_tables.SESSIONS,
+    sql_tables.ROLES,
+    sql_tables.USERS,
+    sql_tables.KEYS,
+    sql_tables.REVOCATIONS,
+    sql_tables.TRIES,
+)
+ISSUING: Final = Issuing(
+    url="https://home",
+    roles=("player", "therapist"),
+    limits=Limits(idle=10_000.0, absolute=100_000.0),
+    role_limits={"therapist": Limits(idle=1_000.0, absolute=5_000.0)},
+    lockout=Lockout(account=3, address=10, first=5.0, longest=60.0, forgotten=1_000.0),
+)
+
+
+class House:
+    """All that is kept."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.issuing = ISSUING
+        self.key = KEY
+        self.users = SqlUsers(lambda: database, lasting=lambda: LASTING)
+        self.sessions = SqlSessions(
+            lambda: database,
+            issuing=lambda: self.issuing,
+            key=lambda: self.key,
+            lasting=lambda: LASTING,
+        )
+        self.failures = SqlFailures(lambda: database, lockout=lambda: self.issuing.lockout)
+        self.keys = SqlKeys(lambda: database)
+        self.revocations = SqlRevocations(lambda: database)
+
+    async def user(self, name: str = "ada", roles: Iterable[str] = ("player",)) -> User:
+        """Return a new user."""
+        made = User(f"id-{name}", name, ACTIVE, NOW, NOW, frozenset(roles), "hash")
+        await self.users.create(made, by="admin")
+        return made
+
+    async def session(self, user: User, name: str = "s1", *, now: float = NOW) -> str:
+        """Return the first refresh token of a new session."""
+        token = refresh_token.first()
+        wanted = Session(f"{user.id}-{name}", user.id, now, now, now + 100_000.0, "pwd")
+        assert await self.sessions.begin(wanted, token) is not None
+        return token
+
+    async def revoked(self) -> dict[tuple[str, str], Revocation]:
+        """Return all revocations, by what they are of."""
+        return {(one.kind, one.value): one for one in await self.revocations.revoked(-1.0)}
+
+
+def at_home(url: DatabaseUrl, work: Callable[[House], Awaitable[None]]) -> None:
+    """Do the work in a house that is empty."""
+
+    async def done() -> None:
+        database = Database(url)
+        try:
+            await migrate(database)
+            async with database.write() as connection:
+                for table in _EMPTIED:
+                    await connection.execute(delete(table))
+            await work(House(database))
+        finally:
+            await database.close()
+
+    asyncio.run(done())

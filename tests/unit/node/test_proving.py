@@ -1,0 +1,171 @@
+"""What a worker is told of the gateway's own tokens."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from joserfc.jwk import OKPKey
+
+from tests.helpers.builders import an_exchange
+from tests.helpers.fake_origin import FakeOrigin
+from tests.unit.features.identity.issuing import ISSUER, NOW, a_signer, a_token
+from tta_gateway.features.identity.bound import (
+    KEYS,
+    OWN_ISSUER,
+    REVOKED,
+    IdentityBound,
+    OwnKeys,
+    RevokedTokens,
+)
+from tta_gateway.features.identity.open_streams import OpenStreams
+from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.identity.problems import REVOKED as COUNTS_NO_MORE
+from tta_gateway.features.identity.problems import UNPROVED
+from tta_gateway.features.identity.revoked import News
+from tta_gateway.features.identity.verifier import Verifier
+from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.node.proving import Live, Proving
+from tta_gateway.node.sections import Sections
+from tta_gateway.pipeline.run import Runner
+
+OURS, NEXT = a_signer("k1"), a_signer("k2")
+BOUND = IdentityBound(own=msgspec.structs.replace(ISSUER, name=OWN_ISSUER))
+TOKEN = a_token(OURS, sid="s1")
+
+
+def raw(one: msgspec.Struct) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(one))
+
+
+def keys(*signers: OKPKey) -> dict[str, msgspec.Raw]:
+    told = tuple(json.dumps(one.as_dict(private=False)).encode() for one in signers)
+    return {KEYS: raw(OwnKeys(keys=told))}
+
+
+def revoked(number: int, *sessions: str, until: float = NOW + 60) -> dict[str, msgspec.Raw]:
+    return {f"{REVOKED}{number}": raw(RevokedTokens(sessions=dict.fromkeys(sessions, until)))}
+
+
+def _nobody(*_: object) -> None:
+    """Hear nothing."""
+
+
+class House:
+    """A worker that has an identity policy among others, and hears live sections."""
+
+    def __init__(self, live: Live) -> None:
+        self.events: list[str] = []
+        self.now = NOW
+        sections = Sections(cast("Any", self))
+        self.later: list[Callable[[], None]] = []
+        self.streams = OpenStreams(later=self.later.append)
+        self.proving = Proving(sections, live, wall=lambda: self.now, streams=self.streams)
+        self.identity = Identity(Verifier([]), wall=lambda: NOW, streams=self.streams)
+        self.policies: list[Policy] = [self.identity]
+        self.proving.equip(self.policies, BOUND)
+
+    def event(self, name: str, **_: object) -> None:
+        self.events.append(name)
+
+    def follow(self, live: Live) -> None:
+        asyncio.run(self.proving.follow(live, self.policies, lambda: BOUND))
+
+    def open(self, principal: Principal) -> None:
+        """Have a socket of somebody's be open."""
+        origin, exchange = FakeOrigin(Runner(_nobody, _nobody)), an_exchange()
+        origin.exchange, exchange.origin = exchange, origin
+        self.identity.hold(exchange, principal)
+
+    def ask(self, token: bytes = TOKEN) -> Problem | str:
+        found = self.identity.principal_of(token)
+        return found.session if isinstance(found, Principal) else found
+
+
+def test_what_is_known_at_the_start_counts_from_the_first_request_on() -> None:
+    house = House({**keys(OURS), **revoked(0, "s1"), "service/a": msgspec.Raw(b"\x80")})
+    assert house.ask() is COUNTS_NO_MORE
+    assert house.ask(a_token(OURS, sid="s2")) == "s2"
+
+
+def test_without_keys_nothing_is_proved_until_they_come() -> None:
+    house = House({})
+    assert house.ask() is UNPROVED
+    house.follow(keys(OURS))
+    assert house.ask() == "s1"
+
+
+def test_keys_that_are_gone_count_no_more_even_where_a_token_is_remembered() -> None:
+    house = House(keys(OURS))
+    assert house.ask() == "s1"
+    house.follow(keys(NEXT))
+    assert house.ask() is UNPROVED
+    assert house.ask(a_token(NEXT, sid="s3")) == "s3"
+
+
+def test_what_is_revoked_is_heard_of_once_whatever_becomes_of_its_section() -> None:
+    house, heard = House(keys(OURS)), list[News]()
+    house.proving.revoked.listeners.append(heard.append)
+    house.follow({**keys(OURS), **revoked(0, "s1")})
+    assert house.ask() is COUNTS_NO_MORE
+    house.follow({**keys(OURS), **revoked(0, "s1", "s2"), **revoked(1, "s3")})
+    house.follow({**keys(OURS), **revoked(1, "s3")})
+    assert house.ask() is COUNTS_NO_MORE
+    assert [one.sessions for one in heard] == [{"s1"}, {"s2"}, {"s3"}]
+
+
+def test_many_sections_are_taken_up_in_slices() -> None:
+    live = dict(keys(OURS))
+    for number in range(50):
+        live.update(revoked(number, f"s{number}"))
+    house = House(keys(OURS))
+    house.follow(live)
+    assert len(house.proving.revoked) == 50
+    assert house.ask() is COUNTS_NO_MORE
+
+
+def test_what_is_over_is_forgotten() -> None:
+    house = House({**keys(OURS), **revoked(0, "s1", until=NOW + 5)})
+    house.now = NOW + 60
+    house.follow(keys(OURS))
+    assert len(house.proving.revoked) == 0
+
+
+def test_what_cannot_be_read_is_told_and_left_out() -> None:
+    house = House({KEYS: msgspec.Raw(b"\x01"), f"{REVOKED}0": msgspec.Raw(b"\x01")})
+    assert house.events == ["finding_not_read"] * 2
+    assert house.ask() is UNPROVED
+
+
+def test_where_nothing_is_issued_nothing_changes() -> None:
+    house = House(keys(OURS))
+    verifier = Verifier([])
+    house.identity.believe(verifier)
+    house.proving.equip(house.policies, IdentityBound())
+    assert house.identity._verifier is verifier
+
+
+def test_what_is_open_ends_with_what_it_was_opened_by() -> None:
+    house = House(keys(OURS))
+    for token in (TOKEN, a_token(OURS, sid="s2")):
+        principal = house.identity.principal_of(token)
+        assert isinstance(principal, Principal)
+        house.open(principal)
+    house.follow({**keys(OURS), **revoked(0, "s1")})
+    for work in house.later:
+        work()
+    assert len(house.streams) == 1
+
+
+def test_what_opens_a_moment_too_late_ends_too() -> None:
+    house = House(keys(OURS))
+    principal = house.identity.principal_of(TOKEN)
+    assert isinstance(principal, Principal)
+    house.follow({**keys(OURS), **revoked(0, "s1")})
+    house.open(principal)
+    for work in house.later:
+        work()
+    assert len(house.streams) == 0
