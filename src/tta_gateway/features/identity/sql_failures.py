@@ -39,14 +39,19 @@ class SqlFailures:
         try:
             async with self._database().write() as connection:
                 for key, free in sorted(keys):  # in one order, so that nobody waits in a ring
-                    before = await _known(connection, key)
-                    after, wait = taken(before, free, self._lockout(), now=now)
-                    if wait:
-                        raise _Waits(wait)
-                    await _keep(connection, key, after)
+                    await self._count(connection, key, free, now=now)
         except _Waits as waits:  # and so nothing is written, however many names are tried
             return waits.seconds
         return 0.0
+
+    async def _count(
+        self, connection: AsyncConnection, key: bytes, free: int, *, now: float
+    ) -> None:
+        before = await _known(connection, key)
+        after, wait = taken(before, free, self._lockout(), now=now)
+        if wait:
+            raise _Waits(wait)
+        await _keep(connection, key, after)
 
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""
