@@ -126,7 +126,6 @@ def path_of(loop: asyncio.AbstractEventLoop, left_out: str = "") -> Callable[[],
     pool = worker.forwarder.upstreams["up"].pools[0]
     upstream = UpstreamConnection(
         pool,
-        forwarder=worker.forwarder,
         sweeper=worker.sweeper,
         limits=worker.snapshot.limits,
     )

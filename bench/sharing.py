@@ -69,7 +69,7 @@ _KINDS: Final[dict[str, tuple[Key | None, Balance, dict[str, msgspec.Struct]]]] 
 def path_of(loop: asyncio.AbstractEventLoop, kind: str) -> Callable[[], None]:
     """Return a function that takes one request to one of three endpoints, and its answer back."""
     key, balance, features = _KINDS[kind]
-    whole = paper.snapshot()
+    whole = paper.snapshot(None)
     service = msgspec.structs.replace(
         whole.services[0],
         endpoints=tuple(Endpoint(host="127.0.0.1", port=port) for port in (7, 8, 9)),
@@ -96,7 +96,6 @@ def path_of(loop: asyncio.AbstractEventLoop, kind: str) -> Callable[[], None]:
     for pool in worker.forwarder.upstreams["up"].pools:
         upstream = UpstreamConnection(
             pool,
-            forwarder=worker.forwarder,
             sweeper=worker.sweeper,
             limits=worker.snapshot.limits,
         )

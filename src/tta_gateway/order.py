@@ -6,6 +6,7 @@ is refused otherwise (pipeline/check.py).
 
 from typing import Final
 
+from tta_gateway.features.access.policy import Access
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.policy import Cors
@@ -16,6 +17,7 @@ from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import Split
 from tta_gateway.features.sticky.policy import Sticky
+from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
@@ -34,8 +36,10 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     ),
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
     (Identity, "everything below may ask who it is"),
+    (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Sticky, "what sticks is the chosen service's to say"),
+    (TokenRelay, "what a service is shown of who is asking is the chosen one's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),
     (Mirror, "copies what the service sees, once nobody refuses it any more"),
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.interfaces import listed
 from tests.helpers.load import under_load
 from tests.helpers.registered import OTHER, TOKEN, Api, Instance, instance
 from tests.helpers.slow import wait_until
@@ -61,15 +62,15 @@ class Node:
 
 
 @contextmanager
-def node(folder: Path, **more: object) -> Iterator[Node]:
-    """Run one."""
+def node(folder: Path, *, at: str = "127.0.0.1", **more: object) -> Iterator[Node]:
+    """Run one; clients come `at` this address."""
     folder.mkdir(exist_ok=True)
     inside, unix = free_port(), str(folder / "inside.sock")
     os.environ.update(TOKEN=TOKEN, OTHER=OTHER)
     gateway = start_gateway(
         {
             "listen": [
-                f"127.0.0.1:{free_port()}",
+                f"{at}:{free_port()}",
                 {"address": f"127.0.0.1:{inside}", "internal": True},
                 {"address": f"unix:{unix}", "internal": True},
             ],
@@ -306,3 +307,19 @@ def test_who_had_registered_is_asked_after_a_start_without_the_store(
                 again.first(503)
                 assert time.monotonic() - begun < 6.0
                 assert again.first(404, "/live/a") < 1.0
+
+
+def test_nobody_registers_the_gateway_by_any_address_of_the_machine(tmp_path: Path) -> None:
+    """Requests would go round in circles, or past what keeps clients out.
+
+    Red without `self._is_here(one)` in node/own_addresses.py, where there is an interface.
+    """
+    with node(tmp_path, at="0.0.0.0") as one:
+        assert wait_until(lambda: one.api.put("players/other", 9)[0] == 200, 15.0)
+        hosts = [f"[{each}]" if each.version == 6 else str(each) for each in listed()]
+        assert "127.0.0.1" in hosts
+        path = "/internal/v1/services/players/instances/ours"
+        for host in hosts:
+            status, said, _ = one.api.ask("PUT", path, {"url": f"http://{host}:{one.gateway.port}"})
+            assert (status, said["code"]) == (422, "registration_own_address"), host
+        assert one.api.ids() == ["other"]

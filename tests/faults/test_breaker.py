@@ -1,10 +1,9 @@
 """A service that mostly fails is left alone for a while, and asked again one by one."""
 
-import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -43,9 +42,8 @@ def is_refused(answer: Answer) -> bool:
 
 def moves(one: Stage) -> list[str]:
     """What has become of the breaker, as the log tells."""
-    text = one.gateway.log.read_text()
-    events = [json.loads(line) for line in text.splitlines() if line.startswith('{"ts"')]
-    return [str(event["event"]) for event in events if str(event["event"]).startswith("breaker_")]
+    told = [str(event["event"]) for event in one.events()]
+    return [name for name in told if name.startswith("breaker_")]
 
 
 def test_a_service_that_refuses_is_left_alone_and_taken_back_by_and_by(tmp_path: Path) -> None:
@@ -246,7 +244,7 @@ def test_in_a_storm_of_retries_the_load_on_the_service_falls(
         services = service(upstream.port, breaker="on")
         target = upstream.on(script)
         with stage(tmp_path, upstream=upstream, services=services) as one:
-            with storm(one, target) as statuses:
+            with one.asked_on(target, clients=16) as statuses:
                 assert wait_until(lambda: "breaker_open" in moves(one))
                 time.sleep(0.2)  # for what was under way
                 opened = upstream.calls(target)
@@ -261,28 +259,6 @@ def test_in_a_storm_of_retries_the_load_on_the_service_falls(
     again = opened - len(forwarded)
     assert again <= min(0.5 * len(forwarded) + 4, 0.2 * len(tries))
     assert len(tries) > 10 * len(forwarded)
-
-
-@contextlib.contextmanager
-def storm(one: Stage, target: bytes) -> Iterator[list[int]]:
-    """Sixteen clients that ask again as soon as they have an answer; yield its status of each."""
-    statuses: list[int] = []
-    stop = threading.Event()
-
-    def ask_on() -> None:
-        with one.client() as client:
-            while not stop.is_set():
-                statuses.append(client.get(target).status)
-
-    threads = [threading.Thread(target=ask_on) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield statuses
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_when_one_worker_s_breaker_opens_those_of_all_workers_do(tmp_path: Path) -> None:

@@ -1,19 +1,15 @@
 """Endpoints that die, fail or flap, behind the shipped defaults: what clients notice of it."""
 
-import contextlib
-import json
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.e2e.edge.stage import Stage, scripted, stage
+from tests.e2e.edge.stage import Stage, players_stage
 from tests.helpers.admin import Admin
 from tests.helpers.clients import Client
 from tests.helpers.gateway import free_port
@@ -34,22 +30,9 @@ def three() -> Iterator[list[Service]]:
 @pytest.fixture
 def node(tmp_path: Path, three: list[Service], admin_port: int) -> Iterator[Stage]:
     """Two workers before three endpoints."""
-    players = {
-        "endpoints": [one.url for one in three],
-        "outliers": OUTLIERS,
-        "slow_start": "500ms",
-    }
-    with (
-        scripted() as upstream,
-        stage(
-            tmp_path,
-            upstream=upstream,
-            workers=2,
-            admin=f"127.0.0.1:{admin_port}",
-            services={"players": players},
-            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
-        ) as one,
-    ):
+    settings = {"outliers": OUTLIERS, "slow_start": "500ms"}
+    admin = f"127.0.0.1:{admin_port}"
+    with players_stage(tmp_path, three, settings, workers=2, admin=admin) as one:
         yield one
 
 
@@ -72,11 +55,6 @@ def who(found: Counter[tuple[int, str]]) -> set[int]:
     return {int(port) for status, port in found if status == 200}
 
 
-def events(node: Stage, name: str) -> list[dict[str, Any]]:
-    lines = node.gateway.log.read_text().splitlines()
-    return [json.loads(line) for line in lines if f'"event":"{name}"' in line]
-
-
 def test_all_endpoints_are_asked_about_as_often(node: Stage, three: list[Service]) -> None:
     found = asked(node, 300)
     assert statuses(found) == {200}
@@ -90,8 +68,8 @@ def test_an_endpoint_that_is_killed_costs_nobody_an_answer_and_is_left_out(
     asked(node)
     three[0].kill()
     assert statuses(asked(node, 100)) == {200}
-    assert wait_until(lambda: len(events(node, "endpoint_ejected")) > 0)
-    assert {one["endpoint"] for one in events(node, "endpoint_ejected")} == {
+    assert wait_until(lambda: len(node.events("endpoint_ejected")) > 0)
+    assert {one["endpoint"] for one in node.events("endpoint_ejected")} == {
         f"127.0.0.1:{three[0].port}"
     }
 
@@ -106,45 +84,17 @@ def test_nobody_who_may_ask_twice_loses_an_answer_to_the_death_of_one_of_two(
     """
     with (
         services(2) as two,
-        scripted() as upstream,
-        stage(
-            tmp_path,
-            upstream=upstream,
-            services={"players": {"endpoints": [one.url for one in two]}},
-            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
-        ) as one,
-        crowd(one, target, clients=clients) as statuses,
+        players_stage(tmp_path, two, {}) as one,
+        one.asked_on(target, clients=clients) as statuses,
     ):
         assert wait_until(lambda: len(statuses) > 20 * clients)
         two[0].kill()
         before = len(statuses)
         assert wait_until(lambda: len(statuses) > before + 40 * clients)
     assert Counter(statuses) == {200: len(statuses)}
-    assert {line["endpoint"] for line in events(one, "endpoint_ejected")} == {
+    assert {line["endpoint"] for line in one.events("endpoint_ejected")} == {
         f"127.0.0.1:{two[0].port}"
     }
-
-
-@contextlib.contextmanager
-def crowd(node: Stage, target: bytes, *, clients: int) -> Iterator[list[int]]:
-    """Clients that ask again as soon as they have an answer; yield the status of each."""
-    statuses: list[int] = []
-    stop = threading.Event()
-
-    def ask_on() -> None:
-        with node.client() as client:
-            while not stop.is_set():
-                statuses.append(client.get(target).status)
-
-    threads = [threading.Thread(target=ask_on) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield statuses
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def test_where_all_others_are_dead_one_that_is_ejected_answers(tmp_path: Path) -> None:
@@ -152,25 +102,16 @@ def test_where_all_others_are_dead_one_that_is_ejected_answers(tmp_path: Path) -
 
     Red with `or pools` instead of `self._untried(pools, tried)` in upstream/service.py, choose.
     """
-    with (
-        services(2) as two,
-        scripted() as upstream,
-        stage(
-            tmp_path,
-            upstream=upstream,
-            services={"players": {"endpoints": [one.url for one in two]}},
-            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
-        ) as one,
-    ):
+    with services(2) as two, players_stage(tmp_path, two, {}) as one:
         two[1].fail()
-        while not events(one, "endpoint_ejected"):
+        while not one.events("endpoint_ejected"):
             asked(one, 5)
         two[1].fail(failing=False)
         assert wait_until(lambda: is_well(two[1]))
         two[0].kill()
         found = asked(one, 40)
         assert (statuses(found), who(found)) == ({200}, {two[1].port})
-        assert len(events(one, "endpoint_ejected")) == 1
+        assert len(one.events("endpoint_ejected")) == 1
 
 
 def is_well(service: Service) -> bool:
@@ -186,27 +127,20 @@ def test_one_that_is_well_again_by_its_checks_need_not_wait_for_the_end_of_its_e
     Red without `self._let_back_in` in upstream/service.py, adopt.
     """
     checks = {"interval": "500ms", "jitter": 0}
-    with services(2) as two, scripted() as upstream:
-        players = {"endpoints": [one.url for one in two], "health": checks, "slow_start": 0}
-        with stage(
-            tmp_path,
-            upstream=upstream,
-            workers=2,
-            admin=f"127.0.0.1:{admin_port}",
-            services={"players": players},
-            routes=[{"path": "/{rest:path}", "service": "players", "auth": "none"}],
-        ) as one:
-            asked(one)
-            two[0].kill()
-            assert statuses(asked(one, 100)) == {200}
-            assert wait_until(lambda: len(events(one, "endpoint_ejected")) > 0)
-            two[0].begin()
-            back = time.monotonic()
-            assert wait_until(lambda: two[0].port in who(asked(one, 20)), 15.0)
-            assert time.monotonic() - back < 10.0
-            assert wait_until(lambda: len(events(one, "endpoint_let_back_in")) == 2)
-            causes = {line["cause"] for line in events(one, "endpoint_let_back_in")}
-            assert causes == {"its checks pass"}
+    settings = {"health": checks, "slow_start": 0}
+    admin = f"127.0.0.1:{admin_port}"
+    with services(2) as two, players_stage(tmp_path, two, settings, workers=2, admin=admin) as one:
+        asked(one)
+        two[0].kill()
+        assert statuses(asked(one, 100)) == {200}
+        assert wait_until(lambda: len(one.events("endpoint_ejected")) > 0)
+        two[0].begin()
+        back = time.monotonic()
+        assert wait_until(lambda: two[0].port in who(asked(one, 20)), 15.0)
+        assert time.monotonic() - back < 10.0
+        assert wait_until(lambda: len(one.events("endpoint_let_back_in")) == 2)
+        causes = {line["cause"] for line in one.events("endpoint_let_back_in")}
+        assert causes == {"its checks pass"}
 
 
 def test_one_that_comes_back_is_asked_again(node: Stage, three: list[Service]) -> None:
@@ -233,15 +167,15 @@ def test_one_that_flaps_is_left_out_for_longer_and_longer(
 ) -> None:
     """Scenario 23: red without the growth in upstream/outlier.py, eject."""
     for _ in range(3):
-        before = len(events(node, "endpoint_ejected"))
+        before = len(node.events("endpoint_ejected"))
         three[0].kill()
         found = Counter[tuple[int, str]]()
-        while len(events(node, "endpoint_ejected")) == before:
+        while len(node.events("endpoint_ejected")) == before:
             found += asked(node, 20)
         assert statuses(found) == {200}
         three[0].begin()
         assert wait_until(lambda: three[0].port in who(asked(node, 30)))
-    causes = [one["cause"] for one in events(node, "endpoint_ejected")]
+    causes = [one["cause"] for one in node.events("endpoint_ejected")]
     assert any("for 0.5 s" in cause for cause in causes)
     assert any("for 1 s" in cause for cause in causes)
 

@@ -1,7 +1,6 @@
 """More connections than there is room for: scenarios 5 to 7 of docs/faults.md."""
 
 import contextlib
-import json
 import resource
 import socket
 import time
@@ -66,12 +65,6 @@ def _is_open(sock: socket.socket) -> bool:
         return True
     except ConnectionError:
         return False
-
-
-def events(one: Stage, name: str) -> list[dict[str, object]]:
-    """Each time that something was told."""
-    lines = [json.loads(line) for line in one.gateway.log.read_text().splitlines() if '"' in line]
-    return [line for line in lines if line.get("event") == name]
 
 
 def test_five_thousand_idle_connections_keep_nobody_out(house: Stage) -> None:
@@ -175,8 +168,8 @@ def test_with_128_descriptors_nobody_is_left_without_a_word_and_no_core_is_burnt
         one.client() as good,
     ):
         assert good.get(b"/").status == 200
-        assert wait_until(lambda: events(one, "descriptors_short") != [])
-        (told,) = events(one, "descriptors_short")
+        assert wait_until(lambda: one.events("descriptors_short") != [])
+        (told,) = one.events("descriptors_short")
         assert (told["limit"], told["wanted"], told["per_worker"]) == (128, 20_000, 32)
         with silent(one.port, 200) as socks:
             assert share_of_a_core(one.worker, seconds=0.8) < 0.5
@@ -189,7 +182,7 @@ def test_with_128_descriptors_nobody_is_left_without_a_word_and_no_core_is_burnt
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(one.client()) for _ in range(20)]
             assert [client.get(b"/").status for client in clients] == [200] * 20
-    assert len(events(one, "descriptors_exhausted")) <= 1
+    assert len(one.events("descriptors_exhausted")) <= 1
 
 
 def test_a_worker_without_any_descriptor_shuts_its_doors_and_recovers(tmp_path: Path) -> None:
@@ -214,7 +207,7 @@ def test_a_worker_without_any_descriptor_shuts_its_doors_and_recovers(tmp_path: 
             assert [client.answer().status for client in waiting] == [200] * 20
             with one.client() as new:
                 assert new.get(b"/").status == 200
-        assert len(events(one, "descriptors_exhausted")) == 1
+        assert len(one.events("descriptors_exhausted")) == 1
 
 
 def share_of_a_core(pid: int, *, seconds: float) -> float:

@@ -1,6 +1,6 @@
 """Breakers for tests: closed ones, ones that have just opened, and one in the attempt loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -11,12 +11,12 @@ from tests.helpers.fake_connection import FakeConnection, FakeConnector
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Breaker as Settings
-from tta_gateway.kernel.route import EndpointLimits, Fallback, Service
+from tta_gateway.kernel.route import EndpointLimits, Fallback, Panic, Service
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.attempt import EndpointPool, Upstream
 from tta_gateway.upstream.breaker import Breaker, Chance, Change, State
 from tta_gateway.upstream.breakers import News
-from tta_gateway.upstream.forward import Forwarder
+from tta_gateway.upstream.forward import Forwarder, retire
 
 Broken: TypeAlias = tuple[Breaker, list[Change]]
 
@@ -51,6 +51,7 @@ class Rigged:
         fallback: Fallback | None = None,
         tries: int = 3,
         limits: EndpointLimits | None = None,
+        panic: Panic | None = None,
     ) -> None:
         self.route = msgspec.structs.replace(
             a_route(), breaker=breaker, fallback=fallback, tries=tries
@@ -64,7 +65,10 @@ class Rigged:
         """Whether breakers are forgotten while an exchange is under way."""
         self._services = {
             self.name: Service(
-                name=self.name, endpoints=(an_endpoint(9001),), limits=limits or EndpointLimits()
+                name=self.name,
+                endpoints=(an_endpoint(9001),),
+                limits=limits or EndpointLimits(),
+                panic=panic or Panic(),
             ),
             "other": Service(name="other", endpoints=(an_endpoint(9099),)),
         }
@@ -134,7 +138,14 @@ class Rigged:
     def reconfigure(self) -> None:
         """Have the service changed."""
         changed = msgspec.structs.replace(self._services[self.name], slow_start=3.0)
-        self.forwarder.adopt({**self._services, self.name: changed})
+        reconfigured(self.forwarder, {**self._services, self.name: changed})
+
+
+def reconfigured(forwarder: Forwarder, services: Mapping[str, Service]) -> None:
+    """Have a forwarder forward to these services from now on."""
+    for gone in forwarder.adopt({name: forwarder.beside(one) for name, one in services.items()}):
+        for _ in retire(gone):
+            pass
 
 
 def exchange_of(origin: FakeOrigin) -> Exchange:

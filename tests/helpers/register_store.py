@@ -27,9 +27,17 @@ class RegisterStore:
     def renew(self) -> None:
         """Be another store, which knows nothing."""
         self.epoch = f"store {next(_numbers)}"
-        self.version = 0
+        self.log: list[str] = []  # what each version has changed
         self.records: dict[str, tuple[Registration, float]] = {}
         self.votes: dict[str, set[str]] = {}
+
+    @property
+    def version(self) -> int:
+        """How many changes there have been."""
+        return len(self.log)
+
+    def _changed(self, name: str) -> None:
+        self.log.append(name)
 
     def _ask(self) -> None:
         if self.away:
@@ -40,7 +48,8 @@ class RegisterStore:
         self._ask()
         await asyncio.sleep(0)
         before = self.records.get(one.name)
-        self.version += before is None or before[0] != one
+        if before is None or before[0] != one:
+            self._changed(one.name)
         self.records[one.name] = one, self.clock.monotonic() + one.lease - SLACK
         if one.draining:
             self.votes.setdefault(one.name, set())
@@ -56,10 +65,11 @@ class RegisterStore:
     async def drop(self, name: str) -> None:
         """Forget it."""
         self._ask()
-        self.version += self.records.pop(name, None) is not None
+        if self.records.pop(name, None) is not None:
+            self._changed(name)
 
     async def look(self, known: Looked | None, *, node: str, idle: Iterable[str]) -> Looked:
-        """Return what there is."""
+        """Return what there is, or what of it has changed."""
         self._ask()
         self.looks += 1
         await asyncio.sleep(0)
@@ -71,8 +81,12 @@ class RegisterStore:
                 gone += [name] if self.votes[name] >= self.nodes else []
         for name in gone:
             await self.drop(name)
-        if known is not None and (known.epoch, known.version) == (self.epoch, self.version):
-            return Looked(self.epoch, self.version, None)
+        if known is not None and known.epoch == self.epoch:
+            names = self.log[known.version :]
+            changed = {
+                name: self.records[name][0] if name in self.records else None for name in names
+            }
+            return Looked(self.epoch, self.version, None, changed)
         found = tuple(one for one, _ in self.records.values())
         return Looked(self.epoch, self.version, found)
 

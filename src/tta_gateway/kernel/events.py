@@ -96,7 +96,9 @@ class ServiceTlsChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tls"):
 class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     """How an endpoint does, as one worker sees it now: no change, for who wants to look.
 
-    `draining` says that the worker knows that it drains: it asks nothing new there.
+    `draining` says that the worker knows that it drains: it asks nothing new there; `penalised`
+    that it gives it only probes.  `asked` and `failed` are what has come since it told of the
+    endpoint before; `turn` grows with each telling, so that none is counted twice.
     """
 
     service: str
@@ -108,6 +110,22 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     at: float
     by: str
     draining: bool = False
+    penalised: bool = False
+    asked: int = 0
+    failed: int = 0
+    turn: int = 0
+
+
+class GlassUsed(msgspec.Struct, frozen=True, kw_only=True, tag="glass_used"):
+    """Somebody has seen, or done, what they may only because they have broken the glass."""
+
+    subject: str
+    person: str
+    route: str
+    method: str
+    request_id: str
+    at: float
+    by: str = "control"
 
 
 Event = (
@@ -118,4 +136,5 @@ Event = (
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen
+    | GlassUsed
 )

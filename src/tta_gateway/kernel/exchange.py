@@ -131,16 +131,19 @@ class Exchange:
         "response",
         "sent",
         "service",
+        "shadowed",
         "side",
         "sink",
         "started",
         "suspended",
         "ticket",
+        "token",
         "traceparent",
         "tries",
         "upload",
         "upstream_fields",
         "upstream_path",
+        "upstream_query",
         "wraps",
     )
 
@@ -161,13 +164,15 @@ class Exchange:
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
-        self.service = ""  # where the route has more than one; else it is the route's
-        # What sticks to an endpoint; what a split knows a client by that brought nothing for it
-        self.key = self.side = b""
+        # The service, where its route has several; the code by which a rule in shadow would refuse
+        self.service = self.shadowed = ""
+        # What sticks to an endpoint; what a split knows a client by; the token that was shown
+        self.key = self.side = self.token = b""
         # What goes upstream beyond the request's own fields, or in place of what it says
         self.extra: Fields = []
         self.upstream_fields: Fields | None = None
         self.upstream_path: bytes | None = None
+        self.upstream_query: bytes | None = None  # empty: none
         # The fate
         self.entered = 0
         self.refusal: Response | None = None
@@ -177,9 +182,9 @@ class Exchange:
         self.attempt: Try | None = None
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
-        self.tries = self.ticket = 0  # the ticket: of its route's breaker, until it has counted
+        # The ticket: of its route's breaker, until it has counted; received: through a tunnel
+        self.tries = self.ticket = self.sent = self.received = 0
         self.first_byte_at = 0.0
-        self.sent = self.received = 0  # received through a tunnel; an upload counts by itself
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

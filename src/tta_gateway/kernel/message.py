@@ -100,6 +100,13 @@ class RequestHead:
             index = self.index = dict(self.fields)
         return index.get(name)
 
+    def has_any(self, names: frozenset[bytes]) -> bool:
+        """Tell whether there is a field of one of these names."""
+        index = self.index
+        if index is None:
+            index = self.index = dict(self.fields)
+        return not names.isdisjoint(index)
+
     def __repr__(self) -> str:
         """Say what is asked, without the query: it may hold a secret."""
         return f"<{self.method.decode('latin-1')} {self.path.decode('latin-1')} #{self.stream_id}>"

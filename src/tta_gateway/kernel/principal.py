@@ -1,6 +1,11 @@
 """Who is asking, as far as it is proved."""
 
+from typing import Final
+
 import msgspec
+
+INNER: Final = "tta_gateway_inner"
+"""The claim of tokens that a gateway has minted for a service: no gateway takes one."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

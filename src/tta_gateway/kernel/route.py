@@ -137,7 +137,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     cookie lasts that the gateway itself gives, in seconds; 0 says: as long as the browser runs.
     """
 
-    by: Literal["path", "header", "cookie", "client_address"]
+    by: Literal["path", "header", "cookie", "client_address", "principal"]
     name: str = ""
     ttl: float | None = None
 

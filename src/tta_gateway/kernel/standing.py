@@ -44,6 +44,9 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     `fresh` says that it was up since then for the first time, or again, while this gateway ran:
     it is given more to do little by little.  `ejected_until` is when a worker's ejection ends;
     those of before `cleared` are over, because its checks have passed since.
+    `ejections` says the how many-eth in a row the last one is, whoever decided it.  `slow_since` is
+    when all workers together found the endpoint `slow_ratio` times as slow as the best of its
+    peers: each gives it but probes, until its own say otherwise.
     `source` and `id` are who told of it and under which name, for the next control.
     """
 
@@ -53,6 +56,9 @@ class Stand(msgspec.Struct, frozen=True, kw_only=True):
     fresh: bool = False
     ejected_until: float = 0.0
     cleared: float = 0.0
+    ejections: int = 0
+    slow_since: float = 0.0
+    slow_ratio: float = 0.0
     source: str = ""
     id: str = ""
 

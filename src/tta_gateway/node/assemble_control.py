@@ -38,9 +38,12 @@ from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
+from tta_gateway.node.here import Here
 from tta_gateway.node.issuing import Issuance
+from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
+from tta_gateway.node.penalties import Penalties
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
@@ -48,6 +51,7 @@ from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
+from tta_gateway.node.times import Times
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
@@ -86,6 +90,8 @@ class Control:
         self._lines = lines
         self._clock = clock
         self._tidied = clock.monotonic()
+        self._here = Here(clock.monotonic)
+        self._refusals = Quiet(_QUIET)
         self.log = EventLog(self._lines, Stamp(clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
@@ -97,8 +103,7 @@ class Control:
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
         self.away = Away()
-        self.databases = Databases(self.log)
-        self.databases.tell = lambda away: self.away.take("database", ["database"] if away else [])
+        self.databases = self._databases()
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
@@ -109,8 +114,16 @@ class Control:
         self._recover(parts)
         self._begin(parts, clock)
 
+    def _databases(self) -> Databases:
+        made = Databases(self.log)
+        made.tell = lambda away: self.away.take("database", ["database"] if away else [])
+        return made
+
     def _begin(self, parts: Parts, clock: Clock) -> None:
         """Look after services, and serve."""
+        self.times = Times(self.segments)
+        self.judging = Judging(self.services, self.times, wall=clock.wall)
+        self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
         self.health = Health(
             self.services, self.bus, clock=clock, log=self.log, traffic=Traffic(self.segments)
         )
@@ -158,7 +171,7 @@ class Control:
         made.include_router(metrics.router(Exposition(self.segments)), dependencies=[read])
         for one in (
             admin_api.router(state, self._store_complaints),
-            services_api.router(self.services, self.segments, clock.wall),
+            services_api.router(self.services, self.segments, clock.wall, self.times.lately),
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
@@ -250,8 +263,9 @@ class Control:
         self.databases.adopt(self.snapshot, is_needed=is_needed)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
-        own = own_of(self.snapshot)
+        own = own_of(self.snapshot, self._here)
         self.services.adopt(services, checked=lambda one: one.name in looked_at, own=own)
+        self.penalties.go_on()
         self.claiming.adopt(parts)
         self.health.adopt(self.snapshot, services)
         bound = self._bound("discovery", DiscoveryBound)
@@ -260,7 +274,10 @@ class Control:
         self.alerting.adopt(self.snapshot, services)
 
     def _left_out(self, one: RefusedInstance) -> None:
-        """Tell of an instance that is not taken."""
+        """Tell of an instance that is not taken, once in a while where it comes and goes."""
+        now = self._clock.monotonic()
+        if not self._refusals.is_due(one.service, one.source, one.endpoint, now=now):
+            return
         self.log.event(
             "instance_refused",
             service=one.service,
@@ -269,9 +286,10 @@ class Control:
             reason=one.reason,
         )
 
-    def _encrypted(self) -> set[str]:
-        """Return the services of which it is known how TLS is spoken to them."""
-        return {name for name, kept in self.services.kept.items() if kept.service.tls is not None}
+    def _encrypted(self, service: str) -> bool:
+        """Tell whether it is known how TLS is spoken to a service."""
+        kept = self.services.kept.get(service)
+        return kept is not None and kept.service.tls is not None
 
     def reader_of(self, notes: socket.socket) -> NotesReader:
         """Return what publishes what workers tell over this socket."""
@@ -290,11 +308,14 @@ class Control:
         self.findings.flush()
 
     def tidy(self) -> None:
-        """Forget now and then what workers have said that are no more."""
+        """Judge what all workers saw, and forget now and then what those say that are no more."""
         now = self._clock.monotonic()
+        self.times.tick(now)
+        self.judging.tick(now)
+        self.penalties.tick()
         if now - self._tidied >= _TIDIED_EACH:
             self._tidied = now
-            self.services.retain(self.workers())
+            self.services.heard.retain(self.workers())
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""
@@ -334,7 +355,7 @@ def endpoints() -> list[tuple[str, str, str]]:
     routers = (
         metrics.router(Exposition(list)),
         admin_api.router(Path(), dict),
-        services_api.router(services, list, lambda: 0.0),
+        services_api.router(services, list, lambda: 0.0, lambda _: {}),
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),

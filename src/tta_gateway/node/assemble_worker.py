@@ -3,9 +3,8 @@
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
-from itertools import chain
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
@@ -20,6 +19,8 @@ from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
+from tta_gateway.features.access.bound import AccessBound
+from tta_gateway.features.access.policy import Access, Circle, book_of
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
@@ -39,20 +40,24 @@ from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import WILLING, Services, Split
 from tta_gateway.features.sticky.policy import Sticky
+from tta_gateway.features.token_relay.bound import TokenRelayBound
+from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
-from tta_gateway.kernel import registered
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.proving import Proving
+from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
+from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
@@ -65,7 +70,6 @@ from tta_gateway.snapshot.model import Listener, Snapshot
 from tta_gateway.snapshot.parts import (
     Parts,
     base_of,
-    registered_of,
     route_of,
     routes_differ,
     service_of,
@@ -115,29 +119,34 @@ class Worker:
         self._logs = {"": logs("")}  # by path
         self.log = EventLog(self._logs[""], Stamp(clock.wall))
         self._sections = Sections(self.log)
+        self._declared = DeclaredRoutes(self._sections, self.log)
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
-        self.proving = Proving(self._sections, parts.live, wall=clock.wall, streams=self.streams)
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
         self.standings = Standings(
             self.forwarder, self._sections, monotonic=clock.monotonic, wall=clock.wall
         )
         self.standings.adopt(self.forwarder.upstreams, parts.live)
+        self._replacement = Replacement(self.forwarder, self.standings)
         self._build_the_way_in()
 
     def _look_after_itself(self) -> None:
         """Have what is to be done a few times a second."""
         clock = self.clock.monotonic
+        self._ties = LiveTies(self._sections, self.parts.live)
         self.sweeper = Sweeper(self.loop, clock)
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
         self.streams = OpenStreams(later=self.loop.call_soon)
+        self.proving = Proving(
+            self._sections, self.parts.live, wall=self.clock.wall, streams=self.streams
+        )
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -158,9 +167,11 @@ class Worker:
             departures=Departures(self.loop),
         )
         self._contexts = contexts = contexts_of(snapshot)
+        self._expiry = Expiry(self.clock.wall, self.log)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
         self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
+        self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self._connector = SocketConnector(
@@ -196,7 +207,12 @@ class Worker:
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            reach=Reach(ways=ways, services=self.forwarder, streams=self.streams),
+            reach=Reach(
+                ways=ways,
+                services=self.forwarder,
+                streams=self.streams,
+                circle=Circle(self._ties.ties, self.telling.glass_used),
+            ),
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
@@ -208,6 +224,9 @@ class Worker:
         refuses a certificate; msgspec.DecodeError if a part cannot be read: then nothing changes.
         """
         before = self.parts
+        for name in self._ties.changed(parts.live):
+            self._ties.adopt((name,), parts.live)
+            await asyncio.sleep(0)
         believed = partial(bound, self.snapshot, "identity", IdentityBound)
         await self.proving.follow(parts.live, self.policies, believed)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
@@ -227,21 +246,22 @@ class Worker:
         services = await self._services_of(parts)
         complete = msgspec.structs.replace(snapshot, services=tuple(services.values()))
         contexts = await contexts_aside(complete, self._contexts)
-        names: set[str] = set()
+        led: Led | None = None
         if parts.base != before.base or routes_differ(before, parts):
-            tables = await self._tables_aside(parts, policies, names)
+            tables, led = await self._tables_aside(parts, policies)
         self.valkeys.adopt(complete, parts.live)
         changed = self.standings.changed(parts.live)
         await self._follow([one for one in changed if _stays(one, before, parts)], parts)
+        upstreams = await self._replacement.make(services, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
-        self.forwarder.adopt(services)
-        self.standings.adopt(self.standings.changed(parts.live), parts.live)
+        gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
         self.streams.disbelieved(_issuers(complete))
-        if names:
-            await self._forget_routes(names)
+        await self._replacement.let_go(gone)
+        if led is not None:
+            await self._replacement.tidy(led)
 
     async def _follow(self, services: list[str], parts: Parts) -> None:
         """Have services go by the standings that there are now, a slice in a turn of the loop."""
@@ -249,13 +269,6 @@ class Worker:
             if at:
                 await asyncio.sleep(0)
             self.standings.adopt(services[at : at + _SLICE], parts.live)
-
-    async def _forget_routes(self, names: set[str]) -> None:
-        """Forget what is known of routes that are gone: only these are there."""
-        for number, upstream in enumerate(list(self.forwarder.upstreams.values())):
-            if number and number % _SLICE == 0:
-                await asyncio.sleep(0)
-            upstream.retain(names)
 
     def _adopt(self, contexts: Contexts) -> None:
         """Let new connections in by the snapshot that is in force, with these contexts."""
@@ -284,36 +297,52 @@ class Worker:
 
     def _tables_of(self, parts: Parts, routes: tuple[Route, ...]) -> tuple[Table, Table]:
         """Return the table of public listeners, and that of internal ones."""
-        public, internal = sides((*routes, *self._declared(parts)))
-        runner, forward = self.runner, self.forwarder.forward
-        return (
-            table(public, self.policies, runner=runner, forward=forward),
-            table(internal, self.policies, runner=runner, forward=forward),
-        )
-
-    def _declared(self, parts: Parts) -> tuple[Route, ...]:
-        """Return the routes that services have declared."""
-        name = registered.SECTION
-        return self._sections.read(name, parts.live.get(name), registered_of) or ()
+        tables = self._no_routes(self.policies)
+        for _ in self._routes_in(tables, routes, parts, self.policies):
+            pass
+        return tables
 
     async def _tables_aside(
-        self, parts: Parts, policies: list[Policy], names: set[str]
-    ) -> tuple[Table, Table]:
-        """Return both, made a slice at a time; routes of services stand behind the operator's.
-
-        `names` gets the name of each.
-        """
-        runner, forward = self.runner, self.forwarder.forward
-        made = table((), policies, runner=runner, forward=forward)
-        inside = table((), policies, runner=runner, forward=forward)
-        routes = chain(map(route_of, parts.routes), self._declared(parts))
-        for number, route in enumerate(routes):
+        self, parts: Parts, policies: list[Policy]
+    ) -> tuple[tuple[Table, Table], Led]:
+        """Return both, made a slice at a time, and what is in them."""
+        tables, led = self._no_routes(policies), Led()
+        every = self._routes_in(tables, map(route_of, parts.routes), parts, policies)
+        for number, route in enumerate(every):
+            if route is not None:
+                led.add(route)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-            names.add(route.name)
+        return tables, led
+
+    def _no_routes(self, policies: list[Policy]) -> tuple[Table, Table]:
+        runner, forward = self.runner, self.forwarder.forward
+        return (
+            table((), policies, runner=runner, forward=forward),
+            table((), policies, runner=runner, forward=forward),
+        )
+
+    def _routes_in(
+        self,
+        tables: tuple[Table, Table],
+        routes: Iterable[Route],
+        parts: Parts,
+        policies: list[Policy],
+    ) -> Iterator[Route | None]:
+        """Put each route in its table, one with each step: the operator's, then the declared.
+
+        None is a declared one that makes no sense.
+        """
+        runner, forward = self.runner, self.forwarder.forward
+
+        def place(route: Route) -> None:
             plan = bind(policies, route, forward=_end_of(route, runner, forward))
-            (inside if route.internal else made).add(route, plan)
-        return made, inside
+            tables[1 if route.internal else 0].add(route, plan)
+
+        for route in routes:
+            place(route)
+            yield route
+        yield from self._declared.put(parts.live, place)
 
     @property
     def logs(self) -> list[Log]:
@@ -436,6 +465,7 @@ def policies(
 ) -> list[Policy]:
     """Return the policies in order."""
     reach = reach or Reach()
+    book = book_of(bound(snapshot, "access", AccessBound))
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -454,12 +484,18 @@ def policies(
                 wall=clock.wall,
                 streams=reach.streams,
             ),
+            Access(book, reach.circle, wall=clock.wall, registry=registry),
             Split(random.random, reach.services),
             Sticky(random.random),
+            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
             Transform(),
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
+    return _in_order(made)
+
+
+def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
     if found:
@@ -470,7 +506,8 @@ def policies(
 class Reach:
     """What policies reach beyond their exchange; nothing, unless it is said.
 
-    `ways` is how copies are sent, `services` who is there, `streams` are those that are open.
+    `ways` is how copies are sent, `services` who is there, `streams` are those that are open, and
+    `circle` is who is tied to whom.
     """
 
     def __init__(
@@ -479,8 +516,10 @@ class Reach:
         ways: Ways = NOWHERE,
         services: Services = WILLING,
         streams: OpenStreams | None = None,
+        circle: Circle | None = None,
     ) -> None:
         """Reach these."""
+        self.circle = circle
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams

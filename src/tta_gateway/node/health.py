@@ -28,8 +28,9 @@ from tta_gateway.kernel.events import (
 from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.standing import Stand, State
 from tta_gateway.node import traffic
+from tta_gateway.node.known import Kept
 from tta_gateway.node.readmission import Look
-from tta_gateway.node.services import Kept, Services
+from tta_gateway.node.services import Services
 from tta_gateway.node.traffic import Traffic
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.bus import Bus
@@ -172,7 +173,7 @@ class Health:
         if check.port:  # another door than the one that clients come by
             shows = ""
         look = Look(began=wall, passed=passed, shows=shows, healthy=check.healthy)
-        self._services.saw(service, endpoint, look)
+        self._services.heard.saw(service, endpoint, look)
 
     def looked(self, service: str) -> None:
         """Take note that every endpoint of a service has been looked at."""

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.identity.bound import KEYS, REVOKED
-from tta_gateway.features.registration.record import SECTION as REGISTERED
+from tta_gateway.features.registration.record import is_section
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.remembered import PREFIX
@@ -106,4 +106,4 @@ def _of_ours(sections: Mapping[str, bytes]) -> _Sections:
 
 
 def _is_of_ours(name: str) -> bool:
-    return name in (REGISTERED, KEYS) or name.startswith((PREFIX, REVOKED))
+    return name == KEYS or name.startswith((PREFIX, REVOKED)) or is_section(name)

@@ -4,21 +4,21 @@ Whoever could name one as an instance would speak to the administration from ins
 own API, or send requests round in circles.  Only the operator's configuration may; every other
 source is asked here (node/services.py), and who registers is told so (node/registering.py).
 
-What is decided goes by what is written, without a look at the network: a name that only a resolver
-knows to be this machine is not seen through.
+A listener on all addresses stands on each that the machine has by then (node/here.py).  No name is
+asked for: one that only a resolver knows to be this machine is not seen through.
 """
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from tta_gateway.kernel.route import Endpoint
+from tta_gateway.node.here import Address, is_here
 from tta_gateway.snapshot.model import Listener, Snapshot
 
 REASON: Final = "it is an address of the gateway itself"
-_Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOPBACK: Final = (ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1"))
 _LOCAL: Final = frozenset(  # as hosts files have them
     (
@@ -35,12 +35,21 @@ _LOCAL: Final = frozenset(  # as hosts files have them
 class Own:
     """The addresses of a configuration: those of all its listeners, and its state folder."""
 
-    def __init__(self, listeners: Iterable[Listener] = (), folder: str = "") -> None:
-        """Know these listeners; whatever listens in `folder` is the gateway's too."""
+    def __init__(
+        self,
+        listeners: Iterable[Listener] = (),
+        folder: str = "",
+        here: Callable[[Address], bool] = is_here,
+    ) -> None:
+        """Know these listeners; whatever listens in `folder` is the gateway's too.
+
+        `here` tells whether an address is this machine's.
+        """
+        self._is_here = here
         self._folder = folder
         self._sockets: list[str] = []
         self._hosts: dict[int, list[str]] = {}
-        known: set[_Address] = set()
+        known: set[Address] = set()
         for one in listeners:
             if one.unix:
                 self._sockets.append(one.unix)
@@ -66,7 +75,7 @@ class Own:
             return True
         return any(wanted == Path(own).resolve() for own in self._sockets)
 
-    def _is_at(self, own: str, host: str, wanted: frozenset[_Address]) -> bool:
+    def _is_at(self, own: str, host: str, wanted: frozenset[Address]) -> bool:
         """Tell whether who asks a host comes to a listener of ours with the same port."""
         listens = _addresses(own)
         if not wanted or not listens:
@@ -74,21 +83,21 @@ class Own:
         if any(one.is_unspecified for one in wanted):
             return True  # systems take it for this machine
         if any(one.is_unspecified for one in listens):
-            return any(one.is_loopback or one in self._here for one in wanted)
+            return any(one.is_loopback or one in self._here or self._is_here(one) for one in wanted)
         return bool(wanted & listens)
 
 
-def own_of(snapshot: Snapshot) -> Own:
+def own_of(snapshot: Snapshot, here: Callable[[Address], bool] = is_here) -> Own:
     """Return the gateway's own addresses under a configuration."""
     named = (*snapshot.listeners, snapshot.admin, snapshot.probe)
-    return Own([one for one in named if one is not None], snapshot.state_dir)
+    return Own([one for one in named if one is not None], snapshot.state_dir, here)
 
 
 def _name(host: str) -> str:
     return host.lower().removesuffix(".")
 
 
-def _addresses(host: str) -> frozenset[_Address]:
+def _addresses(host: str) -> frozenset[Address]:
     """Return what a host is without asking anybody; nothing for a name."""
     name = _name(host)
     if name in _LOCAL or name.endswith(".localhost"):
@@ -101,7 +110,7 @@ def _addresses(host: str) -> frozenset[_Address]:
     return frozenset((mapped or found,))
 
 
-def _as_system(name: str) -> frozenset[_Address]:
+def _as_system(name: str) -> frozenset[Address]:
     """Return the address that resolvers take `127.1` or `0x7f000001` for, nothing for a name."""
     try:
         return frozenset((ipaddress.ip_address(socket.inet_aton(name)),))

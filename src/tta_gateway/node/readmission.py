@@ -32,6 +32,11 @@ class Look:
     healthy: int
 
 
+def times_in_a_row(event: EndpointChanged, *, shortest: float) -> int:
+    """Return the how many-eth ejection in a row it is: each lasts `shortest` longer."""
+    return max(1, round((event.until - event.at) / shortest))
+
+
 class Ejection:
     """One that workers told of, and what checks have said since."""
 
@@ -41,7 +46,7 @@ class Ejection:
         """Begin when a worker tells of it; `before` is what another told."""
         self.proof: Proof = event.proof if before is None else both(event.proof, before.proof)
         """What checks must show: that it fails in none of the ways that workers have told of."""
-        times = max(1, round((event.until - event.at) / shortest))
+        times = times_in_a_row(event, shortest=shortest)
         self.times: int = times if before is None else max(times, before.times)
         """The how many-eth in a row it is."""
         self._told_at = event.at

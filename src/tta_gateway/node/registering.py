@@ -1,12 +1,13 @@
 """Registering: where the registration feature meets the rest of control."""
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
 
+from tta_gateway.features.registration.api import OwnAddress
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.service import Registrations
 from tta_gateway.features.registration.valkey_store import ValkeyStore
@@ -66,7 +67,7 @@ class Outside:
         """Take an event: operators are told too."""
         self._bus.publish(event)
         if isinstance(event, RegistryChanged):
-            word = "registry_reached" if event.reachable else "registry_lost"
+            word = "registry_reachable" if event.reachable else "registry_unreachable"
             self._log.event(word, provider=event.provider, cause=event.cause)
 
     def in_flight(self, service: str, endpoint: str) -> int | None:
@@ -104,18 +105,21 @@ def adopt(made: Registrations, parts: Parts) -> None:
 class EndpointOf:
     """Reads the URL of an instance."""
 
-    def __init__(self, own: Callable[[], Own], encrypted: Callable[[], Iterable[str]]) -> None:
-        """`own` are the gateway's addresses; `encrypted` are the services spoken TLS to."""
+    def __init__(self, own: Callable[[], Own], encrypted: Callable[[str], bool]) -> None:
+        """`own` are the gateway's addresses; `encrypted` tells which services are spoken TLS to."""
         self._own = own
         self._encrypted = encrypted
 
     def __call__(self, service: str, url: str) -> Endpoint:
-        """Return the endpoint; ValueError in words if no instance of the service may be there."""
+        """Return the endpoint; ValueError in words if no instance of the service may be there.
+
+        OwnAddress if that is because the gateway itself is.
+        """
         found = address_of(url)
         made = Endpoint(host=found.host, port=found.port, unix=found.unix, tls=found.is_encrypted)
         if self._own().has(made):
-            raise ValueError(f"`{url}` is an address of the gateway itself")
-        if made.tls and service not in self._encrypted():
+            raise OwnAddress(f"`{url}` is an address of the gateway itself")
+        if made.tls and not self._encrypted(service):
             raise ValueError(
                 f"`{url}`: the operator has not said how TLS is spoken to `{service}`: write "
                 "`http://`, or have the service written without `endpoints`"

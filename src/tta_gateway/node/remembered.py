@@ -13,10 +13,14 @@ PREFIX: Final = f"{OWN}found/"
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """All instances by source, and by each host and port of the configuration that is resolved."""
+    """All instances by source, and by each host and port of the configuration that is resolved.
+
+    `at` is when any of it last changed, in seconds since the epoch.
+    """
 
     sources: dict[str, tuple[Instance, ...]] = {}
     resolved: dict[str, tuple[Instance, ...]] = {}
+    at: float = 0.0
 
 
 def section(service: str) -> str:

@@ -6,33 +6,46 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 
 from tta_gateway.features.metrics.algorithm import Histogram, cumulated, quantile
-from tta_gateway.node.services import Kept, Known, Services
+from tta_gateway.node.known import Kept, Known
+from tta_gateway.node.merged import Routes, figures
+from tta_gateway.node.penalties import why
+from tta_gateway.node.services import Services
+from tta_gateway.node.times import beside
 from tta_gateway.support.metrics import children
 from tta_gateway.support.segment import Segment
 from tta_gateway.upstream.pace import EVEN
 from tta_gateway.upstream.timing import DURATION
 
 Told = dict[str, Any]
-_STALE: Final = 10.0  # seconds after which nobody goes by what a worker has seen
 _LOST: Final = 3600.0  # seconds of silence after which a breaker is of a worker that is no more
 _OPENNESS: Final = ("open", "half_open", "ramp", "closed")
 Times = dict[tuple[str, str], dict[str, list[Histogram]]]
 """Histograms by service and endpoint, and then by route."""
+Seen = Mapping[str, Routes]
+"""What was counted of late, by endpoint and then by route."""
 
 
 def router(
     services: Services,
     segments: Callable[[], Iterable[Segment]],
     wall: Callable[[], float],
+    lately: Callable[[str], Seen],
 ) -> APIRouter:
-    """Return the endpoints; who may ask is their assembly's to say."""
+    """Return the endpoints; who may ask is their assembly's to say.
+
+    `lately` is asked for what was counted of a service of late.
+    """
     made = APIRouter(prefix="/admin/v1")
 
     @made.get("/services")
     async def all_services() -> Told:
         """Return every service with its endpoints: how they are, why, and what they do."""
         times = _times(segments())
-        return {"services": [_service(one, times, wall()) for one in services.kept.values()]}
+        return {
+            "services": [
+                _service(one, times, lately(name), wall()) for name, one in services.kept.items()
+            ]
+        }
 
     @made.get("/services/{name}")
     async def one_service(name: str) -> Told:
@@ -40,7 +53,7 @@ def router(
         kept = services.kept.get(name)
         if kept is None:
             raise HTTPException(404, f"There is no service `{name}`.")
-        return _service(kept, _times(segments()), wall(), with_routes=True)
+        return _service(kept, _times(segments()), lately(name), wall(), with_routes=True)
 
     return made
 
@@ -56,12 +69,15 @@ def _times(segments: Iterable[Segment]) -> Times:
     return found
 
 
-def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False) -> Told:
+def _service(
+    kept: Kept, times: Times, seen: Seen, now: float, *, with_routes: bool = False
+) -> Told:
     name = kept.service.name
-    endpoints = [
-        _endpoint(one, times.get((name, one.endpoint.name), {}), now, with_routes=with_routes)
-        for one in kept.endpoints.values()
-    ]
+    endpoints = []
+    for one in kept.endpoints.values():
+        all_times = times.get((name, one.endpoint.name), {})
+        told = _endpoint(one, all_times, now, with_routes=with_routes)
+        endpoints.append(told | _lately(name, one, seen, now))
     good = sum(one["state"] == "up" and "ejected_until" not in one for one in endpoints)
     return {
         "name": name,
@@ -71,6 +87,7 @@ def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False)
         "degraded": list(kept.degraded),
         "breakers": list(_breakers(kept, now)),
         "endpoints": endpoints,
+        **_found(kept),
         "transitions": [
             {
                 "at": one.at,
@@ -82,6 +99,16 @@ def _service(kept: Kept, times: Times, now: float, *, with_routes: bool = False)
             for one in kept.transitions
         ],
     }
+
+
+def _found(kept: Kept) -> Told:
+    """Return when what registries say, or names stand for, last changed, and what is not taken."""
+    told: Told = {"found_at": kept.found_at} if kept.found_at else {}
+    left = [
+        {"source": one.source, "endpoint": one.endpoint, "reason": one.reason}
+        for one in kept.left()
+    ]
+    return {**told, "refused_instances": left} if left else told
 
 
 def _breakers(kept: Kept, now: float) -> Iterator[Told]:
@@ -100,15 +127,13 @@ def _breakers(kept: Kept, now: float) -> Iterator[Told]:
 def _endpoint(
     known: Known, times: Mapping[str, list[Histogram]], now: float, *, with_routes: bool
 ) -> Told:
-    seen = [one for one in known.seen.values() if now - one.at < _STALE]
-    weight = sum(one.weight for one in seen) / len(seen) if seen else float(known.endpoint.weight)
-    ratio = max((one.ratio for one in seen), default=1.0)
+    seen = known.sights(now)
     told: Told = {
         "endpoint": known.endpoint.name,
         "source": known.source,
         "state": "draining" if known.instance.draining else known.state,
         "since": known.since,
-        "weight": round(weight, 3),
+        "weight": round(known.weight(now), 3),
         "in_flight": sum(one.in_flight for one in seen),
         "connections": sum(one.open for one in seen),
         **_quantiles([part for parts in times.values() for part in parts]),
@@ -117,10 +142,26 @@ def _endpoint(
         told["cause"] = known.cause
     if known.ejected_until > now:
         told["ejected_until"] = known.ejected_until
-    if ratio > EVEN:
-        told["why"] = f"{known.endpoint.name}: weight {weight:.2f}, {ratio:.1f} times its peers"
     if with_routes:
         told["routes"] = {route: _quantiles(parts) for route, parts in times.items()}
+    return told
+
+
+def _lately(service: str, known: Known, seen: Seen, now: float) -> Told:
+    """Return the times of late, and why the endpoint gets less than others, if it does."""
+    name, sights = known.endpoint.name, known.sights(now)
+    own = figures(seen.get(name, {}).values())
+    told: Told = {"lately": {"answers": own.answers}}
+    if own.answers:
+        told["lately"] |= {"p50": round(own.p50, 6), "p99": round(own.p99, 6)}
+    penalising = sum(one.penalised for one in sights)
+    ratio = max((one.ratio for one in sights), default=1.0)
+    if known.slow_since:
+        told["slow_since"] = known.slow_since
+    if penalising:
+        told["probed_only_by"] = penalising
+    if ratio > EVEN or penalising or known.slow_since:
+        told["why"] = why(f"{service}/{name}", known, now, *beside(seen, name))
     return told
 
 

@@ -38,6 +38,11 @@ def _endpoint(endpoint: Told) -> str:
     if endpoint["answers"]:
         p50, p99 = (endpoint[one] * 1000 for one in ("p50", "p99"))
         words.append(f"{endpoint['answers']} answers, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    if endpoint["lately"]["answers"]:
+        p50, p99 = (endpoint["lately"][one] * 1000 for one in ("p50", "p99"))
+        words.append(f"lately p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    if "probed_only_by" in endpoint:
+        words.append(f"only probes from {endpoint['probed_only_by']} of the workers")
     words += [endpoint[one] for one in ("cause", "why") if one in endpoint]
     return ", ".join(words)
 

@@ -36,6 +36,7 @@ class Sights:
         """Tell at this time of day."""
         self._wall = wall
         self._by = f"worker {os.getpid()}"
+        self._turn = 0
         self._draining_due = 0.0
         self._round_due = 0.0
         self._draining: list[Place] = []
@@ -59,12 +60,16 @@ class Sights:
         while places:
             events = [self._seen(name, pool) for name, pool in places[:TOGETHER]]
             taken = way.show(events)
+            for _, pool in places[:taken]:
+                pool.record.tell()
             places = places[taken:]
             if taken < len(events):
                 break
         return places + rest
 
     def _seen(self, service: str, pool: EndpointPool) -> EndpointSeen:
+        self._turn += 1
+        asked, failed = pool.record.untold
         return EndpointSeen(
             service=service,
             endpoint=pool.name,
@@ -75,6 +80,10 @@ class Sights:
             at=self._wall(),
             by=self._by,
             draining=pool.state == "draining",
+            penalised=pool.pace.penalised,
+            asked=asked,
+            failed=failed,
+            turn=self._turn,
         )
 
 
@@ -84,5 +93,5 @@ def _places(upstreams: Mapping[str, Upstream]) -> list[Place]:
 
 def _is_busy(pool: EndpointPool) -> bool:
     """Tell whether there is something to tell that is not told anyway."""
-    has = pool.open > 0 or pool.in_flight > 0 or pool.pace.penalised
+    has = pool.open > 0 or pool.in_flight > 0 or pool.pace.penalised or pool.record.untold[0] > 0
     return has and pool.state != "draining"

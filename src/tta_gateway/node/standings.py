@@ -21,7 +21,12 @@ class Forwarder(Protocol):
     upstreams: dict[str, Upstream]
 
     def adopt_standings(
-        self, standings: Mapping[str, Standing | None], *, now: float, wall: float
+        self,
+        standings: Mapping[str, Standing | None],
+        *,
+        now: float,
+        wall: float,
+        beside: Mapping[str, Upstream] | None = None,
     ) -> None:
         """Forward to these endpoints of these services from now on; None: as configured."""
 
@@ -55,14 +60,25 @@ class Standings:
             if not _is_same(taken.get(name), upstream, live.get(section(name)))
         ]
 
-    def adopt(self, names: Iterable[str], live: Mapping[str, msgspec.Raw]) -> None:
-        """Have these services go by the standings that there are now."""
+    def adopt(
+        self,
+        names: Iterable[str],
+        live: Mapping[str, msgspec.Raw],
+        *,
+        beside: Mapping[str, Upstream] | None = None,
+    ) -> None:
+        """Have these services go by the standings that there are now.
+
+        They are those in force, or those that are made `beside` them, to take their places.
+        """
+        upstreams = self._forwarder.upstreams if beside is None else beside
         standings: dict[str, Standing | None] = {}
         for name in names:
             raw = live.get(section(name))
             standings[name] = self._sections.read(section(name), raw, standing_of)
-            self._taken[name] = (self._forwarder.upstreams[name], raw)
-        self._forwarder.adopt_standings(standings, now=self._monotonic(), wall=self._wall())
+            self._taken[name] = (upstreams[name], raw)
+        now, wall = self._monotonic(), self._wall()
+        self._forwarder.adopt_standings(standings, now=now, wall=wall, beside=beside)
 
 
 def _is_same(

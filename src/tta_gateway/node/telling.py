@@ -4,13 +4,21 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+import msgspec
+
 from tta_gateway.features.metrics.metrics import (
     BREAKER_CHANGES,
     BREAKER_REFUSED,
     BREAKERS_OPEN,
     FALLBACKS,
 )
-from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, Event, ServiceTlsChanged
+from tta_gateway.kernel.events import (
+    BreakerChanged,
+    EndpointChanged,
+    Event,
+    GlassUsed,
+    ServiceTlsChanged,
+)
 from tta_gateway.node import sights
 from tta_gateway.node.sights import Sights
 from tta_gateway.support.bus import DROPPED
@@ -152,6 +160,18 @@ class Telling:
         if is_due or endpoint in works:
             self._tell_of_tls(service, endpoint, why)
         works.discard(endpoint)
+
+    def glass_used(self, event: Event) -> None:
+        """Tell that somebody has seen what they may only because they have broken the glass."""
+        if isinstance(event, GlassUsed):
+            self._log.event(
+                "glass_used",
+                subject=event.subject,
+                person=event.person,
+                route=event.route,
+                request_id=event.request_id,
+            )
+            self._tell(msgspec.structs.replace(event, by=self._by))
 
     def _tell_of_tls(self, service: str, endpoint: str, why: str) -> None:
         self._tell(

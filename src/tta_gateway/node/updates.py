@@ -2,7 +2,8 @@
 
 Each comes as a file without a name, so that its size does not matter to the channel.  They are
 applied one after the other; of those that come meanwhile only the last is.  A change that does not
-lead from the version that is here is answered with a word: then all of it follows.
+lead from the version that is here is answered with a word: then all of it follows.  One that cannot
+be applied, for whatever reason, is told of, and keeps nobody from the next.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from tta_gateway.snapshot.parts import (
     revived,
 )
 from tta_gateway.support.log import EventLog
+from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
 
 _MOST: Final = 64  # descriptors in one message
@@ -131,6 +133,10 @@ class Updates:
             await self._worker.apply(parts)
         except (OSError, msgspec.DecodeError) as error:
             self._worker.log.event("snapshot_not_applied", error=str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a fault of ours; what has come since may be well
+            fault = f"{type(error).__name__} at {places(error)}"
+            self._worker.log.event("snapshot_not_applied", error=fault)
             return
         tell(self._channel, b"applied %d" % parts.version)
 

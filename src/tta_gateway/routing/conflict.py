@@ -1,6 +1,6 @@
 """Conflicts: two routes that would take the same request, found at load, shown by a path."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
@@ -62,6 +62,14 @@ class Owners:
                 for index, method in sorted(here):
                     found.setdefault(method, index)
         return found
+
+
+def wanted(route: Route) -> Iterator[tuple[Place, str]]:
+    """Yield each place and method that a route, which names its methods, would take."""
+    methods = sorted(_taken(route))
+    for place in _places(route):
+        for method in methods:
+            yield place, method
 
 
 def _templates(route: Route) -> list[tuple[Segment, ...]]:

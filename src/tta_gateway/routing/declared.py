@@ -235,24 +235,24 @@ def _awarded(
     had: list[Route] = []
     place: dict[int, int] = {}  # in `had`, by owner
     lost: dict[tuple[str, Declared], str] = {}
-    for at, spelt in enumerate(_spelt(operators)):
-        owners.add(spelt, at)
+    for at, theirs in enumerate(spelt(operators)):
+        owners.add(theirs, at)
     for at, (service, declared) in enumerate(keys):
         if at % SLICE == SLICE - 1:
             yield
         route = route_of(service, declared, likes.get(service))
-        (spelt,) = _spelt([route])
-        owned = owners.of(spelt)
+        (ours,) = spelt([route])
+        owned = owners.of(ours)
         others = [one for one in owned.values() if one < count or keys[one - count][0] != service]
-        missing = tuple(one for one in spelt.methods if one not in owned)
+        missing = tuple(one for one in ours.methods if one not in owned)
         if others:
             owner = _owner(others[0], operators, keys)
             lost[service, declared] = f"`{route.name}` belongs to {owner}"
         elif missing and len(had) >= MOST_IN_ALL:
             lost[service, declared] = _ALL_FULL
         elif missing:
-            owners.add(spelt, count + at)
-            whole = missing == spelt.methods or not route.methods
+            owners.add(ours, count + at)
+            whole = missing == ours.methods or not route.methods
             place[count + at] = len(had)
             had.append(route if whole else msgspec.structs.replace(route, methods=missing))
         for one in () if others else set(owned.values()):
@@ -262,7 +262,7 @@ def _awarded(
 
 def _owner(one: int, operators: Sequence[Route], keys: Sequence[tuple[str, Declared]]) -> str:
     count = len(operators)
-    return _operator(operators[one]) if one < count else _service(keys[one - count][0])
+    return by_operator(operators[one]) if one < count else by_service(keys[one - count][0])
 
 
 def _stricter(route: Route, other: Declared) -> Route:
@@ -272,59 +272,13 @@ def _stricter(route: Route, other: Declared) -> Route:
     return msgspec.structs.replace(route, auth=other.auth)
 
 
-def taken(
-    service: str,
-    routes: Sequence[Declared],
-    held: Iterable[tuple[str, Declared]],
-    operators: Sequence[Route],
-) -> tuple[str, str]:
-    """Return a route that an instance of a service cannot have, and who has it; else nothing.
-
-    `held` is what other services declare: what instances of the same service do is no conflict.
-    """
-    if not routes:
-        return "", ""
-    known = [*operators, *(route_of(other, declared) for other, declared in held)]
-    owners = Owners()
-    for at, spelt in enumerate(_spelt(known)):
-        owners.add(spelt, at)
-    for declared in routes:
-        (spelt,) = _spelt([route_of(service, declared)])
-        for first in owners.of(spelt).values():
-            of_operator = first < len(operators)
-            owner = _operator(known[first]) if of_operator else _service(known[first].service)
-            return declared.name, owner
-    return "", ""
-
-
-def excess(
-    service: str, routes: Sequence[Declared], declared: Iterable[tuple[str, Declared]]
-) -> str:
-    """Return why there is no room for what an instance declares beside what is; empty if there is.
-
-    `declared` is what all other instances of all services declare.
-    """
-    all_of_it = set(declared)
-    new = {(service, one) for one in routes} - all_of_it
-    of_service = sum(1 for name, _ in all_of_it if name == service)
-    if new and of_service + len(new) > MOST_OF_SERVICE:
-        return (
-            f"with these, the instances of `{service}` would declare {of_service + len(new)} "
-            f"routes, and those of a service may declare {MOST_OF_SERVICE}"
-        )
-    if new and len(all_of_it) + len(new) > MOST_IN_ALL:
-        return (
-            f"with these, services would declare {len(all_of_it) + len(new)} routes, and all "
-            f"together may declare {MOST_IN_ALL}"
-        )
-    return ""
-
-
-def _operator(route: Route) -> str:
+def by_operator(route: Route) -> str:
+    """Return who has a route of the configuration, in words."""
     return f"the operator, by the route `{route.name}`"
 
 
-def _service(name: str) -> str:
+def by_service(name: str) -> str:
+    """Return who has a route that is declared, in words."""
     return f"the service `{name}`"
 
 
@@ -339,7 +293,7 @@ def route_of(service: str, declared: Declared, like: Route | None = None) -> Rou
     )
 
 
-def _spelt(routes: Iterable[Route]) -> list[Route]:
+def spelt(routes: Iterable[Route]) -> list[Route]:
     """Return routes that are for clients, and where they name no methods, all of them."""
     return [
         Route(

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.access import config as access
 from tta_gateway.features.access_log import config as access_log
 from tta_gateway.features.cors import config as cors
 from tta_gateway.features.health import config as health
@@ -31,7 +32,15 @@ from tta_gateway.kernel.route import (
     Timeouts,
 )
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
-from tta_gateway.settings import alerts, breaker, discovery, fallback, identity, registration
+from tta_gateway.settings import (
+    alerts,
+    breaker,
+    discovery,
+    fallback,
+    identity,
+    registration,
+    token,
+)
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
@@ -50,6 +59,7 @@ from tta_gateway.wire.limits import Limits
 
 # By the key of the feature, which is the name of its folder: its settings as a worker needs them.
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
+    "access": lambda settings: access.compile(settings.access),
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "cors": lambda settings: cors.compile(settings.cors),
@@ -64,6 +74,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     ),
     "identity": lambda settings: identity.compile(settings.identity, _pages(settings)),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
+    "token_relay": lambda settings: token.compile(
+        {name: one.token for name, one in settings.services.items()}
+    ),
     "trace": lambda settings: trace.compile(settings.trace),
 }
 
@@ -218,7 +231,7 @@ def _route(
         request_appended=_appended(config.request_headers),
         response_fields=_set(config.response_headers),
         response_appended=_appended(config.response_headers),
-        features=ends.features(_keys(services)),
+        features={**ends.features(_keys(services)), **_access(config)},
     )
 
 
@@ -250,6 +263,12 @@ def _part(
     own = frozenset({end})
     instead = fallback.compiled(config.fallback or falls_back, of, own)
     return Part(service=end, weight=weight, breaker=breaks, fallback=instead)
+
+
+def _access(config: RouteConfig) -> dict[str, msgspec.Raw]:
+    """Return what a route asks of who calls."""
+    found = access.compile_route(config.access, config.roles or ())
+    return {} if found is None else {"access": _encoded(found)}
 
 
 def _keys(services: Mapping[str, ServiceConfig]) -> dict[str, Key]:

@@ -14,6 +14,8 @@ NAMED: Final = frozenset(
     {
         "services",
         "services.<name>.health.headers",
+        "access.roles",
+        "routes[].access.permissions",
         "routes[].headers",
         "routes[].request_headers",
         "routes[].response_headers",

@@ -35,8 +35,9 @@ def _ttl_text(seconds: float | None) -> str | float | None:
 class KeyConfig(Config):
     """What of a request it goes by."""
 
-    by: Literal["path", "header", "cookie", "client_address"]
-    """A parameter of the route's path, a header field, a cookie, or the client's address."""
+    by: Literal["path", "header", "cookie", "client_address", "principal"]
+    """A parameter of the route's path, a header field, a cookie, the client's address, or who is
+    asking, by the subject of their token."""
 
     name: Annotated[Line | None, Field(validate_default=True)] = None
     """The name of the parameter, the field or the cookie."""
@@ -62,8 +63,8 @@ class KeyConfig(Config):
     @classmethod
     def _fits(cls, name: str | None, info: ValidationInfo) -> str | None:
         by = info.data.get("by")
-        if by == "client_address" and name is not None:
-            raise ValueError("has no effect with `by: client_address`: take the line out")
+        if by in ("client_address", "principal") and name is not None:
+            raise ValueError(f"has no effect with `by: {by}`: take the line out")
         if by in ("path", "header", "cookie") and name is None:
             raise ValueError(f"is missing: write the name of the {_WORDS[by]}")
         if by == "header" and name is not None:

@@ -11,7 +11,6 @@ from tta_gateway.settings.document import Document, Value
 
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
-    "access": "check roles",
     "consent": "check consent",
     "shield": "keep attackers out",
     "ratelimit": "limit",
@@ -27,7 +26,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "telemetry": "export spans",
     "console": "show a console",
     "routes[].class": "put anybody first",
-    "routes[].roles": "check roles",
     "routes[].rate_limit": "limit",
     "routes[].cache": "cache",
     "routes[].safety": "scan",

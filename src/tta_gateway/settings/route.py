@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.allow_from.algorithm import UNIX
 from tta_gateway.features.cors.config import Origin
 from tta_gateway.kernel.route import Auth, Respond, Route, Timeouts
@@ -364,6 +365,13 @@ class RouteConfig(Config):
     auth: Auth = "required"
     """Who may call: who shows an access token (`required`), everybody, but no token that is not
     believed (`optional`), or everybody (`none`)."""
+
+    roles: Annotated[Items[RoleName], Field(min_length=1)] | None = None
+    """Roles of which the caller must have one; left out, none is asked for."""
+
+    access: RouteAccessConfig | None = None
+    """What the caller must be permitted, and whose data it is; left out, every caller whose token
+    is believed gets through."""
 
     rewrite: RewriteConfig = RewriteConfig()
     """What the service sees instead of what the client asked for."""

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
-from tta_gateway.settings import declaring, fallback, registering
+from tta_gateway.settings import access, declaring, fallback, registering, token
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
@@ -86,8 +86,10 @@ def check(document: Document) -> None:
         *unwatched(tree, services),
         *registering.complaints(tree),
         *declaring.complaints(tree),
+        *access.complaints(tree),
         *_alerts(tree),
         *_unproved(tree),
+        *token.complaints(tree),
         *_issuing(tree),
     ):
         document.complain(path, sentence)

@@ -25,6 +25,7 @@ from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
 from tta_gateway.settings.key import KeyConfig
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile, ChainFile, File
+from tta_gateway.settings.token import RelayConfig, WrittenToken
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 from tta_gateway.wire.target import is_host
 
@@ -227,6 +228,10 @@ class ServiceConfig(Config):
 
     limits: EndpointLimitsConfig = EndpointLimitsConfig()
     """How much each endpoint is asked at once, by one worker."""
+
+    token: WrittenToken = RelayConfig()
+    """What it is shown of who is asking: `pass` the access token on, `strip` it, or `{mode: mint,
+    …}` one of the gateway's own."""
 
     ca: AuthoritiesFile | None = None
     """A file in PEM with the authorities of its certificates; left out, those of this machine."""

@@ -162,6 +162,14 @@ def check_service(name: str, service: Tree, routes: Sequence[Tree]) -> Complaint
         )
     key = _mapping(service.get("sticky"))
     wanted = key.get("name")
+    reached = [route for route in routes if name in _services(route)]
+    asked = [one for one in reached if one.get("auth") != "none"]
+    if key.get("by") == "principal" and reached and not asked:
+        yield (
+            ("sticky", "by"),
+            "goes by who is asking, and no route that leads to it asks: write `auth: required` for "
+            "one, or another key",
+        )
     if key.get("by") != "path" or not isinstance(wanted, str):
         return
     known = {found for route in routes if name in _services(route) for found in _names(route)}
@@ -213,6 +221,12 @@ def _key(route: Tree) -> Complaints:
     split = route.get("split")
     key = _mapping(_mapping(split).get("sticky"))
     wanted = key.get("name")
+    if key.get("by") == "principal" and route.get("auth") == "none":
+        yield (
+            ("split", "sticky", "by"),
+            "goes by who is asking, and the route asks nobody: write `auth: required`, or another "
+            "key",
+        )
     if key.get("by") == "path" and isinstance(wanted, str) and wanted not in _names(route):
         path, known = route.get("path"), _names(route)
         yield (

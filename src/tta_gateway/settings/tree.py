@@ -4,6 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
+from tta_gateway.features.access.config import AccessConfig
 from tta_gateway.features.access_log.config import AccessLogConfig
 from tta_gateway.features.cors.config import CorsConfig
 from tta_gateway.features.health.config import HealthDefaultsConfig
@@ -174,6 +175,9 @@ class Settings(Config):
 
     identity: IdentityConfig = IdentityConfig()
     """Who is asking: whose access tokens are believed."""
+
+    access: AccessConfig = AccessConfig()
+    """What they may see and do: roles, and what they hold."""
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""

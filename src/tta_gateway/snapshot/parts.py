@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 import msgspec
 
 from tta_gateway.kernel import registered
-from tta_gateway.kernel.registered import Registered
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.standing import Standing
 from tta_gateway.snapshot.model import Snapshot
@@ -28,6 +27,12 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, msgspec.Raw]
     routes: list[msgspec.Raw]
     live: dict[str, msgspec.Raw] = {}
+
+
+class RegisteredParts(msgspec.Struct, frozen=True, kw_only=True):
+    """Registered routes (kernel/registered.py), each to be read by itself: there may be many."""
+
+    routes: tuple[msgspec.Raw, ...]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -64,7 +69,7 @@ _base = msgspec.msgpack.Decoder(Snapshot)
 _service = msgspec.msgpack.Decoder(Service)
 _standing = msgspec.msgpack.Decoder(Standing)
 _route = msgspec.msgpack.Decoder(Route)
-_registered = msgspec.msgpack.Decoder(Registered)
+_registered_parts = msgspec.msgpack.Decoder(RegisteredParts)
 
 
 def parted(snapshot: Snapshot) -> Parts:
@@ -152,9 +157,12 @@ def standing_of(raw: msgspec.Raw) -> Standing:
     return _standing.decode(raw)
 
 
-def registered_of(raw: msgspec.Raw) -> tuple[Route, ...]:
-    """Return the routes that services have declared; msgspec.DecodeError if they are none."""
-    return _registered.decode(raw).routes
+def registered_parts_of(raw: msgspec.Raw) -> tuple[msgspec.Raw, ...]:
+    """Return the routes that services have declared, each still to be read with `route_of`.
+
+    msgspec.DecodeError if that is not what it holds.
+    """
+    return _registered_parts.decode(raw).routes
 
 
 def routes_differ(before: Parts, after: Parts) -> bool:

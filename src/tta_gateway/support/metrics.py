@@ -115,9 +115,14 @@ class Registry:
         ]
 
 
-def children(segment: Segment) -> Iterator[tuple[Metric, Values, Child]]:
-    """Yield every child that has a place in the segment, whoever counts there."""
-    for record, at in segment.records():
+def children(
+    segment: Segment, begin: int = 0, end: int | None = None
+) -> Iterator[tuple[Metric, Values, Child]]:
+    """Yield every child that has a place in the segment, whoever counts there.
+
+    `begin` and `end` are two moments' `used`: what was added between them, else all of it.
+    """
+    for record, at in segment.records(begin, end):
         name, kind, text, labels, buckets, values = _decode(record)
         metric = Metric(name, kind, text, labels, buckets)
         yield metric, values, Child(segment.cells, at, metric)

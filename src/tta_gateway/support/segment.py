@@ -81,9 +81,17 @@ class Segment:
         self._header[_USED] = end - _HEADER  # last: from now on readers see it
         return at
 
-    def records(self) -> Iterator[tuple[bytes, int]]:
-        """Yield every record with the place of its first cell."""
-        at, end = _HEADER, _HEADER + self._header[_USED]
+    @property
+    def used(self) -> int:
+        """Return how much of the directory is used, in bytes: it only grows."""
+        return self._header[_USED]
+
+    def records(self, begin: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int]]:
+        """Yield every record with the place of its first cell.
+
+        `begin` and `end` are two moments' `used`: what was added between them, else all of it.
+        """
+        at, end = _HEADER + begin, _HEADER + (self._header[_USED] if end is None else end)
         while at < end:
             (length,) = _LENGTH.unpack_from(self._map, at)
             body = at + _LENGTH.size + 8

@@ -44,7 +44,7 @@ async def lasting(
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - nobody else would begin it again
-            cause = _cause(error)
+            cause = cause_of(error)
         else:
             return
         if clock() - began >= _CALM:
@@ -57,7 +57,7 @@ async def lasting(
         pause = min(2.0 * pause, _LONGEST)
 
 
-def _cause(error: Exception) -> Exception:
+def cause_of(error: Exception) -> Exception:
     """Return the fault itself, where a group of tasks has ended with it."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]

@@ -68,9 +68,19 @@ class Attempts:
         self._unserved = unserved
 
     def make(
-        self, exchange: Exchange, route: Route, upstream: Upstream, *, tried: frozenset[str]
+        self,
+        exchange: Exchange,
+        route: Route,
+        upstream: Upstream,
+        *,
+        tried: frozenset[str],
+        failed: bool = False,
     ) -> None:
-        """Make one try at an endpoint that the balancer chooses."""
+        """Make one try at an endpoint that the balancer chooses.
+
+        `failed` says that the try before has shown that the service is unwell: where nobody is left
+        to be asked, that is how the exchange has ended.
+        """
         safe = exchange.request.method in IDEMPOTENT and not exchange.request.upgrade
         if exchange.key:
             pool = upstream.choose_for(exchange.key, tried, self._chance)
@@ -78,7 +88,10 @@ class Attempts:
             pool = upstream.choose(tried, self._chance, safe=safe)
         if pool is None:
             upstream.active -= 1
-            self.release(exchange, route, upstream)
+            if failed and exchange.ticket:
+                self._count_failed(exchange, route, upstream)
+            else:
+                self.release(exchange, route, upstream)
             answer = answer_of(UPSTREAM_UNAVAILABLE, upstream.why_nobody)
             self._unserved(exchange, route, upstream, answer)
             return
@@ -87,6 +100,12 @@ class Attempts:
         if exchange.key:
             exchange.key = upstream.marked(exchange.key, pool)
         Attempt(self, exchange, route, upstream, pool, tried).start()
+
+    def _count_failed(self, exchange: Exchange, route: Route, upstream: Upstream) -> None:
+        breaker = upstream.breakers.by_route.get(route.name)
+        if breaker is not None:  # else it has been forgotten meanwhile
+            breaker.record(exchange.ticket, failed=True, elapsed=-1.0, now=self.clock())
+        exchange.ticket = 0
 
     def release(
         self, exchange: Exchange, route: Route, upstream: Upstream, *, elapsed: float = -1.0
@@ -416,7 +435,7 @@ class Attempt:
             exchange.sink.abort()
             return
         if self._repeatable(error):
-            self._repeat(error)
+            self._repeat(error, failed=its_fault)
             return
         self.upstream.active -= 1
         if not its_fault:
@@ -473,14 +492,14 @@ class Attempt:
         """Tell whether an idle connection had died before this try could use it."""
         return self._reused and error.problem is UPSTREAM_RESET
 
-    def _repeat(self, error: GatewayError) -> None:
+    def _repeat(self, error: GatewayError, *, failed: bool) -> None:
         exchange, upstream = self.exchange, self.upstream
         if self._is_stale(error) and not self.pool.retired:
             again = Attempt(self.attempts, exchange, self.route, upstream, self.pool, self._tried)
             again._open_fresh()
             return
         tried = self._tried | {self.pool.name}
-        self.attempts.make(exchange, self.route, upstream, tried=tried)
+        self.attempts.make(exchange, self.route, upstream, tried=tried, failed=failed)
 
     def _open_fresh(self) -> None:
         """Open a connection even if one is idle: another idle one may be as dead as the last."""

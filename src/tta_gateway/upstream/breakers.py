@@ -1,8 +1,9 @@
 """The breakers of one service: one for each route that leads to it, made when it is first used."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Breaker as Settings
+from tta_gateway.kernel.route import Fallback, Route
 from tta_gateway.upstream.breaker import Breaker, Change
 
 _GRACE = 1.0  # second: an exchange is over by then, whatever has become of it
@@ -67,12 +68,16 @@ class Breakers:
         for route, breaker in self.by_route.items():
             breaker.told(until.get(route, now), now)
 
-    def forget(self, now: float) -> None:
-        """Forget those that are closed and had nothing to do of late: their routes may be gone."""
-        for route, breaker in list(self.by_route.items()):
-            breaker.window.look(now)
-            if breaker.is_closed and not breaker.window.asked:
-                del self.by_route[route]
+    def retain(self, routes: Container[str]) -> None:
+        """Forget all others: their routes are gone, or lead here no more.
+
+        One that is not closed is told as such: nobody would ever close it.
+        """
+        self._told = {route: until for route, until in self._told.items() if route in routes}
+        for gone in [one for one in self.by_route.values() if one.route not in routes]:
+            del self.by_route[gone.route]
+            if not gone.is_closed:
+                self._changes.append(Change(gone.route, "closed", "its route is gone", 0.0))
 
     def tick(self, now: float) -> News | None:
         """Do what is due; return what has happened, if anything has."""
@@ -85,3 +90,17 @@ class Breakers:
         self._changes.clear()  # the list is the breakers' too
         self._refused, self._fell_back = {}, {}
         return news
+
+
+def guarded(route: Route) -> Iterator[str]:
+    """Yield the services that a route may lead to, by way of a breaker, fallbacks among them."""
+    yield from _behind(route.service, route.breaker, route.fallback)
+    for one in route.parts:
+        yield from _behind(one.service, one.breaker, one.fallback)
+
+
+def _behind(service: str, breaker: Settings | None, fallback: Fallback | None) -> Iterator[str]:
+    if breaker is not None:
+        yield service
+    if fallback is not None:
+        yield from _behind(fallback.service, fallback.breaker, fallback.fallback)

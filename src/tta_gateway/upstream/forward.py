@@ -4,7 +4,7 @@ Which services there are, and which endpoints control has found of them, is told
 happens at an endpoint is an attempt's (upstream/attempt.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -64,30 +64,31 @@ class Forwarder:
         """Hears what has changed of a service."""
         self.told: Callable[[str, News], None] = lambda _, __: None  # what is to hear of breakers
 
-    def adopt(self, services: Mapping[str, Service]) -> None:
-        """Forward to these services from now on; what has not changed keeps its connections."""
-        before = self.upstreams
-        self._parts.clear()
-        self.upstreams = {
-            name: before[name]
-            if name in before and before[name].service == each
-            else service.Upstream(each, self._registry)
-            for name, each in services.items()
-        }
-        for name, upstream in before.items():
-            successor = self.upstreams.get(name)
-            upstream.breakers.forget(self.clock())
-            if successor is not upstream:
-                self._retire(upstream)
-                if successor is not None:
-                    successor.breakers = upstream.breakers
+    # Another configuration
 
-    def _retire(self, upstream: Upstream) -> None:
-        """Let an older configuration's service finish what is under way, and nothing else."""
-        for pool in upstream.pools:
-            for connection in list(pool.idle):
-                connection.close()
-        self._retired.append(upstream)
+    def beside(self, each: Service) -> Upstream:
+        """Return what is to serve a service: what does now, if it is configured like that.
+
+        Else it is another, which nobody asks yet; it goes by the breakers of the one before.
+        """
+        before = self.upstreams.get(each.name)
+        if before is not None and before.service == each:
+            return before
+        made: Upstream = service.Upstream(each, self._registry)
+        if before is not None:
+            made.breakers = before.breakers
+        return made
+
+    def adopt(self, upstreams: dict[str, Upstream]) -> list[Upstream]:
+        """Forward to these from now on; return those that are asked no more.
+
+        They finish what is under way.  The connections that they keep are the caller's to `retire`.
+        """
+        before, self.upstreams = self.upstreams, upstreams
+        self._parts.clear()
+        gone = [one for name, one in before.items() if upstreams.get(name) is not one]
+        self._retired += gone
+        return gone
 
     def forward(self, exchange: Exchange) -> None:
         """Send the exchange to its route's service."""
@@ -200,15 +201,22 @@ class Forwarder:
         self.runner.respond(exchange, Response(respond.status, fields, respond.body.encode()))
 
     def adopt_standings(
-        self, standings: Mapping[str, Standing | None], *, now: float, wall: float
+        self,
+        standings: Mapping[str, Standing | None],
+        *,
+        now: float,
+        wall: float,
+        beside: Mapping[str, Upstream] | None = None,
     ) -> None:
         """Forward to the endpoints of these services that control has found, as it has found them.
 
         None is a service of which it has found nothing, any more: the configuration knows.  `now`
-        is monotonic, `wall` the time of day that standings are told in, in seconds.
+        is monotonic, `wall` the time of day that standings are told in, in seconds.  The services
+        are those in force, or those that are made `beside` them.
         """
+        upstreams = self.upstreams if beside is None else beside
         for name, standing in standings.items():
-            upstream = self.upstreams[name]
+            upstream = upstreams[name]
             if standing is None:
                 standing = Standing(
                     endpoints=tuple(Stand(endpoint=one) for one in upstream.service.endpoints)
@@ -244,3 +252,16 @@ class Forwarder:
             for pool in upstream.pools:
                 for waiting in [one for one in pool.waiting if one.exchange.deadline <= now]:
                     waiting.expired()
+
+
+def retire(upstream: Upstream) -> Iterator[None]:
+    """Let a service go that is asked no more: an endpoint or a connection with each step.
+
+    What is under way there goes on; its connections are closed when it is over.
+    """
+    for pool in upstream.pools:
+        pool.retired = True
+        while pool.idle:
+            pool.idle.pop().close()
+            yield
+        yield

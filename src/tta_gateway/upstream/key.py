@@ -26,6 +26,8 @@ class Reader:
         """Say what it goes by."""
         if self._by == "client_address":
             return "the client's address"
+        if self._by == "principal":
+            return "who is asking"
         if self._by == "path":
             return f"`{{{self._name}}}` of the path"
         return f"the {self._by} {self._name}"
@@ -39,6 +41,9 @@ class Reader:
             return exchange.request.get(self._field) or _NONE
         if by == "client_address":
             return exchange.client.encode()
+        if by == "principal":
+            principal = exchange.principal
+            return _NONE if principal is None else principal.subject.encode()
         return self._read_cookie(exchange)
 
     def _read_cookie(self, exchange: Exchange) -> bytes:

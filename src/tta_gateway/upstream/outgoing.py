@@ -17,12 +17,17 @@ _EXPECT_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 def line(exchange: Exchange, method: bytes) -> bytes:
     """Return the method and the target."""
     request = exchange.request
-    path = exchange.upstream_path
+    path, query = exchange.upstream_path, exchange.upstream_query
     if path is None:
-        return method + b" " + request.target
-    if request.query is not None:
-        return method + b" " + path + b"?" + request.query
-    return method + b" " + path
+        if query is None:
+            return method + b" " + request.target
+        path = request.target.partition(b"?")[0]
+    if query is None:
+        query = request.query
+        if query is None:
+            return method + b" " + path
+        return method + b" " + path + b"?" + query
+    return method + b" " + path + b"?" + query if query else method + b" " + path
 
 
 def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> bytes:

@@ -7,7 +7,7 @@ endpoints is ejected at a time.  Who comes back begins with less to do (upstream
 """
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from tta_gateway.kernel.events import Proof
 from tta_gateway.kernel.problem import (
@@ -38,7 +38,17 @@ _WELL_ABOVE: Final = 0.3  # of the answers, more failures than the peers have
 class Record:
     """How one endpoint has answered: in a row, in this interval, and how often it was ejected."""
 
-    __slots__ = ("asked", "ejections", "failed", "in_a_row", "proof", "since", "until")
+    __slots__ = (
+        "_told_asked",
+        "_told_failed",
+        "asked",
+        "ejections",
+        "failed",
+        "in_a_row",
+        "proof",
+        "since",
+        "until",
+    )
 
     def __init__(self) -> None:
         """Begin with nothing against it."""
@@ -49,6 +59,8 @@ class Record:
         self.ejections = 0
         self.since = LONG_AGO  # when this worker ejected it
         self.until = 0.0  # when its ejection ends, or has ended
+        self._told_asked = 0  # of `asked`, to control; below zero: what earlier intervals owe
+        self._told_failed = 0
 
     def succeeded(self) -> None:
         """Count an answer."""
@@ -63,20 +75,49 @@ class Record:
         self.failed += 1
 
     def begin_anew(self) -> None:
-        """Begin a new interval."""
+        """Begin a new interval; what control was not told of the last one is still owed."""
+        self._told_asked -= self.asked
+        self._told_failed -= self.failed
         self.asked = self.failed = 0
+
+    @property
+    def untold(self) -> tuple[int, int]:
+        """Return how often it was asked, and failed, since that was told last."""
+        return self.asked - self._told_asked, self.failed - self._told_failed
+
+    def tell(self) -> None:
+        """Take note that control has been told."""
+        self._told_asked, self._told_failed = self.asked, self.failed
 
     def eject(self, settings: Outliers, now: float) -> float:
         """Leave the endpoint out; return for how long."""
-        if now - self.until > _CALM * settings.shortest:
+        if is_calm(now - self.until, settings):
             self.ejections = 0
         self.ejections += 1
-        lasts = min(settings.longest, settings.shortest * self.ejections)
+        lasts = lasting(self.ejections, settings)
         self.since = now
         self.until = now + lasts
         self.in_a_row = 0
         self.begin_anew()
         return lasts
+
+    def adopt(self, settings: Outliers, *, lasts: float, times: int, now: float) -> None:
+        """Leave it out as control says, for so many times in a row: not once more than that."""
+        if is_calm(now - self.until, settings):
+            self.ejections = 0
+        self.ejections = max(self.ejections, times)
+        self.since = LONG_AGO  # it is control's to say when it is over
+        self.until = now + lasts
+
+
+def is_calm(since: float, settings: Outliers) -> bool:
+    """Tell whether an ejection so long after the end of the last one counts as the first."""
+    return since > _CALM * settings.shortest
+
+
+def lasting(times: int, settings: Outliers) -> float:
+    """Return how long the so many-eth ejection in a row lasts, in seconds."""
+    return min(settings.longest, settings.shortest * times)
 
 
 def proof_of(failure: str) -> Proof:
@@ -99,10 +140,21 @@ def both(one: Proof, other: Proof) -> Proof:
     return "answer" if "answer" in (one, other) else "connection"
 
 
-class Judged(Protocol):
-    """An endpoint as the judge sees it."""
+class Counted(Protocol):
+    """How often an endpoint was asked in an interval, and how often that failed."""
 
-    record: Record
+    @property
+    def asked(self) -> int:
+        """Return how often it was asked."""
+        ...
+
+    @property
+    def failed(self) -> int:
+        """Return how often that failed."""
+        ...
+
+
+R = TypeVar("R", bound=Counted)
 
 
 def may_eject(*, ejected: int, of: int, settings: Outliers) -> bool:
@@ -110,7 +162,7 @@ def may_eject(*, ejected: int, of: int, settings: Outliers) -> bool:
     return of > 1 and ejected + 1 <= max(1, int(of * settings.most))
 
 
-def outliers(records: Sequence[Record], settings: Outliers) -> list[Record]:
+def outliers(records: Sequence[R], settings: Outliers) -> list[R]:
     """Return those whose share of failures is well above that of the others together.
 
     Only who was asked often enough in this interval is judged, and only beside others who were.

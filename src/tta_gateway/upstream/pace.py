@@ -91,6 +91,12 @@ class Pace:
         self.clear()
         return True
 
+    def told(self, ratio: float) -> None:
+        """Take from control that the endpoint is slow beside its peers: probes are to clear it."""
+        self.penalised = True
+        self.ratio = max(self.ratio, min(ratio, _HIGHEST))
+        self._good = 0
+
     def clear(self) -> None:
         """Begin again."""
         self.ratio = 1.0

@@ -50,6 +50,7 @@ class Pool(Generic[C, W]):
         self.pace = Pace()
         self.ejected = False
         self.probe_until = LONG_AGO
+        self.told_slow = 0.0  # since when it was slow, as control has said last
         self.timings: dict[str, Timing] = {}  # by route
         self.retired = False
         self.known = False  # whether control has said how it is

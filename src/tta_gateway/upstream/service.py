@@ -276,8 +276,7 @@ class Upstream(Generic[C, W]):
                 pool.pace.clear()
                 changed = True
             if not pool.ejected and pool.pace.judge(best):
-                times = f"{pool.pace.ratio:.1f} times as slow as its peers, or failing"
-                self._notice(pool, "penalised", times)
+                self._notice(pool, "penalised", _why(pool))
                 changed = True
         settings = self.service.outliers
         if settings is not None and now - self._interval >= settings.interval:
@@ -358,7 +357,8 @@ class Upstream(Generic[C, W]):
                 self._let_back_in(pool, now, "its checks pass")
                 if not pool.pace.penalised:  # else it is for probes to say
                     pool.pace.clear()
-            self._eject_too(pool, stand.ejected_until - wall, now)
+            self._eject_too(pool, stand, now=now, wall=wall)
+            self._penalise_too(pool, stand)
             pools.append(pool)
         for gone in before.values():
             gone.retired = True
@@ -374,16 +374,26 @@ class Upstream(Generic[C, W]):
             for gone in [one for one in pool.timings if one not in routes]:
                 del pool.timings[gone]
 
-    def _eject_too(self, pool: Pool[C, W], lasts: float, now: float) -> None:
-        """Leave an endpoint out that another worker has ejected."""
-        settings = self.service.outliers
+    def _eject_too(self, pool: Pool[C, W], stand: Stand, *, now: float, wall: float) -> None:
+        """Leave an endpoint out that another worker has ejected, or all of them together."""
+        settings, lasts = self.service.outliers, stand.ejected_until - wall
         if lasts <= 0.0 or settings is None or pool.record.until > now:
             return
         if not self._may_eject(pool, settings):
             return
         pool.ejected = True
-        pool.record.since = LONG_AGO  # it is control's to say when it is over
-        pool.record.until = now + lasts
+        pool.record.adopt(settings, lasts=lasts, times=stand.ejections, now=now)
+
+    def _penalise_too(self, pool: Pool[C, W], stand: Stand) -> None:
+        """Give only probes to an endpoint that is slow for all workers together: once each time.
+
+        What this worker's own probes say afterwards stands.
+        """
+        if not self._paces or stand.slow_since <= pool.told_slow:
+            return
+        pool.told_slow = stand.slow_since
+        if not pool.pace.penalised:
+            pool.pace.told(stand.slow_ratio)
 
 
 def _place(endpoint: Endpoint) -> tuple[str, int, str, bool, str]:
@@ -395,6 +405,12 @@ def _is_cleared(since: float, stand: Stand, *, now: float, wall: float) -> bool:
     """Tell whether control says that an ejection of then is over."""
     over = stand.cleared > 0.0 and stand.ejected_until <= wall
     return over and since < now - (wall - stand.cleared)
+
+
+def _why(pool: "Pool[C, W]") -> str:
+    """Return why an endpoint is penalised: what becomes of its weight, and its pace."""
+    weight = pool.endpoint.weight * pool.pace.factor
+    return f"weight {weight:.2f}, {pool.pace.ratio:.1f} times as slow as its peers, or failing"
 
 
 def _last_probe(pool: "Pool[C, W]") -> float:

@@ -11,7 +11,7 @@ from tests.helpers.valkey_client import client
 from tests.helpers.valkey_server import Server
 from tta_gateway.features.registration.record import Registration
 from tta_gateway.features.registration.store import Away, Looked
-from tta_gateway.features.registration.valkey_store import SLACK, ValkeyStore
+from tta_gateway.features.registration.valkey_store import LOGGED, SLACK, ValkeyStore
 from tta_gateway.kernel.registered import Declared
 
 pytestmark = pytest.mark.redis
@@ -47,16 +47,43 @@ def test_what_is_put_is_found_and_read(shared: Server) -> None:
 def test_a_look_shows_what_has_changed_and_else_nothing(shared: Server) -> None:
     async def talk() -> None:
         async with store(shared) as one:
-            await one.put(a_registration())
+            await one.put(a_registration("players/a"))
+            await one.put(a_registration("players/a b"))
+            looked = await one.look(None, node="one", idle=())
+            assert (looked.found is None, looked.changed) == (False, {})
+            await one.put(a_registration("players/a"))
+            looked = await one.look(looked, node="one", idle=())
+            assert (looked.found, looked.changed) == (None, {})
+            other = a_registration("players/a b", port=9002)
+            for port in (9003, 9002):
+                await one.put(a_registration("players/a b", port=port))
+            await one.put(a_registration("players/c"))
+            await one.drop("players/c")
+            looked = await one.look(looked, node="one", idle=())
+            assert (looked.found, looked.changed) == (None, {other.name: other, "players/c": None})
+
+    asyncio.run(talk())
+
+
+def test_where_it_is_not_known_what_has_changed_all_is_shown(shared: Server) -> None:
+    async def talk() -> None:
+        async with store(shared) as one, client(shared.address) as (valkey, _):
+            await one.put(a_registration("players/a"))
             first = await one.look(None, node="one", idle=())
-            await one.put(a_registration())
-            second = await one.look(first, node="one", idle=())
             await one.put(a_registration("players/b"))
+            await valkey.command(b"HINCRBY", b"{tta:registration}:meta", b"version", b"1")
+            second = await one.look(
+                first, node="one", idle=()
+            )  # a node that writes no log was here
+            assert (len(second.found or ()), second.changed) == (2, {})
+            for port in range(LOGGED + 1):
+                await one.put(a_registration("players/a", port=1 + port))
             third = await one.look(second, node="one", idle=())
-            shown = [
-                None if one.found is None else len(one.found) for one in (first, second, third)
-            ]
-            assert shown == [1, None, 2]
+            assert (len(third.found or ()), third.changed) == (2, {})
+            assert await valkey.command(b"ZCARD", b"{tta:registration}:log") == LOGGED
+            await one.put(a_registration("players/a"))
+            fourth = await one.look(third, node="one", idle=())
+            assert (fourth.found, len(fourth.changed)) == (None, 1)
 
     asyncio.run(talk())
 
@@ -72,8 +99,7 @@ def test_a_lease_ends_and_whoever_renews_it_stays(shared: Server) -> None:
             await one.put(a_registration("players/b", lease=short))
             await asyncio.sleep(0.2)
             after = await one.look(looked, node="one", idle=())
-            assert after.found is not None
-            assert [each.id for each in after.found] == ["b"]
+            assert (after.found, after.changed) == (None, {"players/a": None})
 
     asyncio.run(talk())
 
@@ -113,7 +139,7 @@ def test_what_is_dropped_is_gone(shared: Server) -> None:
             looked = await one.look(None, node="one", idle=())
             await one.drop("players/a")
             after = await one.look(looked, node="one", idle=())
-            assert after.found == ()
+            assert (after.found, after.changed) == (None, {"players/a": None})
             await one.drop("players/a")
             assert (await one.look(after, node="one", idle=())).found is None
 

@@ -3,13 +3,15 @@
 import contextlib
 import json
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, free_port, start_gateway
+from tests.helpers.http_service import Service
 from tests.helpers.scripted_upstream import Script, ScriptedUpstream
 from tests.helpers.slow import descriptors, wait_until, workers_of
 
@@ -73,6 +75,33 @@ class Stage:
         text = self.access_log.read_text()
         return [json.loads(line) for line in text.splitlines(keepends=True) if line[-1] == "\n"]
 
+    def events(self, *names: str) -> list[dict[str, Any]]:
+        """All events of these names that the log tells, or of all where none is given."""
+        text = self.gateway.log.read_text()
+        said = [json.loads(line) for line in text.splitlines() if line.startswith('{"ts"')]
+        return [one for one in said if not names or one["event"] in names]
+
+    @contextlib.contextmanager
+    def asked_on(self, target: bytes, *, clients: int) -> Iterator[list[int]]:
+        """Clients that ask again as soon as they have an answer; yield the status of each."""
+        statuses: list[int] = []
+        stop = threading.Event()
+
+        def ask_on() -> None:
+            with self.client() as client:
+                while not stop.is_set():
+                    statuses.append(client.get(target).status)
+
+        threads = [threading.Thread(target=ask_on) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield statuses
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
 
 def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
     """Routes to the service: for every path, and special ones under paths of their own."""
@@ -110,6 +139,25 @@ def stage(
         gateway.stop()
     printed = gateway.log.read_text(errors="replace")
     assert [word for word in UNEXPECTED if word in printed] == [], printed[-4000:]
+
+
+@contextlib.contextmanager
+def players_stage(
+    tmp_path: Path, players: Sequence[Service], settings: Mapping[str, object], **more: object
+) -> Iterator[Stage]:
+    """Run a gateway before these endpoints of the service `players`, and nothing else."""
+    service = {"endpoints": [one.url for one in players], **settings}
+    with (
+        scripted() as upstream,
+        stage(
+            tmp_path,
+            upstream=upstream,
+            services={"players": service},
+            routes=routes(service="players"),
+            **more,
+        ) as one,
+    ):
+        yield one
 
 
 @contextlib.contextmanager

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.helpers.builders import a_head
 from tta_gateway.kernel.message import (
     CHUNKED,
@@ -124,3 +126,13 @@ def test_a_refusal_is_not_deferrable_unless_it_says_so() -> None:
 
 def test_nobody_has_put_a_field_among_those_of_requests_without_any() -> None:
     assert NO_FIELDS == []
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_head_tells_whether_it_has_one_of_these_fields(asked_before: bool) -> None:
+    head = RequestHead(1)
+    head.fields = [(b"accept", b"a"), (b"x-user", b"b")]
+    if asked_before:
+        head.get(b"accept")
+    assert head.has_any(frozenset((b"x-user", b"x-role")))
+    assert not head.has_any(frozenset((b"x-role",)))

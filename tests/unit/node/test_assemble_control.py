@@ -15,8 +15,8 @@ from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import PLAYERS, ROUTES, loaded
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.register_store import a_registration
-from tta_gateway.features.registration.record import SECTION as REGISTER
 from tta_gateway.features.registration.record import Register
+from tta_gateway.features.registration.record import section as registered
 from tta_gateway.kernel.events import EndpointChanged, EndpointSeen
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared, Registered
 from tta_gateway.kernel.route import Route, Service
@@ -347,7 +347,9 @@ def test_what_had_registered_goes_by_the_tokens_of_today(
     routes = (Declared(path="/live/a", auth="none"),)
     instance = Instance(id="a", endpoint=an_endpoint(9001), routes=routes)
     house.control.services.found("players", REGISTRATION, (instance,))
-    house.control.findings.put(REGISTER, Register(known=(a_registration(routes=routes),)))
+    house.control.findings.put(
+        registered("players"), Register(known=(a_registration(routes=routes),))
+    )
     house.control.flush()
     house.control.keepsake.wait(5.0)
     after = House(tmp_path)
@@ -377,6 +379,22 @@ def test_where_the_gateway_itself_is_no_registry_sends_requests(house: House) ->
         "endpoint": endpoint.name,
         "reason": "it is an address of the gateway itself",
     }
+
+
+def test_of_one_that_comes_and_goes_is_told_once_in_a_minute(house: House) -> None:
+    snapshot = msgspec.structs.replace(
+        compile_snapshot(loaded(CONSUL).settings, 1), state_dir=house.snapshot.state_dir
+    )
+    asyncio.run(house.control.apply(parted(snapshot)))
+    assert snapshot.admin is not None
+    ours = Instance(id="a", endpoint=an_endpoint(snapshot.admin.port))
+    told = []
+    for seconds in (0.0, 1.0, 60.0):
+        house.clock.advance(seconds)
+        for instances in ((ours,), ()):
+            house.control.services.found("players", "consul", instances)
+        told.append(sum(b"instance_refused" in line for line in house.lines))
+    assert told == [1, 1, 2]
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:

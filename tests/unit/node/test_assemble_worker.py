@@ -1,6 +1,7 @@
 """A worker's parts together, without a socket: whoever asks is a piece of the gateway itself."""
 
 import asyncio
+import operator
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -282,6 +283,22 @@ def test_a_worker_begins_with_what_services_have_declared(house: House) -> None:
 
 
 @pytest.mark.parametrize("anew", [False, True])
+def test_a_declared_route_that_makes_no_sense_is_left_out_alone(house: House, anew: bool) -> None:
+    fit = a_route("/live", service="", respond=Respond(body="live"))
+    live(house, a_route("/{a}/{a}"), fit)
+    if anew:
+        house.begin_anew()
+    after = msgspec.structs.replace(
+        whole(house.worker.parts), routes=(a_route("/b", service="", respond=Respond(body="b")),)
+    )
+    parts = parted(after)
+    asyncio.run(
+        house.worker.apply(msgspec.structs.replace(parts, live=dict(house.worker.parts.live)))
+    )
+    assert (house.ask("GET", "/live").status, house.ask("GET", "/b").status) == (200, 200)
+
+
+@pytest.mark.parametrize("anew", [False, True])
 def test_listeners_for_services_serve_what_is_for_services_and_nothing_else(
     house: House, anew: bool
 ) -> None:
@@ -313,6 +330,33 @@ def test_many_routes_are_put_in_place_turn_by_turn(house: House) -> None:
         turns += 1
         assert house.ask("GET", "/hello").status == 200  # the old table stands meanwhile
     assert (turns, house.ask("GET", "/r89").status) == (5, 200)  # one for the services
+
+
+def test_many_services_change_places_in_one_step_and_are_made_and_let_go_in_many(
+    house: House,
+) -> None:
+    old, new = (
+        tuple(Service(name=f"s{number}", endpoints=(an_endpoint(port),)) for number in range(500))
+        for port in (9001, 9002)
+    )
+    changed(house, services=old)
+    house.worker.standings.changed({})  # what is gone is forgotten
+    after = msgspec.structs.replace(whole(house.worker.parts), services=new)
+    work = house.worker.apply(parted(after))
+    taken = house.worker.standings._taken
+    seen: list[set[int]] = []
+    made, before = [0], dict(house.worker.forwarder.upstreams)
+    while True:
+        try:
+            work.send(None)
+        except StopIteration:
+            break
+        upstreams = house.worker.forwarder.upstreams
+        seen.append({one.pools[0].endpoint.port for one in upstreams.values()})
+        made.append(sum(known is not before.get(name) for name, (known, _) in taken.items()))
+    assert all(len(ports) == 1 for ports in seen)  # never some old ones and some new ones
+    assert (seen[0], seen[-1]) == ({9001}, {9002})
+    assert (made[-1], max(map(operator.sub, made[1:], made))) == (500, 9)  # of those in one turn
 
 
 def test_a_service_that_has_not_changed_keeps_its_connections(house: House) -> None:

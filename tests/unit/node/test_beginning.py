@@ -16,7 +16,13 @@ from tta_gateway.node.keepsake import _PURPOSE, NAME
 from tta_gateway.node.remembered import PREFIX, Remembered, remembered_of, section
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.snapshot.encode import encode
-from tta_gateway.snapshot.parts import Parts, decode_parts, registered_of, standing_of
+from tta_gateway.snapshot.parts import (
+    Parts,
+    decode_parts,
+    registered_parts_of,
+    route_of,
+    standing_of,
+)
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.crypto import key_in, seal
 
@@ -69,7 +75,7 @@ def ports(parts: Parts) -> list[int] | None:
 
 def paths(parts: Parts) -> list[str]:
     raw = parts.live.get(SECTION)
-    return [] if raw is None else [one.path for one in registered_of(raw)]
+    return [] if raw is None else [route_of(one).path for one in registered_parts_of(raw)]
 
 
 CONSUL = services(f"{{discover: {{consul: players, {LIVE}}}}}")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.features.identity.bound import KEYS, REVOKED
-from tta_gateway.features.registration.record import SECTION as REGISTERED
+from tta_gateway.features.registration.record import section as registered
 from tta_gateway.node import keepsake as module
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.keepsake import BEGUN, NAME, Keepsake
@@ -59,9 +59,9 @@ def house(tmp_path: Path) -> House:
 
 
 def test_what_registries_said_and_who_has_registered_comes_back(house: House) -> None:
-    house.kept({PLAYERS: b"\xa1a", REGISTERED: b"\xa1b", "service/players": b"\xa1c"})
+    house.kept({PLAYERS: b"\xa1a", registered("players"): b"\xa1b", "service/players": b"\xa1c"})
     assert BEGUN in house.known
-    assert house.read() == {PLAYERS: b"\xa1a", REGISTERED: b"\xa1b"}
+    assert house.read() == {PLAYERS: b"\xa1a", registered("players"): b"\xa1b"}
     assert house.lines == [("found_restored", {"services": ["players"]})]
 
 

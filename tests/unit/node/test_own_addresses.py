@@ -1,5 +1,6 @@
 """Which addresses are the gateway's own, however they are spelt."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ SNAPSHOT = Snapshot(
     services=(),
     routes=(),
 )
-OWN = own_of(SNAPSHOT)
+HERE = (ip_address("192.0.2.7"), ip_address("2001:db8::7"))
+OWN = own_of(SNAPSHOT, HERE.__contains__)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,9 @@ OWN = own_of(SNAPSHOT)
         ("10.0.0.7", 8080),
         ("::ffff:10.0.0.7", 8090),
         ("127.0.0.1", 8090),
+        ("192.0.2.7", 8080),  # of an interface that no listener names
+        ("::ffff:192.0.2.7", 8080),
+        ("2001:db8::7", 8090),
         ("10.0.0.7", 8083),  # for services
         ("gateway.example", 8443),
         ("Gateway.Example.", 8443),
@@ -72,6 +77,9 @@ def test_an_address_of_the_gateway_is_known_however_it_is_spelt(host: str, port:
         ("127.0.0.2", 8081),  # nobody of ours listens there
         ("::1", 8081),
         ("10.0.0.8", 8080),
+        ("192.0.2.8", 8080),
+        ("192.0.2.7", 8081),  # nobody listens on all there
+        ("192.0.2.7", 9001),
         ("10.0.0.8", 8083),
         ("127.0.0.1", 8083),
         ("players.example", 8443),
@@ -105,3 +113,16 @@ def test_sockets_are_known_by_whatever_links_they_are_reached(tmp_path: Path) ->
 def test_who_knows_no_addresses_has_none() -> None:
     assert not Own().has(socket_at("/var/lib/tta/control.sock"))
     assert not Own().has(Endpoint(host="127.0.0.1", port=8081))
+
+
+def test_what_the_machine_has_by_now_is_asked_each_time() -> None:
+    addresses = [ip_address("192.0.2.7")]
+    own = own_of(SNAPSHOT, lambda one: one in addresses)
+    one = Endpoint(host="192.0.2.9", port=8080)
+    before = own.has(one)
+    addresses.append(ip_address("192.0.2.9"))
+    assert (before, own.has(one)) == (False, True)
+
+
+def test_unless_it_is_told_otherwise_it_is_this_machine_s() -> None:
+    assert not own_of(SNAPSHOT).has(Endpoint(host="198.51.100.1", port=8080))  # RFC 5737: nobody's

@@ -7,6 +7,7 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.features.registration.api import OwnAddress
 from tta_gateway.kernel.events import EndpointSeen, Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION, Registered
 from tta_gateway.kernel.route import Service
@@ -91,7 +92,7 @@ def test_sections_and_events_are_passed_on(house: House) -> None:
     house.outside.publish(event)
     house.outside.put("routes/registered", Registered(routes=()))
     assert (events, house.told["routes/registered"]) == ([event], Registered(routes=()))
-    assert house.logged == ["registry_lost"]
+    assert house.logged == ["registry_unreachable"]
 
 
 def test_nothing_is_under_way_where_nobody_asks(house: House) -> None:
@@ -154,7 +155,7 @@ SNAPSHOT = Snapshot(
     services=(),
     routes=(),
 )
-ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda: ["chat"])
+ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda one: one == "chat")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ ENDPOINT_OF = EndpointOf(lambda: own_of(SNAPSHOT), lambda: ["chat"])
     ],
 )
 def test_nobody_registers_the_gateway_itself(url: str) -> None:
-    with pytest.raises(ValueError, match="an address of the gateway itself"):
+    with pytest.raises(OwnAddress, match="an address of the gateway itself"):
         ENDPOINT_OF("players", url)
 
 

@@ -1,93 +1,17 @@
 """What control knows of each service, put together."""
 
-from typing import Any, cast
-
 import msgspec
 import pytest
 
 from tests.helpers.builders import an_endpoint
-from tests.helpers.fake_clock import FakeClock
-from tta_gateway.kernel.events import BreakerChanged, EndpointChanged, EndpointSeen, Event
+from tests.helpers.known_services import ONE, OTHER, PLAYERS, THIRD, House
+from tta_gateway.kernel.events import EndpointChanged
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint, Service
 from tta_gateway.kernel.standing import Instance, RefusedInstance, Stand, Standing, State
 from tta_gateway.node.own_addresses import Own
-from tta_gateway.node.readmission import Look
-from tta_gateway.node.remembered import PREFIX, Remembered
-from tta_gateway.node.services import CONFIGURATION, Services
+from tta_gateway.node.remembered import Remembered
 from tta_gateway.snapshot.model import Listener
-from tta_gateway.support.bus import Bus
-
-ONE, OTHER, THIRD = (an_endpoint(port) for port in (9001, 9002, 9003))
-PLAYERS = Service(name="players", endpoints=(ONE, OTHER))
-
-
-class House:
-    """Services, and what is told of them."""
-
-    def __init__(
-        self,
-        *,
-        checked: bool = False,
-        live: dict[str, Standing] | None = None,
-        found: dict[str, Remembered] | None = None,
-        service: Service = PLAYERS,
-    ) -> None:
-        self.clock = FakeClock()
-        self.bus = Bus()
-        self.events: list[Event] = []
-        self.bus.subscribe(self.events.append)
-        self.told: dict[str, Standing | None] = {}
-        self.remembered: dict[str, Remembered | None] = {}
-        self.redeclared = 0
-        self.services = Services(cast("Any", self), self.bus, wall=self.clock.wall)
-        self.services.recover(live or {}, found or {})
-        self.services.redeclared = self.note
-        self.services.adopt([service], checked=lambda _: checked)
-        self.events.clear()
-
-    def note(self) -> None:
-        self.redeclared += 1
-
-    def put(self, name: str, finding: Standing | Remembered | None) -> None:
-        if name.startswith(PREFIX):
-            assert not isinstance(finding, Standing)
-            self.remembered[name.removeprefix(PREFIX)] = finding
-        else:
-            assert not isinstance(finding, Remembered)
-            self.told[name] = finding
-
-    def next(self, *, checked: bool = False, service: Service = PLAYERS) -> "House":
-        """What a control after this one begins with."""
-        live = {name.partition("/")[2]: one for name, one in self.told.items() if one}
-        found = {name: one for name, one in self.remembered.items() if one}
-        return House(checked=checked, live=live, found=found, service=service)
-
-    def states(self) -> dict[int, State] | None:
-        """How each endpoint is, by its port; None: workers ask those of the configuration."""
-        standing = self.told["service/players"]
-        if standing is None:
-            return None
-        return {one.endpoint.port: one.state for one in standing.endpoints}
-
-    def stand(self, port: int) -> Stand:
-        standing = self.told["service/players"]
-        assert standing is not None
-        (found,) = (one for one in standing.endpoints if one.endpoint.port == port)
-        return found
-
-    def changes(self) -> list[tuple[str, str, str]]:
-        return [
-            (one.endpoint.rpartition(":")[2], one.change, one.cause)
-            for one in self.events
-            if isinstance(one, EndpointChanged)
-        ]
-
-    def found(self, *ports: int, draining: bool = False) -> None:
-        instances = tuple(
-            Instance(id=str(port), endpoint=an_endpoint(port), draining=draining) for port in ports
-        )
-        self.services.found("players", "registry", instances)
 
 
 @pytest.fixture
@@ -125,11 +49,6 @@ def test_what_drains_finishes_what_it_has(house: House) -> None:
     assert house.changes()[-1] == ("9003", "draining", "registry")
 
 
-def test_of_two_sources_with_one_endpoint_the_first_stands(house: House) -> None:
-    house.found(9001, 9002)
-    assert house.services.kept["players"].endpoints[ONE.name].source == CONFIGURATION
-
-
 def test_what_comes_later_is_asked_once_it_has_passed_a_check(looked_at: House) -> None:
     looked_at.found(9003)
     assert looked_at.states() == {9001: "up", 9002: "up", 9003: "starting"}
@@ -149,207 +68,6 @@ def test_what_fails_its_checks_is_down_until_it_passes_again(looked_at: House) -
     looked_at.services.checked("players", ONE.name, "up", "")
     assert looked_at.changes() == [("9001", "down", "silence"), ("9001", "up", "")]
     assert (looked_at.stand(9001).fresh, looked_at.stand(9002).fresh) == (True, False)
-
-
-def test_what_one_worker_ejects_all_do(house: House) -> None:
-    ejected = EndpointChanged(
-        service="players", endpoint=ONE.name, change="ejected", at=1.0, until=31.0, by="worker 7"
-    )
-    house.bus.publish(ejected)
-    house.bus.publish(msgspec.structs.replace(ejected, until=30.0, by="worker 8"))
-    assert house.stand(9001).ejected_until == 31.0
-
-
-def ejected(house: House, *, at: float = 0.0, lasts: float = 30.0) -> float:
-    """Let a worker eject the first endpoint, which then refused connections; return when."""
-    now = house.clock.wall() + at
-    house.bus.publish(
-        EndpointChanged(
-            service="players",
-            endpoint=ONE.name,
-            change="ejected",
-            at=now,
-            until=now + lasts,
-            by="worker 7",
-            proof="connection",
-        )
-    )
-    return now
-
-
-def looks(house: House, *moments: float, endpoint: Endpoint = ONE) -> None:
-    for began in moments:
-        look = Look(began=began, passed=True, shows="answer", healthy=2)
-        house.services.saw("players", endpoint.name, look)
-
-
-def test_checks_that_pass_end_an_ejection_for_all_workers(looked_at: House) -> None:
-    at = ejected(looked_at)
-    looks(looked_at, at + 1.0)
-    assert (looked_at.stand(9001).ejected_until, looked_at.stand(9001).cleared) == (at + 30.0, 0.0)
-    looks(looked_at, at + 3.0)
-    assert (looked_at.stand(9001).ejected_until, looked_at.stand(9001).cleared) == (0.0, at + 1.0)
-
-
-def test_what_is_ejected_again_is_out_again(looked_at: House) -> None:
-    at = ejected(looked_at)
-    looks(looked_at, at + 1.0, at + 3.0)
-    looked_at.clock.advance(5.0)
-    again = ejected(looked_at, lasts=60.0)
-    looks(looked_at, again + 1.0, again + 3.0, again + 5.0)
-    assert looked_at.stand(9001).ejected_until == again + 60.0
-    looks(looked_at, again + 7.0)
-    assert looked_at.stand(9001).cleared == again + 1.0
-
-
-def test_checks_behind_the_end_of_an_ejection_change_nothing(looked_at: House) -> None:
-    at = ejected(looked_at)
-    looked_at.clock.advance(31.0)
-    looks(looked_at, at + 31.0, at + 33.0)
-    assert looked_at.stand(9001).cleared == 0.0
-
-
-def test_nor_do_those_of_what_is_not_ejected_or_not_known(looked_at: House) -> None:
-    before = dict(looked_at.told)
-    looks(looked_at, 1.0, 2.0, endpoint=OTHER)
-    looks(looked_at, 1.0, 2.0, endpoint=THIRD)
-    looked_at.services.saw("nobody", ONE.name, Look(1.0, passed=True, shows="answer", healthy=1))
-    assert looked_at.told == before
-
-
-def test_without_settings_of_outliers_their_defaults_count() -> None:
-    house = House(checked=True)
-    house.services.adopt([msgspec.structs.replace(PLAYERS, outliers=None)], checked=lambda _: True)
-    at = ejected(house)
-    looks(house, at + 1.0, at + 3.0)
-    assert house.stand(9001).cleared == at + 1.0
-
-
-OPEN = BreakerChanged(
-    service="players", route="/a", state="open", at=1.0, until=1_700_000_010.0, by="worker 7"
-)
-
-
-def opened(house: House) -> dict[str, float] | None:
-    standing = house.told["service/players"]
-    return None if standing is None else standing.open
-
-
-def test_when_one_worker_s_breaker_opens_all_are_told_until_when(house: House) -> None:
-    house.bus.publish(OPEN)
-    house.bus.publish(msgspec.structs.replace(OPEN, route="/b"))
-    house.bus.publish(msgspec.structs.replace(OPEN, until=OPEN.until - 5.0, by="worker 8"))
-    assert opened(house) == {"/a": OPEN.until, "/b": OPEN.until}
-    house.bus.publish(msgspec.structs.replace(OPEN, until=OPEN.until + 20.0, by="worker 8"))
-    assert opened(house) == {"/a": OPEN.until + 20.0, "/b": OPEN.until}
-
-
-def test_once_it_is_closed_what_is_over_is_told_no_more(house: House) -> None:
-    house.bus.publish(OPEN)
-    house.clock.advance(10.0)
-    ramp = msgspec.structs.replace(OPEN, state="ramp", until=0.0)
-    house.bus.publish(ramp)
-    told = opened(house)
-    house.bus.publish(msgspec.structs.replace(ramp, state="closed"))
-    assert (told, opened(house)) == ({"/a": OPEN.until}, None)
-
-
-def test_how_each_worker_s_breaker_is_can_be_looked_up_until_it_is_closed(house: House) -> None:
-    house.bus.publish(OPEN)
-    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, by="worker 8")
-    house.bus.publish(half)
-    kept = house.services.kept["players"].breakers
-    assert kept == {"/a": {"worker 7": OPEN, "worker 8": half}}
-    house.bus.publish(msgspec.structs.replace(half, state="closed"))
-    assert kept == {"/a": {"worker 7": OPEN}}
-
-
-def test_a_breaker_of_a_service_that_is_gone_is_nobody_s(house: House) -> None:
-    house.bus.publish(msgspec.structs.replace(OPEN, service="gone"))
-    assert opened(house) is None
-
-
-def test_a_new_control_knows_which_breakers_are_open(house: House) -> None:
-    house.bus.publish(OPEN)
-    before = house.told["service/players"]
-    assert before is not None
-    after = House(live={"players": before})
-    after.found(9003)
-    assert opened(after) == {"/a": OPEN.until}
-
-
-def test_what_workers_have_said_that_are_no_more_is_forgotten(house: House) -> None:
-    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, by="worker 8")
-    other = msgspec.structs.replace(half, route="/b")
-    seen = EndpointSeen(
-        service="players",
-        endpoint=ONE.name,
-        weight=1.0,
-        ratio=1.0,
-        in_flight=0,
-        open=1,
-        at=house.clock.wall(),
-        by="worker 7",
-    )
-    for event in (OPEN, half, other, seen, msgspec.structs.replace(seen, by="worker 8")):
-        house.bus.publish(event)
-    house.services.retain({"worker 7", "worker 9"})
-    kept = house.services.kept["players"]
-    assert kept.breakers == {"/a": {"worker 7": OPEN}}
-    assert set(kept.endpoints[ONE.name].seen) == {"worker 7"}
-
-
-def test_a_breaker_is_forgotten_when_nobody_has_spoken_of_its_route_for_an_hour(
-    house: House,
-) -> None:
-    wall = house.clock.wall()
-    half = msgspec.structs.replace(OPEN, state="half_open", until=0.0, at=wall)
-    for event in (half, msgspec.structs.replace(half, route="/b", at=wall + 60.0)):
-        house.bus.publish(event)
-    house.clock.advance(3601.0)
-    house.services.retain({"worker 7"})
-    assert set(house.services.kept["players"].breakers) == {"/b"}
-
-
-def test_one_that_is_closed_is_known_to_be_as_long_as_others_take_it_for_open(
-    house: House,
-) -> None:
-    house.bus.publish(OPEN)
-    house.bus.publish(msgspec.structs.replace(OPEN, state="closed"))
-    breakers = house.services.kept["players"].breakers
-    house.services.retain({"worker 7"})
-    assert breakers == {"/a": {}}
-    house.clock.advance(10.0)
-    house.services.retain({"worker 7"})
-    assert breakers == {}
-
-
-def test_the_last_transitions_are_remembered(house: House) -> None:
-    for number in range(50):
-        house.bus.publish(
-            EndpointChanged(
-                service="players", endpoint=ONE.name, change="penalised", at=float(number)
-            )
-        )
-    kept = house.services.kept["players"].transitions
-    assert [one.at for one in kept] == [float(number) for number in range(30, 50)]
-
-
-def test_what_workers_see_is_kept_by_worker(house: House) -> None:
-    seen = EndpointSeen(
-        service="players",
-        endpoint=ONE.name,
-        weight=0.5,
-        ratio=3.0,
-        in_flight=1,
-        open=2,
-        at=1.0,
-        by="worker 7",
-    )
-    for weight in (0.5, 0.6):
-        house.bus.publish(msgspec.structs.replace(seen, weight=weight))
-    known = house.services.kept["players"].endpoints[ONE.name]
-    assert {by: one.weight for by, one in known.seen.items()} == {"worker 7": 0.6}
 
 
 def test_workers_are_told_what_a_service_lacks(house: House) -> None:
@@ -571,25 +289,6 @@ def test_an_endpoint_that_is_checked_no_more_is_up_and_that_is_told() -> None:
         ("9001", "down", "silent"),
         ("9001", "up", "it is not checked any more"),
     ]
-
-
-def test_what_workers_saw_that_are_no_more_is_forgotten(house: House) -> None:
-    for worker in range(3):
-        house.bus.publish(
-            EndpointSeen(
-                service="players",
-                endpoint=ONE.name,
-                weight=1.0,
-                ratio=1.0,
-                in_flight=0,
-                open=1,
-                at=house.clock.wall(),
-                by=f"worker {worker}",
-            )
-        )
-        house.clock.advance(40.0)
-    seen = house.services.kept["players"].endpoints[ONE.name].seen
-    assert sorted(seen) == ["worker 1", "worker 2"]
 
 
 def test_the_state_of_an_endpoint_can_be_asked(house: House) -> None:

@@ -9,10 +9,15 @@ from tests.helpers.asgi import asked
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.kernel.events import BreakerChanged, BreakerState, EndpointChanged, EndpointSeen
-from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.standing import Instance
 from tta_gateway.node import services_api
+from tta_gateway.node.own_addresses import Own
+from tta_gateway.node.remembered import Remembered
 from tta_gateway.node.services import Services
 from tta_gateway.node.services_text import lines
+from tta_gateway.node.times import Times
+from tta_gateway.snapshot.model import Listener
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
@@ -33,13 +38,17 @@ class House:
         self.services.kept["players"].transitions.clear()
         self.segments = [Segment(), Segment()]
         self.app = FastAPI()
-        router = services_api.router(self.services, lambda: self.segments, self.clock.wall)
+        self.times = Times(lambda: self.segments)
+        self.times.begin("players", [ONE.name, OTHER.name], 0.0)
+        router = services_api.router(
+            self.services, lambda: self.segments, self.clock.wall, self.times.lately
+        )
         self.app.include_router(router)
 
     def put(self, name: str, finding: object) -> None:
         """Nobody is told."""
 
-    def seen(self, by: str, *, weight: float, ratio: float) -> None:
+    def seen(self, by: str, *, weight: float, ratio: float, penalised: bool = False) -> None:
         self.bus.publish(
             EndpointSeen(
                 service="players",
@@ -50,11 +59,12 @@ class House:
                 open=3,
                 at=self.clock.wall(),
                 by=by,
+                penalised=penalised,
             )
         )
 
-    def took(self, segment: int, route: str, *seconds: float) -> None:
-        timing = Timings("players", Registry(self.segments[segment])).of(OTHER.name, route)
+    def took(self, segment: int, route: str, *seconds: float, by: Endpoint = OTHER) -> None:
+        timing = Timings("players", Registry(self.segments[segment])).of(by.name, route)
         for one in seconds:
             timing.observe(one)
 
@@ -83,7 +93,9 @@ def test_what_workers_see_is_put_together(house: House) -> None:
     house.seen("worker 8", weight=0.4, ratio=6.0)
     endpoint = house.told()["services"][0]["endpoints"][1]
     assert (endpoint["weight"], endpoint["in_flight"], endpoint["connections"]) == (0.3, 4, 6)
-    assert endpoint["why"] == "127.0.0.1:9002: weight 0.30, 8.0 times its peers"
+    assert endpoint["why"] == (
+        "players/127.0.0.1:9002: weight 0.30, 8.0 times as slow as its peers, or failing"
+    )
 
 
 def test_what_a_worker_saw_long_ago_does_not_count(house: House) -> None:
@@ -101,6 +113,62 @@ def test_times_of_all_workers_are_one(house: House) -> None:
     assert (endpoint["answers"], 0.01 < endpoint["p50"] < 0.025) == (101, True)
     assert endpoint["routes"]["profile"]["answers"] == 1
     assert 2.5 <= endpoint["routes"]["chat"]["p99"] <= 5.0 or endpoint["p99"] < 5.0
+
+
+def test_times_of_late_are_told_beside_those_of_all_the_time(house: House) -> None:
+    house.took(0, "chat", *[0.02] * 50)
+    house.times.begin("players", [], 1.0)
+    house.times.begin("players", [ONE.name, OTHER.name], 1.0)
+    house.took(0, "chat", *[0.2] * 10)
+    one, other = house.told()["services"][0]["endpoints"]
+    assert (one["lately"], other["answers"]) == ({"answers": 0}, 60)
+    assert (other["lately"]["answers"], 0.1 < other["lately"]["p50"] < 0.25) == (10, True)
+    line = house.text()[2]
+    assert "60 answers, p50 " in line
+    assert "lately p50 175.0 ms, p99 248.5 ms" in line
+
+
+def test_why_an_endpoint_gets_less_is_told_with_its_p99_beside_its_peers(house: House) -> None:
+    house.took(0, "chat", *[0.2] * 10)
+    house.took(1, "chat", *[0.02] * 50, by=ONE)
+    house.seen("worker 7", weight=0.31, ratio=4.8, penalised=True)
+    house.seen("worker 8", weight=0.31, ratio=4.8)
+    house.services.kept["players"].endpoints[OTHER.name].slow_since = 5.0
+    endpoint = house.told()["services"][0]["endpoints"][1]
+    assert (endpoint["slow_since"], endpoint["probed_only_by"]) == (5.0, 1)
+    assert endpoint["why"] == "players/127.0.0.1:9002: weight 0.31, p99 10.0 times its peers"
+    assert house.text()[2].endswith(f"only probes from 1 of the workers, {endpoint['why']}")
+
+
+def test_what_is_found_is_told_with_when_that_changed_and_what_is_not_taken(house: House) -> None:
+    (service,) = house.told()["services"]
+    assert "found_at" not in service
+    assert "refused_instances" not in service
+    house.services.own = Own([Listener(host="127.0.0.1", port=8080)])
+    ours = Instance(id="x", endpoint=an_endpoint(8080))
+    begun = house.clock.wall()
+    for seconds in (0.0, 5.0):
+        house.clock.advance(seconds)
+        house.services.found("players", "registration", (ours,))
+    (service,) = house.told()["services"]
+    assert service["found_at"] == begun
+    assert service["refused_instances"] == [
+        {
+            "source": "registration",
+            "endpoint": "127.0.0.1:8080",
+            "reason": "it is an address of the gateway itself",
+        }
+    ]
+
+
+def test_what_is_kept_from_before_is_told_with_its_age() -> None:
+    other = Instance(id="x", endpoint=an_endpoint(9003))
+    after = House()
+    after.services.kept.clear()
+    after.services.recover({}, {"players": Remembered(sources={"etcd": (other,)}, at=5.0)})
+    after.services.adopt([PLAYERS], checked=lambda _: True)
+    (service,) = after.told()["services"]
+    assert (service["found_at"], len(service["endpoints"])) == (5.0, 3)
 
 
 def test_a_service_that_is_not_there_is_said_so(house: House) -> None:

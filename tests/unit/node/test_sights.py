@@ -107,6 +107,40 @@ def test_while_draining_ones_are_not_taken_the_others_wait() -> None:
     assert [one.endpoint for one in way.told] == [OTHER.name, ONE.name]
 
 
+def test_what_has_come_since_is_told_once() -> None:
+    way, upstream = Way(), an_upstream(ONE, OTHER)
+    record = upstream.pools[1].record
+    sights = Sights(wall=FakeClock().wall)
+    for now in (10.0, 12.0, 14.0):
+        record.succeeded()
+        record.did_not("answer")
+        sights.tick(now, {"players": upstream}, way)
+        sights.tick(now + 1.0, {"players": upstream}, way)
+    assert [(one.endpoint, one.asked, one.failed) for one in way.told] == [(OTHER.name, 2, 1)] * 3
+    turns = [one.turn for one in way.told]
+    assert turns == sorted(set(turns))
+    assert turns[0] > 0
+
+
+def test_what_is_not_taken_is_told_later() -> None:
+    """Red without `places[:taken]` in node/sights.py, _show."""
+    way, upstream = Way(takes=0), an_upstream(ONE)
+    upstream.pools[0].record.succeeded()
+    sights = Sights(wall=FakeClock().wall)
+    sights.tick(10.0, {"players": upstream}, way)
+    way.takes = 10
+    upstream.pools[0].record.succeeded()
+    sights.tick(10.2, {"players": upstream}, way)
+    assert [one.asked for one in way.told] == [2]
+
+
+def test_control_knows_who_is_penalised_here() -> None:
+    way, upstream = Way(), an_upstream(ONE, OTHER)
+    upstream.pools[0].pace.told(8.0)
+    Sights(wall=FakeClock().wall).tick(10.0, {"players": upstream}, way)
+    assert [(one.endpoint, one.penalised) for one in way.told] == [(ONE.name, True)]
+
+
 # Three thousand, by datagrams
 
 

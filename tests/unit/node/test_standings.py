@@ -45,13 +45,20 @@ class House:
         self.upstreams = {name: Upstream(one) for name, one in services(count).items()}
         self.events = Events()
         self.touched: list[tuple[str, int | None]] = []
+        self.beside: Mapping[str, Upstream] | None = None
         clock = FakeClock()
         sections = Sections(cast("Any", self.events))
         self.standings = Standings(self, sections, monotonic=clock.monotonic, wall=clock.wall)
 
     def adopt_standings(
-        self, standings: Mapping[str, Standing | None], *, now: float, wall: float
+        self,
+        standings: Mapping[str, Standing | None],
+        *,
+        now: float,
+        wall: float,
+        beside: Mapping[str, Upstream] | None = None,
     ) -> None:
+        self.beside = beside
         assert (now, wall) == (FakeClock().monotonic(), FakeClock().wall())
         for name, one in standings.items():
             self.touched.append((name, None if one is None else one.endpoints[0].endpoint.port))
@@ -100,6 +107,18 @@ def test_a_service_of_another_configuration_is_told_anew() -> None:
     house.follows(live)
     house.upstreams["s1"] = Upstream(house.upstreams["s1"].service)
     assert house.follows(live) == [("s1", 7)]
+
+
+def test_a_service_that_is_made_beside_is_told_there_and_not_again_in_its_place() -> None:
+    house = House()
+    live = {section("s1"): raw(7)}
+    house.follows(live)
+    made = {"s1": Upstream(house.upstreams["s1"].service)}
+    house.touched = []
+    house.standings.adopt(["s1"], live, beside=made)
+    assert (house.touched, house.beside) == ([("s1", 7)], made)
+    house.upstreams.update(made)
+    assert house.follows(live) == []
 
 
 def test_a_service_that_is_gone_is_forgotten() -> None:

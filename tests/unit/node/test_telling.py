@@ -14,6 +14,7 @@ from tta_gateway.kernel.events import (
     EndpointChanged,
     EndpointSeen,
     Event,
+    GlassUsed,
     ServiceTlsChanged,
 )
 from tta_gateway.kernel.route import Breaker, Service
@@ -157,6 +158,15 @@ def test_control_hears_of_tls_that_fails_and_of_tls_that_works_again() -> None:
         (False, "expired"),
     ]
     assert {(one.service, one.endpoint) for one in events} == {PLACE}
+
+
+def test_each_use_of_broken_glass_is_logged_and_told_to_control() -> None:
+    house = House()
+    used = GlassUsed(subject="t1", person="p1", route="a", method="GET", request_id="r", at=7.0)
+    house.telling.glass_used(used)
+    assert house.told == [msgspec.structs.replace(used, by=f"worker {os.getpid()}")]
+    fields = {"subject": "t1", "person": "p1", "route": "a", "request_id": "r"}
+    assert house.lines == [("glass_used", fields)]
 
 
 def test_what_is_remembered_of_tls_is_not_more_and_more() -> None:

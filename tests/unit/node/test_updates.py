@@ -1,5 +1,6 @@
 """Newer snapshots, as a worker takes them."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -38,22 +39,37 @@ def snapshot(version: int) -> bytes:
 
 
 class Worker:
-    """A worker that applies what it gets; `fault` is what it answers instead."""
+    """A worker that applies what it gets; `fault` is what it answers instead, once."""
 
     def __init__(self) -> None:
         self.applied: list[int] = []
         self.events: list[str] = []
+        self.told: list[str] = []
         self.log = cast("Any", self)
         self.fault: Exception | None = None
 
     async def apply(self, parts: Parts) -> None:
         if self.fault is not None:
-            raise self.fault
+            fault, self.fault = self.fault, None
+            raise fault
         self.applied.append(parts.version)
         self.last = parts
 
-    def event(self, name: str, **_: object) -> None:
+    def event(self, name: str, *, error: str = "", **_: object) -> None:
         self.events.append(name)
+        self.told.append(error)
+
+
+class Slow(Worker):
+    """A worker that takes a turn of the loop before its first fault."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__()
+        self.fault = fault
+
+    async def apply(self, parts: Parts) -> None:
+        await asyncio.sleep(0)
+        await super().apply(parts)
 
 
 class Channel:
@@ -135,10 +151,32 @@ def test_what_cannot_be_applied_is_said_and_the_next_can_be(
     updates.take(WHOLE, snapshot(2))
     loop.run_ready()
     assert (len(worker.events), channel.said()) == (1, [])
-    worker.fault = None
     updates.take(WHOLE, snapshot(3))
     loop.run_ready()
     assert worker.applied == [3]
+
+
+@pytest.mark.parametrize("fault", [OSError("no such folder"), RuntimeError("a fault of ours")])
+def test_what_has_come_meanwhile_is_applied_though_the_one_before_cannot_be(
+    loop: FakeLoop, channel: Channel, fault: Exception
+) -> None:
+    worker = Slow(fault)
+    updates = updates_of(worker, channel)
+    updates.take(WHOLE, snapshot(2))
+    loop.turn()
+    updates.take(WHOLE, snapshot(3))
+    loop.run_ready()
+    assert (worker.applied, channel.said()) == ([3], [b"applied 3"])
+
+
+def test_a_fault_of_ours_is_told_without_its_text(loop: FakeLoop, channel: Channel) -> None:
+    worker = Worker()
+    worker.fault = KeyError("a secret")
+    updates_of(worker, channel).take(WHOLE, snapshot(2))
+    loop.run_ready()
+    assert worker.events == ["snapshot_not_applied"]
+    assert worker.told[0].startswith("KeyError at ")
+    assert "secret" not in worker.told[0]
 
 
 @pytest.mark.parametrize("kind", [WHOLE, CHANGE])

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.helpers.builders import a_plan, a_route
 from tta_gateway.kernel.message import RequestHead
 from tta_gateway.kernel.route import Condition, Route
-from tta_gateway.routing.conflict import SHOWN, Owners, conflicts, witness
+from tta_gateway.routing.conflict import SHOWN, Owners, conflicts, wanted, witness
 from tta_gateway.routing.table import Table
 from tta_gateway.routing.template import parse
 
@@ -126,3 +126,18 @@ def test_who_comes_first_has_a_route_and_another_the_methods_that_are_left() -> 
     assert owners.of(a_route("/a", methods=("POST", "GET"))) == {"GET": 0, "HEAD": 0, "POST": 1}
     either = a_route("/a/", methods=("POST",), trailing_slash="either")
     assert owners.of(either) == {"POST": 1}
+
+
+def test_routes_that_want_something_in_common_conflict_and_others_do_not() -> None:
+    one = a_route("/a", methods=("GET",), trailing_slash="either")
+    places = list(wanted(one))
+    assert [method for _, method in places] == ["GET", "HEAD"] * 2
+    for path, methods, common in (
+        ("/a/", ("GET",), 2),
+        ("/a", ("HEAD",), 1),
+        ("/a", ("POST",), 0),
+        ("/{x}", ("GET",), 0),
+    ):
+        other = a_route(path, methods=methods)
+        assert len(set(places) & set(wanted(other))) == common
+        assert (conflicts([one, other]) != []) == (common > 0)

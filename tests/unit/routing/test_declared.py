@@ -17,11 +17,9 @@ from tta_gateway.routing.declared import (
     MOST_OF_SERVICE,
     Settled,
     covers,
-    excess,
     objection,
     route_of,
     settled,
-    taken,
 )
 
 LIKE = Route(
@@ -200,15 +198,12 @@ def test_the_operators_route_wins(fields: dict[str, object]) -> None:
     reason = "`/a` belongs to the operator, by the route `/a`"
     expected = Refused(source=REGISTRATION, service="players", route="/a", reason=reason)
     assert found.refused == (expected,)
-    owner = "the operator, by the route `/a`"
-    assert taken("players", [open_to_all("/a")], [], own) == ("/a", owner)
 
 
 @pytest.mark.parametrize("fields", [{"host": "a.example"}, {"methods": ("POST",)}])
 def test_what_is_told_apart_is_no_conflict(fields: dict[str, object]) -> None:
     own = operators("/a", **fields)
     assert len(settled([a_claim(open_to_all("/a", "GET"))], own, {}).routes) == 1
-    assert taken("players", [open_to_all("/a", "GET")], [], own) == ("", "")
 
 
 def test_of_two_that_register_the_older_has_the_route() -> None:
@@ -217,8 +212,6 @@ def test_of_two_that_register_the_older_has_the_route() -> None:
     found = settled([new, old], (), {})
     assert paths(found) == [("worlds", "/a"), ("players", "/{x}")]
     assert [one.reason for one in found.refused] == ["`/a` belongs to the service `worlds`"]
-    held = [("worlds", open_to_all("/a"))]
-    assert taken("players", new.routes, held, ()) == ("/a", "the service `worlds`")
 
 
 def test_who_registers_comes_before_registries_and_these_by_their_names() -> None:
@@ -255,16 +248,6 @@ def test_who_has_lost_a_route_takes_none_from_a_third() -> None:
         a_claim(open_to_all("/a", "POST"), service="worlds", since=2.0),
     ]
     assert paths(settled(claims, own, {})) == [("worlds", "/a")]
-
-
-def test_what_others_quarrel_about_is_not_its_business() -> None:
-    held = [(name, open_to_all("/a")) for name in ("worlds", "chat")]
-    mine = [open_to_all("/{x}"), open_to_all("/{y}")]
-    assert taken("players", mine, held, ()) == ("", "")
-
-
-def test_who_declares_nothing_takes_nothing() -> None:
-    assert taken("players", [], [("worlds", open_to_all("/a"))], operators("/a")) == ("", "")
 
 
 SOME = st.lists(
@@ -458,16 +441,3 @@ def test_all_services_together_do_not_fill_the_table_without_end() -> None:
     assert [one.service for one in found.refused] == [f"s{at}" for at in range(25, 30)]
     assert "more than the 5000 routes" in found.refused[0].reason
     assert found == settled(claims[::-1], (), {})
-
-
-def test_there_is_room_for_so_many_of_a_service_and_of_all() -> None:
-    of_service = [("players", open_to_all(f"/{at}")) for at in range(MOST_OF_SERVICE)]
-    new = [open_to_all("/new")]
-    assert excess("players", new, of_service[1:]) == ""
-    assert "would declare 201 routes" in excess("players", new, of_service)
-    assert excess("players", [of_service[0][1]], of_service) == ""
-    assert excess("worlds", new, of_service) == ""
-    of_all = [(f"s{at % 50}", open_to_all(f"/{at}")) for at in range(MOST_IN_ALL)]
-    assert "would declare 5001 routes" in excess("worlds", new, of_all)
-    assert excess("worlds", new, of_all[1:]) == ""
-    assert excess("worlds", [], [*of_all, *of_service]) == ""

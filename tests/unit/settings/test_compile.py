@@ -35,6 +35,7 @@ def test_a_snapshot_survives_its_way_to_a_worker() -> None:
 
 def test_every_feature_has_its_part() -> None:
     assert sorted(compiled("").features) == [
+        "access",
         "access_log",
         "alerts",
         "cors",
@@ -45,6 +46,7 @@ def test_every_feature_has_its_part() -> None:
         "problem",
         "registration",
         "security_headers",
+        "token_relay",
         "trace",
     ]
 

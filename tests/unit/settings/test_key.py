@@ -21,6 +21,7 @@ def wrong(**written: object) -> str:
     ("written", "meant"),
     [
         ({"by": "client_address"}, Key(by="client_address")),
+        ({"by": "principal"}, Key(by="principal")),
         ({"by": "path", "name": "player_id"}, Key(by="path", name="player_id")),
         ({"by": "header", "name": "X-Player"}, Key(by="header", name="x-player")),
         ({"by": "cookie", "name": "Sid"}, Key(by="cookie", name="Sid")),
@@ -40,6 +41,7 @@ def test_a_name_is_wanted(by: str) -> None:
 
 def test_an_address_has_no_name() -> None:
     assert "has no effect with `by: client_address`" in wrong(by="client_address", name="x")
+    assert "has no effect with `by: principal`" in wrong(by="principal", name="x")
 
 
 @pytest.mark.parametrize("name", ["a b", "a;b", "a=b", "ü", '"a"'])

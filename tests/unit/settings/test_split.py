@@ -97,6 +97,16 @@ def test_one_cookie_says_one_thing() -> None:
     ]
 
 
+def test_who_is_asking_is_no_key_where_nobody_is_asked() -> None:
+    written = "split: {services: [{service: v1}, {service: v2}], sticky: {by: principal}}"
+    (found,) = wrong(written)
+    assert found.startswith("routes[0].split.sticky.by: goes by who is asking, and the route asks")
+    services = SERVICES.replace('["http://a"]', '["http://a"], sticky: {by: principal}')
+    (found,) = refusals(f"{services}routes: [{{path: /, auth: none, service: v1}}]\n")
+    assert "services.v1.sticky.by: goes by who is asking, and no route" in found
+    assert refusals(f"{services}routes: [{{path: /, auth: none, service: v2}}]\n") == []
+
+
 def test_a_bound_does_nothing_without_a_hash() -> None:
     written = SERVICES.replace('["http://a"]', '["http://a"], load_bound: 2')
     found = refusals(written + "routes: [{path: /, auth: none, service: v1}]\n")

@@ -33,6 +33,17 @@ def test_a_record_is_found_with_the_place_of_its_cells() -> None:
     assert list(segment.records()) == [(b"a", 0), (b"", 3), (b"longer", 4)]
 
 
+def test_what_was_added_between_two_moments_is_found() -> None:
+    segment = Segment()
+    moments = [segment.used]
+    for name in (b"a", b"b", b"c"):
+        segment.add(name, 1)
+        moments.append(segment.used)
+    assert list(segment.records(moments[1])) == [(b"b", 1), (b"c", 2)]
+    assert list(segment.records(moments[1], moments[2])) == [(b"b", 1)]
+    assert list(segment.records(moments[3])) == []
+
+
 def test_who_maps_the_same_part_sees_what_is_written(fd: int) -> None:
     writer, reader = Segment(fd, 1), Segment(fd, 1)
     place = writer.add(b"a", 1)

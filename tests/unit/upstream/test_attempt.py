@@ -6,6 +6,7 @@ from typing import TypedDict, Unpack
 import msgspec
 import pytest
 
+from tests.helpers.breaking import reconfigured
 from tests.helpers.builders import (
     Bound,
     a_head,
@@ -1545,7 +1546,7 @@ def test_a_request_of_another_gateway_is_no_loop() -> None:
 def adopt(rig: Rig, *endpoints: Endpoint) -> None:
     """Let the service have these endpoints from now on."""
     service = msgspec.structs.replace(rig.upstream.service, endpoints=endpoints)
-    rig.forwarder.adopt({"players": service})
+    reconfigured(rig.forwarder, {"players": service})
 
 
 def test_a_service_that_stays_the_same_stays_as_it_is() -> None:
@@ -1641,7 +1642,7 @@ def test_an_endpoint_that_has_gone_is_not_ejected_any_more() -> None:
 
 def test_a_service_that_is_gone_is_unavailable() -> None:
     rig = Rig()
-    rig.forwarder.adopt({})
+    reconfigured(rig.forwarder, {})
     assert rig.ask().code == "upstream_unavailable"
 
 
@@ -1704,7 +1705,7 @@ def test_without_a_hard_dependency_clients_hear_which_one_is_down() -> None:
 def test_a_request_goes_to_the_service_that_was_chosen_for_it() -> None:
     rig = Rig()
     other = Service(name="other", endpoints=(an_endpoint(9100),))
-    rig.forwarder.adopt({rig.name: rig.upstream.service, "other": other})
+    reconfigured(rig.forwarder, {rig.name: rig.upstream.service, "other": other})
     origin = rig.ask(change=sets("service", "other"))
     assert origin_of_endpoint(origin) == "127.0.0.1:9100"
 

@@ -4,9 +4,9 @@ import msgspec
 
 from tests.helpers.builders import a_route
 from tta_gateway.kernel.route import Breaker as Settings
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.route import Fallback, Part, Respond, Route
 from tta_gateway.upstream.breaker import Breaker, State
-from tta_gateway.upstream.breakers import Breakers
+from tta_gateway.upstream.breakers import Breakers, guarded
 
 NOW = 1000.0
 
@@ -61,15 +61,42 @@ def test_what_another_worker_tells_opens_what_is_here_and_what_will_be() -> None
     assert breakers.of(a_route_that_breaks("/c"), NOW).is_closed
 
 
-def test_those_that_had_nothing_to_do_are_forgotten() -> None:
+def test_those_whose_routes_are_gone_are_forgotten_and_told_as_closed() -> None:
     breakers = Breakers()
-    breakers.of(a_route_that_breaks("/idle"), NOW)
-    trip(breakers.of(a_route_that_breaks("/open"), NOW))
-    trip(breakers.of(a_route_that_breaks("/busy", failures=2), NOW))
-    trip(breakers.of(a_route_that_breaks("/once", failures=2), NOW))
-    breakers.by_route["/busy"].record(1, failed=False, elapsed=0.1, now=NOW + 9.0)
-    breakers.forget(NOW + 15.0)
-    assert sorted(breakers.by_route) == ["/busy", "/open"]
+    for name in ("/closed", "/stays", "/open"):
+        breakers.of(a_route_that_breaks(name), NOW)
+    for name in ("/stays", "/open"):
+        trip(breakers.by_route[name])
+    breakers.tick(NOW)
+    breakers.retain({"/stays", "/other"})
+    assert sorted(breakers.by_route) == ["/stays"]
+    news = breakers.tick(NOW)
+    assert news is not None
+    assert [(one.route, one.state, one.cause) for one in news.changes] == [
+        ("/open", "closed", "its route is gone")
+    ]
+
+
+def test_a_route_that_comes_back_is_not_open_for_what_was_told_before_it_went() -> None:
+    breakers = Breakers()
+    breakers.told({"/a": NOW + 5.0}, NOW)
+    breakers.retain(set())
+    assert breakers.of(a_route_that_breaks("/a"), NOW).is_closed
+
+
+def test_a_route_is_guarded_wherever_it_may_lead_to() -> None:
+    some = a_route_that_breaks("/a").breaker
+    last = Fallback(service="last", breaker=some)
+    route = msgspec.structs.replace(
+        a_route_that_breaks("/a"),
+        service="one",
+        fallback=Fallback(service="bare", fallback=last),
+        parts=(
+            Part(service="two", breaker=some, fallback=Fallback(respond=Respond())),
+            Part(service="plain"),
+        ),
+    )
+    assert list(guarded(route)) == ["one", "last", "two"]
 
 
 def test_what_has_happened_is_told_once() -> None:

@@ -7,9 +7,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.breaking import reconfigured
 from tests.helpers.builders import a_head, a_plan, a_route, an_endpoint, an_exchange
 from tests.helpers.fake_clock import FakeClock
-from tests.helpers.fake_connection import FakeConnector
+from tests.helpers.fake_connection import FakeConnection, FakeConnector
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.features.split.bound import Canary, SplitBound
 from tta_gateway.features.split.policy import Split
@@ -20,7 +21,7 @@ from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.upstream.breaker import State
 from tta_gateway.upstream.breakers import News
-from tta_gateway.upstream.forward import Forwarder
+from tta_gateway.upstream.forward import Forwarder, retire
 
 SOON: Final = Breaker(failures=2, open=10.0)
 LATE: Final = Breaker(failures=5, open=60.0)
@@ -246,7 +247,7 @@ def test_a_service_that_has_left_the_configuration_takes_nothing() -> None:
     shared = Shared(two())
     services = {name: one.service for name, one in shared.forwarder.upstreams.items()}
     del services["v2"]
-    shared.forwarder.adopt(services)
+    reconfigured(shared.forwarder, services)
     assert shared.who() == "v1"
     shared.forwarder.passed_over(an_exchange(plan=shared.plan), "v2")  # and nothing is counted
 
@@ -262,9 +263,31 @@ def test_a_new_configuration_has_breakers_of_its_own_making() -> None:
     shared = Shared(two())
     shared.who(500)
     services = {name: one.service for name, one in shared.forwarder.upstreams.items()}
-    shared.forwarder.adopt(services)
+    reconfigured(shared.forwarder, services)
     shared.who(500)
     assert shared.state("v2") is State.OPEN
+
+
+def test_what_is_made_beside_goes_on_with_the_breakers_and_is_not_asked_yet() -> None:
+    shared = Shared(two())
+    before = shared.forwarder.upstreams["v2"]
+    made = shared.forwarder.beside(msgspec.structs.replace(before.service, slow_start=3.0))
+    assert (made is before, made.breakers) == (False, before.breakers)
+    assert shared.forwarder.upstreams["v2"] is before
+    assert shared.forwarder.beside(before.service) is before
+
+
+def test_whose_place_another_takes_is_let_go_a_step_at_a_time() -> None:
+    shared = Shared(two())
+    upstreams = dict(shared.forwarder.upstreams)
+    last = upstreams.pop("v2")
+    gone = shared.forwarder.adopt(upstreams)
+    assert gone == [last]
+    (pool,) = last.pools
+    connections = [FakeConnection(pool) for _ in range(3)]
+    pool.idle.extend(connections)
+    closed = [sum(one.closed for one in connections) for _ in retire(last)]
+    assert (closed, pool.retired) == ([1, 2, 3, 3], True)
 
 
 @given(

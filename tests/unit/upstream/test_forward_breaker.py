@@ -20,7 +20,7 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_UNAVAILABLE,
     Problem,
 )
-from tta_gateway.kernel.route import Breaker, EndpointLimits, Fallback, Respond
+from tta_gateway.kernel.route import Breaker, EndpointLimits, Fallback, Panic, Respond
 from tta_gateway.kernel.standing import Stand, Standing
 from tta_gateway.upstream.breaker import State
 
@@ -99,6 +99,48 @@ def test_an_answer_that_breaks_off_has_counted_with_its_head() -> None:
     connection.begin_answer(200)
     connection.fault(UPSTREAM_INCOMPLETE)
     assert (rig.breaker.window.asked, rig.breaker.window.failed) == (1, 0)
+
+
+def _goes_down(rig: Rigged) -> None:
+    stands = tuple(Stand(endpoint=pool.endpoint, state="down") for pool in rig.upstream.pools)
+    standing = Standing(endpoints=stands)
+    rig.forwarder.adopt_standings({rig.name: standing}, now=0.0, wall=0.0)
+
+
+def test_a_try_that_failed_counts_where_nobody_is_left_for_the_next() -> None:
+    rig = Rigged(TWICE, panic=Panic(then="fail"))
+    origin = rig.ask()
+    _goes_down(rig)
+    rig.connector.fail()
+    assert (origin.code, exchange_of(origin).tries) == ("upstream_unavailable", 1)
+    assert (rig.breaker.window.asked, rig.breaker.window.failed) == (1, 1)
+    assert (rig.counts, exchange_of(origin).ticket) == ((0, 0, 0, 0), 0)
+
+
+def test_a_stale_connection_to_an_endpoint_that_has_gone_says_nothing() -> None:
+    rig = Rigged(TWICE)
+    connection = rig.idle()
+    origin = rig.ask()
+    rig.forwarder.adopt_standings({rig.name: Standing(endpoints=())}, now=0.0, wall=0.0)
+    connection.lose()
+    assert origin.code == "upstream_unavailable"
+    assert (rig.breaker.window.asked, rig.breaker.window.failed) == (1, 0)
+
+
+def test_a_try_that_failed_is_missed_by_nobody_where_its_route_is_gone() -> None:
+    rig = Rigged(TWICE, panic=Panic(then="fail"))
+    rig.forgets = True
+    origin = rig.ask()
+    _goes_down(rig)
+    rig.connector.fail()
+    assert (origin.code, rig.upstream.breakers.by_route) == ("upstream_unavailable", {})
+
+
+def test_a_request_that_nobody_was_asked_for_says_nothing() -> None:
+    rig = Rigged(TWICE, panic=Panic(then="fail"))
+    _goes_down(rig)
+    assert rig.ask().code == "upstream_unavailable"
+    assert (rig.breaker.window.asked, rig.breaker.is_closed) == (0, True)
 
 
 def _out_of_sockets(rig: Rigged) -> None:

@@ -5,6 +5,7 @@ import pytest
 from tests.helpers.builders import a_head, a_peer, an_exchange
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields
+from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Key
 from tta_gateway.upstream.key import Reader, cookie_in
 
@@ -32,6 +33,13 @@ def test_a_header_field_is_a_key() -> None:
 def test_the_client_s_address_is_a_key() -> None:
     reader = Reader(Key(by="client_address"))
     assert [reader.read(asked(client=one)) for one in ("192.0.2.7", "")] == [b"192.0.2.7", b""]
+
+
+def test_who_is_asking_is_a_key_where_that_is_known() -> None:
+    reader, exchange = Reader(Key(by="principal")), asked()
+    assert reader.read(exchange) == b""
+    exchange.principal = Principal(subject="clinic:zoë", issuer="clinic")
+    assert reader.read(exchange) == "clinic:zoë".encode()
 
 
 @pytest.mark.parametrize(
@@ -98,6 +106,7 @@ def test_over_tls_it_comes_back_over_tls_alone() -> None:
         (Key(by="header", name="x-player"), "the header x-player"),
         (Key(by="cookie", name="sid"), "the cookie sid"),
         (Key(by="client_address"), "the client's address"),
+        (Key(by="principal"), "who is asking"),
     ],
 )
 def test_a_key_says_what_it_goes_by(key: Key, said: str) -> None:

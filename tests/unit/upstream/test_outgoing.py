@@ -45,6 +45,16 @@ def test_another_path_stands_in_place_of_the_client_s() -> None:
     assert line(asked(a_head(target="/a"), path=b"/v1/a"), b"GET") == b"GET /v1/a"
 
 
+@pytest.mark.parametrize("path", [None, b"/v1/a"])
+@pytest.mark.parametrize(("query", "behind"), [(b"", b""), (b"d=e", b"?d=e")])
+def test_another_query_stands_in_place_of_the_client_s(
+    path: bytes | None, query: bytes, behind: bytes
+) -> None:
+    exchange = asked(a_head(target="/a%2F?b=c?d"), path=path)
+    exchange.upstream_query = query
+    assert line(exchange, b"GET") == b"GET " + (path or b"/a%2F") + behind
+
+
 @pytest.mark.parametrize("query", ["", "b=c"])
 def test_another_path_keeps_the_query(query: str) -> None:
     exchange = asked(a_head(target=f"/a?{query}"), path=b"/v1/a")

@@ -14,7 +14,7 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_TLS,
 )
 from tta_gateway.kernel.route import Outliers
-from tta_gateway.upstream.outlier import Record, may_eject, outliers, proof_of
+from tta_gateway.upstream.outlier import LONG_AGO, Record, is_calm, may_eject, outliers, proof_of
 
 SETTINGS = Outliers()
 
@@ -114,3 +114,53 @@ def test_nobody_is_an_outlier_without_peers_that_do_better(records: list[Record]
 )
 def test_what_failed_says_what_a_check_must_show(failure: str, proof: Proof) -> None:
     assert proof_of(failure) == proof
+
+
+# What control is told of it, and says
+
+
+def test_control_is_told_each_answer_once_whatever_intervals_end_meanwhile() -> None:
+    record = Record()
+    told = []
+    for _ in range(3):
+        record.succeeded()
+        record.did_not("answer")
+        record.begin_anew()
+        record.succeeded()
+        told.append(record.untold)
+        record.tell()
+    assert (told, record.untold) == ([(3, 1)] * 3, (0, 0))
+
+
+def test_what_could_not_be_told_is_still_owed() -> None:
+    record = Record()
+    record.succeeded()
+    record.begin_anew()
+    record.did_not("")
+    assert (record.untold, record.asked) == ((2, 1), 1)
+
+
+def test_an_ejection_that_control_tells_counts_once() -> None:
+    record = Record()
+    record.adopt(SETTINGS, lasts=30.0, times=1, now=1000.0)
+    record.adopt(SETTINGS, lasts=29.0, times=1, now=1001.0)
+    assert (record.ejections, record.until, record.since) == (1, 1030.0, LONG_AGO)
+    assert record.eject(SETTINGS, 1031.0) == 60.0
+
+
+def test_one_that_this_worker_has_counted_is_not_counted_again() -> None:
+    record = Record()
+    record.eject(SETTINGS, 1000.0)
+    record.eject(SETTINGS, 1031.0)
+    record.adopt(SETTINGS, lasts=60.0, times=2, now=1031.5)
+    assert record.ejections == 2
+
+
+def test_behind_a_long_calm_it_is_control_s_to_say_the_how_many_eth_it_is() -> None:
+    record = Record()
+    for number in range(4):
+        record.eject(SETTINGS, 1000.0 + number)
+    now = record.until + 301.0
+    assert is_calm(now - record.until, SETTINGS)
+    record.adopt(SETTINGS, lasts=30.0, times=1, now=now)
+    assert record.ejections == 1

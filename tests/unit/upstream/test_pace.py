@@ -151,3 +151,21 @@ def test_an_endpoint_somewhat_slower_is_asked_somewhat_less() -> None:
     assert 0.1 < simulation.share(2) < 0.3
     assert simulation.upstream.pools[2].pace.ratio < SLOW
     assert simulation.upstream.notices == []
+
+
+def test_one_that_control_says_is_slow_is_cleared_by_probes_alone() -> None:
+    pace = Pace()
+    pace.told(8.0)
+    assert (pace.penalised, pace.ratio, pace.factor) == (True, 8.0, EVEN / 8.0)
+    assert [pace.probed(1.0, float(second)) for second in range(GOOD)][-1]
+    assert (pace.penalised, pace.ratio) == (False, 1.0)
+
+
+def test_what_it_has_seen_itself_counts_if_that_is_worse() -> None:
+    pace = Pace()
+    pace.observe(50.0, 1.0)
+    ratio = pace.ratio
+    pace.told(4.0)
+    assert pace.ratio == ratio
+    pace.told(1000.0)
+    assert pace.ratio == 50.0

@@ -557,6 +557,69 @@ def test_of_failures_in_a_row_all_count() -> None:
     assert (work.notices[-1].change, work.notices[-1].proof) == ("ejected", "")
 
 
+# --- what all workers saw together ---------------------------------------------------------------
+
+
+def by_pace(*ports: int) -> Work:
+    return a_service(*(an_endpoint(port) for port in ports), balance="peak_ewma")
+
+
+def told_slow(work: Work, since: float, ratio: float = 8.0) -> list[int]:
+    """Let control say that the first is slow since then; return who is asked from then on."""
+    first, *others = (Stand(endpoint=pool.endpoint) for pool in work.pools)
+    stand = msgspec.structs.replace(first, slow_since=since, slow_ratio=ratio)
+    work.adopt(Standing(endpoints=(stand, *others)), now=100.0, wall=1100.0)
+    return [pool.endpoint.port for pool in work.open]
+
+
+def test_who_is_slow_for_all_workers_together_gets_only_probes_here_too() -> None:
+    work = by_pace(9001, 9002, 9003)
+    assert told_slow(work, 1099.0) == [9002, 9003]
+    assert work.pools[0].weight == pytest.approx(1.5 / 8.0)
+    assert work.notices == []  # it is no news: control has said it
+
+
+def test_what_the_worker_s_own_probes_have_shown_since_stands() -> None:
+    work = by_pace(9001, 9002, 9003)
+    told_slow(work, 1099.0)
+    for _ in range(2):
+        work.answered(work.pools[0], "/a", 200, 0.01, 101.0)
+    assert told_slow(work, 1099.0) == [9001, 9002, 9003]
+    assert told_slow(work, 0.0) == [9001, 9002, 9003]
+    assert told_slow(work, 1150.0) == [9002, 9003]
+
+
+def test_what_a_worker_has_penalised_itself_stays_as_it_is() -> None:
+    work = by_pace(9001, 9002)
+    work.pools[0].pace.penalised = True
+    told_slow(work, 1099.0)
+    assert work.pools[0].pace.ratio == 1.0
+
+
+def test_where_pace_does_not_count_nobody_is_slow() -> None:
+    assert told_slow(three(balance="least_request"), 1099.0) == [9001, 9002, 9003]
+
+
+def test_the_only_endpoint_is_asked_however_slow_it_is() -> None:
+    assert told_slow(by_pace(9001), 1099.0) == [9001]
+
+
+def test_an_ejection_of_all_workers_is_counted_once_and_grows_from_there() -> None:
+    """By whoever: both at once, and the worker alone the next time."""
+    work = broken()
+    first, *others = stands("up", "up", "up").endpoints
+    told = msgspec.structs.replace(first, ejected_until=1130.5, ejections=1)
+    work.adopt(Standing(endpoints=(told, *others)), now=100.5, wall=1100.5)
+    assert (work.pools[0].record.ejections, work.pools[0].record.until) == (1, 130.0)
+    work.tick(131.0)
+    again = msgspec.structs.replace(first, ejected_until=1192.0, ejections=2)
+    work.adopt(Standing(endpoints=(again, *others)), now=132.0, wall=1132.0)
+    work.tick(193.0)
+    for _ in range(5):
+        work.failed(work.pools[0], "again", 194.0)
+    assert work.notices[-1].lasts == 90.0
+
+
 # --- what sticks ---------------------------------------------------------------------------------
 
 FOUR = [an_endpoint(9001 + number) for number in range(4)]

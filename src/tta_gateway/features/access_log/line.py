@@ -3,8 +3,11 @@
 import msgspec
 
 
-class Line(msgspec.Struct):
-    """The fields of a line.  Durations are microseconds, sizes bytes of bodies."""
+class Line(msgspec.Struct, omit_defaults=True):
+    """The fields of a line.  Durations are microseconds, sizes bytes of bodies.
+
+    `shadow` is the code of a refusal that a rule in shadow mode would have made.
+    """
 
     ts: str
     request_id: str
@@ -22,3 +25,4 @@ class Line(msgspec.Struct):
     service: str
     endpoint: str
     tries: int
+    shadow: str = ""

@@ -74,6 +74,7 @@ class AccessLog:
             exchange.service or self._service,
             exchange.endpoint or "",
             exchange.tries,
+            exchange.shadowed,
         )
         assert self._lines is not None  # for_route binds nothing where there are none
         self._lines.put(self._encode(line))

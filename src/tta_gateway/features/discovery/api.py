@@ -46,6 +46,8 @@ def told(state: RegistryState, claims: Claims, left: Left) -> dict[str, object]:
         "since": _time(state.since),
         "last_change": _time(state.changed),
         "last_error": state.error,
+        "fault": state.fault,
+        "faults": state.faults,
         "instances": state.instances,
         "unconfirmed": list(state.unconfirmed),
         "routes": [

@@ -2,7 +2,8 @@
 
     tta-gateway.service=players     whose instance it is
     tta-gateway.port=9001           where it listens; left out, the one port that it exposes
-    tta-gateway.network=backend     at which of its addresses; left out, the first by network
+    tta-gateway.network=backend     at which of its addresses; left out, the first by network,
+                                    IPv4 before IPv6
     tta-gateway.routes=[…]          routes that it declares (declaring.py)
 
 https://docs.docker.com/reference/api/engine/ (ContainerList, SystemEvents).  Who runs is told; of
@@ -56,24 +57,31 @@ class _Port(msgspec.Struct):
 
 class _Network(msgspec.Struct):
     address: str = msgspec.field(name="IPAddress", default="")
+    address6: str = msgspec.field(name="GlobalIPv6Address", default="")
 
 
 class _Settings(msgspec.Struct):
-    networks: dict[str, _Network] = msgspec.field(name="Networks", default_factory=dict)
+    networks: dict[str, _Network | None] | None = msgspec.field(name="Networks", default=None)
 
 
 class Container(msgspec.Struct):
-    """A container of the list, as far as it matters here."""
+    """A container of the list, as far as it matters here; what is empty may be null."""
 
     id: str = msgspec.field(name="Id")
-    names: list[str] = msgspec.field(name="Names")
-    labels: dict[str, str] = msgspec.field(name="Labels")
-    ports: list[_Port] = msgspec.field(name="Ports", default_factory=list)
-    settings: _Settings = msgspec.field(name="NetworkSettings", default_factory=_Settings)
+    names: list[str] | None = msgspec.field(name="Names", default=None)
+    labels: dict[str, str] | None = msgspec.field(name="Labels", default=None)
+    ports: list[_Port] | None = msgspec.field(name="Ports", default=None)
+    settings: _Settings | None = msgspec.field(name="NetworkSettings", default=None)
 
     def label(self, name: str) -> str:
         """Return a label of ours; empty if it has none."""
-        return self.labels.get(f"{_LABEL}{name}", "").strip()
+        return (self.labels or {}).get(f"{_LABEL}{name}", "").strip()
+
+    @property
+    def networks(self) -> list[tuple[str, _Network]]:
+        """Return where it has an address, by name."""
+        found = (self.settings and self.settings.networks) or {}
+        return sorted((name, one) for name, one in found.items() if one is not None)
 
 
 _CONTAINERS: Final = msgspec.json.Decoder(list[Container])
@@ -158,15 +166,16 @@ def endpoint_of(one: Container, *, tls: bool) -> Endpoint:
 
 def _host(one: Container) -> str:
     wanted = one.label("network")
-    for name, network in sorted(one.settings.networks.items()):
-        if wanted in ("", name) and network.address:
-            return network.address
+    here = [network for name, network in one.networks if wanted in ("", name)]
+    for address in (*(each.address for each in here), *(each.address6 for each in here)):
+        if address:
+            return address
     where = f"in the network `{wanted}`" if wanted else "in any network"
     raise ValueError(f"it has no address {where}")
 
 
 def _port(one: Container) -> int:
-    exposed = {str(port.private) for port in one.ports if port.kind == "tcp"}
+    exposed = {str(port.private) for port in one.ports or () if port.kind == "tcp"}
     said = one.label("port") or (exposed.pop() if len(exposed) == 1 else "")
     if said.isdecimal() and 1 <= int(said) <= 65535:
         return int(said)

@@ -2,6 +2,10 @@
 
 A registry that cannot be reached is asked again after a pause that grows.  What it said last stays
 in force meanwhile, and its state says so: once in the log, as an event, and for who asks.
+
+A fault of ours is told as such, and dealt with in the same way: it ends no other registry, and what
+could not be handed on is handed on later.  Pauses after faults grow until there was none for a
+while, whatever else has worked: what comes back at once would else be tried at once, for ever.
 """
 
 import asyncio
@@ -22,6 +26,7 @@ from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
+from tta_gateway.support.tasks import cause_of
 
 
 class Sink(Protocol):
@@ -43,6 +48,9 @@ class Sink(Protocol):
         """Return what a source, or a host and port that is resolved, has said last."""
 
 
+_LONG_AGO: Final = float("-inf")
+
+
 class _Running:
     """A registry that is being watched."""
 
@@ -51,11 +59,24 @@ class _Running:
         self.watched = watched
         self.state = state
         self.failures = 0
+        self.faults = 0  # of ours, without a calm time between them
+        self.faulted = _LONG_AGO  # when the last was
+        self.held = _LONG_AGO  # until when nothing is handed on
         self.said: dict[str, tuple[Instance, ...]] = {}  # last, by service
         self.told: dict[str, tuple[Instance, ...]] = {}
         self.debounce = Debounce(quiet=0.0, latest=0.0)
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
+
+    @property
+    def is_watched(self) -> bool:
+        """Tell whether somebody does: a fault of ours may have ended all that were at it."""
+        return self.task is not None and not self.task.done()
+
+    def due(self) -> float | None:
+        """Return when there is something to hand on."""
+        due = self.debounce.next()
+        return None if due is None else max(due, self.held)
 
 
 class Discovery:
@@ -115,12 +136,20 @@ class Discovery:
             yield one.state
 
     async def run(self) -> None:
-        """Watch, for as long as the process lives."""
-        async with asyncio.TaskGroup() as group:
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                self._settle(group)
+        """Watch, for as long as the process lives; called again after a fault, begin all anew."""
+        self._changed.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._changed.wait()
+                    self._changed.clear()
+                    self._settle(group)
+        except Exception as error:
+            fault = f"nothing is watched: {_named(cause_of(error))}"
+            for state in self.states():
+                state.fault = fault
+                state.faults += 1
+            raise
 
     def _settle(self, group: asyncio.TaskGroup) -> None:
         """End what is wanted no more, and begin what is new."""
@@ -129,8 +158,9 @@ class Discovery:
             if wanted is None or wanted.likeness != running.watched.likeness:
                 self._end(self._running.pop(name), forever=wanted is None)
         for name, wanted in self._wanted.items():
-            if name not in self._running:
-                running = self._running[name] = _Running(wanted, self._state(wanted))
+            running = self._running.get(name) or _Running(wanted, self._state(wanted))
+            self._running[name] = running
+            if not running.is_watched:
                 running.task = group.create_task(self._watch(running), name=f"registry {name}")
         for running in self._running.values():
             running.debounce = Debounce(quiet=self._bound.quiet, latest=self._bound.latest)
@@ -149,7 +179,11 @@ class Discovery:
         """Say what has been said: a service may have been away, and has come back."""
         for service, instances in running.said.items():
             if service in running.told:
-                self._hand_on(running, service)
+                try:
+                    self._hand_on(running, service, running.told[service])
+                except Exception as error:  # noqa: BLE001 - see _fault
+                    self._fault(running, error)
+                    del running.told[service]
             if running.told.get(service) != instances:
                 running.debounce.put(service, self._clock.monotonic())
         self._arm(running)
@@ -168,21 +202,47 @@ class Discovery:
 
     async def _watch(self, running: _Running) -> None:
         """Watch it again and again, whatever happens."""
+        while True:
+            await self._watch_once(running)
+            again = max(running.failures, running.faults)
+            await asyncio.sleep(pause(again, self._chance()))
+
+    async def _watch_once(self, running: _Running) -> None:
+        """Watch it until that ends, and take note of why."""
 
         def found(service: str, instances: tuple[Instance, ...]) -> None:
             self._found(running, service, instances)
 
-        while True:
-            cause = "it has ended what it tells"
-            try:
-                await running.watched.provider.watch(found)
-            except Unreachable as error:
-                cause = str(error)
-            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the others
-                cause = f"{type(error).__name__} at {places(error)}"
-                self._log.event("registry_failed", provider=running.state.provider, error=cause)
-            self._failed(running, cause)
-            await asyncio.sleep(pause(running.failures, self._chance()))
+        try:
+            await running.watched.provider.watch(found)
+        except Unreachable as error:
+            self._failed(running, str(error))
+        except Exception as error:  # noqa: BLE001 - see _fault
+            self._fault(running, error)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            assert task is not None  # this is one
+            if task.cancelling():
+                raise
+            self._fault(running, error)  # something within was cancelled, and nobody took it
+        else:
+            self._failed(running, "it has ended what it tells")
+
+    def _fault(self, running: _Running, error: BaseException) -> None:
+        """Take note of a fault of ours: it must not end the others, nor be kept from operators."""
+        state, now = running.state, self._clock.monotonic()
+        cause = _named(error)
+        if now - running.faulted >= _CALM:
+            running.faults = 0
+        is_news = not running.faults or state.error != cause
+        running.faults += 1
+        running.faulted = now
+        running.held = now + pause(running.faults, self._chance())
+        state.fault = cause
+        state.faults += 1
+        if is_news:
+            self._log.event("registry_failed", provider=state.provider, error=cause)
+        self._failed(running, cause)
 
     def _failed(self, running: _Running, cause: str) -> None:
         state = running.state
@@ -209,26 +269,32 @@ class Discovery:
     # What it finds
 
     def _found(self, running: _Running, service: str, instances: tuple[Instance, ...]) -> None:
-        running.failures = 0
-        if running.state.reachable is not True:
-            self._turn(running, reachable=True, cause="")
         before = running.said.get(service)
         running.said[service] = instances
         state = running.state
         state.instances = {**state.instances, service: len(instances)}
         state.unconfirmed = tuple(one for one in state.unconfirmed if one != service)
-        if before is None:
+        if service not in running.told and (before is None or before == instances):
             self._tell(running, service)  # nobody knows anything yet: there is nothing to wait for
         elif instances != before:
             running.debounce.put(service, self._clock.monotonic())
             self._arm(running)
+        running.failures = 0
+        if running.debounce.next() is None or not state.fault:
+            self._works(running)
+
+    def _works(self, running: _Running) -> None:
+        """Take note that a registry answers, and that we understand it."""
+        running.state.fault = ""
+        if running.state.reachable is not True:
+            self._turn(running, reachable=True, cause="")
 
     def _arm(self, running: _Running) -> None:
         """Wait until there is something to tell."""
         if running.timer is not None:
             running.timer.cancel()
             running.timer = None
-        due = running.debounce.next()
+        due = running.due()
         if due is not None:
             delay = max(0.0, due - self._clock.monotonic())
             loop = asyncio.get_running_loop()
@@ -236,21 +302,29 @@ class Discovery:
 
     def _ring(self, running: _Running) -> None:
         running.timer = None
-        for service in running.debounce.due(self._clock.monotonic()):
-            self._tell(running, service)
+        now, due = self._clock.monotonic(), running.due()
+        owed = [] if due is None or due > now else running.debounce.due(now)
+        for service in owed:
+            try:
+                self._tell(running, service)
+            except Exception as error:  # noqa: BLE001 - see _fault
+                self._fault(running, error)
+                running.debounce.put(service, now)
+        if owed and running.state.fault and running.debounce.next() is None:
+            self._works(running)
         self._arm(running)
 
     def _tell(self, running: _Running, service: str) -> None:
         """Hand on what is said now, if it is not what was said before."""
         instances = running.said[service]
         if running.told.get(service) != instances:
+            self._hand_on(running, service, instances)
             running.told[service] = instances
             running.state.changed = self._clock.wall()
             self._metrics.child(CHANGES, running.state.provider).add()
-            self._hand_on(running, service)
 
-    def _hand_on(self, running: _Running, service: str) -> None:
-        instances, endpoint = running.told[service], running.watched.endpoint
+    def _hand_on(self, running: _Running, service: str, instances: tuple[Instance, ...]) -> None:
+        endpoint = running.watched.endpoint
         wanted = self._wanted.get(running.state.provider)
         if wanted is None or service not in wanted.services:
             return  # nobody looks for it there any more
@@ -268,12 +342,18 @@ class Discovery:
             self._log.event("registry_entry_left_out", provider=provider, entry=entry, error=why)
 
 
+def _named(error: BaseException) -> str:
+    """Return which fault it is, without its text: that could hold what somebody wrote."""
+    return f"{type(error).__name__} at {places(error)}"
+
+
 def _is_encrypted(bound: DiscoveryBound, service: str) -> bool:
     wanted = bound.services.get(service)
     return wanted is not None and wanted.tls
 
 
 _MOST_MISREADS: Final = 1000
+_CALM: Final = 60.0  # seconds without a fault of ours, after which the next is the first
 _OURS: Final = ("consul", "docker", "etcd", "kubernetes")
 
 

@@ -8,6 +8,7 @@ class RegistryState(msgspec.Struct, kw_only=True):
 
     `reachable` is None until it has answered, or not, for the first time.  `unconfirmed` are those
     services of which what is in force was said to a control, or a gateway, before this one.
+    `fault` is a fault of ours that has not been got over yet, `faults` how many there have been.
     """
 
     provider: str
@@ -16,5 +17,7 @@ class RegistryState(msgspec.Struct, kw_only=True):
     since: float | None = None
     changed: float | None = None
     error: str = ""
+    fault: str = ""
+    faults: int = 0
     instances: dict[str, int] = {}
     unconfirmed: tuple[str, ...] = ()

@@ -10,11 +10,9 @@ from math import isfinite
 from typing import Final
 
 from tta_gateway.features.identity.bound import Issuer
-from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.principal import INNER, Principal
 
 REFRESH: Final = "refresh"
-INNER: Final = "tta_gateway_inner"
-"""the claim of tokens that are made for services behind the gateway: worthless in front of it"""
 _MOST_ROLES: Final = 64
 _LONGEST_SUBJECT: Final = 256  # characters
 

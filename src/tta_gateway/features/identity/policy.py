@@ -99,7 +99,7 @@ class BoundIdentity:
         found = self._identity.principal_of(token)
         if not isinstance(found, Principal):
             return answer_of(found)
-        exchange.principal = found
+        exchange.principal, exchange.token = found, token
         if exchange.request.upgrade == b"websocket":
             fields = exchange.request.fields
             left = without_token(fields)

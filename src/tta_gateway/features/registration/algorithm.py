@@ -1,14 +1,17 @@
-"""Leases: what an instance may be called, what others declare, and who is there still."""
+"""Leases: what an instance may be called, and who is there still."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 from tta_gateway.features.registration.record import Registration
-from tta_gateway.kernel.registered import Declared
 
 _LETTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _LONGEST_ID: Final = 128
 _BEATS: Final = 3  # signs of life in a lease
+
+
+Change: TypeAlias = tuple[Registration | None, Registration | None]
+"""A registration as it was and as it is; None where there was, or is, none."""
 
 
 def renew_after(lease: float) -> float:
@@ -21,17 +24,6 @@ def is_id(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_ID and _LETTERS.issuperset(text)
 
 
-def held_by(others: Iterable[Registration], but_for: Registration) -> list[tuple[str, Declared]]:
-    """Return what other services declare, each route once, however many instances do."""
-    found = {
-        (other.service, declared): None
-        for other in others
-        if other.service != but_for.service
-        for declared in other.routes
-    }
-    return list(found)
-
-
 class Known:
     """Who is there, as one node sees it: what the store says, and who is missed there.
 
@@ -41,39 +33,60 @@ class Known:
 
     def __init__(self, known: Iterable[Registration] = ()) -> None:
         """Begin with what a control before this one knew."""
-        self.all = {one.name: one for one in known}
+        self.all: dict[str, Registration] = {}
+        self._of: dict[str, dict[str, Registration]] = {}  # by service
         self._missed: dict[str, float] = {}  # until when each is waited for
+        for one in known:
+            self._set(one.name, one)
 
     def shaken(self, now: float) -> None:
         """Take note that the store has been away, or is another: nobody known is gone for that."""
         for name, one in self.all.items():
             self._missed[name] = now + one.lease
 
-    def told(self, found: Iterable[Registration], now: float) -> bool:
-        """Take what the store holds; tell whether that changes anything."""
-        there = {one.name: one for one in found}
-        for name in there:
-            self._missed.pop(name, None)
-        self._missed = {name: until for name, until in self._missed.items() if until > now}
-        kept = {name: self.all[name] for name in self._missed if name in self.all}
-        return self._take({**kept, **there})
+    def told(self, found: Iterable[Registration], now: float) -> list[Change]:
+        """Take all that the store holds; return what that changes."""
+        there: dict[str, Registration | None] = {one.name: one for one in found}
+        return self.heard({**dict.fromkeys(self.all.keys() - there.keys()), **there}, now)
 
-    def passed(self, now: float) -> bool:
-        """Let those go that were waited for in vain; tell whether there were any."""
+    def heard(self, said: Mapping[str, Registration | None], now: float) -> list[Change]:
+        """Take what the store says of these, None of those that it does not have; likewise."""
+        for name, one in said.items():
+            if one is not None:
+                self._missed.pop(name, None)
+        changes = self.passed(now)
+        for name, one in said.items():
+            if name not in self._missed:
+                changes += self._set(name, one)
+        return changes
+
+    def passed(self, now: float) -> list[Change]:
+        """Let those go that were waited for in vain; return who that was."""
         over = [name for name, until in self._missed.items() if until <= now]
-        for name in over:
-            del self._missed[name]
-        return self._take({name: one for name, one in self.all.items() if name not in over})
+        return [change for name in over for change in self.left(name)]
 
-    def left(self, name: str) -> None:
-        """Wait for this one no longer: it has said that it leaves."""
-        self._missed.pop(name, None)
+    def left(self, name: str) -> list[Change]:
+        """Wait for this one no longer: it has said that it leaves; likewise."""
+        return [] if self._missed.pop(name, None) is None else self._set(name, None)
 
-    def _take(self, now_known: dict[str, Registration]) -> bool:
-        changed = now_known != self.all
-        self.all = now_known
-        return changed
+    def _set(self, name: str, one: Registration | None) -> list[Change]:
+        before = self.all.get(name)
+        if before == one:
+            return []
+        if before is not None:
+            del self.all[name], self._of[before.service][name]
+            if not self._of[before.service]:
+                del self._of[before.service]
+        if one is not None:
+            self.all[name] = one
+            self._of.setdefault(one.service, {})[name] = one
+        return [(before, one)]
+
+    @property
+    def services(self) -> Iterable[str]:
+        """Return those that have instances."""
+        return self._of.keys()
 
     def of(self, service: str) -> list[Registration]:
         """Return the instances of a service."""
-        return [one for one in self.all.values() if one.service == service]
+        return list(self._of.get(service, {}).values())

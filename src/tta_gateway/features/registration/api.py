@@ -29,12 +29,16 @@ from tta_gateway.routing.declared import objection
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]
 EndpointOf: TypeAlias = Callable[[str, str], Endpoint]
-"""Reads the URL of a service's instance; ValueError in words if it cannot be there."""
+"""Reads the URL of a service's instance; ValueError in words if it cannot be there, OwnAddress."""
 GRACE: Final = 30.0
 """Seconds that an instance may take for what is under way, where it does not say."""
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
 Grace: TypeAlias = Annotated[float, Query(ge=0, le=LONGEST)]
 _BEARER: Final = "bearer "
+
+
+class OwnAddress(ValueError):
+    """The gateway itself is there."""
 
 
 class _Body(BaseModel):
@@ -151,6 +155,8 @@ class Desk:
         check(id, body.routes, token, believed=self._registrations.believed)
         try:
             endpoint = self._endpoint_of(name, body.url)
+        except OwnAddress as error:
+            raise ClientFault(problems.OWN_ADDRESS, f"`url`: {error}.") from None
         except ValueError as error:
             raise ClientFault(problems.INSTANCE_INVALID, f"`url`: {error}.") from None
         one = _registration(name, id, body, endpoint=endpoint, now=self._now())

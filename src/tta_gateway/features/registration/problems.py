@@ -48,6 +48,12 @@ INSTANCE_INVALID: Final = Problem(
     "The registration is not what this endpoint takes.",
     "Send `{url, weight, lease, draining, routes}`; only `url` must be there.",
 )
+OWN_ADDRESS: Final = Problem(
+    "registration_own_address",
+    422,
+    "An address of the gateway itself cannot be registered.",
+    "Register where the service itself listens.",
+)
 ROUTE_TAKEN: Final = Problem(
     "registration_route_taken",
     409,

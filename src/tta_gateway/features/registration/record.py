@@ -34,10 +34,20 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Register(msgspec.Struct, frozen=True, kw_only=True):
-    """All registrations, as a live section: what the next control begins with."""
+    """Registrations of a service, as a live section: what the next control begins with."""
 
     known: tuple[Registration, ...]
 
 
 SECTION = "registration/known"
-"""The name of that section."""
+"""Begins the names of these sections; a gateway before this one had all registrations in one."""
+
+
+def section(service: str) -> str:
+    """Return the name of the section that holds a service's registrations."""
+    return f"{SECTION}/{service}"
+
+
+def is_section(name: str) -> bool:
+    """Tell whether a live section holds registrations."""
+    return name == SECTION or name.startswith(f"{SECTION}/")

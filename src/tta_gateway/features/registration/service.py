@@ -5,21 +5,25 @@ every worker, and to the next control, as live sections.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
 
-from tta_gateway.features.registration.algorithm import Known, held_by
+from tta_gateway.features.registration.algorithm import Change, Known
 from tta_gateway.features.registration.bound import RegistrationBound
-from tta_gateway.features.registration.record import SECTION, Register, Registration
+from tta_gateway.features.registration.record import (
+    Register,
+    Registration,
+    is_section,
+    section,
+)
 from tta_gateway.features.registration.store import Away, Looked, RegistrationStore
 from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.standing import Instance
-from tta_gateway.routing.declared import excess, taken
+from tta_gateway.routing.held import Held
 
 PAUSE: Final = 0.25  # seconds between two looks
 _TOLD: Final = 1.0  # seconds until every worker asks a draining instance no more
@@ -64,7 +68,8 @@ class Registrations:
         self._looked: Looked | None = None
         self._draining: dict[str, float] = {}  # since when each is known to
         self._told: dict[str, tuple[Instance, ...]] = {}
-        self._operators: tuple[Route, ...] = ()
+        self._held = Held()
+        self._obsolete: set[str] = set()  # sections of a control before this one
         self._looking = False
         self._away = True
         self._doubtful = False  # whether some are in force of which nothing else is known here
@@ -84,12 +89,19 @@ class Registrations:
         Where that cannot be read, it being of another version of the gateway, whoever is in force
         stays so until the store has said who there is.
         """
-        raw = live.get(SECTION)
-        self._doubtful = True
-        if raw is not None:
-            with contextlib.suppress(msgspec.DecodeError):
-                self._known = Known(_register(raw).known)
-                self._doubtful = False
+        read: list[Registration] = []
+        unread = 0
+        names = [name for name in live if is_section(name)]
+        for name in names:
+            try:
+                read += _register(live[name]).known
+            except msgspec.DecodeError:
+                unread += 1
+        self._known = Known(read)
+        for one in self._known.all.values():
+            self._held.add(one.service, one.routes)
+        self._doubtful = unread > 0 or not names
+        self._obsolete = set(names) - {section(one) for one in self._known.services}
 
     def adopt(
         self,
@@ -107,10 +119,10 @@ class Registrations:
         self.believed = believed
         self.services = frozenset(services)
         self._spoken_for = frozenset(one for token in bound.tokens for one in token.services)
-        self._operators = tuple(one for one in routes if not one.internal)
+        self._held.govern([one for one in routes if not one.internal])
         self._told.clear()
         self._doubtful = self._doubtful and self.is_on  # else nobody would ever be asked
-        self._publish()
+        self._publish_all()
 
     @property
     def is_on(self) -> bool:
@@ -140,11 +152,14 @@ class Registrations:
             self._known.shaken(now)
         self._looked = looked
         self._back()
-        found = looked.found
-        changed = self._known.passed(now) if found is None else self._known.told(found, now)
-        if changed or self._doubtful:
+        if looked.found is not None:
+            changes = self._known.told(looked.found, now)
+        else:
+            changes = self._known.heard(looked.changed, now)
+        self._publish(changes)
+        if self._doubtful:
             self._doubtful = False  # a first look shows all
-            self._publish()
+            self._publish_all()
 
     def _lost(self, cause: str) -> None:
         now = self._outside.monotonic()
@@ -173,21 +188,13 @@ class Registrations:
 
     def conflict(self, one: Registration) -> tuple[str, str]:
         """Return a route that it cannot have, and who has it; empty if it can have all."""
-        others = [
-            other
-            for other in self._known.all.values()
-            if other.name != one.name and other.service in self._spoken_for
-        ]
-        return taken(one.service, one.routes, held_by(others, one), self._operators)
+        return self._held.taken(one.service, one.routes, self._spoken_for)
 
     def excess(self, one: Registration) -> str:
         """Return why there is no room for its routes; empty if there is, or if it has them."""
         before = self._known.all.get(one.name)
-        if before is not None and before.routes == one.routes:
-            return ""
-        others = [other for other in self._known.all.values() if other.name != one.name]
-        declared = ((other.service, route) for other in others for route in other.routes)
-        return excess(one.service, one.routes, declared)
+        had = () if before is None else before.routes
+        return "" if had == one.routes else self._held.excess(one.service, one.routes, had)
 
     async def put(self, one: Registration) -> Registration:
         """Register an instance, or renew it; Away if that cannot be kept."""
@@ -205,7 +212,6 @@ class Registrations:
         None if it is gone already; Away if nothing can be kept.
         """
         name = f"{service}/{instance}"
-        self._known.left(name)
         one = await self._store.read(name)
         if one is not None and not one.draining and grace > 0:
             one = msgspec.structs.replace(one, draining=True, lease=grace)
@@ -213,6 +219,7 @@ class Registrations:
         elif one is not None and grace <= 0:
             await self._store.drop(name)
             one = None
+        self._publish(self._known.left(name))
         await self.look()
         return one
 
@@ -227,24 +234,50 @@ class Registrations:
         one = self._known.all.get(name)
         return one is None or self._outside.in_flight(one.service, one.endpoint.name) == 0
 
-    def _publish(self) -> None:
-        known = self._known.all.values()
-        now = self._outside.monotonic()
-        self._draining = {
-            one.name: self._draining.get(one.name, now) for one in known if one.draining
-        }
+    def _publish(self, changes: Iterable[Change]) -> None:
+        """Tell what has changed."""
+        services: dict[str, None] = {}
+        for before, one in changes:
+            if before is not None:
+                self._held.drop(before.service, before.routes)
+                services[before.service] = None
+            if one is not None:
+                self._held.add(one.service, one.routes)
+                services[one.service] = None
+            self._drains(before, one)
+        for service in services:
+            self._tell(service)
+
+    def _drains(self, before: Registration | None, one: Registration | None) -> None:
+        """Take note of who drains, and since when that is known."""
+        if one is not None and one.draining:
+            self._draining.setdefault(one.name, self._outside.monotonic())
+        elif before is not None:
+            self._draining.pop(before.name, None)
+
+    def _publish_all(self) -> None:
+        """Tell everything: it may count for something else now."""
         forgotten = {
             one
             for one in self._outside.registered()
             if not (self._doubtful and one in self._spoken_for)
         }
-        for service in {one.service for one in known} | self._told.keys() | forgotten:
-            instances = self._in_force(service)
-            if self._told.get(service) != instances:
-                self._told[service] = instances
-                self._outside.found(service, REGISTRATION, instances)
-        by_name = tuple(sorted(known, key=lambda one: one.name))
-        self._outside.put(SECTION, Register(known=by_name) if by_name else None)
+        for one in self._known.all.values():
+            self._drains(None, one)
+        for service in {*self._known.services, *self._told, *forgotten}:
+            self._tell(service)
+        if not self._doubtful:
+            for name in self._obsolete:
+                self._outside.put(name, None)
+            self._obsolete = set()
+
+    def _tell(self, service: str) -> None:
+        instances = self._in_force(service)
+        if self._told.get(service) != instances:
+            self._told[service] = instances
+            self._outside.found(service, REGISTRATION, instances)
+        known = tuple(self.of(service))
+        self._outside.put(section(service), Register(known=known) if known else None)
 
     def _in_force(self, service: str) -> tuple[Instance, ...]:
         """Return the instances of a service that are to be asked: none where no token is left."""

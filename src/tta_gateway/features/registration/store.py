@@ -1,9 +1,11 @@
 """The port of the store that all nodes share."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
 
 from tta_gateway.features.registration.record import Registration
+
+NOTHING: Final[Mapping[str, Registration | None]] = {}
 
 
 class Away(Exception):
@@ -11,15 +13,26 @@ class Away(Exception):
 
 
 class Looked:
-    """What a look at the store has shown: all registrations, and which store and version it is."""
+    """What a look at the store has shown: which store and version it is, and what is there.
 
-    __slots__ = ("epoch", "found", "version")
+    `found` are all registrations; None where `changed` says what has become since the version that
+    was known of those that are not as they were: by name, None of those that are gone.
+    """
 
-    def __init__(self, epoch: str, version: int, found: tuple[Registration, ...] | None) -> None:
-        """Keep it; None: nothing has changed since the version that was known."""
+    __slots__ = ("changed", "epoch", "found", "version")
+
+    def __init__(
+        self,
+        epoch: str,
+        version: int,
+        found: tuple[Registration, ...] | None,
+        changed: Mapping[str, Registration | None] = NOTHING,
+    ) -> None:
+        """Keep it."""
         self.epoch = epoch
         self.version = version
         self.found = found
+        self.changed = changed
 
 
 class RegistrationStore(Protocol):
@@ -35,7 +48,7 @@ class RegistrationStore(Protocol):
         """Return a registration, by the names of service and instance."""
 
     async def look(self, known: Looked | None, *, node: str, idle: Iterable[str]) -> Looked:
-        """Return what there is, if it is not what is known.
+        """Return what there is, or what of it is not what is known.
 
         Leases that have run out end here.  `idle` are draining instances of which this node sees
         nothing under way: one that all nodes have said so of is gone.

@@ -43,7 +43,7 @@ class Split:
     """Stands behind whatever may refuse, and before what depends on the service."""
 
     name: ClassVar = "split"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset({"principal"})
     gives: ClassVar[frozenset[str]] = frozenset({"service"})
 
     def __init__(self, chance: Chance, services: Services = WILLING) -> None:

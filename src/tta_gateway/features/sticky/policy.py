@@ -18,7 +18,7 @@ class Sticky:
     """Stands behind the choice of the service, whose keys it reads."""
 
     name: ClassVar = "sticky"
-    needs: ClassVar[frozenset[str]] = frozenset({"service"})
+    needs: ClassVar[frozenset[str]] = frozenset({"principal", "service"})
     gives: ClassVar[frozenset[str]] = frozenset({"key"})
 
     def __init__(self, chance: Chance) -> None:

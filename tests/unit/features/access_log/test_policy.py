@@ -86,6 +86,13 @@ def test_a_line_says_all_about_an_exchange_that_is_of_use() -> None:
     }
 
 
+def test_what_a_rule_in_shadow_mode_would_refuse_is_written_with_its_code() -> None:
+    exchange = over()
+    assert "shadow" not in line(exchange)
+    exchange.shadowed = "access_not_there"
+    assert line(exchange)["shadow"] == "access_not_there"
+
+
 def test_the_query_is_never_written() -> None:
     exchange = answered(an_exchange(a_head("GET", "/a?token=secret")), from_upstream())
     assert b"secret" not in raw(exchange)

@@ -13,6 +13,7 @@ from tta_gateway.features.discovery.metrics import CHANGES, FAILURES, REACHABLE
 from tta_gateway.features.discovery.provider import Found, Unreachable
 from tta_gateway.features.discovery.registries import Watched
 from tta_gateway.features.discovery.service import Discovery
+from tta_gateway.features.discovery.state import RegistryState
 from tta_gateway.kernel.events import Event, RegistryChanged
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
@@ -33,7 +34,7 @@ class FakeRegistry:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.does: asyncio.Queue[tuple[Instance, ...] | Exception | None] = asyncio.Queue()
+        self.does: asyncio.Queue[tuple[Instance, ...] | BaseException | None] = asyncio.Queue()
         self.watches = 0
         self.ended = 0
 
@@ -41,7 +42,7 @@ class FakeRegistry:
         self.watches += 1
         try:
             while (one := await self.does.get()) is not None:
-                if isinstance(one, Exception):
+                if isinstance(one, BaseException):
                     raise one
                 found("players", one)
         finally:
@@ -64,6 +65,7 @@ class House:
         self.before: dict[tuple[str, str], tuple[Instance, ...]] = {}
         self.counts = Registry()
         self.wanted: dict[str, Watched] = {}
+        self.broken: Exception | None = None
         self.discovery = Discovery(
             self,
             self.bus,
@@ -79,6 +81,8 @@ class House:
         self.lines.append(line)
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
+        if self.broken is not None:
+            raise self.broken
         self.told.append((service, source, *(one.id for one in instances)))
         self.encrypted = [one.endpoint.tls for one in instances]
 
@@ -211,6 +215,156 @@ def test_a_registry_that_cannot_be_reached_keeps_what_it_said_and_is_told_of_onc
         assert b"registry_reachable" in house.lines[1]
 
     play(house, scene)
+
+
+def state_of(house: House) -> RegistryState:
+    (state,) = house.discovery.states()
+    return state
+
+
+@pytest.mark.parametrize("fault", [KeyError("x"), asyncio.CancelledError()])
+def test_a_watcher_that_dies_is_begun_again_and_its_state_says_so(
+    house: House, fault: BaseException
+) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        etcd.does.put_nowait(some(1))
+        etcd.does.put_nowait(fault)
+        await turns()
+        state = state_of(house)
+        assert (etcd.watches, state.faults, state.reachable) == (2, 1, False)
+        assert type(fault).__name__ in state.fault
+        assert [one[:2] for one in house.changes()] == [("etcd", False)]
+        etcd.does.put_nowait(some(1))
+        await turns()
+        assert (state.fault, state.faults, state.reachable) == ("", 1, True)
+        assert [one[:2] for one in house.changes()] == [("etcd", False), ("etcd", True)]
+
+    play(house, scene)
+
+
+def test_pauses_after_faults_grow_though_the_registry_answers_in_between(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[int] = []
+
+    def pause(count: int, _: float) -> float:
+        failures.append(count)
+        return 0.0
+
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        for _ in range(3):
+            etcd.does.put_nowait(some(1))
+            etcd.does.put_nowait(KeyError("x"))
+        await turns()
+        assert failures[1::2] == [1, 2, 3]
+        assert sum(b"registry_failed" in one for one in house.lines) == 1
+        house.clock.advance(60.0)
+        etcd.does.put_nowait(some(1))
+        etcd.does.put_nowait(KeyError("x"))
+        await turns()
+        assert failures[7::2] == [1]
+        assert sum(b"registry_failed" in one for one in house.lines) == 2
+
+    monkeypatch.setattr(module, "pause", pause)
+    play(house, scene)
+
+
+def test_what_could_not_be_handed_on_is_handed_on_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "pause", lambda *_: 2.0)
+
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        etcd.does.put_nowait(some(1))
+        etcd.does.put_nowait(some(2))
+        await turns()
+        house.broken = KeyError("x")
+        house.clock.advance(0.21)
+        house.ring()
+        state = state_of(house)
+        assert (state.faults, state.reachable, house.told) == (1, False, [("players", "etcd", "1")])
+        house.broken = None
+        house.clock.advance(1.0)
+        house.ring()
+        assert (state.fault != "", len(house.told)) == (True, 1)
+        house.clock.advance(1.0)
+        house.ring()
+        assert house.told[1:] == [("players", "etcd", "2")]
+        assert (state.fault, state.reachable, etcd.watches) == ("", True, 1)
+
+    play(house, scene)
+
+
+def test_what_is_found_first_and_cannot_be_handed_on_is_told_when_it_is_found_again(
+    house: House,
+) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        house.broken = KeyError("x")
+        etcd.does.put_nowait(some(1))
+        await turns()
+        assert (house.told, state_of(house).reachable, etcd.watches) == ([], False, 2)
+        house.broken = None
+        etcd.does.put_nowait(some(1))
+        await turns()
+        assert (house.told, state_of(house).reachable) == ([("players", "etcd", "1")], True)
+
+    play(house, scene)
+
+
+def test_what_cannot_be_said_again_to_a_new_configuration_is_said_later(house: House) -> None:
+    async def scene() -> None:
+        etcd = FakeRegistry("etcd")
+        house.watch(etcd)
+        etcd.does.put_nowait(some(1))
+        await turns()
+        house.broken = KeyError("x")
+        house.watch(etcd)
+        await turns()
+        assert (state_of(house).faults, etcd.watches, len(house.told)) == (1, 1, 1)
+        house.broken = None
+        house.clock.advance(0.21)
+        house.ring()
+        assert house.told[1:] == [("players", "etcd", "1")]
+
+    play(house, scene)
+
+
+def test_where_all_watchers_have_ended_they_are_begun_anew(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("x")
+
+    async def scene() -> None:
+        etcd, consul = FakeRegistry("etcd"), FakeRegistry("consul")
+        house.watch(etcd, consul)
+        with monkeypatch.context() as patch:
+            patch.setattr(house.discovery, "_failed", broken)
+            first = asyncio.get_running_loop().create_task(house.discovery.run())
+            await turns()
+            etcd.does.put_nowait(Unreachable("it is away"))
+            await turns()
+        with pytest.raises(ExceptionGroup):
+            await first
+        states = list(house.discovery.states())
+        assert [(one.faults, "KeyError" in one.fault) for one in states] == [(1, True), (1, True)]
+        again = asyncio.get_running_loop().create_task(house.discovery.run())
+        consul.does.put_nowait(some(1))
+        await turns()
+        assert (house.told, etcd.watches, consul.watches) == ([("players", "consul", "1")], 2, 2)
+        assert [one.fault for one in states if one.provider == "consul"] == [""]
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+
+    asyncio.run(scene())
 
 
 def test_a_fault_of_ours_ends_nobody_else(house: House) -> None:

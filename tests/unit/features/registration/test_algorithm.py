@@ -7,15 +7,9 @@ from hypothesis import strategies as st
 from tests.helpers.register_store import a_registration
 from tta_gateway.features.registration.algorithm import (
     Known,
-    held_by,
     is_id,
     renew_after,
 )
-from tta_gateway.kernel.registered import Declared
-
-
-def declared(path: str, *methods: str) -> tuple[Declared, ...]:
-    return (Declared(path=path, methods=methods),)
 
 
 def test_a_lease_is_renewed_three_times_while_it_lasts() -> None:
@@ -74,8 +68,32 @@ def test_who_is_over_when_something_is_told_is_gone() -> None:
 def test_who_leaves_is_not_waited_for() -> None:
     known = Known([ONE])
     known.shaken(100.0)
-    known.left(ONE.name)
-    assert known.told([], 100.0)
+    assert known.left(ONE.name) == [(ONE, None)]
+    assert known.left(ONE.name) == []
+    assert (known.told([], 100.0), known.of("players")) == ([], [])
+
+
+def test_who_leaves_and_is_in_the_store_is_there_until_that_says_otherwise() -> None:
+    known = Known([ONE])
+    assert (known.left(ONE.name), known.of("players")) == ([], [ONE])
+
+
+def test_what_is_heard_of_some_changes_nobody_else() -> None:
+    known = Known([ONE, OTHER])
+    moved = a_registration("players/a", port=9002)
+    assert known.heard({ONE.name: moved, "players/c": None}, 0.0) == [(ONE, moved)]
+    assert known.heard({ONE.name: moved}, 0.0) == []
+    assert known.heard({OTHER.name: None}, 0.0) == [(OTHER, None)]
+    assert (known.of("players"), list(known.services)) == ([moved], ["players"])
+    assert known.heard({moved.name: None}, 0.0) == [(moved, None)]
+    assert (known.all, list(known.services)) == ({}, [])
+
+
+def test_who_is_waited_for_is_there_though_the_store_has_forgotten_it() -> None:
+    known = Known([ONE])
+    known.shaken(100.0)
+    assert known.heard({ONE.name: None}, 101.0) == []
+    assert known.heard({OTHER.name: OTHER}, 115.0) == [(ONE, None), (None, OTHER)]
 
 
 @given(
@@ -108,9 +126,3 @@ def test_nobody_outlives_a_lease_and_nobody_who_is_told_of_is_missing(
             now += 10.0
     known.told([], now)
     assert all(now - last[one.id] < one.lease for one in known.of("players"))
-
-
-def test_what_many_instances_declare_is_looked_at_once() -> None:
-    others = [a_registration(f"worlds/{number}", routes=declared("/b")) for number in range(50)]
-    own = a_registration("players/2", routes=declared("/a"))
-    assert held_by([*others, own], a_registration()) == [("worlds", *declared("/b"))]

@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.asgi import Answer, asked
 from tests.helpers.register_store import a_registration
 from tta_gateway.features.problem.bound import ProblemBound
-from tta_gateway.features.registration.api import router
+from tta_gateway.features.registration.api import OwnAddress, router
 from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.features.registration.record import Registration
 from tta_gateway.features.registration.store import Away
@@ -87,7 +87,7 @@ class House:
 
 def endpoint_of(_: str, url: str) -> Endpoint:
     if url.endswith("8081"):
-        raise ValueError(f"`{url}` is an address of the gateway itself")
+        raise OwnAddress(f"`{url}` is an address of the gateway itself")
     return Endpoint(host="127.0.0.1", port=9001, tls=url.startswith("https"))
 
 
@@ -173,7 +173,7 @@ def test_a_service_that_has_gone_is_unknown(house: House) -> None:
         ({"routes": [route("/api/v1/players/x")]}, POOR, 403, "registration_auth_forbidden"),
         ({"routes": [asking("optional")]}, POOR, 403, "registration_auth_forbidden"),
         ({"routes": [route("/api/v1/players/../x")]}, GOOD, 422, "registration_invalid"),
-        ({"url": "http://127.0.0.1:8081"}, GOOD, 422, "registration_invalid"),
+        ({"url": "http://127.0.0.1:8081"}, GOOD, 422, "registration_own_address"),
         ({"lease": 4}, GOOD, 422, "request_invalid"),
         ({"lease": 301}, GOOD, 422, "request_invalid"),
         ({"weight": 0}, GOOD, 422, "request_invalid"),

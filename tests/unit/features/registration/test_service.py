@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.register_store import RegisterStore, a_registration
 from tta_gateway.features.registration.bound import RegistrationBound, Token
-from tta_gateway.features.registration.record import SECTION, Register
+from tta_gateway.features.registration.record import SECTION, Register, section
 from tta_gateway.features.registration.service import PAUSE, Registrations
 from tta_gateway.features.registration.store import Away
 from tta_gateway.kernel.events import Event, RegistryChanged
@@ -18,6 +18,7 @@ from tta_gateway.kernel.standing import Instance
 
 ON = RegistrationBound(tokens=(Token(digest=b"", services=("players",)),))
 BOTH = RegistrationBound(tokens=(Token(digest=b"", services=("players", "worlds")),))
+KNOWN = section("players")
 A = (Declared(path="/a", auth="none"),)
 
 
@@ -74,7 +75,7 @@ def test_who_registers_is_told_of_at_once(house: House) -> None:
     asyncio.run(house.made.put(a_registration(routes=A)))
     assert (house.ids(), house.paths()) == (["a"], ["/a"])
     assert [one.id for one in house.made.of("players")] == ["a"]
-    known = house.sections[SECTION]
+    known = house.sections[KNOWN]
     assert isinstance(known, Register)
     assert [one.id for one in known.known] == ["a"]
 
@@ -112,7 +113,7 @@ def test_who_does_not_renew_is_gone_within_its_lease(house: House) -> None:
     house.clock.advance(1.0 - PAUSE)
     house.look()
     assert (house.ids(), house.paths()) == ([], [])
-    assert house.sections == {SECTION: None}
+    assert house.sections == {KNOWN: None}
 
 
 def test_while_the_store_is_away_what_was_known_stays(house: House) -> None:
@@ -231,16 +232,47 @@ def test_of_two_at_one_address_the_one_that_stays_comes_first(house: House) -> N
     assert house.ids() == ["b", "a"]
 
 
-def test_the_next_control_goes_on_with_what_was_known(house: House) -> None:
+@pytest.mark.parametrize("name", [KNOWN, SECTION])  # SECTION: of a gateway before this one
+def test_the_next_control_goes_on_with_what_was_known(house: House, name: str) -> None:
     asyncio.run(house.made.put(a_registration(routes=A)))
-    known = house.sections[SECTION]
+    known = house.sections[KNOWN]
     assert known is not None
     house.store.away = True
     following = House(house.store)
-    following.made.recover({SECTION: msgspec.Raw(msgspec.msgpack.encode(known))})
+    following.made.recover({name: msgspec.Raw(msgspec.msgpack.encode(known))})
     following.made.adopt(ON, ["players"], ())
     following.look()
     assert (following.ids(), following.paths()) == (["a"], ["/a"])
+    assert following.sections == {KNOWN: known, **({} if name == KNOWN else {SECTION: None})}
+    assert following.made.conflict(a_registration("worlds/z", routes=A))[0] == "/a"
+
+
+def test_what_is_known_of_some_stays_where_the_rest_cannot_be_read(house: House) -> None:
+    asyncio.run(house.made.put(a_registration("players/b")))
+    known = msgspec.Raw(msgspec.msgpack.encode(house.sections[KNOWN]))
+    house.store.away = True
+    after = before(house.store)
+    after.made.recover({KNOWN: known, section("worlds"): UNREAD[SECTION]})
+    after.made.adopt(BOTH, ["players", "worlds"], ())
+    assert (after.ids(), list(after.instances)) == (["b"], ["players", "worlds"])
+    house.store.away = False
+    after.look()
+    assert (after.ids(), list(after.instances)) == (["b"], ["players"])
+    assert after.sections[section("worlds")] is None
+
+
+def test_one_that_changes_costs_the_others_nothing(house: House) -> None:
+    """Red where all is told anew: each change went over all registrations."""
+    services = tuple(f"s{number}" for number in range(50))
+    house.made.adopt(
+        RegistrationBound(tokens=(Token(digest=b"", services=services),)), services, ()
+    )
+    for one in services:
+        asyncio.run(house.made.put(a_registration(f"{one}/a")))
+    house.sections.clear()
+    house.instances.clear()
+    asyncio.run(house.made.put(a_registration("s7/a", port=9002)))
+    assert (list(house.sections), list(house.instances)) == ([section("s7")], ["s7"])
 
 
 UNREAD: dict[str, msgspec.Raw] = {SECTION: msgspec.Raw(b"\x01")}
@@ -282,8 +314,8 @@ def test_or_goes_at_once_where_nobody_may_register_any_more(live: dict[str, msgs
 def test_what_came_back_after_a_start_has_a_lease_to_say_something(house: House) -> None:
     """The gateway was away, and so nobody could renew; then it ends like any other."""
     asyncio.run(house.made.put(a_registration(lease=15.0, routes=A)))
-    known = house.sections[SECTION]
-    live = {SECTION: msgspec.Raw(msgspec.msgpack.encode(known))}
+    known = house.sections[KNOWN]
+    live = {KNOWN: msgspec.Raw(msgspec.msgpack.encode(known))}
     house.clock.advance(3600.0)
     after = House(house.store)
     after.made.recover(live)
@@ -295,7 +327,7 @@ def test_what_came_back_after_a_start_has_a_lease_to_say_something(house: House)
     assert after.ids() == ["a"]
     house.clock.advance(0.1)
     after.look()
-    assert (after.instances, after.sections[SECTION]) == ({}, None)
+    assert (after.instances, after.sections[KNOWN]) == ({}, None)
 
 
 def test_conflicts_are_with_others_and_the_operator(house: House) -> None:

@@ -1,0 +1,65 @@
+"""What a worker needs to decide who may see what, and what control tells it of care."""
+
+from typing import Final, Literal
+from zlib import crc32
+
+import msgspec
+
+Reach = Literal["own", "care", "any"]
+REACHES: Final[tuple[Reach, ...]] = ("own", "care", "any")
+CLINICAL: Final = "content:clinical"
+"""The permission that makes a role a clinical one."""
+SHARDS: Final = 64
+"""Live sections that say who cares for whom: one that changes is sent and read alone."""
+GLASS: Final = "access/glass"
+"""The name of the live section that says which glass is broken."""
+
+
+class AccessBound(msgspec.Struct, frozen=True, kw_only=True):
+    """Every role with what it holds; `None`: as they are if nobody says otherwise."""
+
+    roles: dict[str, tuple[str, ...]] | None = None
+
+
+class RouteAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """What a route asks of who calls.
+
+    `permissions` are by method, `default` for all others; where both are empty, none is needed.
+    `owner` is the parameter of the path that says whose data it is, `roles` those of which the
+    caller must have one.  `shadow`: what would be refused is told, and let through.
+    """
+
+    permissions: dict[str, str] = {}
+    default: str = ""
+    owner: str = ""
+    roles: tuple[str, ...] = ()
+    clinical: bool = False
+    shadow: bool = False
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A live section: by who cares, for whom, and until when in seconds of the epoch."""
+
+    until: dict[str, dict[str, float]] = {}
+
+
+_held: Final = msgspec.msgpack.Decoder(Held)
+
+
+def held_of(raw: msgspec.Raw) -> Held:
+    """Return what a section holds; msgspec.DecodeError if it is none."""
+    return _held.decode(raw)
+
+
+def section_of(carer: str) -> str:
+    """Return the name of the live section that says for whom somebody cares."""
+    return section(crc32(carer.encode()) % SHARDS)
+
+
+def section(number: int) -> str:
+    """Return the name of one of them."""
+    return f"access/care/{number}"
+
+
+SECTIONS: Final = (*(section(number) for number in range(SHARDS)), GLASS)
+"""The names of all live sections of this feature."""

@@ -1,0 +1,242 @@
+"""Let in whoever may do what they ask for with whose data it is."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final, Protocol
+
+import msgspec
+
+from tta_gateway.features.access.algorithm import (
+    NOTHING,
+    Book,
+    Demand,
+    Ties,
+    Verdict,
+    is_name,
+)
+from tta_gateway.features.access.bound import CLINICAL, AccessBound, RouteAccess
+from tta_gateway.features.access.metrics import GLASS, REFUSED
+from tta_gateway.features.access.problems import (
+    CLINICAL_ROLE_MISSING,
+    METHOD_CLOSED,
+    NOT_THERE,
+    PERMISSION_MISSING,
+    ROLE_MISSING,
+)
+from tta_gateway.features.access.table import ROLES
+from tta_gateway.kernel.events import Event, GlassUsed
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import RequestHead, Response, answer_of
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.kernel.route import Route
+from tta_gateway.support.metrics import Registry
+
+_PROBLEMS: Final[Mapping[Verdict, Problem]] = {
+    Verdict.ROLE: ROLE_MISSING,
+    Verdict.PERMISSION: PERMISSION_MISSING,
+    Verdict.METHOD: METHOD_CLOSED,
+    Verdict.OWNER: NOT_THERE,
+    Verdict.CLINICAL: CLINICAL_ROLE_MISSING,
+}
+_MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
+
+
+class Consents(Protocol):
+    """What people have consented to."""
+
+    def covers(self, person: str, reader: str) -> bool:
+        """Tell whether somebody has consented to another's reading what is theirs."""
+
+
+class _Nobody:
+    """Consents of which there is none yet."""
+
+    def covers(self, person: str, reader: str) -> bool:  # noqa: ARG002 - the port's
+        """Tell that nobody has."""
+        return False
+
+
+NOBODY: Final = _Nobody()
+
+
+def unheard(_: Event) -> None:
+    """Tell nobody."""
+
+
+class Circle:
+    """Who is tied to whom, and who hears of it when somebody uses glass that they have broken."""
+
+    def __init__(self, ties: Ties, told: Callable[[Event], None]) -> None:
+        """Keep both."""
+        self.ties = ties
+        self.told = told
+
+
+class Access:
+    """Stands behind identity, and before anything is spent on the caller."""
+
+    name: ClassVar = "access"
+    needs: ClassVar[frozenset[str]] = frozenset(("principal",))
+    gives: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self,
+        book: Book,
+        circle: Circle | None = None,
+        *,
+        wall: Callable[[], float],
+        registry: Registry,
+        consents: Consents = NOBODY,
+    ) -> None:
+        """Decide by these roles, and by who is in the circle: nobody, where there is none."""
+        self.book = book
+        self.ties = circle.ties if circle is not None else Ties()
+        self.told = circle.told if circle is not None else unheard
+        self.wall = wall
+        self.consents = consents
+        self.glass = registry.child(GLASS)
+        self.refused = {one: registry.child(REFUSED, one.value, "enforced") for one in Verdict}
+        self.shadowed = {one: registry.child(REFUSED, one.value, "shadow") for one in Verdict}
+        self._masks: dict[frozenset[str], int] = {}
+
+    def for_route(self, route: Route | None) -> "BoundAccess | None":
+        """Act where the route asks for anything."""
+        raw = route.features.get("access") if route is not None else None
+        if route is None or raw is None:
+            return None
+        return BoundAccess(self, msgspec.msgpack.decode(raw, type=RouteAccess), route.name)
+
+    def mask(self, roles: frozenset[str]) -> int:
+        """Return what somebody in these roles holds: worked out once for each set of them."""
+        found = self._masks.get(roles)
+        if found is None:
+            if len(self._masks) >= _MOST:
+                self._masks.clear()
+            found = self._masks[roles] = self.book.mask(roles)
+        return found
+
+
+class BoundAccess:
+    """What one route asks."""
+
+    def __init__(self, access: Access, bound: RouteAccess, route: str) -> None:
+        """Have every method's demand ready."""
+        book = access.book
+        self._access = access
+        self._bound = bound
+        self._route = route
+        self._owner = bound.owner
+        self._roles = book.roles(bound.roles)
+        self._asks_roles = bool(bound.roles)
+        self._clinical = book.clinical if bound.clinical else 0
+        self._shadow = bound.shadow
+        named = {name.encode(): book.demand(one) for name, one in bound.permissions.items()}
+        if b"GET" in named:
+            named.setdefault(b"HEAD", named[b"GET"])  # RFC 9110 9.3.2: the same, without the body
+        self._demands: dict[bytes, Demand] = named
+        self._default: Demand | None = None
+        if bound.default:
+            self._default = book.demand(bound.default)
+        elif not named:
+            self._default = NOTHING
+
+    def explain(self) -> str:
+        """Say what it asks."""
+        bound, said = self._bound, []
+        if bound.roles:
+            said.append(f"one of the roles {', '.join(bound.roles)}")
+        by_method = [f"{method} needs `{one}`" for method, one in bound.permissions.items()]
+        if bound.default:
+            said_of_all = f"needs `{bound.default}`"
+            by_method.append(f"any other {said_of_all}" if by_method else said_of_all)
+        said += by_method
+        if bound.owner:
+            said.append(f"whose it is: `{{{bound.owner}}}`")
+        if bound.clinical:
+            said.append(f"clinical: its owner, or `{CLINICAL}`")
+        return f"{'; '.join(said)}{'; only tells, and lets through' if bound.shadow else ''}"
+
+    def on_request(self, exchange: Exchange) -> Response | None:
+        """Refuse whoever may not.
+
+        Fields that would ask the service for another method or path do not get past the codec.
+        """
+        principal = exchange.principal
+        assert principal is not None  # settings: only routes with `auth: required` ask
+        request = exchange.request
+        verdict = self._verdict(exchange, principal, request)
+        if verdict is not None:
+            if not self._shadow:
+                self._access.refused[verdict].add()
+                return answer_of(_PROBLEMS[verdict], self._detail(verdict, request.method))
+            self._access.shadowed[verdict].add()
+            exchange.shadowed = _PROBLEMS[verdict].code
+        return None
+
+    def _verdict(
+        self, exchange: Exchange, principal: Principal, request: RequestHead
+    ) -> Verdict | None:
+        """Return why not; None if they may."""
+        mask = self._access.mask(principal.roles)
+        if self._asks_roles and not mask & self._roles:
+            return Verdict.ROLE
+        demand = self._demands.get(request.method, self._default)
+        if demand is None:
+            return Verdict.METHOD
+        # Where no owner is named, nobody can tell who is in whose care; services go by the token.
+        if not mask & (demand.held if self._owner else demand.own | demand.any):
+            return Verdict.PERMISSION
+        is_theirs = False
+        if self._owner:
+            person = exchange.params.get(self._owner, "")
+            is_theirs = person == principal.subject and is_name(person)
+            if not mask & (demand.own | demand.any if is_theirs else demand.any) and not (
+                mask & demand.care and self._is_tied(exchange, principal.subject, person)
+            ):
+                return Verdict.OWNER
+        if self._clinical and not is_theirs and not mask & self._clinical:
+            return Verdict.CLINICAL
+        return None
+
+    def _is_tied(self, exchange: Exchange, subject: str, person: str) -> bool:
+        """Tell whether somebody is in the caller's care, has consented, or is behind glass."""
+        access = self._access
+        if not is_name(person):
+            return False
+        now = access.wall()
+        if access.ties.is_cared_for(person, subject, now) or access.consents.covers(
+            person, subject
+        ):
+            return True
+        if not access.ties.is_behind_glass(person, subject, now):
+            return False
+        access.glass.add()
+        access.told(
+            GlassUsed(
+                subject=subject,
+                person=person,
+                route=self._route,
+                method=exchange.request.method.decode(),
+                request_id=exchange.request_id.decode(),
+                at=now,
+            )
+        )
+        return True
+
+    def _detail(self, verdict: Verdict, method: bytes) -> str | None:
+        """Return what is missing, by its name; None where the problem's own words say it."""
+        if verdict is Verdict.ROLE:
+            named = ", ".join(f"`{one}`" for one in self._bound.roles)
+            return f"This needs one of the roles {named}. Ask whoever administers your account."
+        demand = self._demands.get(method, self._default)
+        if verdict is not Verdict.PERMISSION or demand is None:
+            return None
+        return (
+            f"This needs the permission `{demand.name}`, and none of your roles holds it. Ask "
+            "whoever administers your account."
+        )
+
+
+def book_of(bound: AccessBound) -> Book:
+    """Return the roles of a configuration: those of the platform, where it names none."""
+    return Book(ROLES if bound.roles is None else bound.roles)

@@ -1,0 +1,45 @@
+"""Why somebody may not."""
+
+from typing import Final
+
+from tta_gateway.kernel.problem import Problem
+
+_INSUFFICIENT: Final = "Ask whoever administers your account; another token will not help."
+
+PERMISSION_MISSING: Final = Problem(
+    "access_permission_missing",
+    403,
+    "You may not do this.",
+    f"None of your roles holds the permission that this needs. {_INSUFFICIENT}",
+    "http_request_denied",
+)
+ROLE_MISSING: Final = Problem(
+    "access_role_missing",
+    403,
+    "This path is for other roles.",
+    f"You have none of the roles that it is for. {_INSUFFICIENT}",
+    "http_request_denied",
+)
+CLINICAL_ROLE_MISSING: Final = Problem(
+    "access_clinical_role_missing",
+    403,
+    "This is clinical content.",
+    "It is for the person whose it is, and for clinical roles: those that hold "
+    "`content:clinical`. No other permission opens it.",
+    "http_request_denied",
+)
+METHOD_CLOSED: Final = Problem(
+    "access_method_closed",
+    403,
+    "Nobody may use this method here.",
+    "Use another method; the operator has named no permission for this one (`access` of the "
+    "route).",
+    "http_request_denied",
+)
+NOT_THERE: Final = Problem(
+    "access_not_there",
+    404,
+    "There is nothing here that you may see.",
+    "Check the id in the path: it must be your own, or of somebody whom you care for. Whether "
+    "there is such a person is told to nobody else.",
+)

@@ -1,0 +1,152 @@
+"""Roles and permissions as bits, and who is tied to whom."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tta_gateway.features.access.algorithm import NOTHING, Book, Ties, is_name, split
+from tta_gateway.features.access.bound import CLINICAL, REACHES
+
+BOOK = Book(
+    {
+        "player": ("progress:read:own", "worlds:read"),
+        "therapist": ("progress:read:care", CLINICAL),
+        "service": ("progress:read",),
+        "nobody": (),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ("progress:read:own", ("progress:read", "own")),
+        ("progress:read:care", ("progress:read", "care")),
+        ("progress:read:any", ("progress:read", "any")),
+        ("progress:read", ("progress:read", "any")),
+    ],
+)
+def test_a_permission_that_says_no_reach_reaches_all(held: str, expected: tuple[str, str]) -> None:
+    assert split(held) == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "reach"), [("player", "own"), ("therapist", "care"), ("service", "any")]
+)
+def test_a_role_holds_what_it_holds_as_far_as_it_reaches(role: str, reach: str) -> None:
+    demand, mask = BOOK.demand("progress:read"), BOOK.mask({role})
+    by_reach = dict(zip(REACHES, (demand.own, demand.care, demand.any), strict=True))
+    assert [one for one, bits in by_reach.items() if mask & bits] == [reach]
+    assert mask & demand.held
+    assert not BOOK.mask({"nobody"}) & demand.held
+
+
+def test_who_is_in_several_roles_holds_what_each_of_them_does() -> None:
+    both = BOOK.mask({"player", "therapist"})
+    assert both == BOOK.mask({"player"}) | BOOK.mask({"therapist"})
+
+
+def test_a_role_that_is_not_known_holds_nothing() -> None:
+    assert BOOK.mask({"root"}) == BOOK.mask(())
+    assert not BOOK.mask({"root"}) & BOOK.demand("worlds:read").held
+    assert BOOK.roles({"root"}) == 0
+
+
+def test_a_permission_that_no_role_holds_is_held_by_nobody() -> None:
+    demand = BOOK.demand("planets:move")
+    everything = BOOK.mask({"player", "therapist", "service"})
+    assert (demand.held, everything & demand.held) == (0, 0)
+
+
+def test_a_clinical_role_is_one_that_says_so() -> None:
+    assert BOOK.mask({"therapist"}) & BOOK.clinical
+    assert not BOOK.mask({"player", "service"}) & BOOK.clinical
+    assert not Book({}).mask(()) & Book({}).clinical
+
+
+def test_where_nothing_is_demanded_everybody_holds_it_for_what_is_theirs() -> None:
+    for mask in (BOOK.mask(()), BOOK.mask({"player"}), BOOK.mask({"root"})):
+        assert mask & NOTHING.own
+        assert mask & NOTHING.care
+        assert not mask & NOTHING.any
+
+
+PERMISSIONS = st.builds(
+    lambda thing, verb, reach: f"{thing}:{verb}{reach}",
+    st.sampled_from(["a", "b", "c", "content"]),
+    st.sampled_from(["read", "write", "clinical"]),
+    st.sampled_from(["", ":own", ":care", ":any"]),
+)
+SOME = ["r1", "r2", "r3", "r4"]
+TABLES = st.dictionaries(st.sampled_from(SOME), st.lists(PERMISSIONS, max_size=6), max_size=4)
+
+
+@given(TABLES, st.frozensets(st.sampled_from([*SOME, "r5"])), PERMISSIONS)
+def test_the_bits_say_what_the_table_does(
+    table: dict[str, list[str]], roles: frozenset[str], asked: str
+) -> None:
+    book = Book(table)
+    mask, (name, _) = book.mask(roles), split(asked)
+    held = {split(one) for role in roles for one in table.get(role, ())}
+    demand = book.demand(name)
+    by_reach = dict(zip(REACHES, (demand.own, demand.care, demand.any), strict=True))
+    assert {reach for reach, bits in by_reach.items() if mask & bits} == {
+        reach for one, reach in held if one == name
+    }
+    assert bool(mask & book.clinical) == any(one == CLINICAL for one, _ in held)
+    for role in (*SOME, "r5"):
+        assert bool(mask & book.roles({role})) == (role in roles and role in table)
+
+
+@given(TABLES)
+def test_no_two_things_share_a_bit(table: dict[str, list[str]]) -> None:
+    book = Book(table)
+    names = {split(one)[0] for some in table.values() for one in some} | {CLINICAL}
+    demands = [book.demand(name) for name in names]
+    bits = [bit for one in demands for bit in (one.own, one.care, one.any)]
+    bits += [book.roles({role}) for role in table]
+    assert all(bit.bit_count() == 1 for bit in bits)
+    assert len({1, *bits}) == len(bits) + 1
+
+
+# --- ties ----------------------------------------------------------------------------------------
+
+
+def test_nobody_is_in_anybodys_care_who_has_not_been_told_of() -> None:
+    assert not Ties().is_cared_for("p1", "t1", 0.0)
+    assert not Ties().is_behind_glass("p1", "t1", 0.0)
+
+
+def test_care_ends_at_its_time() -> None:
+    ties = Ties()
+    ties.care_for((), {"t1": {"p1": 10.0}})
+    assert ties.is_cared_for("p1", "t1", 9.999)
+    assert not ties.is_cared_for("p1", "t1", 10.0)
+    assert not ties.is_cared_for("p2", "t1", 1.0)
+    assert not ties.is_cared_for("t1", "p1", 1.0)  # it leads one way
+
+
+def test_who_is_told_of_no_more_cares_for_nobody_and_others_stay() -> None:
+    ties = Ties()
+    ties.care_for((), {"t1": {"p1": 10.0}, "t2": {"p1": 10.0}})
+    ties.care_for(("t1",), {})
+    assert not ties.is_cared_for("p1", "t1", 1.0)
+    assert ties.is_cared_for("p1", "t2", 1.0)
+    ties.care_for(("t1", "t2"), {"t2": {"p3": 10.0}})
+    assert not ties.is_cared_for("p1", "t2", 1.0)
+    assert ties.is_cared_for("p3", "t2", 1.0)
+
+
+def test_glass_is_broken_for_one_before_one_until_then() -> None:
+    ties = Ties()
+    ties.break_glass({"t1": {"p1": 10.0}})
+    assert ties.is_behind_glass("p1", "t1", 9.0)
+    assert not ties.is_behind_glass("p1", "t1", 10.0)
+    assert not ties.is_cared_for("p1", "t1", 9.0)
+    ties.break_glass({})
+    assert not ties.is_behind_glass("p1", "t1", 9.0)
+
+
+@pytest.mark.parametrize(("text", "good"), [("p1", True), ("Zoë", True), ("p\ufffd", False)])
+def test_what_is_no_text_is_nobodys_name(text: str, good: bool) -> None:
+    assert is_name(text) is good

@@ -1,0 +1,340 @@
+"""Every route of the sample platform, by every role: who gets through, and to whose data.
+
+The table says it without the code: what is not in it gets nobody through, and a route that is not
+in it fails the test.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Final, cast
+
+import msgspec
+import pytest
+import yaml
+
+from tta_gateway.features.access.algorithm import Ties
+from tta_gateway.features.access.policy import Circle
+from tta_gateway.features.access.table import ROLES
+from tta_gateway.kernel.exchange import Exchange, Origin
+from tta_gateway.kernel.message import RequestHead, Response
+from tta_gateway.kernel.peer import Peer
+from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.node.assemble_worker import Reach, policies, sides, table
+from tta_gateway.pipeline.run import Runner
+from tta_gateway.routing.table import Table
+from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.load import load
+from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.metrics import Registry
+from tta_gateway.wire.http1_server import ServerCodec
+from tta_gateway.wire.limits import Limits
+
+TTA: Final = Path(__file__).parents[4] / "examples" / "tta"
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
+EVERYBODY: Final = frozenset(ROLES)
+PLAYER: Final = frozenset({"player"})
+CLINICIANS: Final = frozenset({"therapist", "clinical_supervisor"})
+PEOPLE: Final = EVERYBODY - {"service"}
+OVERRIDES: Final = (
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+)
+ME, MY_PATIENT, STRANGER, NOBODY = "me", "patient", "stranger", "no-such-player"
+
+
+@dataclass(frozen=True)
+class Who:
+    """The roles that get through: to what is theirs, to their patients', and to anybody's."""
+
+    own: frozenset[str] = frozenset()
+    care: frozenset[str] = frozenset()
+    any: frozenset[str] = frozenset()
+
+
+OPEN: Final = Who(own=EVERYBODY | {""}, care=EVERYBODY | {""}, any=EVERYBODY | {""})
+_PROFILE: Final = Who(own=PEOPLE, care=CLINICIANS | {"crisis_responder"})
+_PROGRESS: Final = Who(own=PLAYER, care=CLINICIANS)
+_MINE: Final = Who(own=PLAYER)
+_EXPORT: Final = Who(own=PEOPLE)
+
+
+def _all(*roles: frozenset[str]) -> Who:
+    """Those who get through where no owner is named."""
+    some = frozenset().union(*roles)
+    return Who(own=some, care=some, any=some)
+
+
+_WORLDS: Final = _all(PLAYER, CLINICIANS, frozenset({"researcher"}))
+_PLAYER: Final = _all(PLAYER)
+EXPECTED: Final[dict[str, dict[str, Who]]] = {
+    **{
+        path: dict.fromkeys(METHODS, OPEN)
+        for path in (
+            "/api/v1/auth/{rest:path}",
+            "/api/v1/health",
+            "/api/v1/health/{rest:path}",
+            "/api/v1/models/{rest:path}",
+            "/api/v1/analytics/{rest:path}",
+            "/api/v1/conversation/player/analytics",
+            "/api/preferences/{rest:path}",
+            "/api/patients/{rest:path}",
+            "/api/clinical/{rest:path}",
+        )
+    },
+    "/api/v1/auth/verify": {"GET": OPEN, "HEAD": OPEN},
+    "/api/v1/players": {
+        "GET": _all(PEOPLE),
+        "HEAD": _all(PEOPLE),
+        "POST": _all(PEOPLE),
+    },
+    "/api/v1/players/{player_id}": {
+        "GET": _PROFILE,
+        "HEAD": _PROFILE,
+        "PUT": Who(own=PEOPLE),
+        "DELETE": _MINE,
+    },
+    **{
+        path: {"GET": _PROGRESS, "HEAD": _PROGRESS}
+        for path in (
+            "/api/v1/players/{player_id}/progress",
+            "/api/v1/players/{player_id}/progress/viz",
+            "/api/v1/players/{player_id}/dashboard",
+            "/api/players/{player_id}/dashboard",
+            "/api/v1/players/{player_id}/settings",
+        )
+    },
+    "/api/v1/players/{player_id}/export": {"GET": _EXPORT, "HEAD": _EXPORT},
+    "/api/v1/players/{player_id}/data/export": {"GET": _EXPORT, "HEAD": _EXPORT},
+    "/api/v1/players/{player_id}/data": {"DELETE": _MINE},
+    "/api/v1/players/{player_id}/{rest:path}": {"PUT": _MINE, "PATCH": _MINE},
+    "/api/v1/players/{player_id}/characters": dict.fromkeys(("GET", "HEAD", "POST"), _MINE),
+    **{
+        path: dict.fromkeys(("GET", "HEAD", "POST"), _PLAYER)
+        for path in ("/api/v1/characters", "/api/v1/sessions", "/api/sessions")
+    },
+    **{
+        path: dict.fromkeys(METHODS, _PLAYER)
+        for path in (
+            "/api/v1/characters/{rest:path}",
+            "/api/v1/sessions/{rest:path}",
+            "/api/sessions/{rest:path}",
+            "/api/v1/conversation/{rest:path}",
+        )
+    },
+    "/api/v1/conversation/statistics": dict.fromkeys(
+        ("GET", "HEAD"), _all(frozenset({"clinical_supervisor", "moderator", "auditor"}))
+    ),
+    "/ws/chat": {"GET": _PLAYER, "HEAD": _PLAYER},
+    "/api/v1/worlds": {"GET": _WORLDS, "HEAD": _WORLDS},
+    "/api/v1/worlds/{rest:path}": {"GET": _WORLDS, "HEAD": _WORLDS, "POST": _PLAYER},
+    "/api/v1/worlds/{world_id}/parameters": {"PUT": _PLAYER},
+    "/api/v1/characters/{character_id}/worlds/{world_id}/compatibility": {
+        "GET": _WORLDS,
+        "HEAD": _WORLDS,
+    },
+}
+
+
+class House:
+    """The gateway of the sample platform, up to where services would be asked."""
+
+    def __init__(self) -> None:
+        settings = load(
+            TTA / "guarded.yaml", {"TTA_AUTH_SECRET_KEY": "0123456789abcdef" * 4}
+        ).settings
+        self.snapshot = compile_snapshot(settings, 1)
+        ties = Ties()
+        for role in ROLES:
+            ties.care_for((), {role: {MY_PATIENT: float("inf")}})
+        ordered = policies(
+            self.snapshot,
+            registry=Registry(),
+            lines=None,
+            clock=SystemClock(),
+            reach=Reach(circle=Circle(ties, lambda _: None)),
+        )
+        self.table: Table = table(
+            sides(self.snapshot.routes)[0],
+            [one for one in ordered if one.name != "identity"],
+            runner=Runner(_never, _never),
+            forward=_never,
+        )
+
+    def ask(
+        self, method: str, path: str, role: str, *fields: str
+    ) -> tuple[str, Response | None, Exchange]:
+        """The route that takes a request, what is answered before its end, and the exchange."""
+        lines = [f"{method} {path} HTTP/1.1", "Host: a", *fields, "", ""]
+        head = ServerCodec(Limits()).receive("\r\n".join(lines).encode())[0]
+        assert isinstance(head, RequestHead), (method, path)
+        destination, params = self.table.find(head)
+        peer = Peer("192.0.2.7", port=1, scheme=b"http", trusted=False)
+        origin = cast("Origin", None)
+        exchange = Exchange(head, origin=origin, peer=peer, plan=destination.plan, started=0.0)
+        exchange.params = params
+        if destination.route is not None and destination.route.auth == "required":
+            exchange.principal = Principal(subject=role, issuer="a", roles=frozenset((role,)))
+        name = "" if destination.route is None else destination.route.path
+        return name, _answer(exchange, destination.plan), exchange
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("nobody is asked here")
+
+
+def _answer(exchange: Exchange, plan: Plan) -> Response | None:
+    for _, step in plan.request:
+        found = step(exchange)
+        if isinstance(found, Response):
+            return found
+    return None
+
+
+@pytest.fixture(scope="module")
+def house() -> House:
+    return House()
+
+
+def filled(path: str, person: str) -> str:
+    """A path of a route, about somebody."""
+    for name, value in (
+        ("{player_id}", person),
+        ("{rest:path}", "7"),
+        ("{character_id}", "c1"),
+        ("{world_id}", "w1"),
+    ):
+        path = path.replace(name, value)
+    return path
+
+
+def cases() -> Iterator[tuple[str, str, str, str, bool]]:
+    """Yield method, path of the route, role, person, and whether that gets through."""
+    for (path, by_method), method, role in product(EXPECTED.items(), METHODS, sorted(EVERYBODY)):
+        who = by_method.get(method)
+        if who is None:
+            continue
+        reached = ((role, who.own), (MY_PATIENT, who.care), (STRANGER, who.any))
+        for person, roles in reached:
+            yield method, path, role, person, role in roles
+
+
+def test_the_table_has_every_route_with_every_method_and_no_other(house: House) -> None:
+    written = {
+        route.path: {*(route.methods or METHODS), *(("HEAD",) if "GET" in route.methods else ())}
+        for route in house.snapshot.routes
+        if route.service != "gateway"
+    }
+    assert written == {path: {*by_method} for path, by_method in EXPECTED.items()}
+
+
+def test_every_path_of_the_demonstration_is_here(house: House) -> None:
+    """Whatever a client may ask the demonstration for leads to a route that is guarded here."""
+    shown = yaml.safe_load((TTA / "gateway.yaml").read_text())["routes"]
+    for one in shown:
+        path = filled(one["path"], ME).replace("/api/players/7", f"/api/players/{ME}/dashboard")
+        methods = one.get("methods") or ("GET", "PUT", "POST", "DELETE")
+        assert any(house.ask(method, path, "player")[0] for method in methods), path
+
+
+def test_each_role_gets_through_where_the_table_says_and_nowhere_else(house: House) -> None:
+    wrong, seen = [], 0
+    for method, path, role, person, expected in cases():
+        found, answer, _ = house.ask(method, filled(path, person), role)
+        seen += 1
+        assert found == path, (method, path)
+        if (answer is None) is not expected:
+            wrong.append((method, path, role, person, expected))
+        if answer is not None:
+            assert answer.status in (403, 404), (method, path)
+    assert wrong == []
+    assert seen > 3000
+
+
+def test_who_is_in_no_role_gets_through_nowhere_that_asks(house: House) -> None:
+    for method, path, _, person, _ in cases():
+        route, answer, _ = house.ask(method, filled(path, person), "")
+        is_open = EXPECTED[route][method] is OPEN
+        assert (answer is None) is is_open, (method, path)
+
+
+def test_whether_there_is_somebody_is_told_to_nobody(house: House) -> None:
+    """The answer about a stranger is that about somebody who does not exist, to the byte."""
+    for method, path, role, person, _ in cases():
+        if person != STRANGER or "{player_id}" not in path:
+            continue
+        _, of_stranger, _ = house.ask(method, filled(path, STRANGER), role)
+        _, of_nobody, _ = house.ask(method, filled(path, NOBODY), role)
+        assert of_stranger is not None
+        assert of_nobody is not None
+        assert of_stranger.problem is of_nobody.problem
+        assert of_stranger.detail == of_nobody.detail
+        assert of_stranger.fields == of_nobody.fields
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_fields_that_ask_for_another_method_or_path_change_nothing(house: House, name: str) -> None:
+    for method, path, role, person, expected in cases():
+        other = f"/api/v1/players/{STRANGER}" if name.endswith("url") else "DELETE"
+        target = filled(path, person)
+        _, answer, exchange = house.ask(method, target, role, f"{name.upper()}: {other}")
+        assert (answer is None) is expected, (method, path, role)
+        assert exchange.request.fields == []
+        assert exchange.upstream_fields is None
+
+
+SPELLINGS: Final = (
+    "/api/v1/players/{}/../{other}/progress",
+    "/api/v1/players/{}/%2e%2e/{other}/progress",
+    "/api/v1/players/{}/%2E%2E/{other}/progress",
+    "/api/v1/./players/{other}/progress",
+    "/api/v1/players/%73tranger/progress",
+    "/api/v1/players/str%61nger/progress",
+    "/api/v1/players/x/../../players/{other}/progress",
+    "/api/v1/players//{other}/progress",
+    "//api/v1/players/{other}/progress",
+    "/api/v1/players/{};/{other}/progress",
+    "/api/v1/players/{};x/progress",
+    "/api/v1/players/{}%2f..%2f{other}/progress",
+    "/api/v1/players/{}%00/progress",
+    "/api/v1/players/{}%5c..%5c{other}/progress",
+    "/api/v1/players/{}%20/progress",
+    "/api/v1/players/%2573tranger/progress",
+    "/api/v1/players/{other}/progress/",
+    "/api/v1/players/{other}/Progress",
+    "/API/V1/players/{other}/progress",
+    "/api/v1/players/{other}/progress?player_id={}",
+    "/api/v1/players/{other}/progress?_method=OPTIONS",
+    "/api/v1/players/\u00e9{other}/progress",
+    "/api/v1/players/%ff/progress",
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("role", ["player", "admin", "service", "moderator"])
+def test_no_spelling_of_a_path_leads_to_anybody_elses_data(
+    house: House, spelling: str, role: str
+) -> None:
+    target = spelling.replace("{other}", STRANGER).replace("{}", role)
+    quoted = "".join(one if one.isascii() else "%C3%A9" for one in target)
+    for method in ("GET", "HEAD", "PUT", "DELETE"):
+        route, answer, _ = house.ask(method, quoted, role)
+        if answer is None:
+            assert route == "", (method, route)  # no route takes it: 404 or 400
+
+
+def test_a_spelling_of_ones_own_path_is_ones_own(house: House) -> None:
+    for path in ("/api/v1/players/pl%61yer/progress", "/api/v1/x/../players/player/progress"):
+        route, answer, exchange = house.ask("GET", path, "player")
+        assert (route, answer) == ("/api/v1/players/{player_id}/progress", None)
+        assert exchange.request.path == b"/api/v1/players/player/progress"
+
+
+def test_the_compiled_rules_travel_whole(house: House) -> None:
+    for route in house.snapshot.routes:
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(route), type=type(route)) == route

@@ -1,0 +1,366 @@
+"""Who gets through to a route, and what the others are told."""
+
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import a_head, a_route, an_exchange
+from tta_gateway.features.access.algorithm import Ties
+from tta_gateway.features.access.bound import AccessBound, RouteAccess
+from tta_gateway.features.access.metrics import GLASS, REFUSED
+from tta_gateway.features.access.policy import (
+    NOBODY,
+    Access,
+    BoundAccess,
+    Circle,
+    book_of,
+    unheard,
+)
+from tta_gateway.features.access.problems import NOT_THERE
+from tta_gateway.kernel.events import Event, GlassUsed
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.route import Route
+from tta_gateway.support.metrics import Registry
+
+NOW = 1_800_000_000.0
+PROGRESS = RouteAccess(default="progress:read", owner="player_id")
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "player": ("progress:read:own", "notes:write:own", "worlds:read"),
+    "therapist": ("progress:read:care", "notes:read:care", "content:clinical"),
+    "service": ("progress:read",),
+    "admin": ("notes:read", "users:read"),
+}
+
+
+class Consent:
+    """One person's consent that another may read."""
+
+    def covers(self, person: str, reader: str) -> bool:
+        return (person, reader) == ("p3", "t1")
+
+
+class House:
+    """A route that asks, and who is known to it."""
+
+    def __init__(self, bound: RouteAccess = PROGRESS) -> None:
+        self.registry = Registry()
+        self.events: list[Event] = []
+        self.ties = Ties()
+        self.access = Access(
+            book_of(AccessBound(roles={**ROLES})),
+            Circle(self.ties, self.events.append),
+            wall=lambda: NOW,
+            registry=self.registry,
+            consents=Consent(),
+        )
+        found = self.access.for_route(asking(bound))
+        assert found
+        self.bound: BoundAccess = found
+
+    def ask(
+        self,
+        role: str = "player",
+        person: str = "p1",
+        *,
+        subject: str = "p1",
+        method: str = "GET",
+    ) -> tuple[Exchange, Response | None]:
+        exchange = an_exchange(a_head(method, f"/{person}"))
+        exchange.params = {"player_id": person}
+        exchange.request_id = b"r1"
+        roles = frozenset(role.split())
+        exchange.principal = Principal(subject=subject, issuer="home", roles=roles)
+        return exchange, self.bound.on_request(exchange)
+
+    def code(
+        self, role: str = "player", person: str = "p1", *, subject: str = "p1", method: str = "GET"
+    ) -> str:
+        """Why not; empty if they may."""
+        _, answer = self.ask(role, person, subject=subject, method=method)
+        if answer is None:
+            return ""
+        assert answer.problem is not None
+        return answer.problem.code.removeprefix("access_")
+
+    def detail(self, role: str, person: str = "p1") -> str:
+        _, answer = self.ask(role, person)
+        assert answer is not None
+        return answer.detail or ""
+
+    def counted(self, reason: str, mode: str = "enforced") -> float:
+        return float(self.registry.child(REFUSED, reason, mode).values()[0])
+
+
+def asking(bound: RouteAccess) -> Route:
+    raw = msgspec.Raw(msgspec.msgpack.encode(bound))
+    route = a_route("/{player_id}", auth="required", features={"access": raw})
+    return msgspec.structs.replace(route, name="progress")
+
+
+def test_a_route_that_asks_for_nothing_has_no_rule() -> None:
+    assert House().access.for_route(a_route()) is None
+    assert House().access.for_route(None) is None
+
+
+def test_without_a_circle_nobody_is_tied_to_anybody() -> None:
+    alone = Access(book_of(AccessBound(roles={**ROLES})), wall=lambda: NOW, registry=Registry())
+    bound = alone.for_route(asking(PROGRESS))
+    assert bound is not None
+    exchange = an_exchange()
+    exchange.params = {"player_id": "p2"}
+    exchange.principal = Principal(subject="t1", issuer="h", roles=frozenset({"therapist"}))
+    answer = bound.on_request(exchange)
+    assert answer is not None
+    assert answer.problem is NOT_THERE
+
+
+def test_the_platforms_roles_count_where_no_others_are_written() -> None:
+    platform = book_of(AccessBound())
+    assert platform.mask({"player"}) & platform.demand("progress:read").own
+    assert book_of(AccessBound(roles={})).mask({"player"}) == 1
+
+
+# --- whose it is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("role", "person", "code"),
+    [
+        ("player", "p1", ""),
+        ("player", "p2", "not_there"),
+        ("player", "P1", "not_there"),
+        ("player", "", "not_there"),
+        ("service", "p2", ""),
+        ("admin", "p2", "permission_missing"),
+        ("admin", "p1", "permission_missing"),
+        ("", "p1", "permission_missing"),
+        ("unheard_of", "p1", "permission_missing"),
+        ("therapist", "p2", "not_there"),
+        ("player therapist", "p1", ""),
+        ("admin player", "p2", "not_there"),
+    ],
+)
+def test_a_permission_reaches_as_far_as_it_says(role: str, person: str, code: str) -> None:
+    assert House().code(role, person) == code
+
+
+def test_what_a_token_lists_is_looked_at_by_nobody() -> None:
+    house = House()
+    exchange = an_exchange(a_head())
+    claims: dict[str, object] = {"permissions": ["progress:read"], "scope": "progress:read"}
+    exchange.principal = Principal(
+        subject="p1", issuer="home", claims=claims, scopes=frozenset({"progress:read"})
+    )
+    answer = house.bound.on_request(exchange)
+    assert answer is not None
+    assert answer.status == 403
+
+
+def test_whoever_cares_for_somebody_may_see_what_is_theirs_until_it_ends() -> None:
+    house = House()
+    house.ties.care_for((), {"t1": {"p2": NOW + 1, "p4": NOW}})
+    assert house.code("therapist", "p2", subject="t1") == ""
+    assert house.code("therapist", "p4", subject="t1") == "not_there"  # it has ended
+    assert house.code("therapist", "p2", subject="t2") == "not_there"
+    assert house.code("player", "p2", subject="t1") == "not_there"  # their role does not reach it
+    assert house.code("admin", "p2", subject="t1") == "permission_missing"
+
+
+def test_who_has_been_let_in_by_the_person_may_see_what_is_theirs() -> None:
+    assert House().code("therapist", "p3", subject="t1") == ""
+    assert House().code("therapist", "p3", subject="t2") == "not_there"
+    assert not NOBODY.covers("p3", "t1")
+
+
+def test_a_clinicians_own_data_is_not_their_patients() -> None:
+    assert House().code("therapist", "t1", subject="t1") == "not_there"
+
+
+@pytest.mark.parametrize("person", ["p\ufffd", "\ufffd"])
+def test_what_is_no_text_is_nobodys(person: str) -> None:
+    house = House()
+    house.ties.care_for((), {person: {person: NOW + 1}})
+    assert house.code("player", person, subject=person) == "not_there"
+    assert house.code("therapist", person, subject=person) == "not_there"
+
+
+def test_one_answer_is_given_of_all_who_are_not_theirs() -> None:
+    answers = [House().ask("player", person)[1] for person in ("p2", "p404", "x" * 100)]
+    assert {(one.status, one.problem, one.detail) for one in answers if one} == {
+        (404, NOT_THERE, None)
+    }
+
+
+def test_without_a_permission_it_must_be_theirs_or_of_whom_they_care_for() -> None:
+    house = House(RouteAccess(owner="player_id"))
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    assert house.code("", "p1") == ""
+    assert house.code("service", "p2") == "not_there"
+    assert house.code("therapist", "p2", subject="t1") == ""
+
+
+def test_where_no_owner_is_named_what_reaches_to_care_reaches_nothing() -> None:
+    """Red with any reach taken: a therapist would see what is of anybody's patients."""
+    house = House(RouteAccess(default="progress:read"))
+    assert [house.code(role) for role in ("player", "service")] == ["", ""]
+    assert house.code("therapist") == "permission_missing"
+    assert house.code("admin") == "permission_missing"
+
+
+# --- methods -------------------------------------------------------------------------------------
+
+BY_METHOD = RouteAccess(permissions={"GET": "notes:read", "POST": "notes:write"})
+
+
+@pytest.mark.parametrize(
+    ("method", "role", "code"),
+    [
+        ("GET", "admin", ""),
+        ("HEAD", "admin", ""),
+        ("GET", "player", "permission_missing"),
+        ("HEAD", "player", "permission_missing"),
+        ("POST", "player", ""),
+        ("POST", "admin", "permission_missing"),
+        ("DELETE", "admin", "method_closed"),
+        ("OPTIONS", "player", "method_closed"),
+    ],
+)
+def test_each_method_needs_its_own(method: str, role: str, code: str) -> None:
+    assert House(BY_METHOD).code(role, method=method) == code
+
+
+def test_all_others_need_the_default() -> None:
+    bound = RouteAccess(permissions={"GET": "worlds:read"}, default="users:read")
+    assert House(bound).code("player", method="DELETE") == "permission_missing"
+    assert House(bound).code("admin", method="DELETE") == ""
+    assert House(bound).code("admin", method="HEAD") == "permission_missing"
+
+
+def test_a_head_that_has_its_own_is_not_a_get() -> None:
+    bound = RouteAccess(permissions={"GET": "users:read", "HEAD": "worlds:read"})
+    assert House(bound).code("player", method="HEAD") == ""
+
+
+# --- roles and clinical content ------------------------------------------------------------------
+
+
+def test_one_of_the_roles_must_be_the_callers() -> None:
+    house = House(RouteAccess(roles=("therapist", "admin"), default="worlds:read"))
+    assert house.code("player") == "role_missing"
+    assert house.code("admin") == "permission_missing"
+    assert house.code("player admin") == ""
+    assert "`therapist`, `admin`" in house.detail("player")
+    assert House(RouteAccess(roles=("admin",))).code("admin") == ""
+
+
+def test_clinical_content_is_for_clinicians_and_for_whom_it_is_of() -> None:
+    """Red with `any` taken for clinical: administrators and services are none."""
+    house = House(RouteAccess(default="progress:read", owner="player_id", clinical=True))
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    assert house.code("service", "p2") == "clinical_role_missing"
+    assert house.code("service therapist", "p2") == ""
+    assert house.code("player", "p1") == ""
+    assert house.code("player", "p2") == "not_there"
+    assert house.code("therapist", "p2", subject="t1") == ""
+
+
+def test_clinical_content_without_an_owner_is_for_clinicians_alone() -> None:
+    house = House(RouteAccess(default="notes:read", clinical=True))
+    assert house.code("admin") == "clinical_role_missing"
+    assert house.code("admin therapist") == ""
+    assert House(RouteAccess(clinical=True)).code("therapist") == ""
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def test_what_is_missing_is_named() -> None:
+    assert "`progress:read`" in House().detail("admin")
+    assert House().detail("player", person="p2") == ""
+
+
+def test_refusals_are_counted_by_what_was_missing() -> None:
+    house = House()
+    for _ in range(2):
+        house.code("player", "p2")
+    house.code("admin")
+    assert (house.counted("owner"), house.counted("permission")) == (2.0, 1.0)
+    assert house.counted("owner", "shadow") == 0.0
+
+
+def test_in_shadow_mode_it_is_told_and_lets_through() -> None:
+    house = House(RouteAccess(default="progress:read", owner="player_id", shadow=True))
+    exchange, answer = house.ask("player", "p2")
+    assert (answer, exchange.shadowed) == (None, "access_not_there")
+    assert (house.counted("owner", "shadow"), house.counted("owner")) == (1.0, 0.0)
+    exchange, _ = house.ask("player", "p1")
+    assert exchange.shadowed == ""
+
+
+def test_each_use_of_broken_glass_is_told() -> None:
+    house = House()
+    house.ties.break_glass({"t1": {"p2": NOW + 1, "p4": NOW}})
+    assert house.code("therapist", "p4", subject="t1") == "not_there"
+    assert house.code("player", "p2", subject="t1") == "not_there"
+    assert house.events == []
+    for _ in range(2):
+        assert house.code("therapist", "p2", subject="t1") == ""
+    used = GlassUsed(
+        subject="t1", person="p2", route="progress", method="GET", request_id="r1", at=NOW
+    )
+    assert house.events == [used, used]
+    assert house.registry.child(GLASS).values()[0] == 2.0
+    unheard(used)
+
+
+def test_who_cares_for_them_anyway_uses_no_glass() -> None:
+    house = House()
+    house.ties.break_glass({"t1": {"p2": NOW + 1}})
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    assert house.code("therapist", "p2", subject="t1") == ""
+    assert house.events == []
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        (PROGRESS, "needs `progress:read`; whose it is: `{player_id}`"),
+        (
+            RouteAccess(permissions={"GET": "worlds:read"}, default="users:read"),
+            "GET needs `worlds:read`; any other needs `users:read`",
+        ),
+        (RouteAccess(roles=("admin", "auditor")), "one of the roles admin, auditor"),
+        (
+            RouteAccess(default="notes:read", clinical=True, shadow=True),
+            "needs `notes:read`; clinical: its owner, or `content:clinical`; only tells, and lets "
+            "through",
+        ),
+    ],
+)
+def test_it_says_what_it_asks(bound: RouteAccess, said: str) -> None:
+    assert House(bound).bound.explain() == said
+
+
+# --- masks ---------------------------------------------------------------------------------------
+
+
+def test_what_roles_hold_is_worked_out_once_for_each_set_of_them() -> None:
+    house = House()
+    for role in ("player", "player", "therapist", "player"):
+        house.code(role)
+    known = house.access._masks
+    assert known.keys() == {frozenset({"player"}), frozenset({"therapist"})}
+    player, therapist = frozenset({"player"}), frozenset({"therapist"})
+    known[player] = known[therapist]
+    assert house.code("player", "p1") == "not_there"  # and that is what counts
+
+
+def test_not_every_set_of_roles_is_remembered_for_ever() -> None:
+    house = House()
+    for number in range(5000):
+        house.access.mask(frozenset({f"r{number}"}))
+    assert len(house.access._masks) <= 4096
+    assert house.access.mask(frozenset({"player"})) == house.access.book.mask({"player"})

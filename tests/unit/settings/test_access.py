@@ -1,0 +1,108 @@
+"""What must agree of roles and of routes that ask for them."""
+
+import msgspec
+import pytest
+
+from tests.helpers.configuration import complaints, loaded
+from tta_gateway.features.access.bound import RouteAccess
+from tta_gateway.settings.compile import compile_snapshot
+
+ENVIRON = {"SECRET": "0123456789abcdef" * 4}
+ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
+COACH = "access: {roles: {coach: {extends: [coach, player], permissions: [teams:lead]}}}\n"
+
+
+def text(written: str, path: str = "/players/{player_id}/x", rest: str = "") -> str:
+    return f"{ISSUERS}{rest}routes: [{{path: '{path}', service: players, {written}}}]\n"
+
+
+def said(written: str, path: str = "/players/{player_id}/x", rest: str = "") -> list[str]:
+    return [
+        one.partition(" ")[2] for one in complaints(text(written, path=path, rest=rest), ENVIRON)
+    ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "access: {permission: progress:read, owner: player_id}",
+        "access: {permissions: {GET: progress:read, default: notes:write}}",
+        "methods: [GET, HEAD, POST], access: {permissions: {GET: a:b, POST: a:b}}",
+        "roles: [player, coach]",
+        "roles: [coach], access: {shadow: true}",
+        "access: {permission: teams:lead, content: clinical}",
+        "access: {owner: player_id}",
+        "access: {content: clinical}",
+    ],
+)
+def test_what_agrees_is_taken(written: str) -> None:
+    rest = COACH.replace("teams:lead", "teams:lead, a:b")
+    assert said(written, rest=rest) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "place", "sentence"),
+    [
+        ("auth: none, access: {permission: progress:read}", "access", "write `auth: required`"),
+        ("auth: optional, roles: [player]", "roles", "write `auth: required`"),
+        ("roles: [plaier]", "roles[0]", "there is no role `plaier`: do you mean `player`?"),
+        (
+            "access: {permission: progres:read}",
+            "access.permission",
+            "no role holds `progres:read`: do you mean `progress:read`?",
+        ),
+        (
+            "access: {permissions: {GET: worlds:read, POST: worlds:wreck}}",
+            "access.permissions.POST",
+            "no role holds `worlds:wreck`",
+        ),
+        (
+            "access: {owner: player}",
+            "access.owner",
+            "`{player}` is not in `/players/{player_id}/x`: do you mean `player_id`?",
+        ),
+        ("access: {shadow: true}", "access", "asks for nothing"),
+        ("access: {}", "access", "asks for nothing"),
+        (
+            "methods: [GET, POST], access: {permissions: {GET: worlds:read}}",
+            "access.permissions",
+            "nobody could use POST: write its permission, or `default`",
+        ),
+        (
+            "methods: [POST], access: {permissions: {GET: worlds:read, POST: worlds:read}}",
+            "access.permissions.GET",
+            "the route takes no GET",
+        ),
+    ],
+)
+def test_what_does_not_is_named_with_what_to_write(written: str, place: str, sentence: str) -> None:
+    (one,) = said(written)
+    assert one.startswith(f"routes[0].{place}: ")
+    assert sentence in one
+
+
+def test_what_names_nobody_is_no_owner() -> None:
+    (one,) = said("access: {owner: rest}", path="/players/{rest:path}")
+    assert "`{rest:path}` is more than one segment" in one
+
+
+@pytest.mark.parametrize("written", ["access: [1]", "access: {owner: 7}", "roles: player"])
+def test_what_is_of_another_kind_is_left_to_others(written: str) -> None:
+    assert not [one for one in said(written) if "is not in" in one or "no role" in one]
+    assert not [one for one in said("access: {owner: a}", path="a//b") if "is not in" in one]
+
+
+def test_what_a_role_held_before_it_was_replaced_is_nothing_that_anybody_holds() -> None:
+    rest = "access: {roles: {researcher: {permissions: [worlds:read]}}}\n"
+    (one,) = said("access: {permission: research:write}", rest=rest)
+    assert "no role holds `research:write`" in one
+    rest = "access: {roles: {researcher: {extends: [researcher]}}}\n"
+    assert said("access: {permission: research:write}", rest=rest) == []
+
+
+def test_a_route_carries_what_it_asks() -> None:
+    written = "roles: [player], access: {permission: progress:read, owner: player_id}"
+    snapshot = compile_snapshot(loaded(text(written), ENVIRON).settings, 1)
+    (route, *_) = snapshot.routes
+    found = msgspec.msgpack.decode(route.features["access"], type=RouteAccess)
+    assert found == RouteAccess(default="progress:read", owner="player_id", roles=("player",))
