@@ -155,9 +155,11 @@ class _Chain:
             return verdict, following
         for _ in range(_MOST_FOLLOWED):
             if verdict is not Verdict.FOLLOW:
-                return verdict, token if verdict is Verdict.ROTATE else ""
+                return verdict, ""
             token = next_of(token, self.key)
             verdict = await self._judge(token)
+            if verdict is Verdict.ROTATE:
+                return verdict, token
         return Verdict.REUSED, ""  # nobody's tabs do that
 
     async def _judge(self, token: str) -> Verdict:
