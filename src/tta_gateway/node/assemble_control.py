@@ -100,15 +100,11 @@ class Control:
         self.services.left_out = self._left_out
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
         self.counts = counts or Registry()
-        self.away = Away()
-        self.databases = self._databases()
+        self._keep_what_lasts(clock)
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
-        self.issuance = Issuance(
-            self.databases, self.findings, log=self.log, clock=clock, counts=self.counts
-        )
         self._recover(parts)
         self._begin(parts, clock)
 
@@ -116,10 +112,17 @@ class Control:
         ask = partial(discover, name=NAME)
         return Topologies(self.findings, self.log, ask=ask, chance=random.random)
 
-    def _databases(self) -> Databases:
-        made = Databases(self.log)
-        made.tell = lambda away: self.away.take("database", ["database"] if away else [])
-        return made
+    def _keep_what_lasts(self, clock: Clock) -> None:
+        """Have a database, and what is kept there: users and their sessions."""
+        self.away = Away()
+        self.databases = Databases(self.log)
+        self.databases.tell = self._hear_of_database
+        self.issuance = Issuance(
+            self.databases, self.findings, log=self.log, clock=clock, counts=self.counts
+        )
+
+    def _hear_of_database(self, is_away: bool) -> None:
+        self.away.take("database", ["database"] if is_away else [])
 
     def _begin(self, parts: Parts, clock: Clock) -> None:
         """Look after services, and serve."""
