@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from typing import Any, Final
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.admin import Admin
@@ -90,6 +94,20 @@ def a_token(subject: str, role: str) -> str:
 
 
 @contextmanager
+def echo() -> Iterator[int]:
+    """A service of WebSockets that says what it hears; its port."""
+    with serve(_say_again, "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.socket.getsockname()[1]
+        server.shutdown()
+
+
+def _say_again(socket: ServerConnection) -> None:
+    for message in socket:
+        socket.send(message)
+
+
+@contextmanager
 def clinic(folder: Path) -> Iterator[House]:
     """Run it."""
     folder.mkdir(exist_ok=True)
@@ -108,10 +126,16 @@ def clinic(folder: Path) -> Iterator[House]:
     }
     with (
         scripted() as upstream,
+        echo() as port_of_echo,
         stage(
             folder,
             route,
+            {**route, "path": "/watch/{player_id}", "service": "echo"},
             upstream=upstream,
+            services={
+                "up": {"endpoints": [upstream.url]},
+                "echo": {"endpoints": [f"http://127.0.0.1:{port_of_echo}"]},
+            },
             identity={"issuers": [issuer]},
             admin=f"127.0.0.1:{port}",
             workers=2,
@@ -141,6 +165,33 @@ def test_whoever_cares_for_somebody_sees_what_is_theirs_as_long_as_that_lasts(
     assert house.sees("a1", "admin") == {403}
     assert house.administer("POST", "/care/end", TIE)[0] == 204
     assert house.becomes(404) < 1.0
+
+
+def test_a_socket_ends_with_the_care_that_opened_it(house: House) -> None:
+    """Red without `circle.tick()` in node/assemble_worker.py."""
+    house.administer("POST", "/care", {**TIE, "days": 1})
+    house.becomes(200)
+    for subject, role, ends in (("t1", "therapist", True), ("p1", "player", False)):
+        shown = {"Authorization": f"Bearer {a_token(subject, role)}"}
+        url = f"ws://127.0.0.1:{house.stage.port}/watch/p1"
+        with connect(url, additional_headers=shown, open_timeout=PATIENCE) as socket:
+            socket.send("hello")
+            assert socket.recv(PATIENCE) == "hello"
+            if not ends:
+                assert house.administer("POST", "/care", {**TIE, "days": 1})[0] == 201
+                house.becomes(200)
+            assert house.administer("POST", "/care/end", TIE)[0] == 204
+            begun = time.monotonic()
+            if ends:
+                with pytest.raises(ConnectionClosed) as caught:
+                    socket.recv(PATIENCE)
+                assert caught.value.rcvd is not None
+                assert caught.value.rcvd.code == 1008
+                assert time.monotonic() - begun < 1.0
+            else:
+                house.becomes(404)
+                socket.send("still here")
+                assert socket.recv(PATIENCE) == "still here"
 
 
 def test_glass_is_broken_for_a_reason_and_a_while_and_each_use_is_told(house: House) -> None:

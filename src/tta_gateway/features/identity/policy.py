@@ -10,7 +10,7 @@ from tta_gateway.features.identity.remembered import Remembered
 from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.message import Response, answer_of, is_of_events
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
@@ -116,18 +116,12 @@ class BoundIdentity:
         if response.status == _SWITCHED:
             self._identity.hold(exchange, principal)
             _name_marker(exchange, response)
-        elif response.body is None and _is_of_events(response):
+        elif response.body is None and is_of_events(response):
             self._identity.hold(exchange, principal)
 
     def on_finish(self, exchange: Exchange) -> None:
         """Hold it no longer."""
         self._identity.streams.forget(exchange)
-
-
-def _is_of_events(response: Response) -> bool:
-    """Tell whether an answer goes on as events come (the HTML standard, server-sent events)."""
-    kind = response.get(b"content-type")
-    return kind is not None and kind[:17].lower() == b"text/event-stream"
 
 
 def _name_marker(exchange: Exchange, response: Response) -> None:
