@@ -69,7 +69,7 @@ class Penalties:
             if penalty is None:
                 penalty = self._open[place] = Penalty(self._wall())
                 penalty.seen = self._times.newest(*place)
-            elif penalty.stage == "over":  # nobody was told that it was
+            elif penalty.stage != "begun":  # nobody was told that it was over; all are to hear anew
                 penalty.stage, penalty.since = "told", self._wall()
 
     def tick(self) -> None:

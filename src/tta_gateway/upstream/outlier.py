@@ -1,9 +1,10 @@
 """Outliers: endpoints that fail beside their peers are left out for a while (R6.3, R6.4).
 
 Failures are what the service would be blamed for: no connection, a reset, garbage, silence, or a
-5xx that is not about the request.  `Settings.failures` of them in a row, or a share of failures in an interval that is well above
-that of the peers, eject an endpoint; each further ejection lasts longer.  At most a share of the
-endpoints is ejected at a time.  Who comes back begins with less to do (upstream/service.py).
+5xx that is not about the request.  `Settings.failures` of them in a row, or a share of failures in
+an interval that is well above that of the peers, eject an endpoint; each further ejection lasts
+longer.  At most a share of the endpoints is ejected at a time.  Who comes back begins with less to
+do (upstream/service.py).
 """
 
 from collections.abc import Sequence

@@ -147,6 +147,21 @@ def test_one_that_is_slow_again_before_its_end_was_told_is_slow_all_the_while(
     assert [one["event"] for one in house.log.events] == ["endpoint_slow"]
 
 
+def test_what_all_workers_together_find_is_told_to_all_before_it_is_over(house: Judged) -> None:
+    """The only worker that held it for slow does no more, and none has heard of it yet."""
+    penalised(house)
+    house.elapse(2.5)
+    house.sighted(penalised=True)
+    house.elapse(4.5)
+    answered(house, SLOW)
+    answered(house, SLOW)
+    house.sighted(penalised=False)
+    house.elapse(3.0)
+    assert house.known().slow_since > 0.0
+    house.elapse(6.0)
+    assert house.known().slow_since == 0.0
+
+
 def test_an_endpoint_that_is_gone_is_forgotten(house: Judged) -> None:
     penalised(house)
     house.services.adopt([], checked=lambda _: False)
