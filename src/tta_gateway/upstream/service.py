@@ -231,6 +231,8 @@ class Upstream(Generic[C, W]):
         settings = self.service.outliers
         if settings is None or pool.retired or not self._may_eject(pool, settings):
             return
+        if self._good() == [pool]:
+            return  # the others drain, are down or out: it is the only one
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
         self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts, proof)

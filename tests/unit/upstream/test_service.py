@@ -251,6 +251,15 @@ def test_the_only_endpoint_is_never_ejected() -> None:
     assert asked(work) == [9001]
 
 
+@pytest.mark.parametrize("others", [("down", "draining"), ("draining", "draining")])
+def test_nor_is_the_only_one_that_is_good(others: tuple[State, State]) -> None:
+    """As node/heard.py has it.  Else nobody were asked where panic is to fail."""
+    work = three(panic=Panic(then="fail", below=0.0))
+    work.adopt(stands("up", *others), now=0.0, wall=0.0)
+    failing(work, work.pools[0], 50)
+    assert asked(work) == [9001]
+
+
 def test_with_outliers_off_nobody_is_ejected() -> None:
     work = three(outliers=None, balance="least_request")
     failing(work, work.pools[0], 50)
