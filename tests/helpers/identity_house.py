@@ -32,7 +32,7 @@ _EMPTIED: Final = (
 )
 ISSUING: Final = Issuing(
     url="https://home",
-    roles=("player", "therapist"),
+    roles={"player": ("profile:read:own",), "therapist": ("notes:read:care", "profile:read:own")},
     limits=Limits(idle=10_000.0, absolute=100_000.0),
     role_limits={"therapist": Limits(idle=1_000.0, absolute=5_000.0)},
     lockout=Lockout(account=3, address=10, first=5.0, longest=60.0, forgotten=1_000.0),

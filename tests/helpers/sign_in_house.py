@@ -27,7 +27,7 @@ OWN = Issuer(
     audiences=ISSUING.audiences,
     types=("at+jwt",),
     role_claim="roles",
-    roles=ISSUING.roles,
+    roles=tuple(ISSUING.roles),
     leeway=10.0,
     longest=ISSUING.access,
 )

@@ -20,7 +20,7 @@ from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.node.sections import Sections
 
-_SLICE: Final = 4  # sections that are taken up in one turn of the loop
+_SLICE: Final = 2  # sections that are taken up in one turn of the loop
 keys_of = msgspec.msgpack.Decoder(OwnKeys).decode
 revoked_of = msgspec.msgpack.Decoder(RevokedTokens).decode
 Live = Mapping[str, msgspec.Raw]

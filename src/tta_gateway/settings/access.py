@@ -25,6 +25,11 @@ def complaints(tree: Tree) -> Complaints:
                 yield ("routes", at, *path), sentence
 
 
+def roles(tree: Tree) -> set[str]:
+    """Return the roles that there are."""
+    return set(held(_written(tree)))
+
+
 def _of_route(route: Tree, roles: set[str], known: set[str]) -> Complaints:
     asked = [one for one in ("access", "roles") if route.get(one) not in (None, [])]
     if asked and route.get("auth", "required") != "required":

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.access import config as access
+from tta_gateway.features.access.table import ROLES
 from tta_gateway.features.access_log import config as access_log
 from tta_gateway.features.cors import config as cors
 from tta_gateway.features.health import config as health
@@ -72,7 +73,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "registration": lambda settings: registration.compile(
         settings.registration, partial(_plain_route, settings)
     ),
-    "identity": lambda settings: identity.compile(settings.identity, _pages(settings)),
+    "identity": lambda settings: identity.compile(
+        settings.identity, _pages(settings), access.compile(settings.access).roles or ROLES
+    ),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "token_relay": lambda settings: token.compile(
         {name: one.token for name, one in settings.services.items()}

@@ -15,6 +15,7 @@ from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
 _ISSUER: Final = Issuer(name="")
+_NONE: Final[issuing.Roles] = {}
 _KEY_SET: Final = 'must be a JWK set in JSON, `{"keys": […]}` (RFC 7517 5)'
 Keys: TypeAlias = tuple[bytes, ...]
 """JWKs, in JSON"""
@@ -147,15 +148,17 @@ class IdentityConfig(Config):
     """The gateway's own users, sessions and tokens; left out, it issues none."""
 
 
-def compile(config: IdentityConfig, origins: tuple[str, ...] = ()) -> IdentityBound:
+def compile(
+    config: IdentityConfig, origins: tuple[str, ...] = (), roles: issuing.Roles = _NONE
+) -> IdentityBound:
     """Return it as workers and control need it; it holds secrets.
 
-    `origins` are those of pages that may use the gateway's cookies.
+    `origins` are those of pages that may use the gateway's cookies, `roles` all that there are.
     """
     return IdentityBound(
         issuers=tuple(map(_issuer, config.issuers)),
-        own=issuing.own(config.issuing),
-        issuing=issuing.compile(config.issuing, origins),
+        own=issuing.own(config.issuing, roles),
+        issuing=issuing.compile(config.issuing, origins, roles),
     )
 
 

@@ -1,6 +1,7 @@
 """Issuing: the gateway's own tokens and sessions, as operators write them."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -23,7 +24,6 @@ _CLINICAL: Final = (
     "auditor",
     "admin",
 )
-ROLES: Final = ("player", *_CLINICAL, "service")
 _ISSUING: Final = Issuing(url="")
 _LOCKOUT: Final = Lockout()
 Role: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
@@ -147,9 +147,6 @@ class IssuingConfig(Config):
     """The secret that seals the signing keys in the database, the same on all nodes; left out, a
     file of the state folder, which only one node can read."""
 
-    roles: Annotated[Items[Role], Field(min_length=1)] = ROLES
-    """The roles that users can have."""
-
     sessions: SessionsConfig = SessionsConfig()
     """How long sessions last."""
 
@@ -162,15 +159,12 @@ class IssuingConfig(Config):
     lockout: LockoutConfig = LockoutConfig()
     """When logins have to wait."""
 
-    @model_validator(mode="after")
-    def _has_its_roles(self) -> "IssuingConfig":
-        unknown = [role for role in self.sessions.roles if role not in self.roles]
-        if unknown and "roles" in self.sessions.model_fields_set:
-            raise ValueError(f"`sessions` names `{unknown[0]}`, which is none of `roles`")
-        return self
+
+Roles: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Those that there are, with what each holds."""
 
 
-def own(config: IssuingConfig | None) -> Issuer | None:
+def own(config: IssuingConfig | None, roles: Roles) -> Issuer | None:
     """Return the gateway itself as workers believe it; its keys come from control."""
     if config is None:
         return None
@@ -180,13 +174,13 @@ def own(config: IssuingConfig | None) -> Issuer | None:
         audiences=config.audience,
         types=("at+jwt",),
         role_claim="roles",
-        roles=config.roles,
+        roles=tuple(roles),
         leeway=_SKEW,
         longest=config.access,
     )
 
 
-def compile(config: IssuingConfig | None, origins: tuple[str, ...]) -> Issuing | None:
+def compile(config: IssuingConfig | None, origins: tuple[str, ...], roles: Roles) -> Issuing | None:
     """Return it as control needs it; `origins` are the pages that may use the cookie, too."""
     if config is None:
         return None
@@ -199,7 +193,7 @@ def compile(config: IssuingConfig | None, origins: tuple[str, ...]) -> Issuing |
         grace=config.refresh_grace,
         leeway=_SKEW,
         seal=b"" if config.key is None else config.key.value,
-        roles=config.roles,
+        roles=dict(roles),
         limits=Limits(idle=limits.idle, absolute=limits.absolute),
         role_limits={role: Limits(**dict(one)) for role, one in limits.roles.items()},
         rotate_every=config.rotation.every,

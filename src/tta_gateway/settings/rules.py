@@ -76,6 +76,16 @@ def _issuing(tree: Mapping) -> Complaints:
         )
 
 
+def _session_roles(tree: Mapping) -> Complaints:
+    """Complain about sessions of roles that nobody has."""
+    issuing = _mapping(_mapping(tree.get("identity")).get("issuing"))
+    known = access.roles(tree)
+    for role in _mapping(_mapping(issuing.get("sessions")).get("roles")):
+        if role not in known:
+            path = ("identity", "issuing", "sessions", "roles", role)
+            yield path, f"there is no role `{role}`: {nearest(role, known)}"
+
+
 def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
@@ -91,6 +101,7 @@ def check(document: Document) -> None:
         *_unproved(tree),
         *token.complaints(tree),
         *_issuing(tree),
+        *_session_roles(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

@@ -86,6 +86,16 @@ def test_a_late_tab_gets_the_newest_one(url: DatabaseUrl) -> None:
     at_home(url, work)
 
 
+def test_whoever_leaves_a_hundred_behind_within_the_grace_is_no_tab(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        first = token = await house.session(await house.user())
+        for _ in range(101):
+            token = (await refreshed(house, token, 600.0)).token
+        assert (await refreshed(house, first, 601.0)).verdict is Verdict.REUSED
+
+    at_home(url, work)
+
+
 def test_one_that_comes_back_later_ends_the_session(url: DatabaseUrl) -> None:
     async def work(house: House) -> None:
         user = await house.user()

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import select
 
 from tests.helpers.identity_house import ISSUING, KEY, NOW, House, at_home
 from tta_gateway.features.identity.keyring import Change, StoredKey
 from tta_gateway.features.identity.signing import made
+from tta_gateway.features.identity.sql_tables import TRIES
 from tta_gateway.features.identity.store import ACTIVE, DISABLED, NameTaken
 from tta_gateway.support.sql.url import DatabaseUrl
 
@@ -130,12 +132,31 @@ def test_a_good_login_is_taken_back_and_its_name_forgiven(url: DatabaseUrl) -> N
     at_home(url, work)
 
 
+def test_whoever_waits_writes_nothing_and_what_is_old_is_forgotten(url: DatabaseUrl) -> None:
+    async def rows(house: House) -> int:
+        async with house.database.read() as connection:
+            return len((await connection.execute(select(TRIES))).all())
+
+    async def work(house: House) -> None:
+        place = (b"z" * 32, 1)
+        assert await house.failures.count([place], now=NOW) == 0.0
+        for number in range(5):
+            name = (bytes([number]) * 32, 3)
+            assert await house.failures.count([name, place], now=NOW + 1) > 0.0
+        assert await rows(house) == 1
+        await house.revocations.tidy(NOW + 3_600)
+        assert await rows(house) == 1
+        await house.revocations.tidy(NOW + 2 * 86_400)
+        assert await rows(house) == 0
+
+    at_home(url, work)
+
+
 def test_of_many_at_once_no_more_get_through_than_one_after_the_other(url: DatabaseUrl) -> None:
     async def work(house: House) -> None:
         keys = [(b"a" * 32, 3)]
-        await house.failures.count(keys, now=NOW)
-        waits = await asyncio.gather(*(house.failures.count(keys, now=NOW) for _ in range(7)))
-        assert sorted(waits) == [0.0] * 2 + [5.0] * 5
+        waits = await asyncio.gather(*(house.failures.count(keys, now=NOW) for _ in range(8)))
+        assert sorted(waits) == [0.0] * 3 + [5.0] * 5
 
     at_home(url, work)
 

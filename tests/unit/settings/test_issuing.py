@@ -72,16 +72,18 @@ def test_workers_believe_it_as_the_issuer_that_it_is() -> None:
 def test_everything_can_be_set() -> None:
     found = of_control(
         "cors: {origins: ['https://app.example']}\n"
+        "access: {roles: {nurse: {permissions: [notes:read:care]}}}\n"
         + issuing(
             "algorithm: ES256, access: 5m, refresh_grace: 10s, key: {env: SEAL}, "
-            "roles: [player, nurse], sessions: {idle: 1h, absolute: 2h, roles: "
+            "sessions: {idle: 1h, absolute: 2h, roles: "
             "{nurse: {idle: 10m, absolute: 1h}}}, rotation: {every: 48h, ahead: 2h}, "
             "cookie: {same_site: lax, secure: false}, lockout: {account: 3, address: 9, "
             "first: 1s, longest: 2s, forgotten: 3s}"
         )
     )
     assert (found.algorithm, found.access, found.grace, len(found.seal)) == ("ES256", 300, 10, 32)
-    assert (found.roles, found.limits) == (("player", "nurse"), Limits(idle=HOUR, absolute=7200))
+    assert found.roles["nurse"] == ("notes:read:care",)
+    assert found.limits == Limits(idle=HOUR, absolute=7200)
     assert found.role_limits == {"nurse": Limits(idle=600, absolute=HOUR)}
     assert (found.rotate_every, found.rotate_ahead) == (48 * HOUR, 2 * HOUR)
     assert (found.same_site, found.secure, found.origins) == (
@@ -126,8 +128,8 @@ def test_a_route_that_takes_one_of_them_is_refused() -> None:
         (issuing("rotation: {every: 1h, ahead: 1h}"), "issuing.rotation", "must be shorter"),
         (
             issuing("sessions: {roles: {king: {idle: 1m, absolute: 1m}}}"),
-            "identity.issuing",
-            "names `king`, which is none of `roles`",
+            "identity.issuing.sessions.roles.king",
+            "there is no role `king`",
         ),
         ("admin: off\n" + issuing(), "identity.issuing", "`admin: off` leaves out"),
         (

@@ -1,6 +1,6 @@
 """Answers to those who log in: tokens, users and sessions in the shapes of the platform."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -35,10 +35,16 @@ def granted(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> Response:
     return answer
 
 
-def user_told(user: User, known: Sequence[str]) -> UserTold:
-    """Return a user as they are told of themselves, with those of the roles that there are."""
+def user_told(user: User, known: Mapping[str, Sequence[str]]) -> UserTold:
+    """Return a user as they are told of themselves; `known` are the roles that there are."""
     roles = [role for role in known if role in user.roles]
-    return UserTold(user_id=user.id, username=user.name, role=main_role(roles), roles=roles)
+    return UserTold(
+        user_id=user.id,
+        username=user.name,
+        role=main_role(roles),
+        roles=roles,
+        permissions=sorted({one for role in roles for one in known[role]}),
+    )
 
 
 def main_role(roles: Iterable[str]) -> str:
@@ -47,7 +53,7 @@ def main_role(roles: Iterable[str]) -> str:
     return next((one for one in ordered if one != _PLAYER), _PLAYER if ordered else "")
 
 
-def foreign_told(principal: Principal) -> UserTold:
+def foreign_told(principal: Principal, known: Mapping[str, Sequence[str]]) -> UserTold:
     """Return what a token alone says of somebody."""
     roles = sorted(principal.roles)
     name = principal.claims.get("username")
@@ -56,6 +62,7 @@ def foreign_told(principal: Principal) -> UserTold:
         username=name if isinstance(name, str) else "",
         role=main_role(roles),
         roles=roles,
+        permissions=sorted({one for role in roles for one in known.get(role, ())}),
     )
 
 

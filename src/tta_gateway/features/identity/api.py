@@ -192,7 +192,7 @@ class Desk:
         sign_in, issuing = self._open()
         principal = self._house.bearers.needed(authorization)
         if principal.issuer != OWN_ISSUER:
-            return principal, foreign_told(principal)
+            return principal, foreign_told(principal, issuing.roles)
         with _kept():
             user = await sign_in.user(principal.subject)
         if user is None or not user.is_active:

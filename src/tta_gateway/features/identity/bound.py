@@ -54,8 +54,9 @@ class Lockout(msgspec.Struct, frozen=True, kw_only=True):
 class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     """What control needs to issue tokens; all times are in seconds.
 
-    `seal` is the key that signing keys are sealed with; empty: one of the state folder.  `origins`
-    are those of pages that may use the cookie, beside the gateway's own.
+    `roles` are those that there are, with what each holds.  `seal` is the key that signing keys are
+    sealed with; empty: one of the state folder.  `origins` are those of pages that may use the
+    cookie, beside the gateway's own.
     """
 
     url: str
@@ -65,7 +66,7 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     grace: float = 30.0
     leeway: float = 10.0
     seal: bytes = b""
-    roles: tuple[str, ...] = ("player",)
+    roles: dict[str, tuple[str, ...]] = {}
     limits: Limits = Limits(idle=7 * _DAY, absolute=30 * _DAY)
     role_limits: dict[str, Limits] = {}
     rotate_every: float = 30 * _DAY

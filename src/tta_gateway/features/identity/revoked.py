@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
 from tta_gateway.kernel.principal import Principal
 
-_IN_A_TURN: Final = 1_000
+_IN_A_TURN: Final = 100  # of each part
+_PARTS: Final = 29  # the last digits of ids each have another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +44,33 @@ class Revoked:
         """Know of nothing."""
         self.listeners: list[Listener] = []
         """Each hears what is revoked, once, in the turn in which it is learnt."""
-        self._sessions: dict[str, float] = {}  # until when
+        # Until when, in some parts: to let a large dict grow would hold the loop for milliseconds.
+        self._sessions: list[dict[str, float]] = [{} for _ in range(_PARTS)]
         self._subjects: dict[str, tuple[float, float]] = {}  # before when, and until when
 
     def __len__(self) -> int:
         """Return how much is known."""
-        return len(self._sessions) + len(self._subjects)
+        return sum(map(len, self._sessions)) + len(self._subjects)
 
     def has(self, principal: Principal) -> bool:
         """Tell whether what somebody has shown counts no more."""
         if principal.issuer != OWN_ISSUER:
             return False
-        if principal.session in self._sessions:
+        if principal.session in self._part(principal.session):
             return True
         known = self._subjects.get(principal.subject)
         return known is not None and issued(principal) <= known[0]
 
     def newly(self, told: RevokedTokens) -> News:
         """Take what is told; return what was not known before, and tell it on."""
-        known = self._sessions
-        sessions = [one for one in told.sessions if one not in known]
+        sessions = []
         for session, until in told.sessions.items():
-            known[session] = max(until, known.get(session, 0.0))
+            part = self._part(session)
+            known = part.get(session)
+            if known is None:
+                sessions.append(session)
+            if known is None or known < until:
+                part[session] = until
         subjects = {}
         for subject, (before, until) in told.subjects.items():
             known_before, known_until = self._subjects.get(subject, (0.0, 0.0))
@@ -77,16 +83,21 @@ class Revoked:
                 listener(news)
         return news
 
+    def _part(self, session: str) -> dict[str, float]:
+        """Return the part that a session is known in, if it is."""
+        return self._sessions[ord(session[-1]) % _PARTS if session else 0]
+
     def tidy(self, now: float) -> None:
         """Forget what is over, of what has been known for longest: all tokens of it have expired.
 
         What was revoked first is over first, about; so few need be looked at, and what is over a
         little late does no harm.
         """
-        for session, end in list(islice(self._sessions.items(), _IN_A_TURN)):
-            if end >= now:
-                break
-            del self._sessions[session]
+        for part in self._sessions:
+            for session, end in list(islice(part.items(), _IN_A_TURN)):
+                if end >= now:
+                    break
+                del part[session]
         for subject, (_, end) in list(islice(self._subjects.items(), _IN_A_TURN)):
             if end >= now:
                 break

@@ -7,11 +7,18 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.bound import Lockout
-from tta_gateway.features.identity.sql_tables import TRIES, put
+from tta_gateway.features.identity.sql_tables import TRIES, put, put_new
 from tta_gateway.features.identity.tries import Tries, taken, taken_back
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
+
+
+class _Waits(Exception):
+    """One has to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
 
 
 class SqlFailures:
@@ -29,17 +36,22 @@ class SqlFailures:
 
         Where one has to wait none is counted.
         """
-        lockout = self._lockout()
-        async with self._database().write() as connection:
-            known = [
-                (key, taken(await _known(connection, key), free, lockout, now=now))
-                for key, free in sorted(keys)
-            ]
-            wait = max((wait for _, (_, wait) in known), default=0.0)
-            if not wait:
-                for key, (after, _) in known:
-                    await _keep(connection, key, after)
-            return wait
+        try:
+            async with self._database().write() as connection:
+                for key, free in sorted(keys):  # in one order, so that nobody waits in a ring
+                    await self._count(connection, key, free, now=now)
+        except _Waits as waits:  # and so nothing is written, however many names are tried
+            return waits.seconds
+        return 0.0
+
+    async def _count(
+        self, connection: AsyncConnection, key: bytes, free: int, *, now: float
+    ) -> None:
+        before = await _known(connection, key)
+        after, wait = taken(before, free, self._lockout(), now=now)
+        if wait:
+            raise _Waits(wait)
+        await _keep(connection, key, after)
 
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""
@@ -53,10 +65,15 @@ class SqlFailures:
 
 
 async def _known(connection: AsyncConnection, key: bytes) -> Tries:
+    """Return what is known of a key, which nobody else can change until the end.
+
+    What is not there cannot be held: it is made first, so that the first ones count one another.
+    """
     asked = select(TRIES).where(TRIES.c.key == key).with_for_update()
     row = (await connection.execute(asked)).mappings().first()
     if row is None:
-        return Tries()
+        await put_new(connection, TRIES, key=key, failures=0, last=0.0, waits_until=0.0)
+        row = (await connection.execute(asked)).mappings().one()
     return Tries(row["failures"], row["last"], row["waits_until"])
 
 

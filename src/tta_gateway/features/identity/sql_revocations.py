@@ -20,7 +20,8 @@ from tta_gateway.features.identity.store import Revocation
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
-_REMEMBERED: Final = 7 * 86_400.0  # seconds for which what is over is kept
+_DAY: Final = 86_400.0  # seconds
+_REMEMBERED: Final = 7 * _DAY  # seconds for which what is over is kept
 
 
 async def end_session(
@@ -108,7 +109,7 @@ class SqlRevocations:
             )
             await connection.execute(delete(SESSIONS).where(SESSIONS.c.id.in_(over)))
             await connection.execute(delete(REVOCATIONS).where(REVOCATIONS.c.until < now))
-            await connection.execute(delete(TRIES).where(TRIES.c.last < long_ago))
+            await connection.execute(delete(TRIES).where(TRIES.c.last < now - _DAY))
 
 
 def _revocation(row: RowMapping) -> Revocation:

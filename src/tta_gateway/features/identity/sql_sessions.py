@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
 _ENDS: Final = {Verdict.REUSED: "reused", Verdict.IDLE: "idle", Verdict.OVER: "over"}
+_MOST_FOLLOWED: Final = 100
+"""successors of one that was used within the grace"""
 _BEHIND: Final = 0.00001  # seconds
 
 
@@ -151,10 +153,14 @@ class _Chain:
             await self.connection.execute(used.values(used=self.now))
             await _add(self.connection, following, self.session_id, now=self.now)
             return verdict, following
-        while verdict is Verdict.FOLLOW:
+        for _ in range(_MOST_FOLLOWED):
+            if verdict is not Verdict.FOLLOW:
+                return verdict, ""
             token = next_of(token, self.key)
             verdict = await self._judge(token)
-        return verdict, token if verdict is Verdict.ROTATE else ""
+            if verdict is Verdict.ROTATE:
+                return verdict, token
+        return Verdict.REUSED, ""  # nobody's tabs do that
 
     async def _judge(self, token: str) -> Verdict:
         """Return what becomes of a token.

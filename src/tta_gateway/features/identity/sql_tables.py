@@ -75,12 +75,21 @@ TRIES: Final = sa.Table(
 )
 
 
+def _insert(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN401 - of one of both
+    is_postgres = connection.dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgres else sqlite.insert(table)
+
+
+async def put_new(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns
+    """Write a row, unless there is one with its primary key."""
+    await connection.execute(_insert(connection, table).values(**values).on_conflict_do_nothing())
+
+
 async def put(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns
     """Write a row in the place of the one with its primary key, or as a new one."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     keys = [column.name for column in table.primary_key]
     others = {name: value for name, value in values.items() if name not in keys}
-    made = insert(table).values(**values)
+    made = _insert(connection, table).values(**values)
     await connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others))
 
 

@@ -43,7 +43,7 @@ def test_a_user_is_told_of_themselves_without_what_is_secret() -> None:
         "email": "",
         "role": "therapist",
         "roles": ["player", "therapist"],
-        "permissions": [],
+        "permissions": ["notes:read:care", "profile:read:own"],
     }
 
 
@@ -56,7 +56,7 @@ def test_of_several_roles_one_is_the_main_one() -> None:
 
 
 def test_of_somebody_else_s_the_token_tells() -> None:
-    told = foreign_told(somebody("home:x"))
+    told = foreign_told(somebody("home:x"), ISSUING.roles)
     assert (told.user_id, told.username, told.role) == ("home:x", "", "")
 
 

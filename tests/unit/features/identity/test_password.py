@@ -1,6 +1,8 @@
 """Passwords: compared, made, and never more of them at once than threads can do soon."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -32,6 +34,17 @@ def test_the_right_one_matches_and_no_other() -> None:
         assert await passwords.matches(known, WORD)
         assert not await passwords.matches(known, WORD + "x")
         assert not await passwords.matches("no hash", WORD)
+
+    with_passwords(work)
+
+
+def test_its_threads_give_way_and_no_others() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def work(passwords: Passwords) -> None:
+        assert await passwords._done(priority) >= 10
+        assert priority() < 10
 
     with_passwords(work)
 
