@@ -45,6 +45,17 @@ def test_the_line_says_weight_and_p99_beside_the_peers(house: Judged) -> None:
     assert line["why"] == f"players/{ONE.name}: weight 0.31, p99 {times} times its peers"
 
 
+def test_what_the_line_was_made_of_is_not_kept_for_as_long_as_the_penalty_lasts(
+    house: Judged,
+) -> None:
+    answered(house, SLOW)
+    penalised(house)
+    house.sighted(penalised=True)
+    house.elapse(2.5)
+    (penalty,) = house.penalties._open.values()
+    assert (penalty.stage, penalty.seen) == ("told", {})
+
+
 def test_what_was_fast_before_does_not_hide_what_is_slow_now(house: Judged) -> None:
     """Red with all that the window holds, in node/penalties.py, _hear."""
     for _ in range(100):
