@@ -79,8 +79,8 @@ class Issuance:
         self._own_keys: tuple[bytes, ...] = ()
         self._revocations: Revocations | None = None
         self._forget()
-        self.keys: KeyKeeper | None = None
-        self.accounts: Accounts | None = None
+        self._keys: KeyKeeper | None = None
+        self._accounts: Accounts | None = None
         self._sign_in: SignIn | None = None
         self._soon = asyncio.Event()
         self._tidied = 0.0
@@ -102,6 +102,16 @@ class Issuance:
     def sign_in(self) -> SignIn | None:
         """Return who lets people in; None where no tokens are issued."""
         return self._sign_in if self.issuing is not None else None
+
+    @property
+    def accounts(self) -> Accounts | None:
+        """Return who looks after users; None likewise."""
+        return self._accounts if self.issuing is not None else None
+
+    @property
+    def keys(self) -> KeyKeeper | None:
+        """Return who looks after keys; None likewise."""
+        return self._keys if self.issuing is not None else None
 
     def recover(self, live: Mapping[str, msgspec.Raw], log: EventLog) -> None:
         """Go on with what a control before this one has told the workers."""
@@ -157,22 +167,22 @@ class Issuance:
         )
         failures = SqlFailures(database, lockout=lambda: self._must().lockout)
         self._revocations = SqlRevocations(database)
-        self.keys = KeyKeeper(
+        self._keys = KeyKeeper(
             SqlKeys(database), issuing=self._must, sealing=lambda: self._sealing, wall=wall
         )
         self._sign_in = sign_in = SignIn(
             Stores(users, sessions, failures),
-            self.keys,
+            self._keys,
             issuing=self._must,
             key=lambda: self._chance,
             wall=wall,
             new_id=new_id,
         )
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._reveal
-        self.accounts = Accounts(
+        self._accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
-        self.accounts.changed = self._reveal
+        self._accounts.changed = self._reveal
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -194,11 +204,11 @@ class Issuance:
 
     async def look(self) -> None:
         """Take up keys and revocations as they are now, and tell them; Unavailable."""
-        assert self.keys is not None  # see adopt
+        assert self._keys is not None  # see adopt
         assert self._revocations is not None  # likewise
         await self._read(self._revocations)
-        await self.keys.look()
-        self._tell_keys(self.keys)
+        await self._keys.look()
+        self._tell_keys(self._keys)
 
     async def _reveal(self) -> None:
         """Tell what has just been revoked; where that cannot be read now it will be, soon."""

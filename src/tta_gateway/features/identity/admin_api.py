@@ -25,8 +25,13 @@ Count: TypeAlias = Annotated[int, Query(ge=1, le=500)]
 class House(Protocol):
     """Whose users and keys they are; None where no tokens are issued."""
 
-    accounts: Accounts | None
-    keys: KeyKeeper | None
+    @property
+    def accounts(self) -> Accounts | None:
+        """Return who looks after users."""
+
+    @property
+    def keys(self) -> KeyKeeper | None:
+        """Return who looks after keys."""
 
     @property
     def sign_in(self) -> SignIn | None:
