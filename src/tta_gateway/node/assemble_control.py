@@ -95,9 +95,7 @@ class Control:
         self.log = EventLog(self._lines, Stamp(clock.wall))
         self.bus = Bus()
         self.findings = Findings(channel, parts.live)
-        self.topologies = Topologies(
-            self.findings, self.log, ask=partial(discover, name=NAME), chance=random.random
-        )
+        self.topologies = self._topologies()
         self.services = Services(self.findings, self.bus, wall=clock.wall)
         self.services.left_out = self._left_out
         self.claiming = Claiming(self.services, self.findings, self.log, later=in_a_later_turn)
@@ -121,6 +119,10 @@ class Control:
 
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
+
+    def _topologies(self) -> Topologies:
+        ask = partial(discover, name=NAME)
+        return Topologies(self.findings, self.log, ask=ask, chance=random.random)
 
     def _begin(self, parts: Parts, clock: Clock) -> None:
         """Look after services, and serve."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tta_gateway.kernel.route import Outliers
-from tta_gateway.node.known import Kept
+from tta_gateway.node.known import Kept, Known
 from tta_gateway.node.merged import Routes, slow
 from tta_gateway.node.services import Services
 from tta_gateway.node.times import Times
@@ -66,7 +66,9 @@ class Judging:
                 self._judge_paces(kept, self._times.seen(service.name, sums))
         for known in kept.endpoints.values():
             known.share.begin_anew()
-        self._times.next(service.name, sums, self._wall())
+        now = self._wall()
+        needed = [name for name, one in kept.endpoints.items() if _is_asked(one, now)]
+        self._times.next(service.name, sums, now, needed=needed)
 
     def _judge_shares(self, kept: Kept) -> None:
         """Eject those whose share of failures is well above that of their peers."""
@@ -88,3 +90,8 @@ class Judging:
             known = kept.endpoints[name]
             if not known.slow_since and known.fast_at < self._times.begun(service, name):
                 self._services.heard.penalise(kept, known, ratio)
+
+
+def _is_asked(known: Known, now: float) -> bool:
+    """Tell whether an endpoint gets its share of the requests."""
+    return known.is_good(now) and not any(one.penalised for one in known.sights(now))

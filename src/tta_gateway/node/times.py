@@ -91,23 +91,20 @@ class Window:
         """Begin."""
         self.before = self.now = sums
         self.begun = begun
-        self.intervals = 0
 
     def next(self, sums: Routes, *, begun: float) -> None:
-        """Let an interval end, and the window with it if enough was counted."""
-        self.intervals += 1
-        if self.intervals >= _LONGEST or answers(since(sums, self.now)) >= LEAST:
-            self.before, self.now = self.now, sums
-            self.begun, self.intervals = begun, 0
+        """Begin the next one."""
+        self.before, self.now, self.begun = self.now, sums, begun
 
 
 class Times:
-    """The windows of all endpoints, each an interval long, or more where little is asked."""
+    """The windows of all services, each an interval long, or more where little is asked."""
 
     def __init__(self, segments: Callable[[], Iterable[Segment]]) -> None:
         """Begin with no window."""
         self.sums = Sums(segments)
         self._windows: dict[str, dict[str, Window]] = {}
+        self._ended: dict[str, int] = {}  # intervals since the windows began
         self._snapshots: deque[Snapshot] = deque(maxlen=_SNAPSHOTS)
         self._due = 0.0
 
@@ -148,9 +145,22 @@ class Times:
         """Return when an endpoint's window began."""
         return self._windows[service][endpoint].begun
 
-    def next(self, service: str, sums: Mapping[str, Routes], now: float) -> None:
-        """Let an interval end."""
-        for name, window in self._windows.get(service, {}).items():
+    def next(
+        self, service: str, sums: Mapping[str, Routes], now: float, *, needed: Iterable[str]
+    ) -> None:
+        """Let an interval end, and all windows with it unless too little was counted.
+
+        One of those `needed` that has answered, and too few times to be judged, has them wait: who
+        is compared is compared over the same time.
+        """
+        windows = self._windows[service]
+        ended = self._ended[service] = self._ended.get(service, 0) + 1
+        seen = self.seen(service, sums)
+        waits = any(0 < answers(seen[name]) < LEAST for name in needed if name in seen)
+        if waits and ended < _LONGEST:
+            return
+        self._ended[service] = 0
+        for name, window in windows.items():
             window.next(sums.get(name, {}), begun=now)
 
     def lately(self, service: str) -> dict[str, dict[str, Cells]]:
@@ -162,6 +172,7 @@ class Times:
     def retain(self, services: Iterable[str]) -> None:
         """Forget all other services."""
         self._windows = {one: self._windows[one] for one in services if one in self._windows}
+        self._ended = {one: self._ended[one] for one in self._windows if one in self._ended}
 
 
 def beside(seen: Mapping[str, Routes], endpoint: str) -> tuple[Figures, Figures]:

@@ -234,7 +234,7 @@ def _route(
         request_appended=_appended(config.request_headers),
         response_fields=_set(config.response_headers),
         response_appended=_appended(config.response_headers),
-        features={**ends.features(_keys(services)), **_access(config)},
+        features={**ends.features(_keys(services)), **_asked(config)},
     )
 
 
@@ -268,10 +268,13 @@ def _part(
     return Part(service=end, weight=weight, breaker=breaks, fallback=instead)
 
 
-def _access(config: RouteConfig) -> dict[str, msgspec.Raw]:
-    """Return what a route asks of who calls."""
+def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
+    """Return what a route asks of who calls, and where it looks for that."""
     found = access.compile_route(config.access, config.roles or ())
-    return {} if found is None else {"access": _encoded(found)}
+    asked = {} if found is None else {"access": _encoded(found)}
+    if config.auth_query is not None:
+        asked["identity"] = _encoded(identity.compile_query(config.auth_query))
+    return asked
 
 
 def _keys(services: Mapping[str, ServiceConfig]) -> dict[str, Key]:

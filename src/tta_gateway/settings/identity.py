@@ -5,12 +5,13 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer
+from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer, QueryBound
 from tta_gateway.features.identity.jws import Malformed, encoded, objects
 from tta_gateway.features.identity.key import UnusableKey, key_of, secret
 from tta_gateway.settings import issuing
 from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
+from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
 _ISSUER: Final = Issuer(name="")
@@ -67,6 +68,9 @@ Claim: TypeAlias = Annotated[
 ]
 
 
+Parameter: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
 class IssuerConfig(Config):
     """Somebody whose access tokens are believed."""
 
@@ -111,6 +115,27 @@ class IssuerConfig(Config):
         if (self.keys is None) == (self.secret is None):
             raise ValueError("must have one of the two: `keys: {file: …}` or `secret: {file: …}`")
         return self
+
+
+class QueryConfig(Config):
+    """Where a route's WebSockets may show a token, too."""
+
+    token: Parameter
+    """The parameter of the query that shows it."""
+
+    subject: Parameter | None = None
+    """The parameter beside it that must name whom the token is of, if it is there."""
+
+
+WrittenQuery: TypeAlias = Annotated[
+    QueryConfig,
+    Shorthand(lambda value: {"token": value}, {"title": "parameter", "type": "string"}),
+]
+
+
+def compile_query(config: QueryConfig) -> QueryBound:
+    """Return it as workers need it."""
+    return QueryBound(token=config.token, subject=config.subject or "")
 
 
 class IdentityConfig(Config):

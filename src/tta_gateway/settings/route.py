@@ -22,6 +22,7 @@ from tta_gateway.routing.template import parse
 from tta_gateway.settings.address import host
 from tta_gateway.settings.breaker import WrittenBreaker
 from tta_gateway.settings.fallback import WrittenFallback, final
+from tta_gateway.settings.identity import WrittenQuery
 from tta_gateway.settings.listener import network
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.settings.split import CanaryConfig, MirrorConfig, SplitConfig
@@ -365,6 +366,10 @@ class RouteConfig(Config):
     auth: Auth = "required"
     """Who may call: who shows an access token (`required`), everybody, but no token that is not
     believed (`optional`), or everybody (`none`)."""
+
+    auth_query: WrittenQuery | None = None
+    """The parameter of the query in which WebSockets may show their token, too; it is taken out.
+    Addresses are written down in many places: pages do better to show it among the protocols."""
 
     roles: Annotated[Items[RoleName], Field(min_length=1)] | None = None
     """Roles of which the caller must have one; left out, none is asked for."""

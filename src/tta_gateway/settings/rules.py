@@ -355,11 +355,22 @@ def _unknown(key: Path, path: str, target: Value) -> Complaints:
             yield key, f"`{{{name}}}` is not in `{path}`: {nearest(name, known)}"
 
 
+def _asked_in_the_query(route: Mapping) -> Complaints:
+    if route.get("auth_query") is None:
+        return
+    upgrade = route.get("upgrade", ["websocket"])
+    if (isinstance(upgrade, list) and "websocket" not in upgrade) or upgrade == "off":
+        yield ("auth_query",), "has no effect: no WebSocket is opened here; take the line out"
+    elif route.get("auth") == "none":
+        yield ("auth_query",), "has no effect with `auth: none`: take the line out"
+
+
 _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _destination,
     _idle,
     _encoded,
     _rewrite,
     _origins,
+    _asked_in_the_query,
     _redirect,
 )

@@ -80,6 +80,12 @@ def guarded(tmp_path: Path, issuer: Issuer) -> Iterator[Stage]:
                 tmp_path,
                 *({"path": f"/{auth}/{{rest:path}}", "auth": auth} for auth in WHERE),
                 {"path": "/socket", "auth": "required", "service": "echo"},
+                {
+                    "path": "/queried",
+                    "auth": "required",
+                    "auth_query": {"token": "token", "subject": "player_id"},
+                    "service": "echo",
+                },
                 upstream=upstream,
                 services={
                     "up": {"endpoints": [upstream.url]},
@@ -108,6 +114,8 @@ def _chosen(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol 
 
 
 def _echo(socket: ServerConnection) -> None:
+    if socket.request and socket.request.path.startswith("/queried"):
+        socket.send(socket.request.path)
     told = socket.request.headers.get("sec-websocket-protocol", "-") if socket.request else "-"
     socket.send(told)
     for message in socket:
@@ -198,6 +206,26 @@ def test_a_page_shows_its_token_among_the_protocols(guarded: Stage, issuer: Issu
             assert (socket.recv(PATIENCE), socket.subprotocol) == (seen, chosen)
             socket.send("hello")
             assert socket.recv(PATIENCE) == "hello"
+
+
+def test_a_socket_may_show_its_token_in_the_address_where_that_is_said(
+    guarded: Stage, issuer: Issuer
+) -> None:
+    """The service does not see it there, nothing writes it down, and it is for nobody else."""
+    url, token = f"ws://127.0.0.1:{guarded.port}", issuer.token(sub="p1")
+    shown = f"a=1&token={token}&player_id=home:p1"
+    with connect(f"{url}/queried?{shown}", open_timeout=PATIENCE) as socket:
+        assert socket.recv(PATIENCE) == "/queried?a=1&player_id=home:p1"
+    for path, status in (
+        (f"/queried?token={token}&player_id=home:p2", 403),
+        (f"/socket?token={token}", 401),
+    ):
+        with pytest.raises(InvalidStatus) as raised:
+            connect(f"{url}{path}", open_timeout=PATIENCE)
+        assert raised.value.response.status_code == status
+    assert len(guarded.lines(b"/queried", count=2)) == 2
+    written = guarded.gateway.log.read_text() + guarded.access_log.read_text()
+    assert token.rpartition(".")[2] not in written
 
 
 def test_a_socket_is_not_opened_without_one(guarded: Stage, issuer: Issuer) -> None:

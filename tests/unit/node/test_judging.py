@@ -149,6 +149,31 @@ def test_who_is_slow_for_all_together_is_told_to_all(house: Judged) -> None:
     assert house.changes() == [("9001", "penalised", cause)]
 
 
+def test_who_is_asked_little_is_judged_once_there_is_enough_beside_the_same_time_of_the_others(
+    house: Judged,
+) -> None:
+    """Of 0.4 s for each answer: others have long had enough when it has."""
+    for _ in range(4):
+        lags(house, times=1)
+        for endpoint in (OTHER, THIRD):
+            house.took(endpoint, FAST, 9)
+        assert house.changes() == []
+        house.elapse(10.0)
+    lags(house, times=1)
+    house.elapse(10.0)
+    assert [(port, change) for port, change, _ in house.changes()] == [("9001", "penalised")]
+
+
+def test_one_that_is_penalised_already_is_not_waited_for(house: Judged) -> None:
+    for endpoint in ALL[1:]:
+        house.took(endpoint, FAST, 5)
+    house.took(ONE, SLOW, 1)
+    house.elapse(5.0)
+    house.sighted(penalised=True)
+    house.elapse(5.0)
+    assert house.times.begun("players", OTHER.name) == house.clock.wall()
+
+
 def test_who_is_slow_already_is_not_told_again(house: Judged) -> None:
     for _ in range(2):
         lags(house)

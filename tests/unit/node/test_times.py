@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from tta_gateway.node.merged import Routes, answers
-from tta_gateway.node.times import Sums, Times, Window, beside
+from tta_gateway.node.times import Sums, Times, beside
 from tta_gateway.support.metrics import Metric, Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.upstream.timing import DURATION, Timings
@@ -37,8 +37,9 @@ class Workers:
     def lately(self) -> dict[str, int]:
         return counted(self.times.lately("players"))
 
-    def next(self, now: float) -> None:
-        self.times.next("players", self.times.sums.of("players"), now)
+    def next(self, now: float, *needed: str) -> None:
+        sums = self.times.sums.of("players")
+        self.times.next("players", sums, now, needed=needed)
 
 
 def counted(seen: Mapping[str, Routes]) -> dict[str, int]:
@@ -104,27 +105,31 @@ def test_a_window_knows_nothing_of_before_it(workers: Workers) -> None:
     assert workers.seen() == {"other": 0}
 
 
-def test_a_window_ends_with_an_interval_in_which_enough_was_counted(workers: Workers) -> None:
-    workers.times.begin("players", ["one", "other"], 0.0)
+def test_windows_end_with_an_interval_in_which_enough_was_counted(workers: Workers) -> None:
+    workers.times.begin("players", ["one", "other", "third"], 0.0)
     workers.took("one", *[FAST] * 10)
     workers.took("other", *[FAST] * 9)
-    workers.next(10.0)
-    assert workers.seen() == {"one": 0, "other": 9}
-    assert workers.lately() == {"one": 10, "other": 9}
-    begun = [workers.times.begun("players", one) for one in ("one", "other")]
-    assert begun == [10.0, 0.0]
-    workers.took("one", *[FAST] * 20)
-    workers.next(20.0)
+    workers.next(10.0, "one", "other", "third", "gone")
+    assert workers.seen() == {"one": 10, "other": 9, "third": 0}
+    workers.took("other", FAST)
+    workers.next(20.0, "one", "other", "third")
+    assert workers.seen() == {"one": 0, "other": 0, "third": 0}
+    assert workers.lately() == {"one": 10, "other": 10, "third": 0}
+    assert workers.times.begun("players", "one") == 20.0
     workers.took("one", FAST)
-    assert (workers.seen()["one"], workers.lately()["one"]) == (1, 21)
+    workers.next(30.0)  # nobody is waited for
+    workers.took("one", FAST)
+    assert (workers.seen()["one"], workers.lately()["one"]) == (1, 2)
 
 
-def test_a_window_of_an_endpoint_that_is_asked_little_ends_some_time() -> None:
-    window = Window({}, begun=0.0)
-    for number in range(1, 7):
-        assert window.begun == 0.0
-        window.next({}, begun=float(number))
-    assert window.begun == 6.0
+def test_windows_end_some_time_however_little_is_asked(workers: Workers) -> None:
+    workers.times.begin("players", ["one"], 0.0)
+    begun = []
+    for number in range(1, 13):
+        workers.took("one", *([FAST] if number in (1, 7) else []))
+        workers.next(float(number), "one")
+        begun.append(workers.times.begun("players", "one"))
+    assert begun == [0.0] * 5 + [6.0] * 6 + [12.0]
 
 
 def test_services_that_are_gone_are_forgotten(workers: Workers) -> None:

@@ -92,6 +92,22 @@ def test_what_cannot_be_is_refused_with_the_reason(text: str, why: str) -> None:
     assert SECRET not in str(found)
 
 
+@pytest.mark.parametrize(
+    ("route", "why"),
+    [
+        ("auth: required, auth_query: {token: token, subject: player_id}", ""),
+        ("auth: optional, auth_query: token", ""),
+        ("auth: none, auth_query: token", "no effect with `auth: none`"),
+        ("auth: required, auth_query: token, upgrade: off", "no WebSocket is opened here"),
+        ("auth: required, auth_query: 'a b'", "auth_query"),
+    ],
+)
+def test_a_route_says_where_websockets_show_theirs(route: str, why: str) -> None:
+    text = issuer("secret: {env: SECRET}") + f"routes: [{{path: /, service: players, {route}}}]\n"
+    found = complaints(text, ENVIRON)
+    assert (why in found[0]) if why else found == []
+
+
 def test_two_of_one_name_are_refused() -> None:
     one = "{name: home, secret: {env: SECRET}}"
     text = f"identity: {{issuers: [{one}, {one}]}}\n"

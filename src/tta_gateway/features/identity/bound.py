@@ -81,6 +81,15 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
         return f"<issuing by {self.url}>"
 
 
+class QueryBound(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a route's WebSockets may show a token, too, and whom it must be of."""
+
+    token: str
+    """The parameter of the query that shows it; it is taken out."""
+    subject: str = ""
+    """The parameter beside it that names the same subject, if it is there; empty: none does."""
+
+
 class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
     """Whom the workers believe."""
 

@@ -2,12 +2,14 @@
 
     Authorization: Bearer <token>                          RFC 6750 2.1
     Sec-WebSocket-Protocol: bearer, <token>, chat          of pages, which can set no other field
+    GET /ws?token=<token>                                  of WebSockets, where the route says so
 
 Two that differ are a mistake or an attack, and are refused: services behind might look at the other
 one.
 """
 
 from typing import Final
+from urllib.parse import parse_qsl
 
 from tta_gateway.kernel.message import Fields, RequestHead
 
@@ -58,6 +60,28 @@ def without_token(fields: Fields) -> Fields:
     left = offered[:at] + offered[at + 2 :]
     kept = [(name, value) for name, value in fields if name != _PROTOCOLS]
     return [*kept, (_PROTOCOLS, b", ".join(left))] if left else kept
+
+
+def of_query(request: RequestHead, name: bytes) -> tuple[bytes | None, bytes]:
+    """Return the token that a WebSocket's query shows in this parameter, and the query without it.
+
+    Ambiguous if it shows two.
+    """
+    shown, left = None, []
+    for part in (request.query or b"").split(b"&"):
+        if not part.startswith(name + b"="):
+            left.append(part)
+        elif shown is not None:
+            raise Ambiguous("two tokens")
+        else:
+            shown = part[len(name) + 1 :]
+    return shown, b"&".join(left)
+
+
+def named_in(query: bytes, name: bytes) -> list[bytes]:
+    """Return the values of a parameter, decoded."""
+    found = parse_qsl(query, keep_blank_values=True)
+    return [value for one, value in found if one == name]
 
 
 def _offered(fields: Fields) -> list[bytes]:

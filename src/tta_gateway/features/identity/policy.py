@@ -3,9 +3,19 @@
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from tta_gateway.features.identity.credential import MARKER, Ambiguous, token_of, without_token
+import msgspec
+
+from tta_gateway.features.identity.bound import QueryBound
+from tta_gateway.features.identity.credential import (
+    MARKER,
+    Ambiguous,
+    named_in,
+    of_query,
+    token_of,
+    without_token,
+)
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, REVOKED
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, NOT_THEIRS, REVOKED
 from tta_gateway.features.identity.remembered import Remembered
 from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.verifier import Verifier
@@ -57,7 +67,11 @@ class Identity:
         """Act where the route asks who it is."""
         if route is None or route.auth == "none":
             return None
-        return BoundIdentity(self, is_needed=route.auth == "required")
+        raw = route.features.get("identity")
+        if raw is None:
+            return BoundIdentity(self, is_needed=route.auth == "required")
+        query = msgspec.msgpack.decode(raw, type=QueryBound)
+        return QueriedIdentity(self, query, is_needed=route.auth == "required")
 
     def principal_of(self, token: bytes) -> Principal | Problem:
         """Return whose token it is, or what is wrong with it."""
@@ -91,9 +105,17 @@ class BoundIdentity:
     def on_request(self, exchange: Exchange) -> Response | None:
         """Find out who it is; refuse a token that is not believed, even where none is needed."""
         try:
-            token = token_of(exchange.request)
+            token = self._shown(exchange)
         except Ambiguous:
             return answer_of(MALFORMED)
+        return self._known(exchange, token)
+
+    def _shown(self, exchange: Exchange) -> bytes | None:
+        """Return the token that a request shows."""
+        return token_of(exchange.request)
+
+    def _known(self, exchange: Exchange, token: bytes | None) -> Response | None:
+        """Find out whose token it is."""
         if token is None:
             return answer_of(MISSING) if self._is_needed else None
         found = self._identity.principal_of(token)
@@ -122,6 +144,46 @@ class BoundIdentity:
     def on_finish(self, exchange: Exchange) -> None:
         """Hold it no longer."""
         self._identity.streams.forget(exchange)
+
+
+class QueriedIdentity(BoundIdentity):
+    """What a route wants to know whose WebSockets may show a token in the query, too.
+
+    Such a token is for WebSockets alone, whose pages can set no field, and goes no further that
+    way: addresses are written down in many places.
+    """
+
+    def __init__(self, identity: Identity, query: QueryBound, *, is_needed: bool) -> None:
+        """Look into this parameter."""
+        BoundIdentity.__init__(self, identity, is_needed=is_needed)
+        self._parameter = query.token.encode()
+        self._subject = query.subject.encode()
+
+    def explain(self) -> str:
+        """Say what it does."""
+        told = BoundIdentity.explain(self)
+        return f"{told}; of WebSockets in the query too, as `{self._parameter.decode()}`"
+
+    def _shown(self, exchange: Exchange) -> bytes | None:
+        token = token_of(exchange.request)
+        if exchange.request.upgrade != b"websocket" or not exchange.request.query:
+            return token
+        beside, left = of_query(exchange.request, self._parameter)
+        if beside is None:
+            return token
+        if token and token != beside:
+            raise Ambiguous("two tokens")
+        exchange.upstream_query = left
+        return beside
+
+    def _known(self, exchange: Exchange, token: bytes | None) -> Response | None:
+        refusal = super()._known(exchange, token)
+        principal, query = exchange.principal, exchange.request.query
+        if refusal is not None or principal is None or not query or not self._subject:
+            return refusal
+        if any(one != principal.subject.encode() for one in named_in(query, self._subject)):
+            return answer_of(NOT_THEIRS)
+        return None
 
 
 def _is_of_events(response: Response) -> bool:

@@ -35,6 +35,12 @@ EXPIRED: Final = Problem(
     _AGAIN,
     challenge=_INVALID,
 )
+NOT_THEIRS: Final = Problem(
+    "identity_token_not_theirs",
+    403,
+    "The address names another than the token does.",
+    "Name in the query whom the token is of, or leave it out.",
+)
 REVOKED: Final = Problem(
     "identity_token_revoked",
     401,

@@ -3,7 +3,13 @@
 import pytest
 
 from tests.helpers.builders import a_head
-from tta_gateway.features.identity.credential import Ambiguous, token_of, without_token
+from tta_gateway.features.identity.credential import (
+    Ambiguous,
+    named_in,
+    of_query,
+    token_of,
+    without_token,
+)
 from tta_gateway.kernel.message import Fields, RequestHead
 
 PROTOCOLS = b"sec-websocket-protocol"
@@ -85,3 +91,36 @@ def test_the_service_does_not_see_it(said: bytes, left: bytes | None) -> None:
 def test_fields_without_a_token_are_left_as_they_are() -> None:
     fields = [(PROTOCOLS, b"chat")]
     assert without_token(fields) is fields
+
+
+def a_query(query: bytes) -> RequestHead:
+    head = a_head(target="/ws")
+    head.query = query
+    return head
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "left"),
+    [
+        (b"token=abc", b"abc", b""),
+        (b"a=1&token=abc&b=2", b"abc", b"a=1&b=2"),
+        (b"a=1", None, b"a=1"),
+        (b"xtoken=abc", None, b"xtoken=abc"),
+        (b"token", None, b"token"),
+        (b"token=", b"", b""),
+        (b"a=1&&b", None, b"a=1&&b"),
+    ],
+)
+def test_a_query_shows_one_and_is_left_without_it(
+    query: bytes, shown: bytes | None, left: bytes
+) -> None:
+    assert of_query(a_query(query), b"token") == (shown, left)
+
+
+def test_a_query_that_shows_two_is_refused() -> None:
+    with pytest.raises(Ambiguous):
+        of_query(a_query(b"token=a&token=a"), b"token")
+
+
+def test_names_in_a_query_are_read_as_services_read_them() -> None:
+    assert named_in(b"p=a%2Fb&q=1&p=c+d&p", b"p") == [b"a/b", b"c d", b""]

@@ -8,13 +8,14 @@ import pytest
 
 from tests.helpers.builders import a_head, a_route, an_exchange
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
-from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
+from tta_gateway.features.identity.bound import OWN_ISSUER, QueryBound, RevokedTokens
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import BoundIdentity, Identity
 from tta_gateway.features.identity.problems import (
     EXPIRED,
     MALFORMED,
     MISSING,
+    NOT_THEIRS,
     REVOKED,
     UNPROVED,
 )
@@ -215,3 +216,75 @@ def test_nobody_s_stream_is_held() -> None:
     exchange.response = Response(101, [], None)
     house.bound.on_response(exchange)
     assert len(house.streams) == 0
+
+
+def queried(query: bytes, *, upgrade: bytes | None = b"websocket", **fields: bytes) -> Exchange:
+    """Return what became of a request to a route whose WebSockets may show a token so."""
+    house = House()
+    raw = msgspec.Raw(msgspec.msgpack.encode(QueryBound(token="token", subject="player_id")))
+    bound = house.identity.for_route(a_route(auth="required", features={"identity": raw}))
+    assert bound
+    head = a_head(fields=[(name.encode(), value) for name, value in fields.items()])
+    head.upgrade, head.query = upgrade, query
+    exchange = an_exchange(head)
+    exchange.response = bound.on_request(exchange)
+    return exchange
+
+
+@pytest.mark.parametrize(
+    ("query", "left"),
+    [
+        (b"token=" + TOKEN, b""),
+        (b"a=1&token=" + TOKEN, b"a=1"),
+        (b"player_id=p1&token=" + TOKEN, b"player_id=p1"),
+    ],
+)
+def test_a_websocket_may_show_its_token_in_the_query_where_that_is_said(
+    query: bytes, left: bytes
+) -> None:
+    exchange = queried(query)
+    assert exchange.response is None
+    assert (exchange.token, exchange.upstream_query) == (TOKEN, left)
+    assert exchange.principal is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        (b"token=x", MALFORMED),
+        (b"token=", MALFORMED),
+        (b"", MISSING),
+        (b"a=1", MISSING),
+        (b"token=" + TOKEN + b"&token=" + TOKEN, MALFORMED),
+        (b"player_id=p2&token=" + TOKEN, NOT_THEIRS),
+        (b"player_id=p1&player_id=p2&token=" + TOKEN, NOT_THEIRS),
+        (b"player_id=&token=" + TOKEN, NOT_THEIRS),
+    ],
+)
+def test_one_that_is_none_or_another_s_is_refused(query: bytes, problem: Problem) -> None:
+    assert refused(queried(query).response) == problem
+
+
+def test_one_beside_another_is_refused() -> None:
+    other = queried(b"token=" + TOKEN, authorization=b"Bearer " + TOKEN + b"x")
+    assert refused(other.response) == MALFORMED
+    same = queried(b"token=" + TOKEN, authorization=b"Bearer " + TOKEN)
+    assert same.response is None
+
+
+def test_whose_it_is_is_compared_however_it_was_shown() -> None:
+    shown = queried(b"player_id=p2", authorization=b"Bearer " + TOKEN)
+    assert refused(shown.response) == NOT_THEIRS
+
+
+def test_a_request_of_another_kind_shows_none_in_its_query() -> None:
+    exchange = queried(b"token=" + TOKEN, upgrade=None)
+    assert refused(exchange.response) == MISSING
+    assert exchange.upstream_query is None
+
+
+def test_it_says_where_it_looks() -> None:
+    raw = msgspec.Raw(msgspec.msgpack.encode(QueryBound(token="token")))
+    bound = House().identity.for_route(a_route(auth="required", features={"identity": raw}))
+    assert bound is not None
+    assert bound.explain() == "asks for an access token; of WebSockets in the query too, as `token`"
