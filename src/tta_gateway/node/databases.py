@@ -2,11 +2,12 @@
 
 Control starts and serves without it; what needs it hears `Unavailable` until it is there, and again
 while it does not answer.  What is wrong is told once, and tried again and again.  SQLAlchemy is
-imported when a database is first wanted: it costs a second and forty megabytes.
+imported when a database is first wanted, in a thread: it costs a second and forty megabytes.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,7 @@ class TooNew(Exception):
 
 async def opened(url: DatabaseUrl) -> "Database":
     """Return a database with the schema of this version; Unavailable or TooNew."""
+    await asyncio.to_thread(import_module, "tta_gateway.support.sql.migrate")
     from tta_gateway.support.sql import migrate
     from tta_gateway.support.sql.database import Database
 

@@ -8,6 +8,7 @@ without either.  Other nodes are heard of by asking the database twice a second.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -130,8 +131,6 @@ class Issuance:
         if self.issuing is not None:
             self._sealing = self.issuing.seal or key_in(state / KEY)
             self._chance = derived(self._sealing, _CHANCE)
-            if self._sign_in is None:
-                self._build()
         if before != self._bound:
             self.bearers.verifier = verifier(self._bound, self._own_keys)
         self._soon.set()
@@ -146,8 +145,14 @@ class Issuance:
         issuing = self._must()
         return issuing.access + 2 * issuing.leeway
 
+    async def _built(self) -> None:
+        """Build what asks the database; SQLAlchemy is imported aside: that takes a second."""
+        if self._sign_in is None:
+            await asyncio.to_thread(import_module, "tta_gateway.features.identity.sql_sessions")
+        if self._sign_in is None:
+            self._build()
+
     def _build(self) -> None:
-        """Build what asks the database; SQLAlchemy is imported now."""
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
         from tta_gateway.features.identity.sql_revocations import SqlRevocations
@@ -204,7 +209,8 @@ class Issuance:
 
     async def look(self) -> None:
         """Take up keys and revocations as they are now, and tell them; Unavailable."""
-        assert self._keys is not None  # see adopt
+        await self._built()
+        assert self._keys is not None  # it has been built
         assert self._revocations is not None  # likewise
         await self._read(self._revocations)
         await self._keys.look()
