@@ -7,10 +7,10 @@ imported when a database is first wanted, in a thread: it costs a second and for
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tta_gateway.node.sqlalchemy_aside import imported
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.sql.away import Unavailable
@@ -30,7 +30,7 @@ class TooNew(Exception):
 
 async def opened(url: DatabaseUrl) -> "Database":
     """Return a database with the schema of this version; Unavailable or TooNew."""
-    await asyncio.to_thread(import_module, "tta_gateway.support.sql.migrate")
+    await imported()
     from tta_gateway.support.sql import migrate
     from tta_gateway.support.sql.database import Database
 

@@ -8,7 +8,6 @@ without either.  Other nodes are heard of by asking the database twice a second.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +33,7 @@ from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.sqlalchemy_aside import imported
 from tta_gateway.snapshot.parts import Parts, bound_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.clock import Clock
@@ -146,9 +146,9 @@ class Issuance:
         return issuing.access + 2 * issuing.leeway
 
     async def _built(self) -> None:
-        """Build what asks the database; SQLAlchemy is imported aside: that takes a second."""
+        """Build what asks the database."""
         if self._sign_in is None:
-            await asyncio.to_thread(import_module, "tta_gateway.features.identity.sql_sessions")
+            await imported()
         if self._sign_in is None:
             self._build()
 
