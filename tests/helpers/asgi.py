@@ -43,6 +43,7 @@ def asked(app: App, method: str, path: str, *parts: bytes | None, **fields: str)
 
 def told(app: App, method: str, path: str, *parts: bytes | None, **fields: str) -> list[Message]:
     """Return every message of an app's answer to such a request."""
+    path, _, query = path.partition("?")
     said: list[Message] = []
     coming = list(parts or (b"",))
     scope: Message = {
@@ -53,7 +54,7 @@ def told(app: App, method: str, path: str, *parts: bytes | None, **fields: str) 
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [
             (name.replace("_", "-").encode(), text.encode("latin-1"))

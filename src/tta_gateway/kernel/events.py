@@ -116,6 +116,16 @@ class EndpointSeen(msgspec.Struct, frozen=True, kw_only=True, tag="seen"):
     turn: int = 0
 
 
+class GlassOpened(msgspec.Struct, frozen=True, kw_only=True, tag="glass_opened"):
+    """Somebody has broken the glass before a person's data; why is kept under `id`."""
+
+    id: str
+    subject: str
+    person: str
+    until: float
+    at: float
+
+
 class GlassUsed(msgspec.Struct, frozen=True, kw_only=True, tag="glass_used"):
     """Somebody has seen, or done, what they may only because they have broken the glass."""
 
@@ -136,5 +146,6 @@ Event = (
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen
+    | GlassOpened
     | GlassUsed
 )

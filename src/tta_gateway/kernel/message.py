@@ -179,6 +179,12 @@ class Response:
         return f"<answer {self.status}{code}>"
 
 
+def is_of_events(response: Response) -> bool:
+    """Tell whether an answer goes on as events come (the HTML standard, server-sent events)."""
+    kind = response.get(b"content-type")
+    return kind is not None and kind[:17].lower() == b"text/event-stream"
+
+
 def answer_of(problem: Problem, detail: str | None = None) -> Response:
     """Return an answer that reports a problem; `detail` replaces the problem's general one."""
     return Response(problem.status, problem=problem, detail=detail)

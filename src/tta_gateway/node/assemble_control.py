@@ -13,6 +13,9 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
+from tta_gateway.features.access import admin_api as access_admin
+from tta_gateway.features.access import api as access
+from tta_gateway.features.access.store import CareStore
 from tta_gateway.features.alerts import api as alerts
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
@@ -30,10 +33,11 @@ from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
 from tta_gateway.kernel.standing import RefusedInstance, section
-from tta_gateway.node import admin_api, admin_token, living, registering, services_api
+from tta_gateway.node import admin_api, admin_token, caring, living, registering, services_api
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.away import Away
+from tta_gateway.node.caring import Caring
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
@@ -49,6 +53,7 @@ from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
+from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.times import Times
@@ -108,6 +113,10 @@ class Control:
         self._recover(parts)
         self._begin(parts, clock)
 
+    def _topologies(self) -> Topologies:
+        ask = partial(discover, name=NAME)
+        return Topologies(self.findings, self.log, ask=ask, chance=random.random)
+
     def _keep_what_lasts(self, clock: Clock) -> None:
         """Have a database, and what is kept there: users and their sessions."""
         self.away = Away()
@@ -120,12 +129,9 @@ class Control:
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
 
-    def _topologies(self) -> Topologies:
-        ask = partial(discover, name=NAME)
-        return Topologies(self.findings, self.log, ask=ask, chance=random.random)
-
     def _begin(self, parts: Parts, clock: Clock) -> None:
         """Look after services, and serve."""
+        self.caring = self._caring(clock)
         self.times = Times(self.segments)
         self.judging = Judging(self.services, self.times, wall=clock.wall)
         self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
@@ -163,7 +169,7 @@ class Control:
         inside = internal_routers(
             self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
         )
-        routers = (*public_routers(self.document, self.issuance), *inside)
+        routers = (*public_routers(self.document, self.issuance, self.caring), *inside)
         return PublicApp(routers, bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
@@ -180,9 +186,23 @@ class Control:
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
+            access_admin.router(self.caring),
         ):
             made.include_router(one, dependencies=[known])
         return made
+
+    def _caring(self, clock: Clock) -> Caring:
+        return Caring(
+            caring.Outside(self.findings, self.bus, self.log, clock),
+            store=self._care_store,
+            shown=self.issuance.bearers.needed,
+        )
+
+    def _care_store(self) -> CareStore:
+        import_now()
+        from tta_gateway.features.access.sql_store import SqlStore
+
+        return SqlStore(lambda: self.databases.database)
 
     def _store_complaints(self) -> dict[str, list[str]]:
         """Return what is wrong with each store."""
@@ -264,7 +284,8 @@ class Control:
 
     def _adopt_services(self, parts: Parts) -> None:
         self.issuance.adopt(parts, Path(self.snapshot.state_dir))
-        is_needed = self.issuance.issuing is not None
+        self.caring.adopt(parts)
+        is_needed = self.issuance.issuing is not None or self.caring.is_needed
         self.databases.adopt(self.snapshot, is_needed=is_needed)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
@@ -329,13 +350,13 @@ class Control:
 
 
 def public_routers(
-    document: Callable[[], dict[str, object]], issuance: identity.House
+    document: Callable[[], dict[str, object]], issuance: identity.House, caring: access.House
 ) -> tuple[APIRouter, ...]:
     """Return what is served to clients: a line for each feature that has any of it.
 
     Which routes lead there, the feature's `public.py` says, and settings/public.py.
     """
-    return (openapi.router(document), identity.router(issuance))
+    return (openapi.router(document), identity.router(issuance), access.router(caring))
 
 
 def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:
@@ -351,7 +372,7 @@ def internal_endpoints() -> list[tuple[str, str, str]]:
 
 def public_endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that is served to clients."""
-    return _told(public_routers(dict, cast("Issuance", None)))
+    return _told(public_routers(dict, cast("Issuance", None), cast("Caring", None)))
 
 
 def endpoints() -> list[tuple[str, str, str]]:
@@ -364,6 +385,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
+        access_admin.router(cast("Caring", None)),
     )
     return _told(routers)
 

@@ -139,6 +139,7 @@ class Worker:
         """Have what is to be done a few times a second."""
         clock = self.clock.monotonic
         self._ties = LiveTies(self._sections, self.parts.live)
+        self.circle = Circle(self._ties.ties, self.telling.glass_used)
         self.sweeper = Sweeper(self.loop, clock)
         self.collector = Collector(clock, self.registry.child(PAUSE))
         self._dropped = self.registry.child(DROPPED)
@@ -211,7 +212,7 @@ class Worker:
                 ways=ways,
                 services=self.forwarder,
                 streams=self.streams,
-                circle=Circle(self._ties.ties, self.telling.glass_used),
+                circle=self.circle,
             ),
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
@@ -359,6 +360,7 @@ class Worker:
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
         self.streams.tick(self.clock.wall())
+        self.circle.tick()
         self._expiry.tick()
 
     def _flush(self) -> None:

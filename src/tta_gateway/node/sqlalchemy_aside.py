@@ -14,6 +14,7 @@ _WHAT: Final = (
     "tta_gateway.features.identity.sql_sessions",
     "tta_gateway.features.identity.sql_failures",
     "tta_gateway.features.identity.sql_keys",
+    "tta_gateway.features.access.sql_store",
     "sqlalchemy.dialects.sqlite.aiosqlite",
     "sqlalchemy.dialects.postgresql.asyncpg",
 )
@@ -22,10 +23,11 @@ _turn: Final = Lock()
 
 async def imported() -> None:
     """Return when all of it is there; until then nobody else may import any of it."""
-    await asyncio.to_thread(_import)
+    await asyncio.to_thread(import_now)
 
 
-def _import() -> None:
+def import_now() -> None:
+    """Import all of it here, for whoever cannot wait; or wait for who does."""
     with _turn:
         for name in _WHAT:
             import_module(name)

@@ -10,23 +10,32 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.access import public as access
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
 from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.routing.conflict import conflicts
+from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.tree import Settings
+
+
+def _says_whose(route: RouteConfig) -> bool:
+    return route.access is not None and route.access.owner is not None
+
 
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
+    "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
 }
 # By the same key: what an operator writes who does not want them.
 OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
+    "access": "no `access: {owner: …}` of any route",
 }
 # The same of what internal listeners serve to services.
 INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {

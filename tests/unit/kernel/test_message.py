@@ -8,6 +8,7 @@ from tta_gateway.kernel.message import (
     RequestHead,
     Response,
     answer_of,
+    is_of_events,
     lines_of,
 )
 from tta_gateway.kernel.problem import NOT_FOUND
@@ -136,3 +137,18 @@ def test_a_head_tells_whether_it_has_one_of_these_fields(asked_before: bool) -> 
         head.get(b"accept")
     assert head.has_any(frozenset((b"x-user", b"x-role")))
     assert not head.has_any(frozenset((b"x-role",)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ([(b"content-type", b"text/event-stream")], True),
+        ([(b"content-type", b"Text/Event-Stream; charset=utf-8")], True),
+        ([(b"content-type", b"text/html")], False),
+        ([], False),
+    ],
+)
+def test_an_answer_of_events_is_one_that_says_so(
+    fields: list[tuple[bytes, bytes]], expected: bool
+) -> None:
+    assert is_of_events(Response(200, fields)) is expected

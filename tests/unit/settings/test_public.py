@@ -9,9 +9,17 @@ from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.settings.public import OFF, PUBLIC, own_routes, own_services
 
 ALL = [route for _, routes in PUBLIC.values() for route in routes]
-ON = "identity: {issuing: {url: 'https://gate'}}\n"
+ISSUING = "identity: {issuing: {url: 'https://gate'}}\n"
+ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
+ENVIRON = {"SECRET": "0123456789abcdef" * 4}
+WHOSE = "routes: [{path: '/a/{id}', service: players, access: {owner: id}}]\n"
+ON = ISSUING + WHOSE
 """has all of them be there"""
-SWITCHED_OFF = {"openapi": ON + "openapi: {enabled: false}\n", "identity": ""}
+SWITCHED_OFF = {
+    "openapi": ON + "openapi: {enabled: false}\n",
+    "identity": ISSUERS + WHOSE,
+    "access": ISSUING,
+}
 """by the key of a feature: what has it serve nothing, and all others something"""
 
 
@@ -42,12 +50,12 @@ def test_without_control_there_is_nothing() -> None:
 def test_they_stand_behind_those_of_the_operator() -> None:
     snapshot = compile_snapshot(loaded(ON).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
-    assert [one.path for one in snapshot.routes] == ["/", *(route.path for route in ALL)]
+    assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in ALL)]
 
 
 @pytest.mark.parametrize("key", list(PUBLIC))
 def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
-    left = own_routes(loaded(SWITCHED_OFF[key]).settings)
+    left = own_routes(loaded(SWITCHED_OFF[key], ENVIRON).settings)
     assert list(left) == [route for route in ALL if route not in PUBLIC[key][1]]
 
 

@@ -17,15 +17,17 @@ from tta_gateway.features.access.bound import CLINICAL, AccessBound, RouteAccess
 from tta_gateway.features.access.metrics import GLASS, REFUSED
 from tta_gateway.features.access.problems import (
     CLINICAL_ROLE_MISSING,
+    ENDED,
     METHOD_CLOSED,
     NOT_THERE,
     PERMISSION_MISSING,
     ROLE_MISSING,
 )
 from tta_gateway.features.access.table import ROLES
+from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.events import Event, GlassUsed
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import RequestHead, Response, answer_of
+from tta_gateway.kernel.message import RequestHead, Response, answer_of, is_of_events
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
@@ -38,6 +40,9 @@ _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
     Verdict.OWNER: NOT_THERE,
     Verdict.CLINICAL: CLINICAL_ROLE_MISSING,
 }
+_POLICY: Final = 1008  # RFC 6455 7.4.1: clients should not come back
+_SWITCHED: Final = 101
+_IN_A_TICK: Final = 200
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 
 
@@ -64,12 +69,29 @@ def unheard(_: Event) -> None:
 
 
 class Circle:
-    """Who is tied to whom, and who hears of it when somebody uses glass that they have broken."""
+    """Who is tied to whom, and who hears of it when somebody uses glass that they have broken.
+
+    `tied` is what is under way because of a tie, whatever configuration it began with.
+    """
 
     def __init__(self, ties: Ties, told: Callable[[Event], None]) -> None:
-        """Keep both."""
+        """Keep both; nothing is under way."""
         self.ties = ties
         self.told = told
+        self.tied: dict[Exchange, BoundAccess] = {}
+        self._due: list[Exchange] = []
+
+    def tick(self) -> None:
+        """End what stays open on a tie that is no more: a few at a time, where there are many."""
+        if not self._due:
+            self._due = list(self.tied)
+        looked, self._due = self._due[:_IN_A_TICK], self._due[_IN_A_TICK:]
+        for exchange in looked:
+            rule = self.tied.get(exchange)
+            if rule is not None and not rule.lasts(exchange):
+                del self.tied[exchange]
+                exchange.error = GatewayError(ENDED)
+                exchange.origin.dismiss(_POLICY, b"this is not yours to see any more")
 
 
 class Access:
@@ -90,8 +112,7 @@ class Access:
     ) -> None:
         """Decide by these roles, and by who is in the circle: nobody, where there is none."""
         self.book = book
-        self.ties = circle.ties if circle is not None else Ties()
-        self.told = circle.told if circle is not None else unheard
+        self.circle = Circle(Ties(), unheard) if circle is None else circle
         self.wall = wall
         self.consents = consents
         self.glass = registry.child(GLASS)
@@ -203,15 +224,21 @@ class BoundAccess:
         access = self._access
         if not is_name(person):
             return False
-        now = access.wall()
-        if access.ties.is_cared_for(person, subject, now) or access.consents.covers(
+        now, ties = access.wall(), access.circle.ties
+        if not ties.is_cared_for(person, subject, now) and not access.consents.covers(
             person, subject
         ):
-            return True
-        if not access.ties.is_behind_glass(person, subject, now):
-            return False
+            if not ties.is_behind_glass(person, subject, now):
+                return False
+            self._use_glass(exchange, subject, person, now)
+        access.circle.tied[exchange] = self
+        return True
+
+    def _use_glass(self, exchange: Exchange, subject: str, person: str, now: float) -> None:
+        """Count and tell that somebody uses glass that they have broken."""
+        access = self._access
         access.glass.add()
-        access.told(
+        access.circle.told(
             GlassUsed(
                 subject=subject,
                 person=person,
@@ -221,7 +248,24 @@ class BoundAccess:
                 at=now,
             )
         )
-        return True
+
+    def lasts(self, exchange: Exchange) -> bool:
+        """Tell whether what a tie has let through may go on; an answer that ends by itself may."""
+        response, principal, access = exchange.response, exchange.principal, self._access
+        if response is None or principal is None:
+            return True
+        if response.status != _SWITCHED and not (response.body is None and is_of_events(response)):
+            return True
+        person, now, ties = exchange.params.get(self._owner, ""), access.wall(), access.circle.ties
+        return (
+            ties.is_cared_for(person, principal.subject, now)
+            or access.consents.covers(person, principal.subject)
+            or ties.is_behind_glass(person, principal.subject, now)
+        )
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Have it under way no longer."""
+        self._access.circle.tied.pop(exchange, None)
 
     def _detail(self, verdict: Verdict, method: bytes) -> str | None:
         """Return what is missing, by its name; None where the problem's own words say it."""

@@ -43,3 +43,22 @@ NOT_THERE: Final = Problem(
     "Check the id in the path: it must be your own, or of somebody whom you care for. Whether "
     "there is such a person is told to nobody else.",
 )
+ENDED: Final = Problem(
+    "access_ended",
+    403,
+    "The person whose this is is in your care no longer.",
+    "What stays open ends with that: ask whoever says who cares for whom.",
+)
+CARE_AWAY: Final = Problem(
+    "access_store_unavailable",
+    503,
+    "Who cares for whom cannot be written at the moment.",
+    "Try again when Retry-After says: what is in force stays so meanwhile.",
+    retry_after=2,
+)
+GLASS_UNKNOWN: Final = Problem(
+    "access_glass_unknown",
+    404,
+    "There is no such broken glass of yours.",
+    "Check the id; it may have ended by itself.",
+)

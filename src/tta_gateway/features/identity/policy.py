@@ -20,7 +20,7 @@ from tta_gateway.features.identity.remembered import Remembered
 from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.message import Response, answer_of, is_of_events
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
@@ -138,7 +138,7 @@ class BoundIdentity:
         if response.status == _SWITCHED:
             self._identity.hold(exchange, principal)
             _name_marker(exchange, response)
-        elif response.body is None and _is_of_events(response):
+        elif response.body is None and is_of_events(response):
             self._identity.hold(exchange, principal)
 
     def on_finish(self, exchange: Exchange) -> None:
@@ -184,12 +184,6 @@ class QueriedIdentity(BoundIdentity):
         if any(one != principal.subject.encode() for one in named_in(query, self._subject)):
             return answer_of(NOT_THEIRS)
         return None
-
-
-def _is_of_events(response: Response) -> bool:
-    """Tell whether an answer goes on as events come (the HTML standard, server-sent events)."""
-    kind = response.get(b"content-type")
-    return kind is not None and kind[:17].lower() == b"text/event-stream"
 
 
 def _name_marker(exchange: Exchange, response: Response) -> None:

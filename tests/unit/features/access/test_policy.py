@@ -1,11 +1,12 @@
 """Who gets through to a route, and what the others are told."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import msgspec
 import pytest
 
-from tests.helpers.builders import a_head, a_route, an_exchange
+from tests.helpers.builders import a_head, a_route, an_exchange, answered, from_upstream
 from tta_gateway.features.access.algorithm import Ties
 from tta_gateway.features.access.bound import AccessBound, RouteAccess
 from tta_gateway.features.access.metrics import GLASS, REFUSED
@@ -49,9 +50,10 @@ class House:
         self.registry = Registry()
         self.events: list[Event] = []
         self.ties = Ties()
+        self.circle = Circle(self.ties, self.events.append)
         self.access = Access(
             book_of(AccessBound(roles={**ROLES})),
-            Circle(self.ties, self.events.append),
+            self.circle,
             wall=lambda: NOW,
             registry=self.registry,
             consents=Consent(),
@@ -322,6 +324,93 @@ def test_who_cares_for_them_anyway_uses_no_glass() -> None:
     house.ties.care_for((), {"t1": {"p2": NOW + 1}})
     assert house.code("therapist", "p2", subject="t1") == ""
     assert house.events == []
+
+
+# --- what stays open -----------------------------------------------------------------------------
+
+
+class Origin:
+    """A client's end, which notes how it was ended."""
+
+    def __init__(self) -> None:
+        self.dismissed: list[tuple[int, bytes]] = []
+
+    def dismiss(self, code: int, reason: bytes) -> None:
+        self.dismissed.append((code, reason))
+
+
+def opened(
+    house: House, person: str = "p2", *, changed: Mapping[str, object] | None = None
+) -> tuple[Exchange, Origin]:
+    """What a therapist has opened, by default a WebSocket."""
+    exchange, answer = house.ask("therapist", person, subject="t1")
+    assert answer is None
+    origin = Origin()
+    exchange.origin = cast("Any", origin)
+    response = from_upstream(101)
+    for name, value in (changed or {}).items():
+        setattr(response, name, value)
+    return answered(exchange, response), origin
+
+
+EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8")]
+
+
+@pytest.mark.parametrize("changed", [{}, {"status": 200, "fields": EVENTS}])
+@pytest.mark.parametrize("glass", [True, False])
+def test_what_stays_open_ends_with_the_tie_that_it_was_let_through_by(
+    glass: bool, changed: dict[str, object]
+) -> None:
+    house = House()
+    ties = {"t1": {"p2": NOW + 1}}
+    house.ties.break_glass(ties) if glass else house.ties.care_for((), ties)
+    exchange, origin = opened(house, changed=changed)
+    house.circle.tick()
+    assert origin.dismissed == []
+    house.ties.break_glass({}) if glass else house.ties.care_for(("t1",), {})
+    house.circle.tick()
+    assert [code for code, _ in origin.dismissed] == [1008]
+    assert exchange.error is not None
+    assert exchange.error.problem.code == "access_ended"
+    house.circle.tick()
+    assert len(origin.dismissed) == 1
+    assert len(house.events) == (1 if glass else 0)  # to look again is no use
+
+
+def test_a_consent_lets_it_go_on_and_an_answer_that_ends_by_itself_may() -> None:
+    house = House()
+    _, by_consent = opened(house, "p3")
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    _, whole = opened(house, changed={"status": 200})
+    waiting, _ = house.ask("therapist", "p2", subject="t1")
+    house.ties.care_for(("t1",), {})
+    house.circle.tick()
+    assert (by_consent.dismissed, whole.dismissed, waiting.error) == ([], [], None)
+
+
+def test_what_is_over_is_not_looked_at_again_and_what_is_ones_own_never() -> None:
+    house = House()
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    exchange, origin = opened(house)
+    own, _ = house.ask("player", "p1")
+    assert list(house.circle.tied) == [exchange]
+    house.bound.on_finish(own)
+    house.bound.on_finish(exchange)
+    house.ties.care_for(("t1",), {})
+    house.circle.tick()
+    assert (house.circle.tied, origin.dismissed) == ({}, [])
+
+
+def test_where_much_is_open_it_is_looked_at_a_few_at_a_time() -> None:
+    house = House()
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    origins = [opened(house)[1] for _ in range(450)]
+    house.ties.care_for(("t1",), {})
+    ended = []
+    for _ in range(4):
+        house.circle.tick()
+        ended.append(sum(len(one.dismissed) for one in origins))
+    assert ended == [200, 400, 450, 450]
 
 
 @pytest.mark.parametrize(
