@@ -53,6 +53,7 @@ from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
+from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.times import Times
@@ -198,6 +199,7 @@ class Control:
         )
 
     def _care_store(self) -> CareStore:
+        import_now()
         from tta_gateway.features.access.sql_store import SqlStore
 
         return SqlStore(lambda: self.databases.database)

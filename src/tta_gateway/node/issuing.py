@@ -33,6 +33,7 @@ from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.sqlalchemy_aside import imported
 from tta_gateway.snapshot.parts import Parts, bound_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.clock import Clock
@@ -79,8 +80,8 @@ class Issuance:
         self._own_keys: tuple[bytes, ...] = ()
         self._revocations: Revocations | None = None
         self._forget()
-        self.keys: KeyKeeper | None = None
-        self.accounts: Accounts | None = None
+        self._keys: KeyKeeper | None = None
+        self._accounts: Accounts | None = None
         self._sign_in: SignIn | None = None
         self._soon = asyncio.Event()
         self._tidied = 0.0
@@ -103,6 +104,16 @@ class Issuance:
         """Return who lets people in; None where no tokens are issued."""
         return self._sign_in if self.issuing is not None else None
 
+    @property
+    def accounts(self) -> Accounts | None:
+        """Return who looks after users; None likewise."""
+        return self._accounts if self.issuing is not None else None
+
+    @property
+    def keys(self) -> KeyKeeper | None:
+        """Return who looks after keys; None likewise."""
+        return self._keys if self.issuing is not None else None
+
     def recover(self, live: Mapping[str, msgspec.Raw], log: EventLog) -> None:
         """Go on with what a control before this one has told the workers."""
         sections = Sections(log)
@@ -120,8 +131,6 @@ class Issuance:
         if self.issuing is not None:
             self._sealing = self.issuing.seal or key_in(state / KEY)
             self._chance = derived(self._sealing, _CHANCE)
-            if self._sign_in is None:
-                self._build()
         if before != self._bound:
             self.bearers.verifier = verifier(self._bound, self._own_keys)
         self._soon.set()
@@ -136,8 +145,14 @@ class Issuance:
         issuing = self._must()
         return issuing.access + 2 * issuing.leeway
 
+    async def _built(self) -> None:
+        """Build what asks the database."""
+        if self._sign_in is None:
+            await imported()
+        if self._sign_in is None:
+            self._build()
+
     def _build(self) -> None:
-        """Build what asks the database; SQLAlchemy is imported now."""
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
         from tta_gateway.features.identity.sql_revocations import SqlRevocations
@@ -157,22 +172,22 @@ class Issuance:
         )
         failures = SqlFailures(database, lockout=lambda: self._must().lockout)
         self._revocations = SqlRevocations(database)
-        self.keys = KeyKeeper(
+        self._keys = KeyKeeper(
             SqlKeys(database), issuing=self._must, sealing=lambda: self._sealing, wall=wall
         )
         self._sign_in = sign_in = SignIn(
             Stores(users, sessions, failures),
-            self.keys,
+            self._keys,
             issuing=self._must,
             key=lambda: self._chance,
             wall=wall,
             new_id=new_id,
         )
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._reveal
-        self.accounts = Accounts(
+        self._accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
-        self.accounts.changed = self._reveal
+        self._accounts.changed = self._reveal
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -194,11 +209,12 @@ class Issuance:
 
     async def look(self) -> None:
         """Take up keys and revocations as they are now, and tell them; Unavailable."""
-        assert self.keys is not None  # see adopt
+        await self._built()
+        assert self._keys is not None  # it has been built
         assert self._revocations is not None  # likewise
         await self._read(self._revocations)
-        await self.keys.look()
-        self._tell_keys(self.keys)
+        await self._keys.look()
+        self._tell_keys(self._keys)
 
     async def _reveal(self) -> None:
         """Tell what has just been revoked; where that cannot be read now it will be, soon."""
