@@ -20,6 +20,7 @@ from tta_gateway.features.identity.bound import (
     KEYS,
     REVOKED,
     IdentityBound,
+    IssuerKeys,
     Issuing,
     OwnKeys,
     RevokedTokens,
@@ -73,6 +74,8 @@ class Issuance:
         self._counts = counts
         self._sleep = sleep
         self.bearers = Bearers(wall=clock.wall)
+        self.published: Mapping[str, IssuerKeys] = {}
+        """The keys that issuers have published, as they are now."""
         self._bound = IdentityBound()
         self._state = Path()
         self._sealing = self._chance = b""
@@ -123,8 +126,12 @@ class Issuance:
             if self._sign_in is None:
                 self._build()
         if before != self._bound:
-            self.bearers.verifier = verifier(self._bound, self._own_keys)
+            self.believe()
         self._soon.set()
+
+    def believe(self) -> None:
+        """Believe whom workers believe, with the keys that there are now."""
+        self.bearers.verifier = verifier(self._bound, self._own_keys, published=self.published)
 
     def _must(self) -> Issuing:
         issuing = self._bound.issuing
@@ -230,7 +237,7 @@ class Issuance:
         self._findings.put(KEYS, told)
         if told.keys != self._own_keys:
             self._own_keys = told.keys
-            self.bearers.verifier = verifier(self._bound, told.keys)
+            self.believe()
             self._log.event("signing_keys_changed", keys=len(told.keys))
 
     async def _tidy(self) -> None:
