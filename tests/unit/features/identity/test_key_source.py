@@ -4,6 +4,8 @@ import json
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from tests.unit.features.identity.issuing import a_signer
@@ -23,6 +25,8 @@ from tta_gateway.features.identity.key_source import (
 )
 
 SIGNER: Final = a_signer()
+RSA: Final = RSAKey.generate_key(2048)
+EC: Final = ECKey.generate_key("P-256")
 PUBLIC: Final = SIGNER.as_dict(private=False)
 
 
@@ -117,9 +121,8 @@ def test_a_description_that_is_not_its_own_counts_for_nothing(body: bytes, why: 
 
 
 def test_only_keys_that_prove_signatures_are_taken() -> None:
-    rsa, ec = RSAKey.generate_key(2048), ECKey.generate_key("P-256")
     others = [{"kty": "OKP", "crv": "X25519"}, {**PUBLIC, "use": "enc"}, {"kty": "new"}]
-    good = [PUBLIC, rsa.as_dict(private=False), ec.as_dict(private=False)]
+    good = [PUBLIC, RSA.as_dict(private=False), EC.as_dict(private=False)]
     found = usable_keys(a_set(*others, *good), are_public=True)
     assert [json.loads(one)["kty"] for one in found] == ["OKP", "RSA", "EC"]
 
@@ -136,6 +139,25 @@ def test_of_a_private_key_that_is_published_only_the_public_half_goes_on() -> No
     (found,) = usable_keys(a_set(SIGNER.as_dict(private=True)), are_public=True)
     assert "d" in SIGNER.as_dict(private=True)
     assert json.loads(found) == {name: one for name, one in PUBLIC.items() if name != "d"}
+
+
+_WHATEVER: Final = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.text(max_size=8), st.lists(st.text(max_size=4))
+)
+
+
+@given(
+    st.sampled_from(("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use", "key_ops")), _WHATEVER
+)
+def test_whatever_one_key_says_the_others_are_taken(name: str, value: object) -> None:
+    rsa = RSA.as_dict(private=False)
+    for odd in (
+        {**PUBLIC, name: value},
+        {**rsa, name: value},
+        {**EC.as_dict(private=False), name: value},
+    ):
+        found = usable_keys(a_set(odd, PUBLIC), are_public=True)
+        assert json.loads(found[-1]) == PUBLIC
 
 
 def test_there_are_not_more_keys_than_anybody_needs() -> None:
