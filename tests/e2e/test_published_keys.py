@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.admin import Admin
 from tests.helpers.gateway import free_port
 from tests.helpers.key_server import DESCRIBED, KeyServer, key_server
-from tests.helpers.slow import wait_until
+from tests.helpers.slow import companion_of, wait_until, workers_of
 from tta_gateway.features.identity.issuer_keys import section
 from tta_gateway.node.keepsake import read
 from tta_gateway.snapshot.sealed import KEY
@@ -135,3 +137,11 @@ def test_the_last_good_keys_outlive_the_issuer_and_the_gateway(tmp_path: Path) -
             assert len(one.stage.events("issuer_keys_unreachable")) == 1
             away = one.admin.samples()["tta_gateway_identity_issuer_keys_away", ("clinic",)]
             assert away == 1.0
+            gateway = one.stage.gateway.process.pid
+            control = companion_of(gateway, "control")
+            assert control is not None
+            for pid in (control, *workers_of(gateway)):
+                os.kill(pid, signal.SIGKILL)
+            assert wait_until(lambda: companion_of(gateway, "control") not in (None, control), 10.0)
+            assert wait_until(lambda: one.key_ids() == ["k1"], 20.0)
+            assert one.lets_in(token)

@@ -26,6 +26,7 @@ _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 300.0
 _PUBLIC: Final = ("kty", "crv", "x", "y", "n", "e", "kid", "alg", "use", "key_ops")
 _PRINTED: Final = re.compile(r"[\x21-\x7e]+")
+_HOST: Final = re.compile(r"[a-z0-9_.\-]+|[0-9a-f:.]+")  # a name, or an address of IPv6
 _FORM: Final = "`https://id.example.org/jwks.json`"
 _METADATA: Final = "/.well-known/openid-configuration"
 _MAX_AGE: Final = re.compile(r'max-age\s*=\s*"?([0-9]{1,10})"?')
@@ -59,8 +60,8 @@ def place(url: str) -> Place:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError(f"must be a URL with a host and perhaps a port: {_FORM}") from None
-    if parts.scheme not in ("https", "http") or not host:
-        raise ValueError(f"must be a URL that begins with `https://`: {_FORM}")
+    if parts.scheme not in ("https", "http") or not _HOST.fullmatch(host):
+        raise ValueError(f"must be a URL that begins with `https://` and a host: {_FORM}")
     if "@" in parts.netloc or parts.fragment or port == 0:
         raise ValueError(f"must have no user, no `#…` and no port 0: {_FORM}")
     is_encrypted = parts.scheme == "https"

@@ -59,6 +59,7 @@ def test_keys_may_be_at_such_a_url(url: str, found: Place) -> None:
         ("ftp://a/b", "begins with `https://`"),
         ("/jwks", "begins with `https://`"),
         ("https:///jwks", "begins with `https://`"),
+        ("https://a{b}/c", "begins with `https://` and a host"),
         ("https://u:p@a/b", "no user"),
         ("https://a/b#c", "no `#…`"),
         ("https://a:0/b", "no port 0"),
