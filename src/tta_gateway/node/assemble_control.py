@@ -22,6 +22,10 @@ from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
+from tta_gateway.features.identity import issuers_api
+from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
+from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
@@ -48,6 +52,7 @@ from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.penalties import Penalties
+from tta_gateway.node.proving import published_in
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
@@ -67,6 +72,7 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.quiet import Quiet
 from tta_gateway.support.segment import SIZE, Segment
+from tta_gateway.support.tasks import spawn
 from tta_gateway.support.valkey.discovery import discover
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -125,6 +131,17 @@ class Control:
         self.issuance = Issuance(
             self.databases, self.findings, log=self.log, clock=clock, counts=self.counts
         )
+        self.published = PublishedKeys(
+            self.findings,
+            self.bus,
+            fetch=fetched,
+            log=self.log,
+            clock=clock,
+            counts=self.counts,
+        )
+        self.published.chance = random.random
+        self.published.changed = self.issuance.believe
+        self.issuance.published = self.published.known
 
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
@@ -151,6 +168,7 @@ class Control:
         live = self.keepsake.beside(parts.live)
         self.registrations.recover(live)
         self.issuance.recover(live, self.log)
+        self.published.recover(published_in(live, Sections(self.log)))
         self.alerting.recover(parts.live)
         sections = Sections(self.log)
         names = {section(one): one for one in parts.services}
@@ -186,6 +204,7 @@ class Control:
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
+            issuers_api.router(self.published.states, self.published.seconds_until),
             access_admin.router(self.caring),
         ):
             made.include_router(one, dependencies=[known])
@@ -283,6 +302,7 @@ class Control:
         await self.stores.look(self.snapshot)
 
     def _adopt_services(self, parts: Parts) -> None:
+        self.published.adopt(self._bound("identity", IdentityBound) or IdentityBound())
         self.issuance.adopt(parts, Path(self.snapshot.state_dir))
         self.caring.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
@@ -298,6 +318,13 @@ class Control:
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+
+    async def fetch_keys(self) -> None:
+        """Fetch the keys that issuers publish whenever that is due, for ever."""
+        begin = partial(spawn, name="issuer keys", died=self.died)
+        while True:
+            self.published.tick(begin)
+            await asyncio.sleep(TICK)
 
     def _left_out(self, one: RefusedInstance) -> None:
         """Tell of an instance that is not taken, once in a while where it comes and goes."""
@@ -385,6 +412,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
+        issuers_api.router(tuple, lambda _: 0.0),
         access_admin.router(cast("Caring", None)),
     )
     return _told(routers)

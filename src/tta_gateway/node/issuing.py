@@ -20,6 +20,7 @@ from tta_gateway.features.identity.bound import (
     KEYS,
     REVOKED,
     IdentityBound,
+    IssuerKeys,
     Issuing,
     OwnKeys,
     RevokedTokens,
@@ -74,6 +75,8 @@ class Issuance:
         self._counts = counts
         self._sleep = sleep
         self.bearers = Bearers(wall=clock.wall)
+        self.published: Mapping[str, IssuerKeys] = {}
+        """The keys that issuers have published, as they are now."""
         self._bound = IdentityBound()
         self._state = Path()
         self._sealing = self._chance = b""
@@ -132,8 +135,12 @@ class Issuance:
             self._sealing = self.issuing.seal or key_in(state / KEY)
             self._chance = derived(self._sealing, _CHANCE)
         if before != self._bound:
-            self.bearers.verifier = verifier(self._bound, self._own_keys)
+            self.believe()
         self._soon.set()
+
+    def believe(self) -> None:
+        """Believe whom workers believe, with the keys that there are now."""
+        self.bearers.verifier = verifier(self._bound, self._own_keys, published=self.published)
 
     def _must(self) -> Issuing:
         issuing = self._bound.issuing
@@ -246,7 +253,7 @@ class Issuance:
         self._findings.put(KEYS, told)
         if told.keys != self._own_keys:
             self._own_keys = told.keys
-            self.bearers.verifier = verifier(self._bound, told.keys)
+            self.believe()
             self._log.event("signing_keys_changed", keys=len(told.keys))
 
     async def _tidy(self) -> None:
