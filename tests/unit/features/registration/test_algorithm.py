@@ -126,3 +126,10 @@ def test_nobody_outlives_a_lease_and_nobody_who_is_told_of_is_missing(
             now += 10.0
     known.told([], now)
     assert all(now - last[one.id] < one.lease for one in known.of("players"))
+
+
+def test_the_instances_of_a_service_are_counted() -> None:
+    known = Known([ONE])
+    assert (known.count("players"), known.count("nobody")) == (1, 0)
+    known.heard({OTHER.name: OTHER}, 0.0)
+    assert known.count("players") == 2
