@@ -52,7 +52,7 @@ class DelegatedConfig(Config):
     login: ServicePath = _USUAL.login
     """Where it takes name and password."""
 
-    register: ServicePath = _USUAL.register
+    registration: ServicePath = _USUAL.registration
     """Where it makes an account; of several services the first is asked."""
 
     reset_request: ServicePath = _USUAL.reset_request
@@ -83,14 +83,14 @@ def distinct(told: tuple[DelegatedConfig, ...]) -> tuple[DelegatedConfig, ...]:
     return told
 
 
-def compile(config: DelegatedConfig) -> Delegated:
+def provider(config: DelegatedConfig) -> Delegated:
     """Return it as control needs it."""
     return Delegated(
         name=config.name,
         service=config.service,
         prefix="" if config.own_subjects else f"{config.name}:",
         login=config.login,
-        register=config.register,
+        registration=config.registration,
         reset_request=config.reset_request,
         reset=config.reset,
         roles=config.roles,

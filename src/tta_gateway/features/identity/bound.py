@@ -61,7 +61,7 @@ class Delegated(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     prefix: str
     login: str = "/api/v1/auth/login"
-    register: str = "/api/v1/auth/register"
+    registration: str = "/api/v1/auth/register"
     reset_request: str = "/api/v1/auth/password/reset-request"
     reset: str = "/api/v1/auth/password/reset"
     roles: tuple[str, ...] = ("player",)

@@ -153,7 +153,7 @@ class Delegation:
         except ValueError as error:
             raise ClientFault(REQUEST_INVALID, str(error)) from None
         provider = self._issuing().delegated[0]
-        request = _request(provider.register, told, client)
+        request = _request(provider.registration, told, client)
         patience = provider.timeout
         try:
             answer = await self._services.ask(provider.service, request, patience=patience)
