@@ -38,10 +38,6 @@ class HttpUnreachable(HttpError):
     """No connection came about: nothing of the request has been sent."""
 
 
-class _NotConnected(HttpUnreachable, HttpTimeout):
-    """None came about in time."""
-
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Whom to ask: a host and port, or a unix socket; with `tls`, encrypted, as `server_name`.
@@ -191,7 +187,7 @@ async def _connected(
         async with asyncio.timeout(patience):
             return await _connect(origin)
     except TimeoutError as error:
-        raise _NotConnected("no connection to it comes about in time") from error
+        raise HttpUnreachable("no connection to it comes about in time") from error
     except OSError as error:
         raise HttpUnreachable(str(_translated(error, 0.0))) from error
 
