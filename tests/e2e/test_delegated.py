@@ -69,6 +69,7 @@ def platform(folder: Path, *dead: str, **delegated: object) -> Iterator[Home]:
             {
                 "path": "/api/v1/characters/",
                 "service": "characters",
+                "auth": "required",
                 "methods": ["GET", "POST"],
                 "access": {"permissions": {"GET": "characters:read", "POST": "characters:write"}},
             },
