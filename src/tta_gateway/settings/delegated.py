@@ -1,10 +1,11 @@
 """Delegated logins: services whose accounts may log in, as operators write them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from tta_gateway.features.access.algorithm import split
 from tta_gateway.features.identity.bound import OWN_ISSUER, Delegated
 from tta_gateway.routing.path import normal
 from tta_gateway.settings import access
@@ -19,6 +20,22 @@ _LONGEST: Final = 8.0
 _GRANTED_HERE: Final = frozenset(
     ("therapist", "clinical_supervisor", "crisis_responder", "moderator", "auditor", "admin")
 )
+_HELD_HERE: Final = frozenset(
+    (
+        "audit:read",
+        "care:write",
+        "content:clinical",
+        "content:moderate",
+        "glass:open",
+        "glass:review",
+        "roles:write",
+        "services:call",
+        "system:write",
+        "users:suspend",
+        "users:write",
+    )
+)
+"""Permissions that make a role, whatever it is called, one of these."""
 _NAME: Final = r"^[a-z][a-z0-9_-]{0,31}$"
 _ROLE: Final = r"^[a-z][a-z0-9_-]{0,63}$"
 _Mapping: TypeAlias = dict[str, Value]
@@ -102,20 +119,20 @@ def complaints(tree: _Mapping) -> Complaints:
     """Complain about services that are not there, and roles that no service may give."""
     issuing = _mapping(_mapping(tree.get("identity")).get("issuing"))
     services = _mapping(tree.get("services"))
-    known = access.roles(tree)
+    known = access.permissions(tree)
     for at, one in enumerate(_list(issuing.get("delegated"))):
         for place, sentence in _of_one(_mapping(one), services, known):
             yield ("identity", "issuing", "delegated", at, *place), sentence
 
 
-def _of_one(one: _Mapping, services: _Mapping, known: set[str]) -> Complaints:
+def _of_one(one: _Mapping, services: _Mapping, known: Mapping[str, tuple[str, ...]]) -> Complaints:
     name = one.get("service")
     if isinstance(name, str) and name not in services:
         yield ("service",), f"there is no service `{name}`: {nearest(name, services)}"
     for at, role in enumerate(_list(one.get("roles"))):
         if not isinstance(role, str):
             continue
-        if role in _GRANTED_HERE:
+        if role in _GRANTED_HERE or _HELD_HERE & {split(one)[0] for one in known.get(role, ())}:
             yield (
                 ("roles", at),
                 f"`{role}` is granted by the gateway alone, and counts from no service: take it "

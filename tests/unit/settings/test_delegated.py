@@ -49,6 +49,12 @@ def test_everything_can_be_set() -> None:
     )
 
 
+def test_a_role_that_holds_what_is_clinical_is_clinical_by_any_name() -> None:
+    text = "access: {roles: {coach: {extends: [therapist], permissions: []}}}\n"
+    (said,) = complaints(text + written("{name: a, service: players, roles: [player, coach]}"))
+    assert f"{PLACE}[0].roles[1]: `coach` is granted by the gateway alone" in said
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

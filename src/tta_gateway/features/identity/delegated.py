@@ -63,8 +63,8 @@ def found_in(status: int, body: bytes, provider: Delegated, *, name: str) -> Fou
             f"its answer to {provider.login} names nobody: `user_info.user_id` must be a text of "
             "letters, digits and `._~@-`"
         )
-    called = _first(sources, "username")[:_LONGEST_NAME]
-    return Found(subject, called or name, _roles(sources) & {*provider.roles})
+    called = next(filter(_can_be_shown, (_first(sources, "username"), name)), subject)
+    return Found(subject, called, _roles(sources) & {*provider.roles})
 
 
 def _claims(told: Mapping[str, object]) -> Mapping[str, object]:
@@ -99,6 +99,10 @@ def _roles(sources: tuple[Mapping[str, object], ...]) -> frozenset[str]:
         if isinstance(said, list):
             return frozenset(one for one in said if isinstance(one, str))
     return frozenset()
+
+
+def _can_be_shown(name: str) -> bool:
+    return 0 < len(name) <= _LONGEST_NAME and name.isprintable()
 
 
 def _mapping(told: object) -> Mapping[str, object]:

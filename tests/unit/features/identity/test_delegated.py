@@ -61,6 +61,14 @@ def test_a_number_is_a_subject_and_who_is_not_called_anything_is_called_as_typed
     assert found({"user": {"user_id": 17}}) == Found("17", "typed", frozenset())
 
 
+@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "n" * 513])
+def test_a_name_that_cannot_be_shown_is_none(name: str) -> None:
+    told = {"user_info": {**MIRA, "username": name}}
+    assert found(told) == Found("u-1", "typed", frozenset({"player"}))
+    body = json.dumps(told).encode()
+    assert found_in(200, body, HOME, name=name) == Found("u-1", "u-1", frozenset({"player"}))
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 422, 423])
 def test_a_refusal_is_one_whatever_it_says(status: int) -> None:
     assert found({"user_info": MIRA}, status) is None
