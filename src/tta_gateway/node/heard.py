@@ -75,8 +75,9 @@ class Heard:
         known.ejections = max(known.ejections, times)
         known.out_until = max(known.out_until, event.until)
         known.ejection = Ejection(event, shortest=settings.shortest, before=known.ejection)
+        known.out_since = max(known.out_since, event.at)
         if event.until > known.ejected_until:
-            known.ejected_until = event.until
+            known.ejected_until = known.back_at = event.until
             self._tell(kept)
 
     def eject(self, kept: Kept, known: Known, cause: str) -> None:
@@ -125,6 +126,7 @@ class Heard:
             known.ejection = None
         elif known.ejection.ends(look):
             known.ejected_until, known.cleared = 0.0, known.ejection.since
+            known.back_at = self._wall()
             known.ejection = None
             self._tell(kept)
 

@@ -27,6 +27,7 @@ class Judging:
         self._times = times
         self._wall = wall
         self._due: dict[str, float] = {}
+        self._begun: dict[str, float] = {}  # at which time of day each interval did
 
     def tick(self, now: float) -> None:
         """Judge who is due, so many at a time; who has waited longest comes first."""
@@ -46,6 +47,7 @@ class Judging:
         if self._due.keys() == kept.keys():
             return
         self._due = {name: due for name, due in self._due.items() if name in kept}
+        self._begun = {name: self._begun[name] for name in self._due}
         self._times.retain(kept)
         for name, one in kept.items():
             if name not in self._due:
@@ -55,7 +57,8 @@ class Judging:
         """Begin an interval."""
         settings = kept.service.outliers or Outliers()
         self._due[kept.service.name] = now + settings.interval
-        self._times.begin(kept.service.name, kept.endpoints, self._wall())
+        self._begun[kept.service.name] = wall = self._wall()
+        self._times.begin(kept.service.name, kept.endpoints, wall)
 
     def _judge(self, kept: Kept) -> None:
         service = kept.service
@@ -71,8 +74,13 @@ class Judging:
         self._times.next(service.name, sums, now, needed=needed)
 
     def _judge_shares(self, kept: Kept) -> None:
-        """Eject those whose share of failures is well above that of their peers."""
-        by_share = {known.share: known for known in kept.endpoints.values()}
+        """Eject those whose share of failures is well above that of their peers.
+
+        Who was out in the meantime is not judged: it would be, for what it has paid for already.
+        """
+        begun = self._begun[kept.service.name]
+        judged = [known for known in kept.endpoints.values() if not known.has_paid(begun)]
+        by_share = {known.share: known for known in judged}
         for share in outliers(list(by_share), kept.service.outliers or Outliers()):
             known = by_share[share]
             why = f"{share.failed} of {share.asked} failed, by what all workers saw"

@@ -15,6 +15,7 @@ from tta_gateway.node.readmission import Ejection
 CONFIGURATION: Final = "configuration"
 _REMEMBERED: Final = 20  # transitions of a service
 _FORGOTTEN: Final = 60.0  # seconds after which what a worker has seen is of no interest
+_LATE: Final = 3.0  # seconds until all that a worker has seen is told (node/sights.py)
 _STALE: Final = 10.0  # seconds after which nobody goes by it any more
 
 
@@ -34,6 +35,8 @@ class Known:
         self.cleared = 0.0
         self.ejections = 0  # in a row
         self.out_until = 0.0  # when the last of them ends, or would have ended
+        self.out_since = 0.0  # when it was told of
+        self.back_at = 0.0  # when it is over, or was: checks may have ended it sooner
         self.slow_since = 0.0  # when all workers together found it slow; 0: it is not
         self.slow_ratio = 0.0
         self.fast_at = 0.0  # when a worker's probes showed last that it is as fast as its peers
@@ -68,11 +71,15 @@ class Known:
         """Tell whether it is up, stays, and is not ejected."""
         return self.state == "up" and not self.instance.draining and self.ejected_until <= now
 
+    def has_paid(self, since: float) -> bool:
+        """Tell whether some of what was told of it since then is what it was ejected for."""
+        return self.back_at > since or self.out_since + _LATE > since
+
     def go_on(self, stand: Stand) -> None:
         """Take what a control before this one knew of it, but for its state."""
         self.fresh, self.ejected_until = stand.fresh, stand.ejected_until
         self.cleared, self.ejections = stand.cleared, stand.ejections
-        self.out_until = stand.ejected_until
+        self.out_until = self.back_at = stand.ejected_until
         self.slow_since, self.slow_ratio = stand.slow_since, stand.slow_ratio
 
     def stand(self) -> Stand:

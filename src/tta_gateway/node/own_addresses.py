@@ -9,6 +9,7 @@ asked for: one that only a resolver knows to be this machine is not seen through
 """
 
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -70,10 +71,10 @@ class Own:
 
     def _has_socket(self, path: str) -> bool:
         """Tell whether a socket is ours, by whatever links it is reached."""
-        wanted = Path(path).resolve()
-        if self._folder and wanted.is_relative_to(Path(self._folder).resolve()):
+        wanted = _behind(path)
+        if self._folder and wanted.is_relative_to(_behind(self._folder)):
             return True
-        return any(wanted == Path(own).resolve() for own in self._sockets)
+        return any(wanted == _behind(own) for own in self._sockets)
 
     def _is_at(self, own: str, host: str, wanted: frozenset[Address]) -> bool:
         """Tell whether who asks a host comes to a listener of ours with the same port."""
@@ -91,6 +92,15 @@ def own_of(snapshot: Snapshot, here: Callable[[Address], bool] = is_here) -> Own
     """Return the gateway's own addresses under a configuration."""
     named = (*snapshot.listeners, snapshot.admin, snapshot.probe)
     return Own([one for one in named if one is not None], snapshot.state_dir, here)
+
+
+def _behind(path: str) -> Path:
+    """Return what is behind all links.
+
+    Those that lead round in a circle lead nowhere, and are no error: `Path.resolve` raises one, and
+    a service that registers may have made them, before or later.
+    """
+    return Path(os.path.realpath(path))
 
 
 def _name(host: str) -> str:

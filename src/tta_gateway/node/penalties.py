@@ -69,7 +69,7 @@ class Penalties:
             if penalty is None:
                 penalty = self._open[place] = Penalty(self._wall())
                 penalty.seen = self._times.newest(*place)
-            elif penalty.stage == "over":  # nobody was told that it was
+            elif penalty.stage != "begun":  # nobody was told that it was over; all are to hear anew
                 penalty.stage, penalty.since = "told", self._wall()
 
     def tick(self) -> None:
@@ -89,6 +89,7 @@ class Penalties:
         if penalty.stage == "begun" and age >= _SETTLES:
             penalty.stage = "told"
             self._write("endpoint_slow", kept, known, penalty.seen)
+            penalty.seen = {}  # all that a service has counted, for each that is penalised
         elif penalty.stage == "told" and age >= _AT_LEAST:
             if not any(one.penalised for one in known.sights(now)):
                 penalty.stage, penalty.since = "over", now

@@ -20,7 +20,8 @@ class OutliersConfig(Config):
     """When an endpoint that fails beside its peers is left out, and for how long."""
 
     failures: Annotated[int, Field(ge=1, le=10_000)] = _OUTLIERS.failures
-    """So many failures in a row: no connection, a reset, garbage, silence, or a 5xx."""
+    """So many failures in a row: no connection, a reset, garbage, silence, or a 5xx (but 501 and
+    505, which are about the request)."""
 
     interval: Duration = _OUTLIERS.interval
     """How often the shares of failures are compared."""

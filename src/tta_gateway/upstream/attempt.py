@@ -25,6 +25,7 @@ from tta_gateway.kernel.problem import (
 from tta_gateway.kernel.route import Route
 from tta_gateway.upstream import outgoing, own, port, service
 from tta_gateway.upstream.balance import Chance
+from tta_gateway.upstream.outlier import is_failure
 from tta_gateway.upstream.pool import Decision, Pool
 from tta_gateway.upstream.redirect import WITH_LOCATION, publish_location
 from tta_gateway.upstream.retry import FINAL, IDEMPOTENT, may_repeat
@@ -39,8 +40,6 @@ Unserved = Callable[[Exchange, Route, Upstream, Response], None]
 # Many frameworks close the connection behind an error that nobody caught, without saying so: the
 # next request on it would be lost, and not every one can be sent again.
 _BROKEN: Final = 500
-# These say that the request asks for what there is not: no sign that the service is unwell.
-_ASKED_TOO_MUCH: Final = (501, 505)
 _NEVER: Final = 0.0
 # Of ours, not of the endpoint: no socket is left, something broke, or no TLS context is there.
 _OURS: Final = (OUT_OF_SOCKETS, INTERNAL, UPSTREAM_UNAVAILABLE)
@@ -341,8 +340,7 @@ class Attempt:
         elapsed = now - self._sent_at if upload is None or upload.over else -1.0
         self.upstream.answered(self.pool, self.route.name, status, elapsed, now)
         if exchange.ticket:
-            failed = status >= 500 and status not in _ASKED_TOO_MUCH
-            self._count(now, failed=failed, elapsed=elapsed)
+            self._count(now, failed=is_failure(status), elapsed=elapsed)
 
     def _count(self, now: float, *, failed: bool, elapsed: float) -> None:
         """Have the route's breaker count the exchange, once."""
@@ -426,7 +424,8 @@ class Attempt:
             upload.detach()
         self._settle(keep_active=True)
         its_fault = self._is_its_fault(error)
-        if its_fault:
+        has_counted = self._answered and is_failure(self._status)
+        if its_fault and not has_counted:
             self.upstream.failed(self.pool, error.problem.code, self.attempts.clock())
         if self._answered:
             self.upstream.active -= 1

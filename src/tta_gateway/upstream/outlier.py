@@ -1,9 +1,10 @@
 """Outliers: endpoints that fail beside their peers are left out for a while (R6.3, R6.4).
 
 Failures are what the service would be blamed for: no connection, a reset, garbage, silence, or a
-5xx.  `Settings.failures` of them in a row, or a share of failures in an interval that is well above
-that of the peers, eject an endpoint; each further ejection lasts longer.  At most a share of the
-endpoints is ejected at a time.  Who comes back begins with less to do (upstream/service.py).
+5xx that is not about the request.  `Settings.failures` of them in a row, or a share of failures in
+an interval that is well above that of the peers, eject an endpoint; each further ejection lasts
+longer.  At most a share of the endpoints is ejected at a time.  Who comes back begins with less to
+do (upstream/service.py).
 """
 
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ _UNREACHED: Final = frozenset(
     )
 )
 _WELL_ABOVE: Final = 0.3  # of the answers, more failures than the peers have
+# These say that the request asks for what there is not: no sign that the service is unwell.
+_ASKED_TOO_MUCH: Final = (501, 505)
 
 
 class Record:
@@ -108,6 +111,13 @@ class Record:
         self.ejections = max(self.ejections, times)
         self.since = LONG_AGO  # it is control's to say when it is over
         self.until = now + lasts
+        self.in_a_row = 0
+        self.begin_anew()
+
+
+def is_failure(status: int) -> bool:
+    """Tell whether an answer of this status speaks against who gave it."""
+    return status >= 500 and status not in _ASKED_TOO_MUCH
 
 
 def is_calm(since: float, settings: Outliers) -> bool:

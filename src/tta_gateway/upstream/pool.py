@@ -51,6 +51,7 @@ class Pool(Generic[C, W]):
         self.ejected = False
         self.probe_until = LONG_AGO
         self.told_slow = 0.0  # since when it was slow, as control has said last
+        self.told_out = 0.0  # until when it is ejected, as control has said last and it was
         self.timings: dict[str, Timing] = {}  # by route
         self.retired = False
         self.known = False  # whether control has said how it is

@@ -15,7 +15,7 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.upstream.affinity import MARKED, bounded, highest, marked, tagged
 from tta_gateway.upstream.balance import Chance, LeastRequest, balancer
 from tta_gateway.upstream.breakers import Breakers
-from tta_gateway.upstream.outlier import LONG_AGO, may_eject, outliers, proof_of
+from tta_gateway.upstream.outlier import LONG_AGO, is_failure, may_eject, outliers, proof_of
 from tta_gateway.upstream.pace import SLOW
 from tta_gateway.upstream.pool import Pool
 from tta_gateway.upstream.retry import Allowance, within_budget
@@ -185,8 +185,8 @@ class Upstream(Generic[C, W]):
         self, pool: Pool[C, W], route: str, status: int, elapsed: float, now: float
     ) -> None:
         """Take note of an answer's head; `elapsed` below 0 says that its time tells nothing."""
-        record = pool.record
-        if status >= 500:
+        record, bad = pool.record, is_failure(status)
+        if bad:
             self._failed(pool, now, f"status {status}", proof_of(""))
         else:
             record.in_a_row = 0
@@ -201,7 +201,7 @@ class Upstream(Generic[C, W]):
         ratio = timing.observe(elapsed)
         if not self._paces or len(self.pools) == 1:
             return
-        if status >= 500:
+        if bad:
             ratio = max(ratio, _FAILED)
         self._observe(pool, ratio, now)
 
@@ -231,6 +231,8 @@ class Upstream(Generic[C, W]):
         settings = self.service.outliers
         if settings is None or pool.retired or not self._may_eject(pool, settings):
             return
+        if self._good() == [pool]:
+            return  # the others drain, are down or out: it is the only one
         lasts = pool.record.eject(settings, now)
         pool.ejected = True
         self._notice(pool, "ejected", f"{cause}; for {lasts:g} s", lasts, proof)
@@ -379,9 +381,12 @@ class Upstream(Generic[C, W]):
         settings, lasts = self.service.outliers, stand.ejected_until - wall
         if lasts <= 0.0 or settings is None or pool.record.until > now:
             return
-        if not self._may_eject(pool, settings):
+        # What is told of until then has been over once, if the clock was set back meanwhile.
+        if stand.ejected_until == pool.told_out or not self._may_eject(pool, settings):
             return
+        pool.told_out = stand.ejected_until
         pool.ejected = True
+        lasts = min(lasts, settings.longest)
         pool.record.adopt(settings, lasts=lasts, times=stand.ejections, now=now)
 
     def _penalise_too(self, pool: Pool[C, W], stand: Stand) -> None:
@@ -389,7 +394,7 @@ class Upstream(Generic[C, W]):
 
         What this worker's own probes say afterwards stands.
         """
-        if not self._paces or stand.slow_since <= pool.told_slow:
+        if not self._paces or stand.slow_since in (0.0, pool.told_slow):
             return
         pool.told_slow = stand.slow_since
         if not pool.pace.penalised:

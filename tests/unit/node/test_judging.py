@@ -10,6 +10,7 @@ from tests.helpers.judged import FAST, OUTLIERS, PLAYERS, SLOW, Judged
 from tests.helpers.known_services import ONE, OTHER, THIRD
 from tta_gateway.kernel.events import EndpointChanged
 from tta_gateway.kernel.route import Outliers, Service
+from tta_gateway.node.readmission import Look
 
 ALL = (ONE, OTHER, THIRD)
 
@@ -99,6 +100,56 @@ def test_a_worker_that_ejects_at_the_same_moment_does_not_count_twice(house: Jud
     house.elapse(10.0)
     assert house.changes()[-1][2].endswith("for 60 s")
     assert house.stand(9001).ejections == 2
+
+
+def out(house: Judged, lasts: float) -> float:
+    """Let a worker eject the first for so long; return when it did."""
+    at = house.clock.wall()
+    house.bus.publish(
+        EndpointChanged(
+            service="players",
+            endpoint=ONE.name,
+            change="ejected",
+            at=at,
+            until=at + lasts,
+            by="worker 7",
+            proof="answer",
+        )
+    )
+    return at
+
+
+def test_what_a_worker_has_ejected_it_for_does_not_eject_it_again_when_checks_have_passed(
+    house: Judged,
+) -> None:
+    """Red without `has_paid` in node/judging.py: it was out again, for a minute that no check ends.
+
+    The workers tell a moment later of what they had seen before.
+    """
+    house.elapse(2.0)
+    at = out(house, 30.0)
+    for began in (at + 1.0, at + 3.0):
+        look = Look(began=began, passed=True, shows="answer", healthy=2)
+        house.services.heard.saw("players", ONE.name, look)
+    assert house.known().ejected_until == 0.0
+    fails(house, asked=24)
+    house.elapse(8.0)
+    assert (len(house.changes()), house.known().ejections) == (1, 1)
+    fails(house, asked=24)
+    house.elapse(10.0)
+    assert house.stand(9001).ejections == 2
+
+
+@pytest.mark.parametrize("before", [2.0, 9.0])
+def test_nor_when_its_time_was_over_before_the_interval_was(house: Judged, before: float) -> None:
+    house.elapse(before)
+    out(house, 1.0)
+    fails(house, asked=12)
+    house.elapse(10.0 - before)
+    assert len(house.changes()) == 1
+    fails(house, asked=12)
+    house.elapse(10.0)
+    assert len(house.changes()) == (2 if before == 2.0 else 1)
 
 
 def test_each_ejection_lasts_longer_until_there_was_calm(house: Judged) -> None:

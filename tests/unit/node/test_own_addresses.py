@@ -110,6 +110,14 @@ def test_sockets_are_known_by_whatever_links_they_are_reached(tmp_path: Path) ->
     assert not own.has(socket_at(tmp_path / "players.sock"))
 
 
+def test_links_that_lead_round_in_a_circle_lead_nowhere(tmp_path: Path) -> None:
+    """Nor are they an error, which would keep control from telling of all other instances."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    own = Own([Listener(unix=str(tmp_path / "gateway.sock"))], str(tmp_path / "state"))
+    assert not own.has(socket_at(tmp_path / "loop"))
+    assert not own.has(socket_at(tmp_path / "loop" / "a.sock"))
+
+
 def test_who_knows_no_addresses_has_none() -> None:
     assert not Own().has(socket_at("/var/lib/tta/control.sock"))
     assert not Own().has(Endpoint(host="127.0.0.1", port=8081))

@@ -45,6 +45,17 @@ def test_the_line_says_weight_and_p99_beside_the_peers(house: Judged) -> None:
     assert line["why"] == f"players/{ONE.name}: weight 0.31, p99 {times} times its peers"
 
 
+def test_what_the_line_was_made_of_is_not_kept_for_as_long_as_the_penalty_lasts(
+    house: Judged,
+) -> None:
+    answered(house, SLOW)
+    penalised(house)
+    house.sighted(penalised=True)
+    house.elapse(2.5)
+    (penalty,) = house.penalties._open.values()
+    assert (penalty.stage, penalty.seen) == ("told", {})
+
+
 def test_what_was_fast_before_does_not_hide_what_is_slow_now(house: Judged) -> None:
     """Red with all that the window holds, in node/penalties.py, _hear."""
     for _ in range(100):
@@ -145,6 +156,21 @@ def test_one_that_is_slow_again_before_its_end_was_told_is_slow_all_the_while(
     house.elapse(2.5)
     house.elapse(2.5)
     assert [one["event"] for one in house.log.events] == ["endpoint_slow"]
+
+
+def test_what_all_workers_together_find_is_told_to_all_before_it_is_over(house: Judged) -> None:
+    """The only worker that held it for slow does no more, and none has heard of it yet."""
+    penalised(house)
+    house.elapse(2.5)
+    house.sighted(penalised=True)
+    house.elapse(4.5)
+    answered(house, SLOW)
+    answered(house, SLOW)
+    house.sighted(penalised=False)
+    house.elapse(3.0)
+    assert house.known().slow_since > 0.0
+    house.elapse(6.0)
+    assert house.known().slow_since == 0.0
 
 
 def test_an_endpoint_that_is_gone_is_forgotten(house: Judged) -> None:

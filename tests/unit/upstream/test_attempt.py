@@ -1266,6 +1266,24 @@ def test_a_connection_that_is_lost_behind_its_answer_is_nobody_s_fault() -> None
     assert (origin.said, rig.counts) == (["200", "end"], NOTHING)
 
 
+@pytest.mark.parametrize("problem", [UPSTREAM_INCOMPLETE, UPSTREAM_RESET])
+def test_a_500_that_breaks_off_is_one_failure_of_its_endpoint(problem: Problem) -> None:
+    rig = Rig()
+    _, connection = rig.asked()
+    connection.begin_answer(500)
+    connection.fault(problem)
+    record = rig.pool.record
+    assert (record.asked, record.failed, record.in_a_row) == (1, 1, 1)
+
+
+def test_an_answer_that_breaks_off_is_a_failure_of_its_endpoint() -> None:
+    rig = Rig()
+    _, connection = rig.asked()
+    connection.begin_answer(200)
+    connection.fault(UPSTREAM_INCOMPLETE)
+    assert (rig.pool.record.failed, rig.pool.record.in_a_row) == (1, 1)
+
+
 def test_an_origin_that_has_enough_in_the_middle_of_the_last_part_is_told_no_end() -> None:
     rig = Rig()
     origin, connection = rig.asked()

@@ -227,6 +227,17 @@ def test_answers_that_are_errors_of_the_service_count_as_failures() -> None:
     assert asked(work) == [9002, 9003]
 
 
+@pytest.mark.parametrize("status", [501, 505])
+def test_but_not_those_that_say_that_what_was_asked_for_is_not_there(status: int) -> None:
+    """Else whoever may ask could have endpoints left out, by methods that they do not know."""
+    work = three()
+    for _ in range(50):
+        for pool in work.pools[:2]:
+            work.answered(pool, "route", status, 0.01, 0.0)
+    work.tick(10.0)
+    assert asked(work) == [9001, 9002, 9003]
+
+
 def test_no_more_than_half_are_ejected() -> None:
     work = three()
     for pool in work.pools:
@@ -236,6 +247,15 @@ def test_no_more_than_half_are_ejected() -> None:
 
 def test_the_only_endpoint_is_never_ejected() -> None:
     work = a_service(ONE)
+    failing(work, work.pools[0], 50)
+    assert asked(work) == [9001]
+
+
+@pytest.mark.parametrize("others", [("down", "draining"), ("draining", "draining")])
+def test_nor_is_the_only_one_that_is_good(others: tuple[State, State]) -> None:
+    """As node/heard.py has it.  Else nobody were asked where panic is to fail."""
+    work = three(panic=Panic(then="fail", below=0.0))
+    work.adopt(stands("up", *others), now=0.0, wall=0.0)
     failing(work, work.pools[0], 50)
     assert asked(work) == [9001]
 
@@ -290,6 +310,42 @@ def test_what_another_worker_has_ejected_is_left_out_as_long_and_no_more_than_a_
     work.adopt(told, now=80.0, wall=1030.0)
     seen.append(asked(work))
     assert seen == [[9002, 9003], [9002, 9003], [9001, 9002, 9003]]
+
+
+def told_out(work: Work, until: float, *, now: float, wall: float) -> list[int]:
+    """Let control say that the first is ejected until then; return who is asked from then on."""
+    first, *others = stands("up", "up", "up").endpoints
+    told = msgspec.structs.replace(first, ejected_until=until, ejections=1)
+    work.adopt(Standing(endpoints=(told, *others)), now=now, wall=wall)
+    work.tick(now)
+    return asked(work)
+
+
+def test_no_clock_that_is_set_back_has_an_endpoint_left_out_for_longer_or_again() -> None:
+    work = three()
+    assert told_out(work, HOUR + 30.0, now=100.0, wall=0.0) == [9002, 9003]
+    work.tick(400.0)
+    assert asked(work) == [9001, 9002, 9003]
+    assert told_out(work, HOUR + 30.0, now=410.0, wall=310.0) == [9001, 9002, 9003]
+
+
+def test_what_was_seen_before_another_ejected_it_does_not_count_again() -> None:
+    """Its checks have passed since, or its time is over: it begins anew on all workers."""
+    work = three()
+    for pool in work.pools:
+        for _ in range(30):
+            work.answered(pool, "route", 200, 0.01, 0.0)
+    for _ in range(8):
+        failing(work, work.pools[0], 3)
+        work.answered(work.pools[0], "route", 200, 0.01, 0.0)
+    failing(work, work.pools[0], 4)
+    told_out(work, 1130.0, now=1.0, wall=1100.0)
+    first, *others = stands("up", "up", "up").endpoints
+    back = msgspec.structs.replace(first, cleared=1103.0)
+    work.adopt(Standing(endpoints=(back, *others)), now=4.0, wall=1103.5)
+    failing(work, work.pools[0], 1)
+    work.tick(11.0)
+    assert asked(work) == [9001, 9002, 9003]
 
 
 def test_a_new_endpoint_begins_with_less_and_an_old_one_does_not() -> None:
@@ -587,6 +643,15 @@ def test_what_the_worker_s_own_probes_have_shown_since_stands() -> None:
     assert told_slow(work, 1099.0) == [9001, 9002, 9003]
     assert told_slow(work, 0.0) == [9001, 9002, 9003]
     assert told_slow(work, 1150.0) == [9002, 9003]
+
+
+def test_who_is_slow_again_is_though_the_clock_was_set_back_meanwhile() -> None:
+    work = by_pace(9001, 9002, 9003)
+    told_slow(work, 1099.0)
+    for _ in range(2):
+        work.answered(work.pools[0], "/a", 200, 0.01, 101.0)
+    told_slow(work, 0.0)
+    assert told_slow(work, 500.0) == [9002, 9003]
 
 
 def test_what_a_worker_has_penalised_itself_stays_as_it_is() -> None:

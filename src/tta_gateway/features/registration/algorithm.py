@@ -87,6 +87,10 @@ class Known:
         """Return those that have instances."""
         return self._of.keys()
 
+    def count(self, service: str) -> int:
+        """Return how many instances a service has."""
+        return len(self._of.get(service, ()))
+
     def of(self, service: str) -> list[Registration]:
         """Return the instances of a service."""
         return list(self._of.get(service, {}).values())

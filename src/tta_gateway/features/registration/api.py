@@ -16,6 +16,7 @@ from tta_gateway.features.registration.bound import RegistrationBound, Token
 from tta_gateway.features.registration.public import INSTANCE, SERVICE
 from tta_gateway.features.registration.record import (
     LONGEST,
+    MOST_OF_SERVICE,
     SHORTEST,
     USUAL,
     Registration,
@@ -100,6 +101,9 @@ class Registrations(Protocol):
     def of(self, service: str) -> list[Registration]:
         """Return the instances of a service."""
 
+    def is_full(self, one: Registration) -> bool:
+        """Tell whether its service has as many instances as may be, and it is none of them."""
+
     def conflict(self, one: Registration) -> tuple[str, str]:
         """Return a route that it cannot have, and who has it; empty if it can have all."""
 
@@ -160,16 +164,23 @@ class Desk:
         except ValueError as error:
             raise ClientFault(problems.INSTANCE_INVALID, f"`url`: {error}.") from None
         one = _registration(name, id, body, endpoint=endpoint, now=self._now())
+        self._look_for_room(one)
+        try:
+            return told(await self._registrations.put(one))
+        except Away as error:
+            raise GatewayError(problems.STORE_UNAVAILABLE) from error
+
+    def _look_for_room(self, one: Registration) -> None:
+        """Refuse what there is no room for, as an instance or with its routes."""
+        if self._registrations.is_full(one):
+            detail = f"`{one.service}` has {MOST_OF_SERVICE} instances already."
+            raise ClientFault(problems.INSTANCES_FULL, detail)
         route, owner = self._registrations.conflict(one)
         if route:
             raise ClientFault(problems.ROUTE_TAKEN, f"`{route}` belongs to {owner}.")
         reason = self._registrations.excess(one)
         if reason:
             raise ClientFault(problems.ROUTES_FULL, f"The routes: {reason}.")
-        try:
-            return told(await self._registrations.put(one))
-        except Away as error:
-            raise GatewayError(problems.STORE_UNAVAILABLE) from error
 
     async def delete(self, name: str, id: str, grace: Grace = GRACE) -> Response:
         """Have an instance asked no more; 202 while something is under way there, 204 then."""

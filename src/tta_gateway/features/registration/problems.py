@@ -67,6 +67,13 @@ ROUTES_FULL: Final = Problem(
     "Declare fewer routes, for example one with `{rest:path}`, or wait until instances that "
     "declare others have left.",
 )
+INSTANCES_FULL: Final = Problem(
+    "registration_instances_full",
+    409,
+    "The service has as many instances as may register.",
+    "Give each process one id and keep it while it lives, and wait until other instances have left "
+    "or their leases are over.",
+)
 UNKNOWN: Final = Problem(
     "registration_unknown",
     404,

@@ -11,6 +11,8 @@ LONGEST = 300.0
 """Seconds: none is longer."""
 USUAL = 15.0
 """Seconds, where nobody says."""
+MOST_OF_SERVICE = 1000
+"""Instances of a service: each costs every worker of every node something."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):

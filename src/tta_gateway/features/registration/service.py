@@ -13,6 +13,7 @@ import msgspec
 from tta_gateway.features.registration.algorithm import Change, Known
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.features.registration.record import (
+    MOST_OF_SERVICE,
     Register,
     Registration,
     is_section,
@@ -185,6 +186,10 @@ class Registrations:
     def of(self, service: str) -> list[Registration]:
         """Return the instances of a service."""
         return sorted(self._known.of(service), key=lambda one: one.id)
+
+    def is_full(self, one: Registration) -> bool:
+        """Tell whether its service has as many instances as may be, and it is none of them."""
+        return one.name not in self._known.all and self._known.count(one.service) >= MOST_OF_SERVICE
 
     def conflict(self, one: Registration) -> tuple[str, str]:
         """Return a route that it cannot have, and who has it; empty if it can have all."""

@@ -45,6 +45,7 @@ class House:
     kept: dict[str, Registration] = field(default_factory=dict)
     owner: tuple[str, str] = ("", "")
     full: str = ""
+    crowded: bool = False
     believed: bool = True
     away: bool = False
     graces: list[float] = field(default_factory=list)
@@ -58,6 +59,9 @@ class House:
 
     def conflict(self, one: Registration) -> tuple[str, str]:  # noqa: ARG002 - of the port
         return self.owner
+
+    def is_full(self, one: Registration) -> bool:  # noqa: ARG002 - of the port
+        return self.crowded
 
     def excess(self, one: Registration) -> str:  # noqa: ARG002 - of the port
         return self.full
@@ -210,6 +214,14 @@ def test_a_conflict_names_the_other(house: House) -> None:
     answer = house.put_of()
     assert (answer.status, answer.json["code"]) == (409, "registration_route_taken")
     assert answer.json["detail"] == "`GET /a` belongs to the service `worlds`."
+
+
+def test_where_there_are_as_many_instances_as_may_be_it_is_told_so(house: House) -> None:
+    house.crowded = True
+    answer = house.put_of()
+    assert (answer.status, answer.json["code"]) == (409, "registration_instances_full")
+    assert answer.json["detail"] == "`players` has 1000 instances already."
+    assert house.kept == {}
 
 
 def test_where_there_is_no_room_for_its_routes_it_is_told_so(house: House) -> None:

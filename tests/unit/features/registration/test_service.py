@@ -358,6 +358,20 @@ def test_there_is_room_for_what_its_instances_declare_already_and_no_more(house:
     assert house.made.excess(a_registration("worlds/z", routes=numbered(150, 201))) == ""
 
 
+def test_a_service_has_a_thousand_instances_and_no_more(house: House) -> None:
+    """A token that is lost must not fill every worker of every node with endpoints."""
+
+    async def come() -> None:
+        for at in range(1000):
+            await house.store.put(a_registration(f"players/{at}"))
+        await house.made.look()
+
+    asyncio.run(come())
+    full = [house.made.is_full(a_registration(name)) for name in ("players/7", "players/x")]
+    assert full == [False, True]
+    assert not house.made.is_full(a_registration("worlds/a"))
+
+
 def test_who_has_its_routes_already_may_renew_even_where_there_are_too_many(house: House) -> None:
     for at in range(3):  # by several nodes at once, who knew nothing of each other
         routes = numbered(100 * at, 100 * at + 100)
