@@ -1,6 +1,7 @@
 """Delegation: who has no account here is looked for at the services that have accounts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -81,11 +82,17 @@ class Delegation:
 
         A service that is away may be the one whose account it is: then nobody knows.
         """
+        with self._one_more():
+            return await self._user(name, password, address)
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        """Count who is being asked about; GatewayError where they are too many."""
         if self._under_way >= _AT_ONCE:
             raise GatewayError(problems.LOGIN_BUSY)
         self._under_way += 1
         try:
-            return await self._user(name, password, address)
+            yield
         finally:
             self._under_way -= 1
 
@@ -156,7 +163,8 @@ class Delegation:
         request = _request(provider.registration, told, client)
         patience = provider.timeout
         try:
-            answer = await self._services.ask(provider.service, request, patience=patience)
+            with self._one_more():
+                answer = await self._services.ask(provider.service, request, patience=patience)
         except HttpError as error:
             self._is_away(provider, str(error))
             raise GatewayError(problems.LOGIN_AWAY) from None

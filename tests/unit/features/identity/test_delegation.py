@@ -288,7 +288,13 @@ def test_more_at_once_than_can_be_are_told_to_come_back(tmp_path: Path) -> None:
     async def work(home: House) -> None:
         home.delegation._under_way = 100
         assert await home.refused() == problems.LOGIN_BUSY
+        with pytest.raises(GatewayError) as raised:
+            await home.delegation.registered(b"{}", Client(ADDRESS))
+        assert raised.value.problem == problems.LOGIN_BUSY
         assert home.services.asked == []
+        home.delegation._under_way = 99
+        await home.house.login("Mira")
+        assert home.delegation._under_way == 99
 
     at_home(tmp_path, work)
 
