@@ -158,13 +158,24 @@ def test_a_compiler_that_hangs_is_ended(whole: Stage, tmp_path: Path) -> None:
     file.unlink()
     file.symlink_to(fifo)
     whole.gateway.process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
+    held: list[int] = []
+    assert wait_until(lambda: _opened(fifo, held), 20.0)  # it reads, and there is nothing to read
     file.unlink()
     respond = {"path": "/after", "auth": "none", "respond": {"body": "after"}}
     file.write_text(yaml.safe_dump(yaml.safe_load(good) | {"routes": [*routes(), respond]}))
     assert wait_until(lambda: "longer than 30 s" in whole.gateway.log.read_text(), 60.0)
     with whole.client() as client:
         assert wait_until(lambda: client.get(b"/after").body == b"after")
+    os.close(held.pop())
+
+
+def _opened(fifo: Path, held: list[int]) -> bool:
+    """Open the pipe for writing, if somebody reads it by now (fifo(7))."""
+    try:
+        held.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def test_a_state_folder_that_hangs_holds_nobody(tmp_path: Path, probe: int) -> None:

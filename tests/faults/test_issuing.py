@@ -23,6 +23,8 @@ pytestmark = pytest.mark.e2e
 GOOD: Final = (200, "")
 REVOKED: Final = (401, "identity_token_revoked")
 SOON: Final = 1.0
+LONGEST: Final = 30.0
+"""Seconds that a process may take to begin where others want the cores too."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def kill_control(one: Issuing) -> None:
     os.kill(pid, signal.SIGKILL)
     gone = (None, pid)
     assert wait_until(lambda: companion_of(one.stage.gateway.process.pid, "control") not in gone)
-    assert wait_until(lambda: asked(one.probe)[1].get("control") == "serving")
+    assert wait_until(lambda: asked(one.probe)[1].get("control") == "serving", LONGEST)
 
 
 def test_while_control_hangs_tokens_count_and_a_login_is_not_told_to_be_sent_again(

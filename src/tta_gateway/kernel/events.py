@@ -73,6 +73,23 @@ class RegistryChanged(msgspec.Struct, frozen=True, kw_only=True, tag="registry")
     at: float
 
 
+class IssuerKeysChanged(msgspec.Struct, frozen=True, kw_only=True, tag="issuer_keys"):
+    """The keys of an issuer of tokens can be fetched again, or not: the last good ones stay."""
+
+    issuer: str
+    reachable: bool
+    cause: str = ""
+    at: float
+
+
+class IssuerKeyMissing(msgspec.Struct, frozen=True, kw_only=True, tag="issuer_key_missing"):
+    """A token may be signed with a key that its issuer has published since it was asked last."""
+
+    issuer: str
+    at: float
+    by: str
+
+
 class CertificateExpires(msgspec.Struct, frozen=True, kw_only=True, tag="certificate"):
     """A certificate ends soon, has ended, or has been replaced in time."""
 
@@ -143,6 +160,8 @@ Event = (
     | ServiceChanged
     | BreakerChanged
     | RegistryChanged
+    | IssuerKeysChanged
+    | IssuerKeyMissing
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen

@@ -23,6 +23,10 @@ from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import delegated_api as delegated
+from tta_gateway.features.identity import issuers_api
+from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
+from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
 from tta_gateway.features.openapi import api as openapi
@@ -49,12 +53,14 @@ from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.penalties import Penalties
+from tta_gateway.node.proving import published_in
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
+from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
 from tta_gateway.node.times import Times
@@ -68,6 +74,7 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.quiet import Quiet
 from tta_gateway.support.segment import SIZE, Segment
+from tta_gateway.support.tasks import spawn
 from tta_gateway.support.valkey.discovery import discover
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -136,6 +143,17 @@ class Control:
             wall=clock.wall,
             chance=random.random,
         )
+        self.published = PublishedKeys(
+            self.findings,
+            self.bus,
+            fetch=fetched,
+            log=self.log,
+            clock=clock,
+            counts=self.counts,
+        )
+        self.published.chance = random.random
+        self.published.changed = self.issuance.believe
+        self.issuance.published = self.published.known
 
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
@@ -162,6 +180,7 @@ class Control:
         live = self.keepsake.beside(parts.live)
         self.registrations.recover(live)
         self.issuance.recover(live, self.log)
+        self.published.recover(published_in(live, Sections(self.log)))
         self.alerting.recover(parts.live)
         sections = Sections(self.log)
         names = {section(one): one for one in parts.services}
@@ -197,6 +216,7 @@ class Control:
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
+            issuers_api.router(self.published.states, self.published.seconds_until),
             access_admin.router(self.caring),
         ):
             made.include_router(one, dependencies=[known])
@@ -210,6 +230,7 @@ class Control:
         )
 
     def _care_store(self) -> CareStore:
+        import_now()
         from tta_gateway.features.access.sql_store import SqlStore
 
         return SqlStore(lambda: self.databases.database)
@@ -293,6 +314,7 @@ class Control:
         await self.stores.look(self.snapshot)
 
     def _adopt_services(self, parts: Parts) -> None:
+        self.published.adopt(self._bound("identity", IdentityBound) or IdentityBound())
         self.issuance.adopt(parts, Path(self.snapshot.state_dir))
         self.caring.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
@@ -308,6 +330,13 @@ class Control:
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+
+    async def fetch_keys(self) -> None:
+        """Fetch the keys that issuers publish whenever that is due, for ever."""
+        begin = partial(spawn, name="issuer keys", died=self.died)
+        while True:
+            self.published.tick(begin)
+            await asyncio.sleep(TICK)
 
     def _left_out(self, one: RefusedInstance) -> None:
         """Tell of an instance that is not taken, once in a while where it comes and goes."""
@@ -400,6 +429,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
+        issuers_api.router(tuple, lambda _: 0.0),
         access_admin.router(cast("Caring", None)),
     )
     return _told(routers)

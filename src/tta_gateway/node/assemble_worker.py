@@ -148,6 +148,7 @@ class Worker:
         self.proving = Proving(
             self._sections, self.parts.live, wall=self.clock.wall, streams=self.streams
         )
+        self.proving.missing = self.telling.key_missing
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )

@@ -12,7 +12,7 @@ import msgspec
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.health.bound import HealthBound
-from tta_gateway.features.identity.bound import KEYS, REVOKED, IdentityBound
+from tta_gateway.features.identity.bound import ISSUER_KEYS, KEYS, REVOKED, IdentityBound
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.standing import spoken
@@ -61,13 +61,14 @@ def begun(data: bytes, state: Path, *, wall: Callable[[], float]) -> bytes:
 
 
 def _of_tokens(parts: Parts, kept: dict[str, bytes]) -> dict[str, msgspec.Raw]:
-    """Return what is kept of the gateway's own tokens, if it issues any."""
-    if bound_of(parts, "identity", IdentityBound).issuing is None:
-        return {}
+    """Return what is kept of the gateway's own tokens, if it issues any, and of others' keys."""
+    bound = bound_of(parts, "identity", IdentityBound)
+    asked = {f"{ISSUER_KEYS}{one.name}" for one in bound.issuers if one.source is not None}
+    issues = bound.issuing is not None
     return {
         name: msgspec.Raw(raw)
         for name, raw in kept.items()
-        if name == KEYS or name.startswith(REVOKED)
+        if name in asked or (issues and (name == KEYS or name.startswith(REVOKED)))
     }
 
 

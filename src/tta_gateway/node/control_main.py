@@ -101,6 +101,7 @@ async def _serve(
         ("alerts", control.alerting.run),
         ("database", control.databases.watch),
         ("issuing", control.issuance.run),
+        ("issuer keys", control.fetch_keys),
         ("care", control.caring.run),
     ):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)

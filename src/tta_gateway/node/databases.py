@@ -2,7 +2,7 @@
 
 Control starts and serves without it; what needs it hears `Unavailable` until it is there, and again
 while it does not answer.  What is wrong is told once, and tried again and again.  SQLAlchemy is
-imported when a database is first wanted: it costs a second and forty megabytes.
+imported when a database is first wanted, in a thread: it costs a second and forty megabytes.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tta_gateway.node.sqlalchemy_aside import imported
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.sql.away import Unavailable
@@ -29,6 +30,7 @@ class TooNew(Exception):
 
 async def opened(url: DatabaseUrl) -> "Database":
     """Return a database with the schema of this version; Unavailable or TooNew."""
+    await imported()
     from tta_gateway.support.sql import migrate
     from tta_gateway.support.sql.database import Database
 

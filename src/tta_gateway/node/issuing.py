@@ -20,6 +20,7 @@ from tta_gateway.features.identity.bound import (
     KEYS,
     REVOKED,
     IdentityBound,
+    IssuerKeys,
     Issuing,
     OwnKeys,
     RevokedTokens,
@@ -34,6 +35,7 @@ from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.sqlalchemy_aside import imported
 from tta_gateway.snapshot.parts import Parts, bound_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.clock import Clock
@@ -85,14 +87,16 @@ class Issuance:
         self._counts = counts
         self._sleep = sleep
         self.bearers = Bearers(wall=clock.wall)
+        self.published: Mapping[str, IssuerKeys] = {}
+        """The keys that issuers have published, as they are now."""
         self._bound = IdentityBound()
         self._state = Path()
         self._sealing = self._chance = b""
         self._own_keys: tuple[bytes, ...] = ()
         self._revocations: Revocations | None = None
         self._forget()
-        self.keys: KeyKeeper | None = None
-        self.accounts: Accounts | None = None
+        self._keys: KeyKeeper | None = None
+        self._accounts: Accounts | None = None
         self._sign_in: SignIn | None = None
         self._soon = asyncio.Event()
         self._tidied = 0.0
@@ -120,6 +124,16 @@ class Issuance:
         """Return who asks services whose accounts they are; None where no tokens are issued."""
         return None if self.sign_in is None else self.sign_in.delegation
 
+    @property
+    def accounts(self) -> Accounts | None:
+        """Return who looks after users; None likewise."""
+        return self._accounts if self.issuing is not None else None
+
+    @property
+    def keys(self) -> KeyKeeper | None:
+        """Return who looks after keys; None likewise."""
+        return self._keys if self.issuing is not None else None
+
     def recover(self, live: Mapping[str, msgspec.Raw], log: EventLog) -> None:
         """Go on with what a control before this one has told the workers."""
         sections = Sections(log)
@@ -137,11 +151,13 @@ class Issuance:
         if self.issuing is not None:
             self._sealing = self.issuing.seal or key_in(state / KEY)
             self._chance = derived(self._sealing, _CHANCE)
-            if self._sign_in is None:
-                self._build()
         if before != self._bound:
-            self.bearers.verifier = verifier(self._bound, self._own_keys)
+            self.believe()
         self._soon.set()
+
+    def believe(self) -> None:
+        """Believe whom workers believe, with the keys that there are now."""
+        self.bearers.verifier = verifier(self._bound, self._own_keys, published=self.published)
 
     def _must(self) -> Issuing:
         issuing = self._bound.issuing
@@ -153,8 +169,14 @@ class Issuance:
         issuing = self._must()
         return issuing.access + 2 * issuing.leeway
 
+    async def _built(self) -> None:
+        """Build what asks the database."""
+        if self._sign_in is None:
+            await imported()
+        if self._sign_in is None:
+            self._build()
+
     def _build(self) -> None:
-        """Build what asks the database; SQLAlchemy is imported now."""
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
         from tta_gateway.features.identity.sql_revocations import SqlRevocations
@@ -174,12 +196,12 @@ class Issuance:
         )
         failures = SqlFailures(database, lockout=lambda: self._must().lockout)
         self._revocations = SqlRevocations(database)
-        self.keys = KeyKeeper(
+        self._keys = KeyKeeper(
             SqlKeys(database), issuing=self._must, sealing=lambda: self._sealing, wall=wall
         )
         self._sign_in = sign_in = SignIn(
             Stores(users, sessions, failures),
-            self.keys,
+            self._keys,
             issuing=self._must,
             key=lambda: self._chance,
             wall=wall,
@@ -189,10 +211,10 @@ class Issuance:
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
-        self.accounts = Accounts(
+        self._accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
-        self.accounts.changed = self._reveal
+        self._accounts.changed = self._reveal
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -214,11 +236,12 @@ class Issuance:
 
     async def look(self) -> None:
         """Take up keys and revocations as they are now, and tell them; Unavailable."""
-        assert self.keys is not None  # see adopt
+        await self._built()
+        assert self._keys is not None  # it has been built
         assert self._revocations is not None  # likewise
         await self._read(self._revocations)
-        await self.keys.look()
-        self._tell_keys(self.keys)
+        await self._keys.look()
+        self._tell_keys(self._keys)
 
     async def _reveal(self) -> None:
         """Tell what has just been revoked; where that cannot be read now it will be, soon."""
@@ -250,7 +273,7 @@ class Issuance:
         self._findings.put(KEYS, told)
         if told.keys != self._own_keys:
             self._own_keys = told.keys
-            self.bearers.verifier = verifier(self._bound, told.keys)
+            self.believe()
             self._log.event("signing_keys_changed", keys=len(told.keys))
 
     async def _tidy(self) -> None:

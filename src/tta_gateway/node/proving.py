@@ -1,4 +1,7 @@
-"""Proving: what a worker is told of the gateway's own tokens: its keys, and what counts no more."""
+"""Proving: what a worker is told of tokens: keys, and what counts no more.
+
+The keys are the gateway's own, and those that issuers publish.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -7,9 +10,11 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.identity.bound import (
+    ISSUER_KEYS,
     KEYS,
     REVOKED,
     IdentityBound,
+    IssuerKeys,
     OwnKeys,
     RevokedTokens,
 )
@@ -22,8 +27,19 @@ from tta_gateway.node.sections import Sections
 
 _SLICE: Final = 2  # sections that are taken up in one turn of the loop
 keys_of = msgspec.msgpack.Decoder(OwnKeys).decode
+issuer_keys_of = msgspec.msgpack.Decoder(IssuerKeys).decode
 revoked_of = msgspec.msgpack.Decoder(RevokedTokens).decode
 Live = Mapping[str, msgspec.Raw]
+
+
+def published_in(live: Live, sections: Sections) -> dict[str, IssuerKeys]:
+    """Return the keys that issuers have published, by the issuer's name."""
+    read = {
+        name.removeprefix(ISSUER_KEYS): sections.read(name, raw, issuer_keys_of)
+        for name, raw in live.items()
+        if name.startswith(ISSUER_KEYS)
+    }
+    return {name: told for name, told in read.items() if told is not None}
 
 
 class Proving:
@@ -44,6 +60,10 @@ class Proving:
         self._taken: dict[str, msgspec.Raw] = {}
         self._keys_raw: msgspec.Raw | None = None
         self._keys: tuple[bytes, ...] = ()
+        self._published_raw: dict[str, msgspec.Raw] = {}
+        self._published: dict[str, IssuerKeys] = {}
+        self.missing: Callable[[str], None] = lambda _: None
+        """Hears the name of an issuer that may have published a key which is not here yet."""
         self._read_keys(live)
         for name in self._changed(live):
             self._take(name, live[name])
@@ -52,8 +72,10 @@ class Proving:
         """Return policies that go by what is known."""
         for identity in _identities(policies):
             identity.revoked = self.revoked
-            if bound.own is not None:
-                identity.believe(verifier(bound, self._keys))
+            if bound.own is not None or any(one.source for one in bound.issuers):
+                identity.believe(
+                    verifier(bound, self._keys, published=self._published, missing=self.missing)
+                )
         return policies
 
     async def follow(
@@ -69,7 +91,19 @@ class Proving:
             self.equip(policies, bound())
 
     def _read_keys(self, live: Live) -> bool:
-        """Read the keys; tell whether they are others than before."""
+        """Read all keys; tell whether they are others than before."""
+        is_new = self._read_published(live)
+        return self._read_own(live) or is_new
+
+    def _read_published(self, live: Live) -> bool:
+        raws = {name: raw for name, raw in live.items() if name.startswith(ISSUER_KEYS)}
+        if raws == self._published_raw:
+            return False
+        self._published_raw = raws
+        self._published = published_in(raws, self._sections)
+        return True
+
+    def _read_own(self, live: Live) -> bool:
         raw = live.get(KEYS)
         if raw is self._keys_raw or raw == self._keys_raw:
             return False

@@ -17,6 +17,7 @@ from tta_gateway.kernel.events import (
     EndpointChanged,
     Event,
     GlassUsed,
+    IssuerKeyMissing,
     ServiceTlsChanged,
 )
 from tta_gateway.node import sights
@@ -30,6 +31,7 @@ from tta_gateway.upstream.breakers import News
 from tta_gateway.upstream.service import Notice
 
 _QUIET: Final = 60.0  # seconds between two events that say the same
+_KEYS_QUIET: Final = 5.0  # seconds between two that a key of the same issuer is missing
 
 
 class Way(sights.Way, Protocol):
@@ -64,6 +66,7 @@ class Telling:
         self._wall = wall
         self._by = f"worker {os.getpid()}"
         self._quiet = Quiet(_QUIET)
+        self._keys_quiet = Quiet(_KEYS_QUIET)
         self._sights = Sights(wall=wall)
         self._encrypted: dict[str, set[str]] = {}  # by service: endpoints where TLS works
         self._dropped = registry.child(DROPPED)
@@ -172,6 +175,11 @@ class Telling:
                 request_id=event.request_id,
             )
             self._tell(msgspec.structs.replace(event, by=self._by))
+
+    def key_missing(self, issuer: str) -> None:
+        """Tell that an issuer may have published a key that is not here yet, now and then."""
+        if self._keys_quiet.is_due(issuer, now=self._monotonic()):
+            self._tell(IssuerKeyMissing(issuer=issuer, at=self._wall(), by=self._by))
 
     def _tell_of_tls(self, service: str, endpoint: str, why: str) -> None:
         self._tell(

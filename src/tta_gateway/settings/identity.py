@@ -3,20 +3,39 @@
 import json
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer, QueryBound
-from tta_gateway.features.identity.jws import Malformed, encoded, objects
-from tta_gateway.features.identity.key import UnusableKey, key_of, secret
-from tta_gateway.settings import issuing
+from tta_gateway.features.identity.bound import (
+    OWN_ISSUER,
+    IdentityBound,
+    Issuer,
+    KeySource,
+    QueryBound,
+)
+from tta_gateway.features.identity.jws import encoded
+from tta_gateway.features.identity.key import UnusableKey, secret
+from tta_gateway.features.identity.key_source import metadata_url, place, usable_keys
+from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.settings import certificate, issuing
 from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
-from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.settings.shorthand import URL, Shorthand
+from tta_gateway.settings.tls import AuthoritiesFile
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
 _ISSUER: Final = Issuer(name="")
 _NONE: Final[issuing.Roles] = {}
-_KEY_SET: Final = 'must be a JWK set in JSON, `{"keys": […]}` (RFC 7517 5)'
+_ONE_OF_THEM: Final = (
+    "must have one of these: `keys: {file: …}`, `secret: {file: …}`, `keys_url: https://…` or "
+    "`discover: true`"
+)
 Keys: TypeAlias = tuple[bytes, ...]
 """JWKs, in JSON"""
 
@@ -33,23 +52,12 @@ def _shared(value: object) -> Keys:
 
 def _key_set(value: object) -> Keys:
     """Return the keys of a JWK set that prove signatures; the others are for something else."""
-    try:
-        told = objects(value.encode() if isinstance(value, str) else b"").get("keys")
-    except Malformed:
-        raise ValueError(_KEY_SET) from None
-    if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
-        raise ValueError(_KEY_SET)
-    good, why = [], "there is none in it"
-    for one in told:
-        try:
-            key_of(one)
-        except UnusableKey as error:
-            why = f"the last of them {error}"
-            continue
-        good.append(json.dumps(one).encode())
-    if not good:
-        raise ValueError(f"holds no key that proves signatures: {why}")
-    return tuple(good)
+    return usable_keys(value.encode() if isinstance(value, str) else b"", are_public=False)
+
+
+def _url(text: str) -> str:
+    place(text)
+    return text
 
 
 def _distinct(issuers: "tuple[IssuerConfig, ...]") -> "tuple[IssuerConfig, ...]":
@@ -71,6 +79,9 @@ Claim: TypeAlias = Annotated[
 Parameter: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
+KeysUrl: TypeAlias = Annotated[Line, AfterValidator(_url), WithJsonSchema(URL)]
+
+
 class IssuerConfig(Config):
     """Somebody whose access tokens are believed."""
 
@@ -88,6 +99,17 @@ class IssuerConfig(Config):
 
     secret: Annotated[Secret[Keys], Holds(_shared)] | None = None
     """Where the secret stands that it signs with (HS256); whoever knows it can make tokens."""
+
+    keys_url: KeysUrl | None = None
+    """Where it publishes its keys, a JWK set: they are fetched again and again."""
+
+    discover: Annotated[bool, Field(validate_default=True)] = False
+    """Whether `issuer` is a URL below which it says itself where its keys are (OpenID Connect
+    Discovery)."""
+
+    ca: AuthoritiesFile | None = None
+    """A file in PEM with the authorities of the certificate there; left out, those of this
+    machine."""
 
     roles: Items[Role] = _ISSUER.roles
     """The roles that count where it says them; clinical and administrative ones should not."""
@@ -110,10 +132,26 @@ class IssuerConfig(Config):
     clock_skew: DurationOrZero = _ISSUER.leeway
     """How much its clock may differ."""
 
+    @field_validator("discover")
+    @classmethod
+    def _describes_itself(cls, discover: bool, info: ValidationInfo) -> bool:
+        if discover:
+            issuer = info.data.get("issuer", "")
+            if not issuer:
+                raise ValueError("needs `issuer: https://…`, below which it describes itself")
+            try:
+                metadata_url(issuer)
+            except ValueError as error:
+                raise ValueError(f"asks at `issuer`, which {error}") from None
+        return discover
+
     @model_validator(mode="after")
     def _has_one_kind_of_key(self) -> "IssuerConfig":
-        if (self.keys is None) == (self.secret is None):
-            raise ValueError("must have one of the two: `keys: {file: …}` or `secret: {file: …}`")
+        fetched = [self.keys_url is not None, self.discover]
+        if [self.keys is not None, self.secret is not None, *fetched].count(True) != 1:
+            raise ValueError(_ONE_OF_THEM)
+        if self.ca is not None and not any(fetched):
+            raise ValueError("`ca` has no effect without `keys_url` or `discover`: take it out")
         return self
 
 
@@ -164,13 +202,13 @@ def compile(
 
 def _issuer(config: IssuerConfig) -> Issuer:
     keys = config.keys or config.secret
-    assert keys is not None  # see IssuerConfig
     return Issuer(
         name=config.name,
         prefix="" if config.own_subjects else f"{config.name}:",
         issuer=config.issuer,
         audiences=config.audience,
-        keys=keys.value,
+        keys=() if keys is None else keys.value,
+        source=_source(config),
         needs_expiry=config.expiry == "required",
         subject_claim=config.subject_claim,
         role_claim=config.role_claim,
@@ -178,3 +216,14 @@ def _issuer(config: IssuerConfig) -> Issuer:
         leeway=config.clock_skew,
         longest=config.longest,
     )
+
+
+def _source(config: IssuerConfig) -> KeySource | None:
+    if config.keys_url is None and not config.discover:
+        return None
+    try:
+        ca = "" if config.ca is None else certificate.trusted(config.ca).decode()
+    except ValueError as error:
+        words = f"{error}: it has changed since it was checked a moment ago; try again"
+        raise ConfigError([words]) from None
+    return KeySource(url=config.keys_url or config.issuer, discovers=config.discover, ca=ca)

@@ -57,6 +57,21 @@ def _unproved(tree: Mapping) -> Complaints:
             )
 
 
+def _published(tree: Mapping) -> Complaints:
+    """Complain about keys that nobody would fetch."""
+    if tree.get("admin") != "off":
+        return
+    issuers = _mapping(tree.get("identity")).get("issuers")
+    for at, one in enumerate(issuers if isinstance(issuers, list) else ()):
+        for key in ("keys_url", "discover"):
+            if _mapping(one).get(key):
+                yield (
+                    ("identity", "issuers", at, key),
+                    "keys are fetched by the process that `admin: off` leaves out: write an "
+                    "address for `admin`, or `keys: {file: …}` here",
+                )
+
+
 def _issuing(tree: Mapping) -> Complaints:
     """Complain about tokens that nobody would issue, or only one of several nodes."""
     issuing = _mapping(tree.get("identity")).get("issuing")
@@ -100,6 +115,7 @@ def check(document: Document) -> None:
         *_alerts(tree),
         *_unproved(tree),
         *token.complaints(tree),
+        *_published(tree),
         *_issuing(tree),
         *_session_roles(tree),
         *delegated.complaints(tree),

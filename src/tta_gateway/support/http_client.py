@@ -59,7 +59,10 @@ class Origin:
             return self.called
         if self.unix:
             return "localhost"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        # Without the usual port, as all clients do it: some make the names of their pages of it.
+        usual = 80 if self.tls is None else 443
+        return host if self.port == usual else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

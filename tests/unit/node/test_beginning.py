@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers.builders import an_endpoint
 from tests.helpers.configuration import loaded
-from tta_gateway.features.identity.bound import KEYS, REVOKED
+from tta_gateway.features.identity.bound import ISSUER_KEYS, KEYS, REVOKED
 from tta_gateway.kernel import standing as kernel_standing
 from tta_gateway.kernel.registered import REGISTRATION, SECTION, Declared
 from tta_gateway.kernel.standing import Instance
@@ -98,6 +98,15 @@ def test_workers_begin_with_what_is_known_of_the_gateway_s_own_tokens(folder: Fo
     found = folder.begins(issuing + ROUTE).live
     assert {name: bytes(raw) for name, raw in found.items()} == told
     assert folder.begins(ROUTE).live == {}  # nothing is issued any more
+
+
+def test_workers_begin_with_the_keys_that_issuers_have_published(folder: Folder) -> None:
+    told = {f"{ISSUER_KEYS}clinic": b"\xa1a", f"{ISSUER_KEYS}gone": b"\xa1b", KEYS: b"\xa1c"}
+    sealed = seal(msgspec.msgpack.encode(told), key=key_in(folder.path / KEY), purpose=_PURPOSE)
+    (folder.path / NAME).write_bytes(sealed)
+    issuers = "identity: {issuers: [{name: clinic, keys_url: 'https://id.example/jwks'}]}\n"
+    found = folder.begins(issuers + ROUTE).live
+    assert {name: bytes(raw) for name, raw in found.items()} == {f"{ISSUER_KEYS}clinic": b"\xa1a"}
 
 
 def test_of_a_folder_that_holds_nothing_they_know_nothing(folder: Folder) -> None:

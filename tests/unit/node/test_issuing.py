@@ -1,6 +1,7 @@
 """Issuing in control: what lasts is told to workers, whichever node has changed it."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,14 @@ import pytest
 from tests.helpers.configuration import loaded
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.sign_in_house import PASSWORD
-from tta_gateway.features.identity.bound import KEYS, REVOKED, OwnKeys, RevokedTokens
+from tests.unit.features.identity.issuing import NOW, a_signer, a_token
+from tta_gateway.features.identity.bound import (
+    KEYS,
+    REVOKED,
+    IssuerKeys,
+    OwnKeys,
+    RevokedTokens,
+)
 from tta_gateway.features.identity.sign_in import Grant, SignIn
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.node.databases import Databases
@@ -120,6 +128,23 @@ def within(state: Path, work: Callable[[House], Awaitable[None]]) -> None:
                 await node.end()
 
     asyncio.run(done())
+
+
+def test_control_believes_what_issuers_have_published_as_workers_do(tmp_path: Path) -> None:
+    text = "identity: {issuers: [{name: clinic, keys_url: 'https://a/b', issuer: 'https://home'}]}"
+
+    async def work(house: House) -> None:
+        node, signer = await house.node(text + "\n"), a_signer()
+        node.clock.advance(NOW - node.clock.wall())
+        shown = "Bearer " + a_token(signer).decode()
+        with pytest.raises(ClientFault):
+            node.issuance.bearers.needed(shown)
+        jwk = json.dumps(signer.as_dict(private=False)).encode()
+        node.issuance.published = {"clinic": IssuerKeys(url="https://a/b", keys=(jwk,))}
+        node.issuance.believe()
+        assert node.issuance.bearers.needed(shown).subject == "clinic:p1"
+
+    within(tmp_path, work)
 
 
 def test_where_nothing_is_issued_there_is_nobody_to_ask(tmp_path: Path) -> None:

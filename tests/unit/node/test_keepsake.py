@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.features.identity.bound import KEYS, REVOKED
+from tta_gateway.features.identity.bound import ISSUER_KEYS, KEYS, REVOKED
 from tta_gateway.features.registration.record import section as registered
 from tta_gateway.node import keepsake as module
 from tta_gateway.node.findings import Findings
@@ -66,7 +66,7 @@ def test_what_registries_said_and_who_has_registered_comes_back(house: House) ->
 
 
 def test_which_tokens_count_comes_back_too(house: House) -> None:
-    told = {KEYS: b"\xa1a", f"{REVOKED}7": b"\xa1b"}
+    told = {KEYS: b"\xa1a", f"{REVOKED}7": b"\xa1b", f"{ISSUER_KEYS}clinic": b"\xa1c"}
     house.kept({**told, "identity/other": b"\xa1c"})
     assert house.read() == told
     assert house.lines == []

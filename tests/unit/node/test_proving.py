@@ -12,10 +12,13 @@ from tests.helpers.builders import an_exchange
 from tests.helpers.fake_origin import FakeOrigin
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_signer, a_token
 from tta_gateway.features.identity.bound import (
+    ISSUER_KEYS,
     KEYS,
     OWN_ISSUER,
     REVOKED,
     IdentityBound,
+    IssuerKeys,
+    KeySource,
     OwnKeys,
     RevokedTokens,
 )
@@ -57,7 +60,8 @@ def _nobody(*_: object) -> None:
 class House:
     """A worker that has an identity policy among others, and hears live sections."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, bound: IdentityBound = BOUND) -> None:
+        self.bound = bound
         self.events: list[str] = []
         self.now = NOW
         sections = Sections(cast("Any", self))
@@ -66,13 +70,13 @@ class House:
         self.proving = Proving(sections, live, wall=lambda: self.now, streams=self.streams)
         self.identity = Identity(Verifier([]), wall=lambda: NOW, streams=self.streams)
         self.policies: list[Policy] = [self.identity]
-        self.proving.equip(self.policies, BOUND)
+        self.proving.equip(self.policies, bound)
 
     def event(self, name: str, **_: object) -> None:
         self.events.append(name)
 
     def follow(self, live: Live) -> None:
-        asyncio.run(self.proving.follow(live, self.policies, lambda: BOUND))
+        asyncio.run(self.proving.follow(live, self.policies, lambda: self.bound))
 
     def open(self, principal: Principal) -> None:
         """Have a socket of somebody's be open."""
@@ -104,6 +108,49 @@ def test_keys_that_are_gone_count_no_more_even_where_a_token_is_remembered() -> 
     house.follow(keys(NEXT))
     assert house.ask() is UNPROVED
     assert house.ask(a_token(NEXT, sid="s3")) == "s3"
+
+
+CLINIC = msgspec.structs.replace(ISSUER, name="clinic", source=KeySource(url="https://a/b"))
+OTHERS = IdentityBound(issuers=(CLINIC,))
+
+
+def published(*signers: OKPKey, url: str = "https://a/b") -> dict[str, msgspec.Raw]:
+    told = tuple(json.dumps(one.as_dict(private=False)).encode() for one in signers)
+    return {f"{ISSUER_KEYS}clinic": raw(IssuerKeys(url=url, keys=told))}
+
+
+def test_keys_that_an_issuer_publishes_count_as_long_as_it_does() -> None:
+    house = House(published(OURS), OTHERS)
+    assert house.ask() == "s1"
+    house.follow(published(OURS, NEXT))
+    assert (house.ask(), house.ask(a_token(NEXT, sid="s3"))) == ("s1", "s3")
+    house.follow(published(NEXT))
+    assert house.ask() is UNPROVED
+    house.follow({})
+    assert house.ask(a_token(NEXT, sid="s3")) is UNPROVED
+
+
+def test_what_was_published_elsewhere_counts_no_more() -> None:
+    house = House(published(OURS, url="https://a/before"), OTHERS)
+    assert house.ask() is UNPROVED
+
+
+def test_whose_key_is_missing_is_told_until_it_is_there() -> None:
+    house, heard = House({}), list[str]()
+    house.proving.missing = heard.append
+    house.bound = OTHERS
+    house.proving.equip(house.policies, OTHERS)
+    assert house.ask() is UNPROVED
+    assert heard == ["clinic"]
+    house.follow(published(OURS))
+    assert house.ask() == "s1"
+    assert heard == ["clinic"]
+
+
+def test_published_keys_that_cannot_be_read_are_told_and_left_out() -> None:
+    house = House({f"{ISSUER_KEYS}clinic": msgspec.Raw(b"\x01")}, OTHERS)
+    assert house.events == ["finding_not_read"]
+    assert house.ask() is UNPROVED
 
 
 def test_what_is_revoked_is_heard_of_once_whatever_becomes_of_its_section() -> None:

@@ -15,6 +15,7 @@ from tta_gateway.kernel.events import (
     EndpointSeen,
     Event,
     GlassUsed,
+    IssuerKeyMissing,
     ServiceTlsChanged,
 )
 from tta_gateway.kernel.route import Breaker, Service
@@ -167,6 +168,18 @@ def test_each_use_of_broken_glass_is_logged_and_told_to_control() -> None:
     assert house.told == [msgspec.structs.replace(used, by=f"worker {os.getpid()}")]
     fields = {"subject": "t1", "person": "p1", "route": "a", "request_id": "r"}
     assert house.lines == [("glass_used", fields)]
+
+
+def test_that_a_key_is_missing_is_told_now_and_then_for_each_issuer() -> None:
+    house = House()
+    for name in ("clinic", "clinic", "school"):
+        house.telling.key_missing(name)
+    told = [one.issuer for one in house.told if isinstance(one, IssuerKeyMissing)]
+    assert told == ["clinic", "school"]
+    house.clock.advance(5.0)
+    house.telling.key_missing("clinic")
+    assert len(house.told) == 3
+    assert house.lines == []
 
 
 def test_what_is_remembered_of_tls_is_not_more_and_more() -> None:

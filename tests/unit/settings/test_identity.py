@@ -1,14 +1,16 @@
 """Whose tokens are believed: read, compiled, and refused with what to write instead."""
 
 import json
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import pytest
 
+from tests.helpers.certificates import Folder
 from tests.helpers.configuration import complaints, loaded
 from tests.unit.features.identity.issuing import ISSUER, a_signer, a_token
-from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.bound import IdentityBound, KeySource
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.settings.compile import compile_snapshot
@@ -65,6 +67,26 @@ def test_everything_can_be_set() -> None:
     assert (found.longest, found.leeway) == (3600.0, 0.0)
 
 
+def test_keys_may_be_published_at_a_url(tmp_path: Path) -> None:
+    (found,) = compiled("keys_url: 'https://id.example/jwks?a=b'").issuers
+    assert (found.keys, found.source) == ((), KeySource(url="https://id.example/jwks?a=b"))
+    ca = Folder(tmp_path).ca
+    (found,) = compiled(f"issuer: 'https://id.example/a', discover: true, ca: {ca}").issuers
+    pem = ca.read_text()
+    assert found.source == KeySource(url="https://id.example/a", discovers=True, ca=pem)
+
+
+def test_authorities_are_for_who_is_asked(tmp_path: Path) -> None:
+    found = complaints(issuer(f"secret: {{env: SECRET}}, ca: {Folder(tmp_path).ca}"), ENVIRON)
+    assert "`ca` has no effect" in found[0]
+
+
+@pytest.mark.parametrize("key", ["keys_url: 'https://a/b'", "issuer: 'https://a', discover: true"])
+def test_without_control_nobody_would_fetch_keys(key: str) -> None:
+    assert "that `admin: off` leaves out" in complaints("admin: off\n" + issuer(key))[0]
+    assert complaints("admin: off\n" + issuer("secret: {env: SECRET}"), ENVIRON) == []
+
+
 def test_no_secret_is_shown() -> None:
     one = loaded(issuer("secret: {env: SECRET}"), ENVIRON)
     assert SECRET not in show(one.settings, one.document)
@@ -73,8 +95,15 @@ def test_no_secret_is_shown() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "one of the two"),
-        ("secret: {env: SECRET}, keys: {env: KEYS}", "one of the two"),
+        ("", "one of these"),
+        ("secret: {env: SECRET}, keys: {env: KEYS}", "one of these"),
+        ("secret: {env: SECRET}, keys_url: 'https://a/b'", "one of these"),
+        ("issuer: 'https://a', keys_url: 'https://a/b', discover: true", "one of these"),
+        ("keys_url: 'http://a/b'", "must begin with `https://`"),
+        ("discover: true", "needs `issuer: https://…`"),
+        ("discover: true, issuer: home", "asks at `issuer`, which must be a URL"),
+        ("discover: true, issuer: 'https://a/?b'", "must have no `?…`"),
+        ("keys_url: 'https://a/b', ca: none.pem", "cannot be read"),
         ("secret: {env: SHORT}", "shorter than 32 bytes"),
         ("secret: {env: DEFAULT}", "anybody can read"),
         (f"secret: {SECRET}", "does not stand in the configuration itself"),

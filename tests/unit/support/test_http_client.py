@@ -139,8 +139,11 @@ def test_a_request_is_written_as_it_should_be() -> None:
 @pytest.mark.parametrize(
     ("origin", "authority"),
     [
-        (Origin("a.example", 80), "a.example:80"),
-        (Origin("::1", 80), "[::1]:80"),
+        (Origin("a.example", 80), "a.example"),
+        (Origin("a.example", 443), "a.example:443"),
+        (Origin("a.example", 443, tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)), "a.example"),
+        (Origin("::1", 80), "[::1]"),
+        (Origin("::1", 8080), "[::1]:8080"),
         (Origin("", 0, unix="/run/a"), "localhost"),
     ],
 )

@@ -4,7 +4,7 @@
               slow (penalised) -> as fast as its peers, let back in
     service   unhealthy, degraded -> healthy        breaker  open -> closed
     registry  unreachable -> reachable              certificate  soon, expired -> renewed
-    TLS       fails -> works
+    TLS       fails -> works                        keys of an issuer  unreachable -> reachable
 
 Ejections and open breakers say how long they last: when nobody speaks of one after that (the worker
 is no more, or nobody asks), it ends by itself.  So does a slow endpoint after an hour.
@@ -18,6 +18,7 @@ from tta_gateway.kernel.events import (
     CertificateExpires,
     EndpointChanged,
     Event,
+    IssuerKeysChanged,
     RegistryChanged,
     ServiceChanged,
     ServiceTlsChanged,
@@ -93,6 +94,8 @@ def _kind_of_tls(event: Event) -> str:
         return "certificate_expires_soon" if event.state == "soon" else f"certificate_{event.state}"
     if isinstance(event, ServiceTlsChanged):
         return "tls_works" if event.works else "tls_failed"
+    if isinstance(event, IssuerKeysChanged):
+        return "issuer_keys_reachable" if event.reachable else "issuer_keys_unreachable"
     return ""
 
 
@@ -191,7 +194,14 @@ def _of_tls(event: Event) -> list[Turn]:
         return [Turn("ServiceTlsFails", labels, at=event.at, severity=severity, cause=cause)]
     if isinstance(event, CertificateExpires):
         return _of_certificate(event)
-    return []
+    return _of_keys(event) if isinstance(event, IssuerKeysChanged) else []
+
+
+def _of_keys(event: IssuerKeysChanged) -> list[Turn]:
+    severity: Severity | None = None if event.reachable else "critical"
+    cause = "they are fetched again" if event.reachable else event.cause
+    labels = {"issuer": event.issuer}
+    return [Turn("IssuerKeysUnreachable", labels, at=event.at, severity=severity, cause=cause)]
 
 
 def _of_certificate(event: CertificateExpires) -> list[Turn]:

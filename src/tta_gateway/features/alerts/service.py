@@ -25,12 +25,14 @@ from tta_gateway.features.alerts.sink import Sink
 from tta_gateway.features.alerts.smtp_sink import SmtpSink
 from tta_gateway.features.alerts.webhook_sink import WebhookSink
 from tta_gateway.features.alerts.wording import stamp, summary
-from tta_gateway.kernel.events import CertificateExpires, Event, RegistryChanged
+from tta_gateway.kernel.events import CertificateExpires, Event, IssuerKeysChanged, RegistryChanged
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 
 TICK: Final = 0.5  # seconds
+_TELL_THEMSELVES: Final = (CertificateExpires, IssuerKeysChanged, RegistryChanged)
+"""whoever publishes these writes a line of its own"""
 _UNLOGGED: Final = ("at", "by", "change", "after")  # what the line says already
 _LOGGED: Final = {
     "new": "alert_firing",
@@ -125,7 +127,7 @@ class Alerts:
         self._registry.child(TRANSITIONS, kind).add()
         # Workers log what they see themselves, and each what it serves with; registries likewise.
         by = getattr(event, "by", "control")
-        if by == "control" and not isinstance(event, CertificateExpires | RegistryChanged):
+        if by == "control" and not isinstance(event, _TELL_THEMSELVES):
             told = msgspec.structs.asdict(event)
             fields = {name: told[name] for name in told if told[name] and name not in _UNLOGGED}
             self._log.event(kind, **fields)

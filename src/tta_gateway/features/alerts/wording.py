@@ -15,9 +15,10 @@ _SAID: Final = {
     "RegistryUnreachable": "cannot be reached: what it said last stays in force",
     "CertificateExpiresSoon": "is a certificate that expires soon",
     "CertificateExpired": "is a certificate that has expired: clients refuse it",
+    "IssuerKeysUnreachable": "publishes keys that cannot be fetched: the last good ones stay",
     "ServiceTlsFails": "cannot be spoken to by TLS",
 }
-_ORDER: Final = ("service", "endpoint", "route", "registry", "certificate")
+_ORDER: Final = ("service", "endpoint", "route", "registry", "certificate", "issuer")
 
 
 def stamp(moment: float) -> str:

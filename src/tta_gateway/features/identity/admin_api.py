@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tta_gateway.features.identity.accounts import Accounts, Wrong
 from tta_gateway.features.identity.answering import time_of
+from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.password import LONGEST, Busy
 from tta_gateway.features.identity.sign_in import SignIn
@@ -18,6 +19,7 @@ from tta_gateway.support.sql.away import Unavailable
 _ADMIN: Final = "admin"
 """Who has granted what is granted here: as long as the administration has one token."""
 _OFF: Final = "The gateway issues no tokens: write `identity: {issuing: {url: …}}`."
+_SOON: Final = "Control has only just begun: try again."
 Secret: TypeAlias = Annotated[str, Field(max_length=LONGEST, repr=False)]
 Count: TypeAlias = Annotated[int, Query(ge=1, le=500)]
 
@@ -25,8 +27,17 @@ Count: TypeAlias = Annotated[int, Query(ge=1, le=500)]
 class House(Protocol):
     """Whose users and keys they are; None where no tokens are issued."""
 
-    accounts: Accounts | None
-    keys: KeyKeeper | None
+    @property
+    def issuing(self) -> Issuing | None:
+        """Return how tokens are issued."""
+
+    @property
+    def accounts(self) -> Accounts | None:
+        """Return who looks after users."""
+
+    @property
+    def keys(self) -> KeyKeeper | None:
+        """Return who looks after keys."""
 
     @property
     def sign_in(self) -> SignIn | None:
@@ -236,14 +247,19 @@ class Desk:
     def _accounts(self) -> Accounts:
         accounts = self._house.accounts
         if accounts is None:
-            raise HTTPException(409, _OFF)
+            raise self._absent()
         return accounts
 
     def _keys(self) -> KeyKeeper:
         keys = self._house.keys
         if keys is None:
-            raise HTTPException(409, _OFF)
+            raise self._absent()
         return keys
+
+    def _absent(self) -> HTTPException:
+        if self._house.issuing is None:
+            return HTTPException(409, _OFF)
+        return HTTPException(503, _SOON, {"retry-after": "2"})
 
     async def _user(self, username: str) -> tuple[Accounts, User]:
         accounts = self._accounts()

@@ -53,7 +53,7 @@ class House(Protocol):
 
     @property
     def sign_in(self) -> SignIn | None:
-        """Return who lets people in; None where no tokens are issued."""
+        """Return who lets people in; None where no tokens are issued, or not yet."""
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys; Unavailable where they are not known."""
@@ -97,8 +97,10 @@ class Desk:
 
     def _open(self) -> tuple[SignIn, Issuing]:
         sign_in, issuing = self._house.sign_in, self._house.issuing
-        if sign_in is None or issuing is None:  # until the routes that lead here are gone
+        if issuing is None:  # until the routes that lead here are gone
             raise GatewayError(NOT_FOUND)
+        if sign_in is None:  # control has only just begun
+            raise GatewayError(problems.STORE_UNAVAILABLE)
         return sign_in, issuing
 
     async def login(self, request: Request, body: LoginBody) -> Response:

@@ -9,6 +9,18 @@ OWN_ISSUER: Final = "gateway"
 _DAY: Final = 86_400.0  # seconds
 
 
+class KeySource(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an issuer publishes its keys.
+
+    `url` is that of the key set, or with `discovers` the issuer's own, which describes itself; `ca`
+    are the authorities that its certificate is of, in PEM; empty: those of this machine.
+    """
+
+    url: str
+    discovers: bool = False
+    ca: str = ""
+
+
 class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody whose tokens are believed."""
 
@@ -21,6 +33,8 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """One of which `aud` must name; none where tokens need not say it."""
     keys: tuple[bytes, ...] = ()
     """The JWKs of the configuration, in JSON."""
+    source: KeySource | None = None
+    """Where else it has keys, which control fetches; they stand in a live section."""
     needs_expiry: bool = True
     types: tuple[str, ...] = ("", "jwt", "at+jwt")
     """What the header's `typ` may be."""
@@ -121,6 +135,8 @@ class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
 
 KEYS: Final = "identity/keys"
 """The live section with the keys of the gateway itself."""
+ISSUER_KEYS: Final = "identity/issuer/"
+"""Begins the names of the live sections with the keys that issuers publish, one for each."""
 REVOKED: Final = "identity/revoked/"
 """Begins the names of the live sections that say what counts no more."""
 
@@ -128,6 +144,17 @@ REVOKED: Final = "identity/revoked/"
 class OwnKeys(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway's own keys: JWKs in JSON, the newest last."""
 
+    keys: tuple[bytes, ...] = ()
+
+
+class IssuerKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys that an issuer has published at a source: public JWKs in JSON.
+
+    They count only for whoever is configured with that source.
+    """
+
+    url: str
+    discovers: bool = False
     keys: tuple[bytes, ...] = ()
 
 

@@ -65,7 +65,7 @@ def key_of(jwk: Mapping[str, object]) -> Key:
         raise UnusableKey("is not for signatures (`key_ops`)")
     names, prove = make(jwk)
     stated = jwk.get("alg")
-    if stated is not None and stated not in names:
+    if stated is not None and (not isinstance(stated, str) or stated not in names):
         raise UnusableKey(f"is for another algorithm than {' or '.join(sorted(names))} (`alg`)")
     key_id = jwk.get("kid", "")
     return Key(key_id if isinstance(key_id, str) else "", names, prove)

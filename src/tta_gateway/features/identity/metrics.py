@@ -20,6 +20,18 @@ REFRESHES: Final = Metric(
 ISSUED: Final = Metric(
     "tta_jwt_token_generation_total", "counter", "Access tokens issued.", ("result",)
 )
+KEYS_AWAY: Final = Metric(
+    "tta_gateway_identity_issuer_keys_away",
+    "gauge",
+    "1 while the keys of an issuer cannot be fetched; the last good ones stay.",
+    ("issuer",),
+)
+KEYS_FETCHED: Final = Metric(
+    "tta_gateway_identity_issuer_keys_fetched_total",
+    "counter",
+    "Fetches of the keys of an issuer, by what became of them: good, failed.",
+    ("issuer", "result"),
+)
 REVOKED: Final = Metric(
     "tta_gateway_identity_revocations",
     "gauge",

@@ -9,6 +9,8 @@ from tta_gateway.kernel.events import (
     CertificateExpires,
     EndpointSeen,
     Event,
+    IssuerKeyMissing,
+    IssuerKeysChanged,
     RegistryChanged,
     ServiceTlsChanged,
 )
@@ -24,6 +26,10 @@ def breaker(state: str, until: float = 0.0) -> BreakerChanged:
 
 def registry(*, reachable: bool) -> RegistryChanged:
     return RegistryChanged(provider="consul", reachable=reachable, cause="refused", at=1.0)
+
+
+def issuer_keys(*, reachable: bool) -> IssuerKeysChanged:
+    return IssuerKeysChanged(issuer="clinic", reachable=reachable, cause="refused", at=1.0)
 
 
 def certificate(state: str) -> CertificateExpires:
@@ -74,6 +80,14 @@ def tls(*, works: bool) -> ServiceTlsChanged:
             [],
         ),
         (registry(reachable=True), "registry_reachable", [], ["RegistryUnreachable"]),
+        (
+            issuer_keys(reachable=False),
+            "issuer_keys_unreachable",
+            ["IssuerKeysUnreachable"],
+            [],
+        ),
+        (issuer_keys(reachable=True), "issuer_keys_reachable", [], ["IssuerKeysUnreachable"]),
+        (IssuerKeyMissing(issuer="clinic", at=1.0, by="worker 1"), "", [], []),
         (certificate("soon"), "certificate_expires_soon", ["CertificateExpiresSoon"], []),
         (
             certificate("expired"),

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.helpers.asgi import Answer
+from tests.helpers.identity_house import ISSUING
 from tests.helpers.sign_in_house import PASSWORD, SignInHouse, answered, within
 from tta_gateway.features.identity.admin_api import router
 from tta_gateway.features.identity.password import Passwords
@@ -139,9 +140,11 @@ def test_keys_are_told_without_what_is_secret_and_rotated(tmp_path: Path) -> Non
 def test_where_no_tokens_are_issued_it_is_said(tmp_path: Path) -> None:
     async def work(operator: Operator) -> None:
         operator.house.accounts = operator.house.keys = None
-        for method, path in (("GET", "/users"), ("GET", "/keys"), ("GET", "/users/ada")):
-            answer = await operator.ask(method, path)
-            assert (answer.status, "issuing" in answer.json["detail"]) == (409, True)
+        for issuing, status, word in ((ISSUING, 503, "just begun"), (None, 409, "issuing")):
+            operator.house.issuing = issuing
+            for method, path in (("GET", "/users"), ("GET", "/keys"), ("GET", "/users/ada")):
+                answer = await operator.ask(method, path)
+                assert (answer.status, word in answer.json["detail"]) == (status, True)
 
     asked(tmp_path, work)
 

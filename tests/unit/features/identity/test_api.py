@@ -352,6 +352,9 @@ def test_without_the_database_it_is_said_when_to_come_back(tmp_path: Path) -> No
 
 def test_where_no_tokens_are_issued_there_is_nothing(tmp_path: Path) -> None:
     async def work(client: Client) -> None:
+        client.house.sign_in = None
+        answer = await client.login()
+        assert (answer.status, answer.json["code"]) == (503, "identity_store_unavailable")
         client.house.issuing = None
         answer = await client.login()
         assert (answer.status, answer.json["code"]) == (404, "routing_not_found")

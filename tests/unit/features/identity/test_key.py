@@ -107,6 +107,7 @@ def test_an_elliptic_signature_in_der_is_refused() -> None:
         ({**public(SIGNERS["Ed25519"]), "key_ops": "verify"}, "key_ops"),
         ({**public(SIGNERS["RS256"]), "alg": "HS256"}, "RS256"),
         ({**public(SIGNERS["RS256"]), "alg": "none"}, "RS256"),
+        ({**public(SIGNERS["RS256"]), "alg": ["RS256"]}, "RS256"),
     ],
 )
 def test_what_is_no_key_for_signatures_is_refused_and_says_why(

@@ -10,7 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from tests.unit.features.identity.issuing import ISSUER, NOW, Signer, a_key, a_signer, a_token
-from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer
+from tta_gateway.features.identity.bound import (
+    OWN_ISSUER,
+    IdentityBound,
+    Issuer,
+    IssuerKeys,
+    KeySource,
+)
 from tta_gateway.features.identity.jws import encoded
 from tta_gateway.features.identity.key import secret
 from tta_gateway.features.identity.problems import (
@@ -168,3 +174,60 @@ def test_the_gateway_s_own_are_believed_by_the_keys_that_control_tells() -> None
     assert found.issuer == OWN_ISSUER
     assert verifier_of(bound).prove(a_token(OURS), NOW) is UNPROVED
     assert verifier_of(IdentityBound(), (told,)).prove(a_token(OURS), NOW) is UNPROVED
+
+
+CLINIC: Final = msgspec.structs.replace(ISSUER, name="clinic", source=KeySource(url="https://a/b"))
+
+
+def publishing(*signers: Signer, url: str = "https://a/b") -> tuple[Verifier, list[str]]:
+    """A verifier of what an issuer publishes, and whose keys it has missed."""
+    heard: list[str] = []
+    jwks = tuple(json.dumps(one.as_dict(private=False)).encode() for one in signers)
+    return verifier_of(
+        IdentityBound(issuers=(CLINIC,)),
+        published={"clinic": IssuerKeys(url=url, keys=(b'{"kty": "new"}', b"{", *jwks))},
+        missing=heard.append,
+    ), heard
+
+
+def test_what_an_issuer_publishes_proves_its_tokens_and_nothing_unusable_hinders_that() -> None:
+    by, heard = publishing(OURS)
+    assert isinstance(proved(a_token(OURS), by), Principal)
+    assert heard == []
+
+
+def test_keys_of_another_source_prove_nothing() -> None:
+    by, _ = publishing(OURS, url="https://a/before")
+    assert proved(a_token(OURS), by) is UNPROVED
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "missed"),
+    [
+        ({"kid": "next"}, {}, ["clinic"]),
+        ({"kid": "next"}, {"iss": "https://other"}, []),
+        ({"kid": "next"}, {"iss": ["https://home"]}, []),
+        ({"kid": "k1"}, {}, []),
+        ({"kid": ""}, {}, ["clinic"]),
+    ],
+)
+def test_a_key_is_missed_where_its_issuer_may_have_published_it(
+    header: dict[str, object], claims: dict[str, object], missed: list[str]
+) -> None:
+    by, heard = publishing(OURS)
+    assert proved(a_token(THEIRS, header, **claims), by) is UNPROVED
+    assert heard == missed
+
+
+def test_what_is_no_token_of_anybody_has_nobody_asked() -> None:
+    by, heard = publishing(OURS)
+    head, _, signature = a_token(THEIRS, {"kid": "next"}).split(b".")
+    assert proved(b".".join((head, encoded(b"[]"), signature)), by) is UNPROVED
+    assert heard == []
+
+
+def test_of_issuers_that_publish_nothing_no_key_is_missed() -> None:
+    heard: list[str] = []
+    by = Verifier([(ISSUER, [a_key(OURS)])], heard.append)
+    assert proved(a_token(THEIRS, {"kid": "next"}), by) is UNPROVED
+    assert heard == []

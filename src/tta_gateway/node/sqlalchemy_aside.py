@@ -1,0 +1,33 @@
+"""SQLAlchemy, and all that is built on it, imported aside: that takes a second and forty megabytes.
+
+All of it in one go, and by one thread at a time: its modules import each other in rings, and two
+threads that each have a part of such a ring find it half done.
+"""
+
+import asyncio
+from importlib import import_module
+from threading import Lock
+from typing import Final
+
+_WHAT: Final = (
+    "tta_gateway.support.sql.migrate",
+    "tta_gateway.features.identity.sql_sessions",
+    "tta_gateway.features.identity.sql_failures",
+    "tta_gateway.features.identity.sql_keys",
+    "tta_gateway.features.access.sql_store",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+)
+_turn: Final = Lock()
+
+
+async def imported() -> None:
+    """Return when all of it is there; until then nobody else may import any of it."""
+    await asyncio.to_thread(import_now)
+
+
+def import_now() -> None:
+    """Import all of it here, for whoever cannot wait; or wait for who does."""
+    with _turn:
+        for name in _WHAT:
+            import_module(name)
