@@ -322,7 +322,8 @@ def _password(from_stdin: bool) -> str:
 
 def _user_line(told: "dict[str, Any]") -> str:
     roles = ", ".join(told["roles"]) or "no roles"
-    return f"{told['username']}  {told['state']}  {roles}  {told['id']}"
+    called = f" ({told['login']})" if told.get("login") else ""
+    return f"{told['username']}{called}  {told['state']}  {roles}  {told['id']}"
 
 
 def _key_lines(told: "dict[str, Any]") -> list[str]:

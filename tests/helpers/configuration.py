@@ -80,7 +80,13 @@ def readable(snapshot: Snapshot) -> str:
         for route in snapshot.routes
     ]
     whole = {**rest, "routes": routes, "features": _decoded(snapshot.features)}
-    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(whole, indent=1, ensure_ascii=False, default=_text) + "\n"
+
+
+def _text(value: object) -> str:
+    """Bytes as their digits."""
+    assert isinstance(value, bytes)
+    return value.hex()
 
 
 def _decoded(features: Mapping[str, msgspec.Raw]) -> dict[str, object]:

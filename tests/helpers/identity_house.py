@@ -66,7 +66,7 @@ class House:
     async def session(self, user: User, name: str = "s1", *, now: float = NOW) -> str:
         """Return the first refresh token of a new session."""
         token = refresh_token.first()
-        wanted = Session(f"{user.id}-{name}", user.id, now, now, now + 100_000.0, "pwd")
+        wanted = Session(f"{user.id}-{name}"[-36:], user.id, now, now, now + 100_000.0, "pwd")
         assert await self.sessions.begin(wanted, token) is not None
         return token
 

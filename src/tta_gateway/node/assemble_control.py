@@ -22,6 +22,7 @@ from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
+from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import issuers_api
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
@@ -54,6 +55,7 @@ from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.penalties import Penalties
 from tta_gateway.node.proving import published_in
 from tta_gateway.node.public_api import PublicApp
+from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.sections import Sections
@@ -129,7 +131,17 @@ class Control:
         self.databases = Databases(self.log)
         self.databases.tell = self._hear_of_database
         self.issuance = Issuance(
-            self.databases, self.findings, log=self.log, clock=clock, counts=self.counts
+            self.databases,
+            self.findings,
+            log=self.log,
+            clock=clock,
+            counts=self.counts,
+        )
+        self.issuance.services = Reach(
+            self.services,
+            authorities=lambda: self.snapshot.authorities,
+            wall=clock.wall,
+            chance=random.random,
         )
         self.published = PublishedKeys(
             self.findings,
@@ -377,13 +389,18 @@ class Control:
 
 
 def public_routers(
-    document: Callable[[], dict[str, object]], issuance: identity.House, caring: access.House
+    document: Callable[[], dict[str, object]], issuance: Issuance, caring: access.House
 ) -> tuple[APIRouter, ...]:
     """Return what is served to clients: a line for each feature that has any of it.
 
     Which routes lead there, the feature's `public.py` says, and settings/public.py.
     """
-    return (openapi.router(document), identity.router(issuance), access.router(caring))
+    return (
+        openapi.router(document),
+        identity.router(issuance),
+        delegated.router(issuance),
+        access.router(caring),
+    )
 
 
 def internal_routers(made: Registrations, endpoint_of: EndpointOf) -> tuple[APIRouter, ...]:

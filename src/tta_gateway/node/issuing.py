@@ -26,6 +26,7 @@ from tta_gateway.features.identity.bound import (
     RevokedTokens,
 )
 from tta_gateway.features.identity.chunks import Chunks, section
+from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations
@@ -39,6 +40,7 @@ from tta_gateway.snapshot.parts import Parts, bound_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto import derived, key_in
+from tta_gateway.support.http_client import Answer, HttpUnreachable, Request
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
@@ -52,6 +54,14 @@ _CHANCE: Final = b"tta-gateway chance 1"
 """derives what makes refresh tokens, and stands for names among failed logins"""
 _TIDIED_EACH: Final = 60.0  # seconds
 _OVERLAP: Final = 15.0  # seconds: longer than any transaction, which is seen later than it is dated
+
+
+class _Nobody:
+    """Asks no service."""
+
+    async def ask(self, service: str, request: Request, *, patience: float) -> Answer:
+        """Say that there is none."""
+        raise HttpUnreachable(f"nobody asks {service} for {request.target} within {patience:g} s")
 
 
 class Issuance:
@@ -68,6 +78,8 @@ class Issuance:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Begin without a configuration."""
+        self.services: Asked = _Nobody()
+        """Asks those that keep accounts."""
         self._databases = databases
         self._findings = findings
         self._log = log
@@ -106,6 +118,11 @@ class Issuance:
     def sign_in(self) -> SignIn | None:
         """Return who lets people in; None where no tokens are issued."""
         return self._sign_in if self.issuing is not None else None
+
+    @property
+    def delegation(self) -> Delegation | None:
+        """Return who asks services whose accounts they are; None where no tokens are issued."""
+        return None if self.sign_in is None else self.sign_in.delegation
 
     @property
     def accounts(self) -> Accounts | None:
@@ -191,6 +208,9 @@ class Issuance:
             new_id=new_id,
         )
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._reveal
+        sign_in.delegation = Delegation(
+            users, self.services, issuing=self._must, wall=wall, log=self._log
+        )
         self._accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )

@@ -27,7 +27,12 @@ def complaints(tree: Tree) -> Complaints:
 
 def roles(tree: Tree) -> set[str]:
     """Return the roles that there are."""
-    return set(held(_written(tree)))
+    return set(permissions(tree))
+
+
+def permissions(tree: Tree) -> dict[str, tuple[str, ...]]:
+    """Return what every role holds."""
+    return held(_written(tree))
 
 
 def _of_route(route: Tree, roles: set[str], known: set[str]) -> Complaints:

@@ -47,7 +47,7 @@ from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
 from tta_gateway.settings.key import compiled as compiled_key
 from tta_gateway.settings.listener import ListenerConfig
-from tta_gateway.settings.public import own_routes, own_services
+from tta_gateway.settings.public import forwarded, own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.secret import secrets_of
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
@@ -101,7 +101,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
             *(_service(name, one, credentials) for name, one in settings.services.items()),
             *own_services(settings),
         ),
-        routes=(*compiled_routes(settings), *own_routes(settings)),
+        routes=(*compiled_routes(settings), *own_routes(settings), *_forwarded(settings)),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
@@ -136,6 +136,23 @@ def _plain_route(settings: Settings, service: str) -> Route:
     """Return the route to a service of which the operator says nothing but that."""
     return _route(
         RouteConfig(path="/", service=service, auth="none"), settings.services, _pages(settings)
+    )
+
+
+def _forwarded(settings: Settings) -> tuple[Route, ...]:
+    """Return the gateway's own routes to an operator's service, as plain as those of its own."""
+    return tuple(
+        msgspec.structs.replace(
+            _plain_route(settings, one.service),
+            name=one.name,
+            path=one.path,
+            methods=one.methods,
+            auth=one.auth,
+            rewrite=one.rewrite,
+            upgrade=(),
+            origins=(),
+        )
+        for one in forwarded(settings)
     )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from tta_gateway.features.identity.bound import OWN_ISSUER, Issuer, Issuing, Limits, Lockout
+from tta_gateway.settings.delegated import DelegatedConfig, distinct, provider
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
@@ -159,6 +160,10 @@ class IssuingConfig(Config):
     lockout: LockoutConfig = LockoutConfig()
     """When logins have to wait."""
 
+    delegated: Annotated[Items[DelegatedConfig], AfterValidator(distinct)] = ()
+    """Services whose accounts may log in, too; they are asked in this order, for names that no user
+    of the gateway's own has."""
+
 
 Roles: TypeAlias = Mapping[str, tuple[str, ...]]
 """Those that there are, with what each holds."""
@@ -202,4 +207,5 @@ def compile(config: IssuingConfig | None, origins: tuple[str, ...], roles: Roles
         secure=config.cookie.secure,
         origins=origins,
         lockout=Lockout(**dict(config.lockout)),
+        delegated=tuple(map(provider, config.delegated)),
     )

@@ -15,8 +15,9 @@ from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
 from tta_gateway.kernel.own import OWN, endpoint
-from tta_gateway.kernel.route import Route, Service
+from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
+from tta_gateway.settings.delegated import DelegatedConfig
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.tree import Settings
 
@@ -25,16 +26,23 @@ def _says_whose(route: RouteConfig) -> bool:
     return route.access is not None and route.access.owner is not None
 
 
+def _delegated(settings: Settings) -> tuple[DelegatedConfig, ...]:
+    issuing = settings.identity.issuing
+    return () if issuing is None else issuing.delegated
+
+
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
+    "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
 }
 # By the same key: what an operator writes who does not want them.
 OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
+    "delegated": "no `identity: {issuing: {delegated: …}}`",
     "access": "no `access: {owner: …}` of any route",
 }
 # The same of what internal listeners serve to services.
@@ -68,12 +76,36 @@ def _owned(settings: Settings) -> list[tuple[str, Route]]:
     return [(key, route) for key, routes in on for route in routes]
 
 
+def forwarded(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes that lead to the service that keeps accounts, as far as they are its own.
+
+    Whoever has forgotten a password shows no token; one that is shown is replaced like any other.
+    """
+    if settings.admin is None or not _delegated(settings):
+        return ()
+    first = _delegated(settings)[0]
+    return tuple(
+        Route(
+            name=f"POST {path}",
+            path=path,
+            methods=("POST",),
+            service=first.service,
+            auth="optional",
+            rewrite=Rewrite(path=target) if target != path else Rewrite(),
+        )
+        for path, target in (
+            (identity.RESET_REQUEST, first.reset_request),
+            (identity.RESET, first.reset),
+        )
+    )
+
+
 def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, str]]:
     """Yield each of the operator's routes that takes what one of the gateway's own does, and why.
 
     One that names no methods would lose some of its requests: it counts as if it named all.
     """
-    owned = _owned(settings)
+    owned = [*_owned(settings), *(("delegated", route) for route in forwarded(settings))]
     spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
     count = len(spelt)
     for one, other, _ in conflicts([*spelt, *(route for _, route in owned)]):

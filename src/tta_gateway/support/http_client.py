@@ -34,19 +34,29 @@ class HttpTimeout(HttpError):
     """The answer, or the next piece of it, took too long."""
 
 
+class HttpUnreachable(HttpError):
+    """No connection came about: nothing of the request has been sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whom to ask: a host and port, or a unix socket; with `tls`, encrypted, as `server_name`."""
+    """Whom to ask: a host and port, or a unix socket; with `tls`, encrypted, as `server_name`.
+
+    `called` is what it reads as Host, where that is not its address.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None = None
     server_name: str = ""
     unix: str = ""
+    called: str = ""
 
     @property
     def authority(self) -> str:
         """Return what stands in the Host field."""
+        if self.called:
+            return self.called
         if self.unix:
             return "localhost"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -62,7 +72,7 @@ class Request:
     target: str
     method: str = "GET"
     fields: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
 
     def head(self, authority: str) -> bytes:
         """Return it as it is sent, up to its body."""
@@ -158,14 +168,31 @@ class Stream:
         self._writer.transport.abort()
 
 
-async def begin(origin: Origin, request: Request, *, patience: float) -> Stream:
-    """Return the answer as soon as its head is there; HttpError says why there is none."""
+async def begin(
+    origin: Origin, request: Request, *, patience: float, connect: float | None = None
+) -> Stream:
+    """Return the answer as soon as its head is there; HttpError says why there is none.
+
+    A connection has all of the time to come about, unless `connect` says less.
+    """
     try:
         async with asyncio.timeout(patience):
-            reader, writer = await _connect(origin)
+            reader, writer = await _connected(origin, connect)
             return await _begun(Stream(reader, writer), origin, request)
     except OSError as error:  # TimeoutError is one
         raise _translated(error, patience) from error
+
+
+async def _connected(
+    origin: Origin, patience: float | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        async with asyncio.timeout(patience):
+            return await _connect(origin)
+    except TimeoutError as error:
+        raise HttpUnreachable("no connection to it comes about in time") from error
+    except OSError as error:
+        raise HttpUnreachable(str(_translated(error, 0.0))) from error
 
 
 async def _begun(stream: Stream, origin: Origin, request: Request) -> Stream:
@@ -178,12 +205,17 @@ async def _begun(stream: Stream, origin: Origin, request: Request) -> Stream:
 
 
 async def fetch(
-    origin: Origin, request: Request, *, patience: float, largest: int = LARGEST
+    origin: Origin,
+    request: Request,
+    *,
+    patience: float,
+    connect: float | None = None,
+    largest: int = LARGEST,
 ) -> Answer:
     """Return a whole answer; HttpError says why there is none."""
     try:
         async with asyncio.timeout(patience):
-            stream = await begin(origin, request, patience=patience)
+            stream = await begin(origin, request, patience=patience, connect=connect)
             return await _fetched(stream, largest)
     except OSError as error:
         raise _translated(error, patience) from error

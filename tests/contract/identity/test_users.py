@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -10,10 +11,11 @@ from tests.helpers.identity_house import ISSUING, KEY, NOW, House, at_home
 from tta_gateway.features.identity.keyring import Change, StoredKey
 from tta_gateway.features.identity.signing import made
 from tta_gateway.features.identity.sql_tables import TRIES
-from tta_gateway.features.identity.store import ACTIVE, DISABLED, NameTaken
+from tta_gateway.features.identity.store import ACTIVE, DISABLED, NameTaken, User
 from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
+PLAYER = frozenset({"player"})
 
 
 def test_a_user_is_found_by_name_and_by_id(url: DatabaseUrl) -> None:
@@ -193,5 +195,83 @@ def test_what_was_revoked_is_told_from_a_time_on(url: DatabaseUrl) -> None:
         (later,) = await house.revocations.revoked(first.changed)
         assert (later.kind, later.value) == ("subject", ada.id)
         assert ISSUING.lockout.account == 3
+
+    at_home(url, work)
+
+
+def mira(*roles: str, now: float = NOW, called: str = "Mira") -> User:
+    """Somebody who logs in by way of a service, as it says."""
+    lent = frozenset(roles)
+    return User(
+        id="home:" + "u" * 250,
+        name="u" * 250,
+        state=ACTIVE,
+        created=now,
+        changed=now,
+        roles=lent,
+        provider="home",
+        called=called,
+        lent=lent,
+    )
+
+
+def test_who_logs_in_by_way_of_a_service_is_kept_with_what_it_lends(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        made = await house.users.link(mira("player"))
+        assert made == await house.users.of(made.id) == await house.users.at("home", made.name)
+        assert await house.users.named(made.name) is None
+        assert await house.users.link(mira("player", now=NOW + 5)) == made
+        assert await house.revoked() == {}
+        token = await house.session(made)
+        assert (await house.sessions.find(token))[1] == made.id
+
+    at_home(url, work)
+
+
+def test_what_it_lends_no_more_is_gone_with_the_tokens_that_say_it(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        made = await house.users.link(mira("player", "researcher"))
+        less = await house.users.link(mira("player", now=NOW + 5, called="M"))
+        assert (less.roles, less.lent, less.called) == (PLAYER, PLAYER, "M")
+        assert (await house.revoked())["subject", made.id].before == NOW + 5
+        assert less.changed == NOW + 5
+
+    at_home(url, work)
+
+
+def test_what_is_granted_here_stays_whatever_it_lends(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        made = await house.users.link(mira("player"))
+        change = {"revoke": (), "by": "admin", "now": NOW + 1}
+        assert await house.users.set_roles(made.id, grant=("player", "therapist"), **change)  # type: ignore[arg-type]
+        left = await house.users.link(mira(now=NOW + 2))
+        assert (left.roles, left.lent) == (PLAYER | {"therapist"}, frozenset())
+        assert not await house.users.set_roles(made.id, grant=("player",), **change)  # type: ignore[arg-type]
+        change["revoke"] = ("player",)
+        assert await house.users.set_roles(made.id, grant=(), **change)  # type: ignore[arg-type]
+        assert (await house.users.link(mira("player", now=NOW + 3))).lent == {"player"}
+
+    at_home(url, work)
+
+
+def test_a_subject_that_is_somebody_s_already_is_taken(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        ada = await house.user()
+        with pytest.raises(NameTaken):
+            await house.users.link(replace(mira("player"), id=ada.id))
+        assert await house.users.all(after="", most=9) == [ada]
+
+    at_home(url, work)
+
+
+def test_operators_see_them_among_all_others(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        made = await house.users.link(mira("player"))
+        for name in ("ada", "zoe"):
+            await house.user(name)
+        everybody = await house.users.all(after="", most=9)
+        assert [one.handle for one in everybody] == ["ada", made.handle, "zoe"]
+        assert everybody[1] == made
+        assert [one.name for one in await house.users.all(after=made.handle, most=9)] == ["zoe"]
 
     at_home(url, work)

@@ -6,10 +6,13 @@ from tests.helpers.configuration import PLAYERS, complaints, loaded
 from tta_gateway.features.openapi.public import PATH
 from tta_gateway.kernel.own import LARGEST, OWN
 from tta_gateway.settings.compile import compile_snapshot
-from tta_gateway.settings.public import OFF, PUBLIC, own_routes, own_services
+from tta_gateway.settings.public import OFF, PUBLIC, forwarded, own_routes, own_services
 
 ALL = [route for _, routes in PUBLIC.values() for route in routes]
-ISSUING = "identity: {issuing: {url: 'https://gate'}}\n"
+ISSUING = (
+    "identity: {issuing: {url: 'https://gate', delegated: [{name: home, service: players}]}}\n"
+)
+ALONE = "identity: {issuing: {url: 'https://gate'}}\n"
 ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
 ENVIRON = {"SECRET": "0123456789abcdef" * 4}
 WHOSE = "routes: [{path: '/a/{id}', service: players, access: {owner: id}}]\n"
@@ -18,9 +21,12 @@ ON = ISSUING + WHOSE
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE,
+    "delegated": ALONE + WHOSE,
     "access": ISSUING,
 }
 """by the key of a feature: what has it serve nothing, and all others something"""
+WITHOUT = {"identity": ["delegated"]}
+"""what is not there either, then"""
 
 
 def with_route(written: str) -> str:
@@ -50,13 +56,16 @@ def test_without_control_there_is_nothing() -> None:
 def test_they_stand_behind_those_of_the_operator() -> None:
     snapshot = compile_snapshot(loaded(ON).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
-    assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in ALL)]
+    own = [*ALL, *forwarded(loaded(ON).settings)]
+    assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in own)]
 
 
 @pytest.mark.parametrize("key", list(PUBLIC))
 def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
     left = own_routes(loaded(SWITCHED_OFF[key], ENVIRON).settings)
-    assert list(left) == [route for route in ALL if route not in PUBLIC[key][1]]
+    off = [key, *WITHOUT.get(key, ())]
+    gone = [route for one in off for route in PUBLIC[one][1]]
+    assert list(left) == [route for route in ALL if route not in gone]
 
 
 def test_it_is_said_of_each_how_it_is_switched_off() -> None:
@@ -105,3 +114,27 @@ def test_a_route_to_the_service_needs_control() -> None:
     text = "admin: off\nroutes: [{path: /a, service: gateway, auth: none}]\n"
     (said,) = complaints(text)
     assert "routes[0].service: `gateway` is served by the process that `admin: off` leaves" in said
+
+
+def test_whoever_has_forgotten_a_password_asks_the_service_itself() -> None:
+    text = ON.replace("service: players}]", "service: players, reset: /forgotten}]")
+    found = [
+        one for one in compile_snapshot(loaded(text).settings, 1).routes if "/password" in one.path
+    ]
+    told = {one.path: (one.service, one.methods, one.auth, one.rewrite.path) for one in found}
+    base = "/api/v1/auth/password"
+    assert told.pop(f"{base}/change")[0] == OWN
+    assert told == {
+        f"{base}/reset-request": ("players", ("POST",), "optional", ""),
+        f"{base}/reset": ("players", ("POST",), "optional", "/forgotten"),
+    }
+
+
+def test_nobody_asks_it_where_it_keeps_no_accounts() -> None:
+    assert forwarded(loaded(ALONE).settings) == ()
+
+
+def test_a_route_to_what_is_forwarded_is_refused_as_well() -> None:
+    path = "/api/v1/auth/password/reset"
+    (said,) = complaints(ISSUING + PLAYERS + f"routes: [{{path: {path}, service: players}}]\n")
+    assert f"takes POST {path}, which the gateway answers itself" in said

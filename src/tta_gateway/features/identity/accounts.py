@@ -47,15 +47,19 @@ class Accounts:
         return user
 
     async def all(self, *, after: str, most: int) -> list[User]:
-        """Return the users behind this name, by name."""
+        """Return the users behind this handle, by handle."""
         return await self._users.all(after=after, most=min(most, _MOST))
 
     async def named(self, name: str) -> User | None:
-        """Return who is called so."""
-        return await self._users.named(_name(name))
+        """Return who is called so; who logs in by way of a service as `provider:subject`."""
+        provider, _, subject = name.partition(":")
+        found = await self._users.at(provider, subject) if provider and subject else None
+        return found if found is not None else await self._users.named(_name(name))
 
     async def set_password(self, user: User, password: str) -> None:
         """Have them log in with another password; their sessions end.  Wrong or Busy."""
+        if user.provider:
+            raise Wrong(f"Their password is kept by `{user.provider}`: change it there.")
         made = await self._passwords.hashed(_good(password))
         await self._users.set_password(user.id, made, now=self._wall())
         await self.changed()

@@ -79,10 +79,11 @@ class Rotation(_Body):
 
 
 class UserShown(BaseModel):
-    """A user."""
+    """A user; who logs in by way of a service, there as `login`, is called `provider:subject`."""
 
     id: str
     username: str
+    login: str = ""
     state: str
     roles: list[str]
     created: str
@@ -174,7 +175,7 @@ class Desk:
         accounts = self._accounts()
         with _worded():
             found = await accounts.all(after=after, most=limit)
-        following = found[-1].name if len(found) == limit else ""
+        following = found[-1].handle if len(found) == limit else ""
         return UsersShown(users=list(map(shown, found)), next=following)
 
     async def user(self, username: str) -> UserShown:
@@ -273,7 +274,8 @@ def shown(user: User) -> UserShown:
     """Return a user as operators see them."""
     return UserShown(
         id=user.id,
-        username=user.name,
+        username=user.handle,
+        login=user.called,
         state=user.state,
         roles=sorted(user.roles),
         created=time_of(user.created),

@@ -40,7 +40,7 @@ def user_told(user: User, known: Mapping[str, Sequence[str]]) -> UserTold:
     roles = [role for role in known if role in user.roles]
     return UserTold(
         user_id=user.id,
-        username=user.name,
+        username=user.called or user.name,
         role=main_role(roles),
         roles=roles,
         permissions=sorted({one for role in roles for one in known[role]}),

@@ -21,6 +21,7 @@ from tta_gateway.features.identity.api_bodies import (
     EndedTold,
     LoginBody,
     MeTold,
+    PermissionsTold,
     RefreshBody,
     Said,
     SessionsTold,
@@ -69,6 +70,9 @@ def router(house: House) -> APIRouter:
     )
     made.add_api_route(public.ME, desk.me, methods=["GET"], response_model=MeTold)
     made.add_api_route(public.VERIFY, desk.verify, methods=["POST"], response_model=VerifiedTold)
+    made.add_api_route(
+        public.PERMISSIONS, desk.permissions, methods=["GET"], response_model=PermissionsTold
+    )
     made.add_api_route(public.SESSIONS, desk.sessions, methods=["GET"], response_model=SessionsTold)
     made.add_api_route(public.SESSION, desk.end, methods=["DELETE"], status_code=204)
     made.add_api_route(public.KEY_SET, desk.key_set, methods=["GET"])
@@ -187,6 +191,17 @@ class Desk:
         principal, user = await self._whose(authorization)
         expires = time_of(principal.expires) if isfinite(principal.expires) else None
         told = VerifiedTold(**user.model_dump(), expires_at=expires)
+        return JSONResponse(told.model_dump(), headers=NO_STORE)
+
+    async def permissions(self, authorization: Authorization = None) -> Response:
+        """Say what whoever asks may do."""
+        _, user = await self._whose(authorization)
+        told = PermissionsTold(
+            role=user.role,
+            permissions=user.permissions,
+            is_admin="admin" in user.roles,
+            is_therapist="therapist" in user.roles,
+        )
         return JSONResponse(told.model_dump(), headers=NO_STORE)
 
     async def _whose(self, authorization: str | None) -> tuple[Principal, UserTold]:

@@ -67,6 +67,15 @@ class VerifiedTold(UserTold):
     expires_at: str | None
 
 
+class PermissionsTold(_Body):
+    """What somebody may do."""
+
+    role: str
+    permissions: list[str]
+    is_admin: bool
+    is_therapist: bool
+
+
 class SessionTold(_Body):
     """A session that lasts; `used` is when its access token was renewed last."""
 

@@ -65,6 +65,24 @@ class Lockout(msgspec.Struct, frozen=True, kw_only=True):
     forgotten: float = 3600.0
 
 
+class Delegated(msgspec.Struct, frozen=True, kw_only=True):
+    """A service whose accounts may log in here; paths are those of the service.
+
+    Of the roles that it says only these `roles` count.  `prefix` stands before its subjects.
+    """
+
+    name: str
+    service: str
+    prefix: str
+    login: str = "/api/v1/auth/login"
+    registration: str = "/api/v1/auth/register"
+    reset_request: str = "/api/v1/auth/password/reset-request"
+    reset: str = "/api/v1/auth/password/reset"
+    roles: tuple[str, ...] = ("player",)
+    timeout: float = 5.0
+    """seconds until the service must have answered"""
+
+
 class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     """What control needs to issue tokens; all times are in seconds.
 
@@ -89,6 +107,7 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     secure: bool = True
     origins: tuple[str, ...] = ()
     lockout: Lockout = Lockout()
+    delegated: tuple[Delegated, ...] = ()
 
     def __repr__(self) -> str:
         """Say who issues, and nothing that is secret."""

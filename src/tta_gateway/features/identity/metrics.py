@@ -7,7 +7,8 @@ from tta_gateway.support.metrics import Metric
 LOGINS: Final = Metric(
     "tta_gateway_identity_logins_total",
     "counter",
-    "Logins by what became of them: good, refused, waiting (too many have failed), busy, away.",
+    "Logins by what became of them: good, refused, waiting (too many have failed), busy, away, and "
+    "of accounts that a service keeps service_away and second_factor.",
     ("result",),
 )
 REFRESHES: Final = Metric(

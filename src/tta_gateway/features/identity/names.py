@@ -20,6 +20,11 @@ def normal(name: str) -> str:
     return text
 
 
+def folded(name: str) -> str:
+    """Return what stands for a name that is none here: so much of it as it is compared by."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
 def account_key(name: str, key: bytes) -> bytes:
     """Return what stands for a name among failed logins, whether there is such a user or not."""
     return _keyed(f"account {name}", key)

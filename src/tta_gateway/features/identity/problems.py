@@ -103,6 +103,28 @@ LOGIN_BUSY: Final = Problem(
     "Try again when Retry-After says. Whoever is logged in is not concerned.",
     retry_after=2,
 )
+LOGIN_AWAY: Final = Problem(
+    "identity_login_away",
+    503,
+    "The service that keeps the accounts cannot be asked at the moment.",
+    "Try again when Retry-After says: it has nothing to do with name or password, and does not "
+    "count as a failed login. Whoever is logged in is not concerned.",
+    retry_after=5,
+)
+LOGIN_SECOND_FACTOR: Final = Problem(
+    "identity_login_second_factor",
+    403,
+    "The account asks for a second factor, and second factors of accounts that a service keeps "
+    "cannot be shown here yet.",
+    "Log in at the service itself, or ask whoever looks after the accounts.",
+)
+NOT_SERVED: Final = Problem(
+    "identity_not_served",
+    501,
+    "This is not there for accounts that a service keeps: it would not know the token.",
+    "Passwords and second factors are changed at the service itself; users and sessions are shown "
+    "by the gateway's administration.",
+)
 STORE_UNAVAILABLE: Final = Problem(
     "identity_store_unavailable",
     503,

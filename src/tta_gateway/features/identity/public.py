@@ -11,6 +11,10 @@ LOGOUT: Final = f"{AUTH}/logout"
 LOGOUT_ALL: Final = f"{AUTH}/logout-all"
 ME: Final = f"{AUTH}/me"
 VERIFY: Final = f"{AUTH}/verify-token"
+PERMISSIONS: Final = f"{AUTH}/permissions"
+REGISTER: Final = f"{AUTH}/register"
+RESET_REQUEST: Final = f"{AUTH}/password/reset-request"
+RESET: Final = f"{AUTH}/password/reset"
 SESSIONS: Final = f"{AUTH}/sessions"
 SESSION: Final = f"{AUTH}/sessions/{{id}}"
 KEY_SET: Final = "/.well-known/jwks.json"
@@ -22,7 +26,25 @@ ROUTES: Final = (
     public("POST", LOGOUT_ALL, auth="required", max_body=_SMALL),
     public("GET", ME, auth="required", max_body=0),
     public("POST", VERIFY, auth="required", max_body=_SMALL),
+    public("GET", PERMISSIONS, auth="required", max_body=0),
     public("GET", SESSIONS, auth="required", max_body=0),
     public("DELETE", SESSION, auth="required", max_body=0),
     public("GET", KEY_SET, auth="none", max_body=0),
 )
+# What a service would ask of a session of its own, of which a token of ours knows nothing.
+NOT_SERVED: Final = (
+    ("POST", f"{AUTH}/mfa/setup"),
+    ("POST", f"{AUTH}/mfa/verify"),
+    ("POST", f"{AUTH}/password/change"),
+    ("GET", f"{AUTH}/roles"),
+    ("GET", f"{AUTH}/security/events"),
+    ("GET", f"{AUTH}/security/sessions"),
+)
+DELEGATED: Final = (
+    public("POST", REGISTER, auth="none", max_body=_SMALL),
+    *(
+        public(method, path, auth="required", max_body=_SMALL if method == "POST" else 0)
+        for method, path in NOT_SERVED
+    ),
+)
+"""Beside them, where accounts of a service log in."""

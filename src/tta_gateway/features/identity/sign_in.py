@@ -1,5 +1,6 @@
 """Logins, refreshes and logouts."""
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -7,8 +8,10 @@ from typing import Final, Protocol, TypeAlias
 
 from tta_gateway.features.identity import metrics, problems, refresh_token
 from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.delegated import provider_of, standing
+from tta_gateway.features.identity.delegation import Delegation
 from tta_gateway.features.identity.family import Verdict
-from tta_gateway.features.identity.names import account_key, address_key, normal
+from tta_gateway.features.identity.names import account_key, address_key, folded, normal
 from tta_gateway.features.identity.password import Busy, Passwords
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.signing import Signer
@@ -33,6 +36,10 @@ _WORDS: Final[dict[Verdict, Problem]] = {
     Verdict.OVER: problems.SESSION_OVER,
     Verdict.ENDED: problems.SESSION_OVER,
 }
+
+
+_EVEN: Final = 1.0
+"""Seconds that a refusal takes where services are asked, too: so nobody learns who is asked."""
 
 
 Told: TypeAlias = Callable[[], Awaitable[None]]
@@ -101,6 +108,8 @@ class SignIn:
         self.counts = Registry()
         self.ended: Told = nothing
         """Tells this node's workers what has been revoked, before who has asked is answered."""
+        self.delegation: Delegation | None = None
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # --- in ----------------------------------------------------------------------------------
 
@@ -109,10 +118,13 @@ class SignIn:
 
         Who is not there, may not, or has another password hears the same, as late.
         """
+        begun = self._wall()
         try:
             grant = await self._login(name, password, address=address)
         except GatewayError as error:
             self._count_login(error.problem)
+            if error.problem is problems.LOGIN_REFUSED and self._asks_services:
+                await self.sleep(min(_EVEN, max(0.0, begun + _EVEN - self._wall())))
             raise
         except Unavailable:
             self.counts.child(metrics.LOGINS, "away").add()
@@ -128,21 +140,41 @@ class SignIn:
             called = normal(name)
         except ValueError:
             called = ""  # nobody is called so
-        account, place = account_key(called, self._key()), address_key(address, self._key())
+        account = account_key(called or folded(name), self._key())
+        place = address_key(address, self._key())
         await self._count_try(account, place)
+        try:
+            user = await self._shown(name, called, password, address=address)
+        except GatewayError:  # nothing is known of the password, or it was right
+            await self._take_back(account, place)
+            raise
+        if user is None:
+            raise ClientFault(problems.LOGIN_REFUSED)
+        await self._stores.failures.forgive(account)
+        await self._stores.failures.take_back(place)
+        if not user.provider:
+            await self._renew_hash(user, password)
+        return await self._begin(user)
+
+    async def _shown(self, name: str, called: str, password: str, *, address: str) -> User | None:
+        """Return who has that name and password: here, or else at a service; GatewayError.
+
+        The password of somebody who is known here is shown to no service.
+        """
         user = await self._stores.users.named(called)
+        if user is None and self._asks_services:
+            assert self.delegation is not None  # it asks them
+            return await self.delegation.user(name, password, address=address)
         known = user.password if user is not None and user.is_active else None
         try:
             is_right = await self.passwords.matches(known, password)
         except Busy:
-            await self._take_back(account, place)
             raise GatewayError(problems.LOGIN_BUSY) from None
-        if not is_right or user is None:
-            raise ClientFault(problems.LOGIN_REFUSED)
-        await self._stores.failures.forgive(account)
-        await self._stores.failures.take_back(place)
-        await self._renew_hash(user, password)
-        return await self._begin(user)
+        return user if is_right else None
+
+    @property
+    def _asks_services(self) -> bool:
+        return self.delegation is not None and self.delegation.is_there
 
     async def _count_try(self, account: bytes, place: bytes) -> None:
         lockout = self._issuing().lockout
@@ -183,6 +215,7 @@ class SignIn:
 
     def _grant(self, user: User, session: Session, token: str) -> Grant:
         issuing = self._issuing()
+        user = standing(user, issuing)
         told = claims(issuing, user, session, token_id=self._new_id())
         signed = self._signing.signer().sign(told)
         self.counts.child(metrics.ISSUED, "success").add()
@@ -205,6 +238,9 @@ class SignIn:
             await self.ended()
         if found.verdict is not Verdict.ROTATE:
             raise ClientFault(_WORDS[found.verdict])
+        if found.user.provider and provider_of(found.user, self._issuing()) is None:
+            await self.logout(found.user.id, found.session.id, why="provider")
+            raise ClientFault(problems.SESSION_OVER)
         return self._grant(found.user, found.session, found.token)
 
     async def _refreshed(self, token: str) -> Refreshed | None:
@@ -239,13 +275,16 @@ class SignIn:
 
     async def user(self, user_id: str) -> User | None:
         """Return who has this id."""
-        return await self._stores.users.of(user_id)
+        user = await self._stores.users.of(user_id)
+        return None if user is None else standing(user, self._issuing())
 
     def _count_login(self, problem: Problem) -> None:
         results = {
             problems.LOGIN_REFUSED.code: "refused",
             problems.LOGIN_WAITING.code: "waiting",
             problems.LOGIN_BUSY.code: "busy",
+            problems.LOGIN_AWAY.code: "service_away",
+            problems.LOGIN_SECOND_FACTOR.code: "second_factor",
         }
         self.counts.child(metrics.LOGINS, results[problem.code]).add()
 

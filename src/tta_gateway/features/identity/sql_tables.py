@@ -17,6 +17,7 @@ USERS: Final = sa.Table(
     sa.Column("state", sa.String),
     sa.Column("created", sa.Double),
     sa.Column("changed", sa.Double),
+    sa.Column("called", sa.String),
 )
 ROLES: Final = sa.Table(
     "user_roles",

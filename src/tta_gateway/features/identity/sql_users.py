@@ -1,9 +1,9 @@
 """Users and their roles in SQL."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import RowMapping, Select, delete, insert, select, update
+from sqlalchemy import RowMapping, Select, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.sql_revocations import end_sessions, revoke_subject
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OWN = ""
 """The provider of users whose passwords stand here."""
+_HANDLE = case((USERS.c.provider == OWN, USERS.c.name), else_=USERS.c.provider + ":" + USERS.c.name)
 
 
 async def user_where(
@@ -26,8 +27,10 @@ async def user_where(
     row = (await connection.execute(asked.with_for_update() if lock else asked)).mappings().first()
     if row is None:
         return None
-    roles = await connection.execute(select(ROLES.c.role).where(ROLES.c.user_id == row["id"]))
-    return _user(row, frozenset(roles.scalars()))
+    roles = await connection.execute(
+        select(ROLES.c.role, ROLES.c.granted_by).where(ROLES.c.user_id == row["id"])
+    )
+    return _user(row, {one.role: one.granted_by for one in roles})
 
 
 def _chosen(*conditions: object) -> Select[tuple[object, ...]]:
@@ -49,17 +52,7 @@ class SqlUsers:
         """Add a user; NameTaken."""
         try:
             async with self._database().write() as connection:
-                await connection.execute(
-                    insert(USERS).values(
-                        id=user.id,
-                        provider=OWN,
-                        name=user.name,
-                        password=user.password,
-                        state=user.state,
-                        created=user.created,
-                        changed=user.changed,
-                    )
-                )
+                await _add(connection, user)
                 await _grant(connection, user.id, user.roles, by=by, now=user.created)
         except Conflict:
             raise NameTaken(user.name) from None
@@ -69,29 +62,58 @@ class SqlUsers:
         async with self._database().read() as connection:
             return await user_where(connection, USERS.c.provider == OWN, USERS.c.name == name)
 
+    async def at(self, provider: str, subject: str) -> User | None:
+        """Return who is this subject of a provider."""
+        async with self._database().read() as connection:
+            return await user_where(connection, *_is(provider, subject))
+
+    async def link(self, user: User) -> User:
+        """Return the user as kept, a new one if need be, with the roles lent now; NameTaken."""
+        try:
+            async with self._database().write() as connection:
+                return await self._linked(connection, user)
+        except Conflict:
+            raise NameTaken(user.id) from None
+
+    async def _linked(self, connection: AsyncConnection, user: User) -> User:
+        theirs, now, by = _is(user.provider, user.name), user.changed, lender(user.provider)
+        known = await user_where(connection, *theirs, lock=True)
+        if known is None:
+            await _add(connection, user)
+            await _grant(connection, user.id, user.lent, by=by, now=now)
+            return user
+        more, less = user.lent - known.roles, known.lent - user.lent
+        if more or less:
+            await _revoke(connection, known.id, less)
+            await _grant(connection, known.id, more, by=by, now=now)
+            await revoke_subject(connection, known.id, now=now, until=now + self._lasting())
+        if user.called != known.called:
+            called = update(USERS).where(USERS.c.id == known.id).values(called=user.called)
+            await connection.execute(called)
+        found = await user_where(connection, *theirs)
+        assert found is not None  # it is held
+        return found
+
     async def of(self, user_id: str) -> User | None:
         """Return who has this id."""
         async with self._database().read() as connection:
             return await user_where(connection, USERS.c.id == user_id)
 
     async def all(self, *, after: str, most: int) -> list[User]:
-        """Return the users behind this name, by name."""
-        asked = (
-            select(USERS)
-            .where(USERS.c.provider == OWN, USERS.c.name > after)
-            .order_by(USERS.c.name)
-            .limit(most)
-        )
+        """Return the users behind this handle, by handle."""
+        asked = select(USERS).where(_HANDLE.op(">")(after)).order_by(_HANDLE).limit(most)
         async with self._database().read() as connection:
             rows = (await connection.execute(asked)).mappings().all()
             ids = [row["id"] for row in rows]
             granted = await connection.execute(
-                select(ROLES.c.user_id, ROLES.c.role).where(ROLES.c.user_id.in_(ids))
+                select(ROLES.c.user_id, ROLES.c.role, ROLES.c.granted_by).where(
+                    ROLES.c.user_id.in_(ids)
+                )
             )
-            roles: dict[str, set[str]] = {}
-            for user_id, role in granted:
-                roles.setdefault(user_id, set()).add(role)
-            return [_user(row, frozenset(roles.get(row["id"], ()))) for row in rows]
+            roles: dict[str, dict[str, str]] = {}
+            for user_id, role, by in granted:
+                roles.setdefault(user_id, {})[role] = by
+            return [_user(row, roles.get(row["id"], {})) for row in rows]
 
     async def set_password(self, user_id: str, password: str, *, now: float) -> None:
         """Keep another hash; all sessions end."""
@@ -122,12 +144,12 @@ class SqlUsers:
             user = await user_where(connection, USERS.c.id == user_id, lock=True)
             if user is None:
                 return False
-            more, less = {*grant} - user.roles, {*revoke} & user.roles
+            # One that was lent stays from now on, whatever the service says.
+            more, less = {*grant} - (user.roles - user.lent), {*revoke} & user.roles
             if not more and not less:
                 return False
-            await _grant(connection, user_id, more, by=by, now=now)
-            away = ROLES.c.user_id == user_id, ROLES.c.role.in_(less)
-            await connection.execute(delete(ROLES).where(*away))
+            await _revoke(connection, user_id, less | (more & user.lent))
+            await _grant(connection, user_id, more - less, by=by, now=now)
             await revoke_subject(connection, user_id, now=now, until=now + self._lasting())
             return True
 
@@ -135,6 +157,35 @@ class SqlUsers:
         self, connection: AsyncConnection, user_id: str, *, why: str, now: float
     ) -> None:
         await end_sessions(connection, user_id, why=why, now=now, until=now + self._lasting())
+
+
+def lender(provider: str) -> str:
+    """Return who has granted the roles that a provider says."""
+    return f"@{provider}"
+
+
+def _is(provider: str, subject: str) -> tuple[object, ...]:
+    return USERS.c.provider == provider, USERS.c.name == subject
+
+
+async def _add(connection: AsyncConnection, user: User) -> None:
+    await connection.execute(
+        insert(USERS).values(
+            id=user.id,
+            provider=user.provider,
+            name=user.name,
+            password=user.password,
+            state=user.state,
+            created=user.created,
+            changed=user.changed,
+            called=user.called,
+        )
+    )
+
+
+async def _revoke(connection: AsyncConnection, user_id: str, roles: Iterable[str]) -> None:
+    away = ROLES.c.user_id == user_id, ROLES.c.role.in_(sorted(roles))
+    await connection.execute(delete(ROLES).where(*away))
 
 
 async def _grant(
@@ -146,13 +197,18 @@ async def _grant(
         )
 
 
-def _user(row: RowMapping, roles: frozenset[str]) -> User:
+def _user(row: RowMapping, roles: Mapping[str, str]) -> User:
+    """Return a user; of each role it is said who has granted it."""
+    by = lender(row["provider"])
     return User(
         id=row["id"],
         name=row["name"],
         state=row["state"],
         created=row["created"],
         changed=row["changed"],
-        roles=roles,
+        roles=frozenset(roles),
         password=row["password"],
+        provider=row["provider"],
+        called=row["called"],
+        lent=frozenset(role for role, granted_by in roles.items() if granted_by == by),
     )

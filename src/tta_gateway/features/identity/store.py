@@ -21,7 +21,12 @@ class NameTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody; tokens from before `changed` speak of them as they are no more."""
+    """Somebody; tokens from before `changed` speak of them as they are no more.
+
+    Where they log in by way of a service, `provider` is what that is called here, `name` their
+    subject there, and `called` the name that they log in with.  `lent` are those of the `roles`
+    which they have because the service says so.
+    """
 
     id: str
     name: str
@@ -30,6 +35,14 @@ class User:
     changed: float
     roles: frozenset[str] = frozenset()
     password: str | None = field(default=None, repr=False)
+    provider: str = ""
+    called: str = ""
+    lent: frozenset[str] = frozenset()
+
+    @property
+    def handle(self) -> str:
+        """Return what operators call them."""
+        return f"{self.provider}:{self.name}" if self.provider else self.name
 
     @property
     def is_active(self) -> bool:
@@ -82,11 +95,20 @@ class Users(Protocol):
     async def named(self, name: str) -> User | None:
         """Return who is called so."""
 
+    async def at(self, provider: str, subject: str) -> User | None:
+        """Return who is this subject of a provider."""
+
+    async def link(self, user: User) -> User:
+        """Return the user as kept, a new one if need be, with the roles lent now; NameTaken.
+
+        Tokens from before count no more where those have changed.
+        """
+
     async def of(self, user_id: str) -> User | None:
         """Return who has this id."""
 
     async def all(self, *, after: str, most: int) -> list[User]:
-        """Return the users behind this name, by name."""
+        """Return the users behind this handle, by handle."""
 
     async def set_password(self, user_id: str, password: str, *, now: float) -> None:
         """Keep another hash; all sessions end."""

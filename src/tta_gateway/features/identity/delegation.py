@@ -1,0 +1,193 @@
+"""Delegation: who has no account here is looked for at the services that have accounts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from tta_gateway.features.identity import problems
+from tta_gateway.features.identity.bound import Delegated, Issuing
+from tta_gateway.features.identity.delegated import (
+    Found,
+    NotUnderstood,
+    SecondFactor,
+    found_in,
+    plain,
+)
+from tta_gateway.features.identity.store import ACTIVE, NameTaken, User, Users
+from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.problem import REQUEST_INVALID
+from tta_gateway.support.http_client import Answer, HttpError, Request
+
+_ALL_TOGETHER: Final = 8.0  # seconds for all services: a client waits ten
+_AT_ONCE: Final = 100
+_LONGEST: Final = 4096  # bytes of a field
+
+
+class Asked(Protocol):
+    """Whoever can ask services."""
+
+    async def ask(self, service: str, request: Request, *, patience: float) -> Answer:
+        """Return its answer; HttpError says why there is none.
+
+        Where no connection comes about one further endpoint is asked.
+        """
+
+
+class Events(Protocol):
+    """Where it is told what operators should know."""
+
+    def event(self, name: str, **fields: object) -> None:
+        """Take a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks: the address, and the id of the request."""
+
+    address: str
+    request_id: str = ""
+
+
+class Delegation:
+    """Asks the services in turn."""
+
+    def __init__(
+        self,
+        users: Users,
+        services: Asked,
+        *,
+        issuing: Callable[[], Issuing],
+        wall: Callable[[], float],
+        log: Events,
+    ) -> None:
+        """Keep whom they name among these users."""
+        self._users = users
+        self._services = services
+        self._issuing = issuing
+        self._wall = wall
+        self._log = log
+        self._away: set[str] = set()
+        self._under_way = 0
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether anybody is to be asked."""
+        return bool(self._issuing().delegated)
+
+    async def user(self, name: str, password: str, *, address: str) -> User | None:
+        """Return who that is, as kept here; None if each refuses; GatewayError.
+
+        A service that is away may be the one whose account it is: then nobody knows.
+        """
+        with self._one_more():
+            return await self._user(name, password, address)
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        """Count who is being asked about; GatewayError where they are too many."""
+        if self._under_way >= _AT_ONCE:
+            raise GatewayError(problems.LOGIN_BUSY)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def _user(self, name: str, password: str, address: str) -> User | None:
+        until = self._wall() + _ALL_TOGETHER
+        is_away = False
+        for provider in self._issuing().delegated:
+            patience = min(provider.timeout, until - self._wall())
+            if patience <= 0:
+                raise GatewayError(problems.LOGIN_AWAY)
+            try:
+                found = await self._found(provider, name, password, Client(address), patience)
+            except (HttpError, NotUnderstood) as error:
+                self._is_away(provider, str(error))
+                is_away = True
+                continue
+            self._is_back(provider)
+            if found is not None:
+                return await self._kept(provider, found)
+        if is_away:
+            raise GatewayError(problems.LOGIN_AWAY)
+        return None
+
+    async def _found(
+        self, provider: Delegated, name: str, password: str, client: Client, patience: float
+    ) -> Found | None:
+        body = msgspec.json.encode({"username": name, "password": password})
+        request = _request(provider.login, body, client)
+        answer = await self._services.ask(provider.service, request, patience=patience)
+        try:
+            return found_in(answer.status, answer.body, provider, name=name)
+        except SecondFactor:
+            self._is_back(provider)
+            raise ClientFault(problems.LOGIN_SECOND_FACTOR) from None
+
+    async def _kept(self, provider: Delegated, found: Found) -> User | None:
+        """Return the user of who has been found; None if the subject is somebody else's here."""
+        now = self._wall()
+        wanted = User(
+            id=f"{provider.prefix}{found.subject}",
+            name=found.subject,
+            state=ACTIVE,
+            created=now,
+            changed=now,
+            roles=found.roles,
+            provider=provider.name,
+            called=found.called,
+            lent=found.roles,
+        )
+        for _ in range(2):  # another node may have made the same one in this moment
+            try:
+                return await self._users.link(wanted)
+            except NameTaken:
+                continue
+        self._log.event("delegated_subject_taken", provider=provider.name, user=wanted.id)
+        return None
+
+    async def registered(self, body: bytes, client: Client) -> Answer:
+        """Return what the first service says to who registers there; ClientFault, GatewayError.
+
+        What they say of their roles is left out.
+        """
+        try:
+            told = plain(body)
+        except ValueError as error:
+            raise ClientFault(REQUEST_INVALID, str(error)) from None
+        provider = self._issuing().delegated[0]
+        request = _request(provider.registration, told, client)
+        patience = provider.timeout
+        try:
+            with self._one_more():
+                answer = await self._services.ask(provider.service, request, patience=patience)
+        except HttpError as error:
+            self._is_away(provider, str(error))
+            raise GatewayError(problems.LOGIN_AWAY) from None
+        self._is_back(provider)
+        return answer
+
+    def _is_away(self, provider: Delegated, why: str) -> None:
+        if provider.name not in self._away:
+            self._away.add(provider.name)
+            self._log.event(
+                "delegated_login_away", provider=provider.name, service=provider.service, why=why
+            )
+
+    def _is_back(self, provider: Delegated) -> None:
+        if provider.name in self._away:
+            self._away.remove(provider.name)
+            self._log.event(
+                "delegated_login_back", provider=provider.name, service=provider.service
+            )
+
+
+def _request(path: str, body: bytes, client: Client) -> Request:
+    fields = [("content-type", "application/json"), ("accept", "application/json")]
+    told = (("x-forwarded-for", client.address), ("x-request-id", client.request_id))
+    fields += [(name, value) for name, value in told if value and len(value) <= _LONGEST]
+    return Request(path, method="POST", fields=tuple(fields), body=body)
