@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.edge.stage import Stage, stage
+from tests.helpers.databases import postgres
 from tests.helpers.nodes import admin_port, node, probe, upstream
 from tests.helpers.scripted_upstream import ScriptedUpstream
 
-__all__ = ["admin_port", "node", "probe", "upstream"]
+__all__ = ["admin_port", "node", "postgres", "probe", "upstream"]
 
 
 @pytest.fixture(scope="session")

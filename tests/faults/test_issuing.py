@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,18 +24,6 @@ REVOKED: Final = (401, "identity_token_revoked")
 SOON: Final = 1.0
 LONGEST: Final = 30.0
 """Seconds that a process may take to begin where others want the cores too."""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    """A server of the operator's."""
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        Path(folder).chmod(0o711)
-        server = PostgresServer(Path(folder))
-        try:
-            yield server
-        finally:
-            server.stop()
 
 
 @contextlib.contextmanager
