@@ -223,11 +223,9 @@ class Issuance:
         while True:
             self._soon.clear()
             if self.issuing is not None:
-                try:
+                with contextlib.suppress(Unavailable):  # node/databases.py says so
                     await self.look()
                     await self._tidy()
-                except Unavailable:
-                    pass  # node/databases.py says so
             try:
                 async with asyncio.timeout(EACH):
                     await self._soon.wait()

@@ -1,6 +1,5 @@
 """Identity: whose tokens are believed, as operators write it."""
 
-import json
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import (
@@ -19,13 +18,12 @@ from tta_gateway.features.identity.bound import (
     KeySource,
     QueryBound,
 )
-from tta_gateway.features.identity.jws import encoded
-from tta_gateway.features.identity.key import UnusableKey, secret
 from tta_gateway.features.identity.key_source import metadata_url, place, usable_keys
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.settings import certificate, issuing
 from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
+from tta_gateway.settings.shared_secret import shared
 from tta_gateway.settings.shorthand import URL, Shorthand
 from tta_gateway.settings.tls import AuthoritiesFile
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
@@ -40,14 +38,8 @@ Keys: TypeAlias = tuple[bytes, ...]
 """JWKs, in JSON"""
 
 
-def _shared(value: object) -> Keys:
-    """Return a shared secret as a JWK."""
-    text = value if isinstance(value, str) else ""
-    try:
-        secret(text.encode())
-    except UnusableKey as error:
-        raise ValueError(f"the secret {error}: `openssl rand -hex 32` makes a good one") from None
-    return (json.dumps({"kty": "oct", "k": encoded(text.encode()).decode()}).encode(),)
+def _only(value: object) -> Keys:
+    return (shared(value),)
 
 
 def _key_set(value: object) -> Keys:
@@ -97,7 +89,7 @@ class IssuerConfig(Config):
     keys: Annotated[Secret[Keys], Holds(_key_set)] | None = None
     """Where its keys stand: a JWK set in JSON."""
 
-    secret: Annotated[Secret[Keys], Holds(_shared)] | None = None
+    secret: Annotated[Secret[Keys], Holds(_only)] | None = None
     """Where the secret stands that it signs with (HS256); whoever knows it can make tokens."""
 
     keys_url: KeysUrl | None = None

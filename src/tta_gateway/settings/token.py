@@ -1,35 +1,24 @@
 """Tokens for services: what each is shown of who is asking, as operators write it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from tta_gateway.features.identity.jws import Malformed, encoded, objects
-from tta_gateway.features.identity.key import UnusableKey, secret
+from tta_gateway.features.identity.jws import Malformed, objects
 from tta_gateway.features.token_relay.bound import Relay, TokenRelayBound
 from tta_gateway.features.token_relay.minting import Mint
 from tta_gateway.features.token_relay.minting import UnusableKey as SignsNothing
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.secret import Holds, Secret
+from tta_gateway.settings.shared_secret import shared
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Duration, Line
 
 _RELAY: Final = Relay()
 _LONGEST: Final = 3600.0
 _Mapping: TypeAlias = Mapping[str, Value]
-
-
-def _shared(value: object) -> bytes:
-    """Return a shared secret as a JWK."""
-    text = value if isinstance(value, str) else ""
-    try:
-        secret(text.encode())
-    except UnusableKey as error:
-        raise ValueError(f"the secret {error}: `openssl rand -hex 32` makes a good one") from None
-    return json.dumps({"kty": "oct", "k": encoded(text.encode()).decode()}).encode()
 
 
 def _private(value: object) -> bytes:
@@ -59,7 +48,7 @@ class RelayConfig(Config):
     """The access token as it came (`pass`), none (`strip`), or a narrow one of the gateway's own
     (`mint`)."""
 
-    secret: Annotated[Secret[bytes], Holds(_shared)] | None = None
+    secret: Annotated[Secret[bytes], Holds(shared)] | None = None
     """Where the secret stands that tokens are minted with (HS256)."""
 
     key: Annotated[Secret[bytes], Holds(_private)] | None = None

@@ -42,7 +42,8 @@ _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
 }
 _POLICY: Final = 1008  # RFC 6455 7.4.1: clients should not come back
 _SWITCHED: Final = 101
-_IN_A_TICK: Final = 200
+_LOOKED_AT: Final = 2000  # in a tick: about a millisecond, and 10,000 in a second
+_ENDED: Final = 200  # in a tick
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 
 
@@ -85,13 +86,18 @@ class Circle:
         """End what stays open on a tie that is no more: a few at a time, where there are many."""
         if not self._due:
             self._due = list(self.tied)
-        looked, self._due = self._due[:_IN_A_TICK], self._due[_IN_A_TICK:]
-        for exchange in looked:
+        looked = ended = 0
+        for exchange in self._due[:_LOOKED_AT]:
+            if ended == _ENDED:
+                break
+            looked += 1
             rule = self.tied.get(exchange)
             if rule is not None and not rule.lasts(exchange):
+                ended += 1
                 del self.tied[exchange]
                 exchange.error = GatewayError(ENDED)
                 exchange.origin.dismiss(_POLICY, b"this is not yours to see any more")
+        del self._due[:looked]
 
 
 class Access:

@@ -19,16 +19,17 @@ _AS_IT_CAME: Final = Relay()
 class Showing:
     """What one service is shown."""
 
-    def __init__(self, relay: Relay) -> None:
-        """Make what is needed for that."""
+    def __init__(self, relay: Relay, wall: Callable[[], float]) -> None:
+        """Make what is needed for that; `wall` tells the time of the epoch."""
+        self._wall = wall
         self.mode = relay.mode
         self.query = relay.query.encode()
         self._mint = Mint(relay) if relay.mode == "mint" else None
 
-    def token(self, principal: Principal, shown: bytes, now: float) -> bytes:
+    def token(self, principal: Principal, shown: bytes) -> bytes:
         """Return the token that it is shown, where this one was `shown`; empty: none."""
         if self._mint is not None:
-            return self._mint.token(principal, now)
+            return self._mint.token(principal, self._wall())
         return shown if self.mode == "pass" else b""
 
 
@@ -41,9 +42,8 @@ class TokenRelay:
 
     def __init__(self, bound: TokenRelayBound, *, wall: Callable[[], float]) -> None:
         """Show services this; `wall` tells the time of the epoch."""
-        self._showings = {name: Showing(relay) for name, relay in bound.services.items()}
-        self._usual = Showing(_AS_IT_CAME)
-        self._wall = wall
+        self._showings = {name: Showing(relay, wall) for name, relay in bound.services.items()}
+        self._usual = Showing(_AS_IT_CAME, wall)
 
     def for_route(self, route: Route | None) -> "BoundTokenRelay | None":
         """Act wherever a service is asked."""
@@ -54,10 +54,6 @@ class TokenRelay:
     def showing(self, service: str) -> Showing:
         """Return what this service is shown."""
         return self._showings.get(service, self._usual)
-
-    def now(self) -> float:
-        """Return the time of the epoch."""
-        return self._wall()
 
 
 class BoundTokenRelay:
@@ -90,7 +86,7 @@ class BoundTokenRelay:
             if showing.mode != "pass":
                 left = _without_token(left)  # one that nobody has looked at
         else:
-            token = showing.token(exchange.principal, exchange.token, self._relay.now())
+            token = showing.token(exchange.principal, exchange.token)
             if showing.query and request.upgrade == b"websocket":
                 _ask_with(exchange, showing.query, token)
                 token = b""

@@ -401,6 +401,19 @@ def test_what_is_over_is_not_looked_at_again_and_what_is_ones_own_never() -> Non
     assert (house.circle.tied, origin.dismissed) == ({}, [])
 
 
+def test_one_that_ends_among_thousands_that_stay_need_not_wait_for_its_turn() -> None:
+    house = House()
+    house.ties.care_for((), {"t1": {"p2": NOW + 1, "p4": NOW + 1}})
+    stay = [opened(house)[1] for _ in range(1900)]
+    ends = opened(house, "p4")[1]
+    house.ties.care_for(("t1",), {"t1": {"p2": NOW + 1}})
+    house.circle.tick()
+    assert ([code for code, _ in ends.dismissed], sum(len(one.dismissed) for one in stay)) == (
+        [1008],
+        0,
+    )
+
+
 def test_where_much_is_open_it_is_looked_at_a_few_at_a_time() -> None:
     house = House()
     house.ties.care_for((), {"t1": {"p2": NOW + 1}})
