@@ -154,7 +154,7 @@ class SignIn:
         await self._stores.failures.take_back(place)
         if not user.provider:
             await self._renew_hash(user, password)
-        return await self._begin(user)
+        return await self.begin(user, PASSWORD)
 
     async def _shown(self, name: str, called: str, password: str, *, address: str) -> User | None:
         """Return who has that name and password: here, or else at a service; GatewayError.
@@ -196,7 +196,11 @@ class SignIn:
             made = await self.passwords.hashed(password)
             await self._stores.users.rehash(user.id, before, made)
 
-    async def _begin(self, user: User) -> Grant:
+    async def begin(self, user: User, methods: str) -> Grant:
+        """Begin a session of somebody who has been proved by these (RFC 8176); ClientFault.
+
+        Several methods are separated by a space.
+        """
         now = self._wall()
         limits = limits_of(self._issuing(), user.roles)
         token = refresh_token.first()
@@ -206,7 +210,7 @@ class SignIn:
             begun=now,
             used=now,
             ends=now + limits.absolute,
-            methods=PASSWORD,
+            methods=methods,
         )
         begun = await self._stores.sessions.begin(wanted, token)
         if begun is None:  # disabled in this moment
