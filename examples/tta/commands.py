@@ -106,7 +106,7 @@ END""",
         "As an operator: see what has been counted, with the token that the gateway made.",
         """\
 curl -sS $ADMIN/metrics -H "Authorization: Bearer $(cat $ADMIN_TOKEN)" | grep requests_total""",
-        'endpoint="/api/v1/auth/{rest:path}",method="POST"',
+        'endpoint="/api/v1/auth/login",method="POST"',
     ),
     Command(
         "Ask for a service that does not exist: a problem names it.",

@@ -9,6 +9,8 @@ import secrets
 import signal
 import sys
 import time
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
 
@@ -33,18 +35,23 @@ READY: Final = "ready: "
 ADMIN: Final = "admin: "
 PAUSE: Final = 0.05  # seconds between two looks at what the gateway has printed
 LOOKS: Final = 1200
+PATIENCE: Final = 10  # seconds for one answer
+KEYS: Final = "/.well-known/jwks.json"
 
 
 @click.command()
 @click.option("--port", default=8080, help="The gateway's port; here and below, 0 is any.")
 @click.option("--admin-port", default=8081, help="The port of its admin listener.")
 @click.option("--probe-port", default=8082, help="The port of its probe listener.")
+@click.option("--access", default="10m", help="How long an access token lives.")
 @click.option("--state", default=Path("var/demo"), type=click.Path(path_type=Path))
-def main(port: int, admin_port: int, probe_port: int, state: Path) -> None:
+def main(port: int, admin_port: int, probe_port: int, access: str, state: Path) -> None:
     """Run the demonstration until it is interrupted."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
     blanks: dict[str, str | int] = {
+        "url": f"http://127.0.0.1:{port}",
+        "access": access,
         "port": port,
         "admin_port": admin_port,
         "probe_port": probe_port,
@@ -70,6 +77,7 @@ def _run(children: Children, blanks: dict[str, str | int], state: Path) -> None:
     gateway = children.start("gateway", *arguments, environment=environment, log=log)
     token = Path(str(blanks["state_dir"])) / "admin.token"
     url, admin = _addresses_in(log, gateway, token)
+    _wait_for_keys(url, gateway, log)
     _introduce(url, admin, token)
     raise ChildDied(children.wait())
 
@@ -108,6 +116,24 @@ def _addresses_in(log: Path, gateway: Child, token: Path) -> tuple[str, str]:
             return said[0], said[1]
         time.sleep(PAUSE)
     raise ChildDied(f"gateway did not become ready: see {log}")
+
+
+def _wait_for_keys(url: str, gateway: Child, log: Path) -> None:
+    """Wait until the gateway lets people in: it makes the keys of their tokens a moment later."""
+    for _ in range(LOOKS):
+        if gateway.has_died():
+            raise ChildDied(gateway.obituary())
+        connection = HTTPConnection(url.rpartition("/")[2], timeout=PATIENCE)
+        try:
+            connection.request("GET", KEYS)
+            if connection.getresponse().status == HTTPStatus.OK:
+                return
+        except OSError:
+            pass  # as if it had said no
+        finally:
+            connection.close()
+        time.sleep(PAUSE)
+    raise ChildDied(f"gateway issues no tokens: see {log}")
 
 
 def _said(lines: list[str], word: str) -> str:

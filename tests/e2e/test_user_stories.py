@@ -1,4 +1,4 @@
-"""What client developers need of the platform (user stories 1, 2, 5 and 10), told to a gateway.
+"""What client developers need of the platform (user stories 1 to 5 and 10), told to a gateway.
 
 The services behind it are those of the demonstration, with most of the platform's faults.
 """
@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets import Subprotocol
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.platform.services import Answer as Told
 from tests.contract.platform.services import Service, ask
 from tests.e2e.demonstration import Demonstration, demonstration
 from tests.helpers.clients import PATIENCE, Answer, Client, Field
+from tests.helpers.slow import wait_until
 
 pytestmark = pytest.mark.e2e
 
 PAGE: Final = b"http://localhost:3000"
 ORIGIN: Final = (b"Origin", PAGE)
+AUTH: Final = "/api/v1/auth"
 PASSWORD: Final = "Lantern-road-7"
 NEW_CHARACTER: Final = {
     "name": "Mira",
@@ -44,6 +47,27 @@ class Player:
     def call(self, method: str, path: str, body: object = None) -> Told:
         """Ask; `{player}` and the like in the path are filled in."""
         return self.gateway.call(method, path.format(**self.names), body, token=self.token)
+
+    def send(self, method: str, path: str, body: object = None, **fields: str) -> Told:
+        """Ask without a token, with these fields."""
+        connection = self.gateway.connection()
+        try:
+            content = None if body is None else json.dumps(body)
+            said = {**fields, **({} if body is None else {"Content-Type": "application/json"})}
+            connection.request(method, path, content, said)
+            answer = connection.getresponse()
+            read, told = answer.read(), {name.lower(): one for name, one in answer.getheaders()}
+            is_json = told.get("content-type") == "application/json" and read
+            return Told(answer.status, told, json.loads(read) if is_json else read)
+        finally:
+            connection.close()
+
+    def enter(self, **fields: str) -> Told:
+        """Log in once more, as a page does."""
+        account = {"username": self.names["name"], "password": PASSWORD}
+        told = self.send("POST", f"{AUTH}/login", account, **fields)
+        assert told.status == 200
+        return told
 
     def chat(self, query: str = "", *, header: bool = True) -> ClientConnection:
         """Open the chat; the token goes in a header, or in the query where one is written."""
@@ -75,7 +99,9 @@ def player(gateway: Service) -> Player:
     assert gateway.call("POST", "/api/v1/auth/register", account).status == 200
     told = gateway.call("POST", "/api/v1/auth/login", {"username": name, "password": PASSWORD})
     someone = Player(
-        gateway, told.body["access_token"], {"player": told.body["user_info"]["user_id"]}
+        gateway,
+        told.body["access_token"],
+        {"player": told.body["user_info"]["user_id"], "name": name},
     )
     character = someone.call("POST", "/api/v1/characters", NEW_CHARACTER).body["character_id"]
     new = {
@@ -88,6 +114,11 @@ def player(gateway: Service) -> Player:
     assert someone.call("POST", "/api/v1/conversation/send", said).status == 200
     someone.names.update(character=character, session=session, world="world_lantern_road")
     return someone
+
+
+def _kept(told: Told) -> str:
+    """The cookie that a browser would send again."""
+    return told.fields["set-cookie"].partition(";")[0]
 
 
 def _frames(socket: ClientConnection, count: int) -> list[Any]:
@@ -157,7 +188,7 @@ def test_the_chat_is_at_the_one_address_too(player: Player) -> None:
 
 
 def test_a_page_may_open_the_chat_with_everything_in_the_query(player: Player) -> None:
-    query = "?token={token}&session_id=s&player_id=p&typing=1"
+    query = "?token={{token}}&session_id=s&player_id={player}&typing=1".format(**player.names)
     with player.chat(query, header=False) as socket:
         socket.send(json.dumps({"type": "user_message", "content": {"text": "Good evening."}}))
         frames = _frames(socket, 7)
@@ -173,16 +204,6 @@ def test_a_large_message_goes_both_ways_whole(player: Player) -> None:
         socket.send(json.dumps({"type": "user_message", "content": {"text": text}}))
         reply = _frames(socket, 5)[-1]
     assert reply["content"]["text"] == text
-
-
-@pytest.mark.parametrize("query", ["", "?token=none"])
-def test_who_has_no_good_token_sees_the_chats_own_way_of_saying_so(
-    player: Player, query: str
-) -> None:
-    with player.chat(query, header=False) as socket, pytest.raises(ConnectionClosed) as caught:
-        socket.recv(timeout=PATIENCE)
-    assert caught.value.rcvd is not None
-    assert caught.value.rcvd.code == 1008
 
 
 def test_a_chat_that_ends_says_so_to_the_other_side(player: Player) -> None:
@@ -262,6 +283,104 @@ def test_a_method_that_no_route_takes_is_told_which_are(gateway: Service) -> Non
     told = gateway.call("TRACE", "/api/v1/worlds/w/parameters")
     assert told.status == 405
     assert {"GET", "PUT"} < set(told.fields["allow"].split(", "))
+
+
+# --- story 3: silent refresh --------------------------------------------------------------------
+
+
+def test_a_page_renews_its_token_with_nothing_but_its_cookie(player: Player) -> None:
+    entered = player.enter(Origin=PAGE.decode())
+    assert entered.body["refresh_token"] == ""
+    cookie = _kept(entered)
+    renewed = player.send("POST", f"{AUTH}/refresh", {}, Cookie=cookie, Origin=PAGE.decode())
+    assert renewed.status == 200
+    assert {"access_token", "expires_in", "user_info"} <= {*renewed.body}
+    assert renewed.body["expires_in"] == 600
+    assert renewed.body["user_info"]["user_id"] == player.names["player"]
+    assert _kept(renewed) != cookie
+    assert renewed.fields["access-control-allow-credentials"] == "true"
+    path = "/api/v1/characters"
+    assert player.gateway.call("GET", path, token=renewed.body["access_token"]).status == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost:3000.evil"])
+def test_a_page_from_elsewhere_renews_nothing(player: Player, origin: str) -> None:
+    cookie = _kept(player.enter(Origin=PAGE.decode()))
+    told = player.send("POST", f"{AUTH}/refresh", {}, Cookie=cookie, Origin=origin)
+    assert (told.status, json.loads(told.body)["code"]) == (403, "identity_origin_refused")
+    assert "set-cookie" not in told.fields
+
+
+# --- story 4: a page that is loaded anew --------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/v1/openrouter/auth/status", "/openrouter/auth/status"])
+def test_a_page_that_has_only_its_cookie_hears_that_it_is_logged_in(
+    player: Player, path: str
+) -> None:
+    cookie = _kept(player.enter(Origin=PAGE.decode()))
+    known = player.send("GET", path, Cookie=cookie, Origin=PAGE.decode())
+    assert (known.status, known.body["authenticated"]) == (200, True)
+    assert known.body["user"]["user_id"] == player.names["player"]
+    out = player.send("POST", f"{AUTH}/logout", {}, Cookie=cookie, Origin=PAGE.decode())
+    assert out.status == 200
+    for asked in ({"Cookie": cookie}, {"Cookie": f"{cookie}x"}, {}):
+        told = player.send("GET", path, **asked)
+        assert told.body == {"authenticated": False, "auth_method": None, "user": None}
+
+
+# --- story 5: the chat, with the token where the client can put it ------------------------------
+
+
+def _said(socket: ClientConnection) -> None:
+    """Say something, and hear it back."""
+    _frames(socket, 1)
+    socket.send(json.dumps({"type": "user_message", "content": {"text": "Good evening."}}))
+    assert _frames(socket, 4)[-1]["content"]["text"] == "Good evening."
+
+
+def _chat(player: Player, query: str = "", *protocols: str) -> ClientConnection:
+    where = f"ws://{player.gateway.host}:{player.gateway.port}/ws/chat{query}"
+    return connect(where, subprotocols=[Subprotocol(one) for one in protocols] or None, proxy=None)
+
+
+def test_the_chat_takes_the_token_in_header_query_and_subprotocol(
+    player: Player, demo: Demonstration
+) -> None:
+    mine = player.names["player"]
+    with player.chat() as socket:
+        _said(socket)
+    for query in (f"?token={player.token}", f"?token={player.token}&player_id={mine}&session_id=s"):
+        with _chat(player, query) as socket:
+            _said(socket)
+    with _chat(player, "", "bearer", player.token) as socket:
+        _said(socket)
+        assert socket.subprotocol == "bearer"
+    with Client(player.gateway.port) as client:
+        assert client.get(b"/api/v1/health/liveness").status == 200
+    assert wait_until(lambda: demo.gateway_log.count("/ws/chat") >= 4)
+    assert [one for one in demo.gateway_log.splitlines() if player.token in one] == []
+    assert player.token not in demo.errors
+
+
+@pytest.mark.parametrize(
+    ("query", "protocols", "status"),
+    [
+        ("", (), 401),
+        ("?token=none", (), 401),
+        ("", ("bearer", "none"), 401),
+        ("?token={token}&player_id=somebody-else", (), 403),
+        ("?token={token}&player_id={player}&player_id=somebody-else", (), 403),
+        ("?token={token}&token={token}", (), 401),
+    ],
+)
+def test_who_shows_no_good_token_gets_no_chat(
+    player: Player, query: str, protocols: tuple[str, ...], status: int
+) -> None:
+    filled = query.format(token=player.token, **player.names)
+    with pytest.raises(InvalidStatus) as caught, _chat(player, filled, *protocols):
+        pass
+    assert caught.value.response.status_code == status
 
 
 # --- errors: one body, and never a dead end -----------------------------------------------------

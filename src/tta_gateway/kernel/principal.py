@@ -28,6 +28,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     level: str = ""
     """How well (`acr`)."""
     scopes: frozenset[str] = frozenset()
+    permitted: frozenset[str] = frozenset()
+    """The permissions beyond which it holds nothing, whatever its roles hold; empty: no bound."""
     claims: dict[str, object] = {}
     """What the token said, for whoever may pass parts of it on."""
 

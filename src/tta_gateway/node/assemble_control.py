@@ -22,8 +22,8 @@ from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
+from tta_gateway.features.identity import api_keys_admin, issuers_api, status_api, ticket_api
 from tta_gateway.features.identity import delegated_api as delegated
-from tta_gateway.features.identity import issuers_api
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
@@ -216,6 +216,7 @@ class Control:
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
+            api_keys_admin.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
             access_admin.router(self.caring),
         ):
@@ -399,6 +400,8 @@ def public_routers(
         openapi.router(document),
         identity.router(issuance),
         delegated.router(issuance),
+        status_api.router(issuance),
+        ticket_api.router(issuance),
         access.router(caring),
     )
 
@@ -429,6 +432,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
+        api_keys_admin.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         access_admin.router(cast("Caring", None)),
     )

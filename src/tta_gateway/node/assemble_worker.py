@@ -26,6 +26,7 @@ from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.identity.access_cookie import AccessCookie
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
@@ -55,6 +56,7 @@ from tta_gateway.node.proving import Proving
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.spending import Spending
 from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
 from tta_gateway.node.ties import LiveTies
@@ -153,6 +155,7 @@ class Worker:
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
         self.valkeys.adopt(self.snapshot, self.parts.live)
+        self.proving.spend = Spending(self.valkeys.clients).spend
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -486,6 +489,7 @@ def policies(
                 verifier(bound(snapshot, "identity", IdentityBound)),
                 wall=clock.wall,
                 streams=reach.streams,
+                cookie=_cookie(bound(snapshot, "identity", IdentityBound)),
             ),
             Access(book, reach.circle, wall=clock.wall, registry=registry),
             Split(random.random, reach.services),
@@ -496,6 +500,10 @@ def policies(
         )
     }
     return _in_order(made)
+
+
+def _cookie(believed: IdentityBound) -> AccessCookie | None:
+    return None if believed.cookie is None else AccessCookie(believed.cookie)
 
 
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:

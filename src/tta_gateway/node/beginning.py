@@ -12,7 +12,7 @@ import msgspec
 
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.health.bound import HealthBound
-from tta_gateway.features.identity.bound import ISSUER_KEYS, KEYS, REVOKED, IdentityBound
+from tta_gateway.features.identity.bound import API_KEYS, ISSUER_KEYS, KEYS, REVOKED, IdentityBound
 from tta_gateway.features.registration.bound import RegistrationBound
 from tta_gateway.kernel.registered import REGISTRATION
 from tta_gateway.kernel.standing import spoken
@@ -68,7 +68,7 @@ def _of_tokens(parts: Parts, kept: dict[str, bytes]) -> dict[str, msgspec.Raw]:
     return {
         name: msgspec.Raw(raw)
         for name, raw in kept.items()
-        if name in asked or (issues and (name == KEYS or name.startswith(REVOKED)))
+        if name in asked or (issues and (name == KEYS or name.startswith((REVOKED, API_KEYS))))
     }
 
 

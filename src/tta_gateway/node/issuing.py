@@ -15,8 +15,11 @@ import msgspec
 
 from tta_gateway.features.identity import metrics
 from tta_gateway.features.identity.accounts import Accounts
+from tta_gateway.features.identity.api_key_keeper import ApiKeyKeeper
+from tta_gateway.features.identity.api_key_store import ApiKeyStore
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import (
+    API_KEYS,
     KEYS,
     REVOKED,
     IdentityBound,
@@ -84,6 +87,7 @@ class Issuance:
         self._findings = findings
         self._log = log
         self._clock = clock
+        self._ids = Identifiers(clock.wall)
         self._counts = counts
         self._sleep = sleep
         self.bearers = Bearers(wall=clock.wall)
@@ -97,6 +101,7 @@ class Issuance:
         self._forget()
         self._keys: KeyKeeper | None = None
         self._accounts: Accounts | None = None
+        self._api_keys: ApiKeyKeeper | None = None
         self._sign_in: SignIn | None = None
         self._soon = asyncio.Event()
         self._tidied = 0.0
@@ -113,6 +118,14 @@ class Issuance:
     def issuing(self) -> Issuing | None:
         """Return how tokens are issued; None where none are."""
         return self._bound.issuing
+
+    def wall(self) -> float:
+        """Return the time of the epoch."""
+        return self._clock.wall()
+
+    def new_id(self) -> str:
+        """Return an id that nothing else has."""
+        return self._ids.uuid7().decode()
 
     @property
     def sign_in(self) -> SignIn | None:
@@ -133,6 +146,11 @@ class Issuance:
     def keys(self) -> KeyKeeper | None:
         """Return who looks after keys; None likewise."""
         return self._keys if self.issuing is not None else None
+
+    @property
+    def api_keys(self) -> ApiKeyKeeper | None:
+        """Return who looks after API keys; None likewise."""
+        return self._api_keys if self.issuing is not None else None
 
     def recover(self, live: Mapping[str, msgspec.Raw], log: EventLog) -> None:
         """Go on with what a control before this one has told the workers."""
@@ -177,6 +195,7 @@ class Issuance:
             self._build()
 
     def _build(self) -> None:
+        from tta_gateway.features.identity.sql_api_keys import SqlApiKeys
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
         from tta_gateway.features.identity.sql_revocations import SqlRevocations
@@ -186,10 +205,7 @@ class Issuance:
         def database() -> "Database":
             return self._databases.database
 
-        def new_id() -> str:
-            return ids.uuid7().decode()
-
-        wall, ids = self._clock.wall, Identifiers(self._clock.wall)
+        wall, new_id = self._clock.wall, self.new_id
         users = SqlUsers(database, lasting=self._lasting)
         sessions = SqlSessions(
             database, issuing=self._must, key=lambda: self._chance, lasting=self._lasting
@@ -215,6 +231,18 @@ class Issuance:
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
         self._accounts.changed = self._reveal
+        self._api_keys = self._build_api_keys(SqlApiKeys(database))
+
+    def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
+        made = ApiKeyKeeper(
+            store,
+            issuing=self._must,
+            tell=self._findings.put,
+            wall=self.wall,
+            new_id=self.new_id,
+        )
+        made.left = lambda: [one for one in self._findings.known if one.startswith(API_KEYS)]
+        return made
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -240,6 +268,8 @@ class Issuance:
         await self._read(self._revocations)
         await self._keys.look()
         self._tell_keys(self._keys)
+        assert self._api_keys is not None  # likewise
+        await self._api_keys.look()
 
     async def _reveal(self) -> None:
         """Tell what has just been revoked; where that cannot be read now it will be, soon."""
@@ -279,6 +309,8 @@ class Issuance:
         if self._revocations is not None and now - self._tidied >= _TIDIED_EACH:
             self._tidied = now
             await self._revocations.tidy(self._clock.wall())
+            if self._api_keys is not None:
+                await self._api_keys.tidy()
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys; Unavailable where they are not known."""

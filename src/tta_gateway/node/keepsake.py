@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.identity.bound import ISSUER_KEYS, KEYS, REVOKED
+from tta_gateway.features.identity.bound import API_KEYS, ISSUER_KEYS, KEYS, REVOKED
 from tta_gateway.features.registration.record import is_section
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.keeping import Keeping
@@ -106,4 +106,8 @@ def _of_ours(sections: Mapping[str, bytes]) -> _Sections:
 
 
 def _is_of_ours(name: str) -> bool:
-    return name == KEYS or name.startswith((PREFIX, REVOKED, ISSUER_KEYS)) or is_section(name)
+    return (
+        name == KEYS
+        or name.startswith((PREFIX, REVOKED, ISSUER_KEYS, API_KEYS))
+        or is_section(name)
+    )

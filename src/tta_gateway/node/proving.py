@@ -9,10 +9,13 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.identity.api_keys import ApiKeys
 from tta_gateway.features.identity.bound import (
+    API_KEYS,
     ISSUER_KEYS,
     KEYS,
     REVOKED,
+    ApiKeysTold,
     IdentityBound,
     IssuerKeys,
     OwnKeys,
@@ -21,6 +24,7 @@ from tta_gateway.features.identity.bound import (
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.identity.revoked import News, Revoked
+from tta_gateway.features.identity.ticket import Spend, Tickets, issuer_of, nobody
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.node.sections import Sections
@@ -28,6 +32,7 @@ from tta_gateway.node.sections import Sections
 _SLICE: Final = 2  # sections that are taken up in one turn of the loop
 keys_of = msgspec.msgpack.Decoder(OwnKeys).decode
 issuer_keys_of = msgspec.msgpack.Decoder(IssuerKeys).decode
+api_keys_of = msgspec.msgpack.Decoder(ApiKeysTold).decode
 revoked_of = msgspec.msgpack.Decoder(RevokedTokens).decode
 Live = Mapping[str, msgspec.Raw]
 
@@ -56,7 +61,15 @@ class Proving:
         def ended(news: News) -> None:
             streams.revoked(news.concerns, sessions=news.sessions, subjects=news.subjects)
 
+        def ended_keys(sessions: list[str]) -> None:
+            streams.revoked(lambda _: True, sessions=sessions)
+
         self.revoked.listeners.append(ended)
+        self.api_keys = ApiKeys()
+        self.api_keys.ended = ended_keys
+        self._taken_keys: dict[str, msgspec.Raw] = {}
+        self.spend: Spend = nobody
+        """Has a ticket be used once."""
         self._taken: dict[str, msgspec.Raw] = {}
         self._keys_raw: msgspec.Raw | None = None
         self._keys: tuple[bytes, ...] = ()
@@ -65,6 +78,8 @@ class Proving:
         self.missing: Callable[[str], None] = lambda _: None
         """Hears the name of an issuer that may have published a key which is not here yet."""
         self._read_keys(live)
+        for name in self._changed_keys(live):
+            self._take_keys(name, live)
         for name in self._changed(live):
             self._take(name, live[name])
 
@@ -72,6 +87,10 @@ class Proving:
         """Return policies that go by what is known."""
         for identity in _identities(policies):
             identity.revoked = self.revoked
+            identity.api_keys = self.api_keys
+            if bound.own is not None:
+                own = msgspec.structs.replace(bound, issuers=(), own=issuer_of(bound.own))
+                identity.tickets = Tickets(verifier(own, self._keys), self.spend)
             if bound.own is not None or any(one.source for one in bound.issuers):
                 identity.believe(
                     verifier(bound, self._keys, published=self._published, missing=self.missing)
@@ -86,6 +105,10 @@ class Proving:
             if number and number % _SLICE == 0:
                 await asyncio.sleep(0)
             self._take(name, live[name])
+        for number, name in enumerate(self._changed_keys(live)):
+            if number and number % _SLICE == 0:
+                await asyncio.sleep(0)
+            self._take_keys(name, live)
         self.revoked.tidy(self._wall())
         if self._read_keys(live):
             self.equip(policies, bound())
@@ -119,6 +142,21 @@ class Proving:
             self._taken = {name: self._taken[name] for name in named if name in self._taken}
         taken = self._taken
         return [name for name in named if not _is_same(taken.get(name), live[name])]
+
+    def _changed_keys(self, live: Live) -> list[str]:
+        """Return the sections of API keys that have changed, or are gone."""
+        named = {name: raw for name, raw in live.items() if name.startswith(API_KEYS)}
+        taken = self._taken_keys
+        gone = [name for name in taken if name not in named]
+        return gone + [name for name in named if not _is_same(taken.get(name), named[name])]
+
+    def _take_keys(self, name: str, live: Live) -> None:
+        raw = live.get(name)
+        if raw is None:
+            del self._taken_keys[name]
+        else:
+            self._taken_keys[name] = raw
+        self.api_keys.take(name, self._sections.read(name, raw, api_keys_of))
 
     def _take(self, name: str, raw: msgspec.Raw) -> None:
         self._taken[name] = raw

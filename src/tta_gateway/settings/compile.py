@@ -289,8 +289,9 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
     """Return what a route asks of who calls, and where it looks for that."""
     found = access.compile_route(config.access, config.roles or ())
     asked = {} if found is None else {"access": _encoded(found)}
-    if config.auth_query is not None:
-        asked["identity"] = _encoded(identity.compile_query(config.auth_query))
+    if config.auth_query is not None or config.auth_ticket:
+        query = identity.compile_query(config.auth_query, ticket=config.auth_ticket)
+        asked["identity"] = _encoded(query)
     return asked
 
 

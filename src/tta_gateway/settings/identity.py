@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final, Literal, TypeAlias
 
+import msgspec
 from pydantic import (
     AfterValidator,
     Field,
@@ -13,6 +14,7 @@ from pydantic import (
 
 from tta_gateway.features.identity.bound import (
     OWN_ISSUER,
+    CookieBound,
     IdentityBound,
     Issuer,
     KeySource,
@@ -163,9 +165,21 @@ WrittenQuery: TypeAlias = Annotated[
 ]
 
 
-def compile_query(config: QueryConfig) -> QueryBound:
-    """Return it as workers need it."""
-    return QueryBound(token=config.token, subject=config.subject or "")
+def compile_query(config: QueryConfig | None, *, ticket: bool = False) -> QueryBound:
+    """Return it as workers need it, and whether a ticket will do."""
+    if config is None:
+        return QueryBound(ticket=ticket)
+    return QueryBound(token=config.token, subject=config.subject or "", ticket=ticket)
+
+
+class AccessCookieConfig(Config):
+    """The cookie that shows an access token, for pages that keep none themselves."""
+
+    name: Annotated[str, Field(pattern=r"^__(Host|Secure)-[A-Za-z0-9_-]{1,64}$")] = "__Host-tta"
+    """What it is called.  The prefix has browsers hold it to TLS, and `__Host-` to this host."""
+
+    same_site: Literal["strict", "lax"] = "strict"
+    """From which pages browsers send it: `strict`, of this site alone."""
 
 
 class IdentityConfig(Config):
@@ -177,6 +191,15 @@ class IdentityConfig(Config):
     issuing: IssuingConfig | None = None
     """The gateway's own users, sessions and tokens; left out, it issues none."""
 
+    cookie: AccessCookieConfig | None = None
+    """A cookie in which the gateway's access tokens count, too; left out, none does."""
+
+    @model_validator(mode="after")
+    def _sets_the_cookie(self) -> "IdentityConfig":
+        if self.cookie is not None and self.issuing is None:
+            raise ValueError("`cookie` is set at logins: write `issuing: {url: …}`, or take it out")
+        return self
+
 
 def compile(
     config: IdentityConfig, origins: tuple[str, ...] = (), roles: issuing.Roles = _NONE
@@ -185,11 +208,22 @@ def compile(
 
     `origins` are those of pages that may use the gateway's cookies, `roles` all that there are.
     """
+    kept = _cookie(config.cookie, origins)
+    issued = issuing.compile(config.issuing, origins, roles)
+    if issued is not None and kept is not None:
+        issued = msgspec.structs.replace(issued, access_cookie=kept)
     return IdentityBound(
         issuers=tuple(map(_issuer, config.issuers)),
         own=issuing.own(config.issuing, roles),
-        issuing=issuing.compile(config.issuing, origins, roles),
+        issuing=issued,
+        cookie=kept,
     )
+
+
+def _cookie(config: AccessCookieConfig | None, origins: tuple[str, ...]) -> CookieBound | None:
+    if config is None:
+        return None
+    return CookieBound(name=config.name, same_site=config.same_site, origins=origins)
 
 
 def _issuer(config: IssuerConfig) -> Issuer:

@@ -15,6 +15,7 @@ from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, 
 _HOUR: Final = 3600.0
 _LEAST_KEY: Final = 32  # characters
 _LONGEST_ACCESS: Final = 24 * _HOUR
+_SHORTEST_ACCESS: Final = 2.0  # for those who try how their clients renew
 _SKEW: Final = 10.0  # seconds that clocks of nodes may differ
 _CLINICAL: Final = (
     "therapist",
@@ -137,7 +138,7 @@ class IssuingConfig(Config):
     algorithm: Literal["EdDSA", "ES256", "RS256"] = _ISSUING.algorithm
     """How tokens are signed."""
 
-    access: Annotated[Duration, Field(ge=30.0, le=_LONGEST_ACCESS)] = _ISSUING.access
+    access: Annotated[Duration, Field(ge=_SHORTEST_ACCESS, le=_LONGEST_ACCESS)] = _ISSUING.access
     """How long an access token lives."""
 
     refresh_grace: Annotated[DurationOrZero, Field(le=300.0)] = _ISSUING.grace

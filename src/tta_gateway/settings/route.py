@@ -371,6 +371,10 @@ class RouteConfig(Config):
     """The parameter of the query in which WebSockets may show their token, too; it is taken out.
     Addresses are written down in many places: pages do better to show it among the protocols."""
 
+    auth_ticket: bool = False
+    """Whether a ticket of `/api/v1/auth/ticket` opens it once, as `?ticket=`: a WebSocket, or an
+    answer of events."""
+
     roles: Annotated[Items[RoleName], Field(min_length=1)] | None = None
     """Roles of which the caller must have one; left out, none is asked for."""
 

@@ -382,6 +382,17 @@ def _asked_in_the_query(route: Mapping) -> Complaints:
         yield ("auth_query",), "has no effect with `auth: none`: take the line out"
 
 
+def _opened_by_tickets(route: Mapping) -> Complaints:
+    if route.get("auth_ticket") is not True:
+        return
+    if route.get("auth") == "none":
+        yield ("auth_ticket",), "has no effect with `auth: none`: take the line out"
+    query = route.get("auth_query")
+    named = query.get("token") if isinstance(query, dict) else query
+    if named == "ticket":
+        yield ("auth_query",), "`ticket` is the parameter of tickets: choose another"
+
+
 _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _destination,
     _idle,
@@ -389,5 +400,6 @@ _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _rewrite,
     _origins,
     _asked_in_the_query,
+    _opened_by_tickets,
     _redirect,
 )

@@ -83,6 +83,26 @@ class Book:
             found |= self._mask.get(role, 0)
         return found
 
+    def within(self, permissions: Iterable[str]) -> int:
+        """Return the bits beyond which somebody holds nothing who is permitted these alone.
+
+        Each counts as far as it reaches for their roles, or no further than it says.  No role is
+        among them: what a route asks of a role alone, they are not permitted.
+        """
+        found = EVERYBODY
+        for one in permissions:
+            whole = self.demand(one)
+            if whole.held:
+                found |= whole.held
+                continue
+            name, reach = split(one)
+            found |= self.demand(name).held & self._reach(name, reach)
+        return found
+
+    def _reach(self, name: str, reach: str) -> int:
+        first = self._first.get(name, 0)
+        return 1 << first + [*REACHES].index(reach)  # type: ignore[arg-type]  # split has looked
+
     def roles(self, names: Iterable[str]) -> int:
         """Return the bits of these roles."""
         found = 0

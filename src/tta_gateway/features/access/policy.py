@@ -125,6 +125,7 @@ class Access:
         self.refused = {one: registry.child(REFUSED, one.value, "enforced") for one in Verdict}
         self.shadowed = {one: registry.child(REFUSED, one.value, "shadow") for one in Verdict}
         self._masks: dict[frozenset[str], int] = {}
+        self._bounds: dict[frozenset[str], int] = {}
 
     def for_route(self, route: Route | None) -> "BoundAccess | None":
         """Act where the route asks for anything."""
@@ -140,6 +141,15 @@ class Access:
             if len(self._masks) >= _MOST:
                 self._masks.clear()
             found = self._masks[roles] = self.book.mask(roles)
+        return found
+
+    def within(self, permitted: frozenset[str]) -> int:
+        """Return the most that somebody holds who is permitted these alone."""
+        found = self._bounds.get(permitted)
+        if found is None:
+            if len(self._bounds) >= _MOST:
+                self._bounds.clear()
+            found = self._bounds[permitted] = self.book.within(permitted)
         return found
 
 
@@ -205,6 +215,8 @@ class BoundAccess:
     ) -> Verdict | None:
         """Return why not; None if they may."""
         mask = self._access.mask(principal.roles)
+        if principal.permitted:
+            mask &= self._access.within(principal.permitted)
         if self._asks_roles and not mask & self._roles:
             return Verdict.ROLE
         demand = self._demands.get(request.method, self._default)

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi.responses import JSONResponse, Response
 
-from tta_gateway.features.identity import cookie
+from tta_gateway.features.identity import access_cookie, cookie
 from tta_gateway.features.identity.api_bodies import SessionTold, TokenTold, UserTold
 from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.sign_in import Grant
@@ -30,9 +30,28 @@ def granted(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> Response:
     answer = JSONResponse(told.model_dump(), headers=NO_STORE)
     if in_cookie:
         left = grant.session.ends - grant.session.used
-        kept = cookie.set_cookie(issuing, grant.refresh_token, left)
-        answer.headers.append("set-cookie", kept)
+        keep(answer, issuing, grant.refresh_token, left)
+        keep_access(answer, issuing, grant.access_token, grant.expires_in)
     return answer
+
+
+def keep(answer: Response, issuing: Issuing, token: str, seconds: float) -> None:
+    """Have a browser keep a refresh token, or forget it: an empty one, for no time."""
+    for field in cookie.set_cookies(issuing, token, seconds):
+        answer.headers.append("set-cookie", field)
+
+
+def keep_access(answer: Response, issuing: Issuing, token: str, seconds: float) -> None:
+    """Have a browser show an access token in a cookie, or forget it, where there is such a one."""
+    if issuing.access_cookie is not None:
+        field = access_cookie.set_cookie(issuing.access_cookie, token, seconds)
+        answer.headers.append("set-cookie", field)
+
+
+def forget(answer: Response, issuing: Issuing) -> None:
+    """Have a browser forget both."""
+    keep(answer, issuing, "", 0)
+    keep_access(answer, issuing, "", 0)
 
 
 def user_told(user: User, known: Mapping[str, Sequence[str]]) -> UserTold:

@@ -12,6 +12,7 @@ from tta_gateway.features.identity import cookie, problems, public
 from tta_gateway.features.identity.answering import (
     NO_STORE,
     foreign_told,
+    forget,
     granted,
     session_told,
     time_of,
@@ -150,8 +151,9 @@ class Desk:
             if session:
                 await sign_in.logout(user, session)
         answer = JSONResponse(Said(message="Logged out.").model_dump(), headers=NO_STORE)
-        if cookie.name(issuing) in request.cookies:
-            answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
+        kept = issuing.access_cookie
+        if cookie.name(issuing) in request.cookies or kept is not None:
+            forget(answer, issuing)
         return answer
 
     def _of_bearer(self, authorization: str | None, token: str) -> tuple[str, str]:
@@ -173,7 +175,7 @@ class Desk:
             count = await sign_in.logout_all(principal.subject)
         told = EndedTold(message="Logged out everywhere.", sessions=count).model_dump()
         answer = JSONResponse(told, headers=NO_STORE)
-        answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
+        forget(answer, issuing)
         return answer
 
     async def me(self, authorization: Authorization = None) -> Response:

@@ -67,6 +67,14 @@ class VerifiedTold(UserTold):
     expires_at: str | None
 
 
+class StatusTold(_Body):
+    """Whether a browser is logged in; `auth_method` and `user` are None where it is not."""
+
+    authenticated: bool
+    auth_method: Literal["session"] | None = None
+    user: UserTold | None = None
+
+
 class PermissionsTold(_Body):
     """What somebody may do."""
 

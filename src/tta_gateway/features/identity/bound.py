@@ -83,6 +83,14 @@ class Delegated(msgspec.Struct, frozen=True, kw_only=True):
     """seconds until the service must have answered"""
 
 
+class CookieBound(msgspec.Struct, frozen=True, kw_only=True):
+    """The cookie that shows an access token; `origins` are those of pages that may use it."""
+
+    name: str
+    same_site: Literal["strict", "lax"] = "strict"
+    origins: tuple[str, ...] = ()
+
+
 class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     """What control needs to issue tokens; all times are in seconds.
 
@@ -106,6 +114,7 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     same_site: Literal["strict", "lax"] = "strict"
     secure: bool = True
     origins: tuple[str, ...] = ()
+    access_cookie: CookieBound | None = None
     lockout: Lockout = Lockout()
     delegated: tuple[Delegated, ...] = ()
 
@@ -117,10 +126,12 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
 class QueryBound(msgspec.Struct, frozen=True, kw_only=True):
     """Where a route's WebSockets may show a token, too, and whom it must be of."""
 
-    token: str
-    """The parameter of the query that shows it; it is taken out."""
+    token: str = ""
+    """The parameter of the query that shows it, and is taken out; empty: none does."""
     subject: str = ""
     """The parameter beside it that names the same subject, if it is there; empty: none does."""
+    ticket: bool = False
+    """Whether a ticket will do, for WebSockets and answers of events."""
 
 
 class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +142,8 @@ class IdentityBound(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway itself, whose keys stand in a live section."""
     issuing: Issuing | None = None
     """For control alone."""
+    cookie: CookieBound | None = None
+    """The cookie that shows an access token; None where none does."""
 
 
 KEYS: Final = "identity/keys"
@@ -139,6 +152,26 @@ ISSUER_KEYS: Final = "identity/issuer/"
 """Begins the names of the live sections with the keys that issuers publish, one for each."""
 REVOKED: Final = "identity/revoked/"
 """Begins the names of the live sections that say what counts no more."""
+
+
+API_KEYS: Final = "identity/apikeys/"
+"""Begins the names of the live sections with the API keys that count."""
+
+
+class KeyTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An API key; where `permissions` are named, it is permitted nothing else."""
+
+    id: str
+    name: str
+    expires: float
+    roles: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+
+
+class ApiKeysTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of them, by their digests."""
+
+    keys: dict[bytes, KeyTold] = {}
 
 
 class OwnKeys(msgspec.Struct, frozen=True, kw_only=True):

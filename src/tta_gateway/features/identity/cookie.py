@@ -10,6 +10,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.public import STATUS
 
 PATH: Final = "/api/v1/auth"
 _PORTS: Final = {"http": ":80", "https": ":443"}
@@ -21,12 +22,21 @@ def name(issuing: Issuing) -> str:
     return "__Secure-tta-refresh" if issuing.secure else "tta-refresh"
 
 
-def set_cookie(issuing: Issuing, token: str, seconds: float) -> str:
-    """Return the field that keeps a token; an empty one, for no time, is forgotten."""
+def set_cookies(issuing: Issuing, token: str, seconds: float) -> list[str]:
+    """Return the fields that keep a token; an empty one, for no time, is forgotten.
+
+    Pages of the platform ask elsewhere, too, whether they are logged in: there alone it is seen.
+    """
+    paths = (PATH, *STATUS) if issuing.delegated else (PATH,)
+    return [set_cookie(issuing, token, seconds, path=path) for path in paths]
+
+
+def set_cookie(issuing: Issuing, token: str, seconds: float, *, path: str = PATH) -> str:
+    """Return the field that keeps a token for one path."""
     same_site: Literal["Strict", "Lax"] = "Strict" if issuing.same_site == "strict" else "Lax"
     secure = "; Secure" if issuing.secure else ""
     return (
-        f"{name(issuing)}={token}; Max-Age={int(seconds)}; Path={PATH}; HttpOnly"
+        f"{name(issuing)}={token}; Max-Age={int(seconds)}; Path={path}; HttpOnly"
         f"; SameSite={same_site}{secure}"
     )
 
@@ -44,10 +54,10 @@ def may_use(origin: str, site: str, *, scheme: str, host: str, allowed: Collecti
     """
     if not origin:
         return site in _SITES
-    return origin in allowed or _is_own(origin.lower(), scheme=scheme, host=host.lower())
+    return origin in allowed or is_own(origin.lower(), scheme=scheme, host=host.lower())
 
 
-def _is_own(origin: str, *, scheme: str, host: str) -> bool:
+def is_own(origin: str, *, scheme: str, host: str) -> bool:
     """Tell whether an origin (RFC 6454 7) is the one that the client has asked.
 
     A proxy that nobody has named here may have taken off the TLS: so a page of `https` is the same

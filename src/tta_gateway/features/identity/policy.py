@@ -1,10 +1,13 @@
 """Find out who is asking, where the route wants to know."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
 import msgspec
 
+from tta_gateway.features.identity.access_cookie import AccessCookie
+from tta_gateway.features.identity.api_key import PREFIX
+from tta_gateway.features.identity.api_keys import ApiKeys
 from tta_gateway.features.identity.bound import QueryBound
 from tta_gateway.features.identity.credential import (
     MARKER,
@@ -15,17 +18,26 @@ from tta_gateway.features.identity.credential import (
     without_token,
 )
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, NOT_THEIRS, REVOKED
+from tta_gateway.features.identity.problems import (
+    EXPIRED,
+    MALFORMED,
+    MISSING,
+    NOT_THEIRS,
+    ORIGIN_REFUSED,
+    REVOKED,
+)
 from tta_gateway.features.identity.remembered import Remembered
 from tta_gateway.features.identity.revoked import Revoked
+from tta_gateway.features.identity.ticket import PARAMETER, Tickets
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Response, answer_of, is_of_events
+from tta_gateway.kernel.message import RequestHead, Response, answer_of, is_of_events
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
 
 _PROTOCOL: Final = b"sec-websocket-protocol"
+_API_KEY: Final = b"x-api-key"
 _SWITCHED: Final = 101
 
 
@@ -37,12 +49,22 @@ class Identity:
     gives: ClassVar[frozenset[str]] = frozenset(("principal",))
 
     def __init__(
-        self, verifier: Verifier, *, wall: Callable[[], float], streams: OpenStreams
+        self,
+        verifier: Verifier,
+        *,
+        wall: Callable[[], float],
+        streams: OpenStreams,
+        cookie: AccessCookie | None = None,
     ) -> None:
         """Believe what the verifier does, at the time of the epoch that `wall` tells.
 
-        What stays open behind its answer is held in `streams`.
+        What stays open behind its answer is held in `streams`.  A `cookie` may show a token, too.
         """
+        self.cookie = cookie
+        self.api_keys = ApiKeys()
+        """Those that count."""
+        self.tickets = Tickets()
+        """Proves those, and has each be used once."""
         self.streams = streams
         self._verifier = verifier
         self._wall = wall
@@ -58,24 +80,35 @@ class Identity:
     def hold(self, exchange: Exchange, principal: Principal) -> None:
         """Have what stays open end with whose it is, even if that was while the service thought."""
         self.streams.hold(exchange, principal)
-        if self.revoked.has(principal):
+        if self.revoked.has(principal) or not self.api_keys.counts(principal):
             self.streams.revoked(
-                self.revoked.has, sessions=(principal.session,), subjects=(principal.subject,)
+                self._is_over, sessions=(principal.session,), subjects=(principal.subject,)
             )
 
-    def for_route(self, route: Route | None) -> "BoundIdentity | None":
+    def _is_over(self, principal: Principal) -> bool:
+        return self.revoked.has(principal) or not self.api_keys.counts(principal)
+
+    def for_route(self, route: Route | None) -> "BoundIdentity | TicketIdentity | Unasked | None":
         """Act where the route asks who it is."""
-        if route is None or route.auth == "none":
+        if route is None:
             return None
+        if route.auth == "none":
+            return None if self.cookie is None else Unasked(self.cookie)
+        is_needed = route.auth == "required"
         raw = route.features.get("identity")
         if raw is None:
-            return BoundIdentity(self, is_needed=route.auth == "required")
+            return BoundIdentity(self, is_needed=is_needed)
         query = msgspec.msgpack.decode(raw, type=QueryBound)
-        return QueriedIdentity(self, query, is_needed=route.auth == "required")
+        usual = BoundIdentity(self, is_needed=is_needed)
+        if query.token:
+            usual = QueriedIdentity(self, query, is_needed=is_needed)
+        return TicketIdentity(self, usual) if query.ticket else usual
 
     def principal_of(self, token: bytes) -> Principal | Problem:
         """Return whose token it is, or what is wrong with it."""
         now = self._wall()
+        if token.startswith(PREFIX):
+            return self.api_keys.find(token, now)
         found = self._remembered.find(token)
         if found is None:
             told = self._verifier.prove(token, now)
@@ -86,6 +119,31 @@ class Identity:
         if found.expires <= now:
             return EXPIRED
         return REVOKED if self.revoked.has(found) else found
+
+    def ticket_of(self, ticket: bytes, path: bytes) -> Principal | Problem:
+        """Return whose ticket for this path it is, or what is wrong with it."""
+        found = self.tickets.proved(ticket, path, self._wall())
+        return REVOKED if isinstance(found, Principal) and self.revoked.has(found) else found
+
+
+class Unasked:
+    """A route that wants to know nothing: its service sees no token even so."""
+
+    def __init__(self, cookie: AccessCookie) -> None:
+        """Take out this cookie."""
+        self._cookie = cookie
+
+    def explain(self) -> str:
+        """Say what it does."""
+        return "takes out the cookie of access tokens"
+
+    def on_request(self, exchange: Exchange) -> Response | None:
+        """Take it out, whatever is in it."""
+        try:
+            self._cookie.take(exchange)
+        except Ambiguous:
+            return None
+        return None
 
 
 class BoundIdentity:
@@ -104,15 +162,33 @@ class BoundIdentity:
 
     def on_request(self, exchange: Exchange) -> Response | None:
         """Find out who it is; refuse a token that is not believed, even where none is needed."""
+        cookie = self._identity.cookie
         try:
-            token = self._shown(exchange)
+            token = self.shown(exchange)
+            if cookie is not None:
+                kept = cookie.take(exchange)
+                if token is None and kept is not None:
+                    if not cookie.may_be_used(exchange):
+                        return answer_of(ORIGIN_REFUSED)
+                    token = kept
         except Ambiguous:
             return answer_of(MALFORMED)
         return self._known(exchange, token)
 
-    def _shown(self, exchange: Exchange) -> bytes | None:
-        """Return the token that a request shows."""
-        return token_of(exchange.request)
+    def shown(self, exchange: Exchange) -> bytes | None:
+        """Return the token that a request shows, or the API key; Ambiguous if it shows two."""
+        request = exchange.request
+        token, key = token_of(request), request.get(_API_KEY)
+        if key is None or not key.startswith(PREFIX):
+            return token
+        if token and token != key:
+            raise Ambiguous("a token and a key")
+        exchange.upstream_fields = [field for field in request.fields if field[0] != _API_KEY]
+        return key
+
+    def is_theirs(self, exchange: Exchange, principal: Principal) -> bool:  # noqa: ARG002 - others look
+        """Tell whether the request names nobody else."""
+        return True
 
     def _known(self, exchange: Exchange, token: bytes | None) -> Response | None:
         """Find out whose token it is."""
@@ -121,9 +197,12 @@ class BoundIdentity:
         found = self._identity.principal_of(token)
         if not isinstance(found, Principal):
             return answer_of(found)
-        exchange.principal, exchange.token = found, token
+        # A key is for the gateway alone: no service is shown one.
+        exchange.principal, exchange.token = found, b"" if token.startswith(PREFIX) else token
         if exchange.request.upgrade == b"websocket":
             fields = exchange.request.fields
+            if exchange.upstream_fields is not None:
+                fields = exchange.upstream_fields
             left = without_token(fields)
             if left is not fields:
                 exchange.upstream_fields = left
@@ -164,8 +243,9 @@ class QueriedIdentity(BoundIdentity):
         told = BoundIdentity.explain(self)
         return f"{told}; of WebSockets in the query too, as `{self._parameter.decode()}`"
 
-    def _shown(self, exchange: Exchange) -> bytes | None:
-        token = token_of(exchange.request)
+    def shown(self, exchange: Exchange) -> bytes | None:
+        """Return the token that a request shows, of a WebSocket in the query, too."""
+        token = super().shown(exchange)
         if exchange.request.upgrade != b"websocket" or not exchange.request.query:
             return token
         beside, left = of_query(exchange.request, self._parameter)
@@ -178,12 +258,83 @@ class QueriedIdentity(BoundIdentity):
 
     def _known(self, exchange: Exchange, token: bytes | None) -> Response | None:
         refusal = super()._known(exchange, token)
-        principal, query = exchange.principal, exchange.request.query
-        if refusal is not None or principal is None or not query or not self._subject:
+        if refusal is not None or exchange.principal is None:
             return refusal
-        if any(one != principal.subject.encode() for one in named_in(query, self._subject)):
+        return None if self.is_theirs(exchange, exchange.principal) else answer_of(NOT_THEIRS)
+
+    def is_theirs(self, exchange: Exchange, principal: Principal) -> bool:
+        """Tell whether the query names nobody else."""
+        query = exchange.request.query
+        if not query or not self._subject:
+            return True
+        subject = principal.subject.encode()
+        return all(one == subject for one in named_in(query, self._subject))
+
+
+class TicketIdentity:
+    """What a route wants to know where a ticket will do: of a WebSocket, or an answer of events."""
+
+    def __init__(self, identity: Identity, usual: BoundIdentity) -> None:
+        """Go on as usual where no ticket is shown."""
+        self._identity = identity
+        self._usual = usual
+
+    def explain(self) -> str:
+        """Say what it does."""
+        name = PARAMETER.decode()
+        return f"{self._usual.explain()}; or a ticket for once, of the query (`{name}`)"
+
+    def on_request(self, exchange: Exchange) -> Response | Awaitable[Response | None] | None:
+        """Find out who it is, by a ticket if one is shown; that is taken out in any case."""
+        request = exchange.request
+        query = request.query
+        if not query or query.find(PARAMETER + b"=") < 0:
+            return self._usual.on_request(exchange)
+        try:
+            ticket, left = of_query(request, PARAMETER)
+            beside = self._usual.shown(exchange)
+        except Ambiguous:
+            return answer_of(MALFORMED)
+        if ticket is None:
+            return self._usual.on_request(exchange)
+        if beside is not None or not _opens(request):
+            return answer_of(MALFORMED)
+        exchange.upstream_query = left
+        if self._identity.cookie is not None:
+            Unasked(self._identity.cookie).on_request(exchange)
+        found = self._identity.ticket_of(ticket, request.path)
+        if not isinstance(found, Principal):
+            return answer_of(found)
+        if not self._usual.is_theirs(exchange, found):
             return answer_of(NOT_THEIRS)
+        return self._spent(exchange, found)
+
+    async def _spent(self, exchange: Exchange, principal: Principal) -> Response | None:
+        """Let in the first who shows it."""
+        problem = await self._identity.tickets.spent(principal)
+        if problem is not None:
+            return answer_of(problem)
+        if self._identity.revoked.has(principal):
+            return answer_of(REVOKED)
+        exchange.principal, exchange.token = principal, b""
         return None
+
+    def on_response(self, exchange: Exchange) -> None:
+        """Hold what stays open."""
+        self._usual.on_response(exchange)
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Hold it no longer."""
+        self._usual.on_finish(exchange)
+
+
+def _opens(request: RequestHead) -> bool:
+    """Tell whether a request opens what a ticket is for."""
+    if request.upgrade is not None:
+        return request.upgrade == b"websocket"
+    accepted = request.get(b"accept")
+    is_of_events = accepted is not None and accepted.find(b"text/event-stream") >= 0
+    return request.method == b"GET" and is_of_events
 
 
 def _name_marker(exchange: Exchange, response: Response) -> None:

@@ -83,6 +83,48 @@ NOBODY: Final = Problem(
     "Have the issuer put a text into the claim of the subject, and claims as RFC 7519 has them.",
     challenge=_INVALID,
 )
+KEY_UNKNOWN: Final = Problem(
+    "identity_key_unknown",
+    401,
+    "The API key is not known, or counts no more.",
+    "Check that it is whole. Whoever runs the gateway can make another.",
+    challenge=_INVALID,
+)
+KEY_EXPIRED: Final = Problem(
+    "identity_key_expired",
+    401,
+    "The API key has expired.",
+    "Have whoever runs the gateway make another.",
+    challenge=_INVALID,
+)
+TICKET_INVALID: Final = Problem(
+    "identity_ticket_invalid",
+    401,
+    "The ticket is none, or has expired.",
+    "Get another at `/api/v1/auth/ticket`, and use it at once.",
+    challenge=_INVALID,
+)
+TICKET_ELSEWHERE: Final = Problem(
+    "identity_ticket_elsewhere",
+    401,
+    "The ticket is for another path.",
+    "Get one for the path that you ask for.",
+    challenge=_INVALID,
+)
+TICKET_USED: Final = Problem(
+    "identity_ticket_used",
+    401,
+    "The ticket has been used before.",
+    "Get another: each opens one connection. If you have not used it, somebody else has.",
+    challenge=_INVALID,
+)
+TICKET_AWAY: Final = Problem(
+    "identity_ticket_unavailable",
+    503,
+    "It cannot be told at the moment whether the ticket has been used.",
+    "Try again with another ticket when Retry-After says, or show the access token.",
+    retry_after=2,
+)
 LOGIN_REFUSED: Final = Problem(
     "identity_login_refused",
     401,

@@ -9,10 +9,14 @@ LOGIN: Final = f"{AUTH}/login"
 REFRESH: Final = f"{AUTH}/refresh"
 LOGOUT: Final = f"{AUTH}/logout"
 LOGOUT_ALL: Final = f"{AUTH}/logout-all"
+TICKET: Final = f"{AUTH}/ticket"
 ME: Final = f"{AUTH}/me"
 VERIFY: Final = f"{AUTH}/verify-token"
 PERMISSIONS: Final = f"{AUTH}/permissions"
 REGISTER: Final = f"{AUTH}/register"
+VERIFY_BY_GET: Final = f"{AUTH}/verify"
+STATUS: Final = ("/api/v1/openrouter/auth/status", "/openrouter/auth/status")
+"""Where pages of the platform ask, after a reload, whether they are logged in."""
 RESET_REQUEST: Final = f"{AUTH}/password/reset-request"
 RESET: Final = f"{AUTH}/password/reset"
 SESSIONS: Final = f"{AUTH}/sessions"
@@ -24,6 +28,7 @@ ROUTES: Final = (
     public("POST", REFRESH, auth="none", max_body=_SMALL),
     public("POST", LOGOUT, auth="none", max_body=_SMALL),
     public("POST", LOGOUT_ALL, auth="required", max_body=_SMALL),
+    public("POST", TICKET, auth="required", max_body=_SMALL),
     public("GET", ME, auth="required", max_body=0),
     public("POST", VERIFY, auth="required", max_body=_SMALL),
     public("GET", PERMISSIONS, auth="required", max_body=0),
@@ -42,6 +47,8 @@ NOT_SERVED: Final = (
 )
 DELEGATED: Final = (
     public("POST", REGISTER, auth="none", max_body=_SMALL),
+    public("GET", VERIFY_BY_GET, auth="required", max_body=0),
+    *(public("GET", path, auth="none", max_body=0) for path in STATUS),
     *(
         public(method, path, auth="required", max_body=_SMALL if method == "POST" else 0)
         for method, path in NOT_SERVED

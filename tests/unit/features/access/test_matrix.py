@@ -12,8 +12,8 @@ from typing import Final, cast
 
 import msgspec
 import pytest
-import yaml
 
+from examples.tta import configuration
 from tta_gateway.features.access.algorithm import Ties
 from tta_gateway.features.access.policy import Circle
 from tta_gateway.features.access.table import ROLES
@@ -32,7 +32,16 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.wire.http1_server import ServerCodec
 from tta_gateway.wire.limits import Limits
 
-TTA: Final = Path(__file__).parents[4] / "examples" / "tta"
+BLANKS: Final[dict[str, str | int]] = {
+    **dict.fromkeys(("accounts", "players", "characters", "worlds_a"), "http://127.0.0.1:9001"),
+    **dict.fromkeys(("worlds_b", "sessions", "conversation"), "http://127.0.0.1:9002"),
+    "port": 8080,
+    "admin_port": 8081,
+    "probe_port": 8082,
+    "url": "http://127.0.0.1:8080",
+    "access": "10m",
+    "state_dir": "/nowhere",
+}
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 EVERYBODY: Final = frozenset(ROLES)
 PLAYER: Final = frozenset({"player"})
@@ -87,17 +96,21 @@ EXPECTED: Final[dict[str, dict[str, Who]]] = {
             "/api/clinical/{rest:path}",
         )
     },
-    "/api/v1/auth/verify": {"GET": OPEN, "HEAD": OPEN},
+    "/api/v1/auth/password/reset-request": {"POST": OPEN},
+    "/api/v1/auth/password/reset": {"POST": OPEN},
     "/api/v1/players": {
         "GET": _all(PEOPLE),
         "HEAD": _all(PEOPLE),
         "POST": _all(PEOPLE),
     },
-    "/api/v1/players/{player_id}": {
-        "GET": _PROFILE,
-        "HEAD": _PROFILE,
-        "PUT": Who(own=PEOPLE),
-        "DELETE": _MINE,
+    **{
+        path: {
+            "GET": _PROFILE,
+            "HEAD": _PROFILE,
+            "PUT": Who(own=PEOPLE),
+            "DELETE": _MINE,
+        }
+        for path in ("/api/v1/players/{player_id}", "/api/players/{player_id}")
     },
     **{
         path: {"GET": _PROGRESS, "HEAD": _PROGRESS}
@@ -105,14 +118,18 @@ EXPECTED: Final[dict[str, dict[str, Who]]] = {
             "/api/v1/players/{player_id}/progress",
             "/api/v1/players/{player_id}/progress/viz",
             "/api/v1/players/{player_id}/dashboard",
-            "/api/players/{player_id}/dashboard",
             "/api/v1/players/{player_id}/settings",
+            "/api/players/{player_id}/progress",
+            "/api/players/{player_id}/progress/viz",
+            "/api/players/{player_id}/dashboard",
+            "/api/players/{player_id}/settings",
         )
     },
     "/api/v1/players/{player_id}/export": {"GET": _EXPORT, "HEAD": _EXPORT},
     "/api/v1/players/{player_id}/data/export": {"GET": _EXPORT, "HEAD": _EXPORT},
     "/api/v1/players/{player_id}/data": {"DELETE": _MINE},
     "/api/v1/players/{player_id}/{rest:path}": {"PUT": _MINE, "PATCH": _MINE},
+    "/api/players/{player_id}/{rest:path}": {"PUT": _MINE, "PATCH": _MINE},
     "/api/v1/players/{player_id}/characters": dict.fromkeys(("GET", "HEAD", "POST"), _MINE),
     **{
         path: dict.fromkeys(("GET", "HEAD", "POST"), _PLAYER)
@@ -144,10 +161,9 @@ EXPECTED: Final[dict[str, dict[str, Who]]] = {
 class House:
     """The gateway of the sample platform, up to where services would be asked."""
 
-    def __init__(self) -> None:
-        settings = load(
-            TTA / "guarded.yaml", {"TTA_AUTH_SECRET_KEY": "0123456789abcdef" * 4}
-        ).settings
+    def __init__(self, folder: Path) -> None:
+        written = configuration.write(folder / "gateway.yaml", BLANKS)
+        settings = load(written, {"TTA_AUTH_SECRET_KEY": "0123456789abcdef" * 4}).settings
         self.snapshot = compile_snapshot(settings, 1)
         ties = Ties()
         for role in ROLES:
@@ -197,8 +213,8 @@ def _answer(exchange: Exchange, plan: Plan) -> Response | None:
 
 
 @pytest.fixture(scope="module")
-def house() -> House:
-    return House()
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return House(tmp_path_factory.mktemp("demonstration"))
 
 
 def filled(path: str, person: str) -> str:
@@ -231,15 +247,6 @@ def test_the_table_has_every_route_with_every_method_and_no_other(house: House) 
         if route.service != "gateway"
     }
     assert written == {path: {*by_method} for path, by_method in EXPECTED.items()}
-
-
-def test_every_path_of_the_demonstration_is_here(house: House) -> None:
-    """Whatever a client may ask the demonstration for leads to a route that is guarded here."""
-    shown = yaml.safe_load((TTA / "gateway.yaml").read_text())["routes"]
-    for one in shown:
-        path = filled(one["path"], ME).replace("/api/players/7", f"/api/players/{ME}/dashboard")
-        methods = one.get("methods") or ("GET", "PUT", "POST", "DELETE")
-        assert any(house.ask(method, path, "player")[0] for method in methods), path
 
 
 def test_each_role_gets_through_where_the_table_says_and_nowhere_else(house: House) -> None:
@@ -285,7 +292,7 @@ def test_fields_that_ask_for_another_method_or_path_change_nothing(house: House,
         _, answer, exchange = house.ask(method, target, role, f"{name.upper()}: {other}")
         assert (answer is None) is expected, (method, path, role)
         assert exchange.request.fields == []
-        assert exchange.upstream_fields is None
+        assert [one for one, _ in exchange.upstream_fields or () if one != b"authorization"] == []
 
 
 SPELLINGS: Final = (

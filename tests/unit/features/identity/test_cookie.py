@@ -4,7 +4,15 @@ import msgspec
 import pytest
 
 from tests.helpers.identity_house import ISSUING
-from tta_gateway.features.identity.cookie import is_of_a_page, may_use, name, set_cookie
+from tta_gateway.features.identity.bound import Delegated
+from tta_gateway.features.identity.cookie import (
+    is_of_a_page,
+    may_use,
+    name,
+    set_cookie,
+    set_cookies,
+)
+from tta_gateway.features.identity.public import STATUS
 
 PLAIN = msgspec.structs.replace(ISSUING, secure=False, same_site="lax")
 
@@ -17,6 +25,13 @@ def test_no_script_and_no_other_path_gets_it() -> None:
         "tta-refresh=; Max-Age=0; Path=/api/v1/auth; HttpOnly; SameSite=Lax"
     )
     assert (name(ISSUING), name(PLAIN)) == ("__Secure-tta-refresh", "tta-refresh")
+
+
+def test_where_pages_of_the_platform_ask_for_their_status_it_is_seen_too() -> None:
+    assert set_cookies(ISSUING, "t", 60) == [set_cookie(ISSUING, "t", 60)]
+    home = Delegated(name="home", service="accounts", prefix="")
+    both = set_cookies(msgspec.structs.replace(ISSUING, delegated=(home,)), "t", 60)
+    assert both == [set_cookie(ISSUING, "t", 60, path=one) for one in ("/api/v1/auth", *STATUS)]
 
 
 @pytest.mark.parametrize(

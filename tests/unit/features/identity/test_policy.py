@@ -10,7 +10,7 @@ from tests.helpers.builders import a_head, a_route, an_exchange
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
 from tta_gateway.features.identity.bound import OWN_ISSUER, QueryBound, RevokedTokens
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.policy import BoundIdentity, Identity
+from tta_gateway.features.identity.policy import BoundIdentity, Identity, QueriedIdentity
 from tta_gateway.features.identity.problems import (
     EXPIRED,
     MALFORMED,
@@ -50,7 +50,7 @@ class House:
         self.streams = OpenStreams(later=self.later.append)
         self.identity = Identity(self.verifier, wall=lambda: self.now, streams=self.streams)
         bound = self.identity.for_route(a_route(auth=auth))
-        assert bound
+        assert isinstance(bound, BoundIdentity)
         self.bound: BoundIdentity = bound
 
     def ask(
@@ -223,7 +223,7 @@ def queried(query: bytes, *, upgrade: bytes | None = b"websocket", **fields: byt
     house = House()
     raw = msgspec.Raw(msgspec.msgpack.encode(QueryBound(token="token", subject="player_id")))
     bound = house.identity.for_route(a_route(auth="required", features={"identity": raw}))
-    assert bound
+    assert isinstance(bound, QueriedIdentity)
     head = a_head(fields=[(name.encode(), value) for name, value in fields.items()])
     head.upgrade, head.query = upgrade, query
     exchange = an_exchange(head)
