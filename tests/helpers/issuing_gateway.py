@@ -124,6 +124,7 @@ def issuing(
     """Start a gateway that issues, with a route that asks for a token; `beside` are services."""
     admin, probe = free_port(), free_port()
     state = folder / "state"
+    identity: dict[str, object] = dict(more.pop("identity", {}))  # type: ignore[call-overload]
     changed: dict[str, object] = dict(more.pop("issuing", {}))  # type: ignore[call-overload]
     with (
         scripted() as upstream,
@@ -137,7 +138,7 @@ def issuing(
             workers=workers,
             state_dir=str(state),
             services={"up": {"endpoints": [upstream.url]}, **(beside or {})},
-            identity={"issuing": {"url": URL, **changed}},
+            identity={"issuing": {"url": URL, **changed}, **identity},
             **more,
         ) as running,
     ):

@@ -10,23 +10,28 @@ from joserfc.jwk import OKPKey
 
 from tests.helpers.builders import an_exchange
 from tests.helpers.fake_origin import FakeOrigin
-from tests.unit.features.identity.issuing import ISSUER, NOW, a_signer, a_token
+from tests.unit.features.identity.issuing import ISSUER, NOW, a_signer, a_token, somebody
+from tta_gateway.features.identity.api_key import digest, made
 from tta_gateway.features.identity.bound import (
+    API_KEYS,
     ISSUER_KEYS,
     KEYS,
     OWN_ISSUER,
     REVOKED,
+    ApiKeysTold,
     IdentityBound,
     IssuerKeys,
     KeySource,
+    KeyTold,
     OwnKeys,
     RevokedTokens,
 )
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.identity.problems import KEY_UNKNOWN, TICKET_INVALID, UNPROVED
 from tta_gateway.features.identity.problems import REVOKED as COUNTS_NO_MORE
-from tta_gateway.features.identity.problems import UNPROVED
 from tta_gateway.features.identity.revoked import News
+from tta_gateway.features.identity.ticket import TYPE
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.principal import Principal
@@ -216,3 +221,49 @@ def test_what_opens_a_moment_too_late_ends_too() -> None:
     for work in house.later:
         work()
     assert len(house.streams) == 0
+
+
+# --- API keys and tickets -----------------------------------------------------------------------
+
+KEY = made()
+
+
+def api_keys(*names: str) -> dict[str, msgspec.Raw]:
+    told = {digest(KEY.encode()): KeyTold(id=name, name=name, expires=NOW + 60) for name in names}
+    return {f"{API_KEYS}7": raw(ApiKeysTold(keys=told))}
+
+
+def test_api_keys_count_from_the_start_and_as_they_are_told() -> None:
+    house = House(api_keys("a"))
+    assert house.ask(KEY.encode()) == "key:a"
+    house.follow(api_keys("b"))
+    assert house.ask(KEY.encode()) == "key:b"
+    house.follow({})
+    assert house.ask(KEY.encode()) is KEY_UNKNOWN
+    house.follow({})
+
+
+def test_what_a_key_has_opened_ends_when_it_is_told_no_more() -> None:
+    house = House(api_keys("a"))
+    principal = house.identity.principal_of(KEY.encode())
+    assert isinstance(principal, Principal)
+    house.open(principal)
+    house.open(somebody("p2"))
+    house.follow({f"{API_KEYS}{number}": raw(ApiKeysTold()) for number in range(9)})
+    for one in house.later:
+        one()
+    assert len(house.streams) == 1
+
+
+def test_a_section_of_keys_that_cannot_be_read_holds_none() -> None:
+    house = House({f"{API_KEYS}7": msgspec.Raw(b"\xc1")})
+    assert house.ask(KEY.encode()) is KEY_UNKNOWN
+
+
+def test_tickets_are_proved_by_the_gateway_s_own_keys_alone() -> None:
+    house = House(keys(OURS))
+    said = {"jti": "1", "path": "/ws", "until": NOW + 60, "iat": NOW, "exp": NOW + 30}
+    ticket = a_token(OURS, {"typ": TYPE}, **said)
+    assert isinstance(house.identity.ticket_of(ticket, b"/ws"), Principal)
+    house.follow(keys(NEXT))
+    assert house.identity.ticket_of(ticket, b"/ws") is TICKET_INVALID

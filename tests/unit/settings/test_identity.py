@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.certificates import Folder
 from tests.helpers.configuration import complaints, loaded
 from tests.unit.features.identity.issuing import ISSUER, a_signer, a_token
-from tta_gateway.features.identity.bound import IdentityBound, KeySource
+from tta_gateway.features.identity.bound import CookieBound, IdentityBound, KeySource
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.settings.compile import compile_snapshot
@@ -141,3 +141,66 @@ def test_two_of_one_name_are_refused() -> None:
     one = "{name: home, secret: {env: SECRET}}"
     text = f"identity: {{issuers: [{one}, {one}]}}\n"
     assert "two of them have one name" in complaints(text, ENVIRON)[0]
+
+
+# --- the cookie of access tokens, and tickets ---------------------------------------------------
+
+ISSUES: Final = "issuing: {url: 'https://gate'}"
+
+
+def cookie(text: str) -> IdentityBound:
+    cors = "cors: {origins: ['https://app'], credentials: true}\n"
+    written = f"{cors}identity: {{{ISSUES}, {text}}}\n"
+    snapshot = compile_snapshot(loaded(written, ENVIRON).settings, 1)
+    return msgspec.msgpack.decode(snapshot.features["identity"], type=IdentityBound)
+
+
+def test_the_cookie_of_access_tokens_is_off_until_it_is_written() -> None:
+    bound = cookie("")
+    assert bound.cookie is None
+    assert bound.issuing is not None
+    assert bound.issuing.access_cookie is None
+
+
+def test_workers_look_for_the_cookie_that_control_sets() -> None:
+    bound = cookie("cookie: {name: __Secure-a, same_site: lax}")
+    wanted = CookieBound(name="__Secure-a", same_site="lax", origins=("https://app",))
+    assert bound.issuing is not None
+    assert bound.cookie == bound.issuing.access_cookie == wanted
+    usual = cookie("cookie: {}").cookie
+    assert usual is not None
+    assert (usual.name, usual.same_site) == ("__Host-tta", "strict")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{ISSUES}, cookie: {{name: tta}}", "cookie.name"),
+        (f"{ISSUES}, cookie: {{name: __Host-}}", "cookie.name"),
+        (f"{ISSUES}, cookie: {{name: '__Host-a;b'}}", "cookie.name"),
+        (f"{ISSUES}, cookie: {{same_site: none}}", "same_site"),
+        ("cookie: {}", "`cookie` is set at logins"),
+    ],
+)
+def test_a_cookie_that_browsers_would_not_hold_to_this_host_is_refused(
+    text: str, words: str
+) -> None:
+    found = complaints(f"identity: {{{text}}}\n", ENVIRON)
+    assert any(words in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("route", "words"),
+    [
+        ("auth: required, auth_ticket: true", ""),
+        ("auth: optional, auth_ticket: true, auth_query: token", ""),
+        ("auth: none, auth_ticket: true", "no effect with `auth: none`"),
+        ("auth: required, auth_ticket: true, auth_query: ticket", "the parameter of tickets"),
+        ("auth: required, auth_ticket: true, auth_query: {token: ticket}", "of tickets"),
+        ("auth: required, auth_ticket: 7", "auth_ticket"),
+    ],
+)
+def test_what_a_ticket_opens_asks_for_a_token(route: str, words: str) -> None:
+    written = f"routes: [{{path: /a, service: players, {route}}}]\nidentity: {{{ISSUES}}}\n"
+    found = complaints(written, ENVIRON)
+    assert any(words in one for one in found) if words else found == []

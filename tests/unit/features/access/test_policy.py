@@ -466,3 +466,51 @@ def test_not_every_set_of_roles_is_remembered_for_ever() -> None:
         house.access.mask(frozenset({f"r{number}"}))
     assert len(house.access._masks) <= 4096
     assert house.access.mask(frozenset({"player"})) == house.access.book.mask({"player"})
+
+
+# --- who is permitted less than their roles hold ------------------------------------------------
+
+
+def permitted(house: House, role: str, person: str, *permissions: str) -> bool:
+    """Whether somebody gets in who is permitted these alone."""
+    exchange = an_exchange(a_head("GET", f"/{person}"))
+    exchange.params = {"player_id": person}
+    exchange.principal = Principal(
+        subject="p1", issuer="a", roles=frozenset({role}), permitted=frozenset(permissions)
+    )
+    return house.bound.on_request(exchange) is None
+
+
+@pytest.mark.parametrize(
+    ("role", "permission", "person", "gets_in"),
+    [
+        ("service", "progress:read", "p2", True),
+        ("service", "worlds:read", "p2", False),
+        ("service", "progress:read:any", "p2", True),
+        ("service", "progress:read:own", "p2", False),
+        ("player", "progress:read:own", "p1", True),
+        ("player", "progress:read", "p1", True),
+        ("player", "progress:read", "p2", False),
+        ("player", "nothing:known", "p1", False),
+        ("service", "nothing:known:any", "p2", False),
+    ],
+)
+def test_who_is_permitted_less_gets_no_further(
+    role: str, permission: str, person: str, *, gets_in: bool
+) -> None:
+    house = House()
+    for _ in range(2):  # and once more, as it is remembered
+        assert permitted(house, role, person, permission) is gets_in
+
+
+def test_a_role_alone_opens_nothing_to_them() -> None:
+    house = House(RouteAccess(roles=("admin",)))
+    assert permitted(house, "admin", "")
+    assert not permitted(house, "admin", "", "users:read")
+
+
+def test_few_bounds_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tta_gateway.features.access.policy._MOST", 2)
+    access = House().access
+    for name in ("a", "b", "c", "a"):
+        assert access.within(frozenset({name})) == access.book.within([name])

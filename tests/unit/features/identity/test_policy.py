@@ -1,6 +1,7 @@
 """Who is asking: found out where the route wants to know, and proved once."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 import msgspec
@@ -8,17 +9,38 @@ import pytest
 
 from tests.helpers.builders import a_head, a_route, an_exchange
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
-from tta_gateway.features.identity.bound import OWN_ISSUER, QueryBound, RevokedTokens
+from tta_gateway.features.identity.access_cookie import AccessCookie
+from tta_gateway.features.identity.api_key import digest, made
+from tta_gateway.features.identity.bound import (
+    OWN_ISSUER,
+    ApiKeysTold,
+    CookieBound,
+    KeyTold,
+    QueryBound,
+    RevokedTokens,
+)
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.policy import BoundIdentity, Identity, QueriedIdentity
+from tta_gateway.features.identity.policy import (
+    BoundIdentity,
+    Identity,
+    QueriedIdentity,
+    TicketIdentity,
+    Unasked,
+)
 from tta_gateway.features.identity.problems import (
     EXPIRED,
+    KEY_UNKNOWN,
     MALFORMED,
     MISSING,
     NOT_THEIRS,
+    ORIGIN_REFUSED,
     REVOKED,
+    TICKET_ELSEWHERE,
+    TICKET_INVALID,
+    TICKET_USED,
     UNPROVED,
 )
+from tta_gateway.features.identity.ticket import TYPE, Tickets, issuer_of
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
@@ -288,3 +310,279 @@ def test_it_says_where_it_looks() -> None:
     bound = House().identity.for_route(a_route(auth="required", features={"identity": raw}))
     assert bound is not None
     assert bound.explain() == "asks for an access token; of WebSockets in the query too, as `token`"
+
+
+# --- cookies, keys and tickets ------------------------------------------------------------------
+
+COOKIE = CookieBound(name="__Host-tta", origins=("https://app",))
+KEY = made().encode()
+TICKETED = QueryBound(ticket=True)
+
+
+def bound_to(
+    identity: Identity,
+    auth: Literal["required", "optional", "none"] = "required",
+    *,
+    asked: QueryBound | None = None,
+) -> BoundIdentity | TicketIdentity | Unasked:
+    """A route of this policy, whose `auth_query` and the like are `asked`."""
+    raw = {} if asked is None else {"identity": msgspec.Raw(msgspec.msgpack.encode(asked))}
+    bound = identity.for_route(a_route(auth=auth, features=raw))
+    assert bound is not None
+    return bound
+
+
+def with_cookie(
+    auth: Literal["required", "optional", "none"], *fields: tuple[bytes, bytes], method: str = "GET"
+) -> Exchange:
+    """What became of a request to a gateway that has the cookie."""
+    house = House()
+    identity = Identity(
+        house.verifier, wall=lambda: NOW, streams=house.streams, cookie=AccessCookie(COOKIE)
+    )
+    exchange = an_exchange(a_head(method, fields=list(fields)))
+    answer = bound_to(identity, auth).on_request(exchange)
+    assert not isinstance(answer, Awaitable)
+    exchange.response = answer
+    return exchange
+
+
+def test_a_token_in_the_cookie_counts_and_goes_no_further() -> None:
+    exchange = with_cookie("required", (b"cookie", b"a=b; __Host-tta=" + TOKEN))
+    assert exchange.response is None
+    assert exchange.principal is not None
+    assert (exchange.token, exchange.upstream_fields) == (TOKEN, [(b"cookie", b"a=b")])
+
+
+def test_a_page_of_elsewhere_has_it_not_used() -> None:
+    sent = (b"cookie", b"__Host-tta=" + TOKEN)
+    assert refused(with_cookie("required", sent, method="POST").response) is ORIGIN_REFUSED
+    allowed = with_cookie("required", sent, (b"origin", b"https://app"), method="POST")
+    assert allowed.response is None
+
+
+def test_a_token_in_a_field_stands_before_the_cookie() -> None:
+    fields = [(b"cookie", b"__Host-tta=x"), (b"authorization", b"Bearer " + TOKEN)]
+    exchange = with_cookie("required", *fields, method="POST")
+    assert (exchange.response, exchange.token) == (None, TOKEN)
+    assert exchange.upstream_fields == [fields[1]]
+
+
+def test_two_cookies_that_differ_are_refused_and_where_nobody_asks_taken_out() -> None:
+    sent = (b"cookie", b"__Host-tta=a; __Host-tta=b")
+    assert refused(with_cookie("required", sent).response) is MALFORMED
+    exchange = with_cookie("none", sent)
+    assert (exchange.response, exchange.upstream_fields, exchange.principal) == (None, [], None)
+    assert with_cookie("none").upstream_fields is None
+
+
+def test_what_it_does_with_cookies_and_tickets_is_said() -> None:
+    house = House()
+    identity = Identity(
+        house.verifier, wall=lambda: NOW, streams=house.streams, cookie=AccessCookie(COOKIE)
+    )
+    assert bound_to(identity, "none").explain() == "takes out the cookie of access tokens"
+    assert bound_to(identity, asked=TICKETED).explain() == (
+        "asks for an access token; or a ticket for once, of the query (`ticket`)"
+    )
+
+
+def with_key(house: House, *fields: tuple[bytes, bytes], upgrade: bytes | None = None) -> Exchange:
+    told = KeyTold(id="1", name="reports", expires=NOW + 60, roles=("service",))
+    house.identity.api_keys.take("a", ApiKeysTold(keys={digest(KEY): told}))
+    exchange, answer = house.ask(*fields, upgrade=upgrade)
+    exchange.response = answer
+    return exchange
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [(b"x-api-key", KEY)],
+        [(b"authorization", b"Bearer " + KEY)],
+        [(b"x-api-key", KEY), (b"authorization", b"Bearer " + KEY)],
+    ],
+)
+def test_an_api_key_is_somebody_and_no_service_is_shown_it(
+    fields: list[tuple[bytes, bytes]],
+) -> None:
+    exchange = with_key(House(), *fields, (b"a", b"b"))
+    assert exchange.response is None
+    assert exchange.principal is not None
+    assert (exchange.principal.subject, exchange.token) == ("key:reports", b"")
+    kept = exchange.request.fields if exchange.upstream_fields is None else exchange.upstream_fields
+    assert all(name != b"x-api-key" for name, _ in kept)
+
+
+def test_a_key_of_another_service_is_for_it_to_read() -> None:
+    house = House("optional")
+    exchange = with_key(house, (b"x-api-key", b"theirs"))
+    assert (exchange.response, exchange.principal, exchange.upstream_fields) == (None, None, None)
+
+
+def test_a_key_beside_a_token_is_one_too_many() -> None:
+    fields = [(b"x-api-key", KEY), (b"authorization", b"Bearer " + TOKEN)]
+    assert refused(with_key(House(), *fields).response) is MALFORMED
+
+
+def test_a_key_that_nobody_knows_is_refused() -> None:
+    assert refused(with_key(House(), (b"x-api-key", made().encode())).response) is KEY_UNKNOWN
+
+
+def test_a_web_socket_s_key_among_its_protocols_goes_no_further() -> None:
+    house = House()
+    fields = [(b"x-api-key", KEY), (PROTOCOLS, b"bearer, " + KEY + b", chat")]
+    exchange = with_key(house, *fields, upgrade=b"websocket")
+    assert (exchange.response, exchange.upstream_fields) == (None, [(PROTOCOLS, b"chat")])
+
+
+def test_what_a_key_has_opened_ends_even_if_it_was_revoked_while_the_service_thought() -> None:
+    house = House()
+    exchange = with_key(house, (b"x-api-key", KEY))
+    assert exchange.principal is not None
+    house.identity.api_keys.take("a", None)
+    house.identity.hold(exchange, exchange.principal)
+    assert len(house.later) == 1  # which ends it
+
+
+def with_ticket(
+    query: bytes,
+    *fields: tuple[bytes, bytes],
+    upgrade: bytes | None = b"websocket",
+    used: bool = False,
+    asked: QueryBound = TICKETED,
+) -> tuple[Exchange, House]:
+    """What became of a request to a route that tickets open."""
+
+    async def spend(_: bytes) -> bool:
+        return not used
+
+    house = House()
+    issuer = msgspec.structs.replace(ISSUER, name=OWN_ISSUER)
+    believed = Verifier([(issuer_of(issuer), [a_key(OURS)])])
+    house.identity = Identity(
+        house.verifier, wall=lambda: NOW, streams=house.streams, cookie=AccessCookie(COOKIE)
+    )
+    house.identity.tickets = Tickets(believed, spend)
+    head = a_head(fields=list(fields))
+    head.upgrade, head.query, head.path = upgrade, query, b"/ws"
+    exchange = an_exchange(head)
+    answer = bound_to(house.identity, asked=asked).on_request(exchange)
+    exchange.response = settled(answer)
+    return exchange, house
+
+
+def settled(answer: Response | Awaitable[Response | None] | None) -> Response | None:
+    """What a step answers in the end."""
+
+    async def waited(later: Awaitable[Response | None]) -> Response | None:
+        return await later
+
+    return asyncio.run(waited(answer)) if isinstance(answer, Awaitable) else answer
+
+
+def a_ticket(**changed: object) -> bytes:
+    said = {"iat": NOW, "exp": NOW + 30, "jti": "1", "sid": "s", "path": "/ws", "until": NOW + 60}
+    return a_token(OURS, {"typ": TYPE}, **{**said, **changed})
+
+
+def test_a_ticket_opens_a_web_socket_and_goes_no_further() -> None:
+    sent = (b"cookie", b"__Host-tta=" + TOKEN)
+    exchange, _ = with_ticket(b"a=b&ticket=" + a_ticket() + b"&c=d", sent)
+    assert exchange.response is None
+    assert exchange.principal is not None
+    assert (exchange.principal.session, exchange.principal.expires) == ("s", NOW + 60)
+    assert (exchange.upstream_query, exchange.token) == (b"a=b&c=d", b"")
+    assert exchange.upstream_fields == []
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        (b"ticket=x", TICKET_INVALID),
+        (b"ticket=" + a_ticket(path="/other"), TICKET_ELSEWHERE),
+        (b"ticket=a&ticket=b", MALFORMED),
+        (b"xticket=" + a_ticket(), MISSING),
+        (b"", MISSING),
+    ],
+)
+def test_what_is_no_ticket_is_refused(query: bytes, problem: Problem) -> None:
+    assert refused(with_ticket(query)[0].response) is problem
+
+
+def test_one_that_has_been_used_is_refused() -> None:
+    exchange, _ = with_ticket(b"ticket=" + a_ticket(), used=True)
+    assert refused(exchange.response) is TICKET_USED
+    assert exchange.principal is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "upgrade", "opens"),
+    [
+        ([], None, False),
+        ([(b"accept", b"text/html")], None, False),
+        ([(b"accept", b"text/event-stream")], None, True),
+        ([], b"chat", False),
+    ],
+)
+def test_it_opens_answers_of_events_too_and_nothing_else(
+    fields: list[tuple[bytes, bytes]], upgrade: bytes | None, *, opens: bool
+) -> None:
+    exchange, _ = with_ticket(b"ticket=" + a_ticket(), *fields, upgrade=upgrade)
+    assert (exchange.response is None) is opens
+
+
+def test_a_ticket_beside_a_token_is_refused() -> None:
+    shown = b"ticket=" + a_ticket()
+    beside = (b"authorization", b"Bearer " + TOKEN)
+    assert refused(with_ticket(shown, beside)[0].response) is MALFORMED
+    asked = QueryBound(token="token", ticket=True)
+    both = with_ticket(shown + b"&token=" + TOKEN, asked=asked)[0]
+    assert refused(both.response) is MALFORMED
+
+
+def test_a_ticket_s_query_may_name_nobody_else() -> None:
+    asked = QueryBound(token="token", subject="player_id", ticket=True)
+    shown = b"ticket=" + a_ticket()
+    mine, _ = with_ticket(shown + b"&player_id=p1", asked=asked)
+    other, _ = with_ticket(shown + b"&player_id=p2", asked=asked)
+    assert mine.response is None
+    assert refused(other.response) is NOT_THEIRS
+    assert with_ticket(shown + b"&player_id=p2")[0].response is None
+
+
+@pytest.mark.parametrize("at", ["before", "meanwhile"])
+def test_a_ticket_of_a_session_that_has_ended_is_refused(at: str) -> None:
+    house = House()
+    issuer = msgspec.structs.replace(ISSUER, name=OWN_ISSUER)
+    ended = RevokedTokens(sessions={"s": NOW + 60})
+
+    async def spend(_: bytes) -> bool:
+        house.identity.revoked.newly(ended)
+        return True
+
+    house.identity.tickets = Tickets(Verifier([(issuer_of(issuer), [a_key(OURS)])]), spend)
+    if at == "before":
+        house.identity.revoked.newly(ended)
+    head = a_head()
+    head.upgrade, head.query, head.path = b"websocket", b"ticket=" + a_ticket(), b"/ws"
+    exchange = an_exchange(head)
+    answer = bound_to(house.identity, asked=TICKETED).on_request(exchange)
+    assert refused(settled(answer)) is REVOKED
+
+
+def test_what_a_ticket_has_opened_is_held_and_let_go() -> None:
+    exchange, house = with_ticket(b"ticket=" + a_ticket())
+    exchange.response = Response(101)
+    bound = bound_to(house.identity, asked=TICKETED)
+    assert isinstance(bound, TicketIdentity)
+    bound.on_response(exchange)
+    assert len(house.streams) == 1
+    bound.on_finish(exchange)
+    assert len(house.streams) == 0
+
+
+def test_a_token_opens_it_as_ever() -> None:
+    exchange, _ = with_ticket(b"a=b", (b"authorization", b"Bearer " + TOKEN))
+    assert (exchange.response, exchange.upstream_query) == (None, None)
+    assert exchange.principal is not None
