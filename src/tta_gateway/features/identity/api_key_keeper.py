@@ -4,6 +4,7 @@ The truth is in the database.  What counts is told in sections by the first digi
 a change is sent with a few dozen others, and not with all.  A key is shown once, when it is made.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class ApiKeyKeeper:
         self._known: dict[str, ApiKey] = {}
         self._told: dict[str, ApiKeysTold] = {}
         self._since = -1.0
+        self._turn = asyncio.Lock()
         self.left: Callable[[], Iterable[str]] = tuple
         """Returns the names of the sections that a control before this one has left."""
 
@@ -119,15 +121,21 @@ class ApiKeyKeeper:
 
     async def look(self) -> None:
         """Tell what counts now."""
+        async with self._turn:  # or what one has read before would be told behind what another has
+            await self._look()
+
+    async def _look(self) -> None:
         is_first = self._since < 0
         found = await self._store.changed(-1.0 if is_first else self._since - _OVERLAP)
+        now, before = self._wall(), {**self._known}
         for one in found:
             self._known[one.id] = one
             self._since = max(self._since, one.changed)
         self._since = max(self._since, 0.0)
-        now = self._wall()
         for id in [id for id, one in self._known.items() if not one.counts(now)]:
             del self._known[id]
+        if before == self._known and not is_first:
+            return
         told = _sections(self._known.values())
         if is_first:
             self._told = dict.fromkeys(self.left(), ApiKeysTold())

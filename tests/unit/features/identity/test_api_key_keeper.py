@@ -233,3 +233,13 @@ def test_what_is_printed_of_a_new_one_holds_no_secret(tmp_path: Path) -> None:
         assert made.secret not in repr(made)
 
     within(tmp_path, work)
+
+
+def test_what_is_revoked_is_not_told_again_by_a_look_that_began_before(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        key = await house.add()
+        looks = [house.keeper.look() for _ in range(5)]
+        await asyncio.gather(*looks, house.keeper.revoke("reports"), house.keeper.look())
+        assert not house.knows(key)
+
+    within(tmp_path, work)
