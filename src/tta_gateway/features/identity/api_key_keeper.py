@@ -16,7 +16,7 @@ from tta_gateway.features.identity.bound import API_KEYS, ApiKeysTold, Issuing, 
 
 MOST: Final = 10_000
 """So many keys count at once, at most."""
-SHARDS: Final = 64
+SHARDS: Final = 256
 LONGEST: Final = 366 * 86_400.0
 """seconds that a key may live"""
 KEPT: Final = 30 * 86_400.0
