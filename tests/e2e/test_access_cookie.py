@@ -133,10 +133,10 @@ def test_a_page_of_elsewhere_changes_nothing_by_it(
     [
         ("", "identity_token_missing"),
         ("x", "identity_token_malformed"),
-        ("{token}x", "identity_token_unproved"),
+        ("{token}x", "identity_token_malformed"),
         ("{token}; __Host-tta=other", "identity_token_malformed"),
         ("other; __Host-tta={token}", "identity_token_malformed"),
-        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.", "identity_token_malformed"),
+        ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.", "identity_token_unproved"),
     ],
 )
 def test_what_is_no_token_in_it_is_refused(

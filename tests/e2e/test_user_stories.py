@@ -95,7 +95,8 @@ def gateway(demo: Demonstration) -> Service:
 def player(gateway: Service) -> Player:
     """A player with a character, a session and a conversation."""
     name = f"player-{secrets.token_hex(6)}"
-    account = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+    profile = {"username": name, "email": f"{name}@example.org"}
+    account = {**profile, "password": PASSWORD}
     assert gateway.call("POST", "/api/v1/auth/register", account).status == 200
     told = gateway.call("POST", "/api/v1/auth/login", {"username": name, "password": PASSWORD})
     someone = Player(
@@ -103,6 +104,8 @@ def player(gateway: Service) -> Player:
         told.body["access_token"],
         {"player": told.body["user_info"]["user_id"], "name": name},
     )
+    # Services hear no address from the gateway: the profile is made by whoever it is of.
+    assert someone.call("POST", "/api/v1/players", profile).status == 201
     character = someone.call("POST", "/api/v1/characters", NEW_CHARACTER).body["character_id"]
     new = {
         "character_id": character,
@@ -436,7 +439,7 @@ def test_a_deletion_is_answered_without_a_body_and_the_connection_goes_on(player
     assert after.status == 404
 
 
-@pytest.mark.parametrize("path", ["/api/v1/worlds/{world}/", "/api/v1/players/{player}/"])
+@pytest.mark.parametrize("path", ["/api/v1/worlds/{world}/", "/api/v1/sessions/{session}/"])
 @pytest.mark.parametrize("host", [b"platform.example", b"platform.example:8443"])
 def test_a_redirect_of_a_service_leads_back_to_where_the_client_came(
     player: Player, path: str, host: bytes
