@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from tests.helpers.identity_house import ISSUING, NOW
 from tests.helpers.sign_in_house import PASSWORD, SignInHouse, a_token, within
-from tta_gateway.features.identity import metrics, problems
+from tta_gateway.features.identity import metrics, password, problems
 from tta_gateway.features.identity.jws import read
 from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.sign_in import SignIn
