@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from tests.helpers.slow import children
 
 ROOT: Final = Path(__file__).parents[2]
-START: Final = 60.0
+START: Final = 120.0
 STOP: Final = 30.0
 READY: Final = "ready: "
 COMMAND: Final = (sys.executable, "-m", "examples.tta.run")

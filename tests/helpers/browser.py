@@ -22,6 +22,8 @@ def browser() -> Iterator[BrowserContext]:
         running = driver.chromium.launch(executable_path=where, args=arguments)
         try:
             context = running.new_context()
+            # Whoever is asked whether a page may reach this machine says yes.
+            context.grant_permissions(["local-network-access"])
             context.set_default_timeout(PATIENCE_MS)
             yield context
         finally:
