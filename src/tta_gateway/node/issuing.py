@@ -29,10 +29,11 @@ from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.sign_in import SignIn, Stores
-from tta_gateway.features.identity.store import Revocations
+from tta_gateway.features.identity.store import Revocations, Users
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.providers import LoginProviders
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.sqlalchemy_aside import imported
@@ -98,6 +99,8 @@ class Issuance:
         self._keys: KeyKeeper | None = None
         self._accounts: Accounts | None = None
         self._sign_in: SignIn | None = None
+        self.providers: LoginProviders | None = None
+        """Let people in by way of others, with what is built here."""
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
@@ -153,6 +156,8 @@ class Issuance:
             self._chance = derived(self._sealing, _CHANCE)
         if before != self._bound:
             self.believe()
+        if self.providers is not None:
+            self.providers.adopt(self.issuing)
         self._soon.set()
 
     def believe(self) -> None:
@@ -215,6 +220,18 @@ class Issuance:
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
         self._accounts.changed = self._reveal
+        self._build_providers(sign_in, users)
+
+    def _build_providers(self, sign_in: SignIn, users: Users) -> None:
+        if self.providers is not None:
+            self.providers.build(
+                lambda: self._databases.database,
+                sign_in,
+                users,
+                issuing=self._must,
+                key=lambda: self._chance,
+                lasting=self._lasting,
+            )
 
     # --- what lasts --------------------------------------------------------------------------
 
