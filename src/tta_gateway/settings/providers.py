@@ -1,5 +1,6 @@
 """Login providers: OpenID providers by way of which people may log in, as operators write them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -44,7 +45,7 @@ def _private(value: object) -> bytes:
     try:
         jwk = objects(text.encode())
         key_of(jwk)
-        if jwk.get("kty") == "oct" or not import_key(text).is_private:
+        if jwk.get("kty") == "oct" or not import_key(json.loads(text)).is_private:
             raise ValueError("must be a private JWK (with `d`) of Ed25519, P-256 or RSA")
     except Malformed:
         raise ValueError("must be a JWK in JSON (RFC 7517)") from None

@@ -4,6 +4,7 @@ Bounded in time and size, over TLS, and no redirect is followed with anything se
 """
 
 import asyncio
+import json
 import ssl
 import warnings
 from base64 import b64encode
@@ -59,11 +60,15 @@ class Code:
     redirect_uri: str
 
 
-class Peer(Protocol):
-    """Whoever asks providers."""
+class Describing(Protocol):
+    """Whoever can ask a provider what it is."""
 
     async def describe(self, provider: External) -> Known:
         """Return what it is; ProviderAway."""
+
+
+class Peer(Protocol):
+    """Whoever asks providers for somebody."""
 
     async def tokens(
         self, provider: External, found: Metadata, code: Code, *, now: float, unique: str
@@ -187,7 +192,9 @@ def assertion(provider: External, *, now: float, unique: str) -> str:
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # as features/identity/signing.py
-        return jwt.encode(header, claims, import_key(provider.key.decode()), algorithms=[algorithm])
+        return jwt.encode(
+            header, claims, import_key(json.loads(provider.key)), algorithms=[algorithm]
+        )
 
 
 def _error(body: bytes) -> str:

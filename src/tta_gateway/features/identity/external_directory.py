@@ -10,12 +10,12 @@ from typing import Final
 
 from tta_gateway.features.identity import metrics
 from tta_gateway.features.identity.bound import External
-from tta_gateway.features.identity.external_client import Known, Peer, ProviderAway
+from tta_gateway.features.identity.external_client import Describing, Known, ProviderAway
 from tta_gateway.features.identity.key_source import COOL, next_look, pause
+from tta_gateway.features.identity.sign_in import Events
 from tta_gateway.kernel.events import LoginProviderChanged
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
-from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 
 _LONG_AGO: Final = float("-inf")
@@ -42,10 +42,10 @@ class Directory:
 
     def __init__(
         self,
-        peer: Peer,
+        peer: Describing,
         bus: Bus,
         *,
-        log: EventLog,
+        log: Events,
         clock: Clock,
         counts: Registry,
         chance: Callable[[], float],
@@ -82,6 +82,8 @@ class Directory:
     async def known(self, provider: External) -> Known:
         """Return what is known of a provider; ProviderAway."""
         one = self._of(provider)
+        if one.turn.locked():
+            await self._ask(one, since=_LONG_AGO)  # whoever asks does it for all
         if one.known is None and self._clock.monotonic() >= one.at + _AT_MOST:
             await self._ask(one, since=self._clock.monotonic())
         if one.known is None:

@@ -140,19 +140,24 @@ def _check_hash(token: str, said: object, access_token: str) -> None:
 
 
 def _check_age(said: object, max_age: float, now: float) -> None:
-    at = said if isinstance(said, int | float) and not isinstance(said, bool) else None
-    if at is None:
+    at = _number(said)
+    if at < 0:
         raise NotBelieved("it does not say when somebody has logged in there (`auth_time`)")
     if at + max_age + LEEWAY < now:
         raise NotBelieved("somebody has logged in there longer ago than `max_age`")
 
 
+def _number(said: object) -> float:
+    """Return a number; one below nothing where it is none."""
+    return float(said) if isinstance(said, int | float) and said is not True else -1.0
+
+
 def _text(claims: Claims, name: str) -> str:
     """Return a text of the claims; empty if there is none."""
     said = claims.get(name, "")
-    if not isinstance(said, str) or len(said) > _LONGEST_SUBJECT:
-        raise NotBelieved(f"its `{name}` is no short text")
-    return said
+    if isinstance(said, str) and len(said) <= _LONGEST_SUBJECT:
+        return said
+    raise NotBelieved(f"its `{name}` is no short text")
 
 
 def told_in(body: bytes) -> tuple[str, str]:
@@ -161,7 +166,7 @@ def told_in(body: bytes) -> tuple[str, str]:
         told = objects(body)
     except Malformed:
         raise ValueError("its answer with the tokens is no JSON object") from None
-    found = told.get("id_token"), told.get("access_token")
-    if not isinstance(found[0], str) or not isinstance(found[1], str):
-        raise ValueError("its answer holds no `id_token` and `access_token`")
-    return found[0], found[1]
+    token, access_token = told.get("id_token"), told.get("access_token")
+    if isinstance(token, str) and isinstance(access_token, str):
+        return token, access_token
+    raise ValueError("its answer holds no `id_token` and `access_token`")
