@@ -39,6 +39,8 @@ const provider = new Provider(`http://127.0.0.1:${told.port}`, {
   }),
   cookies: { keys: ["a key of its cookies"] },
   pkce: { required: () => true },
+  // Its own way refuses to ask at addresses of loopback, where everything here stands.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   features: { backchannelLogout: { enabled: true } },
 });
 provider.on("backchannel.error", (_, error) => console.error("backchannel", error));
