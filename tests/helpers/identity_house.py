@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import delete
 
-from tta_gateway.features.identity import refresh_token, sql_tables
+from tta_gateway.features.identity import refresh_token, sql_external, sql_tables
 from tta_gateway.features.identity.bound import Issuing, Limits, Lockout
 from tta_gateway.features.identity.sql_failures import SqlFailures
 from tta_gateway.features.identity.sql_keys import SqlKeys
@@ -29,6 +29,8 @@ _EMPTIED: Final = (
     sql_tables.KEYS,
     sql_tables.REVOCATIONS,
     sql_tables.TRIES,
+    sql_external.USED,
+    sql_external.LINKS,
 )
 ISSUING: Final = Issuing(
     url="https://home",

@@ -105,12 +105,15 @@ class SignInHouse:
         await self.accounts.create("ada", PASSWORD, roles or ("player",), by="admin")
 
 
-def within(folder: Path, work: Callable[[SignInHouse], Awaitable[None]]) -> None:
+def within(
+    folder: Path, work: Callable[[SignInHouse], Awaitable[None]], *, now: float = NOW
+) -> None:
     """Do the work in a house with a key."""
 
     async def done() -> None:
         database = Database(in_folder(folder))
         house = SignInHouse(House(database))
+        house.now = now
         try:
             await migrate(database)
             await house.look()

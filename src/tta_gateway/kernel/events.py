@@ -82,6 +82,15 @@ class IssuerKeysChanged(msgspec.Struct, frozen=True, kw_only=True, tag="issuer_k
     at: float
 
 
+class LoginProviderChanged(msgspec.Struct, frozen=True, kw_only=True, tag="login_provider"):
+    """A provider by way of which people log in can be asked again, or not any more."""
+
+    provider: str
+    reachable: bool
+    cause: str = ""
+    at: float
+
+
 class IssuerKeyMissing(msgspec.Struct, frozen=True, kw_only=True, tag="issuer_key_missing"):
     """A token may be signed with a key that its issuer has published since it was asked last."""
 
@@ -161,6 +170,7 @@ Event = (
     | BreakerChanged
     | RegistryChanged
     | IssuerKeysChanged
+    | LoginProviderChanged
     | IssuerKeyMissing
     | CertificateExpires
     | ServiceTlsChanged

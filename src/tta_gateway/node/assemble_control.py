@@ -24,6 +24,8 @@ from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import api_keys_admin, issuers_api, status_api, ticket_api
 from tta_gateway.features.identity import delegated_api as delegated
+from tta_gateway.features.identity import external_api as external
+from tta_gateway.features.identity import issuers_api
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
@@ -53,6 +55,7 @@ from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.penalties import Penalties
+from tta_gateway.node.providers import LoginProviders
 from tta_gateway.node.proving import published_in
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
@@ -143,6 +146,8 @@ class Control:
             wall=clock.wall,
             chance=random.random,
         )
+        self.providers = LoginProviders(self.bus, log=self.log, clock=clock, counts=self.counts)
+        self.issuance.providers = self.providers
         self.published = PublishedKeys(
             self.findings,
             self.bus,
@@ -199,8 +204,8 @@ class Control:
         inside = internal_routers(
             self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
         )
-        routers = (*public_routers(self.document, self.issuance, self.caring), *inside)
-        return PublicApp(routers, bound=self._wording, failed=self._public_failed)
+        routers = public_routers(self.document, self.issuance, self.caring, self.providers)
+        return PublicApp((*routers, *inside), bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
         """Return the app of operators, who have to show the token."""
@@ -390,7 +395,10 @@ class Control:
 
 
 def public_routers(
-    document: Callable[[], dict[str, object]], issuance: Issuance, caring: access.House
+    document: Callable[[], dict[str, object]],
+    issuance: Issuance,
+    caring: access.House,
+    providers: LoginProviders,
 ) -> tuple[APIRouter, ...]:
     """Return what is served to clients: a line for each feature that has any of it.
 
@@ -402,6 +410,7 @@ def public_routers(
         delegated.router(issuance),
         status_api.router(issuance),
         ticket_api.router(issuance),
+        external.router(providers),
         access.router(caring),
     )
 
@@ -419,7 +428,8 @@ def internal_endpoints() -> list[tuple[str, str, str]]:
 
 def public_endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that is served to clients."""
-    return _told(public_routers(dict, cast("Issuance", None), cast("Caring", None)))
+    providers = cast("LoginProviders", None)
+    return _told(public_routers(dict, cast("Issuance", None), cast("Caring", None), providers))
 
 
 def endpoints() -> list[tuple[str, str, str]]:

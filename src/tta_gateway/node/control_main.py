@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -92,18 +92,7 @@ async def _serve(
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
     control.away.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
-    for name, work in (
-        ("usage", partial(_count, usage, control)),
-        ("health", partial(control.health.run, control.counts, control.died)),
-        ("topologies", partial(control.topologies.watch, lambda: control.snapshot)),
-        ("discovery", control.discovery.run),
-        ("registrations", control.registrations.watch),
-        ("alerts", control.alerting.run),
-        ("database", control.databases.watch),
-        ("issuing", control.issuance.run),
-        ("issuer keys", control.fetch_keys),
-        ("care", control.caring.run),
-    ):
+    for name, work in _lasting(control, usage):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)
     async with asyncio.TaskGroup() as group:
@@ -113,6 +102,25 @@ async def _serve(
             await asyncio.sleep(0.01)
         tell(channel, b"ready %d" % control.snapshot.version)
     await _ended(asyncio.all_tasks() - {asyncio.current_task()}, control)
+
+
+def _lasting(
+    control: Control, usage: Usage
+) -> tuple[tuple[str, Callable[[], Awaitable[None]]], ...]:
+    """Return what is done for ever, by name."""
+    return (
+        ("usage", partial(_count, usage, control)),
+        ("health", partial(control.health.run, control.counts, control.died)),
+        ("topologies", partial(control.topologies.watch, lambda: control.snapshot)),
+        ("discovery", control.discovery.run),
+        ("registrations", control.registrations.watch),
+        ("alerts", control.alerting.run),
+        ("database", control.databases.watch),
+        ("issuing", control.issuance.run),
+        ("issuer keys", control.fetch_keys),
+        ("login providers", control.providers.run),
+        ("care", control.caring.run),
+    )
 
 
 async def _ended(tasks: set[asyncio.Task[object]], control: Control) -> None:

@@ -32,10 +32,11 @@ from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.sign_in import SignIn, Stores
-from tta_gateway.features.identity.store import Revocations
+from tta_gateway.features.identity.store import Revocations, Users
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.providers import LoginProviders
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.sqlalchemy_aside import imported
@@ -103,6 +104,8 @@ class Issuance:
         self._accounts: Accounts | None = None
         self._api_keys: ApiKeyKeeper | None = None
         self._sign_in: SignIn | None = None
+        self.providers: LoginProviders | None = None
+        """Let people in by way of others, with what is built here."""
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
@@ -171,6 +174,8 @@ class Issuance:
             self._chance = derived(self._sealing, _CHANCE)
         if before != self._bound:
             self.believe()
+        if self.providers is not None:
+            self.providers.adopt(self.issuing)
         self._soon.set()
 
     def believe(self) -> None:
@@ -243,6 +248,18 @@ class Issuance:
         )
         made.left = lambda: [one for one in self._findings.known if one.startswith(API_KEYS)]
         return made
+        self._build_providers(sign_in, users)
+
+    def _build_providers(self, sign_in: SignIn, users: Users) -> None:
+        if self.providers is not None:
+            self.providers.build(
+                lambda: self._databases.database,
+                sign_in,
+                users,
+                issuing=self._must,
+                key=lambda: self._chance,
+                lasting=self._lasting,
+            )
 
     # --- what lasts --------------------------------------------------------------------------
 

@@ -129,6 +129,11 @@ def _of_one(one: _Mapping, services: _Mapping, known: Mapping[str, tuple[str, ..
     name = one.get("service")
     if isinstance(name, str) and name not in services:
         yield ("service",), f"there is no service `{name}`: {nearest(name, services)}"
+    yield from roles(one, known)
+
+
+def roles(one: _Mapping, known: Mapping[str, tuple[str, ...]]) -> Complaints:
+    """Complain about roles that nobody but the gateway may give, or that there are not."""
     for at, role in enumerate(_list(one.get("roles"))):
         if not isinstance(role, str):
             continue

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from tta_gateway.features.identity.bound import OWN_ISSUER, Issuer, Issuing, Limits, Lockout
 from tta_gateway.settings.delegated import DelegatedConfig, distinct, provider
+from tta_gateway.settings.providers import ProviderConfig, compiled, known_apart
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
@@ -165,6 +166,13 @@ class IssuingConfig(Config):
     """Services whose accounts may log in, too; they are asked in this order, for names that no user
     of the gateway's own has."""
 
+    providers: Annotated[Items[ProviderConfig], AfterValidator(known_apart)] = ()
+    """OpenID providers by way of which people may log in, too."""
+
+    pseudonyms: Annotated[Secret[bytes], Holds(_key)] | None = None
+    """The secret that makes pseudonyms of their subjects, the same on all nodes; left out, `key`
+    makes them.  With another one everybody is somebody else."""
+
 
 Roles: TypeAlias = Mapping[str, tuple[str, ...]]
 """Those that there are, with what each holds."""
@@ -209,4 +217,6 @@ def compile(config: IssuingConfig | None, origins: tuple[str, ...], roles: Roles
         origins=origins,
         lockout=Lockout(**dict(config.lockout)),
         delegated=tuple(map(provider, config.delegated)),
+        providers=tuple(map(compiled, config.providers)),
+        pseudonyms=b"" if config.pseudonyms is None else config.pseudonyms.value,
     )

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.access import public as access
+from tta_gateway.features.identity import external_public as external
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
@@ -31,11 +32,17 @@ def _delegated(settings: Settings) -> tuple[DelegatedConfig, ...]:
     return () if issuing is None else issuing.delegated
 
 
+def _has_providers(settings: Settings) -> bool:
+    issuing = settings.identity.issuing
+    return issuing is not None and bool(issuing.providers)
+
+
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
+    "external": (_has_providers, external.ROUTES),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
 }
 # By the same key: what an operator writes who does not want them.
@@ -43,6 +50,7 @@ OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
     "delegated": "no `identity: {issuing: {delegated: …}}`",
+    "external": "no `identity: {issuing: {providers: …}}`",
     "access": "no `access: {owner: …}` of any route",
 }
 # The same of what internal listeners serve to services.

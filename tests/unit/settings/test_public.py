@@ -9,9 +9,9 @@ from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.settings.public import OFF, PUBLIC, forwarded, own_routes, own_services
 
 ALL = [route for _, routes in PUBLIC.values() for route in routes]
-ISSUING = (
-    "identity: {issuing: {url: 'https://gate', delegated: [{name: home, service: players}]}}\n"
-)
+HOME = "delegated: [{name: home, service: players}]"
+CLINIC = "providers: [{name: clinic, issuer: 'https://id.example', client_id: tta}]"
+ISSUING = f"identity: {{issuing: {{url: 'https://gate', {HOME}, {CLINIC}}}}}\n"
 ALONE = "identity: {issuing: {url: 'https://gate'}}\n"
 ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
 ENVIRON = {"SECRET": "0123456789abcdef" * 4}
@@ -21,11 +21,12 @@ ON = ISSUING + WHOSE
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE,
-    "delegated": ALONE + WHOSE,
+    "delegated": f"identity: {{issuing: {{url: 'https://gate', {CLINIC}}}}}\n" + WHOSE,
+    "external": f"identity: {{issuing: {{url: 'https://gate', {HOME}}}}}\n" + WHOSE,
     "access": ISSUING,
 }
 """by the key of a feature: what has it serve nothing, and all others something"""
-WITHOUT = {"identity": ["delegated"]}
+WITHOUT = {"identity": ["delegated", "external"]}
 """what is not there either, then"""
 
 

@@ -19,6 +19,7 @@ from tta_gateway.kernel.events import (
     EndpointChanged,
     Event,
     IssuerKeysChanged,
+    LoginProviderChanged,
     RegistryChanged,
     ServiceChanged,
     ServiceTlsChanged,
@@ -96,6 +97,8 @@ def _kind_of_tls(event: Event) -> str:
         return "tls_works" if event.works else "tls_failed"
     if isinstance(event, IssuerKeysChanged):
         return "issuer_keys_reachable" if event.reachable else "issuer_keys_unreachable"
+    if isinstance(event, LoginProviderChanged):
+        return "login_provider_back" if event.reachable else "login_provider_away"
     return ""
 
 
@@ -194,6 +197,8 @@ def _of_tls(event: Event) -> list[Turn]:
         return [Turn("ServiceTlsFails", labels, at=event.at, severity=severity, cause=cause)]
     if isinstance(event, CertificateExpires):
         return _of_certificate(event)
+    if isinstance(event, LoginProviderChanged):
+        return _of_login(event)
     return _of_keys(event) if isinstance(event, IssuerKeysChanged) else []
 
 
@@ -202,6 +207,13 @@ def _of_keys(event: IssuerKeysChanged) -> list[Turn]:
     cause = "they are fetched again" if event.reachable else event.cause
     labels = {"issuer": event.issuer}
     return [Turn("IssuerKeysUnreachable", labels, at=event.at, severity=severity, cause=cause)]
+
+
+def _of_login(event: LoginProviderChanged) -> list[Turn]:
+    severity: Severity | None = None if event.reachable else "critical"
+    cause = "it can be asked again" if event.reachable else event.cause
+    labels = {"provider": event.provider}
+    return [Turn("LoginProviderUnreachable", labels, at=event.at, severity=severity, cause=cause)]
 
 
 def _of_certificate(event: CertificateExpires) -> list[Turn]:

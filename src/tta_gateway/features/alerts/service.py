@@ -25,13 +25,24 @@ from tta_gateway.features.alerts.sink import Sink
 from tta_gateway.features.alerts.smtp_sink import SmtpSink
 from tta_gateway.features.alerts.webhook_sink import WebhookSink
 from tta_gateway.features.alerts.wording import stamp, summary
-from tta_gateway.kernel.events import CertificateExpires, Event, IssuerKeysChanged, RegistryChanged
+from tta_gateway.kernel.events import (
+    CertificateExpires,
+    Event,
+    IssuerKeysChanged,
+    LoginProviderChanged,
+    RegistryChanged,
+)
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import spawn
 
 TICK: Final = 0.5  # seconds
-_TELL_THEMSELVES: Final = (CertificateExpires, IssuerKeysChanged, RegistryChanged)
+_TELL_THEMSELVES: Final = (
+    CertificateExpires,
+    IssuerKeysChanged,
+    LoginProviderChanged,
+    RegistryChanged,
+)
 """whoever publishes these writes a line of its own"""
 _UNLOGGED: Final = ("at", "by", "change", "after")  # what the line says already
 _LOGGED: Final = {

@@ -16,9 +16,10 @@ _SAID: Final = {
     "CertificateExpiresSoon": "is a certificate that expires soon",
     "CertificateExpired": "is a certificate that has expired: clients refuse it",
     "IssuerKeysUnreachable": "publishes keys that cannot be fetched: the last good ones stay",
+    "LoginProviderUnreachable": "cannot be asked: nobody logs in by way of it",
     "ServiceTlsFails": "cannot be spoken to by TLS",
 }
-_ORDER: Final = ("service", "endpoint", "route", "registry", "certificate", "issuer")
+_ORDER: Final = ("service", "endpoint", "route", "registry", "certificate", "issuer", "provider")
 
 
 def stamp(moment: float) -> str:

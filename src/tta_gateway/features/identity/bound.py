@@ -89,6 +89,35 @@ class CookieBound(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     same_site: Literal["strict", "lax"] = "strict"
     origins: tuple[str, ...] = ()
+class External(msgspec.Struct, frozen=True, kw_only=True):
+    """An OpenID provider by way of which people may log in here.
+
+    It knows the gateway as `client_id`, by a `secret`, by a private JWK, or by neither.  `claims`
+    are those of which the first that it says may be shown as a name; nothing else of it comes in.
+    """
+
+    name: str
+    issuer: str
+    client_id: str
+    title: str = ""
+    """What login pages call it."""
+    secret: str = ""
+    key: bytes = b""
+    scopes: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ("player",)
+    """Those that whoever logs in there has here, or of which its claim may say some."""
+    role_claim: str = ""
+    claims: tuple[str, ...] = ()
+    subject: Literal["pairwise", "provider"] = "pairwise"
+    """Whether its subjects are known here by pseudonyms, or as they are."""
+    max_age: float = 0.0
+    """seconds since somebody has logged in there; none: it does not matter"""
+    ca: str = ""
+    timeout: float = 5.0
+
+    def __repr__(self) -> str:
+        """Say which it is, and nothing that is secret."""
+        return f"<provider {self.name}>"
 
 
 class Issuing(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +146,9 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     access_cookie: CookieBound | None = None
     lockout: Lockout = Lockout()
     delegated: tuple[Delegated, ...] = ()
+    providers: tuple[External, ...] = ()
+    pseudonyms: bytes = b""
+    """The key of pseudonyms; empty: the one that everything else is derived from."""
 
     def __repr__(self) -> str:
         """Say who issues, and nothing that is secret."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
-from tta_gateway.features.identity.bound import Delegated, Issuing
+from tta_gateway.features.identity.bound import Delegated, External, Issuing
 from tta_gateway.features.identity.jws import Malformed, objects, read
 from tta_gateway.features.identity.store import User
 
@@ -113,9 +113,10 @@ def _is_object(told: object) -> TypeGuard[dict[str, object]]:
     return isinstance(told, dict)
 
 
-def provider_of(user: User, issuing: Issuing) -> Delegated | None:
+def provider_of(user: User, issuing: Issuing) -> Delegated | External | None:
     """Return by way of whom a user logs in, as that is configured now."""
-    return next((one for one in issuing.delegated if one.name == user.provider), None)
+    known: tuple[Delegated | External, ...] = (*issuing.delegated, *issuing.providers)
+    return next((one for one in known if one.name == user.provider), None)
 
 
 def standing(user: User, issuing: Issuing) -> User:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from tta_gateway.features.identity import key_source
@@ -40,7 +40,7 @@ async def fetched(source: KeySource, *, patience: float = PATIENCE) -> Fetched:
     """Return the keys of a source; NoKeys says why there are none."""
     try:
         async with asyncio.timeout(patience):
-            return await _fetched(source, _Way(source.ca, patience))
+            return await _fetched(source, Way(source.ca, patience))
     except TimeoutError:
         raise NoKeys(f"it does not answer within {patience:g} s") from None
     except (HttpError, ValueError) as error:
@@ -49,7 +49,7 @@ async def fetched(source: KeySource, *, patience: float = PATIENCE) -> Fetched:
         raise NoKeys(f"its authorities are refused by OpenSSL: {error.reason}") from error
 
 
-async def _fetched(source: KeySource, way: "_Way") -> Fetched:
+async def _fetched(source: KeySource, way: "Way") -> Fetched:
     url = source.url
     if source.discovers:
         described = await way.ask(key_source.metadata_url(url))
@@ -62,14 +62,22 @@ async def _fetched(source: KeySource, way: "_Way") -> Fetched:
     return Fetched(keys, key_source.lifetime(answer.fields))
 
 
-class _Way:
-    """How a source is asked."""
+class Way:
+    """How an issuer is asked."""
 
     def __init__(self, ca: str, patience: float) -> None:
         """Believe certificates of these authorities, in PEM, or of this machine's."""
         self._ca = ca
         self._patience = patience
         self._context: ssl.SSLContext | None = None
+
+    async def send(self, url: str, request: Request) -> Answer:
+        """Return what is answered to a request, whose target the URL says; no redirect is followed.
+
+        HttpError or ValueError says what is wrong.
+        """
+        place = key_source.place(url)
+        return await self._sent(place, replace(request, target=place.target))
 
     async def ask(self, url: str) -> Answer:
         """Return what is answered at a URL; HttpError or ValueError says what is wrong."""
@@ -85,10 +93,13 @@ class _Way:
         return answer
 
     async def _asked(self, place: key_source.Place) -> Answer:
+        return await self._sent(place, Request(place.target, fields=_FIELDS))
+
+    async def _sent(self, place: key_source.Place, request: Request) -> Answer:
         tls = self._encryption() if place.is_encrypted else None
         return await fetch(
             Origin(place.host, place.port, tls=tls),
-            Request(place.target, fields=_FIELDS),
+            request,
             patience=self._patience,
             largest=LARGEST,
         )

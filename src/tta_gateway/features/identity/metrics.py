@@ -37,3 +37,23 @@ REVOKED: Final = Metric(
     "gauge",
     "Sessions and subjects some of whose tokens may be left, and count no more.",
 )
+EXTERNAL: Final = Metric(
+    "tta_gateway_identity_external_logins_total",
+    "counter",
+    "Logins by way of a provider, by what became of them: good, state (not of this browser, or too "
+    "late), denied (there), refused (what it says does not hold), account (may not be used), away, "
+    "busy.",
+    ("provider", "result"),
+)
+EXTERNAL_AWAY: Final = Metric(
+    "tta_gateway_identity_external_away",
+    "gauge",
+    "1 while a login provider cannot be asked.",
+    ("provider",),
+)
+EXTERNAL_LOGOUTS: Final = Metric(
+    "tta_gateway_identity_external_logouts_total",
+    "counter",
+    "Logouts that a provider has told of, by what became of them: good, refused.",
+    ("provider", "result"),
+)

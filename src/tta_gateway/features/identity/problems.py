@@ -217,3 +217,62 @@ ORIGIN_REFUSED: Final = Problem(
     "Call from a page of the gateway's own origin, or have the operator name yours in "
     "`cors.origins`.",
 )
+EXTERNAL_UNKNOWN: Final = Problem(
+    "identity_external_unknown",
+    404,
+    "There is no such login provider.",
+    "`/api/v1/auth/external` names those that there are.",
+)
+EXTERNAL_RETURN: Final = Problem(
+    "identity_external_return",
+    400,
+    "Nobody may be sent there after a login.",
+    "Give `return_to` as a path of the gateway (`/app`), or as the whole URL of a page whose "
+    "origin the operator has named in `cors.origins`.",
+)
+EXTERNAL_STATE: Final = Problem(
+    "identity_external_state",
+    400,
+    "This answer belongs to no login that this browser has under way: it has taken too long, has "
+    "been used before, or has begun elsewhere.",
+    "Begin the login again, in this browser, with cookies allowed.",
+)
+EXTERNAL_DENIED: Final = Problem(
+    "identity_external_denied",
+    403,
+    "The login provider has not let anybody in: it was broken off there, or is not allowed.",
+    "Begin the login again, or choose another way to log in.",
+)
+EXTERNAL_REFUSED: Final = Problem(
+    "identity_external_refused",
+    502,
+    "What the login provider says does not hold: nobody has been logged in.",
+    "Begin the login again. If it happens again, tell whoever looks after this service: the "
+    "gateway's log says what was wrong.",
+)
+EXTERNAL_ACCOUNT: Final = Problem(
+    "identity_external_account",
+    403,
+    "This account may not be used here.",
+    "Ask whoever looks after the accounts.",
+)
+EXTERNAL_AWAY: Final = Problem(
+    "identity_external_away",
+    503,
+    "The login provider cannot be asked at the moment.",
+    "Try again in a while, or choose another way to log in. Whoever is logged in is not concerned.",
+    retry_after=10,
+)
+EXTERNAL_BUSY: Final = Problem(
+    "identity_external_busy",
+    503,
+    "Too many want to log in at this moment.",
+    "Try again when Retry-After says. Whoever is logged in is not concerned.",
+    retry_after=2,
+)
+LOGOUT_TOKEN: Final = Problem(
+    "identity_logout_token",
+    400,
+    "The logout token is not believed, or has been shown before.",
+    "Send `logout_token` as OpenID Connect Back-Channel Logout 1.0 has it (a form), once.",
+)

@@ -11,6 +11,7 @@ from tta_gateway.kernel.events import (
     Event,
     IssuerKeyMissing,
     IssuerKeysChanged,
+    LoginProviderChanged,
     RegistryChanged,
     ServiceTlsChanged,
 )
@@ -26,6 +27,10 @@ def breaker(state: str, until: float = 0.0) -> BreakerChanged:
 
 def registry(*, reachable: bool) -> RegistryChanged:
     return RegistryChanged(provider="consul", reachable=reachable, cause="refused", at=1.0)
+
+
+def login(*, reachable: bool) -> LoginProviderChanged:
+    return LoginProviderChanged(provider="clinic", reachable=reachable, cause="refused", at=1.0)
 
 
 def issuer_keys(*, reachable: bool) -> IssuerKeysChanged:
@@ -87,6 +92,8 @@ def tls(*, works: bool) -> ServiceTlsChanged:
             [],
         ),
         (issuer_keys(reachable=True), "issuer_keys_reachable", [], ["IssuerKeysUnreachable"]),
+        (login(reachable=False), "login_provider_away", ["LoginProviderUnreachable"], []),
+        (login(reachable=True), "login_provider_back", [], ["LoginProviderUnreachable"]),
         (IssuerKeyMissing(issuer="clinic", at=1.0, by="worker 1"), "", [], []),
         (certificate("soon"), "certificate_expires_soon", ["CertificateExpiresSoon"], []),
         (

@@ -1,0 +1,388 @@
+"""Logins by way of OpenID providers: begun, answered, and ended from there.
+
+The code flow with PKCE, `state` and `nonce` (OpenID Connect Core 1.0, 3.1; RFC 9700), and logouts
+that providers tell of (OpenID Connect Back-Channel Logout 1.0).
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from tta_gateway.features.identity import external_request as request
+from tta_gateway.features.identity import metrics, problems
+from tta_gateway.features.identity.bound import External, Issuing
+from tta_gateway.features.identity.external_client import (
+    Code,
+    Known,
+    Peer,
+    ProviderAway,
+    ProviderRefuses,
+)
+from tta_gateway.features.identity.external_directory import Directory
+from tta_gateway.features.identity.external_request import Begun, NotOurs
+from tta_gateway.features.identity.external_store import ExternalStore
+from tta_gateway.features.identity.external_token import (
+    Claims,
+    Keys,
+    LogoutToken,
+    NotBelieved,
+    id_token,
+    logout_token,
+)
+from tta_gateway.features.identity.sign_in import Events, Grant, SignIn
+from tta_gateway.features.identity.store import ACTIVE, NameTaken, User, Users
+from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.quiet import Quiet
+from tta_gateway.support.sql.away import Unavailable
+
+FEDERATED: Final = "fed"
+"""What tokens say of how somebody was proved: elsewhere; whatever was shown there."""
+_AT_ONCE: Final = 100
+_QUIET: Final = 60.0  # seconds between two lines that say the same
+_BYTES: Final = 32
+_SUBJECT: Final = re.compile(r"[A-Za-z0-9._~@-]{1,255}")
+"""No colon, which stands between a provider's name and its subjects, and no slash of paths."""
+_THEIRS: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 4.1.2.1
+_RESULTS: Final = {
+    problems.EXTERNAL_STATE.code: "state",
+    problems.EXTERNAL_DENIED.code: "denied",
+    problems.EXTERNAL_REFUSED.code: "refused",
+    problems.EXTERNAL_ACCOUNT.code: "account",
+    problems.EXTERNAL_AWAY.code: "away",
+    problems.EXTERNAL_BUSY.code: "busy",
+}
+
+
+class Broken(Exception):
+    """Nobody is let in: why, and where the browser goes back to if that is known."""
+
+    def __init__(self, problem: Problem, return_to: str = "") -> None:
+        """Say why."""
+        super().__init__(problem.code)
+        self.problem = problem
+        self.return_to = return_to
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where a browser is sent, and the cookie that it keeps meanwhile."""
+
+    url: str
+    cookie: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Who has been let in, and where the browser goes back to."""
+
+    grant: Grant
+    return_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What logins are made with."""
+
+    sign_in: SignIn
+    users: Users
+    store: ExternalStore
+    directory: Directory
+    peer: Peer
+
+
+class ExternalLogin:
+    """Lets people in whom a provider knows."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        issuing: Callable[[], Issuing],
+        key: Callable[[], bytes],
+        wall: Callable[[], float],
+        log: Events,
+        counts: Registry,
+    ) -> None:
+        """Work with these; `key` is that of the nodes."""
+        self._tools = tools
+        self._issuing = issuing
+        self._key = key
+        self._wall = wall
+        self._log = log
+        self._counts = counts
+        self._quiet = Quiet(_QUIET)
+        self._under_way = 0
+
+    def providers(self) -> tuple[External, ...]:
+        """Return those that there are."""
+        return self._issuing().providers
+
+    def provider(self, name: str) -> External:
+        """Return the one of this name; ClientFault."""
+        for one in self._issuing().providers:
+            if one.name == name:
+                return one
+        raise ClientFault(problems.EXTERNAL_UNKNOWN)
+
+    def returning(self, asked: str) -> str:
+        """Return where somebody comes back to; ClientFault if nobody may be sent there."""
+        issuing = self._issuing()
+        found = request.returning(asked, home=issuing.url, allowed=issuing.origins)
+        if found is None:
+            raise ClientFault(problems.EXTERNAL_RETURN)
+        return found
+
+    # --- there -------------------------------------------------------------------------------
+
+    async def begin(self, provider: External, return_to: str) -> Beginning:
+        """Begin a login; Broken where the provider cannot be asked."""
+        issuing = self._issuing()
+        with self._told(provider, return_to):
+            known = await self._known(provider)
+        begun = Begun(
+            state=secrets.token_urlsafe(_BYTES),
+            nonce=secrets.token_urlsafe(_BYTES),
+            verifier=secrets.token_urlsafe(_BYTES),
+            return_to=return_to,
+            until=self._wall() + request.LASTING,
+        )
+        name = request.cookie_name(provider.name, begun.state, secure=issuing.secure)
+        value = request.sealed(begun, provider.name, self._key())
+        kept = request.cookie(name, value, request.LASTING, secure=issuing.secure)
+        url = request.authorization(provider, known.metadata, begun, home=issuing.url)
+        return Beginning(url, kept)
+
+    def forgotten(self, provider: External, state: str) -> str:
+        """Return the field that has a browser forget the cookie of a login."""
+        secure = self._issuing().secure
+        name = request.cookie_name(provider.name, state, secure=secure)
+        return request.cookie(name, "", 0, secure=secure)
+
+    async def _known(self, provider: External) -> Known:
+        try:
+            return await self._tools.directory.known(provider)
+        except ProviderAway:
+            raise GatewayError(problems.EXTERNAL_AWAY) from None
+
+    # --- and back ----------------------------------------------------------------------------
+
+    async def finish(
+        self, provider: External, pairs: Sequence[tuple[str, str]], cookies: Mapping[str, str]
+    ) -> Done:
+        """Let somebody in by a provider's answer, which counts once; Broken."""
+        told = request.answer_in(pairs) or {}
+        with self._told(provider, ""):
+            begun = self._begun(provider, told.get("state", ""), cookies)
+            state = request.used(provider.name, "state", begun.state)
+            if not await self._tools.store.use(state, until=begun.until):
+                raise ClientFault(problems.EXTERNAL_STATE)
+        with self._told(provider, begun.return_to), self._one_more():
+            grant = await self._let_in(provider, begun, told)
+        self._counts.child(metrics.EXTERNAL, provider.name, "good").add()
+        return Done(grant, begun.return_to)
+
+    def _begun(self, provider: External, state: str, cookies: Mapping[str, str]) -> Begun:
+        name = request.cookie_name(provider.name, state, secure=self._issuing().secure)
+        value = cookies.get(name, "")
+        try:
+            return request.remembered(
+                value, provider.name, state, key=self._key(), now=self._wall()
+            )
+        except NotOurs:
+            raise ClientFault(problems.EXTERNAL_STATE) from None
+
+    async def _let_in(self, provider: External, begun: Begun, told: Mapping[str, str]) -> Grant:
+        known = await self._known(provider)
+        if not request.is_from(told, provider, known.metadata):
+            raise self._refused(provider, "its answer names another issuer, or none (RFC 9207)")
+        if "error" in told:
+            is_theirs = told["error"] in _THEIRS
+            raise GatewayError(problems.EXTERNAL_AWAY if is_theirs else problems.EXTERNAL_DENIED)
+        if not told.get("code"):
+            raise self._refused(provider, "its answer holds no code")
+        try:
+            claims = await self._claims(provider, known, begun, told["code"])
+            user = self._user(provider, claims)
+        except ProviderAway as away:
+            self._tools.directory.is_away(provider, str(away))
+            raise GatewayError(problems.EXTERNAL_AWAY) from None
+        except (ProviderRefuses, NotBelieved) as error:
+            raise self._refused(provider, str(error)) from None
+        self._tools.directory.is_back(provider)
+        return await self._session(provider, claims, user)
+
+    async def _claims(self, provider: External, known: Known, begun: Begun, code: str) -> Claims:
+        """Return what the provider says of whoever has got this code."""
+        there = request.callback(self._issuing().url, provider.name)
+        asked = Code(code, begun.verifier, there)
+        token, access_token = await self._tools.peer.tokens(
+            provider, known.metadata, asked, now=self._wall(), unique=secrets.token_urlsafe(_BYTES)
+        )
+        missed: list[bool] = []
+        keys = Keys(known.keys, lambda: missed.append(True))
+
+        def believed(keys: Keys) -> Claims:
+            return id_token(
+                token,
+                provider,
+                keys,
+                nonce=begun.nonce,
+                access_token=access_token,
+                now=self._wall(),
+            )
+
+        try:
+            claims = believed(keys)
+        except NotBelieved:
+            if not missed:
+                raise
+            claims = believed(Keys((await self._tools.directory.renewed(provider)).keys))
+        if request.wants_more(provider, claims):
+            more = await self._tools.peer.more(provider, known.metadata, access_token)
+            if more.get("sub") == claims["sub"]:  # 5.3.2: else it is about somebody else
+                claims = {**more, **claims}
+        return claims
+
+    def _user(self, provider: External, claims: Claims) -> User:
+        """Return who that is here; NotBelieved."""
+        subject = self._subject(provider, str(claims["sub"]))
+        now, lent = self._wall(), request.roles(provider, claims)
+        return User(
+            id=f"{provider.name}:{subject}",
+            name=subject,
+            state=ACTIVE,
+            created=now,
+            changed=now,
+            roles=lent,
+            provider=provider.name,
+            called=request.called(provider, claims),
+            lent=lent,
+        )
+
+    def _subject(self, provider: External, subject: str) -> str:
+        found = request.pseudonym(provider, subject, self._issuing().pseudonyms or self._key())
+        if not _SUBJECT.fullmatch(found):
+            raise NotBelieved(
+                "its `sub` holds more than letters, digits and `._~@-`: `pairwise` takes it"
+            )
+        return found
+
+    async def _session(self, provider: External, claims: Claims, wanted: User) -> Grant:
+        user = await self._linked(wanted)
+        try:
+            grant = await self._tools.sign_in.begin(user, FEDERATED)
+        except ClientFault:
+            raise ClientFault(problems.EXTERNAL_ACCOUNT) from None
+        said = claims.get("sid")
+        if isinstance(said, str) and said:
+            there = request.used(provider.name, "session", said)
+            session, now = grant.session, self._wall()
+            if not await self._tools.store.link(session.id, there, ends=session.ends, now=now):
+                await self._tools.sign_in.ended()
+                raise ClientFault(problems.EXTERNAL_DENIED)  # logged out there in this moment
+        return grant
+
+    async def _linked(self, wanted: User) -> User:
+        for _ in range(2):  # another node may have made the same one in this moment
+            try:
+                return await self._tools.users.link(wanted)
+            except NameTaken:
+                continue
+        self._log.event("external_subject_taken", provider=wanted.provider, user=wanted.id)
+        raise ClientFault(problems.EXTERNAL_ACCOUNT)
+
+    # --- out, as the provider says -----------------------------------------------------------
+
+    async def leaving(self, provider: External, return_to: str) -> str:
+        """Return where a browser logs out at a provider (OpenID Connect RP-Initiated Logout 1.0).
+
+        Where that has no such place, it is where the browser comes back to.
+        """
+        with self._told(provider, return_to):
+            known = await self._known(provider)
+        if not known.metadata.end_session:
+            return return_to
+        asked = {"client_id": provider.client_id, "post_logout_redirect_uri": return_to}
+        return request.appended(known.metadata.end_session, asked)
+
+    async def logged_out(self, provider: External, token: str) -> None:
+        """End the sessions that a logout token is about; GatewayError, Unavailable."""
+        try:
+            with self._one_more():
+                told = await self._logout(provider, token)
+            done = await self._ended(provider, told)
+        except NotBelieved as error:
+            self._say(provider, "logout_token_refused", str(error))
+            done = False
+        result = "good" if done else "refused"
+        self._counts.child(metrics.EXTERNAL_LOGOUTS, provider.name, result).add()
+        if not done:
+            raise ClientFault(problems.LOGOUT_TOKEN)
+
+    async def _logout(self, provider: External, token: str) -> LogoutToken:
+        known = await self._known(provider)
+        missed: list[bool] = []
+        keys = Keys(known.keys, lambda: missed.append(True))
+        try:
+            return logout_token(token, provider, keys, now=self._wall())
+        except NotBelieved:
+            if not missed:
+                raise
+        try:
+            renewed = await self._tools.directory.renewed(provider)
+        except ProviderAway:
+            raise GatewayError(problems.EXTERNAL_AWAY) from None
+        return logout_token(token, provider, Keys(renewed.keys), now=self._wall())
+
+    async def _ended(self, provider: External, told: LogoutToken) -> bool:
+        subject = self._subject(provider, told.subject) if told.subject else ""
+        session = request.used(provider.name, "session", told.session) if told.session else None
+        done = await self._tools.store.end(
+            request.used(provider.name, "logout", told.id),
+            until=told.until,
+            user_id=f"{provider.name}:{subject}" if subject else "",
+            there=session,
+            now=self._wall(),
+        )
+        await self._tools.sign_in.ended()
+        return done
+
+    # --- what is told ------------------------------------------------------------------------
+
+    @contextmanager
+    def _told(self, provider: External, return_to: str) -> Iterator[None]:
+        """Count who is not let in, and say where they go back to."""
+        try:
+            yield
+        except Unavailable:
+            self._counts.child(metrics.EXTERNAL, provider.name, "away").add()
+            raise Broken(problems.STORE_UNAVAILABLE, return_to) from None
+        except GatewayError as error:
+            result = _RESULTS.get(error.problem.code, "away")
+            self._counts.child(metrics.EXTERNAL, provider.name, result).add()
+            raise Broken(error.problem, return_to) from None
+
+    @contextmanager
+    def _one_more(self) -> Iterator[None]:
+        """Count who is being asked about; GatewayError where they are too many."""
+        if self._under_way >= _AT_ONCE:
+            raise GatewayError(problems.EXTERNAL_BUSY)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    def _refused(self, provider: External, why: str) -> GatewayError:
+        self._say(provider, "external_login_refused", why)
+        return GatewayError(problems.EXTERNAL_REFUSED)
+
+    def _say(self, provider: External, event: str, why: str) -> None:
+        """Write a line, once in a while where it is always the same."""
+        if self._quiet.is_due(event, provider.name, why, now=self._wall()):
+            self._log.event(event, provider=provider.name, cause=why)
