@@ -25,7 +25,6 @@ from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import api_keys_admin, issuers_api, status_api, ticket_api
 from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import external_api as external
-from tta_gateway.features.identity import issuers_api
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched

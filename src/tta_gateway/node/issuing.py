@@ -237,6 +237,7 @@ class Issuance:
         )
         self._accounts.changed = self._reveal
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
+        self._build_providers(sign_in, users)
 
     def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
         made = ApiKeyKeeper(
@@ -248,7 +249,6 @@ class Issuance:
         )
         made.left = lambda: [one for one in self._findings.known if one.startswith(API_KEYS)]
         return made
-        self._build_providers(sign_in, users)
 
     def _build_providers(self, sign_in: SignIn, users: Users) -> None:
         if self.providers is not None:

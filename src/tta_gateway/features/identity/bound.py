@@ -89,6 +89,8 @@ class CookieBound(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     same_site: Literal["strict", "lax"] = "strict"
     origins: tuple[str, ...] = ()
+
+
 class External(msgspec.Struct, frozen=True, kw_only=True):
     """An OpenID provider by way of which people may log in here.
 
