@@ -23,7 +23,7 @@ from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import delegated_api as delegated
-from tta_gateway.features.identity import issuers_api
+from tta_gateway.features.identity import issuers_api, oauth_admin_api, oauth_api, oauth_login_api
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
@@ -217,6 +217,7 @@ class Control:
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
+            oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
         ):
             made.include_router(one, dependencies=[known])
@@ -399,6 +400,8 @@ def public_routers(
         openapi.router(document),
         identity.router(issuance),
         delegated.router(issuance),
+        oauth_login_api.router(issuance),
+        oauth_api.router(issuance),
         access.router(caring),
     )
 
@@ -430,6 +433,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
+        oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
     )
     return _told(routers)

@@ -28,11 +28,14 @@ from tta_gateway.features.identity.bound import (
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.oauth_clients import Registrar
+from tta_gateway.features.identity.oauth_server import OAuthServer
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.sqlalchemy_aside import imported
@@ -98,6 +101,8 @@ class Issuance:
         self._keys: KeyKeeper | None = None
         self._accounts: Accounts | None = None
         self._sign_in: SignIn | None = None
+        self._oauth: OAuth | None = None
+        self._ids = Identifiers(clock.wall)
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
@@ -128,6 +133,16 @@ class Issuance:
     def accounts(self) -> Accounts | None:
         """Return who looks after users; None likewise."""
         return self._accounts if self.issuing is not None else None
+
+    @property
+    def oauth(self) -> OAuthServer | None:
+        """Return who serves clients of OAuth; None likewise."""
+        return None if self._oauth is None or self.issuing is None else self._oauth.server
+
+    @property
+    def registrar(self) -> Registrar | None:
+        """Return who looks after clients of OAuth; None likewise."""
+        return None if self._oauth is None or self.issuing is None else self._oauth.registrar
 
     @property
     def keys(self) -> KeyKeeper | None:
@@ -176,6 +191,12 @@ class Issuance:
         if self._sign_in is None:
             self._build()
 
+    def _database(self) -> "Database":
+        return self._databases.database
+
+    def _new_id(self) -> str:
+        return self._ids.uuid7().decode()
+
     def _build(self) -> None:
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
@@ -183,13 +204,7 @@ class Issuance:
         from tta_gateway.features.identity.sql_sessions import SqlSessions
         from tta_gateway.features.identity.sql_users import SqlUsers
 
-        def database() -> "Database":
-            return self._databases.database
-
-        def new_id() -> str:
-            return ids.uuid7().decode()
-
-        wall, ids = self._clock.wall, Identifiers(self._clock.wall)
+        database, wall, new_id = self._database, self._clock.wall, self._new_id
         users = SqlUsers(database, lasting=self._lasting)
         sessions = SqlSessions(
             database, issuing=self._must, key=lambda: self._chance, lasting=self._lasting
@@ -215,6 +230,10 @@ class Issuance:
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
         self._accounts.changed = self._reveal
+        outside = Outside(database, self._must, self._lasting, wall, new_id)
+        self._oauth = OAuth(
+            outside, sign_in, failures, self._keys, bearers=self.bearers, log=self._log
+        )
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -279,6 +298,8 @@ class Issuance:
         if self._revocations is not None and now - self._tidied >= _TIDIED_EACH:
             self._tidied = now
             await self._revocations.tidy(self._clock.wall())
+            if self._oauth is not None:
+                await self._oauth.codes.tidy(self._clock.wall())
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys; Unavailable where they are not known."""

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.access import public as access
+from tta_gateway.features.identity import oauth_public as oauth
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
@@ -35,6 +36,7 @@ def _delegated(settings: Settings) -> tuple[DelegatedConfig, ...]:
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
+    "oauth": (lambda settings: settings.identity.issuing is not None, oauth.ROUTES),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
 }
@@ -42,6 +44,7 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
 OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
+    "oauth": "no `identity: {issuing: …}`",
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "access": "no `access: {owner: …}` of any route",
 }

@@ -21,11 +21,12 @@ ON = ISSUING + WHOSE
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE,
+    "oauth": ISSUERS + WHOSE,
     "delegated": ALONE + WHOSE,
     "access": ISSUING,
 }
 """by the key of a feature: what has it serve nothing, and all others something"""
-WITHOUT = {"identity": ["delegated"]}
+WITHOUT = {"identity": ["oauth", "delegated"], "oauth": ["identity", "delegated"]}
 """what is not there either, then"""
 
 
