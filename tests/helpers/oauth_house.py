@@ -16,12 +16,14 @@ from sqlalchemy import delete
 from tests.helpers import identity_house
 from tests.helpers.asgi import Answer, Message
 from tests.helpers.identity_house import ISSUING, LASTING, House
-from tests.helpers.sign_in_house import ADDRESS, PASSWORD, SignInHouse
+from tests.helpers.sign_in_house import ADDRESS, OWN, PASSWORD, SignInHouse
 from tta_gateway.features.identity import api, oauth_api, oauth_login_api, oauth_tables
+from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.chunks import Chunks
 from tta_gateway.features.identity.oauth_client import OAuthClient, Terms
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
+from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.public_api import PublicApp
@@ -66,6 +68,13 @@ class OAuthHouse(SignInHouse):
             bound=ProblemBound,
             failed=lambda _, error: self.failed.append(error),
         )
+
+    async def look(self) -> None:
+        """Take up keys as they are."""
+        assert self.keys is not None
+        await self.keys.look()
+        own = msgspec.structs.replace(OWN, roles=tuple(ROLES))
+        self.bearers.verifier = verifier(IdentityBound(own=own), self.keys.told().keys)
 
     async def _changed(self) -> None:
         """Take up what has been revoked, as control does."""
@@ -150,6 +159,8 @@ class Browser:
     async def log_in(self, client: OAuthClient, password: str = PASSWORD, **changed: str) -> Answer:
         """Be sent to log in, and do."""
         page = await self.authorize(client, **changed)
+        if page.status == 303:  # somebody is logged in
+            return page
         return await self.fill_in(page, username="ada", password=password)
 
     async def code(self, client: OAuthClient, **changed: str) -> str:

@@ -38,7 +38,7 @@ ALGORITHMS: Final = ("EdDSA", "ES256", "RS256")
 _PREFIX: Final = "tta_cs_"
 """begins every secret, so that scanners of sources find it"""
 _TYPES: Final = ("", "jwt", "client-authentication+jwt")
-_LONGEST: Final = 300.0  # seconds that an assertion may live
+_LONGEST: Final = 3600.0  # seconds that an assertion may live: as long as those of libraries do
 _SKEW: Final = 30.0  # seconds that its clock may differ
 _LONGEST_ID: Final = 256  # characters of a `jti`
 

@@ -116,8 +116,7 @@ class SqlOAuthClients:
         async with self._database().write() as connection:
             await self._renew(connection, client_id, "", now)
             await self._end(connection, client_id, now)
-            for table in (SECRETS, CODES):
-                await connection.execute(delete(table).where(table.c.client_id == client_id))
+            await connection.execute(delete(SECRETS).where(SECRETS.c.client_id == client_id))
             await connection.execute(delete(CLIENTS).where(CLIENTS.c.id == client_id))
 
     async def first_shown(self, digest: bytes, *, until: float) -> bool:
@@ -143,6 +142,7 @@ class SqlOAuthClients:
         await _set(connection, client_id, epoch=epoch)
 
     async def _end(self, connection: AsyncConnection, client_id: str, now: float) -> None:
+        await connection.execute(delete(CODES).where(CODES.c.client_id == client_id))
         theirs = SESSIONS.c.client == client_id, SESSIONS.c.ended.is_(None)
         found = (await connection.execute(select(SESSIONS.c.id).where(*theirs))).scalars().all()
         for session_id in found:
