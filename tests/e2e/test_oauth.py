@@ -7,16 +7,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from queue import Queue
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
+from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
+from authlib.oauth2.rfc7523 import PrivateKeyJWT  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
+from playwright.sync_api import BrowserContext, Page
 
 from tests.helpers.browser import browser, opened
 from tests.helpers.clients import PATIENCE
@@ -29,6 +33,7 @@ REVOKED: Final = (401, "identity_token_revoked")
 GOOD: Final = (200, "")
 SOON: Final = 1.0
 """Seconds within which what is revoked counts no more anywhere."""
+Folders: TypeAlias = pytest.TempPathFactory
 VERIFIER: Final = "a-verifier-that-is-long-enough-for-rfc-7636-4-1"
 
 
@@ -42,7 +47,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def back() -> Iterator[tuple[str, "Queue[str]"]]:
     """A program on a device that waits for its answer: where, and what has come."""
     came: Queue[str] = Queue()
@@ -107,79 +112,117 @@ def revoked_soon(one: Issuing, token: str) -> bool:
     return one.is_known_everywhere(token, REVOKED) and time.monotonic() - begun < 2 * SOON
 
 
-def test_a_person_logs_in_for_a_program_on_a_device(
-    one: Issuing, back: tuple[str, "Queue[str]"], tmp_path: Path
-) -> None:
+def fill_in(page: Page, folder: Path) -> None:
+    """Log in with the keyboard: at first with a wrong password."""
+    assert page.title() == "Log in"
+    assert "to go on to Story <Player>" in page.inner_text("main")
+    assert page.evaluate("document.activeElement.id") == "username"
+    page.screenshot(path=folder / "login.png")
+    page.keyboard.type("ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type("wrong password")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=alert]")
+    assert "Name or password are not right." in page.inner_text("[role=alert]")
+    assert (page.input_value("#username"), page.input_value("#password")) == ("ada", "")
+    page.screenshot(path=folder / "refused.png")
+    page.set_viewport_size({"width": 320, "height": 480})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def agree(page: Page, folder: Path) -> None:
+    """Say that a program may go on."""
+    assert page.title() == "Go on"
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=folder / "confirm.png")
+    page.get_by_role("button", name="Go on").click()
+
+
+def come_back_with(context: BrowserContext, came: "Queue[str]") -> str:
+    """Return what the program on the device has been told, and look at what the browser keeps."""
+    kept = {one["name"]: one for one in context.cookies()}
+    assert (kept["tta-session"]["httpOnly"], kept["tta-session"]["path"]) == (True, "/oauth2")
+    return came.get(timeout=PATIENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program on a device, that Authlib speaks for; and what it was told, twice."""
+
+    one: Issuing
+    id: str
+    authlib: OAuth2Session
+    state: str
+    where: str
+    told: tuple[str, str]
+    tokens: list[dict[str, Any]] = field(default_factory=list)
+
+    def token(self, told: str) -> dict[str, Any]:
+        """Redeem what it was told."""
+        return dict(
+            self.authlib.fetch_token(
+                authorization_response=self.where.removesuffix("/back") + told,
+                code_verifier=VERIFIER,
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def program(one: Issuing, back: tuple[str, "Queue[str]"], tmp_path_factory: Folders) -> Program:
+    """One for which somebody has logged in, and then agreed once more."""
+    folder = tmp_path_factory.mktemp("pages")
     where, came = back
-    client, _ = add(
-        one, "Story <Player>", "--public", "--redirect", "http://127.0.0.1/back",
-        "--scope", "openid", "--scope", "play",
-    )  # fmt: skip
+    terms = "--public --redirect http://127.0.0.1/back --scope openid --scope play"
+    client, _ = add(one, "Story <Player>", *terms.split())
     authlib = session(one, client, None, redirect_uri=where, scope="openid play")
-    url, state = authlib.create_authorization_url(
-        at(one, "authorize"), code_verifier=VERIFIER, nonce="n-1"
-    )
+    wanted = {"code_verifier": VERIFIER, "nonce": "n-1"}
     with browser() as context:
+        url, state = authlib.create_authorization_url(at(one, "authorize"), **wanted)
         page, wrong = opened(context, url)
-        assert page.title() == "Log in"
-        assert "to go on to Story <Player>" in page.inner_text("main")
-        assert page.evaluate("document.activeElement.id") == "username"
-        page.screenshot(path=tmp_path / "login.png")
-        page.keyboard.type("ada")
-        page.keyboard.press("Tab")
-        page.keyboard.type("wrong password")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[role=alert]")
-        assert "Name or password are not right." in page.inner_text("[role=alert]")
-        assert page.input_value("#username") == "ada"
-        assert page.input_value("#password") == ""
-        page.screenshot(path=tmp_path / "refused.png")
-        page.set_viewport_size({"width": 320, "height": 480})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        fill_in(page, folder)
         page.wait_for_url(f"{where}?*")
-        assert page.title() == "Back"
-        # It is logged in now, and only asks whether the program may go on.
-        again, _ = authlib.create_authorization_url(at(one, "authorize"), code_verifier=VERIFIER)
-        page.goto(again)
-        assert page.title() == "Go on"
-        page.screenshot(path=tmp_path / "confirm.png")
-        page.get_by_role("button", name="Go on").click()
+        first = come_back_with(context, came)
+        page.goto(authlib.create_authorization_url(at(one, "authorize"), **wanted)[0])
+        agree(page, folder)
         page.wait_for_url(f"{where}?*")
-        kept = {one["name"]: one for one in context.cookies()}
-        assert (kept["tta-session"]["httpOnly"], kept["tta-session"]["path"]) == (True, "/oauth2")
-        page.close()
+        second = come_back_with(context, came)
         assert [text for text in wrong if "403" not in text] == []
-    first, second = came.get(timeout=PATIENCE), came.get(timeout=PATIENCE)
-    assert f"iss={URL.replace(':', '%3A').replace('/', '%2F')}" in first
-    told = authlib.fetch_token(
-        authorization_response=where.removesuffix("/back") + first,
-        state=state,
-        code_verifier=VERIFIER,
-    )
+    made = Program(one, client, authlib, state, where, (first, second))
+    made.tokens.extend(map(made.token, made.told))
+    return made
+
+
+def test_a_person_logs_in_for_a_program_on_a_device(one: Issuing, program: Program) -> None:
+    came, told = program.told[0], program.tokens[0]
+    assert dict(parse_qsl(urlsplit(came).query)).keys() == {"code", "state", "iss"}
+    assert f"state={program.state}&iss={quote(URL, safe='')}" in came
     assert one.is_known_everywhere(told["access_token"], GOOD)
     keys = cast("KeySetSerialization", one.ask("GET", "/.well-known/jwks.json").told)
     with pytest.warns(Warning, match="deprecated"):
-        said = jwt.decode(
-            told["id_token"], KeySet.import_key_set(keys), algorithms=["EdDSA"]
-        ).claims
-    assert (said["iss"], said["aud"], said["nonce"]) == (URL, client, "n-1")
+        decoded = jwt.decode(told["id_token"], KeySet.import_key_set(keys), algorithms=["EdDSA"])
+    said = decoded.claims
+    assert (said["iss"], said["aud"], said["nonce"]) == (URL, program.id, "n-1")
     assert one.guarded(told["id_token"]) == (401, "identity_token_purpose")
-    newer = authlib.refresh_token(at(one, "token"), told["refresh_token"])
+    newer = program.authlib.refresh_token(at(one, "token"), told["refresh_token"])
     assert one.is_known_everywhere(newer["access_token"], GOOD)
-    assert authlib.revoke_token(at(one, "revoke"), newer["refresh_token"]).status_code == 200
+    revoked = program.authlib.revoke_token(at(one, "revoke"), newer["refresh_token"])
+    assert revoked.status_code == 200
     assert revoked_soon(one, newer["access_token"])
-    # The second code is shown by two: the session that has come of it is over.
-    form = {"authorization_response": where.removesuffix("/back") + second}
-    told = authlib.fetch_token(**form, code_verifier=VERIFIER)
-    with pytest.raises(Exception, match="invalid_grant"):
-        authlib.fetch_token(**form, code_verifier=VERIFIER)
+
+
+def test_a_code_that_two_show_ends_the_session_everywhere(one: Issuing, program: Program) -> None:
+    told = program.tokens[1]
+    assert one.is_known_everywhere(told["access_token"], GOOD)
+    with pytest.raises(OAuthError, match="invalid_grant"):
+        program.token(program.told[1])
     assert revoked_soon(one, told["access_token"])
 
 
 def test_a_service_gets_in_with_a_secret_until_it_is_withdrawn(one: Issuing) -> None:
     client, secret = add(one, "stories", "--scope", "read")
+    authlib, token = session(one, client, secret), ""
     for method in ("client_secret_basic", "client_secret_post"):
         authlib = session(one, client, secret, token_endpoint_auth_method=method)
         told = authlib.fetch_token(grant_type="client_credentials", scope="read")
@@ -198,7 +241,7 @@ def test_a_service_gets_in_with_a_secret_until_it_is_withdrawn(one: Issuing) -> 
     old = shown["secrets"][0]["id"]
     assert run(one, "secret", "stories", "--withdraw", old)[0] == 0
     assert revoked_soon(one, token)
-    with pytest.raises(Exception, match="invalid_client"):
+    with pytest.raises(OAuthError, match="invalid_client"):
         authlib.fetch_token(grant_type="client_credentials")
     token = session(one, client, newer).fetch_token(grant_type="client_credentials")
     assert one.ask("GET", "/services/a", token=token["access_token"]).status == 200
@@ -223,7 +266,7 @@ def test_a_service_gets_in_with_a_key_of_its_own(one: Issuing, tmp_path: Path) -
     assert one.ask("GET", "/services/a", token=told["access_token"]).status == 200
     elsewhere = PrivateKeyJWT("https://elsewhere/token", headers={"kid": "r1"}, alg="RS256")
     other = session(one, client, private, token_endpoint_auth_method=elsewhere)
-    with pytest.raises(Exception, match="invalid_client"):
+    with pytest.raises(OAuthError, match="invalid_client"):
         other.fetch_token(grant_type="client_credentials")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from tests.helpers import identity_house
 from tests.helpers.asgi import Answer, Message
@@ -84,6 +84,11 @@ class OAuthHouse(SignInHouse):
             told = chunks.told(number)
             assert told is not None
             self.bearers.revoked.newly(told)
+
+    async def kept_clients(self) -> list[object]:
+        """Return all that the database holds of clients."""
+        async with self.kept.database.read() as connection:
+            return list((await connection.execute(select(oauth_tables.CLIENTS))).all())
 
     async def client(self, terms: Terms = WEB, name: str = "app") -> tuple[OAuthClient, str]:
         """Return a new client, and its secret."""
