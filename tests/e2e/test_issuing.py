@@ -53,7 +53,7 @@ def revoked_soon(one: Issuing, token: str) -> bool:
 
 
 def cookie_of(answer: Answer) -> str:
-    (field,) = answer.cookies
+    field = answer.cookies[0]
     name, _, rest = field.partition("=")
     assert name == NAME
     return rest.partition(";")[0]

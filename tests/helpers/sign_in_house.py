@@ -162,9 +162,13 @@ async def answered(
         said.append(message)
 
     await app(scope, receive, send)
+    told: dict[str, str] = {}
+    for name, text in said[0]["headers"]:  # one that is there twice stands in two lines
+        before = told.get(name.decode())
+        told[name.decode()] = text.decode() if before is None else f"{before}\n{text.decode()}"
     return Answer(
         said[0]["status"],
-        {name.decode(): text.decode() for name, text in said[0]["headers"]},
+        told,
         b"".join(message.get("body", b"") for message in said[1:]),
     )
 

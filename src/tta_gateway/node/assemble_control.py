@@ -22,7 +22,15 @@ from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
-from tta_gateway.features.identity import api_keys_admin, issuers_api, status_api, ticket_api
+from tta_gateway.features.identity import (
+    api_keys_admin,
+    issuers_api,
+    oauth_admin_api,
+    oauth_api,
+    oauth_login_api,
+    status_api,
+    ticket_api,
+)
 from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import external_api as external
 from tta_gateway.features.identity.bound import IdentityBound
@@ -222,6 +230,7 @@ class Control:
             identity_admin.router(self.issuance),
             api_keys_admin.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
+            oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
         ):
             made.include_router(one, dependencies=[known])
@@ -410,6 +419,8 @@ def public_routers(
         status_api.router(issuance),
         ticket_api.router(issuance),
         external.router(providers),
+        oauth_login_api.router(issuance),
+        oauth_api.router(issuance),
         access.router(caring),
     )
 
@@ -443,6 +454,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         identity_admin.router(cast("Issuance", None)),
         api_keys_admin.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
+        oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
     )
     return _told(routers)

@@ -31,11 +31,14 @@ from tta_gateway.features.identity.bound import (
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.oauth_clients import Registrar
+from tta_gateway.features.identity.oauth_server import OAuthServer
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations, Users
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.providers import LoginProviders
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.node.sections import Sections
@@ -106,6 +109,8 @@ class Issuance:
         self._sign_in: SignIn | None = None
         self.providers: LoginProviders | None = None
         """Let people in by way of others, with what is built here."""
+        self._oauth: OAuth | None = None
+        self._ids = Identifiers(clock.wall)
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
@@ -144,6 +149,16 @@ class Issuance:
     def accounts(self) -> Accounts | None:
         """Return who looks after users; None likewise."""
         return self._accounts if self.issuing is not None else None
+
+    @property
+    def oauth(self) -> OAuthServer | None:
+        """Return who serves clients of OAuth; None likewise."""
+        return None if self._oauth is None or self.issuing is None else self._oauth.server
+
+    @property
+    def registrar(self) -> Registrar | None:
+        """Return who looks after clients of OAuth; None likewise."""
+        return None if self._oauth is None or self.issuing is None else self._oauth.registrar
 
     @property
     def keys(self) -> KeyKeeper | None:
@@ -199,6 +214,9 @@ class Issuance:
         if self._sign_in is None:
             self._build()
 
+    def _database(self) -> "Database":
+        return self._databases.database
+
     def _build(self) -> None:
         from tta_gateway.features.identity.sql_api_keys import SqlApiKeys
         from tta_gateway.features.identity.sql_failures import SqlFailures
@@ -207,10 +225,7 @@ class Issuance:
         from tta_gateway.features.identity.sql_sessions import SqlSessions
         from tta_gateway.features.identity.sql_users import SqlUsers
 
-        def database() -> "Database":
-            return self._databases.database
-
-        wall, new_id = self._clock.wall, self.new_id
+        database, wall, new_id = self._database, self._clock.wall, self.new_id
         users = SqlUsers(database, lasting=self._lasting)
         sessions = SqlSessions(
             database, issuing=self._must, key=lambda: self._chance, lasting=self._lasting
@@ -238,6 +253,10 @@ class Issuance:
         self._accounts.changed = self._reveal
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
         self._build_providers(sign_in, users)
+        outside = Outside(database, self._must, self._lasting, wall, new_id)
+        self._oauth = OAuth(
+            outside, sign_in, failures, self._keys, bearers=self.bearers, log=self._log
+        )
 
     def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
         made = ApiKeyKeeper(
@@ -328,6 +347,8 @@ class Issuance:
             await self._revocations.tidy(self._clock.wall())
             if self._api_keys is not None:
                 await self._api_keys.tidy()
+            if self._oauth is not None:
+                await self._oauth.codes.tidy(self._clock.wall())
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys; Unavailable where they are not known."""

@@ -12,6 +12,7 @@ import msgspec
 
 from tta_gateway.features.access import public as access
 from tta_gateway.features.identity import external_public as external
+from tta_gateway.features.identity import oauth_public as oauth
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
@@ -41,6 +42,7 @@ def _has_providers(settings: Settings) -> bool:
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
+    "oauth": (lambda settings: settings.identity.issuing is not None, oauth.ROUTES),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "external": (_has_providers, external.ROUTES),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
@@ -49,6 +51,7 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
 OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
+    "oauth": "no `identity: {issuing: …}`",
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "external": "no `identity: {issuing: {providers: …}}`",
     "access": "no `access: {owner: …}` of any route",

@@ -115,7 +115,7 @@ def test_one_that_nobody_knows_is_none(url: DatabaseUrl) -> None:
     async def work(house: House) -> None:
         await house.session(await house.user())
         assert await house.sessions.refresh(refresh_token.first(), now=NOW) is None
-        assert await house.sessions.find(refresh_token.first()) == ("", "")
+        assert await house.sessions.find(refresh_token.first()) == ("", "", "")
 
     at_home(url, work)
 
@@ -161,7 +161,7 @@ def test_sessions_are_ended_one_by_one_by_whose_they_are(url: DatabaseUrl) -> No
             "id-ada-s2",
             "id-ada-s1",
         ]
-        assert await house.sessions.find(token) == ("id-ada-s1", ada.id)
+        assert await house.sessions.find(token) == ("id-ada-s1", ada.id, "")
         assert not await house.sessions.end(bob.id, "id-ada-s1", why="logout", now=NOW + 3)
         assert await house.sessions.end(ada.id, "id-ada-s1", why="logout", now=NOW + 3)
         assert not await house.sessions.end(ada.id, "id-ada-s1", why="logout", now=NOW + 4)
@@ -239,6 +239,6 @@ def test_what_is_long_over_is_forgotten_and_nothing_else(url: DatabaseUrl) -> No
             await connection.execute(kept.values(ends=NOW + 2 * week))
         await house.revocations.tidy(NOW + week + 1)
         assert await why_ended(house) == [None]
-        assert await house.sessions.find(young) == ("id-ada-young", ada.id)
+        assert await house.sessions.find(young) == ("id-ada-young", ada.id, "")
 
     at_home(url, work)

@@ -21,12 +21,16 @@ ON = ISSUING + WHOSE
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE,
+    "oauth": ISSUERS + WHOSE,
     "delegated": f"identity: {{issuing: {{url: 'https://gate', {CLINIC}}}}}\n" + WHOSE,
     "external": f"identity: {{issuing: {{url: 'https://gate', {HOME}}}}}\n" + WHOSE,
     "access": ISSUING,
 }
 """by the key of a feature: what has it serve nothing, and all others something"""
-WITHOUT = {"identity": ["delegated", "external"]}
+WITHOUT = {
+    "identity": ["oauth", "delegated", "external"],
+    "oauth": ["identity", "delegated", "external"],
+}
 """what is not there either, then"""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Protocol, TypeAlias
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from tta_gateway.features.identity import cookie, problems, public
+from tta_gateway.features.identity import cookie, oauth_cookie, problems, public
 from tta_gateway.features.identity.answering import (
     NO_STORE,
     foreign_told,
@@ -89,6 +89,13 @@ def _kept() -> Iterator[None]:
         raise GatewayError(problems.STORE_UNAVAILABLE) from None
 
 
+def _know(answer: Response, issuing: Issuing, value: str, seconds: float) -> None:
+    """Have `/oauth2` know who is logged in in a browser, or forget it."""
+    name = oauth_cookie.session_name(issuing)
+    kept = oauth_cookie.kept(issuing, name, value, seconds=seconds)
+    answer.headers.append("set-cookie", kept)
+
+
 class Desk:
     """Answers clients."""
 
@@ -113,7 +120,12 @@ class Desk:
             asking.check(issuing)
         with _kept():
             grant = await sign_in.login(body.username, body.password, address=asking.address)
-        return granted(issuing, grant, in_cookie=in_cookie)
+        answer = granted(issuing, grant, in_cookie=in_cookie)
+        if in_cookie:
+            left = grant.session.ends - grant.session.used
+            value = oauth_cookie.session_value(grant.session.id, sign_in.secret)
+            _know(answer, issuing, value, left)
+        return answer
 
     async def refresh(self, request: Request, body: RefreshBody | None = None) -> Response:
         """Renew the access token, by the refresh token in the body or, without one, the cookie."""
@@ -154,6 +166,9 @@ class Desk:
         kept = issuing.access_cookie
         if cookie.name(issuing) in request.cookies or kept is not None:
             forget(answer, issuing)
+        if cookie.name(issuing) in request.cookies:
+            answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
+            _know(answer, issuing, "", 0)
         return answer
 
     def _of_bearer(self, authorization: str | None, token: str) -> tuple[str, str]:
@@ -176,6 +191,8 @@ class Desk:
         told = EndedTold(message="Logged out everywhere.", sessions=count).model_dump()
         answer = JSONResponse(told, headers=NO_STORE)
         forget(answer, issuing)
+        answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
+        _know(answer, issuing, "", 0)
         return answer
 
     async def me(self, authorization: Authorization = None) -> Response:

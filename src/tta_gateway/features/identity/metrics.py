@@ -11,6 +11,13 @@ LOGINS: Final = Metric(
     "of accounts that a service keeps service_away and second_factor.",
     ("result",),
 )
+OAUTH: Final = Metric(
+    "tta_gateway_identity_oauth_tokens_total",
+    "counter",
+    "What clients of OAuth have asked tokens for, by grant and by what became of it: good, or the "
+    "error that they were told.",
+    ("grant", "result"),
+)
 REFRESHES: Final = Metric(
     "tta_gateway_identity_refreshes_total",
     "counter",

@@ -2,8 +2,29 @@
 
 from typing import Final
 
+from tta_gateway.features.identity.oauth_problems import (
+    OAUTH_AWAY,
+    OAUTH_CLIENT,
+    OAUTH_GRANT,
+    OAUTH_REQUEST,
+    OAUTH_SCOPE,
+    OAUTH_UNAUTHORIZED,
+    OAUTH_UNSUPPORTED,
+    OAUTH_WAITING,
+)
 from tta_gateway.kernel.problem import Problem
 
+OAUTH: Final = (
+    OAUTH_AWAY,
+    OAUTH_CLIENT,
+    OAUTH_GRANT,
+    OAUTH_REQUEST,
+    OAUTH_SCOPE,
+    OAUTH_UNAUTHORIZED,
+    OAUTH_UNSUPPORTED,
+    OAUTH_WAITING,
+)
+"""What clients of OAuth hear; documented with all others."""
 _INVALID: Final = 'Bearer error="invalid_token"'  # RFC 6750 3.1
 _AGAIN: Final = "Log in again, or refresh the token at the issuer, and send the new one."
 

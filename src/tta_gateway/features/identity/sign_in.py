@@ -215,9 +215,10 @@ class SignIn:
         begun = await self._stores.sessions.begin(wanted, token)
         if begun is None:  # disabled in this moment
             raise ClientFault(problems.LOGIN_REFUSED)
-        return self._grant(*begun, token)
+        return self.granted(*begun, token)
 
-    def _grant(self, user: User, session: Session, token: str) -> Grant:
+    def granted(self, user: User, session: Session, token: str) -> Grant:
+        """Return what whoever a session is of gets now."""
         issuing = self._issuing()
         user = standing(user, issuing)
         told = claims(issuing, user, session, token_id=self._new_id())
@@ -227,12 +228,15 @@ class SignIn:
 
     # --- on ----------------------------------------------------------------------------------
 
-    async def refresh(self, token: str) -> Grant:
-        """Return the next access token, and the next refresh token; ClientFault says why not."""
+    async def refresh(self, token: str, *, client: str = "") -> Grant:
+        """Return the next access token, and the next refresh token; ClientFault says why not.
+
+        Only the client whose session it is may use a token.
+        """
         self._signing.signer()
         found = None
         if len(token) <= refresh_token.LONGEST:
-            found = await self._refreshed(token)
+            found = await self._refreshed(token, client)
         if found is None:
             self.counts.child(metrics.REFRESHES, "unknown").add()
             raise ClientFault(problems.REFRESH_INVALID)
@@ -245,13 +249,22 @@ class SignIn:
         if found.user.provider and provider_of(found.user, self._issuing()) is None:
             await self.logout(found.user.id, found.session.id, why="provider")
             raise ClientFault(problems.SESSION_OVER)
-        return self._grant(found.user, found.session, found.token)
+        return self.granted(found.user, found.session, found.token)
 
-    async def _refreshed(self, token: str) -> Refreshed | None:
+    async def _refreshed(self, token: str, client: str) -> Refreshed | None:
+        refresh = self._stores.sessions.refresh
         try:
-            return await self._stores.sessions.refresh(token, now=self._wall())
+            return await refresh(token, now=self._wall(), client=client)
         except Conflict:  # another node has made the same one in this moment: look once more
-            return await self._stores.sessions.refresh(token, now=self._wall())
+            return await refresh(token, now=self._wall(), client=client)
+
+    async def go_on(self, session_id: str) -> tuple[User, Session] | None:
+        """Go on with a session of a browser at the gateway itself; None if it lasts no more."""
+        found = await self._stores.sessions.use(session_id, now=self._wall())
+        if found is not None and found[0].provider and not provider_of(found[0], self._issuing()):
+            await self.logout(found[0].id, session_id, why="provider")
+            return None
+        return found
 
     # --- out ---------------------------------------------------------------------------------
 
@@ -259,7 +272,18 @@ class SignIn:
         """Return session and user of a refresh token; nothing if nobody knows it."""
         if len(token) > refresh_token.LONGEST:
             return "", ""
+        return (await self._stores.sessions.find(token))[:2]
+
+    async def client_of(self, token: str) -> tuple[str, str, str]:
+        """Return session, user and OAuth client of a refresh token; nothing if nobody knows it."""
+        if len(token) > refresh_token.LONGEST:
+            return "", "", ""
         return await self._stores.sessions.find(token)
+
+    @property
+    def secret(self) -> bytes:
+        """Return the key of the nodes, for what must not be guessed."""
+        return self._key()
 
     async def logout(self, user_id: str, session_id: str, *, why: str = "logout") -> bool:
         """End a session; False if it is none of theirs that lasts."""

@@ -58,13 +58,14 @@ class Signer:
         """Say which it is, and nothing that is secret."""
         return f"<signer {self.id}>"
 
-    def sign(self, claims: Mapping[str, object], *, type: str = TYPE) -> str:
-        """Return a token of this type that says so."""
-        header = {**self._header, "typ": type}
+    def sign(self, claims: Mapping[str, object], *, kind: str = TYPE) -> str:
+        """Return a token of that type that says this."""
         with warnings.catch_warnings():
             # The name of RFC 9864 for it, `Ed25519`, is not known to many who verify.
             warnings.simplefilter("ignore", SecurityWarning)
-            return jwt.encode(header, dict(claims), self._key, registry=self._registry)
+            return jwt.encode(
+                {**self._header, "typ": kind}, dict(claims), self._key, registry=self._registry
+            )
 
 
 def is_sealed_with(key: StoredKey, sealing: bytes) -> bool:

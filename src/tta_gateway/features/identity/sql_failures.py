@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.bound import Lockout
@@ -52,6 +52,13 @@ class SqlFailures:
         if wait:
             raise _Waits(wait)
         await _keep(connection, key, after)
+
+    async def waits(self, keys: Sequence[bytes], *, now: float) -> float:
+        """Return the seconds that one of these has to wait still."""
+        asked = select(func.max(TRIES.c.waits_until)).where(TRIES.c.key.in_(keys))
+        async with self._database().read() as connection:
+            until: float | None = await connection.scalar(asked)
+        return max(0.0, (until or 0.0) - now)
 
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""

@@ -48,16 +48,34 @@ class SqlSessions:
     async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
         """Begin a session with its first refresh token; None if the user may not any more."""
         async with self._database().write() as connection:
-            user = await user_where(connection, USERS.c.id == session.user_id, lock=True)
+            return await begun(connection, session, token)
+
+    async def use(self, session_id: str, *, now: float) -> tuple[User, Session] | None:
+        """Go on with a session of the gateway's own; None if it lasts no more."""
+        own = SESSIONS.c.id == session_id, SESSIONS.c.client == "", SESSIONS.c.ended.is_(None)
+        async with self._database().write() as connection:
+            whose = await connection.scalar(select(SESSIONS.c.user_id).where(*own))
+            # The user first, as whoever refreshes does: so nobody waits in a ring.
+            user = await user_where(connection, USERS.c.id == whose, lock=True)
             if user is None or not user.is_active:
                 return None
-            kept = replace(session, used=issued(user, session.begun))
-            await connection.execute(insert(SESSIONS).values(**asdict(kept)))
-            await _add(connection, token, session.id, now=session.begun)
+            asked = select(SESSIONS).where(*own).with_for_update()
+            row = (await connection.execute(asked)).mappings().first()
+            if row is None:
+                return None
+            session = _session(row)
+            family = Family(session.used, session.ends)
+            idle = limits_of(self._issuing(), user.roles).idle
+            if judge(family, None, now=now, grace=0.0, idle=idle) is not Verdict.ROTATE:
+                return None
+            kept = replace(session, used=issued(user, now))
+            await connection.execute(
+                update(SESSIONS).where(SESSIONS.c.id == session_id).values(used=kept.used)
+            )
             return user, kept
 
-    async def refresh(self, token: str, *, now: float) -> Refreshed | None:
-        """Use a refresh token; None if nobody knows it."""
+    async def refresh(self, token: str, *, now: float, client: str = "") -> Refreshed | None:
+        """Use a refresh token; None if nobody knows it, or it is another client's."""
         async with self._database().write() as connection:
             found = await _holder(connection, token)
             if found is None:
@@ -67,6 +85,8 @@ class SqlSessions:
             assert user is not None  # a foreign key holds it
             row = await _session_row(connection, found[0])
             session = _session(row)
+            if session.client != client:
+                return None
             is_over = row["ended"] is not None or not user.is_active
             family = Family(session.used, session.ends, is_over)
             chain = self._chain(connection, session.id, family, user=user, now=now)
@@ -102,10 +122,10 @@ class SqlSessions:
             key=self._key(),
         )
 
-    async def find(self, token: str) -> tuple[str, str]:
-        """Return session and user of a refresh token, whatever has become of it; else nothing."""
+    async def find(self, token: str) -> tuple[str, str, str]:
+        """Return session, user and client of a refresh token, whatever has become of it."""
         async with self._database().read() as connection:
-            return await _holder(connection, token) or ("", "")
+            return await _holder(connection, token) or ("", "", "")
 
     async def open(self, user_id: str, *, now: float) -> list[Session]:
         """Return the sessions of a user that last, the newest first."""
@@ -179,6 +199,19 @@ class _Chain:
         )
 
 
+async def begun(
+    connection: AsyncConnection, session: Session, token: str
+) -> tuple[User, Session] | None:
+    """Begin a session in this transaction; None if the user may not any more."""
+    user = await user_where(connection, USERS.c.id == session.user_id, lock=True)
+    if user is None or not user.is_active:
+        return None
+    kept = replace(session, used=issued(user, session.used))
+    await connection.execute(insert(SESSIONS).values(**asdict(kept)))
+    await _add(connection, token, session.id, now=session.used)
+    return user, kept
+
+
 def issued(user: User, now: float) -> float:
     """Return when a token is issued: behind the last change of the user, whosever clock that was.
 
@@ -187,15 +220,15 @@ def issued(user: User, now: float) -> float:
     return max(now, user.changed + _BEHIND)
 
 
-async def _holder(connection: AsyncConnection, token: str) -> tuple[str, str] | None:
-    """Return session and user of a refresh token."""
+async def _holder(connection: AsyncConnection, token: str) -> tuple[str, str, str] | None:
+    """Return session, user and client of a refresh token."""
     asked = (
-        select(SESSIONS.c.id, SESSIONS.c.user_id)
+        select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.client)
         .join(TOKENS, TOKENS.c.session_id == SESSIONS.c.id)
         .where(TOKENS.c.digest == digest(token))
     )
     row = (await connection.execute(asked)).first()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else (row[0], row[1], row[2])
 
 
 async def _token(connection: AsyncConnection, token: str) -> RowMapping | None:
@@ -222,4 +255,6 @@ def _session(row: RowMapping) -> Session:
         used=row["used"],
         ends=row["ends"],
         methods=row["methods"],
+        client=row["client"],
+        scope=row["scope"],
     )

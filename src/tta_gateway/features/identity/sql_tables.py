@@ -38,6 +38,8 @@ SESSIONS: Final = sa.Table(
     sa.Column("methods", sa.String),
     sa.Column("ended", sa.Double),
     sa.Column("why_ended", sa.String),
+    sa.Column("client", sa.String),
+    sa.Column("scope", sa.Text),
 )
 TOKENS: Final = sa.Table(
     "refresh_tokens",

@@ -52,7 +52,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login and all that has come of it; `used` is when an access token was issued last."""
+    """A login and all that has come of it; `used` is when an access token was issued last.
+
+    `client` is the OAuth client that a code has given it to, and `scope` what it may do with it;
+    empty where somebody has logged in at the gateway itself.
+    """
 
     id: str
     user_id: str
@@ -60,6 +64,8 @@ class Session:
     used: float
     ends: float
     methods: str
+    client: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,9 @@ class Failures(Protocol):
         Where one has to wait none is counted.
         """
 
+    async def waits(self, keys: Sequence[bytes], *, now: float) -> float:
+        """Return the seconds that one of these has to wait still."""
+
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""
 
@@ -147,11 +156,17 @@ class Sessions(Protocol):
     async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
         """Begin a session with its first refresh token; None if the user may not any more."""
 
-    async def refresh(self, token: str, *, now: float) -> Refreshed | None:
-        """Use a refresh token; None if nobody knows it."""
+    async def refresh(self, token: str, *, now: float, client: str = "") -> Refreshed | None:
+        """Use a refresh token; None if nobody knows it, or it is another client's."""
 
-    async def find(self, token: str) -> tuple[str, str]:
-        """Return session and user of a refresh token, whatever has become of it; else nothing."""
+    async def use(self, session_id: str, *, now: float) -> tuple[User, Session] | None:
+        """Go on with a session of the gateway's own; None if it lasts no more."""
+
+    async def find(self, token: str) -> tuple[str, str, str]:
+        """Return session, user and client of a refresh token, whatever has become of it.
+
+        Nothing where nobody knows it.
+        """
 
     async def open(self, user_id: str, *, now: float) -> list[Session]:
         """Return the sessions of a user that last, the newest first."""

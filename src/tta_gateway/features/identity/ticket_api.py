@@ -86,7 +86,7 @@ class Desk:
             raise GatewayError(STORE_UNAVAILABLE)
         said = claims(house.issuing, principal, body.path, now=house.wall(), new_id=house.new_id)
         try:
-            signed = house.keys.signer().sign(said, type=TYPE)
+            signed = house.keys.signer().sign(said, kind=TYPE)
         except Unavailable:
             raise GatewayError(STORE_UNAVAILABLE) from None
         told = TicketTold(ticket=signed, expires_in=_LIFE)

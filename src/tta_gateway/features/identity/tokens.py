@@ -28,7 +28,9 @@ def claims(issuing: Issuing, user: User, session: Session, *, token_id: str) -> 
     it, within the same second.
     """
     roles = sorted(user.roles & {*issuing.roles})
+    scope = {"scope": session.scope} if session.scope else {}
     return {
+        **scope,
         "iss": issuing.url,
         "sub": user.id,
         "aud": list(issuing.audiences),
@@ -37,7 +39,7 @@ def claims(issuing: Issuing, user: User, session: Session, *, token_id: str) -> 
         "exp": int(session.used) + lifetime(issuing, user, session),
         "jti": token_id,
         "sid": session.id,
-        "client_id": CLIENT,
+        "client_id": session.client or CLIENT,
         "auth_time": int(session.begun),
         "roles": roles,
         "acr": ONE_FACTOR,

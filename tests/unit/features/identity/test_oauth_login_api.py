@@ -1,0 +1,93 @@
+"""Where people log in for a client: pages and cookies; more in tests/contract/identity."""
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.helpers.oauth_house import BACK, Browser, OAuthHouse, told, wanted, within
+from tta_gateway.support.sql.away import Unavailable
+
+
+def test_whoever_logs_in_goes_back_with_a_code(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        browser = Browser(house)
+        page = await browser.authorize(client, login_hint="ada")
+        assert (page.status, page.fields["cache-control"]) == (200, "no-store")
+        assert 'value="ada"' in page.body.decode()
+        assert f"form-action 'self' {BACK[:-5]}" in page.fields["content-security-policy"]
+        assert page.fields["x-frame-options"] == "DENY"
+        back = await browser.fill_in(page, username="ada", password="correct horse battery")
+        assert told(back).keys() == {"code", "state", "iss"}
+        assert "Max-Age" not in back.fields["set-cookie"]
+        assert "ada" not in back.fields["set-cookie"]
+
+    within(tmp_path, work)
+
+
+def test_a_page_of_a_client_may_send_a_form(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        browser = Browser(house)
+        page = await browser.ask("POST", "/oauth2/authorize", wanted(client))
+        assert page.status == 200
+        await browser.log_in(client)
+        assert "code" in told(await browser.ask("POST", "/oauth2/authorize", wanted(client)))
+
+    within(tmp_path, work)
+
+
+def test_what_is_no_request_is_told_to_the_person(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        for query in ("", "a=1&a=2", urlencode(wanted(client, client_id="x"))):
+            page = await house.ask("GET", f"/oauth2/authorize?{query}")
+            assert page.status == 400
+            assert "Nothing has been sent anywhere." in page.body.decode()
+            assert page.fields["content-type"] == "text/html; charset=utf-8"
+
+    within(tmp_path, work)
+
+
+def test_a_confirmation_without_a_session_asks_anew(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        browser = Browser(house)
+        page = await browser.authorize(client)
+        again = await browser.fill_in(page, confirm="yes")
+        assert (again.status, 'role="alert"' in again.body.decode()) == (403, True)
+
+    within(tmp_path, work)
+
+
+def test_whoever_looks_after_logins_is_too_busy(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        browser = Browser(house)
+        page = await browser.authorize(client)
+        assert house.sign_in is not None
+        house.sign_in.passwords._most = 0
+        busy = await browser.fill_in(page, username="ada", password="x" * 8)
+        assert (busy.status, busy.fields["retry-after"]) == (503, "2")
+        assert "Try again in 2 seconds." in busy.body.decode()
+
+    within(tmp_path, work)
+
+
+def test_while_nobody_can_be_asked_it_says_so(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+
+        async def away(_: str) -> None:
+            raise Unavailable("x")
+
+        oauth = house.oauth
+        assert oauth is not None
+        oauth.client = away  # type: ignore[method-assign, assignment]
+        answers = [await Browser(house).authorize(client)]
+        house.oauth = None
+        answers.append(await Browser(house).authorize(client))
+        assert [(one.status, one.fields["retry-after"]) for one in answers] == [(503, "2")] * 2
+        house.issuing = None
+        assert (await Browser(house).authorize(client)).status == 404
+
+    within(tmp_path, work)
