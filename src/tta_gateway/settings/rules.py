@@ -11,7 +11,15 @@ from typing import Final, TypeAlias
 from tta_gateway.kernel.own import OWN
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
-from tta_gateway.settings import access, declaring, delegated, fallback, registering, token
+from tta_gateway.settings import (
+    access,
+    declaring,
+    delegated,
+    fallback,
+    registering,
+    second_factor,
+    token,
+)
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
@@ -119,6 +127,7 @@ def check(document: Document) -> None:
         *_issuing(tree),
         *_session_roles(tree),
         *delegated.complaints(tree),
+        *second_factor.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")
