@@ -23,6 +23,8 @@ from tta_gateway.features.discovery.service import Discovery
 from tta_gateway.features.identity import admin_api as identity_admin
 from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import delegated_api as delegated
+from tta_gateway.features.identity import factors_admin_api as factors_admin
+from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity import issuers_api
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
@@ -216,6 +218,7 @@ class Control:
             discovery.router(self.discovery.states, self.claiming, self.services.refused),
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
+            factors_admin.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
             access_admin.router(self.caring),
         ):
@@ -399,6 +402,7 @@ def public_routers(
         openapi.router(document),
         identity.router(issuance),
         delegated.router(issuance),
+        factors.router(issuance),
         access.router(caring),
     )
 
@@ -429,6 +433,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         discovery.router(tuple, cast("Claiming", None), services.refused),
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
+        factors_admin.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         access_admin.router(cast("Caring", None)),
     )

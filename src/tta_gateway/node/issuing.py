@@ -28,6 +28,7 @@ from tta_gateway.features.identity.bound import (
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations
 from tta_gateway.features.identity.verifier import verifier
@@ -98,6 +99,7 @@ class Issuance:
         self._keys: KeyKeeper | None = None
         self._accounts: Accounts | None = None
         self._sign_in: SignIn | None = None
+        self._second_factors: SecondFactors | None = None
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
@@ -118,6 +120,11 @@ class Issuance:
     def sign_in(self) -> SignIn | None:
         """Return who lets people in; None where no tokens are issued."""
         return self._sign_in if self.issuing is not None else None
+
+    @property
+    def second_factors(self) -> SecondFactors | None:
+        """Return who asks for second factors; None likewise."""
+        return self._second_factors if self.issuing is not None else None
 
     @property
     def delegation(self) -> Delegation | None:
@@ -211,10 +218,24 @@ class Issuance:
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
+        self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
         self._accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
         self._accounts.changed = self._reveal
+
+    def _with_factors(self, sign_in: SignIn, database: "Callable[[], Database]") -> SecondFactors:
+        """Return who asks those that log in for second factors."""
+        from tta_gateway.features.identity.sql_factors import SqlFactors
+
+        return SecondFactors(
+            SqlFactors(database, lasting=self._lasting),
+            sign_in,
+            issuing=self._must,
+            key=lambda: self._chance,
+            sealing=lambda: self._sealing,
+            wall=self._clock.wall,
+        )
 
     # --- what lasts --------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.access import public as access
+from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
@@ -34,7 +35,10 @@ def _delegated(settings: Settings) -> tuple[DelegatedConfig, ...]:
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
-    "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
+    "identity": (
+        lambda settings: settings.identity.issuing is not None,
+        (*identity.ROUTES, *factors.ROUTES),
+    ),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
 }

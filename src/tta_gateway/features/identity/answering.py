@@ -19,20 +19,29 @@ _PLAYER: Final = "player"
 
 def granted(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> Response:
     """Return the answer with the tokens."""
+    told = token_told(issuing, grant, in_cookie=in_cookie)
+    answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+    if in_cookie:
+        keep(answer, issuing, grant)
+    return answer
+
+
+def token_told(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> TokenTold:
+    """Return what is told of the tokens."""
     user = user_told(grant.user, issuing.roles)
-    told = TokenTold(
+    return TokenTold(
         access_token=grant.access_token,
         refresh_token="" if in_cookie else grant.refresh_token,
         expires_in=grant.expires_in,
         user=user,
         user_info=user,
     )
-    answer = JSONResponse(told.model_dump(), headers=NO_STORE)
-    if in_cookie:
-        left = grant.session.ends - grant.session.used
-        kept = cookie.set_cookie(issuing, grant.refresh_token, left)
-        answer.headers.append("set-cookie", kept)
-    return answer
+
+
+def keep(answer: Response, issuing: Issuing, grant: Grant) -> None:
+    """Have a browser keep the refresh token."""
+    left = grant.session.ends - grant.session.used
+    answer.headers.append("set-cookie", cookie.set_cookie(issuing, grant.refresh_token, left))
 
 
 def user_told(user: User, known: Mapping[str, Sequence[str]]) -> UserTold:

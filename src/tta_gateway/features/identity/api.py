@@ -32,6 +32,9 @@ from tta_gateway.features.identity.api_bodies import (
 from tta_gateway.features.identity.asking import Asking
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import OWN_ISSUER, Issuing
+from tta_gateway.features.identity.factors_answering import asked_told
+from tta_gateway.features.identity.factors_bodies import ChallengeTold
+from tta_gateway.features.identity.second_factor import Needed, SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.principal import Principal
@@ -39,6 +42,8 @@ from tta_gateway.kernel.problem import NOT_FOUND
 from tta_gateway.support.sql.away import Unavailable
 
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
+LoginTold: TypeAlias = TokenTold | ChallengeTold
+_TWO: Final = 2
 _KEY_SET: Final = {"cache-control": "public, max-age=300"}
 
 
@@ -55,6 +60,10 @@ class House(Protocol):
     def sign_in(self) -> SignIn | None:
         """Return who lets people in; None where no tokens are issued, or not yet."""
 
+    @property
+    def second_factors(self) -> SecondFactors | None:
+        """Return who asks for second factors; None likewise."""
+
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys; Unavailable where they are not known."""
 
@@ -62,7 +71,7 @@ class House(Protocol):
 def router(house: House) -> APIRouter:
     """Return the endpoints."""
     desk, made = Desk(house), APIRouter()
-    made.add_api_route(public.LOGIN, desk.login, methods=["POST"], response_model=TokenTold)
+    made.add_api_route(public.LOGIN, desk.login, methods=["POST"], response_model=LoginTold)
     made.add_api_route(public.REFRESH, desk.refresh, methods=["POST"], response_model=TokenTold)
     made.add_api_route(public.LOGOUT, desk.logout, methods=["POST"], response_model=Said)
     made.add_api_route(
@@ -104,14 +113,20 @@ class Desk:
         return sign_in, issuing
 
     async def login(self, request: Request, body: LoginBody) -> Response:
-        """Log in: an access token, and a refresh token in a cookie (for pages) or in the body."""
+        """Log in: an access token, and a refresh token in a cookie (for pages) or in the body.
+
+        Who has a second factor, or needs one, is told what to show instead.
+        """
         sign_in, issuing = self._open()
         asking = Asking.of(request)
         in_cookie = asking.is_of_a_page if body.refresh_in is None else body.refresh_in == "cookie"
         if in_cookie:
             asking.check(issuing)
-        with _kept():
-            grant = await sign_in.login(body.username, body.password, address=asking.address)
+        try:
+            with _kept():
+                grant = await sign_in.login(body.username, body.password, address=asking.address)
+        except Needed as needed:
+            return asked_told(needed.asked)
         return granted(issuing, grant, in_cookie=in_cookie)
 
     async def refresh(self, request: Request, body: RefreshBody | None = None) -> Response:
@@ -181,16 +196,26 @@ class Desk:
         principal, user = await self._whose(authorization)
         told = MeTold(
             **user.model_dump(),
+            mfa_enabled=await self._has_a_second_factor(principal),
+            mfa_verified=principal.level >= _TWO,
             last_login=time_of(principal.authenticated) if principal.authenticated else None,
             session_id=principal.session or None,
         )
         return JSONResponse(told.model_dump(), headers=NO_STORE)
 
+    async def _has_a_second_factor(self, principal: Principal) -> bool:
+        factors = self._house.second_factors
+        if factors is None or principal.issuer != OWN_ISSUER:
+            return False
+        with _kept():
+            return bool(await factors.factors.of(principal.subject))
+
     async def verify(self, authorization: Authorization = None) -> Response:
         """Say whose access token it is; one that is no good is refused with the reason."""
         principal, user = await self._whose(authorization)
         expires = time_of(principal.expires) if isfinite(principal.expires) else None
-        told = VerifiedTold(**user.model_dump(), expires_at=expires)
+        proved = principal.level >= _TWO
+        told = VerifiedTold(**user.model_dump(), mfa_verified=proved, expires_at=expires)
         return JSONResponse(told.model_dump(), headers=NO_STORE)
 
     async def permissions(self, authorization: Authorization = None) -> Response:

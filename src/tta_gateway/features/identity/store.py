@@ -52,7 +52,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A login and all that has come of it; `used` is when an access token was issued last."""
+    """A login and all that has come of it; `used` is when an access token was issued last.
+
+    `proved` is when a second factor was shown last; 0 if none was.
+    """
 
     id: str
     user_id: str
@@ -60,6 +63,7 @@ class Session:
     used: float
     ends: float
     methods: str
+    proved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,11 @@ class Sessions(Protocol):
 
     async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
         """Begin a session with its first refresh token; None if the user may not any more."""
+
+    async def prove(
+        self, user_id: str, session_id: str, method: str, *, now: float
+    ) -> tuple[User, Session] | None:
+        """Have a second factor shown in a session; None if it is none of theirs that lasts."""
 
     async def refresh(self, token: str, *, now: float) -> Refreshed | None:
         """Use a refresh token; None if nobody knows it."""
