@@ -36,7 +36,12 @@ CARERS: Final = 1000
 PEOPLE: Final = 100  # of each
 BAR: Final = 2.0  # µs
 RULE: Final = RouteAccess(
-    permissions={"GET": "progress:read"}, owner="player_id", clinical=True, default="notes:write"
+    permissions={"GET": "progress:read"},
+    owner="player_id",
+    clinical=True,
+    default="notes:write",
+    level=2,
+    fresh=900.0,
 )
 KINDS: Final = {  # role, subject, whose data
     "one's own": ("player", "p7", "p7"),
@@ -83,7 +88,13 @@ def exchange(role: str, subject: str, person: str) -> Exchange:
         started=0.0,
     )
     made.params = {"player_id": person}
-    made.principal = Principal(subject=subject, issuer="a", roles=frozenset((role,)))
+    made.principal = Principal(
+        subject=subject,
+        issuer="a",
+        roles=frozenset((role,)),
+        level=2,
+        authenticated=SystemClock().wall(),
+    )
     return made
 
 

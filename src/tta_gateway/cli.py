@@ -292,6 +292,24 @@ def end_sessions(file: Path, name: str) -> None:
     click.echo(f"{_count(told['sessions'], 'session')} ended")
 
 
+@user.command("factors")
+@_file
+@_name
+@click.option("--remove", is_flag=True, help="Take all of them away; the user's sessions end.")
+def show_factors(*, file: Path, name: str, remove: bool) -> None:
+    """Show the second factors of a user, or take them away from who has lost them."""
+    path = f"/users/{name}/factors"
+    if remove:
+        told = _administered(file, "DELETE", path)
+        click.echo(f"{_count(told['factors'], 'second factor')} taken away, all sessions ended")
+        return
+    told = _administered(file, "GET", path)
+    for one in told["factors"]:
+        used = f"used {one['used']}" if one["used"] else "not used yet"
+        click.echo(f"{one['kind']}  {one['label']}  since {one['created']}, {used}  {one['id']}")
+    click.echo(f"{_count(told['recovery_codes_left'], 'recovery code')} left")
+
+
 @main.group()
 def keys() -> None:
     """Look after the keys that sign the gateway's own tokens."""

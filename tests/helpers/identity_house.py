@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import delete
 
 from tta_gateway.features.identity import refresh_token, sql_external, sql_tables
-from tta_gateway.features.identity.bound import Issuing, Limits, Lockout
+from tta_gateway.features.identity.bound import Issuing, Limits, Lockout, SecondFactor
+from tta_gateway.features.identity.sql_factors import CODES, FACTORS, SPENT, SqlFactors
 from tta_gateway.features.identity.sql_failures import SqlFailures
 from tta_gateway.features.identity.sql_keys import SqlKeys
 from tta_gateway.features.identity.sql_revocations import SqlRevocations
@@ -22,6 +23,9 @@ NOW: Final = 1_800_000_000.0
 KEY: Final = b"k" * 32
 LASTING: Final = 620.0
 _EMPTIED: Final = (
+    FACTORS,
+    CODES,
+    SPENT,
     sql_tables.TOKENS,
     sql_tables.SESSIONS,
     sql_tables.ROLES,
@@ -38,6 +42,7 @@ ISSUING: Final = Issuing(
     limits=Limits(idle=10_000.0, absolute=100_000.0),
     role_limits={"therapist": Limits(idle=1_000.0, absolute=5_000.0)},
     lockout=Lockout(account=3, address=10, first=5.0, longest=60.0, forgotten=1_000.0),
+    second_factor=SecondFactor(name="home", rp_id="home", origins=("https://home",)),
 )
 
 
@@ -56,6 +61,7 @@ class House:
             lasting=lambda: LASTING,
         )
         self.failures = SqlFailures(lambda: database, lockout=lambda: self.issuing.lockout)
+        self.factors = SqlFactors(lambda: database, lasting=lambda: LASTING)
         self.keys = SqlKeys(lambda: database)
         self.revocations = SqlRevocations(lambda: database)
 

@@ -13,6 +13,7 @@ from tta_gateway.features.identity.accounts import Accounts
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer, Issuing
 from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import Grant, SignIn, Stores
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.support.sql.database import Database
@@ -27,6 +28,7 @@ OWN = Issuer(
     audiences=ISSUING.audiences,
     types=("at+jwt",),
     role_claim="roles",
+    levels={"2": 2},
     roles=tuple(ISSUING.roles),
     leeway=10.0,
     longest=ISSUING.access,
@@ -55,6 +57,16 @@ class SignInHouse:
             new_id=self.new_id,
         )
         self.sign_in.log = self
+        self.sealing = KEY
+        self.second_factors: SecondFactors | None = SecondFactors(
+            kept.factors,
+            self.sign_in,
+            issuing=self._issuing,
+            key=lambda: KEY,
+            sealing=lambda: self.sealing,
+            wall=self.wall,
+        )
+        self.sign_in.gate = self.second_factors
         self.sign_in.ended = self._changed
         self.accounts: Accounts | None = Accounts(
             kept.users,

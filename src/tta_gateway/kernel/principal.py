@@ -25,8 +25,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     authenticated: float = 0.0
     methods: frozenset[str] = frozenset()
     """How they have shown who they are (`amr`, RFC 8176)."""
-    level: str = ""
-    """How well (`acr`)."""
+    level: int = 1
+    """How well: 2 is with a second factor, where what their issuer says of that counts (`acr`)."""
     scopes: frozenset[str] = frozenset()
     permitted: frozenset[str] = frozenset()
     """The permissions beyond which it holds nothing, whatever its roles hold; empty: no bound."""

@@ -33,6 +33,8 @@ from tta_gateway.features.identity import (
 )
 from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import external_api as external
+from tta_gateway.features.identity import factors_admin_api as factors_admin
+from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
@@ -229,6 +231,7 @@ class Control:
             alerts.router(self.alerting.told),
             identity_admin.router(self.issuance),
             api_keys_admin.router(self.issuance),
+            factors_admin.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
@@ -421,6 +424,7 @@ def public_routers(
         external.router(providers),
         oauth_login_api.router(issuance),
         oauth_api.router(issuance),
+        factors.router(issuance),
         access.router(caring),
     )
 
@@ -453,6 +457,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         alerts.router(dict),
         identity_admin.router(cast("Issuance", None)),
         api_keys_admin.router(cast("Issuance", None)),
+        factors_admin.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),

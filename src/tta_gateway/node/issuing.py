@@ -33,6 +33,7 @@ from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
+from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations, Users
 from tta_gateway.features.identity.verifier import verifier
@@ -111,6 +112,7 @@ class Issuance:
         """Let people in by way of others, with what is built here."""
         self._oauth: OAuth | None = None
         self._ids = Identifiers(clock.wall)
+        self._second_factors: SecondFactors | None = None
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
@@ -139,6 +141,11 @@ class Issuance:
     def sign_in(self) -> SignIn | None:
         """Return who lets people in; None where no tokens are issued."""
         return self._sign_in if self.issuing is not None else None
+
+    @property
+    def second_factors(self) -> SecondFactors | None:
+        """Return who asks for second factors; None likewise."""
+        return self._second_factors if self.issuing is not None else None
 
     @property
     def delegation(self) -> Delegation | None:
@@ -247,6 +254,7 @@ class Issuance:
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
+        self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
         self._accounts = Accounts(
             users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
         )
@@ -279,6 +287,19 @@ class Issuance:
                 key=lambda: self._chance,
                 lasting=self._lasting,
             )
+
+    def _with_factors(self, sign_in: SignIn, database: "Callable[[], Database]") -> SecondFactors:
+        """Return who asks those that log in for second factors."""
+        from tta_gateway.features.identity.sql_factors import SqlFactors
+
+        return SecondFactors(
+            SqlFactors(database, lasting=self._lasting),
+            sign_in,
+            issuing=self._must,
+            key=lambda: self._chance,
+            sealing=lambda: self._sealing,
+            wall=self._clock.wall,
+        )
 
     # --- what lasts --------------------------------------------------------------------------
 

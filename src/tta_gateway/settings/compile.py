@@ -53,6 +53,7 @@ from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.secret import secrets_of
 from tta_gateway.settings.service import EndpointConfig, ServiceConfig
 from tta_gateway.settings.split import Ends
+from tta_gateway.settings.step_up import stepped_up
 from tta_gateway.settings.tree import Settings
 from tta_gateway.settings.valkey import embedded, store
 from tta_gateway.snapshot.model import Listener, SecretFile, Snapshot
@@ -102,7 +103,9 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
             *(_service(name, one, credentials) for name, one in settings.services.items()),
             *own_services(settings),
         ),
-        routes=(*compiled_routes(settings), *own_routes(settings), *_forwarded(settings)),
+        routes=stepped_up(
+            (*compiled_routes(settings), *own_routes(settings), *_forwarded(settings)), settings
+        ),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),

@@ -114,6 +114,10 @@ class IssuerConfig(Config):
     subject_claim: Claim = _ISSUER.subject_claim
     """The claim that says who it is."""
 
+    levels: dict[Line, Literal[1, 2]] = Field(default_factory=dict)
+    """How well somebody has been proved of whom it says `acr`: 2 is with a second factor.  What is
+    not named counts as 1."""
+
     own_subjects: bool = False
     """Whether its subjects are the platform's own, as they stand in paths: without the name."""
 
@@ -239,6 +243,7 @@ def _issuer(config: IssuerConfig) -> Issuer:
         subject_claim=config.subject_claim,
         role_claim=config.role_claim,
         roles=config.roles,
+        levels=dict(config.levels),
         leeway=config.clock_skew,
         longest=config.longest,
     )

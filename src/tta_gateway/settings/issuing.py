@@ -7,9 +7,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tta_gateway.features.identity.bound import OWN_ISSUER, Issuer, Issuing, Limits, Lockout
+from tta_gateway.features.identity.bound import (
+    OWN_ISSUER,
+    TWO_FACTORS,
+    Issuer,
+    Issuing,
+    Limits,
+    Lockout,
+)
+from tta_gateway.settings import second_factor
 from tta_gateway.settings.delegated import DelegatedConfig, distinct, provider
 from tta_gateway.settings.providers import ProviderConfig, compiled, known_apart
+from tta_gateway.settings.second_factor import SecondFactorConfig
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
@@ -162,6 +171,9 @@ class IssuingConfig(Config):
     lockout: LockoutConfig = LockoutConfig()
     """When logins have to wait."""
 
+    second_factor: SecondFactorConfig = SecondFactorConfig()
+    """Second factors of users."""
+
     delegated: Annotated[Items[DelegatedConfig], AfterValidator(distinct)] = ()
     """Services whose accounts may log in, too; they are asked in this order, for names that no user
     of the gateway's own has."""
@@ -188,6 +200,7 @@ def own(config: IssuingConfig | None, roles: Roles) -> Issuer | None:
         audiences=config.audience,
         types=("at+jwt",),
         role_claim="roles",
+        levels={TWO_FACTORS: 2},
         roles=tuple(roles),
         leeway=_SKEW,
         longest=config.access,
@@ -216,6 +229,7 @@ def compile(config: IssuingConfig | None, origins: tuple[str, ...], roles: Roles
         secure=config.cookie.secure,
         origins=origins,
         lockout=Lockout(**dict(config.lockout)),
+        second_factor=second_factor.compile(config.second_factor, config.url),
         delegated=tuple(map(provider, config.delegated)),
         providers=tuple(map(compiled, config.providers)),
         pseudonyms=b"" if config.pseudonyms is None else config.pseudonyms.value,

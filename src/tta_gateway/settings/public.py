@@ -12,6 +12,7 @@ import msgspec
 
 from tta_gateway.features.access import public as access
 from tta_gateway.features.identity import external_public as external
+from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import oauth_public as oauth
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
@@ -41,8 +42,11 @@ def _has_providers(settings: Settings) -> bool:
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
-    "identity": (lambda settings: settings.identity.issuing is not None, identity.ROUTES),
     "oauth": (lambda settings: settings.identity.issuing is not None, oauth.ROUTES),
+    "identity": (
+        lambda settings: settings.identity.issuing is not None,
+        (*identity.ROUTES, *factors.ROUTES),
+    ),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "external": (_has_providers, external.ROUTES),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),

@@ -18,6 +18,7 @@ from tta_gateway.settings import (
     fallback,
     providers,
     registering,
+    second_factor,
     token,
 )
 from tta_gateway.settings.complaint import Path
@@ -128,6 +129,7 @@ def check(document: Document) -> None:
         *_session_roles(tree),
         *delegated.complaints(tree),
         *providers.complaints(tree),
+        *second_factor.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

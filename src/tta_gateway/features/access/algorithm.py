@@ -23,6 +23,7 @@ class Verdict(Enum):
     METHOD = "method"  # the operator has said of it who may, and it is nobody
     OWNER = "owner"
     CLINICAL = "clinical"
+    LEVEL = "level"  # they may, once they have shown better or again who they are
 
 
 class Demand:

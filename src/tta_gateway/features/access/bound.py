@@ -27,6 +27,10 @@ class RouteAccess(msgspec.Struct, frozen=True, kw_only=True):
     `permissions` are by method, `default` for all others; where both are empty, none is needed.
     `owner` is the parameter of the path that says whose data it is, `roles` those of which the
     caller must have one.  `shadow`: what would be refused is told, and let through.
+
+    `level` is how well the caller must have been proved (2: with a second factor; 0: nothing is
+    said), `fresh` how many seconds ago at most, if not 0; with `spares_owner` nobody needs that for
+    what is their own.
     """
 
     permissions: dict[str, str] = {}
@@ -35,6 +39,9 @@ class RouteAccess(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     clinical: bool = False
     shadow: bool = False
+    level: int = 0
+    fresh: float = 0.0
+    spares_owner: bool = False
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, fiel
 from tta_gateway.features.access.algorithm import split
 from tta_gateway.features.access.bound import REACHES, AccessBound, RouteAccess
 from tta_gateway.features.access.table import ROLES
-from tta_gateway.support.config import Config, Items, Method
+from tta_gateway.support.config import Config, Duration, Items, Method
 
 _PART: Final = r"[a-z][a-z0-9_-]{0,31}"
 _NAME: Final = rf"^{_PART}:{_PART}$"
@@ -135,6 +135,13 @@ class RouteAccessConfig(Config):
     """Whether the content is clinical: then nobody but its owner sees it without a role that holds
     `content:clinical`."""
 
+    level: Literal[1, 2] | None = None
+    """How well the caller must have been proved: 2 is with a second factor.  Left out, as
+    `identity.issuing.second_factor.step_up` says of such routes, else 1."""
+
+    fresh: Duration | None = None
+    """How long ago the caller may have been proved so; left out, for as long as the session."""
+
     shadow: bool = False
     """Whether what would be refused is only told, in the access log and by a metric."""
 
@@ -169,4 +176,6 @@ def compile_route(config: RouteAccessConfig | None, roles: tuple[str, ...]) -> R
         roles=roles,
         clinical=config.content == "clinical",
         shadow=config.shadow,
+        level=config.level or 0,
+        fresh=config.fresh or 0.0,
     )

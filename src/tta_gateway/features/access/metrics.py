@@ -8,7 +8,8 @@ REFUSED: Final = Metric(
     "tta_gateway_access_refused_total",
     "counter",
     "Requests that access refused, or would have (`mode` `shadow`), by what was missing:"
-    " `permission`, `role`, `owner`, `clinical` or `method`.",
+    " `permission`, `role`, `owner`, `clinical`, `level`"
+    " or `method`.",
     ("reason", "mode"),
 )
 GLASS: Final = Metric(

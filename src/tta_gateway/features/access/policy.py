@@ -1,6 +1,7 @@
 """Let in whoever may do what they ask for with whose data it is."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import ClassVar, Final, Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ from tta_gateway.features.access.algorithm import (
 from tta_gateway.features.access.bound import CLINICAL, AccessBound, RouteAccess
 from tta_gateway.features.access.metrics import GLASS, REFUSED
 from tta_gateway.features.access.problems import (
+    AUTHENTICATION_WEAK,
     CLINICAL_ROLE_MISSING,
     ENDED,
     METHOD_CLOSED,
@@ -39,11 +41,13 @@ _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
     Verdict.METHOD: METHOD_CLOSED,
     Verdict.OWNER: NOT_THERE,
     Verdict.CLINICAL: CLINICAL_ROLE_MISSING,
+    Verdict.LEVEL: AUTHENTICATION_WEAK,
 }
 _POLICY: Final = 1008  # RFC 6455 7.4.1: clients should not come back
 _SWITCHED: Final = 101
 _LOOKED_AT: Final = 2000  # in a tick: about a millisecond, and 10,000 in a second
 _ENDED: Final = 200  # in a tick
+_AHEAD: Final = 60.0  # seconds that another's clock may be ahead of ours
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 
 
@@ -167,6 +171,11 @@ class BoundAccess:
         self._asks_roles = bool(bound.roles)
         self._clinical = book.clinical if bound.clinical else 0
         self._shadow = bound.shadow
+        self._level = bound.level
+        self._fresh = bound.fresh
+        self._asks_level = bound.level > 1 or bound.fresh > 0.0
+        self._spares_owner = bound.spares_owner
+        self._weak = replace(AUTHENTICATION_WEAK, challenge=challenge(bound))
         named = {name.encode(): book.demand(one) for name, one in bound.permissions.items()}
         if b"GET" in named:
             named.setdefault(b"HEAD", named[b"GET"])  # RFC 9110 9.3.2: the same, without the body
@@ -191,7 +200,16 @@ class BoundAccess:
             said.append(f"whose it is: `{{{bound.owner}}}`")
         if bound.clinical:
             said.append(f"clinical: its owner, or `{CLINICAL}`")
+        if self._asks_level:
+            said.append(self._level_told())
         return f"{'; '.join(said)}{'; only tells, and lets through' if bound.shadow else ''}"
+
+    def _level_told(self) -> str:
+        """Say how well somebody must have been proved."""
+        said = ["with a second factor"] if self._level > 1 else ["proved"]
+        if self._fresh:
+            said.append(f"{self._fresh:g} s ago at most")
+        return f"{', '.join(said)}{'; not for what is their own' if self._spares_owner else ''}"
 
     def on_request(self, exchange: Exchange) -> Response | None:
         """Refuse whoever may not.
@@ -205,7 +223,8 @@ class BoundAccess:
         if verdict is not None:
             if not self._shadow:
                 self._access.refused[verdict].add()
-                return answer_of(_PROBLEMS[verdict], self._detail(verdict, request.method))
+                told = self._weak if verdict is Verdict.LEVEL else _PROBLEMS[verdict]
+                return answer_of(told, self._detail(verdict, request.method))
             self._access.shadowed[verdict].add()
             exchange.shadowed = _PROBLEMS[verdict].code
         return None
@@ -225,17 +244,49 @@ class BoundAccess:
         # Where no owner is named, nobody can tell who is in whose care; services go by the token.
         if not mask & (demand.held if self._owner else demand.own | demand.any):
             return Verdict.PERMISSION
-        is_theirs = False
-        if self._owner:
-            person = exchange.params.get(self._owner, "")
-            is_theirs = person == principal.subject and is_name(person)
-            if not mask & (demand.own | demand.any if is_theirs else demand.any) and not (
-                mask & demand.care and self._is_tied(exchange, principal.subject, person)
-            ):
-                return Verdict.OWNER
+        is_theirs = bool(self._owner) and self._is_theirs(exchange, principal)
+        # Before any tie is looked at: glass is not used by who is sent back to show more.
+        if self._asks_level and self._is_weak(principal, is_theirs=is_theirs):
+            return Verdict.LEVEL
+        if self._owner and not self._reaches(
+            exchange, principal, mask, demand, is_theirs=is_theirs
+        ):
+            return Verdict.OWNER
         if self._clinical and not is_theirs and not mask & self._clinical:
             return Verdict.CLINICAL
         return None
+
+    def _is_theirs(self, exchange: Exchange, principal: Principal) -> bool:
+        """Tell whether the path names the caller."""
+        person = exchange.params.get(self._owner, "")
+        return person == principal.subject and is_name(person)
+
+    def _reaches(
+        self,
+        exchange: Exchange,
+        principal: Principal,
+        mask: int,
+        demand: Demand,
+        *,
+        is_theirs: bool,
+    ) -> bool:
+        """Tell whether what somebody holds reaches as far as whom the path names."""
+        if mask & (demand.own | demand.any if is_theirs else demand.any):
+            return True
+        if not mask & demand.care:
+            return False
+        return self._is_tied(exchange, principal.subject, exchange.params.get(self._owner, ""))
+
+    def _is_weak(self, principal: Principal, *, is_theirs: bool) -> bool:
+        """Tell whether somebody must show better, or again, who they are (RFC 9470)."""
+        if is_theirs and self._spares_owner:
+            return False
+        if principal.level < self._level:
+            return True
+        if not self._fresh:
+            return False
+        age = self._access.wall() - principal.authenticated
+        return age > self._fresh or age < -_AHEAD
 
     def _is_tied(self, exchange: Exchange, subject: str, person: str) -> bool:
         """Tell whether somebody is in the caller's care, has consented, or is behind glass."""
@@ -297,6 +348,16 @@ class BoundAccess:
             f"This needs the permission `{demand.name}`, and none of your roles holds it. Ask "
             "whoever administers your account."
         )
+
+
+def challenge(bound: RouteAccess) -> str:
+    """Return what a route asks for, as RFC 9470 3 has it."""
+    said = ['Bearer error="insufficient_user_authentication"']
+    if bound.level > 1:
+        said.append(f'acr_values="{bound.level}"')
+    if bound.fresh:
+        said.append(f'max_age="{int(bound.fresh)}"')
+    return ", ".join(said)
 
 
 def book_of(bound: AccessBound) -> Book:

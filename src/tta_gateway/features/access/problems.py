@@ -28,6 +28,15 @@ CLINICAL_ROLE_MISSING: Final = Problem(
     "`content:clinical`. No other permission opens it.",
     "http_request_denied",
 )
+AUTHENTICATION_WEAK: Final = Problem(
+    "access_authentication_insufficient",
+    401,
+    "This asks who you are once more, or with a second factor.",
+    "Show your second factor at `/api/v1/auth/step-up` and use the access token that it gives; "
+    "WWW-Authenticate says what is asked (RFC 9470). With a token of another issuer, log in there "
+    "as it asks.",
+    challenge='Bearer error="insufficient_user_authentication"',
+)
 METHOD_CLOSED: Final = Problem(
     "access_method_closed",
     403,

@@ -56,7 +56,7 @@ def who(claims: Mapping[str, object], issuer: Issuer, now: float) -> Principal |
         expires=lifetime,
         authenticated=_time(claims, "auth_time") or 0.0,
         methods=methods,
-        level=_text(claims, "acr"),
+        level=issuer.levels.get(_text(claims, "acr"), 1),
         scopes=frozenset(scope.split()),
         claims=dict(claims),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi.responses import JSONResponse, Response
 
-from tta_gateway.features.identity import access_cookie, cookie
+from tta_gateway.features.identity import access_cookie, cookie, oauth_cookie
 from tta_gateway.features.identity.api_bodies import SessionTold, TokenTold, UserTold
 from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.sign_in import Grant
@@ -19,19 +19,45 @@ _PLAYER: Final = "player"
 
 def granted(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> Response:
     """Return the answer with the tokens."""
+    told = token_told(issuing, grant, in_cookie=in_cookie)
+    answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+    if in_cookie:
+        keep_both(answer, issuing, grant)
+    return answer
+
+
+def token_told(issuing: Issuing, grant: Grant, *, in_cookie: bool) -> TokenTold:
+    """Return what is told of the tokens."""
     user = user_told(grant.user, issuing.roles)
-    told = TokenTold(
+    return TokenTold(
         access_token=grant.access_token,
         refresh_token="" if in_cookie else grant.refresh_token,
         expires_in=grant.expires_in,
         user=user,
         user_info=user,
     )
-    answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+
+
+def keep_both(answer: Response, issuing: Issuing, grant: Grant) -> None:
+    """Have a browser keep the refresh token, and show the access token where it may."""
+    left = grant.session.ends - grant.session.used
+    keep(answer, issuing, grant.refresh_token, left)
+    keep_access(answer, issuing, grant.access_token, grant.expires_in)
+
+
+def know(answer: Response, issuing: Issuing, value: str, seconds: float) -> None:
+    """Have `/oauth2` know who is logged in in a browser, or forget it."""
+    name = oauth_cookie.session_name(issuing)
+    kept = oauth_cookie.kept(issuing, name, value, seconds=seconds)
+    answer.headers.append("set-cookie", kept)
+
+
+def entered(issuing: Issuing, grant: Grant, secret: bytes, *, in_cookie: bool) -> Response:
+    """Return the answer to who has just logged in."""
+    answer = granted(issuing, grant, in_cookie=in_cookie)
     if in_cookie:
         left = grant.session.ends - grant.session.used
-        keep(answer, issuing, grant.refresh_token, left)
-        keep_access(answer, issuing, grant.access_token, grant.expires_in)
+        know(answer, issuing, oauth_cookie.session_value(grant.session.id, secret), left)
     return answer
 
 

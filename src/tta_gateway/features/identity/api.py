@@ -8,12 +8,14 @@ from typing import Annotated, Final, Protocol, TypeAlias
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 
-from tta_gateway.features.identity import cookie, oauth_cookie, problems, public
+from tta_gateway.features.identity import cookie, problems, public
 from tta_gateway.features.identity.answering import (
     NO_STORE,
+    entered,
     foreign_told,
     forget,
     granted,
+    know,
     session_told,
     time_of,
     user_told,
@@ -33,6 +35,9 @@ from tta_gateway.features.identity.api_bodies import (
 from tta_gateway.features.identity.asking import Asking
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import OWN_ISSUER, Issuing
+from tta_gateway.features.identity.factors_answering import asked_told
+from tta_gateway.features.identity.factors_bodies import ChallengeTold
+from tta_gateway.features.identity.second_factor import Needed, SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.principal import Principal
@@ -40,6 +45,8 @@ from tta_gateway.kernel.problem import NOT_FOUND
 from tta_gateway.support.sql.away import Unavailable
 
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
+LoginTold: TypeAlias = TokenTold | ChallengeTold
+_TWO: Final = 2
 _KEY_SET: Final = {"cache-control": "public, max-age=300"}
 
 
@@ -56,6 +63,10 @@ class House(Protocol):
     def sign_in(self) -> SignIn | None:
         """Return who lets people in; None where no tokens are issued, or not yet."""
 
+    @property
+    def second_factors(self) -> SecondFactors | None:
+        """Return who asks for second factors; None likewise."""
+
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         """Return the public keys; Unavailable where they are not known."""
 
@@ -63,7 +74,7 @@ class House(Protocol):
 def router(house: House) -> APIRouter:
     """Return the endpoints."""
     desk, made = Desk(house), APIRouter()
-    made.add_api_route(public.LOGIN, desk.login, methods=["POST"], response_model=TokenTold)
+    made.add_api_route(public.LOGIN, desk.login, methods=["POST"], response_model=LoginTold)
     made.add_api_route(public.REFRESH, desk.refresh, methods=["POST"], response_model=TokenTold)
     made.add_api_route(public.LOGOUT, desk.logout, methods=["POST"], response_model=Said)
     made.add_api_route(
@@ -89,13 +100,6 @@ def _kept() -> Iterator[None]:
         raise GatewayError(problems.STORE_UNAVAILABLE) from None
 
 
-def _know(answer: Response, issuing: Issuing, value: str, seconds: float) -> None:
-    """Have `/oauth2` know who is logged in in a browser, or forget it."""
-    name = oauth_cookie.session_name(issuing)
-    kept = oauth_cookie.kept(issuing, name, value, seconds=seconds)
-    answer.headers.append("set-cookie", kept)
-
-
 class Desk:
     """Answers clients."""
 
@@ -112,20 +116,21 @@ class Desk:
         return sign_in, issuing
 
     async def login(self, request: Request, body: LoginBody) -> Response:
-        """Log in: an access token, and a refresh token in a cookie (for pages) or in the body."""
+        """Log in: an access token, and a refresh token in a cookie (for pages) or in the body.
+
+        Who has a second factor, or needs one, is told what to show instead.
+        """
         sign_in, issuing = self._open()
         asking = Asking.of(request)
         in_cookie = asking.is_of_a_page if body.refresh_in is None else body.refresh_in == "cookie"
         if in_cookie:
             asking.check(issuing)
-        with _kept():
-            grant = await sign_in.login(body.username, body.password, address=asking.address)
-        answer = granted(issuing, grant, in_cookie=in_cookie)
-        if in_cookie:
-            left = grant.session.ends - grant.session.used
-            value = oauth_cookie.session_value(grant.session.id, sign_in.secret)
-            _know(answer, issuing, value, left)
-        return answer
+        try:
+            with _kept():
+                grant = await sign_in.login(body.username, body.password, address=asking.address)
+        except Needed as needed:
+            return asked_told(needed.asked)
+        return entered(issuing, grant, sign_in.secret, in_cookie=in_cookie)
 
     async def refresh(self, request: Request, body: RefreshBody | None = None) -> Response:
         """Renew the access token, by the refresh token in the body or, without one, the cookie."""
@@ -168,7 +173,7 @@ class Desk:
             forget(answer, issuing)
         if cookie.name(issuing) in request.cookies:
             answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
-            _know(answer, issuing, "", 0)
+            know(answer, issuing, "", 0)
         return answer
 
     def _of_bearer(self, authorization: str | None, token: str) -> tuple[str, str]:
@@ -192,7 +197,7 @@ class Desk:
         answer = JSONResponse(told, headers=NO_STORE)
         forget(answer, issuing)
         answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
-        _know(answer, issuing, "", 0)
+        know(answer, issuing, "", 0)
         return answer
 
     async def me(self, authorization: Authorization = None) -> Response:
@@ -200,16 +205,26 @@ class Desk:
         principal, user = await self._whose(authorization)
         told = MeTold(
             **user.model_dump(),
+            mfa_enabled=await self._has_a_second_factor(principal),
+            mfa_verified=principal.level >= _TWO,
             last_login=time_of(principal.authenticated) if principal.authenticated else None,
             session_id=principal.session or None,
         )
         return JSONResponse(told.model_dump(), headers=NO_STORE)
 
+    async def _has_a_second_factor(self, principal: Principal) -> bool:
+        factors = self._house.second_factors
+        if factors is None or principal.issuer != OWN_ISSUER:
+            return False
+        with _kept():
+            return bool(await factors.factors.of(principal.subject))
+
     async def verify(self, authorization: Authorization = None) -> Response:
         """Say whose access token it is; one that is no good is refused with the reason."""
         principal, user = await self._whose(authorization)
         expires = time_of(principal.expires) if isfinite(principal.expires) else None
-        told = VerifiedTold(**user.model_dump(), expires_at=expires)
+        proved = principal.level >= _TWO
+        told = VerifiedTold(**user.model_dump(), mfa_verified=proved, expires_at=expires)
         return JSONResponse(told.model_dump(), headers=NO_STORE)
 
     async def permissions(self, authorization: Authorization = None) -> Response:

@@ -6,6 +6,8 @@ import msgspec
 
 OWN_ISSUER: Final = "gateway"
 """What the gateway itself is called among the issuers."""
+TWO_FACTORS: Final = "2"
+"""`acr` of who has shown a second factor here."""
 _DAY: Final = 86_400.0  # seconds
 
 
@@ -42,6 +44,8 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     role_claim: str = "role"
     roles: tuple[str, ...] = ("player",)
     """The roles that count when this issuer says them."""
+    levels: dict[str, int] = {}
+    """How well somebody has been proved where `acr` says so; 1 where it is not here."""
     leeway: float = 30.0
     """seconds that clocks may differ"""
     longest: float = 86_400.0
@@ -122,6 +126,21 @@ class External(msgspec.Struct, frozen=True, kw_only=True):
         return f"<provider {self.name}>"
 
 
+class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
+    """Second factors: who needs one, and what authenticators are told of this gateway.
+
+    Who has one of `required_roles` must have a factor within so many seconds of being granted it.
+    `fresh` is how many seconds ago somebody must have been proved who changes factors.
+    """
+
+    required_roles: tuple[str, ...] = ()
+    within: float = 0.0
+    name: str = ""
+    rp_id: str = ""
+    origins: tuple[str, ...] = ()
+    fresh: float = 600.0
+
+
 class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     """What control needs to issue tokens; all times are in seconds.
 
@@ -151,6 +170,7 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[External, ...] = ()
     pseudonyms: bytes = b""
     """The key of pseudonyms; empty: the one that everything else is derived from."""
+    second_factor: SecondFactor = SecondFactor()
 
     def __repr__(self) -> str:
         """Say who issues, and nothing that is secret."""

@@ -8,7 +8,14 @@ LOGINS: Final = Metric(
     "tta_gateway_identity_logins_total",
     "counter",
     "Logins by what became of them: good, refused, waiting (too many have failed), busy, away, and "
-    "of accounts that a service keeps service_away and second_factor.",
+    "of accounts that a service keeps service_away and second_factor; challenged, where a second "
+    "factor is to be shown.",
+    ("result",),
+)
+FACTORS: Final = Metric(
+    "tta_gateway_identity_second_factors_total",
+    "counter",
+    "Second factors shown, by what became of them: good, refused, waiting (too many were wrong).",
     ("result",),
 )
 OAUTH: Final = Metric(

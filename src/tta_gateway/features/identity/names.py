@@ -30,6 +30,11 @@ def account_key(name: str, key: bytes) -> bytes:
     return _keyed(f"account {name}", key)
 
 
+def factor_key(user_id: str, key: bytes) -> bytes:
+    """Return what stands for somebody among failed second factors; no name stands for the same."""
+    return _keyed(f"factor {user_id}", key)
+
+
 def address_key(address: str, key: bytes) -> bytes:
     """Return what stands for a client's address there; of IPv6 its network."""
     try:

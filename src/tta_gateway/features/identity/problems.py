@@ -1,5 +1,6 @@
 """Why it is not known who is asking."""
 
+from dataclasses import replace
 from typing import Final
 
 from tta_gateway.features.identity.oauth_problems import (
@@ -181,6 +182,74 @@ LOGIN_SECOND_FACTOR: Final = Problem(
     "cannot be shown here yet.",
     "Log in at the service itself, or ask whoever looks after the accounts.",
 )
+FACTOR_NEEDED: Final = Problem(
+    "identity_second_factor_needed",
+    401,
+    "A second factor is needed.",
+    "Log in at `/api/v1/auth/login`, which says what to show, and show it at "
+    "`/api/v1/auth/mfa/verify`.",
+)
+FACTOR_REFUSED: Final = Problem(
+    "identity_second_factor_refused",
+    401,
+    "The second factor is not right.",
+    "Each code counts once, and for a minute and a half: wait for the next one, and see that the "
+    "device's clock is right. Who has lost the device shows a recovery code.",
+)
+FACTOR_WAITING: Final = Problem(
+    "identity_second_factor_waiting",
+    429,
+    "Too many second factors have been wrong.",
+    "Try again when Retry-After says; each further failure doubles the wait.",
+    retry_after=5,
+)
+CHALLENGE_INVALID: Final = Problem(
+    "identity_challenge_invalid",
+    401,
+    "What this belongs to is over, has been used, or was for something else.",
+    "Begin again: log in, or ask for it once more.",
+)
+FACTOR_MISSING: Final = Problem(
+    "identity_second_factor_missing",
+    403,
+    "You have no second factor.",
+    "Enrol one: `POST /api/v1/auth/mfa/totp` or `/api/v1/auth/mfa/webauthn/options`.",
+)
+FACTOR_TAKEN: Final = Problem(
+    "identity_second_factor_taken",
+    409,
+    "This cannot be added.",
+    "It is enrolled already, or ten are, or one was added meanwhile: see "
+    "`/api/v1/auth/mfa/factors`.",
+)
+FACTOR_UNKNOWN: Final = Problem(
+    "identity_second_factor_unknown",
+    404,
+    "You have no such second factor.",
+    "`/api/v1/auth/mfa/factors` names those that you have.",
+)
+FACTOR_STAYS: Final = Problem(
+    "identity_second_factor_stays",
+    409,
+    "Your roles need a second factor, and this is the only one.",
+    "Enrol another one first.",
+)
+AUTHENTICATION_WEAK: Final = Problem(
+    "identity_authentication_insufficient",
+    401,
+    "Who changes second factors has to show once more who they are.",
+    "Whoever has one shows it at `/api/v1/auth/step-up`; who has none yet logs in again. "
+    "WWW-Authenticate says what is asked (RFC 9470).",
+    challenge='Bearer error="insufficient_user_authentication"',
+)
+
+
+def step_up(level: int, fresh: int) -> Problem:
+    """Return that somebody must be proved so well, and not longer ago than that."""
+    asked = f'{AUTHENTICATION_WEAK.challenge}, acr_values="{level}", max_age="{fresh}"'
+    return replace(AUTHENTICATION_WEAK, challenge=asked)
+
+
 NOT_SERVED: Final = Problem(
     "identity_not_served",
     501,

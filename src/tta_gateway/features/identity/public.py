@@ -38,8 +38,6 @@ ROUTES: Final = (
 )
 # What a service would ask of a session of its own, of which a token of ours knows nothing.
 NOT_SERVED: Final = (
-    ("POST", f"{AUTH}/mfa/setup"),
-    ("POST", f"{AUTH}/mfa/verify"),
     ("POST", f"{AUTH}/password/change"),
     ("GET", f"{AUTH}/roles"),
     ("GET", f"{AUTH}/security/events"),

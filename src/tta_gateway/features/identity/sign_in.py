@@ -63,6 +63,16 @@ class Signing(Protocol):
         """Return what signs now; Unavailable while there is none."""
 
 
+class Gatekeeper(Protocol):
+    """Who asks for second factors."""
+
+    async def check(self, user: User, methods: str) -> None:
+        """Let in who needs none, or has to show none; GatewayError says what is asked."""
+
+    async def bars(self, user: User, session: Session) -> bool:
+        """Tell whether a session may not go on without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What whoever has logged in gets."""
@@ -109,6 +119,8 @@ class SignIn:
         self.ended: Told = nothing
         """Tells this node's workers what has been revoked, before who has asked is answered."""
         self.delegation: Delegation | None = None
+        self.gate: Gatekeeper | None = None
+        """Asks for second factors, whatever has proved somebody before."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # --- in ----------------------------------------------------------------------------------
@@ -199,8 +211,18 @@ class SignIn:
     async def begin(self, user: User, methods: str) -> Grant:
         """Begin a session of somebody who has been proved by these (RFC 8176); ClientFault.
 
-        Several methods are separated by a space.
+        Several methods are separated by a space.  Who needs a second factor is asked for it, also
+        where another has looked at one: it says `Needed` (second_factor.py) what is to be shown.
         """
+        if self.gate is not None:
+            await self.gate.check(user, methods)
+        return await self._begin(user, methods)
+
+    async def begin_proved(self, user: User, methods: str) -> Grant:
+        """Begin a session of somebody who has shown a second factor here; ClientFault."""
+        return await self._begin(user, methods, is_proved=True)
+
+    async def _begin(self, user: User, methods: str, *, is_proved: bool = False) -> Grant:
         now = self._wall()
         limits = limits_of(self._issuing(), user.roles)
         token = refresh_token.first()
@@ -211,6 +233,7 @@ class SignIn:
             used=now,
             ends=now + limits.absolute,
             methods=methods,
+            proved=now if is_proved else 0.0,
         )
         begun = await self._stores.sessions.begin(wanted, token)
         if begun is None:  # disabled in this moment
@@ -225,6 +248,22 @@ class SignIn:
         signed = self._signing.signer().sign(told)
         self.counts.child(metrics.ISSUED, "success").add()
         return Grant(signed, lifetime(issuing, user, session), token, user, session)
+
+    async def raised(self, user_id: str, session_id: str, method: str) -> Grant:
+        """Return an access token of a session in which a second factor has just been shown.
+
+        Its refresh token stays as it is.  ClientFault, if the session lasts no more.
+        """
+        self._signing.signer()
+        done = await self._stores.sessions.prove(user_id, session_id, method, now=self._wall())
+        if done is None:
+            raise ClientFault(problems.SESSION_OVER)
+        return self.granted(*done, "")
+
+    @property
+    def stores(self) -> Stores:
+        """Return what lasts."""
+        return self._stores
 
     # --- on ----------------------------------------------------------------------------------
 
@@ -248,6 +287,9 @@ class SignIn:
             raise ClientFault(_WORDS[found.verdict])
         if found.user.provider and provider_of(found.user, self._issuing()) is None:
             await self.logout(found.user.id, found.session.id, why="provider")
+            raise ClientFault(problems.SESSION_OVER)
+        if self.gate is not None and await self.gate.bars(found.user, found.session):
+            await self.logout(found.user.id, found.session.id, why="factor")
             raise ClientFault(problems.SESSION_OVER)
         return self.granted(found.user, found.session, found.token)
 
@@ -313,6 +355,7 @@ class SignIn:
             problems.LOGIN_BUSY.code: "busy",
             problems.LOGIN_AWAY.code: "service_away",
             problems.LOGIN_SECOND_FACTOR.code: "second_factor",
+            problems.FACTOR_NEEDED.code: "challenged",
         }
         self.counts.child(metrics.LOGINS, results[problem.code]).add()
 

@@ -8,6 +8,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.factor import joined
 from tta_gateway.features.identity.family import Family, Verdict, judge
 from tta_gateway.features.identity.refresh_token import digest, next_of
 from tta_gateway.features.identity.sessions import limits_of
@@ -71,6 +72,31 @@ class SqlSessions:
             kept = replace(session, used=issued(user, now))
             await connection.execute(
                 update(SESSIONS).where(SESSIONS.c.id == session_id).values(used=kept.used)
+            )
+            return user, kept
+
+    async def prove(
+        self, user_id: str, session_id: str, method: str, *, now: float
+    ) -> tuple[User, Session] | None:
+        """Have a second factor shown in a session; None if it is none of theirs that lasts."""
+        async with self._database().write() as connection:
+            user = await user_where(connection, USERS.c.id == user_id, lock=True)
+            theirs = SESSIONS.c.id == session_id, SESSIONS.c.user_id == user_id
+            lasts = SESSIONS.c.ended.is_(None), SESSIONS.c.ends > now
+            asked = select(SESSIONS).where(*theirs, *lasts).with_for_update()
+            row = (await connection.execute(asked)).mappings().first()
+            if user is None or not user.is_active or row is None:
+                return None
+            session = _session(row)
+            kept = replace(
+                session,
+                methods=joined(session.methods, method),
+                proved=now,
+                used=issued(user, now),
+            )
+            changed = {"methods": kept.methods, "proved": kept.proved, "used": kept.used}
+            await connection.execute(
+                update(SESSIONS).where(SESSIONS.c.id == session_id).values(**changed)
             )
             return user, kept
 
@@ -257,4 +283,5 @@ def _session(row: RowMapping) -> Session:
         methods=row["methods"],
         client=row["client"],
         scope=row["scope"],
+        proved=row["proved"],
     )

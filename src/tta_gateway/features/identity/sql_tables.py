@@ -6,10 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-_ALL: Final = sa.MetaData()
+ALL: Final = sa.MetaData()
 USERS: Final = sa.Table(
     "users",
-    _ALL,
+    ALL,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("provider", sa.String),
     sa.Column("name", sa.String),
@@ -21,7 +21,7 @@ USERS: Final = sa.Table(
 )
 ROLES: Final = sa.Table(
     "user_roles",
-    _ALL,
+    ALL,
     sa.Column("user_id", sa.String, primary_key=True),
     sa.Column("role", sa.String, primary_key=True),
     sa.Column("granted_by", sa.String),
@@ -29,7 +29,7 @@ ROLES: Final = sa.Table(
 )
 SESSIONS: Final = sa.Table(
     "sessions",
-    _ALL,
+    ALL,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("user_id", sa.String),
     sa.Column("begun", sa.Double),
@@ -40,10 +40,11 @@ SESSIONS: Final = sa.Table(
     sa.Column("why_ended", sa.String),
     sa.Column("client", sa.String),
     sa.Column("scope", sa.Text),
+    sa.Column("proved", sa.Double),
 )
 TOKENS: Final = sa.Table(
     "refresh_tokens",
-    _ALL,
+    ALL,
     sa.Column("digest", sa.LargeBinary, primary_key=True),
     sa.Column("session_id", sa.String),
     sa.Column("issued", sa.Double),
@@ -51,7 +52,7 @@ TOKENS: Final = sa.Table(
 )
 KEYS: Final = sa.Table(
     "signing_keys",
-    _ALL,
+    ALL,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("algorithm", sa.String),
     sa.Column("public", sa.Text),
@@ -61,7 +62,7 @@ KEYS: Final = sa.Table(
 )
 REVOCATIONS: Final = sa.Table(
     "revocations",
-    _ALL,
+    ALL,
     sa.Column("kind", sa.String, primary_key=True),
     sa.Column("value", sa.String, primary_key=True),
     sa.Column("before", sa.Double),
@@ -70,7 +71,7 @@ REVOCATIONS: Final = sa.Table(
 )
 TRIES: Final = sa.Table(
     "login_tries",
-    _ALL,
+    ALL,
     sa.Column("key", sa.LargeBinary, primary_key=True),
     sa.Column("failures", sa.Integer),
     sa.Column("last", sa.Double),

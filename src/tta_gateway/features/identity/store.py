@@ -56,6 +56,7 @@ class Session:
 
     `client` is the OAuth client that a code has given it to, and `scope` what it may do with it;
     empty where somebody has logged in at the gateway itself.
+    `proved` is when a second factor was shown last; 0 if none was.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Session:
     methods: str
     client: str = ""
     scope: str = ""
+    proved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,11 @@ class Sessions(Protocol):
 
     async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
         """Begin a session with its first refresh token; None if the user may not any more."""
+
+    async def prove(
+        self, user_id: str, session_id: str, method: str, *, now: float
+    ) -> tuple[User, Session] | None:
+        """Have a second factor shown in a session; None if it is none of theirs that lasts."""
 
     async def refresh(self, token: str, *, now: float, client: str = "") -> Refreshed | None:
         """Use a refresh token; None if nobody knows it, or it is another client's."""

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.bound import TWO_FACTORS, Issuing
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.store import Session, User
 
 CLIENT: Final = "tta-gateway"
 """The client of logins at the gateway itself; RFC 9068 wants one named."""
 ONE_FACTOR: Final = "1"
-"""`acr` of who has shown one proof of who they are."""
+"""`acr` of who has shown one proof of who they are; who has shown two has TWO_FACTORS."""
 
 
 def lifetime(issuing: Issuing, user: User, session: Session) -> int:
@@ -40,8 +40,8 @@ def claims(issuing: Issuing, user: User, session: Session, *, token_id: str) -> 
         "jti": token_id,
         "sid": session.id,
         "client_id": session.client or CLIENT,
-        "auth_time": int(session.begun),
+        "auth_time": int(session.proved or session.begun),
         "roles": roles,
-        "acr": ONE_FACTOR,
+        "acr": TWO_FACTORS if session.proved else ONE_FACTOR,
         "amr": session.methods.split(),
     }

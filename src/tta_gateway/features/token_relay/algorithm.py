@@ -47,6 +47,7 @@ CLAIMED: Final = frozenset(
     )
 )
 # The platform's tokens name one role: the first of these that somebody has.
+_SECOND_FACTOR: Final = 2
 _FIRST: Final = ("admin", "therapist", "moderator", "researcher", "player")
 
 
@@ -63,7 +64,7 @@ def claims(principal: Principal, relay: Relay, now: float) -> dict[str, object]:
         "username": principal.subject,
         "role": role_of(principal.roles),
         "roles": sorted(principal.roles),
-        "mfa_verified": "mfa" in principal.methods,
+        "mfa_verified": principal.level >= _SECOND_FACTOR,
         "iat": int(now),
         "exp": int(ends),
         INNER: True,

@@ -51,7 +51,7 @@ class Mint:
             principal.subject,
             principal.session,
             principal.roles,
-            principal.methods,
+            principal.level,
             principal.expires,
         )
         found = self._young.get(place) or self._old.get(place)

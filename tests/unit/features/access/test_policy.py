@@ -514,3 +514,108 @@ def test_few_bounds_are_remembered_and_no_more(monkeypatch: pytest.MonkeyPatch) 
     access = House().access
     for name in ("a", "b", "c", "a"):
         assert access.within(frozenset({name})) == access.book.within([name])
+
+
+class Proved(House):
+    """A route that asks how well, and how long ago, somebody has been proved."""
+
+    def answer(
+        self,
+        level: int,
+        ago: float,
+        *,
+        subject: str = "p1",
+        person: str = "p1",
+        role: str = "player",
+    ) -> Response | None:
+        exchange = an_exchange(a_head("GET", f"/{person}"))
+        exchange.params = {"player_id": person}
+        exchange.principal = Principal(
+            subject=subject,
+            issuer="home",
+            roles=frozenset((role,)),
+            level=level,
+            authenticated=NOW - ago,
+        )
+        return self.bound.on_request(exchange)
+
+
+@pytest.mark.parametrize(
+    ("asked", "fresh", "level", "ago", "passes"),
+    [
+        (0, 0.0, 1, 1e9, True),
+        (1, 0.0, 1, 1e9, True),
+        (2, 0.0, 1, 0.0, False),
+        (2, 0.0, 2, 1e9, True),
+        (2, 900.0, 2, 900.0, True),
+        (2, 900.0, 2, 901.0, False),
+        (2, 900.0, 1, 1.0, False),
+        (0, 900.0, 1, 899.0, True),
+        (0, 900.0, 2, 901.0, False),
+        (0, 900.0, 1, NOW, False),  # nobody has said when
+        (0, 900.0, 1, -60.0, True),
+        (0, 900.0, 1, -61.0, False),  # one that has not been yet is no proof
+    ],
+)
+def test_a_route_asks_how_well_and_how_long_ago(
+    asked: int, fresh: float, level: int, ago: float, *, passes: bool
+) -> None:
+    house = Proved(
+        RouteAccess(default="progress:read", owner="player_id", level=asked, fresh=fresh)
+    )
+    assert (house.answer(level, ago) is None) == passes
+
+
+def test_who_is_sent_back_is_told_what_is_asked_as_rfc_9470_has_it() -> None:
+    house = Proved(RouteAccess(default="progress:read", owner="player_id", level=2, fresh=900.0))
+    answer = house.answer(1, 0.0)
+    assert answer is not None
+    assert answer.problem is not None
+    assert (answer.status, answer.problem.code) == (401, "access_authentication_insufficient")
+    assert answer.problem.challenge == (
+        'Bearer error="insufficient_user_authentication", acr_values="2", max_age="900"'
+    )
+    assert "with a second factor, 900 s ago at most" in house.bound.explain()
+
+
+def test_who_may_not_at_all_is_not_sent_for_a_second_factor() -> None:
+    house = Proved(RouteAccess(default="notes:read", level=2))
+    answer = house.answer(1, 0.0)
+    assert answer is not None
+    assert answer.status == 403
+
+
+def test_somebody_else_s_and_nobody_s_data_ask_alike() -> None:
+    house = Proved(RouteAccess(default="progress:read", owner="player_id", level=2))
+    told = [house.answer(1, 0.0, role="therapist", person=one) for one in ("p1", "p9")]
+    assert [one.status for one in told if one] == [401, 401]
+
+
+def test_what_is_their_own_nobody_needs_a_second_factor_for_where_that_is_spared() -> None:
+    bound = RouteAccess(
+        default="progress:read", owner="player_id", clinical=True, level=2, spares_owner=True
+    )
+    house = Proved(bound)
+    house.ties.care_for((), {"t1": {"p1": NOW + 60}})
+    assert house.answer(1, 1e9) is None
+    weak = house.answer(1, 0.0, subject="t1", role="therapist")
+    assert weak is not None
+    assert weak.status == 401
+    assert house.answer(2, 1e9, subject="t1", role="therapist") is None
+    assert "not for what is their own" in house.bound.explain()
+
+
+def test_glass_is_not_used_by_who_is_sent_back() -> None:
+    house = Proved(RouteAccess(default="progress:read", owner="player_id", fresh=60.0))
+    house.ties.break_glass({"t1": {"p1": NOW + 60}})
+    assert house.answer(1, 61.0, subject="t1", role="therapist") is not None
+    assert house.events == []
+    assert house.answer(1, 60.0, subject="t1", role="therapist") is None
+    assert [type(one) for one in house.events] == [GlassUsed]
+    assert "proved, 60 s ago at most" in house.bound.explain()
+
+
+def test_a_level_that_is_only_tried_lets_through_and_tells() -> None:
+    house = Proved(RouteAccess(default="worlds:read", level=2, shadow=True))
+    assert house.answer(1, 0.0) is None
+    assert house.registry.child(REFUSED, "level", "shadow").values()[0] == 1.0

@@ -42,12 +42,21 @@ def test_a_good_token_says_who_it_is_until_when_and_in_which_roles() -> None:
     assert (found.subject, found.issuer) == ("p1", "home")
     assert found.roles == {"player"}
     assert (found.expires, found.authenticated) == (NOW + 620, NOW - 60)
-    assert (found.session, found.level) == ("s1", "high")
+    assert (found.session, found.level) == ("s1", 1)
     assert found.methods == {"pwd", "otp"}
     assert found.scopes == {"read", "write"}
     assert found.claims == told(
         sid="s1", acr="high", amr=["pwd", "otp"], auth_time=NOW - 60, scope="read write"
     )
+
+
+@pytest.mark.parametrize(
+    ("acr", "level"),
+    [("urn:mfa", 2), ("urn:pwd", 1), ("2", 1), ("URN:MFA", 1), ("", 1), (2, 1), (["urn:mfa"], 1)],
+)
+def test_only_an_acr_that_the_operator_has_named_says_how_well(acr: object, level: int) -> None:
+    issuer = msgspec.structs.replace(OURS, levels={"urn:mfa": 2, "urn:pwd": 1})
+    assert believed(issuer, acr=acr).level == level
 
 
 def test_who_it_is_is_not_shown() -> None:

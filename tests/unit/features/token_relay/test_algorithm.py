@@ -13,6 +13,7 @@ WHO = Principal(
     roles=frozenset(("player", "therapist")),
     session="s1",
     methods=frozenset(("pwd", "mfa")),
+    level=2,
 )
 
 

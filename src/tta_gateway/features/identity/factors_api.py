@@ -1,0 +1,276 @@
+"""`/api/v1/auth/mfa/…` and `step-up`: showing second factors, and enrolling them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from tta_gateway.features.identity import factors_public as public
+from tta_gateway.features.identity import problems
+from tta_gateway.features.identity.answering import (
+    NO_STORE,
+    entered,
+    keep_both,
+    time_of,
+    token_told,
+)
+from tta_gateway.features.identity.api import Authorization
+from tta_gateway.features.identity.asking import Asking
+from tta_gateway.features.identity.bearer import Bearers
+from tta_gateway.features.identity.bound import OWN_ISSUER, TWO_FACTORS, Issuing
+from tta_gateway.features.identity.enrolment import Enrolled, Enroller, Enrolment
+from tta_gateway.features.identity.factor import Factor
+from tta_gateway.features.identity.factors_answering import asked_told
+from tta_gateway.features.identity.factors_bodies import (
+    ChallengeTold,
+    CodesTold,
+    EnrolBody,
+    EnrolledTold,
+    FactorsTold,
+    FactorTold,
+    KeyBody,
+    KeyOptionsTold,
+    RaisedTold,
+    StepUpBody,
+    TotpBody,
+    TotpTold,
+    VerifyBody,
+    Where,
+)
+from tta_gateway.features.identity.second_factor import Needed, Proof, SecondFactors
+from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.problem import NOT_FOUND
+from tta_gateway.support.sql.away import Unavailable
+
+
+class House(Protocol):
+    """Whose endpoints they are."""
+
+    bearers: Bearers
+
+    @property
+    def issuing(self) -> Issuing | None:
+        """Return how tokens are issued; None where none are."""
+
+    @property
+    def second_factors(self) -> SecondFactors | None:
+        """Return who asks for second factors; None where no tokens are issued, or not yet."""
+
+
+def router(house: House) -> APIRouter:
+    """Return the endpoints."""
+    desk, made = Desk(house), APIRouter()
+    post = (
+        (public.VERIFY, desk.verify, None),
+        (public.STEP_UP, desk.step_up, RaisedTold | ChallengeTold),
+        (public.SETUP, desk.totp, TotpTold),
+        (public.TOTP, desk.totp, TotpTold),
+        (public.TOTP_CONFIRM, desk.totp_confirm, EnrolledTold),
+        (public.KEY_OPTIONS, desk.key_options, KeyOptionsTold),
+        (public.KEY, desk.key, EnrolledTold),
+        (public.CODES, desk.codes, CodesTold),
+    )
+    for path, answer, told in post:
+        made.add_api_route(path, answer, methods=["POST"], response_model=told)
+    made.add_api_route(public.FACTORS, desk.factors, methods=["GET"], response_model=FactorsTold)
+    made.add_api_route(public.FACTOR, desk.remove, methods=["DELETE"], status_code=204)
+    return made
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Word that what lasts cannot be asked."""
+    try:
+        yield
+    except Unavailable:
+        raise GatewayError(problems.STORE_UNAVAILABLE) from None
+
+
+class Desk:
+    """Answers clients."""
+
+    def __init__(self, house: House) -> None:
+        """Answer for this one."""
+        self._house = house
+
+    def _open(self) -> tuple[SecondFactors, Issuing]:
+        factors, issuing = self._house.second_factors, self._house.issuing
+        if issuing is None:  # until the routes that lead here are gone
+            raise GatewayError(NOT_FOUND)
+        if factors is None:  # control has only just begun
+            raise GatewayError(problems.STORE_UNAVAILABLE)
+        return factors, issuing
+
+    # --- showing one -------------------------------------------------------------------------
+
+    async def verify(self, request: Request, body: VerifyBody) -> Response:
+        """Show the second factor that a login asks for: the tokens of a new session."""
+        factors, issuing = self._open()
+        in_cookie = _in_cookie(request, issuing, body.refresh_in)
+        address = Asking.of(request).address
+        with _kept():
+            grant = await factors.verify(body.mfa_token, _proof(body), address=address)
+        secret = factors.sign_in.secret
+        return entered(issuing, grant, secret, in_cookie=in_cookie)
+
+    async def step_up(
+        self,
+        request: Request,
+        body: StepUpBody | None = None,
+        authorization: Authorization = None,
+    ) -> Response:
+        """Show a second factor in the session that lasts: an access token of level 2.
+
+        Without one, what can be shown is told.
+        """
+        factors, _ = self._open()
+        principal = self._house.bearers.ours(authorization)
+        body = StepUpBody() if body is None else body
+        proof = None if body.method is None else _proof(body)
+        address = Asking.of(request).address
+        try:
+            with _kept():
+                grant = await factors.step_up(
+                    principal, proof, token=body.mfa_token, address=address
+                )
+        except Needed as needed:
+            return asked_told(needed.asked)
+        told = RaisedTold(
+            access_token=grant.access_token,
+            expires_in=grant.expires_in,
+            acr=TWO_FACTORS,
+            auth_time=int(grant.session.proved),
+        )
+        return JSONResponse(told.model_dump(), headers=NO_STORE)
+
+    # --- enrolling one -----------------------------------------------------------------------
+
+    async def totp(
+        self, body: EnrolBody | None = None, authorization: Authorization = None
+    ) -> Response:
+        """Begin to enrol an authenticator for one-time codes: its secret, and what confirms it."""
+        enrolment, who = await self._enroller(body or EnrolBody(), authorization)
+        begun = enrolment.begin_totp(who)
+        told = TotpTold(
+            enrolment=begun.token,
+            secret=begun.secret,
+            otpauth_uri=begun.uri,
+            expires_in=begun.expires_in,
+        )
+        return JSONResponse(told.model_dump(), headers=NO_STORE)
+
+    async def totp_confirm(
+        self, request: Request, body: TotpBody, authorization: Authorization = None
+    ) -> Response:
+        """Enrol an authenticator by a code that it shows; the first comes with recovery codes."""
+        enrolment, who = await self._enroller(body, authorization)
+        in_cookie = self._in_cookie(request, body.refresh_in)
+        with _kept():
+            done = await enrolment.confirm_totp(who, body.enrolment, body.code, body.label)
+        return self._enrolled(done, in_cookie=in_cookie)
+
+    async def key_options(
+        self, body: EnrolBody | None = None, authorization: Authorization = None
+    ) -> Response:
+        """Begin to enrol a security key or a passkey: what a page asks it for."""
+        enrolment, who = await self._enroller(body or EnrolBody(), authorization)
+        with _kept():
+            begun = await enrolment.begin_key(who)
+        told = KeyOptionsTold(
+            enrolment=begun.token, expires_in=begun.expires_in, webauthn=dict(begun.key or {})
+        )
+        return JSONResponse(told.model_dump(), headers=NO_STORE)
+
+    async def key(
+        self, request: Request, body: KeyBody, authorization: Authorization = None
+    ) -> Response:
+        """Enrol a security key by what it has said; the first factor comes with recovery codes."""
+        enrolment, who = await self._enroller(body, authorization)
+        in_cookie = self._in_cookie(request, body.refresh_in)
+        said = body.credential.model_dump(exclude_none=True)
+        with _kept():
+            done = await enrolment.confirm_key(who, body.enrolment, said, body.label)
+        return self._enrolled(done, in_cookie=in_cookie)
+
+    async def _enroller(
+        self, body: EnrolBody, authorization: str | None
+    ) -> tuple[Enrolment, Enroller]:
+        """Return who enrols, by an access token or else by a challenge of the login."""
+        factors, _ = self._open()
+        enrolment = Enrolment(factors)
+        principal = self._house.bearers.shown(authorization)
+        if principal is None and not body.mfa_token:
+            raise ClientFault(problems.MISSING)
+        if principal is not None and principal.issuer != OWN_ISSUER:
+            raise ClientFault(problems.NOT_OURS)
+        with _kept():
+            return enrolment, await enrolment.enroller(principal, body.mfa_token)
+
+    def _in_cookie(self, request: Request, wanted: Where) -> bool:
+        return _in_cookie(request, self._open()[1], wanted)
+
+    def _enrolled(self, done: Enrolled, *, in_cookie: bool) -> Response:
+        _, issuing = self._open()
+        told = EnrolledTold(
+            **token_told(issuing, done.grant, in_cookie=in_cookie).model_dump(),
+            factor=_told(done.factor),
+            recovery_codes=list(done.codes),
+        )
+        answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+        if in_cookie and done.grant.refresh_token:
+            keep_both(answer, issuing, done.grant)
+        return answer
+
+    # --- the rest ----------------------------------------------------------------------------
+
+    async def factors(self, authorization: Authorization = None) -> Response:
+        """Return the second factors of whoever asks, without what is secret."""
+        factors, _ = self._open()
+        principal = self._house.bearers.ours(authorization)
+        with _kept():
+            found = await factors.factors.of(principal.subject)
+            left = await factors.factors.codes_left(principal.subject)
+        told = FactorsTold(factors=list(map(_told, found)), recovery_codes_left=left)
+        return JSONResponse(told.model_dump(), headers=NO_STORE)
+
+    async def remove(self, id: str, authorization: Authorization = None) -> Response:
+        """Take a second factor away; it takes one that was shown lately."""
+        factors, _ = self._open()
+        principal = self._house.bearers.ours(authorization)
+        with _kept():
+            await Enrolment(factors).remove(principal, id)
+        return Response(status_code=204, headers=NO_STORE)
+
+    async def codes(self, authorization: Authorization = None) -> Response:
+        """Make new recovery codes in the place of all others; likewise."""
+        factors, _ = self._open()
+        principal = self._house.bearers.ours(authorization)
+        with _kept():
+            made = await Enrolment(factors).new_codes(principal)
+        return JSONResponse(CodesTold(recovery_codes=list(made)).model_dump(), headers=NO_STORE)
+
+
+def _in_cookie(request: Request, issuing: Issuing, wanted: Where) -> bool:
+    asking = Asking.of(request)
+    in_cookie = asking.is_of_a_page if wanted is None else wanted == "cookie"
+    if in_cookie:
+        asking.check(issuing)
+    return in_cookie
+
+
+def _proof(body: VerifyBody | StepUpBody) -> Proof:
+    credential = body.credential
+    said = None if credential is None else credential.model_dump(exclude_none=True)
+    return Proof(body.method or "", body.code, said)
+
+
+def _told(factor: Factor) -> FactorTold:
+    return FactorTold(
+        id=factor.id,
+        kind=factor.kind,
+        label=factor.label,
+        created=time_of(factor.created),
+        used=None if factor.used is None else time_of(factor.used),
+    )

@@ -1,0 +1,132 @@
+"""The endpoints of second factors: what they take, where tokens go, and what is there."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.asgi import Answer
+from tests.helpers.factor_house import AUTH, Person, with_ada
+from tests.helpers.sign_in_house import PASSWORD, answered
+from tta_gateway.features.identity.factors_api import router
+from tta_gateway.features.identity.factors_public import ROUTES
+from tta_gateway.features.identity.second_factor import SecondFactors
+from tta_gateway.support.sql.away import Unavailable
+
+PAGE = {"origin": "http://gate", "host": "gate"}
+
+
+def test_every_route_is_served_and_nothing_else(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        served = {
+            (method, route.path)  # type: ignore[attr-defined]  # all are APIRoutes
+            for route in router(ada.house).routes
+            for method in route.methods  # type: ignore[attr-defined]  # likewise
+        }
+        assert served == {(route.methods[0], route.path) for route in ROUTES}
+
+    with_ada(tmp_path, work)
+
+
+async def paged(ada: Person, word: str, body: dict[str, object], **fields: str) -> Answer:
+    return await answered(ada.app, "POST", f"{AUTH}/{word}", body, **{**PAGE, **fields})
+
+
+def test_a_page_gets_its_refresh_token_in_the_cookie_and_nowhere_else(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        await ada.enrol_totp()
+        login = await paged(ada, "login", {"username": "ada", "password": PASSWORD})
+        assert "set-cookie" not in login.fields
+        token = login.json["mfa_challenge"]["mfa_token"]
+        body: dict[str, object] = {"mfa_token": token, "code": ada.next_code()}
+        strange = await paged(ada, "mfa/verify", body, origin="http://evil")
+        assert (strange.status, strange.json["code"]) == (403, "identity_origin_refused")
+        answer = await paged(ada, "mfa/verify", body)
+        assert (answer.status, answer.json["refresh_token"]) == (200, "")
+        assert answer.fields["set-cookie"].startswith("__Secure-tta-refresh=")
+
+    with_ada(tmp_path, work)
+
+
+def test_enrolling_in_a_session_leaves_its_cookie_alone(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        begun = (await ada.post("mfa/totp")).json
+        ada.secret = begun["secret"]
+        body: dict[str, object] = {"enrolment": begun["enrolment"], "code": ada.code()}
+        answer = await paged(ada, "mfa/totp/confirm", body, authorization=f"Bearer {ada.token}")
+        assert answer.status == 200
+        assert "set-cookie" not in answer.fields
+
+    with_ada(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    ("word", "body"),
+    [
+        ("mfa/verify", {}),
+        ("mfa/verify", {"mfa_token": "x" * 5000}),
+        ("mfa/verify", {"mfa_token": "x", "method": "sms"}),
+        ("mfa/verify", {"mfa_token": "x", "code": "0" * 65}),
+        ("mfa/verify", {"mfa_token": "x", "credential": {"id": "a"}}),
+        ("mfa/verify", {"mfa_token": "x", "credential": "a"}),
+        ("mfa/totp/confirm", {"code": "000000"}),
+        ("mfa/totp/confirm", {"enrolment": "x", "code": "0", "label": "a\nb"}),
+        ("mfa/webauthn", {"enrolment": "x"}),
+        ("step-up", {"method": "pwd"}),
+    ],
+)
+def test_what_is_no_request_is_refused_without_being_quoted(
+    tmp_path: Path, word: str, body: dict[str, object]
+) -> None:
+    async def work(ada: Person) -> None:
+        answer = await ada.post(word, body)
+        assert (answer.status, answer.json["code"]) == (422, "request_invalid")
+        assert "xxxxx" not in answer.body.decode()
+
+    with_ada(tmp_path, work)
+
+
+class Away:
+    """What lasts, and cannot be asked."""
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        async def asked(*_: object, **__: object) -> None:
+            raise Unavailable(name)
+
+        return asked
+
+
+def test_without_what_lasts_everything_says_so(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        await ada.enrol_totp()
+        token = (await ada.asked())["mfa_token"]
+        factors = ada.house.second_factors
+        assert factors is not None
+        factors.factors = Away()  # type: ignore[assignment]  # all of it is away
+        answers = [
+            await ada.verify(token, code=ada.next_code()),
+            await ada.post("step-up"),
+            await ada.post("mfa/totp"),
+            await ada.post("mfa/webauthn/options"),
+            await ada.post("mfa/recovery-codes"),
+            await ada.ask("GET", "mfa/factors"),
+            await ada.ask("GET", "me"),
+            await ada.ask("DELETE", "mfa/factors/x"),
+            await ada.login(),
+        ]
+        assert {one.json["code"] for one in answers} == {"identity_store_unavailable"}
+
+    with_ada(tmp_path, work)
+
+
+def test_where_no_tokens_are_issued_nothing_is_there_and_at_the_beginning_not_yet(
+    tmp_path: Path,
+) -> None:
+    async def work(ada: Person) -> None:
+        kept: SecondFactors | None = ada.house.second_factors
+        ada.house.second_factors = None
+        assert (await ada.post("step-up")).json["code"] == "identity_store_unavailable"
+        ada.house.second_factors, ada.house.issuing = kept, None
+        assert (await ada.post("step-up")).status == 404
+
+    with_ada(tmp_path, work)
