@@ -445,6 +445,8 @@ class ClientConnection:
         """Send the answer's head, and its body where the answer has one of its own."""
         codec = self._codec
         closes = response.problem is not None and response.problem.closes
+        if self.shown is not None and self.shown.parting:
+            closes = True
         entrance = self._entrance
         if response.local:
             response.fields.append((b"date", entrance.date()))

@@ -15,15 +15,17 @@ class Shown:
     """The certificates that a connection has shown, as far as an authority, in DER; leaf first.
 
     The handshake has verified them; what they prove of who it is is remembered in `proof`, by
-    whoever reads them, with the authorities by which it did.
+    whoever reads them, with the authorities by which it did.  `parting`: they will soon prove
+    nothing, so that the connection ends behind the next answer.
     """
 
-    __slots__ = ("chain", "proof", "trust")
+    __slots__ = ("chain", "parting", "proof", "trust")
 
     def __init__(self, chain: tuple[bytes, ...], trust: Trust) -> None:
         """Keep them; nothing is proved yet."""
         self.chain = chain
         self.trust = trust
+        self.parting = False
         self.proof: object | None = None
 
 

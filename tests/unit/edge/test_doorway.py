@@ -411,7 +411,7 @@ def test_it_says_what_it_waits_for(build: Open, context: ssl.SSLContext) -> None
 class Services:
     """A listener that asks services for certificates, of an authority and one below it."""
 
-    def __init__(self, build: Open, certificates: Folder) -> None:
+    def __init__(self, build: Open, certificates: Folder, policy: Bound = SHOWN) -> None:
         self.root = Authority(begins=0, ends=4e9)
         self.between = Authority("between", above=self.root, begins=0, ends=4e9)
         one = compiled(certificates.server, "gateway.test")
@@ -421,7 +421,7 @@ class Services:
         )
         self.gateway = build(
             context=context,
-            policies=[SHOWN],
+            policies=[policy],
             authorities_of_services=authorities(self.root.pem),
         )
         self.ca = certificates.ca
@@ -500,3 +500,19 @@ def test_elsewhere_nothing_is_shown(
     client = shaken(gateway, peer(gateway.door(), theirs))
     client.send(GET)
     assert client.read().endswith(b"nothing")
+
+
+def parts(exchange: Exchange) -> Response:
+    """Answer, and have the connection part."""
+    assert exchange.peer.shown is not None
+    exchange.peer.shown.parting = True
+    return Response(200, [], b"last")
+
+
+def test_a_connection_that_parts_ends_behind_its_answer(build: Open, certificates: Folder) -> None:
+    services = Services(build, certificates, Bound(on_request=parts))
+    context = services.context(lasting(services.root, PLAYERS))
+    client = shaken(services.gateway, peer(services.gateway.door(), context))
+    client.send(GET)
+    services.gateway.loop.run_ready()
+    assert b"connection: close\r\n" in client.read()

@@ -10,3 +10,4 @@ def test_a_peer_shows_nothing_at_first_and_what_it_shows_proves_nothing_yet() ->
     trust = Trust(frozenset((b"a",)))
     shown = Shown((b"leaf", b"root"), trust)
     assert (shown.chain, shown.trust, shown.proof) == ((b"leaf", b"root"), trust, None)
+    assert not shown.parting

@@ -39,6 +39,9 @@ _FORBIDDEN: Final = "forbidden"
 _SWITCHED: Final = 101
 _AGAIN: Final = 3000  # IANA's registry of close codes: come back with something better
 _ENDED: Final = 200  # in a tick
+PARTING: Final = 30.0
+"""Seconds before its certificate expires from which on a connection ends behind each answer: who
+has a newer one shows it on the next, and no request is refused."""
 TOLD: Final = b"x-forwarded-client-cert"
 """The field that says to services who is calling, as Envoy writes it; nobody else can send it."""
 
@@ -181,6 +184,9 @@ class BoundCallers:
             return self._callers.refuse(proof)
         if not self._optional and proof.principal.subject not in self._allowed:
             return self._callers.refuse(None)
+        shown = exchange.peer.shown
+        if shown is not None and proof.expires - PARTING <= self._callers.wall():
+            shown.parting = True
         exchange.principal = proof.principal
         exchange.extra.append(proof.told)
         return None

@@ -9,7 +9,14 @@ from tta_gateway.features.callers import policy
 from tta_gateway.features.callers.algorithm import Fault, prove
 from tta_gateway.features.callers.bound import CallersBound, RouteCallers
 from tta_gateway.features.callers.metrics import REFUSED
-from tta_gateway.features.callers.policy import TOLD, BoundCallers, Callers, Proof, Standing
+from tta_gateway.features.callers.policy import (
+    PARTING,
+    TOLD,
+    BoundCallers,
+    Callers,
+    Proof,
+    Standing,
+)
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.peer import Shown, Trust
@@ -132,6 +139,17 @@ def test_it_ends_when_the_certificate_does_while_the_connection_stands() -> None
     assert exchange.response is not None
     assert exchange.response.problem is not None
     assert exchange.response.problem.closes
+
+
+def test_a_connection_parts_behind_the_answers_before_its_certificate_ends() -> None:
+    house = House()
+    shown = house.shown()
+    house.now = NOW + DAY - PARTING - 1
+    assert code(house.call(shown)) is None
+    assert not shown.parting
+    house.now = NOW + DAY - PARTING
+    assert code(house.call(shown)) is None
+    assert shown.parting
 
 
 def test_an_authority_that_is_withdrawn_is_believed_no_more_on_the_next_request() -> None:
