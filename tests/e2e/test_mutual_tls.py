@@ -5,7 +5,7 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests.helpers.services_by_certificate import (
     lasting,
     token,
 )
+from tests.helpers.slow import wait_until
 from tests.helpers.svids import SERVER, Authority
 from tta_gateway.client import Credentials, Refused, register
 
@@ -310,53 +311,85 @@ def test_a_service_that_is_taken_off_the_list_is_refused_on_an_open_connection(
 # The gateway's own certificate, towards services
 
 
-def test_a_service_that_demands_a_certificate_and_proves_an_id_is_asked(tmp_path: Path) -> None:
-    """nginx wants the gateway's certificate; both are renewed under load, and nothing is lost."""
-    house, port = House(tmp_path), free_port()
-    certificate, key = house.pair("players")
-    mine, its = house.pair("gateway")
+@contextmanager
+def demanding(house: House) -> Iterator[str]:
+    """nginx as a service that demands certificates, and a gateway before it; yield its URL."""
+    port, (certificate, key), (mine, its) = (
+        free_port(),
+        house.pair("players"),
+        house.pair("gateway"),
+    )
     config = _nginx(
-        tmp_path,
+        house.folder,
         f"server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; "
         f"ssl_certificate_key {key};\nssl_client_certificate {house.ca}; "
         "ssl_verify_client on; keepalive_requests 100000;\n"
         "location / { add_header X-Serial $ssl_client_serial; return 200 $ssl_client_s_dn; } }",
     )
-    (tmp_path / "config").write_text(config)
-    tls = {"ca": house.ca, "client_certificate": mine, "client_key": its}
-    at = {"endpoints": [f"https://127.0.0.1:{port}"], **tls}
-    health = {"path": "/", "interval": "1s"}
+    (house.folder / "config").write_text(config)
+    bare = {"endpoints": [f"https://127.0.0.1:{port}"], "ca": house.ca, "spiffe_id": PLAYERS}
+    at = {**bare, "client_certificate": mine, "client_key": its}
     services = {
-        "players": {**at, "spiffe_id": PLAYERS, "health": health},
+        "players": {**at, "health": {"path": "/", "interval": "1s"}},
         "other": {**at, "spiffe_id": STORIES},
-        "bare": {"endpoints": at["endpoints"], "ca": house.ca, "spiffe_id": PLAYERS},
+        "bare": bare,
     }
-    routes = [{"path": f"/{name}", "service": name, "auth": "none"} for name in services]
+    routes: list[dict[str, object]] = [
+        {"path": f"/{name}", "service": name, "auth": "none"} for name in services
+    ]
     inside = {"path": "/in", "service": "players", "internal": True, "auth": "none"}
-    nginx = ["nginx", "-p", str(tmp_path), "-c", str(tmp_path / "config")]
-    with daemon(nginx, port=port, log=tmp_path / "log"):
+    nginx = ["nginx", "-p", str(house.folder), "-c", str(house.folder / "config")]
+    with daemon(nginx, port=port, log=house.folder / "log"):
         routes.append({**inside, "callers": [PLAYERS]})
         with house.open(services=services, routes=routes):
             assert house.gateway is not None
-            url = house.gateway.url
-            first = curl(f"{url}/players").stdout
-            assert " 200 " in first
-            assert "OU=service gateway" in first
-            refused = curl(f"{url}/other").stdout
-            assert '"code":"upstream_certificate_refused"' in refused
-            assert f"it is of {PLAYERS}, not of {STORIES}" in house.gateway.tail()
-            assert " 400 " in curl(f"{url}/bare").stdout  # of nginx: no certificate was sent
-            with CallerLoad(house, "/in", "players", "stories", "players") as load:
-                for _ in range(2):
-                    house.issue("gateway", "--dns", "localhost", "--renew")
-                    house.reload()
-                    load.grow()
-            assert (set(load.statuses), load.lost) == ({200, 403}, [])
-            after = curl(f"{url}/players").stdout
-            assert " 200 " in after
-            assert _serial(after) != _serial(first)
-            shown = _services(house)
-            assert f"  tls: must be {PLAYERS}, is shown {mine} until 20" in shown
+            yield house.gateway.url
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, str]]:
+    """nginx that demands certificates, behind a gateway."""
+    house = House(tmp_path_factory.mktemp("nginx"))
+    with demanding(house) as url:
+        yield house, url
+
+
+def test_a_service_that_demands_a_certificate_is_shown_one(nginx: tuple[House, str]) -> None:
+    _, url = nginx
+    answer = curl(f"{url}/players").stdout
+    assert " 200 " in answer
+    assert "OU=service gateway" in answer
+    assert " 400 " in curl(f"{url}/bare").stdout  # of nginx: no certificate was sent
+
+
+def test_a_service_that_proves_another_id_is_not_asked(nginx: tuple[House, str]) -> None:
+    house, url = nginx
+    assert '"code":"upstream_certificate_refused"' in curl(f"{url}/other").stdout
+    assert house.gateway is not None
+    why = f"it is of {PLAYERS}, not of {STORIES}"
+    assert wait_until(lambda: house.gateway is not None and why in house.gateway.tail())
+
+
+def test_the_gateways_certificate_is_renewed_under_load_and_nothing_is_lost(
+    nginx: tuple[House, str],
+) -> None:
+    house, url = nginx
+    first = _serial(curl(f"{url}/players").stdout)
+    with CallerLoad(house, "/in", "players", "stories", "players") as load:
+        for _ in range(2):
+            house.issue("gateway", "--dns", "localhost", "--renew")
+            house.reload()
+            load.grow()
+    assert (set(load.statuses), load.lost) == ({200, 403}, [])
+    assert _serial(curl(f"{url}/players").stdout) != first
+
+
+def test_it_is_shown_of_each_service_who_it_must_be(nginx: tuple[House, str]) -> None:
+    house, _ = nginx
+    mine = house.pair("gateway")[0]
+    told = _services(house)
+    assert f"  tls: must be {PLAYERS}, is shown {mine} until 20" in told
+    assert "players: 1 of 1 good" in told  # by checks, which demand it too
 
 
 def _services(house: House) -> str:
@@ -399,11 +432,13 @@ async def _registered(house: House, service: Service) -> None:
     def shows(name: str) -> Credentials:
         return Credentials(*house.pair(name), ca=house.ca)
 
+    def answers() -> bool:
+        return " 200 " in curl(url).stdout
+
     async with register("players", url=service.url, gateway=gateway, tls=shows("players")) as one:
         async with asyncio.timeout(20):
             await one.registered()
-            while " 200 " not in (await asyncio.to_thread(curl, url)).stdout:
-                await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(wait_until, answers, 10.0)
         for name, what, why in (
             ("players", "worlds", "registration_service_forbidden"),
             ("stories", "players", "registration_caller_unknown"),
@@ -414,4 +449,4 @@ async def _registered(house: House, service: Service) -> None:
                 with pytest.raises(Refused) as raised:
                     await other.registered()
                 assert raised.value.code == why
-    assert " 200 " not in (await asyncio.to_thread(curl, url)).stdout
+    assert not await asyncio.to_thread(answers)

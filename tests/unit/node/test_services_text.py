@@ -6,7 +6,7 @@ SERVICE: dict[str, object] = {
     "name": "players",
     "balance": "peak_ewma",
     "good": 0,
-    **dict.fromkeys(("down", "degraded", "breakers", "endpoints", "transitions"), []),
+    **{key: [] for key in ("down", "degraded", "breakers", "endpoints", "transitions")},
 }
 
 
