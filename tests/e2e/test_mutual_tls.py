@@ -23,6 +23,7 @@ from tests.helpers.services_by_certificate import (
     House,
     authority_for,
     lasting,
+    nginx_around,
     token,
 )
 from tests.helpers.slow import wait_until
@@ -217,7 +218,7 @@ def test_proxies_call_for_a_service(shared: House, tmp_path: Path, program: str)
         )
         command = ["haproxy", "-db", "-f", str(tmp_path / "config")]
     else:
-        config = _nginx(
+        config = nginx_around(
             tmp_path,
             f"server {{ listen 127.0.0.1:{port}; location / {{\n"
             f"proxy_pass https://127.0.0.1:{shared.inside}; proxy_ssl_verify on;\n"
@@ -231,15 +232,6 @@ def test_proxies_call_for_a_service(shared: House, tmp_path: Path, program: str)
     with daemon(command, port=port, log=tmp_path / "log"):
         told = [curl(f"http://127.0.0.1:{port}/mine").stdout for _ in range(3)]
     assert [" 200 " in one and f"URI={PLAYERS}" in one for one in told] == [True] * 3, told
-
-
-def _nginx(folder: Path, server: str) -> str:
-    return (
-        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off; client_body_temp_path {folder}/b; "
-        f"proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; "
-        f"scgi_temp_path {folder}/s;\n{server}\n}}\n"
-    )
 
 
 # Belief that ends
@@ -319,7 +311,7 @@ def demanding(house: House) -> Iterator[str]:
         house.pair("players"),
         house.pair("gateway"),
     )
-    config = _nginx(
+    config = nginx_around(
         house.folder,
         f"server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; "
         f"ssl_certificate_key {key};\nssl_client_certificate {house.ca}; "

@@ -236,3 +236,13 @@ def lasting(authority: Authority, uri: str, seconds: float = _HOUR, **more: Any)
     """A certificate that counts for a while."""
     now = time.time()
     return authority.issue(uri, begins=now - 60, ends=now + seconds, **more)
+
+
+def nginx_around(folder: Path, server: str) -> str:
+    """The configuration of an nginx that has these servers and writes in a folder alone."""
+    return (
+        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"events {{}}\nhttp {{ access_log off; client_body_temp_path {folder}/b; "
+        f"proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; "
+        f"scgi_temp_path {folder}/s;\n{server}\n}}\n"
+    )
