@@ -13,6 +13,7 @@ import click
 
 from tta_gateway import __version__
 from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.node.pki_commands import pki
 from tta_gateway.support.build import form
 
 if TYPE_CHECKING:
@@ -208,6 +209,9 @@ def services(file: Path) -> None:
         sys.exit(1)
     for line in services_text.lines(found):
         click.echo(line)
+
+
+main.add_command(pki)
 
 
 @main.group()

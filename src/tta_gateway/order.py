@@ -9,6 +9,7 @@ from typing import Final
 from tta_gateway.features.access.policy import Access
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
+from tta_gateway.features.callers.policy import Callers
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.metrics.policy import Metrics
@@ -35,6 +36,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
         "an address costs nothing to ask; behind cors, so that a page can read the refusal",
     ),
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
+    (Callers, "a token may say for whom a service calls: what it shows of itself comes first"),
     (Identity, "everything below may ask who it is"),
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (Split, "behind whatever refuses, before whatever depends on the service"),

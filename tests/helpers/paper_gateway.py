@@ -68,6 +68,7 @@ class PaperGateway:
         trusted: tuple[str, ...] = (),
         context: ssl.SSLContext | None = None,
         proxy_protocol: bool = False,
+        authorities_of_services: frozenset[bytes] | None = None,
         tls: ServiceTls | None = None,
         authorities: Mapping[str, bytes] | None = None,
         capacity: EndpointLimits | None = None,
@@ -131,6 +132,7 @@ class PaperGateway:
                 trusted=trusted,
                 context=context,
                 proxy_protocol=proxy_protocol,
+                authorities=authorities_of_services,
             ),
         )
         self.sweeper.start()

@@ -6,6 +6,7 @@ async with register("players", url="http://10.0.0.7:9001", gateway=GATEWAY, toke
     await serve()
 """
 
+from tta_gateway.client.credentials import Credentials
 from tta_gateway.client.registration import Refused, Registration, Route, register
 
-__all__ = ["Refused", "Registration", "Route", "register"]
+__all__ = ["Credentials", "Refused", "Registration", "Route", "register"]

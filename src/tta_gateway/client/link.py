@@ -8,11 +8,14 @@ import asyncio
 import json
 import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
+
+from tta_gateway.client.credentials import Credentials
 
 _LARGEST: Final = 1 << 20  # bytes of an answer
 _PORTS: Final = {"http": 80, "https": 443}
+Tls: TypeAlias = ssl.SSLContext | Credentials | None
 
 
 class Unreachable(Exception):
@@ -42,19 +45,20 @@ class Answer:
 class Link:
     """The way to the gateway's internal listener."""
 
-    def __init__(self, gateway: str, *, tls: ssl.SSLContext | None, patience: float) -> None:
+    def __init__(self, gateway: str, *, tls: Tls, patience: float) -> None:
         """Go to `http://…`, `https://…` or `unix:` and a path; ValueError if it is none of them.
 
-        `tls` is how `https://` is spoken, by default with the authorities of this machine.
+        `tls` is how `https://` is spoken, by default with the authorities of this machine; of
+        credentials, the files are read again when they are others.
         """
         self._patience = patience
         self._unix = gateway.removeprefix("unix:") if gateway.startswith("unix:") else ""
         self._host, self._port, self._authority = "localhost", 0, "localhost"
-        self._tls: ssl.SSLContext | None = None
+        self._tls: Tls = None
         if not self._unix:
             self._read(gateway, tls)
 
-    def _read(self, gateway: str, tls: ssl.SSLContext | None) -> None:
+    def _read(self, gateway: str, tls: Tls) -> None:
         parts = urlsplit(gateway)
         if parts.scheme not in _PORTS or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError(
@@ -67,12 +71,20 @@ class Link:
         if parts.scheme == "https":
             self._tls = tls or ssl.create_default_context()
 
-    async def ask(self, method: str, target: str, *, token: str, document: object = None) -> Answer:
+    @property
+    def is_encrypted(self) -> bool:
+        """Tell whether there is TLS on the way, and so a certificate can be shown."""
+        return self._tls is not None
+
+    async def ask(
+        self, method: str, target: str, *, token: str | None, document: object = None
+    ) -> Answer:
         """Send a request and return its answer; Unreachable if there is none in time."""
         body = b"" if document is None else json.dumps(document).encode()
+        shown = "" if token is None else f"authorization: Bearer {token}\r\n"
         head = (
             f"{method} {target} HTTP/1.1\r\nhost: {self._authority}\r\nconnection: close\r\n"
-            f"authorization: Bearer {token}\r\naccept: application/json\r\n"
+            f"{shown}accept: application/json\r\n"
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         try:
@@ -92,10 +104,16 @@ class Link:
         finally:
             writer.transport.abort()
 
+    def _context(self) -> ssl.SSLContext | None:
+        tls = self._tls
+        return tls.context() if isinstance(tls, Credentials) else tls
+
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._unix:
             return await asyncio.open_unix_connection(self._unix, limit=_LARGEST)
-        return await asyncio.open_connection(self._host, self._port, ssl=self._tls, limit=_LARGEST)
+        return await asyncio.open_connection(
+            self._host, self._port, ssl=self._context(), limit=_LARGEST
+        )
 
 
 async def _answer(reader: asyncio.StreamReader) -> Answer:

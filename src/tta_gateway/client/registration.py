@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import ssl
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import quote
 
-from tta_gateway.client.link import Answer, Link, Unreachable
+from tta_gateway.client.link import Answer, Link, Tls, Unreachable
 
 _log = logging.getLogger("tta_gateway.client")
 _FIRST_PAUSE: Final = 0.25  # seconds
@@ -61,20 +60,21 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
     *,
     url: str,
     gateway: str,
-    token: str,
+    token: str | None = None,
     instance: str | None = None,
     weight: int = 1,
     lease: float = 15.0,
     routes: Iterable[Route] = (),
     grace: float = 30.0,
-    tls: ssl.SSLContext | None = None,
+    tls: Tls = None,
 ) -> "Registration":
     """Return a registration, which begins with `async with`.
 
     `url` is where the gateway reaches this instance; `gateway` its internal listener, `http://…`,
-    `https://…` or `unix:` and a path; `instance` is a name of its own, made up if there is none.
-    It is gone `lease` seconds (5 to 300) after its last sign of life.  `grace` is how many seconds
-    leaving may take.
+    `https://…` or `unix:` and a path.  It knows whose this is by `token`, or without one by the
+    certificate of `tls`: an `ssl.SSLContext`, or `Credentials`.  `instance` is a name of its own,
+    made up if there is none.  It is gone `lease` seconds (5 to 300) after its last sign of life.
+    `grace` is how many seconds leaving may take.
     """
     document = {
         "url": url,
@@ -87,6 +87,11 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
     name = instance or uuid.uuid4().hex
     target = f"/internal/v1/services/{quote(service, safe='')}/instances/{quote(name, safe='')}"
     link = Link(gateway, tls=tls, patience=_PATIENCE)
+    if token is None and (tls is None or not link.is_encrypted):
+        raise ValueError(
+            "who registers shows a `token`, or a certificate: `gateway='https://…'` and "
+            "`tls=Credentials('players.pem', 'players.key', ca='ca.pem')`"
+        )
     return Registration(link, target, token=token, document=document, grace=grace)
 
 
@@ -94,7 +99,13 @@ class Registration:
     """One instance of a service, registered while the block lasts."""
 
     def __init__(
-        self, link: Link, target: str, *, token: str, document: dict[str, object], grace: float
+        self,
+        link: Link,
+        target: str,
+        *,
+        token: str | None,
+        document: dict[str, object],
+        grace: float,
     ) -> None:
         """Keep what there is to say; nothing is said yet."""
         self._link = link

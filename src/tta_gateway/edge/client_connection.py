@@ -17,7 +17,7 @@ from tta_gateway.edge.web_socket import WebSocket
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
-from tta_gateway.kernel.peer import Peer
+from tta_gateway.kernel.peer import Peer, Shown
 from tta_gateway.kernel.problem import (
     BODY_TOO_LARGE,
     CONNECTIONS_EXCEEDED,
@@ -64,6 +64,7 @@ class ClientConnection:
         "deadline",
         "named",
         "refusal",
+        "shown",
         "unnamed",
     )
 
@@ -92,6 +93,7 @@ class ClientConnection:
         self.named: tuple[str, int] | None = None  # who it is, where a proxy has said so
         self.unnamed = False  # whether a proxy has named nobody: what is claimed is not its word
         self.refusal: Problem | None = None  # what it hears, whatever it asks
+        self.shown: Shown | None = None  # its certificates, where services are asked for them
         # For this request
         self._body_since = 0.0
         self._paused_at = 0.0
@@ -109,6 +111,7 @@ class ClientConnection:
         trusted = proxy and not self.unnamed
         scheme = b"https" if entrance.is_encrypted and self.refusal is None else b"http"
         self._peer = Peer(address, port=port, scheme=scheme, trusted=trusted)
+        self._peer.shown = self.shown
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
         self._group = "" if proxy else network_of(address)
@@ -442,6 +445,8 @@ class ClientConnection:
         """Send the answer's head, and its body where the answer has one of its own."""
         codec = self._codec
         closes = response.problem is not None and response.problem.closes
+        if self.shown is not None and self.shown.parting:
+            closes = True
         entrance = self._entrance
         if response.local:
             response.fields.append((b"date", entrance.date()))

@@ -1,7 +1,9 @@
 """Credentials: TLS contexts from what a snapshot holds; no file is read.
 
 TLS 1.2 and 1.3, with forward secrecy and authenticated ciphers alone.  A session is resumed at the
-worker that made it: Python has no way to share the keys of session tickets.
+worker that made it: Python has no way to share the keys of session tickets.  Where services prove
+who they are, none is: what a session keeps of its client would outlive the authority.  TLS 1.2
+would resume all the same (Python cannot turn that off), so that 1.3 alone is spoken there.
 """
 
 import asyncio
@@ -12,9 +14,11 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.edge.demand import demand
 from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.snapshot.model import Certificate, ListenerTls, Snapshot
 from tta_gateway.support.pem import load_authorities, load_pair
+from tta_gateway.support.svid import authorities
 from tta_gateway.wire.server_name import offers, pattern
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; those of 1.3 are all of this kind
@@ -27,15 +31,17 @@ _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3
 class Contexts:
     """What a snapshot asks for: a context for each listener that speaks TLS, and each service.
 
-    `spoken` are those of the listeners by what they are made of.
+    `spoken` are those of the listeners by what they are made of; `trusted` are what the authorities
+    of each listener are known by, where services prove who they are.
     """
 
     listeners: list[ssl.SSLContext | None]
     services: dict[ServiceTls, ssl.SSLContext]
     spoken: dict[ListenerTls, ssl.SSLContext]
+    trusted: list[frozenset[bytes] | None]
 
 
-NONE: Final = Contexts([], {}, {})
+NONE: Final = Contexts([], {}, {}, [])
 
 
 def contexts_of(snapshot: Snapshot, before: Contexts = NONE) -> Contexts:
@@ -56,7 +62,15 @@ def contexts_of(snapshot: Snapshot, before: Contexts = NONE) -> Contexts:
         [None if one.tls is None else spoken[one.tls] for one in snapshot.listeners],
         _of_services(named, trusted, before.services),
         spoken,
+        [_believed(one.tls, trusted) for one in snapshot.listeners],
     )
+
+
+def _believed(tls: ListenerTls | None, trusted: Mapping[str, bytes]) -> frozenset[bytes] | None:
+    """Return what authorities are known by whose services are believed; None where none are."""
+    if tls is None or not tls.proves:
+        return None
+    return authorities(trusted[tls.client_ca])
 
 
 def _of_services(
@@ -117,6 +131,10 @@ def _context(
     if tls.client_ca:
         context.verify_mode = ssl.CERT_REQUIRED
         load_authorities(context, trusted[tls.client_ca])
+    if tls.proves:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     return context
 
 
@@ -144,6 +162,8 @@ def service_context(tls: ServiceTls, trusted: Mapping[str, bytes] = NOTHING) -> 
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     if tls.verified:
         load_authorities(context, trusted.get(tls.ca, b""))  # none: nobody is believed
+        if tls.spiffe_id:
+            demand(context, tls.spiffe_id)
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -15,6 +15,7 @@ from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.tls import MOST_UNREAD, Tls
+from tta_gateway.kernel.peer import Shown
 from tta_gateway.kernel.problem import TLS_REQUIRED
 from tta_gateway.wire.proxy_protocol import NotProxiedError, read
 
@@ -41,6 +42,7 @@ class Doorway:
         "_data",
         "_entrance",
         "_handshakes",
+        "_inner",
         "_named",
         "_over",
         "_paused",
@@ -63,6 +65,7 @@ class Doorway:
         self._proxied = entrance.proxy_protocol  # whose header is still to come
         self._data = b""
         self._tls: Tls | None = None
+        self._inner: ClientConnection | None = None  # what is to be above TLS
         self._paused = False
         self._over = False
         self.deadline = NEVER
@@ -143,6 +146,7 @@ class Doorway:
         context = self._entrance.context
         assert context is not None  # is_encrypted
         connection = self._connection()
+        self._inner = connection
         self._tls = tls = Tls(context, self._transport, inner=connection)
         if not tls.feed(data):
             self._fail(FAILED)
@@ -196,8 +200,15 @@ class Doorway:
             self._counted(DONE)
             self._leave()
             self._entrance.guests.step_out(self, self._address)
+            self._see(tls)
             tls.open()
             self._entrance.guests.look_round()
+
+    def _see(self, tls: Tls) -> None:
+        """Keep what a service has shown of itself, where it is asked for that."""
+        trust, inner = self._entrance.trust, self._inner
+        if trust is not None and inner is not None:
+            inner.shown = Shown(tls.chain(), trust)
 
     def make_room(self) -> None:
         """End: the peer is silent, and others wait for the place."""

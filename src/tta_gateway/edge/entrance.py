@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.message import RequestHead
+from tta_gateway.kernel.peer import Trust
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
@@ -73,7 +74,8 @@ class Rules:
     """What clients of one listener may do; `trusted` are the networks of the operator's proxies.
 
     `context` is that of TLS, where it is spoken; `proxy_protocol` says that connections begin with
-    a header that tells who they are.
+    a header that tells who they are; `authorities` are those of services, where these show
+    certificates.
     """
 
     limits: Limits
@@ -81,6 +83,7 @@ class Rules:
     trusted: tuple[str, ...]
     context: ssl.SSLContext | None = None
     proxy_protocol: bool = False
+    authorities: frozenset[bytes] | None = None
 
 
 # At once, and between two looks of the sweeper; beyond that, connections are cut without a word: a
@@ -236,6 +239,7 @@ class Entrance:
         self.clock = sweeper.clock
         self.runner = runner
         self.guests = guests
+        self.trust: Trust | None = None
         self.adopt(directory, rules)
 
     def adopt(self, directory: Directory, rules: Rules) -> None:
@@ -246,8 +250,17 @@ class Entrance:
         self.context = rules.context
         self.is_encrypted = rules.context is not None
         self.proxy_protocol = rules.proxy_protocol
+        self._believe(rules.authorities)
         self._trusted: list[Network] = [ipaddress.ip_network(text) for text in rules.trusted]
         self.has_proxies = bool(self._trusted)
+
+    def _believe(self, authorities: frozenset[bytes] | None) -> None:
+        """Have open connections count by these authorities too; none at all: by nobody's."""
+        trust, believed = self.trust, authorities or frozenset()
+        if trust is None:
+            self.trust = None if authorities is None else Trust(believed)
+        elif trust.authorities != believed:
+            trust.authorities = believed
 
     @property
     def has_doorway(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Final, cast
 from tta_gateway.edge.remains import remains_of
 
 _RECORD: Final = 16 * 1024  # bytes of text in a record, at most (RFC 8446 5.1)
+_DER: Final = 2  # _ssl.ENCODING_DER
 MOST_UNREAD: Final = 64 * 1024  # bytes of a handshake that may come at once
 
 
@@ -82,6 +83,15 @@ class Tls:
             raise
         self._flush()
         return True
+
+    def chain(self) -> tuple[bytes, ...]:
+        """Return the peer's certificates in DER, from its own to an authority, as verified."""
+        tls = self._object
+        verified = getattr(tls, "get_verified_chain", None)  # of Python 3.13
+        if verified is not None:
+            return tuple(verified())
+        inner = tls._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - before, only here
+        return tuple([one.public_bytes(_DER) for one in inner.get_verified_chain() or ()])
 
     def open(self) -> None:
         """Begin the connection above: the socket's data comes here from now on."""

@@ -7,6 +7,9 @@ import msgspec
 INNER: Final = "tta_gateway_inner"
 """The claim of tokens that a gateway has minted for a service: no gateway takes one."""
 
+MTLS: Final = "mtls"
+"""The issuer of who has shown a certificate instead of a token: a service."""
+
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody, or a service, by what was shown and proved of them.

@@ -48,12 +48,14 @@ class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
     """How a service is spoken to where its endpoints say `https://`.
 
     `ca` is the digest of the authorities, which stand in the snapshot under it; `pem` is what the
-    gateway shows, with its key, and `certificate` the path of the file that it was read from.  So a
-    service whose certificates have been replaced is another one, whose connections are made anew.
+    gateway shows, with its key, and `certificate` the path of the file that it was read from.
+    `spiffe_id` is whom the service must prove to be, instead of having a name in DNS.  So a service
+    whose certificates have been replaced is another one, whose connections are made anew.
     """
 
     ca: str = ""
     server_name: str = ""
+    spiffe_id: str = ""
     certificate: str = ""
     pem: bytes = b""
     verified: bool = True

@@ -2,9 +2,9 @@
 
 import asyncio
 import random
-import ssl
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import count
 from resource import RLIM_INFINITY
 from typing import Any, Final, TypeVar, cast
 
@@ -24,6 +24,8 @@ from tta_gateway.features.access.policy import Access, Circle, book_of
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.allow_from.policy import AllowFrom
+from tta_gateway.features.callers.bound import CallersBound
+from tta_gateway.features.callers.policy import Callers, Standing
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.access_cookie import AccessCookie
@@ -147,6 +149,7 @@ class Worker:
         self._dropped = self.registry.child(DROPPED)
         self._lag = self.registry.child(LAG)
         self.streams = OpenStreams(later=self.loop.call_soon)
+        self.standing = Standing()
         self.proving = Proving(
             self._sections, self.parts.live, wall=self.clock.wall, streams=self.streams
         )
@@ -175,7 +178,7 @@ class Worker:
         self._expiry = Expiry(self.clock.wall, self.log)
         self._connector.adopt(contexts.services)
         self._expiry.adopt(snapshot)
-        self.entrances = list(map(self._entrance, snapshot.listeners, contexts.listeners))
+        self.entrances = list(map(self._entrance, snapshot.listeners, count()))
         self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
@@ -217,6 +220,7 @@ class Worker:
                 services=self.forwarder,
                 streams=self.streams,
                 circle=self.circle,
+                standing=self.standing,
             ),
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
@@ -264,6 +268,9 @@ class Worker:
         gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
         self.streams.disbelieved(_issuers(complete))
+        for policy in policies:
+            if isinstance(policy, Callers):
+                self.standing.doubt(policy)
         await self._replacement.let_go(gone)
         if led is not None:
             await self._replacement.tidy(led)
@@ -284,10 +291,10 @@ class Worker:
         self._connector.adopt(contexts.services)
         self.guests.limits = self._room(snapshot)
         self.handshakes.most = snapshot.connections.handshakes
-        for entrance, listener, context in zip(
-            self.entrances, snapshot.listeners, contexts.listeners, strict=True
+        for number, (entrance, listener) in enumerate(
+            zip(self.entrances, snapshot.listeners, strict=True)
         ):
-            entrance.adopt(self._directory(listener), self._rules(listener, context))
+            entrance.adopt(self._directory(listener), self._rules(listener, number))
 
     async def _services_of(self, parts: Parts) -> dict[str, Service]:
         """Return the services; what has not changed is taken from those in force."""
@@ -364,6 +371,7 @@ class Worker:
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
         self.streams.tick(self.clock.wall())
+        self.standing.tick(self.clock.wall())
         self.circle.tick()
         self._expiry.tick()
 
@@ -377,14 +385,14 @@ class Worker:
         """Note how late the loop is."""
         self._lag.observe(self.sweeper.lag)
 
-    def _entrance(self, listener: Listener, context: ssl.SSLContext | None) -> Entrance:
+    def _entrance(self, listener: Listener, number: int) -> Entrance:
         return Entrance(
             sweeper=self.sweeper,
             date=HttpDate(self.clock.wall).text,
             runner=self.runner,
             directory=self._directory(listener),
             guests=self.guests,
-            rules=self._rules(listener, context),
+            rules=self._rules(listener, number),
         )
 
     def _directory(self, listener: Listener) -> Table | ToHttps:
@@ -397,14 +405,15 @@ class Worker:
         nowhere = bind(self.policies, None, forward=self.forwarder.forward)
         return ToHttps(self.table, plan=nowhere, port=listener.redirect_port, answer=respond)
 
-    def _rules(self, listener: Listener, context: ssl.SSLContext | None) -> Rules:
+    def _rules(self, listener: Listener, number: int) -> Rules:
         snapshot = self.snapshot
         return Rules(
             limits=snapshot.limits,
             timeouts=snapshot.client_timeouts,
             trusted=listener.trusted,
-            context=context,
+            context=self._contexts.listeners[number],
             proxy_protocol=listener.proxy_protocol,
+            authorities=self._contexts.trusted[number],
         )
 
     def client(self, index: int) -> ClientConnection:
@@ -485,6 +494,7 @@ def policies(
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
+            _callers(snapshot, registry, clock, reach),
             Identity(
                 verifier(bound(snapshot, "identity", IdentityBound)),
                 wall=clock.wall,
@@ -504,6 +514,9 @@ def policies(
 
 def _cookie(believed: IdentityBound) -> AccessCookie | None:
     return None if believed.cookie is None else AccessCookie(believed.cookie)
+def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
+    known = bound(snapshot, "callers", CallersBound)
+    return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
 
 
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
@@ -518,7 +531,7 @@ class Reach:
     """What policies reach beyond their exchange; nothing, unless it is said.
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open, and
-    `circle` is who is tied to whom.
+    `circle` is who is tied to whom, `standing` what is open by certificates.
     """
 
     def __init__(
@@ -528,8 +541,10 @@ class Reach:
         services: Services = WILLING,
         streams: OpenStreams | None = None,
         circle: Circle | None = None,
+        standing: Standing | None = None,
     ) -> None:
         """Reach these."""
+        self.standing = standing or Standing()
         self.circle = circle
         self.ways = ways
         self.services = services

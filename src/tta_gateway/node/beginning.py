@@ -91,8 +91,8 @@ def _told(
 def _wanted(parts: Parts, found: dict[str, Remembered]) -> Iterator[tuple[str, Remembered]]:
     """Yield what this configuration still has looked for, spoken to as it says."""
     discovery = bound_of(parts, "discovery", DiscoveryBound)
-    tokens = bound_of(parts, "registration", RegistrationBound).tokens
-    may_register = {service for token in tokens for service in token.services}
+    claims = bound_of(parts, "registration", RegistrationBound).claims
+    may_register = {service for claim in claims for service in claim.services}
     for name in found.keys() & parts.services.keys():
         wanted = discovery.services.get(name)
         looked_in = set[str]() if wanted is None else wanted.sources(name)

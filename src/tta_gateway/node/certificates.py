@@ -42,7 +42,7 @@ class Certificates:
                 self._take(one.certificate, one.expires)
         for service in services:
             if service.tls is not None and service.tls.pem:
-                self._take(service.tls.certificate, _end_of(service.tls.pem))
+                self._take(service.tls.certificate, end_of(service.tls.pem))
         self._next = 0.0
 
     def _take(self, name: str, expires: float) -> None:
@@ -78,6 +78,6 @@ def state_of(expires: float, now: float) -> State:
     return "soon" if expires <= now + SOON else "good"
 
 
-def _end_of(pem: bytes) -> float:
+def end_of(pem: bytes) -> float:
     """Return when the first certificate ends that stands there."""
     return x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc.timestamp()

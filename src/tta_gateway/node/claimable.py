@@ -1,7 +1,7 @@
-"""Claimable: what all tokens together let a service that registers declare.
+"""Claimable: what all claims together, of tokens and certificates, let a service declare.
 
-Which token an instance has shown is not kept: each route is good that one of the tokens of its
-service may claim.
+Which of them an instance has shown is not kept: each route is good that one of those of its service
+may claim.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.identity.bound import IdentityBound
-from tta_gateway.features.registration.bound import Token
+from tta_gateway.features.registration.bound import Claim
 from tta_gateway.kernel.registered import Allowed, Declared
 from tta_gateway.routing.declared import covers
 from tta_gateway.snapshot.parts import Parts, bound_of
@@ -36,7 +36,7 @@ class Claimable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOTHING: Final = Claimable()
-"""What a service may claim that no token speaks for."""
+"""What a service may claim that nothing speaks for."""
 
 
 def believed(parts: Parts) -> bool:
@@ -45,9 +45,12 @@ def believed(parts: Parts) -> bool:
     return bool(bound.issuers) or bound.own is not None
 
 
-def claimable(tokens: Iterable[Token], *, believed: bool = False) -> Mapping[str, Claimable]:
-    """Return what each service may claim that tokens speak for; `believed`: access tokens are."""
-    known = list(tokens)
+def claimable(claims: Iterable[Claim], *, believed: bool = False) -> Mapping[str, Claimable]:
+    """Return what each service may claim of all that speak for it.
+
+    `believed`: access tokens are.
+    """
+    known = list(claims)
     return {
         service: Claimable(
             anybody=Allowed(
@@ -55,18 +58,18 @@ def claimable(tokens: Iterable[Token], *, believed: bool = False) -> Mapping[str
             ),
             somebody=Allowed(routes=_prefixes(known, service, free=False), believed=believed),
         )
-        for token in known
-        for service in token.services
+        for claim in known
+        for service in claim.services
     }
 
 
-def _prefixes(tokens: Iterable[Token], service: str, *, free: bool) -> tuple[str, ...]:
+def _prefixes(claims: Iterable[Claim], service: str, *, free: bool) -> tuple[str, ...]:
     """Return all prefixes, or those below which everybody may be let in."""
     return tuple(
         prefix
-        for token in tokens
-        if service in token.services and (token.auth_none or not free)
-        for prefix in token.routes
+        for claim in claims
+        if service in claim.services and (claim.auth_none or not free)
+        for prefix in claim.routes
     )
 
 

@@ -91,7 +91,7 @@ class Claiming:
             name: Allowed(routes=one.routes, auth_none=one.auth_none, believed=believes)
             for name, one in discovery.services.items()
         }
-        self._tokens = claimable(registration.tokens, believed=believes)
+        self._tokens = claimable(registration.claims, believed=believes)
         self._settle()
 
     def refused(self, source: str) -> list[Refused]:

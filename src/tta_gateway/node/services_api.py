@@ -6,6 +6,8 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 
 from tta_gateway.features.metrics.algorithm import Histogram, cumulated, quantile
+from tta_gateway.kernel.route import ServiceTls
+from tta_gateway.node.certificates import end_of
 from tta_gateway.node.known import Kept, Known
 from tta_gateway.node.merged import Routes, figures
 from tta_gateway.node.penalties import why
@@ -88,6 +90,7 @@ def _service(
         "degraded": list(kept.degraded),
         "breakers": list(_breakers(kept, now)),
         "endpoints": endpoints,
+        **_spoken(kept.service.tls),
         **_found(kept),
         "transitions": [
             {
@@ -100,6 +103,18 @@ def _service(
             for one in kept.transitions
         ],
     }
+
+
+def _spoken(tls: ServiceTls | None) -> Told:
+    """Return whom a service must prove to be, and what the gateway shows of itself."""
+    if tls is None:
+        return {}
+    told: Told = {"verified": tls.verified}
+    if tls.spiffe_id or tls.server_name:
+        told["must_be"] = tls.spiffe_id or tls.server_name
+    if tls.pem:
+        told |= {"shows": tls.certificate, "shows_until": end_of(tls.pem)}
+    return {"tls": told}
 
 
 def _found(kept: Kept) -> Told:

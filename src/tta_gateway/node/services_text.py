@@ -19,6 +19,7 @@ def _service(service: Told) -> Iterator[str]:
     words += [f"needs {one}, which is down" for one in service["down"]]
     words += [f"does without {one}" for one in service["degraded"]]
     yield ", ".join(words)
+    yield from _tls(service.get("tls", {}))
     for endpoint in service["endpoints"]:
         yield f"  {_endpoint(endpoint)}"
     for one in service["breakers"]:
@@ -28,6 +29,16 @@ def _service(service: Told) -> Iterator[str]:
     for one in service["transitions"][-5:]:
         cause = f": {one['cause']}" if one["cause"] else ""
         yield f"    {_time(one['at'])} {one['endpoint']} {one['change']}{cause} ({one['by']})"
+
+
+def _tls(told: Told) -> Iterator[str]:
+    words = [] if told.get("verified", True) else ["is not verified"]
+    words += [f"must be {told['must_be']}"] if "must_be" in told else []
+    if "shows" in told:
+        until = datetime.fromtimestamp(told["shows_until"], UTC).strftime("%Y-%m-%d %H:%MZ")
+        words.append(f"is shown {told['shows']} until {until}")
+    if words:
+        yield f"  tls: {', '.join(words)}"
 
 
 def _endpoint(endpoint: Told) -> str:

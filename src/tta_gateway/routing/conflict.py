@@ -22,7 +22,7 @@ def conflicts(routes: Sequence[Route]) -> list[tuple[int, int, str]]:
     found: dict[tuple[int, int], str] = {}
     for index, route in enumerate(routes):
         for segments in _templates(route):
-            by_method = seen.setdefault(_place(route, segments), {})
+            by_method = seen.setdefault((route.internal, *_place(route, segments)), {})
             named = _taken(route) or {""}  # the one that names its methods is more specific
             earlier = {one for method in named for one in by_method.get(method, ())}
             for other in sorted(earlier):
@@ -79,7 +79,8 @@ def _templates(route: Route) -> list[tuple[Segment, ...]]:
 
 
 def _places(route: Route) -> tuple[Place, ...]:
-    return _places_of(route.path, route.trailing_slash, route.host, route.conditions)
+    found = _places_of(route.path, route.trailing_slash, route.host, route.conditions)
+    return tuple((*one, route.internal) for one in found) if route.internal else found
 
 
 @lru_cache(maxsize=16384)  # what is declared is looked at again with every change of any of it

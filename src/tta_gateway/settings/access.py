@@ -37,7 +37,8 @@ def permissions(tree: Tree) -> dict[str, tuple[str, ...]]:
 
 def _of_route(route: Tree, roles: set[str], known: set[str]) -> Complaints:
     asked = [one for one in ("access", "roles") if route.get(one) not in (None, [])]
-    if asked and route.get("auth", "required") != "required":
+    proved = route.get("auth", "required") == "required" or route.get("callers") is not None
+    if asked and not proved:
         yield (
             (asked[0],),
             "asks who it is, and the route lets in whoever shows no token: write `auth: required`, "

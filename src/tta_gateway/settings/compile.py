@@ -36,6 +36,7 @@ from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings import (
     alerts,
     breaker,
+    caller,
     discovery,
     fallback,
     identity,
@@ -65,6 +66,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access": lambda settings: access.compile(settings.access),
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
+    "callers": lambda settings: caller.compile(settings.identity.services),
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(
         settings.discovery, settings.services, partial(_plain_route, settings)
@@ -177,7 +179,9 @@ def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
     return msgspec.structs.replace(
         _address(config.address),
         trusted=config.trusted_proxies,
-        tls=None if config.tls is None else credentials.listener(config.tls),
+        tls=None
+        if config.tls is None
+        else credentials.listener(config.tls, internal=config.internal),
         proxy_protocol=config.proxy_protocol,
         redirect_port=HTTPS if redirect is True else int(redirect),
         internal=config.internal,
@@ -240,6 +244,7 @@ def _route(
         conditions=_conditions(config),
         service=ends.service,
         auth=config.auth,
+        internal=config.internal,
         redirect=config.redirect or "",
         redirect_status=config.redirect_status,
         respond=_respond(config.respond),
@@ -302,6 +307,10 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
     if config.auth_query is not None or config.auth_ticket:
         query = identity.compile_query(config.auth_query, ticket=config.auth_ticket)
         asked["identity"] = _encoded(query)
+    if config.callers is not None:
+        asked["callers"] = _encoded(caller.compile_route(config.callers))
+    if config.auth_query is not None:
+        asked["identity"] = _encoded(identity.compile_query(config.auth_query))
     return asked
 
 
@@ -328,7 +337,8 @@ def _name(config: RouteConfig) -> str:
         name if value is True else f"{name}: {value}" for name, value in config.headers.items()
     )
     place = f"{config.host or ''}{config.path}"
-    return " ".join(part for part in (methods, place, headers and f"({headers})") if part)
+    side = "(internal)" if config.internal else ""
+    return " ".join(part for part in (methods, place, headers and f"({headers})", side) if part)
 
 
 def _conditions(config: RouteConfig) -> tuple[Condition, ...]:

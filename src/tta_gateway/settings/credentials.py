@@ -31,12 +31,16 @@ class Credentials:
         self._digests: dict[str, str] = {}  # by file
         self._read: dict[str, bytes] = {}  # likewise
 
-    def listener(self, config: TlsConfig) -> ListenerTls:
-        """Return how a listener speaks; ConfigError if a file is another since it was checked."""
+    def listener(self, config: TlsConfig, *, internal: bool = False) -> ListenerTls:
+        """Return how a listener speaks; ConfigError if a file is another since it was checked.
+
+        At one that is `internal`, what clients show proves which service they are.
+        """
         return ListenerTls(
             certificates=tuple(_certificate(one) for one in config.certificates),
             min_version=config.min_version,
             client_ca="" if config.client_ca is None else self._trusted(config.client_ca),
+            proves=internal and config.client_ca is not None,
         )
 
     def service(self, config: ServiceConfig) -> ServiceTls:
@@ -47,6 +51,7 @@ class Credentials:
         return ServiceTls(
             ca=self._trusted(config.ca or _MACHINE) if verified else "",
             server_name=config.server_name or "",
+            spiffe_id=config.spiffe_id or "",
             certificate=shown,
             pem=_still(lambda: certificate.pair(shown, key)) if shown else b"",
             verified=verified,

@@ -34,10 +34,11 @@ def complaints(tree: Mapping) -> Complaints:
 
 
 def _of_tokens(tree: Mapping) -> Iterator[tuple[Path, Mapping]]:
-    """Yield what tokens allow, and where that stands."""
-    tokens = _mapping(tree.get("registration")).get("tokens")
-    for at, token in enumerate(tokens if isinstance(tokens, list) else ()):
-        yield ("registration", "tokens", at), _mapping(token)
+    """Yield what tokens and certificates allow, and where that stands."""
+    for key in ("tokens", "callers"):
+        claims = _mapping(tree.get("registration")).get(key)
+        for at, claim in enumerate(claims if isinstance(claims, list) else ()):
+            yield ("registration", key, at), _mapping(claim)
 
 
 def _of_services(tree: Mapping) -> Iterator[tuple[Path, Mapping]]:

@@ -22,7 +22,9 @@ from tta_gateway.features.identity.bound import (
 )
 from tta_gateway.features.identity.key_source import metadata_url, place, usable_keys
 from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.kernel.principal import MTLS
 from tta_gateway.settings import certificate, issuing
+from tta_gateway.settings.caller import KnownCallers
 from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.shared_secret import shared
@@ -32,6 +34,7 @@ from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, 
 
 _ISSUER: Final = Issuer(name="")
 _NONE: Final[issuing.Roles] = {}
+_OF_CERTIFICATES: Final = (MTLS, "spiffe")
 _ONE_OF_THEM: Final = (
     "must have one of these: `keys: {file: …}`, `secret: {file: …}`, `keys_url: https://…` or "
     "`discover: true`"
@@ -59,6 +62,8 @@ def _distinct(issuers: "tuple[IssuerConfig, ...]") -> "tuple[IssuerConfig, ...]"
         raise ValueError("two of them have one name: subjects are told apart by it")
     if any(one.name == OWN_ISSUER for one in issuers):
         raise ValueError(f"`{OWN_ISSUER}` is the gateway itself: call it something else")
+    if any(one.name in _OF_CERTIFICATES for one in issuers):
+        raise ValueError("`mtls` and `spiffe` speak of certificates: call it something else")
     return issuers
 
 
@@ -203,6 +208,8 @@ class IdentityConfig(Config):
         if self.cookie is not None and self.issuing is None:
             raise ValueError("`cookie` is set at logins: write `issuing: {url: …}`, or take it out")
         return self
+    services: KnownCallers = ()
+    """Services that are known by their certificates, which they show at internal listeners."""
 
 
 def compile(

@@ -107,8 +107,9 @@ class ListenerConfig(Config):
     port if it is not 443."""
 
     internal: bool = False
-    """Whether services connect here instead of clients: they register, and nothing else is served.
-    The address is of this machine or of a private network, and there it needs `tls`."""
+    """Whether services connect here instead of clients: they register, and call routes that are
+    `internal`; nothing else is served.  The address is of this machine or of a private network, and
+    there it needs `tls`."""
 
     @field_validator("internal")
     @classmethod

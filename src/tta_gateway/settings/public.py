@@ -14,6 +14,7 @@ from tta_gateway.features.access import public as access
 from tta_gateway.features.identity import external_public as external
 from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import oauth_public as oauth
+from tta_gateway.features.callers.bound import RouteCallers
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration
@@ -21,6 +22,7 @@ from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings.delegated import DelegatedConfig
+from tta_gateway.settings.registration import is_on
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.tree import Settings
 
@@ -59,10 +61,14 @@ OFF: Final[dict[str, str]] = {
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "external": "no `identity: {issuing: {providers: …}}`",
     "access": "no `access: {owner: …}` of any route",
+    "registration": "no `registration: …`",
 }
 # The same of what internal listeners serve to services.
 INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
-    "registration": (lambda settings: bool(settings.registration.tokens), registration.ROUTES),
+    "registration": (
+        lambda settings: is_on(settings.registration),
+        registration.ROUTES,
+    ),
 }
 _ALL: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 
@@ -76,18 +82,31 @@ def own_services(settings: Settings) -> tuple[Service, ...]:
 
 def own_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes to what the gateway itself serves."""
-    inside = [] if settings.admin is None else INTERNAL.values()
     return (
         *(route for _, route in _owned(settings)),
-        *(route for is_on, routes in inside if is_on(settings) for route in routes),
+        *(route for _, route in _inside(settings)),
     )
+
+
+def _inside(settings: Settings) -> list[tuple[str, Route]]:
+    """Return those for services, likewise; what is behind them hears which service calls."""
+    if settings.admin is None:
+        return []
+    told = {"callers": msgspec.Raw(msgspec.msgpack.encode(RouteCallers(optional=True)))}
+    proved = settings.registration.callers != ()
+    return [
+        (key, msgspec.structs.replace(route, features=told) if proved else route)
+        for key, (is_there, routes) in INTERNAL.items()
+        if is_there(settings)
+        for route in routes
+    ]
 
 
 def _owned(settings: Settings) -> list[tuple[str, Route]]:
     """Return those for clients, each with the key of its feature."""
     if settings.admin is None:
         return []
-    on = ((key, routes) for key, (is_on, routes) in PUBLIC.items() if is_on(settings))
+    on = ((key, routes) for key, (is_there, routes) in PUBLIC.items() if is_there(settings))
     return [(key, route) for key, routes in on for route in routes]
 
 
@@ -120,7 +139,11 @@ def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, 
 
     One that names no methods would lose some of its requests: it counts as if it named all.
     """
-    owned = [*_owned(settings), *(("delegated", route) for route in forwarded(settings))]
+    owned = [
+        *_owned(settings),
+        *_inside(settings),
+        *(("delegated", route) for route in forwarded(settings)),
+    ]
     spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
     count = len(spelt)
     for one, other, _ in conflicts([*spelt, *(route for _, route in owned)]):

@@ -16,8 +16,9 @@ _INSIDE: Final = "internal"
 
 def complaints(tree: Mapping) -> Complaints:
     """Complain about tokens, listeners and services that do not fit together."""
-    tokens = _list(_mapping(tree.get("registration")).get("tokens"))
-    yield from _tokens(tree, tokens)
+    registration = _mapping(tree.get("registration"))
+    tokens, callers = _list(registration.get("tokens")), _list(registration.get("callers"))
+    yield from _tokens(tree, tokens, callers)
     listeners = _list(tree.get("listen"))
     inside = [at for at, one in enumerate(listeners) if _mapping(one).get("internal") is True]
     if tokens and not inside:
@@ -26,31 +27,30 @@ def complaints(tree: Mapping) -> Complaints:
             "nobody could show one: write a listener for services, "
             "`listen: [{address: 127.0.0.1:8083, internal: true}, …]`",
         )
-    for at in inside if not tokens else ():
+    routes = [one for one in _list(tree.get("routes")) if _mapping(one).get("internal") is True]
+    for at in inside if not tokens and not callers and not routes else ():
         yield (
             ("listen", at, "internal"),
-            "nothing would be served here: write `registration: {tokens: […]}`, or take it out",
+            "nothing would be served here: write `registration: {tokens: […]}` or routes that are "
+            "`internal`, or take it out",
         )
     if inside and len(inside) == len(listeners):
         yield ("listen",), "no client could connect: write a listener that is not `internal` too"
 
 
-def _tokens(tree: Mapping, tokens: list[Value]) -> Complaints:
+def _tokens(tree: Mapping, tokens: list[Value], callers: list[Value]) -> Complaints:
     services = _mapping(tree.get("services"))
-    if tokens and tree.get("admin") == "off":
+    if (tokens or callers) and tree.get("admin") == "off":
         yield (
-            ("registration", "tokens"),
+            ("registration", "tokens" if tokens else "callers"),
             "registrations are taken by the process that `admin: off` leaves out: write an address "
             "for `admin`",
         )
     claimed = set[str]()
-    for at, token in enumerate(tokens):
-        for place, name in enumerate(_list(_mapping(token).get("services"))):
-            if isinstance(name, str):
-                claimed.add(name)
-                if name not in services:
-                    path: Path = ("registration", "tokens", at, "services", place)
-                    yield path, f"there is no service `{name}`: {nearest(name, services)}"
+    for path, claimant in _claims(tokens, callers):
+        claimed.add(claimant)
+        if claimant not in services:
+            yield path, f"there is no service `{claimant}`: {nearest(claimant, services)}"
     for name, service in services.items():
         if (
             isinstance(service, dict)
@@ -63,6 +63,15 @@ def _tokens(tree: Mapping, tokens: list[Value]) -> Complaints:
                 "is missing: write where it answers, one URL or more, or `discover`, or let it "
                 "register (`registration`)",
             )
+
+
+def _claims(tokens: list[Value], callers: list[Value]) -> Iterator[tuple[Path, str]]:
+    """Yield each service that somebody may register, and where that stands."""
+    for key, claims in (("tokens", tokens), ("callers", callers)):
+        for at, claim in enumerate(claims):
+            for place, name in enumerate(_list(_mapping(claim).get("services"))):
+                if isinstance(name, str):
+                    yield ("registration", key, at, "services", place), name
 
 
 def leads_inside(route: Mapping) -> Complaints:

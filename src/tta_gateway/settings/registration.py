@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Callable
 from typing import Annotated, Final
 
+import msgspec
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.features.registration.bound import Caller, RegistrationBound, Token
 from tta_gateway.kernel.route import Route
+from tta_gateway.settings.caller import SpiffeId
 from tta_gateway.settings.claim import Prefix, fitting
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.service import ServiceName
@@ -55,11 +57,42 @@ class TokenConfig(Config):
         return fitting(auth_none, info.data.get("routes"))
 
 
+class CallerClaimConfig(Config):
+    """A service that registers with its certificate, and what it may register."""
+
+    id: SpiffeId
+    """What its certificate says: one of `identity.services`."""
+
+    services: Annotated[Items[ServiceName], Field(min_length=1)]
+    """The services whose instances it may register."""
+
+    routes: Items[Prefix] = ()
+    """How the paths begin that its registrations may declare routes for."""
+
+    auth_none: Annotated[bool, Field(validate_default=True)] = False
+    """Whether such a route may let in who shows no access token: `auth: none`, or `optional`."""
+
+    @field_validator("auth_none")
+    @classmethod
+    def _fits(cls, auth_none: bool, info: ValidationInfo) -> bool:
+        return fitting(auth_none, info.data.get("routes"))
+
+
+def _apart(callers: tuple[CallerClaimConfig, ...]) -> tuple[CallerClaimConfig, ...]:
+    if len({one.id for one in callers}) != len(callers):
+        raise ValueError("names a service twice: write all that it may register in one place")
+    return callers
+
+
 class RegistrationConfig(Config):
     """Who may register at listeners that are `internal`."""
 
     tokens: Annotated[Items[TokenConfig], AfterValidator(_distinct)] = ()
-    """The tokens; without one nobody can register."""
+    """Tokens; whoever shows one may register what it says."""
+
+    callers: Annotated[Items[CallerClaimConfig], AfterValidator(_apart)] = ()
+    """Services that show certificates, at internal listeners with `client_ca`; without one, or a
+    token, nobody can register."""
 
 
 def compile(config: RegistrationConfig, route_to: Callable[[str], Route]) -> RegistrationBound:
@@ -73,5 +106,15 @@ def compile(config: RegistrationConfig, route_to: Callable[[str], Route]) -> Reg
         )
         for one in config.tokens
     )
-    declare = {service for one in tokens if one.routes for service in one.services}
-    return RegistrationBound(tokens=tokens, likes={one: route_to(one) for one in sorted(declare)})
+    callers = tuple(
+        Caller(id=one.id, services=one.services, routes=one.routes, auth_none=one.auth_none)
+        for one in config.callers
+    )
+    bound = RegistrationBound(tokens=tokens, callers=callers)
+    declare = {service for one in bound.claims if one.routes for service in one.services}
+    return msgspec.structs.replace(bound, likes={one: route_to(one) for one in sorted(declare)})
+
+
+def is_on(config: RegistrationConfig) -> bool:
+    """Tell whether anybody may register."""
+    return bool(config.tokens or config.callers)

@@ -21,6 +21,7 @@ from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import parse
 from tta_gateway.settings.address import host
 from tta_gateway.settings.breaker import WrittenBreaker
+from tta_gateway.settings.caller import Callers
 from tta_gateway.settings.fallback import WrittenFallback, final
 from tta_gateway.settings.identity import WrittenQuery
 from tta_gateway.settings.listener import network
@@ -362,6 +363,13 @@ class RouteConfig(Config):
 
     respond: RespondConfig | None = None
     """The answer that the gateway gives itself."""
+
+    internal: bool = False
+    """Whether it is for services, at internal listeners, instead of clients at the others."""
+
+    callers: Callers | None = None
+    """The services that may call it, by the SPIFFE ids of their certificates.  `auth` is about
+    tokens, beside that: `none` leaves it to the certificate, `required` asks for both."""
 
     auth: Auth = "required"
     """Who may call: who shows an access token (`required`), everybody, but no token that is not

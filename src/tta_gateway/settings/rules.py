@@ -21,6 +21,7 @@ from tta_gateway.settings import (
     second_factor,
     token,
 )
+from tta_gateway.settings import access, caller, declaring, delegated, fallback, registering, token
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
@@ -45,7 +46,14 @@ _NEEDS_SERVICE: Final = (
     "canary",
     "mirror",
 )
-_NEEDS_TLS: Final = ("ca", "server_name", "client_certificate", "client_key", "verification")
+_NEEDS_TLS: Final = (
+    "ca",
+    "server_name",
+    "spiffe_id",
+    "client_certificate",
+    "client_key",
+    "verification",
+)
 _HELD: Final = re.compile(r"\{([^{}]*)\}")
 
 
@@ -58,11 +66,12 @@ def _unproved(tree: Mapping) -> Complaints:
         asked = _mapping(route).get("auth", "required")
         if isinstance(route, dict) and asked in ("required", "optional"):
             path: Path = ("routes", at, "auth") if "auth" in route else ("routes", at)
+            others = "leave it to the certificate" if route.get("callers") else "let everybody in"
             yield (
                 path,
                 f"asks for an access token (`auth: {asked}`), and none is believed: write "
-                "`identity: {issuers: […]}` or `identity: {issuing: …}`, or let everybody in: "
-                "`auth: none`",
+                "`identity: {issuers: […]}` or `identity: {issuing: …}`, or "
+                f"{others}: `auth: none`",
             )
 
 
@@ -121,6 +130,7 @@ def check(document: Document) -> None:
         *registering.complaints(tree),
         *declaring.complaints(tree),
         *access.complaints(tree),
+        *caller.complaints(tree),
         *_alerts(tree),
         *_unproved(tree),
         *token.complaints(tree),
@@ -274,8 +284,15 @@ def _encryption(service: Mapping) -> Complaints:
         return
     if "client_key" in service and service.get("client_certificate") is None:
         yield ("client_key",), "has no effect without `client_certificate`: write that too"
-    if "ca" in service and _mode(service) == "off":
-        yield ("ca",), "has no effect with `verification` off: take one of them out"
+    for key in ("ca", "spiffe_id"):
+        if key in service and _mode(service) == "off":
+            yield (key,), "has no effect with `verification` off: take one of them out"
+    if service.get("spiffe_id") is not None and service.get("ca") is None:
+        yield (
+            ("spiffe_id",),
+            "is worth nothing by the authorities of this machine, which know nobody by such ids: "
+            "name your own, `ca: …`",
+        )
 
 
 def _mode(service: Mapping) -> Value:

@@ -18,6 +18,7 @@ from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Balance, EndpointLimits, Maintenance, Service
 from tta_gateway.settings.address import Address, endpoint, host
 from tta_gateway.settings.breaker import BreakerConfig, WrittenBreaker
+from tta_gateway.settings.caller import SpiffeId
 from tta_gateway.settings.certificate import check_key
 from tta_gateway.settings.discover import DiscoverConfig
 from tta_gateway.settings.fallback import WrittenFallback
@@ -238,6 +239,10 @@ class ServiceConfig(Config):
 
     server_name: HostName | None = None
     """The name that its certificates must have; left out, the host of each endpoint."""
+
+    spiffe_id: SpiffeId | None = None
+    """What its certificates must say instead of a name: `spiffe://domain/service`, by authorities
+    that are named in `ca`."""
 
     client_certificate: ChainFile | None = None
     """A file in PEM with the gateway's own certificate, and those that lead to an authority."""

@@ -69,7 +69,8 @@ class TlsConfig(Config):
     """The oldest version of TLS that is spoken."""
 
     client_ca: AuthoritiesFile | None = None
-    """A file in PEM with authorities: clients need a certificate of one of them to connect."""
+    """A file in PEM with authorities: clients need a certificate of one of them to connect.  At a
+    listener that is `internal`, it proves which service they are; TLS 1.3 alone is spoken there."""
 
 
 Tls: TypeAlias = Annotated[TlsConfig, Shorthand(lambda value: {"certificates": [value]}, FILE)]

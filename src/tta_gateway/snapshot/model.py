@@ -37,12 +37,14 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
 class ListenerTls(msgspec.Struct, frozen=True, kw_only=True):
     """How a listener speaks TLS; `client_ca` names the authorities whose clients alone may connect.
 
-    They stand in the snapshot under that name.
+    They stand in the snapshot under that name.  `proves`: clients are services, each of whose
+    connections shows its certificate anew.
     """
 
     certificates: tuple[Certificate, ...]
     min_version: Literal["1.2", "1.3"] = "1.2"
     client_ca: str = ""
+    proves: bool = False
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,12 +16,15 @@ from tests.helpers.paper_gateway import (
     PaperGateway,
     statuses,
 )
+from tests.helpers.svids import PLAYERS, SERVER, Authority, Leaf
 from tests.helpers.tls_peer import TlsPeer
 from tta_gateway.edge.credentials import listener_context
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.snapshot.model import ListenerTls
+from tta_gateway.support.pem import load_pair
+from tta_gateway.support.svid import authorities, svid_of
 
 LINE = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
 LOCAL = b"\r\n\r\n\x00\r\nQUIT\n" + bytes((0x20, 0)) + struct.pack("!H", 0)
@@ -43,7 +46,17 @@ def client_is(exchange: Exchange) -> Response:
     return Response(200, [], b"%b %d" % (exchange.client.encode(), exchange.peer.trusted))
 
 
+def shown(exchange: Exchange) -> Response:
+    """Answer with how many certificates have been shown, and whose they are."""
+    found = exchange.peer.shown
+    if found is None:
+        return Response(200, [], b"nothing")
+    whose = svid_of(found.chain, "client").id.encode() if found.chain else b"nobody"
+    return Response(200, [], b"%d %b" % (len(found.chain), whose))
+
+
 TOLD = Bound(on_request=whoami)
+SHOWN = Bound(on_request=shown)
 CLIENT = Bound(on_request=client_is)
 
 
@@ -390,3 +403,116 @@ def test_it_says_what_it_waits_for(build: Open, context: ssl.SSLContext) -> None
     assert repr(proxied.protocol) == "<doorway , waits for PROXY header>"
     proxied.protocol.pause_writing()
     proxied.protocol.resume_writing()
+
+
+# Services
+
+
+class Services:
+    """A listener that asks services for certificates, of an authority and one below it."""
+
+    def __init__(self, build: Open, certificates: Folder, policy: Bound = SHOWN) -> None:
+        self.root = Authority(begins=0, ends=4e9)
+        self.between = Authority("between", above=self.root, begins=0, ends=4e9)
+        one = compiled(certificates.server, "gateway.test")
+        context = listener_context(
+            ListenerTls(certificates=(one,), client_ca="root", proves=True),
+            {"root": self.root.pem},
+        )
+        self.gateway = build(
+            context=context,
+            policies=[policy],
+            authorities_of_services=authorities(self.root.pem),
+        )
+        self.ca = certificates.ca
+
+    def context(self, leaf: Leaf | None, *, most: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+        made = ssl.create_default_context(cafile=self.ca)
+        if leaf is not None:
+            load_pair(made, leaf.pem + leaf.key)
+        if most is not None:
+            made.maximum_version = most
+        return made
+
+    def asks(self, context: ssl.SSLContext) -> bytes:
+        """Shake hands, ask, and return the last of the answer."""
+        client = shaken(self.gateway, peer(self.gateway.door(), context))
+        client.send(GET)
+        self.gateway.loop.run_ready()
+        return client.read().rpartition(b"\r\n")[2]
+
+
+def lasting(authority: Authority, *uris: str, **more: object) -> Leaf:
+    return authority.issue(*uris, begins=0, ends=4e9, **more)  # type: ignore[arg-type]
+
+
+def test_what_a_service_shows_is_there_up_to_the_authority(
+    build: Open, certificates: Folder
+) -> None:
+    services = Services(build, certificates)
+    assert services.asks(services.context(lasting(services.root, PLAYERS))) == (
+        b"2 " + PLAYERS.encode()
+    )
+    assert services.asks(services.context(lasting(services.between, PLAYERS))) == (
+        b"3 " + PLAYERS.encode()
+    )
+
+
+@pytest.mark.parametrize(
+    "what", ["none", "self-signed", "other", "expired", "early", "server", "1.2"]
+)
+def test_who_shows_nothing_that_leads_to_the_authority_does_not_get_in(
+    build: Open, certificates: Folder, what: str
+) -> None:
+    services = Services(build, certificates)
+    stranger = Authority(begins=0, ends=4e9)
+    leaf = {
+        "none": None,
+        "self-signed": lasting(stranger, PLAYERS),
+        "other": lasting(Authority("authority", begins=0, ends=4e9), PLAYERS),
+        "expired": services.root.issue(PLAYERS, begins=0, ends=1e9),
+        "early": services.root.issue(PLAYERS, begins=3.9e9, ends=4e9),
+        "server": lasting(services.root, PLAYERS, purposes=[SERVER]),
+        "1.2": lasting(services.root, PLAYERS),
+    }[what]
+    most = ssl.TLSVersion.TLSv1_2 if what == "1.2" else None
+    with pytest.raises(ssl.SSLError):
+        services.asks(services.context(leaf, most=most))
+    services.gateway.loop.run_ready()
+    assert services.gateway.outcomes == ["failed"]
+
+
+def test_no_session_of_a_service_is_resumed(build: Open, certificates: Folder) -> None:
+    services = Services(build, certificates)
+    context = services.context(lasting(services.root, PLAYERS))
+    client = shaken(services.gateway, peer(services.gateway.door(), context))
+    client.send(GET)
+    services.gateway.loop.run_ready()
+    client.read()
+    session = client.tls.session
+    assert session is None or not session.has_ticket
+
+
+def test_elsewhere_nothing_is_shown(
+    build: Open, context: ssl.SSLContext, theirs: ssl.SSLContext
+) -> None:
+    gateway = build(context=context, policies=[SHOWN])
+    client = shaken(gateway, peer(gateway.door(), theirs))
+    client.send(GET)
+    assert client.read().endswith(b"nothing")
+
+
+def parts(exchange: Exchange) -> Response:
+    """Answer, and have the connection part."""
+    assert exchange.peer.shown is not None
+    exchange.peer.shown.parting = True
+    return Response(200, [], b"last")
+
+
+def test_a_connection_that_parts_ends_behind_its_answer(build: Open, certificates: Folder) -> None:
+    services = Services(build, certificates, Bound(on_request=parts))
+    context = services.context(lasting(services.root, PLAYERS))
+    client = shaken(services.gateway, peer(services.gateway.door(), context))
+    client.send(GET)
+    services.gateway.loop.run_ready()
+    assert b"connection: close\r\n" in client.read()

@@ -11,6 +11,7 @@ from tests.helpers.fake_loop import FakeLoop
 from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.entrance import Directory, Entrance, Guests, Rules, network_of
 from tta_gateway.edge.sweeper import NEVER, Sweeper
+from tta_gateway.kernel.peer import Trust
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.limits import Limits
@@ -354,3 +355,27 @@ def test_who_only_makes_place_for_another_is_not_the_last() -> None:
     assert not house.guests._empty.is_set()
     house.guests.leave(second, ONE)
     assert house.guests._empty.is_set()
+
+
+def _trust(made: Entrance) -> Trust | None:
+    return made.trust
+
+
+def believing(authorities: frozenset[bytes] | None) -> Rules:
+    return Rules(limits=Limits(), timeouts=ClientTimeouts(), trusted=(), authorities=authorities)
+
+
+def test_connections_that_stand_count_by_the_authorities_of_now() -> None:
+    made, nowhere = entrance(), cast("Directory", Nowhere())
+    assert _trust(made) is None
+    made.adopt(nowhere, believing(frozenset((b"a", b"b"))))
+    trust = _trust(made)
+    assert trust is not None
+    before = trust.authorities
+    made.adopt(nowhere, believing(frozenset((b"b", b"a"))))
+    assert trust.authorities is before
+    made.adopt(nowhere, believing(frozenset((b"b",))))
+    assert made.trust is trust
+    assert trust.authorities == {b"b"}
+    made.adopt(nowhere, believing(None))
+    assert trust.authorities == frozenset()

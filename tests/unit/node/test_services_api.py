@@ -2,14 +2,17 @@
 
 from typing import Any, cast
 
+import msgspec
 import pytest
 from fastapi import FastAPI
 
 from tests.helpers.asgi import asked
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
+from tests.helpers.svids import DAY, Authority
+from tests.helpers.svids import NOW as SVID_NOW
 from tta_gateway.kernel.events import BreakerChanged, BreakerState, EndpointChanged, EndpointSeen
-from tta_gateway.kernel.route import Endpoint, Service
+from tta_gateway.kernel.route import Endpoint, Service, ServiceTls
 from tta_gateway.kernel.standing import Instance
 from tta_gateway.node import services_api
 from tta_gateway.node.own_addresses import Own
@@ -243,3 +246,21 @@ def test_a_breaker_that_a_control_before_this_one_knew_is_told(house: House) -> 
     assert house.told()["services"][0]["breakers"] == [
         {"route": "/a", "state": "open", "cause": "", "until": until}
     ]
+
+
+def test_it_is_told_how_a_service_is_spoken_to() -> None:
+    leaf = Authority().issue("spiffe://tta/gateway")
+    tls = ServiceTls(spiffe_id="spiffe://tta/players", certificate="mine.pem", pem=leaf.pem)
+    house = House()
+    house.services.adopt([msgspec.structs.replace(PLAYERS, tls=tls)], checked=lambda _: True)
+    told = asked(house.app, "GET", "/admin/v1/services/players").json["tls"]
+    assert told == {
+        "verified": True,
+        "must_be": "spiffe://tta/players",
+        "shows": "mine.pem",
+        "shows_until": SVID_NOW + DAY,
+    }
+    house.services.adopt(
+        [msgspec.structs.replace(PLAYERS, tls=ServiceTls())], checked=lambda _: True
+    )
+    assert asked(house.app, "GET", "/admin/v1/services/players").json["tls"] == {"verified": True}

@@ -38,6 +38,7 @@ def test_every_feature_has_its_part() -> None:
         "access",
         "access_log",
         "alerts",
+        "callers",
         "cors",
         "discovery",
         "health",

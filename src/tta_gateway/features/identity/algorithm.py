@@ -15,6 +15,7 @@ from tta_gateway.kernel.principal import INNER, Principal
 REFRESH: Final = "refresh"
 _MOST_ROLES: Final = 64
 _LONGEST_SUBJECT: Final = 256  # characters
+_OF_SERVICES: Final = "spiffe:"  # begins names that certificates alone can prove
 
 
 class Fault(Enum):
@@ -43,6 +44,8 @@ def who(claims: Mapping[str, object], issuer: Issuer, now: float) -> Principal |
         return lifetime
     subject = claims.get(issuer.subject_claim)
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT:
+        return Fault.SUBJECT
+    if f"{issuer.prefix}{subject}".startswith(_OF_SERVICES):
         return Fault.SUBJECT
     roles, scope = _texts(claims.get(issuer.role_claim)), claims.get("scope", "")
     methods = _texts(claims.get("amr"))

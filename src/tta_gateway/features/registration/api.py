@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tta_gateway.features.registration import problems
 from tta_gateway.features.registration.algorithm import is_id, renew_after
-from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.features.registration.bound import Caller, Claim, RegistrationBound, Token
 from tta_gateway.features.registration.public import INSTANCE, SERVICE
 from tta_gateway.features.registration.record import (
     LONGEST,
@@ -35,7 +35,12 @@ GRACE: Final = 30.0
 """Seconds that an instance may take for what is under way, where it does not say."""
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
 Grace: TypeAlias = Annotated[float, Query(ge=0, le=LONGEST)]
+Certificate: TypeAlias = Annotated[
+    str | None, Header(alias="x-forwarded-client-cert", include_in_schema=False)
+]
+"""What a worker says of the certificate that was shown; it passes on nobody else's word of it."""
 _BEARER: Final = "bearer "
+_URI: Final = "URI="
 
 
 class OwnAddress(ValueError):
@@ -142,21 +147,36 @@ class Desk:
         self._endpoint_of = endpoint_of
         self._now = now
 
-    def shown(self, name: str, authorization: Authorization = None) -> Token:
-        """Return the token that speaks for a service; ClientFault if none does."""
-        token = known(authorization, self._registrations.bound.tokens)
-        if name not in token.services:
+    def shown(
+        self, name: str, authorization: Authorization = None, certificate: Certificate = None
+    ) -> Claim:
+        """Return what whoever speaks for a service may claim; ClientFault if nobody does.
+
+        A token that is shown counts, whatever certificate stands beside it.
+        """
+        bound = self._registrations.bound
+        claim: Claim
+        if authorization is None and certificate is not None:
+            claim = certified(certificate, bound.callers)
+        else:
+            claim = known(authorization, bound.tokens)
+        if name not in claim.services:
             raise ClientFault(problems.SERVICE_FORBIDDEN)
         if name not in self._registrations.services:
             raise ClientFault(problems.UNKNOWN)
-        return token
+        return claim
 
     async def put(
-        self, name: str, id: str, body: InstanceBody, authorization: Authorization = None
+        self,
+        name: str,
+        id: str,
+        body: InstanceBody,
+        authorization: Authorization = None,
+        certificate: Certificate = None,
     ) -> Told:
         """Register an instance, or renew it, for its lease; it is asked from then on."""
-        token = self.shown(name, authorization)
-        check(id, body.routes, token, believed=self._registrations.believed)
+        claim = self.shown(name, authorization, certificate)
+        check(id, body.routes, claim, believed=self._registrations.believed)
         try:
             endpoint = self._endpoint_of(name, body.url)
         except OwnAddress as error:
@@ -217,14 +237,23 @@ def known(authorization: str | None, tokens: Sequence[Token]) -> Token:
     return found[0]
 
 
-def check(instance: str, routes: Sequence[RouteBody], token: Token, *, believed: bool) -> None:
-    """Refuse what may not be said, or not with this token; `believed`: access tokens are."""
+def certified(certificate: str, callers: Sequence[Caller]) -> Caller:
+    """Return what the service of a certificate may claim; ClientFault if that is nothing."""
+    name = certificate.removeprefix(_URI)
+    found = [one for one in callers if one.id == name]
+    if not found:
+        raise ClientFault(problems.CALLER_UNKNOWN)
+    return found[0]
+
+
+def check(instance: str, routes: Sequence[RouteBody], claim: Claim, *, believed: bool) -> None:
+    """Refuse what may not be said, or not by this claim; `believed`: access tokens are."""
     if not is_id(instance):
         raise ClientFault(
             problems.INSTANCE_INVALID,
             "The id of an instance is at most 128 letters, digits, `-`, `.`, `_` and `~`.",
         )
-    allowed = Allowed(routes=token.routes, auth_none=token.auth_none, believed=believed)
+    allowed = Allowed(routes=claim.routes, auth_none=claim.auth_none, believed=believed)
     found = objection([_declared(one) for one in routes], allowed)
     if found is not None:
         raise ClientFault(_OBJECTIONS[found.kind], f"The routes: {found.reason}.")

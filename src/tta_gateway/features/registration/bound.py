@@ -5,20 +5,40 @@ import msgspec
 from tta_gateway.kernel.route import Route
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """A token, by its digest (SHA-256), and what it may claim.
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody may claim: services, and prefixes of the paths of routes.
 
-    `routes` are prefixes of paths; `auth_none` says that anybody may be let in there.
+    `auth_none` says that anybody may be let in there.
     """
 
-    digest: bytes
     services: tuple[str, ...]
     routes: tuple[str, ...] = ()
     auth_none: bool = False
 
 
+class Token(Claim, frozen=True, kw_only=True):
+    """What whoever shows a token may claim; it is known by its digest (SHA-256)."""
+
+    digest: bytes
+
+
+class Caller(Claim, frozen=True, kw_only=True):
+    """What a service may claim that shows a certificate with this SPIFFE id."""
+
+    id: str
+
+
 class RegistrationBound(msgspec.Struct, frozen=True, kw_only=True):
-    """All tokens; `likes` are what routes are like that services declare, but for their paths."""
+    """All who may register.
+
+    `likes` are what routes are like that services declare, but for their paths.
+    """
 
     tokens: tuple[Token, ...] = ()
+    callers: tuple[Caller, ...] = ()
     likes: dict[str, Route] = {}
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what there is to claim, whoever does."""
+        return (*self.tokens, *self.callers)

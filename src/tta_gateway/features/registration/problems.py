@@ -7,8 +7,9 @@ from tta_gateway.kernel.problem import Problem
 TOKEN_MISSING: Final = Problem(
     "registration_token_missing",
     401,
-    "Who registers must show a token.",
-    "Send `Authorization: Bearer` and a token that the operator has named in `registration`.",
+    "Who registers must show a token, or a certificate.",
+    "Send `Authorization: Bearer` and a token that the operator has named in `registration`, or "
+    "connect with a certificate of a service that is named there.",
 )
 TOKEN_UNKNOWN: Final = Problem(
     "registration_token_unknown",
@@ -16,30 +17,37 @@ TOKEN_UNKNOWN: Final = Problem(
     "The token is not known.",
     "Send one of the tokens that the operator has named in `registration`; it may have changed.",
 )
+CALLER_UNKNOWN: Final = Problem(
+    "registration_caller_unknown",
+    403,
+    "The service of this certificate may register nothing.",
+    "Have the operator name its SPIFFE id in `registration.callers`, or send a token.",
+)
 SERVICE_FORBIDDEN: Final = Problem(
     "registration_service_forbidden",
     403,
-    "The token may not speak for this service.",
-    "Use the service's own token, or have the operator name the service in `services` of this one.",
+    "What was shown may not speak for this service.",
+    "Use the service's own token or certificate, or have the operator name the service in "
+    "`services` of this one.",
 )
 ROUTE_FORBIDDEN: Final = Problem(
     "registration_route_forbidden",
     403,
-    "The token may not claim this path.",
-    "Declare paths below the prefixes that the operator has named in `routes` of the token.",
+    "The token or certificate may not claim this path.",
+    "Declare paths below the prefixes that the operator has named in `routes` of it.",
 )
 AUTH_FORBIDDEN: Final = Problem(
     "registration_auth_forbidden",
     403,
-    "The token may not let in who shows no access token.",
-    "Ask for `auth: required`, or have the operator write `auth_none: true` for the token, if "
+    "The token or certificate may not let in who shows no access token.",
+    "Ask for `auth: required`, or have the operator write `auth_none: true` for it, if "
     "anybody may call these routes.",
 )
 NONE_BELIEVED: Final = Problem(
     "registration_no_issuer",
     422,
     "A declared route asks for an access token, and the gateway believes none.",
-    "Have the operator write `identity: {issuers: […]}`, or `auth_none: true` for the token, and "
+    "Have the operator write `identity: {issuers: […]}`, or `auth_none: true` for it, and "
     "`auth: none` for the route, if anybody may call it.",
 )
 INSTANCE_INVALID: Final = Problem(

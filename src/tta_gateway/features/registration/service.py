@@ -119,7 +119,7 @@ class Registrations:
         self.bound = bound
         self.believed = believed
         self.services = frozenset(services)
-        self._spoken_for = frozenset(one for token in bound.tokens for one in token.services)
+        self._spoken_for = frozenset(one for claim in bound.claims for one in claim.services)
         self._held.govern([one for one in routes if not one.internal])
         self._told.clear()
         self._doubtful = self._doubtful and self.is_on  # else nobody would ever be asked
@@ -128,7 +128,7 @@ class Registrations:
     @property
     def is_on(self) -> bool:
         """Tell whether anybody may register."""
-        return bool(self.bound.tokens)
+        return bool(self.bound.claims)
 
     async def watch(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Look, again and again, for ever."""

@@ -78,6 +78,7 @@ def test_who_it_is_is_not_shown() -> None:
         ({"sub": ""}, Fault.SUBJECT),
         ({"sub": 7}, Fault.SUBJECT),
         ({"sub": "x" * 257}, Fault.SUBJECT),
+        ({"sub": "spiffe://tta/players"}, Fault.SUBJECT),
         ({"exp": None}, Fault.LASTING),
         ({"exp": NOW + 86_400}, Fault.LASTING),
         ({"exp": NOW + 86_401, "iat": None}, Fault.LASTING),

@@ -10,7 +10,7 @@ from tests.helpers.asgi import Answer, asked
 from tests.helpers.register_store import a_registration
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.registration.api import OwnAddress, router
-from tta_gateway.features.registration.bound import RegistrationBound, Token
+from tta_gateway.features.registration.bound import Caller, RegistrationBound, Token
 from tta_gateway.features.registration.record import Registration
 from tta_gateway.features.registration.store import Away
 from tta_gateway.kernel.route import Endpoint
@@ -252,3 +252,47 @@ def test_a_list_says_how_far_it_can_be_believed(house: House) -> None:
     said = house.asked("GET", "/internal/v1/services/players").json
     assert (said["service"], said["current"], said["cause"]) == ("players", False, "it is away")
     assert [one["id"] for one in said["instances"]] == ["a"]
+
+
+CALLER = "spiffe://tta/players"
+CERTIFIED = RegistrationBound(
+    tokens=TOKENS.tokens,
+    callers=(Caller(id=CALLER, services=("players",), routes=("/api/v1/players/",)),),
+)
+
+
+def certified(house: House, name: str = CALLER, path: str = PLACE, **fields: str) -> Answer:
+    body = json.dumps({"url": "http://127.0.0.1:9001"}).encode()
+    fields = {"x-forwarded-client-cert": f"URI={name}", **fields}
+    return asked(house.app, "PUT", path, body, content_type="application/json", **fields)
+
+
+def test_a_certificate_speaks_for_its_service() -> None:
+    house = House(CERTIFIED)
+    assert certified(house).status == 200
+    assert list(house.kept) == ["players/a"]
+    other = certified(house, path=PLACE.replace("players", "worlds"))
+    assert (other.status, other.json["code"]) == (403, "registration_service_forbidden")
+
+
+def test_a_certificate_may_claim_what_is_said_of_it() -> None:
+    house = House(CERTIFIED)
+    body = json.dumps({"url": "http://a:1", "routes": [route("/other")]}).encode()
+    shown = {"x-forwarded-client-cert": f"URI={CALLER}"}
+    answer = asked(house.app, "PUT", PLACE, body, content_type="application/json", **shown)
+    assert (answer.status, answer.json["code"]) == (403, "registration_route_forbidden")
+
+
+@pytest.mark.parametrize("name", ["spiffe://tta/worlds", "", f"{CALLER}/x", f"{CALLER};URI=x"])
+def test_a_service_that_is_not_named_registers_nothing(name: str) -> None:
+    answer = certified(House(CERTIFIED), name)
+    assert (answer.status, answer.json["code"]) == (403, "registration_caller_unknown")
+
+
+def test_a_token_counts_before_a_certificate() -> None:
+    house = House(CERTIFIED)
+    worlds = PLACE.replace("players", "worlds")
+    by_token = certified(house, path=worlds, authorization=f"Bearer {GOOD}")
+    assert by_token.json["code"] == "registration_unknown"  # it may speak for them
+    bad = certified(house, authorization="Bearer nonsense")
+    assert (bad.status, bad.json["code"]) == (401, "registration_token_unknown")

@@ -1,0 +1,57 @@
+"""Who is behind certificates, and why nobody is."""
+
+import pytest
+
+from tests.helpers.svids import DAY, NOW, PLAYERS, Authority
+from tta_gateway.features.callers.algorithm import Fault, prove
+from tta_gateway.kernel.principal import MTLS, Principal
+from tta_gateway.support.svid import authority
+
+ROOT = Authority()
+OTHER = Authority("other")
+KNOWN = {PLAYERS: frozenset(("service",))}
+TRUSTED = frozenset((authority(ROOT.der),))
+CHAIN = ROOT.issue(PLAYERS).chain
+
+
+def proved(
+    chain: tuple[bytes, ...], authorities: frozenset[bytes] = TRUSTED, now: float = NOW
+) -> Principal | Fault:
+    return prove(chain, authorities=authorities, known=KNOWN, now=now)
+
+
+def test_a_service_is_known_by_its_id_in_the_roles_that_the_operator_says() -> None:
+    found = proved(CHAIN)
+    assert found == Principal(
+        subject=PLAYERS, issuer=MTLS, roles=frozenset(("service",)), expires=NOW + DAY
+    )
+
+
+@pytest.mark.parametrize(
+    ("chain", "fault"),
+    [
+        ((), Fault.MISSING),
+        (ROOT.issue(dns=["players"]).chain, Fault.UNFIT),
+        (ROOT.issue("spiffe://tta/strangers").chain, Fault.UNKNOWN),
+        (ROOT.issue("spiffe://atta/players").chain, Fault.UNKNOWN),
+        (ROOT.issue(PLAYERS, ends=NOW).chain, Fault.EXPIRED),
+        (ROOT.issue(PLAYERS, begins=NOW + 1).chain, Fault.EARLY),
+        (OTHER.issue(PLAYERS).chain, Fault.WITHDRAWN),
+    ],
+)
+def test_others_are_nobody(chain: tuple[bytes, ...], fault: Fault) -> None:
+    assert proved(chain) is fault
+
+
+def test_it_ends_with_the_first_certificate_of_the_chain_that_does() -> None:
+    between = Authority("between", above=ROOT, ends=NOW + 5)
+    chain = between.issue(PLAYERS).chain
+    assert isinstance(proved(chain, now=NOW + 4.9), Principal)
+    assert proved(chain, now=NOW + 5) is Fault.EXPIRED
+
+
+def test_an_authority_that_is_withdrawn_ends_belief_and_one_that_is_added_does_not() -> None:
+    both = TRUSTED | {authority(OTHER.der)}
+    assert isinstance(proved(CHAIN, both), Principal)
+    assert proved(CHAIN, frozenset((authority(OTHER.der),))) is Fault.WITHDRAWN
+    assert proved(CHAIN, frozenset()) is Fault.WITHDRAWN
