@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.access import public as access
+from tta_gateway.features.callers.bound import RouteCallers
 from tta_gateway.features.identity import external_public as external
 from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import oauth_public as oauth
-from tta_gateway.features.callers.bound import RouteCallers
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.registration import public as registration

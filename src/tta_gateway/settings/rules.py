@@ -13,6 +13,7 @@ from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import TemplateError, names, parse
 from tta_gateway.settings import (
     access,
+    caller,
     declaring,
     delegated,
     fallback,
@@ -21,7 +22,6 @@ from tta_gateway.settings import (
     second_factor,
     token,
 )
-from tta_gateway.settings import access, caller, declaring, delegated, fallback, registering, token
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.depends import dependencies, unwatched
 from tta_gateway.settings.document import Document, Value
