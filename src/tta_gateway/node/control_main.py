@@ -81,7 +81,7 @@ async def _serve(
     *,
     usage: Usage,
 ) -> None:
-    admin, public = _server(control.admin), _server(control.public, kept=_KEPT)
+    admin, public = _server(control.apps[0]), _server(control.apps[1], kept=_KEPT)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
@@ -103,6 +103,8 @@ async def _serve(
         ("issuing", control.issuance.run),
         ("issuer keys", control.fetch_keys),
         ("care", control.caring.run),
+        ("nodes", control.attending.run),
+        ("changes", control.changing.run),
     ):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)
