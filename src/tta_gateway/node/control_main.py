@@ -92,6 +92,18 @@ async def _serve(
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
     control.away.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
+    _begin(control, usage)
+    async with asyncio.TaskGroup() as group:
+        for server, sock in zip((admin, public), sockets, strict=True):
+            group.create_task(server.serve([sock]))
+        while not (admin.started and public.started):  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(0.01)
+        tell(channel, b"ready %d" % control.snapshot.version)
+    await _ended(asyncio.all_tasks() - {asyncio.current_task()}, control)
+
+
+def _begin(control: Control, usage: Usage) -> None:
+    """Begin what is done for ever."""
     for name, work in (
         ("usage", partial(_count, usage, control)),
         ("health", partial(control.health.run, control.counts, control.died)),
@@ -108,13 +120,6 @@ async def _serve(
     ):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)
-    async with asyncio.TaskGroup() as group:
-        for server, sock in zip((admin, public), sockets, strict=True):
-            group.create_task(server.serve([sock]))
-        while not (admin.started and public.started):  # noqa: ASYNC110 - uvicorn has no event
-            await asyncio.sleep(0.01)
-        tell(channel, b"ready %d" % control.snapshot.version)
-    await _ended(asyncio.all_tasks() - {asyncio.current_task()}, control)
 
 
 async def _ended(tasks: set[asyncio.Task[object]], control: Control) -> None:

@@ -7,6 +7,9 @@ LEASE: Final = 1.0
 """Seconds that a lease lasts, and that what SQL has said is gone by."""
 RENEWED: Final = LEASE / 3  # seconds from one renewal to the next
 LOOKED: Final = LEASE / 2  # seconds from one look at SQL to the next, without a lease
+SURE: Final = LEASE - RENEWED - 0.05
+"""Seconds of a lease that are left whenever it is renewed in time: with less, SQL is asked too, so
+that its word is there when the lease has ended."""
 BEHIND: Final = 0.2
 """Seconds for which a node that has not taken up what it was told goes on renewing its lease."""
 PATIENCE: Final = LEASE + RENEWED + BEHIND

@@ -13,6 +13,7 @@ from tta_gateway.features.nodes.algorithm import (
     LOOKED,
     PATIENCE,
     RENEWED,
+    SURE,
     Held,
     Waiting,
     due,
@@ -229,10 +230,10 @@ class Attendance:
                 await take()
 
     async def look(self) -> None:
-        """Without a lease, ask SQL instead."""
-        if self.is_alone or self.holds:
+        """Without a lease that is renewed in time, ask SQL instead."""
+        held, begun = self._held, self._outside.monotonic()
+        if self.is_alone or (held is not None and held.is_proved and held.ends - begun > SURE):
             return
-        begun = self._outside.monotonic()
         try:
             async with asyncio.timeout(LEASE):
                 await self._take_up(list(self._topics))
