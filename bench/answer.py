@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from products import BENCH, TARGET
@@ -36,17 +37,19 @@ class Answer:
         return next((value for key, value in self.headers if key == name), None)
 
 
-def ask(port: int, *, count: int = 1, target: str = TARGET) -> list[Answer]:
+def ask(
+    port: int, *, count: int = 1, target: str = TARGET, headers: Path = HEADERS_FILE
+) -> list[Answer]:
     """Send the benchmark's request `count` times over one connection, one after the other."""
-    request = request_for(target)
+    request = request_for(target, headers=headers)
     with socket.create_connection(("127.0.0.1", port), ASK_SECONDS) as connection:
         return [_one(connection, request) for _ in range(count)]
 
 
-def answers(port: int) -> bool:
+def answers(port: int, *, headers: Path = HEADERS_FILE) -> bool:
     """Tell whether something at the port answers the request with 200."""
     try:
-        return ask(port)[0].status == 200
+        return ask(port, headers=headers)[0].status == 200
     except (OSError, BrokenAnswerError):
         return False
 
@@ -65,9 +68,9 @@ def difference(original: Answer, *, passed_on: Answer) -> str | None:
     return None
 
 
-def request_for(target: str) -> bytes:
+def request_for(target: str, *, headers: Path = HEADERS_FILE) -> bytes:
     """Return the bytes of the benchmark's request, for a target."""
-    lines = HEADERS_FILE.read_text().splitlines()
+    lines = headers.read_text().splitlines()
     return "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode()
 
 

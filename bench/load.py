@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import process
@@ -27,11 +28,11 @@ class Load:
     p99: int
 
 
-def put_on(port: int, *, core: int, seconds: int) -> Load:
+def put_on(port: int, *, core: int, seconds: int, headers: Path = HEADERS_FILE) -> Load:
     """Load whatever listens at the port for some seconds."""
     address = f"http://127.0.0.1:{port}{TARGET}"
     sizes = f"-t1 -c{CONNECTIONS} -d{seconds}s --timeout 10s".split()
-    script = ["-s", str(BENCH / "request.lua"), address, "--", str(HEADERS_FILE)]
+    script = ["-s", str(BENCH / "request.lua"), address, "--", str(headers)]
     pinned = [process.find_program("taskset"), "--cpu-list", str(core)]
     command = [*pinned, process.find_program("wrk"), *sizes, *script]
     return parsed(process.output_of(command, seconds=seconds + GRACE_SECONDS))

@@ -37,9 +37,13 @@ class Product:
     version: tuple[str, ...]
     """arguments that make it tell its version"""
     variant: Variant = "bare"
-    """"log" promises one line a request in `@folder@/access.log`, and is held to it"""
+    """"log" promises one line a request in its log, and is held to it"""
+    log: str = ACCESS_LOG
+    """its name in `@folder@`"""
     ports: tuple[str, ...] = ("port",)
     environment: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    """what stands in the templates besides"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Running:
     @property
     def access_log(self) -> Path | None:
         """The log that must hold a line for each request, if it promised one."""
-        return self.folder / ACCESS_LOG if self.product.variant == "log" else None
+        return self.folder / self.product.log if self.product.variant == "log" else None
 
 
 def _gateway() -> Product:
@@ -181,7 +185,7 @@ def launch(product: Product, *, folder: Path, core: int, upstream_port: int = 0)
     home.mkdir()
     ports = dict(zip(product.ports, process.free_ports(len(product.ports)), strict=True))
     values = {"folder": str(home), "upstream_port": str(upstream_port)}
-    values |= {name: str(port) for name, port in ports.items()}
+    values |= {name: str(port) for name, port in ports.items()} | dict(product.values)
     for template in product.templates:
         text = filled(template.read_text(), values=values, variant=product.variant)
         (home / template.name).write_text(text)

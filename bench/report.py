@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from figures import BARS, Outcome, Spread, failed, measured, ratios, spread, verdict
+from figures import BARS, Bar, Outcome, Spread, failed, measured, ratios, spread, verdict
 from products import BENCH, Product
 
 RESULTS: Final = BENCH / "RESULTS.md"
@@ -73,17 +73,22 @@ def table(head: Sequence[str], *, rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |".replace("- |", "--|") for line in (drawn[0], rule, *drawn[1:]))
 
 
-def peers_table(products: Sequence[Product], *, outcomes: Sequence[Outcome]) -> str:
-    """Return one line a product."""
-    head = ("product", "runs", "µs CPU a request", "x nginx-log", "x envoy")
-    rows = [_row(product, outcomes) for product in products]
+def peers_table(
+    products: Sequence[Product],
+    *,
+    outcomes: Sequence[Outcome],
+    references: Sequence[str] = ("nginx-log", "envoy"),
+) -> str:
+    """Return one line a product, beside each of the references."""
+    head = ("product", "runs", "µs CPU a request", *(f"x {one}" for one in references))
+    rows = [_row(product, outcomes, references) for product in products]
     return table((*head, "requests/s", "core", "p50 ms", "p99 ms"), rows=rows)
 
 
-def bars_table(outcomes: Sequence[Outcome]) -> str:
+def bars_table(outcomes: Sequence[Outcome], bars: Sequence[Bar] = BARS) -> str:
     """Return one line a bar."""
     rows = []
-    for bar in BARS:
+    for bar in bars:
         found = spread(ratios(outcomes, bar.product, reference=bar.reference))
         rows.append((bar.claim, verdict(bar, found=found)))
     return table(("bar", "result"), rows=rows)
@@ -99,15 +104,19 @@ def failures(products: Sequence[Product], *, outcomes: Sequence[Outcome]) -> str
     return "\n".join(["Runs that do not count:", "", *lines]) if lines else "Every run counted."
 
 
-def _row(product: Product, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+def _row(
+    product: Product, outcomes: Sequence[Outcome], references: Sequence[str]
+) -> tuple[str, ...]:
     runs = measured(outcomes, product.name)
     total = len(runs) + len(failed(outcomes, product.name))
     return (
         product.title,
         f"{len(runs)}/{total}",
         _with_reach(spread([run.cpu for run in runs]), digits=1),
-        _with_reach(spread(ratios(outcomes, product.name, reference="nginx-log")), digits=2),
-        _with_reach(spread(ratios(outcomes, product.name, reference="envoy")), digits=2),
+        *(
+            _with_reach(spread(ratios(outcomes, product.name, reference=one)), digits=2)
+            for one in references
+        ),
         _middle(spread([run.rate for run in runs]), digits=0),
         _middle(spread([run.busy * 100 for run in runs]), digits=0, unit=" %"),
         _middle(spread([run.p50 for run in runs]), digits=2),

@@ -46,6 +46,8 @@ class Stage:
     """of upstream and load"""
     seconds: int
     warm_up: int
+    headers: Path = answer.HEADERS_FILE
+    """of each request"""
 
 
 def main() -> int:
@@ -57,7 +59,7 @@ def main() -> int:
         # The peers' workers may be another user's.
         folder.chmod(0o755)
         about = machine.description(folder)
-        outcomes = _compare(products, options=options, folder=folder, stack=stack)
+        outcomes = compare(products, options=options, folder=folder, stack=stack)
         _publish(products, outcomes=outcomes, about=about, options=options)
     return 0 if all(measured(outcomes, product.name) for product in products) else 1
 
@@ -74,15 +76,21 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _compare(
-    products: Sequence[Product], *, options: argparse.Namespace, folder: Path, stack: ExitStack
+def compare(
+    products: Sequence[Product],
+    *,
+    options: argparse.Namespace,
+    folder: Path,
+    stack: ExitStack,
+    headers: Path = answer.HEADERS_FILE,
 ) -> list[Outcome]:
+    """Return what each product did in each round."""
     own_core, other_core = process.two_cores()
     upstream = launch(UPSTREAM, folder=folder, core=other_core)
     stack.callback(process.stop, upstream.daemon)
-    _await_ready(upstream)
+    _await_ready(upstream, headers)
     original = answer.ask(upstream.port)[0]
-    stage = Stage(upstream, original, other_core, options.seconds, options.warm_up)
+    stage = Stage(upstream, original, other_core, options.seconds, options.warm_up, headers)
     running: list[Running] = []
     outcomes: list[Outcome] = []
     for product in products:
@@ -108,16 +116,16 @@ def _ready(product: Product, *, stage: Stage, core: int, folder: Path, stack: Ex
     report.note(f"starting {product.name}")
     running = launch(product, folder=folder, core=core, upstream_port=stage.upstream.port)
     stack.callback(process.stop, running.daemon)
-    _await_ready(running)
+    _await_ready(running, stage.headers)
     if not process.wait_until_idle(running.daemon, seconds=IDLE_SECONDS):
         raise BenchError(f"still busy {IDLE_SECONDS:.0f} s after its start")
     return running
 
 
-def _await_ready(running: Running) -> None:
+def _await_ready(running: Running, headers: Path) -> None:
     process.await_ready(
         running.daemon,
-        lambda: answer.answers(running.port),
+        lambda: answer.answers(running.port, headers=headers),
         folder=running.folder,
         seconds=READY_SECONDS,
     )
@@ -133,14 +141,14 @@ def _outcome(running: Running, *, stage: Stage, number: int) -> Outcome:
 def _measure(running: Running, *, stage: Stage, number: int) -> Measured:
     length = _sampled_length(running, stage=stage)
     start = _log_size(running)
-    warm_up = load.put_on(running.port, core=stage.core, seconds=stage.warm_up)
+    warm_up = _load(running, stage, stage.warm_up)
     time.sleep(SETTLE_SECONDS)
     # What the warm-up owes to the log is written before the clock starts.
     _await_lines(running, offset=start, count=warm_up.requests)
     offset = _log_size(running)
     forwarded = _requests_at(stage.upstream)
     before = cpu.cpu_seconds(running.daemon.pid)
-    seen = load.put_on(running.port, core=stage.core, seconds=stage.seconds)
+    seen = _load(running, stage, stage.seconds)
     time.sleep(SETTLE_SECONDS)
     _await_lines(running, offset=offset, count=seen.requests)
     used = cpu.cpu_seconds(running.daemon.pid) - before
@@ -160,8 +168,12 @@ def _measure(running: Running, *, stage: Stage, number: int) -> Measured:
     )
 
 
+def _load(running: Running, stage: Stage, seconds: int) -> load.Load:
+    return load.put_on(running.port, core=stage.core, seconds=seconds, headers=stage.headers)
+
+
 def _sampled_length(running: Running, *, stage: Stage) -> int:
-    samples = answer.ask(running.port, count=SAMPLES)
+    samples = answer.ask(running.port, count=SAMPLES, headers=stage.headers)
     for sample in samples:
         changed = answer.difference(stage.original, passed_on=sample)
         if changed:

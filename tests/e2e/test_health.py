@@ -83,6 +83,14 @@ class House:
         time.sleep(0.1)
         return found
 
+    def state_of(self, upstream: ScriptedUpstream) -> str:
+        """Return how the endpoint of `players` at an upstream is, as control knows it."""
+        with contextlib.suppress(OSError):  # control may not be there yet
+            for one in self.admin.told("/admin/v1/services/players").get("endpoints", []):
+                if upstream.url.endswith(one["endpoint"]):
+                    return str(one["state"])
+        return ""
+
     @contextlib.contextmanager
     def load(self, service: str) -> Iterator[list[int]]:
         """Steady load on a service for as long as the block lasts; the statuses that came."""
@@ -237,3 +245,41 @@ def test_when_all_are_unhealthy_all_are_asked_or_clients_hear_it_at_once(house: 
     house["left"].well = True
     assert house.becomes("fail", "healthy")
     assert house.ask("fail")[0] == 200
+
+
+def test_who_has_not_passed_its_first_check_is_not_asked_once_another_has(tmp_path: Path) -> None:
+    """Red where endpoints of the configuration count as up from the gateway's start on.
+
+    From the very first request on nobody is refused, though nothing is known of either yet.
+    """
+    probe, admin = free_port(), free_port()
+    with scripted() as left, scripted() as right:
+        well, unwell = Endpoint(left), Endpoint(right, well=False)
+        route = {
+            "path": "/players/{rest:path}",
+            "service": "players",
+            "auth": "none",
+            "rewrite": {"strip_prefix": "/players"},
+        }
+        with stage(
+            tmp_path,
+            upstream=left,
+            services={"players": {"endpoints": [left.url, right.url], "health": HEALTH}},
+            routes=[route],
+            workers=2,
+            admin=f"127.0.0.1:{admin}",
+            probe=f"127.0.0.1:{probe}",
+        ) as one:
+            house = House(tmp_path, one, probe, admin)
+            with house.load("players") as statuses:
+                assert wait_until(lambda: house.state_of(left) == "up")
+                time.sleep(0.3)  # until workers have heard of it
+                count, others = len(unwell.asked), len(well.asked)
+                assert wait_until(lambda: house.state_of(right) == "down")
+                assert len(unwell.asked) == count
+                assert wait_until(lambda: len(well.asked) > others + 100)
+                unwell.well = True
+                assert wait_until(lambda: len(unwell.asked) > count)
+            assert set(statuses) == {200}
+            # That who was there before passes is no news; that one does not is.
+            assert len(house.events("endpoint_down")) == len(house.events("endpoint_up")) == 1

@@ -18,6 +18,7 @@ class Asked:
     """A request."""
 
     method: str
+    target: str
     path: str
     query: dict[str, list[str]]
     fields: dict[str, str]
@@ -113,4 +114,4 @@ async def _asked(reader: asyncio.StreamReader) -> Asked:
     method, target, _ = first.split(" ")
     url = urlsplit(target)
     body = await reader.readexactly(int(fields.get("content-length", "0")))
-    return Asked(method, url.path, parse_qs(url.query), fields, body)
+    return Asked(method, target, url.path, parse_qs(url.query), fields, body)

@@ -1,8 +1,11 @@
-"""What tests without processes share: certificates, which take a moment to make."""
+"""What tests without processes share: certificates, which take a moment to make; cheap hashes."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from tests.helpers.certificates import Folder
+from tta_gateway.features.identity import password
 
 
 @pytest.fixture(scope="session")
@@ -11,3 +14,11 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     folder = Folder(tmp_path_factory.mktemp("certificates"))
     folder.issue("gateway.test")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cheap_hashes() -> Iterator[None]:
+    """Have a password's hash take next to nothing; what one really costs, the contract says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(password, "_MEMORY", 8)
+        yield

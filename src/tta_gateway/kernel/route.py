@@ -68,7 +68,8 @@ class Outliers(msgspec.Struct, frozen=True, kw_only=True):
 
     `failures` in a row, or many more than the peers have of `least_asked` answers in an `interval`.
     Each ejection lasts `shortest` longer than the one before, at most `longest`; no more than the
-    share `most` of the endpoints is left out at a time.
+    share `most` of the endpoints is left out at a time.  One that is penalised for its pace is left
+    out too when a probe takes `slow` times as long as is typical (0: never).
     """
 
     failures: int = 5
@@ -77,6 +78,7 @@ class Outliers(msgspec.Struct, frozen=True, kw_only=True):
     shortest: float = 30.0
     longest: float = 300.0
     most: float = 0.5
+    slow: float = 0.0
 
 
 class Panic(msgspec.Struct, frozen=True, kw_only=True):

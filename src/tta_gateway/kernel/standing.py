@@ -7,8 +7,12 @@ import msgspec
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint
 
-State = Literal["up", "starting", "down", "draining"]
-"""`starting` has not passed a check yet, `draining` finishes what it has: neither is asked anew."""
+State = Literal["up", "unproved", "starting", "down", "draining"]
+"""`starting` has not passed a check yet, `draining` finishes what it has: neither is asked anew.
+
+`unproved` are endpoints of the configuration that have not been checked since the gateway knows of
+them: they may have been at work for long, and are asked where nobody of the service is up yet.
+"""
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):

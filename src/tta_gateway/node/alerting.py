@@ -64,7 +64,7 @@ class Alerting:
             if service is None or endpoint is None or alert.is_away:
                 continue
             state = state_of(service, endpoint)
-            is_well = alert.name == "EndpointDown" and state == "up"
+            is_well = alert.name == "EndpointDown" and state in ("up", "unproved")
             if state is None or is_well:
                 change: EndpointChange = "up" if is_well else "gone"
                 now = self._wall()

@@ -186,7 +186,7 @@ class Health:
     def settle(self) -> None:
         """Tell what becomes of services by how their endpoints, and those they need, are."""
         alive = {
-            name: any(stand.state == "up" for stand in self.stands(name))
+            name: any(stand.state in ("up", "unproved") for stand in self.stands(name))
             for name in self._services.kept
         }
         for name, verdict in verdicts(alive, self._bound.needs).items():

@@ -69,7 +69,8 @@ class Known:
 
     def is_good(self, now: float) -> bool:
         """Tell whether it is up, stays, and is not ejected."""
-        return self.state == "up" and not self.instance.draining and self.ejected_until <= now
+        may_be = self.state in ("up", "unproved") and not self.instance.draining
+        return may_be and self.ejected_until <= now
 
     def has_paid(self, since: float) -> bool:
         """Tell whether some of what was told of it since then is what it was ejected for."""

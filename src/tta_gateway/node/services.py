@@ -30,6 +30,7 @@ from tta_gateway.support.bus import Bus
 _CHANGES: Final[dict[State, EndpointChange]] = {
     "up": "up",
     "down": "down",
+    "unproved": "starting",
     "starting": "starting",
     "draining": "draining",
 }
@@ -92,7 +93,10 @@ class Services:
         """Take endpoints for up that nobody looks at any more, and say so: alerts end with it."""
         for name, known in kept.endpoints.items():
             if known.state != "up":
-                known.state, known.since, known.cause = "up", self._wall(), ""
+                was, known.state = known.state, "up"
+                known.since, known.cause = self._wall(), ""
+                if was == "unproved":
+                    continue
                 self._change(kept, name, "up", "it is not checked any more")
 
     def found(self, service: str, source: str, instances: tuple[Instance, ...]) -> None:
@@ -180,13 +184,14 @@ class Services:
         for name in [one for one in kept.endpoints if one not in found]:
             del kept.endpoints[name]
             self._change(kept, name, "gone", "")
-        alone = not any(one.state == "up" for one in kept.endpoints.values())
+        alone = not any(one.state in ("up", "unproved") for one in kept.endpoints.values())
         for name, (instance, source) in found.items():
             known = kept.endpoints.get(name)
             if known is None:
                 if self._remember(kept, name, instance, source):
                     continue
                 first = source == CONFIGURATION and not (kept.begun or moved)
+                first = first or not (kept.introduced or kept.begun)  # before this gateway
                 first = first or (alone and instance.endpoint.authority != "")
                 known = self._appear(kept, instance, source, first=first)
             elif instance.draining and not known.instance.draining:
@@ -196,7 +201,7 @@ class Services:
     def _appear(self, kept: Kept, instance: Instance, source: str, *, first: bool) -> Known:
         """Take note of an endpoint; those that a new service begins with are no news."""
         name, now = instance.endpoint.name, self._wall()
-        state: State = "starting" if kept.checked and not first else "up"
+        state: State = _begins(first=first) if kept.checked else "up"
         known = kept.endpoints[name] = Known(instance, source, state=state, at=now)
         known.fresh = not first
         if kept.introduced:
@@ -221,9 +226,11 @@ class Services:
         known = None if kept is None else kept.endpoints.get(endpoint)
         if kept is None or known is None or known.state == state:
             return
+        is_news = known.state != "unproved" or state != "up"
         known.fresh = known.state in ("starting", "down")
         known.state, known.since, known.cause = state, self._wall(), cause
-        self._change(kept, endpoint, _CHANGES[state], cause)
+        if is_news:
+            self._change(kept, endpoint, _CHANGES[state], cause)
         self._tell(kept)
 
     def depend(self, service: str, *, down: tuple[str, ...], degraded: tuple[str, ...]) -> None:
@@ -295,6 +302,11 @@ class Services:
         kept.down, kept.degraded = standing.down, standing.degraded
         kept.open = dict(standing.open)
         kept.remembered = {one.endpoint.name: one for one in standing.endpoints}
+
+
+def _begins(*, first: bool) -> State:
+    """Return how one begins that is looked at: `first` were there before the gateway."""
+    return "unproved" if first else "starting"
 
 
 def _like(told: Instance, one: Endpoint) -> Instance:

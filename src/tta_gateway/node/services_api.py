@@ -78,7 +78,8 @@ def _service(
         all_times = times.get((name, one.endpoint.name), {})
         told = _endpoint(one, all_times, now, with_routes=with_routes)
         endpoints.append(told | _lately(name, one, seen, now))
-    good = sum(one["state"] == "up" and "ejected_until" not in one for one in endpoints)
+    states = [one["state"] for one in endpoints if "ejected_until" not in one]
+    good = states.count("up") or states.count("unproved")
     return {
         "name": name,
         "balance": kept.service.balance,

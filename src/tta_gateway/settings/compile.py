@@ -46,6 +46,7 @@ from tta_gateway.settings import (
 from tta_gateway.settings.address import HTTPS, Address
 from tta_gateway.settings.credentials import Credentials
 from tta_gateway.settings.fallback import FallbackConfig
+from tta_gateway.settings.fitness import OutliersConfig
 from tta_gateway.settings.key import compiled as compiled_key
 from tta_gateway.settings.listener import ListenerConfig
 from tta_gateway.settings.nodes import guarded
@@ -196,13 +197,19 @@ def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Serv
         balance=config.balance,
         sticky=_key(config),
         load_bound=config.load_bound,
-        outliers=None if config.outliers is None else Outliers(**dict(config.outliers)),
+        outliers=_outliers(config.outliers),
         panic=Panic(**dict(config.panic)),
         slow_start=config.slow_start,
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
         tls=credentials.service(config) if encrypted else None,
     )
+
+
+def _outliers(config: OutliersConfig | None) -> Outliers | None:
+    if config is None:
+        return None
+    return Outliers(**{**dict(config), "slow": config.slow or 0.0})
 
 
 def _key(config: ServiceConfig) -> Key | None:

@@ -6,6 +6,7 @@ from pydantic import Field, WithJsonSchema
 
 from tta_gateway.kernel.route import Outliers, Panic
 from tta_gateway.support.config import Config, Duration
+from tta_gateway.upstream.pace import HIGHEST, SLOW
 
 _OUTLIERS: Final = Outliers()
 _PANIC: Final = Panic()
@@ -13,6 +14,12 @@ Share: TypeAlias = Annotated[
     float,
     Field(ge=0, le=1, allow_inf_nan=False),
     WithJsonSchema({"title": "share, 0 to 1", "type": "number", "minimum": 0, "maximum": 1}),
+]
+
+Times: TypeAlias = Annotated[
+    float,
+    Field(ge=SLOW, le=HIGHEST, allow_inf_nan=False),
+    WithJsonSchema({"title": f"number, {SLOW:g} to {HIGHEST:g}", "type": "number"}),
 ]
 
 
@@ -37,6 +44,11 @@ class OutliersConfig(Config):
 
     most: Share = _OUTLIERS.most
     """The share of the endpoints that may be left out at a time; one of several always may."""
+
+    slow: Times | None = None
+    """With `peak_ewma`: an endpoint that is penalised for being slow is left out when a probe takes
+    so many times as long as is typical.  Left out, it is asked with probes alone, and has its share
+    back seconds after it is fast again."""
 
 
 class PanicConfig(Config):

@@ -161,6 +161,7 @@ def _idle_keys(route: Mapping) -> frozenset[str]:
 
 def _of_service(name: str, service: Mapping, routes: list[Mapping]) -> Complaints:
     yield from _weights(service)
+    yield from _pace(service)
     yield from _encryption(service)
     yield from check_service(name, service, routes)
 
@@ -233,6 +234,15 @@ def _weights(service: Mapping) -> Complaints:
                 ("endpoints", index, "weight"),
                 "has no effect with `balance: round_robin`: write `balance: weighted`",
             )
+
+
+def _pace(service: Mapping) -> Complaints:
+    slow = _mapping(service.get("outliers")).get("slow")
+    if slow is not None and service.get("balance", "peak_ewma") != "peak_ewma":
+        yield (
+            ("outliers", "slow"),
+            "has no effect without `balance: peak_ewma`, which alone looks at times: take it out",
+        )
 
 
 def _discovery(service: Mapping, tree: Mapping) -> Complaints:

@@ -19,7 +19,8 @@ SLOW: Final = 3.0
 GOOD: Final = 2
 _FADES: Final = 10.0  # seconds in which what was seen loses most of its weight
 _RISE: Final = 0.25  # of the way to a higher ratio, each time
-_HIGHEST: Final = 50.0  # a ratio that counts
+HIGHEST: Final = 50.0
+"""A ratio that counts."""
 _STEP: Final = 0.04  # of what is typical, each time
 _SHORTEST: Final = 0.0005  # seconds: what is faster than that is noise of this machine
 _FALL: Final = 0.05  # of the way to a lower one, at least
@@ -48,7 +49,7 @@ class Typical:
             self.seconds = typical * (1.0 + _STEP)
         elif elapsed < typical:
             self.seconds = typical * (1.0 - _STEP)
-        return min(_HIGHEST, elapsed / typical)
+        return min(HIGHEST, elapsed / typical)
 
 
 class Pace:
@@ -94,7 +95,7 @@ class Pace:
     def told(self, ratio: float) -> None:
         """Take from control that the endpoint is slow beside its peers: probes are to clear it."""
         self.penalised = True
-        self.ratio = max(self.ratio, min(ratio, _HIGHEST))
+        self.ratio = max(self.ratio, min(ratio, HIGHEST))
         self._good = 0
 
     def clear(self) -> None:

@@ -29,6 +29,9 @@ _PROBE_PAUSE: Final = 0.5  # seconds between two probes of a service, at least
 _PROBE_LATEST: Final = 3.0  # seconds after the last, however little is asked
 _PROBE_SHARE: Final = 300  # requests for each probe, where there are many
 _PROBE_PATIENCE: Final = 30.0  # seconds, for the answer
+_MAY_BE: Final = ("up", "unproved")
+_PROVED: Final = ("up", "down")
+_DUE: Final = (*_PROVED, "unproved")
 _PROBE_ANY: Final = 10.0  # seconds without a request that is safe, after which any may be one
 
 
@@ -83,7 +86,7 @@ class Upstream(Generic[C, W]):
         self._interval = LONG_AGO
         self.pools: list[Pool[C, W]] = []
         self.open: list[Pool[C, W]] = []
-        self.fit: list[Pool[C, W]] = []  # those that keys go by: a slow one keeps its own
+        self.fit: list[Pool[C, W]] = []  # those that keys go by: a slow or new one keeps its own
         self._take([Pool(endpoint, service.limits) for endpoint in service.endpoints])
 
     def _take(self, pools: list[Pool[C, W]]) -> None:
@@ -169,7 +172,7 @@ class Upstream(Generic[C, W]):
         Where nothing has arrived, a try at an endpoint that was not asked yet costs no more than
         the first would have there.
         """
-        if not reached and any(pool.name not in tried for pool in self.pools if pool.state == "up"):
+        if not reached and any(one.name not in tried for one in self.pools if one.state in _MAY_BE):
             return True
         if within_budget(retrying=self.retrying, active=self.active):
             return True
@@ -217,8 +220,15 @@ class Upstream(Generic[C, W]):
             if pool.pace.probed(ratio, now):
                 self._notice(pool, "as_fast_as_its_peers", "")
                 self._sort_out()
+            elif self._is_far_too_slow(ratio):
+                self._eject(pool, now, f"a probe took {ratio:.1f} times as long as is typical")
         else:
             pool.pace.observe(ratio, now)
+
+    def _is_far_too_slow(self, ratio: float) -> bool:
+        """Tell whether an endpoint that is penalised is to be left out for its last probe."""
+        settings = self.service.outliers
+        return settings is not None and 0.0 < settings.slow <= ratio
 
     def _failed(self, pool: Pool[C, W], now: float, cause: str, proof: Proof) -> None:
         record, settings = pool.record, self.service.outliers
@@ -318,7 +328,13 @@ class Upstream(Generic[C, W]):
             self.balancer.heaviest = 0.0 if min(weights) == heaviest else heaviest
 
     def _good(self) -> list[Pool[C, W]]:
-        return [one for one in self.pools if one.state == "up" and not one.ejected]
+        """Return those that are up and not ejected; while nobody is, those that are unproved.
+
+        So nobody is asked before its first success where others have had theirs, and nobody is
+        refused because the gateway has only just begun to look.
+        """
+        up = [one for one in self.pools if one.state == "up" and not one.ejected]
+        return up or [one for one in self.pools if one.state == "unproved" and not one.ejected]
 
     def _sort_out(self) -> None:
         """Say who may be asked."""
@@ -326,7 +342,8 @@ class Upstream(Generic[C, W]):
             self._probe.probe_until = LONG_AGO
             self._probe = None
         good = self._good()
-        due = [one for one in self.pools if one.state in ("up", "down")]
+        known = any(one.state == "up" for one in self.pools)
+        due = [one for one in self.pools if one.state in (_PROVED if known else _DUE)]
         panic = self.service.panic
         self.panics = len(due) > 0 and len(good) < max(1.0, panic.below * len(due))
         if self.down:
@@ -335,7 +352,8 @@ class Upstream(Generic[C, W]):
             self.open = due if panic.then == "spread" else []
         else:
             self.open = [one for one in good if not one.pace.penalised] or good
-        self.fit = good if good and not self.panics and not self.down else self.open
+        fit = [one for one in self.pools if one.state in _MAY_BE and not one.ejected]
+        self.fit = fit if good and not self.panics and not self.down else self.open
         self.is_hopeless = not good or not self.open
 
     # What control says

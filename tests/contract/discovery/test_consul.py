@@ -1,10 +1,11 @@
 """Consul, against a contract server.
 
-No Consul runs here: there is no package of it.  The shapes are those of HashiCorp's documentation
-(API, *Health*, `GET /v1/health/service/:service`, sample response, fields that do not matter taken
-out; *Blocking Queries* for `index`, `wait` and `X-Consul-Index`; *ACL* for 403 and the token's
-field).  What the server does is what is written there: it answers at once without an index, and
-with one when something has changed.
+Debian 12 has no package of it; what a real one answered is in test_consul_recorded.py.  The
+shapes here are those of HashiCorp's documentation (API, *Health*, `GET
+/v1/health/service/:service`, sample response, fields that do not matter taken out; *Blocking
+Queries* for `index`, `wait` and `X-Consul-Index`; *ACL* for 403 and the token's field).  What the
+server does is what is written there: it answers at once without an index, and with one when
+something has changed.
 """
 
 import asyncio

@@ -172,12 +172,12 @@ def test_what_a_name_stood_for_is_asked_where_control_resolves_it(
     assert ports(folder.begins(services(NAMED) + more)) == known
 
 
-def test_what_is_checked_must_pass_a_check_first(folder: Folder) -> None:
+def test_what_is_checked_is_asked_until_somebody_has_passed_a_check(folder: Folder) -> None:
     folder.keep(players=found(instance(9001)))
     written = "{discover: {consul: players}, health: {path: /health}}"
     began = folder.begins(services(written))
     standing = standing_of(began.live[kernel_standing.section("players")])
-    assert [one.state for one in standing.endpoints] == ["starting"]
+    assert [one.state for one in standing.endpoints] == ["unproved"]
 
 
 def test_what_is_kept_begins_as_the_next_control_is_told_it() -> None:

@@ -51,7 +51,7 @@ def test_what_drains_finishes_what_it_has(house: House) -> None:
 
 def test_what_comes_later_is_asked_once_it_has_passed_a_check(looked_at: House) -> None:
     looked_at.found(9003)
-    assert looked_at.states() == {9001: "up", 9002: "up", 9003: "starting"}
+    assert looked_at.states() == {9001: "unproved", 9002: "unproved", 9003: "starting"}
     looked_at.clock.advance(2.0)
     looked_at.services.checked("players", THIRD.name, "up", "")
     assert looked_at.stand(9003).state == "up"
@@ -61,9 +61,21 @@ def test_what_comes_later_is_asked_once_it_has_passed_a_check(looked_at: House) 
     )
 
 
+def test_that_who_was_there_before_the_gateway_passes_is_no_news(looked_at: House) -> None:
+    looked_at.services.checked("players", ONE.name, "up", "")
+    assert looked_at.states() == {9001: "up", 9002: "unproved"}
+    assert (looked_at.changes(), looked_at.stand(9001).fresh) == ([], False)
+
+
+def test_nor_that_nobody_looks_at_them_any_more(looked_at: House) -> None:
+    looked_at.services.adopt([looked_at.services.kept["players"].service], checked=lambda _: False)
+    assert (looked_at.states(), looked_at.changes()) == (None, [])
+    assert {one.state for one in looked_at.services.kept["players"].endpoints.values()} == {"up"}
+
+
 def test_what_fails_its_checks_is_down_until_it_passes_again(looked_at: House) -> None:
     looked_at.services.checked("players", ONE.name, "down", "silence")
-    assert looked_at.states() == {9001: "down", 9002: "up"}
+    assert looked_at.states() == {9001: "down", 9002: "unproved"}
     looked_at.services.checked("players", ONE.name, "down", "silence")
     looked_at.services.checked("players", ONE.name, "up", "")
     assert looked_at.changes() == [("9001", "down", "silence"), ("9001", "up", "")]
@@ -104,7 +116,7 @@ def test_a_new_control_goes_on_with_what_the_one_before_it_knew(looked_at: House
     after = House(checked=True, live={"players": before, "unknown": before})
     assert after.told == {"service/players": before}  # nobody hears anything else meanwhile
     after.found(9003)
-    assert after.states() == {9001: "down", 9002: "up", 9003: "starting"}
+    assert after.states() == {9001: "down", 9002: "unproved", 9003: "starting"}
     assert after.stand(9001).since == looked_at.stand(9001).since
 
 
@@ -185,9 +197,9 @@ def test_where_a_host_has_moved_what_is_new_begins_slowly_beside_who_stays() -> 
         assert standing is not None
         return {one.endpoint.host: one.state for one in standing.endpoints}
 
-    assert states("10.0.0.1") == {"10.0.0.1": "up"}
-    assert states("10.0.0.1", "10.0.0.2") == {"10.0.0.1": "up", "10.0.0.2": "starting"}
-    assert states("10.0.0.3") == {"10.0.0.3": "up"}  # better than nobody
+    assert states("10.0.0.1") == {"10.0.0.1": "unproved"}
+    assert states("10.0.0.1", "10.0.0.2") == {"10.0.0.1": "unproved", "10.0.0.2": "starting"}
+    assert states("10.0.0.3") == {"10.0.0.3": "unproved"}  # better than nobody
 
 
 def test_who_speaks_of_a_service_is_known(house: House) -> None:
@@ -223,13 +235,13 @@ def test_what_registries_said_stays_in_force_for_the_next_control() -> None:
 
 
 def test_and_for_a_gateway_that_knows_nothing_else_of_them() -> None:
-    """As after a start of the whole: what is checked must pass a check first."""
+    """As after a start of the whole: who was there before is asked until somebody has passed."""
     house = House(checked=True)
     house.found(9003)
     house.services.checked("players", THIRD.name, "up", "")
     found = {"players": house.remembered["players"] or Remembered()}
     after = House(checked=True, found=found)
-    assert after.states() == {9001: "up", 9002: "up", 9003: "starting"}
+    assert after.states() == {9001: "unproved", 9002: "unproved", 9003: "unproved"}
 
 
 def test_a_name_with_capitals_is_the_same_name_for_the_next_control() -> None:

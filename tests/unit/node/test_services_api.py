@@ -84,7 +84,7 @@ def house() -> House:
 def test_a_service_that_nobody_has_asked_yet_is_told_as_it_is(house: House) -> None:
     (service,) = house.told()["services"]
     assert (service["name"], service["balance"], service["good"]) == ("players", "peak_ewma", 2)
-    assert [one["state"] for one in service["endpoints"]] == ["up", "up"]
+    assert [one["state"] for one in service["endpoints"]] == ["unproved", "unproved"]
     assert [one["answers"] for one in service["endpoints"]] == [0, 0]
 
 

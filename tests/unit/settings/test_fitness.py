@@ -8,7 +8,7 @@ from tta_gateway.settings.fitness import OutliersConfig, PanicConfig
 
 
 def test_the_defaults_are_those_of_the_words_they_become() -> None:
-    assert Outliers(**dict(OutliersConfig())) == Outliers()
+    assert Outliers(**{**dict(OutliersConfig()), "slow": 0.0}) == Outliers()
     assert Panic(**dict(PanicConfig())) == Panic()
 
 

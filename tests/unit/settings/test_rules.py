@@ -140,6 +140,20 @@ def test_a_weight_is_refused_where_nobody_asks_for_it() -> None:
     ]
 
 
+@pytest.mark.parametrize("balance", ["", "balance: peak_ewma, "])
+def test_who_is_slow_is_left_out_where_times_are_looked_at(balance: str) -> None:
+    told = wrong(f"services: {{a: {{{balance}outliers: {{slow: 20}}}}}}")
+    assert [one for one in told if "slow" in one] == []
+
+
+def test_and_nowhere_else() -> None:
+    told = wrong("services: {a: {balance: least_request, outliers: {slow: 20}}}")
+    assert [one for one in told if "slow" in one] == [
+        "services.a.outliers.slow: has no effect without `balance: peak_ewma`, which alone looks "
+        "at times: take it out"
+    ]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -371,6 +371,34 @@ def test_or_leave_clients_to_hear_it_at_once() -> None:
     assert work.why_nobody == "No endpoint of the service `players` is fit to be asked."
 
 
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["unproved", "unproved"], [9001, 9002]),  # the gateway has only just begun to look
+        (["unproved", "up", "unproved"], [9002]),
+        (["unproved", "starting"], [9001]),
+        (["down", "unproved"], [9002]),
+        (["down", "draining", "unproved"], [9003]),
+        (["unproved", "down", "down", "down"], [9001, 9002, 9003, 9004]),  # panic
+        (["up", "unproved", "unproved", "unproved", "unproved"], [9001]),  # none
+    ],
+)
+def test_what_nobody_has_looked_at_is_asked_where_nobody_is_up(
+    states: list[State], expected: list[int]
+) -> None:
+    work = three()
+    work.adopt(stands(*states), now=0.0, wall=0.0)
+    assert asked(work) == expected
+    assert not work.is_hopeless
+
+
+def test_keys_stay_with_whom_nobody_has_looked_at_yet() -> None:
+    """Red where they went elsewhere for the tenth of a second between two first looks."""
+    work = three()
+    work.adopt(stands("up", "unproved", "starting"), now=0.0, wall=0.0)
+    assert [one.endpoint.port for one in work.fit] == [9001, 9002]
+
+
 def test_an_endpoint_that_drains_is_not_asked_even_in_panic() -> None:
     work = three()
     work.adopt(stands("down", "draining"), now=0.0, wall=0.0)
@@ -430,7 +458,9 @@ def test_further_tries_elsewhere_that_cost_nothing_there_are_free() -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["up", "down", "starting", "draining"]), min_size=1, max_size=6),
+    st.lists(
+        st.sampled_from(["up", "unproved", "down", "starting", "draining"]), min_size=1, max_size=6
+    ),
     st.lists(st.integers(0, 5), max_size=40),
     st.randoms(),
 )
@@ -444,7 +474,8 @@ def test_whatever_happens_only_the_good_are_asked_outside_of_panic(
         work.tick(float(number))
         pool = work.choose(NONE, lots.random, safe=number % 2 == 0)
         if pool is not None and not work.panics:
-            assert (pool.state, pool.ejected) == ("up", False)
+            known = any(one.state == "up" and not one.ejected for one in work.pools)
+            assert (pool.state, pool.ejected) == ("up" if known else "unproved", False)
 
 
 def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
@@ -461,6 +492,44 @@ def test_a_penalised_endpoint_is_probed_by_one_safe_request_at_a_time() -> None:
     assert work.choose(NONE, lambda: 0.0, safe=True) is not work.pools[0]
     work.tick(40.0)  # and never will be: another follows
     assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
+
+
+@pytest.mark.parametrize(
+    ("took", "out"), [(0.15, False), (0.25, True), (9.0, True)], ids=["15x", "25x", "900x"]
+)
+def test_who_is_far_too_slow_when_it_is_probed_is_left_out_where_that_is_asked_for(
+    took: float, out: bool
+) -> None:
+    work = three(outliers=Outliers(slow=20.0))
+    slow_and_probed(work, took)
+    assert work.pools[0].ejected == out
+    assert asked(work) == [9002, 9003]
+    if out:
+        told = work.notices[-1]
+        assert (told.change, told.lasts, told.proof) == ("ejected", 30.0, "")
+        assert told.cause.startswith("a probe took ")
+        work.tick(34.1)
+        assert asked(work) == [9001, 9002, 9003]
+        assert (work.pools[0].weight, work.pools[0].pace.penalised) == (0.1, False)
+
+
+def test_and_nowhere_else_however_slow_it_is() -> None:
+    work = three()
+    slow_and_probed(work, 9.0)
+    assert not work.pools[0].ejected
+
+
+def slow_and_probed(work: Work, took: float) -> None:
+    """Make the first endpoint slow beside 10 ms, until it is probed at 4 s."""
+    for _ in range(6):
+        work.answered(work.pools[1], "route", 200, 0.01, 0.0)
+        work.answered(work.pools[0], "route", 200, 1.0, 0.0)
+    work.tick(0.0)
+    work.tick(4.0)
+    for _ in range(50):
+        work.answered(work.pools[1], "route", 200, 0.01, 4.0)
+    assert work.choose(NONE, lambda: 0.0, safe=True) is work.pools[0]
+    work.answered(work.pools[0], "route", 200, took, 4.0)
 
 
 # --- the last resort -----------------------------------------------------------------------------

@@ -4,6 +4,9 @@ https://developer.hashicorp.com/consul/api-docs/features/blocking and …/api-do
 comes when something has changed since `index`, or after `wait`.  An index that goes back, or is 0,
 says that Consul has begun anew.  Only instances that pass their checks are told.  Their tags may
 declare routes (declaring.py).
+
+Without the right to read a service it answers as if there was none, and says so since version 1.11
+(`X-Consul-Results-Filtered-By-ACLs`): that is no word of the service.
 """
 
 import asyncio
@@ -94,6 +97,10 @@ class ConsulProvider:
             answer = await fetch(origin, self._request(wanted, index), patience=_PATIENCE)
         except HttpError as error:
             raise Unreachable(f"{error}, asked {asked}") from error
+        if answer.fields.get("x-consul-results-filtered-by-acls", "") == "true":
+            raise Unreachable(
+                f"its answer to {asked} is not whole: the token may not read all of it"
+            )
         entries = decoded(_ENTRIES, checked(answer, asked), asked)
         said = answer.fields.get("x-consul-index", "")
         if not said.isdigit():

@@ -1,6 +1,7 @@
 """How an endpoint is, by what its checks have come to; and when the next one is due.  Pure.
 
 One that comes is STARTING until its first success: nobody knows how long it takes to start.  One
+that was there before the gateway is UNPROVED until its first success or enough failures.  One
 that is UP and fails is FAILING, and still asked, until it has failed `unhealthy` times in a row;
 one that is DOWN and passes is RECOVERING, and not asked yet, until it has passed `healthy` times.
 """
@@ -26,6 +27,7 @@ class State(Enum):
     """How an endpoint is."""
 
     STARTING = "starting"
+    UNPROVED = "unproved"
     UP = "up"
     FAILING = "failing"
     DOWN = "down"
@@ -46,6 +48,10 @@ NEXT: Final[Mapping[tuple[State, Event], State]] = {
     (State.STARTING, Event.PASSED_ENOUGH): State.UP,
     (State.STARTING, Event.FAILED): State.STARTING,
     (State.STARTING, Event.FAILED_ENOUGH): State.STARTING,
+    (State.UNPROVED, Event.PASSED): State.UP,
+    (State.UNPROVED, Event.PASSED_ENOUGH): State.UP,
+    (State.UNPROVED, Event.FAILED): State.UNPROVED,
+    (State.UNPROVED, Event.FAILED_ENOUGH): State.DOWN,
     (State.UP, Event.PASSED): State.UP,
     (State.UP, Event.PASSED_ENOUGH): State.UP,
     (State.UP, Event.FAILED): State.FAILING,
@@ -63,10 +69,11 @@ NEXT: Final[Mapping[tuple[State, Event], State]] = {
     (State.RECOVERING, Event.FAILED): State.DOWN,
     (State.RECOVERING, Event.FAILED_ENOUGH): State.DOWN,
 }
-_CHANGING: Final = (State.STARTING, State.FAILING, State.RECOVERING)
-_STREAK: Final = (State.FAILING, State.RECOVERING)
+_CHANGING: Final = (State.STARTING, State.UNPROVED, State.FAILING, State.RECOVERING)
+_STREAK: Final = (State.UNPROVED, State.FAILING, State.RECOVERING)
 _TOLD: Final[Mapping[State, standing.State]] = {
     State.STARTING: "starting",
+    State.UNPROVED: "unproved",
     State.UP: "up",
     State.FAILING: "up",
     State.DOWN: "down",
@@ -74,6 +81,7 @@ _TOLD: Final[Mapping[State, standing.State]] = {
 }
 _KNOWN: Final[Mapping[str, State]] = {
     "starting": State.STARTING,
+    "unproved": State.UNPROVED,
     "up": State.UP,
     "down": State.DOWN,
 }

@@ -29,6 +29,7 @@ from tta_gateway.kernel.standing import Stand
 from tta_gateway.support.metrics import Registry
 
 _MOST: Final = 256
+_UNKNOWN: Final = (State.STARTING, State.UNPROVED)
 _LATE: Final = 1.5  # times a timeout: if it ends so late, this process stood still
 _LOOK: Final[Mapping[Kind, Callable[[Target], Awaitable[None]]]] = {
     "http": http_check.look,
@@ -168,7 +169,7 @@ class Checks:
 
     async def _keep_looking(self, watch: Watch) -> None:
         begins = self._clock()
-        if watch.progress.state is not State.STARTING:  # spread over time from the beginning
+        if watch.progress.state not in _UNKNOWN:  # spread over time from the beginning
             await self._wait(watch, begins + self._chance() * watch.subject.check.interval / 4)
         while True:
             async with self._room:

@@ -60,6 +60,13 @@ def test_the_first_success_is_enough_for_one_that_starts() -> None:
     assert after([True], State.STARTING).state is State.UP
 
 
+def test_who_was_there_before_is_proved_by_one_success_and_down_after_enough_failures() -> None:
+    assert after([True], State.UNPROVED).state is State.UP
+    assert after([False, False], State.UNPROVED) == Progress(State.UNPROVED, 2)
+    assert after([False, True], State.UNPROVED).state is State.UP
+    assert after([False] * 3, State.UNPROVED).state is State.DOWN
+
+
 def test_one_is_enough_where_one_is_said_to_be() -> None:
     assert after([False], unhealthy=1).state is State.DOWN
     assert after([True], State.DOWN, healthy=1).state is State.UP
@@ -77,6 +84,7 @@ def test_what_is_held_does_not_come_down_and_needs_as_many_failures_again() -> N
     ("state", "said"),
     [
         (State.STARTING, "starting"),
+        (State.UNPROVED, "unproved"),
         (State.UP, "up"),
         (State.FAILING, "up"),
         (State.DOWN, "down"),
@@ -100,18 +108,20 @@ def test_it_changes_after_exactly_so_many_results_that_speak_against_it(
     results: list[bool], unhealthy: int, healthy: int, state: State
 ) -> None:
     """Compared with what one would write on paper."""
-    progress = Progress(state)
-    up, starting, against = told(state) == "up", state is State.STARTING, 0
+    progress, unproved = Progress(state), state is State.UNPROVED
+    up, starting, against = told(state) in ("up", "unproved"), state is State.STARTING, 0
     for passed in results:
         progress = learn(progress, passed=passed, unhealthy=unhealthy, healthy=healthy)
         against = 0 if passed == up else against + 1
+        unproved = unproved and not passed and against < unhealthy
         if starting:
             starting = not passed
             up = passed
             against = 0
         elif against >= (unhealthy if up else healthy):
             up, against = not up, 0
-        assert told(progress.state) == ("starting" if starting else "up" if up else "down")
+        asked = "unproved" if unproved else "up" if up else "down"
+        assert told(progress.state) == ("starting" if starting else asked)
 
 
 @given(RESULTS, LIMITS, LIMITS)
@@ -125,8 +135,8 @@ def due(state: State, *, interval: float = 2.0, idle: float = 0.0, chance: float
 
 
 def test_it_is_looked_at_faster_while_something_changes() -> None:
-    changing = (State.STARTING, State.FAILING, State.RECOVERING)
-    assert [due(one) for one in changing] == [0.5, 0.5, 0.5]
+    changing = (State.STARTING, State.UNPROVED, State.FAILING, State.RECOVERING)
+    assert [due(one) for one in changing] == [0.5, 0.5, 0.5, 0.5]
     assert [due(one) for one in (State.UP, State.DOWN)] == [2.0, 2.0]
     assert due(State.FAILING, interval=0.5) == 0.25
     assert due(State.FAILING, interval=0.1) == 0.1

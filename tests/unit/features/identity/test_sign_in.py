@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from tests.helpers.identity_house import ISSUING, NOW
 from tests.helpers.sign_in_house import PASSWORD, SignInHouse, a_token, within
-from tta_gateway.features.identity import metrics, problems
+from tta_gateway.features.identity import metrics, password, problems
 from tta_gateway.features.identity.jws import read
 from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.sign_in import SignIn
@@ -143,7 +143,11 @@ def test_a_good_login_of_one_s_own_buys_no_guesses_of_others(tmp_path: Path) -> 
     within(tmp_path, work)
 
 
-def test_where_too_many_wait_the_next_is_told_so_and_not_counted(tmp_path: Path) -> None:
+def test_where_too_many_wait_the_next_is_told_so_and_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(password, "_MEMORY", 19 * 1024)  # long enough to be waited for
+
     async def work(house: SignInHouse) -> None:
         await house.ada()
         lockout = msgspec.structs.replace(ISSUING.lockout, account=100)
