@@ -34,6 +34,8 @@ def words_of(outcome: Outcome) -> list[str]:
         said.append(f"nodes-lapsed={len(outcome.lapsed)}")
     if outcome.behind:
         said.append(f"nodes-behind={len(outcome.behind)}")
+    if outcome.hangs:
+        said.append("workers-behind")
     return said
 
 

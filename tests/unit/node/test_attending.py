@@ -79,6 +79,7 @@ def test_a_node_with_a_store_of_its_own_is_alone_and_takes_up_what_it_tells() ->
     [
         (Outcome(), []),
         (Outcome(away=True), ["nodes-not-reached"]),
+        (Outcome(hangs=True), ["workers-behind"]),
         (Outcome(("a", "b"), ("c",)), ["nodes-lapsed=2", "nodes-behind=1"]),
     ],
 )

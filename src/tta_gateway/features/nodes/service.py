@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final, Protocol
 
@@ -41,12 +41,14 @@ class Outcome:
     """What has become of telling the others.
 
     Nodes whose lease `lapsed` meanwhile, and those that were `behind` at the end of the wait;
-    `away` says that the store could not be reached, so that nobody knows who was there.
+    `away` says that the store could not be reached, so that nobody knows who was there, and
+    `hangs` that a worker of this node has not confirmed.
     """
 
     lapsed: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     away: bool = False
+    hangs: bool = False
 
 
 ALL: Final = Outcome()
@@ -253,16 +255,17 @@ class Attendance:
                 told = await self._store.tell(topic)
         with contextlib.suppress(NotTaken):  # it was written a moment ago; it will be read soon
             await self._take_up([topic])
-        if not await self._outside.confirmed(PATIENCE):
+        hangs = not await self._outside.confirmed(PATIENCE)
+        if hangs:
             self._outside.event("workers_behind", topic=topic)
         if self.is_alone:
-            return ALL
+            return Outcome(hangs=hangs)
         if told is not None:
             self._hear(told)
             self._news.set()
         outcome = await self._waited(topic, told, begun + PATIENCE)
         self._count(topic, outcome)
-        return outcome
+        return replace(outcome, hangs=hangs)
 
     async def _waited(self, topic: str, told: Standing | None, until: float) -> Outcome:
         """Wait for all who hold a lease."""

@@ -296,7 +296,7 @@ def test_own_workers_that_are_behind_are_told_of_and_sql_that_is_away_is_no_faul
         node = await house.node("a")
         node.is_stuck = node.is_away = True
         house.meanwhile.append(node.attendance.renew)
-        await node.attendance.spread("care")
+        assert await node.attendance.spread("care") == Outcome(hangs=True)
         assert "workers_behind" in node.events
 
     do(work())
