@@ -504,6 +504,89 @@ def _json(file: "TextIO") -> object:
         return json.load(file)
     except ValueError as error:
         raise click.UsageError(f"{file.name} is no JSON: {error}") from None
+def changes() -> None:
+    """Look after changes that need two people: one proposes, another approves."""
+
+
+_id = click.argument("id")
+_note = click.option("--note", default="", help="What there is to say to it.")
+_token = click.option(
+    "--token",
+    envvar="TTA_GATEWAY_TOKEN",
+    help="Your own access token; asked for if it is neither here nor in TTA_GATEWAY_TOKEN.",
+)
+
+
+@changes.command("list")
+@_file
+def list_changes(file: Path) -> None:
+    """Show the changes, first those that are to be decided."""
+    for one in _administered(file, "GET", "/changes")["changes"]:
+        click.echo(_change_line(one))
+
+
+@changes.command("propose")
+@_file
+@click.argument("name")
+@click.option("--grant", multiple=True, required=True, help="A role to grant.")
+@click.option("--reason", required=True, help="Why; who approves reads it.")
+@_token
+def propose_change(
+    *, file: Path, name: str, grant: tuple[str, ...], reason: str, token: str | None
+) -> None:
+    """Propose that a user is granted roles."""
+    change = {"user": name, "grant": grant}
+    body = {"kind": "roles", "change": change, "reason": reason}
+    click.echo(_change_line(_administered(file, "POST", "/changes", body, token=_own(token))))
+
+
+@changes.command("approve")
+@_file
+@_id
+@_note
+@_token
+def approve_change(*, file: Path, id: str, note: str, token: str | None) -> None:
+    """Approve what somebody else has proposed: it is made then."""
+    _decided(file, id, "approve", note, token)
+
+
+@changes.command("reject")
+@_file
+@_id
+@_note
+@_token
+def reject_change(*, file: Path, id: str, note: str, token: str | None) -> None:
+    """Reject what somebody else has proposed."""
+    _decided(file, id, "reject", note, token)
+
+
+@changes.command("withdraw")
+@_file
+@_id
+@_note
+@_token
+def withdraw_change(*, file: Path, id: str, note: str, token: str | None) -> None:
+    """Withdraw what you have proposed yourself."""
+    _decided(file, id, "withdraw", note, token)
+
+
+def _decided(file: Path, id: str, step: str, note: str, token: str | None) -> None:
+    path, body = f"/changes/{id}/{step}", {"note": note}
+    click.echo(_change_line(_administered(file, "POST", path, body, token=_own(token))))
+
+
+def _own(token: str | None) -> str:
+    """Return a person's access token, asked for if need be."""
+    said: str = token or click.prompt("Your access token", hide_input=True)
+    return said.strip()
+
+
+def _change_line(one: "dict[str, Any]") -> str:
+    decided = f"  by {one['decided_by']}" if one["decided_by"] else ""
+    return (
+        f"{one['id']}  {one['state']}{decided}  {one['summary']}  proposed by "
+        f"{one['proposed_by']}, until {one['until']}: {one['reason']}"
+    )
 
 
 def _password(from_stdin: bool) -> str:
@@ -529,7 +612,12 @@ def _key_lines(told: "dict[str, Any]") -> list[str]:
 
 
 def _administered(
-    file: Path, method: str, path: str, body: "Mapping[str, object] | None" = None
+    file: Path,
+    method: str,
+    path: str,
+    body: "Mapping[str, object] | None" = None,
+    *,
+    token: str = "",
 ) -> "dict[str, Any]":
     """Have the administration of a running gateway do something, or end with why it does not."""
     from tta_gateway.node.admin_client import asked
@@ -539,7 +627,8 @@ def _administered(
         click.echo("there is no administration to ask: `admin` is off", err=True)
         sys.exit(1)
     try:
-        return asked(snapshot.admin, Path(snapshot.state_dir), method, f"/admin/v1{path}", body)
+        state = Path(snapshot.state_dir)
+        return asked(snapshot.admin, state, method, f"/admin/v1{path}", body, token=token)
     except OSError as error:
         click.echo(f"the administration of {snapshot.state_dir} does not: {error}", err=True)
         sys.exit(1)

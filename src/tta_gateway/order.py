@@ -14,6 +14,7 @@ from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import Mirror
+from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import Split
@@ -38,6 +39,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
     (Callers, "a token may say for whom a service calls: what it shows of itself comes first"),
     (Identity, "everything below may ask who it is"),
+    (Nodes, "whoever has been shut out meanwhile must not be judged by what was: before access"),
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Sticky, "what sticks is the chosen service's to say"),

@@ -92,6 +92,8 @@ class SignInHouse:
     async def _changed(self) -> None:
         self.told += 1
 
+    revealed = 0
+
     def event(self, name: str, **fields: object) -> None:
         self.events.append((name, fields))
 
@@ -101,6 +103,10 @@ class SignInHouse:
         await self.keys.look()
         bound = IdentityBound(own=OWN)
         self.bearers.verifier = verifier(bound, self.keys.told().keys)
+
+    async def reveal(self) -> None:
+        """Have every node take up what has been revoked."""
+        self.revealed += 1
 
     def key_set(self) -> dict[str, list[dict[str, object]]]:
         assert self.keys is not None

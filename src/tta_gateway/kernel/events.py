@@ -164,6 +164,25 @@ class GlassUsed(msgspec.Struct, frozen=True, kw_only=True, tag="glass_used"):
     by: str = "control"
 
 
+class ChangeStepped(msgspec.Struct, frozen=True, kw_only=True, tag="change"):
+    """A change that two people make was proposed, or has come to what it is; why is kept by id."""
+
+    id: str
+    kind: str
+    step: str
+    summary: str
+    proposed_by: str
+    by: str
+    at: float
+
+
+class SectionsTaken(msgspec.Struct, frozen=True, kw_only=True, tag="taken"):
+    """A worker has taken up all that it was told up to a turn (features/nodes)."""
+
+    turn: int
+    by: str
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -177,4 +196,6 @@ Event = (
     | EndpointSeen
     | GlassOpened
     | GlassUsed
+    | SectionsTaken
+    | ChangeStepped
 )

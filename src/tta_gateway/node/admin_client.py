@@ -35,13 +35,20 @@ def told(admin: Listener, state: Path, path: str) -> Told:
 
 
 def asked(
-    admin: Listener, state: Path, method: str, path: str, body: Mapping[str, object] | None = None
+    admin: Listener,
+    state: Path,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    token: str = "",
 ) -> Told:
     """Have a running gateway do something, and return what it says; OSError says why it does not.
 
-    A path may hold what people have written: it is made one that can be asked for.
+    A path may hold what people have written: it is made one that can be asked for.  `token` is a
+    person's, for what the administration's own token is not enough for.
     """
-    token = (state / KEPT_AS).read_text().strip()
+    token = token or (state / KEPT_AS).read_text().strip()
     connection = (
         _Unix(Path(admin.unix))
         if admin.unix

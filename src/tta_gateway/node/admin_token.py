@@ -33,12 +33,18 @@ def kept(state: Path) -> str:
     return token
 
 
+def shows(token: str) -> Callable[[str], bool]:
+    """Return what tells whether a field shows the token."""
+    expected = f"Bearer {token}".encode()
+    return lambda authorization: secrets.compare_digest(authorization.encode(), expected)
+
+
 def known(token: str, *, unless: Callable[[], bool] = lambda: False) -> Callable[[str], None]:
     """Return what refuses whoever does not show the token, unless nobody need show it."""
-    expected = f"Bearer {token}".encode()
+    is_shown = shows(token)
 
     def check(authorization: Annotated[str, Header()] = "") -> None:
-        if unless() or secrets.compare_digest(authorization.encode(), expected):
+        if unless() or is_shown(authorization):
             return
         raise HTTPException(
             401,

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 _CODES: Final = {
     401: "admin_unauthenticated",
+    403: "admin_forbidden",
     404: "admin_not_found",
     405: "admin_method_not_allowed",
     409: "admin_conflict",

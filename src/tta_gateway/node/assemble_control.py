@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI
@@ -15,8 +15,10 @@ from fastapi.routing import APIRoute
 
 from tta_gateway.features.access import admin_api as access_admin
 from tta_gateway.features.access import api as access
+from tta_gateway.features.access.store import Away as CareAway
 from tta_gateway.features.access.store import CareStore
 from tta_gateway.features.alerts import api as alerts
+from tta_gateway.features.changes import api as changes
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
@@ -40,6 +42,8 @@ from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
 from tta_gateway.features.metrics.exposition import Exposition
+from tta_gateway.features.nodes import api as nodes
+from tta_gateway.features.nodes.service import Attendance
 from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
@@ -49,13 +53,24 @@ from tta_gateway.features.registration.service import Registrations
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
 from tta_gateway.kernel.standing import RefusedInstance, section
-from tta_gateway.node import admin_api, admin_token, caring, living, registering, services_api
+from tta_gateway.node import (
+    admin_api,
+    admin_token,
+    caring,
+    changing,
+    living,
+    registering,
+    services_api,
+)
 from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
+from tta_gateway.node.attending import CARE, REVOCATIONS, Attending, taken
 from tta_gateway.node.away import Away
 from tta_gateway.node.caring import Caring
+from tta_gateway.node.changing import ROLES, Changing, Granting
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.here import Here
@@ -75,6 +90,7 @@ from tta_gateway.node.services import Services
 from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.stores import NAME, Stores
+from tta_gateway.node.taking import Taking
 from tta_gateway.node.times import Times
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
@@ -86,8 +102,14 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.quiet import Quiet
 from tta_gateway.support.segment import SIZE, Segment
+from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.tasks import spawn
 from tta_gateway.support.valkey.discovery import discover
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from tta_gateway.features.changes.store import ChangeStore
 
 T = TypeVar("T", bound=msgspec.Struct)
 _QUIET: Final = 60.0  # seconds between two events that say the same
@@ -175,6 +197,9 @@ class Control:
     def _begin(self, parts: Parts, clock: Clock) -> None:
         """Look after services, and serve."""
         self.caring = self._caring(clock)
+        self.attending = self._attending(parts, clock)
+        self._admin_token = admin_token.kept(Path(self.snapshot.state_dir))
+        self.changing = self._changing(clock)
         self.times = Times(self.segments)
         self.judging = Judging(self.services, self.times, wall=clock.wall)
         self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
@@ -188,6 +213,7 @@ class Control:
         self.stores.tell = partial(self.away.take, "stores")
         self.admin = self._administration(Path(self.snapshot.state_dir), clock)
         self.public = self._own_endpoints()
+        self.apps = Degrading(self.admin), Degrading(self.public)
 
     def _recover(self, parts: Parts) -> None:
         """Go on with what a control or a gateway before knew, as far as it can be read."""
@@ -218,7 +244,7 @@ class Control:
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
         """Return the app of operators, who have to show the token."""
-        token = admin_token.kept(state)
+        token = self._admin_token
         known = Depends(admin_token.known(token))
         read = Depends(admin_token.known(token, unless=lambda: self.snapshot.open_metrics))
         made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -235,8 +261,45 @@ class Control:
             issuers_api.router(self.published.states, self.published.seconds_until),
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
+            nodes.router(self.attending.attendance),
         ):
             made.include_router(one, dependencies=[known])
+        made.include_router(changes.router(self.changing))
+        return made
+
+    def _changing(self, clock: Clock) -> Changing:
+        return Changing(
+            changing.Outside(self.bus, self.log, clock),
+            store=self._change_store,
+            kinds={ROLES: Granting(self.issuance)},
+            shown=self.issuance.bearers.needed,
+            is_admin=admin_token.shows(self._admin_token),
+        )
+
+    def _change_store(self) -> "ChangeStore[AsyncConnection]":
+        import_now()
+        from tta_gateway.features.changes.sql_store import SqlStore
+
+        return SqlStore(lambda: self.databases.database)
+
+    def _attending(self, parts: Parts, clock: Clock) -> Attending:
+        """Return this node's lease, and how the others are told."""
+        taking = Taking(self.findings.put, self.workers, clock.monotonic)
+        taking.recover(parts.live)
+        self.bus.subscribe(taking.hear)
+        made = Attending(
+            self._client,
+            taking,
+            topics={
+                REVOCATIONS: taken(self.issuance.take, Unavailable),
+                CARE: taken(self.caring.take, CareAway),
+            },
+            log=self.log,
+            clock=clock,
+            counts=self.counts,
+        )
+        self.issuance.spread = made.spreading(REVOCATIONS)
+        self.caring.spread_by(made.spreading(CARE))
         return made
 
     def _caring(self, clock: Clock) -> Caring:
@@ -334,8 +397,10 @@ class Control:
         self.published.adopt(self._bound("identity", IdentityBound) or IdentityBound())
         self.issuance.adopt(parts, Path(self.snapshot.state_dir))
         self.caring.adopt(parts)
+        self.changing.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
         self.databases.adopt(self.snapshot, is_needed=is_needed)
+        self.attending.adopt(parts, is_needed=is_needed)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
         own = own_of(self.snapshot, self._here)
@@ -461,6 +526,8 @@ def endpoints() -> list[tuple[str, str, str]]:
         issuers_api.router(tuple, lambda _: 0.0),
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
+        nodes.router(cast("Attendance", None)),
+        changes.router(cast("Changing", None)),
     )
     return _told(routers)
 

@@ -37,6 +37,8 @@ from tta_gateway.features.metrics.bound import MetricsBound
 from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import NOWHERE, Mirror, Ways
+from tta_gateway.features.nodes.bound import NodesBound
+from tta_gateway.features.nodes.policy import Hearing, Nodes
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
@@ -63,6 +65,7 @@ from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
 from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
+from tta_gateway.node.word import LiveWord
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
@@ -154,6 +157,9 @@ class Worker:
             self._sections, self.parts.live, wall=self.clock.wall, streams=self.streams
         )
         self.proving.missing = self.telling.key_missing
+        self.hearing = Hearing(clock, until=0.0)
+        self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
+        self._word.follow(self.parts.live)
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -221,6 +227,7 @@ class Worker:
                 streams=self.streams,
                 circle=self.circle,
                 standing=self.standing,
+                hearing=self.hearing,
             ),
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
@@ -238,6 +245,7 @@ class Worker:
             await asyncio.sleep(0)
         believed = partial(bound, self.snapshot, "identity", IdentityBound)
         await self.proving.follow(parts.live, self.policies, believed)
+        self._word.follow(parts.live)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
             self.valkeys.adopt(self.snapshot, parts.live)
             self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)
@@ -373,6 +381,8 @@ class Worker:
         self.streams.tick(self.clock.wall())
         self.standing.tick(self.clock.wall())
         self.circle.tick()
+        self.hearing.tick()
+        self._word.tick()
         self._expiry.tick()
 
     def _flush(self) -> None:
@@ -501,6 +511,7 @@ def policies(
                 streams=reach.streams,
                 cookie=_cookie(bound(snapshot, "identity", IdentityBound)),
             ),
+            Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             Access(book, reach.circle, wall=clock.wall, registry=registry),
             Split(random.random, reach.services),
             Sticky(random.random),
@@ -532,6 +543,8 @@ class Reach:
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open, and
     `circle` is who is tied to whom, `standing` what is open by certificates.
+    `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
+    `circle` is who is tied to whom, and `hearing` until when what is known is so.
     """
 
     def __init__(
@@ -545,6 +558,10 @@ class Reach:
     ) -> None:
         """Reach these."""
         self.standing = standing or Standing()
+        hearing: Hearing | None = None,
+    ) -> None:
+        """Reach these."""
+        self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle
         self.ways = ways
         self.services = services
@@ -553,6 +570,11 @@ class Reach:
 
 def _never(_: Callable[[], None]) -> None:
     """Call nothing: nothing is open."""
+
+
+def _no_time() -> float:
+    """Stand still: what is known is always so."""
+    return 0.0
 
 
 def _spares(_: Exchange) -> bool:

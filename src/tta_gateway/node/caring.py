@@ -38,6 +38,8 @@ class Outside:
         self._bus = bus
         self._log = log
         self._ids = Identifiers(clock.wall)
+        self.spread: Callable[[], Awaitable[None]] | None = None
+        """Has all nodes take up what has been written."""
         self.put = findings.put
         self.wall = clock.wall
         self.monotonic = clock.monotonic
@@ -45,6 +47,11 @@ class Outside:
     def new_id(self) -> str:
         """Return an id that nothing else has."""
         return self._ids.uuid7().decode()
+
+    async def everywhere(self) -> None:
+        """Have all nodes take up what has been written; return once they have, or cannot harm."""
+        if self.spread is not None:
+            await self.spread()
 
     def opened(self, one: Glass) -> None:
         """Tell that glass was broken."""
@@ -79,6 +86,10 @@ class Caring:
         self._book = Book({})
         self.is_needed = False
 
+    def spread_by(self, spread: Callable[[], Awaitable[None]]) -> None:
+        """Have all nodes take up what has been written, in this way."""
+        self._outside.spread = spread
+
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""
         self._book = book_of(bound_of(parts, "access", AccessBound))
@@ -91,6 +102,11 @@ class Caring:
         if self._care is None or not self.is_needed:
             raise Away("no route says whose data it has")
         return self._care
+
+    async def take(self) -> None:
+        """Take up what any node has written; Away."""
+        if self._care is not None and self.is_needed:
+            await self._care.look()
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Tell the workers what is kept, whoever has changed it, for ever."""

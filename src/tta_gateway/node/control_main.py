@@ -81,7 +81,7 @@ async def _serve(
     *,
     usage: Usage,
 ) -> None:
-    admin, public = _server(control.admin), _server(control.public, kept=_KEPT)
+    admin, public = _server(control.apps[0]), _server(control.apps[1], kept=_KEPT)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR2, _end, admin)  # its address is wanted
     loop.add_signal_handler(signal.SIGTERM, _end, admin, public)
@@ -93,8 +93,7 @@ async def _serve(
     control.away.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
     for name, work in _lasting(control, usage):
-        kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
-        spawn(kept, name=name, died=control.died)
+    _begin(control, usage)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
             group.create_task(server.serve([sock]))
@@ -102,6 +101,26 @@ async def _serve(
             await asyncio.sleep(0.01)
         tell(channel, b"ready %d" % control.snapshot.version)
     await _ended(asyncio.all_tasks() - {asyncio.current_task()}, control)
+
+
+def _begin(control: Control, usage: Usage) -> None:
+    """Begin what is done for ever."""
+    for name, work in (
+        ("usage", partial(_count, usage, control)),
+        ("health", partial(control.health.run, control.counts, control.died)),
+        ("topologies", partial(control.topologies.watch, lambda: control.snapshot)),
+        ("discovery", control.discovery.run),
+        ("registrations", control.registrations.watch),
+        ("alerts", control.alerting.run),
+        ("database", control.databases.watch),
+        ("issuing", control.issuance.run),
+        ("issuer keys", control.fetch_keys),
+        ("care", control.caring.run),
+        ("nodes", control.attending.run),
+        ("changes", control.changing.run),
+    ):
+        kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
+        spawn(kept, name=name, died=control.died)
 
 
 def _lasting(

@@ -7,12 +7,13 @@ without either.  Other nodes are heard of by asking the database twice a second.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.identity import metrics
 from tta_gateway.features.identity.accounts import Accounts
 from tta_gateway.features.identity.api_key_keeper import ApiKeyKeeper
@@ -88,6 +89,10 @@ class Issuance:
         """Begin without a configuration."""
         self.services: Asked = _Nobody()
         """Asks those that keep accounts."""
+        self.two_person: tuple[str, ...] = ()
+        """Roles that nobody grants alone (node/changing.py)."""
+        self.spread: Callable[[], Awaitable[None]] | None = None
+        """Has all nodes take up what has been revoked; without it, this one."""
         self._databases = databases
         self._findings = findings
         self._log = log
@@ -190,6 +195,9 @@ class Issuance:
     def adopt(self, parts: Parts, state: Path) -> None:
         """Go by this configuration."""
         before, self._bound = self._bound, bound_of(parts, "identity", IdentityBound)
+        self.two_person = bound_of(parts, "access", AccessBound).two_person
+        if self._accounts is not None:
+            self._accounts.two_person = self.two_person
         self._state = state
         if self.issuing is not None:
             self._sealing = self.issuing.seal or key_in(state / KEY)
@@ -209,7 +217,11 @@ class Issuance:
         assert issuing is not None  # nobody asks where none are issued
         return issuing
 
-    def _lasting(self) -> float:
+    def roles(self) -> Collection[str]:
+        """Return the roles that there are."""
+        return self._must().roles
+
+    def lasting(self) -> float:
         """Return for how many seconds an access token may be left that is issued now."""
         issuing = self._must()
         return issuing.access + 2 * issuing.leeway
@@ -234,8 +246,16 @@ class Issuance:
 
         database, wall, new_id = self._database, self._clock.wall, self.new_id
         users = SqlUsers(database, lasting=self._lasting)
+        def database() -> "Database":
+            return self._databases.database
+
+        def new_id() -> str:
+            return ids.uuid7().decode()
+
+        wall, ids = self._clock.wall, Identifiers(self._clock.wall)
+        users = SqlUsers(database, lasting=self.lasting)
         sessions = SqlSessions(
-            database, issuing=self._must, key=lambda: self._chance, lasting=self._lasting
+            database, issuing=self._must, key=lambda: self._chance, lasting=self.lasting
         )
         failures = SqlFailures(database, lockout=lambda: self._must().lockout)
         self._revocations = SqlRevocations(database)
@@ -250,13 +270,13 @@ class Issuance:
             wall=wall,
             new_id=new_id,
         )
-        sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self._reveal
+        sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self.reveal
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
         self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
         self._accounts = Accounts(
-            users, sign_in.passwords, roles=lambda: self._must().roles, wall=wall, new_id=new_id
+            users, sign_in.passwords, roles=self.roles, wall=wall, new_id=new_id
         )
         self._accounts.changed = self._reveal
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
@@ -300,6 +320,8 @@ class Issuance:
             sealing=lambda: self._sealing,
             wall=self._clock.wall,
         )
+        self._accounts.changed = self.reveal
+        self._accounts.two_person = self.two_person
 
     # --- what lasts --------------------------------------------------------------------------
 
@@ -328,8 +350,16 @@ class Issuance:
         assert self._api_keys is not None  # likewise
         await self._api_keys.look()
 
-    async def _reveal(self) -> None:
+    async def take(self) -> None:
+        """Take up what any node has written; nothing where no tokens are issued.  Unavailable."""
+        if self.issuing is not None:
+            await self.look()
+
+    async def reveal(self) -> None:
         """Tell what has just been revoked; where that cannot be read now it will be, soon."""
+        if self.spread is not None:
+            await self.spread()
+            return
         assert self._revocations is not None  # something has been revoked
         with contextlib.suppress(Unavailable):
             await self._read(self._revocations)

@@ -27,7 +27,7 @@ class StateClient:
     ) -> None:
         """Begin without one; `topology` is who serves, where that had to be asked."""
         self._snapshot = snapshot
-        self._topology = topology
+        self.topology = topology
         self._log = log
         self._died = died
         self._store: Store | None = None
@@ -39,7 +39,7 @@ class StateClient:
         store = self._snapshot().state
         if store != self._store:
             self._renew(store)
-        served = None if store is None else store.topology or self._topology()
+        served = None if store is None else store.topology or self.topology()
         if self._client is not None and served is not None and served != self._served:
             self._served = served
             self._client.use(served)

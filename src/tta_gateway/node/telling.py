@@ -18,6 +18,7 @@ from tta_gateway.kernel.events import (
     Event,
     GlassUsed,
     IssuerKeyMissing,
+    SectionsTaken,
     ServiceTlsChanged,
 )
 from tta_gateway.node import sights
@@ -180,6 +181,11 @@ class Telling:
         """Tell that an issuer may have published a key that is not here yet, now and then."""
         if self._keys_quiet.is_due(issuer, now=self._monotonic()):
             self._tell(IssuerKeyMissing(issuer=issuer, at=self._wall(), by=self._by))
+
+    def taken(self, turn: int) -> bool:
+        """Tell that all has been taken up that was told before a turn; False if nobody hears."""
+        self._tell(SectionsTaken(turn=turn, by=self._by))
+        return self.way is not None
 
     def _tell_of_tls(self, service: str, endpoint: str, why: str) -> None:
         self._tell(

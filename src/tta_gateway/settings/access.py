@@ -18,11 +18,26 @@ def complaints(tree: Tree) -> Complaints:
     """Complain about routes that ask for what nobody has, or of nobody."""
     roles = held(_written(tree))
     known = {split(one)[0] for some in roles.values() for one in some}
+    yield from _two_person(tree, set(roles))
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
             for path, sentence in _of_route(route, set(roles), known):
                 yield ("routes", at, *path), sentence
+
+
+def _two_person(tree: Tree, roles: set[str]) -> Complaints:
+    """Complain about roles that two people are to grant, and nobody grants here."""
+    named = _texts(_mapping(tree.get("access")).get("two_person"))
+    for at, role in enumerate(named):
+        if role not in roles:
+            yield ("access", "two_person", at), f"there is no role `{role}`: {nearest(role, roles)}"
+    if named and not _mapping(_mapping(tree.get("identity")).get("issuing")):
+        yield (
+            ("access", "two_person"),
+            "roles are granted to the gateway's own users, and it has none: write `identity: "
+            "{issuing: {url: …}}`, or take the line out",
+        )
 
 
 def roles(tree: Tree) -> set[str]:

@@ -13,6 +13,7 @@ from tta_gateway.features.access_log import config as access_log
 from tta_gateway.features.cors import config as cors
 from tta_gateway.features.health import config as health
 from tta_gateway.features.metrics import config as metrics
+from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.problem import config as problem
 from tta_gateway.features.security_headers import config as security_headers
 from tta_gateway.features.trace import config as trace
@@ -49,6 +50,7 @@ from tta_gateway.settings.fallback import FallbackConfig
 from tta_gateway.settings.fitness import OutliersConfig
 from tta_gateway.settings.key import compiled as compiled_key
 from tta_gateway.settings.listener import ListenerConfig
+from tta_gateway.settings.nodes import guarded
 from tta_gateway.settings.public import forwarded, own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.secret import secrets_of
@@ -73,6 +75,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     ),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
+    "nodes": lambda settings: NodesBound(shared=settings.valkey_url is not None),
     "problem": lambda settings: problem.compile(settings.problem),
     "registration": lambda settings: registration.compile(
         settings.registration, partial(_plain_route, settings)
@@ -135,7 +138,9 @@ def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the operator's routes, in the order of the file."""
     pages = _pages(settings)
-    return tuple(_route(one, settings.services, pages) for one in settings.routes)
+    held = access.compile(settings.access).roles or ROLES
+    made = ((one, _route(one, settings.services, pages)) for one in settings.routes)
+    return tuple(guarded(route, config, held) for config, route in made)
 
 
 def _plain_route(settings: Settings, service: str) -> Route:

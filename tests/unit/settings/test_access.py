@@ -106,3 +106,23 @@ def test_a_route_carries_what_it_asks() -> None:
     (route, *_) = snapshot.routes
     found = msgspec.msgpack.decode(route.features["access"], type=RouteAccess)
     assert found == RouteAccess(default="progress:read", owner="player_id", roles=("player",))
+
+
+@pytest.mark.parametrize(
+    ("roles", "issues", "sentence"),
+    [
+        ("[therapist, admin]", True, ""),
+        ("[]", False, ""),
+        ("[therapst]", True, "there is no role `therapst`: do you mean `therapist`?"),
+        ("[therapist]", False, "it has none: write `identity: {issuing: {url: …}}`"),
+    ],
+)
+def test_two_people_grant_roles_that_there_are_to_users_of_our_own(
+    roles: str, issues: bool, sentence: str
+) -> None:
+    identity = "identity: {issuing: {url: 'https://gate'}}\n" if issues else ""
+    text = f"{identity}access: {{two_person: {roles}, two_person_within: 2h}}\n"
+    told = complaints(text + "services: {up: {endpoints: ['http://127.0.0.1:9']}}\n")
+    found = [one for one in told if "two_person" in one]
+    assert bool(found) is bool(sentence)
+    assert sentence in "".join(found)

@@ -44,6 +44,7 @@ def test_every_feature_has_its_part() -> None:
         "health",
         "identity",
         "metrics",
+        "nodes",
         "problem",
         "registration",
         "security_headers",

@@ -16,9 +16,15 @@ GLASS: Final = "access/glass"
 
 
 class AccessBound(msgspec.Struct, frozen=True, kw_only=True):
-    """Every role with what it holds; `None`: as they are if nobody says otherwise."""
+    """Every role with what it holds; `None`: as they are if nobody says otherwise.
+
+    `two_person` are the roles that nobody grants alone, `within` the seconds in which the second
+    person has to approve.
+    """
 
     roles: dict[str, tuple[str, ...]] | None = None
+    two_person: tuple[str, ...] = ()
+    within: float = 86_400.0
 
 
 class RouteAccess(msgspec.Struct, frozen=True, kw_only=True):

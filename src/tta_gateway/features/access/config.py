@@ -70,6 +70,13 @@ class AccessConfig(Config):
     roles: dict[RoleName, RoleConfig] = Field(default_factory=dict)
     """Roles by name; one of those that are there already is replaced."""
 
+    two_person: Items[RoleName] = ()
+    """Roles that nobody grants alone: one person proposes it, and another approves it
+    (`changes:propose`, `changes:approve`)."""
+
+    two_person_within: Duration = 86_400.0
+    """How long what is proposed may be approved."""
+
     @field_validator("roles")
     @classmethod
     def _end(cls, roles: dict[str, RoleConfig]) -> dict[str, RoleConfig]:
@@ -157,10 +164,11 @@ class RouteAccessConfig(Config):
 
 def compile(config: AccessConfig) -> AccessBound:
     """Return what a worker needs of roles; nothing where none is written."""
-    if not config.roles:
-        return AccessBound()
+    written = {name: (one.extends, one.permissions) for name, one in config.roles.items()}
     return AccessBound(
-        roles=held({name: (one.extends, one.permissions) for name, one in config.roles.items()})
+        roles=held(written) if written else None,
+        two_person=config.two_person,
+        within=config.two_person_within,
     )
 
 

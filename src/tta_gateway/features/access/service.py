@@ -38,6 +38,9 @@ class Outside(Protocol):
     def opened(self, one: Glass) -> None:
         """Hear that glass was broken."""
 
+    async def everywhere(self) -> None:
+        """Have all nodes take up what has been written; return once they have, or cannot harm."""
+
 
 class Care:
     """Who cares for whom, and which glass is broken, as this node knows it."""
@@ -96,13 +99,13 @@ class Care:
         now = self._outside.wall()
         one = Relation(carer=carer, person=person, until=now + lasting, granted_by=by, granted=now)
         await self._store.grant(one)
-        await self.look()
+        await self._spread()
         return one
 
     async def end(self, carer: str, person: str, *, by: str) -> bool:
         """End that somebody cares for a person; False if nobody did.  Away."""
         found = await self._store.end(carer, person, by=by, now=self._outside.wall())
-        await self.look()
+        await self._spread()
         return found
 
     async def glass(self, since: float) -> list[Glass]:
@@ -122,11 +125,16 @@ class Care:
         )
         await self._store.open(one)
         self._outside.opened(one)
-        await self.look()
+        await self._spread()
         return one
 
     async def close(self, id: str, *, by: str) -> bool:
         """Have broken glass be no use any more; False if it was none.  Away."""
         found = await self._store.close(id, by=by, now=self._outside.wall())
-        await self.look()
+        await self._spread()
         return found
+
+    async def _spread(self) -> None:
+        """Tell this node's workers, and all other nodes, what has been written; Away."""
+        await self.look()
+        await self._outside.everywhere()

@@ -33,6 +33,8 @@ class Accounts:
         self._roles = roles
         self._wall = wall
         self._new_id = new_id
+        self.two_person: Collection[str] = ()
+        """Roles that nobody grants alone: somebody else has to approve it."""
         self.changed: Told = nothing
         """Tells this node's workers what has been revoked, before who has asked is answered."""
 
@@ -40,6 +42,7 @@ class Accounts:
         """Return a new user; Wrong, NameTaken or Busy."""
         called = _name(name)
         self._check(roles)
+        self._check_alone(roles)
         made = await self._passwords.hashed(_good(password))
         now = self._wall()
         user = User(self._new_id(), called, ACTIVE, now, now, frozenset(roles), made)
@@ -78,11 +81,30 @@ class Accounts:
     ) -> bool:
         """Change their roles; tokens from before count no more.  False if there was no change."""
         self._check(grant)
+        self._check_alone([one for one in grant if one not in user.roles - user.lent])
         done = await self._users.set_roles(
             user.id, grant=grant, revoke=revoke, by=by, now=self._wall()
         )
         await self.changed()
         return done
+
+    async def grantable(self, name: str, roles: Sequence[str]) -> User:
+        """Return who is called so and may be granted these roles by two people; Wrong."""
+        self._check(roles)
+        user = await self.named(name)
+        if user is None:
+            raise Wrong(f"There is no user `{name}`.")
+        if not {*roles} - user.roles:
+            raise Wrong(f"`{name}` has these roles: there is nothing to grant.")
+        return user
+
+    def _check_alone(self, roles: Sequence[str]) -> None:
+        for role in roles:
+            if role in self.two_person:
+                raise Wrong(
+                    f"Nobody grants `{role}` alone: propose it (`tta-gateway changes propose`, or "
+                    "POST /admin/v1/changes), and have somebody else approve it."
+                )
 
     def _check(self, roles: Sequence[str]) -> None:
         known = self._roles()

@@ -46,6 +46,9 @@ class House(Protocol):
     async def look(self) -> None:
         """Take up keys and revocations as they are now."""
 
+    async def reveal(self) -> None:
+        """Have every node do so."""
+
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -242,6 +245,8 @@ class Desk:
         keeper = self._keys()
         with _worded():
             await keeper.rotate(at_once=body.now)
+            if body.now:
+                await self._house.reveal()
         return await self.keys()
 
     def _accounts(self) -> Accounts:

@@ -141,22 +141,46 @@ class SqlUsers:
     ) -> bool:
         """Change their roles; tokens from before count no more.  False if nothing was to change."""
         async with self._database().write() as connection:
-            user = await user_where(connection, USERS.c.id == user_id, lock=True)
-            if user is None:
-                return False
-            # One that was lent stays from now on, whatever the service says.
-            more, less = {*grant} - (user.roles - user.lent), {*revoke} & user.roles
-            if not more and not less:
-                return False
-            await _revoke(connection, user_id, less | (more & user.lent))
-            await _grant(connection, user_id, more - less, by=by, now=now)
-            await revoke_subject(connection, user_id, now=now, until=now + self._lasting())
-            return True
+            return await change_roles(
+                connection,
+                user_id,
+                grant=grant,
+                revoke=revoke,
+                by=by,
+                times=(now, now + self._lasting()),
+            )
 
     async def _end(
         self, connection: AsyncConnection, user_id: str, *, why: str, now: float
     ) -> None:
         await end_sessions(connection, user_id, why=why, now=now, until=now + self._lasting())
+
+
+async def change_roles(
+    connection: AsyncConnection,
+    user_id: str,
+    *,
+    grant: Iterable[str],
+    revoke: Iterable[str],
+    by: str,
+    times: tuple[float, float],
+) -> bool:
+    """Change a user's roles in a transaction; False if nothing was to change.
+
+    `times` are now, and when no token from before can be left.
+    """
+    now, until = times
+    user = await user_where(connection, USERS.c.id == user_id, lock=True)
+    if user is None:
+        return False
+    # One that was lent stays from now on, whatever the service says.
+    more, less = {*grant} - (user.roles - user.lent), {*revoke} & user.roles
+    if not more and not less:
+        return False
+    await _revoke(connection, user_id, less | (more & user.lent))
+    await _grant(connection, user_id, more - less, by=by, now=now)
+    await revoke_subject(connection, user_id, now=now, until=until)
+    return True
 
 
 def lender(provider: str) -> str:

@@ -22,6 +22,7 @@ class House:
         self.told: dict[str, Held] = {}
         self.puts = 0
         self.heard: list[Glass] = []
+        self.spread = 0
         self.store = MemoryStore()
         self.care = Care(self.store, self)
 
@@ -44,6 +45,9 @@ class House:
 
     def opened(self, one: Glass) -> None:
         self.heard.append(one)
+
+    async def everywhere(self) -> None:
+        self.spread += 1
 
     def until(self, carer: str = "t1", *, glass: bool = False) -> dict[str, float]:
         """For whom somebody cares, or before whom they have broken the glass."""
@@ -68,6 +72,7 @@ def test_what_is_granted_and_ended_is_told_at_once(house: House) -> None:
     assert house.until() == {"p1": house.now + HOUR}
     do(house.care.end("t1", "p1", by="admin"))
     assert house.told == {}
+    assert house.spread == 2
 
 
 def test_whoever_asks_hears_what_has_come_of_it(house: House) -> None:

@@ -87,3 +87,25 @@ def test_roles_are_those_that_there_are(tmp_path: Path) -> None:
         assert (await house.login()).user.roles == {"player", "therapist"}
 
     within(tmp_path, work)
+
+
+def test_roles_of_two_people_are_granted_by_nobody_alone(tmp_path: Path) -> None:
+    async def work(house: SignInHouse) -> None:
+        kept, user = accounts(house), await ada(house)
+        kept.two_person = ("therapist",)
+        with pytest.raises(Wrong, match="Nobody grants `therapist` alone"):
+            await kept.set_roles(user, grant=("therapist",), revoke=(), by="admin")
+        with pytest.raises(Wrong, match="changes propose"):
+            await kept.create("eve", PASSWORD, ("therapist",), by="admin")
+        assert (await kept.grantable("ada", ["therapist"])).id == user.id
+        for name, role in (("eve", "therapist"), ("ada", "king"), ("ada", "player")):
+            with pytest.raises(Wrong):
+                await kept.grantable(name, [role])
+        kept.two_person = ()
+        await kept.set_roles(user, grant=("therapist",), revoke=(), by="admin")
+        kept.two_person = ("therapist",)
+        both = await kept.named("ada")
+        assert both is not None
+        await kept.set_roles(both, grant=("therapist",), revoke=("player",), by="admin")
+
+    within(tmp_path, work)

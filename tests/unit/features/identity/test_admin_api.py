@@ -133,6 +133,7 @@ def test_keys_are_told_without_what_is_secret_and_rotated(tmp_path: Path) -> Non
         assert both[0]["proves_until"] is not None
         (after,) = (await operator.post("/keys/rotate", {"now": True})).json["keys"]
         assert after["id"] not in [one["id"] for one in both]
+        assert operator.house.revealed == 1
 
     asked(tmp_path, work)
 

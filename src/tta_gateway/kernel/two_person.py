@@ -1,0 +1,36 @@
+"""Changes that need two people: the port of whoever can make one of a kind.
+
+Somebody proposes a change, somebody else approves it, and only then is it made: once, in the
+transaction in which it is approved.  What a change is stands in JSON, as its kind has prepared it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Unfit(Exception):
+    """What is asked for cannot be; the words are for who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change as it is kept, and one line about it for who is to approve."""
+
+    change: str
+    summary: str
+
+
+class Kind(Protocol[T_contra]):
+    """Changes of one kind; the type is that of a transaction."""
+
+    async def prepare(self, asked: Mapping[str, object]) -> Prepared:
+        """Return the change that is asked for; Unfit if there can be none."""
+
+    async def apply(self, transaction: T_contra, change: str, *, by: str, now: float) -> None:
+        """Make it; Unfit if it cannot be made any more."""
+
+    async def applied(self) -> None:
+        """Tell everybody concerned that one has been made."""

@@ -1,0 +1,5 @@
+"""A PostgreSQL of Debian's."""
+
+from tests.helpers.databases import postgres
+
+__all__ = ["postgres"]

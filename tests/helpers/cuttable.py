@@ -1,0 +1,76 @@
+"""A line to a server that a test can cut as a partition does: nothing passes, nobody is told.
+
+What was sent meanwhile arrives when the line is mended, as TCP has it.
+"""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from typing import Final, Self
+
+from tests.helpers.clients import PATIENCE
+
+_PIECE: Final = 1 << 16
+
+
+class Cuttable:
+    """Leads to a loopback port for as long as its `with` block lasts."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self._listener.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._whole = asyncio.Event()
+        self._whole.set()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+
+    def cut(self) -> None:
+        """Have nothing pass from now on."""
+        self._loop.call_soon_threadsafe(self._whole.clear)
+
+    def mend(self) -> None:
+        """Have everything pass again."""
+        self._loop.call_soon_threadsafe(self._whole.set)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._connected, sock=self._listener)
+        await self._stop.wait()
+        server.close()
+        connections = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            there, to_there = await asyncio.open_connection("127.0.0.1", self._target)
+            ways = [self._pump(reader, to_there), self._pump(there, writer)]
+            pumps = [asyncio.ensure_future(one) for one in ways]
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                await self._whole.wait()  # nor does the end of a connection pass
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+                to_there.transport.abort()
+        writer.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(_PIECE):
+                await self._whole.wait()
+                writer.write(data)
+                await writer.drain()
