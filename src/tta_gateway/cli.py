@@ -504,6 +504,9 @@ def _json(file: "TextIO") -> object:
         return json.load(file)
     except ValueError as error:
         raise click.UsageError(f"{file.name} is no JSON: {error}") from None
+
+
+@main.group()
 def changes() -> None:
     """Look after changes that need two people: one proposes, another approves."""
 

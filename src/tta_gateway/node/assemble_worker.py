@@ -525,6 +525,8 @@ def policies(
 
 def _cookie(believed: IdentityBound) -> AccessCookie | None:
     return None if believed.cookie is None else AccessCookie(believed.cookie)
+
+
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
     known = bound(snapshot, "callers", CallersBound)
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
@@ -541,10 +543,9 @@ def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
 class Reach:
     """What policies reach beyond their exchange; nothing, unless it is said.
 
-    `ways` is how copies are sent, `services` who is there, `streams` are those that are open, and
-    `circle` is who is tied to whom, `standing` what is open by certificates.
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
-    `circle` is who is tied to whom, and `hearing` until when what is known is so.
+    `circle` is who is tied to whom, `standing` what is open by certificates, and `hearing` until
+    when what is known is so.
     """
 
     def __init__(
@@ -555,12 +556,10 @@ class Reach:
         streams: OpenStreams | None = None,
         circle: Circle | None = None,
         standing: Standing | None = None,
-    ) -> None:
-        """Reach these."""
-        self.standing = standing or Standing()
         hearing: Hearing | None = None,
     ) -> None:
         """Reach these."""
+        self.standing = Standing() if standing is None else standing
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle
         self.ways = ways

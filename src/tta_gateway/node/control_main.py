@@ -92,7 +92,6 @@ async def _serve(
     loop.add_reader(notes.fileno(), control.reader_of(notes).hear)
     control.away.tell = partial(tell, channel)
     spawn(control.stores.look(control.snapshot), name="stores", died=control.died)
-    for name, work in _lasting(control, usage):
     _begin(control, usage)
     async with asyncio.TaskGroup() as group:
         for server, sock in zip((admin, public), sockets, strict=True):
@@ -105,20 +104,7 @@ async def _serve(
 
 def _begin(control: Control, usage: Usage) -> None:
     """Begin what is done for ever."""
-    for name, work in (
-        ("usage", partial(_count, usage, control)),
-        ("health", partial(control.health.run, control.counts, control.died)),
-        ("topologies", partial(control.topologies.watch, lambda: control.snapshot)),
-        ("discovery", control.discovery.run),
-        ("registrations", control.registrations.watch),
-        ("alerts", control.alerting.run),
-        ("database", control.databases.watch),
-        ("issuing", control.issuance.run),
-        ("issuer keys", control.fetch_keys),
-        ("care", control.caring.run),
-        ("nodes", control.attending.run),
-        ("changes", control.changing.run),
-    ):
+    for name, work in _lasting(control, usage):
         kept = lasting(work, name=name, died=control.died, clock=SystemClock().monotonic)
         spawn(kept, name=name, died=control.died)
 
@@ -139,6 +125,8 @@ def _lasting(
         ("issuer keys", control.fetch_keys),
         ("login providers", control.providers.run),
         ("care", control.caring.run),
+        ("nodes", control.attending.run),
+        ("changes", control.changing.run),
     )
 
 

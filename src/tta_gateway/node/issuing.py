@@ -107,19 +107,22 @@ class Issuance:
         self._state = Path()
         self._sealing = self._chance = b""
         self._own_keys: tuple[bytes, ...] = ()
-        self._revocations: Revocations | None = None
         self._forget()
+        self._lack()
+        self.providers: LoginProviders | None = None
+        """Let people in by way of others, with what is built here."""
+        self._soon = asyncio.Event()
+        self._tidied = 0.0
+
+    def _lack(self) -> None:
+        """Have nothing yet of what asks the database."""
+        self._revocations: Revocations | None = None
         self._keys: KeyKeeper | None = None
         self._accounts: Accounts | None = None
         self._api_keys: ApiKeyKeeper | None = None
         self._sign_in: SignIn | None = None
-        self.providers: LoginProviders | None = None
-        """Let people in by way of others, with what is built here."""
         self._oauth: OAuth | None = None
-        self._ids = Identifiers(clock.wall)
         self._second_factors: SecondFactors | None = None
-        self._soon = asyncio.Event()
-        self._tidied = 0.0
 
     def _forget(self) -> None:
         """Know of nothing that is revoked but what workers know already."""
@@ -245,14 +248,6 @@ class Issuance:
         from tta_gateway.features.identity.sql_users import SqlUsers
 
         database, wall, new_id = self._database, self._clock.wall, self.new_id
-        users = SqlUsers(database, lasting=self._lasting)
-        def database() -> "Database":
-            return self._databases.database
-
-        def new_id() -> str:
-            return ids.uuid7().decode()
-
-        wall, ids = self._clock.wall, Identifiers(self._clock.wall)
         users = SqlUsers(database, lasting=self.lasting)
         sessions = SqlSessions(
             database, issuing=self._must, key=lambda: self._chance, lasting=self.lasting
@@ -278,10 +273,11 @@ class Issuance:
         self._accounts = Accounts(
             users, sign_in.passwords, roles=self.roles, wall=wall, new_id=new_id
         )
-        self._accounts.changed = self._reveal
+        self._accounts.changed = self.reveal
+        self._accounts.two_person = self.two_person
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
         self._build_providers(sign_in, users)
-        outside = Outside(database, self._must, self._lasting, wall, new_id)
+        outside = Outside(database, self._must, self.lasting, wall, new_id)
         self._oauth = OAuth(
             outside, sign_in, failures, self._keys, bearers=self.bearers, log=self._log
         )
@@ -305,7 +301,7 @@ class Issuance:
                 users,
                 issuing=self._must,
                 key=lambda: self._chance,
-                lasting=self._lasting,
+                lasting=self.lasting,
             )
 
     def _with_factors(self, sign_in: SignIn, database: "Callable[[], Database]") -> SecondFactors:
@@ -313,15 +309,13 @@ class Issuance:
         from tta_gateway.features.identity.sql_factors import SqlFactors
 
         return SecondFactors(
-            SqlFactors(database, lasting=self._lasting),
+            SqlFactors(database, lasting=self.lasting),
             sign_in,
             issuing=self._must,
             key=lambda: self._chance,
             sealing=lambda: self._sealing,
             wall=self._clock.wall,
         )
-        self._accounts.changed = self.reveal
-        self._accounts.two_person = self.two_person
 
     # --- what lasts --------------------------------------------------------------------------
 

@@ -208,6 +208,7 @@ class IdentityConfig(Config):
         if self.cookie is not None and self.issuing is None:
             raise ValueError("`cookie` is set at logins: write `issuing: {url: …}`, or take it out")
         return self
+
     services: KnownCallers = ()
     """Services that are known by their certificates, which they show at internal listeners."""
 
