@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import pyotp
 import pytest
 
 from tests.contract.platform.services import running
@@ -133,8 +134,27 @@ def test_no_endpoint_of_the_platform_says_that_it_does_not_know_the_token(home: 
     }
     told_of = {path: (one.status, one.code) for (_, path), one in asked.items()}
     assert [one for one in told_of.values() if one[0] == 401] == []
-    assert told_of["mfa/setup"] == told_of["roles"] == (501, "identity_not_served")
+    assert told_of["password/change"] == told_of["roles"] == (501, "identity_not_served")
+    assert told_of["mfa/setup"] == (200, "")
+    assert told_of["mfa/verify"] == (422, "request_invalid")
     assert told_of["password/reset"][0] == 404  # which the sample does not have: it was asked
+
+
+def test_an_account_of_the_platform_may_have_a_second_factor_of_the_gateway_s(home: Home) -> None:
+    name, told = home.player()
+    token = told.told["access_token"]
+    begun = home.gateway.ask("POST", f"{AUTH}/mfa/setup?method=totp", {}, token=token).told
+    shown = pyotp.TOTP(begun["secret"])
+    body = {"enrolment": begun["enrolment"], "code": shown.at(int(time.time()) - 30)}
+    done = home.gateway.ask("POST", f"{AUTH}/mfa/totp/confirm", body, token=token)
+    assert done.status == 200, done
+    asked = home.gateway.login(name, PASSWORD).told
+    assert (asked["mfa_required"], asked["access_token"]) == (True, "")
+    body = {"mfa_token": asked["mfa_challenge"]["mfa_token"], "code": shown.now()}
+    inside = home.gateway.ask("POST", f"{AUTH}/mfa/verify", body)
+    assert inside.told["user_info"]["username"] == name
+    seen = home.gateway.ask("GET", "/api/v1/characters/", token=inside.told["access_token"])
+    assert seen.status == 200
 
 
 def test_nobody_becomes_more_than_a_player_by_registering(home: Home) -> None:

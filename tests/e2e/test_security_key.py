@@ -14,6 +14,7 @@ from playwright.sync_api import CDPSession, Page
 from tests.helpers.browser import browser, opened, serve
 from tests.helpers.gateway import free_port
 from tests.helpers.issuing_gateway import AUTH, PASSWORD, Issuing, issuing
+from tests.helpers.slow import wait_until
 
 pytestmark = pytest.mark.e2e
 CLINICAL: Final = "/clinical/a"
@@ -158,7 +159,7 @@ def test_a_key_that_has_been_copied_is_found_out(tab: Tab) -> None:
     challenge = tab.login()["mfa_challenge"]
     refused = tab.verify(challenge, tab.got(challenge["webauthn"]))
     assert (refused["status"], refused["told"]["code"]) == (401, "identity_second_factor_refused")
-    assert tab.one.stage.events("security_key_went_back")
+    assert wait_until(lambda: bool(tab.one.stage.events("security_key_went_back")))
     again = tab.verify(challenge, tab.got(challenge["webauthn"]))  # it has gone on since
     assert again["status"] == 200
 

@@ -47,7 +47,7 @@ def settings(**factors: object) -> Settings:
     return Settings.model_validate(
         {
             "listen": "127.0.0.1:1",
-            "routes": [{"path": "/", "respond": {"status": 204}, "auth": "none"}],
+            "routes": [{"path": "/", "respond": {"status": 200, "body": "a"}, "auth": "none"}],
             "identity": {"issuing": {"url": "https://gate", "second_factor": factors}},
         }
     )
