@@ -1,6 +1,7 @@
 """Who is behind the certificates that a connection has shown."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 
 from tta_gateway.kernel.principal import MTLS, Principal
@@ -18,17 +19,23 @@ class Fault(Enum):
     UNKNOWN = "unknown"  # of a service that the operator does not name
 
 
-def prove(
-    chain: tuple[bytes, ...],
-    *,
-    authorities: frozenset[bytes],
-    known: Mapping[str, frozenset[str]],
-    now: float,
-) -> Principal | Fault:
-    """Return whose certificates they are, or why they count for nobody.
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What certificates say, once they have been read: that takes a while, and does not change.
 
-    `chain` is in DER, from the service's own to an authority, and was verified; `known` are
-    services with their roles.
+    Times are in seconds of the epoch; `authority` is what theirs is known by.
+    """
+
+    id: str
+    begins: float
+    expires: float
+    authority: bytes
+
+
+def read(chain: tuple[bytes, ...]) -> Papers | Fault:
+    """Return what certificates say, or why they say nothing.
+
+    `chain` is in DER, from the service's own to an authority, and was verified.
     """
     if not chain:
         return Fault.MISSING
@@ -36,13 +43,24 @@ def prove(
         found = svid_of(chain, "client")
     except Unfit:
         return Fault.UNFIT
-    if found.expires <= now:
+    return Papers(found.id, found.begins, found.expires, authority(chain[-1]))
+
+
+def judge(
+    papers: Papers,
+    *,
+    authorities: frozenset[bytes],
+    known: Mapping[str, frozenset[str]],
+    now: float,
+) -> Principal | Fault:
+    """Return whose papers they are, or why they count for nobody; `known` have their roles."""
+    if papers.expires <= now:
         return Fault.EXPIRED
-    if found.begins > now:
+    if papers.begins > now:
         return Fault.EARLY
-    if authority(chain[-1]) not in authorities:
+    if papers.authority not in authorities:
         return Fault.WITHDRAWN
-    roles = known.get(found.id)
+    roles = known.get(papers.id)
     if roles is None:
         return Fault.UNKNOWN
-    return Principal(subject=found.id, issuer=MTLS, roles=roles, expires=found.expires)
+    return Principal(subject=papers.id, issuer=MTLS, roles=roles, expires=papers.expires)

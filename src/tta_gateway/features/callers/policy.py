@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
-from tta_gateway.features.callers.algorithm import Fault, prove
+from tta_gateway.features.callers.algorithm import Fault, Papers, judge, read
 from tta_gateway.features.callers.bound import CallersBound, RouteCallers
 from tta_gateway.features.callers.metrics import REFUSED
 from tta_gateway.features.callers.problems import (
@@ -49,11 +49,18 @@ TOLD: Final = b"x-forwarded-client-cert"
 class Proof:
     """What a connection's certificates have proved, as long as they do."""
 
-    __slots__ = ("authorities", "by", "expires", "principal", "told")
+    __slots__ = ("authorities", "by", "expires", "papers", "principal", "told")
 
-    def __init__(self, by: "Callers", authorities: frozenset[bytes], principal: Principal) -> None:
+    def __init__(
+        self,
+        by: "Callers",
+        authorities: frozenset[bytes],
+        papers: Papers,
+        principal: Principal,
+    ) -> None:
         """Keep it, with what it was proved by."""
         self.by = by
+        self.papers = papers
         self.authorities = authorities
         self.principal = principal
         self.expires = principal.expires
@@ -142,11 +149,14 @@ class Callers:
             and proof.expires > now
         ):
             return proof
-        found = prove(shown.chain, authorities=authorities, known=self._known, now=now)
+        # Read once; what is read is judged again where the configuration or the time is another.
+        papers = proof.papers if isinstance(proof, Proof) else read(shown.chain)
+        if isinstance(papers, Fault):
+            return papers
+        found = judge(papers, authorities=authorities, known=self._known, now=now)
         if isinstance(found, Fault):
-            shown.proof = None
             return found
-        made = Proof(self, authorities, found)
+        made = Proof(self, authorities, papers, found)
         shown.proof = made
         return made
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.helpers.svids import DAY, NOW, PLAYERS, Authority
-from tta_gateway.features.callers.algorithm import Fault, prove
+from tta_gateway.features.callers.algorithm import Fault, judge, read
 from tta_gateway.kernel.principal import MTLS, Principal
 from tta_gateway.support.svid import authority
 
@@ -17,7 +17,10 @@ CHAIN = ROOT.issue(PLAYERS).chain
 def proved(
     chain: tuple[bytes, ...], authorities: frozenset[bytes] = TRUSTED, now: float = NOW
 ) -> Principal | Fault:
-    return prove(chain, authorities=authorities, known=KNOWN, now=now)
+    papers = read(chain)
+    if isinstance(papers, Fault):
+        return papers
+    return judge(papers, authorities=authorities, known=KNOWN, now=now)
 
 
 def test_a_service_is_known_by_its_id_in_the_roles_that_the_operator_says() -> None:

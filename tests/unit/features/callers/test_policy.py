@@ -6,7 +6,7 @@ import pytest
 from tests.helpers.builders import a_route, an_exchange, answered
 from tests.helpers.svids import DAY, NOW, PLAYERS, Authority
 from tta_gateway.features.callers import policy
-from tta_gateway.features.callers.algorithm import Fault, prove
+from tta_gateway.features.callers.algorithm import Fault, Papers, read
 from tta_gateway.features.callers.bound import CallersBound, RouteCallers
 from tta_gateway.features.callers.metrics import REFUSED
 from tta_gateway.features.callers.policy import (
@@ -116,17 +116,21 @@ def test_who_proves_nothing_is_told_why(chain: tuple[bytes, ...] | None, reason:
     assert exchange.response.status == 403
 
 
-def test_a_connection_is_proved_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    house, proved = House(), []
+def test_the_certificates_of_a_connection_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    house, seen = House(), []
 
-    def counted(*chain: object, **more: object) -> object:
-        proved.append(chain)
-        return prove(*chain, **more)  # type: ignore[arg-type]
+    def counted(chain: tuple[bytes, ...]) -> Papers | Fault:
+        seen.append(chain)
+        return read(chain)
 
-    monkeypatch.setattr(policy, "prove", counted)
+    monkeypatch.setattr(policy, "read", counted)
     shown = house.shown()
     assert [code(house.call(shown)) for _ in range(5)] == [None] * 5
-    assert len(proved) == 1
+    house.trust.authorities = TRUSTED | {b"another"}
+    house.callers = house.of(KNOWN)
+    house.rule = house.rule_of(RouteCallers(ids=(PLAYERS,)))
+    assert code(house.call(shown)) is None
+    assert seen == [CHAIN]
 
 
 def test_it_ends_when_the_certificate_does_while_the_connection_stands() -> None:
