@@ -604,9 +604,13 @@ def test_a_client_shows_who_it_is_or_is_nobody(url: DatabaseUrl) -> None:
             {**form, "client_secret": secret}, authorization=_basic(client.id, secret)
         )
         assert error(twice) == (400, "invalid_request")
-        for wrong in (_basic(client.id, "x"), "Basic ?", _basic("client-nobody", secret)):
+        names = ("client-nobody", "%00", "client-%00", "%ED%A0%80", "client-" + "x" * 900)
+        wrongs = [_basic(client.id, "x"), "Basic ?", *(_basic(one, secret) for one in names)]
+        for number, wrong in enumerate(wrongs):
             answer = await house.token(
-                {"grant_type": "client_credentials"}, authorization=wrong, x_real_ip="192.0.2.9"
+                {"grant_type": "client_credentials"},
+                authorization=wrong,
+                x_real_ip=f"192.0.2.{number + 9}",
             )
             assert error(answer) == (401, "invalid_client")
 
@@ -905,6 +909,7 @@ NO_FORM: Final = [
     ('{"grant_type": "client_credentials"}', "application/json"),
     ("grant_type=a&grant_type=b", "application/x-www-form-urlencoded"),
     ("a", "application/x-www-form-urlencoded"),
+    ("client_id=a%00", "application/x-www-form-urlencoded"),
     ("a=%ff", "application/x-www-form-urlencoded"),
     ("&".join(f"a{n}=1" for n in range(100)), "application/x-www-form-urlencoded"),
     (f"a={'x' * 5000}", "application/x-www-form-urlencoded"),
