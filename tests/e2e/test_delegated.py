@@ -1,15 +1,21 @@
 """Accounts of a service log in at the gateway: the sample platform's, and nothing of it is 401."""
 
 import contextlib
+import re
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import pyotp
 import pytest
+import requests
 
 from tests.contract.platform.services import running
 from tests.helpers.gateway import free_port
@@ -220,3 +226,38 @@ def test_a_service_that_is_away_is_503_and_counts_against_nobody(tmp_path: Path)
         said = '"event":"delegated_login_away"'
         assert wait_until(lambda: log.read_text().count(said) == 1, SOON)
         assert PASSWORD not in log.read_text()
+
+
+def test_an_account_of_the_platform_logs_in_for_a_client(home: Home) -> None:
+    name, told = home.player()
+    gateway, back = home.gateway, "https://app.example.org/back"
+    client = {"name": "app", "kind": "public", "redirect_uris": [back]}
+    client_id = gateway.administer("POST", "/clients", client).told["id"]
+    challenge = urlsafe_b64encode(sha256(b"v" * 43).digest()).decode().rstrip("=")
+    wanted = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": back,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+    # `requests` keeps what is for TLS alone to itself: the cookies are sent by hand.
+    base = f"http://127.0.0.1:{gateway.stage.port}/oauth2"
+    page = requests.get(f"{base}/authorize", params=wanted, timeout=20)
+    form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    kept = "; ".join(f"{one.name}={one.value}" for one in page.cookies)
+    came = requests.post(
+        f"{base}/login",
+        {**{key: unescape(value) for key, value in form.items()}, "username": name}
+        | {"password": PASSWORD},
+        headers={"cookie": kept},
+        allow_redirects=False,
+        timeout=20,
+    )
+    code = dict(parse_qsl(urlsplit(came.headers["location"]).query))["code"]
+    shown = {"grant_type": "authorization_code", "client_id": client_id, "code": code}
+    shown |= {"redirect_uri": back, "code_verifier": "v" * 43}
+    token = requests.post(f"{base}/token", shown, timeout=20).json()["access_token"]
+    me = gateway.ask("GET", f"{AUTH}/me", token=token)
+    assert (me.told["username"], me.told["user_id"]) == (name, told.told["user"]["user_id"])
+    assert gateway.ask("GET", "/api/v1/characters/", token=token).status == 200

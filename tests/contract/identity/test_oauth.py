@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
@@ -27,10 +28,13 @@ from tests.helpers.oauth_house import (
     wanted,
 )
 from tests.helpers.sign_in_house import PASSWORD
+from tta_gateway.features.identity.bound import Delegated
 from tta_gateway.features.identity.oauth_client import OAuthClient, Terms
+from tta_gateway.features.identity.oauth_cookie import session_value
 from tta_gateway.features.identity.oauth_proof import ASSERTION
 from tta_gateway.features.identity.oauth_tables import CODES, SECRETS
 from tta_gateway.features.identity.problems import REVOKED
+from tta_gateway.features.identity.store import User
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.support.sql.url import DatabaseUrl
 
@@ -38,6 +42,7 @@ pytestmark = pytest.mark.e2e
 
 SERVICE = Terms(kind="confidential", scopes=("read", "write"))
 SERVER = Terms(kind="confidential", redirect_uris=(BACK,), scopes=("openid",))
+HOME = Delegated(name="home", service="up", prefix="home:")
 OTHER = "https://other.example.org/back"
 
 
@@ -149,9 +154,42 @@ def test_a_session_of_a_page_of_the_gateway_counts_at_authorize(url: DatabaseUrl
             name, _, value = line.partition(";")[0].partition("=")
             browser.cookies[name] = value
         assert "code" in told(await browser.authorize(client))
-        # A session that a code has given to a client is no browser's.
+
+    at(url, work)
+
+
+def test_a_browser_is_logged_out_with_its_provider(url: DatabaseUrl) -> None:
+    async def work(house: OAuthHouse) -> None:
         assert house.sign_in is not None
-        assert await house.sign_in.go_on("id-99") is None
+        assert house.issuing is not None
+        user = User("home:7", "7", "active", house.now, house.now, provider="home", called="mira")
+        await house.kept.users.link(user)
+        client, _ = await house.client()
+        mine = msgspec.structs.replace(house.issuing, delegated=(HOME,))
+        house.issuing = mine
+        grant = await house.sign_in.begin(user, "pwd")
+        browser = Browser(house)
+        value = session_value(grant.session.id, house.sign_in.secret)
+        browser.cookies["__Secure-tta-session"] = value
+        assert "code" in told(await browser.authorize(client))
+        house.issuing = msgspec.structs.replace(mine, delegated=())
+        assert (await browser.authorize(client)).status == 200
+        house.issuing = mine
+        assert (await browser.authorize(client)).status == 200
+        assert not counts(house, grant.access_token)
+
+    at(url, work)
+
+
+def test_a_clients_session_is_no_browsers(url: DatabaseUrl) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        code = await Browser(house).code(client)
+        token = (await house.redeem(client, code)).json["access_token"]
+        session = house.bearers.ours(f"Bearer {token}").session
+        assert house.sign_in is not None
+        assert await house.sign_in.go_on(session) is None
+        assert counts(house, token)
 
     at(url, work)
 
@@ -566,9 +604,13 @@ def test_a_client_shows_who_it_is_or_is_nobody(url: DatabaseUrl) -> None:
             {**form, "client_secret": secret}, authorization=_basic(client.id, secret)
         )
         assert error(twice) == (400, "invalid_request")
-        for wrong in (_basic(client.id, "x"), "Basic ?", _basic("client-nobody", secret)):
+        names = ("client-nobody", "%00", "client-%00", "%ED%A0%80", "client-" + "x" * 900)
+        wrongs = [_basic(client.id, "x"), "Basic ?", *(_basic(one, secret) for one in names)]
+        for number, wrong in enumerate(wrongs):
             answer = await house.token(
-                {"grant_type": "client_credentials"}, authorization=wrong, x_real_ip="192.0.2.9"
+                {"grant_type": "client_credentials"},
+                authorization=wrong,
+                x_real_ip=f"192.0.2.{number + 9}",
             )
             assert error(answer) == (401, "invalid_client")
 
@@ -867,6 +909,7 @@ NO_FORM: Final = [
     ('{"grant_type": "client_credentials"}', "application/json"),
     ("grant_type=a&grant_type=b", "application/x-www-form-urlencoded"),
     ("a", "application/x-www-form-urlencoded"),
+    ("client_id=a%00", "application/x-www-form-urlencoded"),
     ("a=%ff", "application/x-www-form-urlencoded"),
     ("&".join(f"a{n}=1" for n in range(100)), "application/x-www-form-urlencoded"),
     (f"a={'x' * 5000}", "application/x-www-form-urlencoded"),

@@ -31,6 +31,7 @@ _PRIVATE: Final = re.compile(
 )
 _LOOPBACK: Final = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\]))(?::([0-9]{1,5}))?([/?].*)?")
 _HERE: Final = ("localhost", "127.0.0.1", "[::1]")
+_ID: Final = re.compile(r"client-[A-Za-z0-9-]{1,57}")
 _LONGEST: Final = 1024  # characters of an address
 _PORTS: Final = 65_535
 
@@ -171,6 +172,11 @@ def _scopes(terms: Terms) -> str:
         return f"A client has {_MOST} scopes at most."
     bad = [one for one in terms.scopes if not _SCOPE.fullmatch(one)]
     return f"`{bad[0]}` is no scope: letters, digits and `_.:/-`." if bad else ""
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a client may be called so: whoever asks may say anything."""
+    return _ID.fullmatch(text) is not None
 
 
 def named(text: str) -> str:

@@ -79,6 +79,8 @@ def form(text: str) -> dict[str, str]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise NotARequest("A parameter stands there twice.")
+    if any("\0" in value for value in found.values()):
+        raise NotARequest("A parameter holds NUL.")
     if any(len(value) > _LONGEST for value in found.values()):
         raise NotARequest(f"A parameter is longer than {_LONGEST} characters.")
     return {name: value for name, value in found.items() if value}

@@ -12,6 +12,7 @@ from tta_gateway.features.identity.oauth_client import (
     OAuthClient,
     SecretKept,
     Terms,
+    is_id,
 )
 from tta_gateway.features.identity.oauth_store import NameInUse, SecretsFull
 from tta_gateway.features.identity.oauth_tables import ASSERTIONS, CLIENTS, CODES, SECRETS
@@ -54,6 +55,8 @@ class SqlOAuthClients:
 
     async def of(self, client_id: str) -> OAuthClient | None:
         """Return the client of this id."""
+        if not is_id(client_id):  # PostgreSQL takes no NUL, for one
+            return None
         found = await self._found(select(CLIENTS).where(CLIENTS.c.id == client_id))
         return found[0] if found else None
 

@@ -7,6 +7,7 @@ from tta_gateway.features.identity.oauth_client import (
     SecretKept,
     Terms,
     checked,
+    is_id,
     is_same,
     named,
 )
@@ -142,3 +143,9 @@ def test_a_client_s_name_can_be_seen() -> None:
     for bad in ("", " ", "a\nb", "a/b", "a?b", "x" * 129):
         with pytest.raises(ValueError, match="name"):
             named(bad)
+
+
+def test_an_id_is_one_that_is_made_here() -> None:
+    assert is_id("client-0190aa-7")
+    for bad in ("", "client-", "other-1", "client-\0", "client-\ud800", "client-" + "x" * 58):
+        assert not is_id(bad)
