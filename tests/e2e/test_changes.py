@@ -102,6 +102,16 @@ def test_one_proposes_and_another_approves_and_tokens_from_before_count_no_more(
     )
 
 
+def test_nobody_approves_their_own_roles(one: Issuing) -> None:
+    made = changes(one, "", token_of(one, "anna"), proposal("berta"))
+    path = f"/{made.told['id']}/approve"
+    refused = changes(one, path, token_of(one, "berta"))
+    assert (refused.status, "your own roles" in refused.told["detail"]) == (422, True)
+    assert roles(one, "berta") == ["admin"]
+    assert changes(one, path, token_of(one, "clara")).status == 200
+    assert roles(one, "berta") == ["admin", "therapist"]
+
+
 def test_of_many_who_approve_at_once_one_does(one: Issuing) -> None:
     one.user("cleo")
     made = changes(one, "", token_of(one, "anna"), proposal("cleo"))

@@ -29,8 +29,13 @@ class Kind(Protocol[T_contra]):
     async def prepare(self, asked: Mapping[str, object]) -> Prepared:
         """Return the change that is asked for; Unfit if there can be none."""
 
-    async def apply(self, transaction: T_contra, change: str, *, by: str, now: float) -> None:
-        """Make it; Unfit if it cannot be made any more."""
+    async def apply(
+        self, transaction: T_contra, change: str, *, id: str, by: str, now: float
+    ) -> None:
+        """Make the change of this id, which that person has approved; Unfit if it cannot be made.
+
+        Nor may it be made where who has approved it is whom it is about.
+        """
 
     async def applied(self) -> None:
         """Tell everybody concerned that one has been made."""

@@ -10,6 +10,7 @@ from fastapi import HTTPException
 from tta_gateway.features.access.algorithm import Book
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.access.policy import book_of
+from tta_gateway.features.changes.algorithm import is_same
 from tta_gateway.features.changes.service import Changes
 from tta_gateway.features.changes.store import Change, ChangeStore
 from tta_gateway.features.identity.accounts import Accounts, Wrong
@@ -63,11 +64,15 @@ class Granting:
             f"grant {', '.join(sorted(roles))} to {found.handle}",
         )
 
-    async def apply(self, transaction: "Transaction", change: str, *, by: str, now: float) -> None:
-        """Grant them; Unfit where there is no such role any more."""
+    async def apply(
+        self, transaction: "Transaction", change: str, *, id: str, by: str, now: float
+    ) -> None:
+        """Grant them; Unfit where there is no such role any more, or they are the approver's."""
         from tta_gateway.features.identity.sql_users import change_roles
 
         told = json.loads(change)
+        if is_same(by, told["user"]):
+            raise Unfit("These would be your own roles: somebody else decides.")
         known = self._issuance.roles()
         for role in told["grant"]:
             if role not in known:
@@ -77,7 +82,7 @@ class Granting:
             told["user"],
             grant=told["grant"],
             revoke=(),
-            by=by,
+            by=f"change:{id}",
             times=(now, now + self._issuance.lasting()),
         )
 

@@ -166,8 +166,13 @@ def test_a_grant_is_prepared_with_who_it_is_and_which_roles() -> None:
         asyncio.run(granting.prepare({"user": "ada", "grant": ["therapist"]}))
 
 
-def test_a_role_that_is_no_more_is_not_granted() -> None:
+@pytest.mark.parametrize(
+    ("role", "by", "why"), [("king", "p2", "king"), ("therapist", "u1", "your own roles")]
+)
+def test_a_role_that_is_no_more_or_that_would_be_one_s_own_is_not_granted(
+    role: str, by: str, why: str
+) -> None:
     granting = Granting(cast("Any", Issuance()))
-    change = json.dumps({"user": "u1", "grant": ["king"]})
-    with pytest.raises(Unfit, match="king"):
-        asyncio.run(granting.apply(cast("Any", None), change, by="change:1", now=1.0))
+    change = json.dumps({"user": "u1", "grant": [role]})
+    with pytest.raises(Unfit, match=why):
+        asyncio.run(granting.apply(cast("Any", None), change, id="1", by=by, now=1.0))

@@ -80,7 +80,7 @@ class Changes(Generic[T]):
         maker = self._kinds.get(one.kind)
         if maker is None:
             raise Unfit(f"This version of the gateway knows no change of the kind `{one.kind}`.")
-        await maker.apply(transaction, one.change, by=f"change:{one.id}", now=one.decided)
+        await maker.apply(transaction, one.change, id=one.id, by=one.decided_by, now=one.decided)
 
     async def expire(self) -> None:
         """Have what nobody has decided in time be expired; Away."""

@@ -26,11 +26,13 @@ class Kind:
             raise Unfit("say a word")
         return Prepared(word, f"say {word}")
 
-    async def apply(self, transaction: list[str], change: str, *, by: str, now: float) -> None:
+    async def apply(
+        self, transaction: list[str], change: str, *, id: str, by: str, now: float
+    ) -> None:
         assert now
         if self.is_unfit:
             raise Unfit("not any more")
-        transaction.append(f"{change} {by}")
+        transaction.append(f"{change} {id} {by}")
 
     async def applied(self) -> None:
         self.told += 1
@@ -76,7 +78,7 @@ def test_a_change_is_made_when_another_approves_and_told_then(house: House) -> N
         assert (house.store.made, house.kind.told) == ([], 0)
         done = await house.changes.take(one.id, Step.APPROVE, by="p2", note="well")
         assert (done.state, done.decided_by, done.note) == (State.APPLIED, "p2", "well")
-        assert (house.store.made, house.kind.told) == (["yes change:c1"], 1)
+        assert (house.store.made, house.kind.told) == (["yes c1 p2"], 1)
         with pytest.raises(Over):
             await house.changes.take(one.id, Step.APPROVE, by="p3")
         assert house.steps == [("c1", "propose"), ("c1", "approve")]
