@@ -54,11 +54,19 @@ def know(answer: Response, issuing: Issuing, value: str, seconds: float) -> None
 
 def entered(issuing: Issuing, grant: Grant, secret: bytes, *, in_cookie: bool) -> Response:
     """Return the answer to who has just logged in."""
-    answer = granted(issuing, grant, in_cookie=in_cookie)
+    answer = JSONResponse(
+        token_told(issuing, grant, in_cookie=in_cookie).model_dump(), headers=NO_STORE
+    )
     if in_cookie:
-        left = grant.session.ends - grant.session.used
-        know(answer, issuing, oauth_cookie.session_value(grant.session.id, secret), left)
+        kept_in(answer, issuing, grant, secret)
     return answer
+
+
+def kept_in(answer: Response, issuing: Issuing, grant: Grant, secret: bytes) -> None:
+    """Have a browser keep all that there is of a session that has just begun."""
+    keep_both(answer, issuing, grant)
+    left = grant.session.ends - grant.session.used
+    know(answer, issuing, oauth_cookie.session_value(grant.session.id, secret), left)
 
 
 def keep(answer: Response, issuing: Issuing, token: str, seconds: float) -> None:

@@ -39,7 +39,8 @@ class Challenge:
     """One of them: for whom, in which session or behind which challenge, and until when.
 
     `changed` is that of the user: what has ended their sessions since ends it too.  `methods` are
-    those that have been shown already.
+    those that have been shown already, and `link` what the session is to be tied to that comes of
+    it: the one at the provider that has shown who it is.
     """
 
     purpose: str
@@ -49,6 +50,7 @@ class Challenge:
     ends: float
     session: str = ""
     methods: str = ""
+    link: str = ""
     secret: str = field(default="", repr=False)
 
 

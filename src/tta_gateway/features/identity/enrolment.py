@@ -169,7 +169,8 @@ class Enrolment:
         if who.challenge is None:
             return await sign_in.raised(who.user.id, who.place, method)
         await self._all.spend(who.challenge)
-        return await sign_in.begin_proved(who.user, joined(who.challenge.methods, method))
+        methods = joined(who.challenge.methods, method)
+        return await sign_in.begin_proved(who.user, methods, link=who.challenge.link)
 
     # --- the rest ----------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
-from tta_gateway.features.identity import cookie, problems
+from tta_gateway.features.identity import challenge_cookie, problems
 from tta_gateway.features.identity import external_public as public
+from tta_gateway.features.identity.answering import kept_in
 from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.external_login import Broken, ExternalLogin
 from tta_gateway.features.identity.external_request import with_error
@@ -134,12 +135,12 @@ class Desk:
             done = await external.finish(named, pairs, request.cookies)
         except Broken as broken:
             answer = _told(request, issuing, broken)
+            if broken.challenge:
+                field = challenge_cookie.field(issuing, broken.challenge)
+                answer.headers.append("set-cookie", field)
         else:
             answer = _sent(done.return_to)
-            session = done.grant.session
-            left = session.ends - session.used
-            kept = cookie.set_cookie(issuing, done.grant.refresh_token, left)
-            answer.headers.append("set-cookie", kept)
+            kept_in(answer, issuing, done.grant, external.secret)
         state = dict(pairs).get("state", "")
         answer.headers.append("set-cookie", external.forgotten(named, state))
         return answer

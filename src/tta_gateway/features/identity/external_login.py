@@ -32,8 +32,9 @@ from tta_gateway.features.identity.external_token import (
     id_token,
     logout_token,
 )
+from tta_gateway.features.identity.second_factor import Needed
 from tta_gateway.features.identity.sign_in import Events, Grant, SignIn
-from tta_gateway.features.identity.store import ACTIVE, NameTaken, User, Users
+from tta_gateway.features.identity.store import ACTIVE, NameTaken, Session, User, Users
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.support.metrics import Registry
@@ -59,13 +60,17 @@ _RESULTS: Final = {
 
 
 class Broken(Exception):
-    """Nobody is let in: why, and where the browser goes back to if that is known."""
+    """Nobody is let in: why, and where the browser goes back to if that is known.
 
-    def __init__(self, problem: Problem, return_to: str = "") -> None:
+    `challenge` is what a second factor answers, where that is what is missing.
+    """
+
+    def __init__(self, problem: Problem, return_to: str = "", challenge: str = "") -> None:
         """Say why."""
         super().__init__(problem.code)
         self.problem = problem
         self.return_to = return_to
+        self.challenge = challenge
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,12 @@ class ExternalLogin:
         self._counts = counts
         self._quiet = Quiet(_QUIET)
         self._under_way = 0
+        tools.sign_in.linked = self._tie
+
+    @property
+    def secret(self) -> bytes:
+        """Return the key of the nodes, for what must not be guessed."""
+        return self._key()
 
     def providers(self) -> tuple[External, ...]:
         """Return those that there are."""
@@ -273,19 +284,22 @@ class ExternalLogin:
         return found
 
     async def _session(self, provider: External, claims: Claims, wanted: User) -> Grant:
-        user = await self._linked(wanted)
+        user, said = await self._linked(wanted), claims.get("sid")
+        is_told = isinstance(said, str) and bool(said)
+        link = request.used(provider.name, "session", str(said)).hex() if is_told else ""
         try:
-            grant = await self._tools.sign_in.begin(user, FEDERATED)
-        except ClientFault:
-            raise ClientFault(problems.EXTERNAL_ACCOUNT) from None
-        said = claims.get("sid")
-        if isinstance(said, str) and said:
-            there = request.used(provider.name, "session", said)
-            session, now = grant.session, self._wall()
-            if not await self._tools.store.link(session.id, there, ends=session.ends, now=now):
-                await self._tools.sign_in.ended()
-                raise ClientFault(problems.EXTERNAL_DENIED)  # logged out there in this moment
-        return grant
+            return await self._tools.sign_in.begin(user, FEDERATED, link=link)
+        except Needed:
+            raise
+        except ClientFault as fault:
+            over = fault.problem is problems.SESSION_OVER  # logged out there in this moment
+            wrong = problems.EXTERNAL_DENIED if over else problems.EXTERNAL_ACCOUNT
+            raise ClientFault(wrong) from None
+
+    async def _tie(self, session: Session, link: str) -> bool:
+        """Have a session end with the one at the provider; False if that has ended."""
+        there, now = bytes.fromhex(link), self._wall()
+        return await self._tools.store.link(session.id, there, ends=session.ends, now=now)
 
     async def _linked(self, wanted: User) -> User:
         for _ in range(2):  # another node may have made the same one in this moment
@@ -362,6 +376,9 @@ class ExternalLogin:
         except Unavailable:
             self._counts.child(metrics.EXTERNAL, provider.name, "away").add()
             raise Broken(problems.STORE_UNAVAILABLE, return_to) from None
+        except Needed as needed:
+            self._counts.child(metrics.EXTERNAL, provider.name, "second_factor").add()
+            raise Broken(needed.problem, return_to, needed.asked.token) from None
         except GatewayError as error:
             result = _RESULTS.get(error.problem.code, "away")
             self._counts.child(metrics.EXTERNAL, provider.name, result).add()

@@ -7,8 +7,8 @@ from typing import Protocol
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from tta_gateway.features.identity import challenge_cookie, problems
 from tta_gateway.features.identity import factors_public as public
-from tta_gateway.features.identity import problems
 from tta_gateway.features.identity.answering import (
     NO_STORE,
     entered,
@@ -109,11 +109,16 @@ class Desk:
         """Show the second factor that a login asks for: the tokens of a new session."""
         factors, issuing = self._open()
         in_cookie = _in_cookie(request, issuing, body.refresh_in)
-        address = Asking.of(request).address
+        asking, token = Asking.of(request), body.mfa_token
+        if not token:
+            token = request.cookies.get(challenge_cookie.name(issuing), "")
+            asking.check(issuing)
         with _kept():
-            grant = await factors.verify(body.mfa_token, _proof(body), address=address)
-        secret = factors.sign_in.secret
-        return entered(issuing, grant, secret, in_cookie=in_cookie)
+            grant = await factors.verify(token, _proof(body), address=asking.address)
+        answer = entered(issuing, grant, factors.sign_in.secret, in_cookie=in_cookie)
+        if not body.mfa_token:
+            answer.headers.append("set-cookie", challenge_cookie.field(issuing, ""))
+        return answer
 
     async def step_up(
         self,

@@ -62,9 +62,12 @@ class StepUpBody(_Body):
 
 
 class VerifyBody(_Body):
-    """A second factor, with the `mfa_token` of the login."""
+    """A second factor, with the `mfa_token` of the login.
 
-    mfa_token: Sealed
+    It is left out where a provider has shown who it is: then a cookie holds it.
+    """
+
+    mfa_token: Sealed = ""
     method: Literal["totp", "recovery", "webauthn"] = "totp"
     code: Code = ""
     credential: AssertionBody | None = None

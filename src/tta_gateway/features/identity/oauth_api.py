@@ -20,6 +20,7 @@ from tta_gateway.features.identity.oauth_proof import ALGORITHMS, METHODS
 from tta_gateway.features.identity.oauth_request import NotARequest, form
 from tta_gateway.features.identity.oauth_server import OAuthServer
 from tta_gateway.features.identity.public import KEY_SET
+from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.problem import NOT_FOUND
 from tta_gateway.support.sql.away import Unavailable
@@ -40,6 +41,10 @@ class House(Protocol):
     @property
     def oauth(self) -> OAuthServer | None:
         """Return who serves clients of OAuth; None where no tokens are issued, or not yet."""
+
+    @property
+    def second_factors(self) -> SecondFactors | None:
+        """Return who asks for second factors; None likewise."""
 
 
 def router(house: House) -> APIRouter:

@@ -18,6 +18,7 @@ from tta_gateway.features.identity import cookie, oauth_cookie, oauth_page, prob
 from tta_gateway.features.identity import oauth_public as public
 from tta_gateway.features.identity.asking import Asking
 from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.factor import RECOVERY, TOTP
 from tta_gateway.features.identity.oauth_api import House
 from tta_gateway.features.identity.oauth_problems import OAUTH_AWAY
 from tta_gateway.features.identity.oauth_request import (
@@ -30,12 +31,19 @@ from tta_gateway.features.identity.oauth_request import (
     wish,
 )
 from tta_gateway.features.identity.oauth_server import OAuthServer
+from tta_gateway.features.identity.second_factor import Needed, Proof
+from tta_gateway.features.identity.sign_in import Grant
 from tta_gateway.features.identity.store import Session, User
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.support.sql.away import Unavailable
 
 _BROWSER: Final = 128  # characters of the cookie that tells browsers apart
+_CODES: Final = (problems.FACTOR_REFUSED.code, problems.FACTOR_WAITING.code)
+_ENROL: Final = (
+    "What you may do here needs a second factor, and you have none yet. Log in to the platform "
+    "itself, which will ask you to set one up; then come back."
+)
 _ANEW: Final = "The page has been open for too long, or in another window. Log in here."
 
 
@@ -147,18 +155,31 @@ class Desk:
         return await self._proved(asked, wanted)
 
     async def _proved(self, asked: _Asked, wanted: Wish) -> Response:
-        """Log somebody in by name and password.
-
-        A login that is not finished with that (a second factor) goes on from here: whoever finishes
-        it calls `_entered` with the session, and the page keeps `wanted.said` in its form.
-        """
-        name, password = asked.said.get("username", ""), asked.said.get("password", "")
-        sign_in, place = asked.server.sign_in, Asking.of(asked.request).address
+        """Log somebody in: by name and password, and where that is asked for by a code."""
+        name, challenge = asked.said.get("username", ""), asked.said.get("mfa_token", "")
         try:
-            grant = await sign_in.login(name, password, address=place)
+            grant = await self._grant(asked, name, challenge)
+        except Needed as needed:
+            if not needed.asked.methods:
+                return _page(oauth_page.refused(_ENROL), wanted.redirect_uri, status=403)
+            return _ask_code(asked, wanted, needed.asked.token)
         except GatewayError as error:
+            if challenge and error.problem.code in _CODES:
+                return _ask_code(asked, wanted, challenge, error.problem)
             return _refused(asked, wanted, name, error.problem)
         return await self._entered(asked, wanted, _In(grant.user, grant.session))
+
+    async def _grant(self, asked: _Asked, name: str, challenge: str) -> Grant:
+        place = Asking.of(asked.request).address
+        if not challenge:
+            password = asked.said.get("password", "")
+            return await asked.server.sign_in.login(name, password, address=place)
+        factors = self._house.second_factors
+        if factors is None:  # control has only just begun
+            raise Unavailable("second factors")
+        code = asked.said.get("code", "").strip()
+        proof = Proof(TOTP if code.replace(" ", "").isdecimal() else RECOVERY, code)
+        return await factors.verify(challenge, proof, address=place)
 
     async def _entered(self, asked: _Asked, wanted: Wish, found: _In) -> Response:
         """Have the browser know who has logged in, and go on."""
@@ -240,13 +261,31 @@ def _tied(asked: _Asked, page: Response, browser: str) -> Response:
     return page
 
 
+def _ask_code(
+    asked: _Asked, wanted: Wish, challenge: str, problem: Problem | None = None
+) -> Response:
+    """Return the page that asks for a code, tied to this browser; once more, with why."""
+    browser = _browser(asked)
+    token = oauth_cookie.form_token(browser, wanted.said, asked.server.sign_in.secret)
+    words = "" if problem is None else _words(problem)
+    page = oauth_page.factor(
+        wanted.client.name, wanted.said, token, challenge=challenge, complaint=words
+    )
+    status = 200 if problem is None else problem.status
+    return _tied(asked, _page(page, wanted.redirect_uri, status=status), browser)
+
+
+def _words(problem: Problem) -> str:
+    if problem.retry_after is not None:
+        return f"{problem.title} Try again in {problem.retry_after} seconds."
+    return f"{problem.title} {problem.detail}"
+
+
 def _refused(asked: _Asked, wanted: Wish, name: str, problem: Problem) -> Response:
     """Return the login page once more, with why."""
-    words = f"{problem.title} {problem.detail}"
+    words = _words(problem)
     if problem is problems.LOGIN_REFUSED:
         words = f"{problem.title} Check both, and try again."
-    elif problem.retry_after is not None:
-        words = f"{problem.title} Try again in {problem.retry_after} seconds."
     status = 403 if problem is problems.LOGIN_REFUSED else problem.status
     page = _ask(asked, wanted, name=name, complaint=words, status=status)
     if problem.retry_after is not None:

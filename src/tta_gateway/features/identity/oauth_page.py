@@ -99,6 +99,26 @@ def login(
     )
 
 
+def factor(
+    client: str, said: Mapping[str, str], token: str, *, challenge: str, complaint: str = ""
+) -> str:
+    """Return the page that asks for a code, once the password was right."""
+    wrong = f'<p role="alert" id="wrong">{escape(complaint)}</p>' if complaint else ""
+    marked = ' aria-invalid="true" aria-describedby="wrong hint"' if complaint else ""
+    marked = marked or ' aria-describedby="hint"'
+    return _page(
+        "Second step",
+        f"<h1>Second step</h1><p>to go on to {escape(client)}</p>{wrong}"
+        f"{_form(said, token)}"
+        f'<input type="hidden" name="mfa_token" value="{escape(challenge)}">'
+        '<label for="code">Code</label>'
+        '<input id="code" name="code" autocomplete="one-time-code" autocapitalize="none" '
+        f'spellcheck="false" required maxlength="64" autofocus{marked}>'
+        '<p id="hint">From your authenticator app, or one of your recovery codes.</p>'
+        '<button type="submit">Go on</button></form>',
+    )
+
+
 def confirm(client: str, said: Mapping[str, str], token: str, *, name: str, other: str) -> str:
     """Return the page that asks whether to go on; `other` is where another can log in."""
     return _page(

@@ -110,15 +110,16 @@ class SecondFactors:
 
     # --- at the door -------------------------------------------------------------------------
 
-    async def check(self, user: User, methods: str) -> None:
+    async def check(self, user: User, methods: str, *, link: str = "") -> None:
         """Let in who needs no second factor, or has to show none; Needed says what is asked."""
         found = await self.factors.of(user.id)
         late = not found and await self._is_late(user)
         decided = gate(has_one=bool(found), needs_one=late, is_late=late)
         if decided is Gate.CHALLENGED:
-            raise Needed(await self._asked(Purpose.LOGIN, user, found, methods=methods))
+            asked = await self._asked(Purpose.LOGIN, user, found, methods=methods, link=link)
+            raise Needed(asked)
         if decided is Gate.ENROLS:
-            token = self.sealed(Purpose.ENROL, user, methods=methods)
+            token = self.sealed(Purpose.ENROL, user, methods=methods, link=link)
             raise Needed(Asked(token, (), int(challenges.LASTING)))
 
     async def bars(self, user: User, session: Session) -> bool:
@@ -144,8 +145,9 @@ class SecondFactors:
         *,
         methods: str = "",
         session: str = "",
+        link: str = "",
     ) -> Asked:
-        token = self.sealed(purpose, user, methods=methods, session=session)
+        token = self.sealed(purpose, user, methods=methods, session=session, link=link)
         made = self.opened(token, purpose)
         ways = [one for one in (TOTP, KEY) if any(factor.kind == one for factor in found)]
         if await self.factors.codes_left(user.id):
@@ -165,6 +167,7 @@ class SecondFactors:
         *,
         methods: str = "",
         session: str = "",
+        link: str = "",
         secret: str = "",
     ) -> str:
         """Return a challenge for somebody."""
@@ -176,6 +179,7 @@ class SecondFactors:
             ends=self.now() + challenges.LASTING,
             session=session,
             methods=methods,
+            link=link,
             secret=secret,
         )
         return challenges.sealed(made, self._key_of_nodes())
@@ -219,7 +223,8 @@ class SecondFactors:
         user = await self.user_of(challenge)
         method = await self._prove(user, proof, challenge, address=address)
         await self.spend(challenge)
-        return await self.sign_in.begin_proved(user, joined(challenge.methods, method))
+        methods = joined(challenge.methods, method)
+        return await self.sign_in.begin_proved(user, methods, link=challenge.link)
 
     async def step_up(
         self, principal: Principal, proof: Proof | None, *, token: str, address: str

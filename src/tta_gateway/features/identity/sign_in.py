@@ -45,6 +45,14 @@ _EVEN: Final = 1.0
 Told: TypeAlias = Callable[[], Awaitable[None]]
 
 
+Linked: TypeAlias = Callable[[Session, str], Awaitable[bool]]
+
+
+async def _untied(_: Session, __: str) -> bool:
+    """Tie it to nothing."""
+    return True
+
+
 async def nothing() -> None:
     """Do nothing."""
 
@@ -66,7 +74,7 @@ class Signing(Protocol):
 class Gatekeeper(Protocol):
     """Who asks for second factors."""
 
-    async def check(self, user: User, methods: str) -> None:
+    async def check(self, user: User, methods: str, *, link: str) -> None:
         """Let in who needs none, or has to show none; GatewayError says what is asked."""
 
     async def bars(self, user: User, session: Session) -> bool:
@@ -121,6 +129,8 @@ class SignIn:
         self.delegation: Delegation | None = None
         self.gate: Gatekeeper | None = None
         """Asks for second factors, whatever has proved somebody before."""
+        self.linked: Linked = _untied
+        """Ties a session to one elsewhere, as long as that lasts."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # --- in ----------------------------------------------------------------------------------
@@ -208,19 +218,27 @@ class SignIn:
             made = await self.passwords.hashed(password)
             await self._stores.users.rehash(user.id, before, made)
 
-    async def begin(self, user: User, methods: str) -> Grant:
+    async def begin(self, user: User, methods: str, *, link: str = "") -> Grant:
         """Begin a session of somebody who has been proved by these (RFC 8176); ClientFault.
 
         Several methods are separated by a space.  Who needs a second factor is asked for it, also
         where another has looked at one: it says `Needed` (second_factor.py) what is to be shown.
+        `link` is what the session is tied to, sooner or later (`linked`).
         """
         if self.gate is not None:
-            await self.gate.check(user, methods)
-        return await self._begin(user, methods)
+            await self.gate.check(user, methods, link=link)
+        return await self._tied(await self._begin(user, methods), link)
 
-    async def begin_proved(self, user: User, methods: str) -> Grant:
+    async def begin_proved(self, user: User, methods: str, *, link: str = "") -> Grant:
         """Begin a session of somebody who has shown a second factor here; ClientFault."""
-        return await self._begin(user, methods, is_proved=True)
+        return await self._tied(await self._begin(user, methods, is_proved=True), link)
+
+    async def _tied(self, grant: Grant, link: str) -> Grant:
+        """Tie a session to one elsewhere; ClientFault if that has ended in this moment."""
+        if link and not await self.linked(grant.session, link):
+            await self.ended()
+            raise ClientFault(problems.SESSION_OVER)
+        return grant
 
     async def _begin(self, user: User, methods: str, *, is_proved: bool = False) -> Grant:
         now = self._wall()
