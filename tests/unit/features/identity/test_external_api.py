@@ -46,6 +46,8 @@ class House:
 
     # As ExternalLogin
 
+    secret = b"k" * 32
+
     def providers(self) -> tuple[External, ...]:
         assert self.issuing is not None
         return self.issuing.providers
@@ -216,5 +218,18 @@ def test_without_a_database_or_providers() -> None:
         assert (await house.get("")).status == 503
         house.issuing = ISSUING
         assert (await house.get("")).status == 404
+
+    at_home(work)
+
+
+def test_where_a_second_factor_is_missing_the_page_is_told_and_a_cookie_holds_the_rest() -> None:
+    async def work(house: House) -> None:
+        house.broken = Broken(problems.FACTOR_NEEDED, BACK, "sealed")
+        answer = await house.get("/clinic/callback?state=x", **PAGE)
+        assert answer.status == 303
+        assert answer.fields["location"] == f"{BACK}?error=identity_second_factor_needed"
+        assert "sealed" not in answer.fields["location"]
+        kept = answer.fields["set-cookie"]
+        assert "__Secure-tta-mfa=sealed; Max-Age=300; Path=/api/v1/auth; HttpOnly" in kept
 
     at_home(work)

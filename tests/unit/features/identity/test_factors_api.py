@@ -10,7 +10,8 @@ from tests.helpers.factor_house import AUTH, Person, with_ada
 from tests.helpers.sign_in_house import PASSWORD, answered
 from tta_gateway.features.identity.factors_api import router
 from tta_gateway.features.identity.factors_public import ROUTES
-from tta_gateway.features.identity.second_factor import SecondFactors
+from tta_gateway.features.identity.second_factor import Needed, SecondFactors
+from tta_gateway.features.identity.store import Session
 from tta_gateway.support.sql.away import Unavailable
 
 PAGE = {"origin": "http://gate", "host": "gate"}
@@ -48,6 +49,40 @@ def test_a_page_gets_its_refresh_token_in_the_cookie_and_nowhere_else(tmp_path: 
     with_ada(tmp_path, work)
 
 
+def test_where_a_provider_has_shown_who_it_is_a_cookie_holds_the_challenge(tmp_path: Path) -> None:
+    """As external_api.py sets it: a redirect can show a page nothing that is secret."""
+
+    async def work(ada: Person) -> None:
+        await ada.enrol_totp()
+        tied: list[tuple[str, str]] = []
+
+        async def tie(session: Session, link: str) -> bool:
+            tied.append((session.id, link))
+            return True
+
+        sign_in, user = ada.house.sign_in, await ada.house.kept.users.named("ada")
+        assert sign_in is not None
+        assert user is not None
+        sign_in.linked = tie
+        with pytest.raises(Needed) as raised:
+            await sign_in.begin(user, "fed", link="ab")
+        assert tied == []
+        cookie = {"cookie": f"__Secure-tta-mfa={raised.value.asked.token}"}
+        body: dict[str, object] = {"code": ada.next_code()}
+        strange = await paged(ada, "mfa/verify", body, origin="http://evil", **cookie)
+        assert strange.status == 403
+        answer = await paged(ada, "mfa/verify", body, **cookie)
+        assert answer.status == 200
+        assert "\n__Secure-tta-mfa=; Max-Age=0;" in answer.fields["set-cookie"]
+        principal = ada.house.bearers.needed(f"Bearer {answer.json['access_token']}")
+        assert principal.methods == {"fed", "otp", "mfa"}
+        assert tied == [(principal.session, "ab")]
+        nothing = await paged(ada, "mfa/verify", {"code": ada.next_code()})
+        assert (nothing.status, nothing.json["code"]) == (401, "identity_challenge_invalid")
+
+    with_ada(tmp_path, work)
+
+
 def test_enrolling_in_a_session_leaves_its_cookie_alone(tmp_path: Path) -> None:
     async def work(ada: Person) -> None:
         begun = (await ada.post("mfa/totp")).json
@@ -63,7 +98,6 @@ def test_enrolling_in_a_session_leaves_its_cookie_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "body"),
     [
-        ("mfa/verify", {}),
         ("mfa/verify", {"mfa_token": "x" * 5000}),
         ("mfa/verify", {"mfa_token": "x", "method": "sms"}),
         ("mfa/verify", {"mfa_token": "x", "code": "0" * 65}),

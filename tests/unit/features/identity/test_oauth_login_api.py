@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlencode
 
+from tests.helpers.factor_house import Person
 from tests.helpers.oauth_house import BACK, Browser, OAuthHouse, told, wanted, within
 from tta_gateway.support.sql.away import Unavailable
 
@@ -20,6 +21,41 @@ def test_whoever_logs_in_goes_back_with_a_code(tmp_path: Path) -> None:
         assert told(back).keys() == {"code", "state", "iss"}
         assert "Max-Age" not in back.fields["set-cookie"]
         assert "ada" not in back.fields["set-cookie"]
+
+    within(tmp_path, work)
+
+
+def test_whoever_has_a_second_factor_shows_it_before_they_go_back(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        ada = Person(house)
+        await ada.login()
+        await ada.enrol_totp()
+        browser = Browser(house)
+        page = await browser.authorize(client)
+        asked = await browser.fill_in(page, username="ada", password="correct horse battery")
+        assert (asked.status, 'autocomplete="one-time-code"' in asked.body.decode()) == (200, True)
+        wrong = await browser.fill_in(asked, code="000000")
+        assert (wrong.status, 'role="alert"' in wrong.body.decode()) == (401, True)
+        back = await browser.fill_in(wrong, code=ada.next_code())
+        assert "code" in told(back)
+        again = await browser.fill_in(asked, code=ada.next_code())  # a challenge counts once
+        assert (again.status, 'name="password"' in again.body.decode()) == (401, True)
+
+    within(tmp_path, work)
+
+
+def test_a_recovery_code_will_do_and_counts_once(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        ada = Person(house)
+        await ada.login()
+        await ada.enrol_totp()
+        for status in (303, 401):
+            browser = Browser(house)
+            page = await browser.authorize(client)
+            asked = await browser.fill_in(page, username="ada", password="correct horse battery")
+            assert (await browser.fill_in(asked, code=ada.codes[0])).status == status
 
     within(tmp_path, work)
 
