@@ -227,7 +227,7 @@ def test_where_a_second_factor_is_missing_the_page_is_told_and_a_cookie_holds_th
         house.broken = Broken(problems.FACTOR_NEEDED, BACK, "sealed")
         answer = await house.get("/clinic/callback?state=x", **PAGE)
         assert answer.status == 303
-        assert answer.fields["location"] == f"{BACK}?error=identity_second_factor_needed"
+        assert answer.fields["location"] == f"{BACK}?login_error=identity_second_factor_needed"
         assert "sealed" not in answer.fields["location"]
         kept = answer.fields["set-cookie"]
         assert "__Secure-tta-mfa=sealed; Max-Age=300; Path=/api/v1/auth; HttpOnly" in kept
