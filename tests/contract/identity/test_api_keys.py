@@ -95,7 +95,7 @@ def test_two_keys_of_one_digest_cannot_be(url: DatabaseUrl) -> None:
     async def work(house: House) -> None:
         store = await emptied(house)
         await store.change("a", lambda _: [a_key(1, "a")])
-        with pytest.raises(Exception, match=r"(?i)unique|digest"):
+        with pytest.raises(Exception, match=r"IntegrityError|UniqueViolation"):
             await store.change("b", lambda _: [replace(a_key(1, "b"), id="another")])
 
     at_home(url, work)

@@ -9,7 +9,6 @@ from tests.helpers.valkey_client import client
 from tests.helpers.valkey_server import Server
 from tta_gateway.features.identity.ticket import REMEMBERED, Away
 from tta_gateway.node.spending import Spending
-from tta_gateway.support.valkey.topology import Address
 
 pytestmark = pytest.mark.redis
 
@@ -28,11 +27,12 @@ def test_of_many_who_spend_one_the_first_may(shared: Server) -> None:
     uvloop.run(body())
 
 
-def test_where_nobody_can_tell_it_says_so() -> None:
+def test_where_nobody_can_tell_it_says_so(shared: Server) -> None:
     async def body() -> None:
         with pytest.raises(Away):
             await Spending({}).spend(b"a")
-        async with client(Address(unix="/nowhere/at/all")) as (one, _):
+        async with client(shared.unix) as (one, _):
+            one.close()
             with pytest.raises(Away):
                 await Spending({"state": one}).spend(b"a")
 

@@ -150,3 +150,27 @@ def test_glass_is_broken_for_one_before_one_until_then() -> None:
 @pytest.mark.parametrize(("text", "good"), [("p1", True), ("Zoë", True), ("p\ufffd", False)])
 def test_what_is_no_text_is_nobodys_name(text: str, good: bool) -> None:
     assert is_name(text) is good
+
+
+@pytest.mark.parametrize(
+    ("permitted", "reaches"),
+    [
+        (["notes:read"], {"own", "care", "any"}),
+        (["notes:read:own"], {"own"}),
+        (["notes:read:care", "notes:read:own"], {"own", "care"}),
+        (["notes:read:any"], {"any"}),
+        (["worlds:read"], set[str]()),
+        (["nothing:known", "nothing:known:own"], set[str]()),
+        ([], set[str]()),
+    ],
+)
+def test_who_is_permitted_some_alone_holds_nothing_beyond(
+    permitted: list[str], reaches: set[str]
+) -> None:
+    book = Book({"all": ["notes:read:own", "notes:read:care", "notes:read", "worlds:read"]})
+    held = book.mask(["all"]) & book.within(permitted)
+    demand = book.demand("notes:read")
+    bits = {"own": demand.own, "care": demand.care, "any": demand.any}
+    assert {reach for reach, bit in bits.items() if held & bit} == reaches
+    assert not held & book.roles(["all"])
+    assert held & NOTHING.own
