@@ -82,7 +82,7 @@ class Directory:
     async def known(self, provider: External) -> Known:
         """Return what is known of a provider; ProviderAway."""
         one = self._of(provider)
-        if one.turn.locked():
+        if one.known is None and one.turn.locked():
             await self._ask(one, since=_LONG_AGO)  # whoever asks does it for all
         if one.known is None and self._clock.monotonic() >= one.at + _AT_MOST:
             await self._ask(one, since=self._clock.monotonic())
