@@ -505,12 +505,7 @@ def policies(
             AllowFrom(),
             WebSocketOrigin(),
             _callers(snapshot, registry, clock, reach),
-            Identity(
-                verifier(bound(snapshot, "identity", IdentityBound)),
-                wall=clock.wall,
-                streams=reach.streams,
-                cookie=_cookie(bound(snapshot, "identity", IdentityBound)),
-            ),
+            _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             Access(book, reach.circle, wall=clock.wall, registry=registry),
             Split(random.random, reach.services),
@@ -523,8 +518,10 @@ def policies(
     return _in_order(made)
 
 
-def _cookie(believed: IdentityBound) -> AccessCookie | None:
-    return None if believed.cookie is None else AccessCookie(believed.cookie)
+def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
+    believed = bound(snapshot, "identity", IdentityBound)
+    cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
+    return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
 
 
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:

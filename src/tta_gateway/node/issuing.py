@@ -240,7 +240,6 @@ class Issuance:
         return self._databases.database
 
     def _build(self) -> None:
-        from tta_gateway.features.identity.sql_api_keys import SqlApiKeys
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
         from tta_gateway.features.identity.sql_revocations import SqlRevocations
@@ -269,17 +268,24 @@ class Issuance:
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
-        self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
         self._accounts = Accounts(
             users, sign_in.passwords, roles=self.roles, wall=wall, new_id=new_id
         )
         self._accounts.changed = self.reveal
         self._accounts.two_person = self.two_person
+        self._build_around(sign_in, self._keys)
+
+    def _build_around(self, sign_in: SignIn, keys: KeyKeeper) -> None:
+        """Build what stands around logins: second factors, other ways in, and keys of programs."""
+        from tta_gateway.features.identity.sql_api_keys import SqlApiKeys
+
+        database, stores = self._database, sign_in.stores
+        self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
-        self._build_providers(sign_in, users)
-        outside = Outside(database, self._must, self.lasting, wall, new_id)
+        self._build_providers(sign_in, stores.users)
+        outside = Outside(database, self._must, self.lasting, self.wall, self.new_id)
         self._oauth = OAuth(
-            outside, sign_in, failures, self._keys, bearers=self.bearers, log=self._log
+            outside, sign_in, stores.failures, keys, bearers=self.bearers, log=self._log
         )
 
     def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
