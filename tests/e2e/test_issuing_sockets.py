@@ -87,3 +87,16 @@ def test_a_change_of_roles_has_sockets_come_back_with_another_token(one: Issuing
         assert code_of(socket) == 3000
     with opened(one, one.refresh(said.told["refresh_token"])):
         pass
+
+
+def test_where_a_key_is_in_other_hands_all_sockets_come_back_with_another_token(
+    one: Issuing,
+) -> None:
+    """Red without the revocation of everybody in features/identity/sql_keys.py."""
+    one.user("kim")
+    said = one.login("kim")
+    with opened(one, said) as socket:
+        one.administer("POST", "/keys/rotate", {"now": True})
+        assert code_of(socket) == 3000
+    with opened(one, one.refresh(said.told["refresh_token"])):
+        pass

@@ -37,11 +37,15 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of the keys: one made that signs from then, these end, these go."""
+    """What is to become of the keys: one made that signs from then, these end, these go.
+
+    `revoked` says that tokens issued until then count no more, and when none of them is left.
+    """
 
     signs_from: float | None = None
     proves_until: tuple[tuple[str, float], ...] = ()
     gone: tuple[str, ...] = ()
+    revoked: tuple[float, float] | None = None
 
     @property
     def is_needed(self) -> bool:
@@ -88,7 +92,8 @@ def rotated(keys: Sequence[StoredKey], schedule: Schedule, *, at_once: bool, now
     At once, because one may be in other hands: then nothing that they have signed counts any more.
     """
     if at_once:
-        return Change(signs_from=now, gone=tuple(one.id for one in keys))
+        gone = tuple(one.id for one in keys)
+        return Change(signs_from=now, gone=gone, revoked=(now, now + schedule.lasting))
     until = now + _SOON + schedule.lasting
     lasting = [one for one in keys if one.proves_until is None and one.signs_from <= now]
     return Change(

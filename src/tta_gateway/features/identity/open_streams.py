@@ -11,6 +11,7 @@ from math import inf
 from typing import Final, TypeAlias, TypeVar
 
 from tta_gateway.features.identity.problems import EXPIRED, REVOKED
+from tta_gateway.features.identity.revoked import EVERYBODY
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.principal import Principal
@@ -95,12 +96,14 @@ class OpenStreams:
     ) -> None:
         """End those of these sessions and subjects of which that is so.
 
-        A subject whose session goes on comes back with another token.
+        A subject whose session goes on comes back with another token; so does everybody where all
+        are meant.
         """
         for session in sessions:
             self._end_those(self._by_session.get(session, ()), principal_is, _ENDED)
         for subject in subjects:
-            self._end_those(self._by_subject.get(subject, ()), principal_is, _CHANGED)
+            whose = self._held if subject == EVERYBODY else self._by_subject.get(subject, ())
+            self._end_those(whose, principal_is, _CHANGED)
 
     def disbelieved(self, issuers: frozenset[str]) -> None:
         """End those of everybody that none of these issuers has spoken of."""

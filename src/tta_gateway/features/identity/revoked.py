@@ -13,6 +13,8 @@ from typing import Final, TypeAlias
 from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
 from tta_gateway.kernel.principal import Principal
 
+EVERYBODY: Final = ""
+"""The subject that stands for all: a key is in other hands, and nothing that it signed counts."""
 _IN_A_TURN: Final = 100  # of each part
 _PARTS: Final = 29  # the last digits of ids each have another one
 
@@ -28,10 +30,10 @@ class News:
         """Tell whether somebody has come in by what counts no more."""
         if principal.issuer != OWN_ISSUER:
             return False
-        before = self.subjects.get(principal.subject)
-        return principal.session in self.sessions or (
-            before is not None and issued(principal) <= before
-        )
+        if principal.session in self.sessions:
+            return True
+        before = (self.subjects.get(one) for one in (principal.subject, EVERYBODY))
+        return any(one is not None and issued(principal) <= one for one in before)
 
 
 Listener: TypeAlias = Callable[[News], None]
@@ -59,6 +61,9 @@ class Revoked:
         if principal.session in self._part(principal.session):
             return True
         known = self._subjects.get(principal.subject)
+        if known is not None and issued(principal) <= known[0]:
+            return True
+        known = self._subjects.get(EVERYBODY)
         return known is not None and issued(principal) <= known[0]
 
     def newly(self, told: RevokedTokens) -> News:

@@ -7,6 +7,8 @@ from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.keyring import Change, StoredKey
+from tta_gateway.features.identity.revoked import EVERYBODY
+from tta_gateway.features.identity.sql_revocations import revoke
 from tta_gateway.features.identity.sql_tables import KEYS
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ class SqlKeys:
                     update(KEYS).where(KEYS.c.id == name).values(proves_until=until)
                 )
             await connection.execute(delete(KEYS).where(KEYS.c.id.in_(change.gone)))
+            if change.revoked is not None:
+                before, until = change.revoked
+                await revoke(connection, "subject", EVERYBODY, before=before, until=until)
             return change.is_needed
 
 

@@ -76,7 +76,9 @@ def test_a_rotation_by_hand_lets_the_old_ones_prove_what_they_have_signed() -> N
 
 def test_at_once_nothing_of_them_counts_any_more() -> None:
     keys = [a_key("a", 0.0), a_key("b", NOW + 50.0)]
-    assert rotated(keys, SCHEDULE, at_once=True, now=NOW) == Change(NOW, (), ("a", "b"))
+    assert rotated(keys, SCHEDULE, at_once=True, now=NOW) == Change(
+        NOW, (), ("a", "b"), (NOW, NOW + SCHEDULE.lasting)
+    )
 
 
 def test_only_what_changes_anything_is_needed() -> None:

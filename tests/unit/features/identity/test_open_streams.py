@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.helpers.builders import an_exchange
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.features.identity.open_streams import OpenStreams
+from tta_gateway.features.identity.revoked import EVERYBODY
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.pipeline.run import Runner
@@ -127,6 +128,16 @@ def test_one_that_is_newer_than_the_end_stays() -> None:
     house.turn()
     assert len(said(old)) == 1
     assert said(new) == []
+
+
+def test_where_everybody_is_meant_all_that_are_older_come_back() -> None:
+    house = House()
+    old = [house.open(authenticated=NOW - 9), house.open(authenticated=NOW - 8, subject="p2")]
+    new = house.open(authenticated=NOW + 1)
+    house.streams.revoked(lambda one: one.authenticated < NOW, subjects=[EVERYBODY])
+    house.turn()
+    word = "3000 what you may do has changed: connect again with a new token"
+    assert [said(one) for one in (*old, new)] == [[word], [word], []]
 
 
 def test_those_of_an_issuer_that_is_believed_no_longer_end() -> None:

@@ -4,7 +4,7 @@ import msgspec
 
 from tests.unit.features.identity.issuing import NOW
 from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
-from tta_gateway.features.identity.revoked import News, Revoked
+from tta_gateway.features.identity.revoked import EVERYBODY, News, Revoked
 from tta_gateway.kernel.principal import Principal
 
 ADA = Principal(subject="ada", issuer=OWN_ISSUER, session="s1", claims={"iat": NOW})
@@ -31,6 +31,15 @@ def test_of_a_subject_those_from_before_count_no_more() -> None:
     later = msgspec.structs.replace(ADA, claims={"iat": NOW + 0.00001})
     undated = msgspec.structs.replace(ADA, claims={})
     assert [revoked.has(one) for one in (ADA, later, undated)] == [True, False, True]
+
+
+def test_of_everybody_those_from_before_count_no_more() -> None:
+    revoked = Revoked()
+    news = revoked.newly(RevokedTokens(subjects={EVERYBODY: (NOW, NOW + 60)}))
+    later = msgspec.structs.replace(ADA, claims={"iat": NOW + 1})
+    other = msgspec.structs.replace(ADA, subject="eve", session="s2")
+    for who, ends in ((ADA, True), (other, True), (later, False)):
+        assert (revoked.has(who), news.concerns(who)) == (ends, ends)
 
 
 def test_those_of_other_issuers_are_nobody_s_here() -> None:
