@@ -142,7 +142,7 @@ def test_no_endpoint_of_the_platform_says_that_it_does_not_know_the_token(home: 
     assert [one for one in told_of.values() if one[0] == 401] == []
     assert told_of["password/change"] == told_of["roles"] == (501, "identity_not_served")
     assert told_of["mfa/setup"] == (200, "")
-    assert told_of["mfa/verify"] == (422, "request_invalid")
+    assert told_of["mfa/verify"] == (400, "identity_challenge_missing")
     assert told_of["password/reset"][0] == 404  # which the sample does not have: it was asked
 
 

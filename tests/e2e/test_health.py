@@ -282,4 +282,5 @@ def test_who_has_not_passed_its_first_check_is_not_asked_once_another_has(tmp_pa
                 assert wait_until(lambda: len(unwell.asked) > count)
             assert set(statuses) == {200}
             # That who was there before passes is no news; that one does not is.
-            assert len(house.events("endpoint_down")) == len(house.events("endpoint_up")) == 1
+            assert wait_until(lambda: len(house.events("endpoint_up")) == 1)
+            assert len(house.events("endpoint_down")) == 1

@@ -57,6 +57,8 @@ class Player:
             connection.request(method, path, content, said)
             answer = connection.getresponse()
             read, told = answer.read(), {name.lower(): one for name, one in answer.getheaders()}
+            if "set-cookie" in told:  # there may be several
+                told["set-cookie"] = "\n".join(answer.headers.get_all("set-cookie") or ())
             is_json = told.get("content-type") == "application/json" and read
             return Told(answer.status, told, json.loads(read) if is_json else read)
         finally:
@@ -121,7 +123,8 @@ def player(gateway: Service) -> Player:
 
 def _kept(told: Told) -> str:
     """The cookie that a browser would send again."""
-    return told.fields["set-cookie"].partition(";")[0]
+    fields = told.fields["set-cookie"].split("\n")
+    return next(one for one in fields if "tta-refresh=" in one).partition(";")[0]
 
 
 def _frames(socket: ClientConnection, count: int) -> list[Any]:

@@ -314,8 +314,6 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
         asked["identity"] = _encoded(query)
     if config.callers is not None:
         asked["callers"] = _encoded(caller.compile_route(config.callers))
-    if config.auth_query is not None:
-        asked["identity"] = _encoded(identity.compile_query(config.auth_query))
     return asked
 
 

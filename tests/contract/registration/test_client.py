@@ -216,5 +216,5 @@ def test_it_needs_nothing_but_the_standard_library() -> None:
     )
     others, ours = done.stdout.splitlines()
     assert others == "[]"
-    names = ("", ".link", ".registration")
+    names = ("", ".credentials", ".link", ".registration")
     assert ours == str([f"tta_gateway.client{name}" for name in names])

@@ -171,8 +171,6 @@ class Desk:
         kept = issuing.access_cookie
         if cookie.name(issuing) in request.cookies or kept is not None:
             forget(answer, issuing)
-        if cookie.name(issuing) in request.cookies:
-            answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
             know(answer, issuing, "", 0)
         return answer
 
@@ -196,7 +194,6 @@ class Desk:
         told = EndedTold(message="Logged out everywhere.", sessions=count).model_dump()
         answer = JSONResponse(told, headers=NO_STORE)
         forget(answer, issuing)
-        answer.headers.append("set-cookie", cookie.set_cookie(issuing, "", 0))
         know(answer, issuing, "", 0)
         return answer
 

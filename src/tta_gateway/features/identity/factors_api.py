@@ -112,6 +112,8 @@ class Desk:
         asking, token = Asking.of(request), body.mfa_token
         if not token:
             token = request.cookies.get(challenge_cookie.name(issuing), "")
+            if not token:
+                raise ClientFault(problems.CHALLENGE_MISSING)
             asking.check(issuing)
         with _kept():
             grant = await factors.verify(token, _proof(body), address=asking.address)

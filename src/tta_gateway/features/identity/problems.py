@@ -203,6 +203,13 @@ FACTOR_WAITING: Final = Problem(
     "Try again when Retry-After says; each further failure doubles the wait.",
     retry_after=5,
 )
+CHALLENGE_MISSING: Final = Problem(
+    "identity_challenge_missing",
+    400,
+    "Nothing says which login this is the second factor of.",
+    "Send the `mfa_token` of the login. Pages that come back from a provider have it in a cookie, "
+    "for five minutes: log in again.",
+)
 CHALLENGE_INVALID: Final = Problem(
     "identity_challenge_invalid",
     401,

@@ -78,7 +78,7 @@ def test_where_a_provider_has_shown_who_it_is_a_cookie_holds_the_challenge(tmp_p
         assert principal.methods == {"fed", "otp", "mfa"}
         assert tied == [(principal.session, "ab")]
         nothing = await paged(ada, "mfa/verify", {"code": ada.next_code()})
-        assert (nothing.status, nothing.json["code"]) == (401, "identity_challenge_invalid")
+        assert (nothing.status, nothing.json["code"]) == (400, "identity_challenge_missing")
 
     with_ada(tmp_path, work)
 
