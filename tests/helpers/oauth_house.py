@@ -127,6 +127,11 @@ class OAuthHouse(SignInHouse):
         }
         return await self.token({name: value for name, value in form.items() if value})
 
+    async def renew(self, client: OAuthClient, shown: str) -> Answer:
+        """Show a refresh token as a public client does."""
+        form = {"grant_type": "refresh_token", "client_id": client.id, "refresh_token": shown}
+        return await self.token(form)
+
     def believes(self, token: str) -> str:
         """Return the subject of an access token that counts; nothing else."""
         principal = self.bearers.shown(f"Bearer {token}")

@@ -104,6 +104,7 @@ class OAuthServer:
             nonce=wish.nonce,
             begun=session.begun,
             methods=session.methods,
+            proved=session.proved,
             until=session.used + CODE_LASTS,
         )
         await self._kept.codes.add(digest(code), stands_for)

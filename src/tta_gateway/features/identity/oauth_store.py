@@ -31,7 +31,10 @@ class Redemption(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """What a code stands for; `begun` is when its user has logged in, and how."""
+    """What a code stands for; `begun` is when its user has logged in, and how.
+
+    `proved` is when they have shown a second factor; 0 if they have not.
+    """
 
     client_id: str
     user_id: str
@@ -42,6 +45,7 @@ class Code:
     begun: float
     methods: str
     until: float
+    proved: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ CODES: Final = sa.Table(
     sa.Column("nonce", sa.Text),
     sa.Column("begun", sa.Double),
     sa.Column("methods", sa.String),
+    sa.Column("proved", sa.Double),
     sa.Column("until", sa.Double),
     sa.Column("session_id", sa.String),
 )

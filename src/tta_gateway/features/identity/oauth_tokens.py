@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.bound import TWO_FACTORS, Issuing
 from tta_gateway.features.identity.oauth_client import OAuthClient
 from tta_gateway.features.identity.store import Session, User
 from tta_gateway.features.identity.tokens import ONE_FACTOR
@@ -42,8 +42,8 @@ def of_identity(
         "azp": session.client,
         "iat": int(session.used),
         "exp": int(session.used) + seconds,
-        "auth_time": int(session.begun),
+        "auth_time": int(session.proved or session.begun),
         "sid": session.id,
-        "acr": ONE_FACTOR,
+        "acr": TWO_FACTORS if session.proved else ONE_FACTOR,
         "amr": session.methods.split(),
     }

@@ -319,10 +319,19 @@ class SignIn:
             return await refresh(token, now=self._wall(), client=client)
 
     async def go_on(self, session_id: str) -> tuple[User, Session] | None:
-        """Go on with a session of a browser at the gateway itself; None if it lasts no more."""
+        """Go on with a session of a browser at the gateway itself; None if it lasts no more.
+
+        Nor does one that lacks a second factor which is needed by now.
+        """
         found = await self._stores.sessions.use(session_id, now=self._wall())
-        if found is not None and found[0].provider and not provider_of(found[0], self._issuing()):
-            await self.logout(found[0].id, session_id, why="provider")
+        if found is None:
+            return None
+        user, session = found
+        if user.provider and not provider_of(user, self._issuing()):
+            await self.logout(user.id, session_id, why="provider")
+            return None
+        if self.gate is not None and await self.gate.bars(user, session):
+            await self.logout(user.id, session_id, why="factor")
             return None
         return found
 

@@ -99,6 +99,7 @@ class SqlCodes:
             used=now,
             ends=ends,
             methods=code.methods,
+            proved=code.proved,
             client=code.client_id,
             scope=code.scope,
         )

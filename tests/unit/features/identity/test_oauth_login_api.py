@@ -3,6 +3,8 @@
 from pathlib import Path
 from urllib.parse import urlencode
 
+import msgspec
+
 from tests.helpers.factor_house import Person
 from tests.helpers.oauth_house import BACK, Browser, OAuthHouse, told, wanted, within
 from tta_gateway.support.sql.away import Unavailable
@@ -38,11 +40,38 @@ def test_whoever_has_a_second_factor_shows_it_before_they_go_back(tmp_path: Path
         wrong = await browser.fill_in(asked, code="000000")
         assert (wrong.status, 'role="alert"' in wrong.body.decode()) == (401, True)
         back = await browser.fill_in(wrong, code=ada.next_code())
-        assert "code" in told(back)
+        answer = await house.redeem(client, told(back)["code"])
+        principal = house.bearers.needed(f"Bearer {answer.json['access_token']}")
+        assert (principal.claims["acr"], principal.claims["amr"]) == ("2", ["pwd", "otp", "mfa"])
+        require(house)
+        renewed = await house.renew(client, answer.json["refresh_token"])
+        assert renewed.status == 200
         again = await browser.fill_in(asked, code=ada.next_code())  # a challenge counts once
         assert (again.status, 'name="password"' in again.body.decode()) == (401, True)
 
     within(tmp_path, work)
+
+
+def test_a_session_from_before_a_second_factor_was_needed_gets_no_code(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        browser = Browser(house)
+        assert "code" in told(await browser.log_in(client))
+        assert "code" in told(await browser.authorize(client))
+        require(house)
+        page = await browser.authorize(client)
+        assert (page.status, 'name="password"' in page.body.decode()) == (200, True)
+        refused = await browser.fill_in(page, username="ada", password="correct horse battery")
+        assert (refused.status, "you have none yet" in refused.body.decode()) == (403, True)
+
+    within(tmp_path, work)
+
+
+def require(house: OAuthHouse) -> None:
+    """Have everybody need a second factor from now on."""
+    assert house.issuing is not None
+    factor = msgspec.structs.replace(house.issuing.second_factor, required_roles=("player",))
+    house.issuing = msgspec.structs.replace(house.issuing, second_factor=factor)
 
 
 def test_a_recovery_code_will_do_and_counts_once(tmp_path: Path) -> None:

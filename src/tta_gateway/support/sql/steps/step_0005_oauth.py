@@ -55,7 +55,8 @@ def _codes() -> None:
         sa.Column("scope", sa.Text, nullable=False),
         sa.Column("nonce", sa.Text, nullable=False),
         sa.Column("begun", sa.Double, nullable=False),
-        sa.Column("methods", sa.String(128), nullable=False),
+        sa.Column("methods", sa.String(256), nullable=False),
+        sa.Column("proved", sa.Double, nullable=False),
         sa.Column("until", sa.Double, nullable=False, index=True),
         sa.Column("session_id", sa.String(36)),
     )
