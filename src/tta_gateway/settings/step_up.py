@@ -38,7 +38,7 @@ def stepped_up(routes: Iterable[Route], settings: Settings) -> tuple[Route, ...]
 
 def _route(route: Route, asked: StepUpConfig, held: Held) -> Route:
     raw = route.features.get(_KEY)
-    if raw is None:
+    if raw is None or route.auth == "none":  # a service, by its certificate: it has no factor
         return route
     found = msgspec.msgpack.decode(raw, type=RouteAccess)
     made = raised(found, asked, held)

@@ -67,6 +67,9 @@ def test_without_it_and_without_anything_that_is_asked_routes_stay_as_they_are()
     plain = Route(name="a", path="/")
     access = msgspec.Raw(msgspec.msgpack.encode(RouteAccess(default="profile:read")))
     open_to_all = Route(name="b", path="/b", features={"access": access})
-    made = stepped_up((plain, open_to_all), settings(step_up={}))
-    assert made[0] is plain
-    assert made[1] is open_to_all
+    admin = msgspec.Raw(msgspec.msgpack.encode(RouteAccess(default="users:write")))
+    service = Route(name="c", path="/c", auth="none", features={"access": admin})
+    routes = (plain, open_to_all, service)  # a service has a certificate, and no second factor
+    assert all(
+        a is b for a, b in zip(stepped_up(routes, settings(step_up={})), routes, strict=True)
+    )

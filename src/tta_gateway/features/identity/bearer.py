@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tta_gateway.features.identity import problems
 from tta_gateway.features.identity.bound import OWN_ISSUER
 from tta_gateway.features.identity.revoked import Revoked
+from tta_gateway.features.identity.tokens import CLIENT
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
@@ -43,6 +44,16 @@ class Bearers:
         found = self.shown(authorization)
         if found is None:
             raise ClientFault(problems.MISSING)
+        return found
+
+    def person(self, authorization: str | None) -> Principal:
+        """Return who has logged in at the gateway itself; ClientFault if a program asks for them.
+
+        What changes an account is nobody's but its owner's, whatever clients they have let in.
+        """
+        found = self.ours(authorization)
+        if found.claims.get("client_id") != CLIENT:
+            raise ClientFault(problems.OF_A_CLIENT)
         return found
 
     def ours(self, authorization: str | None) -> Principal:

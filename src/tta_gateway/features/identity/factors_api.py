@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from fastapi import APIRouter, Request
@@ -12,14 +13,15 @@ from tta_gateway.features.identity import factors_public as public
 from tta_gateway.features.identity.answering import (
     NO_STORE,
     entered,
-    keep_both,
+    keep_access,
+    kept_in,
     time_of,
     token_told,
 )
 from tta_gateway.features.identity.api import Authorization
 from tta_gateway.features.identity.asking import Asking
 from tta_gateway.features.identity.bearer import Bearers
-from tta_gateway.features.identity.bound import OWN_ISSUER, TWO_FACTORS, Issuing
+from tta_gateway.features.identity.bound import TWO_FACTORS, Issuing
 from tta_gateway.features.identity.enrolment import Enrolled, Enroller, Enrolment
 from tta_gateway.features.identity.factor import Factor
 from tta_gateway.features.identity.factors_answering import asked_told
@@ -40,6 +42,7 @@ from tta_gateway.features.identity.factors_bodies import (
     Where,
 )
 from tta_gateway.features.identity.second_factor import Needed, Proof, SecondFactors
+from tta_gateway.features.identity.sign_in import Grant
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.problem import NOT_FOUND
 from tta_gateway.support.sql.away import Unavailable
@@ -64,6 +67,7 @@ def router(house: House) -> APIRouter:
     desk, made = Desk(house), APIRouter()
     post = (
         (public.VERIFY, desk.verify, None),
+        (public.CHALLENGE, desk.challenge, ChallengeTold),
         (public.STEP_UP, desk.step_up, RaisedTold | ChallengeTold),
         (public.SETUP, desk.totp, TotpTold),
         (public.TOTP, desk.totp, TotpTold),
@@ -109,18 +113,25 @@ class Desk:
         """Show the second factor that a login asks for: the tokens of a new session."""
         factors, issuing = self._open()
         in_cookie = _in_cookie(request, issuing, body.refresh_in)
-        asking, token = Asking.of(request), body.mfa_token
+        token, address = body.mfa_token or _challenge(request, issuing), Asking.of(request).address
         if not token:
-            token = request.cookies.get(challenge_cookie.name(issuing), "")
-            if not token:
-                raise ClientFault(problems.CHALLENGE_MISSING)
-            asking.check(issuing)
+            raise ClientFault(problems.CHALLENGE_MISSING)
         with _kept():
-            grant = await factors.verify(token, _proof(body), address=asking.address)
+            grant = await factors.verify(token, _proof(body), address=address)
         answer = entered(issuing, grant, factors.sign_in.secret, in_cookie=in_cookie)
-        if not body.mfa_token:
-            answer.headers.append("set-cookie", challenge_cookie.field(issuing, ""))
+        _forget_challenge(request, answer, issuing)
         return answer
+
+    async def challenge(self, request: Request, body: EnrolBody | None = None) -> Response:
+        """Say what the challenge of a login asks, which a cookie may hold (providers)."""
+        factors, issuing = self._open()
+        shown = "" if body is None else body.mfa_token
+        token = shown or _challenge(request, issuing)
+        if not token:
+            raise ClientFault(problems.CHALLENGE_MISSING)
+        with _kept():
+            asked = await factors.pending(token)
+        return asked_told(replace(asked, token=shown))
 
     async def step_up(
         self,
@@ -132,7 +143,7 @@ class Desk:
 
         Without one, what can be shown is told.
         """
-        factors, _ = self._open()
+        factors, issuing = self._open()
         principal = self._house.bearers.ours(authorization)
         body = StepUpBody() if body is None else body
         proof = None if body.method is None else _proof(body)
@@ -150,15 +161,20 @@ class Desk:
             acr=TWO_FACTORS,
             auth_time=int(grant.session.proved),
         )
-        return JSONResponse(told.model_dump(), headers=NO_STORE)
+        answer = JSONResponse(told.model_dump(), headers=NO_STORE)
+        _show_on(request, answer, issuing, grant)
+        return answer
 
     # --- enrolling one -----------------------------------------------------------------------
 
     async def totp(
-        self, body: EnrolBody | None = None, authorization: Authorization = None
+        self,
+        request: Request,
+        body: EnrolBody | None = None,
+        authorization: Authorization = None,
     ) -> Response:
         """Begin to enrol an authenticator for one-time codes: its secret, and what confirms it."""
-        enrolment, who = await self._enroller(body or EnrolBody(), authorization)
+        enrolment, who = await self._enroller(request, body or EnrolBody(), authorization)
         begun = enrolment.begin_totp(who)
         told = TotpTold(
             enrolment=begun.token,
@@ -172,17 +188,20 @@ class Desk:
         self, request: Request, body: TotpBody, authorization: Authorization = None
     ) -> Response:
         """Enrol an authenticator by a code that it shows; the first comes with recovery codes."""
-        enrolment, who = await self._enroller(body, authorization)
+        enrolment, who = await self._enroller(request, body, authorization)
         in_cookie = self._in_cookie(request, body.refresh_in)
         with _kept():
             done = await enrolment.confirm_totp(who, body.enrolment, body.code, body.label)
-        return self._enrolled(done, in_cookie=in_cookie)
+        return self._enrolled(request, done, in_cookie=in_cookie)
 
     async def key_options(
-        self, body: EnrolBody | None = None, authorization: Authorization = None
+        self,
+        request: Request,
+        body: EnrolBody | None = None,
+        authorization: Authorization = None,
     ) -> Response:
         """Begin to enrol a security key or a passkey: what a page asks it for."""
-        enrolment, who = await self._enroller(body or EnrolBody(), authorization)
+        enrolment, who = await self._enroller(request, body or EnrolBody(), authorization)
         with _kept():
             begun = await enrolment.begin_key(who)
         told = KeyOptionsTold(
@@ -194,32 +213,32 @@ class Desk:
         self, request: Request, body: KeyBody, authorization: Authorization = None
     ) -> Response:
         """Enrol a security key by what it has said; the first factor comes with recovery codes."""
-        enrolment, who = await self._enroller(body, authorization)
+        enrolment, who = await self._enroller(request, body, authorization)
         in_cookie = self._in_cookie(request, body.refresh_in)
         said = body.credential.model_dump(exclude_none=True)
         with _kept():
             done = await enrolment.confirm_key(who, body.enrolment, said, body.label)
-        return self._enrolled(done, in_cookie=in_cookie)
+        return self._enrolled(request, done, in_cookie=in_cookie)
 
     async def _enroller(
-        self, body: EnrolBody, authorization: str | None
+        self, request: Request, body: EnrolBody, authorization: str | None
     ) -> tuple[Enrolment, Enroller]:
         """Return who enrols, by an access token or else by a challenge of the login."""
-        factors, _ = self._open()
-        enrolment = Enrolment(factors)
-        principal = self._house.bearers.shown(authorization)
-        if principal is None and not body.mfa_token:
-            raise ClientFault(problems.MISSING)
-        if principal is not None and principal.issuer != OWN_ISSUER:
-            raise ClientFault(problems.NOT_OURS)
+        factors, issuing = self._open()
+        enrolment, token = Enrolment(factors), body.mfa_token
+        if not token and not authorization:
+            token = _challenge(request, issuing)
+        principal = None
+        if not token:
+            principal = self._house.bearers.person(authorization)
         with _kept():
-            return enrolment, await enrolment.enroller(principal, body.mfa_token)
+            return enrolment, await enrolment.enroller(principal, token)
 
     def _in_cookie(self, request: Request, wanted: Where) -> bool:
         return _in_cookie(request, self._open()[1], wanted)
 
-    def _enrolled(self, done: Enrolled, *, in_cookie: bool) -> Response:
-        _, issuing = self._open()
+    def _enrolled(self, request: Request, done: Enrolled, *, in_cookie: bool) -> Response:
+        factors, issuing = self._open()
         told = EnrolledTold(
             **token_told(issuing, done.grant, in_cookie=in_cookie).model_dump(),
             factor=_told(done.factor),
@@ -227,7 +246,10 @@ class Desk:
         )
         answer = JSONResponse(told.model_dump(), headers=NO_STORE)
         if in_cookie and done.grant.refresh_token:
-            keep_both(answer, issuing, done.grant)
+            kept_in(answer, issuing, done.grant, factors.sign_in.secret)
+        else:
+            _show_on(request, answer, issuing, done.grant)
+        _forget_challenge(request, answer, issuing)
         return answer
 
     # --- the rest ----------------------------------------------------------------------------
@@ -235,7 +257,7 @@ class Desk:
     async def factors(self, authorization: Authorization = None) -> Response:
         """Return the second factors of whoever asks, without what is secret."""
         factors, _ = self._open()
-        principal = self._house.bearers.ours(authorization)
+        principal = self._house.bearers.person(authorization)
         with _kept():
             found = await factors.factors.of(principal.subject)
             left = await factors.factors.codes_left(principal.subject)
@@ -245,7 +267,7 @@ class Desk:
     async def remove(self, id: str, authorization: Authorization = None) -> Response:
         """Take a second factor away; it takes one that was shown lately."""
         factors, _ = self._open()
-        principal = self._house.bearers.ours(authorization)
+        principal = self._house.bearers.person(authorization)
         with _kept():
             await Enrolment(factors).remove(principal, id)
         return Response(status_code=204, headers=NO_STORE)
@@ -253,7 +275,7 @@ class Desk:
     async def codes(self, authorization: Authorization = None) -> Response:
         """Make new recovery codes in the place of all others; likewise."""
         factors, _ = self._open()
-        principal = self._house.bearers.ours(authorization)
+        principal = self._house.bearers.person(authorization)
         with _kept():
             made = await Enrolment(factors).new_codes(principal)
         return JSONResponse(CodesTold(recovery_codes=list(made)).model_dump(), headers=NO_STORE)
@@ -265,6 +287,26 @@ def _in_cookie(request: Request, issuing: Issuing, wanted: Where) -> bool:
     if in_cookie:
         asking.check(issuing)
     return in_cookie
+
+
+def _challenge(request: Request, issuing: Issuing) -> str:
+    """Return the challenge that a cookie holds; nothing if none does.  ClientFault."""
+    token = request.cookies.get(challenge_cookie.name(issuing), "")
+    if token:
+        Asking.of(request).check(issuing)
+    return token
+
+
+def _forget_challenge(request: Request, answer: Response, issuing: Issuing) -> None:
+    if challenge_cookie.name(issuing) in request.cookies:
+        answer.headers.append("set-cookie", challenge_cookie.field(issuing, ""))
+
+
+def _show_on(request: Request, answer: Response, issuing: Issuing, grant: Grant) -> None:
+    """Have a browser whose cookie shows access tokens show this one from now on."""
+    kept = issuing.access_cookie
+    if kept is not None and kept.name in request.cookies:
+        keep_access(answer, issuing, grant.access_token, grant.expires_in)
 
 
 def _proof(body: VerifyBody | StepUpBody) -> Proof:

@@ -11,6 +11,7 @@ from tta_gateway.kernel.own import public
 
 VERIFY: Final = f"{AUTH}/mfa/verify"
 SETUP: Final = f"{AUTH}/mfa/setup"
+CHALLENGE: Final = f"{AUTH}/mfa/challenge"
 STEP_UP: Final = f"{AUTH}/step-up"
 TOTP: Final = f"{AUTH}/mfa/totp"
 TOTP_CONFIRM: Final = f"{AUTH}/mfa/totp/confirm"
@@ -23,6 +24,7 @@ _SMALL: Final = 16 * 1024  # bytes
 _WITH_KEY: Final = 64 * 1024  # bytes
 ROUTES: Final = (
     public("POST", VERIFY, auth="none", max_body=_SMALL),
+    public("POST", CHALLENGE, auth="none", max_body=_SMALL),
     public("POST", STEP_UP, auth="required", max_body=_SMALL),
     public("POST", SETUP, auth="optional", max_body=_SMALL),
     public("POST", TOTP, auth="optional", max_body=_SMALL),

@@ -307,6 +307,12 @@ NOT_OURS: Final = Problem(
     "The token is of another issuer: its session is not kept here.",
     "Ask whoever has issued it.",
 )
+OF_A_CLIENT: Final = Problem(
+    "identity_client_token",
+    403,
+    "A program that somebody has let in may not do this for them.",
+    "Log in at the gateway itself, and do it there.",
+)
 ORIGIN_REFUSED: Final = Problem(
     "identity_origin_refused",
     403,

@@ -14,7 +14,10 @@ from tta_gateway.features.identity.bound import OWN_ISSUER, RevokedTokens
 from tta_gateway.kernel.principal import Principal
 
 EVERYBODY: Final = ""
-"""The subject that stands for all: a key is in other hands, and nothing that it signed counts."""
+"""The subject that stands for all: a key is in other hands, and nothing that it signed counts.
+
+API keys are no tokens: they were issued at no time, and stay.
+"""
 _IN_A_TURN: Final = 100  # of each part
 _PARTS: Final = 29  # the last digits of ids each have another one
 
@@ -32,8 +35,11 @@ class News:
             return False
         if principal.session in self.sessions:
             return True
-        before = (self.subjects.get(one) for one in (principal.subject, EVERYBODY))
-        return any(one is not None and issued(principal) <= one for one in before)
+        made = issued(principal)
+        before, of_all = self.subjects.get(principal.subject), self.subjects.get(EVERYBODY)
+        if before is not None and made <= before:
+            return True
+        return of_all is not None and 0.0 < made <= of_all
 
 
 Listener: TypeAlias = Callable[[News], None]
@@ -64,7 +70,7 @@ class Revoked:
         if known is not None and issued(principal) <= known[0]:
             return True
         known = self._subjects.get(EVERYBODY)
-        return known is not None and issued(principal) <= known[0]
+        return known is not None and 0.0 < issued(principal) <= known[0]
 
     def newly(self, told: RevokedTokens) -> News:
         """Take what is told; return what was not known before, and tell it on."""

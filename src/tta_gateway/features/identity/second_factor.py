@@ -148,7 +148,22 @@ class SecondFactors:
         link: str = "",
     ) -> Asked:
         token = self.sealed(purpose, user, methods=methods, session=session, link=link)
-        made = self.opened(token, purpose)
+        return await self._told(token, self.opened(token, purpose), user, found)
+
+    async def pending(self, token: str) -> Asked:
+        """Return what a challenge of a login asks; ClientFault if it is none, or over."""
+        key, now = self._key_of_nodes(), self.now()
+        enrols = challenges.opened(token, Purpose.ENROL, key, now=now)
+        if enrols is not None:
+            await self.user_of(enrols)
+            return Asked(token, (), round(enrols.ends - now))
+        made = self.opened(token, Purpose.LOGIN)
+        user = await self.user_of(made)
+        return await self._told(token, made, user, await self.factors.of(user.id))
+
+    async def _told(
+        self, token: str, made: Challenge, user: User, found: Collection[Factor]
+    ) -> Asked:
         ways = [one for one in (TOTP, KEY) if any(factor.kind == one for factor in found)]
         if await self.factors.codes_left(user.id):
             ways.append(RECOVERY)
@@ -156,7 +171,7 @@ class SecondFactors:
         if KEY in ways:
             await web_authn.loaded()
             page = web_authn.request(self.rules, found, to_sign=self.to_sign(made))
-        return Asked(token, tuple(ways), int(challenges.LASTING), page)
+        return Asked(token, tuple(ways), round(made.ends - self.now()), page)
 
     # --- challenges --------------------------------------------------------------------------
 

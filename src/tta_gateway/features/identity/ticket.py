@@ -68,7 +68,11 @@ class Tickets:
             return TICKET_INVALID
         if not isinstance(said, str) or said.encode() != path:
             return TICKET_ELSEWHERE
-        return msgspec.structs.replace(found, expires=float(until))
+        since = found.claims.get("since")
+        if not isinstance(since, int | float):
+            return TICKET_INVALID
+        claims = {**found.claims, "iat": since}  # it ends with the token that it was made for
+        return msgspec.structs.replace(found, expires=float(until), claims=claims)
 
     async def spent(self, principal: Principal) -> Problem | None:
         """Use it up; return why that cannot be."""

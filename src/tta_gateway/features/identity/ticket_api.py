@@ -13,6 +13,7 @@ from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.problems import STORE_UNAVAILABLE
+from tta_gateway.features.identity.revoked import issued
 from tta_gateway.features.identity.ticket import LIFE, TYPE
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.principal import Principal
@@ -96,7 +97,10 @@ class Desk:
 def claims(
     issuing: Issuing, principal: Principal, path: str, *, now: float, new_id: Callable[[], str]
 ) -> Claims:
-    """Return what a ticket says: whose it is, as the token said, and what it opens."""
+    """Return what a ticket says: whose it is, as the token said, and what it opens.
+
+    `since` is when the token was issued: what ends that ends what the ticket opens.
+    """
     return {
         "iss": issuing.url,
         "sub": principal.subject,
@@ -109,8 +113,9 @@ def claims(
         "auth_time": int(principal.authenticated),
         "roles": sorted(principal.roles),
         "scope": " ".join(sorted(principal.scopes)),
-        "acr": principal.level,
+        "acr": str(principal.level),
         "amr": sorted(principal.methods),
         "path": path,
         "until": principal.expires,
+        "since": issued(principal),
     }

@@ -1,11 +1,21 @@
 """Who shows a token to control: looked at once more."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import OWN_ISSUER, Issuer, RevokedTokens
-from tta_gateway.features.identity.problems import MALFORMED, MISSING, NOT_OURS, REVOKED, UNPROVED
+from tta_gateway.features.identity.problems import (
+    MALFORMED,
+    MISSING,
+    NOT_OURS,
+    OF_A_CLIENT,
+    REVOKED,
+    UNPROVED,
+)
+from tta_gateway.features.identity.tokens import CLIENT
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.problem import Problem
@@ -32,6 +42,17 @@ def test_whose_it_is_is_known() -> None:
     made = bearers()
     assert (made.ours(TOKEN).session, made.needed(OTHER).issuer) == ("s1", "home")
     assert (made.shown(None), made.shown("Basic x")) == (None, None)
+
+
+def test_what_is_a_person_s_alone_no_client_s_token_does() -> None:
+    made = bearers()
+    own: dict[str, Any] = {"iss": "https://own", "sid": "s1"}
+    person = "Bearer " + a_token(OURS, **own, client_id=CLIENT).decode()
+    assert made.person(person).session == "s1"
+    for client in ("client-1", None):
+        with pytest.raises(ClientFault) as raised:
+            made.person("Bearer " + a_token(OURS, **own, client_id=client).decode())
+        assert raised.value.problem is OF_A_CLIENT
 
 
 def test_what_is_no_good_is_refused_with_the_reason() -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.helpers.asgi import Answer
 from tests.helpers.factor_house import AUTH, Person, with_ada
 from tests.helpers.sign_in_house import PASSWORD, answered
+from tta_gateway.features.identity.bound import CookieBound
 from tta_gateway.features.identity.factors_api import router
 from tta_gateway.features.identity.factors_public import ROUTES
 from tta_gateway.features.identity.second_factor import Needed, SecondFactors
@@ -79,6 +81,62 @@ def test_where_a_provider_has_shown_who_it_is_a_cookie_holds_the_challenge(tmp_p
         assert tied == [(principal.session, "ab")]
         nothing = await paged(ada, "mfa/verify", {"code": ada.next_code()})
         assert (nothing.status, nothing.json["code"]) == (400, "identity_challenge_missing")
+
+    with_ada(tmp_path, work)
+
+
+def test_who_must_have_one_enrols_it_by_what_the_cookie_holds(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        issuing = ada.house.issuing
+        sign_in, user = ada.house.sign_in, await ada.house.kept.users.named("ada")
+        assert issuing is not None
+        assert sign_in is not None
+        assert user is not None
+        factor = msgspec.structs.replace(issuing.second_factor, required_roles=("player",))
+        ada.house.issuing = msgspec.structs.replace(issuing, second_factor=factor)
+        with pytest.raises(Needed) as raised:
+            await sign_in.begin(user, "fed")
+        cookie = {"cookie": f"__Secure-tta-mfa={raised.value.asked.token}"}
+        asked = (await paged(ada, "mfa/challenge", {}, **cookie)).json["mfa_challenge"]
+        assert (asked["enrol"], asked["methods"], asked["mfa_token"]) == (True, [], "")
+        begun = (await paged(ada, "mfa/totp", {}, **cookie)).json
+        ada.secret = begun["secret"]
+        body: dict[str, object] = {"enrolment": begun["enrolment"], "code": ada.code()}
+        done = await paged(ada, "mfa/totp/confirm", body, **cookie)
+        assert (done.status, len(done.json["recovery_codes"])) == (200, 10)
+        for name in ("__Secure-tta-refresh=", "__Secure-tta-session=", "__Secure-tta-mfa=;"):
+            assert name in done.fields["set-cookie"]
+
+    with_ada(tmp_path, work)
+
+
+def test_a_page_is_told_what_the_cookie_asks(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        await ada.enrol_totp()
+        asked = await ada.asked()
+        cookie = {"cookie": f"__Secure-tta-mfa={asked['mfa_token']}"}
+        told = (await paged(ada, "mfa/challenge", {}, **cookie)).json["mfa_challenge"]
+        assert told == {**asked, "mfa_token": ""}
+        strange = await paged(ada, "mfa/challenge", {}, **{**cookie, "origin": "http://evil"})
+        nothing = await paged(ada, "mfa/challenge", {})
+        assert (strange.status, nothing.status) == (403, 400)
+
+    with_ada(tmp_path, work)
+
+
+def test_a_browser_whose_cookie_shows_access_tokens_shows_the_better_one(tmp_path: Path) -> None:
+    async def work(ada: Person) -> None:
+        issuing = ada.house.issuing
+        assert issuing is not None
+        kept = CookieBound(name="__Host-tta")
+        ada.house.issuing = msgspec.structs.replace(issuing, access_cookie=kept)
+        await ada.enrol_totp()
+        fields = {"authorization": f"Bearer {ada.token}", "cookie": "__Host-tta=old"}
+        body: dict[str, object] = {"method": "totp", "code": ada.next_code()}
+        answer = await paged(ada, "step-up", body, **fields)
+        assert answer.status == 200
+        shown = f"__Host-tta={answer.json['access_token']};"
+        assert answer.fields["set-cookie"].startswith(shown)
 
     with_ada(tmp_path, work)
 

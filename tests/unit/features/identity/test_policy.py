@@ -482,7 +482,8 @@ def settled(answer: Response | Awaitable[Response | None] | None) -> Response | 
 
 
 def a_ticket(**changed: object) -> bytes:
-    said = {"iat": NOW, "exp": NOW + 30, "jti": "1", "sid": "s", "path": "/ws", "until": NOW + 60}
+    said = {"iat": NOW, "exp": NOW + 30, "jti": "1", "sid": "s", "path": "/ws"}
+    said |= {"until": NOW + 60, "since": NOW - 1}
     return a_token(OURS, {"typ": TYPE}, **{**said, **changed})
 
 

@@ -38,7 +38,8 @@ def test_of_everybody_those_from_before_count_no_more() -> None:
     news = revoked.newly(RevokedTokens(subjects={EVERYBODY: (NOW, NOW + 60)}))
     later = msgspec.structs.replace(ADA, claims={"iat": NOW + 1})
     other = msgspec.structs.replace(ADA, subject="eve", session="s2")
-    for who, ends in ((ADA, True), (other, True), (later, False)):
+    key = Principal(subject="key:a", issuer=OWN_ISSUER)  # which was issued at no time
+    for who, ends in ((ADA, True), (other, True), (later, False), (key, False)):
         assert (revoked.has(who), news.concerns(who)) == (ends, ends)
 
 

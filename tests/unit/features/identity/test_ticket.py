@@ -11,6 +11,7 @@ from tta_gateway.features.identity.problems import (
     TICKET_INVALID,
     TICKET_USED,
 )
+from tta_gateway.features.identity.revoked import issued
 from tta_gateway.features.identity.ticket import TYPE, Tickets, issuer_of, nobody
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.principal import Principal
@@ -23,6 +24,7 @@ CLAIMS: dict[str, object] = {
     "sid": "s1",
     "path": "/ws/chat",
     "until": NOW + 600,
+    "since": NOW - 9,
 }
 
 
@@ -56,6 +58,7 @@ def test_a_good_one_is_somebody_for_as_long_as_the_token_was() -> None:
     found = tickets().proved(a_ticket(), b"/ws/chat", NOW + 1)
     assert isinstance(found, Principal)
     assert (found.subject, found.session, found.expires) == ("p1", "s1", NOW + 600)
+    assert issued(found) == NOW - 9  # what ends the token ends what the ticket opens
 
 
 def test_it_is_used_once() -> None:
@@ -96,6 +99,7 @@ ATTACKS: dict[str, bytes] = {
     "an id that is a number": a_ticket(jti=7),
     "without an end of its session": a_ticket(until=None),
     "an end that is a text": a_ticket(until="tomorrow"),
+    "of a token of no time": a_ticket(since=None),
     "early": a_ticket(iat=NOW + 600, exp=NOW + 630),
 }
 

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.identity_house import ISSUING
 from tests.helpers.sign_in_house import OWN, SignInHouse, answered, within
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.public import TICKET
+from tta_gateway.features.identity.revoked import issued
 from tta_gateway.features.identity.ticket import Tickets, issuer_of
-from tta_gateway.features.identity.ticket_api import router
+from tta_gateway.features.identity.ticket_api import claims, router
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.principal import Principal
@@ -58,6 +60,7 @@ def test_a_ticket_is_for_whoever_the_token_is_of(tmp_path: Path) -> None:
         token = house.bearers.verifier.prove(grant.access_token.encode(), house.now)
         assert isinstance(token, Principal)
         assert (found.expires, found.level) == (token.expires, token.level)
+        assert issued(found) == issued(token)
         # As an access token it is worth nothing.
         assert not isinstance(
             house.bearers.verifier.prove(told["ticket"].encode(), house.now), Principal
@@ -100,3 +103,9 @@ def test_without_keys_it_says_so(tmp_path: Path) -> None:
         assert (await client.ask({"path": "/a"}, grant.access_token))[0] == 404
 
     asked(tmp_path, work)
+
+
+def test_it_says_how_well_somebody_is_proved() -> None:
+    who = Principal(subject="p1", issuer="gateway", level=2, claims={"iat": 5.0})
+    said = claims(ISSUING, who, "/ws", now=7.0, new_id=lambda: "t")
+    assert (said["acr"], said["since"], said["iat"]) == ("2", 5.0, 7.0)
