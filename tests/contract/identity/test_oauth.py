@@ -14,7 +14,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import select
 
 from tests.helpers.asgi import Answer
-from tests.helpers.identity_house import ISSUING, KEY
+from tests.helpers.identity_house import ISSUING, KEY, LASTING
 from tests.helpers.oauth_house import (
     BACK,
     CHALLENGE,
@@ -34,7 +34,8 @@ from tta_gateway.features.identity.oauth_cookie import session_value
 from tta_gateway.features.identity.oauth_proof import ASSERTION
 from tta_gateway.features.identity.oauth_tables import CODES, SECRETS
 from tta_gateway.features.identity.problems import REVOKED
-from tta_gateway.features.identity.store import User
+from tta_gateway.features.identity.sql_external import SqlExternal
+from tta_gateway.features.identity.store import Session, User
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.support.sql.url import DatabaseUrl
 
@@ -385,6 +386,44 @@ def test_whoever_has_logged_out_everywhere_has_meant_codes_too(url: DatabaseUrl)
         assert error(await house.redeem(client, code)) == (400, "invalid_grant")
 
     at(url, work)
+
+
+def test_whoever_has_logged_out_in_the_browser_has_meant_its_codes_too(url: DatabaseUrl) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        code = await Browser(house).code(client)
+        sign_in, (session,) = house.sign_in, await browsing(house)
+        assert sign_in is not None
+        await sign_in.logout(session.user_id, session.id)
+        assert error(await house.redeem(client, code)) == (400, "invalid_grant")
+
+    at(url, work)
+
+
+def test_a_logout_at_a_provider_ends_what_clients_have_got_by_that_login(url: DatabaseUrl) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        code = await Browser(house).code(client)
+        external = SqlExternal(lambda: house.kept.database, lasting=lambda: LASTING)
+        (session,), there, ends = await browsing(house), b"t" * 32, house.now + 1000
+        assert await external.link(session.id, there, ends=ends, now=house.now)
+        answer = await house.redeem(client, code)
+        once = b"o" * 32
+        assert await external.end(once, until=ends, user_id="", there=there, now=house.now)
+        await house._changed()
+        assert not counts(house, answer.json["access_token"])
+        renewed = await house.renew(client, answer.json["refresh_token"])
+        assert error(renewed) == (400, "invalid_grant")
+
+    at(url, work)
+
+
+async def browsing(house: OAuthHouse) -> list[Session]:
+    """The sessions of ada's browsers."""
+    user = await house.kept.users.named("ada")
+    assert house.sign_in is not None
+    assert user is not None
+    return [one for one in await house.sign_in.open(user.id) if not one.client]
 
 
 def test_no_code_stands_in_the_database(url: DatabaseUrl) -> None:

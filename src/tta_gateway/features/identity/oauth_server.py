@@ -105,6 +105,7 @@ class OAuthServer:
             begun=session.begun,
             methods=session.methods,
             proved=session.proved,
+            parent=session.id,
             until=session.used + CODE_LASTS,
         )
         await self._kept.codes.add(digest(code), stands_for)

@@ -33,7 +33,8 @@ class Redemption(Enum):
 class Code:
     """What a code stands for; `begun` is when its user has logged in, and how.
 
-    `proved` is when they have shown a second factor; 0 if they have not.
+    `proved` is when they have shown a second factor; 0 if they have not.  `parent` is the session
+    of the browser: what ends that before the code is used ends the code.
     """
 
     client_id: str
@@ -46,6 +47,7 @@ class Code:
     methods: str
     until: float
     proved: float = 0.0
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

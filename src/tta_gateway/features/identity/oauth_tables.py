@@ -35,6 +35,7 @@ CODES: Final = sa.Table(
     sa.Column("begun", sa.Double),
     sa.Column("methods", sa.String),
     sa.Column("proved", sa.Double),
+    sa.Column("parent", sa.String),
     sa.Column("until", sa.Double),
     sa.Column("session_id", sa.String),
 )

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.sql_revocations import end_session, end_sessions
 from tta_gateway.features.identity.sql_tables import SESSIONS, put
+from tta_gateway.features.identity.store import Session
 from tta_gateway.support.sql.away import Conflict
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ class SqlExternal:
         async with self._database().write() as connection:
             await connection.execute(delete(USED).where(USED.c.until < now))
             await connection.execute(delete(LINKS).where(LINKS.c.ends < now))
+
+
+async def tied(connection: AsyncConnection, session: Session, *, parent: str) -> None:
+    """Tie a session to what its parent is tied to at a provider: both end with that."""
+    asked = select(LINKS.c.there).where(LINKS.c.session_id == parent)
+    there = await connection.scalar(asked)
+    if there is not None:
+        values = {"session_id": session.id, "there": there, "ends": session.ends}
+        await connection.execute(insert(LINKS).values(**values))
 
 
 def _linked(there: bytes, user_id: str) -> Select[tuple[object]]:

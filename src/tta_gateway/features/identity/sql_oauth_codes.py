@@ -12,9 +12,10 @@ from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.oauth_store import Code, Redemption, Shown
 from tta_gateway.features.identity.oauth_tables import ASSERTIONS, CLIENTS, CODES
 from tta_gateway.features.identity.sessions import limits_of
+from tta_gateway.features.identity.sql_external import tied
 from tta_gateway.features.identity.sql_revocations import end_session
 from tta_gateway.features.identity.sql_sessions import begun
-from tta_gateway.features.identity.sql_tables import USERS
+from tta_gateway.features.identity.sql_tables import SESSIONS, USERS
 from tta_gateway.features.identity.sql_users import user_where
 from tta_gateway.features.identity.store import ACTIVE, Session, User
 
@@ -89,6 +90,10 @@ class SqlCodes:
         # Whoever has logged out everywhere since then has meant this, too.
         if user is None or user.changed > code.until - LASTS:
             return None
+        parent = select(SESSIONS.c.ended).where(SESSIONS.c.id == code.parent).with_for_update()
+        row = (await connection.execute(parent)).first()
+        if row is None or row[0] is not None:
+            return None
         ends = code.begun + limits_of(self._issuing(), user.roles).absolute
         if now >= ends:
             return None
@@ -103,6 +108,7 @@ class SqlCodes:
             client=code.client_id,
             scope=code.scope,
         )
+        await tied(connection, session, parent=code.parent)
         return await begun(connection, session, token)
 
     async def _replayed(

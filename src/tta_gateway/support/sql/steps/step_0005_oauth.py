@@ -57,6 +57,7 @@ def _codes() -> None:
         sa.Column("begun", sa.Double, nullable=False),
         sa.Column("methods", sa.String(256), nullable=False),
         sa.Column("proved", sa.Double, nullable=False),
+        sa.Column("parent", sa.String(36), nullable=False),
         sa.Column("until", sa.Double, nullable=False, index=True),
         sa.Column("session_id", sa.String(36)),
     )
