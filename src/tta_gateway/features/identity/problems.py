@@ -307,6 +307,12 @@ NOT_OURS: Final = Problem(
     "The token is of another issuer: its session is not kept here.",
     "Ask whoever has issued it.",
 )
+NO_PERSON: Final = Problem(
+    "identity_no_person",
+    403,
+    "Nobody has logged in for this: it is a program's own.",
+    "Log in at the gateway, and send the access token of that login.",
+)
 ORIGIN_REFUSED: Final = Problem(
     "identity_origin_refused",
     403,
