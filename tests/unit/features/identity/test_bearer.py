@@ -61,7 +61,7 @@ LOGGED_IN: dict[str, object] = {
 
 
 def ours(**changed: object) -> str:
-    return "Bearer " + a_token(OURS, **{**LOGGED_IN, **changed}).decode()
+    return "Bearer " + a_token(OURS, None, **{**LOGGED_IN, **changed}).decode()
 
 
 def test_a_person_is_who_has_logged_in_here_in_whatever_program() -> None:
