@@ -8,12 +8,14 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from fastapi import FastAPI
 
 from tests.helpers.configuration import loaded
 from tests.helpers.fake_clock import FakeClock
-from tests.helpers.sign_in_house import PASSWORD
+from tests.helpers.sign_in_house import PASSWORD, answered
 from tests.unit.features.identity.issuing import NOW, a_signer, a_token
 from tta_gateway.features.identity.api_key_store import Refusal
+from tta_gateway.features.identity.api_keys_admin import router
 from tta_gateway.features.identity.bound import (
     API_KEYS,
     KEYS,
@@ -27,6 +29,7 @@ from tta_gateway.features.identity.oauth_clients import NotSo
 from tta_gateway.features.identity.sign_in import Grant, SignIn
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.degraded import Degrading, say
 from tta_gateway.node.issuing import Issuance
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.settings.compile import compile_snapshot
@@ -323,6 +326,30 @@ def test_a_key_that_is_revoked_counts_no_more_here_where_there_are_no_other_node
         assert any(name.startswith(API_KEYS) for name in node.known)
         await node.issuance.api_keys.revoke("a")
         assert not any(name.startswith(API_KEYS) for name in node.known)
+
+    within(tmp_path, work)
+
+
+def test_the_answer_that_a_key_is_revoked_says_which_nodes_were_not_told(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        node = await house.node()
+        await node.issuance.look()
+        app = FastAPI()
+        app.include_router(router(node.issuance))
+        desk, path = Degrading(app), "/admin/v1/apikeys"
+
+        async def spread() -> None:
+            say("nodes-lapsed=1")
+
+        node.issuance.spread = spread
+        made = await answered(desk, "POST", path, {"name": "a", "roles": ["player"]})
+        rotated = await answered(desk, "POST", f"{path}/a/rotate", {"overlap": 0})
+        gone = await answered(desk, "DELETE", f"{path}/a")
+        assert [(one.status, one.fields.get("x-degraded")) for one in (made, rotated, gone)] == [
+            (201, None),
+            (201, "nodes-lapsed=1"),
+            (200, "nodes-lapsed=1"),
+        ]
 
     within(tmp_path, work)
 
