@@ -77,6 +77,30 @@ def test_nobody_grants_such_a_role_alone(one: Issuing) -> None:
     assert changes(one, "", "", proposal()).status == 401
 
 
+def test_a_program_neither_proposes_nor_decides_and_has_no_such_role(one: Issuing) -> None:
+    """Red without `person` in features/identity/bearer.py, and `_check_alone` of either."""
+    roles = ["clinical_supervisor"]  # who may approve, and whom one person makes here
+    body = {"name": "program", "kind": "confidential", "roles": roles}
+    client = one.administer("POST", "/clients", body).told
+    key = one.administer("POST", "/apikeys", {"name": "program", "roles": roles}).told["key"]
+    made = changes(one, "", token_of(one, "anna"), proposal())
+    for token in (one.own_token(client["id"], client["secret"]), key):
+        assert one.guarded(token) == (200, "")  # it is good elsewhere
+        for path, asked in (("", proposal()), (f"/{made.told['id']}/approve", None)):
+            told = changes(one, path, token, asked)
+            assert told.status == 403
+            assert "a person who has logged in at the gateway" in told.told["detail"]
+    assert changes(one, f"/{made.told['id']}/withdraw", token_of(one, "anna")).status == 200
+    two = {"roles": ["admin"]}
+    for method, path, more in (
+        ("POST", "/clients", {"name": "another", "kind": "confidential"}),
+        ("PUT", "/clients/program", {}),
+        ("POST", "/apikeys", {"name": "another"}),
+    ):
+        told = one.administer(method, path, {**two, **more})
+        assert (told.status, "obody grants `admin` alone" in told.told["detail"]) == (422, True)
+
+
 def test_one_proposes_and_another_approves_and_tokens_from_before_count_no_more(
     one: Issuing,
 ) -> None:

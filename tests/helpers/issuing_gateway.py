@@ -1,5 +1,6 @@
 """A gateway that issues tokens, with its users, and clients that log in there."""
 
+import base64
 import contextlib
 import http.client
 import json
@@ -91,6 +92,22 @@ class Issuing:
     def refresh(self, token: str) -> Answer:
         """Renew an access token."""
         return self.ask("POST", f"{AUTH}/refresh", {"refresh_token": token})
+
+    def own_token(self, client: str, secret: str) -> str:
+        """Have a client of OAuth get a token of its own."""
+        shown = base64.b64encode(f"{client}:{secret}".encode()).decode()
+        fields = {
+            "authorization": f"Basic {shown}",
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        port = self.stage.port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        try:
+            body = "grant_type=client_credentials"
+            connection.request("POST", "/oauth2/token", body, fields)
+            return str(json.loads(connection.getresponse().read())["access_token"])
+        finally:
+            connection.close()
 
     def guarded(self, token: str) -> tuple[int, str]:
         """Call a route that asks for a token: status, and the code of an error."""

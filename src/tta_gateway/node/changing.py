@@ -34,11 +34,16 @@ ROLES: Final = "roles"
 """The kind of change that grants roles to a user."""
 PROPOSES: Final = "changes:propose"
 APPROVES: Final = "changes:approve"
+_FORBIDDEN: Final = 403
 _TICK: Final = 5.0  # seconds between two looks at what has expired
 _OFF: Final = "No change needs two people: `access: {two_person: […]}` says for which roles."
 _NOBODY: Final = (
     "Show the access token of a person: the token of the administration is nobody's own, and two "
     "who share it would be one."
+)
+_PERSON: Final = (
+    "Show the access token of a person who has logged in at the gateway itself: programs and their "
+    "keys are nobody's own, and of whom another issuer speaks the gateway cannot tell."
 )
 
 
@@ -144,8 +149,9 @@ class Changing:
     ) -> None:
         """Begin without a configuration.
 
-        `store` returns where they are kept, once that is needed; `shown` whose access token it is,
-        or raises ClientFault; `is_admin` tells whether the token of the administration is shown.
+        `store` returns where they are kept, once that is needed; `shown` which person's access
+        token it is, or raises ClientFault; `is_admin` tells whether the token of the
+        administration is shown.
         """
         self._outside = outside
         self._store = store
@@ -199,6 +205,8 @@ class Changing:
         try:
             principal = self._shown(authorization)
         except ClientFault as error:
+            if error.problem.status == _FORBIDDEN:
+                raise HTTPException(403, f"{error.problem.title} {_PERSON}") from None
             challenge = {"www-authenticate": "Bearer"}
             raise HTTPException(401, f"{error.problem.title} {_NOBODY}", challenge) from None
         mask = self._book.mask(principal.roles)

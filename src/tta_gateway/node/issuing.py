@@ -287,6 +287,7 @@ class Issuance:
         self._oauth = OAuth(
             outside, sign_in, stores.failures, keys, bearers=self.bearers, log=self._log
         )
+        self._oauth.registrar.two_person = lambda: self.two_person
 
     def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
         made = ApiKeyKeeper(
@@ -296,6 +297,7 @@ class Issuance:
             wall=self.wall,
             new_id=self.new_id,
         )
+        made.changed, made.two_person = self.reveal, lambda: self.two_person
         made.left = lambda: [one for one in self._findings.known if one.startswith(API_KEYS)]
         return made
 
@@ -356,13 +358,15 @@ class Issuance:
             await self.look()
 
     async def reveal(self) -> None:
-        """Tell what has just been revoked; where that cannot be read now it will be, soon."""
+        """Tell which tokens and keys count no more; what cannot be read now will be, soon."""
         if self.spread is not None:
             await self.spread()
             return
         assert self._revocations is not None  # something has been revoked
         with contextlib.suppress(Unavailable):
             await self._read(self._revocations)
+            assert self._api_keys is not None  # likewise
+            await self._api_keys.look()
 
     async def _read(self, revocations: Revocations) -> None:
         """Tell what is revoked: the first time all of it, then what is new."""

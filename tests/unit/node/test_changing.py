@@ -16,7 +16,7 @@ from tests.unit.features.changes.test_service import Kind
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.changes.algorithm import Step
 from tta_gateway.features.identity.accounts import Wrong
-from tta_gateway.features.identity.problems import MISSING
+from tta_gateway.features.identity.problems import MISSING, NO_PERSON, NOT_OURS
 from tta_gateway.features.identity.store import ACTIVE, User
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.events import ChangeStepped, Event
@@ -26,6 +26,8 @@ from tta_gateway.node.changing import Changing, Granting, Outside
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, parted
 from tta_gateway.support.bus import Bus
+
+PROGRAM, ELSEWHERE = "Bearer of a program", "Bearer of another issuer"
 
 
 def parts(*two_person: str) -> Parts:
@@ -55,6 +57,8 @@ class House:
     def shown(self, authorization: str | None) -> Principal:
         if not authorization:
             raise ClientFault(MISSING)
+        if authorization in (PROGRAM, ELSEWHERE):
+            raise ClientFault(NO_PERSON if authorization == PROGRAM else NOT_OURS)
         subject, _, role = authorization.partition(" ")
         return Principal(subject=subject, issuer="clinic", roles=frozenset({role}))
 
@@ -84,6 +88,16 @@ def test_a_person_proposes_and_decides_and_the_administration_reads(house: House
         assert status(lambda work=work: work(None)) == 401  # type: ignore[misc]
         assert status(lambda work=work: work("p1 therapist")) == 403  # type: ignore[misc]
     assert status(lambda: changing.reader("p1 player")) == 403
+
+
+def test_programs_and_who_logged_in_elsewhere_are_told_who_may(house: House) -> None:
+    changing = house.changing
+    for shown in (PROGRAM, ELSEWHERE):
+        for work in (changing.reader, changing.proposer, changing.decider):
+            with pytest.raises(HTTPException) as raised:
+                work(shown)
+            assert raised.value.status_code == 403
+            assert "a person who has logged in at the gateway" in raised.value.detail
 
 
 def test_each_step_is_told_as_an_event_and_in_the_log(house: House) -> None:

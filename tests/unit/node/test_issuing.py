@@ -8,21 +8,28 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from fastapi import FastAPI
 
 from tests.helpers.configuration import loaded
 from tests.helpers.fake_clock import FakeClock
-from tests.helpers.sign_in_house import PASSWORD
+from tests.helpers.sign_in_house import PASSWORD, answered
 from tests.unit.features.identity.issuing import NOW, a_signer, a_token
+from tta_gateway.features.identity.api_key_store import Refusal
+from tta_gateway.features.identity.api_keys_admin import router
 from tta_gateway.features.identity.bound import (
+    API_KEYS,
     KEYS,
     REVOKED,
     IssuerKeys,
     OwnKeys,
     RevokedTokens,
 )
+from tta_gateway.features.identity.oauth_client import Terms
+from tta_gateway.features.identity.oauth_clients import NotSo
 from tta_gateway.features.identity.sign_in import Grant, SignIn
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.degraded import Degrading, say
 from tta_gateway.node.issuing import Issuance
 from tta_gateway.node.proving import keys_of, revoked_of
 from tta_gateway.settings.compile import compile_snapshot
@@ -277,5 +284,89 @@ def test_another_secret_of_the_nodes_signs_with_another_key(tmp_path: Path) -> N
         assert node.counts(before)
         assert len(node.issuance.key_set()["keys"]) == 2
         assert node.counts(await node.login())
+
+    within(tmp_path, work)
+
+
+TWO = f"{ISSUING}access: {{two_person: [admin, therapist]}}\n"
+
+
+def test_keys_and_clients_that_count_no_more_are_spread_as_logouts_are(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        node = await house.node()
+        await node.issuance.look()
+        assert node.issuance.api_keys is not None
+        assert node.issuance.registrar is not None
+        told: list[set[str]] = []
+
+        async def spread() -> None:
+            """Take up what is new, as control does (features/nodes)."""
+            await node.issuance.take()
+            told.append({name for name in node.known if name.startswith((API_KEYS, REVOKED))})
+
+        await node.issuance.api_keys.add("a", ["player"], [], lasts=60.0)
+        node.issuance.spread = spread
+        await node.issuance.api_keys.rotate("a", overlap=0.0, lasts=60.0)
+        assert await node.issuance.api_keys.revoke("a") == 1
+        client, _ = await node.issuance.registrar.create("b", Terms(kind="confidential"))
+        await node.issuance.registrar.set_active(client, is_active=False)
+        assert [len(one) for one in told] == [1, 0, 1]
+
+    within(tmp_path, work)
+
+
+def test_a_key_that_is_revoked_counts_no_more_here_where_there_are_no_other_nodes(
+    tmp_path: Path,
+) -> None:
+    async def work(house: House) -> None:
+        node = await house.node()
+        await node.issuance.look()
+        assert node.issuance.api_keys is not None
+        await node.issuance.api_keys.add("a", ["player"], [], lasts=60.0)
+        assert any(name.startswith(API_KEYS) for name in node.known)
+        await node.issuance.api_keys.revoke("a")
+        assert not any(name.startswith(API_KEYS) for name in node.known)
+
+    within(tmp_path, work)
+
+
+def test_the_answer_that_a_key_is_revoked_says_which_nodes_were_not_told(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        node = await house.node()
+        await node.issuance.look()
+        app = FastAPI()
+        app.include_router(router(node.issuance))
+        desk, path = Degrading(app), "/admin/v1/apikeys"
+
+        async def spread() -> None:
+            say("nodes-lapsed=1")
+
+        node.issuance.spread = spread
+        made = await answered(desk, "POST", path, {"name": "a", "roles": ["player"]})
+        rotated = await answered(desk, "POST", f"{path}/a/rotate", {"overlap": 0})
+        gone = await answered(desk, "DELETE", f"{path}/a")
+        assert [(one.status, one.fields.get("x-degraded")) for one in (made, rotated, gone)] == [
+            (201, None),
+            (201, "nodes-lapsed=1"),
+            (200, "nodes-lapsed=1"),
+        ]
+
+    within(tmp_path, work)
+
+
+def test_programs_have_no_role_that_two_people_grant(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        node = await house.node()
+        await node.issuance.look()
+        keys, registrar = node.issuance.api_keys, node.issuance.registrar
+        assert keys is not None
+        assert registrar is not None
+        terms = Terms(kind="confidential", roles=("therapist",))
+        await registrar.create("before", terms)
+        node.issuance.adopt(node.parts(TWO), house.state)
+        with pytest.raises(Refusal, match="alone"):
+            await keys.add("a", ["therapist"], [], lasts=60.0)
+        with pytest.raises(NotSo, match="alone"):
+            await registrar.create("after", terms)
 
     within(tmp_path, work)

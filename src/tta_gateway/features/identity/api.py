@@ -188,7 +188,7 @@ class Desk:
     async def logout_all(self, authorization: Authorization = None) -> Response:
         """End all sessions of whoever asks, on all devices."""
         sign_in, issuing = self._open()
-        principal = self._house.bearers.person(authorization)
+        principal = self._house.bearers.themselves(authorization)
         with _kept():
             count = await sign_in.logout_all(principal.subject)
         told = EndedTold(message="Logged out everywhere.", sessions=count).model_dump()
@@ -250,7 +250,7 @@ class Desk:
     async def sessions(self, authorization: Authorization = None) -> Response:
         """Return the sessions of whoever asks, the newest first."""
         sign_in, _ = self._open()
-        principal = self._house.bearers.person(authorization)
+        principal = self._house.bearers.themselves(authorization)
         with _kept():
             found = await sign_in.open(principal.subject)
         told = [session_told(one, current=one.id == principal.session) for one in found]
@@ -259,7 +259,7 @@ class Desk:
     async def end(self, id: str, authorization: Authorization = None) -> Response:
         """End a session of whoever asks, on another device perhaps."""
         sign_in, _ = self._open()
-        principal = self._house.bearers.person(authorization)
+        principal = self._house.bearers.themselves(authorization)
         with _kept():
             if not await sign_in.logout(principal.subject, id, why="ended"):
                 raise ClientFault(problems.SESSION_UNKNOWN)

@@ -6,13 +6,14 @@ a change is sent with a few dozen others, and not with all.  A key is shown once
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tta_gateway.features.identity import api_key
 from tta_gateway.features.identity.api_key_store import ApiKey, ApiKeyStore, Refusal
 from tta_gateway.features.identity.bound import API_KEYS, ApiKeysTold, Issuing, KeyTold
+from tta_gateway.features.identity.sign_in import Told
 
 MOST: Final = 10_000
 """So many keys count at once, at most."""
@@ -60,6 +61,10 @@ class ApiKeyKeeper:
         self._turn = asyncio.Lock()
         self.left: Callable[[], Iterable[str]] = tuple
         """Returns the names of the sections that a control before this one has left."""
+        self.changed: Told = self.look
+        """Has every node go by what has been revoked, before who has asked is answered."""
+        self.two_person: Callable[[], Collection[str]] = tuple
+        """Returns the roles that nobody grants alone."""
 
     async def add(
         self, name: str, roles: Sequence[str], permissions: Sequence[str], *, lasts: float
@@ -67,6 +72,7 @@ class ApiKeyKeeper:
         """Make a key of a new name; Refusal says why not."""
         called, now = _name(name), self._wall()
         self._check(roles, permissions)
+        self._check_alone(roles)
         await self._has_room(now)
         made = self._made(called, tuple(roles), tuple(permissions), lasts=lasts, now=now)
 
@@ -97,10 +103,12 @@ class ApiKeyKeeper:
             found.append(self._made(called, last.roles, last.permissions, lasts=lasts, now=now))
             ends = now + overlap
             before = [replace(one, expires=min(one.expires, ends), changed=now) for one in counting]
+            if not overlap:  # or it would count on where a clock is behind
+                before = [replace(one, revoked=now) for one in before]
             return [*before, found[-1].kept]
 
         await self._store.change(called, decide)
-        await self.look()
+        await self.changed()
         return found[-1]
 
     async def revoke(self, name: str, id: str = "") -> int:
@@ -112,7 +120,7 @@ class ApiKeyKeeper:
             return [replace(one, revoked=now) for one in meant]
 
         count = len(await self._store.change(called, decide))
-        await self.look()
+        await self.changed()
         return count
 
     async def all(self) -> list[ApiKey]:
@@ -188,6 +196,15 @@ class ApiKeyKeeper:
         for one in permissions:
             if one not in held and one not in plain:
                 raise Refusal(f"none of these roles holds `{one}`")
+
+    def _check_alone(self, roles: Sequence[str]) -> None:
+        """Look whether a key may have these: it would act for who has made it, alone."""
+        for role in roles:
+            if role in self.two_person():
+                raise Refusal(
+                    f"nobody grants `{role}` alone (`access.two_person`), and two grant it to "
+                    "people only: a key cannot have it; give it another role"
+                )
 
 
 def _name(text: str) -> str:

@@ -7,6 +7,7 @@ between.
 from collections.abc import Callable
 
 from tta_gateway.features.identity import problems
+from tta_gateway.features.identity.api_key import PREFIX
 from tta_gateway.features.identity.bound import OWN_ISSUER
 from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.tokens import CLIENT
@@ -46,19 +47,34 @@ class Bearers:
             raise ClientFault(problems.MISSING)
         return found
 
-    def person(self, authorization: str | None) -> Principal:
-        """Return who has logged in at the gateway itself; ClientFault if a program asks for them.
-
-        What changes an account is nobody's but its owner's, whatever clients they have let in.
-        """
-        found = self.ours(authorization)
-        if found.claims.get("client_id") != CLIENT:
-            raise ClientFault(problems.OF_A_CLIENT)
-        return found
-
     def ours(self, authorization: str | None) -> Principal:
         """Return whose token it is, if the gateway itself has issued it; ClientFault if not."""
         found = self.needed(authorization)
         if found.issuer != OWN_ISSUER:
             raise ClientFault(problems.NOT_OURS)
+        return found
+
+    def person(self, authorization: str | None) -> Principal:
+        """Return whose token it is, if somebody has logged in for it here; ClientFault if not.
+
+        What a client of OAuth gets for itself and an API key are of the gateway, too, but whoever
+        looks after them may have as many as they like: they are nobody's own.
+        """
+        if (authorization or "").lower().startswith(f"{_MARK}{PREFIX.decode()}"):
+            raise ClientFault(problems.NO_PERSON)
+        found = self.ours(authorization)
+        client = found.claims.get("client_id")  # RFC 9068 2.2
+        has_logged_in = bool(found.session) and found.authenticated > 0
+        if not has_logged_in or not client or client == found.subject:
+            raise ClientFault(problems.NO_PERSON)
+        return found
+
+    def themselves(self, authorization: str | None) -> Principal:
+        """Return who has logged in at the gateway itself; ClientFault if a program asks for them.
+
+        What changes an account is nobody's but its owner's, whatever clients they have let in.
+        """
+        found = self.person(authorization)
+        if found.claims.get("client_id") != CLIENT:
+            raise ClientFault(problems.OF_A_CLIENT)
         return found

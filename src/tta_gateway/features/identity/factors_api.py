@@ -230,7 +230,7 @@ class Desk:
             token = _challenge(request, issuing)
         principal = None
         if not token:
-            principal = self._house.bearers.person(authorization)
+            principal = self._house.bearers.themselves(authorization)
         with _kept():
             return enrolment, await enrolment.enroller(principal, token)
 
@@ -257,7 +257,7 @@ class Desk:
     async def factors(self, authorization: Authorization = None) -> Response:
         """Return the second factors of whoever asks, without what is secret."""
         factors, _ = self._open()
-        principal = self._house.bearers.person(authorization)
+        principal = self._house.bearers.themselves(authorization)
         with _kept():
             found = await factors.factors.of(principal.subject)
             left = await factors.factors.codes_left(principal.subject)
@@ -267,7 +267,7 @@ class Desk:
     async def remove(self, id: str, authorization: Authorization = None) -> Response:
         """Take a second factor away; it takes one that was shown lately."""
         factors, _ = self._open()
-        principal = self._house.bearers.person(authorization)
+        principal = self._house.bearers.themselves(authorization)
         with _kept():
             await Enrolment(factors).remove(principal, id)
         return Response(status_code=204, headers=NO_STORE)
@@ -275,7 +275,7 @@ class Desk:
     async def codes(self, authorization: Authorization = None) -> Response:
         """Make new recovery codes in the place of all others; likewise."""
         factors, _ = self._open()
-        principal = self._house.bearers.person(authorization)
+        principal = self._house.bearers.themselves(authorization)
         with _kept():
             made = await Enrolment(factors).new_codes(principal)
         return JSONResponse(CodesTold(recovery_codes=list(made)).model_dump(), headers=NO_STORE)

@@ -43,14 +43,18 @@ class Registrar:
         self._wall = wall
         self._new_id = new_id
         self.changed: Told = nothing
-        """Tells this node's workers what has been revoked, before who has asked is answered."""
+        """Has every node go by what has been revoked, before who has asked is answered."""
+        self.two_person: Callable[[], Collection[str]] = tuple
+        """Returns the roles that nobody grants alone."""
 
     async def create(self, name: str, terms: Terms) -> tuple[OAuthClient, str]:
         """Return a new client, and its secret if it is to show one; NotSo or NameInUse."""
+        good = self._good(terms)
+        self._check_alone(good.roles)
         client = OAuthClient(
             id=f"{_BEGINS}{self._new_id()}",
             name=_worded(lambda: named(name)),
-            terms=self._good(terms),
+            terms=good,
             state=ACTIVE,
             created=self._wall(),
             epoch=self._new_id(),
@@ -63,11 +67,21 @@ class Registrar:
     def _good(self, terms: Terms) -> Terms:
         return _worded(lambda: checked(terms, roles=self._roles()))
 
+    def _check_alone(self, roles: Collection[str]) -> None:
+        """Look whether a client may be given these: it would act for who has made it, alone."""
+        for role in roles:
+            if role in self.two_person():
+                raise NotSo(
+                    f"Nobody grants `{role}` alone (`access.two_person`), and two grant it to "
+                    "people only: a client cannot have it. Give it another role."
+                )
+
     async def change(self, client: OAuthClient, terms: Terms) -> OAuthClient:
         """Let a client do this from now on; tokens of its own count no more.  NotSo."""
         if terms.kind != client.terms.kind:
             raise NotSo("A client stays what it is: make another one.")
         good = self._good(terms)
+        self._check_alone([one for one in good.roles if one not in client.terms.roles])
         await self._clients.change(client.id, good, epoch=self._new_id(), now=self._wall())
         await self.changed()
         return await self._again(client)

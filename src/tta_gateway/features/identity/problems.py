@@ -313,6 +313,12 @@ OF_A_CLIENT: Final = Problem(
     "A program that somebody has let in may not do this for them.",
     "Log in at the gateway itself, and do it there.",
 )
+NO_PERSON: Final = Problem(
+    "identity_no_person",
+    403,
+    "Nobody has logged in for this: it is a program's own.",
+    "Log in at the gateway, and send the access token of that login.",
+)
 ORIGIN_REFUSED: Final = Problem(
     "identity_origin_refused",
     403,

@@ -28,6 +28,7 @@ class House:
     def __init__(self, database: Database) -> None:
         self.now = NOW
         self.ids = 0
+        self.database = database
         self.store = SqlApiKeys(lambda: database)
         self.worker = ApiKeys()
         self.told: list[str] = []
@@ -241,5 +242,41 @@ def test_what_is_revoked_is_not_told_again_by_a_look_that_began_before(tmp_path:
         looks = [house.keeper.look() for _ in range(5)]
         await asyncio.gather(*looks, house.keeper.revoke("reports"), house.keeper.look())
         assert not house.knows(key)
+
+    within(tmp_path, work)
+
+
+def test_no_key_has_a_role_that_two_people_grant(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        await house.add()
+        house.keeper.two_person = lambda: ("player",)
+        with pytest.raises(Refusal, match=r"nobody grants `player` alone .* cannot have it"):
+            await house.add("other")
+        assert [one.name for one in await house.keeper.all()] == ["reports"]
+        await house.keeper.rotate("reports", overlap=0, lasts=DAY)  # it keeps what it has
+
+    within(tmp_path, work)
+
+
+def test_every_node_is_told_before_it_is_answered_that_a_key_counts_no_more(
+    tmp_path: Path,
+) -> None:
+    async def work(house: House) -> None:
+        others = House(house.database)
+
+        async def everywhere() -> None:
+            for one in (house.keeper, others.keeper):
+                await one.look()
+
+        house.keeper.changed = everywhere
+        key = await house.add()
+        await others.keeper.look()
+        assert others.knows(key)
+        others.now -= 60  # its clock is behind
+        made = await house.keeper.rotate("reports", overlap=0, lasts=DAY)
+        assert (house.knows(key), others.knows(key)) == (False, False)
+        assert others.knows(made.secret)
+        await house.keeper.revoke("reports")
+        assert not others.knows(made.secret)
 
     within(tmp_path, work)

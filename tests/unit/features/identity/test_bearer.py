@@ -1,7 +1,5 @@
 """Who shows a token to control: looked at once more."""
 
-from typing import Any
-
 import pytest
 
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
@@ -10,12 +8,12 @@ from tta_gateway.features.identity.bound import OWN_ISSUER, Issuer, RevokedToken
 from tta_gateway.features.identity.problems import (
     MALFORMED,
     MISSING,
+    NO_PERSON,
     NOT_OURS,
     OF_A_CLIENT,
     REVOKED,
     UNPROVED,
 )
-from tta_gateway.features.identity.tokens import CLIENT
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.problem import Problem
@@ -46,13 +44,11 @@ def test_whose_it_is_is_known() -> None:
 
 def test_what_is_a_person_s_alone_no_client_s_token_does() -> None:
     made = bearers()
-    own: dict[str, Any] = {"iss": "https://own", "sid": "s1"}
-    person = "Bearer " + a_token(OURS, **own, client_id=CLIENT).decode()
-    assert made.person(person).session == "s1"
-    for client in ("client-1", None):
+    assert made.themselves(ours()).session == "s1"
+    for client, problem in (("client-1", OF_A_CLIENT), (None, NO_PERSON)):
         with pytest.raises(ClientFault) as raised:
-            made.person("Bearer " + a_token(OURS, **own, client_id=client).decode())
-        assert raised.value.problem is OF_A_CLIENT
+            made.themselves(ours(client_id=client))
+        assert raised.value.problem is problem
 
 
 def test_what_is_no_good_is_refused_with_the_reason() -> None:
@@ -64,3 +60,43 @@ def test_what_is_no_good_is_refused_with_the_reason() -> None:
     assert refused(Bearers(wall=lambda: NOW), TOKEN) is UNPROVED
     made.revoked.newly(RevokedTokens(sessions={"s1": NOW + 9}))
     assert refused(made, TOKEN) is REVOKED
+
+
+LOGGED_IN: dict[str, object] = {
+    "iss": "https://own",
+    "sid": "s1",
+    "auth_time": NOW - 60,
+    "client_id": "tta-gateway",
+}
+
+
+def ours(**changed: object) -> str:
+    return "Bearer " + a_token(OURS, None, **{**LOGGED_IN, **changed}).decode()
+
+
+def test_a_person_is_who_has_logged_in_here_in_whatever_program() -> None:
+    made = bearers()
+    assert made.person(ours()).subject == "p1"
+    assert made.person(ours(client_id="client-1")).subject == "p1"
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        (ours(sub="client-1", client_id="client-1", auth_time=None), NO_PERSON),
+        (ours(sub="client-1", client_id="client-1"), NO_PERSON),
+        (ours(auth_time=None), NO_PERSON),
+        (ours(sid=None), NO_PERSON),
+        (ours(client_id=None), NO_PERSON),
+        ("Bearer tta_key", NO_PERSON),
+        ("bearer tta_key", NO_PERSON),
+        (OTHER, NOT_OURS),
+        (None, MISSING),
+    ],
+)
+def test_programs_and_who_logged_in_elsewhere_are_no_persons_here(
+    shown: str | None, why: Problem
+) -> None:
+    with pytest.raises(ClientFault) as raised:
+        bearers().person(shown)
+    assert raised.value.problem is why

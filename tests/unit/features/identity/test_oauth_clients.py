@@ -83,6 +83,27 @@ def test_what_it_may_is_changed_and_its_tokens_are_over(tmp_path: Path) -> None:
     within(tmp_path, work)
 
 
+def test_no_client_has_a_role_that_two_people_grant(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        made = registrar(house)
+        before, _ = await made.create("before", Terms(kind="confidential", roles=("player",)))
+        other, _ = await made.create("other", SERVICE)
+        made.two_person = lambda: ("player", "admin")
+        wanted = Terms(kind="confidential", roles=("service", "player"))
+        for work in (made.create("new", wanted), made.change(other, wanted)):
+            with pytest.raises(NotSo, match=r"Nobody grants `player` alone .* cannot have it"):
+                await work
+        assert [one.name for one in await made.all()] == ["before", "other"]
+        assert await made.of("other") == other
+        kept = await made.change(before, wanted)  # as people keep what they have
+        assert kept.terms.roles == ("service", "player")
+        made.two_person = lambda: ("service",)  # which is what a client has if nothing is said
+        with pytest.raises(NotSo, match="`service`"):
+            await made.create("new", SERVICE)
+
+    within(tmp_path, work)
+
+
 def test_keys_are_a_set_of_public_ones() -> None:
     with pytest.raises(NotSo, match="key set"):
         public_keys("{}")
