@@ -262,7 +262,7 @@ def test_a_section_of_keys_that_cannot_be_read_holds_none() -> None:
 
 def test_tickets_are_proved_by_the_gateway_s_own_keys_alone() -> None:
     house = House(keys(OURS))
-    said = {"jti": "1", "path": "/ws", "until": NOW + 60, "iat": NOW, "exp": NOW + 30}
+    said = {"jti": "1", "path": "/ws", "until": NOW + 60, "since": NOW, "iat": NOW, "exp": NOW + 30}
     ticket = a_token(OURS, {"typ": TYPE}, **said)
     assert isinstance(house.identity.ticket_of(ticket, b"/ws"), Principal)
     house.follow(keys(NEXT))
