@@ -47,7 +47,7 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	$(MAKE) setup || { kill $$checks; exit 1; }; \
 	wait $$checks || { cat .venv/static.txt; exit 1; }
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
-	@$(BIN)/python -m pytest -q -n 2 -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
 	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough $(QUIET)
 	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile $(WAITING)
 

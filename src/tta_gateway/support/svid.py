@@ -17,6 +17,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from tta_gateway.support.spiffe import spiffe_id
 
 Side = Literal["client", "server"]
+_MALFORMED: Final = (
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+    ValueError,
+)
 _PURPOSES: Final[dict[str, ObjectIdentifier]] = {
     "client": ExtendedKeyUsageOID.CLIENT_AUTH,
     "server": ExtendedKeyUsageOID.SERVER_AUTH,
@@ -46,7 +52,7 @@ def svid_of(chain: Sequence[bytes], side: Side) -> Svid:
     try:
         read = [x509.load_der_x509_certificate(one) for one in chain]
         extensions = read[0].extensions
-    except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError) as error:
+    except _MALFORMED as error:
         raise Unfit("it is not well-formed") from error
     name = _named(extensions)
     _check_use(extensions, side)

@@ -5,8 +5,7 @@ import pytest
 
 from tests.helpers.builders import a_route, an_exchange, answered
 from tests.helpers.svids import DAY, NOW, PLAYERS, Authority
-from tta_gateway.features.callers import policy
-from tta_gateway.features.callers.algorithm import Fault, Papers, read
+from tta_gateway.features.callers.algorithm import Fault
 from tta_gateway.features.callers.bound import CallersBound, RouteCallers
 from tta_gateway.features.callers.metrics import REFUSED
 from tta_gateway.features.callers.policy import (
@@ -116,21 +115,20 @@ def test_who_proves_nothing_is_told_why(chain: tuple[bytes, ...] | None, reason:
     assert exchange.response.status == 403
 
 
-def test_the_certificates_of_a_connection_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    house, seen = House(), []
-
-    def counted(chain: tuple[bytes, ...]) -> Papers | Fault:
-        seen.append(chain)
-        return read(chain)
-
-    monkeypatch.setattr(policy, "read", counted)
+def test_the_certificates_of_a_connection_are_read_once() -> None:
+    house = House()
     shown = house.shown()
     assert [code(house.call(shown)) for _ in range(5)] == [None] * 5
+    first = shown.proof
+    assert isinstance(first, Proof)
     house.trust.authorities = TRUSTED | {b"another"}
     house.callers = house.of(KNOWN)
     house.rule = house.rule_of(RouteCallers(ids=(PLAYERS,)))
     assert code(house.call(shown)) is None
-    assert seen == [CHAIN]
+    again = shown.proof
+    assert isinstance(again, Proof)
+    assert again is not first  # judged once more
+    assert again.papers is first.papers
 
 
 def test_it_ends_when_the_certificate_does_while_the_connection_stands() -> None:
