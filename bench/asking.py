@@ -206,7 +206,7 @@ async def _ask(
         return
     free: asyncio.Queue[Callable[[bytes], Awaitable[int]]] = asyncio.Queue()
     for _ in range(connections):
-        free.put_nowait(_asker(*await asyncio.open_connection("127.0.0.1", port)))
+        free.put_nowait(await _asker(port))
     begun = clock.monotonic()
 
     async def one(request: bytes, due: float) -> None:
@@ -223,17 +223,28 @@ async def _ask(
             group.create_task(one(next(requests), due))
 
 
-def _asker(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> Callable[[bytes], Awaitable[int]]:
+async def _asker(port: int) -> Callable[[bytes], Awaitable[int]]:
+    """Return what asks over a connection, and over the next where that is closed meanwhile."""
+    kept = [await asyncio.open_connection("127.0.0.1", port)]
+
     async def ask(request: bytes) -> int:
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = head.partition("content-length:")[2].partition("\r\n")[0]
-        await reader.readexactly(int(length or 0))
-        return int(head.split()[1])
+        try:
+            return await _answer(*kept[0], request)
+        except (asyncio.IncompleteReadError, ConnectionResetError):
+            kept[0] = await asyncio.open_connection("127.0.0.1", port)
+            return await _answer(*kept[0], request)
 
     return ask
+
+
+async def _answer(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+) -> int:
+    writer.write(request)
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+    length = head.partition("content-length:")[2].partition("\r\n")[0]
+    await reader.readexactly(int(length or 0))
+    return int(head.split()[1])
 
 
 def _late(gateway: Running) -> str:
