@@ -272,7 +272,7 @@ class Control:
             changing.Outside(self.bus, self.log, clock),
             store=self._change_store,
             kinds={ROLES: Granting(self.issuance)},
-            shown=self.issuance.bearers.person,
+            shown=self.issuance.bearers.themselves,
             is_admin=admin_token.shows(self._admin_token),
         )
 

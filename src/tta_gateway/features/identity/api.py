@@ -92,7 +92,7 @@ def router(house: House) -> APIRouter:
 
 
 @contextmanager
-def _kept() -> Iterator[None]:
+def worded() -> Iterator[None]:
     """Word that what lasts cannot be asked."""
     try:
         yield
@@ -126,7 +126,7 @@ class Desk:
         if in_cookie:
             asking.check(issuing)
         try:
-            with _kept():
+            with worded():
                 grant = await sign_in.login(body.username, body.password, address=asking.address)
         except Needed as needed:
             return asked_told(needed.asked)
@@ -138,7 +138,7 @@ class Desk:
         token, in_cookie = self._shown(request, body, issuing)
         if not token:
             raise ClientFault(problems.REFRESH_MISSING)
-        with _kept():
+        with worded():
             grant = await sign_in.refresh(token)
         return granted(issuing, grant, in_cookie=in_cookie)
 
@@ -162,7 +162,7 @@ class Desk:
         """End the session of the token that is shown: an access token, or a refresh token."""
         sign_in, issuing = self._open()
         token, _ = self._shown(request, body, issuing)
-        with _kept():
+        with worded():
             user, session = await sign_in.session_of(token) if token else ("", "")
             session, user = (user, session) if user else self._of_bearer(authorization, token)
             if session:
@@ -189,7 +189,7 @@ class Desk:
         """End all sessions of whoever asks, on all devices."""
         sign_in, issuing = self._open()
         principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             count = await sign_in.logout_all(principal.subject)
         told = EndedTold(message="Logged out everywhere.", sessions=count).model_dump()
         answer = JSONResponse(told, headers=NO_STORE)
@@ -213,7 +213,7 @@ class Desk:
         factors = self._house.second_factors
         if factors is None or principal.issuer != OWN_ISSUER:
             return False
-        with _kept():
+        with worded():
             return bool(await factors.factors.of(principal.subject))
 
     async def verify(self, authorization: Authorization = None) -> Response:
@@ -241,7 +241,7 @@ class Desk:
         principal = self._house.bearers.needed(authorization)
         if principal.issuer != OWN_ISSUER:
             return principal, foreign_told(principal, issuing.roles)
-        with _kept():
+        with worded():
             user = await sign_in.user(principal.subject)
         if user is None or not user.is_active:
             raise ClientFault(problems.REVOKED)
@@ -251,7 +251,7 @@ class Desk:
         """Return the sessions of whoever asks, the newest first."""
         sign_in, _ = self._open()
         principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             found = await sign_in.open(principal.subject)
         told = [session_told(one, current=one.id == principal.session) for one in found]
         return JSONResponse(SessionsTold(sessions=told).model_dump(), headers=NO_STORE)
@@ -260,7 +260,7 @@ class Desk:
         """End a session of whoever asks, on another device perhaps."""
         sign_in, _ = self._open()
         principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             if not await sign_in.logout(principal.subject, id, why="ended"):
                 raise ClientFault(problems.SESSION_UNKNOWN)
         return Response(status_code=204, headers=NO_STORE)
@@ -268,5 +268,5 @@ class Desk:
     async def key_set(self) -> Response:
         """Return the public keys that access tokens are proved by, as a JWK set (RFC 7517)."""
         self._open()
-        with _kept():
+        with worded():
             return JSONResponse(self._house.key_set(), headers=_KEY_SET)

@@ -1,7 +1,5 @@
 """`/api/v1/auth/mfa/…` and `step-up`: showing second factors, and enrolling them."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -18,7 +16,7 @@ from tta_gateway.features.identity.answering import (
     time_of,
     token_told,
 )
-from tta_gateway.features.identity.api import Authorization
+from tta_gateway.features.identity.api import Authorization, worded
 from tta_gateway.features.identity.asking import Asking
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import TWO_FACTORS, Issuing
@@ -45,7 +43,6 @@ from tta_gateway.features.identity.second_factor import Needed, Proof, SecondFac
 from tta_gateway.features.identity.sign_in import Grant
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.problem import NOT_FOUND
-from tta_gateway.support.sql.away import Unavailable
 
 
 class House(Protocol):
@@ -83,15 +80,6 @@ def router(house: House) -> APIRouter:
     return made
 
 
-@contextmanager
-def _kept() -> Iterator[None]:
-    """Word that what lasts cannot be asked."""
-    try:
-        yield
-    except Unavailable:
-        raise GatewayError(problems.STORE_UNAVAILABLE) from None
-
-
 class Desk:
     """Answers clients."""
 
@@ -116,7 +104,7 @@ class Desk:
         token, address = body.mfa_token or _challenge(request, issuing), Asking.of(request).address
         if not token:
             raise ClientFault(problems.CHALLENGE_MISSING)
-        with _kept():
+        with worded():
             grant = await factors.verify(token, _proof(body), address=address)
         answer = entered(issuing, grant, factors.sign_in.secret, in_cookie=in_cookie)
         _forget_challenge(request, answer, issuing)
@@ -129,7 +117,7 @@ class Desk:
         token = shown or _challenge(request, issuing)
         if not token:
             raise ClientFault(problems.CHALLENGE_MISSING)
-        with _kept():
+        with worded():
             asked = await factors.pending(token)
         return asked_told(replace(asked, token=shown))
 
@@ -149,7 +137,7 @@ class Desk:
         proof = None if body.method is None else _proof(body)
         address = Asking.of(request).address
         try:
-            with _kept():
+            with worded():
                 grant = await factors.step_up(
                     principal, proof, token=body.mfa_token, address=address
                 )
@@ -190,7 +178,7 @@ class Desk:
         """Enrol an authenticator by a code that it shows; the first comes with recovery codes."""
         enrolment, who = await self._enroller(request, body, authorization)
         in_cookie = self._in_cookie(request, body.refresh_in)
-        with _kept():
+        with worded():
             done = await enrolment.confirm_totp(who, body.enrolment, body.code, body.label)
         return self._enrolled(request, done, in_cookie=in_cookie)
 
@@ -202,7 +190,7 @@ class Desk:
     ) -> Response:
         """Begin to enrol a security key or a passkey: what a page asks it for."""
         enrolment, who = await self._enroller(request, body or EnrolBody(), authorization)
-        with _kept():
+        with worded():
             begun = await enrolment.begin_key(who)
         told = KeyOptionsTold(
             enrolment=begun.token, expires_in=begun.expires_in, webauthn=dict(begun.key or {})
@@ -216,7 +204,7 @@ class Desk:
         enrolment, who = await self._enroller(request, body, authorization)
         in_cookie = self._in_cookie(request, body.refresh_in)
         said = body.credential.model_dump(exclude_none=True)
-        with _kept():
+        with worded():
             done = await enrolment.confirm_key(who, body.enrolment, said, body.label)
         return self._enrolled(request, done, in_cookie=in_cookie)
 
@@ -231,7 +219,7 @@ class Desk:
         principal = None
         if not token:
             principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             return enrolment, await enrolment.enroller(principal, token)
 
     def _in_cookie(self, request: Request, wanted: Where) -> bool:
@@ -258,7 +246,7 @@ class Desk:
         """Return the second factors of whoever asks, without what is secret."""
         factors, _ = self._open()
         principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             found = await factors.factors.of(principal.subject)
             left = await factors.factors.codes_left(principal.subject)
         told = FactorsTold(factors=list(map(_told, found)), recovery_codes_left=left)
@@ -268,7 +256,7 @@ class Desk:
         """Take a second factor away; it takes one that was shown lately."""
         factors, _ = self._open()
         principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             await Enrolment(factors).remove(principal, id)
         return Response(status_code=204, headers=NO_STORE)
 
@@ -276,7 +264,7 @@ class Desk:
         """Make new recovery codes in the place of all others; likewise."""
         factors, _ = self._open()
         principal = self._house.bearers.themselves(authorization)
-        with _kept():
+        with worded():
             made = await Enrolment(factors).new_codes(principal)
         return JSONResponse(CodesTold(recovery_codes=list(made)).model_dump(), headers=NO_STORE)
 
