@@ -4,8 +4,9 @@ Each node holds a lease of one second in the state store, renewed three times a 
 it takes up within a fifth of a second what others tell.  What is told is a topic ("revocations",
 "care") in which something has changed; what, stands in SQL.  A node that hears of it reads that,
 has all its workers take it up, and acknowledges.  Whoever has revoked something is answered once
-every node that holds a lease has done so, or its lease has ended, which takes no longer than the
-lease; the answer says so then (`X-Degraded`).
+every node that holds a lease has done so, or its lease has ended and so has the time for which it
+may go by an earlier word of SQL, which takes no longer than a lease; the answer says so then
+(`X-Degraded`).
 
 Control tells the workers until when they may go by what they know: as long as the lease lasts, or
 for a second after a look at SQL.  When that time has passed (neither store is reached, or there is

@@ -163,6 +163,21 @@ def test_a_node_that_is_gone_is_waited_for_as_long_as_its_lease_lasts(house: Hou
     do(work())
 
 
+def test_a_node_whose_lease_ends_soon_is_waited_for_as_long_as_it_may_go_by_what_sql_said(
+    house: House,
+) -> None:
+    async def work() -> None:
+        one, two = await house.node("a"), await house.node("b")
+        house.meanwhile.append(one.attendance.renew)
+        await house.sleep(LEASE / 2)
+        await two.attendance.look()  # the last that it does: then its control is frozen
+        assert two.until > two.attendance._held.ends  # type: ignore[union-attr]
+        assert await one.attendance.spread("care") == Outcome(lapsed=("b",))
+        assert two.until <= house.clock.monotonic() + 1e-6  # but for rounding
+
+    do(work())
+
+
 @pytest.mark.parametrize("what", ["is_away", "is_stuck"])
 def test_a_node_that_cannot_take_it_up_lets_its_lease_end_and_refuses(
     house: House, what: str
