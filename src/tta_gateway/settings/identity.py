@@ -123,6 +123,9 @@ class IssuerConfig(Config):
     """How well somebody has been proved of whom it says `acr`: 2 is with a second factor.  What is
     not named counts as 1."""
 
+    narrow: bool = False
+    """Whether its tokens may do no more than their `scope` says, as `access.scopes` has it."""
+
     own_subjects: bool = False
     """Whether its subjects are the platform's own, as they stand in paths: without the name."""
 
@@ -248,6 +251,7 @@ def _issuer(config: IssuerConfig) -> Issuer:
         keys=() if keys is None else keys.value,
         source=_source(config),
         needs_expiry=config.expiry == "required",
+        narrows="always" if config.narrow else "never",
         subject_claim=config.subject_claim,
         role_claim=config.role_claim,
         roles=config.roles,

@@ -201,6 +201,7 @@ def own(config: IssuingConfig | None, roles: Roles) -> Issuer | None:
         types=("at+jwt",),
         role_claim="roles",
         levels={TWO_FACTORS: 2},
+        narrows="clients",
         roles=tuple(roles),
         leeway=_SKEW,
         longest=config.access,

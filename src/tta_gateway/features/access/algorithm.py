@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
-from tta_gateway.features.access.bound import CLINICAL, REACHES
+from tta_gateway.features.access.bound import CLINICAL, REACHES, WHOLE
 
 EVERYBODY: Final = 1
+_EVERYTHING: Final = -1
+_NO_SCOPES: Final[Mapping[str, Iterable[str]]] = {}
 _REPLACED: Final = "\ufffd"  # stands for bytes of a path that are no text
 
 
@@ -23,6 +25,7 @@ class Verdict(Enum):
     METHOD = "method"  # the operator has said of it who may, and it is nobody
     OWNER = "owner"
     CLINICAL = "clinical"
+    SCOPE = "scope"  # they may, and the program that asks for them has not been let do it
     LEVEL = "level"  # they may, once they have shown better or again who they are
 
 
@@ -54,8 +57,13 @@ def split(permission: str) -> tuple[str, str]:
 class Book:
     """Every role, and what it holds, as bits."""
 
-    def __init__(self, roles: Mapping[str, Iterable[str]]) -> None:
-        """Give each role and each permission its bits."""
+    def __init__(
+        self,
+        roles: Mapping[str, Iterable[str]],
+        scopes: Mapping[str, Iterable[str]] = _NO_SCOPES,
+    ) -> None:
+        """Give each role and each permission its bits; `scopes` stand for several of them."""
+        self._scopes = {name: tuple(permissions) for name, permissions in scopes.items()}
         held = {role: [split(one) for one in permissions] for role, permissions in roles.items()}
         names = sorted({name for some in held.values() for name, _ in some} | {CLINICAL})
         self._role: dict[str, int] = {}
@@ -99,6 +107,19 @@ class Book:
             name, reach = split(one)
             found |= self.demand(name).held & self._reach(name, reach)
         return found
+
+    def scoped(self, scopes: Iterable[str]) -> int:
+        """Return the bits beyond which a program holds nothing that was let have these scopes.
+
+        Each is a permission, or stands for some; any other word opens nothing here.  What is asked
+        of a role alone, or of nobody but the owner, no scope but that of all opens.
+        """
+        found = 0
+        for one in scopes:
+            if one == WHOLE:
+                return _EVERYTHING
+            found |= self.within(self._scopes.get(one, (one,)))
+        return found & ~EVERYBODY
 
     def _reach(self, name: str, reach: str) -> int:
         first = self._first.get(name, 0)

@@ -6,6 +6,8 @@ import msgspec
 
 OWN_ISSUER: Final = "gateway"
 """What the gateway itself is called among the issuers."""
+OWN_CLIENT: Final = "tta-gateway"
+"""The client of logins at the gateway itself; RFC 9068 wants one named."""
 TWO_FACTORS: Final = "2"
 """`acr` of who has shown a second factor here."""
 _DAY: Final = 86_400.0  # seconds
@@ -46,6 +48,9 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """The roles that count when this issuer says them."""
     levels: dict[str, int] = {}
     """How well somebody has been proved where `acr` says so; 1 where it is not here."""
+    narrows: Literal["never", "clients", "always"] = "never"
+    """Whether a token may do no more than its `scope` says: never, where a client other than the
+    gateway's own logins has got it for somebody, or always."""
     leeway: float = 30.0
     """seconds that clocks may differ"""
     longest: float = 86_400.0
