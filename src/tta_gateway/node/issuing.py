@@ -34,11 +34,13 @@ from tta_gateway.features.identity.delegation import Asked, Delegation
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
+from tta_gateway.features.identity.recheck import Rechecker
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Stores
-from tta_gateway.features.identity.store import Revocations, Users
+from tta_gateway.features.identity.store import Revocations
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.degraded import say
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.providers import LoginProviders
@@ -275,6 +277,23 @@ class Issuance:
         self._accounts.two_person = self.two_person
         self._build_around(sign_in, self._keys)
 
+    def _build_recheck(self, sign_in: SignIn) -> Rechecker:
+        """Return who asks elsewhere again whether accounts are still good."""
+        from tta_gateway.features.identity.sql_recheck import SqlRecheck
+
+        made = Rechecker(
+            SqlRecheck(self._database, lasting=self.lasting),
+            issuing=self._must,
+            key=lambda: self._sealing,
+            wall=self.wall,
+            log=self._log,
+            counts=self._counts,
+        )
+        made.ended, made.degraded, sign_in.rechecker = self.reveal, say, made
+        if sign_in.delegation is not None:
+            sign_in.delegation.recheck_by(made)
+        return made
+
     def _build_around(self, sign_in: SignIn, keys: KeyKeeper) -> None:
         """Build what stands around logins: second factors, other ways in, and keys of programs."""
         from tta_gateway.features.identity.sql_api_keys import SqlApiKeys
@@ -282,7 +301,7 @@ class Issuance:
         database, stores = self._database, sign_in.stores
         self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
-        self._build_providers(sign_in, stores.users)
+        self._build_providers(sign_in)
         outside = Outside(database, self._must, self.lasting, self.wall, self.new_id)
         self._oauth = OAuth(
             outside, sign_in, stores.failures, keys, bearers=self.bearers, log=self._log
@@ -301,15 +320,15 @@ class Issuance:
         made.left = lambda: [one for one in self._findings.known if one.startswith(API_KEYS)]
         return made
 
-    def _build_providers(self, sign_in: SignIn, users: Users) -> None:
+    def _build_providers(self, sign_in: SignIn) -> None:
         if self.providers is not None:
             self.providers.build(
                 lambda: self._databases.database,
                 sign_in,
-                users,
                 issuing=self._must,
                 key=lambda: self._chance,
                 lasting=self.lasting,
+                rechecker=self._build_recheck(sign_in),
             )
 
     def _with_factors(self, sign_in: SignIn, database: "Callable[[], Database]") -> SecondFactors:
@@ -402,6 +421,8 @@ class Issuance:
             await self._revocations.tidy(self._clock.wall())
             if self._api_keys is not None:
                 await self._api_keys.tidy()
+            if self._sign_in is not None and self._sign_in.rechecker is not None:
+                await self._sign_in.rechecker.tidy()
             if self._oauth is not None:
                 await self._oauth.codes.tidy(self._clock.wall())
 

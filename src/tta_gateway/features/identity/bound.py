@@ -90,6 +90,11 @@ class Delegated(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ("player",)
     timeout: float = 5.0
     """seconds until the service must have answered"""
+    recheck: float = 0.0
+    """seconds between two questions whether an account is still good; 0: none is asked"""
+    refresh: str = "/api/v1/auth/refresh"
+    me: str = ""
+    """where it says whose access token that is; empty: nowhere"""
 
 
 class CookieBound(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +130,8 @@ class External(msgspec.Struct, frozen=True, kw_only=True):
     """seconds since somebody has logged in there; none: it does not matter"""
     ca: str = ""
     timeout: float = 5.0
+    recheck: float = 0.0
+    """seconds between two questions whether an account is still good; 0: none is asked"""
 
     def __repr__(self) -> str:
         """Say which it is, and nothing that is secret."""
