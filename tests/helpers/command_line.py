@@ -110,9 +110,8 @@ class Administration:
         """Answer this, one after the other."""
         self.answers = [*told]
 
-    def _asked(
-        self, admin: object, state: Path, method: str, path: str, body: object, *, token: str = ""
-    ) -> Told:
-        self.asked.append((method, path, body))
+    def _asked(self, *said: object, token: str) -> Told:
+        _, _, method, path, body = said
+        self.asked.append((str(method), str(path), body))
         self.tokens.add(token)
         return self.answers.pop(0)
