@@ -13,9 +13,12 @@ from tta_gateway.features.identity.accounts import Accounts
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer, Issuing
 from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.own_passwords import OwnPasswords
 from tta_gateway.features.identity.recheck import Rechecker
+from tta_gateway.features.identity.registration import Registration
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import Grant, SignIn, Stores
+from tta_gateway.features.identity.sql_account_codes import SqlAccountCodes
 from tta_gateway.features.identity.sql_recheck import SqlRecheck
 from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.support.metrics import Registry
@@ -90,7 +93,30 @@ class SignInHouse:
             new_id=self.new_id,
         )
         self.accounts.changed = self._changed
+        self.codes = SqlAccountCodes(lambda: kept.database, lasting=lambda: LASTING)
+        self.registration: Registration | None = Registration(
+            self.codes,
+            self.sign_in,
+            self.accounts,
+            issuing=self._issuing,
+            wall=self.wall,
+            new_id=self.new_id,
+        )
+        self.own_passwords: OwnPasswords | None = OwnPasswords(
+            self.codes,
+            self.sign_in,
+            self.second_factors,
+            issuing=self._issuing,
+            wall=self.wall,
+            new_id=self.new_id,
+        )
+        self.own_passwords.changed = self._changed
+        self.steps: list[tuple[str, str, str]] = []
+        self.registration.tell = self.own_passwords.tell = self._step
         self.bearers = Bearers(wall=self.wall)
+
+    def _step(self, step: str, subject: str, by: str) -> None:
+        self.steps.append((step, subject, by))
 
     def wall(self) -> float:
         return self.now

@@ -69,6 +69,7 @@ class Lockout(msgspec.Struct, frozen=True, kw_only=True):
 
     account: int = 5
     address: int = 50
+    registrations: int = 20
     first: float = 5.0
     longest: float = 900.0
     forgotten: float = 3600.0
@@ -178,6 +179,10 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     access_cookie: CookieBound | None = None
     lockout: Lockout = Lockout()
+    registration: Literal["off", "invited", "open"] = "off"
+    shortest_password: int = 12
+    """characters of one that people choose themselves"""
+    reset_lasts: float = 3600.0
     delegated: tuple[Delegated, ...] = ()
     providers: tuple[External, ...] = ()
     pseudonyms: bytes = b""
