@@ -528,6 +528,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         identity_admin.router(cast("Issuance", None)),
         api_keys_admin.router(cast("Issuance", None)),
         factors_admin.router(cast("Issuance", None)),
+        accounts_admin_api.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),

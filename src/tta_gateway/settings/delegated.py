@@ -146,12 +146,18 @@ def _of_one(one: _Mapping, services: _Mapping, known: Mapping[str, tuple[str, ..
     yield from roles(one, known)
 
 
+def is_granted_here(role: str, known: Mapping[str, tuple[str, ...]]) -> bool:
+    """Tell whether a role is clinical or administrative, or holds what makes it so."""
+    held = {split(one)[0] for one in known.get(role, ())}
+    return role in _GRANTED_HERE or bool(_HELD_HERE & held)
+
+
 def roles(one: _Mapping, known: Mapping[str, tuple[str, ...]]) -> Complaints:
     """Complain about roles that nobody but the gateway may give, or that there are not."""
     for at, role in enumerate(_list(one.get("roles"))):
         if not isinstance(role, str):
             continue
-        if role in _GRANTED_HERE or _HELD_HERE & {split(one)[0] for one in known.get(role, ())}:
+        if is_granted_here(role, known):
             yield (
                 ("roles", at),
                 f"`{role}` is granted by the gateway alone, and counts from no service: take it "
