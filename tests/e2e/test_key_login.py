@@ -3,12 +3,15 @@
 The key is Chromium's virtual authenticator (WebAuthn level 2, section 11).
 """
 
+import contextlib
 import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -22,7 +25,6 @@ from tests.helpers.gateway import free_port
 from tests.helpers.issuing_gateway import AUTH, PASSWORD, Issuing, issuing
 
 pytestmark = pytest.mark.e2e
-BACK: Final = "https://portal.example.org/back"
 CHALLENGE: Final = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636, appendix B
 WIDTHS: Final = (1280, 320)
 
@@ -37,6 +39,7 @@ class Home:
     keys: CDPSession
     key: str
     client: str
+    back: str
     origin: str
     codes: list[str]
     folder: Path
@@ -46,7 +49,7 @@ class Home:
         asked = {
             "response_type": "code",
             "client_id": self.client,
-            "redirect_uri": BACK,
+            "redirect_uri": self.back,
             "state": "s-1",
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
@@ -64,10 +67,35 @@ class Home:
         self.keys.send("WebAuthn.setAutomaticPresenceSimulation", place)
 
 
-def add_client(one: Issuing) -> str:
+@contextlib.contextmanager
+def program() -> Iterator[str]:
+    """A program on a device that waits for its answer: where."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><link rel=icon href=data:,><title>Back</title>")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/back"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def add_client(one: Issuing, back: str) -> str:
     """Make a client; return its id."""
     file = str(one.stage.gateway.log.with_name("gateway.yaml"))
-    words = ("client", "add", "Portal", "--redirect", BACK, "-c", file)
+    words = ("client", "add", "Portal", "--public", "--redirect", back, "-c", file)
     done = subprocess.run(
         [sys.executable, "-m", "tta_gateway", *words], capture_output=True, text=True, timeout=60
     )
@@ -98,25 +126,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("key_login")
     changed = {"url": origin, "cookie": {"secure": False}, "lockout": {"account": 50}}
     with (
+        program() as back,
         issuing(folder, listen=f"127.0.0.1:{port}", issuing=changed) as one,
         browser() as context,
     ):
         serve(context, {f"{origin}/page": PAGE})
-        context.route(f"{BACK}?*", lambda route: route.fulfill(body="back"))
         page, _ = opened(context, f"{origin}/page")
         keys = context.new_cdp_session(page)
         keys.send("WebAuthn.enable")
         options = {"protocol": "ctap2", "transport": "usb", "automaticPresenceSimulation": True}
         made = keys.send("WebAuthn.addVirtualAuthenticator", {"options": options})
         one.user("ada")
-        codes, client = enrol(page), add_client(one)
+        codes, client = enrol(page), add_client(one, back)
         key = made["authenticatorId"]
-        yield Home(one, context, page, keys, key, client, origin, codes, folder)
+        yield Home(one, context, page, keys, key, client, back, origin, codes, folder)
 
 
 def told(page: Page) -> dict[str, str]:
     """Wait until the browser is back at the program; return what it has been told."""
-    page.wait_for_url(f"{BACK}?*")
+    page.wait_for_url(re.compile(r"/back\?"))
     return dict(parse_qsl(urlsplit(page.url).query))
 
 
@@ -142,7 +170,10 @@ def test_a_key_that_is_not_touched_is_told_of_and_asked_again(home: Home) -> Non
     page = home.page
     home.authorize(page)
     page.evaluate(  # what a browser says when a person breaks it off
-        "navigator.credentials.get = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+        """() => {
+          const broken = new DOMException("", "NotAllowedError");
+          navigator.credentials.get = () => Promise.reject(broken);
+        }"""
     )
     button = page.get_by_role("button", name="Use your security key")
     button.click()
@@ -179,7 +210,6 @@ def test_without_script_the_page_takes_codes(home: Home) -> None:
     driver = home.context.browser
     assert driver is not None
     context = driver.new_context(java_script_enabled=False)
-    context.route(f"{BACK}?*", lambda route: route.fulfill(body="back"))
     page = context.new_page()
     home.authorize(page)
     assert not page.locator("#key").is_visible()

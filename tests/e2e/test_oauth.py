@@ -42,9 +42,11 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
     """A gateway with two workers, a user, and a route for services alone."""
     service = {"path": "/services/{rest:path}", "auth": "required", "roles": ["service"]}
     changed = {"cookie": {"secure": False}, "lockout": {"account": 50}}
-    worlds = {"path": "/worlds/{rest:path}", "access": {"permission": "worlds:read"}}
+    asks = {"permission": "worlds:read"}
+    worlds = {"path": "/worlds/{rest:path}", "auth": "required", "access": asks}
     theirs = {
         "path": "/mine/{player}",
+        "auth": "required",
         "access": {"permission": "progress:read", "owner": "player"},
     }
     with issuing(

@@ -62,6 +62,12 @@ class InvitationsShown(BaseModel):
     invitations: list[InvitationShown]
 
 
+class Withdrawn(BaseModel):
+    """An invitation that is no good any more."""
+
+    id: str
+
+
 class ResetShown(BaseModel):
     """A code with which one person may choose a password, until then and once."""
 
@@ -76,7 +82,7 @@ def router(house: House) -> APIRouter:
     made.add_api_route(RESET, desk.reset, methods=["POST"], status_code=201)
     made.add_api_route(INVITATIONS, desk.invite, methods=["POST"], status_code=201)
     made.add_api_route(INVITATIONS, desk.invitations, methods=["GET"])
-    made.add_api_route(INVITATION, desk.withdraw, methods=["DELETE"], status_code=204)
+    made.add_api_route(INVITATION, desk.withdraw, methods=["DELETE"])
     return made
 
 
@@ -113,12 +119,13 @@ class Desk:
             found = await self._registration().invitations()
         return InvitationsShown(invitations=list(map(shown, found)))
 
-    async def withdraw(self, id: str) -> None:
+    async def withdraw(self, id: str) -> Withdrawn:
         """Have an invitation be no good any more."""
         with worded():
             done = await self._registration().withdraw(id)
         if not done:
             raise HTTPException(404, f"There is no invitation `{id}` that is good.")
+        return Withdrawn(id=id)
 
     def _registration(self) -> Registration:
         if self._house.registration is None:

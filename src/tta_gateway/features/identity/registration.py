@@ -21,7 +21,7 @@ from tta_gateway.features.identity.names import normal, registration_key
 from tta_gateway.features.identity.password import LONGEST, Busy, Passwords
 from tta_gateway.features.identity.password_rules import complaint
 from tta_gateway.features.identity.sign_in import SignIn
-from tta_gateway.features.identity.store import ACTIVE, Failures, NameTaken, User
+from tta_gateway.features.identity.store import ACTIVE, NameTaken, User
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.events import AccountStep
 
@@ -74,9 +74,10 @@ class Registration:
     async def _register(self, name: str, password: str, *, code: str, address: str) -> User:
         if self._issuing().registration == "off":
             raise ClientFault(problems.REGISTRATION_OFF)
-        place = registration_key(address, self._sign_in.secret)
-        await self._count_try(place)
         digest, invitation = await self._invitation(code)
+        if invitation is None:  # whoever invites a class need not wait for it
+            await self._count_try(registration_key(address, self._sign_in.secret))
+            self._check_uninvited(code)
         called = self._name(name)
         self._check(password, called, name)
         user = await self._made(called, password, invitation)
@@ -87,31 +88,28 @@ class Registration:
             raise ClientFault(problems.NAME_TAKEN) from None
         except Spent:
             raise ClientFault(problems.INVITATION_INVALID) from None
-        if invitation is not None:  # whoever invites a class need not wait for it
-            await self._failures.take_back(place)
         return user
-
-    @property
-    def _failures(self) -> Failures:
-        return self._sign_in.stores.failures
 
     async def _count_try(self, place: bytes) -> None:
         free = self._issuing().lockout.registrations
-        wait = await self._failures.count([(place, free)], now=self._wall())
+        wait = await self._sign_in.stores.failures.count([(place, free)], now=self._wall())
         if wait:
             raise ClientFault(replace(problems.REGISTRATION_WAITING, retry_after=int(wait) + 1))
 
     async def _invitation(self, code: str) -> tuple[bytes | None, AccountCode | None]:
-        """Return the invitation that is shown; ClientFault if it is none, or one is needed."""
-        if not code:
-            if self._issuing().registration == "invited":
-                raise ClientFault(problems.INVITATION_NEEDED)
-            return None, None
+        """Return the invitation that is shown, if it is good: it is too long to be guessed."""
         digest = account_code.digest(code, CodePurpose.INVITE)
         found = None if digest is None else await self._codes.find(digest, now=self._wall())
         if found is None or not self._may_be_given(found.roles):
-            raise ClientFault(problems.INVITATION_INVALID)
+            return None, None
         return digest, found
+
+    def _check_uninvited(self, code: str) -> None:
+        """Refuse who shows none that is good, and needs one, or has meant to show one."""
+        if code:
+            raise ClientFault(problems.INVITATION_INVALID)
+        if self._issuing().registration == "invited":
+            raise ClientFault(problems.INVITATION_NEEDED)
 
     def _may_be_given(self, roles: Collection[str]) -> bool:
         """Tell whether an invitation's roles are still those that one person may grant."""
