@@ -188,6 +188,7 @@ class BoundAccess:
         self._asks_level = bound.level > 1 or bound.fresh > 0.0
         self._spares_owner = bound.spares_owner
         self._weak = replace(AUTHENTICATION_WEAK, challenge=challenge(bound))
+        self._short: dict[str, Problem] = {}  # by the permission that a program lacks
         named = {name.encode(): book.demand(one) for name, one in bound.permissions.items()}
         if b"GET" in named:
             named.setdefault(b"HEAD", named[b"GET"])  # RFC 9110 9.3.2: the same, without the body
@@ -390,8 +391,12 @@ class BoundAccess:
             return _PROBLEMS[verdict]
         demand = self._demands.get(method, self._default)
         name = WHOLE if demand is None or not demand.name else demand.name
-        scope = f"{name} {CLINICAL}" if self._clinical and name != WHOLE else name
-        return replace(SCOPE_MISSING, challenge=f'{SCOPE_MISSING.challenge}, scope="{scope}"')
+        found = self._short.get(name)
+        if found is None:
+            scope = f"{name} {CLINICAL}" if self._clinical and name != WHOLE else name
+            told = f'{SCOPE_MISSING.challenge}, scope="{scope}"'
+            found = self._short[name] = replace(SCOPE_MISSING, challenge=told)
+        return found
 
     def _detail(self, verdict: Verdict, method: bytes) -> str | None:
         """Return what is missing, by its name; None where the problem's own words say it."""

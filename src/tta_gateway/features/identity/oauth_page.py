@@ -204,7 +204,8 @@ def _key(asked: FactorAsked, *, is_alone: bool) -> str:
         '<p role="alert" id="key-wrong" hidden>The key was not used: plug it in or hold it ready, '
         f"and try again.{without}</p>"
         "<noscript><p>Your browser runs no script for this page, and without it no security key "
-        f"can be asked.{without or ' Allow it, and load the page again.'}</p></noscript>"
+        f"can be asked. {'Allow it, and log in again.' if is_alone else 'Take a code.'}"
+        "</p></noscript>"
     )
 
 

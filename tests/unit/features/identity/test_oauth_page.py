@@ -118,5 +118,5 @@ def test_what_is_asked_of_the_key_stands_in_the_page_and_nothing_shows_without_t
 def test_who_has_a_key_alone_is_asked_for_no_code() -> None:
     alone = page.factor("app", {}, "t", asked=Asked("t", ("webauthn",), 9, {"challenge": "c"}))
     assert 'name="code"' not in alone
-    assert "Allow it, and load the page again." in alone
+    assert "Allow it, and log in again." in alone
     assert "From your authenticator app, or one of your recovery codes." in PAGES[3]
