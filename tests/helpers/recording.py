@@ -95,6 +95,7 @@ class Player:
         for one in kept:
             self._kept[one.target].append(one)
         self.step = 0
+        self.asked: list[str] = []
         self.unexpected: list[str] = []
 
     async def go_on(self, step: int) -> None:
@@ -109,6 +110,7 @@ class Player:
 
     async def serve(self, asked: Asked, answer: Answering) -> None:
         """Answer."""
+        self.asked.append(asked.target)
         if asked.target not in self._kept:
             self.unexpected.append(asked.target)
             return
