@@ -42,7 +42,7 @@ run: setup ## the gateway in front of the sample services of the platform
 	@exec $(BIN)/python -m examples.tta.run
 
 # What needs no gateway runs while it is compiled.  Of the tests that wait three run at once, since two
-# leave a core idle half of the time; first the files with few tests, which are the long ones.
+# leave a core idle half of the time; first those that take long.
 test: system-run .venv/.test system-test ## every test: the checks, a short fuzz, then all of tests/
 	@$(MAKE) static unhurried > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
 	$(MAKE) setup || { kill $$meanwhile; exit 1; }; \
