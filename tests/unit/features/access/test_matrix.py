@@ -22,7 +22,8 @@ from tta_gateway.kernel.message import RequestHead, Response
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
-from tta_gateway.node.assemble_worker import Reach, policies, sides, table
+from tta_gateway.node.assemble_worker import sides, table
+from tta_gateway.node.policies import Reach, policies
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.table import Table
 from tta_gateway.settings.compile import compile_snapshot
