@@ -4,6 +4,8 @@ The table says it without the code: what is not in it gets nobody through, and a
 in it fails the test.
 """
 
+import asyncio
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -15,13 +17,14 @@ import pytest
 
 from examples.tta import configuration
 from tta_gateway.features.access.algorithm import Ties
-from tta_gateway.features.access.policy import Circle
+from tta_gateway.features.access.policy import Access, Circle, Look
 from tta_gateway.features.access.table import ROLES
 from tta_gateway.kernel.exchange import Exchange, Origin
 from tta_gateway.kernel.message import RequestHead, Response
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.route import Route
 from tta_gateway.node.assemble_worker import sides, table
 from tta_gateway.node.policies import Reach, policies
 from tta_gateway.pipeline.run import Runner
@@ -140,9 +143,16 @@ EXPECTED: Final[dict[str, dict[str, Who]]] = {
         path: dict.fromkeys(METHODS, _PLAYER)
         for path in (
             "/api/v1/characters/{rest:path}",
-            "/api/v1/sessions/{rest:path}",
-            "/api/sessions/{rest:path}",
             "/api/v1/conversation/{rest:path}",
+        )
+    },
+    **{
+        path: dict.fromkeys(METHODS, _MINE)
+        for path in (
+            "/api/v1/sessions/{session_id}",
+            "/api/v1/sessions/{session_id}/{rest:path}",
+            "/api/sessions/{session_id}",
+            "/api/sessions/{session_id}/{rest:path}",
         )
     },
     "/api/v1/conversation/statistics": dict.fromkeys(
@@ -157,6 +167,20 @@ EXPECTED: Final[dict[str, dict[str, Who]]] = {
         "HEAD": _WORLDS,
     },
 }
+
+
+class Sessions:
+    """The service of sessions: it tells what was said in one to its owner, whose id it has here."""
+
+    def of(self, route: Route) -> Look:
+        assert route.service == "sessions"
+        return self._said
+
+    async def _said(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+        assert exchange.principal is not None
+        theirs = f"/api/v1/sessions/{exchange.principal.subject}/messages".encode()
+        there = f"/api/v1/sessions/{NOBODY}/messages".encode()
+        return 200 if path == theirs else 404 if path == there else 403, b"{}"
 
 
 class House:
@@ -176,6 +200,9 @@ class House:
             clock=SystemClock(),
             reach=Reach(circle=Circle(ties, lambda _: None)),
         )
+        for one in ordered:
+            if isinstance(one, Access):
+                one.lookups = Sessions()
         self.table: Table = table(
             sides(self.snapshot.routes)[0],
             [one for one in ordered if one.name != "identity"],
@@ -208,6 +235,8 @@ def _never(*_: object) -> None:
 def _answer(exchange: Exchange, plan: Plan) -> Response | None:
     for _, step in plan.request:
         found = step(exchange)
+        if inspect.iscoroutine(found):  # a service is asked, and has answered in this turn
+            found = asyncio.run(found)
         if isinstance(found, Response):
             return found
     return None
@@ -222,6 +251,7 @@ def filled(path: str, person: str) -> str:
     """A path of a route, about somebody."""
     for name, value in (
         ("{player_id}", person),
+        ("{session_id}", person),
         ("{rest:path}", "7"),
         ("{character_id}", "c1"),
         ("{world_id}", "w1"),
@@ -274,7 +304,7 @@ def test_who_is_in_no_role_gets_through_nowhere_that_asks(house: House) -> None:
 def test_whether_there_is_somebody_is_told_to_nobody(house: House) -> None:
     """The answer about a stranger is that about somebody who does not exist, to the byte."""
     for method, path, role, person, _ in cases():
-        if person != STRANGER or "{player_id}" not in path:
+        if person != STRANGER or not ("{player_id}" in path or "{session_id}" in path):
             continue
         _, of_stranger, _ = house.ask(method, filled(path, STRANGER), role)
         _, of_nobody, _ = house.ask(method, filled(path, NOBODY), role)
