@@ -4,7 +4,7 @@
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -40,6 +40,7 @@ from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.node.owner_lookups import OwnerLookups
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -67,7 +68,8 @@ def policies(
 ) -> list[Policy]:
     """Return the policies in order."""
     reach = reach or Reach()
-    book = book_of(bound(snapshot, "access", AccessBound))
+    sticky = Sticky(random.random)
+    relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -84,10 +86,10 @@ def policies(
             _callers(snapshot, registry, clock, reach),
             _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
-            Access(book, reach.circle, wall=clock.wall, registry=registry),
+            _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
             Split(random.random, reach.services),
-            Sticky(random.random),
-            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
+            sticky,
+            relay,
             Transform(),
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
@@ -99,6 +101,20 @@ def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
     believed = bound(snapshot, "identity", IdentityBound)
     cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
     return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
+
+
+def _access(
+    snapshot: Snapshot,
+    registry: Registry,
+    clock: Clock,
+    reach: "Reach",
+    *,
+    asking: Sequence[Policy],
+) -> Access:
+    book = book_of(bound(snapshot, "access", AccessBound))
+    made = Access(book, reach.circle, wall=clock.wall, registry=registry)
+    made.lookups = OwnerLookups(reach.ways, asking)
+    return made
 
 
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
