@@ -41,6 +41,12 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
             folder,
             {"path": "/clinical/{rest:path}", "auth": "required", "access": {"level": 2}},
             {"path": "/administrative/{rest:path}", "auth": "required", "roles": ["admin"]},
+            {
+                "path": "/programs/{rest:path}",
+                "auth": "required",
+                "roles": ["admin"],
+                "access": {"level": 1},
+            },
             {"path": "/socket", "auth": "required", "service": "echo", "access": {"level": 2}},
             beside={"echo": {"endpoints": [f"http://127.0.0.1:{port}"]}},
             issuing={"second_factor": rules},
@@ -176,3 +182,21 @@ def test_no_log_holds_a_secret_or_a_code(one: Issuing) -> None:
     logs = one.stage.gateway.log.read_text() + one.stage.access_log.read_text()
     for secret in (hal.secret, hal.codes[0], hal.token, hal.refresh, PASSWORD):
         assert secret not in logs
+
+
+def test_programs_pass_no_route_that_asks_people_for_a_second_factor(one: Issuing) -> None:
+    """Nothing that they could show stands in for one; the operator says where they may."""
+    terms = {"name": "program", "roles": ["admin"]}
+    key = one.administer("POST", "/apikeys", terms).told["key"]
+    client = one.administer("POST", "/clients", {**terms, "kind": "confidential"}).told
+    for token in (key, one.own_token(client["id"], client["secret"])):
+        assert wait_until(lambda token=token: one.guarded(token) == (200, ""))  # type: ignore[misc]
+        heard = {
+            path: one.ask("GET", path, token=token)
+            for path in (CLINICAL, ADMINISTRATIVE, "/programs/a")
+        }
+        assert [(said.status, said.code) for said in heard.values()] == [
+            (401, WEAK),
+            (401, WEAK),
+            (200, ""),
+        ]

@@ -624,6 +624,34 @@ def test_a_level_that_is_only_tried_lets_through_and_tells() -> None:
     assert house.registry.child(REFUSED, "level", "shadow").values()[0] == 1.0
 
 
+@pytest.mark.parametrize(
+    "who",
+    [
+        Principal(
+            subject="key:reports", issuer="own", roles=frozenset({"service"}), session="key:1"
+        ),
+        Principal(subject="c1", issuer="own", roles=frozenset({"service"}), session="epoch"),
+        Principal(subject="spiffe://a/b", issuer="mtls", roles=frozenset({"service"})),
+    ],
+    ids=["a key", "a client", "a certificate"],
+)
+@pytest.mark.parametrize(
+    "asks",
+    [{"level": 2}, {"fresh": 900.0}, {"level": 2, "spares_owner": True}],
+    ids=["a factor", "a login", "a factor of others"],
+)
+def test_a_program_has_shown_no_second_factor_and_logged_in_at_no_time(
+    who: Principal, asks: dict[str, object]
+) -> None:
+    house = House(msgspec.structs.replace(PROGRESS, **asks))
+    exchange = an_exchange(a_head("GET", "/p1"))
+    exchange.params, exchange.principal = {"player_id": "p1"}, who
+    answer = house.bound.on_request(exchange)
+    assert answer is not None
+    assert answer.problem is not None
+    assert answer.problem.code == "access_authentication_insufficient"
+
+
 # --- whose it is, asked of the service -----------------------------------------------------------
 
 SESSION = RouteAccess(
