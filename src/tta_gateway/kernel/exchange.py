@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.peer import Peer
+from tta_gateway.kernel.traffic import THERAPEUTIC
 
 if TYPE_CHECKING:
     from tta_gateway.kernel.plan import Plan
@@ -108,6 +109,7 @@ class Exchange:
 
     __slots__ = (
         "aborted",
+        "admitted",
         "attempt",
         "client",
         "deadline",
@@ -119,6 +121,7 @@ class Exchange:
         "finished",
         "first_byte_at",
         "key",
+        "lane",
         "origin",
         "params",
         "peer",
@@ -139,6 +142,7 @@ class Exchange:
         "ticket",
         "token",
         "traceparent",
+        "traffic",
         "tries",
         "upload",
         "upstream_fields",
@@ -159,11 +163,14 @@ class Exchange:
         self.plan = plan
         self.params = NO_PARAMS
         self.started = started
-        self.deadline = 0.0
+        # Admitted: when it took up room at its service, while it does; below 0: it waits for some
+        self.deadline = self.first_byte_at = self.admitted = 0.0
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
+        # Its class (kernel/traffic.py), and that in which it has taken up room at its service
+        self.traffic = self.lane = THERAPEUTIC
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
         # What sticks to an endpoint; what a split knows a client by; the token that was shown
@@ -184,7 +191,6 @@ class Exchange:
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
         self.tries = self.ticket = self.sent = self.received = 0
-        self.first_byte_at = 0.0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 
