@@ -105,6 +105,7 @@ class Exchange:
 
     What belongs to the request is set by the edge; facts are given by policies, and are None (or
     empty) until then; what became of it is set by the attempt loop.  It holds no socket.
+    `admitted` is since when it takes up room at its service; below 0 says that it waits for it.
     """
 
     __slots__ = (
@@ -163,14 +164,12 @@ class Exchange:
         self.plan = plan
         self.params = NO_PARAMS
         self.started = started
-        # Admitted: when it took up room at its service, while it does; below 0: it waits for some
         self.deadline = self.first_byte_at = self.admitted = 0.0
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
-        # Its class (kernel/traffic.py), and that in which it has taken up room at its service
-        self.traffic = self.lane = THERAPEUTIC
+        self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
         # What sticks to an endpoint; what a split knows a client by; the token that was shown

@@ -1,7 +1,5 @@
 """The rooms of a worker, told how its services do; over a fake loop."""
 
-from typing import cast
-
 from tests.helpers.builders import an_endpoint
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_loop import FakeLoop
@@ -14,10 +12,10 @@ from tta_gateway.upstream.attempt import Upstream
 
 
 def upstream(*endpoints: Endpoint, **limits: int) -> Upstream:
-    made = service.Upstream(
+    made: Upstream = service.Upstream(
         Service(name="players", endpoints=endpoints, limits=EndpointLimits(**limits))
     )
-    return cast("Upstream", made)
+    return made
 
 
 def test_room_grows_with_the_endpoints_that_are_asked_and_goes_with_the_service() -> None:

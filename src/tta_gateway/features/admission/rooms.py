@@ -21,6 +21,7 @@ from tta_gateway.support.metrics import Child, Registry
 OUTCOMES: Final = ("at_once", "waited", "displaced", "late", "full", "gone")
 # Seconds after which a class may try again: at least, and at random up to so many more.
 _AGAIN: Final = ((1, 1), (1, 2), (2, 8), (5, 25))
+_ENDLESS: Final = 1_000_000_000
 Extent = Callable[[str], tuple[int, int]]
 """Tells how many endpoints of a service are asked, and how much each may be asked at once."""
 
@@ -82,14 +83,15 @@ def _no_extent(_: str) -> tuple[int, int]:
 
 
 def _no_future() -> "Future[Answer]":
-    raise AssertionError  # an explanation asks once, and never has to wait
+    raise AssertionError  # there is room for everybody
 
 
 class Rooms:
     """All rooms of a worker, who waits, and how much it has to do.
 
     `incident` tells of somebody whether a crisis of theirs is open: a port, which the safety work
-    fills.  `future` makes what a waiting exchange awaits.
+    fills.  `future` makes what a waiting exchange awaits; without it nobody waits, and there is
+    room for everybody: an explanation asks and lets nobody out.
     """
 
     def __init__(
@@ -128,6 +130,8 @@ class Rooms:
         found = self._rooms.get(service)
         if found is None:
             found = self._rooms[service] = ServiceRoom(service, self.bound, self.registry)
+            if self.future is _no_future:
+                found.resize(_ENDLESS)
         return found
 
     def retain(self, services: frozenset[str]) -> None:

@@ -36,6 +36,11 @@ def test_a_service_has_one_room_however_many_routes_lead_there() -> None:
     assert rooms.of("players") is not rooms.of("stories")
 
 
+def test_where_nobody_can_wait_there_is_room_for_everybody() -> None:
+    room = House().rooms.of("players")
+    assert all(room.take(BACKGROUND) for _ in range(10 * FIRST))
+
+
 def test_what_is_going_on_is_shown() -> None:
     house = House()
     room = house.rooms.of("players")
@@ -92,6 +97,7 @@ def test_who_is_turned_away_is_told_when_to_come_again_not_all_at_once(
 def test_other_settings_hold_at_once_and_what_is_known_stays() -> None:
     house = House()
     room = house.rooms.of("players")
+    house.tick()
     house.rooms.adopt(AdmissionBound(reserved=(50, 0, 0, 0), least=7))
     assert room.reserved_for(CRISIS) == FIRST // 2
     assert room.adaptive.least == 7
