@@ -1,6 +1,6 @@
 """Delegation: who has no account here is looked for at the services that have accounts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -76,6 +76,8 @@ class Delegation:
         self._log = log
         self._rechecker: Rechecker | None = None
         self._away: set[str] = set()
+        self.changed: Callable[[], Awaitable[None]] = _nothing
+        """Tells all workers what has been revoked, before who logs in is answered."""
         self._under_way = 0
 
     def recheck_by(self, rechecker: Rechecker) -> None:
@@ -194,11 +196,11 @@ class Delegation:
         user = await self._users.of(user_id)
         if user is not None and found.roles is not None and found.roles != user.lent:
             called = found.called or user.called
-            await self._users.link(
-                replace(
-                    user, roles=found.roles, lent=found.roles, called=called, changed=self._wall()
-                )
+            wanted = replace(
+                user, roles=found.roles, lent=found.roles, called=called, changed=self._wall()
             )
+            await self._users.link(wanted)
+            await self.changed()  # tokens from before say of them what is no more
 
     async def _kept(self, provider: Delegated, found: Found) -> User | None:
         """Return the user of who has been found; None if the subject is somebody else's here."""
@@ -216,9 +218,12 @@ class Delegation:
         )
         for _ in range(2):  # another node may have made the same one in this moment
             try:
-                return await self._users.link(wanted)
+                kept = await self._users.link(wanted)
             except NameTaken:
                 continue
+            if kept.is_another_than(wanted):  # tokens from before say of them what is no more
+                await self.changed()
+            return kept
         self._log.event("delegated_subject_taken", provider=provider.name, user=wanted.id)
         return None
 
@@ -256,6 +261,10 @@ class Delegation:
             self._log.event(
                 "delegated_login_back", provider=provider.name, service=provider.service
             )
+
+
+async def _nothing() -> None:
+    """Tell nobody."""
 
 
 def _renewed(before: Given, after: Given) -> Given:
