@@ -1,5 +1,5 @@
 """`python -m tta_gateway` is the command `tta-gateway`."""
 
-from tta_gateway.cli import main
+from tta_gateway.cli.entry import main
 
 main()

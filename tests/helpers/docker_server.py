@@ -50,7 +50,10 @@ def why_not() -> str:
     missing = [name for name in ("dockerd", "docker", "busybox", "unshare") if not which(name)]
     if missing:
         return f"no {', '.join(missing)} here: Debian's docker.io and busybox-static have them"
-    return "" if os.geteuid() == 0 else "an engine needs root"
+    if os.geteuid() != 0:
+        return "an engine needs root"
+    alone = subprocess.run([*_ALONE, "true"], capture_output=True, check=False).returncode == 0
+    return "" if alone else "an engine needs namespaces of its own, which this machine refuses"
 
 
 class DockerEngine:

@@ -2,11 +2,11 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from functools import partial
 from itertools import count
 from resource import RLIM_INFINITY
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -19,43 +19,22 @@ from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
-from tta_gateway.features.access.bound import AccessBound
-from tta_gateway.features.access.policy import Access, Circle, book_of
+from tta_gateway.features.access.policy import Circle
 from tta_gateway.features.access_log.bound import AccessLogBound
-from tta_gateway.features.access_log.policy import AccessLog
-from tta_gateway.features.allow_from.policy import AllowFrom
-from tta_gateway.features.callers.bound import CallersBound
 from tta_gateway.features.callers.policy import Callers, Standing
-from tta_gateway.features.cors.bound import CorsBound
-from tta_gateway.features.cors.policy import Cors
-from tta_gateway.features.identity.access_cookie import AccessCookie
 from tta_gateway.features.identity.bound import IdentityBound
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.policy import Identity
-from tta_gateway.features.identity.verifier import verifier
-from tta_gateway.features.metrics.bound import MetricsBound
 from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
-from tta_gateway.features.metrics.policy import Metrics
-from tta_gateway.features.mirror.policy import NOWHERE, Mirror, Ways
-from tta_gateway.features.nodes.bound import NodesBound
-from tta_gateway.features.nodes.policy import Hearing, Nodes
-from tta_gateway.features.problem.bound import ProblemBound
-from tta_gateway.features.problem.policy import Problem
-from tta_gateway.features.security_headers.bound import SecurityHeadersBound
-from tta_gateway.features.security_headers.policy import SecurityHeaders
-from tta_gateway.features.split.policy import WILLING, Services, Split
-from tta_gateway.features.sticky.policy import Sticky
-from tta_gateway.features.token_relay.bound import TokenRelayBound
-from tta_gateway.features.token_relay.policy import TokenRelay
-from tta_gateway.features.trace.policy import Trace
-from tta_gateway.features.transform.policy import Transform
-from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
+from tta_gateway.features.mirror.policy import Ways
+from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
@@ -66,8 +45,6 @@ from tta_gateway.node.telling import Telling
 from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.node.word import LiveWord
-from tta_gateway.order import ORDER
-from tta_gateway.pipeline.check import complaints
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
@@ -84,14 +61,12 @@ from tta_gateway.snapshot.parts import (
 )
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
-from tta_gateway.support.identifier import Identifiers
-from tta_gateway.support.log import DROPPED, EventLog, Lines, Log
+from tta_gateway.support.log import DROPPED, EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.tasks import spawn
 from tta_gateway.upstream.forward import Forwarder
 
-B = TypeVar("B", bound=msgspec.Struct)
 Forward = Callable[[Exchange], None]
 
 
@@ -158,6 +133,7 @@ class Worker:
         )
         self.proving.missing = self.telling.key_missing
         self.hearing = Hearing(clock, until=0.0)
+        self.admitting = Admitting(self.registry, self.loop, clock=clock)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
         self.valkeys = Valkeys(
@@ -216,19 +192,21 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
+        reach = Reach(
+            ways=ways,
+            services=self.forwarder,
+            streams=self.streams,
+            circle=self.circle,
+            standing=self.standing,
+            hearing=self.hearing,
+        )
+        reach.rooms = self.admitting.rooms
         made = policies(
             snapshot,
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            reach=Reach(
-                ways=ways,
-                services=self.forwarder,
-                streams=self.streams,
-                circle=self.circle,
-                standing=self.standing,
-                hearing=self.hearing,
-            ),
+            reach=reach,
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
@@ -382,6 +360,7 @@ class Worker:
         self.standing.tick(self.clock.wall())
         self.circle.tick()
         self.hearing.tick()
+        self.admitting.tick(self.forwarder.upstreams, self.sweeper)
         self._word.tick()
         self._expiry.tick()
 
@@ -472,110 +451,6 @@ def _issuers(snapshot: Snapshot) -> frozenset[str]:
 def _stays(service: str, before: Parts, after: Parts) -> bool:
     """Tell whether a service is configured as before."""
     return before.services.get(service) == after.services.get(service)
-
-
-def bound(snapshot: Snapshot, feature: str, kind: type[B]) -> B:
-    """Return a feature's settings, its defaults where the operator wrote none."""
-    raw = snapshot.features.get(feature)
-    return kind() if raw is None else msgspec.msgpack.decode(raw, type=kind)
-
-
-def policies(
-    snapshot: Snapshot,
-    *,
-    registry: Registry,
-    lines: Lines | None,
-    clock: Clock,
-    reach: "Reach | None" = None,
-) -> list[Policy]:
-    """Return the policies in order."""
-    reach = reach or Reach()
-    book = book_of(bound(snapshot, "access", AccessBound))
-    made: Mapping[type, Policy] = {
-        type(policy): policy
-        for policy in (
-            Trace(Identifiers(clock.wall)),
-            AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
-            Metrics(
-                bound(snapshot, "metrics", MetricsBound), registry=registry, clock=clock.monotonic
-            ),
-            Problem(bound(snapshot, "problem", ProblemBound)),
-            Cors(bound(snapshot, "cors", CorsBound)),
-            SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
-            AllowFrom(),
-            WebSocketOrigin(),
-            _callers(snapshot, registry, clock, reach),
-            _identity(snapshot, clock, reach),
-            Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
-            Access(book, reach.circle, wall=clock.wall, registry=registry),
-            Split(random.random, reach.services),
-            Sticky(random.random),
-            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
-            Transform(),
-            Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
-        )
-    }
-    return _in_order(made)
-
-
-def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
-    believed = bound(snapshot, "identity", IdentityBound)
-    cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
-    return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
-
-
-def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
-    known = bound(snapshot, "callers", CallersBound)
-    return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
-
-
-def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
-    ordered = [made[kind] for kind, _ in ORDER]
-    found = complaints(ordered)
-    if found:
-        raise AssertionError("; ".join(found))  # order.py is wrong; a test says so first
-    return ordered
-
-
-class Reach:
-    """What policies reach beyond their exchange; nothing, unless it is said.
-
-    `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
-    `circle` is who is tied to whom, `standing` what is open by certificates, and `hearing` until
-    when what is known is so.
-    """
-
-    def __init__(
-        self,
-        *,
-        ways: Ways = NOWHERE,
-        services: Services = WILLING,
-        streams: OpenStreams | None = None,
-        circle: Circle | None = None,
-        standing: Standing | None = None,
-        hearing: Hearing | None = None,
-    ) -> None:
-        """Reach these."""
-        self.standing = Standing() if standing is None else standing
-        self.hearing = Hearing(_no_time) if hearing is None else hearing
-        self.circle = circle
-        self.ways = ways
-        self.services = services
-        self.streams = OpenStreams(later=_never) if streams is None else streams
-
-
-def _never(_: Callable[[], None]) -> None:
-    """Call nothing: nothing is open."""
-
-
-def _no_time() -> float:
-    """Stand still: what is known is always so."""
-    return 0.0
-
-
-def _spares(_: Exchange) -> bool:
-    """Tell whether an exchange may be seen by nobody but its service: classes will say so."""
-    return False
 
 
 def table(

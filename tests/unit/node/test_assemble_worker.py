@@ -14,7 +14,6 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_origin import FakeOrigin
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.cors.bound import CorsBound
-from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.kernel.events import EndpointSeen, Event
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead
@@ -23,8 +22,7 @@ from tta_gateway.kernel.route import Respond, Route, Service
 from tta_gateway.kernel.standing import Stand, Standing, section
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.node import assemble_worker
-from tta_gateway.node.assemble_worker import Worker, bound
-from tta_gateway.order import ORDER
+from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.snapshot.model import Certificate, Listener, ListenerTls, Snapshot
 from tta_gateway.snapshot.parts import Live, Parts, parted, revived, whole
@@ -167,10 +165,6 @@ def test_a_feature_acts_as_its_settings_say(tmp_path: Path) -> None:
     assert origin.head.get(b"access-control-allow-origin") == b"https://app"
 
 
-def test_a_feature_that_the_operator_did_not_name_has_its_defaults() -> None:
-    assert bound(SNAPSHOT, "problem", ProblemBound) == ProblemBound()
-
-
 def test_each_listener_believes_its_own_proxies(house: House) -> None:
     assert [one.is_proxy("10.1.2.3") for one in house.worker.entrances] == [False, True]
 
@@ -237,12 +231,6 @@ def test_a_suspended_exchange_becomes_a_task_that_is_kept(house: House) -> None:
 
     asyncio.run(main())
     assert done == ["done"]
-
-
-def test_an_order_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assemble_worker, "ORDER", ORDER[::-1])
-    with pytest.raises(AssertionError, match="needs `request_id`"):
-        assemble_worker.policies(SNAPSHOT, registry=Registry(), lines=None, clock=FakeClock())
 
 
 # Another snapshot

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tta_gateway.cli import main
+from tta_gateway.cli.entry import main
 
 
 def typed(*words: str) -> Result:

@@ -1,0 +1,31 @@
+"""The command `tta-gateway`, with every group of it."""
+
+import click
+
+from tta_gateway import __version__
+from tta_gateway.cli.api_key import apikey
+from tta_gateway.cli.change import changes
+from tta_gateway.cli.client import client
+from tta_gateway.cli.config import config
+from tta_gateway.cli.key import keys
+from tta_gateway.cli.look import docs, routes, services
+from tta_gateway.cli.pki import pki
+from tta_gateway.cli.renew import restart, upgrade
+from tta_gateway.cli.serve import check, run
+from tta_gateway.cli.user import user
+from tta_gateway.support.build import form
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    __version__, prog_name="tta-gateway", message=f"%(prog)s %(version)s, {form()}"
+)
+def main() -> None:
+    """One entry to a therapeutic platform."""
+
+
+for _command in (
+    *(check, run, config, routes, services, docs, restart, upgrade),
+    *(user, keys, apikey, client, changes, pki),
+):
+    main.add_command(_command)
