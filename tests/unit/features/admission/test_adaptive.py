@@ -118,6 +118,15 @@ def test_a_worker_that_begins_under_overload_finds_the_limit_too() -> None:
     assert tallies[THERAPEUTIC].quantile(0.99) <= 3 * TAKES
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_flood_of_crises_leaves_therapy_its_room(seed: int) -> None:
+    simulation = a_service(seed=seed)
+    simulation.mix = {CRISIS: 0.9, THERAPEUTIC: 0.1}
+    simulation.rate = 2 * CAPACITY
+    simulation.run(2.0)
+    assert simulation.run(20.0)[THERAPEUTIC].share >= 0.97
+
+
 # One look at a time
 
 
