@@ -16,7 +16,7 @@ from tta_gateway.kernel.traffic import CLASSES, CRISIS
 
 PASSED: Final = 40
 LEAST_WAITING: Final = 4
-"""of a class, however slowly it is let in"""
+"""of a class, however little room there is"""
 _ALL: Final = range(len(CLASSES))
 _RATE: Final = 0.3  # of what a look has seen, in the rate that is remembered
 
@@ -139,8 +139,10 @@ class Room:
         return True
 
     def _fitting(self, traffic: int, patience: float) -> int:
-        """Return how many of a class can be let in within a time."""
-        return max(LEAST_WAITING, int(self._rates[traffic] * patience))
+        """Return how many of a class can be let in within a time: once as many as there is room
+        for, however few came before.
+        """
+        return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
 
     def _lowest(self) -> int:
         return max(one for one in _ALL if self._queues[one])
