@@ -4,7 +4,7 @@
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -44,6 +44,7 @@ from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.node.owner_lookups import OwnerLookups
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -71,9 +72,9 @@ def policies(
 ) -> list[Policy]:
     """Return the policies in order."""
     reach = reach or Reach()
-    rooms = reach.rooms or Rooms(registry=registry, clock=clock.monotonic, chance=random.random)
-    rooms.adopt(bound(snapshot, "admission", AdmissionBound))
-    book = book_of(bound(snapshot, "access", AccessBound))
+    sticky = Sticky(random.random)
+    relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
+    rooms = _rooms(snapshot, registry, clock, reach)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -90,12 +91,12 @@ def policies(
             _callers(snapshot, registry, clock, reach),
             _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
-            Access(book, reach.circle, wall=clock.wall, registry=registry),
+            _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
             TrafficClass(rooms),
             Gate(rooms),
             Split(random.random, reach.services),
-            Sticky(random.random),
-            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
+            sticky,
+            relay,
             Transform(),
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
@@ -107,6 +108,26 @@ def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
     believed = bound(snapshot, "identity", IdentityBound)
     cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
     return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
+
+
+def _access(
+    snapshot: Snapshot,
+    registry: Registry,
+    clock: Clock,
+    reach: "Reach",
+    *,
+    asking: Sequence[Policy],
+) -> Access:
+    book = book_of(bound(snapshot, "access", AccessBound))
+    made = Access(book, reach.circle, wall=clock.wall, registry=registry)
+    made.lookups = OwnerLookups(reach.ways, asking)
+    return made
+
+
+def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Rooms:
+    rooms = reach.rooms or Rooms(registry=registry, clock=clock.monotonic, chance=random.random)
+    rooms.adopt(bound(snapshot, "admission", AdmissionBound))
+    return rooms
 
 
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:

@@ -162,6 +162,13 @@ def test_what_may_come_in_comes_in(tmp_path: Path) -> None:
         user = (await house.let_in()).grant.user
         assert (user.id, user.called) == ("clinic:u-1", "ada@clinic.example")
         assert user.roles == {"coach"}
+        home.claims["groups"] = ["player"]
+        house.clock.advance(1.0)
+        assert (await house.let_in()).grant.user.roles == {"player"}
+        assert house.kept.told == 1  # all workers hear of it, on all nodes
+        house.clock.advance(1.0)
+        await house.let_in()
+        assert house.kept.told == 1
 
     at(
         tmp_path,

@@ -310,9 +310,12 @@ class ExternalLogin:
     async def _linked(self, wanted: User) -> User:
         for _ in range(2):  # another node may have made the same one in this moment
             try:
-                return await self._tools.users.link(wanted)
+                found = await self._tools.users.link(wanted)
             except NameTaken:
                 continue
+            if found.is_another_than(wanted):  # tokens from before say of them what is no more
+                await self._tools.sign_in.ended()
+            return found
         self._log.event("external_subject_taken", provider=wanted.provider, user=wanted.id)
         raise ClientFault(problems.EXTERNAL_ACCOUNT)
 
