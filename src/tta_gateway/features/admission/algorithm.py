@@ -139,8 +139,9 @@ class Room:
         return True
 
     def _fitting(self, traffic: int, patience: float) -> int:
-        """Return how many of a class can be let in within a time: once as many as there is room
-        for, however few came before.
+        """Return how many of a class may wait that long: those who can be let in by then.
+
+        However few came before, as many as there is room for may.
         """
         return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
 
