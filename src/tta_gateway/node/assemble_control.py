@@ -171,6 +171,7 @@ class Control:
             clock=clock,
             counts=self.counts,
         )
+        self.issuance.publish = self.bus.publish
         self.issuance.services = Reach(
             self.services,
             authorities=lambda: self.snapshot.authorities,

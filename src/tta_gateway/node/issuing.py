@@ -29,17 +29,22 @@ from tta_gateway.features.identity.bound import (
     OwnKeys,
     RevokedTokens,
 )
+from tta_gateway.features.identity.burst import LASTS, Burst
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
+from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
+from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations, Users
 from tta_gateway.features.identity.verifier import verifier
+from tta_gateway.kernel.events import Event, LoginsFailing
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.providers import LoginProviders
 from tta_gateway.node.proving import keys_of, revoked_of
@@ -73,6 +78,10 @@ class _Nobody:
         raise HttpUnreachable(f"nobody asks {service} for {request.target} within {patience:g} s")
 
 
+def _unheard(_: Event) -> None:
+    """Tell nobody."""
+
+
 class Issuance:
     """All that issues tokens in this process; nothing of it where the configuration says none."""
 
@@ -89,6 +98,8 @@ class Issuance:
         """Begin without a configuration."""
         self.services: Asked = _Nobody()
         """Asks those that keep accounts."""
+        self.publish: Callable[[Event], None] = _unheard
+        """Has the bus hear of bursts of failed logins."""
         self.two_person: tuple[str, ...] = ()
         """Roles that nobody grants alone (node/changing.py)."""
         self.spread: Callable[[], Awaitable[None]] | None = None
@@ -264,7 +275,10 @@ class Issuance:
             wall=wall,
             new_id=new_id,
         )
+        hashers = Hashers(at_once(), log=self._log, died=self._died)
+        sign_in.passwords = Passwords(hashers)
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self.reveal
+        sign_in.failing = self._failing
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
@@ -274,6 +288,21 @@ class Issuance:
         self._accounts.changed = self.reveal
         self._accounts.two_person = self.two_person
         self._build_around(sign_in, self._keys)
+
+    def _failing(self, burst: Burst) -> None:
+        now = self.wall()
+        told = LoginsFailing(
+            failed=burst.failed,
+            names=burst.names,
+            addresses=burst.addresses,
+            most_from=burst.most_from,
+            until=now + LASTS,
+            at=now,
+        )
+        self.publish(told)
+
+    def _died(self, name: str, error: BaseException) -> None:
+        self._log.event("task_died", task=name, error=type(error).__name__)
 
     def _build_around(self, sign_in: SignIn, keys: KeyKeeper) -> None:
         """Build what stands around logins: second factors, other ways in, and keys of programs."""
