@@ -19,6 +19,7 @@ from tta_gateway.support.clock import SystemClock
 
 SHORTEST, LONGEST = 8, 256  # characters
 _WAIT: Final = 1.0  # second
+_CLOCK: Final = SystemClock()
 T = TypeVar("T")
 
 
@@ -76,7 +77,7 @@ class Passwords:
         work: Hashing | None = None,
         *,
         longest: float = _WAIT,
-        clock: Callable[[], float] = SystemClock.monotonic,
+        clock: Callable[[], float] = _CLOCK.monotonic,
     ) -> None:
         """Begin with nothing to do; whoever would wait longer than so many seconds hears Busy."""
         self._work = Threads() if work is None else work
