@@ -207,8 +207,7 @@ class SignIn:
             raise
         if user is None:
             raise ClientFault(problems.LOGIN_REFUSED)
-        await self._stores.failures.forgive(account)
-        await self._stores.failures.take_back(origin)
+        await self._stores.failures.good(account, origin)
         return user
 
     async def _at_services(self, name: str, password: str, *, address: str) -> User | None:

@@ -271,10 +271,10 @@ def test_whoever_is_disabled_while_the_password_is_looked_at_is_refused(tmp_path
         user = await house.kept.users.named("ada")
         assert user is not None
 
-        async def disabled(_: bytes) -> None:
+        async def disabled(*_: bytes) -> None:
             await house.kept.users.set_state(user.id, "disabled", now=NOW)
 
-        house.kept.failures.forgive = disabled  # type: ignore[method-assign, assignment]
+        house.kept.failures.good = disabled  # type: ignore[method-assign, assignment]
         assert await refused(house) is problems.LOGIN_REFUSED
 
     within(tmp_path, work)
