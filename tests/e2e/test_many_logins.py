@@ -1,17 +1,21 @@
 """Many logins at once: some come in, the others hear when to come back, and nobody else waits."""
 
+import json
 import os
 import signal
+import socket
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.helpers.clients import PATIENCE
-from tests.helpers.issuing_gateway import Answer, Issuing, issuing
+from tests.helpers.issuing_gateway import AUTH, PASSWORD, Answer, Issuing, issuing
 from tests.helpers.slow import (
     companion_of,
     frozen,
@@ -71,6 +75,50 @@ def test_whoever_would_wait_too_long_hears_when_to_come_back(one: Issuing) -> No
     }
     assert counted == {"good": MANY - len(busy), "busy": len(busy)}
     assert wait_until(lambda: one.login().status == 200)
+
+
+def heard_before_the_body(client: socket.socket, head: bytes) -> bytes:
+    """The answer to a head whose body has not been sent; nothing if there is none soon."""
+    client.sendall(head)
+    client.settimeout(0.1)
+    try:
+        return client.recv(4096)
+    except TimeoutError:
+        return b""
+
+
+def test_one_that_a_worker_turns_away_before_its_body_is_answered_and_never_reset(
+    one: Issuing,
+) -> None:
+    body = json.dumps({"username": "ada", "password": PASSWORD}).encode()
+    head = (
+        f"POST {AUTH}/login HTTP/1.1\r\nHost: gateway.test\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with ThreadPoolExecutor(60) as crowd, ExitStack() as clients:
+        rush = [crowd.submit(one.login) for _ in range(3 * MANY)]
+        client, turned_away = socket.socket(), b""
+        while not turned_away and not all(each.done() for each in rush):
+            client.close()
+            client = socket.create_connection(("127.0.0.1", one.stage.port), PATIENCE)
+            clients.enter_context(client)
+            turned_away = heard_before_the_body(client, head)
+        for each in rush:
+            each.cancel()
+        ends_in_order(client, turned_away, body)
+
+
+def ends_in_order(client: socket.socket, turned_away: bytes, body: bytes) -> None:
+    """Check that it was turned away, and that its body is read even so (RFC 9112 9.6)."""
+    assert turned_away.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 2\r\n" in turned_away
+    assert b"identity_login_busy" in turned_away
+    assert b"\r\nconnection: close\r\n" in turned_away
+    client.settimeout(PATIENCE)
+    client.sendall(body[:20])
+    time.sleep(0.05)  # a reset would have come by now
+    client.sendall(body[20:])
+    assert client.recv(4096) == b""
 
 
 def test_what_hashes_gives_way_to_all_others(one: Issuing) -> None:
