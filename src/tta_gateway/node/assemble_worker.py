@@ -31,6 +31,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.policies import Reach, bound, policies
@@ -132,6 +133,7 @@ class Worker:
         )
         self.proving.missing = self.telling.key_missing
         self.hearing = Hearing(clock, until=0.0)
+        self.admitting = Admitting(self.registry, self.loop, clock=clock)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
         self.valkeys = Valkeys(
@@ -190,19 +192,21 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
+        reach = Reach(
+            ways=ways,
+            services=self.forwarder,
+            streams=self.streams,
+            circle=self.circle,
+            standing=self.standing,
+            hearing=self.hearing,
+        )
+        reach.rooms = self.admitting.rooms
         made = policies(
             snapshot,
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            reach=Reach(
-                ways=ways,
-                services=self.forwarder,
-                streams=self.streams,
-                circle=self.circle,
-                standing=self.standing,
-                hearing=self.hearing,
-            ),
+            reach=reach,
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
@@ -356,6 +360,7 @@ class Worker:
         self.standing.tick(self.clock.wall())
         self.circle.tick()
         self.hearing.tick()
+        self.admitting.tick(self.forwarder.upstreams, self.sweeper)
         self._word.tick()
         self._expiry.tick()
 

@@ -4,7 +4,7 @@
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +12,9 @@ import msgspec
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.access.policy import Access, Circle, book_of
 from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.admission.bound import AdmissionBound
+from tta_gateway.features.admission.policy import Gate, TrafficClass
+from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.callers.bound import CallersBound
 from tta_gateway.features.callers.policy import Callers, Standing
@@ -40,6 +43,8 @@ from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.node.owner_lookups import OwnerLookups
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -67,7 +72,9 @@ def policies(
 ) -> list[Policy]:
     """Return the policies in order."""
     reach = reach or Reach()
-    book = book_of(bound(snapshot, "access", AccessBound))
+    sticky = Sticky(random.random)
+    relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
+    rooms = _rooms(snapshot, registry, clock, reach)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -84,10 +91,12 @@ def policies(
             _callers(snapshot, registry, clock, reach),
             _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
-            Access(book, reach.circle, wall=clock.wall, registry=registry),
+            _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
+            TrafficClass(rooms),
+            Gate(rooms),
             Split(random.random, reach.services),
-            Sticky(random.random),
-            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
+            sticky,
+            relay,
             Transform(),
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
@@ -107,6 +116,26 @@ def _identity(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reac
     )
 
 
+def _access(
+    snapshot: Snapshot,
+    registry: Registry,
+    clock: Clock,
+    reach: "Reach",
+    *,
+    asking: Sequence[Policy],
+) -> Access:
+    book = book_of(bound(snapshot, "access", AccessBound))
+    made = Access(book, reach.circle, wall=clock.wall, registry=registry)
+    made.lookups = OwnerLookups(reach.ways, asking)
+    return made
+
+
+def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Rooms:
+    rooms = reach.rooms or Rooms(registry=registry, clock=clock.monotonic, chance=random.random)
+    rooms.adopt(bound(snapshot, "admission", AdmissionBound))
+    return rooms
+
+
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
     known = bound(snapshot, "callers", CallersBound)
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
@@ -124,8 +153,8 @@ class Reach:
     """What policies reach beyond their exchange; nothing, unless it is said.
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
-    `circle` is who is tied to whom, `standing` what is open by certificates, and `hearing` until
-    when what is known is so.
+    `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
+    what is known is so, and `rooms` how much room there is at services.
     """
 
     def __init__(
@@ -142,6 +171,7 @@ class Reach:
         self.standing = Standing() if standing is None else standing
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle
+        self.rooms: Rooms | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams
@@ -156,6 +186,6 @@ def _no_time() -> float:
     return 0.0
 
 
-def _spares(_: Exchange) -> bool:
-    """Tell whether an exchange may be seen by nobody but its service: classes will say so."""
-    return False
+def _spares(exchange: Exchange) -> bool:
+    """Tell whether an exchange may be seen by nobody but its service: that of a crisis."""
+    return exchange.traffic == CRISIS
