@@ -52,7 +52,7 @@ def main() -> None:
     snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd, *rest = numbers
     admin_fd, public_fd = rest
     settle(parent, signal.SIGTERM)
-    take_long_turns(os.nice(0))
+    take_long_turns()
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
     segment = Segment(metrics_fd, index)

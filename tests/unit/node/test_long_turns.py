@@ -36,7 +36,7 @@ def _version() -> tuple[int, ...]:
 def test_its_turns_are_long_and_its_threads_too_and_its_priority_stays() -> None:
     told = said(
         "os.nice(3)",
-        "print(long_turns.take_long_turns(os.nice(0)))",
+        "print(long_turns.take_long_turns())",
         "told()",
         "one = threading.Thread(target=told)",
         "one.start()",
@@ -45,6 +45,16 @@ def test_its_turns_are_long_and_its_threads_too_and_its_priority_stays() -> None
     assert told == ["True", *["0", "3", str(long_turns.LONG)] * 2]
 
 
+@pytest.mark.skipif(_version() < (6, 12), reason="Linux has turns of one's own since 6.12")
+def test_who_gives_way_goes_on_doing_so() -> None:
+    told = said(
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))",
+        "print(long_turns.take_long_turns())",
+        "told()",
+    )
+    assert told[:2] == ["True", str(os.SCHED_IDLE)]
+
+
 def test_where_nobody_knows_how_to_ask_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "abacus")
-    assert not long_turns.take_long_turns(0)
+    assert not long_turns.take_long_turns()
