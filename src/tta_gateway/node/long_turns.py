@@ -16,6 +16,7 @@ from typing import Final
 LONG: Final = 30_000_000  # nanoseconds; usual are about three million
 ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 """`struct sched_attr`: size, policy, flags, nice, priority, runtime, deadline, period."""
+_USUAL: Final = 0  # SCHED_OTHER
 _SET: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 """the number of the call: the C library has no function for it yet"""
 
@@ -23,11 +24,11 @@ _SET: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 def take_long_turns() -> bool:
     """Take them from now on, all threads that are made later, too; False if nothing has changed.
 
-    In whichever class of the system's scheduler this process is: it stays there.
+    Of a process that is to give way (support/giving_way.py), this must come first: once it does,
+    the system says yes and changes nothing.
     """
     number = _SET.get(platform.machine())
     if sys.platform != "linux" or number is None:
         return False
-    policy, nice = os.sched_getscheduler(0), os.nice(0)
-    asked = ATTRIBUTES.pack(ATTRIBUTES.size, policy, 0, nice, 0, LONG, 0, 0)
+    asked = ATTRIBUTES.pack(ATTRIBUTES.size, _USUAL, 0, os.nice(0), 0, LONG, 0, 0)
     return bool(ctypes.CDLL(None).syscall(number, 0, asked, 0) == 0)

@@ -46,13 +46,13 @@ def test_its_turns_are_long_and_its_threads_too_and_its_priority_stays() -> None
 
 
 @pytest.mark.skipif(_version() < (6, 12), reason="Linux has turns of one's own since 6.12")
-def test_who_gives_way_goes_on_doing_so() -> None:
+def test_who_gives_way_behind_that_keeps_them() -> None:
     told = said(
+        "long_turns.take_long_turns()",
         "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))",
-        "print(long_turns.take_long_turns())",
         "told()",
     )
-    assert told[:2] == ["True", str(os.SCHED_IDLE)]
+    assert told == [str(os.SCHED_IDLE), "0", str(long_turns.LONG)]
 
 
 def test_where_nobody_knows_how_to_ask_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
