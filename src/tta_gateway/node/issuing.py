@@ -32,7 +32,7 @@ from tta_gateway.features.identity.bound import (
 from tta_gateway.features.identity.burst import LASTS, Burst
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
-from tta_gateway.features.identity.hashing import at_once
+from tta_gateway.features.identity.hashing import Hashing, Threads
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
@@ -44,7 +44,6 @@ from tta_gateway.features.identity.verifier import verifier
 from tta_gateway.kernel.events import Event, LoginsFailing
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.findings import Findings
-from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.providers import LoginProviders
 from tta_gateway.node.proving import keys_of, revoked_of
@@ -96,14 +95,7 @@ class Issuance:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Begin without a configuration."""
-        self.services: Asked = _Nobody()
-        """Asks those that keep accounts."""
-        self.publish: Callable[[Event], None] = _unheard
-        """Has the bus hear of bursts of failed logins."""
-        self.two_person: tuple[str, ...] = ()
-        """Roles that nobody grants alone (node/changing.py)."""
-        self.spread: Callable[[], Awaitable[None]] | None = None
-        """Has all nodes take up what has been revoked; without it, this one."""
+        self._stand_alone()
         self._databases = databases
         self._findings = findings
         self._log = log
@@ -124,6 +116,19 @@ class Issuance:
         """Let people in by way of others, with what is built here."""
         self._soon = asyncio.Event()
         self._tidied = 0.0
+
+    def _stand_alone(self) -> None:
+        """Reach nobody else yet."""
+        self.services: Asked = _Nobody()
+        """Asks those that keep accounts."""
+        self.hashing: Callable[[], Hashing] = Threads
+        """Makes what looks at passwords."""
+        self.publish: Callable[[Event], None] = _unheard
+        """Has the bus hear of bursts of failed logins."""
+        self.two_person: tuple[str, ...] = ()
+        """Roles that nobody grants alone (node/changing.py)."""
+        self.spread: Callable[[], Awaitable[None]] | None = None
+        """Has all nodes take up what has been revoked; without it, this one."""
 
     def _lack(self) -> None:
         """Have nothing yet of what asks the database."""
@@ -275,8 +280,7 @@ class Issuance:
             wall=wall,
             new_id=new_id,
         )
-        hashers = Hashers(at_once(), log=self._log, died=self._died)
-        sign_in.passwords = Passwords(hashers)
+        sign_in.passwords = Passwords(self.hashing())
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self.reveal
         sign_in.failing = self._failing
         sign_in.delegation = Delegation(
@@ -301,9 +305,6 @@ class Issuance:
             at=now,
         )
         self.publish(told)
-
-    def _died(self, name: str, error: BaseException) -> None:
-        self._log.event("task_died", task=name, error=type(error).__name__)
 
     def _build_around(self, sign_in: SignIn, keys: KeyKeeper) -> None:
         """Build what stands around logins: second factors, other ways in, and keys of programs."""

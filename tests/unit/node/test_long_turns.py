@@ -35,14 +35,13 @@ def _version() -> tuple[int, ...]:
 @pytest.mark.skipif(_version() < (6, 12), reason="Linux has turns of one's own since 6.12")
 def test_its_turns_are_long_and_its_threads_too_and_its_priority_stays() -> None:
     told = said(
-        "os.nice(3)",
         "print(long_turns.take_long_turns())",
         "told()",
         "one = threading.Thread(target=told)",
         "one.start()",
         "one.join()",
     )
-    assert told == ["True", *["0", "3", str(long_turns.LONG)] * 2]
+    assert told == ["True", *["0", str(os.nice(0)), str(long_turns.LONG)] * 2]
 
 
 @pytest.mark.skipif(_version() < (6, 12), reason="Linux has turns of one's own since 6.12")
@@ -52,7 +51,7 @@ def test_who_gives_way_behind_that_keeps_them() -> None:
         "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))",
         "told()",
     )
-    assert told == [str(os.SCHED_IDLE), "0", str(long_turns.LONG)]
+    assert told == [str(os.SCHED_IDLE), str(os.nice(0)), str(long_turns.LONG)]
 
 
 def test_where_nobody_knows_how_to_ask_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
