@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from tests.helpers.identity_house import ISSUING, NOW
 from tests.helpers.sign_in_house import PASSWORD, SignInHouse, a_token, within
 from tta_gateway.features.identity import metrics, problems
+from tta_gateway.features.identity.burst import MANY, Burst
 from tta_gateway.features.identity.jws import read
 from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.sign_in import SignIn
@@ -276,5 +277,27 @@ def test_whoever_is_disabled_while_the_password_is_looked_at_is_refused(tmp_path
 
         house.kept.failures.good = disabled  # type: ignore[method-assign, assignment]
         assert await refused(house) is problems.LOGIN_REFUSED
+
+    within(tmp_path, work)
+
+
+def test_many_failed_logins_are_told_of_once_and_a_good_one_counts_for_nothing(
+    tmp_path: Path,
+) -> None:
+    async def work(house: SignInHouse) -> None:
+        told: list[Burst] = []
+        sign_in(house).failing = told.append
+        lockout = msgspec.structs.replace(ISSUING.lockout, address=100)
+        house.issuing = house.kept.issuing = msgspec.structs.replace(ISSUING, lockout=lockout)
+        await house.ada()
+        await house.login()
+        for number in range(MANY - 1):
+            await refused(house, f"n{number % 9}", "wrong " * 2)
+        assert told == []
+        await house.login()
+        assert told == []
+        await refused(house, "n9", "wrong " * 2)
+        (burst,) = told
+        assert (burst.failed, burst.names, burst.addresses) == (MANY, 10, 1)
 
     within(tmp_path, work)
