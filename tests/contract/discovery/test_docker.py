@@ -8,6 +8,7 @@ is what is written there: it lists who runs, as `filters` say, and tells of even
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,13 @@ async def test_a_hundred_events_are_few_lists() -> None:
     engine = Engine(container("a", "172.17.0.2", service="game"))
     async with serving(engine.serve) as server, watched(provider(server)) as told:
         await told.until("players", "172.17.0.2:2222")
+        begun = time.monotonic()
         for at in range(100):
             engine.change(container("a", f"172.17.1.{at}", service="game"))
             await asyncio.sleep(0.001)
         await told.until("players", "172.17.1.99:2222")
-        assert len(server.asked) < 6
+        # Events and two lists, and four a second from there on, however slow this machine is.
+        assert len(server.asked) <= 4 + 4 * (time.monotonic() - begun)
 
 
 @in_loop
