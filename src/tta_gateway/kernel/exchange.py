@@ -119,6 +119,7 @@ class Exchange:
         "finished",
         "first_byte_at",
         "key",
+        "limited",
         "origin",
         "params",
         "peer",
@@ -159,13 +160,14 @@ class Exchange:
         self.plan = plan
         self.params = NO_PARAMS
         self.started = started
-        self.deadline = 0.0
+        self.deadline = self.first_byte_at = 0.0
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
+        self.limited: list[object] | None = None  # what limits know of it, in the route's order
         # What sticks to an endpoint; what a split knows a client by; the token that was shown
         self.key = self.side = self.token = b""
         # What goes upstream beyond the request's own fields, or in place of what it says
@@ -184,7 +186,6 @@ class Exchange:
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
         self.tries = self.ticket = self.sent = self.received = 0
-        self.first_byte_at = 0.0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

@@ -29,6 +29,10 @@ from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.nodes.policy import Hearing, Nodes
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
+from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
+from tta_gateway.features.ratelimit.store import Exact
+from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import WILLING, Services, Split
@@ -68,6 +72,7 @@ def policies(
     """Return the policies in order."""
     reach = reach or Reach()
     book = book_of(bound(snapshot, "access", AccessBound))
+    keeping = _keeping(snapshot, registry, clock, reach)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -85,6 +90,8 @@ def policies(
             _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             Access(book, reach.circle, wall=clock.wall, registry=registry),
+            EarlyRateLimit(keeping),
+            RateLimit(keeping),
             Split(random.random, reach.services),
             Sticky(random.random),
             TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
@@ -106,6 +113,15 @@ def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
 
 
+def _keeping(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Keeping:
+    """Return what keeps limits: what was spent before this snapshot stays spent."""
+    limits = bound(snapshot, "ratelimit", RateLimitBound)
+    tally = reach.tally
+    if tally is None:
+        tally = Tally(monotonic=clock.monotonic, wall=clock.wall, chance=random.random)
+    return Keeping(limits, tally, registry=registry, exact=reach.exact)
+
+
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
@@ -118,11 +134,11 @@ class Reach:
     """What policies reach beyond their exchange; nothing, unless it is said.
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
-    `circle` is who is tied to whom, `standing` what is open by certificates, and `hearing` until
-    when what is known is so.
+    `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
+    what is known is so, `tally` what is spent of limits, and `exact` who is asked of strict ones.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what there is to reach, each by its name
         self,
         *,
         ways: Ways = NOWHERE,
@@ -131,8 +147,12 @@ class Reach:
         circle: Circle | None = None,
         standing: Standing | None = None,
         hearing: Hearing | None = None,
+        tally: Tally | None = None,
+        exact: Exact | None = None,
     ) -> None:
         """Reach these."""
+        self.tally = tally
+        self.exact = exact
         self.standing = Standing() if standing is None else standing
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle

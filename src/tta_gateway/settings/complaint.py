@@ -16,6 +16,7 @@ NAMED: Final = frozenset(
         "services.<name>.health.headers",
         "access.roles",
         "identity.issuers[].levels",
+        "ratelimit.limits",
         "routes[].access.permissions",
         "routes[].headers",
         "routes[].request_headers",

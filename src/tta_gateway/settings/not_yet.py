@@ -13,7 +13,6 @@ from tta_gateway.settings.document import Document, Value
 NOT_YET: Final[Mapping[str, str]] = {
     "consent": "check consent",
     "shield": "keep attackers out",
-    "ratelimit": "limit",
     "admission": "put anybody first",
     "cache": "cache",
     "compose": "compose answers",
@@ -26,7 +25,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "telemetry": "export spans",
     "console": "show a console",
     "routes[].class": "put anybody first",
-    "routes[].rate_limit": "limit",
     "routes[].cache": "cache",
     "routes[].safety": "scan",
     "routes[].audit": "keep an audit trail",
