@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 
@@ -51,3 +52,45 @@ class Exact(Protocol):
 
     async def take(self, asked: Sequence[Asked]) -> list[Answered]:
         """Take from all of these or from none of them, in one step; Away if nobody answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the store is told of a bucket: `told` as `algorithm.Told`, or only what is `known`.
+
+    `window` is the number of a quota's, and `ends` when it is over in seconds of the epoch; both
+    are 0 for a rate.
+    """
+
+    id: str
+    key: str
+    told: tuple[float, float, float, float] | None = None
+    known: tuple[float, float] = (-inf, -inf)
+    window: int = 0
+    ends: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What all have spent: since when it is busy and when full again, or a window and its count."""
+
+    since: float
+    full: float
+    nonce: bytes
+
+
+class Settles(Protocol):
+    """Takes what was spent."""
+
+    async def settle(self, owed: Sequence[Owed]) -> list[Settled]:
+        """Add what was spent, and return what all have spent; Away if nobody answers."""
+
+
+class Buckets(Protocol):
+    """Shows and empties buckets, for operators."""
+
+    async def look(self, one: Owed) -> Settled:
+        """Return what all have spent of a bucket; Away if nobody answers."""
+
+    async def reset(self, one: Owed, nonce: bytes) -> None:
+        """Have a bucket full again, wherever it is known; Away if nobody answers."""
