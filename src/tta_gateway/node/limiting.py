@@ -81,15 +81,15 @@ class Limiting:
         self._timer = loop.call_later(self.settling.pause, self._round, loop)
         self.settling.round()
 
-    def close(self, loop: asyncio.AbstractEventLoop) -> None:
+    def close(self) -> None:
         """Tell the others for the last time."""
         if self._timer is not None:
             self._timer.cancel()
             self.settling.round()
-        fd = self.settling.neighbours.descriptor
-        if fd >= 0:
-            loop.remove_reader(fd)
-        self.settling.neighbours.close()
+        neighbours = self.settling.neighbours
+        if neighbours.descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(neighbours.descriptor)
+        neighbours.close()
 
     def follow(self, live: Mapping[str, msgspec.Raw]) -> None:
         """Go by what somebody has said of limits, where that is something new."""

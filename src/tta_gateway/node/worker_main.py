@@ -198,7 +198,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
         await farewell.emptied(worker, _CUT)
     worker.sweeper.stop()
     worker.hangups.stop()
-    worker.limiting.close(asyncio.get_running_loop())
+    worker.limiting.close()
     worker.valkeys.close()
     for log in worker.logs:
         log.close()

@@ -175,5 +175,5 @@ def test_without_a_way_to_neighbours_it_goes_on_alone(tmp_path: Path) -> None:
     house.limiting.open(cast("object", loop), tmp_path / "not" / "there")  # type: ignore[arg-type]  # as much of a loop as it needs
     assert b"limits_without_neighbours" in b"".join(house.lines.lines)
     assert loop.later == [pytest.approx(0.1)]
-    house.limiting.close(cast("object", loop))  # type: ignore[arg-type]  # likewise
+    house.limiting.close()
     assert loop.cancelled == 1

@@ -34,16 +34,3 @@ STORE_AWAY: Final = Problem(
     "proxy_internal_response",
     1,
 )
-UNKNOWN: Final = Problem(
-    "ratelimit_unknown",
-    404,
-    "There is no such limit.",
-    "GET /admin/v1/ratelimits lists those that there are, each with its `handle`.",
-)
-STATE_AWAY: Final = Problem(
-    "ratelimit_state_unavailable",
-    503,
-    "What is spent of limits cannot be read or changed at the moment.",
-    "Try again shortly: the store for state is away. Limits are in force meanwhile.",
-    retry_after=2,
-)
