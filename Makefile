@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 # What must be on the machine, as <command>:<Debian package> (or one word when they are the same).
 APT_RUN := venv:python3+python3-venv
 APT_BUILD := cc:gcc+libc6-dev headers:python3-dev
+# No Docker: its package would start an engine on the machine.  Where one is, it is tested against.
 APT_TEST := chromium curl etcd:etcd-server haproxy nginx:nginx-light pg_ctlcluster:postgresql named:bind9 openssl \
 	redis-server slowhttptest
 APT_BENCH := nginx:nginx-light wrk
@@ -24,13 +25,13 @@ INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progr
 SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
 # Tests that reckon, and tests that mostly wait for processes: those wait side by side.
 QUIET := tests/unit tests/conformance tests/scripts tests/fuzz
-WAITING := tests/contract tests/e2e tests/faults
+WAITING := tests/faults tests/e2e tests/contract
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
 
 .PHONY: help setup run test check fix bench fuzz docs e2e soak coverage lock
-.PHONY: system-run system-build system-test system-bench static FORCE
+.PHONY: system-run system-build system-test system-bench static unhurried FORCE
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*## ' Makefile | sed -E 's/^([a-z0-9]+):.*## /\1\t/' | expand -t 10
@@ -40,16 +41,16 @@ setup: system-run .venv/.test system-build .venv/.gateway ## .venv from requirem
 run: setup ## the gateway in front of the sample services of the platform
 	@exec $(BIN)/python -m examples.tta.run
 
-# The checks need no gateway: they run while it is compiled.  Of those that wait three at once, since
-# two leave a core idle half of the time.
+# What needs no gateway runs while it is compiled.  Of the tests that wait three run at once, since two
+# leave a core idle half of the time; first those that take long.
 test: system-run .venv/.test system-test ## every test: the checks, a short fuzz, then all of tests/
-	@$(MAKE) static > .venv/static.txt 2>&1 & checks=$$!; \
-	$(MAKE) setup || { kill $$checks; exit 1; }; \
-	wait $$checks || { cat .venv/static.txt; exit 1; }
+	@$(MAKE) static unhurried > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
+	$(MAKE) setup || { kill $$meanwhile; exit 1; }; \
+	wait $$meanwhile || { cat .venv/meanwhile.txt; exit 1; }; \
+	tail -n 1 .venv/meanwhile.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
-	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough $(QUIET)
-	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile $(WAITING)
+	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q -m "not redis and not e2e" $(SUITES)
@@ -88,6 +89,9 @@ coverage: .venv/.test ## what the tests without processes reach, line by line
 
 lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes the newest
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),upgrade,update)
+
+unhurried:
+	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough $(QUIET)
 
 static:
 	@$(BIN)/ruff format --check --quiet || { echo "make fix puts this right:"; $(BIN)/ruff format --check; }

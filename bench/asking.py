@@ -5,28 +5,30 @@ second with tokens that nobody has seen yet (Ed25519); and 200 logins a second.
 """
 
 import argparse
-import asyncio
 import json
 import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from asyncio import gather, sleep
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.request import Request, urlopen
 
 import answer
+import cpu
 import machine
+import paced
 import process
 import report
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from guarded import KEY_ID, LASTS, encoded
+from paced import Heard
 from process import BenchError
 from products import BENCH, TARGET, UPSTREAM, Product, Running, launch
 
@@ -42,28 +44,18 @@ USERS: Final = 20
 PASSWORD: Final = "a bench's password"  # noqa: S105 - of nobody
 READY_SECONDS: Final = 40.0
 BAR: Final = 1.5
+Both: TypeAlias = tuple[Heard, Heard]
+"""What others have heard, and what they were asked beside."""
 clock: Final = SystemClock()
 
 METHOD: Final = """\
-The gateway with its defaults and one worker, a service (nginx) and the load share two cores.
-Somebody whose token is known asks {known} times a second; p99 is of those alone.  Rounds of
-{seconds} s take turns: nothing else; {new} requests a second whose Ed25519 tokens nobody has seen
-yet; {logins} logins a second (Argon2id, 19 MiB).  The ratio is to the quiet round beside it, and
-its median counts.
+The gateway with its defaults and one worker, a service (nginx) and the load share two cores{where}.
+Somebody whose token is known asks {known} times a second; p99 is of those alone, from when each
+was written.  Rounds of {seconds} s take turns: nothing else; {new} requests a second whose Ed25519
+tokens nobody has seen yet; {logins} logins a second (Argon2id, 19 MiB), one in ten with a wrong
+password.  The ratio is to the quiet round beside it, and its median counts.  A refusal for want of
+time has to say when to come back, and no connection may break off; else the run does not count.
 """
-
-
-@dataclass
-class Heard:
-    """What one kind of request has come to."""
-
-    seconds: list[float] = field(default_factory=list)
-    statuses: dict[int, int] = field(default_factory=dict)
-
-    def p99(self) -> float:
-        """Return it in milliseconds."""
-        ordered = sorted(self.seconds)
-        return ordered[int(len(ordered) * 0.99)] * 1e3
 
 
 class Key:
@@ -97,9 +89,12 @@ def main() -> int:
     with process.everything_ended() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         folder.chmod(0o755)
-        gateway = _started(key, folder, stack)
+        upstream = launch(UPSTREAM, folder=folder, core="0,1")
+        stack.callback(process.stop, upstream.daemon)
+        gateway = _started(key, folder, stack, upstream_port=upstream.port)
         _users(gateway)
-        rounds = asyncio.run(_rounds(gateway, key, options))
+        _part(upstream, options)
+        rounds = paced.run(_rounds(gateway, key, options))
         about = report.facts(machine.description(folder))
         lag = _late(gateway)
     _publish(rounds, about, lag, options)
@@ -110,13 +105,22 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each kind in a round")
+    parser.add_argument(
+        "--together", action="store_true", help="have load and service wait for a core like others"
+    )
     parser.add_argument("--write", action="store_true", help="write the section of RESULTS.md")
     return parser.parse_args()
 
 
-def _started(key: Key, folder: Path, stack: ExitStack) -> Running:
-    upstream = launch(UPSTREAM, folder=folder, core="0,1")
-    stack.callback(process.stop, upstream.daemon)
+def _part(upstream: Running, options: argparse.Namespace) -> None:
+    """Have the load and the service run as if each had a machine of its own, where they may."""
+    if options.together:
+        return
+    pids = [0, *(one.pid for one in cpu.tree(upstream.daemon.pid))]
+    options.together = not all(paced.elsewhere(pid) for pid in pids)
+
+
+def _started(key: Key, folder: Path, stack: ExitStack, *, upstream_port: int) -> Running:
     product = Product(
         name="gateway",
         title="TTA Gateway",
@@ -127,7 +131,7 @@ def _started(key: Key, folder: Path, stack: ExitStack) -> Running:
         ports=("port", "admin"),
         values={"jwks": key.set()},
     )
-    running = launch(product, folder=folder, core="0,1", upstream_port=upstream.port)
+    running = launch(product, folder=folder, core="0,1", upstream_port=upstream_port)
     stack.callback(process.stop, running.daemon)
     headers = folder / "headers.txt"
     headers.write_text(f"Host: api.platform.example\nAuthorization: Bearer {key.token()}\n")
@@ -156,12 +160,10 @@ def _users(gateway: Running) -> None:
             raise BenchError("no users could be made")
 
 
-async def _rounds(
-    gateway: Running, key: Key, options: argparse.Namespace
-) -> list[dict[str, tuple[Heard, Heard]]]:
+async def _rounds(gateway: Running, key: Key, options: argparse.Namespace) -> list[dict[str, Both]]:
     port, found = gateway.port, []
     known = cycle([_get(key.token())])
-    names = cycle([_login(f"user{number}") for number in range(USERS)])
+    names = cycle([_login(f"user{number}", wrong=number % 10 == 0) for number in range(USERS)])
     for number in range(options.rounds):
         new = iter([_get(key.token()) for _ in range(NEW * options.seconds)])
         kinds: dict[str, tuple[Iterator[bytes], int]] = {
@@ -171,14 +173,13 @@ async def _rounds(
         }
         one = {}
         for kind, (requests, pace) in kinds.items():
-            others, load = Heard(), Heard()
-            await asyncio.gather(
-                _ask(port, known, KNOWN, options.seconds, others, connections=4),
-                _ask(port, requests, pace, options.seconds, load, connections=64),
+            others, load = await gather(
+                paced.ask(port, known, pace=KNOWN, seconds=options.seconds),
+                paced.ask(port, requests, pace=pace, seconds=options.seconds),
             )
             one[kind] = others, load
-            report.note(f"round {number + 1}, {kind}: p99 {others.p99():.2f} ms, {load.statuses}")
-            await asyncio.sleep(1.0)
+            report.note(f"round {number + 1}, {kind}: {_told(others, load)}")
+            await sleep(1.0)
         found.append(one)
     return found
 
@@ -190,61 +191,26 @@ def _get(token: str) -> bytes:
     ).encode()
 
 
-def _login(name: str) -> bytes:
-    body = json.dumps({"username": name, "password": PASSWORD})
+def _login(name: str, *, wrong: bool) -> bytes:
+    password = PASSWORD[::-1] if wrong else PASSWORD
+    body = json.dumps({"username": f"nobody-{name}" if wrong else name, "password": password})
     return (
         "POST /api/v1/auth/login HTTP/1.1\r\nHost: api.platform.example\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
 
 
-async def _ask(
-    port: int, requests: Iterator[bytes], pace: int, seconds: int, heard: Heard, *, connections: int
-) -> None:
-    """Ask so many times a second, whatever becomes of it; from when it was due, time counts."""
-    if not pace:
-        return
-    free: asyncio.Queue[Callable[[bytes], Awaitable[int]]] = asyncio.Queue()
-    for _ in range(connections):
-        free.put_nowait(await _asker(port))
-    begun = clock.monotonic()
-
-    async def one(request: bytes, due: float) -> None:
-        ask = await free.get()
-        status = await ask(request)
-        free.put_nowait(ask)
-        heard.seconds.append(clock.monotonic() - due)
-        heard.statuses[status] = heard.statuses.get(status, 0) + 1
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(pace * seconds):
-            due = begun + number / pace
-            await asyncio.sleep(max(0.0, due - clock.monotonic()))
-            group.create_task(one(next(requests), due))
-
-
-async def _asker(port: int) -> Callable[[bytes], Awaitable[int]]:
-    """Return what asks over a connection, and over the next where that is closed meanwhile."""
-    kept = [await asyncio.open_connection("127.0.0.1", port)]
-
-    async def ask(request: bytes) -> int:
-        try:
-            return await _answer(*kept[0], request)
-        except (asyncio.IncompleteReadError, ConnectionResetError):
-            kept[0] = await asyncio.open_connection("127.0.0.1", port)
-            return await _answer(*kept[0], request)
-
-    return ask
-
-
-async def _answer(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
-) -> int:
-    writer.write(request)
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-    length = head.partition("content-length:")[2].partition("\r\n")[0]
-    await reader.readexactly(int(length or 0))
-    return int(head.split()[1])
+def _told(others: Heard, load: Heard) -> str:
+    """Say what a round has come to; BenchError if it does not count."""
+    busy = load.statuses.get(503, 0) + load.statuses.get(429, 0)
+    if set(others.statuses) != {200} or set(load.statuses) - {200, 401, 429, 503}:
+        raise BenchError(f"failed: {others.statuses} beside {load.statuses} (0: broken off)")
+    if load.told_when < busy:
+        raise BenchError(f"{busy - load.told_when} were refused without a word when to come back")
+    return (
+        f"p50 {others.at(0.5):.2f} p90 {others.at(0.9):.2f} p99 {others.at(0.99):.2f} ms, "
+        f"{load.statuses}"
+    )
 
 
 def _late(gateway: Running) -> str:
@@ -259,15 +225,15 @@ def _late(gateway: Running) -> str:
 
 
 def _publish(
-    rounds: list[dict[str, tuple[Heard, Heard]]],
+    rounds: list[dict[str, Both]],
     about: str,
     lag: str,
     options: argparse.Namespace,
 ) -> None:
     rows = []
     for kind in rounds[0]:
-        p99 = [one[kind][0].p99() for one in rounds]
-        ratios = [one[kind][0].p99() / one["nothing else"][0].p99() for one in rounds]
+        p99 = [one[kind][0].at(0.99) for one in rounds]
+        ratios = [one[kind][0].at(0.99) / one["nothing else"][0].at(0.99) for one in rounds]
         statuses: dict[int, int] = {}
         for one in rounds:
             for status, count in one[kind][1].statuses.items():
@@ -276,7 +242,14 @@ def _publish(
         reach = f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
         rows.append((kind, f"{median(p99):.2f} ms", reach, said or "-"))
     head = ("beside them", "p99 of those known", "x nothing else", "what they heard")
-    method = METHOD.format(known=KNOWN, new=NEW, logins=LOGINS, seconds=options.seconds)
+    where = (
+        ""
+        if options.together
+        else ", and these\ntwo never wait for one (SCHED_RR): they stand for other machines"
+    )
+    method = METHOD.format(
+        known=KNOWN, new=NEW, logins=LOGINS, seconds=options.seconds, where=where
+    )
     body = [about, report.table(head, rows=rows), f"Loop lag of all of it: {lag}"]
     report.say("\n\n".join(body))
     if options.write or options.rounds >= ROUNDS:

@@ -8,6 +8,7 @@ from typing import Final
 
 from tta_gateway.features.access.policy import Access
 from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.admission.policy import Gate, TrafficClass
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.callers.policy import Callers
 from tta_gateway.features.cors.policy import Cors
@@ -43,8 +44,10 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Identity, "everything below may ask who it is"),
     (Nodes, "whoever has been shut out meanwhile must not be judged by what was: before access"),
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
+    (TrafficClass, "an open crisis or session lifts the class before any limit counts"),
     (RateLimit, "keyed by a proved name; who may not see a thing at all is told that instead"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
+    (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),
     (Sticky, "what sticks is the chosen service's to say"),
     (TokenRelay, "what a service is shown of who is asking is the chosen one's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),

@@ -3,12 +3,10 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import pyotp
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -16,7 +14,8 @@ from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from tests.helpers.clients import PATIENCE
-from tests.helpers.issuing_gateway import AUTH, PASSWORD, Answer, Issuing, issuing
+from tests.helpers.issuing_gateway import AUTH, PASSWORD, Issuing, issuing
+from tests.helpers.person import Person
 from tests.helpers.slow import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -42,60 +41,18 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
             folder,
             {"path": "/clinical/{rest:path}", "auth": "required", "access": {"level": 2}},
             {"path": "/administrative/{rest:path}", "auth": "required", "roles": ["admin"]},
+            {
+                "path": "/programs/{rest:path}",
+                "auth": "required",
+                "roles": ["admin"],
+                "access": {"level": 1},
+            },
             {"path": "/socket", "auth": "required", "service": "echo", "access": {"level": 2}},
             beside={"echo": {"endpoints": [f"http://127.0.0.1:{port}"]}},
             issuing={"second_factor": rules},
         ) as made:
             yield made
         server.shutdown()
-
-
-class Person:
-    """Somebody with an authenticator, whose clock can be moved on by a step."""
-
-    def __init__(self, one: Issuing, name: str, *roles: str) -> None:
-        one.user(name, *roles)
-        self.one, self.name = one, name
-        self.secret = self.token = self.refresh = ""
-        self.codes: list[str] = []
-
-    def post(self, word: str, body: dict[str, Any], *, token: str | None = None) -> Answer:
-        """Ask, and keep the tokens."""
-        shown = self.token if token is None else token
-        answer = self.one.ask("POST", f"{AUTH}/{word}", body, token=shown)
-        self.token = answer.told.get("access_token") or self.token
-        self.refresh = answer.told.get("refresh_token") or self.refresh
-        return answer
-
-    def login(self) -> Answer:
-        """Log in with the password."""
-        return self.post("login", {"username": self.name, "password": PASSWORD}, token="")
-
-    def asked(self) -> str:
-        """Log in as far as the second factor."""
-        told = self.login().told
-        assert told["mfa_required"] is True, told
-        return str(told["mfa_challenge"]["mfa_token"])
-
-    def enrol(self, mfa_token: str = "") -> Answer:
-        """Enrol the authenticator, by the code of the step before."""
-        who = {"mfa_token": mfa_token} if mfa_token else {}
-        begun = self.post("mfa/totp", who)
-        assert begun.status == 200, begun
-        self.secret = begun.told["secret"]
-        body = {**who, "enrolment": begun.told["enrolment"], "code": self.code(-1)}
-        done = self.post("mfa/totp/confirm", body)
-        self.codes = done.told.get("recovery_codes", [])
-        return done
-
-    def code(self, steps: int) -> str:
-        """Return what the authenticator shows, so many steps from now: each counts once."""
-        return pyotp.TOTP(self.secret).at(int(time.time()) + 30 * steps)
-
-    def heard(self, path: str) -> tuple[int, str]:
-        """Call a route."""
-        answer = self.one.ask("GET", path, token=self.token)
-        return answer.status, answer.code
 
 
 def test_a_second_factor_is_enrolled_asked_for_and_opens_what_asks_for_it(one: Issuing) -> None:
@@ -225,3 +182,21 @@ def test_no_log_holds_a_secret_or_a_code(one: Issuing) -> None:
     logs = one.stage.gateway.log.read_text() + one.stage.access_log.read_text()
     for secret in (hal.secret, hal.codes[0], hal.token, hal.refresh, PASSWORD):
         assert secret not in logs
+
+
+def test_programs_pass_no_route_that_asks_people_for_a_second_factor(one: Issuing) -> None:
+    """Nothing that they could show stands in for one; the operator says where they may."""
+    terms = {"name": "program", "roles": ["admin"]}
+    key = one.administer("POST", "/apikeys", terms).told["key"]
+    client = one.administer("POST", "/clients", {**terms, "kind": "confidential"}).told
+    for token in (key, one.own_token(client["id"], client["secret"])):
+        assert wait_until(lambda token=token: one.guarded(token) == (200, ""))  # type: ignore[misc]
+        heard = {
+            path: one.ask("GET", path, token=token)
+            for path in (CLINICAL, ADMINISTRATIVE, "/programs/a")
+        }
+        assert [(said.status, said.code) for said in heard.values()] == [
+            (401, WEAK),
+            (401, WEAK),
+            (200, ""),
+        ]

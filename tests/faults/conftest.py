@@ -8,8 +8,19 @@ from tests.e2e.edge.stage import Stage, stage
 from tests.helpers.databases import postgres
 from tests.helpers.nodes import admin_port, node, probe, upstream
 from tests.helpers.scripted_upstream import ScriptedUpstream
+from tests.helpers.two_nodes import both, echo, nodes, redis
 
-__all__ = ["admin_port", "node", "postgres", "probe", "upstream"]
+__all__ = [
+    "admin_port",
+    "both",
+    "echo",
+    "node",
+    "nodes",
+    "postgres",
+    "probe",
+    "redis",
+    "upstream",
+]
 
 
 @pytest.fixture(scope="session")

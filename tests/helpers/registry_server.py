@@ -38,9 +38,11 @@ class Answering:
         self._writer.write("\r\n".join(head).encode() + _END + body)
         await self._writer.drain()
 
-    async def begin(self) -> None:
+    async def begin(self, *, status: int = 200, **fields: str) -> None:
         """Begin an answer in chunks."""
-        await self.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" + _END)
+        head = [f"HTTP/1.1 {status} Told", "Transfer-Encoding: chunked"]
+        head += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+        await self.raw("\r\n".join(head).encode() + _END)
 
     async def piece(self, data: bytes) -> None:
         """Go on with it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.peer import Peer
+from tta_gateway.kernel.traffic import THERAPEUTIC
 
 if TYPE_CHECKING:
     from tta_gateway.kernel.plan import Plan
@@ -104,10 +105,12 @@ class Exchange:
 
     What belongs to the request is set by the edge; facts are given by policies, and are None (or
     empty) until then; what became of it is set by the attempt loop.  It holds no socket.
+    `admitted` is since when it takes up room at its service; below 0 says that it waits for it.
     """
 
     __slots__ = (
         "aborted",
+        "admitted",
         "attempt",
         "client",
         "deadline",
@@ -119,6 +122,7 @@ class Exchange:
         "finished",
         "first_byte_at",
         "key",
+        "lane",
         "limited",
         "origin",
         "params",
@@ -140,6 +144,7 @@ class Exchange:
         "ticket",
         "token",
         "traceparent",
+        "traffic",
         "tries",
         "upload",
         "upstream_fields",
@@ -160,11 +165,12 @@ class Exchange:
         self.plan = plan
         self.params = NO_PARAMS
         self.started = started
-        self.deadline = self.first_byte_at = 0.0
+        self.deadline = self.first_byte_at = self.admitted = 0.0
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
+        self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
         self.limited: list[object] | None = None  # what limits know of it, in the route's order
@@ -176,7 +182,6 @@ class Exchange:
         self.upstream_path: bytes | None = None
         self.upstream_query: bytes | None = None  # empty: none
         # The fate
-        self.entered = 0
         self.refusal: Response | None = None
         self.response: Response | None = None
         self.sink: Sink = origin
@@ -185,7 +190,7 @@ class Exchange:
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
-        self.tries = self.ticket = self.sent = self.received = 0
+        self.entered = self.tries = self.ticket = self.sent = self.received = 0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

@@ -32,6 +32,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
 from tta_gateway.node.limiting import Limiting
@@ -134,6 +135,7 @@ class Worker:
         )
         self.proving.missing = self.telling.key_missing
         self.hearing = Hearing(clock, until=0.0)
+        self.admitting = Admitting(self.registry, self.loop, clock=clock)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
         self.valkeys = Valkeys(
@@ -201,21 +203,22 @@ class Worker:
         ways = Ways(
             later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
         )
+        reach = Reach(
+            ways=ways,
+            services=self.forwarder,
+            streams=self.streams,
+            circle=self.circle,
+            standing=self.standing,
+            hearing=self.hearing,
+        )
+        reach.rooms = self.admitting.rooms
+        reach.tally, reach.exact = self.limiting.tally, self.limiting.store
         made = policies(
             snapshot,
             registry=self.registry,
             lines=lines,
             clock=self.clock,
-            reach=Reach(
-                ways=ways,
-                services=self.forwarder,
-                streams=self.streams,
-                circle=self.circle,
-                standing=self.standing,
-                hearing=self.hearing,
-                tally=self.limiting.tally,
-                exact=self.limiting.store,
-            ),
+            reach=reach,
         )
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
@@ -372,6 +375,7 @@ class Worker:
         self.standing.tick(self.clock.wall())
         self.circle.tick()
         self.hearing.tick()
+        self.admitting.tick(self.forwarder.upstreams, self.sweeper)
         self._word.tick()
         self._expiry.tick()
 

@@ -268,6 +268,7 @@ class Issuance:
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
+        sign_in.delegation.changed = self.reveal
         self._accounts = Accounts(
             users, sign_in.passwords, roles=self.roles, wall=wall, new_id=new_id
         )

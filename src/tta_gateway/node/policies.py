@@ -4,7 +4,7 @@
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -12,6 +12,9 @@ import msgspec
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.access.policy import Access, Circle, book_of
 from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.admission.bound import AdmissionBound
+from tta_gateway.features.admission.policy import Gate, TrafficClass
+from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.callers.bound import CallersBound
 from tta_gateway.features.callers.policy import Callers, Standing
@@ -44,6 +47,8 @@ from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.node.owner_lookups import OwnerLookups
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -71,16 +76,15 @@ def policies(
 ) -> list[Policy]:
     """Return the policies in order."""
     reach = reach or Reach()
-    book = book_of(bound(snapshot, "access", AccessBound))
-    keeping = _keeping(snapshot, registry, clock, reach)
+    sticky = Sticky(random.random)
+    relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
+    rooms = _rooms(snapshot, registry, clock, reach)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
             Trace(Identifiers(clock.wall)),
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
-            Metrics(
-                bound(snapshot, "metrics", MetricsBound), registry=registry, clock=clock.monotonic
-            ),
+            _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
@@ -89,12 +93,13 @@ def policies(
             _callers(snapshot, registry, clock, reach),
             _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
-            Access(book, reach.circle, wall=clock.wall, registry=registry),
-            EarlyRateLimit(keeping),
-            RateLimit(keeping),
+            _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
+            TrafficClass(rooms),
+            *_limits(snapshot, registry, clock, reach),
+            Gate(rooms),
             Split(random.random, reach.services),
-            Sticky(random.random),
-            TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall),
+            sticky,
+            relay,
             Transform(),
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
@@ -108,18 +113,46 @@ def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
     return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
 
 
+def _access(
+    snapshot: Snapshot,
+    registry: Registry,
+    clock: Clock,
+    reach: "Reach",
+    *,
+    asking: Sequence[Policy],
+) -> Access:
+    book = book_of(bound(snapshot, "access", AccessBound))
+    made = Access(book, reach.circle, wall=clock.wall, registry=registry)
+    made.lookups = OwnerLookups(reach.ways, asking)
+    return made
+
+
+def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Rooms:
+    rooms = reach.rooms or Rooms(registry=registry, clock=clock.monotonic, chance=random.random)
+    rooms.adopt(bound(snapshot, "admission", AdmissionBound))
+    return rooms
+
+
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
     known = bound(snapshot, "callers", CallersBound)
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
 
 
-def _keeping(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Keeping:
+def _metrics(snapshot: Snapshot, registry: Registry, clock: Clock) -> Metrics:
+    known = bound(snapshot, "metrics", MetricsBound)
+    return Metrics(known, registry=registry, clock=clock.monotonic)
+
+
+def _limits(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[EarlyRateLimit, RateLimit]:
     """Return what keeps limits: what was spent before this snapshot stays spent."""
     limits = bound(snapshot, "ratelimit", RateLimitBound)
     tally = reach.tally
     if tally is None:
         tally = Tally(monotonic=clock.monotonic, wall=clock.wall, chance=random.random)
-    return Keeping(limits, tally, registry=registry, exact=reach.exact)
+    keeping = Keeping(limits, tally, registry=registry, exact=reach.exact)
+    return EarlyRateLimit(keeping), RateLimit(keeping)
 
 
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
@@ -135,10 +168,11 @@ class Reach:
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
-    what is known is so, `tally` what is spent of limits, and `exact` who is asked of strict ones.
+    what is known is so, `rooms` how much room there is at services, `tally` what is spent of
+    limits, and `exact` who is asked of strict ones.
     """
 
-    def __init__(  # noqa: PLR0913 - what there is to reach, each by its name
+    def __init__(
         self,
         *,
         ways: Ways = NOWHERE,
@@ -147,15 +181,14 @@ class Reach:
         circle: Circle | None = None,
         standing: Standing | None = None,
         hearing: Hearing | None = None,
-        tally: Tally | None = None,
-        exact: Exact | None = None,
     ) -> None:
         """Reach these."""
-        self.tally = tally
-        self.exact = exact
+        self.tally: Tally | None = None
+        self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle
+        self.rooms: Rooms | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams
@@ -170,6 +203,6 @@ def _no_time() -> float:
     return 0.0
 
 
-def _spares(_: Exchange) -> bool:
-    """Tell whether an exchange may be seen by nobody but its service: classes will say so."""
-    return False
+def _spares(exchange: Exchange) -> bool:
+    """Tell whether an exchange may be seen by nobody but its service: that of a crisis."""
+    return exchange.traffic == CRISIS

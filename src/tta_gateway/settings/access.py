@@ -68,6 +68,7 @@ def _of_route(route: Tree, roles: set[str], known: set[str]) -> Complaints:
         if name not in known:
             yield path, f"no role holds `{name}`: {nearest(name, known)}"
     yield from _owner(route, access)
+    yield from _owner_from(route, access)
     yield from _methods(route, access)
     asks = access.keys() - {"shadow"} or route.get("roles")
     if isinstance(route.get("access"), dict) and not asks:
@@ -100,6 +101,44 @@ def _owner(route: Tree, access: Tree) -> Complaints:
         )
     elif owner not in names:
         yield ("access", "owner"), f"`{{{owner}}}` is not in `{path}`: {nearest(owner, names)}"
+
+
+def _owner_from(route: Tree, access: Tree) -> Complaints:
+    """Complain about a place to ask whose something is that cannot be asked."""
+    asked, path = access.get("owner_from"), route.get("path")
+    if not isinstance(asked, dict) or not isinstance(path, str):
+        return
+    if access.get("owner") is not None:
+        yield ("access", "owner_from"), "stands beside `owner`: keep one of them"
+    if not isinstance(route.get("service"), str):
+        yield (
+            ("access", "owner_from"),
+            "asks the service of the route, and the route has not one: write `service`, or take "
+            "the line out",
+        )
+    there = asked.get("path")
+    if isinstance(there, str):
+        yield from (
+            (("access", "owner_from", "path"), sentence) for sentence in _place(path, there)
+        )
+
+
+def _place(path: str, there: str) -> Iterator[str]:
+    """Complain about what is no place, or cannot be filled from the path of the route."""
+    try:
+        known = {one.name for one in parse(path) if one.name and not one.tail}
+    except TemplateError:
+        return  # the route's own complaint
+    try:
+        named = [one for one in parse(there) if one.name]
+    except TemplateError as error:
+        yield str(error)
+        return
+    for one in named:
+        if one.tail or one.name not in known:
+            yield f"`{{{one.name}}}` is no segment of `{path}`: {nearest(one.name, known)}"
+    if not named:
+        yield f"names nothing of `{path}`: what is asked for must stand in it"
 
 
 def _methods(route: Tree, access: Tree) -> Complaints:

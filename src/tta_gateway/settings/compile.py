@@ -10,6 +10,8 @@ import msgspec
 from tta_gateway.features.access import config as access
 from tta_gateway.features.access.table import ROLES
 from tta_gateway.features.access_log import config as access_log
+from tta_gateway.features.admission import config as admission
+from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.cors import config as cors
 from tta_gateway.features.health import config as health
 from tta_gateway.features.metrics import config as metrics
@@ -68,6 +70,7 @@ from tta_gateway.wire.limits import Limits
 _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access": lambda settings: access.compile(settings.access),
     "access_log": lambda settings: access_log.compile(settings.access_log),
+    "admission": lambda settings: admission.compile(settings.admission),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
     "callers": lambda settings: caller.compile(settings.identity.services),
     "cors": lambda settings: cors.compile(settings.cors),
@@ -317,6 +320,8 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
     if config.auth_query is not None or config.auth_ticket:
         query = identity.compile_query(config.auth_query, ticket=config.auth_ticket)
         asked["identity"] = _encoded(query)
+    if config.traffic_class is not None:
+        asked["admission"] = _encoded(RouteAdmission(traffic=config.traffic_class))
     if config.callers is not None:
         asked["callers"] = _encoded(caller.compile_route(config.callers))
     return asked

@@ -29,7 +29,8 @@ from tta_gateway.settings.tree import Settings
 
 
 def _says_whose(route: RouteConfig) -> bool:
-    return route.access is not None and route.access.owner is not None
+    access = route.access
+    return access is not None and (access.owner or access.owner_from) is not None
 
 
 def _delegated(settings: Settings) -> tuple[DelegatedConfig, ...]:

@@ -17,6 +17,7 @@ from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.allow_from.algorithm import UNIX
 from tta_gateway.features.cors.config import Origin
 from tta_gateway.kernel.route import Auth, Respond, Route, Timeouts
+from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.routing.path import normal
 from tta_gateway.routing.template import parse
 from tta_gateway.settings.address import host
@@ -390,6 +391,10 @@ class RouteConfig(Config):
     access: RouteAccessConfig | None = None
     """What the caller must be permitted, and whose data it is; left out, every caller whose token
     is believed gets through."""
+
+    traffic_class: Annotated[TrafficClass | None, Field(alias="class")] = None
+    """How much depends on it, where there is too much to do: `crisis`, `therapeutic` (where nothing
+    is written), `standard` or `background`, in this order."""
 
     rewrite: RewriteConfig = RewriteConfig()
     """What the service sees instead of what the client asked for."""

@@ -47,10 +47,11 @@ def _models() -> list[type[Config]]:
 
 def _complete(made: dict[str, Json], model: type[Config]) -> None:
     """Give each property its sentence, and its default as operators write it."""
-    defaults = model.model_construct().model_dump(mode="json")
+    defaults = model.model_construct().model_dump(mode="json", by_alias=True)
     properties = made["properties"]
     assert isinstance(properties, dict)  # JSON Schema has it so
-    for name, info in model.model_fields.items():
+    for field, info in model.model_fields.items():
+        name = info.alias or field
         prop = properties[name]
         assert isinstance(prop, dict)  # as above
         prop["description"] = info.description

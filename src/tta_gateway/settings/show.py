@@ -16,7 +16,7 @@ from tta_gateway.settings.writing import block
 def show(settings: Settings, document: Document) -> str:
     """Return the settings as YAML."""
     tree: dict[str, Value] = settings.model_dump(
-        mode="json", exclude=set(NOT_YET), exclude_none=True
+        mode="json", exclude=set(NOT_YET), exclude_none=True, by_alias=True
     )
     routes = tree["routes"]
     assert isinstance(routes, list)  # as Settings has it

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tta_gateway.features.access.config import AccessConfig
 from tta_gateway.features.access_log.config import AccessLogConfig
+from tta_gateway.features.admission.config import AdmissionConfig
 from tta_gateway.features.cors.config import CorsConfig
 from tta_gateway.features.health.config import HealthDefaultsConfig
 from tta_gateway.features.metrics.config import MetricsConfig
@@ -179,6 +180,9 @@ class Settings(Config):
 
     access: AccessConfig = AccessConfig()
     """What they may see and do: roles, and what they hold."""
+
+    admission: AdmissionConfig = AdmissionConfig()
+    """Who is let in first at a service that has more to do than it can."""
 
     ratelimit: RateLimitConfig = RateLimitConfig()
     """How much they may ask: limits that routes have together."""

@@ -8,9 +8,11 @@ from typing import Final
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, Fields, RequestHead, lines_of
+from tta_gateway.kernel.traffic import CLASSES
 from tta_gateway.upstream import way
 
 _BODYLESS: Final = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
+_CLASS: Final = [b"x-traffic-class: %b\r\n" % name.encode() for name in CLASSES]
 _EXPECT_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 
 
@@ -31,7 +33,7 @@ def line(exchange: Exchange, method: bytes) -> bytes:
 
 
 def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> bytes:
-    """Return the lines of the fields: the client's own, and the way here.
+    """Return the lines of the fields: the client's own, the way here, and the class.
 
     `host` is the service's own, or empty; `authority` stands in where the client names none either.
     `via` is the line that names this gateway.
@@ -45,6 +47,7 @@ def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> b
         request.lines() if fields is None else lines_of(fields),
         way.lines(exchange.peer, host=request.host or host, said=said, client=exchange.client),
     )
+    written += _CLASS[exchange.traffic]
     for field in exchange.extra:
         written += b"%b: %b\r\n" % field
     return written

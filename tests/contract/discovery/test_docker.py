@@ -1,6 +1,7 @@
-"""Docker, against a contract server.
+"""Docker, against a contract server, for what a real engine does not do when asked to.
 
-No Docker runs here.  The shapes are those of Docker's documentation (Engine API, *List containers*
+What real ones answered is in test_docker_recorded.py, and one runs in tests/e2e/discovery.  The
+shapes here are those of Docker's documentation (Engine API, *List containers*
 and *Monitor events*, sample responses, fields that do not matter taken out); what the server does
 is what is written there: it lists who runs, as `filters` say, and tells of events as they come.
 """

@@ -1,9 +1,10 @@
-"""Kubernetes, against a contract server.
+"""Kubernetes, against a contract server: `v1` as documented, and what no server does when asked to.
 
-No cluster runs here.  The shapes are those of the project's documentation: *EndpointSlices* (the
-example of a slice, conditions), *API Concepts* (lists with `resourceVersion`, watches as a JSON
-object a line, bookmarks, 410 Gone as a status and as an `ERROR` event with a `Status` object) and
-the reference of `discovery.k8s.io/v1`.  Fields that do not matter are left as they stand there.
+What a real one answered is in test_kubernetes_recorded.py, with `v1beta1`.  The shapes here are
+those of the project's documentation: *EndpointSlices* (the example of a slice, conditions), *API
+Concepts* (lists with `resourceVersion`, watches as a JSON object a line, bookmarks, 410 Gone as a
+status and as an `ERROR` event with a `Status` object) and the reference of `discovery.k8s.io/v1`.
+Fields that do not matter are left as they stand there.
 """
 
 import asyncio
@@ -286,7 +287,10 @@ async def test_a_port_that_no_slice_has_leaves_nobody() -> None:
             await told.until("mail", "10.1.2.3:9100")
 
 
-@pytest.mark.parametrize(("status", "words"), [(403, "look at the token"), (500, "answers 500")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(403, "look at the token"), (404, "look at its address"), (500, "answers 500")],
+)
 @in_loop
 async def test_a_refusal_says_what_to_do(status: int, words: str) -> None:
     cluster = Cluster()

@@ -2,6 +2,7 @@
 
 # ruff: noqa: ARG001, ANN401 - works and spoils are called alike
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from http.client import HTTPConnection
@@ -161,6 +162,13 @@ def test_what_may_come_in_comes_in(tmp_path: Path) -> None:
         user = (await house.let_in()).grant.user
         assert (user.id, user.called) == ("clinic:u-1", "ada@clinic.example")
         assert user.roles == {"coach"}
+        home.claims["groups"] = ["player"]
+        house.clock.advance(1.0)
+        assert (await house.let_in()).grant.user.roles == {"player"}
+        assert house.kept.told == 1  # all workers hear of it, on all nodes
+        house.clock.advance(1.0)
+        await house.let_in()
+        assert house.kept.told == 1
 
     at(
         tmp_path,
@@ -492,6 +500,32 @@ def test_a_logout_that_was_faster_than_the_login_counts(tmp_path: Path) -> None:
         assert await house.refusal(pairs, cookies) == (DENIED.code, BACK)
         (user,) = await house.kept.kept.users.all(after="", most=10)
         assert await house.lasting(user.id) == 0
+
+    at(tmp_path, work)
+
+
+def test_a_logout_of_everything_while_somebody_is_being_let_in_counts(tmp_path: Path) -> None:
+    """Red without `since`: it arrives when the provider has been asked, and ends what there is."""
+
+    async def work(house: House, home: OpenidProvider) -> None:
+        (provider,), loop = house.providers, asyncio.get_running_loop()
+        told: list[bool] = []
+
+        def logged_out(_: dict[str, Any], __: dict[str, Any]) -> None:
+            if not told:
+                told.append(True)
+                logout = house.login.logged_out(provider, home.logout_token(sid=None))
+                asyncio.run_coroutine_threadsafe(logout, loop).result(5)
+
+        home.spoil = logged_out
+        url, cookies = await house.begin()
+        assert await house.refusal(await house.answer(url), cookies) == (DENIED.code, BACK)
+        (user,) = await house.kept.kept.users.all(after="", most=10)
+        assert (told, await house.lasting(user.id)) == ([True], 0)
+        house.clock.advance(1.0)
+        house.kept.now += 1.0
+        await house.let_in()  # who comes again is let in
+        assert await house.lasting(user.id) == 1
 
     at(tmp_path, work)
 

@@ -29,6 +29,7 @@ from tests.helpers.oauth_house import (
 )
 from tests.helpers.sign_in_house import PASSWORD
 from tta_gateway.features.identity.bound import Delegated
+from tta_gateway.features.identity.external_store import Over, Tie
 from tta_gateway.features.identity.oauth_client import OAuthClient, Terms
 from tta_gateway.features.identity.oauth_cookie import session_value
 from tta_gateway.features.identity.oauth_proof import ASSERTION
@@ -406,10 +407,12 @@ def test_a_logout_at_a_provider_ends_what_clients_have_got_by_that_login(url: Da
         code = await Browser(house).code(client)
         external = SqlExternal(lambda: house.kept.database, lasting=lambda: LASTING)
         (session,), there, ends = await browsing(house), b"t" * 32, house.now + 1000
-        assert await external.link(session.id, there, ends=ends, now=house.now)
+        assert await external.link(
+            session.id, Tie(there, b"s" * 32, house.now), ends=ends, now=house.now
+        )
         answer = await house.redeem(client, code)
         once = b"o" * 32
-        assert await external.end(once, until=ends, user_id="", there=there, now=house.now)
+        assert await external.end(once, Over(there=there), until=ends, now=house.now)
         await house._changed()
         assert not counts(house, answer.json["access_token"])
         renewed = await house.renew(client, answer.json["refresh_token"])

@@ -164,11 +164,16 @@ async def test_who_must_log_in_does(tmp_path: Path) -> None:
         own.ask("/v3/auth/enable")
         told = Told()
         await told.watch(provider(own.port, prefix="/s/"))
-        assert told.unreachable
+        assert told.unreachable == [
+            "it answers 400 to `/v3/kv/range`: if it asks for a login, say `discovery.etcd.user` "
+            "and `password`"
+        ]
         named = provider(own.port, prefix="/s/", user="root", password="let-me-in")
         async with watched(named) as told:
             await told.until("players", "10.0.0.1:9001")
         told = Told()
         await told.watch(provider(own.port, prefix="/s/", user="root", password="wrong"))
-        assert "let-me-in" not in told.unreachable[0]
+        assert told.unreachable == [
+            "it answers 400 to the login of `root`: look at `discovery.etcd.user` and `password`"
+        ]
         await asyncio.sleep(0)

@@ -126,3 +126,31 @@ def test_two_people_grant_roles_that_there_are_to_users_of_our_own(
     found = [one for one in told if "two_person" in one]
     assert bool(found) is bool(sentence)
     assert sentence in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "sentence"),
+    [
+        ("owner_from: {path: '/s/{id}'}", "/a/{id}/{rest:path}", ""),
+        ("owner_from: {path: '/s/{id}'}, owner: id", "/a/{id}", "stands beside `owner`"),
+        ("owner_from: {path: '/s/{ide}'}", "/a/{id}", "do you mean `id`?"),
+        ("owner_from: {path: '/s/{rest}'}", "/a/{id}/{rest:path}", "`{rest}` is no segment of"),
+        ("owner_from: {path: '/s/{id:path}'}", "/a/{id}", "`{id}` is no segment of"),
+        ("owner_from: {path: '/s'}", "/a/{id}", "names nothing of `/a/{id}`"),
+        ("owner_from: {path: '/s//{id}'}", "/a/{id}", "an empty segment (`//`) never matches"),
+    ],
+)
+def test_a_place_to_ask_whose_something_is_names_it_by_the_path(
+    asked: str, path: str, sentence: str
+) -> None:
+    found = [one for one in said(f"access: {{{asked}}}", path=path) if "owner_from" in one]
+    assert bool(found) is bool(sentence)
+    assert sentence in "".join(found)
+
+
+def test_whose_something_is_is_asked_of_a_service() -> None:
+    route = "{path: '/a/{id}', respond: {status: 204}, access: {owner_from: {path: '/s/{id}'}}}"
+    told = complaints(f"routes: [{route}]\n")
+    assert any("the route has not one: write `service`" in one for one in told)
+    route = "{path: '/a//{id}', service: up, access: {owner_from: {path: '/s/{id}'}}}"
+    assert not [one for one in complaints(f"routes: [{route}]\n") if "owner_from" in one]

@@ -37,6 +37,7 @@ def test_every_feature_has_its_part() -> None:
     assert sorted(compiled("").features) == [
         "access",
         "access_log",
+        "admission",
         "alerts",
         "callers",
         "cors",

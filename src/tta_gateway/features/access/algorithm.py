@@ -9,9 +9,14 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
+import msgspec
+
 from tta_gateway.features.access.bound import CLINICAL, REACHES
 
 EVERYBODY: Final = 1
+_MOST: Final = 10_000  # things whose owners are known; a worker's memory, a megabyte or two
+_AWAY: Final = frozenset((401, 408, 421, 425, 429))
+"""What a service answers that says nothing of whose something is: it may say so later."""
 _REPLACED: Final = "\ufffd"  # stands for bytes of a path that are no text
 
 
@@ -162,3 +167,50 @@ def _is_tied(ties: dict[str, dict[str, float]], person: str, carer: str, now: fl
 def is_name(person: str) -> bool:
     """Tell whether a part of a path is text: what is none could stand for several people."""
     return person.isascii() or person.find(_REPLACED) < 0
+
+
+class Owners:
+    """Whose things are, as their service has said: each for so many seconds, to one who asks.
+
+    A thing is where its service is asked about it; a service may say nothing to one person that it
+    says to another, so that what it says counts for whoever asked, alone.
+    """
+
+    def __init__(self, keep: float) -> None:
+        """Know of nothing."""
+        self._keep = keep
+        self._known: dict[tuple[str, bytes], tuple[str, float]] = {}
+
+    def known(self, reader: str, thing: bytes, now: float) -> str:
+        """Return whose it is; empty where that is not known, or not any more."""
+        found = self._known.get((reader, thing))
+        return found[0] if found is not None and now < found[1] else ""
+
+    def learn(self, reader: str, thing: bytes, owner: str, now: float) -> None:
+        """Know whose it is; where that is too much, what was learnt first is forgotten."""
+        self._known.pop((reader, thing), None)
+        if len(self._known) >= _MOST:
+            del self._known[next(iter(self._known))]
+        self._known[reader, thing] = owner, now + self._keep
+
+
+def owner_in(status: int, body: bytes, *, field: str, reader: str) -> str | None:
+    """Return whose something is, by what its service says to who asks.
+
+    Empty is nobody that they may know of; None, that it cannot be told at the moment.
+    """
+    if 200 <= status < 300:
+        return _named(body, field) if field else reader
+    return "" if 400 <= status < 500 and status not in _AWAY else None
+
+
+def _named(body: bytes, field: str) -> str | None:
+    """Return the owner that an answer names; None where it is none that could."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if not isinstance(said, dict):
+        return None
+    owner = said.get(field)
+    return owner if isinstance(owner, str) and is_name(owner) else None

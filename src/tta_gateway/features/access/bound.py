@@ -27,12 +27,30 @@ class AccessBound(msgspec.Struct, frozen=True, kw_only=True):
     within: float = 86_400.0
 
 
+ASKED: Final = "@owner"
+"""The parameter that stands for an owner of whom the path says nothing: its service is asked."""
+
+
+class OwnerFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a service says whose something is: a template, filled from the path of the route.
+
+    `field` is the member of the JSON object there that names the owner.  Where there is none, it is
+    the caller's to whom the service answers at all.  It is known for `keep` seconds.
+    """
+
+    path: str
+    field: str = ""
+    keep: float = 5.0
+
+
 class RouteAccess(msgspec.Struct, frozen=True, kw_only=True):
     """What a route asks of who calls.
 
     `permissions` are by method, `default` for all others; where both are empty, none is needed.
     `owner` is the parameter of the path that says whose data it is, `roles` those of which the
     caller must have one.  `shadow`: what would be refused is told, and let through.
+
+    `owner_from` is where that is asked instead; `owner` is `ASKED` then.
 
     `level` is how well the caller must have been proved (2: with a second factor; 0: nothing is
     said), `fresh` how many seconds ago at most, if not 0; with `spares_owner` nobody needs that for
@@ -48,6 +66,7 @@ class RouteAccess(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 0
     fresh: float = 0.0
     spares_owner: bool = False
+    owner_from: OwnerFrom | None = None
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,13 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from tta_gateway.features.access.algorithm import split
-from tta_gateway.features.access.bound import REACHES, AccessBound, RouteAccess
+from tta_gateway.features.access.bound import (
+    ASKED,
+    REACHES,
+    AccessBound,
+    OwnerFrom,
+    RouteAccess,
+)
 from tta_gateway.features.access.table import ROLES
 from tta_gateway.support.config import Config, Duration, Items, Method
 
@@ -15,6 +21,7 @@ _PART: Final = r"[a-z][a-z0-9_-]{0,31}"
 _NAME: Final = rf"^{_PART}:{_PART}$"
 _HELD: Final = rf"^{_PART}:{_PART}(:(own|care|any))?$"
 DEFAULT: Final = "default"
+_LONGEST_KEPT: Final = 60.0  # seconds
 
 
 def _named(text: str) -> str:
@@ -124,6 +131,21 @@ def _of(name: str, written: Written) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*inherited, *own)))
 
 
+class OwnerFromConfig(Config):
+    """Where a service says whose something is, for a path that does not."""
+
+    path: Annotated[str, Field(pattern=r"^/")]
+    """Where the route's service is asked, with GET and as the caller: names in the path of the
+    route stand for what they do there (`/api/v1/sessions/{session_id}/messages`)."""
+
+    field: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    """The member of the JSON object that it answers with which names the owner.  Left out, it is
+    the caller's if the service answers with 2xx at all."""
+
+    keep: Annotated[Duration, Field(le=_LONGEST_KEPT)] = 5.0
+    """How long a worker goes by what it was told, at most a minute."""
+
+
 class RouteAccessConfig(Config):
     """What a route asks of who calls, beside a token."""
 
@@ -137,6 +159,10 @@ class RouteAccessConfig(Config):
     owner: Parameter | None = None
     """The name in the path that says whose data it is: the caller's own, or that of somebody whom
     the caller cares for, as far as their permission reaches."""
+
+    owner_from: OwnerFromConfig | None = None
+    """Where its service says whose data it is, for a path that does not say it: it is asked before
+    the request goes there, and nobody is let in while it cannot say."""
 
     content: Literal["general", "clinical"] = "general"
     """Whether the content is clinical: then nobody but its owner sees it without a role that holds
@@ -172,6 +198,12 @@ def compile(config: AccessConfig) -> AccessBound:
     )
 
 
+def _owner_from(config: OwnerFromConfig | None) -> OwnerFrom | None:
+    if config is None:
+        return None
+    return OwnerFrom(path=config.path, field=config.field or "", keep=config.keep)
+
+
 def compile_route(config: RouteAccessConfig | None, roles: tuple[str, ...]) -> RouteAccess | None:
     """Return what a worker needs of a route; None where it asks for nothing."""
     if config is None:
@@ -180,7 +212,8 @@ def compile_route(config: RouteAccessConfig | None, roles: tuple[str, ...]) -> R
     return RouteAccess(
         default=permissions.pop(DEFAULT, config.permission or ""),
         permissions=permissions,
-        owner=config.owner or "",
+        owner=config.owner or ("" if config.owner_from is None else ASKED),
+        owner_from=_owner_from(config.owner_from),
         roles=roles,
         clinical=config.content == "clinical",
         shadow=config.shadow,

@@ -17,3 +17,10 @@ GLASS: Final = Metric(
     "counter",
     "Requests that went through because the caller has broken the glass.",
 )
+LOOKED_UP: Final = Metric(
+    "tta_gateway_access_owner_lookups_total",
+    "counter",
+    "Times that a service was asked whose something is, by what it said: `told`; `hidden`, which is"
+    " not the caller's or not there; `away`, nothing that could be used, so that nobody got in.",
+    ("result",),
+)

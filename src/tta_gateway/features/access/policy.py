@@ -1,8 +1,8 @@
 """Let in whoever may do what they ask for with whose data it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -10,18 +10,27 @@ from tta_gateway.features.access.algorithm import (
     NOTHING,
     Book,
     Demand,
+    Owners,
     Ties,
     Verdict,
     is_name,
+    owner_in,
 )
-from tta_gateway.features.access.bound import CLINICAL, AccessBound, RouteAccess
-from tta_gateway.features.access.metrics import GLASS, REFUSED
+from tta_gateway.features.access.bound import (
+    ASKED,
+    CLINICAL,
+    AccessBound,
+    OwnerFrom,
+    RouteAccess,
+)
+from tta_gateway.features.access.metrics import GLASS, LOOKED_UP, REFUSED
 from tta_gateway.features.access.problems import (
     AUTHENTICATION_WEAK,
     CLINICAL_ROLE_MISSING,
     ENDED,
     METHOD_CLOSED,
     NOT_THERE,
+    OWNER_UNTOLD,
     PERMISSION_MISSING,
     ROLE_MISSING,
 )
@@ -33,7 +42,8 @@ from tta_gateway.kernel.message import RequestHead, Response, answer_of, is_of_e
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
-from tta_gateway.support.metrics import Registry
+from tta_gateway.routing.template import Segment, fill, parse, raw_values
+from tta_gateway.support.metrics import Child, Registry
 
 _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
     Verdict.ROLE: ROLE_MISSING,
@@ -49,6 +59,32 @@ _LOOKED_AT: Final = 2000  # in a tick: about a millisecond, and 10,000 in a seco
 _ENDED: Final = 200  # in a tick
 _AHEAD: Final = 60.0  # seconds that another's clock may be ahead of ours
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
+
+
+_HANG_ON_OWNER: Final = frozenset((Verdict.OWNER, Verdict.CLINICAL, Verdict.LEVEL))
+"""Why somebody may not, as long as it is not known whose it is."""
+Look: TypeAlias = Callable[[Exchange, bytes], Awaitable[tuple[int, bytes]]]
+"""Asks a route's service at a path, as who makes an exchange: the status of its answer and the
+body; 0 where it has not answered."""
+
+
+class Lookups(Protocol):
+    """What asks services."""
+
+    def of(self, route: Route) -> Look:
+        """Return what asks the service of this route."""
+
+
+class Unasked:
+    """Asks nobody: an explanation."""
+
+    def of(self, route: Route) -> Look:  # noqa: ARG002 - the port's
+        """Return what hears nothing."""
+        return _unanswered
+
+
+async def _unanswered(_: Exchange, __: bytes) -> tuple[int, bytes]:
+    return 0, b""
 
 
 class Consents(Protocol):
@@ -125,18 +161,33 @@ class Access:
         self.circle = Circle(Ties(), unheard) if circle is None else circle
         self.wall = wall
         self.consents = consents
+        self.lookups: Lookups = Unasked()
         self.glass = registry.child(GLASS)
+        self.asked = {one: registry.child(LOOKED_UP, one) for one in ("told", "hidden", "away")}
         self.refused = {one: registry.child(REFUSED, one.value, "enforced") for one in Verdict}
         self.shadowed = {one: registry.child(REFUSED, one.value, "shadow") for one in Verdict}
         self._masks: dict[frozenset[str], int] = {}
         self._bounds: dict[frozenset[str], int] = {}
+        self._owners: dict[tuple[str, str, str, float], Owners] = {}
 
-    def for_route(self, route: Route | None) -> "BoundAccess | None":
+    def for_route(self, route: Route | None) -> "BoundAccess | AskingAccess | None":
         """Act where the route asks for anything."""
         raw = route.features.get("access") if route is not None else None
         if route is None or raw is None:
             return None
-        return BoundAccess(self, msgspec.msgpack.decode(raw, type=RouteAccess), route.name)
+        bound = msgspec.msgpack.decode(raw, type=RouteAccess)
+        rule = BoundAccess(self, bound, route.name)
+        if bound.owner_from is None:
+            return rule
+        return AskingAccess(rule, bound.owner_from, parse(route.path), self._asking(route, bound))
+
+    def _asking(self, route: Route, bound: RouteAccess) -> "Asking":
+        """Return what knows whose things are: one for all routes that ask at the same place."""
+        asked = bound.owner_from
+        assert asked is not None  # who calls has looked
+        place = route.service, asked.path, asked.field, asked.keep
+        owners = self._owners.setdefault(place, Owners(asked.keep))
+        return Asking(owners, self.lookups.of(route), self.asked)
 
     def mask(self, roles: frozenset[str]) -> int:
         """Return what somebody in these roles holds: worked out once for each set of them."""
@@ -196,7 +247,9 @@ class BoundAccess:
             said_of_all = f"needs `{bound.default}`"
             by_method.append(f"any other {said_of_all}" if by_method else said_of_all)
         said += by_method
-        if bound.owner:
+        if bound.owner_from is not None:
+            said.append(f"whose it is: asked at `{bound.owner_from.path}`")
+        elif bound.owner:
             said.append(f"whose it is: `{{{bound.owner}}}`")
         if bound.clinical:
             said.append(f"clinical: its owner, or `{CLINICAL}`")
@@ -219,17 +272,27 @@ class BoundAccess:
         principal = exchange.principal
         assert principal is not None  # settings: only routes with `auth: required` ask
         request = exchange.request
-        verdict = self._verdict(exchange, principal, request)
-        if verdict is not None:
-            if not self._shadow:
-                self._access.refused[verdict].add()
-                told = self._weak if verdict is Verdict.LEVEL else _PROBLEMS[verdict]
-                return answer_of(told, self._detail(verdict, request.method))
+        verdict = self.verdict(exchange, principal, request)
+        return None if verdict is None else self.refused(exchange, verdict)
+
+    def refused(self, exchange: Exchange, verdict: Verdict) -> Response | None:
+        """Refuse for this reason; where that is only told, let through."""
+        if self._shadow:
             self._access.shadowed[verdict].add()
             exchange.shadowed = _PROBLEMS[verdict].code
-        return None
+            return None
+        self._access.refused[verdict].add()
+        told = self._weak if verdict is Verdict.LEVEL else _PROBLEMS[verdict]
+        return answer_of(told, self._detail(verdict, exchange.request.method))
 
-    def _verdict(
+    def untold(self, exchange: Exchange) -> Response | None:
+        """Refuse because nobody can tell whose it is; where that is only told, let through."""
+        if self._shadow:
+            exchange.shadowed = OWNER_UNTOLD.code
+            return None
+        return answer_of(OWNER_UNTOLD)
+
+    def verdict(
         self, exchange: Exchange, principal: Principal, request: RequestHead
     ) -> Verdict | None:
         """Return why not; None if they may."""
@@ -259,7 +322,7 @@ class BoundAccess:
     def _is_theirs(self, exchange: Exchange, principal: Principal) -> bool:
         """Tell whether the path names the caller."""
         person = exchange.params.get(self._owner, "")
-        return person == principal.subject and is_name(person)
+        return bool(person) and person == principal.subject and is_name(person)
 
     def _reaches(
         self,
@@ -348,6 +411,74 @@ class BoundAccess:
             f"This needs the permission `{demand.name}`, and none of your roles holds it. Ask "
             "whoever administers your account."
         )
+
+
+class Asking:
+    """Whose things are: what is known of it, and what asks for the rest."""
+
+    def __init__(self, owners: Owners, look: Look, counted: Mapping[str, Child]) -> None:
+        """Keep all of it."""
+        self.owners = owners
+        self.look = look
+        self.counted = counted
+
+
+class AskingAccess:
+    """What one route asks whose path does not say whose data it is: its service is asked first.
+
+    Nobody is let in on a guess.  What is not the caller's and what is not there are one answer.
+    """
+
+    def __init__(
+        self, rule: BoundAccess, asked: OwnerFrom, path: tuple[Segment, ...], asking: Asking
+    ) -> None:
+        """Decide by the rule, once it is known whose it is; `path` is the route's template."""
+        self._rule = rule
+        self._field = asked.field
+        self._there = parse(asked.path)
+        self._path = path
+        self._asking = asking
+
+    def explain(self) -> str:
+        """Say what it asks."""
+        return self._rule.explain()
+
+    def on_request(self, exchange: Exchange) -> Response | Awaitable[Response | None] | None:
+        """Refuse whoever may not; the service is asked where that hangs on whose it is."""
+        principal = exchange.principal
+        assert principal is not None  # settings: only routes with `auth: required` ask
+        request = exchange.request
+        there = fill(self._there, raw_values(self._path, request.path))
+        owner = self._asking.owners.known(principal.subject, there, exchange.started)
+        if owner:
+            exchange.params = {**exchange.params, ASKED: owner}
+        verdict = self._rule.verdict(exchange, principal, request)
+        if verdict is None:
+            return None
+        if owner or verdict not in _HANG_ON_OWNER:
+            return self._rule.refused(exchange, verdict)
+        return self._asked(exchange, principal, there)
+
+    async def _asked(
+        self, exchange: Exchange, principal: Principal, there: bytes
+    ) -> Response | None:
+        """Ask whose it is, and decide."""
+        asking, reader = self._asking, principal.subject
+        status, body = await asking.look(exchange, there)
+        owner = owner_in(status, body, field=self._field, reader=reader)
+        if owner is None:
+            asking.counted["away"].add()
+            return self._rule.untold(exchange)
+        asking.counted["told" if owner else "hidden"].add()
+        if owner:
+            asking.owners.learn(reader, there, owner, exchange.started)
+            exchange.params = {**exchange.params, ASKED: owner}
+        verdict = self._rule.verdict(exchange, principal, exchange.request)
+        return None if verdict is None else self._rule.refused(exchange, verdict)
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Have it under way no longer."""
+        self._rule.on_finish(exchange)
 
 
 def challenge(bound: RouteAccess) -> str:

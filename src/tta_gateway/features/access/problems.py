@@ -52,6 +52,14 @@ NOT_THERE: Final = Problem(
     "Check the id in the path: it must be your own, or of somebody whom you care for. Whether "
     "there is such a person is told to nobody else.",
 )
+OWNER_UNTOLD: Final = Problem(
+    "access_owner_untold",
+    503,
+    "Whose this is cannot be told at the moment.",
+    "The service that knows has not answered, and nobody is let in on a guess. Try again when "
+    "Retry-After says.",
+    retry_after=1,
+)
 ENDED: Final = Problem(
     "access_ended",
     403,

@@ -26,3 +26,4 @@ class Line(msgspec.Struct, omit_defaults=True):
     endpoint: str
     tries: int
     shadow: str = ""
+    traffic: str = msgspec.field(default="", name="class")

@@ -8,6 +8,7 @@ import msgspec
 from tta_gateway.features.access_log.line import Line
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CLASSES
 from tta_gateway.support.clock import Stamp
 from tta_gateway.support.log import Lines
 
@@ -75,6 +76,7 @@ class AccessLog:
             exchange.endpoint or "",
             exchange.tries,
             exchange.shadowed,
+            CLASSES[exchange.traffic],
         )
         assert self._lines is not None  # for_route binds nothing where there are none
         self._lines.put(self._encode(line))

@@ -8,9 +8,13 @@
 
 https://docs.docker.com/reference/api/engine/ (ContainerList, SystemEvents).  Who runs is told; of
 those that have a health check, who is healthy.
+
+An engine tells of some events before its own list shows them (a pause, in 20.10 as in 28.5): so all
+is listed at once after an event, and again a little later.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
@@ -30,6 +34,7 @@ from tta_gateway.support.http_client import (
     HttpTimeout,
     Origin,
     Request,
+    Stream,
     begin,
     fetch,
     next_of,
@@ -39,6 +44,7 @@ _LABEL: Final = "tta-gateway."
 _PATIENCE: Final = 5.0  # seconds, for an answer
 _QUIET: Final = 300.0  # seconds without an event, after which all is listed anew
 _BETWEEN: Final = 0.25  # seconds from one list to the next
+_AGAIN: Final = (1.0, 5.0)  # seconds without another event, after which it is listed once more
 _LISTED: Final = {
     "label": [f"{_LABEL}service"],
     "status": ["running"],
@@ -123,17 +129,21 @@ class DockerProvider:
         try:
             if stream.status != 200:
                 raise Unreachable(refused(stream.status, "the question for events"))
-            while True:
-                await self._list(origin, found)
-                await asyncio.sleep(_BETWEEN)
-                if not await next_of(stream, patience=_QUIET):
-                    return
-        except HttpTimeout:
-            return
+            while await self._is_told_more(stream, origin, found):
+                pass
         except HttpError as error:
             raise Unreachable(f"{error}, while it told of events") from error
         finally:
             stream.close()
+
+    async def _is_told_more(self, stream: Stream, origin: Origin, found: Found) -> bool:
+        """List until there is another event; False: they have ended, or there was none for long."""
+        for patience in (*_AGAIN, _QUIET):
+            await self._list(origin, found)
+            await asyncio.sleep(_BETWEEN)
+            with contextlib.suppress(HttpTimeout):
+                return bool(await next_of(stream, patience=patience))
+        return False
 
     async def _list(self, origin: Origin, found: Found) -> None:
         asked = "the list of containers"

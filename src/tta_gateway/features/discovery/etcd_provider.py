@@ -187,6 +187,11 @@ class EtcdProvider:
                 f"it answers {answer.status} to the login of `{self._settings.user}`: look at "
                 "`discovery.etcd.user` and `password`"
             )
+        if answer.status == 400 and not self._settings.user:
+            raise Unreachable(
+                f"it answers 400 to `{path}`: if it asks for a login, say `discovery.etcd.user` "
+                "and `password`"
+            )
         return checked(answer, f"`{path}`")
 
     def _range(self) -> dict[str, object]:

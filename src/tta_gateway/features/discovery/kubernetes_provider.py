@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -25,12 +25,22 @@ from tta_gateway.features.discovery.together import together
 from tta_gateway.kernel.registered import Declared
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.kernel.standing import Instance
-from tta_gateway.support.http_client import HttpError, Origin, Request, Stream, begin, fetch
+from tta_gateway.support.http_client import (
+    Answer,
+    HttpError,
+    Origin,
+    Request,
+    Stream,
+    begin,
+    fetch,
+)
 
 _PATIENCE: Final = 10.0  # seconds, for an answer
 _WATCHED: Final = 300  # seconds until the server ends a watch, and another begins
 _BETWEEN: Final = 0.5  # seconds from one watch to the next
 _GONE: Final = 410
+_NOT_FOUND: Final = 404
+_APIS: Final = ("v1", "v1beta1")  # the second is all that clusters before 1.21 have
 
 
 class _Conditions(msgspec.Struct):
@@ -71,9 +81,17 @@ class Slice(msgspec.Struct):
     message: str = ""
 
 
+Slices = dict[str, Slice]
+
+
 class _List(msgspec.Struct):
     metadata: _Meta
     items: list[Slice] | None = None
+
+    @property
+    def by_name(self) -> Slices:
+        """Return the slices, by their names."""
+        return {one.metadata.name: one for one in self.items or ()}
 
 
 class _Event(msgspec.Struct):
@@ -81,10 +99,16 @@ class _Event(msgspec.Struct):
     object: Slice
 
 
+class _Place(NamedTuple):
+    """Where a watch begins: the version of the API, and that of what was known."""
+
+    api: str
+    version: str
+
+
 _LIST: Final = msgspec.json.Decoder(_List)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _SLICE: Final = msgspec.json.Decoder(Slice)
-Slices = dict[str, Slice]
 
 
 class KubernetesProvider:
@@ -108,28 +132,38 @@ class KubernetesProvider:
         """List, then watch from there on; list again when what comes next is known no more."""
         wanted, tls = self._services[name]
         while True:
-            version, slices = await self._list(origin, wanted)
+            api, said = await self._listed(origin, wanted)
+            version, slices = said.metadata.version, said.by_name
             found(name, instances(slices.values(), wanted.port, tls=tls))
             while version:
-                version = await self._follow(origin, name, version, slices=slices, found=found)
+                at = _Place(api, version)
+                version = await self._follow(origin, name, at, slices=slices, found=found)
                 await asyncio.sleep(_BETWEEN)
 
-    async def _list(self, origin: Origin, wanted: KubernetesService) -> tuple[str, Slices]:
+    async def _listed(self, origin: Origin, wanted: KubernetesService) -> tuple[str, _List]:
+        """Return the list, and the version of the API that has it: the first that is served."""
         asked = f"the list of `{wanted.service}`"
-        request = await self._request(wanted, {})
+        for api in _APIS[:-1]:
+            answer = await self._list(origin, wanted, api)
+            if answer.status != _NOT_FOUND:
+                return api, decoded(_LIST, checked(answer, asked), asked)
+        answer = await self._list(origin, wanted, _APIS[-1])
+        return _APIS[-1], decoded(_LIST, checked(answer, asked), asked)
+
+    async def _list(self, origin: Origin, wanted: KubernetesService, api: str) -> Answer:
+        request = await self._request(wanted, api, {})
         try:
-            answer = await fetch(origin, request, patience=_PATIENCE)
+            return await fetch(origin, request, patience=_PATIENCE)
         except HttpError as error:
-            raise Unreachable(f"{error}, asked {asked}") from error
-        said = decoded(_LIST, checked(answer, asked), asked)
-        return said.metadata.version, {one.metadata.name: one for one in said.items or ()}
+            raise Unreachable(f"{error}, asked the list of `{wanted.service}`") from error
 
     async def _follow(
-        self, origin: Origin, name: str, version: str, *, slices: Slices, found: Found
+        self, origin: Origin, name: str, at: _Place, *, slices: Slices, found: Found
     ) -> str:
         """Take in one watch; return where the next begins, nothing if all must be listed."""
         wanted, tls = self._services[name]
-        async with aclosing(self._events(origin, wanted, version)) as events:
+        version = at.version
+        async with aclosing(self._events(origin, wanted, at)) as events:
             async for event in events:
                 if event.type == "ERROR":
                     if event.object.code == _GONE:
@@ -146,16 +180,16 @@ class KubernetesProvider:
         return version
 
     async def _events(
-        self, origin: Origin, wanted: KubernetesService, version: str
+        self, origin: Origin, wanted: KubernetesService, at: _Place
     ) -> AsyncGenerator[_Event, None]:
         asked = f"the watch of `{wanted.service}`"
         query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
-            "resourceVersion": version,
+            "resourceVersion": at.version,
             "timeoutSeconds": str(_WATCHED),
         }
-        request = await self._request(wanted, query)
+        request = await self._request(wanted, at.api, query)
         try:
             stream = await begin(origin, request, patience=_PATIENCE)
         except HttpError as error:
@@ -166,10 +200,12 @@ class KubernetesProvider:
         finally:
             stream.close()
 
-    async def _request(self, wanted: KubernetesService, query: Mapping[str, str]) -> Request:
+    async def _request(
+        self, wanted: KubernetesService, api: str, query: Mapping[str, str]
+    ) -> Request:
         namespace = quote(wanted.namespace or self._settings.namespace, safe="")
         selector = {"labelSelector": f"kubernetes.io/service-name={wanted.service}"}
-        path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+        path = f"/apis/discovery.k8s.io/{api}/namespaces/{namespace}/endpointslices"
         fields = [("Accept", "application/json")]
         if self._settings.token_file:
             token = await asyncio.to_thread(_token, self._settings.token_file)

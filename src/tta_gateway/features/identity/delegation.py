@@ -1,6 +1,6 @@
 """Delegation: who has no account here is looked for at the services that have accounts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -70,6 +70,8 @@ class Delegation:
         self._wall = wall
         self._log = log
         self._away: set[str] = set()
+        self.changed: Callable[[], Awaitable[None]] = _nothing
+        """Tells all workers what has been revoked, before who logs in is answered."""
         self._under_way = 0
 
     @property
@@ -144,9 +146,12 @@ class Delegation:
         )
         for _ in range(2):  # another node may have made the same one in this moment
             try:
-                return await self._users.link(wanted)
+                kept = await self._users.link(wanted)
             except NameTaken:
                 continue
+            if kept.is_another_than(wanted):  # tokens from before say of them what is no more
+                await self.changed()
+            return kept
         self._log.event("delegated_subject_taken", provider=provider.name, user=wanted.id)
         return None
 
@@ -184,6 +189,10 @@ class Delegation:
             self._log.event(
                 "delegated_login_back", provider=provider.name, service=provider.service
             )
+
+
+async def _nothing() -> None:
+    """Tell nobody."""
 
 
 def _request(path: str, body: bytes, client: Client) -> Request:

@@ -23,7 +23,7 @@ from tta_gateway.features.identity.external_client import (
 )
 from tta_gateway.features.identity.external_directory import Directory
 from tta_gateway.features.identity.external_request import Begun, NotOurs
-from tta_gateway.features.identity.external_store import ExternalStore
+from tta_gateway.features.identity.external_store import ExternalStore, Over, Tie
 from tta_gateway.features.identity.external_token import (
     Claims,
     Keys,
@@ -190,10 +190,11 @@ class ExternalLogin:
         with self._told(provider, ""):
             begun = self._begun(provider, told.get("state", ""), cookies)
             state = request.used(provider.name, "state", begun.state)
-            if not await self._tools.store.use(state, until=begun.until):
+            since = await self._tools.store.use(state, until=begun.until, now=self._wall())
+            if since is None:
                 raise ClientFault(problems.EXTERNAL_STATE)
         with self._told(provider, begun.return_to), self._one_more():
-            grant = await self._let_in(provider, begun, told)
+            grant = await self._let_in(provider, begun, told, since=since)
         self._counts.child(metrics.EXTERNAL, provider.name, "good").add()
         return Done(grant, begun.return_to)
 
@@ -207,7 +208,9 @@ class ExternalLogin:
         except NotOurs:
             raise ClientFault(problems.EXTERNAL_STATE) from None
 
-    async def _let_in(self, provider: External, begun: Begun, told: Mapping[str, str]) -> Grant:
+    async def _let_in(
+        self, provider: External, begun: Begun, told: Mapping[str, str], *, since: float
+    ) -> Grant:
         known = await self._known(provider)
         if not request.is_from(told, provider, known.metadata):
             raise self._refused(provider, "its answer names another issuer, or none (RFC 9207)")
@@ -225,7 +228,7 @@ class ExternalLogin:
         except (ProviderRefuses, NotBelieved) as error:
             raise self._refused(provider, str(error)) from None
         self._tools.directory.is_back(provider)
-        return await self._session(provider, claims, user)
+        return await self._session(provider, claims, user, since=since)
 
     async def _claims(self, provider: External, known: Known, begun: Begun, code: str) -> Claims:
         """Return what the provider says of whoever has got this code."""
@@ -283,12 +286,15 @@ class ExternalLogin:
             )
         return found
 
-    async def _session(self, provider: External, claims: Claims, wanted: User) -> Grant:
+    async def _session(
+        self, provider: External, claims: Claims, wanted: User, *, since: float
+    ) -> Grant:
         user, said = await self._linked(wanted), claims.get("sid")
         is_told = isinstance(said, str) and bool(said)
-        link = request.used(provider.name, "session", str(said)).hex() if is_told else ""
+        there = request.used(provider.name, "session", str(said)) if is_told else b""
+        tie = Tie(there, request.used(provider.name, "subject", user.name), since)
         try:
-            return await self._tools.sign_in.begin(user, FEDERATED, link=link)
+            return await self._tools.sign_in.begin(user, FEDERATED, link=_link(tie))
         except Needed:
             raise
         except ClientFault as fault:
@@ -298,15 +304,18 @@ class ExternalLogin:
 
     async def _tie(self, session: Session, link: str) -> bool:
         """Have a session end with the one at the provider; False if that has ended."""
-        there, now = bytes.fromhex(link), self._wall()
-        return await self._tools.store.link(session.id, there, ends=session.ends, now=now)
+        now = self._wall()
+        return await self._tools.store.link(session.id, _tie(link), ends=session.ends, now=now)
 
     async def _linked(self, wanted: User) -> User:
         for _ in range(2):  # another node may have made the same one in this moment
             try:
-                return await self._tools.users.link(wanted)
+                found = await self._tools.users.link(wanted)
             except NameTaken:
                 continue
+            if found.is_another_than(wanted):  # tokens from before say of them what is no more
+                await self._tools.sign_in.ended()
+            return found
         self._log.event("external_subject_taken", provider=wanted.provider, user=wanted.id)
         raise ClientFault(problems.EXTERNAL_ACCOUNT)
 
@@ -355,14 +364,13 @@ class ExternalLogin:
 
     async def _ended(self, provider: External, told: LogoutToken) -> bool:
         subject = self._subject(provider, told.subject) if told.subject else ""
-        session = request.used(provider.name, "session", told.session) if told.session else None
-        done = await self._tools.store.end(
-            request.used(provider.name, "logout", told.id),
-            until=told.until,
+        over = Over(
+            there=request.used(provider.name, "session", told.session) if told.session else b"",
+            subject=request.used(provider.name, "subject", subject) if subject else b"",
             user_id=f"{provider.name}:{subject}" if subject else "",
-            there=session,
-            now=self._wall(),
         )
+        once = request.used(provider.name, "logout", told.id)
+        done = await self._tools.store.end(once, over, until=told.until, now=self._wall())
         await self._tools.sign_in.ended()
         return done
 
@@ -403,3 +411,14 @@ class ExternalLogin:
         """Write a line, once in a while where it is always the same."""
         if self._quiet.is_due(event, provider.name, why, now=self._wall()):
             self._log.event(event, provider=provider.name, cause=why)
+
+
+def _link(tie: Tie) -> str:
+    """Return a tie as a word, which a challenge takes along."""
+    return f"{tie.there.hex()} {tie.subject.hex()} {tie.since!r}"
+
+
+def _tie(link: str) -> Tie:
+    """Return what such a word says."""
+    there, subject, since = link.split(" ")
+    return Tie(bytes.fromhex(there), bytes.fromhex(subject), float(since))

@@ -12,7 +12,7 @@ from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.oauth_store import Code, Redemption, Shown
 from tta_gateway.features.identity.oauth_tables import ASSERTIONS, CLIENTS, CODES
 from tta_gateway.features.identity.sessions import limits_of
-from tta_gateway.features.identity.sql_external import tied
+from tta_gateway.features.identity.sql_external import held_there, tied
 from tta_gateway.features.identity.sql_revocations import end_session
 from tta_gateway.features.identity.sql_sessions import begun
 from tta_gateway.features.identity.sql_tables import SESSIONS, USERS
@@ -90,6 +90,7 @@ class SqlCodes:
         # Whoever has logged out everywhere since then has meant this, too.
         if user is None or user.changed > code.until - LASTS:
             return None
+        there = await held_there(connection, code.parent)
         parent = select(SESSIONS.c.ended).where(SESSIONS.c.id == code.parent).with_for_update()
         row = (await connection.execute(parent)).first()
         if row is None or row[0] is not None:
@@ -108,7 +109,7 @@ class SqlCodes:
             client=code.client_id,
             scope=code.scope,
         )
-        await tied(connection, session, parent=code.parent)
+        await tied(connection, session, there)
         return await begun(connection, session, token)
 
     async def _replayed(

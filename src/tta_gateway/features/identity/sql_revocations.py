@@ -43,7 +43,8 @@ async def end_sessions(
     # The user first, as whoever refreshes does: so nobody waits in a ring.
     await connection.execute(select(USERS.c.id).where(USERS.c.id == user_id).with_for_update())
     lasting = SESSIONS.c.user_id == user_id, SESSIONS.c.ended.is_(None), SESSIONS.c.ends > now
-    found = (await connection.execute(select(SESSIONS.c.id).where(*lasting))).scalars().all()
+    asked = select(SESSIONS.c.id).where(*lasting).order_by(SESSIONS.c.id)
+    found = (await connection.execute(asked)).scalars().all()
     for session_id in found:
         await end_session(connection, session_id, why=why, now=now, until=until)
     await revoke_subject(connection, user_id, now=now, until=until)

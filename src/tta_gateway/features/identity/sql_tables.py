@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy import RowMapping
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -95,6 +96,19 @@ async def put(connection: AsyncConnection, table: sa.Table, **values: Any) -> No
     others = {name: value for name, value in values.items() if name not in keys}
     made = _insert(connection, table).values(**values)
     await connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others))
+
+
+async def held(connection: AsyncConnection, table: sa.Table, **values: Any) -> RowMapping:  # noqa: ANN401 - of columns
+    """Return the row with this primary key as it is, or a new one; it is held from here on.
+
+    So whoever asks for it takes turns with all others that do, whether there was one or not.
+    """
+    keys = [column.name for column in table.primary_key]
+    same = {name: table.c[name] for name in keys}
+    made = _insert(connection, table).values(**values)
+    kept = made.on_conflict_do_update(index_elements=keys, set_=same).returning(table)
+    row: RowMapping = (await connection.execute(kept)).mappings().one()
+    return row
 
 
 async def stamp(connection: AsyncConnection, now: float) -> float:

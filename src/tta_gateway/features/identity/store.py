@@ -49,6 +49,10 @@ class User:
         """Tell whether they may log in."""
         return self.state == ACTIVE
 
+    def is_another_than(self, wanted: "User") -> bool:
+        """Tell whether linking what was wanted has changed somebody who was there before."""
+        return self.created < wanted.created and self.changed >= wanted.changed
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

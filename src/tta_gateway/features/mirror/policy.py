@@ -166,6 +166,7 @@ class BoundMirror:
         copy.upstream_fields = exchange.upstream_fields
         copy.upstream_path = exchange.upstream_path
         copy.extra = [*exchange.extra, _MARK]
+        copy.traffic = exchange.traffic
         return copy
 
 

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.access.algorithm import NOTHING, Book, Ties, is_name, split
+from tta_gateway.features.access.algorithm import (
+    NOTHING,
+    Book,
+    Owners,
+    Ties,
+    is_name,
+    owner_in,
+    split,
+)
 from tta_gateway.features.access.bound import CLINICAL, REACHES
 
 BOOK = Book(
@@ -174,3 +182,57 @@ def test_who_is_permitted_some_alone_holds_nothing_beyond(
     assert {reach for reach, bit in bits.items() if held & bit} == reaches
     assert not held & book.roles(["all"])
     assert held & NOTHING.own
+
+
+# --- owners that a service tells -----------------------------------------------------------------
+
+
+def test_an_owner_is_known_for_a_while_and_to_who_has_asked() -> None:
+    owners = Owners(5.0)
+    owners.learn("p1", b"/s1", "p1", 100.0)
+    assert owners.known("p1", b"/s1", 104.9) == "p1"
+    assert owners.known("p1", b"/s1", 105.0) == ""
+    assert owners.known("p2", b"/s1", 101.0) == ""
+    assert owners.known("p1", b"/s2", 101.0) == ""
+    owners.learn("p1", b"/s1", "p3", 110.0)
+    assert owners.known("p1", b"/s1", 111.0) == "p3"
+
+
+def test_of_too_many_what_was_learnt_first_is_forgotten() -> None:
+    owners = Owners(5.0)
+    for number in range(10_001):
+        owners.learn("p1", b"/s%d" % number, "p1", 100.0)
+    assert owners.known("p1", b"/s0", 101.0) == ""
+    assert owners.known("p1", b"/s1", 101.0) == owners.known("p1", b"/s10000", 101.0) == "p1"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "field", "owner"),
+    [
+        (200, b"anything", "", "me"),
+        (204, b"", "", "me"),
+        (200, b'{"player_id": "p1", "x": [1]}', "player_id", "p1"),
+        (200, b'{"player_id": 7}', "player_id", None),
+        (200, b'{"player_id": "p\xef\xbf\xbd"}', "player_id", None),
+        (200, b'{"other": "p1"}', "player_id", None),
+        (200, b'["p1"]', "player_id", None),
+        (200, b'{"player_id": "p1"', "player_id", None),
+        (200, b"[" * 100_000, "player_id", None),
+        (200, b"", "player_id", None),
+        (403, b'{"player_id": "me"}', "player_id", ""),
+        (404, b"", "", ""),
+        (410, b"", "", ""),
+        (422, b"", "", ""),
+        (401, b"", "", None),
+        (429, b"", "", None),
+        (500, b"", "", None),
+        (503, b'{"player_id": "me"}', "player_id", None),
+        (302, b"", "", None),
+        (101, b"", "", None),
+        (0, b"", "", None),
+    ],
+)
+def test_what_a_service_says_is_an_owner_or_nobody_or_nothing(
+    status: int, body: bytes, field: str, owner: str | None
+) -> None:
+    assert owner_in(status, body, field=field, reader="me") == owner

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.helpers.configuration import complaints, loaded
-from tta_gateway.features.access.bound import AccessBound, RouteAccess
+from tta_gateway.features.access.bound import ASKED, AccessBound, OwnerFrom, RouteAccess
 from tta_gateway.features.access.config import (
     AccessConfig,
+    OwnerFromConfig,
     RoleConfig,
     RouteAccessConfig,
     compile,
@@ -110,6 +111,16 @@ def test_a_diamond_is_no_circle() -> None:
             RouteAccess(permissions={"GET": "a:b"}),
         ),
         (RouteAccessConfig(owner="id"), (), RouteAccess(owner="id")),
+        (
+            RouteAccessConfig(owner_from=OwnerFromConfig(path="/a/{b}")),
+            (),
+            RouteAccess(owner=ASKED, owner_from=OwnerFrom(path="/a/{b}")),
+        ),
+        (
+            RouteAccessConfig(owner_from=OwnerFromConfig(path="/a/{b}", field="of", keep=9.0)),
+            (),
+            RouteAccess(owner=ASKED, owner_from=OwnerFrom(path="/a/{b}", field="of", keep=9.0)),
+        ),
     ],
 )
 def test_a_route_becomes_what_it_asks(
@@ -128,6 +139,11 @@ def test_a_route_becomes_what_it_asks(
         ("permissions: {get: worlds:read}", "access.permissions"),
         ("content: secret", "access.content"),
         ("owner: ''", "access.owner"),
+        ("owner_from: {path: a}", "access.owner_from.path"),
+        ("owner_from: {path: '/a/{b}', keep: 2m}", "access.owner_from.keep"),
+        ("owner_from: {path: '/a/{b}', keep: 0s}", "access.owner_from.keep"),
+        ("owner_from: {path: '/a/{b}', field: ''}", "access.owner_from.field"),
+        ("owner_from: {}", "access.owner_from.path"),
     ],
 )
 def test_a_route_that_could_not_be_meant_is_refused(written: str, sentence: str) -> None:

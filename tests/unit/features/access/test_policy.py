@@ -1,6 +1,7 @@
 """Who gets through to a route, and what the others are told."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -8,17 +9,19 @@ import pytest
 
 from tests.helpers.builders import a_head, a_route, an_exchange, answered, from_upstream
 from tta_gateway.features.access.algorithm import Ties
-from tta_gateway.features.access.bound import AccessBound, RouteAccess
-from tta_gateway.features.access.metrics import GLASS, REFUSED
+from tta_gateway.features.access.bound import ASKED, AccessBound, OwnerFrom, RouteAccess
+from tta_gateway.features.access.metrics import GLASS, LOOKED_UP, REFUSED
 from tta_gateway.features.access.policy import (
     NOBODY,
     Access,
+    AskingAccess,
     BoundAccess,
     Circle,
+    Look,
     book_of,
     unheard,
 )
-from tta_gateway.features.access.problems import NOT_THERE
+from tta_gateway.features.access.problems import NOT_THERE, OWNER_UNTOLD
 from tta_gateway.kernel.events import Event, GlassUsed
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
@@ -59,7 +62,7 @@ class House:
             consents=Consent(),
         )
         found = self.access.for_route(asking(bound))
-        assert found
+        assert isinstance(found, BoundAccess)
         self.bound: BoundAccess = found
 
     def ask(
@@ -110,7 +113,7 @@ def test_a_route_that_asks_for_nothing_has_no_rule() -> None:
 def test_without_a_circle_nobody_is_tied_to_anybody() -> None:
     alone = Access(book_of(AccessBound(roles={**ROLES})), wall=lambda: NOW, registry=Registry())
     bound = alone.for_route(asking(PROGRESS))
-    assert bound is not None
+    assert isinstance(bound, BoundAccess)
     exchange = an_exchange()
     exchange.params = {"player_id": "p2"}
     exchange.principal = Principal(subject="t1", issuer="h", roles=frozenset({"therapist"}))
@@ -619,3 +622,189 @@ def test_a_level_that_is_only_tried_lets_through_and_tells() -> None:
     house = Proved(RouteAccess(default="worlds:read", level=2, shadow=True))
     assert house.answer(1, 0.0) is None
     assert house.registry.child(REFUSED, "level", "shadow").values()[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        Principal(
+            subject="key:reports", issuer="own", roles=frozenset({"service"}), session="key:1"
+        ),
+        Principal(subject="c1", issuer="own", roles=frozenset({"service"}), session="epoch"),
+        Principal(subject="spiffe://a/b", issuer="mtls", roles=frozenset({"service"})),
+    ],
+    ids=["a key", "a client", "a certificate"],
+)
+@pytest.mark.parametrize(
+    "asks",
+    [{"level": 2}, {"fresh": 900.0}, {"level": 2, "spares_owner": True}],
+    ids=["a factor", "a login", "a factor of others"],
+)
+def test_a_program_has_shown_no_second_factor_and_logged_in_at_no_time(
+    who: Principal, asks: dict[str, object]
+) -> None:
+    house = House(msgspec.structs.replace(PROGRESS, **asks))
+    exchange = an_exchange(a_head("GET", "/p1"))
+    exchange.params, exchange.principal = {"player_id": "p1"}, who
+    answer = house.bound.on_request(exchange)
+    assert answer is not None
+    assert answer.problem is not None
+    assert answer.problem.code == "access_authentication_insufficient"
+
+
+# --- whose it is, asked of the service -----------------------------------------------------------
+
+SESSION = RouteAccess(
+    default="progress:read",
+    owner=ASKED,
+    owner_from=OwnerFrom(path="/s/{id}/messages", field="player_id"),
+)
+
+
+class Asked:
+    """A route that asks its service whose it is, and the service: it knows sessions of people."""
+
+    def __init__(self, bound: RouteAccess = SESSION) -> None:
+        self.house = House()
+        self.said: dict[bytes, tuple[int, bytes]] = {
+            b"/s/s1/messages": (200, b'{"player_id": "p1"}'),
+            b"/s/s2/messages": (200, b'{"player_id": "p2"}'),
+            b"/s/s9/messages": (502, b""),
+        }
+        self.asked: list[bytes] = []
+        self.house.access.lookups = self
+        found = self.house.access.for_route(self._route(bound))
+        assert isinstance(found, AskingAccess)
+        self.bound = found
+
+    def _route(self, bound: RouteAccess) -> Route:
+        raw = msgspec.Raw(msgspec.msgpack.encode(bound))
+        return a_route("/x/{id}/{rest:path}", auth="required", features={"access": raw})
+
+    def of(self, route: Route) -> Look:
+        assert route.service == "players"
+        return self._look
+
+    async def _look(self, _: Exchange, path: bytes) -> tuple[int, bytes]:
+        self.asked.append(path)
+        return self.said.get(path, (404, b""))
+
+    def ask(
+        self,
+        session: str = "s1",
+        *,
+        role: str = "player",
+        subject: str = "p1",
+        at: float = 1000.0,
+    ) -> tuple[Exchange, Response | None]:
+        exchange = an_exchange(a_head("GET", f"/x/{session}/more"), started=at)
+        exchange.params = {"id": session, "rest": "more"}
+        exchange.principal = Principal(
+            subject=subject, issuer="home", roles=frozenset(role.split())
+        )
+        found = self.bound.on_request(exchange)
+        if found is None or isinstance(found, Response):
+            return exchange, found
+        return exchange, asyncio.run(cast("Coroutine[Any, Any, Response | None]", found))
+
+    def code(self, session: str = "s1", **who: Any) -> str:  # noqa: ANN401 - of `ask`
+        answer = self.ask(session, **who)[1]
+        if answer is None:
+            return ""
+        assert answer.problem is not None
+        return answer.problem.code.removeprefix("access_")
+
+    def counted(self, result: str) -> float:
+        return float(self.house.registry.child(LOOKED_UP, result).values()[0])
+
+
+def test_whose_it_is_is_asked_once_in_a_while() -> None:
+    one = Asked()
+    assert [one.code(at=at) for at in (1000.0, 1004.9, 1005.0)] == ["", "", ""]
+    assert one.asked == [b"/s/s1/messages"] * 2
+    assert one.counted("told") == 2
+
+
+def test_what_is_not_ones_own_and_what_is_not_there_are_one_answer() -> None:
+    one = Asked()
+    _, of_another = one.ask("s2")
+    _, of_nobody = one.ask("s7")
+    assert of_another is not None
+    assert of_nobody is not None
+    assert of_another.problem is of_nobody.problem is NOT_THERE
+    assert of_another.detail == of_nobody.detail
+    assert one.counted("hidden") == 1
+    assert one.house.counted("owner") == 2
+
+
+def test_nobody_is_let_in_on_a_guess() -> None:
+    one = Asked()
+    _, answer = one.ask("s9")
+    assert answer is not None
+    assert (answer.status, answer.problem) == (503, OWNER_UNTOLD)
+    assert one.counted("away") == 1
+    one.said[b"/s/s1/messages"] = (200, b"no json")
+    assert one.code("s1") == "owner_untold"
+    assert Asked(msgspec.structs.replace(SESSION, shadow=True)).code("s9") == ""
+
+
+def test_an_answer_to_one_is_not_anothers() -> None:
+    one = Asked(msgspec.structs.replace(SESSION, owner_from=OwnerFrom(path="/s/{id}/messages")))
+    assert one.code("s1") == ""
+    one.said[b"/s/s1/messages"] = (403, b"")
+    assert one.code("s1") == ""  # known still
+    assert one.code("s1", subject="p2") == "not_there"
+    assert one.code("s1", at=1006.0) == "not_there"
+
+
+def test_who_may_or_may_not_in_any_case_costs_no_question() -> None:
+    one = Asked()
+    assert one.code("s2", role="service") == ""
+    assert one.code("s2", role="admin") == "permission_missing"
+    assert one.asked == []
+    named = Asked(msgspec.structs.replace(SESSION, roles=("therapist",)))
+    assert (named.code("s1"), named.asked) == ("role_missing", [])
+
+
+def test_care_reaches_as_far_as_the_service_says_whose_it_is() -> None:
+    one = Asked()
+    assert one.code("s2", role="therapist", subject="t1") == "not_there"
+    one.house.ties.care_for((), {"t1": {"p2": NOW + 60}})
+    exchange, answer = one.ask("s2", role="therapist", subject="t1")
+    assert answer is None
+    assert exchange in one.house.circle.tied
+    one.bound.on_finish(exchange)
+    assert one.house.circle.tied == {}
+
+
+def test_what_is_clinical_or_asks_for_more_waits_for_whose_it_is() -> None:
+    bound = msgspec.structs.replace(SESSION, clinical=True, level=2, spares_owner=True)
+    one = Asked(bound)
+    assert one.code("s1") == ""
+    assert one.code("s2") == "authentication_insufficient"
+    clinical = Asked(msgspec.structs.replace(SESSION, clinical=True))
+    assert clinical.code("s2", role="service", subject="x") == "clinical_role_missing"
+
+
+def test_a_subject_without_a_name_owns_nothing() -> None:
+    assert Asked().code("s7", subject="") == "not_there"
+
+
+def test_routes_that_ask_at_the_same_place_know_the_same() -> None:
+    one = Asked()
+    other = one.house.access.for_route(one._route(msgspec.structs.replace(SESSION, level=1)))
+    assert isinstance(other, AskingAccess)
+    assert one.code("s1") == ""
+    one.bound = other
+    assert one.code("s1") == ""
+    assert one.asked == [b"/s/s1/messages"]
+
+
+def test_it_says_where_it_asks() -> None:
+    assert "whose it is: asked at `/s/{id}/messages`" in Asked().bound.explain()
+
+
+def test_an_explanation_asks_nobody() -> None:
+    access = Access(book_of(AccessBound(roles={**ROLES})), wall=lambda: NOW, registry=Registry())
+    look = access.lookups.of(a_route())
+    assert asyncio.run(cast("Coroutine[Any, Any, object]", look(an_exchange(), b"/"))) == (0, b"")

@@ -83,6 +83,7 @@ def test_a_line_says_all_about_an_exchange_that_is_of_use() -> None:
         "service": "players",
         "endpoint": "127.0.0.1:9001",
         "tries": 2,
+        "class": "therapeutic",
     }
 
 

@@ -57,6 +57,7 @@ class House:
             wall=house.wall,
             log=house,
         )
+        self.delegation.changed = house._changed
         self.sign_in.sleep = self._sleep
         self.to(HOME)
 
@@ -235,7 +236,13 @@ def test_a_role_that_the_service_takes_back_is_gone_and_one_of_ours_is_not(tmp_p
     async def work(home: House) -> None:
         first = await home.house.login("Mira")
         home.services.answers["accounts"] = welcome(role="nothing")
+        home.house.now += 1.0
+        before = home.house.told
         assert (await home.house.login("Mira")).user.roles == frozenset()
+        assert home.house.told == before + 1  # all workers hear of it, on all nodes
+        home.house.now += 1.0
+        assert (await home.house.login("Mira")).user.roles == frozenset()
+        assert home.house.told == before + 1
         assert ("subject", "home:u-1") in await home.house.kept.revoked()
         assert (await home.sign_in.refresh(first.refresh_token)).user.roles == frozenset()
 

@@ -1,0 +1,109 @@
+"""What admission costs a request while nothing is short: its class, the way in, and the way out.
+
+    python bench/admission.py
+
+Prints the CPU time in microseconds, median of the rounds, less that of calls that do nothing.  It
+may be 2 µs in all.
+"""
+
+import argparse
+import statistics
+import time
+from typing import Final, cast
+
+from tta_gateway.features.admission.policy import Gate, TrafficClass
+from tta_gateway.features.admission.rooms import Rooms
+from tta_gateway.kernel.exchange import Exchange, Origin
+from tta_gateway.kernel.message import RequestHead, Response
+from tta_gateway.kernel.peer import Peer
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.route import Route
+from tta_gateway.pipeline.plan import bind
+from tta_gateway.support.build import form
+from tta_gateway.support.metrics import Registry
+
+BAR: Final = 2.0  # µs
+
+
+class Nothing:
+    """What does nothing, as often."""
+
+    def on_request(self, _: Exchange) -> None:
+        """Do nothing."""
+
+    def on_response(self, _: Exchange) -> None:
+        """Do nothing."""
+
+    def on_finish(self, _: Exchange) -> None:
+        """Do nothing."""
+
+
+class Clock:
+    """A clock that moves on only between the batches."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.now = 1000.0
+
+    def read(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def exchange(*, known: bool) -> Exchange:
+    """Return an exchange that has been answered, of somebody or of nobody."""
+    made = Exchange(
+        RequestHead(1, b"GET", b"/"),
+        origin=cast("Origin", None),
+        peer=Peer("127.0.0.1", port=1, scheme=b"http", trusted=False),
+        plan=bind([], None, forward=lambda _: None),
+        started=1000.0,
+    )
+    if known:
+        made.principal = Principal(subject="p7", issuer="a", roles=frozenset(("player",)))
+    made.response = Response(200, [(b"content-type", b"text/plain"), (b"a", b"b")], None)
+    made.response.local = False
+    made.tries, made.first_byte_at = 1, 1000.05
+    return made
+
+
+def batch(steps: list[object], one: Exchange, *, times: int) -> float:
+    """Return the CPU time of all steps of a request in microseconds, mean over many."""
+    first, second = steps
+    asks = first.on_request, second.on_request  # type: ignore[attr-defined]
+    answers = second.on_response, first.on_response  # type: ignore[attr-defined]
+    ends = second.on_finish, first.on_finish  # type: ignore[attr-defined]
+    begun = time.process_time()
+    for _ in range(times):
+        for step in (*asks, *answers, *ends):
+            step(one)
+    return (time.process_time() - begun) / times * 1e6
+
+
+def main() -> None:
+    """Print what it costs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--times", type=int, default=20_000)
+    options = parser.parse_args()
+    clock, route = Clock(), Route(name="a", path="/a", service="players")
+    rooms = Rooms(registry=Registry(), clock=clock.read, chance=lambda: 0.0)
+    steps: list[object] = [TrafficClass(rooms).for_route(route), Gate(rooms).for_route(route)]
+    idle: list[object] = [Nothing(), Nothing()]
+    print(f"the gateway's path: {form()}")
+    dearest = 0.0
+    for kind, known in (("nobody", False), ("somebody", True)):
+        one, figures = exchange(known=known), []
+        for _ in range(options.rounds):
+            spent = batch(steps, one, times=options.times)
+            figures.append(spent - batch(idle, one, times=options.times))
+            clock.now += 0.2
+            rooms.tick(busy=0.0, lag=0.0)
+        median = statistics.median(figures)
+        dearest = max(dearest, median)
+        print(f"of {kind}: {median:.2f} µs ({min(figures):.2f}-{max(figures):.2f})")
+    print(f"dearest: {dearest:.2f} µs, {'met' if dearest <= BAR else 'not met'}: {BAR} µs")
+
+
+if __name__ == "__main__":
+    main()

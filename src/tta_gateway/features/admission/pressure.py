@@ -1,0 +1,48 @@
+"""Pressure: what a worker turns away because it has no time for it, background first.
+
+It is under pressure while it is busy nearly all the time, or comes late to what is due.  The share
+that it turns away grows then, and shrinks when there is time again; standard requests follow when
+nearly all of background is turned away.  The higher classes are not turned away here.
+"""
+
+from typing import Final
+
+from tta_gateway.kernel.traffic import BACKGROUND, STANDARD
+
+_BUSY: Final = 0.95  # of the time
+_LATE: Final = 0.025  # seconds
+_EASY: Final = 0.85
+_PROMPT: Final = 0.012
+_UP: Final = 0.12  # of a class, at a look
+_DOWN: Final = 0.04
+_MOST: Final = 0.97  # of a class: none starves
+_LAG: Final = 0.4  # of what a look has seen, in the lag that is remembered
+_TOP: Final = 2.0
+
+
+class Pressure:
+    """The `level`: from 0 to 1 the share of background that is turned away, to 2 of standard."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.level = 0.0
+        self._lag = 0.0
+        self._owed = [0.0, 0.0]
+
+    def look(self, *, busy: float, lag: float) -> None:
+        """Take note of the share of the time that was used, and of how late the loop was."""
+        self._lag += _LAG * (lag - self._lag)
+        if busy >= _BUSY or self._lag >= _LATE:
+            self.level = min(_TOP, self.level + _UP)
+        elif busy < _EASY and self._lag < _PROMPT:
+            self.level = max(0.0, self.level - _DOWN)
+
+    def turns_away(self, traffic: int) -> bool:
+        """Tell whether one of this class is to be turned away: evenly, and not by lot."""
+        if self.level == 0.0 or traffic < STANDARD:
+            return False
+        share = self.level if traffic == BACKGROUND else self.level - 1.0
+        at = traffic - STANDARD
+        owed = self._owed[at] + min(_MOST, max(0.0, share))
+        self._owed[at] = owed - 1.0 if owed >= 1.0 else owed
+        return owed >= 1.0

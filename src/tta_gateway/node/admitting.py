@@ -1,0 +1,58 @@
+"""Admitting: the rooms of a worker, told a few times a second how its services and itself do."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.features.admission.rooms import Rooms
+from tta_gateway.kernel.policy import Answer
+from tta_gateway.support.metrics import Registry
+from tta_gateway.upstream.attempt import Upstream
+
+_RARELY: Final = 50  # ticks
+
+
+class Admitting:
+    """Has the rooms, whatever configuration is in force."""
+
+    def __init__(
+        self, registry: Registry, loop: asyncio.AbstractEventLoop, *, clock: Callable[[], float]
+    ) -> None:
+        """Begin with none; `clock` is monotonic, in seconds."""
+        self.rooms = Rooms(
+            registry=registry,
+            clock=clock,
+            chance=random.random,
+            future=self._future,
+            extent=self._extent,
+        )
+        self._loop = loop
+        self._clock = clock
+        self._looked = clock()
+        self._spent = time.process_time()
+        self._upstreams: Mapping[str, Upstream] = {}
+        self._ticks = 0
+
+    def tick(self, upstreams: Mapping[str, Upstream], sweeper: Sweeper) -> None:
+        """Do what is due."""
+        now, spent = self._clock(), time.process_time()
+        busy = (spent - self._spent) / max(1e-3, now - self._looked)
+        self._looked, self._spent, self._upstreams = now, spent, upstreams
+        self._ticks += 1
+        if self._ticks % _RARELY == 0:
+            self.rooms.retain(frozenset(upstreams))
+        self.rooms.tick(busy=busy, lag=sweeper.lag)
+
+    def _future(self) -> "asyncio.Future[Answer]":
+        return self._loop.create_future()
+
+    def _extent(self, service: str) -> tuple[int, int]:
+        """Return how many endpoints of a service are asked, and how much each may be."""
+        upstream = self._upstreams.get(service)
+        if upstream is None:
+            return 0, 0
+        limits = upstream.service.limits
+        return len(upstream.open), min(limits.in_flight, limits.connections + limits.pending)

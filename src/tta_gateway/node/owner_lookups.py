@@ -1,0 +1,165 @@
+"""Owner look-ups: a service is asked whose something is, before a request about it goes there.
+
+The question goes the way of the route: by its breaker, its times and what sticks to an endpoint,
+and as whoever asks, with the token that the service is shown.  No fallback and no other service
+answers it.  It is an exchange of its own, whose origin keeps the answer.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.access.policy import Look
+from tta_gateway.features.mirror.policy import Ways
+from tta_gateway.features.sticky.bound import StickyBound
+from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
+from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
+from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.route import Rewrite, Route
+from tta_gateway.pipeline.plan import bind
+
+LARGEST: Final = 64 * 1024
+"""Bytes of an answer that are read: whoever says more says nothing."""
+_UNTOLD: Final = (0, b"")
+_PROVE: Final = frozenset((b"authorization", b"cookie"))
+_STICKY: Final = "sticky"
+_ACCEPT: Final = (b"accept", b"application/json")
+
+
+class OwnerLookups:
+    """Asks services."""
+
+    def __init__(self, ways: Ways, policies: Sequence[Policy]) -> None:
+        """Ask in these ways; `policies` are those that say how a service is asked."""
+        self._ways = ways
+        self._policies = policies
+
+    def of(self, route: Route) -> Look:
+        """Return what asks the service of this route."""
+        plan = bind(self._policies, _asking(route), forward=self._ways.forward)
+        names, begin = _PROVE | _keys_of(route), self._ways.begin
+
+        async def look(exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+            question = Question(begin)
+            question.exchange = _asked(exchange, path, question, plan=plan, names=names)
+            return await question.answer()
+
+        return look
+
+
+def _asking(route: Route) -> Route:
+    """Return the route of the questions: nothing of them is changed, and nobody stands in."""
+    return msgspec.structs.replace(
+        route,
+        methods=("GET",),
+        rewrite=Rewrite(),
+        upgrade=(),
+        fallback=None,
+        request_fields=(),
+        request_appended=(),
+        features={name: raw for name, raw in route.features.items() if name == _STICKY},
+    )
+
+
+def _keys_of(route: Route) -> frozenset[bytes]:
+    """Return the fields by which something sticks to an endpoint."""
+    raw = route.features.get(_STICKY)
+    if raw is None:
+        return frozenset()
+    keys = msgspec.msgpack.decode(raw, type=StickyBound).keys.values()
+    return frozenset(one.name.lower().encode() for one in keys if one.by == "header")
+
+
+def _asked(
+    exchange: Exchange, path: bytes, origin: "Question", *, plan: Plan, names: frozenset[bytes]
+) -> Exchange:
+    """Return the exchange of a question about another's request."""
+    request = exchange.request
+    head = RequestHead(request.stream_id, b"GET", path)
+    head.fields = [*(one for one in request.fields if one[0] in names), _ACCEPT]
+    head.forwarding, head.host = request.forwarding, request.host
+    made = Exchange(head, origin=origin, peer=exchange.peer, plan=plan, started=exchange.started)
+    made.client, made.params = exchange.client, exchange.params
+    made.request_id, made.traceparent = exchange.request_id, exchange.traceparent
+    made.principal, made.token = exchange.principal, exchange.token
+    made.extra = list(exchange.extra)
+    return made
+
+
+class Question:
+    """The origin of a question: it keeps what the service says."""
+
+    def __init__(self, begin: Callable[[Exchange], None]) -> None:
+        """Wait for the exchange."""
+        self.exchange: Exchange | None = None
+        self._begin = begin
+        self._answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
+        self._status = 0
+        self._body = bytearray()
+
+    async def answer(self) -> tuple[int, bytes]:
+        """Ask; return the status and the body, 0 if the service has said nothing."""
+        exchange = self.exchange
+        assert exchange is not None  # it is set before this is called
+        self._begin(exchange)
+        try:
+            return await self._answer
+        finally:
+            self._over(_UNTOLD)  # whoever has asked may have gone
+
+    def _over(self, said: tuple[int, bytes]) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        exchange.finished = True
+        attempt, exchange.attempt = exchange.attempt, None
+        if attempt is not None:
+            attempt.cancel()
+        if not self._answer.done():
+            self._answer.set_result(said)
+
+    def send_interim(self, response: Response) -> None:
+        """Let it pass."""
+
+    def send_head(self, response: Response) -> None:
+        """Take the head; what the gateway itself answers is nothing that the service says."""
+        if response.local:
+            self._over(_UNTOLD)
+            return
+        self._status = response.status
+        if response.body is not None:
+            self._over((response.status, response.body[: LARGEST + 1]))
+
+    def send_data(self, data: bytes) -> None:
+        """Take a part of the body."""
+        self._body += data
+        if len(self._body) > LARGEST:
+            self._over(_UNTOLD)
+
+    def send_end(self, trailers: Fields = NO_FIELDS) -> None:  # noqa: ARG002 - one shape
+        """Take the end."""
+        self._over((self._status, bytes(self._body)))
+
+    def abort(self) -> None:
+        """Take the break."""
+        self._over(_UNTOLD)
+
+    def flush(self) -> None:
+        """Nobody waits for it."""
+
+    def dismiss(self, code: int, reason: bytes) -> None:  # noqa: ARG002 - one shape
+        """Take the break: nobody hears why."""
+        self.abort()
+
+    def open_tunnel(self, other: Spliced) -> Tunnel:
+        """Refuse: no question asks for another protocol."""
+        raise AssertionError(other)
+
+    def pause_upload(self) -> None:
+        """There is no body."""
+
+    def resume_upload(self) -> None:
+        """There is no body."""

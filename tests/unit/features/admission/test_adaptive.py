@@ -1,0 +1,248 @@
+"""The limit that follows a service, before a simulated one of known capacity."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.helpers.admission_simulation import Simulation
+from tta_gateway.features.admission.adaptive import FIRST, Adaptive, Timing
+from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
+
+TAKES = 0.05
+SERVERS = 20
+CAPACITY = SERVERS / TAKES
+
+
+Takes = Callable[[random.Random], float]
+
+
+def evenly(_: random.Random) -> float:
+    return TAKES
+
+
+def unevenly(chance: random.Random) -> float:
+    return TAKES * chance.lognormvariate(-0.08, 0.4)
+
+
+def at_random(chance: random.Random) -> float:
+    return chance.expovariate(1 / TAKES)
+
+
+def a_service(*, load: float = 0.5, takes: Takes = evenly, seed: int = 7) -> Simulation:
+    simulation = Simulation(servers=SERVERS, takes=takes, rate=load * CAPACITY, seed=seed)
+    simulation.run(5.0)
+    return simulation
+
+
+def the_mean(simulation: Simulation, since: float) -> float:
+    found = [limit for at, limit, _ in simulation.limits if at >= since]
+    return sum(found) / len(found)
+
+
+@pytest.mark.parametrize(("takes", "share"), [(evenly, 0.85), (unevenly, 0.8), (at_random, 0.7)])
+@pytest.mark.parametrize("load", [2.0, 5.0, 10.0])
+def test_it_finds_what_a_service_can_do_at_once(takes: Takes, share: float, load: float) -> None:
+    simulation = a_service(takes=takes)
+    simulation.rate = load * CAPACITY
+    simulation.run(5.0)
+    since = simulation.now
+    simulation.run(15.0)
+    assert 0.5 * SERVERS <= the_mean(simulation, since) <= 1.8 * SERVERS
+    assert simulation.goodput(15.0) >= share * CAPACITY
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_at_five_times_the_load_what_matters_is_answered_and_soon(seed: int) -> None:
+    simulation = a_service(seed=seed)
+    simulation.rate = 5 * CAPACITY
+    simulation.run(2.0)
+    tallies = simulation.run(20.0)
+    for traffic in (CRISIS, THERAPEUTIC):
+        assert tallies[traffic].share >= 0.95
+        assert tallies[traffic].quantile(0.99) <= 2.5 * TAKES
+    assert simulation.goodput(20.0) >= 0.8 * CAPACITY
+
+
+def test_at_ten_times_the_load_a_crisis_comes_through_and_therapy_has_the_rest() -> None:
+    simulation = a_service()
+    simulation.rate = 10 * CAPACITY
+    simulation.run(2.0)
+    tallies = simulation.run(20.0)
+    assert tallies[CRISIS].share >= 0.97
+    left = CAPACITY * 20.0 - tallies[CRISIS].answered
+    assert tallies[THERAPEUTIC].answered >= 0.85 * left
+
+
+def test_all_is_as_before_ten_seconds_after_an_overload() -> None:
+    simulation = a_service()
+    simulation.rate = 10 * CAPACITY
+    simulation.run(20.0)
+    simulation.rate = 0.5 * CAPACITY
+    simulation.run(8.0)
+    tallies = simulation.run(10.0)
+    assert all(tally.share >= 0.95 for tally in tallies.values())
+
+
+def test_nobody_is_turned_away_while_there_is_enough_for_all() -> None:
+    tallies = a_service(load=0.6).run(20.0)
+    assert sum(one.turned_away for one in tallies.values()) == 0
+
+
+def test_a_service_that_takes_twice_as_long_for_reasons_of_its_own_is_asked_as_much() -> None:
+    """Twice as long for each, and as many as ever at once: nothing queues, nothing is to ease."""
+    simulation = Simulation(servers=400, takes=evenly, rate=1000.0)
+    simulation.run(10.0)
+    simulation.takes = lambda _: 2 * TAKES
+    tallies = simulation.run(30.0)
+    offered = sum(one.offered for one in tallies.values())
+    assert sum(one.turned_away for one in tallies.values()) <= 0.02 * offered
+    assert tallies[THERAPEUTIC].share >= 0.98
+    simulation.run(5.0)
+    assert simulation.goodput(5.0) >= 0.97 * 1000.0
+
+
+def test_a_slow_service_with_room_for_many_is_not_held_to_what_it_began_with() -> None:
+    simulation = Simulation(servers=10_000, takes=lambda _: 8.0, rate=60.0)
+    tallies = simulation.run(6.0)
+    assert sum(one.turned_away for one in tallies.values()) == 0
+    assert simulation.adaptive.limit > 4 * FIRST
+
+
+def test_a_worker_that_begins_under_overload_finds_the_limit_too() -> None:
+    simulation = Simulation(servers=SERVERS, takes=evenly, rate=5 * CAPACITY)
+    simulation.run(20.0)
+    since = simulation.now
+    tallies = simulation.run(10.0)
+    assert the_mean(simulation, since) <= 1.8 * SERVERS
+    assert tallies[THERAPEUTIC].quantile(0.99) <= 3 * TAKES
+
+
+# One look at a time
+
+
+def answers(adaptive: Adaptive, timing: Timing, *, took: float, of: int = 60, at: float) -> None:
+    for _ in range(of):
+        adaptive.observe(timing, took, at)
+
+
+def a_limit(timing: Timing, *, first: int = 100, most: int = 1000) -> Adaptive:
+    """One that knows what is typical."""
+    adaptive = Adaptive(least=2, most=most, first=first)
+    answers(adaptive, timing, took=0.1, at=0.0)
+    adaptive.look(1.0, in_flight=0, wanted=False)
+    return adaptive
+
+
+def test_answers_that_are_bad_take_it_down_at_once_and_never_below_the_least() -> None:
+    adaptive = a_limit(Timing(), first=10)
+    for now in range(2, 12):
+        for _ in range(60):
+            adaptive.failed()
+        adaptive.look(float(now), in_flight=0, wanted=True)
+    assert adaptive.limit == 2
+
+
+def test_a_few_bad_answers_among_many_change_nothing() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.1, at=1.0)
+    adaptive.failed()
+    assert adaptive.look(2.0, in_flight=5, wanted=False) == 100
+
+
+def test_answers_to_what_was_asked_before_an_easing_do_not_judge_it() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.3, of=100, at=1.0)
+    assert adaptive.look(2.0, in_flight=100, wanted=True) < 40
+    answers(adaptive, timing, took=0.3, of=200, at=1.5)
+    before = adaptive.limit
+    assert adaptive.look(3.0, in_flight=5, wanted=True) == int(before)
+    assert adaptive.look(3.5, in_flight=90, wanted=True) == int(before)
+
+
+def test_where_easing_does_not_help_the_old_limit_is_back() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.3, of=100, at=1.0)
+    adaptive.look(2.0, in_flight=100, wanted=True)
+    answers(adaptive, timing, took=0.3, of=200, at=2.5)
+    assert adaptive.look(4.0, in_flight=5, wanted=True) == 100
+    assert adaptive.ratio == 1.0
+    assert adaptive.typical == pytest.approx(0.3, rel=0.01)
+
+
+def test_where_so_little_is_asked_that_it_cannot_be_why_it_is_believed() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.4, of=12, at=1.0)
+    assert adaptive.look(5.0, in_flight=1, wanted=False) == 100
+    assert adaptive.ratio == 1.0
+
+
+def test_few_at_once_are_not_eased_for_taking_a_little_longer() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.16, of=20, at=1.0)
+    assert adaptive.look(2.0, in_flight=3, wanted=False) == 100
+
+
+def test_as_many_endpoints_more_have_as_many_times_the_limit() -> None:
+    adaptive = a_limit(Timing())
+    adaptive.scale(0.5)
+    assert adaptive.limit == 50
+    adaptive.scale(1000.0)
+    assert adaptive.limit == 1000
+
+
+def test_one_answer_that_takes_for_ever_is_no_sign() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.1, at=1.0)
+    adaptive.observe(timing, 30.0, 1.0)
+    adaptive.look(2.0, in_flight=5, wanted=False)
+    assert adaptive.ratio < 1.15
+
+
+def test_a_route_that_takes_long_is_no_sign_beside_one_that_does_not() -> None:
+    quick, slow = Timing(), Timing()
+    adaptive = a_limit(quick)
+    for now in range(1, 40):
+        many = 50 if now % 2 else 10
+        answers(adaptive, quick, took=0.1, of=60 - many, at=float(now))
+        answers(adaptive, slow, took=2.0, of=many, at=float(now))
+        adaptive.look(now + 1.0, in_flight=50, wanted=False)
+    assert adaptive.limit == 100
+    assert 0.8 <= adaptive.ratio <= 1.2
+
+
+def test_a_limit_that_is_met_all_the_time_is_doubted() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.3, of=400, at=1.0)
+    adaptive.look(2.0, in_flight=100, wanted=True)  # eased
+    answers(adaptive, timing, took=0.13, of=200, at=2.5)
+    adaptive.look(3.0, in_flight=5, wanted=True)  # and that helped
+    eased = adaptive.limit
+    answers(adaptive, timing, took=0.13, of=int(eased / 0.13), at=3.1)
+    assert adaptive.look(4.0, in_flight=5, wanted=True) == int(eased)
+    answers(adaptive, timing, took=0.13, of=int(eased / 0.13 * 6), at=4.1)
+    assert adaptive.look(10.0, in_flight=5, wanted=True) < 0.85 * eased
+    answers(adaptive, timing, took=0.1, of=200, at=10.1)
+    adaptive.look(12.0, in_flight=5, wanted=True)
+    assert adaptive.typical == pytest.approx(0.1 / 1.1, rel=0.05)
+
+
+def test_without_an_answer_there_is_nothing_to_judge() -> None:
+    adaptive = Adaptive(least=2, most=1000)
+    assert adaptive.look(5.0, in_flight=3, wanted=False) == FIRST
+    assert adaptive.look(6.0, in_flight=64, wanted=True) > FIRST
+
+
+def test_a_few_answers_of_routes_that_nobody_knows_tell_nothing() -> None:
+    adaptive = a_limit(Timing())
+    for timing in (Timing(), Timing()):
+        answers(adaptive, timing, took=9.0, of=6, at=1.0)
+    assert adaptive.look(3.0, in_flight=5, wanted=False) == 100
+    assert adaptive.ratio == 1.0

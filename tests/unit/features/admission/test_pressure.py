@@ -1,0 +1,63 @@
+from tta_gateway.features.admission.pressure import Pressure
+from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD, THERAPEUTIC
+
+
+def pressed(looks: int) -> Pressure:
+    pressure = Pressure()
+    for _ in range(looks):
+        pressure.look(busy=1.0, lag=0.0)
+    return pressure
+
+
+def turned_away(pressure: Pressure, traffic: int, of: int = 1000) -> int:
+    return sum(pressure.turns_away(traffic) for _ in range(of))
+
+
+def test_a_worker_that_has_time_turns_nobody_away() -> None:
+    pressure = Pressure()
+    pressure.look(busy=0.9, lag=0.001)
+    assert [turned_away(pressure, one) for one in range(4)] == [0, 0, 0, 0]
+
+
+def test_background_goes_first_and_evenly() -> None:
+    pressure = pressed(4)  # 0.48
+    assert 470 <= turned_away(pressure, BACKGROUND) <= 490
+    assert turned_away(pressure, STANDARD) == 0
+
+
+def test_standard_follows_and_a_few_of_each_always_get_through() -> None:
+    pressure = pressed(100)
+    assert 960 <= turned_away(pressure, STANDARD) <= 980
+    assert 960 <= turned_away(pressure, BACKGROUND) <= 980
+
+
+def test_nobody_in_a_crisis_or_therapy_is_turned_away() -> None:
+    pressure = pressed(100)
+    assert turned_away(pressure, CRISIS) == turned_away(pressure, THERAPEUTIC) == 0
+
+
+def test_a_loop_that_is_late_is_under_pressure_though_it_is_not_busy() -> None:
+    pressure = Pressure()
+    for _ in range(10):
+        pressure.look(busy=0.3, lag=0.1)
+    assert pressure.level > 0.5
+
+
+def test_one_late_look_is_not_enough() -> None:
+    pressure = Pressure()
+    pressure.look(busy=0.3, lag=0.05)
+    assert pressure.level == 0.0
+
+
+def test_it_is_over_within_ten_seconds_once_there_is_time() -> None:
+    pressure = pressed(100)
+    for _ in range(50):
+        pressure.look(busy=0.5, lag=0.0)
+    assert pressure.level == 0.0
+
+
+def test_between_busy_and_easy_it_stays() -> None:
+    pressure = pressed(3)
+    before = pressure.level
+    pressure.look(busy=0.9, lag=0.0)
+    assert pressure.level == before

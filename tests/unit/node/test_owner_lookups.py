@@ -1,0 +1,182 @@
+"""Questions about whose something is, over a way upstream that is not there."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import a_head, a_route, an_exchange, from_upstream
+from tests.helpers.fake_origin import FakeTunnel
+from tta_gateway.features.mirror.policy import Ways
+from tta_gateway.features.sticky.bound import StickyBound
+from tta_gateway.features.token_relay.bound import TokenRelayBound
+from tta_gateway.features.token_relay.policy import TokenRelay
+from tta_gateway.kernel.exchange import Exchange, Spliced
+from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import UPSTREAM_RESET
+from tta_gateway.kernel.route import Fallback, Key, Respond, Rewrite, Route
+from tta_gateway.node.owner_lookups import LARGEST, OwnerLookups, Question
+
+PATH = b"/s/s1/messages"
+Service = Callable[[Exchange, Question], None]
+
+
+class Attempt:
+    """A try that only notes that it was given up."""
+
+    cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def pause_answer(self) -> None:
+        """Nobody asks."""
+
+    def resume_answer(self) -> None:
+        """Nobody asks."""
+
+
+class House:
+    """What asks, and what it has asked; a service answers at once."""
+
+    def __init__(self, service: Service, route: Route | None = None) -> None:
+        self.asked: list[Exchange] = []
+        self.attempt = Attempt()
+        self._service = service
+        ways = Ways(later=lambda _: None, begin=self._begin, forward=lambda _: None)
+        relay = TokenRelay(TokenRelayBound(), wall=lambda: 0.0)
+        self.look = OwnerLookups(ways, [relay]).of(route or a_route())
+
+    def _begin(self, exchange: Exchange) -> None:
+        self.asked.append(exchange)
+        exchange.attempt = self.attempt
+        for _, step in exchange.plan.request:
+            assert step(exchange) is None
+        self._service(exchange, cast("Question", exchange.origin))
+
+    def ask(self, exchange: Exchange | None = None) -> tuple[int, bytes]:
+        async def asking() -> tuple[int, bytes]:
+            return await self.look(exchange or a_request(), PATH)
+
+        return asyncio.run(asking())
+
+
+def a_request() -> Exchange:
+    fields = [
+        (b"authorization", b"Bearer t"),
+        (b"cookie", b"a=b"),
+        (b"if-none-match", b"x"),
+        (b"x-room", b"7"),
+        (b"content-type", b"text/plain"),
+    ]
+    made = an_exchange(a_head("PUT", "/x/s1?q=1", fields=fields, length=3))
+    made.principal = Principal(subject="p1", issuer="home", roles=frozenset())
+    made.token, made.request_id, made.params = b"t", b"r1", {"id": "s1"}
+    return made
+
+
+def whole(_: Exchange, question: Question) -> None:
+    response = from_upstream(200)
+    response.body = b"{}"
+    question.send_head(response)
+
+
+def test_a_service_is_asked_as_who_asks_and_with_nothing_else_of_the_request() -> None:
+    route = a_route(
+        rewrite=Rewrite(path="/elsewhere"),
+        fallback=Fallback(respond=Respond(body="everybody's")),
+        request_fields=(("x-changed", "1"),),
+        features={"access": msgspec.Raw(msgspec.msgpack.encode({}))},
+    )
+    house = House(whole, route)
+    assert house.ask() == (200, b"{}")
+    (asked,) = house.asked
+    assert (asked.request.method, asked.request.target) == (b"GET", PATH)
+    assert asked.request.length == 0
+    fields = asked.upstream_fields if asked.upstream_fields is not None else asked.request.fields
+    assert sorted(fields) == [
+        (b"accept", b"application/json"),
+        (b"authorization", b"Bearer t"),
+        (b"cookie", b"a=b"),
+    ]
+    plan = asked.plan.route
+    assert plan is not None
+    assert (plan.fallback, plan.rewrite, plan.features) == (None, Rewrite(), {})
+    assert (asked.request_id, asked.params) == (b"r1", {"id": "s1"})
+
+
+def test_what_sticks_to_an_endpoint_is_said_too() -> None:
+    keys = {"players": Key(by="header", name="X-Room"), "other": Key(by="path", name="id")}
+    raw = msgspec.Raw(msgspec.msgpack.encode(StickyBound(keys=keys)))
+    house = House(whole, a_route(features={"sticky": raw}))
+    house.ask()
+    assert (b"x-room", b"7") in house.asked[0].request.fields
+
+
+def in_parts(_: Exchange, question: Question) -> None:
+    question.send_interim(Response(103))
+    question.send_head(from_upstream(403))
+    question.flush()
+    question.pause_upload()
+    question.resume_upload()
+    question.send_data(b"no")
+    question.send_data(b"t yours")
+    question.send_end()
+    question.abort()  # too late: it has been answered
+
+
+def test_an_answer_that_comes_in_parts_is_one() -> None:
+    house = House(in_parts)
+    assert house.ask() == (403, b"not yours")
+    assert house.asked[0].finished
+
+
+def cut(_: Exchange, question: Question) -> None:
+    question.send_head(from_upstream(200))
+    question.abort()
+
+
+def ours(_: Exchange, question: Question) -> None:
+    question.send_head(answer_of(UPSTREAM_RESET))
+
+
+def endless(__: Exchange, question: Question) -> None:
+    question.send_head(from_upstream(200))
+    for _ in range(LARGEST // 1024 + 1):
+        question.send_data(bytes(1024))
+
+
+def dismissed(_: Exchange, question: Question) -> None:
+    question.dismiss(1008, b"")
+
+
+@pytest.mark.parametrize("service", [cut, ours, endless, dismissed])
+def test_what_is_no_whole_answer_of_the_service_says_nothing(service: Service) -> None:
+    house = House(service)
+    assert house.ask() == (0, b"")
+    assert house.attempt.cancelled
+
+
+def test_who_has_gone_waits_for_no_answer() -> None:
+    house = House(lambda _, __: None)
+
+    async def leave() -> None:
+        asking = asyncio.ensure_future(house.look(a_request(), PATH))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(leave())
+    assert house.attempt.cancelled
+
+
+def test_no_question_becomes_a_tunnel() -> None:
+    async def asked() -> None:
+        with pytest.raises(AssertionError):
+            Question(lambda _: None).open_tunnel(cast("Spliced", FakeTunnel()))
+
+    asyncio.run(asked())
