@@ -138,7 +138,7 @@ def telling(of: list[Exchange]) -> tuple[float, float]:
         exchange.limited = None
     table, other = mine._rules[0].table, theirs._rules[0].table  # noqa: SLF001 - a bench
     begun = time.process_time()
-    told = [(entry.key, table.measure.tell(entry)) for entry in table.owed()]
+    told = [(entry.key, table.measure.tell(entry)) for entry in table.owed(PEOPLE)]
     packed = msgspec.msgpack.encode(told)
     between = time.process_time()
     heard = msgspec.msgpack.decode(packed, type=list[tuple[str, tuple[float, float, float, float]]])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 LARGEST: Final = 60_000  # bytes of a datagram
-_MOST: Final = 64  # datagrams that are taken in one turn of the loop
+_MOST: Final = 2  # datagrams that are taken in one turn of the loop: a millisecond or two
 _PRIVATE: Final = 0o700
 _GONE: Final = (ConnectionRefusedError, FileNotFoundError)
 

@@ -20,9 +20,8 @@ from tta_gateway.support.metrics import Registry
 
 AT_LEAST: Final = 0.1  # seconds between two rounds, shared by all that are told
 SHORTEST: Final = 0.02
-_BATCH: Final = (
-    500  # buckets that the store is told of in one step: it serves nobody else meanwhile
-)
+_AT_ONCE: Final = 1000  # keys of a limit in one round
+_BATCH: Final = 500  # buckets that the store is told of in one step: nobody else is served then
 _MOST: Final = 100_000  # buckets that wait for the store
 _REST: Final = 0.3  # seconds between two tries while it is away
 _REPEATED: Final = 1.0  # seconds between two times that neighbours are told of all seats
@@ -55,6 +54,7 @@ class Settling:
         self.neighbours = Neighbours(self.hear, number=number)
         self._due: dict[Entry, Table] = {}
         self._under_way = False
+        self._is_behind = False
         self._rests_until = 0.0
         self._repeated = 0.0
         self._settled = registry.child(SETTLED, "settled")
@@ -69,13 +69,17 @@ class Settling:
         The more there are who count, the sooner each tells: together they let through what is spent
         in a tenth of a second beyond their bursts, however many they are (up to six).
         """
+        if self._is_behind:
+            return SHORTEST
         return max(SHORTEST, AT_LEAST / max(1, len(self.neighbours.others)))
 
     def round(self) -> None:
-        """Tell whoever is to be told."""
+        """Tell whoever is to be told: of so many keys that the loop is not held for long."""
+        self._is_behind = False
         for id, table in self._tally.tables.items():
             if table.owing:
-                self._tell(id, table, table.owed())
+                self._tell(id, table, table.owed(_AT_ONCE))
+                self._is_behind = self._is_behind or bool(table.owing)
         if self._due and not self._under_way and self._tally.monotonic() >= self._rests_until:
             if self._store is None:
                 self._due.clear()

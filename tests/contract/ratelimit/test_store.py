@@ -18,7 +18,7 @@ from tta_gateway.features.ratelimit.bound import Limit
 from tta_gateway.features.ratelimit.store import Asked, Away, Owed
 from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.features.ratelimit.valkey_store import PATIENCE, ValkeyStore, name_of
-from tta_gateway.node.settling import Settling
+from tta_gateway.node.settling import SHORTEST, Settling
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.valkey.client import Valkey
 
@@ -363,6 +363,8 @@ def test_so_many_that_one_step_would_hold_the_server_go_in_several(shared: Serve
             worker = Worker(store)
             for number in range(1200):
                 assert worker.take(f"k{number}")
+            await worker.round()
+            assert worker.settling.pause == SHORTEST  # there is more to tell
             await worker.round()
             assert worker.settling._due == {}
             assert worker.settling._settled.values() == [1200.0]

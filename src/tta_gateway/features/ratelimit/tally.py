@@ -20,7 +20,8 @@ from tta_gateway.features.ratelimit.algorithm import (
 from tta_gateway.features.ratelimit.bound import Limit, Overrides, changed
 
 _DRAWN: Final = 8
-_LOOKED_AT: Final = 1000  # entries of a table in a tick
+_LOOKED_AT: Final = 4000  # entries of all tables in a tick: a quarter of a millisecond
+_LEAST: Final = 20  # of each
 _MOST_KEY: Final = 512  # characters: who makes up longer names shares what is left of them
 
 
@@ -103,21 +104,21 @@ class Table:
             entry.is_owing = True
             self.owing.append(entry)
 
-    def owed(self) -> list[Entry]:
-        """Return what the others are to be told of, once."""
-        owing, self.owing = self.owing, []
+    def owed(self, most: int) -> list[Entry]:
+        """Return what the others are to be told of, once: so many at a time."""
+        owing, self.owing = self.owing[:most], self.owing[most:]
         for entry in owing:
             entry.is_owing = False
         return owing
 
-    def tidy(self, now: float) -> None:
-        """Forget some of those of which nothing is spent."""
+    def tidy(self, now: float, most: int) -> None:
+        """Look at so many, and forget those of which nothing is spent."""
         order = self.order
         at = self._look if self._look < len(order) else 0
-        for entry in order[at : at + _LOOKED_AT]:
+        for entry in order[at : at + most]:
             if not entry.is_owing and not self.measure.worth(entry, now):
                 self.forget(entry)
-        self._look = at + _LOOKED_AT
+        self._look = at + most
 
 
 class Tally:
@@ -181,9 +182,10 @@ class Tally:
         now = self.monotonic()
         if self.overrides.limits:
             self._refigure()
+        most = max(_LEAST, _LOOKED_AT // max(1, len(self.tables)))
         for table in self.tables.values():
             self._keep_time(table)
-            table.tidy(now)
+            table.tidy(now, most)
 
     def _keep_time(self, table: Table) -> None:
         kept = table.measure

@@ -43,16 +43,16 @@ def test_full_buckets_are_forgotten_and_no_others() -> None:
     table = a_table()
     for number in range(500):
         spend(table, f"k{number}", 1 + number % 2)
-    table.tidy(1.5)
+    table.tidy(1.5, 1000)
     assert len(table.entries) == len(table.order) == 250
     assert all(table.order[entry.at] is entry for entry in table.entries.values())
     for entry in list(table.order):
         table.owe(entry)
-    table.tidy(100.0)
+    table.tidy(100.0, 1000)
     assert len(table.entries) == 250  # they are still to be told of
-    assert len(table.owed()) == 250
+    assert len(table.owed(1000)) == 250
     for _ in range(3):
-        table.tidy(100.0)
+        table.tidy(100.0, 1000)
     assert len(table.entries) == 0
 
 
@@ -61,8 +61,12 @@ def test_what_is_owed_is_told_once() -> None:
     entry = table.entry("k", 0.0)
     table.owe(entry)
     table.owe(entry)
-    assert table.owed() == [entry]
-    assert table.owed() == []
+    other = table.entry("l", 0.0)
+    table.owe(other)
+    assert table.owed(1) == [entry]
+    table.owe(other)
+    assert table.owed(9) == [other]
+    assert table.owed(9) == []
 
 
 def test_strangers_cannot_have_an_emptied_bucket_forgotten_cheaply() -> None:
