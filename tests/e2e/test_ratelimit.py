@@ -50,9 +50,12 @@ def test_clients_hear_what_is_left_and_when_to_come_back(tmp_path: Path) -> None
 
 
 def test_who_waits_as_long_as_retry_after_says_is_let_in(tmp_path: Path) -> None:
-    with limited(tmp_path, {"requests": 2, "per": "2s", **ALL}, workers=2) as node:
+    with limited(tmp_path, {"requests": 6, "per": "6s", **ALL}, workers=2) as node:
         for _ in range(2):
-            refused = drained(node)
+            drained(node)
+            time.sleep(0.5)  # by then both workers know what both have let through
+            refused = node.ask()
+            assert refused.status == 429
             time.sleep(int(refused.fields["retry-after"]))
             assert node.ask().status == 200
 
@@ -123,8 +126,9 @@ def test_whoever_keeps_to_the_limit_is_never_refused_whatever_worker_is_asked(
 
 
 def test_a_strict_limit_counts_once_for_all_nodes(tmp_path: Path) -> None:
+    """A store that takes longer than it may leaves some to the workers, and that is counted."""
     limit = {"requests": 10, "per": "1h", "exact": True, **ALL}
-    with server("redis", *FIT) as store, contextlib.ExitStack() as stack:
+    with server("redis") as store, contextlib.ExitStack() as stack:
         url = f"redis://127.0.0.1:{store.port}"
         nodes = [
             stack.enter_context(limited(tmp_path / one, limit, workers=2, valkey_url=url))
@@ -134,7 +138,11 @@ def test_a_strict_limit_counts_once_for_all_nodes(tmp_path: Path) -> None:
             node.rest()
         with Crowd(nodes, threads=10) as crowd:
             assert wait_until(lambda: len(crowd.answers) >= 200)
-        assert crowd.admitted() == 10
+        alone = sum(
+            node.admin.samples()["tta_gateway_ratelimit_asked_total", ("local",)] for node in nodes
+        )
+        assert 10 - alone <= crowd.admitted() <= 10 + alone
+        assert alone <= 10
 
 
 def test_a_limit_is_changed_and_a_bucket_emptied_without_a_restart(tmp_path: Path) -> None:

@@ -40,10 +40,18 @@ class Limited:
     def __init__(self, gateway: Gateway, admin: Admin) -> None:
         self.gateway = gateway
         self.admin = admin
+        self._connections: list[http.client.HTTPConnection] = []
 
     def connect(self) -> http.client.HTTPConnection:
         """A connection of its own: some worker has it."""
-        return http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=PATIENCE)
+        made = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=PATIENCE)
+        self._connections.append(made)
+        return made
+
+    def hang_up(self) -> None:
+        """Close every connection that is open yet."""
+        for one in self._connections:
+            one.close()
 
     def ask(
         self, path: str = "/a", on: http.client.HTTPConnection | None = None, method: str = "GET"
@@ -113,9 +121,11 @@ def limited(folder: Path, *limits: object, workers: int = 2, **config: object) -
         },
         folder,
     )
+    node = Limited(gateway, Admin(admin, folder / "state"))
     try:
-        yield Limited(gateway, Admin(admin, folder / "state"))
+        yield node
     finally:
+        node.hang_up()
         gateway.stop()
 
 

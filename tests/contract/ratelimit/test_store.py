@@ -11,7 +11,7 @@ from math import inf
 import pytest
 import uvloop
 
-from tests.helpers.valkey_client import client
+from tests.helpers.valkey_client import Told, client, way
 from tests.helpers.valkey_server import Server
 from tta_gateway.features.ratelimit.algorithm import Debt, Entry, Quota, Rate, Span
 from tta_gateway.features.ratelimit.bound import Limit
@@ -21,6 +21,7 @@ from tta_gateway.features.ratelimit.valkey_store import PATIENCE, ValkeyStore, n
 from tta_gateway.node.settling import SHORTEST, Settling
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.valkey.client import Valkey
+from tta_gateway.support.valkey.topology import Address, single
 
 pytestmark = pytest.mark.redis
 LIMIT = Limit(id="l", name="l", handle="l", amount=10, per=10.0, burst=10, key=("user",))
@@ -368,5 +369,32 @@ def test_so_many_that_one_step_would_hold_the_server_go_in_several(shared: Serve
             await worker.round()
             assert worker.settling._due == {}
             assert worker.settling._settled.values() == [1200.0]
+
+    run(body)
+
+
+def test_whoever_has_just_begun_to_connect_waits_for_operators(shared: Server) -> None:
+    async def body() -> None:
+        told = Told()
+        fresh = Valkey(
+            single(shared.unix),
+            way=way(told),
+            name="state",
+            tell=told.event,
+            stale=told.stale.append,
+        )
+        found = await a_store(fresh).look(Owed(id="l", key=new()))
+        assert found.nonce == b""
+        fresh.close()
+        closed = Valkey(
+            single(Address(unix="/nowhere")),
+            way=way(told),
+            name="state",
+            tell=told.event,
+            stale=told.stale.append,
+        )
+        with pytest.raises(Away):
+            await a_store(closed).reset(Owed(id="l", key=new()), b"n")
+        closed.close()
 
     run(body)

@@ -177,9 +177,12 @@ class ValkeyStore:
                 args += [b"quota", one.cost, one.amount, left]
             else:
                 args += [b"rate", round(one.step * _MICRO), round(one.depth * _MICRO), 0]
-        self._rests_until = now + _REST  # others do not wait behind one that may wait in vain
-        reply = await self._run(_TAKE, keys, args, PATIENCE)
-        self._rests_until = -inf
+        try:
+            reply = await self._run(_TAKE, keys, args, PATIENCE)
+        except Away as away:
+            if away.may_be_done:  # it has kept somebody waiting: let it keep nobody else so soon
+                self._rests_until = self._monotonic() + _REST
+            raise
         server = _number(reply[0])
         return [
             Answered(
@@ -254,14 +257,25 @@ class ValkeyStore:
 
     async def look(self, one: Owed) -> Settled:
         """Return what all have spent of a bucket."""
+        await self._ready()
         (found,) = await self.settle([one])
         return found
 
     async def reset(self, one: Owed, nonce: bytes) -> None:
         """Have a bucket full again, wherever it is known."""
+        await self._ready()
         left = 0 if not one.ends else max(1, ceil((one.ends - self._wall()) * 1000))
         key = self._key(one.id, one.key, one.window)
         await self._run(_RESET, [key], [nonce, left], _IN_THE_BACKGROUND)
+
+    async def _ready(self) -> None:
+        """Wait for a connection that has just begun to be made; Away if that takes too long."""
+        client = self._client()
+        if client is not None:
+            try:
+                await client.ready(_IN_THE_BACKGROUND)
+            except Unavailable as error:
+                raise Away(error.reason, may_be_done=False) from error
 
     # In between
 
