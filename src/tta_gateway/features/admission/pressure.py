@@ -37,6 +37,11 @@ class Pressure:
         elif busy < _EASY and self._lag < _PROMPT:
             self.level = max(0.0, self.level - _DOWN)
 
+    @property
+    def is_late(self) -> bool:
+        """Tell whether what is timed here tells of this worker rather than of services."""
+        return self._lag >= _LATE
+
     def turns_away(self, traffic: int) -> bool:
         """Tell whether one of this class is to be turned away: evenly, and not by lot."""
         if self.level == 0.0 or traffic < STANDARD:
