@@ -13,6 +13,7 @@ from tta_gateway.features.identity.delegation import Delegation
 from tta_gateway.features.identity.family import Verdict
 from tta_gateway.features.identity.names import account_key, address_key, folded, normal
 from tta_gateway.features.identity.password import Busy, Passwords
+from tta_gateway.features.identity.recheck import Rechecker
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.signing import Signer
 from tta_gateway.features.identity.store import (
@@ -131,6 +132,8 @@ class SignIn:
         """Asks for second factors, whatever has proved somebody before."""
         self.linked: Linked = _untied
         """Ties a session to one elsewhere, as long as that lasts."""
+        self.rechecker: Rechecker | None = None
+        """Asks elsewhere again whether an account is still good."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # --- in ----------------------------------------------------------------------------------
@@ -166,21 +169,25 @@ class SignIn:
         place = address_key(address, self._key())
         await self._count_try(account, place)
         try:
-            user = await self._shown(name, called, password, address=address)
+            found = await self._shown(name, called, password, address=address)
         except GatewayError:  # nothing is known of the password, or it was right
             await self._take_back(account, place)
             raise
-        if user is None:
+        if found is None:
             raise ClientFault(problems.LOGIN_REFUSED)
+        user, link = found
         await self._stores.failures.forgive(account)
         await self._stores.failures.take_back(place)
         if not user.provider:
             await self._renew_hash(user, password)
-        return await self.begin(user, PASSWORD)
+        return await self.begin(user, PASSWORD, link=link)
 
-    async def _shown(self, name: str, called: str, password: str, *, address: str) -> User | None:
+    async def _shown(
+        self, name: str, called: str, password: str, *, address: str
+    ) -> tuple[User, str] | None:
         """Return who has that name and password: here, or else at a service; GatewayError.
 
+        Beside them stands what their session is tied to (`linked`).
         The password of somebody who is known here is shown to no service.
         """
         user = await self._stores.users.named(called)
@@ -192,7 +199,7 @@ class SignIn:
             is_right = await self.passwords.matches(known, password)
         except Busy:
             raise GatewayError(problems.LOGIN_BUSY) from None
-        return user if is_right else None
+        return (user, "") if is_right and user is not None else None
 
     @property
     def _asks_services(self) -> bool:
@@ -234,8 +241,14 @@ class SignIn:
         return await self._tied(await self._begin(user, methods, is_proved=True), link)
 
     async def _tied(self, grant: Grant, link: str) -> Grant:
-        """Tie a session to one elsewhere; ClientFault if that has ended in this moment."""
-        if link and not await self.linked(grant.session, link):
+        """Tie a session to one elsewhere; ClientFault if that has ended in this moment.
+
+        Behind a colon stands what the account is asked about by, again and again.
+        """
+        there, _, recheck = link.partition(":")
+        if recheck and self.rechecker is not None:
+            await self.rechecker.tie(grant.session, recheck)
+        if there and not await self.linked(grant.session, there):
             await self.ended()
             raise ClientFault(problems.SESSION_OVER)
         return grant
@@ -293,6 +306,8 @@ class SignIn:
         self._signing.signer()
         found = None
         if len(token) <= refresh_token.LONGEST:
+            if self._rechecks:
+                await self._recheck((await self._stores.sessions.find(token))[0])
             found = await self._refreshed(token, client)
         if found is None:
             self.counts.child(metrics.REFRESHES, "unknown").add()
@@ -311,6 +326,15 @@ class SignIn:
             raise ClientFault(problems.SESSION_OVER)
         return self.granted(found.user, found.session, found.token)
 
+    @property
+    def _rechecks(self) -> bool:
+        return self.rechecker is not None and self.rechecker.is_needed
+
+    async def _recheck(self, session_id: str) -> None:
+        """Have it be asked whether an account is still good, before anything is renewed."""
+        if self.rechecker is not None and session_id:
+            await self.rechecker.look(session_id)
+
     async def _refreshed(self, token: str, client: str) -> Refreshed | None:
         refresh = self._stores.sessions.refresh
         try:
@@ -323,6 +347,8 @@ class SignIn:
 
         Nor does one that lacks a second factor which is needed by now.
         """
+        if self._rechecks:
+            await self._recheck(session_id)
         found = await self._stores.sessions.use(session_id, now=self._wall())
         if found is None:
             return None
