@@ -53,15 +53,17 @@ class ServiceRoom(Room):
             found = self.timings[route] = Timing()
         return found
 
-    def tick(self, now: float, elapsed: float, extent: tuple[int, int], *, late: bool) -> None:
-        """Find the limit, and let in who fits; `late` says that this worker is."""
+    def tick(
+        self, now: float, elapsed: float, extent: tuple[int, int], *, pressure: Pressure
+    ) -> None:
+        """Find the limit, and let in who fits."""
         adaptive, (endpoints, each) = self.adaptive, extent
         adaptive.most = max(FIRST, endpoints * each)
         if endpoints != self.endpoints:
             if self.endpoints and endpoints:
                 adaptive.scale(endpoints / self.endpoints)
             self.endpoints = endpoints or self.endpoints
-        if late:
+        if pressure.distorts(adaptive.typical):
             limit = adaptive.pass_over(now)
         else:
             limit = adaptive.look(now, in_flight=self.in_flight, peak=self.peak, wanted=self.wanted)
@@ -160,4 +162,4 @@ class Rooms:
         self._shown.set(self.pressure.level)
         if elapsed > 0.0:
             for name, room in self._rooms.items():
-                room.tick(now, elapsed, self._extent(name), late=self.pressure.is_late)
+                room.tick(now, elapsed, self._extent(name), pressure=self.pressure)
