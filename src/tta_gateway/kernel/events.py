@@ -191,6 +191,21 @@ class ChangeStepped(msgspec.Struct, frozen=True, kw_only=True, tag="change"):
     at: float
 
 
+AccountStep = Literal["invited", "registered", "password_changed", "reset_begun", "password_reset"]
+
+
+class AccountChanged(msgspec.Struct, frozen=True, kw_only=True, tag="account"):
+    """Something of an account that its owner, and who looks after accounts, should hear of.
+
+    `subject` is whose it is, of an invitation its id; `by` is who has done it.
+    """
+
+    step: AccountStep
+    subject: str
+    by: str
+    at: float
+
+
 class SectionsTaken(msgspec.Struct, frozen=True, kw_only=True, tag="taken"):
     """A worker has taken up all that it was told up to a turn (features/nodes)."""
 
@@ -214,4 +229,5 @@ Event = (
     | GlassUsed
     | SectionsTaken
     | ChangeStepped
+    | AccountChanged
 )

@@ -22,9 +22,9 @@ from tta_gateway.features.changes import api as changes
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
-from tta_gateway.features.identity import admin_api as identity_admin
-from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import (
+    accounts_admin_api,
+    accounts_api,
     api_keys_admin,
     issuers_api,
     oauth_admin_api,
@@ -33,6 +33,8 @@ from tta_gateway.features.identity import (
     status_api,
     ticket_api,
 )
+from tta_gateway.features.identity import admin_api as identity_admin
+from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import external_api as external
 from tta_gateway.features.identity import factors_admin_api as factors_admin
@@ -262,6 +264,7 @@ class Control:
             identity_admin.router(self.issuance),
             api_keys_admin.router(self.issuance),
             factors_admin.router(self.issuance),
+            accounts_admin_api.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
@@ -488,6 +491,7 @@ def public_routers(
         openapi.router(document),
         identity.router(issuance),
         delegated.router(issuance),
+        accounts_api.router(issuance),
         status_api.router(issuance),
         ticket_api.router(issuance),
         external.router(providers),
@@ -527,6 +531,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         identity_admin.router(cast("Issuance", None)),
         api_keys_admin.router(cast("Issuance", None)),
         factors_admin.router(cast("Issuance", None)),
+        accounts_admin_api.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),

@@ -14,6 +14,7 @@ from tta_gateway.features.identity.delegation import Delegation
 from tta_gateway.features.identity.family import Verdict
 from tta_gateway.features.identity.names import account_key, address_key, folded, normal
 from tta_gateway.features.identity.password import Busy, Passwords, Place
+from tta_gateway.features.identity.recheck import Rechecker
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.signing import Signer
 from tta_gateway.features.identity.store import (
@@ -137,6 +138,8 @@ class SignIn:
         """Asks for second factors, whatever has proved somebody before."""
         self.linked: Linked = _untied
         """Ties a session to one elsewhere, as long as that lasts."""
+        self.rechecker: Rechecker | None = None
+        """Asks elsewhere again whether an account is still good."""
         self.bursts = Bursts()
         self.failing: Callable[[Burst], None] = _unheard
         """Hears of bursts of failed logins."""
@@ -168,10 +171,10 @@ class SignIn:
     async def _login(self, name: str, password: str, *, address: str) -> Grant:
         self._signing.signer()
         with self._placed() as place:  # before anything is asked: who is refused costs nothing
-            user = await self._proved(name, password, place, address=address)
+            user, link = await self._proved(name, password, place, address=address)
         if not user.provider:
             await self._renew_hash(user, password)
-        return await self.begin(user, PASSWORD)
+        return await self.begin(user, PASSWORD, link=link)
 
     def _note_failure(self, name: str, address: str) -> None:
         account, origin = account_key(folded(name), self._key()), address_key(address, self._key())
@@ -185,8 +188,13 @@ class SignIn:
         except Busy as busy:
             raise Full(problems.LOGIN_BUSY, seconds=busy.seconds) from None
 
-    async def _proved(self, name: str, password: str, place: Place, *, address: str) -> User:
-        """Return who has that name and password; ClientFault or GatewayError says why not."""
+    async def _proved(
+        self, name: str, password: str, place: Place, *, address: str
+    ) -> tuple[User, str]:
+        """Return who has that name and password, and what their session is tied to.
+
+        ClientFault or GatewayError says why not.
+        """
         try:
             called = normal(name)
         except ValueError:
@@ -195,28 +203,31 @@ class SignIn:
         origin = address_key(address, self._key())
         await self._count_try(account, origin)
         try:
-            user = await self._stores.users.named(called)
-            if user is None and self._asks_services:
-                place.leave()  # nothing is hashed here
-                user = await self._at_services(name, password, address=address)
-            else:
-                known = user.password if user is not None and user.is_active else None
-                user = user if await place.matches(known, password) else None
+            found = await self._shown(called, name, password, place, address=address)
         except GatewayError:  # nothing is known of the password, or it was right
             await self._take_back(account, origin)
             raise
-        if user is None:
+        if found is None:
             raise ClientFault(problems.LOGIN_REFUSED)
         await self._stores.failures.good(account, origin)
-        return user
+        return found
 
-    async def _at_services(self, name: str, password: str, *, address: str) -> User | None:
-        """Return who has them at a service; GatewayError.
+    async def _shown(
+        self, called: str, name: str, password: str, place: Place, *, address: str
+    ) -> tuple[User, str] | None:
+        """Return who has that name and password: here, or else at a service; GatewayError.
 
-        The password of somebody who is known here is shown to none.
+        Beside them stands what their session is tied to (`linked`).
+        The password of somebody who is known here is shown to no service.
         """
-        assert self.delegation is not None  # it asks them
-        return await self.delegation.user(name, password, address=address)
+        user = await self._stores.users.named(called)
+        if user is None and self._asks_services:
+            assert self.delegation is not None  # it asks them
+            place.leave()  # nothing is hashed here
+            return await self.delegation.user(name, password, address=address)
+        known = user.password if user is not None and user.is_active else None
+        is_right = await place.matches(known, password)
+        return (user, "") if is_right and user is not None else None
 
     @property
     def _asks_services(self) -> bool:
@@ -258,8 +269,14 @@ class SignIn:
         return await self._tied(await self._begin(user, methods, is_proved=True), link)
 
     async def _tied(self, grant: Grant, link: str) -> Grant:
-        """Tie a session to one elsewhere; ClientFault if that has ended in this moment."""
-        if link and not await self.linked(grant.session, link):
+        """Tie a session to one elsewhere; ClientFault if that has ended in this moment.
+
+        Behind a colon stands what the account is asked about by, again and again.
+        """
+        there, _, recheck = link.partition(":")
+        if recheck and self.rechecker is not None:
+            await self.rechecker.tie(grant.session, recheck)
+        if there and not await self.linked(grant.session, there):
             await self.ended()
             raise ClientFault(problems.SESSION_OVER)
         return grant
@@ -317,6 +334,8 @@ class SignIn:
         self._signing.signer()
         found = None
         if len(token) <= refresh_token.LONGEST:
+            if self._rechecks:
+                await self._recheck((await self._stores.sessions.find(token))[0])
             found = await self._refreshed(token, client)
         if found is None:
             self.counts.child(metrics.REFRESHES, "unknown").add()
@@ -335,6 +354,15 @@ class SignIn:
             raise ClientFault(problems.SESSION_OVER)
         return self.granted(found.user, found.session, found.token)
 
+    @property
+    def _rechecks(self) -> bool:
+        return self.rechecker is not None and self.rechecker.is_needed
+
+    async def _recheck(self, session_id: str) -> None:
+        """Have it be asked whether an account is still good, before anything is renewed."""
+        if self.rechecker is not None and session_id:
+            await self.rechecker.look(session_id)
+
     async def _refreshed(self, token: str, client: str) -> Refreshed | None:
         refresh = self._stores.sessions.refresh
         try:
@@ -347,6 +375,8 @@ class SignIn:
 
         Nor does one that lacks a second factor which is needed by now.
         """
+        if self._rechecks:
+            await self._recheck(session_id)
         found = await self._stores.sessions.use(session_id, now=self._wall())
         if found is None:
             return None
