@@ -40,6 +40,7 @@ from tta_gateway.features.identity import external_api as external
 from tta_gateway.features.identity import factors_admin_api as factors_admin
 from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
@@ -74,6 +75,7 @@ from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.here import Here
 from tta_gateway.node.issuing import Issuance
@@ -173,7 +175,8 @@ class Control:
             clock=clock,
             counts=self.counts,
         )
-        self.issuance.account_told = self.bus.publish
+        self.issuance.publish = self.bus.publish
+        self.issuance.hashing = partial(Hashers, at_once(), log=self.log, died=self.died)
         self.issuance.services = Reach(
             self.services,
             authorities=lambda: self.snapshot.authorities,

@@ -24,7 +24,7 @@ from tta_gateway.features.identity.key_source import metadata_url, place, usable
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.kernel.principal import MTLS
 from tta_gateway.settings import certificate, issuing
-from tta_gateway.settings.caller import KnownCallers
+from tta_gateway.settings.caller import KnownCallers, Withdrawn
 from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.shared_secret import shared
@@ -214,6 +214,11 @@ class IdentityConfig(Config):
 
     services: KnownCallers = ()
     """Services that are known by their certificates, which they show at internal listeners."""
+
+    withdrawn: Withdrawn = ()
+    """Certificates that count no more, whoever shows them: serial numbers or SHA-256 fingerprints
+    in hexadecimal digits, quoted.  Of services that call, and of those that are asked with a
+    `spiffe_id`."""
 
 
 def compile(
