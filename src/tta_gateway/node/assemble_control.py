@@ -50,6 +50,10 @@ from tta_gateway.features.nodes.service import Attendance
 from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.features.ratelimit import api as ratelimit
+from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.ratelimit.service import Limits
+from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
@@ -155,6 +159,9 @@ class Control:
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
+        buckets = ValkeyStore(self._client, monotonic=clock.monotonic, wall=clock.wall)
+        self.limits = Limits(self.findings, buckets, wall=clock.wall)
+        self.limits.recover(parts.live)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
         self._recover(parts)
         self._begin(parts, clock)
@@ -269,6 +276,7 @@ class Control:
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
             nodes.router(self.attending.attendance),
+            ratelimit.router(self.limits, log=self.log.event, monotonic=clock.monotonic),
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
@@ -419,6 +427,7 @@ class Control:
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+        self.limits.adopt(self._bound("ratelimit", RateLimitBound) or RateLimitBound())
 
     async def fetch_keys(self) -> None:
         """Fetch the keys that issuers publish whenever that is due, for ever."""
@@ -536,6 +545,9 @@ def endpoints() -> list[tuple[str, str, str]]:
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
         nodes.router(cast("Attendance", None)),
+        ratelimit.router(
+            cast("Limits", None), log=cast("ratelimit.Events", None), monotonic=lambda: 0.0
+        ),
         changes.router(cast("Changing", None)),
     )
     return _told(routers)
