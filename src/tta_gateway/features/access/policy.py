@@ -527,6 +527,8 @@ class AskingAccess:
         """Ask whose it is, and decide."""
         asking, reader = self._asking, principal.subject
         status, body = await asking.look(exchange, there)
+        if exchange.finished:  # who has asked is gone: no tie is used, and nothing is under way
+            return None
         owner = owner_in(status, body, field=self._field, reader=reader)
         if owner is None:
             asking.counted["away"].add()

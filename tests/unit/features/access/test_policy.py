@@ -880,6 +880,21 @@ def test_care_reaches_as_far_as_the_service_says_whose_it_is() -> None:
     assert one.house.circle.tied == {}
 
 
+def test_who_goes_while_it_is_asked_uses_no_tie_and_is_not_kept() -> None:
+    """Red where nobody looks whether the exchange is over: it stayed in the circle for ever."""
+    one = Asked()
+    one.house.ties.break_glass({"t1": {"p2": NOW + 60}})
+    exchange = an_exchange(a_head("GET", "/x/s2/more"), started=1000.0)
+    exchange.params = {"id": "s2", "rest": "more"}
+    exchange.principal = Principal(subject="t1", issuer="home", roles=frozenset({"therapist"}))
+    asked = one.bound.on_request(exchange)
+    one.bound.on_finish(exchange)  # the client's connection is lost
+    exchange.finished = exchange.aborted = True
+    assert asyncio.run(cast("Coroutine[Any, Any, Response | None]", asked)) is None
+    assert one.house.circle.tied == {}
+    assert one.house.events == []
+
+
 def test_what_is_clinical_or_asks_for_more_waits_for_whose_it_is() -> None:
     bound = msgspec.structs.replace(SESSION, clinical=True, level=2, spares_owner=True)
     one = Asked(bound)
