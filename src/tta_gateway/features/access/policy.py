@@ -64,6 +64,7 @@ _AHEAD: Final = 60.0  # seconds that another's clock may be ahead of ours
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 
 
+_AT_ONCE: Final = 16  # questions for one caller: browsers have six connections
 _HANG_ON_OWNER: Final = frozenset((Verdict.OWNER, Verdict.CLINICAL, Verdict.LEVEL))
 """Why somebody may not, as long as it is not known whose it is."""
 Look: TypeAlias = Callable[[Exchange, bytes], Awaitable[tuple[int, bytes]]]
@@ -483,6 +484,25 @@ class Asking:
         self.owners = owners
         self.look = look
         self.counted = counted
+        self._under_way: dict[str, int] = {}
+
+    def begin(self, reader: str) -> bool:
+        """Count a question for a caller; False where they are too many.
+
+        They go to the service before any limit counts and before it is looked whether there is
+        room, so that nobody may have a flood of them.
+        """
+        count = self._under_way.get(reader, 0)
+        if count >= _AT_ONCE:
+            return False
+        self._under_way[reader] = count + 1
+        return True
+
+    def end(self, reader: str) -> None:
+        """Count one no longer."""
+        left = self._under_way.pop(reader) - 1
+        if left:
+            self._under_way[reader] = left
 
 
 class AskingAccess:
@@ -519,20 +539,29 @@ class AskingAccess:
             return None
         if owner or verdict not in _HANG_ON_OWNER:
             return self._rule.refused(exchange, verdict)
+        if not self._asking.begin(principal.subject):
+            return self._untold(exchange)
         return self._asked(exchange, principal, there)
+
+    def _untold(self, exchange: Exchange) -> Response | None:
+        """Refuse because nobody can tell whose it is."""
+        self._asking.counted["away"].add()
+        return self._rule.untold(exchange)
 
     async def _asked(
         self, exchange: Exchange, principal: Principal, there: bytes
     ) -> Response | None:
         """Ask whose it is, and decide."""
         asking, reader = self._asking, principal.subject
-        status, body = await asking.look(exchange, there)
+        try:
+            status, body = await asking.look(exchange, there)
+        finally:
+            asking.end(reader)
         if exchange.finished:  # who has asked is gone: no tie is used, and nothing is under way
             return None
         owner = owner_in(status, body, field=self._field, reader=reader)
         if owner is None:
-            asking.counted["away"].add()
-            return self._rule.untold(exchange)
+            return self._untold(exchange)
         asking.counted["told" if owner else "hidden"].add()
         if owner:
             asking.owners.learn(reader, there, owner, exchange.started)

@@ -880,6 +880,32 @@ def test_care_reaches_as_far_as_the_service_says_whose_it_is() -> None:
     assert one.house.circle.tied == {}
 
 
+def test_one_caller_asks_a_few_questions_at_once() -> None:
+    """Red without `Asking.begin`: a flood of them went to the service before any limit."""
+    one = Asked()
+
+    async def at_once() -> list[str]:
+        under_way, refused = [], []
+        for number in range(20):
+            exchange = an_exchange(a_head("GET", f"/x/n{number}/more"), started=1000.0)
+            exchange.params = {"id": f"n{number}", "rest": "more"}
+            roles = frozenset({"player"})
+            exchange.principal = Principal(subject="p1", issuer="home", roles=roles)
+            found = one.bound.on_request(exchange)
+            if isinstance(found, Response):
+                assert found.problem is not None
+                refused.append(found.problem.code)
+            else:
+                under_way.append(cast("Coroutine[Any, Any, Response | None]", found))
+        await asyncio.gather(*under_way)
+        return refused
+
+    assert asyncio.run(at_once()) == ["access_owner_untold"] * 4
+    assert len(one.asked) == 16
+    assert one.code("s1") == ""  # and behind them
+    assert one.counted("away") == 4.0
+
+
 def test_who_goes_while_it_is_asked_uses_no_tie_and_is_not_kept() -> None:
     """Red where nobody looks whether the exchange is over: it stayed in the circle for ever."""
     one = Asked()
