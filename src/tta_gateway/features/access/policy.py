@@ -67,9 +67,18 @@ _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 _AT_ONCE: Final = 16  # questions for one caller: browsers have six connections
 _HANG_ON_OWNER: Final = frozenset((Verdict.OWNER, Verdict.CLINICAL, Verdict.LEVEL))
 """Why somebody may not, as long as it is not known whose it is."""
-Look: TypeAlias = Callable[[Exchange, bytes], Awaitable[tuple[int, bytes]]]
-"""Asks a route's service at a path, as who makes an exchange: the status of its answer and the
-body; 0 where it has not answered."""
+Said: TypeAlias = Awaitable[tuple[int, bytes]]
+"""The status of a service's answer, and the body; 0 where it has not answered."""
+
+
+class Look(Protocol):
+    """What asks the service of a route."""
+
+    def mark(self, exchange: Exchange) -> bytes:
+        """Return what the answer hangs on, of what a request says beside its path and caller."""
+
+    def ask(self, exchange: Exchange, path: bytes) -> Said:
+        """Ask at a path, as who makes an exchange."""
 
 
 class Lookups(Protocol):
@@ -84,10 +93,18 @@ class Unasked:
 
     def of(self, route: Route) -> Look:  # noqa: ARG002 - the port's
         """Return what hears nothing."""
-        return _unanswered
+        return self
+
+    def mark(self, exchange: Exchange) -> bytes:  # noqa: ARG002 - the port's
+        """Return nothing."""
+        return b""
+
+    def ask(self, exchange: Exchange, path: bytes) -> Said:  # noqa: ARG002 - the port's
+        """Hear nothing."""
+        return _unanswered()
 
 
-async def _unanswered(_: Exchange, __: bytes) -> tuple[int, bytes]:
+async def _unanswered() -> tuple[int, bytes]:
     return 0, b""
 
 
@@ -531,7 +548,8 @@ class AskingAccess:
         assert principal is not None  # settings: only routes with `auth: required` ask
         request = exchange.request
         there = fill(self._there, raw_values(self._path, request.path))
-        owner = self._asking.owners.known(principal.subject, there, exchange.started)
+        thing = b"%b %b" % (there, self._asking.look.mark(exchange))
+        owner = self._asking.owners.known(principal.subject, thing, exchange.started)
         if owner:
             exchange.params = {**exchange.params, ASKED: owner}
         verdict = self._rule.verdict(exchange, principal, request)
@@ -541,7 +559,7 @@ class AskingAccess:
             return self._rule.refused(exchange, verdict)
         if not self._asking.begin(principal.subject):
             return self._untold(exchange)
-        return self._asked(exchange, principal, there)
+        return self._asked(exchange, principal, there, thing)
 
     def _untold(self, exchange: Exchange) -> Response | None:
         """Refuse because nobody can tell whose it is."""
@@ -549,12 +567,12 @@ class AskingAccess:
         return self._rule.untold(exchange)
 
     async def _asked(
-        self, exchange: Exchange, principal: Principal, there: bytes
+        self, exchange: Exchange, principal: Principal, there: bytes, thing: bytes
     ) -> Response | None:
         """Ask whose it is, and decide."""
         asking, reader = self._asking, principal.subject
         try:
-            status, body = await asking.look(exchange, there)
+            status, body = await asking.look.ask(exchange, there)
         finally:
             asking.end(reader)
         if exchange.finished:  # who has asked is gone: no tie is used, and nothing is under way
@@ -564,7 +582,7 @@ class AskingAccess:
             return self._untold(exchange)
         asking.counted["told" if owner else "hidden"].add()
         if owner:
-            asking.owners.learn(reader, there, owner, exchange.started)
+            asking.owners.learn(reader, thing, owner, exchange.started)
             exchange.params = {**exchange.params, ASKED: owner}
         verdict = self._rule.verdict(exchange, principal, exchange.request)
         return None if verdict is None else self._rule.refused(exchange, verdict)

@@ -764,6 +764,22 @@ SESSION = RouteAccess(
 )
 
 
+class Looking:
+    """What asks the service, which has houses by their names."""
+
+    def __init__(self, asked: "Asked") -> None:
+        self._asked = asked
+
+    def mark(self, exchange: Exchange) -> bytes:
+        return exchange.request.host or b""
+
+    async def ask(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+        self._asked.asked.append(path)
+        if exchange.request.host == b"elsewhere":
+            return 200, b'{"player_id": "p2"}'
+        return self._asked.said.get(path, (404, b""))
+
+
 class Asked:
     """A route that asks its service whose it is, and the service: it knows sessions of people."""
 
@@ -786,11 +802,7 @@ class Asked:
 
     def of(self, route: Route) -> Look:
         assert route.service == "players"
-        return self._look
-
-    async def _look(self, _: Exchange, path: bytes) -> tuple[int, bytes]:
-        self.asked.append(path)
-        return self.said.get(path, (404, b""))
+        return Looking(self)
 
     def ask(
         self,
@@ -799,8 +811,10 @@ class Asked:
         role: str = "player",
         subject: str = "p1",
         at: float = 1000.0,
+        host: bytes = b"home",
     ) -> tuple[Exchange, Response | None]:
         exchange = an_exchange(a_head("GET", f"/x/{session}/more"), started=at)
+        exchange.request.host = host
         exchange.params = {"id": session, "rest": "more"}
         exchange.principal = Principal(
             subject=subject, issuer="home", roles=frozenset(role.split())
@@ -858,6 +872,15 @@ def test_an_answer_to_one_is_not_anothers() -> None:
     assert one.code("s1") == ""  # known still
     assert one.code("s1", subject="p2") == "not_there"
     assert one.code("s1", at=1006.0) == "not_there"
+
+
+def test_what_is_ones_own_in_one_house_is_not_so_in_another() -> None:
+    """Red where the path alone is known: the same number is another's thing there."""
+    one = Asked()
+    assert one.code("s1") == ""
+    assert one.code("s1", host=b"elsewhere") == "not_there"
+    assert one.code("s1") == ""
+    assert len(one.asked) == 2
 
 
 def test_who_may_or_may_not_in_any_case_costs_no_question() -> None:
@@ -951,4 +974,6 @@ def test_it_says_where_it_asks() -> None:
 def test_an_explanation_asks_nobody() -> None:
     access = Access(book_of(AccessBound(roles={**ROLES})), wall=lambda: NOW, registry=Registry())
     look = access.lookups.of(a_route())
-    assert asyncio.run(cast("Coroutine[Any, Any, object]", look(an_exchange(), b"/"))) == (0, b"")
+    asked = look.ask(an_exchange(), b"/")
+    assert asyncio.run(cast("Coroutine[Any, Any, object]", asked)) == (0, b"")
+    assert look.mark(an_exchange()) == b""
