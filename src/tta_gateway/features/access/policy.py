@@ -309,6 +309,7 @@ class BoundAccess:
 
     def refused(self, exchange: Exchange, verdict: Verdict) -> Response | None:
         """Refuse for this reason; where that is only told, let through."""
+        verdict = self._of_program(exchange, verdict)
         if self._shadow:
             self._access.shadowed[verdict].add()
             exchange.shadowed = _PROBLEMS[verdict].code
@@ -316,6 +317,16 @@ class BoundAccess:
         self._access.refused[verdict].add()
         method = exchange.request.method
         return answer_of(self._problem(verdict, method), self._detail(verdict, method))
+
+    def _of_program(self, exchange: Exchange, verdict: Verdict) -> Verdict:
+        """Return why not; where a program lacks what its user may, that is its scope.
+
+        Whose it is comes first: what is clinical and their own needs no such scope.
+        """
+        principal = exchange.principal
+        if verdict is not Verdict.CLINICAL or principal is None or not principal.is_narrow:
+            return verdict
+        return Verdict.SCOPE if self._whole(principal) & self._clinical else verdict
 
     def untold(self, exchange: Exchange) -> Response | None:
         """Refuse because nobody can tell whose it is; where that is only told, let through."""
@@ -328,12 +339,15 @@ class BoundAccess:
         self, exchange: Exchange, principal: Principal, request: RequestHead
     ) -> Verdict | None:
         """Return why not; None if they may."""
-        mask = self._access.mask(principal.roles)
-        if principal.permitted:
-            mask &= self._access.within(principal.permitted)
+        mask = self._whole(principal)
         if principal.is_narrow:
             return self._narrow_verdict(exchange, principal, request, mask)
         return self._verdict_by(exchange, principal, request, mask)
+
+    def _whole(self, principal: Principal) -> int:
+        """Return what somebody holds, whatever program asks for them."""
+        mask = self._access.mask(principal.roles)
+        return mask & self._access.within(principal.permitted) if principal.permitted else mask
 
     def _narrow_verdict(
         self, exchange: Exchange, principal: Principal, request: RequestHead, whole: int
@@ -349,10 +363,7 @@ class BoundAccess:
         wanted = 0 if demand is None else self._wanted(demand)
         if whole & wanted and not mask & wanted:
             return Verdict.SCOPE
-        verdict = self._verdict_by(exchange, principal, request, mask | whole & self._roles)
-        if verdict is Verdict.CLINICAL and whole & self._clinical:
-            return Verdict.SCOPE
-        return verdict
+        return self._verdict_by(exchange, principal, request, mask | whole & self._roles)
 
     def _wanted(self, demand: Demand) -> int:
         """Return the bits of which one must be held.

@@ -953,6 +953,28 @@ def test_what_is_clinical_or_asks_for_more_waits_for_whose_it_is() -> None:
     assert clinical.code("s2", role="service", subject="x") == "clinical_role_missing"
 
 
+def test_a_program_of_a_clinician_is_asked_whose_it_is_before_it_lacks_a_scope() -> None:
+    """Red where what is clinical is told to be a scope that is missing, whosever it is."""
+    one = Asked(msgspec.structs.replace(SESSION, clinical=True))
+    codes = []
+    for session in ("s1", "s2"):
+        exchange = an_exchange(a_head("GET", f"/x/{session}/more"), started=1000.0)
+        exchange.params = {"id": session, "rest": "more"}
+        exchange.principal = Principal(
+            subject="p1",
+            issuer="home",
+            roles=frozenset({"service", "therapist"}),
+            scopes=frozenset({"progress:read"}),
+            is_narrow=True,
+        )
+        asked = one.bound.on_request(exchange)
+        assert asked is not None
+        assert not isinstance(asked, Response)
+        answer = asyncio.run(cast("Coroutine[Any, Any, Response | None]", asked))
+        codes.append(said(answer))
+    assert codes == [("", ""), (SCOPE, "progress:read content:clinical")]
+
+
 def test_a_subject_without_a_name_owns_nothing() -> None:
     assert Asked().code("s7", subject="") == "not_there"
 
