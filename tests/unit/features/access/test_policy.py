@@ -925,6 +925,7 @@ def test_one_caller_asks_a_few_questions_at_once() -> None:
                 assert found.problem is not None
                 refused.append(found.problem.code)
             else:
+                assert found is not None  # the others are asked about
                 under_way.append(settled(found))
         await asyncio.gather(*under_way)
         return refused
@@ -943,6 +944,8 @@ def test_who_goes_while_it_is_asked_uses_no_tie_and_is_not_kept() -> None:
     exchange.params = {"id": "s2", "rest": "more"}
     exchange.principal = Principal(subject="t1", issuer="home", roles=frozenset({"therapist"}))
     asked = one.bound.on_request(exchange)
+    assert asked is not None
+    assert not isinstance(asked, Response)
     one.bound.on_finish(exchange)  # the client's connection is lost
     exchange.finished = exchange.aborted = True
     assert asyncio.run(settled(asked)) is None
