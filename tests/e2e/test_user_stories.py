@@ -155,8 +155,9 @@ def test_a_session_is_its_players_whoever_knows_its_id(gateway: Service, player:
     ):
         theirs = other.call(method, f"{prefix}/sessions/{{session}}{path}", body)
         nobodys = other.call(method, f"{prefix}/sessions/{{none}}{path}", body)
-        assert (theirs.status, theirs.body["code"]) == (404, "access_not_there"), (method, path)
-        assert {**theirs.body, "correlation_id": ""} == {**nobodys.body, "correlation_id": ""}
+        of_theirs, of_nobodys = json.loads(theirs.body), json.loads(nobodys.body)
+        assert (theirs.status, of_theirs["code"]) == (404, "access_not_there"), (method, path)
+        assert {**of_theirs, "correlation_id": ""} == {**of_nobodys, "correlation_id": ""}
     own = player.call("PUT", "/api/v1/sessions/{session}", calm)
     assert own.status == 200
     assert player.call("GET", "/api/sessions/{session}/messages").body["message_count"] > 0

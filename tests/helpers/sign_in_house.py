@@ -35,6 +35,7 @@ OWN = Issuer(
     types=("at+jwt",),
     role_claim="roles",
     levels={"2": 2},
+    narrows="clients",
     roles=tuple(ISSUING.roles),
     leeway=10.0,
     longest=ISSUING.access,

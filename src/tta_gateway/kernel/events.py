@@ -99,6 +99,21 @@ class IssuerKeyMissing(msgspec.Struct, frozen=True, kw_only=True, tag="issuer_ke
     by: str
 
 
+class LoginsFailing(msgspec.Struct, frozen=True, kw_only=True, tag="logins_failing"):
+    """Many logins fail, and go on to until `until`, if nobody says so again.
+
+    `failed` are all since it began; names and addresses are counted, and `most_from` stands for
+    those that most came from.
+    """
+
+    failed: int
+    names: int
+    addresses: int
+    most_from: tuple[str, ...]
+    until: float
+    at: float
+
+
 class CertificateExpires(msgspec.Struct, frozen=True, kw_only=True, tag="certificate"):
     """A certificate ends soon, has ended, or has been replaced in time."""
 
@@ -206,6 +221,7 @@ Event = (
     | IssuerKeysChanged
     | LoginProviderChanged
     | IssuerKeyMissing
+    | LoginsFailing
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen

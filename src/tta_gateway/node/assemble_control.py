@@ -40,6 +40,7 @@ from tta_gateway.features.identity import external_api as external
 from tta_gateway.features.identity import factors_admin_api as factors_admin
 from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
@@ -49,6 +50,10 @@ from tta_gateway.features.nodes.service import Attendance
 from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.features.ratelimit import api as ratelimit
+from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.ratelimit.service import Limits
+from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
@@ -74,6 +79,7 @@ from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.here import Here
 from tta_gateway.node.issuing import Issuance
@@ -153,6 +159,9 @@ class Control:
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
+        buckets = ValkeyStore(self._client, monotonic=clock.monotonic, wall=clock.wall)
+        self.limits = Limits(self.findings, buckets, wall=clock.wall)
+        self.limits.recover(parts.live)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
         self._recover(parts)
         self._begin(parts, clock)
@@ -173,7 +182,8 @@ class Control:
             clock=clock,
             counts=self.counts,
         )
-        self.issuance.account_told = self.bus.publish
+        self.issuance.publish = self.bus.publish
+        self.issuance.hashing = partial(Hashers, at_once(), log=self.log, died=self.died)
         self.issuance.services = Reach(
             self.services,
             authorities=lambda: self.snapshot.authorities,
@@ -266,6 +276,7 @@ class Control:
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
             nodes.router(self.attending.attendance),
+            ratelimit.router(self.limits, log=self.log.event, monotonic=clock.monotonic),
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
@@ -416,6 +427,7 @@ class Control:
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+        self.limits.adopt(self._bound("ratelimit", RateLimitBound) or RateLimitBound())
 
     async def fetch_keys(self) -> None:
         """Fetch the keys that issuers publish whenever that is due, for ever."""
@@ -533,6 +545,9 @@ def endpoints() -> list[tuple[str, str, str]]:
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
         nodes.router(cast("Attendance", None)),
+        ratelimit.router(
+            cast("Limits", None), log=cast("ratelimit.Events", None), monotonic=lambda: 0.0
+        ),
         changes.router(cast("Changing", None)),
     )
     return _told(routers)

@@ -30,19 +30,22 @@ from tta_gateway.features.identity.bound import (
     OwnKeys,
     RevokedTokens,
 )
+from tta_gateway.features.identity.burst import LASTS, Burst
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
+from tta_gateway.features.identity.hashing import Hashing, Threads
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
 from tta_gateway.features.identity.own_passwords import OwnPasswords
+from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.recheck import Rechecker
 from tta_gateway.features.identity.registration import Registration
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Stores
 from tta_gateway.features.identity.store import Revocations
 from tta_gateway.features.identity.verifier import verifier
-from tta_gateway.kernel.events import AccountChanged, AccountStep
+from tta_gateway.kernel.events import AccountChanged, AccountStep, Event, LoginsFailing
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.degraded import say
 from tta_gateway.node.findings import Findings
@@ -79,7 +82,7 @@ class _Nobody:
         raise HttpUnreachable(f"nobody asks {service} for {request.target} within {patience:g} s")
 
 
-def _unheard(_: AccountChanged) -> None:
+def _unheard(_: Event) -> None:
     """Tell nobody."""
 
 
@@ -97,12 +100,7 @@ class Issuance:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Begin without a configuration."""
-        self.services: Asked = _Nobody()
-        """Asks those that keep accounts."""
-        self.two_person: tuple[str, ...] = ()
-        """Roles that nobody grants alone (node/changing.py)."""
-        self.spread: Callable[[], Awaitable[None]] | None = None
-        """Has all nodes take up what has been revoked; without it, this one."""
+        self._stand_alone()
         self._databases = databases
         self._findings = findings
         self._log = log
@@ -119,12 +117,23 @@ class Issuance:
         self._own_keys: tuple[bytes, ...] = ()
         self._forget()
         self._lack()
-        self.account_told: Callable[[AccountChanged], None] = _unheard
-        """Hears what becomes of accounts."""
         self.providers: LoginProviders | None = None
         """Let people in by way of others, with what is built here."""
         self._soon = asyncio.Event()
         self._tidied = 0.0
+
+    def _stand_alone(self) -> None:
+        """Reach nobody else yet."""
+        self.services: Asked = _Nobody()
+        """Asks those that keep accounts."""
+        self.hashing: Callable[[], Hashing] = Threads
+        """Makes what looks at passwords."""
+        self.publish: Callable[[Event], None] = _unheard
+        """Has the bus hear what becomes of accounts, and of bursts of failed logins."""
+        self.two_person: tuple[str, ...] = ()
+        """Roles that nobody grants alone (node/changing.py)."""
+        self.spread: Callable[[], Awaitable[None]] | None = None
+        """Has all nodes take up what has been revoked; without it, this one."""
 
     def _lack(self) -> None:
         """Have nothing yet of what asks the database."""
@@ -289,7 +298,9 @@ class Issuance:
             wall=wall,
             new_id=new_id,
         )
+        sign_in.passwords = Passwords(self.hashing())
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self.reveal
+        sign_in.failing = self._failing
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
@@ -317,6 +328,18 @@ class Issuance:
         if sign_in.delegation is not None:
             sign_in.delegation.recheck_by(made)
         return made
+
+    def _failing(self, burst: Burst) -> None:
+        now = self.wall()
+        told = LoginsFailing(
+            failed=burst.failed,
+            names=burst.names,
+            addresses=burst.addresses,
+            most_from=burst.most_from,
+            until=now + LASTS,
+            at=now,
+        )
+        self.publish(told)
 
     def _build_around(self, sign_in: SignIn, keys: KeyKeeper) -> None:
         """Build what stands around logins: second factors, other ways in, and keys of programs."""
@@ -357,7 +380,7 @@ class Issuance:
         """Tell what has become of an account; of no name and no code a word."""
         self._log.event("account_changed", step=step, subject=subject, by=by)
         changed = AccountChanged(step=step, subject=subject, by=by, at=self.wall())
-        self.account_told(changed)
+        self.publish(changed)
 
     def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
         made = ApiKeyKeeper(

@@ -32,6 +32,10 @@ from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.nodes.policy import Hearing, Nodes
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
+from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
+from tta_gateway.features.ratelimit.store import Exact
+from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.split.policy import WILLING, Services, Split
@@ -80,19 +84,18 @@ def policies(
         for policy in (
             Trace(Identifiers(clock.wall)),
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
-            Metrics(
-                bound(snapshot, "metrics", MetricsBound), registry=registry, clock=clock.monotonic
-            ),
+            _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
             _callers(snapshot, registry, clock, reach),
-            _identity(snapshot, clock, reach),
+            _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
             TrafficClass(rooms),
+            *_limits(snapshot, registry, clock, reach),
             Gate(rooms),
             Split(random.random, reach.services),
             sticky,
@@ -104,10 +107,16 @@ def policies(
     return _in_order(made)
 
 
-def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
+def _identity(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Identity:
     believed = bound(snapshot, "identity", IdentityBound)
     cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
-    return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
+    return Identity(
+        verifier(believed),
+        wall=clock.wall,
+        streams=reach.streams,
+        cookie=cookie,
+        registry=registry,
+    )
 
 
 def _access(
@@ -135,6 +144,23 @@ def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
 
 
+def _metrics(snapshot: Snapshot, registry: Registry, clock: Clock) -> Metrics:
+    known = bound(snapshot, "metrics", MetricsBound)
+    return Metrics(known, registry=registry, clock=clock.monotonic)
+
+
+def _limits(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[EarlyRateLimit, RateLimit]:
+    """Return what keeps limits: what was spent before this snapshot stays spent."""
+    limits = bound(snapshot, "ratelimit", RateLimitBound)
+    tally = reach.tally
+    if tally is None:
+        tally = Tally(monotonic=clock.monotonic, wall=clock.wall, chance=random.random)
+    keeping = Keeping(limits, tally, registry=registry, exact=reach.exact)
+    return EarlyRateLimit(keeping), RateLimit(keeping)
+
+
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
@@ -148,7 +174,8 @@ class Reach:
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
-    what is known is so, and `rooms` how much room there is at services.
+    what is known is so, `rooms` how much room there is at services, `tally` what is spent of
+    limits, and `exact` who is asked of strict ones.
     """
 
     def __init__(
@@ -162,6 +189,8 @@ class Reach:
         hearing: Hearing | None = None,
     ) -> None:
         """Reach these."""
+        self.tally: Tally | None = None
+        self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle

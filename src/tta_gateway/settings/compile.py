@@ -43,6 +43,7 @@ from tta_gateway.settings import (
     discovery,
     fallback,
     identity,
+    ratelimit,
     registration,
     token,
 )
@@ -99,6 +100,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
 def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     """Return the settings as workers decide from them; ConfigError if a file has changed since."""
     credentials = Credentials()
+    routes = compiled_routes(settings)
+    features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
+    features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, routes))
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url
     return Snapshot(
@@ -116,9 +120,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
             ),
             *own_services(settings),
         ),
-        routes=stepped_up(
-            (*compiled_routes(settings), *own_routes(settings), *_forwarded(settings)), settings
-        ),
+        routes=stepped_up((*routes, *own_routes(settings), *_forwarded(settings)), settings),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
@@ -128,7 +130,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
-        features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
+        features=features,
     )
 
 
@@ -148,7 +150,10 @@ def compiled_routes(settings: Settings) -> tuple[Route, ...]:
     pages = _pages(settings)
     held = access.compile(settings.access).roles or ROLES
     made = ((one, _route(one, settings.services, pages)) for one in settings.routes)
-    return tuple(guarded(route, config, held) for config, route in made)
+    return tuple(
+        ratelimit.limited(guarded(route, config, held), config.rate_limit, settings.ratelimit)
+        for config, route in made
+    )
 
 
 def _plain_route(settings: Settings, service: str) -> Route:

@@ -17,6 +17,7 @@ NAMED: Final = frozenset(
         "access.roles",
         "access.scopes",
         "identity.issuers[].levels",
+        "ratelimit.limits",
         "routes[].access.permissions",
         "routes[].headers",
         "routes[].request_headers",

@@ -13,7 +13,6 @@ from tta_gateway.settings.document import Document, Value
 NOT_YET: Final[Mapping[str, str]] = {
     "consent": "check consent",
     "shield": "keep attackers out",
-    "ratelimit": "limit",
     "cache": "cache",
     "compose": "compose answers",
     "negotiate": "negotiate formats",
@@ -24,7 +23,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "sagas": "coordinate transactions",
     "telemetry": "export spans",
     "console": "show a console",
-    "routes[].rate_limit": "limit",
     "routes[].cache": "cache",
     "routes[].safety": "scan",
     "routes[].audit": "keep an audit trail",

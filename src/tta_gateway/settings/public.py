@@ -23,6 +23,7 @@ from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings.delegated import DelegatedConfig
+from tta_gateway.settings.ratelimit import status_routes
 from tta_gateway.settings.registration import is_on
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.tree import Settings
@@ -78,6 +79,7 @@ OFF: Final[dict[str, str]] = {
     "external": "no `identity: {issuing: {providers: …}}`",
     "access": "no `access: {owner: …}` of any route",
     "registration": "no `registration: …`",
+    "ratelimit": "`ratelimit: {status: off}`",
 }
 # The same of what internal listeners serve to services.
 INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
@@ -101,7 +103,14 @@ def own_routes(settings: Settings) -> tuple[Route, ...]:
     return (
         *(route for _, route in _owned(settings)),
         *(route for _, route in _inside(settings)),
+        *_limits(settings),
     )
+
+
+def _limits(settings: Settings) -> tuple[Route, ...]:
+    """Return the route that tells callers of their limits: workers answer there themselves."""
+    believes = bool(settings.identity.issuers) or settings.identity.issuing is not None
+    return status_routes(settings.ratelimit, settings.routes, believes=believes)
 
 
 def _inside(settings: Settings) -> list[tuple[str, Route]]:
@@ -159,6 +168,7 @@ def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, 
         *_owned(settings),
         *_inside(settings),
         *(("delegated", route) for route in forwarded(settings)),
+        *(("ratelimit", route) for route in _limits(settings)),
     ]
     spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
     count = len(spelt)

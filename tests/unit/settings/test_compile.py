@@ -47,6 +47,7 @@ def test_every_feature_has_its_part() -> None:
         "metrics",
         "nodes",
         "problem",
+        "ratelimit",
         "registration",
         "security_headers",
         "token_relay",

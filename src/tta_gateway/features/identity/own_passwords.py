@@ -21,7 +21,7 @@ from tta_gateway.features.identity.registration import Tell, untold
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Told, nothing
 from tta_gateway.features.identity.store import User
-from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.errors import ClientFault, Full
 from tta_gateway.kernel.principal import Principal
 
 _TWO: Final = 2
@@ -115,16 +115,16 @@ class OwnPasswords:
     async def _matches(self, user: User, password: str, *keys: bytes) -> bool:
         try:
             return await self._sign_in.passwords.matches(user.password, password)
-        except Busy:
+        except Busy as busy:
             for key in keys:
                 await self._sign_in.stores.failures.take_back(key)
-            raise GatewayError(problems.LOGIN_BUSY) from None
+            raise Full(problems.LOGIN_BUSY, seconds=busy.seconds) from None
 
     async def _hashed(self, password: str) -> str:
         try:
             return await self._sign_in.passwords.hashed(password)
-        except Busy:
-            raise GatewayError(problems.LOGIN_BUSY) from None
+        except Busy as busy:
+            raise Full(problems.LOGIN_BUSY, seconds=busy.seconds) from None
 
     # --- who has forgotten it --------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ ROUTES: Final = (
     public("DELETE", SESSION, auth="required", max_body=0),
     public("GET", KEY_SET, auth="none", max_body=0),
 )
+HASHING: Final = frozenset((LOGIN,))
+"""Where a password is looked at, for which there may be no room: workers hear of that."""
 # What a service would ask of a session of its own, of which a token of ours knows nothing.
 NOT_SERVED: Final = (
     ("GET", f"{AUTH}/roles"),

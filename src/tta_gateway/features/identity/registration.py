@@ -22,7 +22,7 @@ from tta_gateway.features.identity.password import LONGEST, Busy, Passwords
 from tta_gateway.features.identity.password_rules import complaint
 from tta_gateway.features.identity.sign_in import SignIn
 from tta_gateway.features.identity.store import ACTIVE, NameTaken, User
-from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.errors import ClientFault, Full, GatewayError
 from tta_gateway.kernel.events import AccountStep
 
 PLAYER: Final = "player"
@@ -137,8 +137,8 @@ class Registration:
     async def _made(self, called: str, password: str, invitation: AccountCode | None) -> User:
         try:
             made = await self._passwords.hashed(password)
-        except Busy:
-            raise GatewayError(problems.LOGIN_BUSY) from None
+        except Busy as busy:
+            raise Full(problems.LOGIN_BUSY, seconds=busy.seconds) from None
         now = self._wall()
         more = () if invitation is None else invitation.roles
         return User(self._new_id(), called, ACTIVE, now, now, frozenset((PLAYER, *more)), made)

@@ -13,10 +13,17 @@ UNAUTHORIZED: Final = 401
 _encode = msgspec.json.Encoder().encode
 
 
-def document(kind: Problem, detail: str, *, request_id: str, bound: ProblemBound) -> bytes:
-    """Return the document of an error (RFC 9457)."""
+def document(
+    kind: Problem,
+    detail: str,
+    *,
+    request_id: str,
+    bound: ProblemBound,
+    members: dict[str, list[str]] | None = None,
+) -> bytes:
+    """Return the document of an error (RFC 9457), with further members of its kind."""
     base = bound.base
-    return _encode(
+    made = _encode(
         Body(
             type=base if base == "about:blank" else base + kind.code,
             title=kind.title,
@@ -27,6 +34,9 @@ def document(kind: Problem, detail: str, *, request_id: str, bound: ProblemBound
             message=detail if bound.message else "",
         )
     )
+    if not members:
+        return made
+    return made[:-1] + b"," + _encode(members)[1:]
 
 
 def fields(kind: Problem) -> Fields:

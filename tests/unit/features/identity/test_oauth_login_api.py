@@ -11,6 +11,7 @@ import msgspec
 from tests.helpers.factor_house import Person
 from tests.helpers.oauth_house import BACK, Browser, OAuthHouse, told, wanted, within
 from tests.helpers.soft_key import SoftKey
+from tta_gateway.features.identity.password import Passwords
 from tta_gateway.support.sql.away import Unavailable
 
 
@@ -161,8 +162,9 @@ def test_whoever_looks_after_logins_is_too_busy(tmp_path: Path) -> None:
         browser = Browser(house)
         page = await browser.authorize(client)
         assert house.sign_in is not None
-        house.sign_in.passwords._most = 0
-        busy = await browser.fill_in(page, username="ada", password="x" * 8)
+        house.sign_in.passwords = Passwords(longest=0.0)
+        with house.sign_in.passwords.place():
+            busy = await browser.fill_in(page, username="ada", password="x" * 8)
         assert (busy.status, busy.fields["retry-after"]) == (503, "2")
         assert "Try again in 2 seconds." in busy.body.decode()
 

@@ -13,6 +13,7 @@ from tta_gateway.features.identity import problems
 from tta_gateway.features.identity.accounts import Wrong
 from tta_gateway.features.identity.factor import TOTP, Factor
 from tta_gateway.features.identity.own_passwords import OwnPasswords
+from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.sign_in import Grant
 from tta_gateway.features.identity.store import ACTIVE, User
 from tta_gateway.kernel.errors import ClientFault, GatewayError
@@ -209,10 +210,10 @@ def test_where_too_many_passwords_wait_it_says_so_and_counts_nothing(tmp_path: P
     async def work(home: House) -> None:
         who, code = home.who(await home.house.login()), await home.code()
         assert home.house.sign_in is not None
-        home.house.sign_in.passwords._under_way = 1000
-        assert [await home.change(who) for _ in range(5)] == [problems.LOGIN_BUSY] * 5
-        assert await home.redeem(code) == problems.LOGIN_BUSY
-        home.house.sign_in.passwords._under_way = 0
+        home.house.sign_in.passwords = passwords = Passwords(longest=0.0)
+        with passwords.place():
+            assert [await home.change(who) for _ in range(5)] == [problems.LOGIN_BUSY] * 5
+            assert await home.redeem(code) == problems.LOGIN_BUSY
         assert home.house.issuing == ISSUING
         assert await home.redeem(code) is None
 

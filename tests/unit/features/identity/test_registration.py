@@ -11,6 +11,7 @@ from tests.helpers.identity_house import ISSUING
 from tests.helpers.sign_in_house import ADDRESS, SignInHouse, within
 from tta_gateway.features.identity import metrics, problems
 from tta_gateway.features.identity.accounts import Wrong
+from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.registration import Registration, untold
 from tta_gateway.features.identity.store import User
 from tta_gateway.kernel.errors import GatewayError
@@ -187,8 +188,9 @@ def test_what_two_people_grant_nobody_gives_away_alone(tmp_path: Path) -> None:
 def test_where_too_many_passwords_wait_it_says_so(tmp_path: Path) -> None:
     async def work(home: House) -> None:
         assert home.house.sign_in is not None
-        home.house.sign_in.passwords._under_way = 1000
-        assert await home.refused() == problems.LOGIN_BUSY
+        home.house.sign_in.passwords = passwords = Passwords(longest=0.0)
+        with passwords.place():
+            assert await home.refused() == problems.LOGIN_BUSY
         assert home.count("busy") == 1.0
 
     at_home(tmp_path, work)
