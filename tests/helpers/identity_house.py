@@ -6,7 +6,13 @@ from typing import Final
 
 from sqlalchemy import delete
 
-from tta_gateway.features.identity import refresh_token, sql_external, sql_tables
+from tta_gateway.features.identity import (
+    refresh_token,
+    sql_account_codes,
+    sql_external,
+    sql_recheck,
+    sql_tables,
+)
 from tta_gateway.features.identity.bound import Issuing, Limits, Lockout, SecondFactor
 from tta_gateway.features.identity.sql_factors import CODES, FACTORS, SPENT, SqlFactors
 from tta_gateway.features.identity.sql_failures import SqlFailures
@@ -35,6 +41,9 @@ _EMPTIED: Final = (
     sql_tables.TRIES,
     sql_external.USED,
     sql_external.LINKS,
+    sql_account_codes.CODES,
+    sql_recheck.RECHECKS,
+    sql_recheck.TIED,
 )
 ISSUING: Final = Issuing(
     url="https://home",

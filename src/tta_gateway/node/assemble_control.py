@@ -22,9 +22,9 @@ from tta_gateway.features.changes import api as changes
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
-from tta_gateway.features.identity import admin_api as identity_admin
-from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import (
+    accounts_admin_api,
+    accounts_api,
     api_keys_admin,
     issuers_api,
     oauth_admin_api,
@@ -33,11 +33,14 @@ from tta_gateway.features.identity import (
     status_api,
     ticket_api,
 )
+from tta_gateway.features.identity import admin_api as identity_admin
+from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import external_api as external
 from tta_gateway.features.identity import factors_admin_api as factors_admin
 from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
@@ -76,6 +79,7 @@ from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.here import Here
 from tta_gateway.node.issuing import Issuance
@@ -178,6 +182,8 @@ class Control:
             clock=clock,
             counts=self.counts,
         )
+        self.issuance.publish = self.bus.publish
+        self.issuance.hashing = partial(Hashers, at_once(), log=self.log, died=self.died)
         self.issuance.services = Reach(
             self.services,
             authorities=lambda: self.snapshot.authorities,
@@ -265,6 +271,7 @@ class Control:
             identity_admin.router(self.issuance),
             api_keys_admin.router(self.issuance),
             factors_admin.router(self.issuance),
+            accounts_admin_api.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
@@ -493,6 +500,7 @@ def public_routers(
         openapi.router(document),
         identity.router(issuance),
         delegated.router(issuance),
+        accounts_api.router(issuance),
         status_api.router(issuance),
         ticket_api.router(issuance),
         external.router(providers),
@@ -532,6 +540,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         identity_admin.router(cast("Issuance", None)),
         api_keys_admin.router(cast("Issuance", None)),
         factors_admin.router(cast("Issuance", None)),
+        accounts_admin_api.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),

@@ -91,7 +91,7 @@ def policies(
             AllowFrom(),
             WebSocketOrigin(),
             _callers(snapshot, registry, clock, reach),
-            _identity(snapshot, clock, reach),
+            _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
             TrafficClass(rooms),
@@ -107,10 +107,16 @@ def policies(
     return _in_order(made)
 
 
-def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
+def _identity(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Identity:
     believed = bound(snapshot, "identity", IdentityBound)
     cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
-    return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
+    return Identity(
+        verifier(believed),
+        wall=clock.wall,
+        streams=reach.streams,
+        cookie=cookie,
+        registry=registry,
+    )
 
 
 def _access(

@@ -19,11 +19,23 @@ def complaints(tree: Tree) -> Complaints:
     roles = held(_written(tree))
     known = {split(one)[0] for some in roles.values() for one in some}
     yield from _two_person(tree, set(roles))
+    yield from _scopes(tree, known)
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
             for path, sentence in _of_route(route, set(roles), known):
                 yield ("routes", at, *path), sentence
+
+
+def _scopes(tree: Tree, known: set[str]) -> Complaints:
+    """Complain about scopes that let clients do what nobody may."""
+    for name, held_by in _mapping(_mapping(tree.get("access")).get("scopes")).items():
+        for at, one in enumerate(_texts(held_by)):
+            if split(one)[0] not in known:
+                yield (
+                    ("access", "scopes", name, at),
+                    f"no role holds `{one}`: {nearest(split(one)[0], known)}",
+                )
 
 
 def _two_person(tree: Tree, roles: set[str]) -> Complaints:

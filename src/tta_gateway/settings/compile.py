@@ -72,7 +72,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "admission": lambda settings: admission.compile(settings.admission),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
-    "callers": lambda settings: caller.compile(settings.identity.services),
+    "callers": lambda settings: caller.compile(
+        settings.identity.services, settings.identity.withdrawn
+    ),
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(
         settings.discovery, settings.services, partial(_plain_route, settings)
@@ -112,7 +114,10 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one, credentials) for one in settings.listen),
         services=(
-            *(_service(name, one, credentials) for name, one in settings.services.items()),
+            *(
+                _service(name, one, credentials, settings)
+                for name, one in settings.services.items()
+            ),
             *own_services(settings),
         ),
         routes=stepped_up((*routes, *own_routes(settings), *_forwarded(settings)), settings),
@@ -201,7 +206,9 @@ def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
     )
 
 
-def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
+def _service(
+    name: str, config: ServiceConfig, credentials: Credentials, settings: Settings
+) -> Service:
     found = config.discover is not None and config.discover.scheme == "https"
     # One that registers alone may do so with `https://`.
     alone = config.discover is None and not config.endpoints
@@ -217,7 +224,7 @@ def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Serv
         slow_start=config.slow_start,
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
-        tls=credentials.service(config) if encrypted else None,
+        tls=credentials.service(config, settings.identity.withdrawn) if encrypted else None,
     )
 
 

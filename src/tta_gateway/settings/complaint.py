@@ -15,6 +15,7 @@ NAMED: Final = frozenset(
         "services",
         "services.<name>.health.headers",
         "access.roles",
+        "access.scopes",
         "identity.issuers[].levels",
         "ratelimit.limits",
         "routes[].access.permissions",

@@ -12,6 +12,7 @@ import msgspec
 
 from tta_gateway.features.access import public as access
 from tta_gateway.features.callers.bound import RouteCallers
+from tta_gateway.features.identity import accounts_public as accounts
 from tta_gateway.features.identity import external_public as external
 from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import oauth_public as oauth
@@ -43,14 +44,26 @@ def _has_providers(settings: Settings) -> bool:
     return issuing is not None and bool(issuing.providers)
 
 
+def _keeps_all_accounts(settings: Settings) -> bool:
+    return settings.identity.issuing is not None and not _delegated(settings)
+
+
+def _registers(settings: Settings) -> bool:
+    """Tell whether people register, here or at the service that keeps accounts."""
+    issuing = settings.identity.issuing
+    return issuing is not None and (issuing.registration != "off" or bool(issuing.delegated))
+
+
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "oauth": (lambda settings: settings.identity.issuing is not None, oauth.ROUTES),
     "identity": (
         lambda settings: settings.identity.issuing is not None,
-        (*identity.ROUTES, *factors.ROUTES),
+        (*identity.ROUTES, *factors.ROUTES, *accounts.ROUTES),
     ),
+    "passwords": (_keeps_all_accounts, accounts.ALONE),
+    "accounts": (_registers, accounts.OPEN),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "external": (_has_providers, external.ROUTES),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
@@ -59,6 +72,8 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
 OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
+    "passwords": "no `identity: {issuing: …}`",
+    "accounts": "neither `registration` nor `delegated` in `identity: {issuing: …}`",
     "oauth": "no `identity: {issuing: …}`",
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "external": "no `identity: {issuing: {providers: …}}`",

@@ -19,6 +19,7 @@ from tta_gateway.features.access.algorithm import (
 from tta_gateway.features.access.bound import (
     ASKED,
     CLINICAL,
+    WHOLE,
     AccessBound,
     OwnerFrom,
     RouteAccess,
@@ -33,6 +34,7 @@ from tta_gateway.features.access.problems import (
     OWNER_UNTOLD,
     PERMISSION_MISSING,
     ROLE_MISSING,
+    SCOPE_MISSING,
 )
 from tta_gateway.features.access.table import ROLES
 from tta_gateway.kernel.errors import GatewayError
@@ -51,6 +53,7 @@ _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
     Verdict.METHOD: METHOD_CLOSED,
     Verdict.OWNER: NOT_THERE,
     Verdict.CLINICAL: CLINICAL_ROLE_MISSING,
+    Verdict.SCOPE: SCOPE_MISSING,
     Verdict.LEVEL: AUTHENTICATION_WEAK,
 }
 _POLICY: Final = 1008  # RFC 6455 7.4.1: clients should not come back
@@ -168,6 +171,7 @@ class Access:
         self.shadowed = {one: registry.child(REFUSED, one.value, "shadow") for one in Verdict}
         self._masks: dict[frozenset[str], int] = {}
         self._bounds: dict[frozenset[str], int] = {}
+        self._scopes: dict[frozenset[str], int] = {}
         self._owners: dict[tuple[str, str, str, float], Owners] = {}
 
     def for_route(self, route: Route | None) -> "BoundAccess | AskingAccess | None":
@@ -207,6 +211,15 @@ class Access:
             found = self._bounds[permitted] = self.book.within(permitted)
         return found
 
+    def scoped(self, scopes: frozenset[str]) -> int:
+        """Return the most that a program holds for somebody which was let have these scopes."""
+        found = self._scopes.get(scopes)
+        if found is None:
+            if len(self._scopes) >= _MOST:
+                self._scopes.clear()
+            found = self._scopes[scopes] = self.book.scoped(scopes)
+        return found
+
 
 class BoundAccess:
     """What one route asks."""
@@ -227,6 +240,7 @@ class BoundAccess:
         self._asks_level = bound.level > 1 or bound.fresh > 0.0
         self._spares_owner = bound.spares_owner
         self._weak = replace(AUTHENTICATION_WEAK, challenge=challenge(bound))
+        self._short: dict[str, Problem] = {}  # by the permission that a program lacks
         named = {name.encode(): book.demand(one) for name, one in bound.permissions.items()}
         if b"GET" in named:
             named.setdefault(b"HEAD", named[b"GET"])  # RFC 9110 9.3.2: the same, without the body
@@ -282,8 +296,8 @@ class BoundAccess:
             exchange.shadowed = _PROBLEMS[verdict].code
             return None
         self._access.refused[verdict].add()
-        told = self._weak if verdict is Verdict.LEVEL else _PROBLEMS[verdict]
-        return answer_of(told, self._detail(verdict, exchange.request.method))
+        method = exchange.request.method
+        return answer_of(self._problem(verdict, method), self._detail(verdict, method))
 
     def untold(self, exchange: Exchange) -> Response | None:
         """Refuse because nobody can tell whose it is; where that is only told, let through."""
@@ -299,13 +313,46 @@ class BoundAccess:
         mask = self._access.mask(principal.roles)
         if principal.permitted:
             mask &= self._access.within(principal.permitted)
+        if principal.is_narrow:
+            return self._narrow_verdict(exchange, principal, request, mask)
+        return self._verdict_by(exchange, principal, request, mask)
+
+    def _narrow_verdict(
+        self, exchange: Exchange, principal: Principal, request: RequestHead, whole: int
+    ) -> Verdict | None:
+        """Return why a program may not that asks for somebody: what they lack themselves, first.
+
+        Whether somebody is in a role is asked of them; what is done for them, of the program.
+        """
+        if self._asks_roles and not whole & self._roles:
+            return Verdict.ROLE
+        mask = whole & self._access.scoped(principal.scopes)
+        demand = self._demands.get(request.method, self._default)
+        wanted = 0 if demand is None else self._wanted(demand)
+        if whole & wanted and not mask & wanted:
+            return Verdict.SCOPE
+        verdict = self._verdict_by(exchange, principal, request, mask | whole & self._roles)
+        if verdict is Verdict.CLINICAL and whole & self._clinical:
+            return Verdict.SCOPE
+        return verdict
+
+    def _wanted(self, demand: Demand) -> int:
+        """Return the bits of which one must be held.
+
+        Where no owner is named, nobody can tell who is in whose care; services go by the token.
+        """
+        return demand.held if self._owner else demand.own | demand.any
+
+    def _verdict_by(
+        self, exchange: Exchange, principal: Principal, request: RequestHead, mask: int
+    ) -> Verdict | None:
+        """Return why not who holds this; None if they may."""
         if self._asks_roles and not mask & self._roles:
             return Verdict.ROLE
         demand = self._demands.get(request.method, self._default)
         if demand is None:
             return Verdict.METHOD
-        # Where no owner is named, nobody can tell who is in whose care; services go by the token.
-        if not mask & (demand.held if self._owner else demand.own | demand.any):
+        if not mask & self._wanted(demand):
             return Verdict.PERMISSION
         is_theirs = bool(self._owner) and self._is_theirs(exchange, principal)
         # Before any tie is looked at: glass is not used by who is sent back to show more.
@@ -398,6 +445,21 @@ class BoundAccess:
     def on_finish(self, exchange: Exchange) -> None:
         """Have it under way no longer."""
         self._access.circle.tied.pop(exchange, None)
+
+    def _problem(self, verdict: Verdict, method: bytes) -> Problem:
+        """Return what is said of it, with what is asked for where the caller can get that."""
+        if verdict is Verdict.LEVEL:
+            return self._weak
+        if verdict is not Verdict.SCOPE:
+            return _PROBLEMS[verdict]
+        demand = self._demands.get(method, self._default)
+        name = WHOLE if demand is None or not demand.name else demand.name
+        found = self._short.get(name)
+        if found is None:
+            scope = f"{name} {CLINICAL}" if self._clinical and name != WHOLE else name
+            told = f'{SCOPE_MISSING.challenge}, scope="{scope}"'
+            found = self._short[name] = replace(SCOPE_MISSING, challenge=told)
+        return found
 
     def _detail(self, verdict: Verdict, method: bytes) -> str | None:
         """Return what is missing, by its name; None where the problem's own words say it."""
@@ -493,4 +555,4 @@ def challenge(bound: RouteAccess) -> str:
 
 def book_of(bound: AccessBound) -> Book:
     """Return the roles of a configuration: those of the platform, where it names none."""
-    return Book(ROLES if bound.roles is None else bound.roles)
+    return Book(ROLES if bound.roles is None else bound.roles, bound.scopes)

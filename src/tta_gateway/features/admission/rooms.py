@@ -61,7 +61,8 @@ class ServiceRoom(Room):
             if self.endpoints and endpoints:
                 adaptive.scale(endpoints / self.endpoints)
             self.endpoints = endpoints or self.endpoints
-        self.resize(adaptive.look(now, in_flight=self.in_flight, wanted=self.wanted))
+        limit = adaptive.look(now, in_flight=self.in_flight, peak=self.peak, wanted=self.wanted)
+        self.resize(limit)
         self.look(elapsed, now)
         self.fill(now)
         self._limit.set(self.limit)

@@ -52,8 +52,7 @@ class SqlUsers:
         """Add a user; NameTaken."""
         try:
             async with self._database().write() as connection:
-                await _add(connection, user)
-                await _grant(connection, user.id, user.roles, by=by, now=user.created)
+                await added(connection, user, by=by)
         except Conflict:
             raise NameTaken(user.name) from None
 
@@ -154,6 +153,12 @@ class SqlUsers:
         self, connection: AsyncConnection, user_id: str, *, why: str, now: float
     ) -> None:
         await end_sessions(connection, user_id, why=why, now=now, until=now + self._lasting())
+
+
+async def added(connection: AsyncConnection, user: User, *, by: str) -> None:
+    """Add a user in a transaction."""
+    await _add(connection, user)
+    await _grant(connection, user.id, user.roles, by=by, now=user.created)
 
 
 async def change_roles(

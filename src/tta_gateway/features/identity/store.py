@@ -152,6 +152,9 @@ class Failures(Protocol):
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""
 
+    async def good(self, account: bytes, origin: bytes) -> None:
+        """Forget those of an account, and take one back of where it came from."""
+
     async def forgive(self, key: bytes) -> None:
         """Forget all of them."""
 

@@ -6,7 +6,7 @@ in it fails the test.
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Final, cast
@@ -34,6 +34,7 @@ from tta_gateway.kernel.exchange import Exchange, Origin
 from tta_gateway.kernel.message import RequestHead, Response
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.assemble_worker import sides, table
@@ -125,11 +126,15 @@ def _never(*_: object) -> None:
 def _answer(exchange: Exchange, plan: Plan) -> Response | None:
     for _, step in plan.request:
         found = step(exchange)
-        if inspect.iscoroutine(found):  # a service is asked, and has answered in this turn
-            found = asyncio.run(found)
+        if inspect.isawaitable(found):  # a service is asked, and has answered in this turn
+            found = asyncio.run(_settled(found))
         if isinstance(found, Response):
             return found
     return None
+
+
+async def _settled(waiting: Awaitable[Answer]) -> Answer:
+    return await waiting
 
 
 @pytest.fixture(scope="module")

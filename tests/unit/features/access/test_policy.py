@@ -1,8 +1,8 @@
 """Who gets through to a route, and what the others are told."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
 import pytest
@@ -29,6 +29,7 @@ from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.metrics import Registry
 
+T = TypeVar("T")
 NOW = 1_800_000_000.0
 PROGRESS = RouteAccess(default="progress:read", owner="player_id")
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -624,6 +625,109 @@ def test_a_level_that_is_only_tried_lets_through_and_tells() -> None:
     assert house.registry.child(REFUSED, "level", "shadow").values()[0] == 1.0
 
 
+# --- what a program is let do ------------------------------------------------------------------
+
+
+def narrow(
+    house: House, scopes: str, role: str = "player", person: str = "p1", *, subject: str = "p1"
+) -> Response | None:
+    """What a program hears that asks for somebody with these scopes."""
+    exchange = an_exchange(a_head("GET", f"/{person}"))
+    exchange.params = {"player_id": person}
+    exchange.principal = Principal(
+        subject=subject,
+        issuer="gateway",
+        roles=frozenset(role.split()),
+        scopes=frozenset(scopes.split()),
+        is_narrow=True,
+    )
+    return house.bound.on_request(exchange)
+
+
+def said(answer: Response | None) -> tuple[str, str]:
+    """Why not, and what is asked for; empty if they may."""
+    if answer is None:
+        return "", ""
+    assert answer.problem is not None
+    asked = answer.problem.challenge.partition("scope=")[2] if answer.status == 403 else ""
+    return answer.problem.code.removeprefix("access_"), asked.strip('"')
+
+
+SCOPE = "scope_insufficient"
+ASKS = {
+    "theirs": PROGRESS,
+    "any": RouteAccess(default="worlds:read"),
+    "clinical": RouteAccess(default="progress:read", owner="player_id", clinical=True),
+    "role": RouteAccess(roles=("player", "therapist")),
+    "role_too": RouteAccess(roles=("player", "therapist"), default="worlds:read"),
+    "owner": RouteAccess(owner="player_id"),
+    "closed": RouteAccess(permissions={"PUT": "worlds:read"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("asks", "scopes", "person", "expected"),
+    [
+        ("theirs", "progress:read", "p1", ("", "")),
+        ("theirs", "progress:read:own", "p1", ("", "")),
+        ("theirs", "all", "p1", ("", "")),
+        ("theirs", "", "p1", (SCOPE, "progress:read")),
+        ("theirs", "openid worlds:read", "p1", (SCOPE, "progress:read")),
+        ("theirs", "progress:read", "p2", ("not_there", "")),
+        ("theirs", "openid", "p2", (SCOPE, "progress:read")),  # and not a word of who is there
+        ("any", "worlds:read", "p1", ("", "")),
+        ("any", "progress:read", "p1", (SCOPE, "worlds:read")),
+        ("clinical", "progress:read", "p1", ("", "")),  # it is their own
+        ("role", "progress:read worlds:read", "p1", (SCOPE, "all")),
+        ("role", "all", "p1", ("", "")),
+        ("role_too", "worlds:read", "p1", ("", "")),
+        ("role_too", "openid", "p1", (SCOPE, "worlds:read")),
+        ("owner", "openid", "p1", (SCOPE, "all")),
+        ("owner", "all", "p1", ("", "")),
+        ("closed", "all", "p1", ("method_closed", "")),
+    ],
+)
+def test_a_program_may_what_it_was_let_do_and_its_user_may(
+    asks: str, scopes: str, person: str, expected: tuple[str, str]
+) -> None:
+    assert said(narrow(House(ASKS[asks]), scopes, person=person)) == expected
+
+
+def test_no_scope_gives_what_the_user_lacks() -> None:
+    house = House()
+    assert said(narrow(house, "progress:read users:read all", "admin")) == (
+        "permission_missing",
+        "",
+    )
+    assert said(narrow(House(ASKS["role"]), "all", "admin")) == ("role_missing", "")
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    assert said(narrow(house, "progress:read", "therapist", "p2", subject="t1")) == ("", "")
+    assert said(narrow(house, "progress:read:own", "therapist", "p2", subject="t1")) == (
+        SCOPE,
+        "progress:read",
+    )
+
+
+def test_clinical_content_is_a_scope_of_its_own() -> None:
+    house = House(ASKS["clinical"])
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    both = "progress:read content:clinical"
+    assert said(narrow(house, "progress:read", "therapist", "p2", subject="t1")) == (SCOPE, both)
+    assert said(narrow(house, both, "therapist", "p2", subject="t1")) == ("", "")
+    assert said(narrow(house, both, "service", "p2", subject="t1")) == (
+        "clinical_role_missing",
+        "",
+    )
+
+
+def test_sets_of_scopes_are_remembered_and_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    monkeypatch.setattr("tta_gateway.features.access.policy._MOST", 2)
+    for number in range(5):
+        assert said(narrow(house, f"progress:read x{number}")) == ("", "")
+    assert len(house.access._scopes) <= 2
+
+
 @pytest.mark.parametrize(
     "who",
     [
@@ -659,6 +763,11 @@ SESSION = RouteAccess(
     owner=ASKED,
     owner_from=OwnerFrom(path="/s/{id}/messages", field="player_id"),
 )
+
+
+async def settled(waiting: Awaitable[T]) -> T:
+    """What is waited for; compiled, it is no coroutine that asyncio knows."""
+    return await waiting
 
 
 class Asked:
@@ -705,7 +814,7 @@ class Asked:
         found = self.bound.on_request(exchange)
         if found is None or isinstance(found, Response):
             return exchange, found
-        return exchange, asyncio.run(cast("Coroutine[Any, Any, Response | None]", found))
+        return exchange, asyncio.run(settled(found))
 
     def code(self, session: str = "s1", **who: Any) -> str:  # noqa: ANN401 - of `ask`
         answer = self.ask(session, **who)[1]
@@ -807,4 +916,4 @@ def test_it_says_where_it_asks() -> None:
 def test_an_explanation_asks_nobody() -> None:
     access = Access(book_of(AccessBound(roles={**ROLES})), wall=lambda: NOW, registry=Registry())
     look = access.lookups.of(a_route())
-    assert asyncio.run(cast("Coroutine[Any, Any, object]", look(an_exchange(), b"/"))) == (0, b"")
+    assert asyncio.run(settled(look(an_exchange(), b"/"))) == (0, b"")

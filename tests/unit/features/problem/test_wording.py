@@ -50,3 +50,9 @@ def test_a_kind_may_have_members_of_its_own() -> None:
         document(NOT_FOUND, "No.", request_id="id", bound=ProblemBound(), members=members)
     )
     assert told == {**plain, **members}
+
+
+def test_who_could_come_in_with_something_else_is_told_with_what() -> None:
+    asked = 'Bearer error="insufficient_scope"'
+    kind = replace(NOT_FOUND, status=403, challenge=asked)
+    assert (b"www-authenticate", asked.encode()) in fields(kind)
