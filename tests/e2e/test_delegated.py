@@ -244,7 +244,8 @@ def test_a_service_that_is_away_is_503_and_counts_against_nobody(tmp_path: Path)
 def test_an_account_of_the_platform_logs_in_for_a_client(home: Home) -> None:
     name, told = home.player()
     gateway, back = home.gateway, "https://app.example.org/back"
-    client = {"name": "app", "kind": "public", "redirect_uris": [back]}
+    terms = {"redirect_uris": [back], "scopes": ["characters:read"]}
+    client = {"name": "app", "kind": "public", **terms}
     client_id = gateway.administer("POST", "/clients", client).told["id"]
     challenge = urlsafe_b64encode(sha256(b"v" * 43).digest()).decode().rstrip("=")
     wanted = {

@@ -65,15 +65,17 @@ def test_whoever_would_wait_too_long_hears_when_to_come_back(one: Issuing) -> No
     before = one.admin.counters()
     answers = rushed(one)
     heard = Counter((answer.status, answer.code) for answer in answers)
-    assert set(heard) == {(200, ""), (503, "identity_login_busy")}, heard
-    busy = [answer for answer in answers if answer.status == 503]
-    assert all(answer.fields["retry-after"] == "2" for answer in busy)
+    # A machine that is busy besides may have the gate of all requests shed some first.
+    told = {(200, ""), (503, "identity_login_busy"), (503, "admission_shed")}
+    assert {(200, ""), (503, "identity_login_busy")} <= set(heard) <= told, heard
+    assert all(int(each.fields["retry-after"]) >= 1 for each in answers if each.status == 503)
+    busy = heard[503, "identity_login_busy"]
     assert not any("x-tta-closed-for" in answer.fields for answer in answers)
     after = one.admin.counters()
     counted = {
         name: after[LOGINS, (name,)] - before.get((LOGINS, (name,)), 0) for name in ("good", "busy")
     }
-    assert counted == {"good": MANY - len(busy), "busy": len(busy)}
+    assert counted == {"good": heard[200, ""], "busy": busy}
     assert wait_until(lambda: one.login().status == 200)
 
 

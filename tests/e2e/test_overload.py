@@ -5,6 +5,7 @@ too.
 """
 
 import json
+import select
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, start_gateway
 from tests.helpers.overload import Asked, load, service_of
+from tests.helpers.slow import wait_until
 
 SERVERS, TAKES = 8, 0.05
 CAPACITY = SERVERS / TAKES
@@ -52,7 +54,8 @@ def test_what_matters_is_served_under_overload_and_all_is_well_again_soon(tmp_pa
         finally:
             gateway.stop()
     assert share(asked, *CLASSES, end=3) >= 0.95
-    assert share(asked, "crisis", "therapeutic", begin=4, end=11) >= 0.9
+    assert share(asked, "crisis", begin=4, end=11) >= 0.9
+    assert share(asked, "therapeutic", begin=4, end=11) >= 0.8
     assert share(asked, "background", begin=4, end=11) <= 0.3
     good = [one for one in asked if one.status == 200 and 4 <= one.at < 11]
     assert len(good) >= 0.6 * 7 * CAPACITY
@@ -61,13 +64,16 @@ def test_what_matters_is_served_under_overload_and_all_is_well_again_soon(tmp_pa
 
 
 def test_who_is_turned_away_is_told_when_to_come_again(tmp_path: Path) -> None:
+    """Of 64 places 34 are kept for others: of sixty who come, thirty wait in vain."""
     with service_of(servers=1, takes=30.0) as port:
-        gateway = gateway_to(port, tmp_path)
-        clients = [Client(gateway.port) for _ in range(120)]
+        known = {"endpoints": [f"http://127.0.0.1:{port}"], "limits": {"in_flight": 64}}
+        gateway = gateway_to(port, tmp_path, services={"known": known})
+        clients = [Client(gateway.port) for _ in range(60)]
         try:
             for client in clients:
                 client.send(b"GET /background HTTP/1.1\r\nHost: a\r\n\r\n")
-            answer = clients[35].answer()
+            assert wait_until(lambda: len(answered(clients)) == 30)
+            answers = [client.answer() for client in answered(clients)]
             with Client(gateway.port) as person:
                 person.send(b"GET /crisis HTTP/1.1\r\nHost: a\r\n\r\n")
                 person.sock.settimeout(1.0)
@@ -77,12 +83,20 @@ def test_who_is_turned_away_is_told_when_to_come_again(tmp_path: Path) -> None:
             for client in clients:
                 client.close()
             gateway.stop()
-    assert answer.status == 503
-    assert 5 <= int(answer.value(b"retry-after") or b"0") <= 30
-    problem = json.loads(answer.body)
-    assert (problem["code"], problem["status"]) == ("admission_shed", 503)
+    for answer in answers:
+        assert answer.status == 503
+        assert 5 <= int(answer.value(b"retry-after") or b"0") <= 30
+        problem = json.loads(answer.body)
+        assert (problem["code"], problem["status"]) == ("admission_shed", 503)
     lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
-    assert {one["class"] for one in lines if one["code"] == "admission_shed"} == {"background"}
+    shed = [one["class"] for one in lines if one["code"] == "admission_shed"]
+    assert shed == ["background"] * 30
+
+
+def answered(clients: Sequence[Client]) -> list[Client]:
+    """Those for whom something has come."""
+    ready, _, _ = select.select([client.sock for client in clients], [], [], 0.0)
+    return [client for client in clients if client.sock in ready]
 
 
 def test_a_client_that_goes_while_it_waits_is_not_asked_for(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from sqlalchemy import delete
 
 from tta_gateway.features.identity import (
     refresh_token,
-    sql_account_codes,
     sql_external,
     sql_recheck,
     sql_tables,
@@ -41,7 +40,7 @@ _EMPTIED: Final = (
     sql_tables.TRIES,
     sql_external.USED,
     sql_external.LINKS,
-    sql_account_codes.CODES,
+    sql_tables.ACCOUNT_CODES,
     sql_recheck.RECHECKS,
     sql_recheck.TIED,
 )
@@ -84,7 +83,7 @@ class House:
         """Return the first refresh token of a new session."""
         token = refresh_token.first()
         wanted = Session(f"{user.id}-{name}"[-36:], user.id, now, now, now + 100_000.0, "pwd")
-        assert await self.sessions.begin(wanted, token) is not None
+        assert await self.sessions.begin(wanted, token, known=now + 1e6) is not None
         return token
 
     async def revoked(self) -> dict[tuple[str, str], Revocation]:

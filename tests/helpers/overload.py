@@ -5,6 +5,7 @@ a load that no answer slows down.
 import contextlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,12 @@ def load(port: int, phases: Sequence[tuple[float, float]]) -> list[Asked]:
     """Ask at these rates for these times; return what became of every request."""
     told = [f"{rate}:{seconds}" for rate, seconds in phases]
     command = [sys.executable, str(_BENCH / "open_loop.py"), str(port), *told]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    read = [line.split() for line in done.stdout.splitlines()]
+    with tempfile.TemporaryFile("w+") as file:
+        subprocess.run(command, stdout=file, check=True, timeout=120)
+        file.seek(0)
+        read = [line.split() for line in file]
+    broken = [words for words in read if len(words) != len(Asked.__slots__)]
+    assert broken == []
     begun = min(float(at) for at, *_ in read)
     return [
         Asked(float(at) - begun, traffic, int(status), float(took))

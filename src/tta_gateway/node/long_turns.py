@@ -3,7 +3,9 @@
 Linux (6.12 and later) has a task say how long its turns are (sched_setattr(2), `sched_runtime`),
 and lets one with shorter turns that wakes run at once, where it would wait for milliseconds.
 So a worker need not wait for control, and control does no less: a lower priority would take its
-leases and checks away where the machine is full.  Where there is no such thing, nothing changes.
+leases and checks away where the machine is full.  They are no longer than that takes, because where
+all cores are busy a task with long turns waits longer for its next.  Where there is no such thing,
+nothing changes.
 """
 
 import ctypes
@@ -13,7 +15,7 @@ import struct
 import sys
 from typing import Final
 
-LONG: Final = 30_000_000  # nanoseconds; usual are about three million
+LONG: Final = 10_000_000  # nanoseconds; usual are about three million
 ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 """`struct sched_attr`: size, policy, flags, nice, priority, runtime, deadline, period."""
 _USUAL: Final = 0  # SCHED_OTHER

@@ -123,6 +123,63 @@ def test_a_change_ends_the_other_sessions_and_codes(url: DatabaseUrl) -> None:
     at_home(url, work)
 
 
+@pytest.mark.parametrize("way", ["passwd", "disable"])
+def test_what_whoever_looks_after_accounts_does_voids_codes(url: DatabaseUrl, way: str) -> None:
+    """Red without `void_resets` in sql_users.py: a code from before gave another password."""
+
+    async def work(house: House) -> None:
+        codes, ada = store(house), await house.user()
+        await codes.add(D1, RESET)
+        if way == "passwd":
+            await house.users.set_password(ada.id, "theirs", now=NOW)
+        else:
+            await house.users.set_state(ada.id, DISABLED, now=NOW)
+            await house.users.set_state(ada.id, ACTIVE, now=NOW)
+        assert await codes.find(D1, now=NOW) is None
+        with pytest.raises(Spent):
+            await codes.reset(D1, "newer", now=NOW)
+
+    at_home(url, work)
+
+
+@pytest.mark.parametrize("way", ["reset", "passwd", "logout"])
+def test_who_has_been_shut_out_meanwhile_changes_nothing(url: DatabaseUrl, way: str) -> None:
+    """The old password was right, and while the new one was hashed its owner took it back.
+
+    Red where `change` asks nobody whether the session lasts (sql_account_codes.py).
+    """
+
+    async def work(house: House) -> None:
+        codes, ada = store(house), await house.user()
+        await house.session(ada)
+        await codes.add(D1, RESET)
+        if way == "reset":
+            await codes.reset(D1, "theirs", now=NOW + 1)
+        elif way == "passwd":
+            await house.users.set_password(ada.id, "theirs", now=NOW + 1)
+        else:
+            await house.sessions.end(ada.id, "id-ada-s1", why="logout", now=NOW + 1)
+        before = await house.users.named("ada")
+        with pytest.raises(Spent):
+            await codes.change(ada.id, "an intruder's", but="id-ada-s1", now=NOW + 1)
+        assert await house.users.named("ada") == before
+
+    at_home(url, work)
+
+
+def test_a_change_takes_no_earlier_one_back(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        codes, ada = store(house), await house.user()
+        await house.sessions.end_all(ada.id, why="logout-all", now=NOW + 9)  # another's clock
+        await house.session(ada)
+        await codes.change(ada.id, "newer", but="id-ada-s1", now=NOW + 1)
+        found = await house.users.named("ada")
+        assert found is not None
+        assert found.changed == NOW + 9
+
+    at_home(url, work)
+
+
 def test_those_that_are_good_are_known_until_they_are_withdrawn(url: DatabaseUrl) -> None:
     async def work(house: House) -> None:
         codes = store(house)

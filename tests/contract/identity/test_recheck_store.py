@@ -43,8 +43,8 @@ async def two_sessions(house: House) -> SqlRecheck:
         await house.session(ada, name)
     await asking.tie("r1", S1, ends=NOW + 100_000)
     async with house.database.write() as connection:
-        await rests_too(connection, S2, parent=S1)
-        await rests_too(connection, "another", parent="nobody's")
+        await rests_too(connection, S2, parent=S1, ends=NOW)
+        await rests_too(connection, "another", parent="nobody's", ends=NOW)
     return asking
 
 
@@ -106,6 +106,25 @@ def test_what_no_session_rests_on_is_forgotten(url: DatabaseUrl) -> None:
         assert await rows(house) == (1, 1)
         await house.sessions.end("id-ada", S2, why="logout", now=NOW)
         await asking.tidy(NOW + WAITS + 1)
+        assert await rows(house) == (0, 0)
+
+    at_home(url, work)
+
+
+def test_what_a_longer_session_rests_on_is_kept_as_long(url: DatabaseUrl) -> None:
+    """Red where `rests_too` leaves the end of its parent (sql_recheck.py)."""
+
+    async def work(house: House) -> None:
+        asking, ada = store(house), await house.user()
+        await asking.keep(kept(), until=NOW + WAITS)
+        for name in ("s1", "s2"):
+            await house.session(ada, name)
+        await asking.tie("r1", S1, ends=NOW + 2000)
+        async with house.database.write() as connection:
+            await rests_too(connection, S2, parent=S1, ends=NOW + 9000)
+        await asking.tidy(NOW + 2001)
+        assert await asking.due(S2, every=every, now=NOW + 2001) is not None
+        await asking.tidy(NOW + 9001)
         assert await rows(house) == (0, 0)
 
     at_home(url, work)

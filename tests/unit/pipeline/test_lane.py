@@ -109,7 +109,7 @@ class House:
     @property
     def asked(self) -> int:
         """How often the service was asked."""
-        return len(self.gateway.loop.opened)
+        return sum(end.sent.count(b" HTTP/1.1\r\n") for end in self.gateway.loop.opened)
 
 
 def test_who_is_in_no_crisis_is_refused_and_told_where_help_is() -> None:
@@ -331,8 +331,9 @@ def say(house: House, case: Case) -> FakeTransport:
     body = (CRY if case.crisis else WEATHER) + b"." * case.size
     step = -(-len(body) // case.parts)
     client = house.ask(post(b"", length=len(body)))
-    for at in range(0, len(body) if case.complete else len(body) // 2, step):
-        client.feed(body[at : at + step])
+    told = body if case.complete else body[: len(body) // 2]
+    for at in range(0, len(told), step):
+        client.feed(told[at : at + step])
         house.settle()
     house.gateway.wait(2 * SECONDS + 0.5)
     house.settle()

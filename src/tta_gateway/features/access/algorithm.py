@@ -193,8 +193,9 @@ def is_name(person: str) -> bool:
 class Owners:
     """Whose things are, as their service has said: each for so many seconds, to one who asks.
 
-    A thing is where its service is asked about it; a service may say nothing to one person that it
-    says to another, so that what it says counts for whoever asked, alone.
+    A thing is where its service is asked about it, and what else the answer hangs on; a service may
+    say nothing to one person that it says to another, so that what it says counts for whoever
+    asked, alone.
     """
 
     def __init__(self, keep: float) -> None:

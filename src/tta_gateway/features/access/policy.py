@@ -64,11 +64,21 @@ _AHEAD: Final = 60.0  # seconds that another's clock may be ahead of ours
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 
 
+_AT_ONCE: Final = 16  # questions for one caller: browsers have six connections
 _HANG_ON_OWNER: Final = frozenset((Verdict.OWNER, Verdict.CLINICAL, Verdict.LEVEL))
 """Why somebody may not, as long as it is not known whose it is."""
-Look: TypeAlias = Callable[[Exchange, bytes], Awaitable[tuple[int, bytes]]]
-"""Asks a route's service at a path, as who makes an exchange: the status of its answer and the
-body; 0 where it has not answered."""
+Said: TypeAlias = Awaitable[tuple[int, bytes]]
+"""The status of a service's answer, and the body; 0 where it has not answered."""
+
+
+class Look(Protocol):
+    """What asks the service of a route."""
+
+    def mark(self, exchange: Exchange) -> bytes:
+        """Return what the answer hangs on, of what a request says beside its path and caller."""
+
+    def ask(self, exchange: Exchange, path: bytes) -> Said:
+        """Ask at a path, as who makes an exchange."""
 
 
 class Lookups(Protocol):
@@ -83,10 +93,18 @@ class Unasked:
 
     def of(self, route: Route) -> Look:  # noqa: ARG002 - the port's
         """Return what hears nothing."""
-        return _unanswered
+        return self
+
+    def mark(self, exchange: Exchange) -> bytes:  # noqa: ARG002 - the port's
+        """Return nothing."""
+        return b""
+
+    def ask(self, exchange: Exchange, path: bytes) -> Said:  # noqa: ARG002 - the port's
+        """Hear nothing."""
+        return _unanswered()
 
 
-async def _unanswered(_: Exchange, __: bytes) -> tuple[int, bytes]:
+async def _unanswered() -> tuple[int, bytes]:
     return 0, b""
 
 
@@ -291,6 +309,7 @@ class BoundAccess:
 
     def refused(self, exchange: Exchange, verdict: Verdict) -> Response | None:
         """Refuse for this reason; where that is only told, let through."""
+        verdict = self._of_program(exchange, verdict)
         if self._shadow:
             self._access.shadowed[verdict].add()
             exchange.shadowed = _PROBLEMS[verdict].code
@@ -298,6 +317,16 @@ class BoundAccess:
         self._access.refused[verdict].add()
         method = exchange.request.method
         return answer_of(self._problem(verdict, method), self._detail(verdict, method))
+
+    def _of_program(self, exchange: Exchange, verdict: Verdict) -> Verdict:
+        """Return why not; where a program lacks what its user may, that is its scope.
+
+        Whose it is comes first: what is clinical and their own needs no such scope.
+        """
+        principal = exchange.principal
+        if verdict is not Verdict.CLINICAL or principal is None or not principal.is_narrow:
+            return verdict
+        return Verdict.SCOPE if self._whole(principal) & self._clinical else verdict
 
     def untold(self, exchange: Exchange) -> Response | None:
         """Refuse because nobody can tell whose it is; where that is only told, let through."""
@@ -310,12 +339,15 @@ class BoundAccess:
         self, exchange: Exchange, principal: Principal, request: RequestHead
     ) -> Verdict | None:
         """Return why not; None if they may."""
-        mask = self._access.mask(principal.roles)
-        if principal.permitted:
-            mask &= self._access.within(principal.permitted)
+        mask = self._whole(principal)
         if principal.is_narrow:
             return self._narrow_verdict(exchange, principal, request, mask)
         return self._verdict_by(exchange, principal, request, mask)
+
+    def _whole(self, principal: Principal) -> int:
+        """Return what somebody holds, whatever program asks for them."""
+        mask = self._access.mask(principal.roles)
+        return mask & self._access.within(principal.permitted) if principal.permitted else mask
 
     def _narrow_verdict(
         self, exchange: Exchange, principal: Principal, request: RequestHead, whole: int
@@ -331,10 +363,7 @@ class BoundAccess:
         wanted = 0 if demand is None else self._wanted(demand)
         if whole & wanted and not mask & wanted:
             return Verdict.SCOPE
-        verdict = self._verdict_by(exchange, principal, request, mask | whole & self._roles)
-        if verdict is Verdict.CLINICAL and whole & self._clinical:
-            return Verdict.SCOPE
-        return verdict
+        return self._verdict_by(exchange, principal, request, mask | whole & self._roles)
 
     def _wanted(self, demand: Demand) -> int:
         """Return the bits of which one must be held.
@@ -483,6 +512,25 @@ class Asking:
         self.owners = owners
         self.look = look
         self.counted = counted
+        self._under_way: dict[str, int] = {}
+
+    def begin(self, reader: str) -> bool:
+        """Count a question for a caller; False where they are too many.
+
+        They go to the service before any limit counts and before it is looked whether there is
+        room, so that nobody may have a flood of them.
+        """
+        count = self._under_way.get(reader, 0)
+        if count >= _AT_ONCE:
+            return False
+        self._under_way[reader] = count + 1
+        return True
+
+    def end(self, reader: str) -> None:
+        """Count one no longer."""
+        left = self._under_way.pop(reader) - 1
+        if left:
+            self._under_way[reader] = left
 
 
 class AskingAccess:
@@ -511,7 +559,8 @@ class AskingAccess:
         assert principal is not None  # settings: only routes with `auth: required` ask
         request = exchange.request
         there = fill(self._there, raw_values(self._path, request.path))
-        owner = self._asking.owners.known(principal.subject, there, exchange.started)
+        thing = b"%b %b" % (there, self._asking.look.mark(exchange))
+        owner = self._asking.owners.known(principal.subject, thing, exchange.started)
         if owner:
             exchange.params = {**exchange.params, ASKED: owner}
         verdict = self._rule.verdict(exchange, principal, request)
@@ -519,21 +568,32 @@ class AskingAccess:
             return None
         if owner or verdict not in _HANG_ON_OWNER:
             return self._rule.refused(exchange, verdict)
-        return self._asked(exchange, principal, there)
+        if not self._asking.begin(principal.subject):
+            return self._untold(exchange)
+        return self._asked(exchange, principal, there, thing)
+
+    def _untold(self, exchange: Exchange) -> Response | None:
+        """Refuse because nobody can tell whose it is."""
+        self._asking.counted["away"].add()
+        return self._rule.untold(exchange)
 
     async def _asked(
-        self, exchange: Exchange, principal: Principal, there: bytes
+        self, exchange: Exchange, principal: Principal, there: bytes, thing: bytes
     ) -> Response | None:
         """Ask whose it is, and decide."""
         asking, reader = self._asking, principal.subject
-        status, body = await asking.look(exchange, there)
+        try:
+            status, body = await asking.look.ask(exchange, there)
+        finally:
+            asking.end(reader)
+        if exchange.finished:  # who has asked is gone: no tie is used, and nothing is under way
+            return None
         owner = owner_in(status, body, field=self._field, reader=reader)
         if owner is None:
-            asking.counted["away"].add()
-            return self._rule.untold(exchange)
+            return self._untold(exchange)
         asking.counted["told" if owner else "hidden"].add()
         if owner:
-            asking.owners.learn(reader, there, owner, exchange.started)
+            asking.owners.learn(reader, thing, owner, exchange.started)
             exchange.params = {**exchange.params, ASKED: owner}
         verdict = self._rule.verdict(exchange, principal, exchange.request)
         return None if verdict is None else self._rule.refused(exchange, verdict)

@@ -49,7 +49,10 @@ class AccountCodes(Protocol):
         """
 
     async def change(self, user_id: str, password: str, *, but: str, now: float) -> None:
-        """Keep the hash of a new password, and end all sessions but one; codes of theirs too."""
+        """Keep the hash of a new password, and end all sessions but one; codes of theirs too.
+
+        Spent if that one has ended meanwhile: what has ended it counts.
+        """
 
     async def open(self, purpose: CodePurpose, *, now: float) -> list[AccountCode]:
         """Return those that are good, the oldest first."""

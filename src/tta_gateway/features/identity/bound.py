@@ -8,6 +8,8 @@ OWN_ISSUER: Final = "gateway"
 """What the gateway itself is called among the issuers."""
 OWN_CLIENT: Final = "tta-gateway"
 """The client of logins at the gateway itself; RFC 9068 wants one named."""
+CLIENTS: Final = "client-"
+"""Begins the id of each client of OAuth, which is its subject, too: nobody else is called so."""
 TWO_FACTORS: Final = "2"
 """`acr` of who has shown a second factor here."""
 _DAY: Final = 86_400.0  # seconds

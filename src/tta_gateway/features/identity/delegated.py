@@ -13,7 +13,7 @@ from typing import Final, TypeGuard
 
 import msgspec
 
-from tta_gateway.features.identity.bound import Delegated, External, Issuing
+from tta_gateway.features.identity.bound import CLIENTS, Delegated, External, Issuing
 from tta_gateway.features.identity.jws import Malformed, objects, read
 from tta_gateway.features.identity.store import User
 
@@ -64,6 +64,11 @@ def found_in(status: int, body: bytes, provider: Delegated, *, name: str) -> Fou
         raise NotUnderstood(
             f"its answer to {provider.login} names nobody: `user_info.user_id` must be a text of "
             "letters, digits and `._~@-`"
+        )
+    if f"{provider.prefix}{subject}".startswith(CLIENTS):
+        raise NotUnderstood(
+            f"its answer to {provider.login} names somebody as clients of the gateway are called: "
+            f"with `own_subjects` no `user_info.user_id` may begin with `{CLIENTS}`"
         )
     called = next(filter(_can_be_shown, (_first(sources, "username"), name)), subject)
     return Found(subject, called, _roles(sources) & {*provider.roles})

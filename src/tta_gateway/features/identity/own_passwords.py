@@ -73,7 +73,10 @@ class OwnPasswords:
         await failures.forgive(account)
         await failures.take_back(place)
         made = await self._hashed(after)
-        await self._codes.change(user.id, made, but=principal.session, now=self._wall())
+        try:
+            await self._codes.change(user.id, made, but=principal.session, now=self._wall())
+        except Spent:
+            raise ClientFault(problems.REVOKED) from None
         await self.changed()
         self.tell("password_changed", user.id, user.id)
 

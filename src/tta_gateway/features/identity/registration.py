@@ -3,8 +3,8 @@
 Whoever registers says a name and a password, and nothing of what they may: they are players, and
 have beside that the roles of an invitation, if they show one.  There is no mail with which to tell
 somebody alone that a name is taken, so it is told to who asks: each try counts for the address that
-it comes from, and those that go on trying wait longer and longer.  Every answer behind the code
-takes a hash, whether the name is taken or not.
+it comes from, or for the invitation that is shown, and those that go on trying wait longer and
+longer.  Every answer behind the code takes a hash, whether the name is taken or not.
 """
 
 import re
@@ -17,7 +17,7 @@ from tta_gateway.features.identity.account_code import CodePurpose
 from tta_gateway.features.identity.account_code_store import AccountCode, AccountCodes, Spent
 from tta_gateway.features.identity.accounts import Accounts, Wrong
 from tta_gateway.features.identity.bound import Issuing
-from tta_gateway.features.identity.names import normal, registration_key
+from tta_gateway.features.identity.names import invitation_key, normal, registration_key
 from tta_gateway.features.identity.password import LONGEST, Busy, Passwords
 from tta_gateway.features.identity.password_rules import complaint
 from tta_gateway.features.identity.sign_in import SignIn
@@ -75,9 +75,12 @@ class Registration:
         if self._issuing().registration == "off":
             raise ClientFault(problems.REGISTRATION_OFF)
         digest, invitation = await self._invitation(code)
-        if invitation is None:  # whoever invites a class need not wait for it
-            await self._count_try(registration_key(address, self._sign_in.secret))
+        secret = self._sign_in.secret
+        if digest is None or invitation is None:
+            await self._count_try(registration_key(address, secret))
             self._check_uninvited(code)
+        else:  # whoever invites a class need not wait for it: each of them has one of their own
+            await self._count_try(invitation_key(digest, secret))
         called = self._name(name)
         self._check(password, called, name)
         user = await self._made(called, password, invitation)

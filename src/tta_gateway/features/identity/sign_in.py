@@ -294,8 +294,8 @@ class SignIn:
             methods=methods,
             proved=now if is_proved else 0.0,
         )
-        begun = await self._stores.sessions.begin(wanted, token)
-        if begun is None:  # disabled in this moment
+        begun = await self._stores.sessions.begin(wanted, token, known=user.changed)
+        if begun is None:  # disabled in this moment, or has another password
             raise ClientFault(problems.LOGIN_REFUSED)
         return self.granted(*begun, token)
 

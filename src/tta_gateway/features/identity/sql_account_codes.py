@@ -4,13 +4,17 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import sqlalchemy as sa
 from sqlalchemy import RowMapping, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.account_code import CodePurpose
 from tta_gateway.features.identity.account_code_store import AccountCode, Spent
-from tta_gateway.features.identity.sql_revocations import end_session, end_sessions
+from tta_gateway.features.identity.sql_revocations import (
+    end_session,
+    end_sessions,
+    void_resets,
+)
+from tta_gateway.features.identity.sql_tables import ACCOUNT_CODES as CODES
 from tta_gateway.features.identity.sql_tables import SESSIONS, USERS
 from tta_gateway.features.identity.sql_users import added, user_where
 from tta_gateway.features.identity.store import NameTaken, User
@@ -19,20 +23,6 @@ from tta_gateway.support.sql.away import Conflict
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
-CODES: Final = sa.Table(
-    "account_codes",
-    sa.MetaData(),
-    sa.Column("digest", sa.LargeBinary, primary_key=True),
-    sa.Column("id", sa.String),
-    sa.Column("purpose", sa.String),
-    sa.Column("user_id", sa.String),
-    sa.Column("roles", sa.Text),
-    sa.Column("made", sa.Double),
-    sa.Column("made_by", sa.String),
-    sa.Column("until", sa.Double),
-    sa.Column("used", sa.Double),
-    sa.Column("used_by", sa.String),
-)
 _REMEMBERED: Final = 30 * 86_400.0  # seconds
 
 
@@ -48,7 +38,9 @@ class SqlAccountCodes:
         """Keep a code; of resets each person has one: those before it are no good any more."""
         async with self._database().write() as connection:
             if code.purpose is CodePurpose.RESET:
-                await _void(connection, code.user_id)
+                # The user first: of two that are made at once the second is good.
+                await user_where(connection, USERS.c.id == code.user_id, lock=True)
+                await void_resets(connection, code.user_id)
             await connection.execute(
                 insert(CODES).values(
                     digest=digest,
@@ -97,27 +89,41 @@ class SqlAccountCodes:
     async def change(self, user_id: str, password: str, *, but: str, now: float) -> None:
         """Keep the hash of a new password, and end all sessions but one; codes of theirs too."""
         until = now + self._lasting()
-        others = SESSIONS.c.user_id == user_id, SESSIONS.c.id != but, SESSIONS.c.ended.is_(None)
+        lasting = SESSIONS.c.user_id == user_id, SESSIONS.c.ended.is_(None)
+        asked = select(SESSIONS.c.id).where(*lasting).order_by(SESSIONS.c.id)
         async with self._database().write() as connection:
-            await user_where(connection, USERS.c.id == user_id, lock=True)
+            user = await user_where(connection, USERS.c.id == user_id, lock=True)
+            found = (await connection.execute(asked)).scalars().all()
+            # Hashes take a while: whoever has been shut out meanwhile chooses nothing any more.
+            if user is None or not user.is_active or but not in found:
+                raise Spent
             await _set(connection, user_id, password)
             # What is under way, codes of OAuth and challenges, was begun with the old one.
-            await connection.execute(update(USERS).where(USERS.c.id == user_id).values(changed=now))
-            found = (await connection.execute(select(SESSIONS.c.id).where(*others))).scalars()
-            for session_id in found.all():
-                await end_session(connection, session_id, why="password", now=now, until=until)
-            await _void(connection, user_id)
+            changed = {"changed": max(now, user.changed)}  # of a node whose clock is ahead, perhaps
+            await connection.execute(update(USERS).where(USERS.c.id == user_id).values(changed))
+            for session_id in found:
+                if session_id != but:
+                    await end_session(connection, session_id, why="password", now=now, until=until)
+            await void_resets(connection, user_id)
 
     async def open(self, purpose: CodePurpose, *, now: float) -> list[AccountCode]:
         """Return those that are good, the oldest first."""
-        good = CODES.c.purpose == purpose.value, CODES.c.used.is_(None), CODES.c.until > now
+        good = (
+            CODES.c.purpose == purpose.value,
+            CODES.c.used.is_(None),
+            CODES.c.until > now,
+        )
         asked = select(CODES).where(*good).order_by(CODES.c.made, CODES.c.id)
         async with self._database().read() as connection:
             return [_code(row) for row in (await connection.execute(asked)).mappings()]
 
     async def withdraw(self, id: str, purpose: CodePurpose) -> bool:
         """Have a code be no good any more; False if it was not."""
-        unused = CODES.c.id == id, CODES.c.purpose == purpose.value, CODES.c.used.is_(None)
+        unused = (
+            CODES.c.id == id,
+            CODES.c.purpose == purpose.value,
+            CODES.c.used.is_(None),
+        )
         async with self._database().write() as connection:
             return (await connection.execute(delete(CODES).where(*unused))).rowcount == 1
 
@@ -127,15 +133,11 @@ class SqlAccountCodes:
             await connection.execute(delete(CODES).where(CODES.c.until < now - _REMEMBERED))
 
 
-async def _void(connection: AsyncConnection, user_id: str) -> None:
-    """Have the resets of somebody be no good any more."""
-    theirs = CODES.c.user_id == user_id, CODES.c.purpose == CodePurpose.RESET.value
-    await connection.execute(delete(CODES).where(*theirs, CODES.c.used.is_(None)))
-
-
 async def _good(connection: AsyncConnection, digest: bytes, *, now: float) -> AccountCode | None:
     asked = select(CODES).where(
-        CODES.c.digest == digest, CODES.c.used.is_(None), CODES.c.until > now
+        CODES.c.digest == digest,
+        CODES.c.used.is_(None),
+        CODES.c.until > now,
     )
     row = (await connection.execute(asked)).mappings().first()
     return None if row is None else _code(row)
@@ -143,7 +145,11 @@ async def _good(connection: AsyncConnection, digest: bytes, *, now: float) -> Ac
 
 async def _use(connection: AsyncConnection, digest: bytes, *, by: str, now: float) -> None:
     """Use a code up; Spent if somebody else has, or it is over."""
-    good = CODES.c.digest == digest, CODES.c.used.is_(None), CODES.c.until > now
+    good = (
+        CODES.c.digest == digest,
+        CODES.c.used.is_(None),
+        CODES.c.until > now,
+    )
     used = await connection.execute(update(CODES).where(*good).values(used=now, used_by=by))
     if used.rowcount != 1:
         raise Spent

@@ -111,7 +111,7 @@ class SqlCodes:
             scope=code.scope,
         )
         await tied(connection, session, there)
-        await rests_too(connection, session.id, parent=code.parent)
+        await rests_too(connection, session.id, parent=code.parent, ends=session.ends)
         return await begun(connection, session, token)
 
     async def _replayed(

@@ -100,10 +100,13 @@ class SqlRecheck:
             select(SESSIONS.c.id)
             .join(TIED, TIED.c.session_id == SESSIONS.c.id)
             .where(TIED.c.recheck_id == id, SESSIONS.c.ended.is_(None))
+            .order_by(SESSIONS.c.id)  # as all do who end several: so nobody waits in a ring
         )
         async with self._database().write() as connection:
-            for session_id in (await connection.execute(asked)).scalars().all():
-                await end_session(connection, session_id, why="provider", now=now, until=until)
+            # Until there is none: a code may have led to another while its parent was waited for.
+            while found := (await connection.execute(asked)).scalars().all():
+                for session_id in found:
+                    await end_session(connection, session_id, why="provider", now=now, until=until)
             await _forget(connection, RECHECKS.c.id == id)
 
     async def tidy(self, now: float) -> None:
@@ -127,9 +130,13 @@ async def _forget(connection: AsyncConnection, which: sa.ColumnElement[bool]) ->
     await connection.execute(delete(RECHECKS).where(which))
 
 
-async def rests_too(connection: AsyncConnection, session_id: str, *, parent: str) -> None:
-    """Have a session rest on what its parent does."""
+async def rests_too(
+    connection: AsyncConnection, session_id: str, *, parent: str, ends: float
+) -> None:
+    """Have a session rest on what its parent does, which is kept until both have ended."""
     asked = select(TIED.c.recheck_id).where(TIED.c.session_id == parent)
     found = await connection.scalar(asked)
     if found is not None:
+        longer = RECHECKS.c.id == found, RECHECKS.c.ends < ends
+        await connection.execute(update(RECHECKS).where(*longer).values(ends=ends))
         await put_new(connection, TIED, session_id=session_id, recheck_id=found)

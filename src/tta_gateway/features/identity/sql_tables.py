@@ -80,6 +80,21 @@ TRIES: Final = sa.Table(
     sa.Column("waits_until", sa.Double),
 )
 
+ACCOUNT_CODES: Final = sa.Table(
+    "account_codes",
+    ALL,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("id", sa.String),
+    sa.Column("purpose", sa.String),
+    sa.Column("user_id", sa.String),
+    sa.Column("roles", sa.Text),
+    sa.Column("made", sa.Double),
+    sa.Column("made_by", sa.String),
+    sa.Column("until", sa.Double),
+    sa.Column("used", sa.Double),
+    sa.Column("used_by", sa.String),
+)
+
 
 def _insert(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN401 - of one of both
     is_postgres = connection.dialect.name == "postgresql"

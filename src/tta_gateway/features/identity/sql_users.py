@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import RowMapping, Select, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tta_gateway.features.identity.sql_revocations import end_sessions, revoke_subject
+from tta_gateway.features.identity.sql_revocations import (
+    end_sessions,
+    revoke_subject,
+    void_resets,
+)
 from tta_gateway.features.identity.sql_tables import ROLES, USERS
 from tta_gateway.features.identity.store import DISABLED, NameTaken, User
 from tta_gateway.support.sql.away import Conflict
@@ -120,6 +124,7 @@ class SqlUsers:
             await connection.execute(
                 update(USERS).where(USERS.c.id == user_id).values(password=password)
             )
+            await void_resets(connection, user_id)
             await self._end(connection, user_id, why="password", now=now)
 
     async def rehash(self, user_id: str, before: str, password: str) -> None:
@@ -133,6 +138,7 @@ class SqlUsers:
         async with self._database().write() as connection:
             await connection.execute(update(USERS).where(USERS.c.id == user_id).values(state=state))
             if state == DISABLED:
+                await void_resets(connection, user_id)  # nor when they may again
                 await self._end(connection, user_id, why=DISABLED, now=now)
 
     async def set_roles(

@@ -65,9 +65,12 @@ class Sessions:
 
     def of(self, route: Route) -> Look:
         assert route.service == "sessions"
-        return self._said
+        return self
 
-    async def _said(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+    def mark(self, _: Exchange) -> bytes:
+        return b""
+
+    async def ask(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
         assert exchange.principal is not None
         theirs = f"/api/v1/sessions/{exchange.principal.subject}/messages".encode()
         there = f"/api/v1/sessions/{NOBODY}/messages".encode()

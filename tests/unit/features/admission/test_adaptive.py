@@ -262,3 +262,13 @@ def test_a_few_answers_of_routes_that_nobody_knows_tell_nothing() -> None:
         answers(adaptive, timing, took=9.0, of=6, at=1.0)
     assert adaptive.look(3.0, in_flight=5, peak=5, wanted=False) == 100
     assert adaptive.ratio == 1.0
+
+
+def test_what_was_timed_by_one_who_was_late_tells_nothing() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.9, of=200, at=1.0)
+    assert adaptive.pass_over(2.0) == 100
+    answers(adaptive, timing, took=0.9, of=200, at=1.5)  # asked before that
+    assert adaptive.look(3.0, in_flight=50, peak=50, wanted=False) == 100
+    assert adaptive.ratio == 1.0

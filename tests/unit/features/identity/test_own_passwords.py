@@ -87,6 +87,27 @@ def test_who_knows_the_old_one_chooses_another_and_stays(tmp_path: Path) -> None
     at_home(tmp_path, work)
 
 
+def test_who_is_shut_out_while_the_new_one_is_hashed_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(home: House) -> None:
+        grant = await home.house.login()
+        sign_in = home.house.sign_in
+        assert sign_in is not None
+        hashed = sign_in.passwords.hashed
+
+        async def late(password: str) -> str:
+            await sign_in.logout_all(grant.user.id)
+            return await hashed(password)
+
+        monkeypatch.setattr(sign_in.passwords, "hashed", late)
+        assert await home.change(home.who(grant)) == problems.REVOKED
+        await home.house.login()
+        assert home.house.steps == []
+
+    at_home(tmp_path, work)
+
+
 def test_who_does_not_know_it_guesses_no_faster_than_at_the_door(tmp_path: Path) -> None:
     async def work(home: House) -> None:
         who = home.who(await home.house.login())

@@ -162,6 +162,23 @@ def test_one_that_is_over_withdrawn_or_none_lets_nobody_in(tmp_path: Path) -> No
     at_home(tmp_path, work, "invited")
 
 
+def test_who_is_invited_tries_names_no_faster_than_others(tmp_path: Path) -> None:
+    """Red where a good invitation counts nothing: it asked for names, and for hashes, for ever."""
+
+    async def work(home: House) -> None:
+        await home.house.ada()
+        code, other = await home.invited(), await home.invited()
+        for _ in range(3):
+            assert await home.refused("ada", code=code) == problems.NAME_TAKEN
+        elsewhere = await home.refused("ada", code=code, address="198.51.100.9")
+        assert (elsewhere.code, elsewhere.retry_after) == (problems.REGISTRATION_WAITING.code, 6)
+        await home.register("ben", code=other)
+        home.house.now += 6
+        await home.register("mira", code=code)
+
+    at_home(tmp_path, work, "invited")
+
+
 def test_an_invitation_counts_for_nobodys_address(tmp_path: Path) -> None:
     async def work(home: House) -> None:
         for number in range(6):

@@ -43,6 +43,12 @@ def test_who_may_not_come_in_is_told_how_to() -> None:
     assert (b"www-authenticate", b"Bearer") in fields(kind)
 
 
+def test_who_could_come_in_with_something_else_is_told_with_what() -> None:
+    asked = 'Bearer error="insufficient_scope"'
+    kind = replace(NOT_FOUND, status=403, challenge=asked)
+    assert (b"www-authenticate", asked.encode()) in fields(kind)
+
+
 def test_a_kind_may_have_members_of_its_own() -> None:
     members = {"violated-policies": ["per-user", "daily"]}
     plain = json.loads(document(NOT_FOUND, "No.", request_id="id", bound=ProblemBound()))
@@ -50,9 +56,3 @@ def test_a_kind_may_have_members_of_its_own() -> None:
         document(NOT_FOUND, "No.", request_id="id", bound=ProblemBound(), members=members)
     )
     assert told == {**plain, **members}
-
-
-def test_who_could_come_in_with_something_else_is_told_with_what() -> None:
-    asked = 'Bearer error="insufficient_scope"'
-    kind = replace(NOT_FOUND, status=403, challenge=asked)
-    assert (b"www-authenticate", asked.encode()) in fields(kind)
