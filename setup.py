@@ -16,7 +16,10 @@ from setuptools import Extension, setup
 
 SOURCE: Final = Path("src/tta_gateway")
 STOREYS: Final = ("kernel", "wire", "routing", "pipeline", "upstream", "edge", "support")
-RIBS: Final = ("policy.py", "algorithm.py", "adaptive.py", "pressure.py", "rooms.py", "session.py")
+RIBS: Final = (
+    *("policy.py", "algorithm.py", "adaptive.py", "pressure.py", "rooms.py", "session.py"),
+    *("book.py", "floor.py", "source.py", "ward.py"),
+)
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.
 # Nor async generators, of which what asks a database is made; only control does.

@@ -139,6 +139,7 @@ class Exchange:
         "side",
         "sink",
         "started",
+        "suspected",
         "suspended",
         "ticket",
         "token",
@@ -189,7 +190,8 @@ class Exchange:
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
-        self.tries = self.ticket = self.sent = self.received = 0
+        # and how much its address is suspected (features/shield)
+        self.tries = self.ticket = self.sent = self.received = self.suspected = 0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

@@ -50,6 +50,7 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
+from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
 from tta_gateway.kernel.standing import RefusedInstance, section
@@ -58,6 +59,7 @@ from tta_gateway.node import (
     admin_token,
     caring,
     changing,
+    defending,
     living,
     registering,
     services_api,
@@ -70,6 +72,7 @@ from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.defending import Defending
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.health import Health, bound_of
@@ -152,8 +155,20 @@ class Control:
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
+        self.defending = self._defending(clock)
         self._recover(parts)
         self._begin(parts, clock)
+
+    def _defending(self, clock: Clock) -> Defending:
+        made = Defending(
+            defending.Outside(self.findings, self.bus, self.log, clock),
+            client=self._client,
+            counts=self.counts,
+            monotonic=clock.monotonic,
+        )
+        made.recover(self.parts.live, Sections(self.log))
+        self.bus.subscribe(made.shield.hear)
+        return made
 
     def _topologies(self) -> Topologies:
         ask = partial(discover, name=NAME)
@@ -262,6 +277,7 @@ class Control:
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
             nodes.router(self.attending.attendance),
+            shield.router(self.defending),
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
@@ -412,6 +428,7 @@ class Control:
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+        self.defending.adopt(parts)
 
     async def fetch_keys(self) -> None:
         """Fetch the keys that issuers publish whenever that is due, for ever."""
@@ -527,6 +544,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
         nodes.router(cast("Attendance", None)),
+        shield.router(cast("Defending", None)),
         changes.router(cast("Changing", None)),
     )
     return _told(routers)

@@ -34,6 +34,9 @@ from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.shield.bound import ShieldBound
+from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
+from tta_gateway.features.shield.ward import Ward
 from tta_gateway.features.split.policy import WILLING, Services, Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.token_relay.bound import TokenRelayBound
@@ -75,6 +78,7 @@ def policies(
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     rooms = _rooms(snapshot, registry, clock, reach)
+    ward = _ward(snapshot, registry, clock, reach)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -86,6 +90,8 @@ def policies(
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
+            ShieldMark(ward),
+            ShieldAct(ward),
             AllowFrom(),
             WebSocketOrigin(),
             _callers(snapshot, registry, clock, reach),
@@ -130,6 +136,14 @@ def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach")
     return rooms
 
 
+def _ward(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Ward:
+    ward = reach.ward or Ward(
+        registry=registry, clock=clock.monotonic, chance=random.random, wall=clock.wall
+    )
+    ward.adopt(bound(snapshot, "shield", ShieldBound))
+    return ward
+
+
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
     known = bound(snapshot, "callers", CallersBound)
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
@@ -148,7 +162,7 @@ class Reach:
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
-    what is known is so, and `rooms` how much room there is at services.
+    what is known is so, `rooms` how much room there is at services, and `ward` who is kept out.
     """
 
     def __init__(
@@ -166,6 +180,7 @@ class Reach:
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle
         self.rooms: Rooms | None = None
+        self.ward: Ward | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams

@@ -17,9 +17,19 @@ _SAID: Final = {
     "CertificateExpired": "is a certificate that has expired: clients refuse it",
     "IssuerKeysUnreachable": "publishes keys that cannot be fetched: the last good ones stay",
     "LoginProviderUnreachable": "cannot be asked: nobody logs in by way of it",
+    "AttackUnderWay": "attack the gateway, and are kept out",
     "ServiceTlsFails": "cannot be spoken to by TLS",
 }
-_ORDER: Final = ("service", "endpoint", "route", "registry", "certificate", "issuer", "provider")
+_ORDER: Final = (
+    "service",
+    "endpoint",
+    "route",
+    "registry",
+    "certificate",
+    "issuer",
+    "provider",
+    "of",
+)
 
 
 def stamp(moment: float) -> str:
