@@ -181,7 +181,7 @@ class Exchange:
         self.upstream_path: bytes | None = None
         self.upstream_query: bytes | None = None  # empty: none
         # The fate
-        self.entered = 0
+        self.entered = self.suspected = 0  # how much its address is (features/shield)
         self.refusal: Response | None = None
         self.response: Response | None = None
         self.sink: Sink = origin
@@ -190,8 +190,7 @@ class Exchange:
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
-        # and how much its address is suspected (features/shield)
-        self.tries = self.ticket = self.sent = self.received = self.suspected = 0
+        self.tries = self.ticket = self.sent = self.received = 0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

@@ -77,8 +77,6 @@ def policies(
     reach = reach or Reach()
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
-    rooms = _rooms(snapshot, registry, clock, reach)
-    ward = _ward(snapshot, registry, clock, reach)
     made: Mapping[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -90,16 +88,13 @@ def policies(
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
-            ShieldMark(ward),
-            ShieldAct(ward),
             AllowFrom(),
             WebSocketOrigin(),
             _callers(snapshot, registry, clock, reach),
             _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
-            TrafficClass(rooms),
-            Gate(rooms),
+            *_limits(snapshot, registry, clock, reach),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -128,6 +123,15 @@ def _access(
     made = Access(book, reach.circle, wall=clock.wall, registry=registry)
     made.lookups = OwnerLookups(reach.ways, asking)
     return made
+
+
+def _limits(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[Policy, ...]:
+    """Return what keeps the load bearable."""
+    rooms = _rooms(snapshot, registry, clock, reach)
+    ward = _ward(snapshot, registry, clock, reach)
+    return TrafficClass(rooms), Gate(rooms), ShieldMark(ward), ShieldAct(ward)
 
 
 def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Rooms:

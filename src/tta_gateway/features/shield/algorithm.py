@@ -14,11 +14,18 @@ MALFORMED: Final = 2
 REFUSED: Final = 3
 SCAN: Final = 4
 SLOW: Final = 5
-KINDS: Final = ("connections", "requests", "malformed", "refused_logins", "scanning", "slow")
+KINDS: Final[Sequence[str]] = (
+    "connections",
+    "requests",
+    "malformed",
+    "refused_logins",
+    "scanning",
+    "slow",
+)
 # Points of one of each.  Steady traffic of one kind weighs 43 times its points a second: a block of
 # 100 points stands for 120 connections or 460 anonymous requests a second; for 25 malformed
 # requests or refused logins at once; for 34 different paths that nobody serves.
-POINTS: Final = (0.02, 0.005, 4.0, 4.0, 3.0, 5.0)
+POINTS: Final[Sequence[float]] = (0.02, 0.005, 4.0, 4.0, 3.0, 5.0)
 AGAIN: Final = 0.3  # points of what was in vain before
 HALF_LIFE: Final = 30.0  # seconds
 
@@ -26,7 +33,7 @@ NONE: Final = 0
 DELAYED: Final = 1
 CHALLENGED: Final = 2
 BLOCKED: Final = 3
-LEVELS: Final = ("none", "delayed", "challenged", "blocked")
+LEVELS: Final[Sequence[str]] = ("none", "delayed", "challenged", "blocked")
 
 _MOST_STRIKES: Final = 24
 

@@ -18,7 +18,7 @@ CUT: Final = Metric(
     "counter",
     "Connections of blocked addresses that were cut as they were accepted.",
 )
-POINTS: Final = Metric(
+SIGHTINGS: Final = Metric(
     "tta_gateway_shield_sightings_total",
     "counter",
     "What counts against addresses, by its kind.",

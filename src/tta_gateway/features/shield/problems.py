@@ -4,7 +4,7 @@ from typing import Final
 
 from tta_gateway.kernel.problem import Problem
 
-CHALLENGED: Final = Problem(
+ASKED_TO_WAIT: Final = Problem(
     "shield_challenged",
     429,
     "Too much that looks like an attack has come from this address.",
@@ -12,7 +12,7 @@ CHALLENGED: Final = Problem(
     " asked to wait: send the access token.",
     retry_after=2,
 )
-BLOCKED: Final = Problem(
+KEPT_OUT: Final = Problem(
     "shield_blocked",
     429,
     "This address is kept out for a while: it has attacked the gateway.",

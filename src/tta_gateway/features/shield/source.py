@@ -3,14 +3,7 @@
 Clients of IPv6 have a /64 each, and change their address within it as they like.
 """
 
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 Network = IPv4Network | IPv6Network
@@ -90,8 +83,3 @@ def is_within(source: str, networks: list[Network]) -> bool:
         ):
             return True
     return False
-
-
-def address_of(source: str) -> IPv4Address | IPv6Address:
-    """Return the first address of it."""
-    return ip_network(source).network_address

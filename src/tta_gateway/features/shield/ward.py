@@ -25,11 +25,8 @@ from tta_gateway.features.shield.algorithm import (
 from tta_gateway.features.shield.book import Book
 from tta_gateway.features.shield.bound import ShieldBound
 from tta_gateway.features.shield.floor import Bucket, Buckets
-from tta_gateway.features.shield.metrics import CUT, KNOWN, REQUESTS
-from tta_gateway.features.shield.metrics import POINTS as SIGHTINGS
-from tta_gateway.features.shield.problems import BLOCKED as KEPT_OUT
-from tta_gateway.features.shield.problems import CHALLENGED as ASKED_TO_WAIT
-from tta_gateway.features.shield.problems import SLOWED
+from tta_gateway.features.shield.metrics import CUT, KNOWN, REQUESTS, SIGHTINGS
+from tta_gateway.features.shield.problems import ASKED_TO_WAIT, KEPT_OUT, SLOWED
 from tta_gateway.features.shield.source import Network, client_of, is_site, site_of
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, answer_of
@@ -249,7 +246,10 @@ class Ward:
             return
         now = self.clock()
         self._sightings[kind].add(times)
-        self._count(self._clients.of(name, now), self._ladder, kind, points, times)
+        client = self._clients.of(name, now)
+        if client.is_blocked(now):
+            return  # what it does now is its own: nobody beside it is to suffer
+        self._count(client, self._ladder, kind, points, times)
         site = site_of(name)
         self._count(self._sites.of(site, now), self._site_ladder, kind, points, times)
 
