@@ -10,9 +10,11 @@ from tta_gateway.features.shield.algorithm import (
     NONE,
     POINTS,
     REFUSED,
+    REQUEST,
     SCAN,
     SLOW,
 )
+from tta_gateway.features.shield.problems import ASKED_TO_WAIT
 from tta_gateway.features.shield.ward import KNOWN_ONE, NOBODY, Ward
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
@@ -37,6 +39,7 @@ from tta_gateway.kernel.problem import MALFORMED as NO_HTTP
 from tta_gateway.kernel.route import Route
 
 _ERROR: Final = 400
+_UNHEEDED: Final = 0.5  # points of a request that comes sooner than its challenge has said
 _UNAUTHORIZED: Final = 401
 _NO_HTTP: Final = frozenset(
     one.code
@@ -96,6 +99,8 @@ class BoundShieldMark:
         self._asks = route is not None and route.auth != "none"
         self._renews = route is not None and route.service == OWN and route.path == _REFRESH
         self._dry = ward.bound.dry_run
+        # Who goes on all the same climbs: fast where nobody serves what it asks.
+        self._unheeded = _UNHEEDED if route is not None else POINTS[MALFORMED]
 
     def explain(self) -> str:
         """Say what it does."""
@@ -159,9 +164,11 @@ class BoundShieldMark:
             return  # a proxy, which has not said whose it is
         code = response.problem.code if response.problem is not None else ""
         ward = self._ward
-        if code.startswith(_OURS):
+        if code == ASKED_TO_WAIT.code:
+            ward.note(client, REQUEST, self._unheeded)
+        elif code.startswith(_OURS):
             return
-        if code in _NO_HTTP:
+        elif code in _NO_HTTP:
             ward.note(client, MALFORMED, POINTS[MALFORMED])
         elif code == REQUEST_TIMEOUT.code:
             ward.note(client, SLOW, POINTS[SLOW])

@@ -325,6 +325,22 @@ def test_a_proxy_is_not_blamed_for_what_it_passes_on() -> None:
     assert house.ward.level_of(HOSTILE) == BLOCKED
 
 
+def test_whoever_does_not_heed_the_challenge_is_blocked() -> None:
+    house = House()
+    house.suspect(CHALLENGED)
+    unheeded = answer_of(Problem("shield_challenged", 429, "a", "b"))
+    for _ in range(39):
+        finished(house, unheeded, route=a_route())
+    assert house.ward.level_of(HOSTILE) == CHALLENGED
+    finished(house, unheeded, route=a_route())
+    assert house.ward.level_of(HOSTILE) == BLOCKED
+    hasty = House()
+    hasty.suspect(CHALLENGED)
+    for _ in range(5):
+        finished(hasty, unheeded)
+    assert hasty.ward.level_of(HOSTILE) == BLOCKED
+
+
 def test_they_say_what_they_do() -> None:
     house = House()
     assert house.mark(None).explain().startswith("keeps out addresses that attack")
