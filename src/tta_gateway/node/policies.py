@@ -77,7 +77,7 @@ def policies(
     reach = reach or Reach()
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
-    made: Mapping[type, Policy] = {
+    made: dict[type, Policy] = {
         type(policy): policy
         for policy in (
             Trace(Identifiers(clock.wall)),
@@ -94,7 +94,6 @@ def policies(
             _identity(snapshot, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
-            *_limits(snapshot, registry, clock, reach),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -102,6 +101,7 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
+    made |= {type(one): one for one in _limits(snapshot, registry, clock, reach)}
     return _in_order(made)
 
 

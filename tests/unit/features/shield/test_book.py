@@ -23,8 +23,8 @@ def test_a_crowd_of_new_addresses_forgets_no_offender() -> None:
     for one in worst:
         book.of(one, 0.0).add(MALFORMED, 50.0, 0.0)
     book.of("198.51.100.1", 0.0).strike(LADDER, 0.0)
-    for one in range(10_000):
-        book.of(f"10.{one // 65536}.{one // 256 % 256}.{one % 256}", 0.0)
+    for number in range(10_000):
+        book.of(f"10.{number // 65536}.{number // 256 % 256}.{number % 256}", 0.0)
     assert all(book.find(one) is not None for one in worst)
     assert book.find("198.51.100.1") is not None
     assert len(book) == 100
