@@ -63,6 +63,7 @@ fix: .venv/.test ## put the style right where a machine can
 bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/run.py
 	@$(BIN)/python bench/guarded.py
+	@$(BIN)/python bench/asking.py
 	@$(BIN)/python bench/paper.py --write
 	@$(BIN)/python bench/turn.py --write
 	@$(BIN)/python bench/slow_reader.py

@@ -19,6 +19,7 @@ STOREYS: Final = ("kernel", "wire", "routing", "pipeline", "upstream", "edge", "
 RIBS: Final = (
     *("policy.py", "algorithm.py", "adaptive.py", "pressure.py", "rooms.py", "session.py"),
     *("book.py", "floor.py", "source.py", "ward.py"),
+    *("tally.py", "whose.py"),
 )
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.

@@ -13,7 +13,7 @@ import tempfile
 from asyncio import gather, sleep
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from statistics import median
 from typing import Final, TypeAlias
@@ -25,6 +25,7 @@ import machine
 import paced
 import process
 import report
+from alone import Alone, quiet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from guarded import KEY_ID, LASTS, encoded
@@ -43,6 +44,9 @@ LOGINS: Final = 200
 USERS: Final = 20
 PASSWORD: Final = "a bench's password"  # noqa: S105 - of nobody
 READY_SECONDS: Final = 40.0
+TRIES: Final = 3
+PATIENCE: Final = 10.0
+DISTURBED: Final = 0.05
 BAR: Final = 1.5
 Both: TypeAlias = tuple[Heard, Heard]
 """What others have heard, and what they were asked beside."""
@@ -53,8 +57,10 @@ The gateway with its defaults and one worker, a service (nginx) and the load sha
 Somebody whose token is known asks {known} times a second; p99 is of those alone, from when each
 was written.  Rounds of {seconds} s take turns: nothing else; {new} requests a second whose Ed25519
 tokens nobody has seen yet; {logins} logins a second (Argon2id, 19 MiB), one in ten with a wrong
-password.  The ratio is to the quiet round beside it, and its median counts.  A refusal for want of
-time has to say when to come back, and no connection may break off; else the run does not count.
+password.  The ratio is to the quiet round beside it, and its median counts.  A part
+of which other processes of the machine took more than {disturbed:.0%} is done once more.  A refusal
+for want of time has to say when to come back, and no connection may break off; else the run does
+not count.
 """
 
 
@@ -94,7 +100,8 @@ def main() -> int:
         gateway = _started(key, folder, stack, upstream_port=upstream.port)
         _users(gateway)
         _part(upstream, options)
-        rounds = paced.run(_rounds(gateway, key, options))
+        roots = (gateway.daemon.pid, upstream.daemon.pid)
+        rounds = paced.run(_rounds(gateway, key, options, roots))
         about = report.facts(machine.description(folder))
         lag = _late(gateway)
     _publish(rounds, about, lag, options)
@@ -108,7 +115,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--together", action="store_true", help="have load and service wait for a core like others"
     )
+    parser.add_argument(
+        "--others",
+        type=float,
+        default=DISTURBED,
+        help="the share of the machine that other processes may have; else it is done once more",
+    )
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE, help="seconds to wait for that, at a time"
+    )
     parser.add_argument("--write", action="store_true", help="write the section of RESULTS.md")
+    parser.set_defaults(disturbed=0)
     return parser.parse_args()
 
 
@@ -160,12 +177,14 @@ def _users(gateway: Running) -> None:
             raise BenchError("no users could be made")
 
 
-async def _rounds(gateway: Running, key: Key, options: argparse.Namespace) -> list[dict[str, Both]]:
-    port, found = gateway.port, []
+async def _rounds(
+    gateway: Running, key: Key, options: argparse.Namespace, roots: tuple[int, ...]
+) -> list[dict[str, Both]]:
+    found = []
     known = cycle([_get(key.token())])
     names = cycle([_login(f"user{number}", wrong=number % 10 == 0) for number in range(USERS)])
     for number in range(options.rounds):
-        new = iter([_get(key.token()) for _ in range(NEW * options.seconds)])
+        new = (_get(key.token()) for _ in count())
         kinds: dict[str, tuple[Iterator[bytes], int]] = {
             "nothing else": (iter(()), 0),
             "new tokens": (new, NEW),
@@ -173,13 +192,21 @@ async def _rounds(gateway: Running, key: Key, options: argparse.Namespace) -> li
         }
         one = {}
         for kind, (requests, pace) in kinds.items():
-            others, load = await gather(
-                paced.ask(port, known, pace=KNOWN, seconds=options.seconds),
-                paced.ask(port, requests, pace=pace, seconds=options.seconds),
-            )
+            for _ in range(TRIES):
+                await quiet(roots, share=options.others, patience=options.patience)
+                alone = Alone(roots)
+                others, load = await gather(
+                    paced.ask(gateway.port, known, pace=KNOWN, seconds=options.seconds),
+                    paced.ask(gateway.port, requests, pace=pace, seconds=options.seconds),
+                )
+                share = alone.others()
+                told = f"{_told(others, load)}, others on the machine {share:.0%}"
+                report.note(f"round {number + 1}, {kind}: {told}")
+                await sleep(1.0)
+                if share <= options.others:
+                    break
+            options.disturbed += share > options.others
             one[kind] = others, load
-            report.note(f"round {number + 1}, {kind}: {_told(others, load)}")
-            await sleep(1.0)
         found.append(one)
     return found
 
@@ -224,23 +251,28 @@ def _late(gateway: Running) -> str:
     return "not told"
 
 
+def _verdict(ratio: float) -> str:
+    return f"{'met' if ratio <= BAR else 'not met'}: {ratio:.2f} x, bar {BAR} x"
+
+
 def _publish(
     rounds: list[dict[str, Both]],
     about: str,
     lag: str,
     options: argparse.Namespace,
 ) -> None:
-    rows = []
+    rows, verdicts = [], []
     for kind in rounds[0]:
         p99 = [one[kind][0].at(0.99) for one in rounds]
         ratios = [one[kind][0].at(0.99) / one["nothing else"][0].at(0.99) for one in rounds]
         statuses: dict[int, int] = {}
         for one in rounds:
-            for status, count in one[kind][1].statuses.items():
-                statuses[status] = statuses.get(status, 0) + count
-        said = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+            for status, heard in one[kind][1].statuses.items():
+                statuses[status] = statuses.get(status, 0) + heard
+        said = ", ".join(f"{heard} x {status}" for status, heard in sorted(statuses.items()))
         reach = f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
         rows.append((kind, f"{median(p99):.2f} ms", reach, said or "-"))
+        verdicts += [] if kind == "nothing else" else [f"- {kind}: {_verdict(median(ratios))}"]
     head = ("beside them", "p99 of those known", "x nothing else", "what they heard")
     where = (
         ""
@@ -248,9 +280,17 @@ def _publish(
         else ", and these\ntwo never wait for one (SCHED_RR): they stand for other machines"
     )
     method = METHOD.format(
-        known=KNOWN, new=NEW, logins=LOGINS, seconds=options.seconds, where=where
+        known=KNOWN,
+        new=NEW,
+        logins=LOGINS,
+        seconds=options.seconds,
+        where=where,
+        disturbed=options.others,
     )
-    body = [about, report.table(head, rows=rows), f"Loop lag of all of it: {lag}"]
+    parts = len(rounds) * len(rounds[0])
+    verdicts.append(f"- parts that others disturbed even so: {options.disturbed} of {parts}")
+    body = [about, report.table(head, rows=rows), "\n".join(verdicts)]
+    body.append(f"Loop lag of all of it: {lag}")
     report.say("\n\n".join(body))
     if options.write or options.rounds >= ROUNDS:
         title = "## What others feel while many are asked who they are"

@@ -150,10 +150,14 @@ class Stage:
         asked = [f"{rate}:{seconds}" for rate, seconds in phases]
         command = [sys.executable, str(BENCH / "open_loop.py"), str(self.port), *asked]
         pinned = [process.find_program("taskset"), "-c", str(process.two_cores()[1]), *command]
-        done = subprocess.run(pinned, capture_output=True, text=True, check=False)  # noqa: S603
+        told = self._folder / "load.txt"
+        with told.open("w") as file:
+            done = subprocess.run(  # noqa: S603 - our own
+                pinned, stdout=file, stderr=subprocess.PIPE, text=True, check=False
+            )
         if done.returncode:
             raise BenchError(f"the load failed: {done.stderr[-300:]}")
-        return Result(done.stdout.splitlines())
+        return Result(told.read_text().splitlines())
 
 
 def main() -> int:
@@ -173,10 +177,12 @@ def main() -> int:
             report.table(_HEAD, rows=list(_rows(result, spans, capacity))),
             report.table(("bar", "result"), rows=list(_bars(result, spans, capacity))),
         ]
+    report.say("\n\n".join(parts))
     with process.everything_ended() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        parts += _starved(stack, folder)
-    report.say("\n\n".join(parts))
+        starved = _starved(stack, folder)
+    report.say("\n\n".join(starved))
+    parts += starved
     if options.stretch >= 1 or options.write:
         (BENCH / "overload.svg").write_text(drawing(result, spans, capacity))
         report.save("overload", "\n\n".join(["## Overload", *parts, "![](overload.svg)"]))

@@ -17,6 +17,7 @@ from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
+from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.split.policy import Split
@@ -43,12 +44,14 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
         "an address costs nothing to ask; behind cors, so that a page can read the refusal",
     ),
     (WebSocketOrigin, "a page of elsewhere must not use a person's cookies: before they are read"),
+    (EarlyRateLimit, "counting costs less than proving who somebody is: before that"),
     (Callers, "a token may say for whom a service calls: what it shows of itself comes first"),
     (Identity, "everything below may ask who it is"),
     (ShieldAct, "a blocked address may still carry a known person: their floor needs the name"),
     (Nodes, "whoever has been shut out meanwhile must not be judged by what was: before access"),
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (TrafficClass, "an open crisis or session lifts the class before any limit counts"),
+    (RateLimit, "keyed by a proved name; who may not see a thing at all is told that instead"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),
     (Sticky, "what sticks is the chosen service's to say"),

@@ -97,6 +97,16 @@ def test_a_good_file_is_good(tmp_path: Path) -> None:
     assert done.stdout == f"{file} is good: 1 service, 1 route\n"
 
 
+def test_an_issuer_who_may_make_clinicians_is_warned_of(tmp_path: Path) -> None:
+    issuer = {"name": "clinic", "secret": {"env": "SHARED"}, "roles": ["player", "therapist"]}
+    file = _written(tmp_path, _good(identity={"issuers": [issuer]}))
+    done = _run("check", "-c", file, environment={"SHARED": "0123456789abcdef" * 4})
+    assert (done.returncode, done.stdout) == (0, f"{file} is good: 1 service, 1 route\n")
+    (line,) = done.stderr.splitlines()
+    assert COMPLAINT.fullmatch(line)
+    assert "identity.issuers[0].roles[1]: warning: `clinic` may make anybody a `therapist`" in line
+
+
 def test_the_file_of_the_folder_is_taken_where_none_is_named(tmp_path: Path) -> None:
     _written(tmp_path, _good())
     assert _run("check", cwd=tmp_path).stdout == "gateway.yaml is good: 1 service, 1 route\n"

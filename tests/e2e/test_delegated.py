@@ -129,7 +129,7 @@ def test_no_endpoint_of_the_platform_says_that_it_does_not_know_the_token(home: 
             ("POST", "verify-token", {}),
             ("POST", "mfa/setup", {}),
             ("POST", "mfa/verify", {}),
-            ("POST", "password/change", {}),
+            ("POST", "password/change", {"current_password": "x", "new_password": "y"}),
             ("POST", "password/reset-request", {"email": "m@example.org"}),
             ("POST", "password/reset", {}),
             ("GET", "roles", None),
@@ -144,6 +144,19 @@ def test_no_endpoint_of_the_platform_says_that_it_does_not_know_the_token(home: 
     assert told_of["mfa/setup"] == (200, "")
     assert told_of["mfa/verify"] == (400, "identity_challenge_missing")
     assert told_of["password/reset"][0] == 404  # which the sample does not have: it was asked
+
+
+def test_the_platform_is_asked_again_and_counts_against_nobody_while_it_is_away(
+    tmp_path: Path,
+) -> None:
+    with platform(tmp_path, own_subjects=True, recheck="1s", me=f"{AUTH}/me") as home:
+        told = home.player()[1].told
+        for word in (None, "identity:platform"):
+            time.sleep(1.1)
+            renewed = home.gateway.refresh(told["refresh_token"])
+            assert (renewed.status, renewed.fields.get("x-degraded")) == (200, word)
+            told = renewed.told
+            home.leave()
 
 
 def test_an_account_of_the_platform_may_have_a_second_factor_of_the_gateway_s(home: Home) -> None:
@@ -231,7 +244,8 @@ def test_a_service_that_is_away_is_503_and_counts_against_nobody(tmp_path: Path)
 def test_an_account_of_the_platform_logs_in_for_a_client(home: Home) -> None:
     name, told = home.player()
     gateway, back = home.gateway, "https://app.example.org/back"
-    client = {"name": "app", "kind": "public", "redirect_uris": [back]}
+    terms = {"redirect_uris": [back], "scopes": ["characters:read"]}
+    client = {"name": "app", "kind": "public", **terms}
     client_id = gateway.administer("POST", "/clients", client).told["id"]
     challenge = urlsafe_b64encode(sha256(b"v" * 43).digest()).decode().rstrip("=")
     wanted = {

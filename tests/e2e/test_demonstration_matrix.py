@@ -63,7 +63,9 @@ OWN: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("GET", f"{AUTH}/permissions"): PEOPLE,
     ("GET", f"{AUTH}/sessions"): PEOPLE,
     ("DELETE", f"{AUTH}/sessions/{{id}}"): PEOPLE,
-    ("POST", f"{AUTH}/password/change"): PROVED,
+    ("POST", f"{AUTH}/password"): PEOPLE,
+    ("POST", f"{AUTH}/password/change"): PEOPLE,
+    ("POST", f"{AUTH}/password/redeem"): ALL,
     ("GET", f"{AUTH}/roles"): PROVED,
     ("GET", f"{AUTH}/security/events"): PROVED,
     ("GET", f"{AUTH}/security/sessions"): PROVED,
@@ -119,7 +121,10 @@ NOT_HERE: Final = {  # paths of one listener that another must not know
 SHUT: Final = ("identity_token_", "identity_key_", "identity_no_person", "access_")
 LET_IN: Final = frozenset(("access_glass_unknown",))
 HIDDEN: Final = (401, 403, 404)
+_WEAK: Final = '{"current_password": "x", "new_password": "y"}'
 SENT: Final = {
+    f"{AUTH}/password": _WEAK,
+    f"{AUTH}/password/change": _WEAK,
     f"{AUTH}/ticket": '{"path": "/ws/chat"}',
     CHANGES: '{"kind": "roles", "change": {}, "reason": "to see who may ask for it"}',
 }

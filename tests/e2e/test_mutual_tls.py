@@ -24,6 +24,7 @@ from tests.helpers.services_by_certificate import (
     authority_for,
     lasting,
     nginx_around,
+    pki,
     token,
 )
 from tests.helpers.slow import wait_until
@@ -300,6 +301,26 @@ def test_a_service_that_is_taken_off_the_list_is_refused_on_an_open_connection(
         assert standing.connected == 1
 
 
+def test_a_certificate_that_is_withdrawn_counts_no_more_and_nobody_else_is_lost(
+    tmp_path: Path, echo: int
+) -> None:
+    """On the connection that it has opened, and while others call on; the next one counts."""
+    with House(tmp_path).open(**echo_routes(echo)) as house:
+        old = house.context("players")
+        shown = pki("show", house.pair("players")[0])
+        serial = next(one.split()[1] for one in shown.splitlines() if "serial" in one)
+        house.issue("players", "--dns", "localhost", "--ip", "127.0.0.1", "--renew")
+        with closing(house.caller(old)) as standing, CallerLoad(house, "/mine", "players") as load:
+            assert standing.get("/mine")[0] == 200
+            house.config["identity"]["withdrawn"] = [serial]
+            house.rewrite()
+            load.grow()
+            assert code(standing.get("/mine")) == (403, "caller_certificate_revoked")
+            assert standing.closed
+            assert code(standing.get("/mine")) == (403, "caller_certificate_revoked")  # connected
+        assert (set(load.statuses), load.lost) == ({200}, [])
+
+
 # The gateway's own certificate, towards services
 
 
@@ -374,6 +395,23 @@ def test_the_gateways_certificate_is_renewed_under_load_and_nothing_is_lost(
             load.grow()
     assert (set(load.statuses), load.lost) == ({200, 403}, [])
     assert _serial(curl(f"{url}/players").stdout) != first
+
+
+def test_a_service_whose_certificate_is_withdrawn_is_not_asked_until_it_has_another(
+    nginx: tuple[House, str],
+) -> None:
+    house, url = nginx
+    shown = pki("show", house.pair("players")[0])
+    printed = next(one.split()[1] for one in shown.splitlines() if "sha256" in one)
+    assert " 200 " in curl(f"{url}/players").stdout
+    house.config["identity"]["withdrawn"] = [printed]
+    house.rewrite()
+    try:
+        assert '"code":"upstream_certificate_refused"' in curl(f"{url}/players").stdout
+    finally:
+        house.config["identity"]["withdrawn"] = []
+        house.rewrite()
+    assert wait_until(lambda: " 200 " in curl(f"{url}/players").stdout, 20.0)
 
 
 def test_it_is_shown_of_each_service_who_it_must_be(nginx: tuple[House, str]) -> None:

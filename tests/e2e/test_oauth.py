@@ -42,7 +42,16 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
     """A gateway with two workers, a user, and a route for services alone."""
     service = {"path": "/services/{rest:path}", "auth": "required", "roles": ["service"]}
     changed = {"cookie": {"secure": False}, "lockout": {"account": 50}}
-    with issuing(tmp_path_factory.mktemp("oauth"), service, issuing=changed) as made:
+    asks = {"permission": "worlds:read"}
+    worlds = {"path": "/worlds/{rest:path}", "auth": "required", "access": asks}
+    theirs = {
+        "path": "/mine/{player}",
+        "auth": "required",
+        "access": {"permission": "progress:read", "owner": "player"},
+    }
+    with issuing(
+        tmp_path_factory.mktemp("oauth"), service, worlds, theirs, issuing=changed
+    ) as made:
         made.user("ada", "player")
         yield made
 
@@ -174,9 +183,9 @@ def program(one: Issuing, back: tuple[str, "Queue[str]"], tmp_path_factory: Fold
     """One for which somebody has logged in, and then agreed once more."""
     folder = tmp_path_factory.mktemp("pages")
     where, came = back
-    terms = "--public --redirect http://127.0.0.1/back --scope openid --scope play"
+    terms = "--public --redirect http://127.0.0.1/back --scope openid --scope worlds:read"
     client, _ = add(one, "Story <Player>", *terms.split())
-    authlib = session(one, client, None, redirect_uri=where, scope="openid play")
+    authlib = session(one, client, None, redirect_uri=where, scope="openid worlds:read")
     wanted = {"code_verifier": VERIFIER, "nonce": "n-1"}
     with browser() as context:
         url, state = authlib.create_authorization_url(at(one, "authorize"), **wanted)
@@ -199,6 +208,17 @@ def test_a_person_logs_in_for_a_program_on_a_device(one: Issuing, program: Progr
     assert dict(parse_qsl(urlsplit(came).query)).keys() == {"code", "state", "iss"}
     assert f"state={program.state}&iss={quote(URL, safe='')}" in came
     assert one.is_known_everywhere(told["access_token"], GOOD)
+    let = one.ask("GET", "/worlds/a", token=told["access_token"])
+    theirs = f"/mine/{one.claims(told['access_token'])['sub']}"
+    assert (let.status, one.ask("GET", theirs, token=told["access_token"]).code) == (
+        200,
+        "access_scope_insufficient",
+    )
+    asked = one.ask("GET", theirs, token=told["access_token"]).fields["www-authenticate"]
+    assert asked == 'Bearer error="insufficient_scope", scope="progress:read"'
+    assert one.ask("GET", theirs, token=one.login().told["access_token"]).status == 200
+    ticket = one.ask("POST", "/api/v1/auth/ticket", {"path": theirs}, token=told["access_token"])
+    assert one.claims(ticket.told["ticket"])["client_id"] == program.id
     keys = cast("KeySetSerialization", one.ask("GET", "/.well-known/jwks.json").told)
     with pytest.warns(Warning, match="deprecated"):
         decoded = jwt.decode(told["id_token"], KeySet.import_key_set(keys), algorithms=["EdDSA"])

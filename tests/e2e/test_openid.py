@@ -54,14 +54,21 @@ class Home:
         """Come back."""
         return self.gateway.ask("GET", target, fields={**PAGE, "cookie": cookie})
 
-    def token(self) -> str:
-        """Log in, and return an access token."""
+    def kept(self) -> str:
+        """Log in, and return the cookie that renews."""
         url, cookie = self.begin()
         done = self.finish(self.callback(url), cookie)
         assert (done.status, done.fields["location"]) == (303, f"{URL}/app")
-        kept = next(one for one in done.cookies if one.startswith("__Secure-tta-refresh"))
+        return next(one for one in done.cookies if one.startswith("__Secure-tta-refresh"))
+
+    def renew(self, kept: str) -> Answer:
+        """Renew by a cookie."""
         fields = {"cookie": kept.partition(";")[0]}
-        renewed = self.gateway.ask("POST", f"{AUTH}/refresh", {}, fields=fields)
+        return self.gateway.ask("POST", f"{AUTH}/refresh", {}, fields=fields)
+
+    def token(self) -> str:
+        """Log in, and return an access token."""
+        renewed = self.renew(self.kept())
         assert renewed.status == 200, renewed
         return str(renewed.told["access_token"])
 
@@ -79,9 +86,13 @@ class Home:
 
 @contextlib.contextmanager
 def at_home(
-    folder: Path, *special: Mapping[str, object], beside: Mapping[str, object] | None = None
+    folder: Path,
+    *special: Mapping[str, object],
+    beside: Mapping[str, object] | None = None,
+    recheck: str | None = None,
 ) -> Iterator[Home]:
     with openid_provider() as provider:
+        provider.offline = recheck is not None
         provider.register(URL, "clinic")
         secret = folder / "secret"
         secret.write_text(SECRET)
@@ -92,6 +103,7 @@ def at_home(
             "client_id": CLIENT,
             "client_secret": {"file": str(secret)},
             "timeout": "2s",
+            **({} if recheck is None else {"recheck": recheck}),
         }
         with issuing(folder, *special, issuing={"providers": [one]}, beside=beside) as gateway:
             yield Home(gateway, provider)
@@ -219,3 +231,29 @@ def test_a_provider_that_is_away_is_told_and_disturbs_nobody(tmp_path: Path) -> 
         home.provider.is_away = False
         assert home.gateway.guarded(home.token())[0] == 200
         assert wait_until(lambda: bool(events("login_provider_back")), 5.0)
+
+
+def renewed(home: Home, answer: Answer) -> Answer:
+    """Renew once more, when the provider is to be asked again."""
+    kept = next(one for one in answer.cookies if one.startswith("__Secure-tta-refresh"))
+    time.sleep(1.1)
+    return home.renew(kept)
+
+
+def test_an_account_that_is_over_there_ends_here_when_it_is_renewed(tmp_path: Path) -> None:
+    with at_home(tmp_path, recheck="1s") as home:
+        time.sleep(1.1)
+        first = home.renew(home.kept())
+        second = renewed(home, first)
+        assert (second.status, second.fields.get("x-degraded")) == (200, None)
+        home.provider.is_away = True
+        third = renewed(home, second)
+        assert (third.status, third.fields["x-degraded"]) == (200, "identity:clinic")
+        home.provider.is_away = False
+        home.provider.refreshes.clear()  # whoever looks after it has taken the account away
+        token = third.told["access_token"]
+        assert home.gateway.guarded(token)[0] == 200
+        over = renewed(home, third)
+        assert (over.status, over.code) == (401, "identity_session_over")
+        assert home.gateway.is_known_everywhere(token, (401, "identity_token_revoked"))
+        assert wait_until(lambda: bool(home.gateway.stage.events("recheck_ended")), SOON)

@@ -259,7 +259,10 @@ def test_a_flood_from_a_thousand_addresses_leaves_fifty_honest_people_alone(
         )
         assert told.attempts >= 1000
         assert told.asked >= 50
-        assert told.answered >= 0.99 * told.asked, (told.lines, Counter(one.get("code") for one in node.stage.all_lines()))
+        assert told.answered >= 0.99 * told.asked, (
+            told.lines,
+            Counter(one.get("code") for one in node.stage.all_lines()),
+        )
         assert node.alerts.hears("AttackUnderWay", "firing")
         assert wait_until(lambda: node.blocked() == [], 15.0)
         assert node.alerts.hears("AttackUnderWay", "resolved", 45.0)

@@ -3,6 +3,7 @@
 The services behind it are those of the demonstration, with most of the platform's faults.
 """
 
+import itertools
 import json
 import secrets
 from collections.abc import Iterator
@@ -129,6 +130,37 @@ def _kept(told: Told) -> str:
 
 def _frames(socket: ClientConnection, count: int) -> list[Any]:
     return [json.loads(socket.recv(timeout=PATIENCE)) for _ in range(count)]
+
+
+# --- whose a session is (1.9, 4) ------------------------------------------------------------------
+
+
+def test_a_session_is_its_players_whoever_knows_its_id(gateway: Service, player: Player) -> None:
+    """The service itself shows it to anybody, and lets anybody change it."""
+    name = f"other-{secrets.token_hex(6)}"
+    account = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+    assert gateway.call("POST", "/api/v1/auth/register", account).status == 200
+    told = gateway.call("POST", "/api/v1/auth/login", {"username": name, "password": PASSWORD})
+    other = Player(gateway, told.body["access_token"], {**player.names, "none": "no-such-session"})
+    calm = {"therapeutic_settings": {"intensity_level": "high"}}
+    for prefix, (method, path, body) in itertools.product(
+        ("/api/v1", "/api"),
+        (
+            ("GET", "", None),
+            ("PUT", "", calm),
+            ("GET", "/progress", None),
+            ("GET", "/messages", None),
+            ("DELETE", "/messages", None),
+        ),
+    ):
+        theirs = other.call(method, f"{prefix}/sessions/{{session}}{path}", body)
+        nobodys = other.call(method, f"{prefix}/sessions/{{none}}{path}", body)
+        of_theirs, of_nobodys = json.loads(theirs.body), json.loads(nobodys.body)
+        assert (theirs.status, of_theirs["code"]) == (404, "access_not_there"), (method, path)
+        assert {**of_theirs, "correlation_id": ""} == {**of_nobodys, "correlation_id": ""}
+    own = player.call("PUT", "/api/v1/sessions/{session}", calm)
+    assert own.status == 200
+    assert player.call("GET", "/api/sessions/{session}/messages").body["message_count"] > 0
 
 
 # --- story 1: one base URL ----------------------------------------------------------------------

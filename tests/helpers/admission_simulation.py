@@ -89,7 +89,9 @@ class Simulation:
         self._at(self.now + TICK, self._tick)
         room = self.room
         wanted = room.wanted or room.waiting > 0
-        limit = self.adaptive.look(self.now, in_flight=room.in_flight, wanted=wanted)
+        limit = self.adaptive.look(
+            self.now, in_flight=room.in_flight, peak=room.peak, wanted=wanted
+        )
         room.resize(limit)
         room.look(TICK, self.now)
         room.fill(self.now)

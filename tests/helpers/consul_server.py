@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import which
@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from tests.helpers.found import Told, watched
 from tests.helpers.gateway import free_port
+from tests.helpers.recording import Step
 from tests.helpers.registry_server import Answering, Asked, RegistryServer, serving
 from tests.helpers.slow import wait_until
 from tta_gateway.features.discovery.bound import Consul, ConsulService
@@ -101,21 +102,12 @@ def consul(*, configuration: str = "") -> Iterator[ConsulServer]:
             server.stop()
 
 
-@dataclass(frozen=True)
-class Step:
-    """Something that happens to an agent, and the endpoints that are told afterwards."""
-
-    name: str
-    happens: Callable[[ConsulServer], None]
-    places: tuple[str, ...]
-
-
 def _weighted(agent: ConsulServer) -> None:
     agent.register("two", 9002, ROUTE, weight=7, ttl=True)
     agent.ask("PUT", "/v1/agent/check/pass/check-two")
 
 
-STEPS: Final = (
+STEPS: Final[tuple[Step[ConsulServer], ...]] = (
     Step("nothing is registered", lambda _: None, ()),
     Step("one comes", lambda agent: agent.register("one", 9001), ("127.0.0.2:9001",)),
     Step(

@@ -18,13 +18,12 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 from typing import Final
 
 from tests.helpers.found import Told, watched
-from tests.helpers.recording import Exchange, Recorder, written
+from tests.helpers.recording import Exchange, Recorder, Step, written
 from tests.helpers.registry_server import RegistryServer, serving
 from tests.helpers.slow import wait_until
 from tta_gateway.features.discovery.bound import Docker
@@ -148,15 +147,6 @@ def docker_engine(*, root: str = "") -> Iterator[DockerEngine]:
             engine.stop()
 
 
-@dataclass(frozen=True)
-class Step:
-    """Something that happens to an engine, and the endpoints that are told afterwards."""
-
-    name: str
-    happens: Callable[[DockerEngine], None]
-    places: tuple[str, ...]
-
-
 ONE: Final = "172.17.0.2:9001"
 TWO: Final = "10.89.0.2:9002"
 HEALTH: Final = (
@@ -182,7 +172,7 @@ def _well(verb: str) -> Callable[[DockerEngine], None]:
     return _done("exec", "two", "/bin/busybox", verb, "/well")
 
 
-STEPS: Final = (
+STEPS: Final[tuple[Step[DockerEngine], ...]] = (
     Step("nothing runs", lambda _: None, ()),
     Step(
         "one comes, which exposes a port and publishes it",

@@ -6,7 +6,12 @@ from typing import Final
 
 from sqlalchemy import delete
 
-from tta_gateway.features.identity import refresh_token, sql_external, sql_tables
+from tta_gateway.features.identity import (
+    refresh_token,
+    sql_external,
+    sql_recheck,
+    sql_tables,
+)
 from tta_gateway.features.identity.bound import Issuing, Limits, Lockout, SecondFactor
 from tta_gateway.features.identity.sql_factors import CODES, FACTORS, SPENT, SqlFactors
 from tta_gateway.features.identity.sql_failures import SqlFailures
@@ -35,6 +40,9 @@ _EMPTIED: Final = (
     sql_tables.TRIES,
     sql_external.USED,
     sql_external.LINKS,
+    sql_tables.ACCOUNT_CODES,
+    sql_recheck.RECHECKS,
+    sql_recheck.TIED,
 )
 ISSUING: Final = Issuing(
     url="https://home",
@@ -75,7 +83,7 @@ class House:
         """Return the first refresh token of a new session."""
         token = refresh_token.first()
         wanted = Session(f"{user.id}-{name}"[-36:], user.id, now, now, now + 100_000.0, "pwd")
-        assert await self.sessions.begin(wanted, token) is not None
+        assert await self.sessions.begin(wanted, token, known=now + 1e6) is not None
         return token
 
     async def revoked(self) -> dict[tuple[str, str], Revocation]:

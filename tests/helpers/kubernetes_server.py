@@ -24,18 +24,17 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from shutil import which
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import trustme
 
 from tests.helpers.etcd_server import EtcdServer
 from tests.helpers.found import Told, watched
 from tests.helpers.gateway import free_port
-from tests.helpers.recording import Exchange, Recorder, written
+from tests.helpers.recording import Exchange, Recorder, Step, written
 from tests.helpers.registry_server import serving
 from tests.helpers.slow import wait_until
 from tta_gateway.features.discovery.bound import Kubernetes, KubernetesService, RegistryOrigin
@@ -63,6 +62,16 @@ def why_not() -> str:
     )
 
 
+def certified(folder: Path) -> ssl.SSLContext:
+    """Write a certificate for loopback, its key and its authority; return what trusts it."""
+    authority = trustme.CA()
+    own = authority.issue_cert("127.0.0.1")
+    own.private_key_pem.write_to_path(str(folder / "key.pem"))
+    own.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return ssl.create_default_context(cafile=str(folder / "ca.pem"))
+
+
 class ApiServer:
     """An API server, its etcd and the controller of slices."""
 
@@ -71,13 +80,8 @@ class ApiServer:
         self._folder = folder
         self._is_allowed = False
         self.port = free_port()
-        authority = trustme.CA()
-        own = authority.issue_cert("127.0.0.1")
-        own.private_key_pem.write_to_path(str(folder / "key.pem"))
-        own.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+        self.tls = certified(folder)
         self.ca = str(folder / "ca.pem")
-        authority.cert_pem.write_to_path(self.ca)
-        self.tls = ssl.create_default_context(cafile=self.ca)
         (folder / "tokens").write_text(f'{_ADMIN},admin,1,"system:masters"\n')
         self._etcd = EtcdServer(folder)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -281,15 +285,6 @@ def api_server() -> Iterator[ApiServer]:
             server.stop()
 
 
-@dataclass(frozen=True)
-class Step:
-    """Something that happens in a cluster, and the endpoints that are told afterwards."""
-
-    name: str
-    happens: Callable[[ApiServer], None]
-    places: tuple[str, ...]
-
-
 ONE: Final = "10.1.2.3:8080"
 TWO: Final = "10.1.2.4:8080"
 
@@ -299,7 +294,7 @@ def _first(server: ApiServer) -> None:
     server.ready("one")
 
 
-STEPS: Final = (
+STEPS: Final[tuple[Step[ApiServer], ...]] = (
     Step("a service that nobody serves", lambda _: None, ()),
     Step("a pod comes and is ready", _first, (ONE,)),
     Step("another comes, which is not", lambda server: server.pod("two", "10.1.2.4"), (ONE,)),
@@ -325,16 +320,34 @@ def a_provider(origin: RegistryOrigin, *, token_file: str = "") -> KubernetesPro
     return KubernetesProvider(settings, wanted)
 
 
-class _Play:
+class Played(Protocol):
+    """A server that is recorded."""
+
+    port: int
+    tls: ssl.SSLContext
+
+    def elsewhere(self, name: str) -> None:
+        """Have a slice of another service."""
+
+    def forget(self) -> None:
+        """Crash and start anew, so that what was listed is too old to be watched from."""
+
+
+P = TypeVar("P", bound=Played)
+
+
+class Play(Generic[P]):
     """Plays against one server, and what is recorded of it."""
 
-    def __init__(self, server: ApiServer) -> None:
-        self._server = server
+    def __init__(self, server: P) -> None:
+        """Play against this one."""
+        self.server = server
         self.found: dict[str, list[Exchange]] = {}
 
     @contextlib.asynccontextmanager
-    async def _recorded(self, name: str, token: str) -> AsyncIterator[tuple[Recorder, Told]]:
-        origin = Origin("127.0.0.1", self._server.port, tls=self._server.tls)
+    async def recorded(self, name: str, token: str) -> AsyncIterator[tuple[Recorder, Told]]:
+        """Record what is asked meanwhile."""
+        origin = Origin("127.0.0.1", self.server.port, tls=self.server.tls)
         recorder = Recorder(origin, fields=_FIELDS)
         async with serving(recorder.serve) as passing:
             provider = a_provider(passing.origin(), token_file=token)
@@ -342,71 +355,70 @@ class _Play:
                 yield recorder, told
         self.found[name] = list(recorder.kept)
 
-    async def all(self) -> None:
-        """Play all that there is to play."""
-        server = self._server
-        await self._refused(server.told("unknown", "nobody-knows-it"), "unknown token")
-        await self._refused("", "no token")
-        token = await asyncio.to_thread(server.token_file)
-        await self._refused(token, "no role")
-        await asyncio.to_thread(server.allow, "list")
-        await self._refused(token, "may list and not watch")
-        await asyncio.to_thread(server.allow, "list", "watch")
-        await self._steps(token)
-        await self._too_old(token)
-        await self._by_itself(token)
-        await self._ended(token)
-
-    async def _refused(self, token: str, name: str) -> None:
-        async with self._recorded(name, token) as (_, told):
-            await told.ends()
-
-    async def _steps(self, token: str) -> None:
-        async with self._recorded("steps", token) as (recorder, told):
-            for number, step in enumerate(STEPS):
+    async def steps(self, steps: Sequence[Step[P]], *, token: str = "") -> None:
+        """Play these, one after the other."""
+        async with self.recorded("steps", token) as (recorder, told):
+            for number, step in enumerate(steps):
                 recorder.step = number
-                await asyncio.to_thread(step.happens, self._server)
+                await asyncio.to_thread(step.happens, self.server)
                 await told.until("players", *step.places)
                 await asyncio.sleep(1.5)
 
-    async def _too_old(self, token: str) -> None:
+    async def too_old(self, *, token: str = "") -> None:
         """What was listed is forgotten before it is watched from there on."""
-        async with self._recorded("too old", token) as (recorder, told):
+        async with self.recorded("too old", token) as (recorder, told):
             recorder.may_watch.clear()
             await told.until("players")
             recorder.step = 1
-            await asyncio.to_thread(self._server.forget)
+            await asyncio.to_thread(self.server.forget)
             recorder.may_watch.set()
-            async with asyncio.timeout(10.0):
-                while len(recorder.kept) < 6:  # noqa: ASYNC110 - a list and a watch, twice
-                    await asyncio.sleep(0.1)
-            await asyncio.sleep(1.0)
+            await _watched_twice(recorder, 10.0)
 
-    async def _by_itself(self, token: str) -> None:
+    async def by_itself(self, *, token: str = "") -> None:
         """A watch ends after its time, and another begins where its last bookmark was."""
-        async with self._recorded("a watch ends by itself", token) as (recorder, told):
+        async with self.recorded("a watch ends by itself", token) as (recorder, told):
             await told.until("players")
             await asyncio.sleep(1.0)
             recorder.step = 1
-            await asyncio.to_thread(self._server.elsewhere, "other-2")
-            async with asyncio.timeout(330.0):
-                while len(recorder.kept) < 4:  # noqa: ASYNC110 - two answers to a list, two watches
-                    await asyncio.sleep(0.5)
-            await asyncio.sleep(1.0)
-
-    async def _ended(self, token: str) -> None:
-        async with self._recorded("the server ends", token) as (recorder, told):
-            await told.until("players")
-            await asyncio.sleep(1.0)
-            recorder.step = 1
-            await asyncio.to_thread(self._server.end)
-            await told.ends()
+            await asyncio.to_thread(self.server.elsewhere, "other-2")
+            await _watched_twice(recorder, 330.0)
 
 
-async def _play() -> dict[str, list[Exchange]]:
+async def _watched_twice(recorder: Recorder, patience: float) -> None:
+    async with asyncio.timeout(patience):
+        while sum(one.is_stream for one in recorder.kept) < 2:  # noqa: ASYNC110 - as it comes
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(1.0)
+
+
+async def _refused(play: Play[ApiServer], token: str, name: str) -> None:
+    async with play.recorded(name, token) as (_, told):
+        await told.ends()
+
+
+async def _ended(play: Play[ApiServer], token: str) -> None:
+    async with play.recorded("the server ends", token) as (recorder, told):
+        await told.until("players")
+        await asyncio.sleep(1.0)
+        recorder.step = 1
+        await asyncio.to_thread(play.server.end)
+        await told.ends()
+
+
+async def _played() -> dict[str, list[Exchange]]:
     with api_server() as server:
-        play = _Play(server)
-        await play.all()
+        play = Play(server)
+        await _refused(play, server.told("unknown", "nobody-knows-it"), "unknown token")
+        await _refused(play, "", "no token")
+        token = await asyncio.to_thread(server.token_file)
+        await _refused(play, token, "no role")
+        await asyncio.to_thread(server.allow, "list")
+        await _refused(play, token, "may list and not watch")
+        await asyncio.to_thread(server.allow, "list", "watch")
+        await play.steps(STEPS, token=token)
+        await play.too_old(token=token)
+        await play.by_itself(token=token)
+        await _ended(play, token)
         return play.found
 
 
@@ -415,7 +427,7 @@ def main(path: str) -> None:
     words = subprocess.run(
         ["kube-apiserver", "--version"], capture_output=True, text=True, check=True
     )
-    written(Path(path), words.stdout.strip(), asyncio.run(_play()))
+    written(Path(path), words.stdout.strip(), asyncio.run(_played()))
 
 
 if __name__ == "__main__":

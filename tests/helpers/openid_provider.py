@@ -20,7 +20,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from authlib.oauth2 import AuthorizationServer, OAuth2Request
-from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, grants
+from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, TokenMixin, grants
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -82,6 +82,7 @@ class Client(ClientMixin):
 
     client_id: str
     redirect_uris: tuple[str, ...]
+    grants: tuple[str, ...] = ("authorization_code",)
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -105,7 +106,31 @@ class Client(ClientMixin):
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
+        return grant_type in self.grants
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh(TokenMixin):
+    """A refresh token: whose it is, and for what."""
+
+    client_id: str
+    subject: str
+    scope: str
+
+    def check_client(self, client: Client) -> bool:
+        return client.client_id == self.client_id
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def get_expires_in(self) -> int:
+        return 3600
+
+    def is_expired(self) -> bool:
+        return False
+
+    def is_revoked(self) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -125,13 +150,19 @@ class OpenidProvider:
     asked: list[str] = field(default_factory=list)
     codes: dict[str, Code] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
+    refreshes: dict[str, Refresh] = field(default_factory=dict)
+    """The refresh tokens that are good, each once; without `offline` it gives none."""
+    offline: bool = False
+    renewed: dict[str, Any] | None = None
+    """What an ID token says that comes for a refresh token; None: none comes."""
     clients: dict[str, Client] = field(default_factory=dict)
     url: str = ""
 
     def register(self, home: str, name: str, client_id: str = CLIENT) -> None:
         """Know a gateway, by where it is reached and by what it calls this provider."""
         uri = f"{home}/api/v1/auth/external/{name}/callback"
-        self.clients[client_id] = Client(client_id, (uri,))
+        more = ("refresh_token",) if self.offline else ()
+        self.clients[client_id] = Client(client_id, (uri,), ("authorization_code", *more))
 
     def rotate(self) -> None:
         """Sign with another key, and publish it alone."""
@@ -182,6 +213,16 @@ class OpenidProvider:
             **self.described,
         }
 
+    def identify(self, token: dict[str, Any], client: str, subject: str) -> None:
+        """Put an ID token beside what comes for a refresh token (OpenID Connect Core 1.0, 12.2)."""
+        if self.renewed is None:
+            return
+        now = int(time.time())
+        told = {"iss": self.url, "aud": client, "sub": subject, "iat": now, "exp": now + 300}
+        key = self.keys[0]
+        header = {"alg": "RS256", "kid": str(key.kid)}
+        token["id_token"] = self.signed(header, {**told, **self.renewed}, key)
+
     def key_set(self) -> dict[str, Any]:
         return {"keys": [one.as_dict(private=False) for one in self.keys]}
 
@@ -210,8 +251,9 @@ class _Server(AuthorizationServer):
     def __init__(self, home: OpenidProvider) -> None:
         super().__init__()
         self._home = home
-        generate = BearerTokenGenerator(lambda **_: secrets.token_urlsafe(24))
-        self.register_token_generator("default", generate)
+        made = [lambda **_: secrets.token_urlsafe(24)] * 2
+        self.register_token_generator("default", BearerTokenGenerator(*made))
+        self.register_grant(_refreshing(home))
         extensions = [CodeChallenge(required=True), _IdTokens(home)]
         self.register_grant(_granting(home), extensions)
 
@@ -220,6 +262,11 @@ class _Server(AuthorizationServer):
 
     def save_token(self, token: dict[str, Any], request: OAuth2Request) -> None:
         self._home.tokens[token["access_token"]] = request.user
+        if "refresh_token" in token:
+            kept = Refresh(request.client.client_id, request.user, token["scope"])
+            self._home.refreshes[token["refresh_token"]] = kept
+        if request.payload.data["grant_type"] == "refresh_token":
+            self._home.identify(token, request.client.client_id, request.user)
 
     def create_oauth2_request(self, request: OAuth2Request) -> OAuth2Request:
         return request
@@ -259,6 +306,23 @@ def _granting(home: OpenidProvider) -> type[grants.AuthorizationCodeGrant]:
             return home.subject
 
     return Granting
+
+
+def _refreshing(home: OpenidProvider) -> type[grants.RefreshTokenGrant]:
+    class Refreshing(grants.RefreshTokenGrant):
+        TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012 - Authlib's way
+        INCLUDE_NEW_REFRESH_TOKEN = True
+
+        def authenticate_refresh_token(self, refresh_token: str) -> Refresh | None:
+            return home.refreshes.pop(refresh_token, None)
+
+        def authenticate_user(self, refresh_token: Refresh) -> str:
+            return refresh_token.subject
+
+        def revoke_old_credential(self, refresh_token: Refresh) -> None:
+            """It has been taken out when it was shown."""
+
+    return Refreshing
 
 
 class _IdTokens(OpenIDCode):

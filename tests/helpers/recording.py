@@ -7,15 +7,26 @@ who asks and who answers, so that what is kept is what has crossed the wire.
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from tests.helpers.registry_server import Answering, Asked
 from tta_gateway.support.http_client import HttpError, Origin, Request, Stream, begin, next_of
 
+S = TypeVar("S")
 _PATIENCE: Final = 330.0
 _ASKED: Final = ("authorization", "accept")
+
+
+@dataclass(frozen=True)
+class Step(Generic[S]):
+    """Something that happens to a server, and the endpoints that are told afterwards."""
+
+    name: str
+    happens: Callable[[S], None]
+    places: tuple[str, ...]
 
 
 @dataclass

@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers.asgi import Answer, App, Message
-from tests.helpers.identity_house import ISSUING, KEY, NOW, House
+from tests.helpers.identity_house import ISSUING, KEY, LASTING, NOW, House
 from tta_gateway.features.identity import refresh_token
 from tta_gateway.features.identity.accounts import Accounts
 from tta_gateway.features.identity.bearer import Bearers
 from tta_gateway.features.identity.bound import OWN_ISSUER, IdentityBound, Issuer, Issuing
 from tta_gateway.features.identity.key_keeper import KeyKeeper
+from tta_gateway.features.identity.own_passwords import OwnPasswords
+from tta_gateway.features.identity.recheck import Rechecker
+from tta_gateway.features.identity.registration import Registration
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import Grant, SignIn, Stores
+from tta_gateway.features.identity.sql_account_codes import SqlAccountCodes
+from tta_gateway.features.identity.sql_recheck import SqlRecheck
 from tta_gateway.features.identity.verifier import verifier
+from tta_gateway.support.metrics import Registry
 from tta_gateway.support.sql.database import Database
 from tta_gateway.support.sql.migrate import migrate
 from tta_gateway.support.sql.url import in_folder
@@ -29,6 +35,7 @@ OWN = Issuer(
     types=("at+jwt",),
     role_claim="roles",
     levels={"2": 2},
+    narrows="clients",
     roles=tuple(ISSUING.roles),
     leeway=10.0,
     longest=ISSUING.access,
@@ -48,6 +55,7 @@ class SignInHouse:
         self.keys: KeyKeeper | None = KeyKeeper(
             kept.keys, issuing=self._issuing, sealing=lambda: KEY, wall=self.wall
         )
+        self.sealing = KEY
         self.sign_in: SignIn | None = SignIn(
             Stores(kept.users, kept.sessions, kept.failures),
             self.keys,
@@ -57,7 +65,6 @@ class SignInHouse:
             new_id=self.new_id,
         )
         self.sign_in.log = self
-        self.sealing = KEY
         self.second_factors: SecondFactors | None = SecondFactors(
             kept.factors,
             self.sign_in,
@@ -68,6 +75,17 @@ class SignInHouse:
         )
         self.sign_in.gate = self.second_factors
         self.sign_in.ended = self._changed
+        self.said: list[str] = []
+        self.counts = Registry()
+        self.rechecker = self.sign_in.rechecker = Rechecker(
+            SqlRecheck(lambda: kept.database, lasting=lambda: LASTING),
+            issuing=self._issuing,
+            key=lambda: self.sealing,
+            wall=self.wall,
+            log=self,
+            counts=self.counts,
+        )
+        self.rechecker.ended, self.rechecker.degraded = self._changed, self.said.append
         self.accounts: Accounts | None = Accounts(
             kept.users,
             self.sign_in.passwords,
@@ -76,7 +94,30 @@ class SignInHouse:
             new_id=self.new_id,
         )
         self.accounts.changed = self._changed
+        self.codes = SqlAccountCodes(lambda: kept.database, lasting=lambda: LASTING)
+        self.registration: Registration | None = Registration(
+            self.codes,
+            self.sign_in,
+            self.accounts,
+            issuing=self._issuing,
+            wall=self.wall,
+            new_id=self.new_id,
+        )
+        self.own_passwords: OwnPasswords | None = OwnPasswords(
+            self.codes,
+            self.sign_in,
+            self.second_factors,
+            issuing=self._issuing,
+            wall=self.wall,
+            new_id=self.new_id,
+        )
+        self.own_passwords.changed = self._changed
+        self.steps: list[tuple[str, str, str]] = []
+        self.registration.tell = self.own_passwords.tell = self._step
         self.bearers = Bearers(wall=self.wall)
+
+    def _step(self, step: str, subject: str, by: str) -> None:
+        self.steps.append((step, subject, by))
 
     def wall(self) -> float:
         return self.now

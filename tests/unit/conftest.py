@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.helpers.certificates import Folder
-from tta_gateway.features.identity import password
+from tta_gateway.features.identity import argon
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +21,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 def cheap_hashes() -> Iterator[None]:
     """Have a password's hash take next to nothing; what one really costs, the contract says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(password, "_MEMORY", 8)
+        patch.setattr(argon, "_hasher", cheap := PasswordHasher(2, 8, 1))
+        patch.setattr(argon, "NOBODYS", cheap.hash("nobody's password"))
         yield

@@ -46,11 +46,12 @@ def snapshot_of(settings: "Settings") -> "Snapshot":
 
 def warn(loaded: "Loaded", file: Path) -> None:
     """Say what will not stop the gateway, but somebody should look at."""
-    from tta_gateway.settings import expiry, exposure
+    from tta_gateway.settings import expiry, exposure, trust
     from tta_gateway.support.clock import SystemClock
 
     expired = expiry.warnings(loaded, str(file), now=SystemClock().wall())
-    for warning in [*expired, *exposure.warnings(loaded, str(file))]:
+    exposed, trusted = exposure.warnings(loaded, str(file)), trust.warnings(loaded, str(file))
+    for warning in [*expired, *exposed, *trusted]:
         click.echo(warning, err=True)
 
 

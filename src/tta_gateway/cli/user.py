@@ -56,6 +56,41 @@ def set_password(*, file: Path, name: str, password_stdin: bool) -> None:
     click.echo(_user_line(administered(file, "POST", f"/users/{name}/password", body)))
 
 
+@user.command("reset")
+@FILE
+@_NAME
+def reset_password(file: Path, name: str) -> None:
+    """Make a code with which a user who has forgotten the password chooses another."""
+    told = administered(file, "POST", f"/users/{name}/reset")
+    click.echo(f"code, shown this once: {told['code']}")
+    click.echo(f"for {told['username']}, once, until {told['until']}")
+
+
+@user.command("invite")
+@FILE
+@click.option("--role", "roles", multiple=True, help="A role beside `player`.")
+@click.option("--days", type=click.FloatRange(0.01, 90), default=7.0, show_default=True)
+def invite(*, file: Path, roles: tuple[str, ...], days: float) -> None:
+    """Make an invitation, with which one person may register."""
+    body = {"roles": roles, "lasts": days * 86_400}
+    told = administered(file, "POST", "/invitations", body)
+    click.echo(f"code, shown this once: {told['code']}")
+    click.echo(_invitation_line(told))
+
+
+@user.command("invitations")
+@FILE
+@click.option("--withdraw", metavar="ID", help="Have one be no good any more.")
+def show_invitations(*, file: Path, withdraw: str | None) -> None:
+    """Show the invitations that are good, or withdraw one."""
+    if withdraw is not None:
+        administered(file, "DELETE", f"/invitations/{withdraw}")
+        click.echo(f"{withdraw} is no good any more")
+        return
+    for one in administered(file, "GET", "/invitations")["invitations"]:
+        click.echo(_invitation_line(one))
+
+
 @user.command("role")
 @FILE
 @_NAME
@@ -118,6 +153,11 @@ def _password(from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\n")
     said: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return said
+
+
+def _invitation_line(told: "dict[str, Any]") -> str:
+    roles = ", ".join(["player", *told["roles"]])
+    return f"{told['id']}  {roles}  until {told['until']}"
 
 
 def _user_line(told: "dict[str, Any]") -> str:

@@ -163,7 +163,7 @@ def service_context(tls: ServiceTls, trusted: Mapping[str, bytes] = NOTHING) -> 
     if tls.verified:
         load_authorities(context, trusted.get(tls.ca, b""))  # none: nobody is believed
         if tls.spiffe_id:
-            demand(context, tls.spiffe_id)
+            demand(context, tls.spiffe_id, frozenset(tls.withdrawn))
     else:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -6,19 +6,23 @@ it out: workers, checks and control's own requests.  OpenSSL has verified the ch
 
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
-from tta_gateway.support.svid import Unfit, svid_of
+from tta_gateway.support.svid import Unfit, names_of, svid_of
 
 _REFUSED = 1
+_NONE: Final[frozenset[str]] = frozenset()
 
 
-def demand(context: ssl.SSLContext, spiffe_id: str) -> None:
-    """Have every handshake of a context fail unless the peer proves to be this service."""
+def demand(context: ssl.SSLContext, spiffe_id: str, withdrawn: frozenset[str] = _NONE) -> None:
+    """Have every handshake of a context fail unless the peer proves to be this service.
+
+    It cannot by a certificate that was `withdrawn`.
+    """
 
     def do_handshake(connection: ssl.SSLObject) -> None:
         ssl.SSLObject.do_handshake(connection)
-        words = objection(connection.getpeercert(binary_form=True), spiffe_id)
+        words = objection(connection.getpeercert(binary_form=True), spiffe_id, withdrawn)
         if words:
             raise _refusal(words)
 
@@ -29,13 +33,17 @@ def demand(context: ssl.SSLContext, spiffe_id: str) -> None:
     context.sslobject_class = made
 
 
-def objection(shown: bytes | None, spiffe_id: str) -> str:
+def objection(shown: bytes | None, spiffe_id: str, withdrawn: frozenset[str] = _NONE) -> str:
     """Return what is wrong with the certificate of a service, in words; empty: nothing."""
     try:
         found = svid_of((shown,) if shown else (), "server").id
     except Unfit as error:
         return f"its certificate is of no service: {error}"
-    return "" if found == spiffe_id else f"it is of {found}, not of {spiffe_id}"
+    if found != spiffe_id:
+        return f"it is of {found}, not of {spiffe_id}"
+    if shown and not withdrawn.isdisjoint(names_of((shown,))):
+        return "its certificate has been withdrawn (`identity.withdrawn`)"
+    return ""
 
 
 def _refusal(words: str) -> ssl.SSLCertVerificationError:

@@ -4,6 +4,7 @@ GatewayError            something went wrong on the path; carries its Problem
   ClientFault           the client broke a rule (4xx)
   UpstreamFault         the service broke one, or is not there (502-504)
     ConnectFailed       before anything was sent: always safe to try elsewhere
+  Full                  there is no room for it now (503)
 ConfigError             the operator's file cannot be accepted; at load only
 """
 
@@ -30,6 +31,15 @@ class UpstreamFault(GatewayError):
 
 class ConnectFailed(UpstreamFault):
     """No connection came about, so nothing of the request has reached the service."""
+
+
+class Full(GatewayError):
+    """There is no room for it; for so many `seconds` nobody else need be sent there."""
+
+    def __init__(self, problem: Problem, *, seconds: float) -> None:
+        """Keep how long that lasts."""
+        super().__init__(problem)
+        self.seconds = seconds
 
 
 class ConfigError(Exception):

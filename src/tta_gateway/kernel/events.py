@@ -99,6 +99,21 @@ class IssuerKeyMissing(msgspec.Struct, frozen=True, kw_only=True, tag="issuer_ke
     by: str
 
 
+class LoginsFailing(msgspec.Struct, frozen=True, kw_only=True, tag="logins_failing"):
+    """Many logins fail, and go on to until `until`, if nobody says so again.
+
+    `failed` are all since it began; names and addresses are counted, and `most_from` stands for
+    those that most came from.
+    """
+
+    failed: int
+    names: int
+    addresses: int
+    most_from: tuple[str, ...]
+    until: float
+    at: float
+
+
 class CertificateExpires(msgspec.Struct, frozen=True, kw_only=True, tag="certificate"):
     """A certificate ends soon, has ended, or has been replaced in time."""
 
@@ -176,6 +191,21 @@ class ChangeStepped(msgspec.Struct, frozen=True, kw_only=True, tag="change"):
     at: float
 
 
+AccountStep = Literal["invited", "registered", "password_changed", "reset_begun", "password_reset"]
+
+
+class AccountChanged(msgspec.Struct, frozen=True, kw_only=True, tag="account"):
+    """Something of an account that its owner, and who looks after accounts, should hear of.
+
+    `subject` is whose it is, of an invitation its id; `by` is who has done it.
+    """
+
+    step: AccountStep
+    subject: str
+    by: str
+    at: float
+
+
 class SectionsTaken(msgspec.Struct, frozen=True, kw_only=True, tag="taken"):
     """A worker has taken up all that it was told up to a turn (features/nodes)."""
 
@@ -227,6 +257,7 @@ Event = (
     | IssuerKeysChanged
     | LoginProviderChanged
     | IssuerKeyMissing
+    | LoginsFailing
     | CertificateExpires
     | ServiceTlsChanged
     | EndpointSeen
@@ -237,4 +268,5 @@ Event = (
     | SourcesSeen
     | SourceBlocked
     | AttackChanged
+    | AccountChanged
 )

@@ -123,6 +123,7 @@ class Exchange:
         "first_byte_at",
         "key",
         "lane",
+        "limited",
         "origin",
         "params",
         "peer",
@@ -173,6 +174,7 @@ class Exchange:
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
+        self.limited: list[object] | None = None  # what limits know of it, in the route's order
         # What sticks to an endpoint; what a split knows a client by; the token that was shown
         self.key = self.side = self.token = b""
         # What goes upstream beyond the request's own fields, or in place of what it says
@@ -181,7 +183,6 @@ class Exchange:
         self.upstream_path: bytes | None = None
         self.upstream_query: bytes | None = None  # empty: none
         # The fate
-        self.entered = self.suspected = 0  # how much its address is (features/shield)
         self.refusal: Response | None = None
         self.response: Response | None = None
         self.sink: Sink = origin
@@ -190,7 +191,7 @@ class Exchange:
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
-        self.tries = self.ticket = self.sent = self.received = 0
+        self.entered = self.tries = self.ticket = self.sent = self.received = self.suspected = 0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

@@ -125,7 +125,8 @@ class Response:
 
     `length` is the number of body bytes, CHUNKED or UNTIL_CLOSE; `body` is None while the body
     streams.  `local` tells whether the answer is the gateway's own.  `problem` marks an error of
-    the gateway's own, which gets its body when it leaves.
+    the gateway's own, which gets its body when it leaves; `members` stand in it beside the usual
+    ones (RFC 9457 3.2).
     """
 
     __slots__ = (
@@ -135,6 +136,7 @@ class Response:
         "keep_alive",
         "length",
         "local",
+        "members",
         "problem",
         "reason",
         "status",
@@ -156,6 +158,7 @@ class Response:
         self.body = body
         self.problem = problem
         self.detail = detail
+        self.members: dict[str, list[str]] | None = None
         self.reason = b""
         self.length = len(body) if body is not None else CHUNKED
         self.keep_alive = True

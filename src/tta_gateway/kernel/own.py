@@ -13,6 +13,9 @@ OWN: Final = "gateway"
 """What the service is called, which no operator's may be."""
 SOCKET: Final = "control.sock"
 """What its socket is called, in the state folder."""
+CLOSED_FOR: Final = b"x-tta-closed-for"
+"""A field by which control says to workers, with a 503, for how many seconds they need send nobody
+else there; clients do not see it."""
 LARGEST: Final = 1024 * 1024
 """Bytes: no endpoint takes a larger body."""
 _USUAL: Final = 64 * 1024  # bytes

@@ -31,6 +31,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 1
     """How well: 2 is with a second factor, where what their issuer says of that counts (`acr`)."""
     scopes: frozenset[str] = frozenset()
+    is_narrow: bool = False
+    """Whether it holds no more than its `scopes` say, of what its roles hold (RFC 6749 3.3)."""
     permitted: frozenset[str] = frozenset()
     """The permissions beyond which it holds nothing, whatever its roles hold; empty: no bound."""
     claims: dict[str, object] = {}

@@ -3,11 +3,14 @@
 A problem is one kind of error (RFC 9457).  Codes are stable for ever and distinguish causes that
 share a status.  `detail` says what to do about it.  `proxy_error` is the error type of RFC 9209 2.3
 where one fits.  `closes` says that the connection cannot go on.  `challenge` is what a 401 says of
-how to come in (RFC 9110 11.6.1).  Features declare their own.
+how to come in (RFC 9110 11.6.1), and others that have one of their own.  Features declare theirs.
 """
 
 from dataclasses import dataclass
 from typing import Final
+
+BARE: Final = "Bearer"
+"""What a 401 says where nothing is wrong with what was shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Problem:
     proxy_error: str | None = None
     retry_after: int | None = None
     closes: bool = False
-    challenge: str = "Bearer"
+    challenge: str = BARE
 
 
 MALFORMED: Final = Problem(

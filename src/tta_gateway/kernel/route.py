@@ -49,8 +49,9 @@ class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
 
     `ca` is the digest of the authorities, which stand in the snapshot under it; `pem` is what the
     gateway shows, with its key, and `certificate` the path of the file that it was read from.
-    `spiffe_id` is whom the service must prove to be, instead of having a name in DNS.  So a service
-    whose certificates have been replaced is another one, whose connections are made anew.
+    `spiffe_id` is whom the service must prove to be, instead of having a name in DNS, by none of
+    the `withdrawn` certificates.  So a service whose certificates have been replaced, or withdrawn,
+    is another one, whose connections are made anew.
     """
 
     ca: str = ""
@@ -59,6 +60,7 @@ class ServiceTls(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str = ""
     pem: bytes = b""
     verified: bool = True
+    withdrawn: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how it is spoken to, and nothing of the key."""

@@ -22,9 +22,9 @@ from tta_gateway.features.changes import api as changes
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
-from tta_gateway.features.identity import admin_api as identity_admin
-from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import (
+    accounts_admin_api,
+    accounts_api,
     api_keys_admin,
     issuers_api,
     oauth_admin_api,
@@ -33,11 +33,14 @@ from tta_gateway.features.identity import (
     status_api,
     ticket_api,
 )
+from tta_gateway.features.identity import admin_api as identity_admin
+from tta_gateway.features.identity import api as identity
 from tta_gateway.features.identity import delegated_api as delegated
 from tta_gateway.features.identity import external_api as external
 from tta_gateway.features.identity import factors_admin_api as factors_admin
 from tta_gateway.features.identity import factors_api as factors
 from tta_gateway.features.identity.bound import IdentityBound
+from tta_gateway.features.identity.hashing import at_once
 from tta_gateway.features.identity.issuer_keys import TICK, PublishedKeys
 from tta_gateway.features.identity.key_fetch import fetched
 from tta_gateway.features.metrics import api as metrics
@@ -47,6 +50,10 @@ from tta_gateway.features.nodes.service import Attendance
 from tta_gateway.features.openapi import api as openapi
 from tta_gateway.features.openapi.document import document as openapi_document
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.features.ratelimit import api as ratelimit
+from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.ratelimit.service import Limits
+from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
@@ -75,6 +82,7 @@ from tta_gateway.node.databases import Databases
 from tta_gateway.node.defending import Defending
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
+from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.here import Here
 from tta_gateway.node.issuing import Issuance
@@ -154,6 +162,9 @@ class Control:
         self.discovery = self._discovery(clock)
         self.keepsake = Keepsake(Path(snapshot.state_dir), self.log, monotonic=clock.monotonic)
         self.registrations = self._registrations(clock)
+        buckets = ValkeyStore(self._client, monotonic=clock.monotonic, wall=clock.wall)
+        self.limits = Limits(self.findings, buckets, wall=clock.wall)
+        self.limits.recover(parts.live)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
         self.defending = self._defending(clock)
         self._recover(parts)
@@ -186,6 +197,8 @@ class Control:
             clock=clock,
             counts=self.counts,
         )
+        self.issuance.publish = self.bus.publish
+        self.issuance.hashing = partial(Hashers, at_once(), log=self.log, died=self.died)
         self.issuance.services = Reach(
             self.services,
             authorities=lambda: self.snapshot.authorities,
@@ -273,11 +286,13 @@ class Control:
             identity_admin.router(self.issuance),
             api_keys_admin.router(self.issuance),
             factors_admin.router(self.issuance),
+            accounts_admin_api.router(self.issuance),
             issuers_api.router(self.published.states, self.published.seconds_until),
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
             nodes.router(self.attending.attendance),
             shield.router(self.defending),
+            ratelimit.router(self.limits, log=self.log.event, monotonic=clock.monotonic),
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
@@ -429,6 +444,7 @@ class Control:
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
         self.defending.adopt(parts)
+        self.limits.adopt(self._bound("ratelimit", RateLimitBound) or RateLimitBound())
 
     async def fetch_keys(self) -> None:
         """Fetch the keys that issuers publish whenever that is due, for ever."""
@@ -501,6 +517,7 @@ def public_routers(
         openapi.router(document),
         identity.router(issuance),
         delegated.router(issuance),
+        accounts_api.router(issuance),
         status_api.router(issuance),
         ticket_api.router(issuance),
         external.router(providers),
@@ -540,11 +557,15 @@ def endpoints() -> list[tuple[str, str, str]]:
         identity_admin.router(cast("Issuance", None)),
         api_keys_admin.router(cast("Issuance", None)),
         factors_admin.router(cast("Issuance", None)),
+        accounts_admin_api.router(cast("Issuance", None)),
         issuers_api.router(tuple, lambda _: 0.0),
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
         nodes.router(cast("Attendance", None)),
         shield.router(cast("Defending", None)),
+        ratelimit.router(
+            cast("Limits", None), log=cast("ratelimit.Events", None), monotonic=lambda: 0.0
+        ),
         changes.router(cast("Changing", None)),
     )
     return _told(routers)

@@ -27,6 +27,7 @@ from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.mirror.policy import Ways
 from tta_gateway.features.nodes.policy import Hearing
+from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -34,6 +35,7 @@ from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
 from tta_gateway.node.replacement import Led, Replacement
@@ -147,6 +149,15 @@ class Worker:
         )
         self.valkeys.adopt(self.snapshot, self.parts.live)
         self.proving.spend = Spending(self.valkeys.clients).spend
+        self.limiting = Limiting(
+            self._sections,
+            self.log,
+            clock=self.clock,
+            registry=self.registry,
+            clients=self.valkeys.clients,
+            died=self.died,
+        )
+        self.limiting.follow(self.parts.live)
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -208,6 +219,7 @@ class Worker:
         )
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
+        reach.tally, reach.exact = self.limiting.tally, self.limiting.store
         made = policies(
             snapshot,
             registry=self.registry,
@@ -233,6 +245,7 @@ class Worker:
         await self.proving.follow(parts.live, self.policies, believed)
         self.shielding.follow(parts.live)
         self._word.follow(parts.live)
+        self.limiting.follow(parts.live)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
             self.valkeys.adopt(self.snapshot, parts.live)
             self.snapshot = msgspec.structs.replace(self.snapshot, version=parts.version)
@@ -260,6 +273,7 @@ class Worker:
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
+        self.limiting.retain(bound(self.snapshot, "ratelimit", RateLimitBound))
         gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
         self.streams.disbelieved(_issuers(complete))
@@ -364,6 +378,7 @@ class Worker:
         self.forwarder.expire(self.sweeper.now)
         self.forwarder.tick(self.sweeper.now)
         self.telling.tick(self.sweeper.now, self.forwarder.upstreams)
+        self.limiting.tick(self.forwarder.upstreams)
         self.handshakes.tick(self.sweeper.now)
         self.streams.tick(self.clock.wall())
         self.standing.tick(self.clock.wall())

@@ -122,6 +122,8 @@ class Caring:
         """
         principal = self._shown(authorization)
         mask, opens = self._book.mask(principal.roles), self._book.demand(OPENS)
+        if principal.is_narrow and not self._book.scoped(principal.scopes) & opens.held:
+            raise ClientFault(problems.SCOPE_MISSING)
         if not mask & (opens.own | opens.any):
             raise ClientFault(problems.PERMISSION_MISSING)
         if not mask & self._book.clinical:

@@ -21,6 +21,7 @@ import uvloop
 
 from tta_gateway.node.assemble_control import Control
 from tta_gateway.node.life import settle, tell
+from tta_gateway.node.long_turns import take_long_turns
 from tta_gateway.node.updates import Updates
 from tta_gateway.snapshot.parts import decode_parts
 from tta_gateway.support.clock import SystemClock
@@ -51,6 +52,7 @@ def main() -> None:
     snapshot_fd, channel_fd, parent, index, metrics_fd, logs_fd, notes_fd, *rest = numbers
     admin_fd, public_fd = rest
     settle(parent, signal.SIGTERM)
+    take_long_turns()
     with os.fdopen(snapshot_fd, "rb") as file:
         data = file.read()
     segment = Segment(metrics_fd, index)

@@ -15,6 +15,7 @@ import msgspec
 
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.identity import metrics
+from tta_gateway.features.identity.account_code_store import AccountCodes
 from tta_gateway.features.identity.accounts import Accounts
 from tta_gateway.features.identity.api_key_keeper import ApiKeyKeeper
 from tta_gateway.features.identity.api_key_store import ApiKeyStore
@@ -29,16 +30,24 @@ from tta_gateway.features.identity.bound import (
     OwnKeys,
     RevokedTokens,
 )
+from tta_gateway.features.identity.burst import LASTS, Burst
 from tta_gateway.features.identity.chunks import Chunks, section
 from tta_gateway.features.identity.delegation import Asked, Delegation
+from tta_gateway.features.identity.hashing import Hashing, Threads
 from tta_gateway.features.identity.key_keeper import KeyKeeper
 from tta_gateway.features.identity.oauth_clients import Registrar
 from tta_gateway.features.identity.oauth_server import OAuthServer
+from tta_gateway.features.identity.own_passwords import OwnPasswords
+from tta_gateway.features.identity.password import Passwords
+from tta_gateway.features.identity.recheck import Rechecker
+from tta_gateway.features.identity.registration import Registration
 from tta_gateway.features.identity.second_factor import SecondFactors
 from tta_gateway.features.identity.sign_in import SignIn, Stores
-from tta_gateway.features.identity.store import Revocations, Users
+from tta_gateway.features.identity.store import Revocations
 from tta_gateway.features.identity.verifier import verifier
+from tta_gateway.kernel.events import AccountChanged, AccountStep, Event, LoginsFailing
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.degraded import say
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.oauth import OAuth, Outside
 from tta_gateway.node.providers import LoginProviders
@@ -73,6 +82,10 @@ class _Nobody:
         raise HttpUnreachable(f"nobody asks {service} for {request.target} within {patience:g} s")
 
 
+def _unheard(_: Event) -> None:
+    """Tell nobody."""
+
+
 class Issuance:
     """All that issues tokens in this process; nothing of it where the configuration says none."""
 
@@ -87,12 +100,7 @@ class Issuance:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Begin without a configuration."""
-        self.services: Asked = _Nobody()
-        """Asks those that keep accounts."""
-        self.two_person: tuple[str, ...] = ()
-        """Roles that nobody grants alone (node/changing.py)."""
-        self.spread: Callable[[], Awaitable[None]] | None = None
-        """Has all nodes take up what has been revoked; without it, this one."""
+        self._stand_alone()
         self._databases = databases
         self._findings = findings
         self._log = log
@@ -114,6 +122,19 @@ class Issuance:
         self._soon = asyncio.Event()
         self._tidied = 0.0
 
+    def _stand_alone(self) -> None:
+        """Reach nobody else yet."""
+        self.services: Asked = _Nobody()
+        """Asks those that keep accounts."""
+        self.hashing: Callable[[], Hashing] = Threads
+        """Makes what looks at passwords."""
+        self.publish: Callable[[Event], None] = _unheard
+        """Has the bus hear what becomes of accounts, and of bursts of failed logins."""
+        self.two_person: tuple[str, ...] = ()
+        """Roles that nobody grants alone (node/changing.py)."""
+        self.spread: Callable[[], Awaitable[None]] | None = None
+        """Has all nodes take up what has been revoked; without it, this one."""
+
     def _lack(self) -> None:
         """Have nothing yet of what asks the database."""
         self._revocations: Revocations | None = None
@@ -123,6 +144,9 @@ class Issuance:
         self._sign_in: SignIn | None = None
         self._oauth: OAuth | None = None
         self._second_factors: SecondFactors | None = None
+        self._registration: Registration | None = None
+        self._own_passwords: OwnPasswords | None = None
+        self._account_codes: AccountCodes | None = None
 
     def _forget(self) -> None:
         """Know of nothing that is revoked but what workers know already."""
@@ -159,6 +183,16 @@ class Issuance:
     def delegation(self) -> Delegation | None:
         """Return who asks services whose accounts they are; None where no tokens are issued."""
         return None if self.sign_in is None else self.sign_in.delegation
+
+    @property
+    def registration(self) -> Registration | None:
+        """Return who lets people register here; None likewise."""
+        return self._registration if self.issuing is not None else None
+
+    @property
+    def own_passwords(self) -> OwnPasswords | None:
+        """Return who changes passwords of the gateway's own users; None likewise."""
+        return self._own_passwords if self.issuing is not None else None
 
     @property
     def accounts(self) -> Accounts | None:
@@ -264,7 +298,9 @@ class Issuance:
             wall=wall,
             new_id=new_id,
         )
+        sign_in.passwords = Passwords(self.hashing())
         sign_in.log, sign_in.counts, sign_in.ended = self._log, self._counts, self.reveal
+        sign_in.failing = self._failing
         sign_in.delegation = Delegation(
             users, self.services, issuing=self._must, wall=wall, log=self._log
         )
@@ -276,19 +312,75 @@ class Issuance:
         self._accounts.two_person = self.two_person
         self._build_around(sign_in, self._keys)
 
+    def _build_recheck(self, sign_in: SignIn) -> Rechecker:
+        """Return who asks elsewhere again whether accounts are still good."""
+        from tta_gateway.features.identity.sql_recheck import SqlRecheck
+
+        made = Rechecker(
+            SqlRecheck(self._database, lasting=self.lasting),
+            issuing=self._must,
+            key=lambda: self._sealing,
+            wall=self.wall,
+            log=self._log,
+            counts=self._counts,
+        )
+        made.ended, made.degraded, sign_in.rechecker = self.reveal, say, made
+        if sign_in.delegation is not None:
+            sign_in.delegation.recheck_by(made)
+        return made
+
+    def _failing(self, burst: Burst) -> None:
+        now = self.wall()
+        told = LoginsFailing(
+            failed=burst.failed,
+            names=burst.names,
+            addresses=burst.addresses,
+            most_from=burst.most_from,
+            until=now + LASTS,
+            at=now,
+        )
+        self.publish(told)
+
     def _build_around(self, sign_in: SignIn, keys: KeyKeeper) -> None:
         """Build what stands around logins: second factors, other ways in, and keys of programs."""
         from tta_gateway.features.identity.sql_api_keys import SqlApiKeys
 
         database, stores = self._database, sign_in.stores
         self._second_factors = sign_in.gate = self._with_factors(sign_in, database)
+        self._build_own(sign_in, self._second_factors)
         self._api_keys = self._build_api_keys(SqlApiKeys(database))
-        self._build_providers(sign_in, stores.users)
+        self._build_providers(sign_in)
         outside = Outside(database, self._must, self.lasting, self.wall, self.new_id)
         self._oauth = OAuth(
             outside, sign_in, stores.failures, keys, bearers=self.bearers, log=self._log
         )
         self._oauth.registrar.two_person = lambda: self.two_person
+
+    def _build_own(self, sign_in: SignIn, factors: SecondFactors) -> None:
+        """Build what people do with accounts of the gateway's own."""
+        from tta_gateway.features.identity.sql_account_codes import SqlAccountCodes
+
+        assert self._accounts is not None  # it has been built
+        self._account_codes = codes = SqlAccountCodes(self._database, lasting=self.lasting)
+        self._registration = Registration(
+            codes,
+            sign_in,
+            self._accounts,
+            issuing=self._must,
+            wall=self.wall,
+            new_id=self.new_id,
+        )
+        self._own_passwords = OwnPasswords(
+            codes, sign_in, factors, issuing=self._must, wall=self.wall, new_id=self.new_id
+        )
+        self._own_passwords.changed = self.reveal
+        self._registration.tell = self._own_passwords.tell = self._tell_of_account
+
+    def _tell_of_account(self, step: AccountStep, subject: str, by: str) -> None:
+        """Tell what has become of an account; of no name and no code a word."""
+        self._log.event("account_changed", step=step, subject=subject, by=by)
+        changed = AccountChanged(step=step, subject=subject, by=by, at=self.wall())
+        self.publish(changed)
 
     def _build_api_keys(self, store: ApiKeyStore) -> ApiKeyKeeper:
         made = ApiKeyKeeper(
@@ -302,15 +394,15 @@ class Issuance:
         made.left = lambda: [one for one in self._findings.known if one.startswith(API_KEYS)]
         return made
 
-    def _build_providers(self, sign_in: SignIn, users: Users) -> None:
+    def _build_providers(self, sign_in: SignIn) -> None:
         if self.providers is not None:
             self.providers.build(
                 lambda: self._databases.database,
                 sign_in,
-                users,
                 issuing=self._must,
                 key=lambda: self._chance,
                 lasting=self.lasting,
+                rechecker=self._build_recheck(sign_in),
             )
 
     def _with_factors(self, sign_in: SignIn, database: "Callable[[], Database]") -> SecondFactors:
@@ -403,6 +495,10 @@ class Issuance:
             await self._revocations.tidy(self._clock.wall())
             if self._api_keys is not None:
                 await self._api_keys.tidy()
+            if self._account_codes is not None:
+                await self._account_codes.tidy(self._clock.wall())
+            if self._sign_in is not None and self._sign_in.rechecker is not None:
+                await self._sign_in.rechecker.tidy()
             if self._oauth is not None:
                 await self._oauth.codes.tidy(self._clock.wall())
 

@@ -18,13 +18,14 @@ from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Policy
-from tta_gateway.kernel.route import Rewrite, Route
+from tta_gateway.kernel.route import Key, Rewrite, Route
 from tta_gateway.pipeline.plan import bind
 
 LARGEST: Final = 64 * 1024
 """Bytes of an answer that are read: whoever says more says nothing."""
 _UNTOLD: Final = (0, b"")
-_PROVE: Final = frozenset((b"authorization", b"cookie"))
+_AUTHORIZATION: Final = b"authorization"
+_PROVE: Final = frozenset((_AUTHORIZATION, b"cookie"))
 _STICKY: Final = "sticky"
 _ACCEPT: Final = (b"accept", b"application/json")
 
@@ -39,15 +40,41 @@ class OwnerLookups:
 
     def of(self, route: Route) -> Look:
         """Return what asks the service of this route."""
-        plan = bind(self._policies, _asking(route), forward=self._ways.forward)
-        names, begin = _PROVE | _keys_of(route), self._ways.begin
+        return Looking(
+            route, bind(self._policies, _asking(route), forward=self._ways.forward), self._ways
+        )
 
-        async def look(exchange: Exchange, path: bytes) -> tuple[int, bytes]:
-            question = Question(begin)
-            question.exchange = _asked(exchange, path, question, plan=plan, names=names)
-            return await question.answer()
 
-        return look
+class Looking:
+    """Asks the service of one route."""
+
+    def __init__(self, route: Route, plan: Plan, ways: Ways) -> None:
+        """Ask by this plan."""
+        keys = _keys_of(route)
+        self._plan = plan
+        self._begin = ways.begin
+        self._shown = _PROVE | {one.name.lower().encode() for one in keys if one.by == "header"}
+        self._marks = self._shown - {_AUTHORIZATION}
+        self._params = sorted(one.name for one in keys if one.by == "path")
+
+    def mark(self, exchange: Exchange) -> bytes:
+        """Return what the answer hangs on: whose house it is, and what leads to an endpoint.
+
+        A service may know several houses by their names, and each of its endpoints other things.
+        The token is left out: it stands for who asks.
+        """
+        request = exchange.request
+        said = [request.host or b""]
+        if request.has_any(self._marks):
+            said += [b"%b: %b" % one for one in request.fields if one[0] in self._marks]
+        said += [exchange.params.get(name, "").encode() for name in self._params]
+        return b"\n".join(said)
+
+    async def ask(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+        """Ask; return the status and the body, 0 if the service has said nothing."""
+        question = Question(self._begin)
+        question.exchange = _asked(exchange, path, question, plan=self._plan, names=self._shown)
+        return await question.answer()
 
 
 def _asking(route: Route) -> Route:
@@ -64,13 +91,10 @@ def _asking(route: Route) -> Route:
     )
 
 
-def _keys_of(route: Route) -> frozenset[bytes]:
-    """Return the fields by which something sticks to an endpoint."""
+def _keys_of(route: Route) -> Sequence[Key]:
+    """Return what sticks to an endpoint."""
     raw = route.features.get(_STICKY)
-    if raw is None:
-        return frozenset()
-    keys = msgspec.msgpack.decode(raw, type=StickyBound).keys.values()
-    return frozenset(one.name.lower().encode() for one in keys if one.by == "header")
+    return [] if raw is None else [*msgspec.msgpack.decode(raw, type=StickyBound).keys.values()]
 
 
 def _asked(

@@ -91,6 +91,7 @@ def shown(file: Path) -> Iterator[str]:
         yield f"  counts   {one.not_valid_before_utc:{_AT}} to {one.not_valid_after_utc:{_AT}} UTC"
         yield from (f"  names    {name}" for name in _names(one))
         yield f"  proves   {_proved(one)}"
+        yield f"  serial   {one.serial_number:x}"
         yield f"  sha256   {one.fingerprint(hashes.SHA256()).hex()}"
 
 

@@ -32,6 +32,10 @@ from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.nodes.policy import Hearing, Nodes
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.policy import Problem
+from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
+from tta_gateway.features.ratelimit.store import Exact
+from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.bound import ShieldBound
@@ -82,16 +86,14 @@ def policies(
         for policy in (
             Trace(Identifiers(clock.wall)),
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
-            Metrics(
-                bound(snapshot, "metrics", MetricsBound), registry=registry, clock=clock.monotonic
-            ),
+            _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
             WebSocketOrigin(),
             _callers(snapshot, registry, clock, reach),
-            _identity(snapshot, clock, reach),
+            _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
             Split(random.random, reach.services),
@@ -101,14 +103,20 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
-    made |= {type(one): one for one in _limits(snapshot, registry, clock, reach)}
+    made |= {type(one): one for one in _protection(snapshot, registry, clock, reach)}
     return _in_order(made)
 
 
-def _identity(snapshot: Snapshot, clock: Clock, reach: "Reach") -> Identity:
+def _identity(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Identity:
     believed = bound(snapshot, "identity", IdentityBound)
     cookie = None if believed.cookie is None else AccessCookie(believed.cookie)
-    return Identity(verifier(believed), wall=clock.wall, streams=reach.streams, cookie=cookie)
+    return Identity(
+        verifier(believed),
+        wall=clock.wall,
+        streams=reach.streams,
+        cookie=cookie,
+        registry=registry,
+    )
 
 
 def _access(
@@ -125,13 +133,14 @@ def _access(
     return made
 
 
-def _limits(
+def _protection(
     snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
 ) -> tuple[Policy, ...]:
     """Return what keeps the load bearable."""
     rooms = _rooms(snapshot, registry, clock, reach)
     ward = _ward(snapshot, registry, clock, reach)
-    return TrafficClass(rooms), Gate(rooms), ShieldMark(ward), ShieldAct(ward)
+    limits = _limits(snapshot, registry, clock, reach)
+    return (TrafficClass(rooms), *limits, Gate(rooms), ShieldMark(ward), ShieldAct(ward))
 
 
 def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Rooms:
@@ -153,6 +162,23 @@ def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
 
 
+def _metrics(snapshot: Snapshot, registry: Registry, clock: Clock) -> Metrics:
+    known = bound(snapshot, "metrics", MetricsBound)
+    return Metrics(known, registry=registry, clock=clock.monotonic)
+
+
+def _limits(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[EarlyRateLimit, RateLimit]:
+    """Return what keeps limits: what was spent before this snapshot stays spent."""
+    limits = bound(snapshot, "ratelimit", RateLimitBound)
+    tally = reach.tally
+    if tally is None:
+        tally = Tally(monotonic=clock.monotonic, wall=clock.wall, chance=random.random)
+    keeping = Keeping(limits, tally, registry=registry, exact=reach.exact)
+    return EarlyRateLimit(keeping), RateLimit(keeping)
+
+
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
@@ -166,7 +192,8 @@ class Reach:
 
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
-    what is known is so, `rooms` how much room there is at services, and `ward` who is kept out.
+    what is known is so, `rooms` how much room there is at services, `tally` what is spent of
+    limits, `exact` who is asked of strict ones, and `ward` who is kept out.
     """
 
     def __init__(
@@ -180,6 +207,8 @@ class Reach:
         hearing: Hearing | None = None,
     ) -> None:
         """Reach these."""
+        self.tally: Tally | None = None
+        self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle

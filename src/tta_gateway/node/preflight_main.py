@@ -17,6 +17,7 @@ from tta_gateway.node import (
     compile_main,
     control_main,
     guard_main,
+    hashing_main,
     supervisor_main,
     worker_main,
 )
@@ -26,7 +27,7 @@ from tta_gateway.node.handover import taken_over
 from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.kept import Compiled
 
-PARTS = (control_main, guard_main, supervisor_main, worker_main)
+PARTS = (control_main, guard_main, hashing_main, supervisor_main, worker_main)
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from tta_gateway.features.identity.external_client import HttpPeer
 from tta_gateway.features.identity.external_directory import Directory
 from tta_gateway.features.identity.external_login import ExternalLogin, Tools
 from tta_gateway.features.identity.external_store import ExternalStore
+from tta_gateway.features.identity.recheck import Rechecker
 from tta_gateway.features.identity.sign_in import SignIn
-from tta_gateway.features.identity.store import Users
 from tta_gateway.support.bus import Bus
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.log import EventLog
@@ -62,18 +62,18 @@ class LoginProviders:
         self,
         database: Callable[[], "Database"],
         sign_in: SignIn,
-        users: Users,
         *,
         issuing: Callable[[], Issuing],
         key: Callable[[], bytes],
         lasting: Callable[[], float],
+        rechecker: Rechecker,
     ) -> None:
         """Work with a database, and what issues tokens; `lasting` as in node/issuing.py."""
         from tta_gateway.features.identity.sql_external import SqlExternal
 
         self._store = store = SqlExternal(database, lasting=lasting)
         self._login = ExternalLogin(
-            Tools(sign_in, users, store, self.directory, self._peer),
+            Tools(sign_in, sign_in.stores.users, store, self.directory, self._peer, rechecker),
             issuing=issuing,
             key=key,
             wall=self._clock.wall,

@@ -17,8 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.problem.wording import document, fields
-from tta_gateway.kernel.errors import GatewayError
-from tta_gateway.kernel.own import LARGEST
+from tta_gateway.kernel.errors import Full, GatewayError
+from tta_gateway.kernel.own import CLOSED_FOR, LARGEST
 from tta_gateway.kernel.problem import (
     BODY_TOO_LARGE,
     INTERNAL,
@@ -72,7 +72,10 @@ class PublicApp:
 
     async def _refused(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, GatewayError)  # it is registered for nothing else
-        return self._problem(_id(request.scope), error.problem, error.detail)
+        answer = self._problem(_id(request.scope), error.problem, error.detail)
+        if isinstance(error, Full):
+            answer.headers[CLOSED_FOR.decode()] = f"{error.seconds:.3f}"
+        return answer
 
     async def _not_served(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # as above

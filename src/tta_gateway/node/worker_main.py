@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import uvloop
 
@@ -93,6 +94,7 @@ async def _serve(
     worker.sweeper.start()
     segment.beat()  # from now on nobody takes it for one that is no worker (node/living.py)
     worker.hangups.start()
+    worker.limiting.open(loop, Path(worker.snapshot.state_dir))
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     updates = Updates(worker, channel, worker.parts, orphaned=signal.SIGQUIT, other=covering.take)
@@ -196,6 +198,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
         await farewell.emptied(worker, _CUT)
     worker.sweeper.stop()
     worker.hangups.stop()
+    worker.limiting.close()
     worker.valkeys.close()
     for log in worker.logs:
         log.close()

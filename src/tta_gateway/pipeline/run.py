@@ -69,14 +69,17 @@ class Runner:
             return None
         return self._scan(exchange, answer.response, scan)
 
-    async def _scan(self, exchange: Exchange, refusal: Response, scan: int) -> Response:
-        """Ask the scan alone; what it answers stands, else the refusal does."""
+    async def _scan(self, exchange: Exchange, refusal: Response, scan: int) -> Response | None:
+        """Ask the scan alone; what it answers stands, else the refusal does, unless it lifts that.
+
+        Then (`exchange.refusal` is None again) the request goes on behind whoever has refused it.
+        """
         exchange.refusal = refusal
         step = dict(exchange.plan.request)[scan]
         answer = await _settled(step(exchange))
         if isinstance(answer, Refusal):
             return answer.response
-        return answer if answer is not None else refusal
+        return answer if answer is not None else exchange.refusal
 
     async def _go_on(self, exchange: Exchange, waiting: Awaitable[Answer]) -> None:
         """Go on with the request phase behind a step that had to wait."""

@@ -19,11 +19,25 @@ def complaints(tree: Tree) -> Complaints:
     roles = held(_written(tree))
     known = {split(one)[0] for some in roles.values() for one in some}
     yield from _two_person(tree, set(roles))
+    yield from _scopes(tree, known)
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
         if isinstance(route, dict):
             for path, sentence in _of_route(route, set(roles), known):
                 yield ("routes", at, *path), sentence
+            for path, sentence in _unshown(route, _mapping(tree.get("services"))):
+                yield ("routes", at, *path), sentence
+
+
+def _scopes(tree: Tree, known: set[str]) -> Complaints:
+    """Complain about scopes that let clients do what nobody may."""
+    for name, held_by in _mapping(_mapping(tree.get("access")).get("scopes")).items():
+        for at, one in enumerate(_texts(held_by)):
+            if split(one)[0] not in known:
+                yield (
+                    ("access", "scopes", name, at),
+                    f"no role holds `{one}`: {nearest(split(one)[0], known)}",
+                )
 
 
 def _two_person(tree: Tree, roles: set[str]) -> Complaints:
@@ -120,6 +134,21 @@ def _owner_from(route: Tree, access: Tree) -> Complaints:
     if isinstance(there, str):
         yield from (
             (("access", "owner_from", "path"), sentence) for sentence in _place(path, there)
+        )
+
+
+def _unshown(route: Tree, services: Tree) -> Complaints:
+    """Complain about who is taken for the owner by a service that does not see who asks."""
+    asked, name = _mapping(route.get("access")).get("owner_from"), route.get("service")
+    if not isinstance(asked, dict) or asked.get("field") is not None or not isinstance(name, str):
+        return
+    shown = _mapping(services.get(name)).get("token")
+    mode = shown.get("mode") if isinstance(shown, dict) else shown
+    if mode == "strip":
+        yield (
+            ("access", "owner_from"),
+            f"takes whomever `{name}` answers for the owner, and `{name}` is not shown who asks "
+            "(`token: strip`): write the `field` that names the owner, or have it be shown a token",
         )
 
 

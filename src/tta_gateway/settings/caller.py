@@ -14,6 +14,7 @@ from tta_gateway.settings.nearest import nearest
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Items
 from tta_gateway.support.spiffe import spiffe_id
+from tta_gateway.support.svid import called
 
 Mapping: TypeAlias = dict[str, Value]
 Complaints: TypeAlias = Iterator[tuple[Path, str]]
@@ -45,9 +46,18 @@ KnownCallers: TypeAlias = Annotated[Items[_Entry], AfterValidator(_distinct)]
 Callers: TypeAlias = Annotated[Items[SpiffeId], Field(min_length=1)]
 
 
-def compile(services: tuple[CallerConfig, ...]) -> CallersBound:
-    """Return them as workers need them."""
-    return CallersBound(services={one.id: one.roles for one in services})
+Withdrawn: TypeAlias = Items[
+    Annotated[
+        str,
+        AfterValidator(called),
+        WithJsonSchema({"title": "serial number or SHA-256 fingerprint", "type": "string"}),
+    ]
+]
+
+
+def compile(services: tuple[CallerConfig, ...], withdrawn: tuple[str, ...] = ()) -> CallersBound:
+    """Return them as workers need them, and which certificates count no more."""
+    return CallersBound(services={one.id: one.roles for one in services}, withdrawn=withdrawn)
 
 
 def compile_route(callers: tuple[str, ...]) -> RouteCallers:

@@ -45,6 +45,7 @@ from tta_gateway.settings import (
     discovery,
     fallback,
     identity,
+    ratelimit,
     registration,
     token,
 )
@@ -73,7 +74,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "access_log": lambda settings: access_log.compile(settings.access_log),
     "admission": lambda settings: admission.compile(settings.admission),
     "alerts": lambda settings: alerts.compile(settings.alerts, settings.admin),
-    "callers": lambda settings: caller.compile(settings.identity.services),
+    "callers": lambda settings: caller.compile(
+        settings.identity.services, settings.identity.withdrawn
+    ),
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(
         settings.discovery, settings.services, partial(_plain_route, settings)
@@ -100,6 +103,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
 def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     """Return the settings as workers decide from them; ConfigError if a file has changed since."""
     credentials = Credentials()
+    routes = compiled_routes(settings)
+    features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
+    features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, routes))
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url
     return Snapshot(
@@ -111,12 +117,13 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one, credentials) for one in settings.listen),
         services=(
-            *(_service(name, one, credentials) for name, one in settings.services.items()),
+            *(
+                _service(name, one, credentials, settings)
+                for name, one in settings.services.items()
+            ),
             *own_services(settings),
         ),
-        routes=stepped_up(
-            (*compiled_routes(settings), *own_routes(settings), *_forwarded(settings)), settings
-        ),
+        routes=stepped_up((*routes, *own_routes(settings), *_forwarded(settings)), settings),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
@@ -126,7 +133,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
-        features={name: _encoded(bound(settings)) for name, bound in _BOUND.items()},
+        features=features,
     )
 
 
@@ -146,7 +153,10 @@ def compiled_routes(settings: Settings) -> tuple[Route, ...]:
     pages = _pages(settings)
     held = access.compile(settings.access).roles or ROLES
     made = ((one, _route(one, settings.services, pages)) for one in settings.routes)
-    return tuple(guarded(route, config, held) for config, route in made)
+    return tuple(
+        ratelimit.limited(guarded(route, config, held), config.rate_limit, settings.ratelimit)
+        for config, route in made
+    )
 
 
 def _plain_route(settings: Settings, service: str) -> Route:
@@ -199,7 +209,9 @@ def _listener(config: ListenerConfig, credentials: Credentials) -> Listener:
     )
 
 
-def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Service:
+def _service(
+    name: str, config: ServiceConfig, credentials: Credentials, settings: Settings
+) -> Service:
     found = config.discover is not None and config.discover.scheme == "https"
     # One that registers alone may do so with `https://`.
     alone = config.discover is None and not config.endpoints
@@ -215,7 +227,7 @@ def _service(name: str, config: ServiceConfig, credentials: Credentials) -> Serv
         slow_start=config.slow_start,
         host=config.host or "",
         limits=EndpointLimits(**dict(config.limits)),
-        tls=credentials.service(config) if encrypted else None,
+        tls=credentials.service(config, settings.identity.withdrawn) if encrypted else None,
     )
 
 

@@ -43,8 +43,11 @@ class Credentials:
             proves=internal and config.client_ca is not None,
         )
 
-    def service(self, config: ServiceConfig) -> ServiceTls:
-        """Return how a service is spoken to; ConfigError likewise."""
+    def service(self, config: ServiceConfig, withdrawn: tuple[str, ...] = ()) -> ServiceTls:
+        """Return how a service is spoken to; ConfigError likewise.
+
+        Certificates that are `withdrawn` count for none that must prove which it is.
+        """
         shown = config.client_certificate or ""
         verified = config.verification.mode == "on"
         key = config.client_key or shown
@@ -55,6 +58,7 @@ class Credentials:
             certificate=shown,
             pem=_still(lambda: certificate.pair(shown, key)) if shown else b"",
             verified=verified,
+            withdrawn=withdrawn if config.spiffe_id else (),
         )
 
     def store(self, store: Store) -> Store:

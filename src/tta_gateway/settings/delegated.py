@@ -88,6 +88,17 @@ class DelegatedConfig(Config):
     timeout: Annotated[Duration, Field(le=_LONGEST)] = _USUAL.timeout
     """How long it may take to answer."""
 
+    recheck: Annotated[Duration, Field(ge=1.0)] | None = None
+    """How often it is asked, when a session is renewed, whether the account is still good there: by
+    the refresh token of its answer to the login, else at `me`.  Left out, never."""
+
+    refresh: ServicePath = _USUAL.refresh
+    """Where it takes that refresh token."""
+
+    me: ServicePath | None = None
+    """Where it says whose access token that is, and refuses one that counts no more; left out,
+    nowhere.  It can be asked there only as long as the token of the login lasts."""
+
 
 def distinct(told: tuple[DelegatedConfig, ...]) -> tuple[DelegatedConfig, ...]:
     """Return them; ValueError where two speak of the same people."""
@@ -112,6 +123,9 @@ def provider(config: DelegatedConfig) -> Delegated:
         reset=config.reset,
         roles=config.roles,
         timeout=config.timeout,
+        recheck=config.recheck or 0.0,
+        refresh=config.refresh,
+        me=config.me or "",
     )
 
 
@@ -132,12 +146,18 @@ def _of_one(one: _Mapping, services: _Mapping, known: Mapping[str, tuple[str, ..
     yield from roles(one, known)
 
 
+def is_granted_here(role: str, known: Mapping[str, tuple[str, ...]]) -> bool:
+    """Tell whether a role is clinical or administrative, or holds what makes it so."""
+    held = {split(one)[0] for one in known.get(role, ())}
+    return role in _GRANTED_HERE or bool(_HELD_HERE & held)
+
+
 def roles(one: _Mapping, known: Mapping[str, tuple[str, ...]]) -> Complaints:
     """Complain about roles that nobody but the gateway may give, or that there are not."""
     for at, role in enumerate(_list(one.get("roles"))):
         if not isinstance(role, str):
             continue
-        if role in _GRANTED_HERE or _HELD_HERE & {split(one)[0] for one in known.get(role, ())}:
+        if is_granted_here(role, known):
             yield (
                 ("roles", at),
                 f"`{role}` is granted by the gateway alone, and counts from no service: take it "

@@ -24,7 +24,7 @@ from tta_gateway.features.identity.key_source import metadata_url, place, usable
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.kernel.principal import MTLS
 from tta_gateway.settings import certificate, issuing
-from tta_gateway.settings.caller import KnownCallers
+from tta_gateway.settings.caller import KnownCallers, Withdrawn
 from tta_gateway.settings.issuing import IssuingConfig, Role
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.settings.shared_secret import shared
@@ -123,6 +123,9 @@ class IssuerConfig(Config):
     """How well somebody has been proved of whom it says `acr`: 2 is with a second factor.  What is
     not named counts as 1."""
 
+    narrow: bool = False
+    """Whether its tokens may do no more than their `scope` says, as `access.scopes` has it."""
+
     own_subjects: bool = False
     """Whether its subjects are the platform's own, as they stand in paths: without the name."""
 
@@ -212,6 +215,11 @@ class IdentityConfig(Config):
     services: KnownCallers = ()
     """Services that are known by their certificates, which they show at internal listeners."""
 
+    withdrawn: Withdrawn = ()
+    """Certificates that count no more, whoever shows them: serial numbers or SHA-256 fingerprints
+    in hexadecimal digits, quoted.  Of services that call, and of those that are asked with a
+    `spiffe_id`."""
+
 
 def compile(
     config: IdentityConfig, origins: tuple[str, ...] = (), roles: issuing.Roles = _NONE
@@ -248,6 +256,7 @@ def _issuer(config: IssuerConfig) -> Issuer:
         keys=() if keys is None else keys.value,
         source=_source(config),
         needs_expiry=config.expiry == "required",
+        narrows="always" if config.narrow else "never",
         subject_claim=config.subject_claim,
         role_claim=config.role_claim,
         roles=config.roles,

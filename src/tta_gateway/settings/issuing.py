@@ -126,6 +126,9 @@ class LockoutConfig(Config):
     address: Failures = _LOCKOUT.address
     """So many failures from one address."""
 
+    registrations: Failures = _LOCKOUT.registrations
+    """So many tries to register from one address."""
+
     first: Duration = _LOCKOUT.first
     """How long the first wait is; each further failure doubles it."""
 
@@ -171,6 +174,16 @@ class IssuingConfig(Config):
     lockout: LockoutConfig = LockoutConfig()
     """When logins have to wait."""
 
+    registration: Literal["off", "invited", "open"] = _ISSUING.registration
+    """Who may make an account here: nobody, whoever an administrator has invited, or everybody.
+    Each is a `player`, and has what an invitation says beside."""
+
+    shortest_password: Annotated[int, Field(ge=8, le=64)] = _ISSUING.shortest_password
+    """How many characters a password has at least that people choose themselves."""
+
+    reset_lasts: Annotated[Duration, Field(le=7 * 24 * _HOUR)] = _ISSUING.reset_lasts
+    """How long a code is good with which somebody chooses another password."""
+
     second_factor: SecondFactorConfig = SecondFactorConfig()
     """Second factors of users."""
 
@@ -184,6 +197,15 @@ class IssuingConfig(Config):
     pseudonyms: Annotated[Secret[bytes], Holds(_key)] | None = None
     """The secret that makes pseudonyms of their subjects, the same on all nodes; left out, `key`
     makes them.  With another one everybody is somebody else."""
+
+    @model_validator(mode="after")
+    def _registers_in_one_place(self) -> "IssuingConfig":
+        if self.registration != "off" and self.delegated:
+            raise ValueError(
+                "`registration` and `delegated`: where a service has accounts, people register "
+                "there; take one of the two out"
+            )
+        return self
 
 
 Roles: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -201,6 +223,7 @@ def own(config: IssuingConfig | None, roles: Roles) -> Issuer | None:
         types=("at+jwt",),
         role_claim="roles",
         levels={TWO_FACTORS: 2},
+        narrows="clients",
         roles=tuple(roles),
         leeway=_SKEW,
         longest=config.access,
@@ -229,6 +252,9 @@ def compile(config: IssuingConfig | None, origins: tuple[str, ...], roles: Roles
         secure=config.cookie.secure,
         origins=origins,
         lockout=Lockout(**dict(config.lockout)),
+        registration=config.registration,
+        shortest_password=config.shortest_password,
+        reset_lasts=config.reset_lasts,
         second_factor=second_factor.compile(config.second_factor, config.url),
         delegated=tuple(map(provider, config.delegated)),
         providers=tuple(map(compiled, config.providers)),

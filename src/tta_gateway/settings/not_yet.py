@@ -12,7 +12,6 @@ from tta_gateway.settings.document import Document, Value
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
     "consent": "check consent",
-    "ratelimit": "limit",
     "cache": "cache",
     "compose": "compose answers",
     "negotiate": "negotiate formats",
@@ -23,7 +22,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "sagas": "coordinate transactions",
     "telemetry": "export spans",
     "console": "show a console",
-    "routes[].rate_limit": "limit",
     "routes[].cache": "cache",
     "routes[].safety": "scan",
     "routes[].audit": "keep an audit trail",

@@ -109,6 +109,11 @@ class ProviderConfig(Config):
     timeout: Annotated[Duration, Field(le=_LONGEST)] = _USUAL.timeout
     """How long it may take to answer."""
 
+    recheck: Annotated[Duration, Field(ge=1.0)] | None = None
+    """How often it is asked, when a session is renewed, whether the account is still good there: by
+    the refresh token that it gives with a login (`scopes: [offline_access]`, where it wants
+    that).  Left out, never."""
+
     @model_validator(mode="after")
     def _is_known_by_one(self) -> "ProviderConfig":
         if self.client_secret is not None and self.key is not None:
@@ -147,6 +152,7 @@ def compiled(config: ProviderConfig) -> External:
         max_age=config.max_age,
         ca=ca,
         timeout=config.timeout,
+        recheck=config.recheck or 0.0,
     )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from tta_gateway.features.access import public as access
 from tta_gateway.features.callers.bound import RouteCallers
+from tta_gateway.features.identity import accounts_public as accounts
 from tta_gateway.features.identity import external_public as external
 from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import oauth_public as oauth
@@ -22,6 +23,7 @@ from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings.delegated import DelegatedConfig
+from tta_gateway.settings.ratelimit import status_routes
 from tta_gateway.settings.registration import is_on
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.tree import Settings
@@ -42,14 +44,26 @@ def _has_providers(settings: Settings) -> bool:
     return issuing is not None and bool(issuing.providers)
 
 
+def _keeps_all_accounts(settings: Settings) -> bool:
+    return settings.identity.issuing is not None and not _delegated(settings)
+
+
+def _registers(settings: Settings) -> bool:
+    """Tell whether people register, here or at the service that keeps accounts."""
+    issuing = settings.identity.issuing
+    return issuing is not None and (issuing.registration != "off" or bool(issuing.delegated))
+
+
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
     "oauth": (lambda settings: settings.identity.issuing is not None, oauth.ROUTES),
     "identity": (
         lambda settings: settings.identity.issuing is not None,
-        (*identity.ROUTES, *factors.ROUTES),
+        (*identity.ROUTES, *factors.ROUTES, *accounts.ROUTES),
     ),
+    "passwords": (_keeps_all_accounts, accounts.ALONE),
+    "accounts": (_registers, accounts.OPEN),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "external": (_has_providers, external.ROUTES),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
@@ -58,11 +72,14 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
 OFF: Final[dict[str, str]] = {
     "openapi": "`openapi: {enabled: false}`",
     "identity": "no `identity: {issuing: …}`",
+    "passwords": "no `identity: {issuing: …}`",
+    "accounts": "neither `registration` nor `delegated` in `identity: {issuing: …}`",
     "oauth": "no `identity: {issuing: …}`",
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "external": "no `identity: {issuing: {providers: …}}`",
     "access": "no `access: {owner: …}` of any route",
     "registration": "no `registration: …`",
+    "ratelimit": "`ratelimit: {status: off}`",
 }
 # The same of what internal listeners serve to services.
 INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
@@ -86,7 +103,14 @@ def own_routes(settings: Settings) -> tuple[Route, ...]:
     return (
         *(route for _, route in _owned(settings)),
         *(route for _, route in _inside(settings)),
+        *_limits(settings),
     )
+
+
+def _limits(settings: Settings) -> tuple[Route, ...]:
+    """Return the route that tells callers of their limits: workers answer there themselves."""
+    believes = bool(settings.identity.issuers) or settings.identity.issuing is not None
+    return status_routes(settings.ratelimit, settings.routes, believes=believes)
 
 
 def _inside(settings: Settings) -> list[tuple[str, Route]]:
@@ -144,6 +168,7 @@ def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, 
         *_owned(settings),
         *_inside(settings),
         *(("delegated", route) for route in forwarded(settings)),
+        *(("ratelimit", route) for route in _limits(settings)),
     ]
     spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
     count = len(spelt)

@@ -26,6 +26,7 @@ from tta_gateway.settings.caller import Callers
 from tta_gateway.settings.fallback import WrittenFallback, final
 from tta_gateway.settings.identity import WrittenQuery
 from tta_gateway.settings.listener import network
+from tta_gateway.settings.ratelimit import RouteLimitsWritten
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.settings.split import CanaryConfig, MirrorConfig, SplitConfig
 from tta_gateway.support.config import (
@@ -410,6 +411,10 @@ class RouteConfig(Config):
 
     fallback: WrittenFallback | None = None
     """What answers while the service cannot be asked; left out, the service's own."""
+
+    rate_limit: RouteLimitsWritten | None = None
+    """How much callers may ask: a limit, the name of one of `ratelimit.limits`, a list of these, or
+    `off`; left out, `ratelimit.default`."""
 
     max_body: Size = _ROUTE.max_body
     """The largest body that a request may have."""

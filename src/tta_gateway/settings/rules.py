@@ -18,6 +18,7 @@ from tta_gateway.settings import (
     delegated,
     fallback,
     providers,
+    ratelimit,
     registering,
     second_factor,
     token,
@@ -140,6 +141,7 @@ def check(document: Document) -> None:
         *delegated.complaints(tree),
         *providers.complaints(tree),
         *second_factor.complaints(tree),
+        *ratelimit.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

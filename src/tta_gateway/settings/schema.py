@@ -41,7 +41,8 @@ class _WithoutTitles(GenerateJsonSchema):
 
 def _models() -> list[type[Config]]:
     """Return the models of the tree, each with the fields that it has."""
-    return [model for model in Config.__subclasses__() if model.__module__.startswith(_OURS)]
+    found = [model for model in Config.__subclasses__() if model.__module__.startswith(_OURS)]
+    return [*found, *(one for model in found for one in model.__subclasses__())]
 
 
 def _complete(made: dict[str, Json], model: type[Config]) -> None:

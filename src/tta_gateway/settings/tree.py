@@ -12,6 +12,7 @@ from tta_gateway.features.health.config import HealthDefaultsConfig
 from tta_gateway.features.metrics.config import MetricsConfig
 from tta_gateway.features.openapi.config import OpenapiConfig
 from tta_gateway.features.problem.config import ProblemConfig
+from tta_gateway.features.ratelimit.config import RateLimitConfig
 from tta_gateway.features.security_headers.config import SecurityHeadersConfig
 from tta_gateway.features.shield.config import ShieldConfig
 from tta_gateway.features.trace.config import TraceConfig
@@ -186,6 +187,9 @@ class Settings(Config):
 
     admission: AdmissionConfig = AdmissionConfig()
     """Who is let in first at a service that has more to do than it can."""
+
+    ratelimit: RateLimitConfig = RateLimitConfig()
+    """How much they may ask: limits that routes have together."""
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""

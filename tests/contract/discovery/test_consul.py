@@ -173,11 +173,13 @@ async def test_a_change_a_millisecond_is_no_query_a_millisecond() -> None:
     consul = Catalogue()
     async with serving(consul.serve) as server, watched(provider(server)) as told:
         await told.until("cache", "10.1.10.12:8000")
+        begun = time.monotonic()
         for port in range(1, 200):
             await consul.change("redis", entry("redis", port))
             await asyncio.sleep(0.001)
         await told.until("cache", "10.1.10.12:199")
-        assert len(server.asked) <= 4
+        # Two a second, however slow this machine is.
+        assert len(server.asked) <= 3 + 2 * (time.monotonic() - begun)
 
 
 @pytest.mark.parametrize(

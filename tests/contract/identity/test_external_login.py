@@ -75,7 +75,14 @@ class House:
         assert self.kept.sign_in is not None
         store = SqlExternal(lambda: self.kept.kept.database, lasting=lambda: LASTING)
         return ExternalLogin(
-            Tools(self.kept.sign_in, self.kept.kept.users, store, self.directory, self.peer),
+            Tools(
+                self.kept.sign_in,
+                self.kept.kept.users,
+                store,
+                self.directory,
+                self.peer,
+                self.kept.rechecker,
+            ),
             issuing=lambda: self.issuing,
             key=lambda: KEY,
             wall=self.clock.wall,

@@ -17,9 +17,11 @@ from tta_gateway.features.identity import refresh_token
 from tta_gateway.features.identity.external_store import Over, Tie
 from tta_gateway.features.identity.oauth_client import OAuthClient
 from tta_gateway.features.identity.oauth_store import Code, Redemption, Shown
+from tta_gateway.features.identity.recheck_store import Kept
 from tta_gateway.features.identity.sql_external import SqlExternal
 from tta_gateway.features.identity.sql_oauth_clients import SqlOAuthClients
 from tta_gateway.features.identity.sql_oauth_codes import LASTS, SqlCodes
+from tta_gateway.features.identity.sql_recheck import SqlRecheck
 from tta_gateway.features.identity.store import ACTIVE, User
 from tta_gateway.support.sql.database import Database
 from tta_gateway.support.sql.url import DatabaseUrl
@@ -148,6 +150,42 @@ def test_a_logout_while_a_code_is_redeemed_ends_what_it_leads_to(
             await is_dead(house, ada, "id-ada-s1")
 
     at_two(url, work)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the code", "the end"])
+def test_what_a_provider_ends_while_a_code_is_redeemed_has_no_child(
+    url: DatabaseUrl, is_first: bool
+) -> None:
+    """Red where `end` looks once for what rests on it (sql_recheck.py), on PostgreSQL."""
+
+    async def work(house: House, ada: User, node: Database) -> None:
+        here = SqlRecheck(lambda: house.database, lasting=lambda: LASTING)
+        elsewhere = SqlRecheck(lambda: node, lasting=lambda: LASTING)
+        await house.session(ada)
+        await here.keep(Kept("r1", ada.id, "clinic", b"sealed", NOW), until=NOW + 900)
+        await here.tie("r1", "id-ada-s1", ends=ENDS)
+        codes = await with_a_code(house, ada)
+        token = refresh_token.first()
+        redeemed = codes.redeem(SHOWN, session_id="child", token=token, now=NOW + 1)
+        if is_first:
+            end = elsewhere.end("r1", now=NOW + 1)
+            found, _ = await meanwhile(house.database, "SELECT sessions.ended", redeemed, end)
+            assert not isinstance(found, Redemption)
+            await is_dead(house, ada, "id-ada-s1", "child")
+        else:
+            end = here.end("r1", now=NOW + 1)
+            _, found = await meanwhile(house.database, "UPDATE sessions", end, redeemed)
+            assert found is Redemption.OVER
+            await is_dead(house, ada, "id-ada-s1")
+
+    async def done(house: House) -> None:
+        node = Database(url)
+        try:
+            await work(house, await house.user(), node)
+        finally:
+            await node.close()
+
+    at_home(url, done)
 
 
 SHOWN: Final = Shown(code=b"c" * 32, client_id="app", redirect_uri=BACK, challenge=CHALLENGE)

@@ -499,6 +499,23 @@ def test_a_refresh_token_that_is_used_again_late_ends_the_session(url: DatabaseU
     at(url, work)
 
 
+def test_a_client_may_ask_for_less_and_has_all_again_the_next_time(url: DatabaseUrl) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        code = await Browser(house).code(client, scope="openid play")
+        told = (await house.redeem(client, code)).json
+        form = {"grant_type": "refresh_token", "client_id": client.id, "scope": "play"}
+        less = (await house.token({**form, "refresh_token": told["refresh_token"]})).json
+        assert less["scope"] == "play"
+        principal = house.bearers.needed(f"Bearer {less['access_token']}")
+        assert principal.scopes == {"play"}
+        assert principal.is_narrow
+        whole = (await house.renew(client, less["refresh_token"])).json
+        assert whole["scope"] == "openid play"
+
+    at(url, work)
+
+
 def test_a_session_keeps_the_scope_that_it_has_begun_with(url: DatabaseUrl) -> None:
     async def work(house: OAuthHouse) -> None:
         client, _ = await house.client()

@@ -200,7 +200,29 @@ def test_whoever_is_disabled_cannot_begin_or_go_on(url: DatabaseUrl) -> None:
         assert (await refreshed(house, token, 2.0)).verdict is Verdict.ENDED
         assert await why_ended(house) == [DISABLED]
         wanted = Session("s9", ada.id, NOW, NOW, NOW + 9, "pwd")
-        assert await house.sessions.begin(wanted, refresh_token.first()) is None
+        assert await house.sessions.begin(wanted, refresh_token.first(), known=NOW + 9) is None
+
+    at_home(url, work)
+
+
+@pytest.mark.parametrize("way", ["passwd", "roles", "logout-all"])
+def test_a_login_of_before_a_change_begins_nothing_behind_it(url: DatabaseUrl, way: str) -> None:
+    """The old password was being looked at while another was chosen; red without `known`."""
+
+    async def work(house: House) -> None:
+        ada = await house.user()
+        if way == "passwd":
+            await house.users.set_password(ada.id, "theirs", now=NOW + 1)
+        elif way == "roles":
+            await house.users.set_roles(ada.id, grant=["therapist"], revoke=(), by="a", now=NOW + 1)
+        else:
+            await house.sessions.end_all(ada.id, why=way, now=NOW + 1)
+        wanted = Session("s9", ada.id, NOW + 2, NOW + 2, NOW + 9, "pwd")
+        begin = house.sessions.begin
+        assert await begin(wanted, refresh_token.first(), known=ada.changed) is None
+        now_known = await house.users.named("ada")
+        assert now_known is not None
+        assert await begin(wanted, refresh_token.first(), known=now_known.changed) is not None
 
     at_home(url, work)
 

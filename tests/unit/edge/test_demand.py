@@ -10,6 +10,7 @@ from tta_gateway.edge.credentials import service_context
 from tta_gateway.edge.demand import objection
 from tta_gateway.kernel.route import ServiceTls
 from tta_gateway.support.pem import load_pair
+from tta_gateway.support.svid import names_of
 
 ROOT = Authority(begins=0, ends=4e9)
 OTHER = Authority("other", begins=0, ends=4e9)
@@ -19,11 +20,13 @@ def lasting(authority: Authority, *uris: str, **more: object) -> Leaf:
     return authority.issue(*uris, begins=0, ends=4e9, **more)  # type: ignore[arg-type]
 
 
-def shake(leaf: Leaf, demanded: str = PLAYERS) -> None:
+def shake(leaf: Leaf, demanded: str = PLAYERS, *withdrawn: str) -> None:
     """Shake hands with a service that shows this; ssl.SSLError if the gateway does not want it."""
     theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_pair(theirs, leaf.pem + leaf.key)
-    ours = service_context(ServiceTls(ca="root", spiffe_id=demanded), {"root": ROOT.pem})
+    ours = service_context(
+        ServiceTls(ca="root", spiffe_id=demanded, withdrawn=withdrawn), {"root": ROOT.pem}
+    )
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = ours.wrap_bio(down, up, server_hostname="10.0.0.1")
     server = theirs.wrap_bio(up, down, server_side=True)
@@ -54,6 +57,15 @@ def test_any_other_is_refused_as_one_whose_certificate_is_not_good(leaf: Leaf, w
     with pytest.raises(ssl.SSLCertVerificationError) as raised:
         shake(leaf)
     assert why in raised.value.verify_message
+
+
+def test_one_that_is_withdrawn_proves_nothing() -> None:
+    leaf, other = lasting(ROOT, PLAYERS), lasting(ROOT, PLAYERS)
+    for name in names_of((leaf.chain[0],)):
+        with pytest.raises(ssl.SSLCertVerificationError) as raised:
+            shake(leaf, PLAYERS, name)
+        assert "its certificate has been withdrawn" in raised.value.verify_message
+        shake(other, PLAYERS, name)
 
 
 def test_no_certificate_is_an_objection() -> None:

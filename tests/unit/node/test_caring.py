@@ -120,6 +120,21 @@ def test_glass_that_is_broken_is_told_and_logged(house: House) -> None:
     assert outside.new_id() != outside.new_id()
 
 
+def test_a_program_breaks_glass_only_where_it_was_let(house: House) -> None:
+    house.caring.adopt(parts(WHOSE))
+    narrow = Principal(
+        subject="s1", issuer="gateway", roles=frozenset({"therapist"}), is_narrow=True
+    )
+    house.caring._shown = lambda _: narrow
+    with pytest.raises(ClientFault) as caught:
+        house.caring.opener("")
+    assert caught.value.problem.code == "access_scope_insufficient"
+    house.caring._shown = lambda _: msgspec.structs.replace(
+        narrow, scopes=frozenset({"glass:open"})
+    )
+    assert house.caring.opener("") == "s1"
+
+
 @pytest.mark.parametrize(
     ("roles", "code"),
     [

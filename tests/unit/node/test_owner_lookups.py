@@ -59,7 +59,7 @@ class House:
 
     def ask(self, exchange: Exchange | None = None) -> tuple[int, bytes]:
         async def asking() -> tuple[int, bytes]:
-            return await self.look(exchange or a_request(), PATH)
+            return await self.look.ask(exchange or a_request(), PATH)
 
         return asyncio.run(asking())
 
@@ -116,6 +116,27 @@ def test_what_sticks_to_an_endpoint_is_said_too() -> None:
     assert (b"x-room", b"7") in house.asked[0].request.fields
 
 
+def test_an_answer_hangs_on_whose_house_it_is_and_on_what_leads_to_an_endpoint() -> None:
+    """Red where the path alone is known: what was one's own in one house was so in all."""
+    keys = {"players": Key(by="header", name="X-Room"), "other": Key(by="path", name="id")}
+    raw = msgspec.Raw(msgspec.msgpack.encode(StickyBound(keys=keys)))
+    look = House(whole, a_route(features={"sticky": raw})).look
+    marks = {look.mark(a_request())}
+    for name, value in ((b"x-room", b"8"), (b"cookie", b"a=c")):
+        other = a_request()
+        other.request.fields = [one for one in other.request.fields if one[0] != name]
+        other.request.fields.append((name, value))
+        marks.add(look.mark(other))
+    elsewhere, aside = a_request(), a_request()
+    elsewhere.request.host = b"other.example"
+    aside.params = {"id": "s2"}
+    marks |= {look.mark(elsewhere), look.mark(aside)}
+    assert len(marks) == 5
+    same = a_request()
+    same.request.fields = [one for one in same.request.fields if one[0] != b"authorization"]
+    assert look.mark(same) in marks
+
+
 def in_parts(_: Exchange, question: Question) -> None:
     question.send_interim(Response(103))
     question.send_head(from_upstream(403))
@@ -164,7 +185,7 @@ def test_who_has_gone_waits_for_no_answer() -> None:
     house = House(lambda _, __: None)
 
     async def leave() -> None:
-        asking = asyncio.ensure_future(house.look(a_request(), PATH))
+        asking = asyncio.ensure_future(house.look.ask(a_request(), PATH))
         await asyncio.sleep(0)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):

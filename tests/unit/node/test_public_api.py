@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from tests.helpers.asgi import Answer, asked, told
 from tta_gateway.features.problem.bound import ProblemBound
-from tta_gateway.kernel.errors import ClientFault
+from tta_gateway.kernel.errors import ClientFault, Full
 from tta_gateway.kernel.own import LARGEST
 from tta_gateway.kernel.problem import UPSTREAM_BUSY
 from tta_gateway.node.public_api import PublicApp
@@ -34,8 +34,8 @@ def a_router() -> APIRouter:
         return count
 
     @made.get("/busy")
-    async def busy() -> None:
-        raise ClientFault(UPSTREAM_BUSY, "Not now.")
+    async def busy(full: float = 0.0) -> None:
+        raise Full(UPSTREAM_BUSY, seconds=full) if full else ClientFault(UPSTREAM_BUSY, "Not now.")
 
     @made.get("/teapot")
     async def teapot() -> None:
@@ -95,6 +95,12 @@ def test_a_part_of_a_body_is_never_taken_for_the_whole(house: House) -> None:
 
 def test_head_is_answered_like_get(house: House) -> None:
     assert house.asked("HEAD", "/busy").status == 503  # the server leaves the body out
+
+
+def test_workers_hear_for_how_long_there_is_no_room(house: House) -> None:
+    answer = house.asked("GET", "/busy?full=0.25")
+    assert (answer.status, answer.fields["x-tta-closed-for"]) == (503, "0.250")
+    assert "x-tta-closed-for" not in house.asked("GET", "/busy").fields
 
 
 def test_what_is_not_there_is_a_problem_that_names_the_request(house: House) -> None:

@@ -34,6 +34,7 @@ class Diary:
         )
         self.guests = self.sweeper = self.collector = self
         self.hangups = Noting(self, "hangups stopped")
+        self.limiting = Noting(self, "limits told")
         self.valkeys = Noting(self, "stores left alone")
         self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
@@ -106,6 +107,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "doors closed",
         "sweeper stopped",
         "hangups stopped",
+        "limits told",
         "stores left alone",
         "log closed",
     ]
@@ -119,6 +121,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "clients cut",
         "sweeper stopped",
         "hangups stopped",
+        "limits told",
         "stores left alone",
         "log closed",
     ]

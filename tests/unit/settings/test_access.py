@@ -154,3 +154,23 @@ def test_whose_something_is_is_asked_of_a_service() -> None:
     assert any("the route has not one: write `service`" in one for one in told)
     route = "{path: '/a//{id}', service: up, access: {owner_from: {path: '/s/{id}'}}}"
     assert not [one for one in complaints(f"routes: [{route}]\n") if "owner_from" in one]
+
+
+@pytest.mark.parametrize(
+    ("token", "more", "is_wrong"),
+    [
+        ("strip", "", True),
+        ("{mode: strip}", "", True),
+        ("strip", ", field: player_id", False),
+        ("pass", "", False),
+        ("{mode: mint, secret: {env: HOME}}", "", False),
+    ],
+)
+def test_a_service_that_does_not_see_who_asks_says_whose_it_is_by_name(
+    token: str, more: str, is_wrong: bool
+) -> None:
+    """Red without `_unshown` (settings/access.py): everybody was everything's owner."""
+    route = f"path: '/a/{{id}}', service: up, access: {{owner_from: {{path: '/s/{{id}}'{more}}}}}"
+    services = f"services: {{up: {{endpoints: ['http://127.0.0.1:9'], token: {token}}}}}"
+    told = complaints(f"{services}\nroutes: [{{{route}}}]\n")
+    assert bool([one for one in told if "is not shown who asks" in one]) is is_wrong

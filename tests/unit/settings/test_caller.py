@@ -51,6 +51,7 @@ def test_services_and_who_may_call_become_what_workers_need(listen: str) -> None
     snapshot = compiled(text(listen))
     known = msgspec.msgpack.decode(snapshot.features["callers"], type=CallersBound)
     assert known.services == {PLAYERS: (), "spiffe://tta/stories": ("service",)}
+    assert known.withdrawn == ()
     route = snapshot.routes[1]
     assert (route.internal, route.name) == (True, "/inside/x (internal)")
     assert msgspec.msgpack.decode(route.features["callers"], type=RouteCallers) == RouteCallers(
@@ -161,3 +162,24 @@ def test_a_service_may_have_to_prove_an_id(listen: str, tmp_path: Path) -> None:
     assert "spiffe_id: has no effect with `verification` off" in wrong(text(listen, services=off))
     plain = players.replace("https:", "http:")
     assert "spiffe_id: has no effect without an endpoint" in wrong(text(listen, services=plain))
+
+
+def test_certificates_are_withdrawn_by_what_they_are_called(listen: str, tmp_path: Path) -> None:
+    names = f'withdrawn: ["0A:bc", "{"AB" * 32}"]'
+    proves = f"spiffe_id: '{PLAYERS}', ca: {tmp_path / 'ca.pem'}"
+    asked = f"services: {{players: {{endpoints: ['https://127.0.0.1:9'], {proves}}}}}\n"
+    written = text(listen, known=f"{KNOWN}, {names}", services=asked)
+    snapshot = compiled(written)
+    known = msgspec.msgpack.decode(snapshot.features["callers"], type=CallersBound)
+    assert known.withdrawn == ("abc", "ab" * 32)
+    tls = snapshot.services[0].tls
+    assert tls is not None
+    assert tls.withdrawn == known.withdrawn
+    plain = compiled(text(listen, known=f"{KNOWN}, {names}"))
+    assert plain.services[0].tls is None
+
+
+@pytest.mark.parametrize("name", ["xyz", "", "a" * 41, "0x1f"])
+def test_what_calls_no_certificate_is_complained_about(listen: str, name: str) -> None:
+    said = wrong(text(listen, known=f'{KNOWN}, withdrawn: ["{name}"]'))
+    assert f"identity.withdrawn[0]: `{name}` is neither a serial number" in said

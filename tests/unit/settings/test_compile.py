@@ -47,8 +47,10 @@ def test_every_feature_has_its_part() -> None:
         "metrics",
         "nodes",
         "problem",
+        "ratelimit",
         "registration",
         "security_headers",
+        "shield",
         "token_relay",
         "trace",
     ]

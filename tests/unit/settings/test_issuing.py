@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.helpers.configuration import complaints, loaded
+from tests.helpers.configuration import PLAYERS, complaints, loaded
 from tta_gateway.features.identity.bound import IdentityBound, Issuing, Limits
 from tta_gateway.kernel.route import Route
 from tta_gateway.settings.compile import compile_snapshot
@@ -157,3 +157,11 @@ def test_what_is_shown_can_be_read_again_and_holds_no_secret() -> None:
     assert "kanarie" not in text
     again = load_text(text, "again", environ=ENVIRON)
     assert compile_snapshot(again.settings, 1) == compile_snapshot(first.settings, 1)
+
+
+def test_people_register_in_one_place() -> None:
+    text = (
+        PLAYERS + "identity: {issuing: {url: 'https://gate', registration: open, "
+        "delegated: [{name: home, service: players}]}}\n"
+    )
+    assert "people register there; take one of the two out" in "\n".join(complaints(text))

@@ -8,9 +8,12 @@ from tta_gateway.kernel.own import LARGEST, OWN
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.settings.public import INTERNAL, OFF, PUBLIC, forwarded, own_routes, own_services
 
-ALL = [route for _, routes in PUBLIC.values() for route in routes]
+EVERY = [route for _, routes in PUBLIC.values() for route in routes]
+ALL = [route for route in EVERY if route not in PUBLIC["passwords"][1]]
+"""all that can be there at once: passwords are reset in one place"""
 HOME = "delegated: [{name: home, service: players}]"
 CLINIC = "providers: [{name: clinic, issuer: 'https://id.example', client_id: tta}]"
+OPEN = "registration: open"
 ISSUING = f"identity: {{issuing: {{url: 'https://gate', {HOME}, {CLINIC}}}}}\n"
 ALONE = "identity: {issuing: {url: 'https://gate'}}\n"
 ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
@@ -22,14 +25,18 @@ SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE,
     "oauth": ISSUERS + WHOSE,
-    "delegated": f"identity: {{issuing: {{url: 'https://gate', {CLINIC}}}}}\n" + WHOSE,
+    "delegated": f"identity: {{issuing: {{url: 'https://gate', {OPEN}, {CLINIC}}}}}\n" + WHOSE,
+    "passwords": ON,
+    "accounts": f"identity: {{issuing: {{url: 'https://gate', {CLINIC}}}}}\n" + WHOSE,
     "external": f"identity: {{issuing: {{url: 'https://gate', {HOME}}}}}\n" + WHOSE,
     "access": ISSUING,
 }
 """by the key of a feature: what has it serve nothing, and all others something"""
 WITHOUT = {
-    "identity": ["oauth", "delegated", "external"],
-    "oauth": ["identity", "delegated", "external"],
+    "identity": ["oauth", "delegated", "external", "accounts", "passwords"],
+    "oauth": ["identity", "delegated", "external", "accounts", "passwords"],
+    "delegated": [],
+    "accounts": ["delegated"],
 }
 """what is not there either, then"""
 
@@ -68,20 +75,20 @@ def test_they_stand_behind_those_of_the_operator() -> None:
 @pytest.mark.parametrize("key", list(PUBLIC))
 def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
     left = own_routes(loaded(SWITCHED_OFF[key], ENVIRON).settings)
-    off = [key, *WITHOUT.get(key, ())]
+    off = [key, *WITHOUT.get(key, ["passwords"])]
     gone = [route for one in off for route in PUBLIC[one][1]]
-    assert list(left) == [route for route in ALL if route not in gone]
+    assert list(left) == [route for route in EVERY if route not in gone]
 
 
 def test_it_is_said_of_each_how_it_is_switched_off() -> None:
-    assert OFF.keys() == PUBLIC.keys() | INTERNAL.keys()
+    assert OFF.keys() == PUBLIC.keys() | INTERNAL.keys() | {"ratelimit"}
     assert PUBLIC.keys() == SWITCHED_OFF.keys()
 
 
 def test_every_route_leads_to_the_service_by_one_method_with_a_bounded_body() -> None:
-    assert {route.service for route in ALL} == {OWN}
-    assert [route for route in ALL if len(route.methods) != 1 or route.max_body > LARGEST] == []
-    assert len({route.name for route in ALL}) == len(ALL)
+    assert {route.service for route in EVERY} == {OWN}
+    assert [route for route in EVERY if len(route.methods) != 1 or route.max_body > LARGEST] == []
+    assert len({route.name for route in EVERY}) == len(EVERY)
 
 
 @pytest.mark.parametrize("written", ["", ", methods: [GET]", ", methods: [POST, HEAD]"])
@@ -129,7 +136,8 @@ def test_whoever_has_forgotten_a_password_asks_the_service_itself() -> None:
     ]
     told = {one.path: (one.service, one.methods, one.auth, one.rewrite.path) for one in found}
     base = "/api/v1/auth/password"
-    assert told.pop(f"{base}/change")[0] == OWN
+    for path in ("", "/change", "/redeem"):
+        assert told.pop(base + path)[0] == OWN
     assert told == {
         f"{base}/reset-request": ("players", ("POST",), "optional", ""),
         f"{base}/reset": ("players", ("POST",), "optional", "/forgotten"),

@@ -11,9 +11,11 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.access.bound import CLINICAL, REACHES
+from tta_gateway.features.access.bound import CLINICAL, REACHES, WHOLE
 
 EVERYBODY: Final = 1
+_EVERYTHING: Final = -1
+_NO_SCOPES: Final[Mapping[str, Iterable[str]]] = {}
 _MOST: Final = 10_000  # things whose owners are known; a worker's memory, a megabyte or two
 _AWAY: Final = frozenset((401, 408, 421, 425, 429))
 """What a service answers that says nothing of whose something is: it may say so later."""
@@ -28,6 +30,7 @@ class Verdict(Enum):
     METHOD = "method"  # the operator has said of it who may, and it is nobody
     OWNER = "owner"
     CLINICAL = "clinical"
+    SCOPE = "scope"  # they may, and the program that asks for them has not been let do it
     LEVEL = "level"  # they may, once they have shown better or again who they are
 
 
@@ -59,8 +62,13 @@ def split(permission: str) -> tuple[str, str]:
 class Book:
     """Every role, and what it holds, as bits."""
 
-    def __init__(self, roles: Mapping[str, Iterable[str]]) -> None:
-        """Give each role and each permission its bits."""
+    def __init__(
+        self,
+        roles: Mapping[str, Iterable[str]],
+        scopes: Mapping[str, Iterable[str]] = _NO_SCOPES,
+    ) -> None:
+        """Give each role and each permission its bits; `scopes` stand for several of them."""
+        self._scopes = {name: tuple(permissions) for name, permissions in scopes.items()}
         held = {role: [split(one) for one in permissions] for role, permissions in roles.items()}
         names = sorted({name for some in held.values() for name, _ in some} | {CLINICAL})
         self._role: dict[str, int] = {}
@@ -104,6 +112,19 @@ class Book:
             name, reach = split(one)
             found |= self.demand(name).held & self._reach(name, reach)
         return found
+
+    def scoped(self, scopes: Iterable[str]) -> int:
+        """Return the bits beyond which a program holds nothing that was let have these scopes.
+
+        Each is a permission, or stands for some; any other word opens nothing here.  What is asked
+        of a role alone, or of nobody but the owner, no scope but that of all opens.
+        """
+        found = 0
+        for one in scopes:
+            if one == WHOLE:
+                return _EVERYTHING
+            found |= self.within(self._scopes.get(one, (one,)))
+        return found & ~EVERYBODY
 
     def _reach(self, name: str, reach: str) -> int:
         first = self._first.get(name, 0)
@@ -172,8 +193,9 @@ def is_name(person: str) -> bool:
 class Owners:
     """Whose things are, as their service has said: each for so many seconds, to one who asks.
 
-    A thing is where its service is asked about it; a service may say nothing to one person that it
-    says to another, so that what it says counts for whoever asked, alone.
+    A thing is where its service is asked about it, and what else the answer hangs on; a service may
+    say nothing to one person that it says to another, so that what it says counts for whoever
+    asked, alone.
     """
 
     def __init__(self, keep: float) -> None:

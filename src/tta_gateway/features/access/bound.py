@@ -9,6 +9,8 @@ Reach = Literal["own", "care", "any"]
 REACHES: Final[tuple[Reach, ...]] = ("own", "care", "any")
 CLINICAL: Final = "content:clinical"
 """The permission that makes a role a clinical one."""
+WHOLE: Final = "all"
+"""The scope of a client that may do whatever its user may."""
 SHARDS: Final = 64
 """Live sections that say who cares for whom: one that changes is sent and read alone."""
 GLASS: Final = "access/glass"
@@ -19,10 +21,11 @@ class AccessBound(msgspec.Struct, frozen=True, kw_only=True):
     """Every role with what it holds; `None`: as they are if nobody says otherwise.
 
     `two_person` are the roles that nobody grants alone, `within` the seconds in which the second
-    person has to approve.
+    person has to approve.  `scopes` say by what name clients are let do several things.
     """
 
     roles: dict[str, tuple[str, ...]] | None = None
+    scopes: dict[str, tuple[str, ...]] = {}
     two_person: tuple[str, ...] = ()
     within: float = 86_400.0
 

@@ -10,6 +10,7 @@ from tta_gateway.features.access.algorithm import split
 from tta_gateway.features.access.bound import (
     ASKED,
     REACHES,
+    WHOLE,
     AccessBound,
     OwnerFrom,
     RouteAccess,
@@ -71,11 +72,37 @@ class RoleConfig(Config):
     `any`; left out, `any`."""
 
 
+def _scope(text: str) -> str:
+    if text == WHOLE:
+        raise ValueError(f"`{WHOLE}` lets a client do whatever its user may: call yours otherwise")
+    if ":" in text:
+        raise ValueError(
+            f"`{text}` is written as a permission is, and each of those is a scope already: call "
+            "it otherwise"
+        )
+    return text
+
+
+ScopeName: TypeAlias = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_.:/-]{1,128}$"),
+    AfterValidator(_scope),
+    WithJsonSchema({"title": "name of a scope", "type": "string"}),
+]
+
+
 class AccessConfig(Config):
     """Roles, and what they hold."""
 
     roles: dict[RoleName, RoleConfig] = Field(default_factory=dict)
     """Roles by name; one of those that are there already is replaced."""
+
+    scopes: dict[ScopeName, Annotated[Items[Held], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    """What clients of OAuth are let do for their users, by the name of the scope, as far as the
+    user may: `story: [sessions:read, sessions:write]`.  Each permission is a scope of its own, and
+    `all` whatever the user may."""
 
     two_person: Items[RoleName] = ()
     """Roles that nobody grants alone: one person proposes it, and another approves it
@@ -193,6 +220,7 @@ def compile(config: AccessConfig) -> AccessBound:
     written = {name: (one.extends, one.permissions) for name, one in config.roles.items()}
     return AccessBound(
         roles=held(written) if written else None,
+        scopes=config.scopes,
         two_person=config.two_person,
         within=config.two_person_within,
     )

@@ -19,6 +19,7 @@ from tta_gateway.features.access.algorithm import (
 from tta_gateway.features.access.bound import (
     ASKED,
     CLINICAL,
+    WHOLE,
     AccessBound,
     OwnerFrom,
     RouteAccess,
@@ -33,6 +34,7 @@ from tta_gateway.features.access.problems import (
     OWNER_UNTOLD,
     PERMISSION_MISSING,
     ROLE_MISSING,
+    SCOPE_MISSING,
 )
 from tta_gateway.features.access.table import ROLES
 from tta_gateway.kernel.errors import GatewayError
@@ -51,6 +53,7 @@ _PROBLEMS: Final[Mapping[Verdict, Problem]] = {
     Verdict.METHOD: METHOD_CLOSED,
     Verdict.OWNER: NOT_THERE,
     Verdict.CLINICAL: CLINICAL_ROLE_MISSING,
+    Verdict.SCOPE: SCOPE_MISSING,
     Verdict.LEVEL: AUTHENTICATION_WEAK,
 }
 _POLICY: Final = 1008  # RFC 6455 7.4.1: clients should not come back
@@ -61,11 +64,21 @@ _AHEAD: Final = 60.0  # seconds that another's clock may be ahead of ours
 _MOST: Final = 4096  # sets of roles that are remembered; few are ever seen
 
 
+_AT_ONCE: Final = 16  # questions for one caller: browsers have six connections
 _HANG_ON_OWNER: Final = frozenset((Verdict.OWNER, Verdict.CLINICAL, Verdict.LEVEL))
 """Why somebody may not, as long as it is not known whose it is."""
-Look: TypeAlias = Callable[[Exchange, bytes], Awaitable[tuple[int, bytes]]]
-"""Asks a route's service at a path, as who makes an exchange: the status of its answer and the
-body; 0 where it has not answered."""
+Said: TypeAlias = Awaitable[tuple[int, bytes]]
+"""The status of a service's answer, and the body; 0 where it has not answered."""
+
+
+class Look(Protocol):
+    """What asks the service of a route."""
+
+    def mark(self, exchange: Exchange) -> bytes:
+        """Return what the answer hangs on, of what a request says beside its path and caller."""
+
+    def ask(self, exchange: Exchange, path: bytes) -> Said:
+        """Ask at a path, as who makes an exchange."""
 
 
 class Lookups(Protocol):
@@ -80,10 +93,18 @@ class Unasked:
 
     def of(self, route: Route) -> Look:  # noqa: ARG002 - the port's
         """Return what hears nothing."""
-        return _unanswered
+        return self
+
+    def mark(self, exchange: Exchange) -> bytes:  # noqa: ARG002 - the port's
+        """Return nothing."""
+        return b""
+
+    def ask(self, exchange: Exchange, path: bytes) -> Said:  # noqa: ARG002 - the port's
+        """Hear nothing."""
+        return _unanswered()
 
 
-async def _unanswered(_: Exchange, __: bytes) -> tuple[int, bytes]:
+async def _unanswered() -> tuple[int, bytes]:
     return 0, b""
 
 
@@ -168,6 +189,7 @@ class Access:
         self.shadowed = {one: registry.child(REFUSED, one.value, "shadow") for one in Verdict}
         self._masks: dict[frozenset[str], int] = {}
         self._bounds: dict[frozenset[str], int] = {}
+        self._scopes: dict[frozenset[str], int] = {}
         self._owners: dict[tuple[str, str, str, float], Owners] = {}
 
     def for_route(self, route: Route | None) -> "BoundAccess | AskingAccess | None":
@@ -207,6 +229,15 @@ class Access:
             found = self._bounds[permitted] = self.book.within(permitted)
         return found
 
+    def scoped(self, scopes: frozenset[str]) -> int:
+        """Return the most that a program holds for somebody which was let have these scopes."""
+        found = self._scopes.get(scopes)
+        if found is None:
+            if len(self._scopes) >= _MOST:
+                self._scopes.clear()
+            found = self._scopes[scopes] = self.book.scoped(scopes)
+        return found
+
 
 class BoundAccess:
     """What one route asks."""
@@ -227,6 +258,7 @@ class BoundAccess:
         self._asks_level = bound.level > 1 or bound.fresh > 0.0
         self._spares_owner = bound.spares_owner
         self._weak = replace(AUTHENTICATION_WEAK, challenge=challenge(bound))
+        self._short: dict[str, Problem] = {}  # by the permission that a program lacks
         named = {name.encode(): book.demand(one) for name, one in bound.permissions.items()}
         if b"GET" in named:
             named.setdefault(b"HEAD", named[b"GET"])  # RFC 9110 9.3.2: the same, without the body
@@ -277,13 +309,24 @@ class BoundAccess:
 
     def refused(self, exchange: Exchange, verdict: Verdict) -> Response | None:
         """Refuse for this reason; where that is only told, let through."""
+        verdict = self._of_program(exchange, verdict)
         if self._shadow:
             self._access.shadowed[verdict].add()
             exchange.shadowed = _PROBLEMS[verdict].code
             return None
         self._access.refused[verdict].add()
-        told = self._weak if verdict is Verdict.LEVEL else _PROBLEMS[verdict]
-        return answer_of(told, self._detail(verdict, exchange.request.method))
+        method = exchange.request.method
+        return answer_of(self._problem(verdict, method), self._detail(verdict, method))
+
+    def _of_program(self, exchange: Exchange, verdict: Verdict) -> Verdict:
+        """Return why not; where a program lacks what its user may, that is its scope.
+
+        Whose it is comes first: what is clinical and their own needs no such scope.
+        """
+        principal = exchange.principal
+        if verdict is not Verdict.CLINICAL or principal is None or not principal.is_narrow:
+            return verdict
+        return Verdict.SCOPE if self._whole(principal) & self._clinical else verdict
 
     def untold(self, exchange: Exchange) -> Response | None:
         """Refuse because nobody can tell whose it is; where that is only told, let through."""
@@ -296,16 +339,49 @@ class BoundAccess:
         self, exchange: Exchange, principal: Principal, request: RequestHead
     ) -> Verdict | None:
         """Return why not; None if they may."""
+        mask = self._whole(principal)
+        if principal.is_narrow:
+            return self._narrow_verdict(exchange, principal, request, mask)
+        return self._verdict_by(exchange, principal, request, mask)
+
+    def _whole(self, principal: Principal) -> int:
+        """Return what somebody holds, whatever program asks for them."""
         mask = self._access.mask(principal.roles)
-        if principal.permitted:
-            mask &= self._access.within(principal.permitted)
+        return mask & self._access.within(principal.permitted) if principal.permitted else mask
+
+    def _narrow_verdict(
+        self, exchange: Exchange, principal: Principal, request: RequestHead, whole: int
+    ) -> Verdict | None:
+        """Return why a program may not that asks for somebody: what they lack themselves, first.
+
+        Whether somebody is in a role is asked of them; what is done for them, of the program.
+        """
+        if self._asks_roles and not whole & self._roles:
+            return Verdict.ROLE
+        mask = whole & self._access.scoped(principal.scopes)
+        demand = self._demands.get(request.method, self._default)
+        wanted = 0 if demand is None else self._wanted(demand)
+        if whole & wanted and not mask & wanted:
+            return Verdict.SCOPE
+        return self._verdict_by(exchange, principal, request, mask | whole & self._roles)
+
+    def _wanted(self, demand: Demand) -> int:
+        """Return the bits of which one must be held.
+
+        Where no owner is named, nobody can tell who is in whose care; services go by the token.
+        """
+        return demand.held if self._owner else demand.own | demand.any
+
+    def _verdict_by(
+        self, exchange: Exchange, principal: Principal, request: RequestHead, mask: int
+    ) -> Verdict | None:
+        """Return why not who holds this; None if they may."""
         if self._asks_roles and not mask & self._roles:
             return Verdict.ROLE
         demand = self._demands.get(request.method, self._default)
         if demand is None:
             return Verdict.METHOD
-        # Where no owner is named, nobody can tell who is in whose care; services go by the token.
-        if not mask & (demand.held if self._owner else demand.own | demand.any):
+        if not mask & self._wanted(demand):
             return Verdict.PERMISSION
         is_theirs = bool(self._owner) and self._is_theirs(exchange, principal)
         # Before any tie is looked at: glass is not used by who is sent back to show more.
@@ -399,6 +475,21 @@ class BoundAccess:
         """Have it under way no longer."""
         self._access.circle.tied.pop(exchange, None)
 
+    def _problem(self, verdict: Verdict, method: bytes) -> Problem:
+        """Return what is said of it, with what is asked for where the caller can get that."""
+        if verdict is Verdict.LEVEL:
+            return self._weak
+        if verdict is not Verdict.SCOPE:
+            return _PROBLEMS[verdict]
+        demand = self._demands.get(method, self._default)
+        name = WHOLE if demand is None or not demand.name else demand.name
+        found = self._short.get(name)
+        if found is None:
+            scope = f"{name} {CLINICAL}" if self._clinical and name != WHOLE else name
+            told = f'{SCOPE_MISSING.challenge}, scope="{scope}"'
+            found = self._short[name] = replace(SCOPE_MISSING, challenge=told)
+        return found
+
     def _detail(self, verdict: Verdict, method: bytes) -> str | None:
         """Return what is missing, by its name; None where the problem's own words say it."""
         if verdict is Verdict.ROLE:
@@ -421,6 +512,25 @@ class Asking:
         self.owners = owners
         self.look = look
         self.counted = counted
+        self._under_way: dict[str, int] = {}
+
+    def begin(self, reader: str) -> bool:
+        """Count a question for a caller; False where they are too many.
+
+        They go to the service before any limit counts and before it is looked whether there is
+        room, so that nobody may have a flood of them.
+        """
+        count = self._under_way.get(reader, 0)
+        if count >= _AT_ONCE:
+            return False
+        self._under_way[reader] = count + 1
+        return True
+
+    def end(self, reader: str) -> None:
+        """Count one no longer."""
+        left = self._under_way.pop(reader) - 1
+        if left:
+            self._under_way[reader] = left
 
 
 class AskingAccess:
@@ -449,7 +559,8 @@ class AskingAccess:
         assert principal is not None  # settings: only routes with `auth: required` ask
         request = exchange.request
         there = fill(self._there, raw_values(self._path, request.path))
-        owner = self._asking.owners.known(principal.subject, there, exchange.started)
+        thing = b"%b %b" % (there, self._asking.look.mark(exchange))
+        owner = self._asking.owners.known(principal.subject, thing, exchange.started)
         if owner:
             exchange.params = {**exchange.params, ASKED: owner}
         verdict = self._rule.verdict(exchange, principal, request)
@@ -457,21 +568,32 @@ class AskingAccess:
             return None
         if owner or verdict not in _HANG_ON_OWNER:
             return self._rule.refused(exchange, verdict)
-        return self._asked(exchange, principal, there)
+        if not self._asking.begin(principal.subject):
+            return self._untold(exchange)
+        return self._asked(exchange, principal, there, thing)
+
+    def _untold(self, exchange: Exchange) -> Response | None:
+        """Refuse because nobody can tell whose it is."""
+        self._asking.counted["away"].add()
+        return self._rule.untold(exchange)
 
     async def _asked(
-        self, exchange: Exchange, principal: Principal, there: bytes
+        self, exchange: Exchange, principal: Principal, there: bytes, thing: bytes
     ) -> Response | None:
         """Ask whose it is, and decide."""
         asking, reader = self._asking, principal.subject
-        status, body = await asking.look(exchange, there)
+        try:
+            status, body = await asking.look.ask(exchange, there)
+        finally:
+            asking.end(reader)
+        if exchange.finished:  # who has asked is gone: no tie is used, and nothing is under way
+            return None
         owner = owner_in(status, body, field=self._field, reader=reader)
         if owner is None:
-            asking.counted["away"].add()
-            return self._rule.untold(exchange)
+            return self._untold(exchange)
         asking.counted["told" if owner else "hidden"].add()
         if owner:
-            asking.owners.learn(reader, there, owner, exchange.started)
+            asking.owners.learn(reader, thing, owner, exchange.started)
             exchange.params = {**exchange.params, ASKED: owner}
         verdict = self._rule.verdict(exchange, principal, exchange.request)
         return None if verdict is None else self._rule.refused(exchange, verdict)
@@ -493,4 +615,4 @@ def challenge(bound: RouteAccess) -> str:
 
 def book_of(bound: AccessBound) -> Book:
     """Return the roles of a configuration: those of the platform, where it names none."""
-    return Book(ROLES if bound.roles is None else bound.roles)
+    return Book(ROLES if bound.roles is None else bound.roles, bound.scopes)

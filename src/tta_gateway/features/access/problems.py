@@ -37,6 +37,15 @@ AUTHENTICATION_WEAK: Final = Problem(
     "as it asks.",
     challenge='Bearer error="insufficient_user_authentication"',
 )
+SCOPE_MISSING: Final = Problem(
+    "access_scope_insufficient",
+    403,
+    "The program that asks has not been let do this.",
+    "You may do it yourself. Have the program ask for the scope that WWW-Authenticate names "
+    "(RFC 6750), and log in again.",
+    "http_request_denied",
+    challenge='Bearer error="insufficient_scope"',
+)
 METHOD_CLOSED: Final = Problem(
     "access_method_closed",
     403,

@@ -8,7 +8,8 @@ if not, this is how long they take now, and the old limit is back.  Where somebo
 answers come as soon as ever, there is more room with every look.  A limit that is met all the time
 is doubted now and then: a little less is asked, and if answers come sooner that is typical.
 
-Answers that say that there is too much to do, or that do not come in time, count at once.
+Answers that say that there is too much to do, or that do not come in time, count at once, where
+much is asked: of a service that has little to do they tell something else.
 """
 
 from typing import Final
@@ -67,6 +68,7 @@ class Adaptive:
         self._new: list[Timing] = []
         self._count = 0
         self._bad = 0
+        self._busy = False  # whether half of the limit was asked at once, or more
         self._asked = 0.0
         self._began = 0.0
         self._since = 0.0  # who was asked before then does not count
@@ -125,8 +127,9 @@ class Adaptive:
         self.limit = min(float(self.most), max(float(self.least), self.limit * factor))
         self._eased = 0.0
 
-    def look(self, now: float, *, in_flight: int, wanted: bool) -> int:
-        """Return the limit from now on; `wanted` says that somebody found no room since."""
+    def look(self, now: float, *, in_flight: int, peak: int, wanted: bool) -> int:
+        """Return the limit from now on; `peak` were asked at once since, and more `wanted` to."""
+        self._busy = self._busy or wanted or 2 * peak >= self.limit
         if self._eased and in_flight > self.limit:
             self._forget(now)  # what was asked before tells nothing of this limit
         elif self._is_enough(now):
@@ -134,6 +137,11 @@ class Adaptive:
             self._forget(now, since=self._since)
         elif wanted and not (self._met or self._eased) and self._count + self._bad == 0:
             self._grow(_FAST)  # nothing is known: a slow service, and not one that fails
+        return int(self.limit)
+
+    def pass_over(self, now: float) -> int:
+        """Return the limit, and judge by nothing that came since: whoever timed it was late."""
+        self._forget(now)
         return int(self.limit)
 
     def _is_enough(self, now: float) -> bool:
@@ -150,11 +158,12 @@ class Adaptive:
             timing.count, timing.total = 0, 0.0
         self._used.clear()
         self._count = self._bad = 0
+        self._busy = False
         self._began = now
         self._since = now if since is None else since
 
     def _judge(self, now: float, *, wanted: bool) -> None:
-        if self._bad > _BAD * (self._count + self._bad):
+        if self._busy and self._bad > _BAD * (self._count + self._bad):
             self._go_back()
             return
         if not self._known:

@@ -4,6 +4,7 @@ Rules.  What is reserved for a class can be used by no other; the rest is for wh
 finds no room waits, and a higher class is let in first; but no class that waits is passed over more
 than `PASSED` times.  Of each class only so many wait as can be let in within their patience: one
 more, and the oldest of them goes.  Where all who may wait do, the oldest of the lowest class goes.
+Of those in a crisis nobody goes; they are half of all who may wait, at most.
 Nobody waits who would fit: whatever frees room or makes more of it lets in who does.
 """
 
@@ -15,7 +16,7 @@ from tta_gateway.kernel.traffic import CLASSES, CRISIS
 
 PASSED: Final = 40
 LEAST_WAITING: Final = 4
-"""of a class, however slowly it is let in"""
+"""of a class, however little room there is"""
 _ALL: Final = range(len(CLASSES))
 _RATE: Final = 0.3  # of what a look has seen, in the rate that is remembered
 
@@ -123,11 +124,14 @@ class Room:
         if one.until <= now:
             return False
         queue = self._queues[traffic]
-        if traffic != CRISIS and len(queue) >= self._fitting(traffic, one.until - now):
+        if traffic == CRISIS:
+            if 2 * len(queue) >= self._most:
+                return False  # the others must be able to wait too
+        elif len(queue) >= self._fitting(traffic, one.until - now):
             self._drop_oldest(traffic)
-        elif self.waiting >= self._most:
+        if self.waiting >= self._most:
             lowest = self._lowest()
-            if lowest < traffic or lowest == CRISIS:
+            if lowest < traffic:
                 return False
             self._drop_oldest(lowest)
         queue[one] = None
@@ -135,8 +139,11 @@ class Room:
         return True
 
     def _fitting(self, traffic: int, patience: float) -> int:
-        """Return how many of a class can be let in within a time."""
-        return max(LEAST_WAITING, int(self._rates[traffic] * patience))
+        """Return how many of a class may wait that long: those who can be let in by then.
+
+        However few came before, as many as there is room for may.
+        """
+        return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
 
     def _lowest(self) -> int:
         return max(one for one in _ALL if self._queues[one])

@@ -18,6 +18,7 @@ _DOWN: Final = 0.04
 _MOST: Final = 0.97  # of a class: none starves
 _LAG: Final = 0.4  # of what a look has seen, in the lag that is remembered
 _TOP: Final = 2.0
+_DISTORTION: Final = 0.25  # of a time that is taken
 
 
 class Pressure:
@@ -36,6 +37,10 @@ class Pressure:
             self.level = min(_TOP, self.level + _UP)
         elif busy < _EASY and self._lag < _PROMPT:
             self.level = max(0.0, self.level - _DOWN)
+
+    def distorts(self, seconds: float) -> bool:
+        """Tell whether a time like that, taken here, tells of this worker rather than of others."""
+        return self._lag >= max(_LATE, _DISTORTION * seconds)
 
     def turns_away(self, traffic: int) -> bool:
         """Tell whether one of this class is to be turned away: evenly, and not by lot."""

@@ -53,7 +53,9 @@ class ServiceRoom(Room):
             found = self.timings[route] = Timing()
         return found
 
-    def tick(self, now: float, elapsed: float, extent: tuple[int, int]) -> None:
+    def tick(
+        self, now: float, elapsed: float, extent: tuple[int, int], *, pressure: Pressure
+    ) -> None:
         """Find the limit, and let in who fits."""
         adaptive, (endpoints, each) = self.adaptive, extent
         adaptive.most = max(FIRST, endpoints * each)
@@ -61,7 +63,11 @@ class ServiceRoom(Room):
             if self.endpoints and endpoints:
                 adaptive.scale(endpoints / self.endpoints)
             self.endpoints = endpoints or self.endpoints
-        self.resize(adaptive.look(now, in_flight=self.in_flight, wanted=self.wanted))
+        if pressure.distorts(adaptive.typical):
+            limit = adaptive.pass_over(now)
+        else:
+            limit = adaptive.look(now, in_flight=self.in_flight, peak=self.peak, wanted=self.wanted)
+        self.resize(limit)
         self.look(elapsed, now)
         self.fill(now)
         self._limit.set(self.limit)
@@ -156,4 +162,4 @@ class Rooms:
         self._shown.set(self.pressure.level)
         if elapsed > 0.0:
             for name, room in self._rooms.items():
-                room.tick(now, elapsed, self._extent(name))
+                room.tick(now, elapsed, self._extent(name), pressure=self.pressure)

@@ -6,6 +6,7 @@
     registry  unreachable -> reachable              certificate  soon, expired -> renewed
     attack    begun -> over
     TLS       fails -> works                        keys of an issuer  unreachable -> reachable
+    logins    many fail -> (nobody says so any more)
 
 Ejections and open breakers say how long they last: when nobody speaks of one after that (the worker
 is no more, or nobody asks), it ends by itself.  So does a slow endpoint after an hour.
@@ -22,6 +23,7 @@ from tta_gateway.kernel.events import (
     Event,
     IssuerKeysChanged,
     LoginProviderChanged,
+    LoginsFailing,
     RegistryChanged,
     ServiceChanged,
     ServiceTlsChanged,
@@ -103,7 +105,7 @@ def _kind_of_tls(event: Event) -> str:
         return "issuer_keys_reachable" if event.reachable else "issuer_keys_unreachable"
     if isinstance(event, LoginProviderChanged):
         return "login_provider_back" if event.reachable else "login_provider_away"
-    return ""
+    return "logins_failing" if isinstance(event, LoginsFailing) else ""
 
 
 def turns_of(event: Event) -> list[Turn]:
@@ -205,6 +207,8 @@ def _of_tls(event: Event) -> list[Turn]:
         return _of_login(event)
     if isinstance(event, AttackChanged):
         return [_of_attack(event)]
+    if isinstance(event, LoginsFailing):
+        return _of_failing(event)
     return _of_keys(event) if isinstance(event, IssuerKeysChanged) else []
 
 
@@ -231,6 +235,23 @@ def _of_login(event: LoginProviderChanged) -> list[Turn]:
     cause = "it can be asked again" if event.reachable else event.cause
     labels = {"provider": event.provider}
     return [Turn("LoginProviderUnreachable", labels, at=event.at, severity=severity, cause=cause)]
+
+
+def _of_failing(event: LoginsFailing) -> list[Turn]:
+    cause = (
+        f"{event.failed} logins have failed, in the last minute for {event.names} names from "
+        f"{event.addresses} addresses (most from {', '.join(event.most_from)})"
+    )
+    return [
+        Turn(
+            "LoginsFailing",
+            {"path": "/api/v1/auth/login"},
+            at=event.at,
+            severity="warning",
+            cause=cause,
+            lease=event.until,
+        )
+    ]
 
 
 def _of_certificate(event: CertificateExpires) -> list[Turn]:

@@ -18,6 +18,7 @@ _SAID: Final = {
     "IssuerKeysUnreachable": "publishes keys that cannot be fetched: the last good ones stay",
     "LoginProviderUnreachable": "cannot be asked: nobody logs in by way of it",
     "AttackUnderWay": "attack the gateway, and are kept out",
+    "LoginsFailing": "sees many logins fail: somebody may be trying out passwords",
     "ServiceTlsFails": "cannot be spoken to by TLS",
 }
 _ORDER: Final = (
@@ -29,6 +30,7 @@ _ORDER: Final = (
     "issuer",
     "provider",
     "of",
+    "path",
 )
 
 

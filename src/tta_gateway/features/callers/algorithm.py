@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tta_gateway.kernel.principal import MTLS, Principal
-from tta_gateway.support.svid import Unfit, authority, svid_of
+from tta_gateway.support.svid import Unfit, authority, names_of, svid_of
 
 
 class Fault(Enum):
@@ -16,6 +16,7 @@ class Fault(Enum):
     EARLY = "early"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"  # its authority is believed no longer
+    REVOKED = "revoked"  # the operator has withdrawn this one
     UNKNOWN = "unknown"  # of a service that the operator does not name
 
 
@@ -23,13 +24,15 @@ class Fault(Enum):
 class Papers:
     """What certificates say, once they have been read: that takes a while, and does not change.
 
-    Times are in seconds of the epoch; `authority` is what theirs is known by.
+    Times are in seconds of the epoch; `authority` is what theirs is known by, `names` are what they
+    are called by who withdraws them.
     """
 
     id: str
     begins: float
     expires: float
     authority: bytes
+    names: frozenset[str]
 
 
 def read(chain: tuple[bytes, ...]) -> Papers | Fault:
@@ -43,7 +46,7 @@ def read(chain: tuple[bytes, ...]) -> Papers | Fault:
         found = svid_of(chain, "client")
     except Unfit:
         return Fault.UNFIT
-    return Papers(found.id, found.begins, found.expires, authority(chain[-1]))
+    return Papers(found.id, found.begins, found.expires, authority(chain[-1]), names_of(chain))
 
 
 def judge(
@@ -51,6 +54,7 @@ def judge(
     *,
     authorities: frozenset[bytes],
     known: Mapping[str, frozenset[str]],
+    withdrawn: frozenset[str],
     now: float,
 ) -> Principal | Fault:
     """Return whose papers they are, or why they count for nobody; `known` have their roles."""
@@ -60,6 +64,8 @@ def judge(
         return Fault.EARLY
     if papers.authority not in authorities:
         return Fault.WITHDRAWN
+    if not withdrawn.isdisjoint(papers.names):
+        return Fault.REVOKED
     roles = known.get(papers.id)
     if roles is None:
         return Fault.UNKNOWN

@@ -4,9 +4,13 @@ import msgspec
 
 
 class CallersBound(msgspec.Struct, frozen=True, kw_only=True):
-    """The services that are known, by their SPIFFE ids, each with its roles."""
+    """The services that are known, by their SPIFFE ids, each with its roles.
+
+    `withdrawn` are certificates that count no more: serial numbers and fingerprints.
+    """
 
     services: dict[str, tuple[str, ...]] = {}
+    withdrawn: tuple[str, ...] = ()
 
 
 class RouteCallers(msgspec.Struct, frozen=True, kw_only=True):

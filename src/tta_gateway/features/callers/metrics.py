@@ -8,6 +8,7 @@ REFUSED: Final = Metric(
     "tta_gateway_callers_refused_total",
     "counter",
     "Requests of services that were refused, by the reason: `missing`, `unfit`, `early`,"
-    " `expired`, `withdrawn`, `unknown`, or `forbidden` where the service may not call the route.",
+    " `expired`, `withdrawn`, `revoked`,"
+    " `unknown`, or `forbidden` where the service may not call the route.",
     ("reason",),
 )

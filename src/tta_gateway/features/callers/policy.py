@@ -14,6 +14,7 @@ from tta_gateway.features.callers.problems import (
     EXPIRED,
     FORBIDDEN,
     MISSING,
+    REVOKED,
     UNFIT,
     UNKNOWN,
     WITHDRAWN,
@@ -33,6 +34,7 @@ _PROBLEMS: Final[Mapping[Fault, Problem]] = {
     Fault.EARLY: EARLY,
     Fault.EXPIRED: EXPIRED,
     Fault.WITHDRAWN: WITHDRAWN,
+    Fault.REVOKED: REVOKED,
     Fault.UNKNOWN: UNKNOWN,
 }
 _FORBIDDEN: Final = "forbidden"
@@ -127,6 +129,7 @@ class Callers:
         self.wall = wall
         self.standing = standing
         self._known = {one: frozenset(roles) for one, roles in bound.services.items()}
+        self._withdrawn = frozenset(bound.withdrawn)
         reasons = [*(one.value for one in Fault), _FORBIDDEN]
         self._refused = {one: registry.child(REFUSED, one) for one in reasons}
 
@@ -153,7 +156,13 @@ class Callers:
         papers = proof.papers if isinstance(proof, Proof) else read(shown.chain)
         if isinstance(papers, Fault):
             return papers
-        found = judge(papers, authorities=authorities, known=self._known, now=now)
+        found = judge(
+            papers,
+            authorities=authorities,
+            known=self._known,
+            withdrawn=self._withdrawn,
+            now=now,
+        )
         if isinstance(found, Fault):
             return found
         made = Proof(self, authorities, papers, found)

@@ -54,6 +54,15 @@ WITHDRAWN: Final = Problem(
     "http_request_denied",
     closes=True,
 )
+REVOKED: Final = Problem(
+    "caller_certificate_revoked",
+    403,
+    "This certificate has been withdrawn.",
+    "Connect again with another certificate: the operator has withdrawn this one "
+    "(`identity.withdrawn`).",
+    "http_request_denied",
+    closes=True,
+)
 UNKNOWN: Final = Problem(
     "caller_unknown",
     403,

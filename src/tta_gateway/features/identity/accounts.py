@@ -98,7 +98,12 @@ class Accounts:
             raise Wrong(f"`{name}` has these roles: there is nothing to grant.")
         return user
 
-    def _check_alone(self, roles: Sequence[str]) -> None:
+    def check_grant(self, roles: Collection[str]) -> None:
+        """Look whether one person may grant these to somebody who does not have them; Wrong."""
+        self._check(roles)
+        self._check_alone(roles)
+
+    def _check_alone(self, roles: Collection[str]) -> None:
         for role in roles:
             if role in self.two_person:
                 raise Wrong(
@@ -106,7 +111,7 @@ class Accounts:
                     "POST /admin/v1/changes), and have somebody else approve it."
                 )
 
-    def _check(self, roles: Sequence[str]) -> None:
+    def _check(self, roles: Collection[str]) -> None:
         known = self._roles()
         for role in roles:
             if role not in known:

@@ -140,7 +140,7 @@ def router(house: House) -> APIRouter:
 
 
 @contextmanager
-def _worded() -> Iterator[None]:
+def worded() -> Iterator[None]:
     """Word what keeps something from being done."""
     try:
         yield
@@ -170,13 +170,13 @@ class Desk:
     async def create(self, body: NewUser) -> UserShown:
         """Make a user."""
         accounts = self._accounts()
-        with _worded():
+        with worded():
             return shown(await accounts.create(body.username, body.password, body.roles, by=_ADMIN))
 
     async def users(self, after: str = "", limit: Count = 100) -> UsersShown:
         """Return users by name, from behind `after`."""
         accounts = self._accounts()
-        with _worded():
+        with worded():
             found = await accounts.all(after=after, most=limit)
         following = found[-1].handle if len(found) == limit else ""
         return UsersShown(users=list(map(shown, found)), next=following)
@@ -188,28 +188,28 @@ class Desk:
     async def password(self, username: str, body: NewPassword) -> UserShown:
         """Give a user another password; their sessions end."""
         accounts, user = await self._user(username)
-        with _worded():
+        with worded():
             await accounts.set_password(user, body.password)
         return await self.user(username)
 
     async def disable(self, username: str) -> UserShown:
         """Let a user in no more; their sessions end."""
         accounts, user = await self._user(username)
-        with _worded():
+        with worded():
             await accounts.disable(user)
         return await self.user(username)
 
     async def enable(self, username: str) -> UserShown:
         """Let a user in again."""
         accounts, user = await self._user(username)
-        with _worded():
+        with worded():
             await accounts.enable(user)
         return await self.user(username)
 
     async def roles(self, username: str, body: RoleChange) -> UserShown:
         """Grant and revoke roles; tokens from before count no more, and are renewed."""
         accounts, user = await self._user(username)
-        with _worded():
+        with worded():
             await accounts.set_roles(user, grant=body.grant, revoke=body.revoke, by=_ADMIN)
         return await self.user(username)
 
@@ -218,13 +218,13 @@ class Desk:
         _, user = await self._user(username)
         sign_in = self._house.sign_in
         assert sign_in is not None  # there are accounts
-        with _worded():
+        with worded():
             return Ended(sessions=await sign_in.logout_all(user.id, why="admin"))
 
     async def keys(self) -> KeysShown:
         """Return the signing keys, without what is secret."""
         keeper = self._keys()
-        with _worded():
+        with worded():
             await self._house.look()
             signs = keeper.signer().id
         return KeysShown(
@@ -243,7 +243,7 @@ class Desk:
     async def rotate(self, body: Rotation) -> KeysShown:
         """Have another key sign; with `now` all access tokens count no more, and are renewed."""
         keeper = self._keys()
-        with _worded():
+        with worded():
             await keeper.rotate(at_once=body.now)
             if body.now:
                 await self._house.reveal()
@@ -268,7 +268,7 @@ class Desk:
 
     async def _user(self, username: str) -> tuple[Accounts, User]:
         accounts = self._accounts()
-        with _worded():
+        with worded():
             user = await accounts.named(username)
         if user is None:
             raise HTTPException(404, f"There is no user `{username}`.")

@@ -9,7 +9,7 @@ from enum import Enum
 from math import isfinite
 from typing import Final
 
-from tta_gateway.features.identity.bound import Issuer
+from tta_gateway.features.identity.bound import OWN_CLIENT, Issuer
 from tta_gateway.kernel.principal import INNER, Principal
 
 REFRESH: Final = "refresh"
@@ -61,8 +61,19 @@ def who(claims: Mapping[str, object], issuer: Issuer, now: float) -> Principal |
         methods=methods,
         level=issuer.levels.get(_text(claims, "acr"), 1),
         scopes=frozenset(scope.split()),
+        is_narrow=_is_narrow(claims, issuer, subject),
         claims=dict(claims),
     )
+
+
+def _is_narrow(claims: Mapping[str, object], issuer: Issuer, subject: str) -> bool:
+    """Tell whether a token may do no more than its scope says.
+
+    What a client has got for itself is bounded by its own roles.
+    """
+    if issuer.narrows == "clients":
+        return claims.get("client_id") not in (OWN_CLIENT, subject)
+    return issuer.narrows == "always"
 
 
 def _until(claims: Mapping[str, object], issuer: Issuer, now: float) -> float | Fault:

@@ -20,6 +20,26 @@ class LoginBody(_Body):
     """Where the refresh token is to be; left out, in a cookie for pages, else in the body."""
 
 
+class RegisterBody(_Body):
+    """Who makes an account; what else is said, of roles above all, is passed over."""
+
+    username: Annotated[str, Field(max_length=512)]
+    password: Annotated[str, Field(max_length=LONGEST, repr=False)]
+    invitation: Annotated[str, Field(max_length=256, repr=False)] = ""
+    """The code of an invitation."""
+
+
+class RegisteredTold(_Body):
+    """An account that has been made."""
+
+    message: str
+    user_id: str
+    username: str
+    email: str = ""
+    role: str
+    roles: list[str]
+
+
 class RefreshBody(_Body):
     """What renews an access token; left out, the cookie does."""
 

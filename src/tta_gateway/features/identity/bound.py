@@ -6,6 +6,10 @@ import msgspec
 
 OWN_ISSUER: Final = "gateway"
 """What the gateway itself is called among the issuers."""
+OWN_CLIENT: Final = "tta-gateway"
+"""The client of logins at the gateway itself; RFC 9068 wants one named."""
+CLIENTS: Final = "client-"
+"""Begins the id of each client of OAuth, which is its subject, too: nobody else is called so."""
 TWO_FACTORS: Final = "2"
 """`acr` of who has shown a second factor here."""
 _DAY: Final = 86_400.0  # seconds
@@ -46,6 +50,9 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     """The roles that count when this issuer says them."""
     levels: dict[str, int] = {}
     """How well somebody has been proved where `acr` says so; 1 where it is not here."""
+    narrows: Literal["never", "clients", "always"] = "never"
+    """Whether a token may do no more than its `scope` says: never, where a client other than the
+    gateway's own logins has got it for somebody, or always."""
     leeway: float = 30.0
     """seconds that clocks may differ"""
     longest: float = 86_400.0
@@ -64,6 +71,7 @@ class Lockout(msgspec.Struct, frozen=True, kw_only=True):
 
     account: int = 5
     address: int = 50
+    registrations: int = 20
     first: float = 5.0
     longest: float = 900.0
     forgotten: float = 3600.0
@@ -85,6 +93,11 @@ class Delegated(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ("player",)
     timeout: float = 5.0
     """seconds until the service must have answered"""
+    recheck: float = 0.0
+    """seconds between two questions whether an account is still good; 0: none is asked"""
+    refresh: str = "/api/v1/auth/refresh"
+    me: str = ""
+    """where it says whose access token that is; empty: nowhere"""
 
 
 class CookieBound(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +133,8 @@ class External(msgspec.Struct, frozen=True, kw_only=True):
     """seconds since somebody has logged in there; none: it does not matter"""
     ca: str = ""
     timeout: float = 5.0
+    recheck: float = 0.0
+    """seconds between two questions whether an account is still good; 0: none is asked"""
 
     def __repr__(self) -> str:
         """Say which it is, and nothing that is secret."""
@@ -166,6 +181,10 @@ class Issuing(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     access_cookie: CookieBound | None = None
     lockout: Lockout = Lockout()
+    registration: Literal["off", "invited", "open"] = "off"
+    shortest_password: int = 12
+    """characters of one that people choose themselves"""
+    reset_lasts: float = 3600.0
     delegated: tuple[Delegated, ...] = ()
     providers: tuple[External, ...] = ()
     pseudonyms: bytes = b""

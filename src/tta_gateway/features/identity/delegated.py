@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
-from tta_gateway.features.identity.bound import Delegated, External, Issuing
+import msgspec
+
+from tta_gateway.features.identity.bound import CLIENTS, Delegated, External, Issuing
 from tta_gateway.features.identity.jws import Malformed, objects, read
 from tta_gateway.features.identity.store import User
 
@@ -63,8 +65,70 @@ def found_in(status: int, body: bytes, provider: Delegated, *, name: str) -> Fou
             f"its answer to {provider.login} names nobody: `user_info.user_id` must be a text of "
             "letters, digits and `._~@-`"
         )
+    if f"{provider.prefix}{subject}".startswith(CLIENTS):
+        raise NotUnderstood(
+            f"its answer to {provider.login} names somebody as clients of the gateway are called: "
+            f"with `own_subjects` no `user_info.user_id` may begin with `{CLIENTS}`"
+        )
     called = next(filter(_can_be_shown, (_first(sources, "username"), name)), subject)
     return Found(subject, called, _roles(sources) & {*provider.roles})
+
+
+class Given(msgspec.Struct, frozen=True):
+    """What a service has given with a login, and may be asked again by.
+
+    `until` is when the access token ends, as far as it says so; 0: it does not.
+    """
+
+    refresh_token: str = ""
+    access_token: str = ""
+    until: float = 0.0
+
+    def __repr__(self) -> str:
+        """Say nothing of it."""
+        return "<given>"
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """What a service says of somebody by now; empty or None where it says nothing of it."""
+
+    subject: str
+    called: str
+    roles: frozenset[str] | None
+
+
+def given_in(body: bytes) -> Given:
+    """Return what an answer gives; nothing where it gives none."""
+    try:
+        told = objects(body)
+    except Malformed:
+        return Given()
+    refresh_token, access_token = told.get("refresh_token"), told.get("access_token")
+    until = _claims(told).get("exp")
+    return Given(
+        refresh_token if isinstance(refresh_token, str) else "",
+        access_token if isinstance(access_token, str) else "",
+        float(until) if isinstance(until, int | float) else 0.0,
+    )
+
+
+def still_in(status: int, body: bytes, provider: Delegated, *, path: str) -> Still | None:
+    """Return what a service says of somebody by now, None if it refuses; NotUnderstood."""
+    if status in _REFUSED:
+        return None
+    if status != _GOOD:
+        raise NotUnderstood(f"it answers {status} to {path}")
+    try:
+        told = objects(body)
+    except Malformed as error:
+        raise NotUnderstood(f"its answer to {path} {error}") from None
+    sources = (_mapping(told.get("user_info")), _mapping(told.get("user")), told, _claims(told))
+    subject = _first(sources, "user_id", "player_id", "sub")
+    called = next(filter(_can_be_shown, (_first(sources, "username"),)), "")
+    says_roles = any("roles" in one or "role" in one for one in sources)
+    roles = _roles(sources) & {*provider.roles} if says_roles else None
+    return Still(subject, called, roles)
 
 
 def _claims(told: Mapping[str, object]) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import msgspec
@@ -11,11 +11,16 @@ from tta_gateway.features.identity import problems
 from tta_gateway.features.identity.bound import Delegated, Issuing
 from tta_gateway.features.identity.delegated import (
     Found,
+    Given,
     NotUnderstood,
     SecondFactor,
+    Still,
     found_in,
+    given_in,
     plain,
+    still_in,
 )
+from tta_gateway.features.identity.recheck import Away, Ended, Rechecker, Renew
 from tta_gateway.features.identity.store import ACTIVE, NameTaken, User, Users
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.problem import REQUEST_INVALID
@@ -69,18 +74,26 @@ class Delegation:
         self._issuing = issuing
         self._wall = wall
         self._log = log
+        self._rechecker: Rechecker | None = None
         self._away: set[str] = set()
         self.changed: Callable[[], Awaitable[None]] = _nothing
         """Tells all workers what has been revoked, before who logs in is answered."""
         self._under_way = 0
+
+    def recheck_by(self, rechecker: Rechecker) -> None:
+        """Keep what services give with a login, where they are to be asked again."""
+        self._rechecker = rechecker
+        rechecker.asks["delegated"] = self.recheck
 
     @property
     def is_there(self) -> bool:
         """Tell whether anybody is to be asked."""
         return bool(self._issuing().delegated)
 
-    async def user(self, name: str, password: str, *, address: str) -> User | None:
+    async def user(self, name: str, password: str, *, address: str) -> tuple[User, str] | None:
         """Return who that is, as kept here; None if each refuses; GatewayError.
+
+        Beside them stands what their session is tied to: nothing, or what they are asked about by.
 
         A service that is away may be the one whose account it is: then nobody knows.
         """
@@ -98,7 +111,7 @@ class Delegation:
         finally:
             self._under_way -= 1
 
-    async def _user(self, name: str, password: str, address: str) -> User | None:
+    async def _user(self, name: str, password: str, address: str) -> tuple[User, str] | None:
         until = self._wall() + _ALL_TOGETHER
         is_away = False
         for provider in self._issuing().delegated:
@@ -113,22 +126,81 @@ class Delegation:
                 continue
             self._is_back(provider)
             if found is not None:
-                return await self._kept(provider, found)
+                user = await self._kept(provider, found[0])
+                return None if user is None else (user, await self._link(provider, user, found[1]))
         if is_away:
             raise GatewayError(problems.LOGIN_AWAY)
         return None
 
     async def _found(
         self, provider: Delegated, name: str, password: str, client: Client, patience: float
-    ) -> Found | None:
+    ) -> tuple[Found, Given] | None:
         body = msgspec.json.encode({"username": name, "password": password})
         request = _request(provider.login, body, client)
         answer = await self._services.ask(provider.service, request, patience=patience)
         try:
-            return found_in(answer.status, answer.body, provider, name=name)
+            found = found_in(answer.status, answer.body, provider, name=name)
         except SecondFactor:
             self._is_back(provider)
             raise ClientFault(problems.LOGIN_SECOND_FACTOR) from None
+        return None if found is None else (found, given_in(answer.body))
+
+    async def _link(self, provider: Delegated, user: User, given: Given) -> str:
+        """Keep what the service may be asked again by; return what ties the session to it."""
+        can_be_asked = given.refresh_token or (given.access_token and provider.me)
+        if not provider.recheck or self._rechecker is None or not can_be_asked:
+            return ""
+        return f":{await self._rechecker.keep(user, msgspec.json.encode(given))}"
+
+    async def recheck(self, name: str, user_id: str, given: bytes, renew: Renew) -> None:
+        """Ask a service whether an account is still good; Ended, Away.
+
+        What it says of roles by now counts from now on.
+        """
+        provider = next((one for one in self._issuing().delegated if one.name == name), None)
+        before = msgspec.json.decode(given, type=Given)
+        request = None if provider is None else self._question(provider, before)
+        if provider is None or request is None:
+            return  # its sessions end anyway, or there is nothing left to ask by
+        try:
+            answer = await self._services.ask(provider.service, request, patience=provider.timeout)
+            found = still_in(answer.status, answer.body, provider, path=request.target)
+        except (HttpError, NotUnderstood) as error:
+            self._is_away(provider, str(error))
+            raise Away(str(error)) from None
+        self._is_back(provider)
+        if found is None:
+            raise Ended(f"it answers {answer.status} to {request.target}")
+        if before.refresh_token:
+            after = given_in(answer.body)
+            await renew(msgspec.json.encode(_renewed(before, after)))
+        await self._take(provider, user_id, found)
+
+    def _question(self, provider: Delegated, given: Given) -> Request | None:
+        """Return what asks a service about somebody; None where there is nothing to ask by."""
+        if given.refresh_token:
+            body = msgspec.json.encode({"refresh_token": given.refresh_token})
+            return _request(provider.refresh, body, Client(""))
+        is_over = bool(given.until) and given.until <= self._wall()
+        if not provider.me or is_over:
+            return None
+        bearer = ("authorization", f"Bearer {given.access_token}")
+        return Request(provider.me, fields=(bearer, ("accept", "application/json")))
+
+    async def _take(self, provider: Delegated, user_id: str, found: Still) -> None:
+        """Have what a service says of somebody by now count; Ended if it is about another."""
+        if not found.subject:
+            return
+        if f"{provider.prefix}{found.subject}" != user_id:
+            raise Ended("it speaks of somebody else now")
+        user = await self._users.of(user_id)
+        if user is not None and found.roles is not None and found.roles != user.lent:
+            called = found.called or user.called
+            wanted = replace(
+                user, roles=found.roles, lent=found.roles, called=called, changed=self._wall()
+            )
+            await self._users.link(wanted)
+            await self.changed()  # tokens from before say of them what is no more
 
     async def _kept(self, provider: Delegated, found: Found) -> User | None:
         """Return the user of who has been found; None if the subject is somebody else's here."""
@@ -193,6 +265,15 @@ class Delegation:
 
 async def _nothing() -> None:
     """Tell nobody."""
+
+
+def _renewed(before: Given, after: Given) -> Given:
+    """Return what is kept from now on: what was given instead, or else what there was."""
+    return Given(
+        after.refresh_token or before.refresh_token,
+        after.access_token or before.access_token,
+        after.until if after.access_token else before.until,
+    )
 
 
 def _request(path: str, body: bytes, client: Client) -> Request:

@@ -20,7 +20,7 @@ from joserfc.jwk import import_key
 from tta_gateway.features.identity import key_source
 from tta_gateway.features.identity.bound import External
 from tta_gateway.features.identity.external_metadata import Metadata, metadata_in
-from tta_gateway.features.identity.external_token import told_in
+from tta_gateway.features.identity.external_token import Tokens, renewed_in, told_in
 from tta_gateway.features.identity.jws import Malformed, objects
 from tta_gateway.features.identity.key import Key, key_of
 from tta_gateway.features.identity.key_fetch import LARGEST, Way
@@ -29,7 +29,8 @@ from tta_gateway.support.http_client import HttpError, Request
 T = TypeVar("T")
 ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LASTING: Final = 60.0  # seconds of an assertion
-_GOOD: Final = 200
+_GOOD, _BAD = 200, 400
+_INVALID: Final = ": invalid_grant"  # RFC 6749 5.2
 _ASKED_WRONGLY: Final = (400, 401, 403)
 _ALGORITHMS: Final = {"OKP": "EdDSA", "EC": "ES256", "RSA": "RS256"}
 
@@ -72,8 +73,16 @@ class Peer(Protocol):
 
     async def tokens(
         self, provider: External, found: Metadata, code: Code, *, now: float, unique: str
-    ) -> tuple[str, str]:
-        """Return ID token and access token for a code; ProviderAway, ProviderRefuses."""
+    ) -> Tokens:
+        """Return what it gives for a code; ProviderAway, ProviderRefuses."""
+
+    async def renewed(
+        self, provider: External, found: Metadata, token: str, *, now: float, unique: str
+    ) -> Tokens:
+        """Return what it gives for a refresh token; ProviderRefuses if that is good no more.
+
+        ProviderAway, whatever else it says: it counts against nobody.
+        """
 
     async def more(
         self, provider: External, found: Metadata, access_token: str
@@ -102,8 +111,8 @@ class HttpPeer:
 
     async def tokens(
         self, provider: External, found: Metadata, code: Code, *, now: float, unique: str
-    ) -> tuple[str, str]:
-        """Return ID token and access token for a code; ProviderAway, ProviderRefuses."""
+    ) -> Tokens:
+        """Return what it gives for a code; ProviderAway, ProviderRefuses."""
         form = {
             "grant_type": "authorization_code",
             "code": code.code,
@@ -121,6 +130,23 @@ class HttpPeer:
             return told_in(answer.body)
         except ValueError as error:
             raise ProviderRefuses(str(error)) from None
+
+    async def renewed(
+        self, provider: External, found: Metadata, token: str, *, now: float, unique: str
+    ) -> Tokens:
+        """Return what it gives for a refresh token; ProviderRefuses, ProviderAway."""
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        request = token_request(provider, found, form, now=now, unique=unique)
+        way = Way(provider.ca, provider.timeout)
+        answer = await _within(provider, way.send(found.token, request))
+        if answer.status == _BAD and _error(answer.body) == _INVALID:
+            raise ProviderRefuses("it answers `invalid_grant` to a refresh token")
+        if answer.status != _GOOD:
+            raise ProviderAway(f"it answers {answer.status} to a refresh token")
+        try:
+            return renewed_in(answer.body)
+        except ValueError as error:
+            raise ProviderAway(str(error)) from None
 
     async def more(
         self, provider: External, found: Metadata, access_token: str

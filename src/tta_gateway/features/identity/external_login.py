@@ -29,9 +29,12 @@ from tta_gateway.features.identity.external_token import (
     Keys,
     LogoutToken,
     NotBelieved,
+    Tokens,
     id_token,
     logout_token,
+    renewed_id_token,
 )
+from tta_gateway.features.identity.recheck import Away, Ended, Rechecker, Renew
 from tta_gateway.features.identity.second_factor import Needed
 from tta_gateway.features.identity.sign_in import Events, Grant, SignIn
 from tta_gateway.features.identity.store import ACTIVE, NameTaken, Session, User, Users
@@ -98,6 +101,7 @@ class Tools:
     store: ExternalStore
     directory: Directory
     peer: Peer
+    rechecker: Rechecker
 
 
 class ExternalLogin:
@@ -123,6 +127,7 @@ class ExternalLogin:
         self._quiet = Quiet(_QUIET)
         self._under_way = 0
         tools.sign_in.linked = self._tie
+        tools.rechecker.asks["external"] = self.recheck
 
     @property
     def secret(self) -> bytes:
@@ -220,7 +225,7 @@ class ExternalLogin:
         if not told.get("code"):
             raise self._refused(provider, "its answer holds no code")
         try:
-            claims = await self._claims(provider, known, begun, told["code"])
+            claims, tokens = await self._claims(provider, known, begun, told["code"])
             user = self._user(provider, claims)
         except ProviderAway as away:
             self._tools.directory.is_away(provider, str(away))
@@ -228,38 +233,51 @@ class ExternalLogin:
         except (ProviderRefuses, NotBelieved) as error:
             raise self._refused(provider, str(error)) from None
         self._tools.directory.is_back(provider)
-        return await self._session(provider, claims, user, since=since)
+        return await self._session(provider, claims, user, tokens.refresh_token, since=since)
 
-    async def _claims(self, provider: External, known: Known, begun: Begun, code: str) -> Claims:
+    async def _claims(
+        self, provider: External, known: Known, begun: Begun, code: str
+    ) -> tuple[Claims, Tokens]:
         """Return what the provider says of whoever has got this code."""
         there = request.callback(self._issuing().url, provider.name)
         asked = Code(code, begun.verifier, there)
-        token, access_token = await self._tools.peer.tokens(
+        tokens = await self._tools.peer.tokens(
             provider, known.metadata, asked, now=self._wall(), unique=secrets.token_urlsafe(_BYTES)
         )
-        missed: list[bool] = []
-        keys = Keys(known.keys, lambda: missed.append(True))
 
         def believed(keys: Keys) -> Claims:
             return id_token(
-                token,
+                tokens.id_token,
                 provider,
                 keys,
                 nonce=begun.nonce,
-                access_token=access_token,
+                access_token=tokens.access_token,
                 now=self._wall(),
             )
 
+        claims = await self._believed(provider, known, believed)
+        return await self._with_more(provider, known, claims, tokens), tokens
+
+    async def _believed(
+        self, provider: External, known: Known, believe: Callable[[Keys], Claims]
+    ) -> Claims:
+        """Return what a token says by the provider's keys, asked anew if one is missing."""
+        missed: list[bool] = []
         try:
-            claims = believed(keys)
+            return believe(Keys(known.keys, lambda: missed.append(True)))
         except NotBelieved:
             if not missed:
                 raise
-            claims = believed(Keys((await self._tools.directory.renewed(provider)).keys))
+            return believe(Keys((await self._tools.directory.renewed(provider)).keys))
+
+    async def _with_more(
+        self, provider: External, known: Known, claims: Claims, tokens: Tokens
+    ) -> Claims:
+        """Return the claims with what else may come in."""
         if request.wants_more(provider, claims):
-            more = await self._tools.peer.more(provider, known.metadata, access_token)
+            more = await self._tools.peer.more(provider, known.metadata, tokens.access_token)
             if more.get("sub") == claims["sub"]:  # 5.3.2: else it is about somebody else
-                claims = {**more, **claims}
+                return {**more, **claims}
         return claims
 
     def _user(self, provider: External, claims: Claims) -> User:
@@ -287,14 +305,23 @@ class ExternalLogin:
         return found
 
     async def _session(
-        self, provider: External, claims: Claims, wanted: User, *, since: float
+        self,
+        provider: External,
+        claims: Claims,
+        wanted: User,
+        refresh_token: str,
+        *,
+        since: float,
     ) -> Grant:
         user, said = await self._linked(wanted), claims.get("sid")
         is_told = isinstance(said, str) and bool(said)
         there = request.used(provider.name, "session", str(said)) if is_told else b""
         tie = Tie(there, request.used(provider.name, "subject", user.name), since)
+        link = _link(tie)
+        if provider.recheck:
+            link += await self._kept(provider, user, refresh_token)
         try:
-            return await self._tools.sign_in.begin(user, FEDERATED, link=_link(tie))
+            return await self._tools.sign_in.begin(user, FEDERATED, link=link)
         except Needed:
             raise
         except ClientFault as fault:
@@ -302,10 +329,69 @@ class ExternalLogin:
             wrong = problems.EXTERNAL_DENIED if over else problems.EXTERNAL_ACCOUNT
             raise ClientFault(wrong) from None
 
+    async def _kept(self, provider: External, user: User, refresh_token: str) -> str:
+        """Keep what the provider may be asked again by; return what goes on with the login."""
+        if not refresh_token:
+            self._say(
+                provider,
+                "external_without_refresh_token",
+                "it gives no refresh token, so that it cannot be asked again (`recheck`): let the "
+                "client have one there, with `scopes: [offline_access]` where it wants that",
+            )
+            return ""
+        return f":{await self._tools.rechecker.keep(user, refresh_token.encode())}"
+
     async def _tie(self, session: Session, link: str) -> bool:
         """Have a session end with the one at the provider; False if that has ended."""
         now = self._wall()
         return await self._tools.store.link(session.id, _tie(link), ends=session.ends, now=now)
+
+    # --- and again, as long as the session is renewed ------------------------------------------
+
+    async def recheck(self, name: str, user_id: str, given: bytes, renew: Renew) -> None:
+        """Ask a provider whether an account is still good; Ended, Away.
+
+        What it says of roles by now counts from now on.
+        """
+        provider = next((one for one in self._issuing().providers if one.name == name), None)
+        if provider is None:
+            return  # its sessions end anyway
+        try:
+            await self._rechecked(provider, user_id, given.decode(), renew)
+        except ProviderAway as away:
+            self._tools.directory.is_away(provider, str(away))
+            raise Away(str(away)) from None
+        except ProviderRefuses as refusal:
+            raise Ended(str(refusal)) from None
+        except NotBelieved as error:
+            self._say(provider, "external_recheck_refused", str(error))
+            raise Away(str(error)) from None
+        self._tools.directory.is_back(provider)
+
+    async def _rechecked(self, provider: External, user_id: str, token: str, renew: Renew) -> None:
+        known = await self._tools.directory.known(provider)
+        tokens = await self._tools.peer.renewed(
+            provider, known.metadata, token, now=self._wall(), unique=secrets.token_urlsafe(_BYTES)
+        )
+        await renew((tokens.refresh_token or token).encode())
+        if not tokens.id_token:  # 12.2: it need not give one
+            return
+
+        def believed(keys: Keys) -> Claims:
+            return renewed_id_token(
+                tokens.id_token,
+                provider,
+                keys,
+                access_token=tokens.access_token,
+                now=self._wall(),
+            )
+
+        claims = await self._believed(provider, known, believed)
+        claims = await self._with_more(provider, known, claims, tokens)
+        user = self._user(provider, claims)
+        if user.id != user_id:
+            raise ProviderRefuses("it speaks of somebody else now")
+        await self._linked(user)
 
     async def _linked(self, wanted: User) -> User:
         for _ in range(2):  # another node may have made the same one in this moment

@@ -100,6 +100,8 @@ def authorization(provider: External, found: Metadata, begun: Begun, *, home: st
         "code_challenge": challenge(begun.verifier),
         "code_challenge_method": "S256",
     }
+    if "offline_access" in provider.scopes:  # 11: else it may be passed over
+        asked["prompt"] = "consent"
     if provider.max_age:
         asked["max_age"] = str(int(provider.max_age))
     return appended(found.authorization, asked)

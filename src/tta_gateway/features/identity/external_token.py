@@ -7,7 +7,7 @@ here, so that HS256 proves nothing.
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tta_gateway.features.identity.bound import External, Issuer, KeySource
@@ -50,21 +50,38 @@ class Keys:
     """Hears that there may be another one by now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a provider gives for a code, or for a refresh token; what it leaves out is empty."""
+
+    id_token: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+
+
 def id_token(
     token: str, provider: External, keys: Keys, *, nonce: str, access_token: str, now: float
 ) -> Claims:
     """Return what an ID token says; NotBelieved."""
+    claims = renewed_id_token(token, provider, keys, access_token=access_token, now=now)
+    said = claims.get("nonce")
+    if not isinstance(said, str) or not is_same(said, nonce):
+        raise NotBelieved("its `nonce` is not the one of this login")
+    if provider.max_age:
+        _check_age(claims.get("auth_time"), provider.max_age, now)
+    return claims
+
+
+def renewed_id_token(
+    token: str, provider: External, keys: Keys, *, access_token: str, now: float
+) -> Claims:
+    """Return what an ID token says that has come for a refresh token (12.2); NotBelieved."""
     claims = _proved(token, provider, keys, now, types=("", "jwt"), subject="sub")
     subject = claims["sub"]
     assert isinstance(subject, str)  # it has been looked at
     if len(subject) > _LONGEST_SUBJECT or not subject.isascii() or not subject.isprintable():
         raise NotBelieved("its `sub` is no text of up to 255 characters of ASCII")
-    said = claims.get("nonce")
-    if not isinstance(said, str) or not is_same(said, nonce):
-        raise NotBelieved("its `nonce` is not the one of this login")
     _check_hash(token, claims.get("at_hash"), access_token)
-    if provider.max_age:
-        _check_age(claims.get("auth_time"), provider.max_age, now)
     return claims
 
 
@@ -160,13 +177,22 @@ def _text(claims: Claims, name: str) -> str:
     raise NotBelieved(f"its `{name}` is no short text")
 
 
-def told_in(body: bytes) -> tuple[str, str]:
-    """Return ID token and access token of an answer of the token endpoint; ValueError in words."""
+def told_in(body: bytes) -> Tokens:
+    """Return what an answer of the token endpoint to a code holds; ValueError in words."""
+    found = renewed_in(body)
+    if found.id_token:
+        return found
+    raise ValueError("its answer holds no `id_token` and `access_token`")
+
+
+def renewed_in(body: bytes) -> Tokens:
+    """Return what one to a refresh token holds (OpenID Connect Core 1.0, 12.2); ValueError."""
     try:
         told = objects(body)
     except Malformed:
         raise ValueError("its answer with the tokens is no JSON object") from None
-    token, access_token = told.get("id_token"), told.get("access_token")
+    token, access_token = told.get("id_token", ""), told.get("access_token")
+    further = told.get("refresh_token")
     if isinstance(token, str) and isinstance(access_token, str):
-        return token, access_token
+        return Tokens(token, access_token, further if isinstance(further, str) else "")
     raise ValueError("its answer holds no `id_token` and `access_token`")

@@ -71,3 +71,17 @@ EXTERNAL_LOGOUTS: Final = Metric(
     "Logouts that a provider has told of, by what became of them: good, refused.",
     ("provider", "result"),
 )
+REGISTRATIONS: Final = Metric(
+    "tta_gateway_identity_registrations_total",
+    "counter",
+    "Tries to register, by what became of them: good, taken (the name), invitation (none, or no "
+    "good), waiting, busy, refused.",
+    ("result",),
+)
+RECHECKS: Final = Metric(
+    "tta_gateway_identity_rechecks_total",
+    "counter",
+    "Questions to a provider whether an account is still good, by what became of them: good, ended "
+    "(its sessions end), away.",
+    ("provider", "result"),
+)

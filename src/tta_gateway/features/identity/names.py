@@ -35,6 +35,16 @@ def factor_key(user_id: str, key: bytes) -> bytes:
     return _keyed(f"factor {user_id}", key)
 
 
+def registration_key(address: str, key: bytes) -> bytes:
+    """Return what stands for an address among those who register."""
+    return _keyed("register " + address_key(address, key).hex(), key)
+
+
+def invitation_key(digest: bytes, key: bytes) -> bytes:
+    """Return what stands for an invitation among those who register."""
+    return _keyed("invitation " + digest.hex(), key)
+
+
 def address_key(address: str, key: bytes) -> bytes:
     """Return what stands for a client's address there; of IPv6 its network."""
     try:

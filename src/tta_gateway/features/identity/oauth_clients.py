@@ -1,8 +1,9 @@
 """Clients of OAuth as whoever looks after them makes and changes them."""
 
 from collections.abc import Callable, Collection
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from tta_gateway.features.identity.bound import CLIENTS
 from tta_gateway.features.identity.key_source import usable_keys
 from tta_gateway.features.identity.oauth_client import (
     MOST_SECRETS,
@@ -18,8 +19,6 @@ from tta_gateway.features.identity.sign_in import Told, nothing
 from tta_gateway.features.identity.store import ACTIVE, DISABLED
 
 T = TypeVar("T")
-_BEGINS: Final = "client-"
-"""begins every id, which is a subject, too: nobody else is called so"""
 
 
 class NotSo(ValueError):
@@ -52,7 +51,7 @@ class Registrar:
         good = self._good(terms)
         self._check_alone(good.roles)
         client = OAuthClient(
-            id=f"{_BEGINS}{self._new_id()}",
+            id=f"{CLIENTS}{self._new_id()}",
             name=_worded(lambda: named(name)),
             terms=good,
             state=ACTIVE,

@@ -18,8 +18,10 @@ from tta_gateway.features.identity import cookie, oauth_cookie, oauth_page, prob
 from tta_gateway.features.identity import oauth_public as public
 from tta_gateway.features.identity.asking import Asking
 from tta_gateway.features.identity.bound import Issuing
-from tta_gateway.features.identity.factor import RECOVERY, TOTP
+from tta_gateway.features.identity.factor import KEY, RECOVERY, TOTP
+from tta_gateway.features.identity.jws import Malformed, objects
 from tta_gateway.features.identity.oauth_api import House
+from tta_gateway.features.identity.oauth_page import FactorAsked
 from tta_gateway.features.identity.oauth_problems import OAUTH_AWAY
 from tta_gateway.features.identity.oauth_request import (
     NotARequest,
@@ -31,7 +33,7 @@ from tta_gateway.features.identity.oauth_request import (
     wish,
 )
 from tta_gateway.features.identity.oauth_server import OAuthServer
-from tta_gateway.features.identity.second_factor import Needed, Proof
+from tta_gateway.features.identity.second_factor import Needed, Proof, SecondFactors
 from tta_gateway.features.identity.sign_in import Grant
 from tta_gateway.features.identity.store import Session, User
 from tta_gateway.kernel.errors import GatewayError
@@ -162,10 +164,11 @@ class Desk:
         except Needed as needed:
             if not needed.asked.methods:
                 return _page(oauth_page.refused(_ENROL), wanted.redirect_uri, status=403)
-            return _ask_code(asked, wanted, needed.asked.token)
+            return _ask_factor(asked, wanted, needed.asked)
         except GatewayError as error:
             if challenge and error.problem.code in _CODES:
-                return _ask_code(asked, wanted, challenge, error.problem)
+                again = await self._factors().pending(challenge)
+                return _ask_factor(asked, wanted, again, error.problem)
             return _refused(asked, wanted, name, error.problem)
         return await self._entered(asked, wanted, _In(grant.user, grant.session))
 
@@ -174,12 +177,13 @@ class Desk:
         if not challenge:
             password = asked.said.get("password", "")
             return await asked.server.sign_in.login(name, password, address=place)
+        return await self._factors().verify(challenge, _proof(asked.said), address=place)
+
+    def _factors(self) -> SecondFactors:
         factors = self._house.second_factors
         if factors is None:  # control has only just begun
             raise Unavailable("second factors")
-        code = asked.said.get("code", "").strip()
-        proof = Proof(TOTP if code.replace(" ", "").isdecimal() else RECOVERY, code)
-        return await factors.verify(challenge, proof, address=place)
+        return factors
 
     async def _entered(self, asked: _Asked, wanted: Wish, found: _In) -> Response:
         """Have the browser know who has logged in, and go on."""
@@ -261,18 +265,29 @@ def _tied(asked: _Asked, page: Response, browser: str) -> Response:
     return page
 
 
-def _ask_code(
-    asked: _Asked, wanted: Wish, challenge: str, problem: Problem | None = None
+def _proof(said: Mapping[str, str]) -> Proof:
+    """Return what somebody shows: what a key has signed, or a code."""
+    if said.get("credential"):
+        try:
+            return Proof(KEY, credential=objects(said["credential"].encode()))
+        except Malformed:
+            return Proof(KEY)
+    code = said.get("code", "").strip()
+    return Proof(TOTP if code.replace(" ", "").isdecimal() else RECOVERY, code)
+
+
+def _ask_factor(
+    asked: _Asked, wanted: Wish, factor: FactorAsked, problem: Problem | None = None
 ) -> Response:
-    """Return the page that asks for a code, tied to this browser; once more, with why."""
+    """Return the page that asks for a second factor, tied to this browser; again, with why."""
     browser = _browser(asked)
     token = oauth_cookie.form_token(browser, wanted.said, asked.server.sign_in.secret)
     words = "" if problem is None else _words(problem)
-    page = oauth_page.factor(
-        wanted.client.name, wanted.said, token, challenge=challenge, complaint=words
-    )
+    page = oauth_page.factor(wanted.client.name, wanted.said, token, asked=factor, complaint=words)
     status = 200 if problem is None else problem.status
-    return _tied(asked, _page(page, wanted.redirect_uri, status=status), browser)
+    has_script = oauth_page.has_script(factor)
+    made = _page(page, wanted.redirect_uri, status=status, has_script=has_script)
+    return _tied(asked, made, browser)
 
 
 def _words(problem: Problem) -> str:
@@ -299,8 +314,10 @@ def _sent(uri: str) -> Response:
     return Response(status_code=303, headers=headers)
 
 
-def _page(text: str, redirect_uri: str = "", *, status: int = 200) -> Response:
-    return HTMLResponse(text, status, oauth_page.fields(redirect_uri))
+def _page(
+    text: str, redirect_uri: str = "", *, status: int = 200, has_script: bool = False
+) -> Response:
+    return HTMLResponse(text, status, oauth_page.fields(redirect_uri, has_script=has_script))
 
 
 def _away() -> Response:

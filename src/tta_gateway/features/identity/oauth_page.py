@@ -1,15 +1,19 @@
-"""The pages that people see when a client sends them to log in: no script, nothing from elsewhere.
+"""The pages that people see when a client sends them to log in: nothing in them is from elsewhere.
 
-They can be used with a keyboard, a screen reader, at 400 % and in the dark (WCAG 2.2 AA).  Whatever
-is not ours is escaped.
+One has a script, that which asks for a security key: browsers let no other run, and the page is
+good for codes without it.  They can be used with a keyboard, a screen reader, at 400 % and in the
+dark (WCAG 2.2 AA).  Whatever is not ours is escaped.
 """
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from html import escape
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
+
+from tta_gateway.features.identity.factor import KEY, RECOVERY, TOTP
 
 LOGIN: Final = "/oauth2/login"
 _STYLE: Final = """
@@ -43,22 +47,83 @@ button {
   font: inherit; font-weight: 600; color: var(--paper); background: var(--deed);
   border: 1px solid var(--deed); border-radius: .375rem; cursor: pointer;
 }
+button.other { color: var(--deed); background: transparent }
+button[disabled] { opacity: .6; cursor: progress }
+[hidden] { display: none }
 a { color: var(--deed) }
 :focus-visible { outline: 3px solid var(--deed); outline-offset: 2px }
 """.strip()
-_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_SCRIPT: Final = """
+(() => {
+  const button = document.getElementById("key"), wrong = document.getElementById("key-wrong");
+  if (!button || !window.PublicKeyCredential || !navigator.credentials) return;
+  const bytes = text => Uint8Array.from(
+    atob(text.replaceAll("-", "+").replaceAll("_", "/")), one => one.charCodeAt(0));
+  const text = buffer => buffer === null ? null : btoa(
+    String.fromCharCode(...new Uint8Array(buffer))
+  ).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const named = known => (known || []).map(one => ({...one, id: bytes(one.id)}));
+  async function ask() {
+    const asked = JSON.parse(button.dataset.key), form = button.form;
+    const publicKey = {
+      ...asked, challenge: bytes(asked.challenge), allowCredentials: named(asked.allowCredentials)
+    };
+    wrong.hidden = button.disabled = true;
+    try {
+      const got = await navigator.credentials.get({publicKey}), said = got.response;
+      form.elements.credential.value = JSON.stringify({
+        id: got.id, rawId: text(got.rawId), type: got.type, response: {
+          clientDataJSON: text(said.clientDataJSON),
+          authenticatorData: text(said.authenticatorData),
+          signature: text(said.signature),
+          userHandle: text(said.userHandle)
+        }
+      });
+      form.submit();
+    } catch {
+      button.disabled = wrong.hidden = false;
+      button.focus();
+    }
+  }
+  button.addEventListener("click", ask);
+  button.hidden = false;
+  button.focus();
+})();
+""".strip()
 
 
-def fields(redirect_uri: str = "") -> dict[str, str]:
+class FactorAsked(Protocol):
+    """What is asked for: by which methods, what answers it, and what a page asks of keys."""
+
+    @property
+    def token(self) -> str:
+        """Return what answers it."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Return the methods."""
+
+    @property
+    def key(self) -> Mapping[str, object] | None:
+        """Return what a page asks of keys."""
+
+
+def _hash(text: str) -> str:
+    """Return what names a part of a page in its policy (CSP3 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def fields(redirect_uri: str = "", *, has_script: bool = False) -> dict[str, str]:
     """Return the fields of a page; its form may lead to that address in the end.
 
     Chromium asks `form-action` about each step of the way that an answer to a form leads.
     """
     forms = f"'self' {_source(redirect_uri)}".strip()
+    script = f"script-src {_hash(_SCRIPT)}; " if has_script else ""
     return {
         "cache-control": "no-store",
         "content-security-policy": (
-            f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action {forms}; "
+            f"default-src 'none'; {script}style-src {_hash(_STYLE)}; form-action {forms}; "
             "frame-ancestors 'none'; base-uri 'none'"
         ),
         "x-frame-options": "DENY",
@@ -100,22 +165,67 @@ def login(
 
 
 def factor(
-    client: str, said: Mapping[str, str], token: str, *, challenge: str, complaint: str = ""
+    client: str,
+    said: Mapping[str, str],
+    token: str,
+    *,
+    asked: FactorAsked,
+    complaint: str = "",
 ) -> str:
-    """Return the page that asks for a code, once the password was right."""
+    """Return the page that asks for a second factor, once the password was right."""
     wrong = f'<p role="alert" id="wrong">{escape(complaint)}</p>' if complaint else ""
-    marked = ' aria-invalid="true" aria-describedby="wrong hint"' if complaint else ""
-    marked = marked or ' aria-describedby="hint"'
+    takes_code = bool({TOTP, RECOVERY} & {*asked.methods})
     return _page(
         "Second step",
         f"<h1>Second step</h1><p>to go on to {escape(client)}</p>{wrong}"
         f"{_form(said, token)}"
-        f'<input type="hidden" name="mfa_token" value="{escape(challenge)}">'
+        f'<input type="hidden" name="mfa_token" value="{escape(asked.token)}">'
+        f"{_key(asked, is_alone=not takes_code)}"
+        f"{_code(asked.methods, is_wrong=bool(complaint)) if takes_code else ''}"
+        "</form>",
+        script=_SCRIPT if has_script(asked) else "",
+    )
+
+
+def has_script(asked: FactorAsked) -> bool:
+    """Tell whether the page that asks for this has its script."""
+    return KEY in asked.methods and asked.key is not None
+
+
+def _key(asked: FactorAsked, *, is_alone: bool) -> str:
+    """Return the part that asks for a key; it is shown by the script, which alone can ask."""
+    if not has_script(asked):
+        return ""
+    without = "" if is_alone else " Or take a code."
+    return (
+        '<input type="hidden" name="credential" value="">'
+        f'<button type="button" id="key" data-key="{escape(json.dumps(asked.key))}" hidden>'
+        "Use your security key</button>"
+        '<p role="alert" id="key-wrong" hidden>The key was not used: plug it in or hold it ready, '
+        f"and try again.{without}</p>"
+        "<noscript><p>Your browser runs no script for this page, and without it no security key "
+        f"can be asked. {'Allow it, and log in again.' if is_alone else 'Take a code.'}"
+        "</p></noscript>"
+    )
+
+
+def _code(methods: Collection[str], *, is_wrong: bool) -> str:
+    """Return the part that asks for a code."""
+    marked = ' aria-invalid="true" aria-describedby="wrong hint"' if is_wrong else ""
+    marked = marked or ' aria-describedby="hint"'
+    ways = []
+    if TOTP in methods:
+        ways.append("from your authenticator app")
+    if RECOVERY in methods:
+        ways.append("one of your recovery codes")
+    hint = ", or ".join(ways)
+    other = ' class="other"' if KEY in methods else ""
+    return (
         '<label for="code">Code</label>'
         '<input id="code" name="code" autocomplete="one-time-code" autocapitalize="none" '
         f'spellcheck="false" required maxlength="64" autofocus{marked}>'
-        '<p id="hint">From your authenticator app, or one of your recovery codes.</p>'
-        '<button type="submit">Go on</button></form>',
+        f'<p id="hint">{hint[:1].upper()}{hint[1:]}.</p>'
+        f'<button type="submit"{other}>Go on</button>'
     )
 
 
@@ -150,10 +260,11 @@ def _form(said: Mapping[str, str], token: str) -> str:
     return f'<form method="post" action="{LOGIN}">{hidden}'
 
 
-def _page(title: str, inner: str) -> str:
+def _page(title: str, inner: str, *, script: str = "") -> str:
+    run = f"<script>{script}</script>" if script else ""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f'<meta name="robots" content="noindex"><style>{_STYLE}</style></head>'
-        f"<body><main>{inner}</main></body></html>"
+        f"<body><main>{inner}</main>{run}</body></html>"
     )

@@ -1,94 +1,126 @@
-"""Passwords: Argon2id, in a few threads of their own, behind a queue that ends.
+"""Passwords: Argon2id, a few at once, behind a queue that ends.
 
-A hash takes tens of milliseconds of a core and 19 MiB (OWASP's choice: m=19 MiB, t=2, p=1).  More
-at once than threads would only make each slower, and a queue without an end all of them too late:
-whoever finds it full hears `Busy` at once.  The threads give way to everything else on the machine
-(setpriority(2), of a thread on Linux), so that logins hold up no request.
+A hash takes tens of milliseconds of a core and 19 MiB (argon.py).  More at once than there are
+cores to spare would only make each slower, and a queue without an end all of them too late: whoever
+would wait too long hears `Busy` at once (waiting_room.py).
 """
 
 import asyncio
-import contextlib
-import os
-import threading
 import unicodedata
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import TracebackType
 from typing import Final, TypeVar
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from tta_gateway.features.identity import argon
+from tta_gateway.features.identity.hashing import Hashing, Threads
+from tta_gateway.features.identity.waiting_room import WaitingRoom
+from tta_gateway.support.clock import SystemClock
 
 SHORTEST, LONGEST = 8, 256  # characters
-_THREADS: Final = 2
-_WAITING: Final = 40
-_NICE: Final = 10
-_MEMORY: Final = 19 * 1024  # KiB
+_WAIT: Final = 1.0  # second
+_CLOCK: Final = SystemClock()
 T = TypeVar("T")
 
 
 class Busy(Exception):
-    """So many wait that one more would wait too long."""
+    """So many wait that one more would wait too long; nobody need ask for so many `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        """Keep how long that lasts."""
+        super().__init__()
+        self.seconds = seconds
+
+
+class Place:
+    """A place in the queue, until it is left: from before anything is looked up for a login."""
+
+    def __init__(self, passwords: "Passwords", room: WaitingRoom) -> None:
+        """Take it."""
+        self._passwords = passwords
+        self._room = room
+        self._is_taken = True
+        room.enter()
+
+    def __enter__(self) -> "Place":
+        """Have it left behind the block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        places: TracebackType | None,
+    ) -> None:
+        """Leave it."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Let another have it, if nobody has yet."""
+        if self._is_taken:
+            self._is_taken = False
+            self._room.leave()
+
+    async def matches(self, known: str | None, password: str) -> bool:
+        """Tell whether it is the password of that hash.
+
+        Where there is none it takes as long, and is false: nobody learns who there is.
+        """
+        return await self._passwords.compared(known, password)
 
 
 class Passwords:
     """Makes and compares hashes."""
 
-    def __init__(self, *, threads: int = _THREADS, waiting: int = _WAITING) -> None:
-        """Begin with nothing to do."""
-        self._hasher = PasswordHasher(time_cost=2, memory_cost=_MEMORY, parallelism=1)
-        self._pool = ThreadPoolExecutor(threads, "argon2", _give_way)
-        self._most = threads + waiting
-        self._under_way = 0
-        self._nobody = self._hasher.hash("nobody's password")
+    def __init__(
+        self,
+        work: Hashing | None = None,
+        *,
+        longest: float = _WAIT,
+        clock: Callable[[], float] = _CLOCK.monotonic,
+    ) -> None:
+        """Begin with nothing to do; whoever would wait longer than so many seconds hears Busy."""
+        self._work = Threads() if work is None else work
+        self._clock = clock
+        self._room = WaitingRoom(self._work.at_once, longest=longest)
+        self._turns = asyncio.Semaphore(self._work.at_once)
 
-    @property
-    def is_full(self) -> bool:
-        """Tell whether one more would hear Busy."""
-        return self._under_way >= self._most
+    def place(self) -> Place:
+        """Return a place for one more; Busy."""
+        if self._room.is_full:
+            raise Busy(self._room.closed_for)
+        return Place(self, self._room)
 
     async def hashed(self, password: str) -> str:
         """Return a new hash; Busy."""
-        text = _normal(password)
-        return await self._done(lambda: self._hasher.hash(text))
+        with self.place():
+            return await self._done(partial(self._work.hashed, _normal(password)))
 
     async def matches(self, known: str | None, password: str) -> bool:
-        """Tell whether it is the password of that hash; Busy.
+        """Tell whether it is the password of that hash, likewise for whoever has no place; Busy."""
+        with self.place() as place:
+            return await place.matches(known, password)
 
-        Where there is none it takes as long, and is false: nobody learns who there is.
-        """
-        text = _normal(password)
-        against = known if known is not None else self._nobody
-        is_right = await self._done(lambda: self._is_right(against, text))
+    async def compared(self, known: str | None, password: str) -> bool:
+        """Tell whether it is the password of that hash, for somebody who has a place."""
+        against = known if known is not None else argon.NOBODYS
+        is_right = await self._done(partial(self._work.is_right, against, _normal(password)))
         return is_right and known is not None
 
     def is_outdated(self, known: str) -> bool:
         """Tell whether a hash was made otherwise than they are now."""
-        return self._hasher.check_needs_rehash(known)
+        return argon.is_outdated(known)
 
-    def _is_right(self, known: str, text: bytes) -> bool:
-        try:
-            return self._hasher.verify(known, text)
-        except (VerificationError, InvalidHashError):
-            return False
-
-    async def _done(self, work: Callable[[], T]) -> T:
-        if self.is_full:
-            raise Busy
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        finally:
-            self._under_way -= 1
+    async def _done(self, work: Callable[[], Awaitable[T]]) -> T:
+        async with self._turns:
+            begun = self._clock()
+            done = await work()
+            self._room.took(self._clock() - begun)
+            return done
 
     def close(self) -> None:
         """Take no more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _give_way() -> None:
-    """Have this thread run where others leave it a core."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        self._work.close()
 
 
 def _normal(password: str) -> bytes:

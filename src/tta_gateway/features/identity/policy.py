@@ -17,28 +17,35 @@ from tta_gateway.features.identity.credential import (
     token_of,
     without_token,
 )
+from tta_gateway.features.identity.metrics import LOGINS
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.problems import (
     EXPIRED,
+    LOGIN_BUSY,
     MALFORMED,
     MISSING,
     NOT_THEIRS,
     ORIGIN_REFUSED,
     REVOKED,
 )
+from tta_gateway.features.identity.public import HASHING
 from tta_gateway.features.identity.remembered import Remembered
 from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.ticket import PARAMETER, Tickets
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead, Response, answer_of, is_of_events
+from tta_gateway.kernel.own import CLOSED_FOR, OWN
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.route import Route
+from tta_gateway.support.metrics import Registry
 
 _PROTOCOL: Final = b"sec-websocket-protocol"
 _API_KEY: Final = b"x-api-key"
 _SWITCHED: Final = 101
+_UNAVAILABLE: Final = 503
+_LONGEST: Final = 5.0  # seconds: whatever control says, somebody looks again
 
 
 class Identity:
@@ -55,11 +62,15 @@ class Identity:
         wall: Callable[[], float],
         streams: OpenStreams,
         cookie: AccessCookie | None = None,
+        registry: Registry | None = None,
     ) -> None:
         """Believe what the verifier does, at the time of the epoch that `wall` tells.
 
         What stays open behind its answer is held in `streams`.  A `cookie` may show a token, too.
         """
+        self.closed_until = 0.0
+        """Until when control has said that it has no room for logins."""
+        self.turned_away = (registry or Registry()).child(LOGINS, "busy")
         self.cookie = cookie
         self.api_keys = ApiKeys()
         """Those that count."""
@@ -67,7 +78,7 @@ class Identity:
         """Proves those, and has each be used once."""
         self.streams = streams
         self._verifier = verifier
-        self._wall = wall
+        self.wall = wall
         self._remembered = Remembered()
         self.revoked = Revoked()
         """What counts no more, whatever has been proved of it."""
@@ -88,12 +99,16 @@ class Identity:
     def _is_over(self, principal: Principal) -> bool:
         return self.revoked.has(principal) or not self.api_keys.counts(principal)
 
-    def for_route(self, route: Route | None) -> "BoundIdentity | TicketIdentity | Unasked | None":
+    def for_route(
+        self, route: Route | None
+    ) -> "BoundIdentity | TicketIdentity | Unasked | Anteroom | None":
         """Act where the route asks who it is."""
         if route is None:
             return None
         if route.auth == "none":
-            return None if self.cookie is None else Unasked(self.cookie)
+            unasked = None if self.cookie is None else Unasked(self.cookie)
+            is_looked_at = route.service == OWN and route.path in HASHING
+            return Anteroom(self, unasked) if is_looked_at else unasked
         is_needed = route.auth == "required"
         raw = route.features.get("identity")
         if raw is None:
@@ -106,7 +121,7 @@ class Identity:
 
     def principal_of(self, token: bytes) -> Principal | Problem:
         """Return whose token it is, or what is wrong with it."""
-        now = self._wall()
+        now = self.wall()
         if token.startswith(PREFIX):
             return self.api_keys.find(token, now)
         found = self._remembered.find(token)
@@ -122,7 +137,7 @@ class Identity:
 
     def knows(self, token: bytes) -> bool:
         """Tell whether a token was proved before and still counts; nothing is proved for it."""
-        now = self._wall()
+        now = self.wall()
         if token.startswith(PREFIX):
             return isinstance(self.api_keys.find(token, now), Principal)
         found = self._remembered.find(token)
@@ -130,7 +145,7 @@ class Identity:
 
     def ticket_of(self, ticket: bytes, path: bytes) -> Principal | Problem:
         """Return whose ticket for this path it is, or what is wrong with it."""
-        found = self.tickets.proved(ticket, path, self._wall())
+        found = self.tickets.proved(ticket, path, self.wall())
         return REVOKED if isinstance(found, Principal) and self.revoked.has(found) else found
 
 
@@ -152,6 +167,43 @@ class Unasked:
         except Ambiguous:
             return None
         return None
+
+
+class Anteroom:
+    """Where people log in: a worker turns them away itself for as long as control has no room.
+
+    So that those who are refused cost control nothing, which has more to do (bench/asking.py).
+    """
+
+    def __init__(self, identity: Identity, unasked: Unasked | None) -> None:
+        """Take out the cookie as elsewhere."""
+        self._identity = identity
+        self._unasked = unasked
+
+    def explain(self) -> str:
+        """Say what it does."""
+        told = "turns logins away while there is no room for them"
+        return told if self._unasked is None else f"{self._unasked.explain()}; {told}"
+
+    def on_request(self, exchange: Exchange) -> Response | None:
+        """Turn it away while it need not come."""
+        identity = self._identity
+        if identity.wall() < identity.closed_until:
+            identity.turned_away.add()
+            return answer_of(LOGIN_BUSY)
+        return None if self._unasked is None else self._unasked.on_request(exchange)
+
+    def on_response(self, exchange: Exchange) -> None:
+        """Take control's word for how long nobody need come; clients do not see it."""
+        response = exchange.response
+        assert response is not None  # the response phase has one
+        if response.local or response.status != _UNAVAILABLE:
+            return
+        for name, value in response.fields:
+            if name == CLOSED_FOR:
+                response.fields = [field for field in response.fields if field[0] != CLOSED_FOR]
+                self._identity.closed_until = self._identity.wall() + min(float(value), _LONGEST)
+                return
 
 
 class BoundIdentity:

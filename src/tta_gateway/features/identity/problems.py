@@ -257,6 +257,63 @@ def step_up(level: int, fresh: int) -> Problem:
     return replace(AUTHENTICATION_WEAK, challenge=asked)
 
 
+REGISTRATION_OFF: Final = Problem(
+    "identity_registration_off",
+    403,
+    "Nobody can register here.",
+    "Ask whoever looks after the accounts for one.",
+)
+REGISTRATION_WAITING: Final = Problem(
+    "identity_registration_waiting",
+    429,
+    "Too many have tried to register from there.",
+    "Try again when Retry-After says; each further try doubles the wait. An invitation is not "
+    "counted.",
+    retry_after=5,
+)
+INVITATION_NEEDED: Final = Problem(
+    "identity_invitation_needed",
+    403,
+    "Who registers here has been invited.",
+    "Send the code of the invitation (`invitation`). Whoever looks after the accounts makes one.",
+)
+INVITATION_INVALID: Final = Problem(
+    "identity_invitation_invalid",
+    403,
+    "The invitation is none, has been used, or is over.",
+    "Check that the code is whole, or have whoever looks after the accounts make another.",
+)
+NAME_TAKEN: Final = Problem(
+    "identity_name_taken",
+    409,
+    "Somebody has that name.",
+    "Choose another.",
+)
+NAME_WRONG: Final = Problem(
+    "identity_name_wrong",
+    422,
+    "That cannot be a name.",
+    "A name has 3 to 50 characters, without spaces, colons and slashes.",
+)
+PASSWORD_WEAK: Final = Problem(
+    "identity_password_weak",
+    422,
+    "The password would be guessed.",
+    "Choose a longer one: several words, say, that have nothing to do with each other.",
+)
+PASSWORD_WRONG: Final = Problem(
+    "identity_password_wrong",
+    403,
+    "The current password is not right.",
+    "Check it; who has forgotten it asks whoever looks after the accounts for a code.",
+)
+RESET_INVALID: Final = Problem(
+    "identity_reset_invalid",
+    403,
+    "The code is none, has been used, or is over.",
+    "Check that it is whole, or have whoever looks after the accounts make another: each is good "
+    "for an hour, once, and the last one counts.",
+)
 NOT_SERVED: Final = Problem(
     "identity_not_served",
     501,

@@ -36,15 +36,15 @@ ROUTES: Final = (
     public("DELETE", SESSION, auth="required", max_body=0),
     public("GET", KEY_SET, auth="none", max_body=0),
 )
+HASHING: Final = frozenset((LOGIN,))
+"""Where a password is looked at, for which there may be no room: workers hear of that."""
 # What a service would ask of a session of its own, of which a token of ours knows nothing.
 NOT_SERVED: Final = (
-    ("POST", f"{AUTH}/password/change"),
     ("GET", f"{AUTH}/roles"),
     ("GET", f"{AUTH}/security/events"),
     ("GET", f"{AUTH}/security/sessions"),
 )
 DELEGATED: Final = (
-    public("POST", REGISTER, auth="none", max_body=_SMALL),
     public("GET", VERIFY_BY_GET, auth="required", max_body=0),
     *(public("GET", path, auth="none", max_body=0) for path in STATUS),
     *(

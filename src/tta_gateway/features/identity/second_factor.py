@@ -278,8 +278,7 @@ class SecondFactors:
         if method is None:
             self._count("refused")
             raise ClientFault(problems.FACTOR_REFUSED)
-        await self._failures.forgive(theirs)
-        await self._failures.take_back(place)
+        await self._failures.good(theirs, place)
         self._count("good")
         return method
 

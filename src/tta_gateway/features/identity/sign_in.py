@@ -8,11 +8,13 @@ from typing import Final, Protocol, TypeAlias
 
 from tta_gateway.features.identity import metrics, problems, refresh_token
 from tta_gateway.features.identity.bound import Issuing
+from tta_gateway.features.identity.burst import Burst, Bursts
 from tta_gateway.features.identity.delegated import provider_of, standing
 from tta_gateway.features.identity.delegation import Delegation
 from tta_gateway.features.identity.family import Verdict
 from tta_gateway.features.identity.names import account_key, address_key, folded, normal
-from tta_gateway.features.identity.password import Busy, Passwords
+from tta_gateway.features.identity.password import Busy, Passwords, Place
+from tta_gateway.features.identity.recheck import Rechecker
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.signing import Signer
 from tta_gateway.features.identity.store import (
@@ -24,7 +26,7 @@ from tta_gateway.features.identity.store import (
     Users,
 )
 from tta_gateway.features.identity.tokens import claims, lifetime
-from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.errors import ClientFault, Full, GatewayError
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.sql.away import Conflict, Unavailable
@@ -38,6 +40,7 @@ _WORDS: Final[dict[Verdict, Problem]] = {
 }
 
 
+_FAILED: Final = (problems.LOGIN_REFUSED.code, problems.LOGIN_WAITING.code)
 _EVEN: Final = 1.0
 """Seconds that a refusal takes where services are asked, too: so nobody learns who is asked."""
 
@@ -51,6 +54,10 @@ Linked: TypeAlias = Callable[[Session, str], Awaitable[bool]]
 async def _untied(_: Session, __: str) -> bool:
     """Tie it to nothing."""
     return True
+
+
+def _unheard(_: Burst) -> None:
+    """Tell nobody."""
 
 
 async def nothing() -> None:
@@ -131,6 +138,11 @@ class SignIn:
         """Asks for second factors, whatever has proved somebody before."""
         self.linked: Linked = _untied
         """Ties a session to one elsewhere, as long as that lasts."""
+        self.rechecker: Rechecker | None = None
+        """Asks elsewhere again whether an account is still good."""
+        self.bursts = Bursts()
+        self.failing: Callable[[Burst], None] = _unheard
+        """Hears of bursts of failed logins."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     # --- in ----------------------------------------------------------------------------------
@@ -145,6 +157,8 @@ class SignIn:
             grant = await self._login(name, password, address=address)
         except GatewayError as error:
             self._count_login(error.problem)
+            if error.problem.code in _FAILED:
+                self._note_failure(name, address)
             if error.problem is problems.LOGIN_REFUSED and self._asks_services:
                 await self.sleep(min(_EVEN, max(0.0, begun + _EVEN - self._wall())))
             raise
@@ -156,43 +170,64 @@ class SignIn:
 
     async def _login(self, name: str, password: str, *, address: str) -> Grant:
         self._signing.signer()
-        if self.passwords.is_full:
-            raise GatewayError(problems.LOGIN_BUSY)
+        with self._placed() as place:  # before anything is asked: who is refused costs nothing
+            user, link = await self._proved(name, password, place, address=address)
+        if not user.provider:
+            await self._renew_hash(user, password)
+        return await self.begin(user, PASSWORD, link=link)
+
+    def _note_failure(self, name: str, address: str) -> None:
+        account, origin = account_key(folded(name), self._key()), address_key(address, self._key())
+        burst = self.bursts.failed(account, origin, now=self._wall())
+        if burst is not None:
+            self.failing(burst)
+
+    def _placed(self) -> Place:
+        try:
+            return self.passwords.place()
+        except Busy as busy:
+            raise Full(problems.LOGIN_BUSY, seconds=busy.seconds) from None
+
+    async def _proved(
+        self, name: str, password: str, place: Place, *, address: str
+    ) -> tuple[User, str]:
+        """Return who has that name and password, and what their session is tied to.
+
+        ClientFault or GatewayError says why not.
+        """
         try:
             called = normal(name)
         except ValueError:
             called = ""  # nobody is called so
         account = account_key(called or folded(name), self._key())
-        place = address_key(address, self._key())
-        await self._count_try(account, place)
+        origin = address_key(address, self._key())
+        await self._count_try(account, origin)
         try:
-            user = await self._shown(name, called, password, address=address)
+            found = await self._shown(called, name, password, place, address=address)
         except GatewayError:  # nothing is known of the password, or it was right
-            await self._take_back(account, place)
+            await self._take_back(account, origin)
             raise
-        if user is None:
+        if found is None:
             raise ClientFault(problems.LOGIN_REFUSED)
-        await self._stores.failures.forgive(account)
-        await self._stores.failures.take_back(place)
-        if not user.provider:
-            await self._renew_hash(user, password)
-        return await self.begin(user, PASSWORD)
+        await self._stores.failures.good(account, origin)
+        return found
 
-    async def _shown(self, name: str, called: str, password: str, *, address: str) -> User | None:
+    async def _shown(
+        self, called: str, name: str, password: str, place: Place, *, address: str
+    ) -> tuple[User, str] | None:
         """Return who has that name and password: here, or else at a service; GatewayError.
 
+        Beside them stands what their session is tied to (`linked`).
         The password of somebody who is known here is shown to no service.
         """
         user = await self._stores.users.named(called)
         if user is None and self._asks_services:
             assert self.delegation is not None  # it asks them
+            place.leave()  # nothing is hashed here
             return await self.delegation.user(name, password, address=address)
         known = user.password if user is not None and user.is_active else None
-        try:
-            is_right = await self.passwords.matches(known, password)
-        except Busy:
-            raise GatewayError(problems.LOGIN_BUSY) from None
-        return user if is_right else None
+        is_right = await place.matches(known, password)
+        return (user, "") if is_right and user is not None else None
 
     @property
     def _asks_services(self) -> bool:
@@ -234,8 +269,14 @@ class SignIn:
         return await self._tied(await self._begin(user, methods, is_proved=True), link)
 
     async def _tied(self, grant: Grant, link: str) -> Grant:
-        """Tie a session to one elsewhere; ClientFault if that has ended in this moment."""
-        if link and not await self.linked(grant.session, link):
+        """Tie a session to one elsewhere; ClientFault if that has ended in this moment.
+
+        Behind a colon stands what the account is asked about by, again and again.
+        """
+        there, _, recheck = link.partition(":")
+        if recheck and self.rechecker is not None:
+            await self.rechecker.tie(grant.session, recheck)
+        if there and not await self.linked(grant.session, there):
             await self.ended()
             raise ClientFault(problems.SESSION_OVER)
         return grant
@@ -253,8 +294,8 @@ class SignIn:
             methods=methods,
             proved=now if is_proved else 0.0,
         )
-        begun = await self._stores.sessions.begin(wanted, token)
-        if begun is None:  # disabled in this moment
+        begun = await self._stores.sessions.begin(wanted, token, known=user.changed)
+        if begun is None:  # disabled in this moment, or has another password
             raise ClientFault(problems.LOGIN_REFUSED)
         return self.granted(*begun, token)
 
@@ -293,6 +334,8 @@ class SignIn:
         self._signing.signer()
         found = None
         if len(token) <= refresh_token.LONGEST:
+            if self._rechecks:
+                await self._recheck((await self._stores.sessions.find(token))[0])
             found = await self._refreshed(token, client)
         if found is None:
             self.counts.child(metrics.REFRESHES, "unknown").add()
@@ -311,6 +354,15 @@ class SignIn:
             raise ClientFault(problems.SESSION_OVER)
         return self.granted(found.user, found.session, found.token)
 
+    @property
+    def _rechecks(self) -> bool:
+        return self.rechecker is not None and self.rechecker.is_needed
+
+    async def _recheck(self, session_id: str) -> None:
+        """Have it be asked whether an account is still good, before anything is renewed."""
+        if self.rechecker is not None and session_id:
+            await self.rechecker.look(session_id)
+
     async def _refreshed(self, token: str, client: str) -> Refreshed | None:
         refresh = self._stores.sessions.refresh
         try:
@@ -323,6 +375,8 @@ class SignIn:
 
         Nor does one that lacks a second factor which is needed by now.
         """
+        if self._rechecks:
+            await self._recheck(session_id)
         found = await self._stores.sessions.use(session_id, now=self._wall())
         if found is None:
             return None

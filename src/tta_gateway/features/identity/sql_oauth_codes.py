@@ -13,6 +13,7 @@ from tta_gateway.features.identity.oauth_store import Code, Redemption, Shown
 from tta_gateway.features.identity.oauth_tables import ASSERTIONS, CLIENTS, CODES
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.sql_external import held_there, tied
+from tta_gateway.features.identity.sql_recheck import rests_too
 from tta_gateway.features.identity.sql_revocations import end_session
 from tta_gateway.features.identity.sql_sessions import begun
 from tta_gateway.features.identity.sql_tables import SESSIONS, USERS
@@ -110,6 +111,7 @@ class SqlCodes:
             scope=code.scope,
         )
         await tied(connection, session, there)
+        await rests_too(connection, session.id, parent=code.parent, ends=session.ends)
         return await begun(connection, session, token)
 
     async def _replayed(

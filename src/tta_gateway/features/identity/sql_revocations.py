@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tta_gateway.features.identity.account_code import CodePurpose
 from tta_gateway.features.identity.sql_tables import (
+    ACCOUNT_CODES,
     REVOCATIONS,
     SESSIONS,
     TOKENS,
@@ -79,6 +81,13 @@ async def revoke(
         until=until,
         changed=changed,
     )
+
+
+async def void_resets(connection: AsyncConnection, user_id: str) -> None:
+    """Have the codes with which somebody may choose a password be no good any more."""
+    theirs = ACCOUNT_CODES.c.user_id == user_id, ACCOUNT_CODES.c.purpose == CodePurpose.RESET.value
+    unused = ACCOUNT_CODES.c.used.is_(None)
+    await connection.execute(delete(ACCOUNT_CODES).where(*theirs, unused))
 
 
 class SqlRevocations:

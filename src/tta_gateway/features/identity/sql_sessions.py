@@ -46,9 +46,15 @@ class SqlSessions:
         self._key = key
         self._lasting = lasting
 
-    async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
+    async def begin(
+        self, session: Session, token: str, *, known: float
+    ) -> tuple[User, Session] | None:
         """Begin a session with its first refresh token; None if the user may not any more."""
         async with self._database().write() as connection:
+            user = await user_where(connection, USERS.c.id == session.user_id, lock=True)
+            # A password takes a while to look at: another may have been chosen meanwhile.
+            if user is None or user.changed > known:
+                return None
             return await begun(connection, session, token)
 
     async def use(self, session_id: str, *, now: float) -> tuple[User, Session] | None:

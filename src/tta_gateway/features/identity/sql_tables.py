@@ -1,5 +1,6 @@
 """The tables, as this version asks them; support/sql/steps makes them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -79,6 +80,21 @@ TRIES: Final = sa.Table(
     sa.Column("waits_until", sa.Double),
 )
 
+ACCOUNT_CODES: Final = sa.Table(
+    "account_codes",
+    ALL,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("id", sa.String),
+    sa.Column("purpose", sa.String),
+    sa.Column("user_id", sa.String),
+    sa.Column("roles", sa.Text),
+    sa.Column("made", sa.Double),
+    sa.Column("made_by", sa.String),
+    sa.Column("until", sa.Double),
+    sa.Column("used", sa.Double),
+    sa.Column("used_by", sa.String),
+)
+
 
 def _insert(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN401 - of one of both
     is_postgres = connection.dialect.name == "postgresql"
@@ -88,6 +104,23 @@ def _insert(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN40
 async def put_new(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns
     """Write a row, unless there is one with its primary key."""
     await connection.execute(_insert(connection, table).values(**values).on_conflict_do_nothing())
+
+
+async def put_all_new(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Write rows, in this order, but for those of which there is one with the primary key."""
+    await connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+async def put_all(
+    connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, object]]
+) -> None:
+    """Write rows, each in the place of the one with its primary key, or as a new one."""
+    keys = [column.name for column in table.primary_key]
+    made = _insert(connection, table)
+    others = {name: made.excluded[name] for name in rows[0] if name not in keys}
+    await connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 
 async def put(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy import RowMapping, Select, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tta_gateway.features.identity.sql_revocations import end_sessions, revoke_subject
+from tta_gateway.features.identity.sql_revocations import (
+    end_sessions,
+    revoke_subject,
+    void_resets,
+)
 from tta_gateway.features.identity.sql_tables import ROLES, USERS
 from tta_gateway.features.identity.store import DISABLED, NameTaken, User
 from tta_gateway.support.sql.away import Conflict
@@ -52,8 +56,7 @@ class SqlUsers:
         """Add a user; NameTaken."""
         try:
             async with self._database().write() as connection:
-                await _add(connection, user)
-                await _grant(connection, user.id, user.roles, by=by, now=user.created)
+                await added(connection, user, by=by)
         except Conflict:
             raise NameTaken(user.name) from None
 
@@ -121,6 +124,7 @@ class SqlUsers:
             await connection.execute(
                 update(USERS).where(USERS.c.id == user_id).values(password=password)
             )
+            await void_resets(connection, user_id)
             await self._end(connection, user_id, why="password", now=now)
 
     async def rehash(self, user_id: str, before: str, password: str) -> None:
@@ -134,6 +138,7 @@ class SqlUsers:
         async with self._database().write() as connection:
             await connection.execute(update(USERS).where(USERS.c.id == user_id).values(state=state))
             if state == DISABLED:
+                await void_resets(connection, user_id)  # nor when they may again
                 await self._end(connection, user_id, why=DISABLED, now=now)
 
     async def set_roles(
@@ -154,6 +159,12 @@ class SqlUsers:
         self, connection: AsyncConnection, user_id: str, *, why: str, now: float
     ) -> None:
         await end_sessions(connection, user_id, why=why, now=now, until=now + self._lasting())
+
+
+async def added(connection: AsyncConnection, user: User, *, by: str) -> None:
+    """Add a user in a transaction."""
+    await _add(connection, user)
+    await _grant(connection, user.id, user.roles, by=by, now=user.created)
 
 
 async def change_roles(

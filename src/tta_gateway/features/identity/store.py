@@ -152,6 +152,9 @@ class Failures(Protocol):
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""
 
+    async def good(self, account: bytes, origin: bytes) -> None:
+        """Forget those of an account, and take one back of where it came from."""
+
     async def forgive(self, key: bytes) -> None:
         """Forget all of them."""
 
@@ -159,8 +162,14 @@ class Failures(Protocol):
 class Sessions(Protocol):
     """Who is logged in."""
 
-    async def begin(self, session: Session, token: str) -> tuple[User, Session] | None:
-        """Begin a session with its first refresh token; None if the user may not any more."""
+    async def begin(
+        self, session: Session, token: str, *, known: float
+    ) -> tuple[User, Session] | None:
+        """Begin a session with its first refresh token; None if the user may not any more.
+
+        `known` is their `changed` as whoever proved them has seen it: what has been ended or
+        changed since then counts for this, too.
+        """
 
     async def prove(
         self, user_id: str, session_id: str, method: str, *, now: float

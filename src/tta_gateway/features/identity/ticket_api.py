@@ -110,6 +110,7 @@ def claims(
         "exp": int(now) + _LIFE,
         "jti": new_id(),
         "sid": principal.session,
+        "client_id": principal.claims.get("client_id", ""),
         "auth_time": int(principal.authenticated),
         "roles": sorted(principal.roles),
         "scope": " ".join(sorted(principal.scopes)),

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from tta_gateway.features.identity.bound import TWO_FACTORS, Issuing
+from tta_gateway.features.identity.bound import OWN_CLIENT, TWO_FACTORS, Issuing
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.store import Session, User
 
-CLIENT: Final = "tta-gateway"
+CLIENT: Final = OWN_CLIENT
 """The client of logins at the gateway itself; RFC 9068 wants one named."""
 ONE_FACTOR: Final = "1"
 """`acr` of who has shown one proof of who they are; who has shown two has TWO_FACTORS."""

@@ -38,6 +38,7 @@ class Problem:
             response.detail or kind.detail,
             request_id=exchange.request_id.decode(),
             bound=self._bound,
+            members=response.members,
         )
         response.length = len(response.body)
         response.fields += fields(kind)

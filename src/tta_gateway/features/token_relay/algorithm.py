@@ -71,6 +71,8 @@ def claims(principal: Principal, relay: Relay, now: float) -> dict[str, object]:
     }
     if principal.session:
         said["session_id"] = principal.session
+    if principal.is_narrow:
+        said["scope"] = " ".join(sorted(principal.scopes))
     if relay.audience:
         said["aud"] = relay.audience
     return said

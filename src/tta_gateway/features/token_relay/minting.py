@@ -53,6 +53,7 @@ class Mint:
             principal.roles,
             principal.level,
             principal.expires,
+            principal.scopes if principal.is_narrow else None,
         )
         found = self._young.get(place) or self._old.get(place)
         if found is None or found[1] <= now:

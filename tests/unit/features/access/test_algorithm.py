@@ -184,6 +184,39 @@ def test_who_is_permitted_some_alone_holds_nothing_beyond(
     assert held & NOTHING.own
 
 
+# --- scopes --------------------------------------------------------------------------------------
+
+
+@given(
+    TABLES,
+    st.frozensets(st.sampled_from(SOME)),
+    st.lists(PERMISSIONS, max_size=4),
+    st.lists(st.sampled_from(["story", "openid", "r1", "all:read"]), max_size=2),
+)
+def test_a_program_holds_no_more_than_its_scopes_and_no_more_than_its_user(
+    table: dict[str, list[str]], roles: frozenset[str], asked: list[str], others: list[str]
+) -> None:
+    book = Book(table, {"story": ["a:read", "b:write:own"]})
+    whole, scopes = book.mask(roles), [*asked, *others]
+    held = whole & book.scoped(scopes)
+    assert not held & ~whole
+    named = {*asked} | ({"a:read", "b:write:own"} if "story" in others else set())
+    for name in {split(one)[0] for some in table.values() for one in some}:
+        demand = book.demand(name)
+        reaches = {reach for one, reach in map(split, named) if one == name}
+        for reach, bits in zip(REACHES, (demand.own, demand.care, demand.any), strict=True):
+            is_let = name in named or reach in reaches
+            assert bool(held & bits) == (is_let and bool(whole & bits))
+    assert not held & (book.roles(SOME) | NOTHING.own | NOTHING.care)
+
+
+def test_one_scope_lets_a_program_do_all_that_its_user_may() -> None:
+    whole = BOOK.mask({"player", "therapist"})
+    assert whole & BOOK.scoped(("openid", "all")) == whole
+    assert whole & BOOK.scoped(("openid",)) == 0
+    assert BOOK.scoped(()) == 0
+
+
 # --- owners that a service tells -----------------------------------------------------------------
 
 

@@ -149,3 +149,25 @@ def test_a_route_becomes_what_it_asks(
 def test_a_route_that_could_not_be_meant_is_refused(written: str, sentence: str) -> None:
     route = f"{{path: '/a/{{b}}', service: players, access: {{{written}}}}}"
     assert sentence in "\n".join(complaints(f"routes: [{route}]\n"))
+
+
+def test_scopes_are_written_by_name() -> None:
+    found = loaded("access: {scopes: {story: [sessions:read, 'progress:read:own']}}\n")
+    assert compile(found.settings.access).scopes == {
+        "story": ("sessions:read", "progress:read:own")
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("all: [worlds:read]", "lets a client do whatever its user may"),
+        ("'worlds:read': [worlds:read]", "each of those is a scope already"),
+        ("story: []", "access.scopes.story"),
+        ("'a b': [worlds:read]", "access.scopes"),
+        ("story: [worlds]", "access.scopes.story[0]"),
+        ("story: [worlds:reed]", "no role holds `worlds:reed`"),
+    ],
+)
+def test_a_scope_that_could_not_be_meant_is_refused(written: str, sentence: str) -> None:
+    assert sentence in "\n".join(complaints(f"access: {{scopes: {{{written}}}}}\n"))

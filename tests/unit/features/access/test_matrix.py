@@ -6,7 +6,7 @@ in it fails the test.
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Final, cast
@@ -34,6 +34,7 @@ from tta_gateway.kernel.exchange import Exchange, Origin
 from tta_gateway.kernel.message import RequestHead, Response
 from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.assemble_worker import sides, table
@@ -64,9 +65,12 @@ class Sessions:
 
     def of(self, route: Route) -> Look:
         assert route.service == "sessions"
-        return self._said
+        return self
 
-    async def _said(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+    def mark(self, _: Exchange) -> bytes:
+        return b""
+
+    async def ask(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
         assert exchange.principal is not None
         theirs = f"/api/v1/sessions/{exchange.principal.subject}/messages".encode()
         there = f"/api/v1/sessions/{NOBODY}/messages".encode()
@@ -125,11 +129,15 @@ def _never(*_: object) -> None:
 def _answer(exchange: Exchange, plan: Plan) -> Response | None:
     for _, step in plan.request:
         found = step(exchange)
-        if inspect.iscoroutine(found):  # a service is asked, and has answered in this turn
-            found = asyncio.run(found)
+        if inspect.isawaitable(found):  # a service is asked, and has answered in this turn
+            found = asyncio.run(_settled(found))
         if isinstance(found, Response):
             return found
     return None
+
+
+async def _settled(waiting: Awaitable[Answer]) -> Answer:
+    return await waiting
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Who gets through to a route, and what the others are told."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
 import pytest
@@ -29,6 +29,7 @@ from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.metrics import Registry
 
+T = TypeVar("T")
 NOW = 1_800_000_000.0
 PROGRESS = RouteAccess(default="progress:read", owner="player_id")
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -624,6 +625,109 @@ def test_a_level_that_is_only_tried_lets_through_and_tells() -> None:
     assert house.registry.child(REFUSED, "level", "shadow").values()[0] == 1.0
 
 
+# --- what a program is let do ------------------------------------------------------------------
+
+
+def narrow(
+    house: House, scopes: str, role: str = "player", person: str = "p1", *, subject: str = "p1"
+) -> Response | None:
+    """What a program hears that asks for somebody with these scopes."""
+    exchange = an_exchange(a_head("GET", f"/{person}"))
+    exchange.params = {"player_id": person}
+    exchange.principal = Principal(
+        subject=subject,
+        issuer="gateway",
+        roles=frozenset(role.split()),
+        scopes=frozenset(scopes.split()),
+        is_narrow=True,
+    )
+    return house.bound.on_request(exchange)
+
+
+def said(answer: Response | None) -> tuple[str, str]:
+    """Why not, and what is asked for; empty if they may."""
+    if answer is None:
+        return "", ""
+    assert answer.problem is not None
+    asked = answer.problem.challenge.partition("scope=")[2] if answer.status == 403 else ""
+    return answer.problem.code.removeprefix("access_"), asked.strip('"')
+
+
+SCOPE = "scope_insufficient"
+ASKS = {
+    "theirs": PROGRESS,
+    "any": RouteAccess(default="worlds:read"),
+    "clinical": RouteAccess(default="progress:read", owner="player_id", clinical=True),
+    "role": RouteAccess(roles=("player", "therapist")),
+    "role_too": RouteAccess(roles=("player", "therapist"), default="worlds:read"),
+    "owner": RouteAccess(owner="player_id"),
+    "closed": RouteAccess(permissions={"PUT": "worlds:read"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("asks", "scopes", "person", "expected"),
+    [
+        ("theirs", "progress:read", "p1", ("", "")),
+        ("theirs", "progress:read:own", "p1", ("", "")),
+        ("theirs", "all", "p1", ("", "")),
+        ("theirs", "", "p1", (SCOPE, "progress:read")),
+        ("theirs", "openid worlds:read", "p1", (SCOPE, "progress:read")),
+        ("theirs", "progress:read", "p2", ("not_there", "")),
+        ("theirs", "openid", "p2", (SCOPE, "progress:read")),  # and not a word of who is there
+        ("any", "worlds:read", "p1", ("", "")),
+        ("any", "progress:read", "p1", (SCOPE, "worlds:read")),
+        ("clinical", "progress:read", "p1", ("", "")),  # it is their own
+        ("role", "progress:read worlds:read", "p1", (SCOPE, "all")),
+        ("role", "all", "p1", ("", "")),
+        ("role_too", "worlds:read", "p1", ("", "")),
+        ("role_too", "openid", "p1", (SCOPE, "worlds:read")),
+        ("owner", "openid", "p1", (SCOPE, "all")),
+        ("owner", "all", "p1", ("", "")),
+        ("closed", "all", "p1", ("method_closed", "")),
+    ],
+)
+def test_a_program_may_what_it_was_let_do_and_its_user_may(
+    asks: str, scopes: str, person: str, expected: tuple[str, str]
+) -> None:
+    assert said(narrow(House(ASKS[asks]), scopes, person=person)) == expected
+
+
+def test_no_scope_gives_what_the_user_lacks() -> None:
+    house = House()
+    assert said(narrow(house, "progress:read users:read all", "admin")) == (
+        "permission_missing",
+        "",
+    )
+    assert said(narrow(House(ASKS["role"]), "all", "admin")) == ("role_missing", "")
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    assert said(narrow(house, "progress:read", "therapist", "p2", subject="t1")) == ("", "")
+    assert said(narrow(house, "progress:read:own", "therapist", "p2", subject="t1")) == (
+        SCOPE,
+        "progress:read",
+    )
+
+
+def test_clinical_content_is_a_scope_of_its_own() -> None:
+    house = House(ASKS["clinical"])
+    house.ties.care_for((), {"t1": {"p2": NOW + 1}})
+    both = "progress:read content:clinical"
+    assert said(narrow(house, "progress:read", "therapist", "p2", subject="t1")) == (SCOPE, both)
+    assert said(narrow(house, both, "therapist", "p2", subject="t1")) == ("", "")
+    assert said(narrow(house, both, "service", "p2", subject="t1")) == (
+        "clinical_role_missing",
+        "",
+    )
+
+
+def test_sets_of_scopes_are_remembered_and_not_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    house = House()
+    monkeypatch.setattr("tta_gateway.features.access.policy._MOST", 2)
+    for number in range(5):
+        assert said(narrow(house, f"progress:read x{number}")) == ("", "")
+    assert len(house.access._scopes) <= 2
+
+
 @pytest.mark.parametrize(
     "who",
     [
@@ -661,6 +765,27 @@ SESSION = RouteAccess(
 )
 
 
+async def settled(waiting: Awaitable[T]) -> T:
+    """What is waited for; compiled, it is no coroutine that asyncio knows."""
+    return await waiting
+
+
+class Looking:
+    """What asks the service, which has houses by their names."""
+
+    def __init__(self, asked: "Asked") -> None:
+        self._asked = asked
+
+    def mark(self, exchange: Exchange) -> bytes:
+        return exchange.request.host or b""
+
+    async def ask(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
+        self._asked.asked.append(path)
+        if exchange.request.host == b"elsewhere":
+            return 200, b'{"player_id": "p2"}'
+        return self._asked.said.get(path, (404, b""))
+
+
 class Asked:
     """A route that asks its service whose it is, and the service: it knows sessions of people."""
 
@@ -683,11 +808,7 @@ class Asked:
 
     def of(self, route: Route) -> Look:
         assert route.service == "players"
-        return self._look
-
-    async def _look(self, _: Exchange, path: bytes) -> tuple[int, bytes]:
-        self.asked.append(path)
-        return self.said.get(path, (404, b""))
+        return Looking(self)
 
     def ask(
         self,
@@ -696,8 +817,10 @@ class Asked:
         role: str = "player",
         subject: str = "p1",
         at: float = 1000.0,
+        host: bytes = b"home",
     ) -> tuple[Exchange, Response | None]:
         exchange = an_exchange(a_head("GET", f"/x/{session}/more"), started=at)
+        exchange.request.host = host
         exchange.params = {"id": session, "rest": "more"}
         exchange.principal = Principal(
             subject=subject, issuer="home", roles=frozenset(role.split())
@@ -705,7 +828,7 @@ class Asked:
         found = self.bound.on_request(exchange)
         if found is None or isinstance(found, Response):
             return exchange, found
-        return exchange, asyncio.run(cast("Coroutine[Any, Any, Response | None]", found))
+        return exchange, asyncio.run(settled(found))
 
     def code(self, session: str = "s1", **who: Any) -> str:  # noqa: ANN401 - of `ask`
         answer = self.ask(session, **who)[1]
@@ -757,6 +880,15 @@ def test_an_answer_to_one_is_not_anothers() -> None:
     assert one.code("s1", at=1006.0) == "not_there"
 
 
+def test_what_is_ones_own_in_one_house_is_not_so_in_another() -> None:
+    """Red where the path alone is known: the same number is another's thing there."""
+    one = Asked()
+    assert one.code("s1") == ""
+    assert one.code("s1", host=b"elsewhere") == "not_there"
+    assert one.code("s1") == ""
+    assert len(one.asked) == 2
+
+
 def test_who_may_or_may_not_in_any_case_costs_no_question() -> None:
     one = Asked()
     assert one.code("s2", role="service") == ""
@@ -777,6 +909,50 @@ def test_care_reaches_as_far_as_the_service_says_whose_it_is() -> None:
     assert one.house.circle.tied == {}
 
 
+def test_one_caller_asks_a_few_questions_at_once() -> None:
+    """Red without `Asking.begin`: a flood of them went to the service before any limit."""
+    one = Asked()
+
+    async def at_once() -> list[str]:
+        under_way, refused = [], []
+        for number in range(20):
+            exchange = an_exchange(a_head("GET", f"/x/n{number}/more"), started=1000.0)
+            exchange.params = {"id": f"n{number}", "rest": "more"}
+            roles = frozenset({"player"})
+            exchange.principal = Principal(subject="p1", issuer="home", roles=roles)
+            found = one.bound.on_request(exchange)
+            if isinstance(found, Response):
+                assert found.problem is not None
+                refused.append(found.problem.code)
+            else:
+                assert found is not None  # the others are asked about
+                under_way.append(settled(found))
+        await asyncio.gather(*under_way)
+        return refused
+
+    assert asyncio.run(at_once()) == ["access_owner_untold"] * 4
+    assert len(one.asked) == 16
+    assert one.code("s1") == ""  # and behind them
+    assert one.counted("away") == 4.0
+
+
+def test_who_goes_while_it_is_asked_uses_no_tie_and_is_not_kept() -> None:
+    """Red where nobody looks whether the exchange is over: it stayed in the circle for ever."""
+    one = Asked()
+    one.house.ties.break_glass({"t1": {"p2": NOW + 60}})
+    exchange = an_exchange(a_head("GET", "/x/s2/more"), started=1000.0)
+    exchange.params = {"id": "s2", "rest": "more"}
+    exchange.principal = Principal(subject="t1", issuer="home", roles=frozenset({"therapist"}))
+    asked = one.bound.on_request(exchange)
+    assert asked is not None
+    assert not isinstance(asked, Response)
+    one.bound.on_finish(exchange)  # the client's connection is lost
+    exchange.finished = exchange.aborted = True
+    assert asyncio.run(settled(asked)) is None
+    assert one.house.circle.tied == {}
+    assert one.house.events == []
+
+
 def test_what_is_clinical_or_asks_for_more_waits_for_whose_it_is() -> None:
     bound = msgspec.structs.replace(SESSION, clinical=True, level=2, spares_owner=True)
     one = Asked(bound)
@@ -784,6 +960,28 @@ def test_what_is_clinical_or_asks_for_more_waits_for_whose_it_is() -> None:
     assert one.code("s2") == "authentication_insufficient"
     clinical = Asked(msgspec.structs.replace(SESSION, clinical=True))
     assert clinical.code("s2", role="service", subject="x") == "clinical_role_missing"
+
+
+def test_a_program_of_a_clinician_is_asked_whose_it_is_before_it_lacks_a_scope() -> None:
+    """Red where what is clinical is told to be a scope that is missing, whosever it is."""
+    one = Asked(msgspec.structs.replace(SESSION, clinical=True))
+    codes = []
+    for session in ("s1", "s2"):
+        exchange = an_exchange(a_head("GET", f"/x/{session}/more"), started=1000.0)
+        exchange.params = {"id": session, "rest": "more"}
+        exchange.principal = Principal(
+            subject="p1",
+            issuer="home",
+            roles=frozenset({"service", "therapist"}),
+            scopes=frozenset({"progress:read"}),
+            is_narrow=True,
+        )
+        asked = one.bound.on_request(exchange)
+        assert asked is not None
+        assert not isinstance(asked, Response)
+        answer = asyncio.run(settled(asked))
+        codes.append(said(answer))
+    assert codes == [("", ""), (SCOPE, "progress:read content:clinical")]
 
 
 def test_a_subject_without_a_name_owns_nothing() -> None:
@@ -807,4 +1005,5 @@ def test_it_says_where_it_asks() -> None:
 def test_an_explanation_asks_nobody() -> None:
     access = Access(book_of(AccessBound(roles={**ROLES})), wall=lambda: NOW, registry=Registry())
     look = access.lookups.of(a_route())
-    assert asyncio.run(cast("Coroutine[Any, Any, object]", look(an_exchange(), b"/"))) == (0, b"")
+    assert asyncio.run(settled(look.ask(an_exchange(), b"/"))) == (0, b"")
+    assert look.mark(an_exchange()) == b""

@@ -118,6 +118,15 @@ def test_a_worker_that_begins_under_overload_finds_the_limit_too() -> None:
     assert tallies[THERAPEUTIC].quantile(0.99) <= 3 * TAKES
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_flood_of_crises_leaves_therapy_its_room(seed: int) -> None:
+    simulation = a_service(seed=seed)
+    simulation.mix = {CRISIS: 0.9, THERAPEUTIC: 0.1}
+    simulation.rate = 2 * CAPACITY
+    simulation.run(2.0)
+    assert simulation.run(20.0)[THERAPEUTIC].share >= 0.97
+
+
 # One look at a time
 
 
@@ -130,7 +139,7 @@ def a_limit(timing: Timing, *, first: int = 100, most: int = 1000) -> Adaptive:
     """One that knows what is typical."""
     adaptive = Adaptive(least=2, most=most, first=first)
     answers(adaptive, timing, took=0.1, at=0.0)
-    adaptive.look(1.0, in_flight=0, wanted=False)
+    adaptive.look(1.0, in_flight=0, peak=0, wanted=False)
     return adaptive
 
 
@@ -139,8 +148,15 @@ def test_answers_that_are_bad_take_it_down_at_once_and_never_below_the_least() -
     for now in range(2, 12):
         for _ in range(60):
             adaptive.failed()
-        adaptive.look(float(now), in_flight=0, wanted=True)
+        adaptive.look(float(now), in_flight=0, peak=0, wanted=True)
     assert adaptive.limit == 2
+
+
+def test_bad_answers_of_a_service_that_is_asked_little_are_no_sign_of_too_much() -> None:
+    adaptive = a_limit(Timing())
+    for _ in range(60):
+        adaptive.failed()
+    assert adaptive.look(2.0, in_flight=5, peak=49, wanted=False) == 100
 
 
 def test_a_few_bad_answers_among_many_change_nothing() -> None:
@@ -148,27 +164,27 @@ def test_a_few_bad_answers_among_many_change_nothing() -> None:
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.1, at=1.0)
     adaptive.failed()
-    assert adaptive.look(2.0, in_flight=5, wanted=False) == 100
+    assert adaptive.look(2.0, in_flight=5, peak=5, wanted=False) == 100
 
 
 def test_answers_to_what_was_asked_before_an_easing_do_not_judge_it() -> None:
     timing = Timing()
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.3, of=100, at=1.0)
-    assert adaptive.look(2.0, in_flight=100, wanted=True) < 40
+    assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True) < 40
     answers(adaptive, timing, took=0.3, of=200, at=1.5)
     before = adaptive.limit
-    assert adaptive.look(3.0, in_flight=5, wanted=True) == int(before)
-    assert adaptive.look(3.5, in_flight=90, wanted=True) == int(before)
+    assert adaptive.look(3.0, in_flight=5, peak=5, wanted=True) == int(before)
+    assert adaptive.look(3.5, in_flight=90, peak=90, wanted=True) == int(before)
 
 
 def test_where_easing_does_not_help_the_old_limit_is_back() -> None:
     timing = Timing()
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.3, of=100, at=1.0)
-    adaptive.look(2.0, in_flight=100, wanted=True)
+    adaptive.look(2.0, in_flight=100, peak=100, wanted=True)
     answers(adaptive, timing, took=0.3, of=200, at=2.5)
-    assert adaptive.look(4.0, in_flight=5, wanted=True) == 100
+    assert adaptive.look(4.0, in_flight=5, peak=5, wanted=True) == 100
     assert adaptive.ratio == 1.0
     assert adaptive.typical == pytest.approx(0.3, rel=0.01)
 
@@ -177,7 +193,7 @@ def test_where_so_little_is_asked_that_it_cannot_be_why_it_is_believed() -> None
     timing = Timing()
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.4, of=12, at=1.0)
-    assert adaptive.look(5.0, in_flight=1, wanted=False) == 100
+    assert adaptive.look(5.0, in_flight=1, peak=1, wanted=False) == 100
     assert adaptive.ratio == 1.0
 
 
@@ -185,7 +201,7 @@ def test_few_at_once_are_not_eased_for_taking_a_little_longer() -> None:
     timing = Timing()
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.16, of=20, at=1.0)
-    assert adaptive.look(2.0, in_flight=3, wanted=False) == 100
+    assert adaptive.look(2.0, in_flight=3, peak=3, wanted=False) == 100
 
 
 def test_as_many_endpoints_more_have_as_many_times_the_limit() -> None:
@@ -201,7 +217,7 @@ def test_one_answer_that_takes_for_ever_is_no_sign() -> None:
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.1, at=1.0)
     adaptive.observe(timing, 30.0, 1.0)
-    adaptive.look(2.0, in_flight=5, wanted=False)
+    adaptive.look(2.0, in_flight=5, peak=5, wanted=False)
     assert adaptive.ratio < 1.15
 
 
@@ -212,7 +228,7 @@ def test_a_route_that_takes_long_is_no_sign_beside_one_that_does_not() -> None:
         many = 50 if now % 2 else 10
         answers(adaptive, quick, took=0.1, of=60 - many, at=float(now))
         answers(adaptive, slow, took=2.0, of=many, at=float(now))
-        adaptive.look(now + 1.0, in_flight=50, wanted=False)
+        adaptive.look(now + 1.0, in_flight=50, peak=50, wanted=False)
     assert adaptive.limit == 100
     assert 0.8 <= adaptive.ratio <= 1.2
 
@@ -221,28 +237,38 @@ def test_a_limit_that_is_met_all_the_time_is_doubted() -> None:
     timing = Timing()
     adaptive = a_limit(timing)
     answers(adaptive, timing, took=0.3, of=400, at=1.0)
-    adaptive.look(2.0, in_flight=100, wanted=True)  # eased
+    adaptive.look(2.0, in_flight=100, peak=100, wanted=True)  # eased
     answers(adaptive, timing, took=0.13, of=200, at=2.5)
-    adaptive.look(3.0, in_flight=5, wanted=True)  # and that helped
+    adaptive.look(3.0, in_flight=5, peak=5, wanted=True)  # and that helped
     eased = adaptive.limit
     answers(adaptive, timing, took=0.13, of=int(eased / 0.13), at=3.1)
-    assert adaptive.look(4.0, in_flight=5, wanted=True) == int(eased)
+    assert adaptive.look(4.0, in_flight=5, peak=5, wanted=True) == int(eased)
     answers(adaptive, timing, took=0.13, of=int(eased / 0.13 * 6), at=4.1)
-    assert adaptive.look(10.0, in_flight=5, wanted=True) < 0.85 * eased
+    assert adaptive.look(10.0, in_flight=5, peak=5, wanted=True) < 0.85 * eased
     answers(adaptive, timing, took=0.1, of=200, at=10.1)
-    adaptive.look(12.0, in_flight=5, wanted=True)
+    adaptive.look(12.0, in_flight=5, peak=5, wanted=True)
     assert adaptive.typical == pytest.approx(0.1 / 1.1, rel=0.05)
 
 
 def test_without_an_answer_there_is_nothing_to_judge() -> None:
     adaptive = Adaptive(least=2, most=1000)
-    assert adaptive.look(5.0, in_flight=3, wanted=False) == FIRST
-    assert adaptive.look(6.0, in_flight=64, wanted=True) > FIRST
+    assert adaptive.look(5.0, in_flight=3, peak=3, wanted=False) == FIRST
+    assert adaptive.look(6.0, in_flight=64, peak=64, wanted=True) > FIRST
 
 
 def test_a_few_answers_of_routes_that_nobody_knows_tell_nothing() -> None:
     adaptive = a_limit(Timing())
     for timing in (Timing(), Timing()):
         answers(adaptive, timing, took=9.0, of=6, at=1.0)
-    assert adaptive.look(3.0, in_flight=5, wanted=False) == 100
+    assert adaptive.look(3.0, in_flight=5, peak=5, wanted=False) == 100
+    assert adaptive.ratio == 1.0
+
+
+def test_what_was_timed_by_one_who_was_late_tells_nothing() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.9, of=200, at=1.0)
+    assert adaptive.pass_over(2.0) == 100
+    answers(adaptive, timing, took=0.9, of=200, at=1.5)  # asked before that
+    assert adaptive.look(3.0, in_flight=50, peak=50, wanted=False) == 100
     assert adaptive.ratio == 1.0

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from tests.helpers.fake_loop import FakeLoop
 from tests.helpers.fake_transport import FakeTransport
-from tests.helpers.happenings import STEPS, Step
-from tests.helpers.paper_gateway import GET, OK, Open, PaperGateway, paper_gateways, statuses
+from tests.helpers.happenings import NUMBER, STEPS, Step, of_client, of_service, says
+from tests.helpers.paper_gateway import (
+    GET,
+    OK,
+    Open,
+    PaperGateway,
+    paper_gateways,
+    post,
+    statuses,
+)
 from tta_gateway.features.admission.bound import AdmissionBound, RouteAdmission
 from tta_gateway.features.admission.policy import Gate, TrafficClass
 from tta_gateway.features.admission.rooms import Rooms, ServiceRoom
@@ -73,7 +81,20 @@ class House:
         return client
 
 
-@given(st.lists(STEPS, max_size=30), st.sampled_from(("crisis", "therapeutic", "background")))
+# What matters here, oftener than among everything that may happen.
+OFTEN: Final[st.SearchStrategy[Step]] = st.one_of(
+    st.builds(of_client, NUMBER, st.sampled_from((GET, UPGRADE, post(b"abc"))).map(says)),
+    st.builds(of_client, NUMBER, st.just(FakeTransport.lose)),
+    st.builds(of_service, NUMBER, st.sampled_from((OK, SWITCHED)).map(says)),
+    st.just(lambda gateway: gateway.client()),
+    st.just(lambda gateway: gateway.loop.run_ready()),
+)
+
+
+@given(
+    st.lists(st.one_of(OFTEN, OFTEN, STEPS), max_size=30),
+    st.sampled_from(("crisis", "therapeutic", "background")),
+)
 def test_whatever_happens_nobody_stays_in_the_room(steps: list[Step], traffic: Name) -> None:
     with paper_gateways() as build:
         house = House(build, traffic, crisis=50)

@@ -41,6 +41,9 @@ def test_a_loop_that_is_late_is_under_pressure_though_it_is_not_busy() -> None:
     for _ in range(10):
         pressure.look(busy=0.3, lag=0.1)
     assert pressure.level > 0.5
+    assert pressure.distorts(0.05)
+    assert not pressure.distorts(0.5)
+    assert not pressed(10).distorts(0.0)
 
 
 def test_one_late_look_is_not_enough() -> None:

@@ -111,3 +111,15 @@ def test_services_that_are_gone_are_forgotten_once_nobody_is_there() -> None:
     house.rooms.retain(frozenset())
     assert house.rooms.of("busy") is busy
     assert house.rooms.of("gone") is not gone
+
+
+def test_a_worker_that_is_late_does_not_ask_services_less_for_that() -> None:
+    house = House()
+    room = house.rooms.of("players")
+    house.tick()
+    for _ in range(5):
+        for _ in range(100):
+            room.adaptive.failed()
+        house.clock.advance(0.2)
+        house.rooms.tick(busy=1.0, lag=0.5)
+    assert room.limit == FIRST

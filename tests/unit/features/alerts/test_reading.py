@@ -1,5 +1,6 @@
 """Reading: what each event begins and ends."""
 
+import msgspec
 import pytest
 
 from tests.helpers.alerting import endpoint, service
@@ -13,6 +14,7 @@ from tta_gateway.kernel.events import (
     IssuerKeyMissing,
     IssuerKeysChanged,
     LoginProviderChanged,
+    LoginsFailing,
     RegistryChanged,
     ServiceTlsChanged,
 )
@@ -28,6 +30,11 @@ def breaker(state: str, until: float = 0.0) -> BreakerChanged:
 
 def registry(*, reachable: bool) -> RegistryChanged:
     return RegistryChanged(provider="consul", reachable=reachable, cause="refused", at=1.0)
+
+
+FAILING = LoginsFailing(
+    failed=57, names=40, addresses=2, most_from=("3fa1", "07bc"), until=91.0, at=1.0
+)
 
 
 def login(*, reachable: bool) -> LoginProviderChanged:
@@ -101,6 +108,7 @@ def tls(*, works: bool) -> ServiceTlsChanged:
         (attack("goes_on"), "", ["AttackUnderWay"], []),
         (attack("over"), "attack_over", [], ["AttackUnderWay"]),
         (login(reachable=False), "login_provider_away", ["LoginProviderUnreachable"], []),
+        (FAILING, "logins_failing", ["LoginsFailing"], []),
         (login(reachable=True), "login_provider_back", [], ["LoginProviderUnreachable"]),
         (IssuerKeyMissing(issuer="clinic", at=1.0, by="worker 1"), "", [], []),
         (certificate("soon"), "certificate_expires_soon", ["CertificateExpiresSoon"], []),
@@ -156,3 +164,14 @@ def test_workers_mean_the_same_alert() -> None:
 def test_an_attack_has_its_evidence_and_ends_by_itself_if_nobody_speaks_of_it() -> None:
     (turn,) = turns_of(attack("begun"))
     assert (turn.cause, turn.lease) == ("9 blocked", 3601.0)
+
+
+def test_failing_logins_are_one_alert_that_ends_when_nobody_speaks_of_it() -> None:
+    (turn,) = turns_of(FAILING)
+    assert turn.lease == 91.0
+    assert turn.cause == (
+        "57 logins have failed, in the last minute for 40 names from 2 addresses "
+        "(most from 3fa1, 07bc)"
+    )
+    again = msgspec.structs.replace(FAILING, failed=90, most_from=("07bc",), at=16.0)
+    assert turns_of(again)[0].key == turn.key

@@ -5,7 +5,7 @@ import pytest
 from tests.helpers.svids import DAY, NOW, PLAYERS, Authority
 from tta_gateway.features.callers.algorithm import Fault, judge, read
 from tta_gateway.kernel.principal import MTLS, Principal
-from tta_gateway.support.svid import authority
+from tta_gateway.support.svid import authority, names_of
 
 ROOT = Authority()
 OTHER = Authority("other")
@@ -15,12 +15,15 @@ CHAIN = ROOT.issue(PLAYERS).chain
 
 
 def proved(
-    chain: tuple[bytes, ...], authorities: frozenset[bytes] = TRUSTED, now: float = NOW
+    chain: tuple[bytes, ...],
+    authorities: frozenset[bytes] = TRUSTED,
+    now: float = NOW,
+    withdrawn: frozenset[str] = frozenset(),
 ) -> Principal | Fault:
     papers = read(chain)
     if isinstance(papers, Fault):
         return papers
-    return judge(papers, authorities=authorities, known=KNOWN, now=now)
+    return judge(papers, authorities=authorities, known=KNOWN, withdrawn=withdrawn, now=now)
 
 
 def test_a_service_is_known_by_its_id_in_the_roles_that_the_operator_says() -> None:
@@ -44,6 +47,17 @@ def test_a_service_is_known_by_its_id_in_the_roles_that_the_operator_says() -> N
 )
 def test_others_are_nobody(chain: tuple[bytes, ...], fault: Fault) -> None:
     assert proved(chain) is fault
+
+
+def test_one_that_is_withdrawn_counts_no_more_and_others_of_the_same_service_do() -> None:
+    between = Authority("between", above=ROOT)
+    ours, next_one = between.issue(PLAYERS).chain, between.issue(PLAYERS).chain
+    for name in names_of(ours[:1]):
+        assert proved(ours, withdrawn=frozenset((name, "0"))) is Fault.REVOKED
+        assert isinstance(proved(next_one, withdrawn=frozenset((name,))), Principal)
+    for name in names_of((between.der,)):  # with its authority all end that it has issued
+        assert proved(next_one, withdrawn=frozenset((name,))) is Fault.REVOKED
+    assert isinstance(proved(ours, withdrawn=frozenset(("1", "ab"))), Principal)
 
 
 def test_it_ends_with_the_first_certificate_of_the_chain_that_does() -> None:

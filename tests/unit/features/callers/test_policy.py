@@ -21,7 +21,7 @@ from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.peer import Shown, Trust
 from tta_gateway.kernel.principal import MTLS
 from tta_gateway.support.metrics import Registry
-from tta_gateway.support.svid import authority
+from tta_gateway.support.svid import authority, names_of
 
 ROOT = Authority()
 TRUSTED = frozenset((authority(ROOT.der),))
@@ -113,6 +113,18 @@ def test_who_proves_nothing_is_told_why(chain: tuple[bytes, ...] | None, reason:
     assert exchange.principal is None
     assert exchange.response is not None
     assert exchange.response.status == 403
+
+
+def test_one_that_is_withdrawn_is_refused_on_the_connection_that_it_has_opened() -> None:
+    house = House()
+    shown = house.shown()
+    assert code(house.call(shown)) is None
+    names = tuple(names_of(shown.chain))
+    house.callers = house.of(msgspec.structs.replace(KNOWN, withdrawn=names[:1]))
+    house.rule = house.rule_of(RouteCallers(ids=(PLAYERS,)))
+    exchange = house.call(shown)
+    assert code(exchange) == "caller_certificate_revoked"
+    assert refused(house, "revoked") == 1
 
 
 def test_the_certificates_of_a_connection_are_read_once() -> None:

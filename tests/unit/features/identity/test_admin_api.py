@@ -153,8 +153,9 @@ def test_where_no_tokens_are_issued_it_is_said(tmp_path: Path) -> None:
 def test_what_cannot_be_now_is_said_with_when(tmp_path: Path) -> None:
     async def work(operator: Operator) -> None:
         assert operator.house.accounts is not None
-        operator.house.accounts._passwords = Passwords(threads=1, waiting=-1)
-        busy = await operator.user()
+        operator.house.accounts._passwords = passwords = Passwords(longest=0.0)
+        with passwords.place():
+            busy = await operator.user()
 
         def away() -> object:
             raise Unavailable("away")

@@ -1,7 +1,7 @@
 """What a proved token says: whose it is, or the one reason for which it does not count."""
 
 from math import inf, nan
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import pytest
@@ -166,3 +166,22 @@ def test_whatever_it_says_a_token_is_believed_or_not(changed: dict[str, Any]) ->
     if isinstance(found, Principal):
         assert found.roles <= {"player"}
         assert NOW < found.expires <= NOW + OURS.longest + 2 * OURS.leeway
+
+
+@pytest.mark.parametrize(
+    ("narrows", "client", "narrow"),
+    [
+        ("never", "client-1", False),
+        ("always", "tta-gateway", True),
+        ("clients", "tta-gateway", False),
+        ("clients", "p1", False),  # a client that has got it for itself
+        ("clients", "client-1", True),
+        ("clients", None, True),
+        ("clients", ["tta-gateway"], True),
+    ],
+)
+def test_what_a_client_has_got_for_somebody_is_bounded_by_its_scope(
+    narrows: Literal["never", "clients", "always"], client: object, narrow: bool
+) -> None:
+    issuer = msgspec.structs.replace(OURS, narrows=narrows)
+    assert believed(issuer, client_id=client).is_narrow is narrow

@@ -100,6 +100,17 @@ def test_an_answer_that_names_nobody_is_not_understood(told: object) -> None:
         found(told)
 
 
+def test_nobody_is_called_as_a_client_is() -> None:
+    """Red without that: tokens of somebody who is called so would be the client's."""
+    body = json.dumps({"user_info": {**MIRA, "user_id": "client-1"}}).encode()
+    bare = Delegated(name="home", service="accounts", prefix="", roles=("player",))
+    with pytest.raises(NotUnderstood, match="as clients of the gateway are called"):
+        found_in(200, body, bare, name="typed")
+    told = found_in(200, body, HOME, name="typed")
+    assert told is not None
+    assert told.subject == "client-1"
+
+
 def test_a_second_factor_that_is_asked_for_is_said() -> None:
     with pytest.raises(SecondFactor):
         found({"mfa_required": True, "user_info": MIRA})

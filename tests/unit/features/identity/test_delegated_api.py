@@ -12,6 +12,7 @@ from tta_gateway.features.identity.bound import Delegated
 from tta_gateway.features.identity.delegated_api import router
 from tta_gateway.features.identity.delegation import Delegation
 from tta_gateway.features.identity.public import NOT_SERVED, REGISTER
+from tta_gateway.features.identity.registration import Registration
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.node.public_api import PublicApp
 from tta_gateway.support.http_client import Answer as Told
@@ -30,6 +31,7 @@ class Client:
         )
         house.issuing = msgspec.structs.replace(ISSUING, delegated=(HOME,))
         self.house = house
+        self.registration: Registration | None = None
         self.failed: list[Exception] = []
         self.app = PublicApp(
             [router(self)], bound=ProblemBound, failed=lambda _, error: self.failed.append(error)
@@ -95,5 +97,42 @@ def test_nothing_is_there_any_more_once_it_is_off(tmp_path: Path) -> None:
         assert (await client.post(REGISTER, {})).status == 404
         client.delegation = None
         assert (await client.post(REGISTER, {})).status == 404
+
+    asked(tmp_path, work)
+
+
+def test_where_no_service_has_accounts_people_register_here(tmp_path: Path) -> None:
+    async def work(client: Client) -> None:
+        client.house.issuing = msgspec.structs.replace(ISSUING, registration="open")
+        assert (await client.post(REGISTER, {"username": "mira"})).status == 404
+        client.registration = client.house.registration
+        body: dict[str, object] = {
+            "username": "Mira",
+            "password": "several quiet words",
+            "email": "mira@example.org",
+            "role": "admin",
+            "roles": ["admin", "therapist"],
+            "permissions": ["users:write"],
+            "scope": "all",
+        }
+        answer = await client.post(REGISTER, body)
+        assert answer.status == 200
+        told = answer.json
+        assert (told["username"], told["role"], told["roles"], told["email"]) == (
+            "mira",
+            "player",
+            ["player"],
+            "",
+        )
+        taken = await client.post(REGISTER, body)
+        assert (taken.status, taken.json["code"]) == (409, "identity_name_taken")
+        wrong = await client.post(REGISTER, {"username": 7})
+        assert (wrong.status, wrong.json["detail"]) == (
+            422,
+            "Wrong, missing or too long: password, username.",
+        )
+        none = await client.post(REGISTER)
+        assert (none.status, none.json["detail"]) == (422, "Wrong, missing or too long: body.")
+        assert client.asked == []
 
     asked(tmp_path, work)

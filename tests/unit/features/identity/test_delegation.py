@@ -1,5 +1,6 @@
 """Who has no account here is looked for at the services; over a real database."""
 
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -338,3 +339,126 @@ def test_whoever_registers_does_so_without_a_role(tmp_path: Path) -> None:
         assert away.value.problem == problems.LOGIN_AWAY
 
     at_home(tmp_path, work)
+
+
+# --- asked again ---------------------------------------------------------------------------------
+
+EACH = 60.0
+ASKED = msgspec.structs.replace(HOME, recheck=EACH)
+
+
+def giving(**given: object) -> Answer:
+    """A login's answer that gives something to ask again by."""
+    told = {**json.loads(welcome().body), **given}
+    return Answer(200, {}, json.dumps(told).encode())
+
+
+def told(**said: object) -> Answer:
+    return Answer(200, {}, json.dumps(said).encode())
+
+
+async def renewed(home: House, token: str) -> str:
+    """Renew a session a minute later."""
+    home.house.now += EACH
+    return (await home.sign_in.refresh(token)).refresh_token
+
+
+async def over(home: House, token: str) -> None:
+    with pytest.raises(ClientFault) as raised:
+        await renewed(home, token)
+    assert raised.value.problem is problems.SESSION_OVER
+
+
+def again(folder: Path, work: Callable[[House], Awaitable[None]], asked: Delegated = ASKED) -> None:
+    async def done(home: House) -> None:
+        home.delegation.recheck_by(home.house.rechecker)
+        home.to(asked)
+        await work(home)
+
+    at_home(folder, done)
+
+
+def test_a_service_is_asked_again_by_its_refresh_token(tmp_path: Path) -> None:
+    async def work(home: House) -> None:
+        home.services.answers["accounts"] = giving(refresh_token="r1")
+        token = (await home.house.login("Mira")).refresh_token
+        home.services.answers["accounts"] = told(access_token="a", refresh_token="r2")
+        token = await renewed(home, token)
+        _, request, _ = home.services.asked[-1]
+        assert (request.method, request.target) == ("POST", "/api/v1/auth/refresh")
+        assert json.loads(request.body) == {"refresh_token": "r1"}
+        home.services.answers["accounts"] = told(access_token="a")
+        token = await renewed(home, token)
+        assert json.loads(home.services.asked[-1][1].body) == {"refresh_token": "r2"}
+        del home.services.answers["accounts"]
+        token = await renewed(home, token)
+        assert home.house.said == ["identity:home"]
+        home.services.answers["accounts"] = REFUSED
+        await over(home, token)
+        assert home.house.events[-1][0] == "recheck_ended"
+
+    again(tmp_path, work)
+
+
+def test_a_service_without_one_is_asked_whose_token_it_is_while_that_lasts(tmp_path: Path) -> None:
+    async def work(home: House) -> None:
+        claims = json.dumps({"exp": home.house.now + 150}).encode()
+        access = ".".join(
+            base64.urlsafe_b64encode(one).rstrip(b"=").decode()
+            for one in (b'{"alg":"HS256"}', claims, b"s")
+        )
+        home.services.answers["accounts"] = giving(access_token=access, refresh_token="")
+        token = (await home.house.login("Mira")).refresh_token
+        home.services.answers["accounts"] = told(user_id="u-1", role="coach")
+        token = await renewed(home, token)
+        _, request, _ = home.services.asked[-1]
+        assert (request.method, request.target) == ("GET", "/me")
+        assert dict(request.fields)["authorization"] == f"Bearer {access}"
+        user = await home.sign_in.user("home:u-1")
+        assert user is not None
+        assert user.roles == {"coach"}
+        home.services.answers["accounts"] = told(user_id="u-1")  # no word of roles
+        token = await renewed(home, token)
+        user = await home.sign_in.user("home:u-1")
+        assert user is not None
+        assert user.roles == {"coach"}
+        count = len(home.services.asked)
+        home.services.answers["accounts"] = REFUSED
+        await renewed(home, token)  # its token is over: there is nothing left to ask by
+        assert len(home.services.asked) == count
+
+    again(tmp_path, work, msgspec.structs.replace(ASKED, me="/me", roles=("player", "coach")))
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_over"),
+    [
+        (REFUSED, True),
+        (told(user_id="u-2"), True),
+        (told(user_info={"user_id": "u-1"}), False),
+        (Answer(500, {}, b""), False),
+        (Answer(200, {}, b"oh"), False),
+    ],
+)
+def test_what_it_says_decides(tmp_path: Path, answer: Answer, is_over: bool) -> None:
+    async def work(home: House) -> None:
+        home.services.answers["accounts"] = giving(refresh_token="r1")
+        token = (await home.house.login("Mira")).refresh_token
+        home.services.answers["accounts"] = answer
+        if is_over:
+            await over(home, token)
+        else:
+            await renewed(home, token)
+
+    again(tmp_path, work)
+
+
+def test_a_service_that_gives_nothing_is_not_asked(tmp_path: Path) -> None:
+    async def work(home: House) -> None:
+        home.services.answers["accounts"] = giving(refresh_token="", access_token=7)
+        await renewed(home, (await home.house.login("Mira")).refresh_token)
+        home.services.answers["accounts"] = giving(access_token="a")  # and has no place for it
+        await renewed(home, (await home.house.login("Mira")).refresh_token)
+        assert {one.target for _, one, _ in home.services.asked} == {"/api/v1/auth/login"}
+
+    again(tmp_path, work)

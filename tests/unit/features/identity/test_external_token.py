@@ -12,6 +12,7 @@ from tta_gateway.features.identity.external_token import (
     Keys,
     LogoutToken,
     NotBelieved,
+    Tokens,
     id_token,
     logout_token,
     told_in,
@@ -87,7 +88,7 @@ def test_what_is_no_logout(changed: dict[str, object]) -> None:
 
 
 def test_the_answer_with_the_tokens() -> None:
-    assert told_in(b'{"id_token": "i", "access_token": "a"}') == ("i", "a")
+    assert told_in(b'{"id_token": "i", "access_token": "a"}') == Tokens("i", "a")
     for wrong in (b"", b"[]", json.dumps({"id_token": "i"}).encode(), b'{"id_token": 1}'):
         with pytest.raises(ValueError, match="its answer"):
             told_in(wrong)

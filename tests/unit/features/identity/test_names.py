@@ -2,7 +2,7 @@
 
 import pytest
 
-from tta_gateway.features.identity.names import account_key, address_key, normal
+from tta_gateway.features.identity.names import account_key, address_key, invitation_key, normal
 
 KEY = b"k" * 32
 
@@ -36,6 +36,8 @@ def test_nothing_of_a_name_stands_in_its_key() -> None:
 
 def test_names_and_addresses_are_not_taken_for_each_other() -> None:
     assert account_key("192.0.2.1", KEY) != address_key("192.0.2.1", KEY)
+    assert invitation_key(b"1", KEY) != account_key("31", KEY)
+    assert invitation_key(b"1", KEY) != invitation_key(b"2", KEY)
 
 
 def test_of_ipv6_the_network_counts() -> None:

@@ -1,5 +1,8 @@
 """Where people log in for a client: pages and cookies; more in tests/contract/identity."""
 
+import json
+import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -7,6 +10,8 @@ import msgspec
 
 from tests.helpers.factor_house import Person
 from tests.helpers.oauth_house import BACK, Browser, OAuthHouse, told, wanted, within
+from tests.helpers.soft_key import SoftKey
+from tta_gateway.features.identity.password import Passwords
 from tta_gateway.support.sql.away import Unavailable
 
 
@@ -48,6 +53,33 @@ def test_whoever_has_a_second_factor_shows_it_before_they_go_back(tmp_path: Path
         assert renewed.status == 200
         again = await browser.fill_in(asked, code=ada.next_code())  # a challenge counts once
         assert (again.status, 'name="password"' in again.body.decode()) == (401, True)
+
+    within(tmp_path, work)
+
+
+def test_who_has_a_security_key_shows_it_there_too(tmp_path: Path) -> None:
+    async def work(house: OAuthHouse) -> None:
+        client, _ = await house.client()
+        ada = Person(house)
+        await ada.login()
+        key = SoftKey()
+        await ada.enrol_key(key)
+        browser = Browser(house)
+        page = await browser.authorize(client)
+        asked = await browser.fill_in(page, username="ada", password="correct horse battery")
+        assert "script-src 'sha256-" in asked.fields["content-security-policy"]
+        (options,) = re.findall('data-key="([^"]*)"', asked.body.decode())
+        for wrong in ("{", "[]", "{}", '{"rawId": "x"}'):
+            again = await browser.fill_in(asked, credential=wrong)
+            assert (again.status, "data-key=" in again.body.decode()) == (401, True)
+            house.now += 60  # each failure is one
+        said = json.dumps(key.get(json.loads(unescape(options))))
+        back = await browser.fill_in(asked, credential=said)
+        answer = await house.redeem(client, told(back)["code"])
+        principal = house.bearers.needed(f"Bearer {answer.json['access_token']}")
+        assert (principal.claims["acr"], principal.claims["amr"]) == ("2", ["pwd", "hwk", "mfa"])
+        used = await browser.fill_in(asked, credential=said)
+        assert used.status == 401
 
     within(tmp_path, work)
 
@@ -130,8 +162,9 @@ def test_whoever_looks_after_logins_is_too_busy(tmp_path: Path) -> None:
         browser = Browser(house)
         page = await browser.authorize(client)
         assert house.sign_in is not None
-        house.sign_in.passwords._most = 0
-        busy = await browser.fill_in(page, username="ada", password="x" * 8)
+        house.sign_in.passwords = Passwords(longest=0.0)
+        with house.sign_in.passwords.place():
+            busy = await browser.fill_in(page, username="ada", password="x" * 8)
         assert (busy.status, busy.fields["retry-after"]) == (503, "2")
         assert "Try again in 2 seconds." in busy.body.decode()
 

@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 
 from tta_gateway.features.identity import oauth_page as page
+from tta_gateway.features.identity.second_factor import Asked
 
 EVIL = '"><script>alert(1)</script>'
 SAID = {"state": EVIL, "client_id": "c"}
@@ -15,7 +17,10 @@ PAGES = (
     page.login(EVIL, SAID, EVIL, name=EVIL, complaint=EVIL),
     page.confirm(EVIL, SAID, EVIL, name=EVIL, other=f"/oauth2/authorize?{EVIL}"),
     page.refused(EVIL),
+    page.factor(EVIL, SAID, EVIL, asked=Asked(EVIL, ("totp", "recovery"), 9), complaint=EVIL),
 )
+KEY = Asked(EVIL, ("webauthn", "recovery"), 9, {"challenge": EVIL, "allowCredentials": []})
+WITH_KEY = page.factor(EVIL, SAID, EVIL, asked=KEY)
 
 
 class Tags(HTMLParser):
@@ -81,3 +86,37 @@ def test_the_policy_lets_in_the_style_of_the_page_and_nothing_else() -> None:
 def test_a_form_may_lead_to_the_client_in_the_end(uri: str, source: str) -> None:
     told = page.fields(uri)["content-security-policy"]
     assert f"form-action 'self' {source};" in told
+
+
+# --- security keys -------------------------------------------------------------------------------
+
+
+def test_one_page_has_a_script_and_its_policy_lets_in_no_other() -> None:
+    assert page.has_script(KEY)
+    assert not page.has_script(Asked("t", ("totp",), 9))
+    script = re.search("<script>(.*?)</script>", WITH_KEY, re.DOTALL)
+    assert script is not None
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    told = page.fields(has_script=True)["content-security-policy"]
+    assert f"default-src 'none'; script-src 'sha256-{digest}'; style-src" in told
+    assert "script-src" not in page.fields()["content-security-policy"]
+    assert WITH_KEY.count("<script") == 1  # what others say has become none
+    assert not [name for _, given in Tags(WITH_KEY).found for name in given if name[:2] == "on"]
+
+
+def test_what_is_asked_of_the_key_stands_in_the_page_and_nothing_shows_without_the_script() -> None:
+    found = {given["id"]: (tag, given) for tag, given in Tags(WITH_KEY).found if "id" in given}
+    tag, button = found["key"]
+    assert (tag, button["type"], "hidden" in button) == ("button", "button", True)
+    assert json.loads(button["data-key"] or "") == KEY.key
+    assert "hidden" in found["key-wrong"][1]
+    assert {"code", "hint"} <= found.keys()
+    assert "Or take a code." in WITH_KEY
+    assert "One of your recovery codes." in WITH_KEY
+
+
+def test_who_has_a_key_alone_is_asked_for_no_code() -> None:
+    alone = page.factor("app", {}, "t", asked=Asked("t", ("webauthn",), 9, {"challenge": "c"}))
+    assert 'name="code"' not in alone
+    assert "Allow it, and log in again." in alone
+    assert "From your authenticator app, or one of your recovery codes." in PAGES[3]

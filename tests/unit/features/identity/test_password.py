@@ -1,23 +1,22 @@
-"""Passwords: compared, made, and never more of them at once than threads can do soon."""
+"""Passwords: compared, made, and never more of them waiting than can be done soon."""
 
 import asyncio
-import os
-import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
 from argon2 import PasswordHasher
 
+from tta_gateway.features.identity.hashing import Threads
 from tta_gateway.features.identity.password import Busy, Passwords
 
 WORD = "correct horse battery"
 
 
 def with_passwords(
-    work: Callable[[Passwords], Awaitable[None]], threads: int = 2, waiting: int = 4
+    work: Callable[[Passwords], Awaitable[None]], *, threads: int = 2, longest: float = 9.0
 ) -> None:
     async def done() -> None:
-        passwords = Passwords(threads=threads, waiting=waiting)
+        passwords = Passwords(Threads(threads), longest=longest)
         try:
             await work(passwords)
         finally:
@@ -34,17 +33,6 @@ def test_the_right_one_matches_and_no_other() -> None:
         assert await passwords.matches(known, WORD)
         assert not await passwords.matches(known, WORD + "x")
         assert not await passwords.matches("no hash", WORD)
-
-    with_passwords(work)
-
-
-def test_its_threads_give_way_and_no_others() -> None:
-    def priority() -> int:
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    async def work(passwords: Passwords) -> None:
-        assert await passwords._done(priority) >= 10
-        assert priority() < 10
 
     with_passwords(work)
 
@@ -66,7 +54,7 @@ def test_characters_that_can_be_written_in_two_ways_are_one() -> None:
 
 def test_a_hash_of_older_days_is_outdated() -> None:
     async def work(passwords: Passwords) -> None:
-        old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(WORD)
+        old = PasswordHasher(time_cost=1, memory_cost=16, parallelism=1).hash(WORD)
         assert passwords.is_outdated(old)
         assert not passwords.is_outdated(await passwords.hashed(WORD))
         assert await passwords.matches(old, WORD)
@@ -74,16 +62,31 @@ def test_a_hash_of_older_days_is_outdated() -> None:
     with_passwords(work)
 
 
-def test_whoever_finds_the_queue_full_hears_so_at_once() -> None:
+def test_whoever_would_wait_too_long_hears_so_at_once_and_until_when() -> None:
     async def work(passwords: Passwords) -> None:
         found = await asyncio.gather(
             *(passwords.matches(None, WORD) for _ in range(9)), return_exceptions=True
         )
+        busy = [one for one in found if isinstance(one, Busy)]
         assert [isinstance(one, Busy) for one in found] == [False] * 3 + [True] * 6
-        assert not passwords.is_full
+        assert all(0.0 < one.seconds < 1.0 for one in busy)
         assert await passwords.matches(await passwords.hashed(WORD), WORD)
 
-    with_passwords(work, threads=1, waiting=2)
+    with_passwords(work, threads=1, longest=0.08)  # three times what one is taken to need
+
+
+def test_a_place_is_one_whatever_is_done_there_and_left_once() -> None:
+    async def work(passwords: Passwords) -> None:
+        place = passwords.place()
+        with pytest.raises(Busy):
+            passwords.place()
+        with place:
+            assert not await place.matches(None, WORD)
+            place.leave()
+        with passwords.place(), pytest.raises(Busy):
+            passwords.place()
+
+    with_passwords(work, threads=1, longest=0.0)
 
 
 def test_one_that_is_given_up_makes_room() -> None:
@@ -91,6 +94,6 @@ def test_one_that_is_given_up_makes_room() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0):
                 await passwords.hashed(WORD)
-        assert not passwords.is_full
+        passwords.place().leave()
 
-    with_passwords(work, threads=1, waiting=0)
+    with_passwords(work, threads=1, longest=0.0)

@@ -19,8 +19,10 @@ from tta_gateway.features.identity.bound import (
     QueryBound,
     RevokedTokens,
 )
+from tta_gateway.features.identity.metrics import LOGINS
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import (
+    Anteroom,
     BoundIdentity,
     Identity,
     QueriedIdentity,
@@ -30,6 +32,7 @@ from tta_gateway.features.identity.policy import (
 from tta_gateway.features.identity.problems import (
     EXPIRED,
     KEY_UNKNOWN,
+    LOGIN_BUSY,
     MALFORMED,
     MISSING,
     NOT_THEIRS,
@@ -40,12 +43,15 @@ from tta_gateway.features.identity.problems import (
     TICKET_USED,
     UNPROVED,
 )
+from tta_gateway.features.identity.public import LOGIN, ROUTES
 from tta_gateway.features.identity.ticket import TYPE, Tickets, issuer_of
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.own import CLOSED_FOR
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
+from tta_gateway.support.metrics import Registry
 
 OURS = a_signer()
 TOKEN = a_token(OURS)
@@ -90,6 +96,83 @@ class House:
 def refused(answer: Response | None) -> Problem | None:
     assert answer is not None
     return answer.problem
+
+
+LOGIN_ROUTE = next(one for one in ROUTES if one.path == LOGIN)
+
+
+class Door:
+    """Where people log in, what control has told of it, and how many were turned away."""
+
+    def __init__(self, cookie: AccessCookie | None = None) -> None:
+        self.now = NOW
+        self.registry = Registry()
+        streams = OpenStreams(later=lambda _: None)
+        self.identity = Identity(
+            Verifier([]),
+            wall=lambda: self.now,
+            streams=streams,
+            cookie=cookie,
+            registry=self.registry,
+        )
+        bound = self.identity.for_route(LOGIN_ROUTE)
+        assert isinstance(bound, Anteroom)
+        self.bound: Anteroom = bound
+
+    def knock(self) -> Response | None:
+        return self.bound.on_request(an_exchange(a_head("POST", LOGIN)))
+
+    def told(self, *fields: tuple[bytes, bytes], status: int = 503) -> Response:
+        """What a client hears of what control says."""
+        exchange = an_exchange(a_head("POST", LOGIN))
+        exchange.response = Response(status, list(fields))
+        exchange.response.local = False
+        self.bound.on_response(exchange)
+        return exchange.response
+
+    @property
+    def turned_away(self) -> float:
+        child = self.registry.child(LOGINS, "busy")
+        return child.cells[child.at]
+
+
+def test_while_control_has_no_room_a_worker_turns_logins_away() -> None:
+    door = Door()
+    assert door.knock() is None
+    response = door.told((b"retry-after", b"2"), (CLOSED_FOR, b"0.500"))
+    assert response.fields == [(b"retry-after", b"2")]
+    assert refused(door.knock()) is LOGIN_BUSY
+    door.now += 0.49
+    assert refused(door.knock()) is LOGIN_BUSY
+    door.now += 0.02
+    assert door.knock() is None
+    assert door.turned_away == 2.0
+
+
+def test_nobody_is_turned_away_for_another_reason_or_for_ever() -> None:
+    door = Door()
+    door.told((b"retry-after", b"2"))
+    door.told((CLOSED_FOR, b"9"), status=200)
+    assert door.knock() is None
+    door.told((CLOSED_FOR, b"86400"))
+    door.now += 5.1
+    assert door.knock() is None
+
+
+def test_where_people_log_in_the_cookie_is_taken_out_as_elsewhere() -> None:
+    door = Door(AccessCookie(CookieBound(name="access")))
+    head = a_head("POST", LOGIN, fields=[(b"cookie", b"access=x; other=y")])
+    exchange = an_exchange(head)
+    assert door.bound.on_request(exchange) is None
+    assert exchange.upstream_fields is not None
+    assert (b"cookie", b"other=y") in exchange.upstream_fields
+    assert "cookie" in door.bound.explain()
+    assert Door().bound.explain() == "turns logins away while there is no room for them"
+
+
+def test_a_route_of_the_operators_with_the_same_path_has_no_such_door() -> None:
+    route = a_route(LOGIN, auth="none")
+    assert Door().identity.for_route(route) is None
 
 
 def test_a_route_for_everybody_asks_nobody() -> None:
@@ -324,7 +407,7 @@ def bound_to(
     auth: Literal["required", "optional", "none"] = "required",
     *,
     asked: QueryBound | None = None,
-) -> BoundIdentity | TicketIdentity | Unasked:
+) -> BoundIdentity | TicketIdentity | Unasked | Anteroom:
     """A route of this policy, whose `auth_query` and the like are `asked`."""
     raw = {} if asked is None else {"identity": msgspec.Raw(msgspec.msgpack.encode(asked))}
     bound = identity.for_route(a_route(auth=auth, features=raw))

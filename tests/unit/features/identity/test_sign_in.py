@@ -11,11 +11,12 @@ from argon2 import PasswordHasher
 
 from tests.helpers.identity_house import ISSUING, NOW
 from tests.helpers.sign_in_house import PASSWORD, SignInHouse, a_token, within
-from tta_gateway.features.identity import metrics, password, problems
+from tta_gateway.features.identity import metrics, problems
+from tta_gateway.features.identity.burst import MANY, Burst
 from tta_gateway.features.identity.jws import read
 from tta_gateway.features.identity.password import Passwords
 from tta_gateway.features.identity.sign_in import SignIn
-from tta_gateway.kernel.errors import ClientFault, GatewayError
+from tta_gateway.kernel.errors import ClientFault, Full, GatewayError
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.support.metrics import Metric
 from tta_gateway.support.sql.away import Unavailable
@@ -143,21 +144,18 @@ def test_a_good_login_of_one_s_own_buys_no_guesses_of_others(tmp_path: Path) -> 
     within(tmp_path, work)
 
 
-def test_where_too_many_wait_the_next_is_told_so_and_not_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(password, "_MEMORY", 19 * 1024)  # long enough to be waited for
-
+def test_where_too_many_wait_the_next_is_told_so_and_not_counted(tmp_path: Path) -> None:
     async def work(house: SignInHouse) -> None:
         await house.ada()
         lockout = msgspec.structs.replace(ISSUING.lockout, account=100)
         house.issuing = house.kept.issuing = msgspec.structs.replace(ISSUING, lockout=lockout)
         sign_in(house).passwords.close()
-        sign_in(house).passwords = Passwords(threads=1, waiting=0)
+        sign_in(house).passwords = Passwords(longest=0.0)
         found = await asyncio.gather(*(house.login() for _ in range(8)), return_exceptions=True)
-        busy = [one for one in found if isinstance(one, GatewayError)]
+        busy = [one for one in found if isinstance(one, Full)]
         assert {one.problem for one in busy} == {problems.LOGIN_BUSY}
-        assert 1 <= len(busy) <= 7
+        assert all(one.seconds > 0 for one in busy)
+        assert len(busy) == 7
         for _ in range(4):
             await house.login()
 
@@ -274,10 +272,32 @@ def test_whoever_is_disabled_while_the_password_is_looked_at_is_refused(tmp_path
         user = await house.kept.users.named("ada")
         assert user is not None
 
-        async def disabled(_: bytes) -> None:
+        async def disabled(*_: bytes) -> None:
             await house.kept.users.set_state(user.id, "disabled", now=NOW)
 
-        house.kept.failures.forgive = disabled  # type: ignore[method-assign, assignment]
+        house.kept.failures.good = disabled  # type: ignore[method-assign, assignment]
         assert await refused(house) is problems.LOGIN_REFUSED
+
+    within(tmp_path, work)
+
+
+def test_many_failed_logins_are_told_of_once_and_a_good_one_counts_for_nothing(
+    tmp_path: Path,
+) -> None:
+    async def work(house: SignInHouse) -> None:
+        told: list[Burst] = []
+        sign_in(house).failing = told.append
+        lockout = msgspec.structs.replace(ISSUING.lockout, address=100)
+        house.issuing = house.kept.issuing = msgspec.structs.replace(ISSUING, lockout=lockout)
+        await house.ada()
+        await house.login()
+        for number in range(MANY - 1):
+            await refused(house, f"n{number % 9}", "wrong " * 2)
+        assert told == []
+        await house.login()
+        assert told == []
+        await refused(house, "n9", "wrong " * 2)
+        (burst,) = told
+        assert (burst.failed, burst.names, burst.addresses) == (MANY, 10, 1)
 
     within(tmp_path, work)

@@ -57,6 +57,7 @@ def test_a_ticket_is_for_whoever_the_token_is_of(tmp_path: Path) -> None:
         assert isinstance(found, Principal)
         assert (found.subject, found.session) == (grant.user.id, grant.session.id)
         assert found.roles == {"player", "therapist"}
+        assert (found.claims["client_id"], found.is_narrow) == ("tta-gateway", False)
         token = house.bearers.verifier.prove(grant.access_token.encode(), house.now)
         assert isinstance(token, Principal)
         assert (found.expires, found.level) == (token.expires, token.level)

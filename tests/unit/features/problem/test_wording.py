@@ -41,3 +41,18 @@ def test_fields_say_what_it_is_when_to_come_again_and_whose_fault_it_is() -> Non
 def test_who_may_not_come_in_is_told_how_to() -> None:
     kind = replace(NOT_FOUND, status=401)
     assert (b"www-authenticate", b"Bearer") in fields(kind)
+
+
+def test_who_could_come_in_with_something_else_is_told_with_what() -> None:
+    asked = 'Bearer error="insufficient_scope"'
+    kind = replace(NOT_FOUND, status=403, challenge=asked)
+    assert (b"www-authenticate", asked.encode()) in fields(kind)
+
+
+def test_a_kind_may_have_members_of_its_own() -> None:
+    members = {"violated-policies": ["per-user", "daily"]}
+    plain = json.loads(document(NOT_FOUND, "No.", request_id="id", bound=ProblemBound()))
+    told = json.loads(
+        document(NOT_FOUND, "No.", request_id="id", bound=ProblemBound(), members=members)
+    )
+    assert told == {**plain, **members}

@@ -148,7 +148,7 @@ def test_an_administrator_keeps_somebody_out_and_lets_them_in() -> None:
     assert outside.told[-1] == Blocks(lifted={HOSTILE: outside.wall()})
     outside.clock.advance(60.0)
     shield.tick()
-    assert outside.told[-1] is None
+    assert outside.told[-1:] == [None]
     assert outside.lines == ["shield_block_set", "shield_block_lifted", "shield_block_lifted"]
 
 

@@ -46,6 +46,11 @@ def test_it_ends_no_later_than_what_was_proved() -> None:
     assert claims(told, Relay(mode="mint"), NOW)["exp"] == int(NOW) + 9
 
 
+def test_a_service_sees_what_a_program_was_let_do() -> None:
+    told = Principal(subject="p1", issuer="gateway", scopes=frozenset(("b", "a")), is_narrow=True)
+    assert claims(told, Relay(mode="mint"), NOW)["scope"] == "a b"
+
+
 @pytest.mark.parametrize(
     ("roles", "one"),
     [

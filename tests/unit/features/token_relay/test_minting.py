@@ -57,7 +57,13 @@ def test_it_is_not_shown_when_what_was_proved_is_over() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"subject": "p2"}, {"session": "s1"}, {"roles": frozenset(("admin",))}, {"expires": NOW + 99}],
+    [
+        {"scopes": frozenset(("a",)), "is_narrow": True},
+        {"subject": "p2"},
+        {"session": "s1"},
+        {"roles": frozenset(("admin",))},
+        {"expires": NOW + 99},
+    ],
 )
 def test_nobody_is_shown_with_another_s(changed: dict[str, object]) -> None:
     made = mint()

@@ -1,0 +1,45 @@
+"""What the crisis lane asks and tells: ports, and the help that is given whatever else fails."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Fields, Response
+
+SUPPORT: Final = b"x-crisis-support"
+
+
+class Verdicts(Protocol):
+    """Who can tell whether a body is of somebody in a crisis."""
+
+    def is_crisis(self, exchange: Exchange, body: bytes) -> bool:
+        """Tell whether it is; it may take a millisecond or two of the worker's time."""
+
+
+class Incidents(Protocol):
+    """Who keeps crises until a human has taken care of them."""
+
+    def open(self, exchange: Exchange, body: bytes) -> Awaitable[bool]:
+        """Open an incident, or fold this into the one that is open; True once that is durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """Static help: a line for the header, and the card."""
+
+    line: bytes
+    card: bytes
+    content_type: bytes = b"application/json"
+
+    def add_to(self, response: Response) -> None:
+        """Have an answer carry the line, once."""
+        if response.get(SUPPORT) is None:
+            response.fields.append((SUPPORT, self.line))
+
+    def accepted(self) -> Response:
+        """Return the answer to a message that is kept for delivery: 202, with the card."""
+        fields: Fields = [(b"content-type", self.content_type), (b"cache-control", b"no-store")]
+        made = Response(202, fields, self.card)
+        self.add_to(made)
+        return made

@@ -1,0 +1,190 @@
+"""The crisis lane: what is refused on a scanned route is looked at first; a crisis is not refused.
+
+Limits stand before the body is read, and a crisis is known only after.  So a refusal that may wait
+does so while the body is read, within bounds that keep it from being a way around the limits: so
+many bytes, seconds, refusals held at once, and a share of the worker's time.  If it is a crisis,
+the message is forwarded, where the person and the lane have some of their budget left; else it is
+folded into the person's incident and answered 202 with help, once that is durable.  Whatever is
+beyond the bounds, or cannot be made durable, is refused after all, with help: no refusal here is
+bare.
+
+A refusal by identity (401) is looked at too, but never forwarded: nobody knows whose it is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Final
+
+from tta_gateway.kernel.crisis import Help, Incidents, Verdicts
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Fields, Response
+from tta_gateway.kernel.policy import Answer
+from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.kernel.upload import Upload
+from tta_gateway.pipeline.budget import PerPerson, Share
+
+BYTES: Final = 16 * 1024
+SECONDS: Final = 2.0
+SHARE: Final = 0.05
+"""of the worker's time"""
+HELD: Final = 64
+"""refusals at once"""
+FORWARDED: Final = 16
+"""messages at once, beside what services are asked otherwise"""
+A_MINUTE: Final = 10
+"""messages of one person that are forwarded"""
+_UNAUTHORIZED: Final = 401
+_CONTINUE: Final = 100
+
+
+class Lane:
+    """A policy, the last: it acts where a refusal waits, and lets everything else pass."""
+
+    name: ClassVar = "crisis_lane"
+    needs: ClassVar[frozenset[str]] = frozenset({"traffic"})
+    gives: ClassVar[frozenset[str]] = frozenset()
+    scans_refused: ClassVar = True
+
+    def __init__(
+        self,
+        *,
+        verdicts: Verdicts,
+        incidents: Incidents,
+        help_given: Help,
+        scans: Callable[[Route], bool],
+        clock: Callable[[], float],
+        report: Callable[[Exchange, BaseException], None],
+    ) -> None:
+        """Ask these, on the routes that are scanned; `clock` is monotonic, in seconds.
+
+        `report` hears of faults of theirs: to whoever is in need they must not matter.
+        """
+        self._verdicts = verdicts
+        self._incidents = incidents
+        self._help = help_given
+        self._scans = scans
+        self._clock = clock
+        self._report = report
+        self._share = Share(SHARE, clock())
+        self._people = PerPerson(A_MINUTE)
+        self._forwarded: set[Exchange] = set()
+        self.held = 0
+
+    def for_route(self, route: Route | None) -> "Lane | None":
+        """Act where bodies are scanned."""
+        return self if route is not None and self._scans(route) else None
+
+    def explain(self) -> str:
+        """Say what it does."""
+        return "looks at what is refused: a crisis is forwarded, or answered 202 with help"
+
+    @property
+    def forwarded(self) -> int:
+        """Return how many messages are under way beside what services are asked otherwise."""
+        self._forwarded = {one for one in self._forwarded if not one.finished}
+        return len(self._forwarded)
+
+    def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        """Look at a refused exchange; answer, or lift the refusal so that it goes on."""
+        refusal = exchange.refusal
+        if refusal is None:
+            return None
+        self._help.add_to(refusal)
+        if self.held >= HELD or not self._share.has_some(self._clock()):
+            return None
+        if exchange.request.length > BYTES:
+            return None
+        return self._look(exchange, refusal)
+
+    async def _look(self, exchange: Exchange, refusal: Response) -> Answer:
+        self.held += 1
+        try:
+            body = await self._body_of(exchange)
+        finally:
+            self.held -= 1
+        if body is None or exchange.aborted or not self._is_crisis(exchange, body):
+            return None
+        exchange.traffic = CRISIS
+        if refusal.status != _UNAUTHORIZED and self._may_forward(exchange):
+            self._forwarded.add(exchange)
+            exchange.refusal = None
+            return None
+        return await self._fold(exchange, body, refusal)
+
+    async def _body_of(self, exchange: Exchange) -> bytes | None:
+        """Return the whole body; None if it is too large, or does not come in time."""
+        upload = exchange.upload
+        if upload is None:
+            return b""
+        if exchange.request.expects_continue:
+            exchange.origin.send_interim(Response(_CONTINUE))
+            exchange.origin.flush()
+        return await _Collected(upload).whole()
+
+    def _is_crisis(self, exchange: Exchange, body: bytes) -> bool:
+        begun = self._clock()
+        try:
+            return self._verdicts.is_crisis(exchange, body)
+        except Exception as error:  # noqa: BLE001 - the refusal stands, with help
+            self._report(exchange, error)
+            return False
+        finally:
+            self._share.spend(self._clock() - begun)
+
+    def _may_forward(self, exchange: Exchange) -> bool:
+        if len(self._forwarded) >= FORWARDED and self.forwarded >= FORWARDED:
+            return False
+        principal = exchange.principal
+        person = exchange.client if principal is None else principal.subject
+        return self._people.take(person, self._clock())
+
+    async def _fold(self, exchange: Exchange, body: bytes, refusal: Response) -> Answer:
+        """Answer 202 once the incident is durable; else the refusal stands, with help."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                durable = await self._incidents.open(exchange, body)
+        except Exception as error:  # noqa: BLE001 - the refusal stands, with help
+            self._report(exchange, error)
+            durable = False
+        if not durable or refusal.status == _UNAUTHORIZED:
+            return None
+        return self._help.accepted()
+
+
+class _Collected:
+    """Takes a body as an upstream would, and leaves the upload as it was for another."""
+
+    def __init__(self, upload: Upload) -> None:
+        """Wait for all of it."""
+        upload.keep = max(upload.keep, BYTES)  # so that it can be sent again
+        self._upload = upload
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def whole(self) -> bytes | None:
+        """Return it, or None."""
+        self._upload.attach(self)
+        try:
+            async with asyncio.timeout(SECONDS):
+                complete = await self._over
+        except TimeoutError:
+            complete = False
+        self._upload.detach()
+        return b"".join(self._parts) if complete else None
+
+    def send_body(self, data: bytes) -> None:
+        """Take a part of the body."""
+        self._size += len(data)
+        self._parts.append(data)
+        if self._size > BYTES:
+            self._decide(complete=False)
+
+    def end_body(self, trailers: Fields) -> None:  # noqa: ARG002 - one shape
+        """Take the end of the body."""
+        self._decide(complete=self._size <= BYTES)
+
+    def _decide(self, *, complete: bool) -> None:
+        if not self._over.done():
+            self._over.set_result(complete)

@@ -1,0 +1,57 @@
+"""The parts of the overload experiment (bench/), for a short one: a service of known capacity, and
+a load that no answer slows down.
+"""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.helpers.gateway import free_port
+from tests.helpers.slow import connects, wait_until
+
+_BENCH: Final = Path(__file__).parents[2] / "bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: when it was due since the beginning, its class, its status, and its time."""
+
+    at: float
+    traffic: str
+    status: int
+    took: float
+
+
+@contextlib.contextmanager
+def service_of(*, servers: int, takes: float) -> Iterator[int]:
+    """Run a service that works at so many requests at once; give its port."""
+    port = free_port()
+    command = [sys.executable, str(_BENCH / "capacity.py"), str(port), str(servers), str(takes)]
+    with subprocess.Popen(command) as process:
+        try:
+            assert wait_until(lambda: connects(port))
+            yield port
+        finally:
+            process.kill()
+
+
+def load(port: int, phases: Sequence[tuple[float, float]]) -> list[Asked]:
+    """Ask at these rates for these times; return what became of every request."""
+    told = [f"{rate}:{seconds}" for rate, seconds in phases]
+    command = [sys.executable, str(_BENCH / "open_loop.py"), str(port), *told]
+    with tempfile.TemporaryFile("w+") as file:
+        subprocess.run(command, stdout=file, check=True, timeout=120)
+        file.seek(0)
+        read = [line.split() for line in file]
+    broken = [words for words in read if len(words) != len(Asked.__slots__)]
+    assert broken == []
+    begun = min(float(at) for at, *_ in read)
+    return [
+        Asked(float(at) - begun, traffic, int(status), float(took))
+        for at, traffic, status, took in read
+    ]
