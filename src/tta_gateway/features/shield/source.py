@@ -3,7 +3,7 @@
 Clients of IPv6 have a /64 each, and change their address within it as they like.
 """
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
 Network = IPv4Network | IPv6Network
@@ -17,11 +17,9 @@ def client_of(address: str) -> str:
     if address.find(":") < 0:
         return address if _is_ipv4(address) else ""
     try:
-        parsed = ip_address(address.partition("%")[0])
+        parsed = IPv6Address(address.partition("%")[0])
     except ValueError:
         return ""
-    if isinstance(parsed, IPv4Address):
-        return ""  # none has a colon
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), _CLIENT), strict=False))
