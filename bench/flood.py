@@ -45,9 +45,8 @@ def main() -> None:
         took = sorted(told.took)
         print(f"flood: {told.attempts} connections, {told.attempts / options.seconds:.0f} a second")
         print(f"people: {told.answered} of {told.asked} answered, {share:.2%}")
-        print(
-            f"p50 {took[len(took) // 2] * 1e3:.0f} ms, p99 {took[len(took) * 99 // 100] * 1e3:.0f} ms"
-        )
+        half, most = took[len(took) // 2] * 1e3, took[len(took) * 99 // 100] * 1e3
+        print(f"p50 {half:.0f} ms, p99 {most:.0f} ms")
         gone = wait_until(lambda: node.blocked() == [], 30.0)
         print(f"blocks gone by themselves: {'yes' if gone else 'no'}")
         print(f"answers: {'met' if share >= BAR else 'not met'}: {BAR:.0%}")
