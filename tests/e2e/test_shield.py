@@ -87,7 +87,8 @@ class Node:
         return [one["source"] for one in self.admin.told("/admin/v1/shield/blocks")["blocks"]]
 
     def command(self, *words: str) -> str:
-        """What `tta-gateway shield` prints."""
+        """What `tta-gateway shield` prints, once there is an administration."""
+        assert self.admin.token()
         done = subprocess.run(
             [sys.executable, "-m", "tta_gateway", "shield", *words, "-c", "gateway.yaml"],
             cwd=self.folder,
