@@ -100,11 +100,15 @@ class Sessions:
 
     def of(self, _: Route) -> Look:
         """Return what asks it; nobody does, once it is known."""
-        return _unasked
+        return self
 
+    def mark(self, exchange: Exchange) -> bytes:
+        """Return what else the answer hangs on, as one of `node/owner_lookups.py` does."""
+        return exchange.request.host or b""
 
-async def _unasked(_: Exchange, __: bytes) -> tuple[int, bytes]:
-    return 200, b""
+    async def ask(self, _: Exchange, __: bytes) -> tuple[int, bytes]:
+        """Say that it is theirs."""
+        return 200, b""
 
 
 def asked_rule() -> Callable[[Exchange], object]:
@@ -206,8 +210,8 @@ def main() -> None:
     decide = rule()
     print(f"the gateway's path: {form()}")
     dearest = 0.0
-    for kind, asked in KINDS.items():
-        one = exchange(*asked)
+    for kind, whom in KINDS.items():
+        one = exchange(*whom)
         figures = [
             micros(decide, one, times=options.times) - micros(nothing, one, times=options.times)
             for _ in range(options.rounds)

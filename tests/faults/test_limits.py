@@ -64,18 +64,18 @@ def test_a_store_that_fails_under_load_fails_nobody(
         limited(tmp_path, limit, workers=2, valkey_url=f"redis://127.0.0.1:{store.port}") as node,
     ):
         node.rest()
-        with Crowd([node], threads=6, pause=0.005) as crowd:
+        with (
+            Crowd([node], threads=4, pause=0.005) as crowd,
+            Crowd([node], threads=4, pause=0.005, path="/free") as free,
+        ):
             time.sleep(1.0)
-            free = [node.ask("/free").took for _ in range(200)]
             with fails(store):
                 time.sleep(2.0)
-                free += [node.ask("/free").took for _ in range(200)]
             time.sleep(2.0)
         assert crowd.failures == []
         assert {one.status for _, one in crowd.answers} == {200}
-        assert len(crowd.answers) > 500
-        longest = max(one.took for _, one in crowd.answers)
-        assert longest <= MOST + max(free) + 0.05, (longest, max(free))
+        assert len(crowd.answers) > 200
+        assert crowd.longest <= MOST + free.longest + 0.1, (crowd.longest, free.longest)
 
 
 @pytest.mark.parametrize("how", list(HOW))
@@ -109,7 +109,7 @@ def test_a_limit_that_would_rather_refuse_does_and_no_other(tmp_path: Path) -> N
         limited(tmp_path, strict, workers=1, valkey_url=f"redis://127.0.0.1:{store.port}") as node,
     ):
         node.rest()
-        assert node.ask().status == 200
+        assert wait_until(lambda: node.ask().status == 200)
         with paused(store):
             refused = node.ask()
             assert refused.status == 503
@@ -129,10 +129,16 @@ def test_a_worker_that_dies_leaves_its_seats_and_takes_no_limit_with_it(tmp_path
         os.kill(node.workers[0], signal.SIGKILL)
         assert wait_until(lambda: len(node.workers) == 2)
         time.sleep(1.5)
-        for _ in range(20):
-            node.ask()  # a new worker begins with the full bucket, and then hears of the rest
-        time.sleep(0.5)
-        assert {node.ask().status for _ in range(100)} == {429}
+        passed: list[int] = []
+
+        def is_spent() -> bool:
+            told = [node.ask().status for _ in range(30)]
+            passed.append(told.count(200))
+            return set(told) == {429}
+
+        # A new worker begins with the full bucket, and then hears of the rest.
+        assert wait_until(is_spent)
+        assert sum(passed) <= 30
 
 
 def spend_all(node: Limited) -> None:

@@ -132,11 +132,14 @@ def limited(folder: Path, *limits: object, workers: int = 2, **config: object) -
 class Crowd:
     """Threads that ask again and again, each over connections of its own."""
 
-    def __init__(self, nodes: list[Limited], *, threads: int, pause: float = 0.0) -> None:
+    def __init__(
+        self, nodes: list[Limited], *, threads: int, pause: float = 0.0, path: str = "/a"
+    ) -> None:
         self.answers: list[tuple[float, Answer]] = []
         self.failures: list[Exception] = []
         self._nodes = nodes
         self._pause = pause
+        self._path = path
         self._over = threading.Event()
         self._threads = [
             threading.Thread(target=self._ask, args=(number,), daemon=True)
@@ -163,13 +166,18 @@ class Crowd:
                 connection.close()
                 connection = node.connect()
             try:
-                answer = node.ask(on=connection)
+                answer = node.ask(self._path, on=connection)
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(error)
                 connection = node.connect()
                 continue
             self.answers.append((time.monotonic(), answer))
             time.sleep(self._pause * random.uniform(0.5, 1.5))
+
+    @property
+    def longest(self) -> float:
+        """How long the slowest answer took."""
+        return max(one.took for _, one in self.answers)
 
     def admitted(self, begun: float = 0.0, ended: float = float("inf")) -> int:
         """How many were let through in a time."""

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from tests.helpers.identity_house import LASTING, NOW, House, at_home
-from tta_gateway.features.identity.recheck_store import Kept
+from tta_gateway.features.identity.recheck_store import TURN, Kept
 from tta_gateway.features.identity.sql_recheck import RECHECKS, TIED, WAITS, SqlRecheck, rests_too
 from tta_gateway.support.sql.url import DatabaseUrl
 
@@ -46,6 +46,20 @@ async def two_sessions(house: House) -> SqlRecheck:
         await rests_too(connection, S2, parent=S1, ends=NOW)
         await rests_too(connection, "another", parent="nobody's", ends=NOW)
     return asking
+
+
+def test_nobody_asks_while_another_does_however_often_it_is_to_be(url: DatabaseUrl) -> None:
+    async def work(house: House) -> None:
+        asking = await two_sessions(house)
+
+        def each_second(_: str) -> float:
+            return 1.0
+
+        assert await asking.due(S1, every=each_second, now=NOW + 1) == kept()
+        assert await asking.due(S2, every=each_second, now=NOW + TURN) is None
+        assert await asking.due(S2, every=each_second, now=NOW + 2 + TURN) is not None
+
+    at_home(url, work)
 
 
 def test_of_those_who_renew_at_once_one_asks(url: DatabaseUrl) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 from tta_gateway.features.identity import metrics
 from tta_gateway.features.identity.bound import Issuing
-from tta_gateway.features.identity.recheck_store import Kept, RecheckStore
+from tta_gateway.features.identity.recheck_store import TURN, Kept, RecheckStore
 from tta_gateway.features.identity.store import Session, User
 from tta_gateway.support.crypto import NotSealed, derived, seal, unseal
 from tta_gateway.support.metrics import Registry
@@ -151,6 +151,8 @@ class Rechecker:
             self.degraded(f"identity:{kept.provider}")
         else:
             self._count(kept.provider, "good")
+            if self._every(kept.provider) < TURN:  # the turn was longer
+                await self._store.postpone(kept.id, now)
 
     def _count(self, provider: str, result: str) -> None:
         self._counts.child(metrics.RECHECKS, provider, result).add()

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+
+TURN: Final = 30.0
+"""Seconds for which whoever asks is alone: what a provider gives anew it may take once."""
 
 
 @dataclass(frozen=True, slots=True)

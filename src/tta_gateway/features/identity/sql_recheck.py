@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tta_gateway.features.identity.recheck_store import Kept
+from tta_gateway.features.identity.recheck_store import TURN, Kept
 from tta_gateway.features.identity.sql_revocations import end_session
 from tta_gateway.features.identity.sql_tables import SESSIONS, put_new
 
@@ -72,7 +72,8 @@ class SqlRecheck:
         # Whoever writes first has the turn: what a provider renews it takes once.
         same = RECHECKS.c.id == row["id"], RECHECKS.c.asked == row["asked"]
         async with self._database().write() as connection:
-            found = await connection.execute(update(RECHECKS).where(*same).values(asked=now))
+            taken = update(RECHECKS).where(*same).values(asked=max(now, now + TURN - pause))
+            found = await connection.execute(taken)
             if found.rowcount != 1:
                 return None
             again = select(RECHECKS).where(RECHECKS.c.id == row["id"])

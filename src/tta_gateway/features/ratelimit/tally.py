@@ -60,6 +60,8 @@ class Table:
         self.limit = limit
         self.dry_run = limit.dry_run
         self.measure = _measure_of(limit)
+        if isinstance(before, Rate) and isinstance(self.measure, Rate):
+            self.measure.scale = before.scale  # its service is as ill as it was
         if isinstance(before, Quota) and isinstance(self.measure, Quota):
             self.measure.offset = before.offset
             if before.per != self.measure.per:  # windows of another length have other numbers

@@ -144,6 +144,15 @@ def test_who_is_away_is_asked_again_soon_and_the_answer_says_so() -> None:
     assert (house.said, house.spread, house.count("away")) == (["identity:clinic"], 0, 1.0)
 
 
+def test_a_turn_that_is_longer_than_the_pause_ends_with_the_answer() -> None:
+    house = House()
+    often = msgspec.structs.replace(CLINIC, recheck=1.0)
+    house.issuing = msgspec.structs.replace(house.issuing, providers=(often,))
+    house.keep()
+    house.look()
+    assert house.store.done[-1] == ("postpone", NOW)
+
+
 def test_nobody_is_asked_who_is_not_to_be() -> None:
     house = House()
     house.look()

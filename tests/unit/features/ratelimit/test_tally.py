@@ -96,6 +96,14 @@ def test_new_figures_leave_spent_what_was_spent() -> None:
     assert table.measure.left(table.entry("l", 0.0), 0.0) == 20
 
 
+def test_new_figures_do_not_make_a_service_well() -> None:
+    table = a_table()
+    assert isinstance(table.measure, Rate)
+    table.measure.scale = 0.5
+    table.take(msgspec.structs.replace(LIMIT, amount=20))
+    assert table.measure.scale == 0.5
+
+
 def test_windows_of_another_length_begin_anew() -> None:
     table = a_table(QUOTA)
     assert isinstance(table.measure, Quota)
