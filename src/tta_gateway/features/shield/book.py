@@ -52,21 +52,17 @@ class Book:
 
     def _make_room(self, now: float) -> None:
         """Forget the oldest with little against it; offenders that come up are put apart."""
-        for _ in range(_MOVES):
-            if not self._light:
-                break
+        for _ in range(min(_MOVES, len(self._light))):
             name, score = self._light.popitem(last=False)
             if _weight(score, now) < _HEAVY:
                 return
             self._heavy[name] = score
             if len(self._heavy) > self._most // 2:
-                self._forget_least(now)
-                return
-        if len(self) >= self._most:
-            self._forget_least(now)
+                break
+        self._forget_least(now)
 
     def _forget_least(self, now: float) -> None:
-        """Forget the least of a few offenders; the others have a turn more.
+        """Forget the least of a few offenders, of whom there are some; the others have a turn more.
 
         To know the least of all would cost a look at every one.
         """
@@ -76,8 +72,7 @@ class Book:
             if weighs < weight:
                 least, weight = name, weighs
             self._heavy.move_to_end(name)
-        if least:
-            del self._heavy[least]
+        del self._heavy[least]
 
     def tidy(self, now: float, *, forgiven: float, most: int = 200) -> None:
         """Forget a few of whom nothing is worth remembering."""

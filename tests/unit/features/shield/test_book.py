@@ -46,6 +46,15 @@ def test_of_too_many_offenders_the_worst_stay() -> None:
     assert len(book) == 40
 
 
+def test_many_offenders_who_come_up_at_once_hold_nobody_up_for_long() -> None:
+    book = Book(2048, [])
+    for one in range(2048):
+        book.of(f"10.0.{one // 256}.{one % 256}", 0.0).add(MALFORMED, 6.0 + one, 0.0)
+    book.of("198.51.100.1", 0.0)
+    assert len(book) == 2048
+    assert book.find("10.0.0.0") is None  # the least of those that were put apart
+
+
 def test_room_for_one_is_room_for_one() -> None:
     book = Book(1, [])
     book.of("192.0.2.1", 0.0).add(MALFORMED, 6.0, 0.0)
