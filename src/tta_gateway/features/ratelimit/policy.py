@@ -128,7 +128,7 @@ class Rule:
         self.limit = limit
         self.parts = limit.key
         self.cost = limit.cost
-        self.exact = limit.exact and not limit.dry_run
+        self.exact = limit.exact
         self.is_seats = limit.of == "concurrent"
         self.admitted = child(ADMITTED, limit.handle)
         self.refused = child(REFUSED, limit.handle, "enforced")
@@ -197,7 +197,9 @@ class BoundRateLimit:
         if refused:
             return self._refusal(entries, now)
         if self._is_exact and self._keeping.exact is not None:
-            return self._ask(exchange, entries)
+            places = self._strict()
+            if places:
+                return self._ask(exchange, entries, now, places)
         self._spend(exchange, entries, now)
         return None
 
@@ -233,29 +235,47 @@ class BoundRateLimit:
         response.members = {"violated-policies": names}
         return Refusal(response, deferrable=True)
 
-    async def _ask(self, exchange: Exchange, entries: list[object]) -> Answer:
-        """Ask the store of the limits that are strict; without it, decide as they say."""
+    def _strict(self) -> list[int]:
+        """Return which limits the store is asked of: those that only tell ask nobody."""
+        return [at for at, one in enumerate(self._rules) if one.exact and not one.table.dry_run]
+
+    async def _ask(
+        self, exchange: Exchange, entries: list[object], came: float, places: list[int]
+    ) -> Answer:
+        """Ask the store of these limits, which are strict; without it, decide as they say.
+
+        What it costs is taken as of when it came: who waits for the store keeps to the limit as
+        well as who does not.
+        """
         exact = self._keeping.exact
         assert exact is not None  # on_request has looked
-        now = self._now()
-        places = [at for at, rule in enumerate(self._rules) if rule.exact]
-        asked = [self._asked(self._rules[at], cast("Entry", entries[at]), now) for at in places]
+        asked = [self._asked(self._rules[at], cast("Entry", entries[at]), came) for at in places]
         try:
             answers = await exact.take(asked)
         except Away as away:
             if exchange.aborted or exchange.finished:
                 return None
-            return self._alone(exchange, entries, is_done=away.may_be_done)
+            return self._alone(exchange, entries, came, known=places if away.may_be_done else [])
         if exchange.aborted or exchange.finished:
             return None  # whoever has gone takes no seat that nobody would give back
-        now = self._now()
         self._keeping.answered.add()
-        refused = any(one.wait > 0.0 for one in answers)
+        refused = any(one.wait > 0.0 for one in answers) or self._is_overtaken(entries, places)
         if not refused:
-            self._spend_beside(exchange, entries, now, places)
+            self._spend_beside(exchange, entries, came, places)
         for at, one in zip(places, answers, strict=True):
-            self._heard(self._rules[at], cast("Entry", entries[at]), one, now)
-        return self._refusal(entries, now) if refused else None
+            self._heard(self._rules[at], cast("Entry", entries[at]), one, came)
+        return self._refusal(entries, came) if refused else None
+
+    def _is_overtaken(self, entries: list[object], but: list[int]) -> bool:
+        """Tell whether others have spent meanwhile what was there of a limit, but of these."""
+        now = self._now()
+        for at, rule in enumerate(self._rules):
+            table = rule.table
+            if at in but or table.dry_run:
+                continue
+            if table.measure.wait(cast("Entry", entries[at]), rule.cost, now) > 0.0:
+                return True
+        return False
 
     def _spend_beside(
         self, exchange: Exchange, entries: list[object], now: float, known: list[int]
@@ -291,7 +311,7 @@ class BoundRateLimit:
         )
 
     def _heard(self, rule: Rule, entry: Entry, one: Answered, now: float) -> None:
-        """Take what the store says of a limit."""
+        """Take what the store says of a limit; it has said that no sooner than `now`."""
         anew = bool(one.nonce) and one.nonce != entry.nonce
         entry.nonce = one.nonce
         measure = rule.table.measure
@@ -300,22 +320,17 @@ class BoundRateLimit:
         else:
             measure.settled(entry, now + one.since, now + one.full, anew=anew)
 
-    def _alone(self, exchange: Exchange, entries: list[object], *, is_done: bool) -> Answer:
-        """Decide without the store."""
-        if any(rule.exact and rule.limit.refuses for rule in self._rules):
+    def _alone(
+        self, exchange: Exchange, entries: list[object], came: float, *, known: list[int]
+    ) -> Answer:
+        """Decide without the store, which may know these of it already."""
+        if any(self._rules[at].limit.refuses for at in self._strict()):
             self._keeping.away.add()
             return Refusal(answer_of(STORE_AWAY), deferrable=True)
         self._keeping.local.add()
-        now = self._now()
-        for rule, one in zip(self._rules, entries, strict=True):
-            entry, table = cast("Entry", one), rule.table
-            if table.measure.wait(entry, rule.cost, now) > 0.0 and not table.dry_run:
-                return self._refusal(entries, now)  # others have spent it meanwhile
-        if is_done:
-            exact = [at for at, rule in enumerate(self._rules) if rule.exact]
-            self._spend_beside(exchange, entries, now, exact)
-        else:
-            self._spend(exchange, entries, now)
+        if self._is_overtaken(entries, []):
+            return self._refusal(entries, came)
+        self._spend_beside(exchange, entries, came, known)
         return None
 
     # The answer, and the end

@@ -359,6 +359,49 @@ def test_whoever_has_gone_meanwhile_takes_no_seat(said: list[Answered] | Away) -
     assert entry.held == 0
 
 
+def test_who_waits_for_the_store_takes_no_seat_that_another_has_taken_meanwhile() -> None:
+    good = [Answered(0.0, 0.0, 1.0, b"")]
+    house = House(EXACT, SOCKETS, exact=Store(good, good, good))
+    waiting = [house.ask()[1] for _ in range(3)]
+    answers = [settled(answer) for answer in waiting]
+    assert [type(answer) for answer in answers] == [type(None)] * 2 + [Refusal]
+    refusal = answers[-1]
+    assert isinstance(refusal, Refusal)
+    assert refusal.response.members == {"violated-policies": ["sockets"]}
+    entry = house.tally.tables["s"].entry("p1", 0.0)
+    assert isinstance(entry, Seats)
+    assert entry.held == 2
+
+
+@pytest.mark.parametrize("slow", [[Answered(0.0, 0.0, 1.0, b"")], Away("", may_be_done=True)])
+def test_who_keeps_to_a_limit_is_not_refused_because_the_store_is_slow(
+    slow: list[Answered] | Away,
+) -> None:
+    strict = but(EXACT, id="e", name="strict", burst=1)
+    house = House(strict, but(PER_USER, burst=1), exact=Store(slow, slow))
+    _, answer = house.ask()
+    house.clock.advance(0.04)
+    assert settled(answer) is None
+    house.clock.advance(0.96)  # a second after it was asked first, as 60 in a minute may
+    _, answer = house.ask()
+    assert settled(answer) is None
+
+
+def test_a_strict_limit_that_is_told_only_to_look_asks_and_refuses_nobody() -> None:
+    house = House(but(EXACT, refuses=True), exact=Store())
+    house.tally.override(Overrides(limits={"u": Override(dry_run=True)}))
+    exchanges = [house.passed() for _ in range(4)]
+    assert exchanges[-1].shadowed == "ratelimit_exceeded"
+
+
+def test_a_strict_limit_that_only_looked_is_strict_once_it_is_enforced() -> None:
+    house = House(but(EXACT, dry_run=True), exact=Store([Answered(0.0, 0.0, 1.0, b"")]))
+    house.passed()
+    house.tally.override(Overrides(limits={"u": Override(dry_run=False)}))
+    _, answer = house.ask()
+    assert settled(answer) is None
+
+
 def test_without_any_store_a_strict_limit_is_like_others() -> None:
     house = House(EXACT)
     house.passed()
