@@ -23,8 +23,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --progress-bar=off \
 	--root-user-action=ignore
 SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
-# Tests that reckon, and tests that mostly wait for processes: those wait side by side.
-QUIET := tests/unit tests/conformance tests/scripts tests/fuzz
+# Tests that need no gateway, and tests that mostly wait for processes: those wait side by side.
+QUIET := tests/unit tests/scripts
 WAITING := tests/faults tests/e2e tests/contract
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
@@ -49,7 +49,7 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	wait $$meanwhile || { cat .venv/meanwhile.txt; exit 1; }; \
 	tail -n 1 .venv/meanwhile.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/contract/valkey
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/fuzz tests/contract/valkey
 	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
@@ -92,7 +92,7 @@ lock: .venv/.lock ## resolve pyproject.toml again; `make lock UPGRADE=1` takes t
 	@$(BIN)/python scripts/lock.py $(if $(UPGRADE),upgrade,update)
 
 unhurried:
-	@$(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough $(QUIET)
+	@$(HERE) $(BIN)/python -m pytest -q -n 2 --hypothesis-profile=thorough $(QUIET)
 
 static:
 	@$(BIN)/ruff format --check --quiet || { echo "make fix puts this right:"; $(BIN)/ruff format --check; }

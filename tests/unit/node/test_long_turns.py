@@ -24,7 +24,10 @@ def told():
 def said(*lines: str) -> list[str]:
     """What a process prints that runs these lines."""
     code = "\n".join((_SAYS, *lines))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # the copy that is tested
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here
+    )
     return done.stdout.split()
 
 

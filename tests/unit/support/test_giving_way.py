@@ -12,7 +12,10 @@ SAYS = "print(os.sched_getscheduler(0), os.nice(0))"
 def said(*lines: str) -> str:
     """What a process prints that runs these lines."""
     code = "\n".join(("import os", "from tta_gateway.support import giving_way", *lines, SAYS))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}  # the copy that is tested
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=here
+    )
     return done.stdout.strip()
 
 
