@@ -242,6 +242,8 @@ class BoundGate:
         if exchange.upload is None and exchange.tries == 1 and not exchange.degraded:
             timing = self._timing if room is self._room else room.timing_of(self._route)
             room.adaptive.observe(timing, exchange.first_byte_at - began, began)
+        elif exchange.tries and not exchange.degraded:
+            room.adaptive.passed()
 
 
 class Turn:

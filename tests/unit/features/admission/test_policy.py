@@ -29,6 +29,7 @@ from tta_gateway.kernel.traffic import (
 from tta_gateway.kernel.traffic import (
     TrafficClass as Name,
 )
+from tta_gateway.kernel.upload import Upload
 from tta_gateway.support.metrics import Registry
 
 
@@ -388,6 +389,42 @@ def test_a_service_that_cannot_is_asked_less(bad: Callable[[], Response]) -> Non
     for exchange in everybody:
         answer(house, exchange, bad())
     assert look(house).limit < 64
+
+
+class Client:
+    """Whose body is never waited for."""
+
+    def pause_upload(self) -> None:
+        raise AssertionError
+
+    def resume_upload(self) -> None:
+        raise AssertionError
+
+
+def uploads(house: House, count: int, status: int) -> None:
+    """Have so many ask at once with a body; who finds no room leaves, all others are answered."""
+    everybody = [an_exchange(started=house.clock.monotonic()) for _ in range(count)]
+    for exchange in everybody:
+        exchange.upload = Upload(Client(), limit=10, keep=0)
+        house.gate().on_request(exchange)
+    for exchange in everybody:
+        if exchange.admitted < 0.0:
+            house.gate().on_finish(exchange)
+    for exchange in everybody:
+        answer(house, exchange, from_upstream(status))
+
+
+def test_a_service_of_uploads_alone_is_asked_more_once_it_can_again() -> None:
+    with FakeLoop() as loop:
+        house = House(loop)
+        for _ in range(20):
+            uploads(house, 80, 503)
+            look(house)
+        assert house.room.limit == 2
+        for _ in range(40):
+            uploads(house, 80, 200)
+            look(house)
+        assert house.room.limit > 16
 
 
 @pytest.mark.parametrize("of", ["local", "again", "fallback"])
