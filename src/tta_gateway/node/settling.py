@@ -207,4 +207,4 @@ def owed_of(entry: Entry, table: Table) -> Owed:
             window=number,
             ends=(number + 1) * measure.per,
         )
-    return Owed(id=table.limit.id, key=entry.key, told=told, known=known)
+    return Owed(id=table.limit.id, key=entry.key, told=told, known=known, depth=table.limit.depth)

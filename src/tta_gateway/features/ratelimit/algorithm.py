@@ -239,6 +239,21 @@ class Rate(Measure):
         """Return a full bucket."""
         return Bucket(key)
 
+    def refill(self, entry: Entry, factor: float, now: float) -> None:
+        """Have a bucket of another depth, by this factor, be of this one: as full as it was.
+
+        The store keeps it elsewhere from now on, and is told what is known here.
+        """
+        bucket = cast("Bucket", entry)
+        for span in (bucket.near, bucket.far):
+            if span.tat > now:
+                span.begun = now
+                span.tat = now + factor * (span.tat - now)
+        if bucket.far.tat > bucket.near.tat:
+            bucket.near = Span(now, bucket.far.tat)
+        bucket.own = None
+        self.doubt(bucket)
+
     def step(self, cost: int) -> float:
         """Return how many seconds of the bucket a request takes; never more than it holds."""
         step = self.interval * cost
