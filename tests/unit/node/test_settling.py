@@ -60,10 +60,14 @@ class Worker:
         """Make a round, and have its work done; return how much there was."""
         self.settling.round()
         done = len(self.work)
+        self.settle()
+        return done
+
+    def settle(self) -> None:
+        """Have the work of a round done."""
         while self.work:
             with pytest.raises(StopIteration):
                 self.work.pop().send(None)
-        return done
 
     def left(self, key: str = "k") -> int:
         now = self.clock.monotonic()
@@ -114,6 +118,28 @@ def test_while_it_is_away_it_is_asked_now_and_then() -> None:
     assert told[1] == 1.0
     assert worker.registry.child(SETTLED, "failed").values() == [2.0]
     assert worker.registry.child(SETTLED, "settled").values() == [2.0]
+
+
+@pytest.mark.parametrize("limit", [RATE, QUOTA])
+def test_what_comes_while_a_store_that_was_away_is_told_counts_once(limit: Limit) -> None:
+    store = Store()
+    worker = Worker(store)
+    table = worker.tally.table(limit, 1000)
+    store.is_away = True
+    worker.spend(cost=3, table=table)
+    worker.round()
+    store.is_away = False
+    worker.clock.advance(0.4)
+    worker.settling.round()
+    worker.spend(table=table)  # before the work of this round begins
+    worker.settle()
+    worker.round()
+    (known,), (later,) = store.owed[-2:]
+    assert known.told is None
+    assert later.told is not None
+    assert later.told[1] == 1.0
+    expected = (1000.0, 1003.0) if limit is RATE else (170_000_000.0, 3.0)
+    assert known.known == expected
 
 
 def test_a_bucket_that_somebody_has_emptied_is_emptied_once() -> None:

@@ -212,7 +212,10 @@ class Measure:
         raise NotImplementedError
 
     def known(self, entry: Entry) -> tuple[float, float]:
-        """Return what is known near here, as `settled` takes it."""
+        """Return what is known near here, as `settled` takes it.
+
+        It is without what is still to be told: that comes later, and would count twice.
+        """
         raise NotImplementedError
 
     def doubt(self, entry: Entry) -> None:
@@ -350,8 +353,11 @@ class Rate(Measure):
 
     def known(self, entry: Entry) -> tuple[float, float]:
         """Return since when it is busy by what is known near here, and until when."""
-        near = cast("Bucket", entry).near
-        return near.begun, near.tat
+        bucket = cast("Bucket", entry)
+        near, own = bucket.near, bucket.own
+        if own is None:
+            return near.begun, near.tat
+        return near.begun, max(near.begun, near.tat - own.spent)
 
     def doubt(self, entry: Entry) -> None:
         """Have the store told of what is known near here, instead of what was spent."""
@@ -468,7 +474,7 @@ class Quota(Measure):
     def known(self, entry: Entry) -> tuple[float, float]:
         """Return the window, and what is counted in it by what is known near here."""
         window = cast("Window", entry)
-        return float(window.number), float(window.near)
+        return float(window.number), float(window.near - window.own)
 
     def doubt(self, entry: Entry) -> None:
         """Have the store told of what is known near here, instead of what was counted."""

@@ -470,7 +470,7 @@ def test_the_store_of_a_quota() -> None:
     quota.passed(entry, 1, 100.0)
     quota.doubt(entry)
     assert quota.ask(entry) is None
-    assert quota.known(entry) == (10.0, 2.0)
+    assert quota.known(entry) == (10.0, 1.0)  # without what is still to be told
 
 
 def test_what_the_store_let_through_is_not_told_to_it_again() -> None:
