@@ -90,6 +90,9 @@ class Lane:
         refusal = exchange.refusal
         if refusal is None:
             return None
+        if refusal.status != _UNAUTHORIZED and exchange in self._forwarded:
+            exchange.refusal = None  # it has had its part of the budgets
+            return None
         self._help.add_to(refusal)
         if self.held >= HELD or not self._share.has_some(self._clock()):
             return None

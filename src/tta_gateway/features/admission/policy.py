@@ -93,6 +93,8 @@ class BoundTrafficClass:
 
     def on_request(self, exchange: Exchange) -> Refusal | None:
         """Say the class; turn away what the worker has no time for."""
+        if exchange.traffic == CRISIS:
+            return None  # what it says has been looked at, because it was refused before
         traffic, principal = self._traffic, exchange.principal
         if principal is not None:
             traffic = self._of(principal)

@@ -212,8 +212,15 @@ class BoundRateLimit:
                 entry.is_owing = True
                 table.owing.append(entry)
             rule.admitted.add()
+        self._note(exchange, entries)
+
+    def _note(self, exchange: Exchange, entries: list[object]) -> None:
+        """Keep what it was counted in; nothing stands for limits that it was let past by others."""
         before = exchange.limited
-        exchange.limited = entries if before is None else before + entries
+        if before is None:
+            exchange.limited = [None] * self._behind + entries if self._behind else entries
+        else:
+            exchange.limited = before + entries
 
     def _refusal(self, entries: list[object], now: float) -> Refusal:
         """Word a refusal: the limits that refuse, and when the last of them would not."""
@@ -289,8 +296,7 @@ class BoundRateLimit:
                 measure.spend(entry, rule.cost, now)
                 rule.table.owe(entry)
             rule.admitted.add()
-        before = exchange.limited
-        exchange.limited = entries if before is None else before + entries
+        self._note(exchange, entries)
 
     def _asked(self, rule: Rule, entry: Entry, now: float) -> Asked:
         """Return what the store is asked of a limit."""
@@ -342,7 +348,7 @@ class BoundRateLimit:
             return
         behind = self._behind
         mine = entries[behind : behind + len(self._rules)] if behind < len(entries) else []
-        if mine:
+        if mine and mine[0] is not None:
             response.fields += self._fields(mine, self._now())
 
     def _fields(self, entries: list[object], now: float) -> Fields:
@@ -372,6 +378,8 @@ class BoundRateLimit:
         entries = exchange.limited
         if entries is None or len(entries) < self._behind + len(self._rules):
             return  # it was refused here, or before
+        if entries[self._behind] is None:
+            return  # it was refused here, and went on all the same
         for at in self._seats:
             rule = self._rules[at]
             entry = cast("Entry", entries[self._behind + at])

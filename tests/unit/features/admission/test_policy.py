@@ -103,6 +103,13 @@ def test_the_route_says_the_class(name: Name | None, traffic: int) -> None:
     assert the_class(House(), an_exchange(), name) == traffic
 
 
+def test_what_was_found_to_be_a_crisis_stays_one() -> None:
+    house, exchange = House(), by("admin")
+    house.rooms.pressure.level = 2.0
+    exchange.traffic = CRISIS
+    assert the_class(house, exchange, "background") == CRISIS
+
+
 def test_nothing_is_said_of_requests_that_no_route_takes() -> None:
     assert TrafficClass(House().rooms).for_route(None) is None
     assert Gate(House().rooms).for_route(None) is None
