@@ -12,6 +12,7 @@ from tta_gateway.features.admission.problems import OVERLOADED, SHED
 from tta_gateway.features.admission.rooms import OUTCOMES, Rooms, ServiceRoom
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, is_of_events
+from tta_gateway.kernel.own import CLOSED_FOR, OWN
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import (
@@ -238,7 +239,10 @@ class BoundGate:
                 room.adaptive.failed()
             return
         if response.status == _UNAVAILABLE:
-            room.adaptive.failed()
+            if room.name == OWN and response.get(CLOSED_FOR) is not None:
+                room.adaptive.passed()  # there is no room for logins: of others that tells nothing
+            else:
+                room.adaptive.failed()
             return
         # How long an upload takes is the client's doing, and a further try's endpoint another.
         if exchange.upload is None and exchange.tries == 1 and not exchange.degraded:

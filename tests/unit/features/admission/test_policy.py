@@ -434,6 +434,24 @@ def test_a_service_of_uploads_alone_is_asked_more_once_it_can_again() -> None:
         assert house.room.limit > 16
 
 
+@pytest.mark.parametrize(("service", "is_spared"), [("gateway", True), ("players", False)])
+def test_that_there_is_no_room_for_logins_leaves_the_room_for_all_others(
+    service: str, is_spared: bool
+) -> None:
+    house = House()
+    gate = house.gate(a_route(service=service))
+    everybody = [an_exchange(started=house.clock.monotonic()) for _ in range(40)]
+    for exchange in everybody:
+        gate.on_request(exchange)
+    for exchange in everybody:
+        exchange.tries = 1
+        exchange.response = from_upstream(503, [(b"x-tta-closed-for", b"0.5")])
+        gate.on_response(exchange)
+    house.clock.advance(1.1)
+    house.rooms.tick(busy=0.0, lag=0.0)
+    assert (house.rooms.of(service).limit == 64) == is_spared
+
+
 @pytest.mark.parametrize("of", ["local", "again", "fallback"])
 def test_what_tells_nothing_of_the_service_teaches_nothing(of: str) -> None:
     house = House()
