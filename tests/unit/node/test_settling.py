@@ -15,6 +15,7 @@ from tta_gateway.node.settling import Settling, owed_of
 from tta_gateway.support.metrics import Registry
 
 RATE = Limit(id="r", name="r", handle="r", amount=10, per=10.0, burst=10, key=("user",))
+SEATS = msgspec.structs.replace(RATE, id="s", handle="s", of="concurrent", amount=2)
 QUOTA = msgspec.structs.replace(RATE, id="q", handle="q", quota=True)
 
 
@@ -181,6 +182,17 @@ def test_a_quota_is_told_by_its_window() -> None:
     owed = owed_of(table.entry("k", 0.0), table)
     assert (owed.window, owed.ends) == (170_000_000, 1_700_000_010.0)
     assert owed.told == (170_000_000.0, 2.0, 0.0, 0.0)
+
+
+def test_seats_that_a_neighbour_says_nothing_of_any_more_are_free() -> None:
+    worker = Worker(Store())
+    table = worker.tally.table(SEATS, 1000)
+    told = ("k", (2.0, 0.0, 0.0, 0.0))
+    for second in range(20):
+        if second < 10:  # then a release follows that is lost
+            worker.settling.hear(msgspec.msgpack.encode((7, "s", [told])))
+        worker.settling.look(2000.0 + second)
+        assert (table.measure.left(table.entry("k", 0.0), 0.0) == 0) == (second < 14)
 
 
 def test_nobody_looks_for_neighbours_all_the_time() -> None:

@@ -169,8 +169,8 @@ def test_a_clock_that_is_set_back_gives_no_new_window() -> None:
     quota = Quota(3, 60.0, 3)
     entry = quota.entry("k")
     quota.spend(entry, 3, 120.0)
-    assert quota.wait(entry, 1, 30.0) > 0.0
-    assert quota.left(entry, 30.0) == 0
+    assert quota.wait(entry, 1, 70.0) > 0.0
+    assert quota.left(entry, 70.0) == 0
 
 
 def test_seats_are_taken_and_given_back() -> None:
@@ -574,3 +574,15 @@ def test_a_scale_follows_smoothly() -> None:
     assert steps == sorted(steps, reverse=True)
     assert nearer(0.5, 1.0, elapsed=0.2) == pytest.approx(0.5 + 0.5 * 0.2 / 30)
     assert nearer(0.5, 1.0, elapsed=100.0) == 1.0
+
+
+def test_nobody_waits_for_a_window_that_a_wrong_clock_has_begun() -> None:
+    quota = Quota(2, 60.0, 2)
+    entry = quota.entry("k")
+    quota.offset = 86_400.0  # a day ahead
+    quota.spend(entry, 2, 0.0)
+    assert quota.wait(entry, 1, 0.0) > 0.0
+    quota.offset = 0.0
+    assert quota.wait(entry, 1, 0.0) == 0.0
+    quota.spend(entry, 2, 61.0)
+    assert quota.wait(entry, 1, 59.0) > 0.0  # set back a little: that begins none
