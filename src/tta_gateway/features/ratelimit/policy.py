@@ -262,9 +262,11 @@ class BoundRateLimit:
         except Away as away:
             if exchange.aborted or exchange.finished:
                 return None
+            entries = self._found_again(entries)
             return self._alone(exchange, entries, came, known=places if away.may_be_done else [])
         if exchange.aborted or exchange.finished:
             return None  # whoever has gone takes no seat that nobody would give back
+        entries = self._found_again(entries)
         self._keeping.answered.add()
         refused = any(one.wait > 0.0 for one in answers) or self._is_overtaken(entries, places)
         if not refused:
@@ -272,6 +274,14 @@ class BoundRateLimit:
         for at, one in zip(places, answers, strict=True):
             self._heard(self._rules[at], cast("Entry", entries[at]), one, came)
         return self._refusal(entries, came) if refused else None
+
+    def _found_again(self, entries: list[object]) -> list[object]:
+        """Return the entries as they are known now: full ones may have been forgotten meanwhile."""
+        now = self._now()
+        found: list[object] = []
+        for rule, one in zip(self._rules, entries, strict=True):
+            found.append(rule.table.entry(cast("Entry", one).key, now))
+        return found
 
     def _is_overtaken(self, entries: list[object], but: list[int]) -> bool:
         """Tell whether others have spent meanwhile what was there of a limit, but of these."""

@@ -396,6 +396,21 @@ def test_who_waits_for_the_store_takes_no_seat_that_another_has_taken_meanwhile(
     assert entry.held == 2
 
 
+@pytest.mark.parametrize("said", [[Answered(0.0, 0.0, 1.0, b"")], Away("", may_be_done=False)])
+def test_what_was_forgotten_while_the_store_is_asked_is_taken_where_others_see_it(
+    said: list[Answered] | Away,
+) -> None:
+    house = House(EXACT, SOCKETS, exact=Store(said))
+    exchange, answer = house.ask()
+    house.tally.tick()
+    assert settled(answer) is None
+    entry = house.tally.tables["s"].entry("p1", 0.0)
+    assert isinstance(entry, Seats)
+    assert entry.held == 1
+    house.bound.on_finish(exchange)
+    assert entry.held == 0
+
+
 @pytest.mark.parametrize("slow", [[Answered(0.0, 0.0, 1.0, b"")], Away("", may_be_done=True)])
 def test_who_keeps_to_a_limit_is_not_refused_because_the_store_is_slow(
     slow: list[Answered] | Away,
