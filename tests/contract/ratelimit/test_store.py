@@ -67,7 +67,8 @@ def test_what_was_spent_by_other_figures_says_nothing_of_a_bucket(shared: Server
         async with stores(shared) as (store,):
             hourly = Asked(id="l", key=new(), step=3600.0, depth=3600.0)
             (first,), (second,) = await store.take([hourly]), await store.take([hourly])
-            assert (first.wait, second.wait) == (0.0, pytest.approx(3600.0, abs=5.0))
+            assert first.wait == 0.0
+            assert second.wait == pytest.approx(3600.0, abs=5.0)
             raised = Asked(id="l", key=hourly.key, step=1.0, depth=1.0)
             (third,) = await store.take([raised])
             assert third.wait == 0.0
