@@ -31,7 +31,7 @@ SERVERS: Final = 40
 TAKES: Final = 0.1
 CAPACITY: Final = SERVERS / TAKES
 PHASES: Final = ((0.5, 10), (1, 10), (2, 10), (5, 20), (0.5, 20), (10, 20), (0.5, 20))
-NICE: Final = 10  # of the worker, beside one that is busy all the time: a tenth of the core
+NICE: Final = 5  # of the worker, beside one that is busy all the time: a quarter of the core
 METHOD: Final = """\
 One worker of the shipped command with its defaults (no access log); the service works at {servers}
 requests at once, each for {takes:.0f} ms, and queues the rest, so that it answers
@@ -273,14 +273,14 @@ def _starved(stack: ExitStack, folder: Path) -> list[str]:
     stage = Stage(stack, folder, servers=1, takes=0.0)
     stage.starve()
     found = _most(stage)
-    result = stage.load([(0.5 * found, 5), (2 * found, 20), (0.5 * found, 10)])
-    spans = [(0.5, 0, 5), (2.0, 5, 25), (0.5, 25, 35)]
+    result = stage.load([(0.5 * found, 5), (2 * found, 14), (0.5 * found, 6)])
+    spans = [(0.5, 0, 5), (2.0, 5, 19), (0.5, 19, 25)]
     bars = []
     for name in ("crisis", "therapeutic"):
-        share = result.of(name, 10, 25).share
+        share = result.of(name, 8, 19).share
         bars.append((f"at 2x: {name} >= 90 % answered", _met(share >= 0.9, f"{share:.1%}")))
     words = (
-        "The worker's own time: it has about a tenth of its core, and a service that answers at "
+        "The worker's own time: it has about a quarter of its core, and a service that answers at "
         f"once. It answers {found:.0f} a second at most, without turning anybody away."
     )
     return [
@@ -291,13 +291,13 @@ def _starved(stack: ExitStack, folder: Path) -> list[str]:
 
 
 def _most(stage: Stage) -> float:
-    """Return the largest rate at which nobody is turned away, by steps of a tenth."""
-    rate, best = 100.0, 0.0
+    """Return the largest rate at which nobody is turned away, within 60 %."""
+    rate, best = 400.0, 0.0
     while rate < 40_000:
         whole = stage.load([(rate, 3)]).of(None, 1, 3)
-        if whole.share < 0.98 or whole.p99() > 200:
+        if whole.share < 0.98 or whole.p99() > 1000:
             break
-        best, rate = rate, rate * 1.3
+        best, rate = rate, rate * 1.6
     if not best:
         raise BenchError("the worker answers hardly anything: is the machine busy?")
     return best

@@ -96,7 +96,9 @@ def complaints(pyproject: str, *, lock: str, page: str) -> list[str]:
 def cut(pyproject: str, resolve: Resolve) -> str:
     """Resolve everything at once, and put each package into the first section that needs it."""
     whole = resolve([flag for flags in FLAGS.values() for flag in flags])
-    left = {package[1]: package[0] for package in _PACKAGE.finditer(whole)}
+    left: dict[str, str] = {}
+    for package in _PACKAGE.finditer(whole):  # one Python may need another version than the next
+        left[package[1]] = left.get(package[1], "") + package[0]
     text = f"# Written by `make lock`, read by scripts/lock.py.\n{seal(pyproject)}"
     for name in FLAGS:
         needed = versions(resolve([flag for part in parts(name) for flag in FLAGS[part]]))

@@ -19,6 +19,7 @@ from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
 from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.split.policy import Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.token_relay.policy import TokenRelay
@@ -35,6 +36,10 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (SecurityHeaders, "around whatever is answered below, errors included"),
     (Cors, "a preflight carries no credentials: answer it before asking for any"),
     (
+        ShieldMark,
+        "counting is cheaper than proving a token, and protects that: what is hostile ends here",
+    ),
+    (
         AllowFrom,
         "an address costs nothing to ask; behind cors, so that a page can read the refusal",
     ),
@@ -42,6 +47,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (EarlyRateLimit, "counting costs less than proving who somebody is: before that"),
     (Callers, "a token may say for whom a service calls: what it shows of itself comes first"),
     (Identity, "everything below may ask who it is"),
+    (ShieldAct, "a blocked address may still carry a known person: their floor needs the name"),
     (Nodes, "whoever has been shut out meanwhile must not be judged by what was: before access"),
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (TrafficClass, "an open crisis or session lifts the class before any limit counts"),

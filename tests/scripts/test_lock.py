@@ -42,6 +42,17 @@ def test_a_package_stands_in_the_first_section_that_needs_it() -> None:
     ]
 
 
+def test_a_package_of_which_one_python_needs_another_version_stands_in_both() -> None:
+    def forked(flags: list[str]) -> str:
+        found = resolve(flags)
+        old = "pytest==0 ; python_full_version < '3.12' \\\n    --hash=sha256:old\n"
+        return found.replace("pytest==1 ;", old + "pytest==1 ;")
+
+    shown = lock.show(lock.cut(PYPROJECT, forked), "test")
+    assert "pytest==0 ;" in shown
+    assert "pytest==1 ;" in shown
+
+
 def test_a_section_is_shown_with_those_it_stands_on() -> None:
     shown = lock.show(lock.cut(PYPROJECT, resolve), "demo")
     assert list(lock.versions(shown)) == ["pip", "pyyaml", "driver", "h11", "uvicorn"]

@@ -12,6 +12,7 @@ from tta_gateway.cli.look import docs, routes, services
 from tta_gateway.cli.pki import pki
 from tta_gateway.cli.renew import restart, upgrade
 from tta_gateway.cli.serve import check, run
+from tta_gateway.cli.shield import shield
 from tta_gateway.cli.user import user
 from tta_gateway.support.build import form
 
@@ -26,6 +27,6 @@ def main() -> None:
 
 for _command in (
     *(check, run, config, routes, services, docs, restart, upgrade),
-    *(user, keys, apikey, client, changes, pki),
+    *(user, keys, apikey, client, changes, pki, shield),
 ):
     main.add_command(_command)

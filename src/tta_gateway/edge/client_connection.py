@@ -112,6 +112,9 @@ class ClientConnection:
         scheme = b"https" if entrance.is_encrypted and self.refusal is None else b"http"
         self._peer = Peer(address, port=port, scheme=scheme, trusted=trusted)
         self._peer.shown = self.shown
+        if not proxy and not entrance.has_doorway and not entrance.ward.meets(address):
+            self._cut()
+            return
         self.deadline = entrance.sweeper.now + self._timeouts.header
         entrance.sweeper.watch(self)
         self._group = "" if proxy else network_of(address)
@@ -228,6 +231,7 @@ class ClientConnection:
         """End a connection that is idle, late or stuck."""
         exchange = self._exchange
         if not self._writable or self._transport.is_closing():
+            self._entrance.ward.slow(self._of_itself())
             self._cut()
             return
         if self._lingering or self._codec.is_idle or self._tunnel is not None:
@@ -245,6 +249,10 @@ class ClientConnection:
         else:
             self._give_up(exchange, ClientFault(REQUEST_TIMEOUT))
         self.flush()
+
+    def _of_itself(self) -> str:
+        """Return the address that answers for what this does; empty for a proxy's."""
+        return self._peer.address if self._group else ""
 
     # Draining
 

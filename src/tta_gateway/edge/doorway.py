@@ -47,6 +47,7 @@ class Doorway:
         "_over",
         "_paused",
         "_proxied",
+        "_stranger",
         "_tls",
         "_transport",
         "_unnamed",
@@ -62,6 +63,7 @@ class Doorway:
         self._named: tuple[str, int] | None = None
         self._unnamed = False
         self._address = ""  # what it counts as
+        self._stranger = ""  # the address that answers for what this does
         self._proxied = entrance.proxy_protocol  # whose header is still to come
         self._data = b""
         self._tls: Tls | None = None
@@ -84,7 +86,18 @@ class Doorway:
         if self._proxied and entrance.has_proxies and not trusted:
             self._fail(NOT_PROXIED)
             return
-        self._count_as("" if trusted or self._proxied else network_of(address))
+        if trusted or self._proxied:
+            self._count_as("")
+        elif self._is_met(address):
+            self._count_as(network_of(address))
+
+    def _is_met(self, address: str) -> bool:
+        """Tell whether somebody of this address may come in; else it is over."""
+        if self._entrance.ward.meets(address):
+            self._stranger = address
+            return True
+        self.abort()
+        return False
 
     def _count_as(self, address: str) -> None:
         """Be a guest of this address; one too many is told so later, unless there are crowds."""
@@ -128,7 +141,10 @@ class Doorway:
             self._named = (source.address, source.port)
             self._entrance.guests.step_out(self, self._address)
             trusted = self._entrance.is_proxy(source.address)
-            self._count_as("" if trusted else network_of(source.address))
+            if trusted:
+                self._count_as("")
+            elif self._is_met(source.address):
+                self._count_as(network_of(source.address))
         return not self._over
 
     def _begin_tls(self) -> None:
@@ -263,6 +279,8 @@ class Doorway:
         if self._over:
             return
         self._counted(outcome)
+        if outcome in (LATE, FAILED):
+            self._entrance.ward.slow(self._stranger)
         self._leave()
         if behind_alert:
             self._transport.close()  # behind what the peer is told

@@ -59,6 +59,27 @@ class Guest(Protocol):
         """End now, whatever is under way."""
 
 
+class Ward(Protocol):
+    """Keeps out who attacks, by their addresses."""
+
+    def meets(self, address: str) -> bool:
+        """Take note of a new connection; False if it is to be cut."""
+
+    def slow(self, address: str) -> None:
+        """Take note of a client that was cut off because it was slow."""
+
+
+class OpenWard:
+    """Keeps nobody out."""
+
+    def meets(self, address: str) -> bool:  # noqa: ARG002 - the port's
+        """Let it in."""
+        return True
+
+    def slow(self, address: str) -> None:
+        """Let it be."""
+
+
 class Watch(Protocol):
     """Tells of peers that have gone from sockets that nobody reads."""
 
@@ -240,6 +261,7 @@ class Entrance:
         self.runner = runner
         self.guests = guests
         self.trust: Trust | None = None
+        self.ward: Ward = OpenWard()
         self.adopt(directory, rules)
 
     def adopt(self, directory: Directory, rules: Rules) -> None:

@@ -213,6 +213,42 @@ class SectionsTaken(msgspec.Struct, frozen=True, kw_only=True, tag="taken"):
     by: str
 
 
+class SourceSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """What has come of an address or a network since it was told before: how many of each kind."""
+
+    source: str
+    counts: tuple[float, ...]
+    points: float
+
+
+class SourcesSeen(msgspec.Struct, frozen=True, kw_only=True, tag="sources"):
+    """What a worker has seen of addresses that may attack."""
+
+    seen: tuple[SourceSeen, ...]
+    at: float
+    by: str
+
+
+class SourceBlocked(msgspec.Struct, frozen=True, kw_only=True, tag="blocked"):
+    """A worker keeps an address or a network out until a time, by what it has seen itself."""
+
+    source: str
+    until: float
+    strikes: int
+    cause: str
+    at: float
+    by: str
+
+
+class AttackChanged(msgspec.Struct, frozen=True, kw_only=True, tag="attack"):
+    """An attack on the gateway begins, goes on or is over; the cause has the evidence."""
+
+    state: Literal["begun", "goes_on", "over"]
+    cause: str
+    sources: int
+    at: float
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -229,5 +265,8 @@ Event = (
     | GlassUsed
     | SectionsTaken
     | ChangeStepped
+    | SourcesSeen
+    | SourceBlocked
+    | AttackChanged
     | AccountChanged
 )

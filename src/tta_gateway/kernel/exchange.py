@@ -140,6 +140,7 @@ class Exchange:
         "side",
         "sink",
         "started",
+        "suspected",
         "suspended",
         "ticket",
         "token",
@@ -190,7 +191,7 @@ class Exchange:
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel
-        self.entered = self.tries = self.ticket = self.sent = self.received = 0
+        self.entered = self.tries = self.ticket = self.sent = self.received = self.suspected = 0
         self.suspended = self.aborted = self.finished = False
         self.error: GatewayError | None = None
 

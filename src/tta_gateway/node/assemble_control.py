@@ -57,6 +57,7 @@ from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
+from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
 from tta_gateway.kernel.standing import RefusedInstance, section
@@ -65,6 +66,7 @@ from tta_gateway.node import (
     admin_token,
     caring,
     changing,
+    defending,
     living,
     registering,
     services_api,
@@ -77,6 +79,7 @@ from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
+from tta_gateway.node.defending import Defending
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
@@ -163,8 +166,20 @@ class Control:
         self.limits = Limits(self.findings, buckets, wall=clock.wall)
         self.limits.recover(parts.live)
         self.alerting = Alerting(self.bus, self.findings, self.log, clock, self.counts)
+        self.defending = self._defending(clock)
         self._recover(parts)
         self._begin(parts, clock)
+
+    def _defending(self, clock: Clock) -> Defending:
+        made = Defending(
+            defending.Outside(self.findings, self.bus, self.log, clock),
+            client=self._client,
+            counts=self.counts,
+            monotonic=clock.monotonic,
+        )
+        made.recover(self.parts.live, Sections(self.log))
+        self.bus.subscribe(made.shield.hear)
+        return made
 
     def _topologies(self) -> Topologies:
         ask = partial(discover, name=NAME)
@@ -276,6 +291,7 @@ class Control:
             oauth_admin_api.router(self.issuance),
             access_admin.router(self.caring),
             nodes.router(self.attending.attendance),
+            shield.router(self.defending),
             ratelimit.router(self.limits, log=self.log.event, monotonic=clock.monotonic),
         ):
             made.include_router(one, dependencies=[known])
@@ -427,6 +443,7 @@ class Control:
         self.discovery.adopt(bound or DiscoveryBound(), services)
         registering.adopt(self.registrations, parts)
         self.alerting.adopt(self.snapshot, services)
+        self.defending.adopt(parts)
         self.limits.adopt(self._bound("ratelimit", RateLimitBound) or RateLimitBound())
 
     async def fetch_keys(self) -> None:
@@ -545,6 +562,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         oauth_admin_api.router(cast("Issuance", None)),
         access_admin.router(cast("Caring", None)),
         nodes.router(cast("Attendance", None)),
+        shield.router(cast("Defending", None)),
         ratelimit.router(
             cast("Limits", None), log=cast("ratelimit.Events", None), monotonic=lambda: 0.0
         ),

@@ -41,6 +41,7 @@ from tta_gateway.node.proving import Proving
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.shielding import Shielding
 from tta_gateway.node.spending import Spending
 from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
@@ -136,6 +137,11 @@ class Worker:
         self.proving.missing = self.telling.key_missing
         self.hearing = Hearing(clock, until=0.0)
         self.admitting = Admitting(self.registry, self.loop, clock=clock)
+        self.shielding = Shielding(
+            self.registry, self.loop, clock=self.clock, sections=self._sections
+        )
+        self.shielding.tell = self.telling.shielded
+        self.shielding.follow(self.parts.live)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
         self.valkeys = Valkeys(
@@ -212,6 +218,7 @@ class Worker:
             hearing=self.hearing,
         )
         reach.rooms = self.admitting.rooms
+        reach.ward = self.shielding.ward
         reach.tally, reach.exact = self.limiting.tally, self.limiting.store
         made = policies(
             snapshot,
@@ -220,6 +227,7 @@ class Worker:
             clock=self.clock,
             reach=reach,
         )
+        self.shielding.look_by(made)
         return self.proving.equip(made, bound(snapshot, "identity", IdentityBound))
 
     async def apply(self, parts: Parts) -> None:
@@ -235,6 +243,7 @@ class Worker:
             await asyncio.sleep(0)
         believed = partial(bound, self.snapshot, "identity", IdentityBound)
         await self.proving.follow(parts.live, self.policies, believed)
+        self.shielding.follow(parts.live)
         self._word.follow(parts.live)
         self.limiting.follow(parts.live)
         if _configured(parts) == _configured(before) and not routes_differ(before, parts):
@@ -376,6 +385,7 @@ class Worker:
         self.circle.tick()
         self.hearing.tick()
         self.admitting.tick(self.forwarder.upstreams, self.sweeper)
+        self.shielding.tick()
         self._word.tick()
         self._expiry.tick()
 
@@ -390,7 +400,7 @@ class Worker:
         self._lag.observe(self.sweeper.lag)
 
     def _entrance(self, listener: Listener, number: int) -> Entrance:
-        return Entrance(
+        made = Entrance(
             sweeper=self.sweeper,
             date=HttpDate(self.clock.wall).text,
             runner=self.runner,
@@ -398,6 +408,9 @@ class Worker:
             guests=self.guests,
             rules=self._rules(listener, number),
         )
+        if not listener.internal:
+            made.ward = self.shielding.ward
+        return made
 
     def _directory(self, listener: Listener) -> Table | ToHttps:
         """Return where a listener's requests are led by: a table, or the way to `https://`."""

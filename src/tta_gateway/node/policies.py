@@ -38,6 +38,9 @@ from tta_gateway.features.ratelimit.store import Exact
 from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.shield.bound import ShieldBound
+from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
+from tta_gateway.features.shield.ward import Ward
 from tta_gateway.features.split.policy import WILLING, Services, Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.token_relay.bound import TokenRelayBound
@@ -78,8 +81,7 @@ def policies(
     reach = reach or Reach()
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
-    rooms = _rooms(snapshot, registry, clock, reach)
-    made: Mapping[type, Policy] = {
+    made: dict[type, Policy] = {
         type(policy): policy
         for policy in (
             Trace(Identifiers(clock.wall)),
@@ -94,9 +96,6 @@ def policies(
             _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
-            TrafficClass(rooms),
-            *_limits(snapshot, registry, clock, reach),
-            Gate(rooms),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -104,6 +103,7 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
+    made |= {type(one): one for one in _protection(snapshot, registry, clock, reach)}
     return _in_order(made)
 
 
@@ -133,10 +133,28 @@ def _access(
     return made
 
 
+def _protection(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[Policy, ...]:
+    """Return what keeps the load bearable."""
+    rooms = _rooms(snapshot, registry, clock, reach)
+    ward = _ward(snapshot, registry, clock, reach)
+    limits = _limits(snapshot, registry, clock, reach)
+    return (TrafficClass(rooms), *limits, Gate(rooms), ShieldMark(ward), ShieldAct(ward))
+
+
 def _rooms(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Rooms:
     rooms = reach.rooms or Rooms(registry=registry, clock=clock.monotonic, chance=random.random)
     rooms.adopt(bound(snapshot, "admission", AdmissionBound))
     return rooms
+
+
+def _ward(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Ward:
+    ward = reach.ward or Ward(
+        registry=registry, clock=clock.monotonic, chance=random.random, wall=clock.wall
+    )
+    ward.adopt(bound(snapshot, "shield", ShieldBound))
+    return ward
 
 
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
@@ -175,7 +193,7 @@ class Reach:
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
-    limits, and `exact` who is asked of strict ones.
+    limits, `exact` who is asked of strict ones, and `ward` who is kept out.
     """
 
     def __init__(
@@ -195,6 +213,7 @@ class Reach:
         self.hearing = Hearing(_no_time) if hearing is None else hearing
         self.circle = circle
         self.rooms: Rooms | None = None
+        self.ward: Ward | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams

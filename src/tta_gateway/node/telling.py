@@ -20,6 +20,7 @@ from tta_gateway.kernel.events import (
     IssuerKeyMissing,
     SectionsTaken,
     ServiceTlsChanged,
+    SourceBlocked,
 )
 from tta_gateway.node import sights
 from tta_gateway.node.sights import Sights
@@ -176,6 +177,12 @@ class Telling:
                 request_id=event.request_id,
             )
             self._tell(msgspec.structs.replace(event, by=self._by))
+
+    def shielded(self, event: Event) -> None:
+        """Tell of who attacks; each block that begins has its line."""
+        if isinstance(event, SourceBlocked):
+            self._log.event("shield_block", source=event.source, cause=event.cause)
+        self._tell(event)
 
     def key_missing(self, issuer: str) -> None:
         """Tell that an issuer may have published a key that is not here yet, now and then."""

@@ -18,6 +18,8 @@ from tta_gateway.features.metrics import config as metrics
 from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.problem import config as problem
 from tta_gateway.features.security_headers import config as security_headers
+from tta_gateway.features.shield import config as shield
+from tta_gateway.features.shield.bound import RouteShield
 from tta_gateway.features.trace import config as trace
 from tta_gateway.kernel.route import (
     Breaker,
@@ -90,6 +92,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
         settings.identity, _pages(settings), access.compile(settings.access).roles or ROLES
     ),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
+    "shield": lambda settings: shield.compile(settings.shield),
     "token_relay": lambda settings: token.compile(
         {name: one.token for name, one in settings.services.items()}
     ),
@@ -345,6 +348,8 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
         asked["identity"] = _encoded(query)
     if config.traffic_class is not None:
         asked["admission"] = _encoded(RouteAdmission(traffic=config.traffic_class))
+    if config.traffic_class == "crisis":
+        asked["shield"] = _encoded(RouteShield())
     if config.callers is not None:
         asked["callers"] = _encoded(caller.compile_route(config.callers))
     return asked

@@ -12,7 +12,6 @@ from tta_gateway.settings.document import Document, Value
 # By pattern: what nothing here would do.
 NOT_YET: Final[Mapping[str, str]] = {
     "consent": "check consent",
-    "shield": "keep attackers out",
     "cache": "cache",
     "compose": "compose answers",
     "negotiate": "negotiate formats",

@@ -14,6 +14,7 @@ from tta_gateway.features.openapi.config import OpenapiConfig
 from tta_gateway.features.problem.config import ProblemConfig
 from tta_gateway.features.ratelimit.config import RateLimitConfig
 from tta_gateway.features.security_headers.config import SecurityHeadersConfig
+from tta_gateway.features.shield.config import ShieldConfig
 from tta_gateway.features.trace.config import TraceConfig
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.settings.address import Address
@@ -162,6 +163,9 @@ class Settings(Config):
 
     cors: CorsConfig = CorsConfig()
     """Which pages of other origins may read answers."""
+
+    shield: ShieldConfig = ShieldConfig()
+    """Who is kept out for a while because of what comes from their address."""
 
     security_headers: SecurityHeadersConfig = SecurityHeadersConfig()
     """What every answer says to browsers, and what none gives away."""

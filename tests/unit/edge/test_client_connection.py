@@ -1512,3 +1512,43 @@ def test_one_that_lingers_does_not_give_way(build: Open) -> None:
 
 def test_a_connection_that_was_never_open_has_no_transport(gateway: PaperGateway) -> None:
     assert repr(ClientConnection(gateway.entrance)) == "<client :0 None>"
+
+
+class Watchful:
+    """Cuts one address, and takes down who comes and who is slow."""
+
+    def __init__(self) -> None:
+        self.met: list[str] = []
+        self.slowed: list[str] = []
+
+    def meets(self, address: str) -> bool:
+        self.met.append(address)
+        return address != "203.0.113.7"
+
+    def slow(self, address: str) -> None:
+        self.slowed.append(address)
+
+
+def test_whoever_is_kept_out_is_cut_and_counts_for_nothing(gateway: PaperGateway) -> None:
+    gateway.entrance.ward = ward = Watchful()
+    hostile, other = gateway.client(("203.0.113.7", 1)), gateway.client()
+    gateway.loop.run_ready()
+    assert (hostile.was_reset, other.lost) == (True, False)
+    assert gateway.connected == 1.0
+    assert ward.met == ["203.0.113.7", "192.0.2.7"]
+
+
+def test_a_proxy_is_met_by_nobody(build: Open) -> None:
+    gateway = build(trusted=("203.0.113.0/24",))
+    gateway.entrance.ward = ward = Watchful()
+    assert not gateway.client(("203.0.113.7", 1)).lost
+    assert ward.met == []
+
+
+def test_whoever_takes_no_answer_is_told_of(gateway: PaperGateway) -> None:
+    gateway.entrance.ward = ward = Watchful()
+    client, service = gateway.asking()
+    client.get_stuck()
+    service.feed(ok(b"x" * LARGE))
+    gateway.wait(PATIENCE.write_stalled + LOOK)
+    assert ward.slowed == ["192.0.2.7"]

@@ -516,3 +516,39 @@ def test_a_connection_that_parts_ends_behind_its_answer(build: Open, certificate
     client.send(GET)
     services.gateway.loop.run_ready()
     assert b"connection: close\r\n" in client.read()
+
+
+class Watchful:
+    """Cuts one address, and takes down who comes and who is slow."""
+
+    def __init__(self) -> None:
+        self.met: list[str] = []
+        self.slowed: list[str] = []
+
+    def meets(self, address: str) -> bool:
+        self.met.append(address)
+        return address != "203.0.113.7"
+
+    def slow(self, address: str) -> None:
+        self.slowed.append(address)
+
+
+def test_whoever_is_kept_out_gets_no_handshake(build: Open, context: ssl.SSLContext) -> None:
+    gateway, ward = build(context=context), Watchful()
+    gateway.entrance.ward = ward
+    hostile, other = gateway.door(peername=("203.0.113.7", 1)), gateway.door()
+    assert (hostile.aborted, other.aborted) == (True, False)
+    other.feed(b"\x16\x03")
+    gateway.wait(PATIENCE + 0.5)
+    assert ward.met == ["203.0.113.7", "192.0.2.7"]
+    assert ward.slowed == ["192.0.2.7"]
+
+
+def test_whoever_is_kept_out_is_it_behind_a_proxy_too(build: Open) -> None:
+    gateway, ward = build(proxy_protocol=True, trusted=("192.0.2.0/24",)), Watchful()
+    gateway.entrance.ward = ward
+    hostile, other = gateway.door(), gateway.door()
+    hostile.feed(LINE + GET)
+    other.feed(LINE.replace(b"203.0.113.7", b"198.51.100.9"))
+    assert (hostile.aborted, hostile.sent, other.aborted) == (True, b"", False)
+    assert ward.met == ["203.0.113.7", "198.51.100.9"]

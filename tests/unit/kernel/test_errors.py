@@ -1,4 +1,4 @@
-from tta_gateway.kernel.errors import ClientFault, ConfigError, ConnectFailed, UpstreamFault
+from tta_gateway.kernel.errors import ClientFault, ConfigError, ConnectFailed, Full, UpstreamFault
 from tta_gateway.kernel.problem import NOT_FOUND, SPINE, UPSTREAM_REFUSED
 
 
@@ -16,6 +16,10 @@ def test_an_error_carries_its_problem() -> None:
 
 def test_a_failed_connection_is_the_service_s_fault() -> None:
     assert isinstance(ConnectFailed(UPSTREAM_REFUSED), UpstreamFault)
+
+
+def test_what_is_full_says_for_how_long() -> None:
+    assert Full(UPSTREAM_REFUSED, seconds=2.5).seconds == 2.5
 
 
 def test_a_configuration_error_shows_every_complaint() -> None:

@@ -3,8 +3,11 @@
 import msgspec
 import pytest
 
+from tests.helpers.builders import an_exchange
 from tests.helpers.fake_clock import FakeClock
+from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.problem.bound import ProblemBound
+from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 from tta_gateway.node import policies
 from tta_gateway.order import ORDER
 from tta_gateway.snapshot.model import Snapshot
@@ -33,3 +36,12 @@ def test_a_feature_has_what_the_operator_wrote() -> None:
     raw = msgspec.Raw(msgspec.msgpack.encode(written))
     told = msgspec.structs.replace(SNAPSHOT, features={"problem": raw})
     assert policies.bound(told, "problem", ProblemBound) == written
+
+
+@pytest.mark.parametrize(("traffic", "spared"), [(CRISIS, True), (THERAPEUTIC, False)])
+def test_nobody_but_its_service_sees_a_crisis(traffic: int, spared: bool) -> None:
+    made = policies.policies(SNAPSHOT, registry=Registry(), lines=None, clock=FakeClock())
+    mirror = next(one for one in made if isinstance(one, Mirror))
+    exchange = an_exchange()
+    exchange.traffic = traffic
+    assert mirror._spares(exchange) is spared

@@ -17,6 +17,7 @@ from tta_gateway.kernel.events import (
     GlassUsed,
     IssuerKeyMissing,
     ServiceTlsChanged,
+    SourceBlocked,
 )
 from tta_gateway.kernel.route import Breaker, Service
 from tta_gateway.node.telling import Telling
@@ -223,3 +224,13 @@ def test_without_a_way_to_control_the_log_has_it_all_the_same() -> None:
     house.telling.noticed("players", [Notice("e", "penalised", "slow", 0.0, "")])
     house.tick()
     assert ([name for name, _ in house.lines], house.told) == (["endpoint_penalised"], [])
+
+
+def test_a_block_is_told_and_has_its_line() -> None:
+    house = House()
+    block = SourceBlocked(
+        source="192.0.2.7", until=9.0, strikes=1, cause="25 malformed", at=1.0, by="worker 1"
+    )
+    house.telling.shielded(block)
+    assert house.told == [block]
+    assert house.lines == [("shield_block", {"source": "192.0.2.7", "cause": "25 malformed"})]

@@ -51,6 +51,13 @@ def test_nobody_has_more_than_theirs_in_any_minute(asked: list[tuple[str, float]
             taken[person].append(now)
 
 
+def test_what_was_taken_counts_for_a_minute() -> None:
+    people = PerPerson(1)
+    assert people.take("a", 0.0)
+    assert not people.take("a", WINDOW - 0.1)
+    assert people.take("a", WINDOW)
+
+
 def test_only_so_many_people_are_remembered() -> None:
     people = PerPerson(1)
     for number in range(10_001):

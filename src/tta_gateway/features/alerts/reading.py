@@ -4,6 +4,7 @@
               slow (penalised) -> as fast as its peers, let back in
     service   unhealthy, degraded -> healthy        breaker  open -> closed
     registry  unreachable -> reachable              certificate  soon, expired -> renewed
+    attack    begun -> over
     TLS       fails -> works                        keys of an issuer  unreachable -> reachable
     logins    many fail -> (nobody says so any more)
 
@@ -15,6 +16,7 @@ from typing import Final
 
 from tta_gateway.features.alerts.bound import Severity, key_of
 from tta_gateway.kernel.events import (
+    AttackChanged,
     BreakerChanged,
     CertificateExpires,
     EndpointChanged,
@@ -93,6 +95,8 @@ def kind_of(event: Event) -> str:
 
 
 def _kind_of_tls(event: Event) -> str:
+    if isinstance(event, AttackChanged):
+        return "" if event.state == "goes_on" else f"attack_{event.state}"
     if isinstance(event, CertificateExpires):
         return "certificate_expires_soon" if event.state == "soon" else f"certificate_{event.state}"
     if isinstance(event, ServiceTlsChanged):
@@ -201,9 +205,22 @@ def _of_tls(event: Event) -> list[Turn]:
         return _of_certificate(event)
     if isinstance(event, LoginProviderChanged):
         return _of_login(event)
+    if isinstance(event, AttackChanged):
+        return [_of_attack(event)]
     if isinstance(event, LoginsFailing):
         return _of_failing(event)
     return _of_keys(event) if isinstance(event, IssuerKeysChanged) else []
+
+
+def _of_attack(event: AttackChanged) -> Turn:
+    """Return one turn for all of an attack, however many attack."""
+    severity: Severity | None = None
+    if event.state != "over":
+        severity = "warning"
+    lease = 0.0 if severity is None else event.at + _HOUR
+    turn = Turn("AttackUnderWay", {"of": "addresses"}, at=event.at, severity=severity)
+    turn.cause, turn.lease = event.cause[:LONGEST], lease
+    return turn
 
 
 def _of_keys(event: IssuerKeysChanged) -> list[Turn]:

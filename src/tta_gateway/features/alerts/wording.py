@@ -17,6 +17,7 @@ _SAID: Final = {
     "CertificateExpired": "is a certificate that has expired: clients refuse it",
     "IssuerKeysUnreachable": "publishes keys that cannot be fetched: the last good ones stay",
     "LoginProviderUnreachable": "cannot be asked: nobody logs in by way of it",
+    "AttackUnderWay": "attack the gateway, and are kept out",
     "LoginsFailing": "sees many logins fail: somebody may be trying out passwords",
     "ServiceTlsFails": "cannot be spoken to by TLS",
 }
@@ -28,6 +29,7 @@ _ORDER: Final = (
     "certificate",
     "issuer",
     "provider",
+    "of",
     "path",
 )
 

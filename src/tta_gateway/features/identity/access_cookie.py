@@ -42,6 +42,13 @@ class AccessCookie:
             raise Ambiguous("two tokens")
         return shown[0] or None
 
+    def shown(self, exchange: Exchange) -> bytes | None:
+        """Return the token that it shows, and leave it where it is; the first of several."""
+        if exchange.request.get(_COOKIE) is None:
+            return None
+        shown, _ = _split(exchange.request.fields, self._name)
+        return shown[0] or None if shown else None
+
     def may_be_used(self, exchange: Exchange) -> bool:
         """Tell whether whoever asks may have it count for what they ask."""
         request = exchange.request

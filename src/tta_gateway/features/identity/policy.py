@@ -135,6 +135,14 @@ class Identity:
             return EXPIRED
         return REVOKED if self.revoked.has(found) else found
 
+    def knows(self, token: bytes) -> bool:
+        """Tell whether a token was proved before and still counts; nothing is proved for it."""
+        now = self.wall()
+        if token.startswith(PREFIX):
+            return isinstance(self.api_keys.find(token, now), Principal)
+        found = self._remembered.find(token)
+        return found is not None and found.expires > now and not self.revoked.has(found)
+
     def ticket_of(self, ticket: bytes, path: bytes) -> Principal | Problem:
         """Return whose ticket for this path it is, or what is wrong with it."""
         found = self.tickets.proved(ticket, path, self.wall())

@@ -6,6 +6,7 @@ import pytest
 from tests.helpers.alerting import endpoint, service
 from tta_gateway.features.alerts.reading import LONGEST, kind_of, turns_of
 from tta_gateway.kernel.events import (
+    AttackChanged,
     BreakerChanged,
     CertificateExpires,
     EndpointSeen,
@@ -38,6 +39,10 @@ FAILING = LoginsFailing(
 
 def login(*, reachable: bool) -> LoginProviderChanged:
     return LoginProviderChanged(provider="clinic", reachable=reachable, cause="refused", at=1.0)
+
+
+def attack(state: str) -> AttackChanged:
+    return AttackChanged(state=state, cause="9 blocked", sources=9, at=1.0)  # type: ignore[arg-type]
 
 
 def issuer_keys(*, reachable: bool) -> IssuerKeysChanged:
@@ -99,6 +104,9 @@ def tls(*, works: bool) -> ServiceTlsChanged:
             [],
         ),
         (issuer_keys(reachable=True), "issuer_keys_reachable", [], ["IssuerKeysUnreachable"]),
+        (attack("begun"), "attack_begun", ["AttackUnderWay"], []),
+        (attack("goes_on"), "", ["AttackUnderWay"], []),
+        (attack("over"), "attack_over", [], ["AttackUnderWay"]),
         (login(reachable=False), "login_provider_away", ["LoginProviderUnreachable"], []),
         (FAILING, "logins_failing", ["LoginsFailing"], []),
         (login(reachable=True), "login_provider_back", [], ["LoginProviderUnreachable"]),
@@ -151,6 +159,11 @@ def test_a_cause_has_an_end() -> None:
 def test_workers_mean_the_same_alert() -> None:
     (one,), (other,) = (turns_of(endpoint("down", by=by)) for by in ("worker 1", "worker 2"))
     assert one.key == other.key == "EndpointDown|endpoint=10.0.0.1:80|service=players"
+
+
+def test_an_attack_has_its_evidence_and_ends_by_itself_if_nobody_speaks_of_it() -> None:
+    (turn,) = turns_of(attack("begun"))
+    assert (turn.cause, turn.lease) == ("9 blocked", 3601.0)
 
 
 def test_failing_logins_are_one_alert_that_ends_when_nobody_speaks_of_it() -> None:
