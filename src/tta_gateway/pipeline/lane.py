@@ -70,6 +70,8 @@ class Lane:
         self._people = PerPerson(A_MINUTE)
         self._forwarded: set[Exchange] = set()
         self.held = 0
+        self.network: Callable[[str], str] = str
+        """What an address counts as, where nobody knows who asks: to be set, of IPv6 a /64."""
 
     def for_route(self, route: Route | None) -> "Lane | None":
         """Act where bodies are scanned."""
@@ -139,7 +141,8 @@ class Lane:
         if len(self._forwarded) >= FORWARDED and self.forwarded >= FORWARDED:
             return False
         principal = exchange.principal
-        person = exchange.client if principal is None else principal.subject
+        # No subject is taken for an address, nor the other way round.
+        person = f"@{self.network(exchange.client)}" if principal is None else principal.subject
         return self._people.take(person, self._clock())
 
     async def _fold(self, exchange: Exchange, body: bytes, refusal: Response) -> Answer:

@@ -98,8 +98,8 @@ class House:
             return None
         return Refusal(Response(self.status), deferrable=True)
 
-    def ask(self, request: bytes) -> FakeTransport:
-        client = self.gateway.client()
+    def ask(self, request: bytes, *, address: str = "192.0.2.7") -> FakeTransport:
+        client = self.gateway.client((address, 40000))
         client.feed(request)
         self.settle()
         return client
@@ -242,14 +242,17 @@ def test_beyond_ten_a_minute_a_person_s_messages_are_folded_into_the_incident() 
         assert house.lane.forwarded == 1
 
 
-def test_who_nobody_knows_has_the_budget_of_their_address() -> None:
+def test_who_nobody_knows_has_the_budget_of_their_network() -> None:
     with paper_gateways() as build:
         house = House(build, person="")
-        for _ in range(A_MINUTE):
-            house.ask(post(CRY))
+        house.lane.network = lambda address: address[:9]
+        for number in range(A_MINUTE):
+            house.ask(post(CRY), address=f"2001:db8::{number}")
             house.gateway.service.feed(OK)
             house.settle()
-        assert statuses(house.ask(post(CRY)).sent) == [202]
+        assert statuses(house.ask(post(CRY), address="2001:db8::f").sent) == [202]
+        house.ask(post(CRY), address="2001:db9::1")
+        assert house.lane.forwarded == 1
 
 
 def test_only_so_many_are_forwarded_at_once_and_the_others_are_folded() -> None:
