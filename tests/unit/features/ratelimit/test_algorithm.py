@@ -586,3 +586,38 @@ def test_nobody_waits_for_a_window_that_a_wrong_clock_has_begun() -> None:
     assert quota.wait(entry, 1, 0.0) == 0.0
     quota.spend(entry, 2, 61.0)
     assert quota.wait(entry, 1, 59.0) > 0.0  # set back a little: that begins none
+
+
+def test_a_bucket_of_another_depth_is_as_full_as_it_was() -> None:
+    rate = Rate(10, 10.0, 10)
+    entry = rate.entry("k")
+    rate.spend(entry, 4, 100.0)
+    rate.refill(entry, 0.5, 101.0)
+    assert rate.known(entry) == (101.0, 102.5)
+    assert rate.ask(entry) is None
+    rate.settled(entry, 101.0, 107.0, anew=False)  # others have spent more
+    rate.refill(entry, 0.5, 103.0)
+    assert rate.known(entry) == (103.0, 105.0)
+    rate.refill(entry, 0.5, 200.0)
+    assert rate.until(entry, 200.0) == 0.0
+
+
+def test_what_is_known_is_without_what_is_still_to_be_told() -> None:
+    rate = Rate(10, 10.0, 10)
+    entry = rate.entry("k")
+    rate.hear(entry, (100.0, 3.0, 100.0, 103.0), 7)
+    rate.spend(entry, 2, 100.0)
+    assert rate.known(entry) == (100.0, 103.0)
+
+
+def test_seats_of_a_silent_neighbour_are_free_in_the_end() -> None:
+    seats = Concurrency(2, 0.0, 0)
+    entry = seats.entry("k")
+    seats.hear(entry, (1.0, 0.0, 0.0, 0.0), 7)
+    seats.hear(entry, (1.0, 0.0, 0.0, 0.0), 8)
+    for _ in range(5):
+        seats.miss(entry)
+        seats.hear(entry, (1.0, 0.0, 0.0, 0.0), 8)
+    assert seats.left(entry, 0.0) == 0
+    seats.miss(entry)
+    assert seats.left(entry, 0.0) == 1
