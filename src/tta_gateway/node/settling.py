@@ -146,16 +146,18 @@ class Settling:
         gone = self.neighbours.look()
         for id, table in self._tally.tables.items():
             if isinstance(table.measure, Concurrency):
-                self._repeat(id, table, gone)
+                self._repeat(id, table, table.measure, gone)
 
-    def _repeat(self, id: str, table: Table, gone: frozenset[int]) -> None:
+    def _repeat(self, id: str, table: Table, measure: Concurrency, gone: frozenset[int]) -> None:
         lines: list[Line] = []
         for entry in table.order:
             assert isinstance(entry, Seats)  # of such a table
             for one in gone:
-                table.measure.hear(entry, (0.0, 0.0, 0.0, 0.0), one)
+                measure.hear(entry, (0.0, 0.0, 0.0, 0.0), one)
+            if entry.by:
+                measure.miss(entry)
             if entry.held:
-                lines.append((entry.key, table.measure.tell(entry)))
+                lines.append((entry.key, measure.tell(entry)))
         if lines:
             self._send(id, lines)
 
@@ -207,4 +209,4 @@ def owed_of(entry: Entry, table: Table) -> Owed:
             window=number,
             ends=(number + 1) * measure.per,
         )
-    return Owed(id=table.limit.id, key=entry.key, told=told, known=known)
+    return Owed(id=table.limit.id, key=entry.key, told=told, known=known, depth=table.limit.depth)

@@ -70,6 +70,8 @@ class Lane:
         self._people = PerPerson(A_MINUTE)
         self._forwarded: set[Exchange] = set()
         self.held = 0
+        self.network: Callable[[str], str] = str
+        """What an address counts as, where nobody knows who asks: to be set, of IPv6 a /64."""
 
     def for_route(self, route: Route | None) -> "Lane | None":
         """Act where bodies are scanned."""
@@ -89,6 +91,9 @@ class Lane:
         """Look at a refused exchange; answer, or lift the refusal so that it goes on."""
         refusal = exchange.refusal
         if refusal is None:
+            return None
+        if refusal.status != _UNAUTHORIZED and exchange in self._forwarded:
+            exchange.refusal = None  # it has had its part of the budgets
             return None
         self._help.add_to(refusal)
         if self.held >= HELD or not self._share.has_some(self._clock()):
@@ -136,7 +141,8 @@ class Lane:
         if len(self._forwarded) >= FORWARDED and self.forwarded >= FORWARDED:
             return False
         principal = exchange.principal
-        person = exchange.client if principal is None else principal.subject
+        # No subject is taken for an address, nor the other way round.
+        person = f"@{self.network(exchange.client)}" if principal is None else principal.subject
         return self._people.take(person, self._clock())
 
     async def _fold(self, exchange: Exchange, body: bytes, refusal: Response) -> Answer:

@@ -1,6 +1,6 @@
 """Compile: from settings to the snapshot that workers decide from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -79,14 +79,14 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     ),
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(
-        settings.discovery, settings.services, partial(_plain_route, settings)
+        settings.discovery, settings.services, partial(_declared_route, settings)
     ),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
     "nodes": lambda settings: NodesBound(shared=settings.valkey_url is not None),
     "problem": lambda settings: problem.compile(settings.problem),
     "registration": lambda settings: registration.compile(
-        settings.registration, partial(_plain_route, settings)
+        settings.registration, partial(_declared_route, settings)
     ),
     "identity": lambda settings: identity.compile(
         settings.identity, _pages(settings), access.compile(settings.access).roles or ROLES
@@ -105,7 +105,8 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
-    features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, routes))
+    limited = (*routes, *_likes(settings))
+    features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url
     return Snapshot(
@@ -164,6 +165,21 @@ def _plain_route(settings: Settings, service: str) -> Route:
     return _route(
         RouteConfig(path="/", service=service, auth="none"), settings.services, _pages(settings)
     )
+
+
+def _declared_route(settings: Settings, service: str) -> Route:
+    """Return what a route is like that a service declares: as one that says nothing of limits."""
+    plain = _plain_route(settings, service)
+    named = msgspec.structs.replace(plain, name=f"declared by {service}")
+    limited = ratelimit.limited(named, None, settings.ratelimit)
+    return msgspec.structs.replace(limited, name=plain.name)
+
+
+def _likes(settings: Settings) -> Iterator[Route]:
+    """Yield what routes are like that services may declare."""
+    route_to = partial(_declared_route, settings)
+    yield from registration.compile(settings.registration, route_to).likes.values()
+    yield from discovery.compile(settings.discovery, settings.services, route_to).likes.values()
 
 
 def _forwarded(settings: Settings) -> tuple[Route, ...]:

@@ -62,6 +62,20 @@ def test_of_fifty_at_once_exactly_ten_take_one_of_ten(shared: Server) -> None:
     run(body)
 
 
+def test_what_was_spent_by_other_figures_says_nothing_of_a_bucket(shared: Server) -> None:
+    async def body() -> None:
+        async with stores(shared) as (store,):
+            hourly = Asked(id="l", key=new(), step=3600.0, depth=3600.0)
+            (first,), (second,) = await store.take([hourly]), await store.take([hourly])
+            assert first.wait == 0.0
+            assert second.wait == pytest.approx(3600.0, abs=5.0)
+            raised = Asked(id="l", key=hourly.key, step=1.0, depth=1.0)
+            (third,) = await store.take([raised])
+            assert third.wait == 0.0
+
+    run(body)
+
+
 def test_of_several_limits_all_are_taken_or_none(shared: Server) -> None:
     async def body() -> None:
         async with stores(shared) as (store,):
@@ -213,7 +227,7 @@ def test_what_is_full_again_is_gone_by_itself(shared: Server) -> None:
             entry = rate.entry(key)
             rate.spend(entry, 2, time.monotonic())
             await settle(a_store(valkey), rate, entry)
-            name = b"{tta:limits}:" + name_of("l", key)
+            name = b"{tta:limits}:%s:0" % name_of("l", key)
             assert await valkey.command(b"EXISTS", name) == 1
             await asyncio.sleep(0.3)
             assert await valkey.command(b"EXISTS", name) == 0
@@ -229,7 +243,7 @@ def test_who_only_looks_writes_nothing(shared: Server) -> None:
             found = await store.look(Owed(id="l", key=key))
             assert found.full < time.monotonic()
             await store.settle([Owed(id="l", key=key, told=(0.0, 0.0, -inf, -inf))])
-            assert await valkey.command(b"EXISTS", b"{tta:limits}:" + name_of("l", key)) == 0
+            assert await valkey.command(b"EXISTS", b"{tta:limits}:%s:0" % name_of("l", key)) == 0
 
     run(body)
 

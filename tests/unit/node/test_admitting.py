@@ -36,7 +36,7 @@ def test_room_grows_with_the_endpoints_that_are_asked_and_goes_with_the_service(
         assert room.limit == min(2 * first, max(first, 20))
         tick({"players": upstream(an_endpoint(1), an_endpoint(2), an_endpoint(3))})
         assert room.limit == 3 * first // 2
-        tick({}, times=50)
+        tick({}, times=100)
         assert admitting.rooms.of("players") is not room
 
 

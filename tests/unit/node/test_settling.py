@@ -15,6 +15,7 @@ from tta_gateway.node.settling import Settling, owed_of
 from tta_gateway.support.metrics import Registry
 
 RATE = Limit(id="r", name="r", handle="r", amount=10, per=10.0, burst=10, key=("user",))
+SEATS = msgspec.structs.replace(RATE, id="s", handle="s", of="concurrent", amount=2)
 QUOTA = msgspec.structs.replace(RATE, id="q", handle="q", quota=True)
 
 
@@ -60,10 +61,14 @@ class Worker:
         """Make a round, and have its work done; return how much there was."""
         self.settling.round()
         done = len(self.work)
+        self.settle()
+        return done
+
+    def settle(self) -> None:
+        """Have the work of a round done."""
         while self.work:
             with pytest.raises(StopIteration):
                 self.work.pop().send(None)
-        return done
 
     def left(self, key: str = "k") -> int:
         now = self.clock.monotonic()
@@ -116,6 +121,28 @@ def test_while_it_is_away_it_is_asked_now_and_then() -> None:
     assert worker.registry.child(SETTLED, "settled").values() == [2.0]
 
 
+@pytest.mark.parametrize("limit", [RATE, QUOTA])
+def test_what_comes_while_a_store_that_was_away_is_told_counts_once(limit: Limit) -> None:
+    store = Store()
+    worker = Worker(store)
+    table = worker.tally.table(limit, 1000)
+    store.is_away = True
+    worker.spend(cost=3, table=table)
+    worker.round()
+    store.is_away = False
+    worker.clock.advance(0.4)
+    worker.settling.round()
+    worker.spend(table=table)  # before the work of this round begins
+    worker.settle()
+    worker.round()
+    (known,), (later,) = store.owed[-2:]
+    assert known.told is None
+    assert later.told is not None
+    assert later.told[1] == 1.0
+    expected = (1000.0, 1003.0) if limit is RATE else (170_000_000.0, 3.0)
+    assert known.known == expected
+
+
 def test_a_bucket_that_somebody_has_emptied_is_emptied_once() -> None:
     store = Store()
     worker = Worker(store)
@@ -155,6 +182,17 @@ def test_a_quota_is_told_by_its_window() -> None:
     owed = owed_of(table.entry("k", 0.0), table)
     assert (owed.window, owed.ends) == (170_000_000, 1_700_000_010.0)
     assert owed.told == (170_000_000.0, 2.0, 0.0, 0.0)
+
+
+def test_seats_that_a_neighbour_says_nothing_of_any_more_are_free() -> None:
+    worker = Worker(Store())
+    table = worker.tally.table(SEATS, 1000)
+    told = ("k", (2.0, 0.0, 0.0, 0.0))
+    for second in range(20):
+        if second < 10:  # then a release follows that is lost
+            worker.settling.hear(msgspec.msgpack.encode((7, "s", [told])))
+        worker.settling.look(2000.0 + second)
+        assert (table.measure.left(table.entry("k", 0.0), 0.0) == 0) == (second < 14)
 
 
 def test_nobody_looks_for_neighbours_all_the_time() -> None:

@@ -67,7 +67,9 @@ class Journal:
 class House:
     """A gateway on paper whose one route is scanned, and that refuses as the test says."""
 
-    def __init__(self, build: Open, *, status: int = 429, person: str = "p7") -> None:
+    def __init__(
+        self, build: Open, *, status: int = 429, person: str = "p7", refusers: int = 1
+    ) -> None:
         self.words, self.journal = Words(), Journal()
         self.reported: list[BaseException] = []
         self.exchanges: list[Exchange] = []
@@ -81,8 +83,8 @@ class House:
             clock=self._time,
             report=lambda _, error: self.reported.append(error),
         )
-        refuser = Bound(on_request=self._refuse)
-        self.gateway = build(policies=(refuser, self.lane))
+        refusing = [Bound(on_request=self._refuse) for _ in range(refusers)]
+        self.gateway = build(policies=(*refusing, self.lane))
 
     def _time(self) -> float:
         self.now += self.words.takes if hasattr(self, "words") else 0.0
@@ -96,8 +98,8 @@ class House:
             return None
         return Refusal(Response(self.status), deferrable=True)
 
-    def ask(self, request: bytes) -> FakeTransport:
-        client = self.gateway.client()
+    def ask(self, request: bytes, *, address: str = "192.0.2.7") -> FakeTransport:
+        client = self.gateway.client((address, 40000))
         client.feed(request)
         self.settle()
         return client
@@ -133,6 +135,17 @@ def test_a_crisis_is_forwarded_whole_though_it_was_refused() -> None:
         assert statuses(client.sent) == [200]
         assert house.lane.forwarded == 0
         assert house.exchanges[0].traffic == CRISIS
+
+
+def test_what_is_refused_again_on_its_way_takes_of_the_budget_once() -> None:
+    with paper_gateways() as build:
+        house = House(build, refusers=3)
+        for _ in range(A_MINUTE):
+            client = house.ask(post(CRY))
+            house.gateway.service.feed(OK)
+            house.settle()
+            assert statuses(client.sent) == [200]
+        assert len(house.words.read) == A_MINUTE
 
 
 def test_what_is_not_refused_passes_unseen() -> None:
@@ -229,14 +242,17 @@ def test_beyond_ten_a_minute_a_person_s_messages_are_folded_into_the_incident() 
         assert house.lane.forwarded == 1
 
 
-def test_who_nobody_knows_has_the_budget_of_their_address() -> None:
+def test_who_nobody_knows_has_the_budget_of_their_network() -> None:
     with paper_gateways() as build:
         house = House(build, person="")
-        for _ in range(A_MINUTE):
-            house.ask(post(CRY))
+        house.lane.network = lambda address: address[:9]
+        for number in range(A_MINUTE):
+            house.ask(post(CRY), address=f"2001:db8::{number}")
             house.gateway.service.feed(OK)
             house.settle()
-        assert statuses(house.ask(post(CRY)).sent) == [202]
+        assert statuses(house.ask(post(CRY), address="2001:db8::f").sent) == [202]
+        house.ask(post(CRY), address="2001:db9::1")
+        assert house.lane.forwarded == 1
 
 
 def test_only_so_many_are_forwarded_at_once_and_the_others_are_folded() -> None:

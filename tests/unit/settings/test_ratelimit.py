@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from tests.helpers.configuration import complaints, loaded
+from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.ratelimit.bound import RateLimitBound, RouteLimits
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.snapshot.model import Snapshot
@@ -93,3 +94,22 @@ def test_what_is_written_is_shown_as_it_may_be_written() -> None:
     ):
         settings = loaded(text(written)).settings
         assert settings.routes[0].model_dump(mode="json")["rate_limit"] == shown
+
+
+def test_a_default_is_for_routes_that_services_declare() -> None:
+    services = """services:
+  players: {discover: {consul: players, routes: [/live/], auth_none: true}}
+routes: [{path: /a, service: players, auth: none, rate_limit: off}]
+ratelimit:
+  limits:
+    per-user: {requests: 10, per: 1s}
+    each: {requests: 5, per: 1s, key: [route]}
+  default: [per-user, each]
+"""
+    snapshot = compile_snapshot(loaded(services, ENVIRON).settings, 1)
+    found = msgspec.msgpack.decode(snapshot.features["discovery"], type=DiscoveryBound)
+    raw = found.likes["players"].features["ratelimit"]
+    limits = msgspec.msgpack.decode(raw, type=RouteLimits).limits
+    assert [one.id for one in limits] == ["per-user", "each route declared by players"]
+    known = msgspec.msgpack.decode(snapshot.features["ratelimit"], type=RateLimitBound).limits
+    assert known == limits  # workers keep those alone

@@ -68,6 +68,7 @@ class Adaptive:
         self._new: list[Timing] = []
         self._count = 0
         self._bad = 0
+        self._untimed = 0
         self._busy = False  # whether half of the limit was asked at once, or more
         self._asked = 0.0
         self._began = 0.0
@@ -115,6 +116,10 @@ class Adaptive:
         """Take note that it had too much to do, or gave no answer in time."""
         self._bad += 1
 
+    def passed(self) -> None:
+        """Take note of an answer whose time tells nothing of the service."""
+        self._untimed += 1
+
     @property
     def typical(self) -> float:
         """Return how long answers take typically, over the routes that were asked last, seconds."""
@@ -145,26 +150,32 @@ class Adaptive:
         return int(self.limit)
 
     def _is_enough(self, now: float) -> bool:
-        answers = self._count + self._bad
+        answers = self._count + self._bad + self._untimed
         if answers < _SOME:
             return False
         looked = now - self._began
         if self._eased:  # the first to come back are those that took the least
-            return looked >= 2.0 * self.typical and (answers >= _SURE or looked >= 2.0 * _PATIENCE)
+            timed = answers - self._untimed
+            if timed < _SOME:
+                return timed == 0 and looked >= _AGAIN
+            return looked >= 2.0 * self.typical and (timed >= _SURE or looked >= 2.0 * _PATIENCE)
         return answers >= _ENOUGH or not self._known or looked >= _PATIENCE
 
     def _forget(self, now: float, *, since: float | None = None) -> None:
         for timing in self._used:
             timing.count, timing.total = 0, 0.0
         self._used.clear()
-        self._count = self._bad = 0
+        self._count = self._bad = self._untimed = 0
         self._busy = False
         self._began = now
         self._since = now if since is None else since
 
     def _judge(self, now: float, *, wanted: bool) -> None:
-        if self._busy and self._bad > _BAD * (self._count + self._bad):
+        if self._busy and self._bad > _BAD * (self._count + self._bad + self._untimed):
             self._go_back()
+            return
+        if not self._count:
+            self._go_on(wanted)
             return
         if not self._known:
             self._begin()
@@ -178,6 +189,13 @@ class Adaptive:
             self._follow(now, wanted)
         if not self._eased:
             self._settle(wanted)
+
+    def _go_on(self, wanted: bool) -> None:
+        """Ask more of a service of which only failures tell anything: what it can do is unknown."""
+        if self._eased:
+            self.limit, self._eased = self._eased, 0.0
+        elif wanted:
+            self._grow(_SLOW if self._met else _FAST)
 
     def _begin(self) -> None:
         """Take what the first answers took for typical."""

@@ -79,6 +79,9 @@ class Room:
         self._reserved = [limit * share // 100 for share in self._share]
         if self._share[CRISIS] and limit > 1:
             self._reserved[CRISIS] = max(1, self._reserved[CRISIS])
+        if sum(self._reserved) >= limit > 1:  # one is for whoever comes, so that no class starves
+            others = self._reserved[CRISIS + 1 :]
+            self._reserved[CRISIS + 1 + others.index(max(others))] -= 1
         self._easy = limit - sum(self._reserved)
 
     def reserved_for(self, traffic: int) -> int:

@@ -12,6 +12,7 @@ from tta_gateway.features.admission.problems import OVERLOADED, SHED
 from tta_gateway.features.admission.rooms import OUTCOMES, Rooms, ServiceRoom
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, is_of_events
+from tta_gateway.kernel.own import CLOSED_FOR, OWN
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import (
@@ -93,6 +94,8 @@ class BoundTrafficClass:
 
     def on_request(self, exchange: Exchange) -> Refusal | None:
         """Say the class; turn away what the worker has no time for."""
+        if exchange.traffic == CRISIS:
+            return None  # what it says has been looked at, because it was refused before
         traffic, principal = self._traffic, exchange.principal
         if principal is not None:
             traffic = self._of(principal)
@@ -236,12 +239,17 @@ class BoundGate:
                 room.adaptive.failed()
             return
         if response.status == _UNAVAILABLE:
-            room.adaptive.failed()
+            if room.name == OWN and response.get(CLOSED_FOR) is not None:
+                room.adaptive.passed()  # there is no room for logins: of others that tells nothing
+            else:
+                room.adaptive.failed()
             return
         # How long an upload takes is the client's doing, and a further try's endpoint another.
         if exchange.upload is None and exchange.tries == 1 and not exchange.degraded:
             timing = self._timing if room is self._room else room.timing_of(self._route)
             room.adaptive.observe(timing, exchange.first_byte_at - began, began)
+        elif exchange.tries and not exchange.degraded:
+            room.adaptive.passed()
 
 
 class Turn:

@@ -121,6 +121,7 @@ class Rooms:
         self._chance = chance
         self._extent = extent
         self._rooms: dict[str, ServiceRoom] = {}
+        self._wanted: set[str] = set()  # since it was last said which services there are
         self._shown = registry.child(PRESSURE)
         self._looked = clock()
 
@@ -133,6 +134,7 @@ class Rooms:
 
     def of(self, service: str) -> ServiceRoom:
         """Return the room at a service."""
+        self._wanted.add(service)
         found = self._rooms.get(service)
         if found is None:
             found = self._rooms[service] = ServiceRoom(service, self.bound, self.registry)
@@ -141,8 +143,13 @@ class Rooms:
         return found
 
     def retain(self, services: frozenset[str]) -> None:
-        """Forget the services that are gone, once nobody is in their rooms."""
-        for name in [one for one in self._rooms if one not in services]:
+        """Forget the services that are gone, once nobody is in their rooms.
+
+        Not those that were asked for since the last time: of a configuration that is on its way in
+        the routes are here before their services.
+        """
+        wanted, self._wanted = self._wanted | services, set()
+        for name in [one for one in self._rooms if one not in wanted]:
             room = self._rooms[name]
             if not room.in_flight and not room.waiting:
                 room.close()

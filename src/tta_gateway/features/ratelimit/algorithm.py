@@ -16,6 +16,7 @@ from math import ceil, floor, inf
 from typing import Final, cast
 
 _GRAIN: Final = 1e-6  # seconds: sums of times are not exact
+_SILENT: Final = 5  # times that neighbours should have told of the seats that are taken there
 _SEAT: Final = 1.0  # seconds after which to ask for a seat again: nobody knows when one is free
 _LEAST: Final = 0.1  # of a limit is left, however ill its service is
 Told = tuple[float, float, float, float]
@@ -134,7 +135,7 @@ class Window(Entry):
 class Seats(Entry):
     """How many are taken at the moment: here, and by each neighbour."""
 
-    __slots__ = ("by", "held", "others")
+    __slots__ = ("by", "held", "others", "silent")
 
     def __init__(self, key: str) -> None:
         """Begin with none taken."""
@@ -142,6 +143,7 @@ class Seats(Entry):
         self.held = 0
         self.others = 0
         self.by: dict[int, int] = {}
+        self.silent: dict[int, int] = {}
 
 
 class Measure:
@@ -212,7 +214,10 @@ class Measure:
         raise NotImplementedError
 
     def known(self, entry: Entry) -> tuple[float, float]:
-        """Return what is known near here, as `settled` takes it."""
+        """Return what is known near here, as `settled` takes it.
+
+        It is without what is still to be told: that comes later, and would count twice.
+        """
         raise NotImplementedError
 
     def doubt(self, entry: Entry) -> None:
@@ -238,6 +243,21 @@ class Rate(Measure):
     def entry(self, key: str) -> Entry:
         """Return a full bucket."""
         return Bucket(key)
+
+    def refill(self, entry: Entry, factor: float, now: float) -> None:
+        """Have a bucket of another depth, by this factor, be of this one: as full as it was.
+
+        The store keeps it elsewhere from now on, and is told what is known here.
+        """
+        bucket = cast("Bucket", entry)
+        for span in (bucket.near, bucket.far):
+            if span.tat > now:
+                span.begun = now
+                span.tat = now + factor * (span.tat - now)
+        if bucket.far.tat > bucket.near.tat:
+            bucket.near = Span(now, bucket.far.tat)
+        bucket.own = None
+        self.doubt(bucket)
 
     def step(self, cost: int) -> float:
         """Return how many seconds of the bucket a request takes; never more than it holds."""
@@ -335,8 +355,11 @@ class Rate(Measure):
 
     def known(self, entry: Entry) -> tuple[float, float]:
         """Return since when it is busy by what is known near here, and until when."""
-        near = cast("Bucket", entry).near
-        return near.begun, near.tat
+        bucket = cast("Bucket", entry)
+        near, own = bucket.near, bucket.own
+        if own is None:
+            return near.begun, near.tat
+        return near.begun, max(near.begun, near.tat - own.spent)
 
     def doubt(self, entry: Entry) -> None:
         """Have the store told of what is known near here, instead of what was spent."""
@@ -368,9 +391,13 @@ class Quota(Measure):
         return floor((now + self.offset) / self.per)
 
     def _turn(self, window: Window, now: float) -> None:
-        """Begin a new window where the last one is over; a clock that is set back begins none."""
+        """Begin a new window where the last one is over.
+
+        A clock that is set back begins none, unless it had been far ahead: nobody waits for what it
+        said then.
+        """
         number = self.number(now)
-        if number > window.number:
+        if number > window.number or number < window.number - 1:
             window.number = number
             window.near = window.far = window.own = window.pending = 0
 
@@ -453,7 +480,7 @@ class Quota(Measure):
     def known(self, entry: Entry) -> tuple[float, float]:
         """Return the window, and what is counted in it by what is known near here."""
         window = cast("Window", entry)
-        return float(window.number), float(window.near)
+        return float(window.number), float(window.near - window.own)
 
     def doubt(self, entry: Entry) -> None:
         """Have the store told of what is known near here, instead of what was counted."""
@@ -510,8 +537,22 @@ class Concurrency(Measure):
         seats = cast("Seats", entry)
         if told[0]:
             seats.by[by] = int(told[0])
+            seats.silent[by] = 0
         else:
             seats.by.pop(by, None)
+        seats.others = sum(seats.by.values())
+
+    def miss(self, entry: Entry) -> None:
+        """Take note that neighbours should have told by now what is taken there.
+
+        What they have told of seats that are free again may have been lost: whoever says nothing
+        for long has taken none.
+        """
+        seats = cast("Seats", entry)
+        for by in list(seats.by):
+            seats.silent[by] += 1
+            if seats.silent[by] > _SILENT:
+                del seats.by[by]
         seats.others = sum(seats.by.values())
 
     def settled(self, entry: Entry, since: float, full: float, *, anew: bool) -> None:

@@ -43,6 +43,16 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether it can be kept before anybody has shown who they are."""
         return PROVED.isdisjoint(self.key)
 
+    @property
+    def depth(self) -> float:
+        """Return how many seconds a bucket takes to be full again; 0 of what is not a rate.
+
+        By that the store tells apart what was spent by other figures.
+        """
+        if self.quota or self.of == "concurrent":
+            return 0.0
+        return self.per / self.amount * self.burst
+
 
 class RouteLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a route; with `status`, the route itself tells callers of theirs."""

@@ -212,8 +212,15 @@ class BoundRateLimit:
                 entry.is_owing = True
                 table.owing.append(entry)
             rule.admitted.add()
+        self._note(exchange, entries)
+
+    def _note(self, exchange: Exchange, entries: list[object]) -> None:
+        """Keep what it was counted in; nothing stands for limits that it was let past by others."""
         before = exchange.limited
-        exchange.limited = entries if before is None else before + entries
+        if before is None:
+            exchange.limited = [None] * self._behind + entries if self._behind else entries
+        else:
+            exchange.limited = before + entries
 
     def _refusal(self, entries: list[object], now: float) -> Refusal:
         """Word a refusal: the limits that refuse, and when the last of them would not."""
@@ -255,9 +262,11 @@ class BoundRateLimit:
         except Away as away:
             if exchange.aborted or exchange.finished:
                 return None
+            entries = self._found_again(entries)
             return self._alone(exchange, entries, came, known=places if away.may_be_done else [])
         if exchange.aborted or exchange.finished:
             return None  # whoever has gone takes no seat that nobody would give back
+        entries = self._found_again(entries)
         self._keeping.answered.add()
         refused = any(one.wait > 0.0 for one in answers) or self._is_overtaken(entries, places)
         if not refused:
@@ -265,6 +274,14 @@ class BoundRateLimit:
         for at, one in zip(places, answers, strict=True):
             self._heard(self._rules[at], cast("Entry", entries[at]), one, came)
         return self._refusal(entries, came) if refused else None
+
+    def _found_again(self, entries: list[object]) -> list[object]:
+        """Return the entries as they are known now: full ones may have been forgotten meanwhile."""
+        now = self._now()
+        found: list[object] = []
+        for rule, one in zip(self._rules, entries, strict=True):
+            found.append(rule.table.entry(cast("Entry", one).key, now))
+        return found
 
     def _is_overtaken(self, entries: list[object], but: list[int]) -> bool:
         """Tell whether others have spent meanwhile what was there of a limit, but of these."""
@@ -289,8 +306,7 @@ class BoundRateLimit:
                 measure.spend(entry, rule.cost, now)
                 rule.table.owe(entry)
             rule.admitted.add()
-        before = exchange.limited
-        exchange.limited = entries if before is None else before + entries
+        self._note(exchange, entries)
 
     def _asked(self, rule: Rule, entry: Entry, now: float) -> Asked:
         """Return what the store is asked of a limit."""
@@ -342,7 +358,7 @@ class BoundRateLimit:
             return
         behind = self._behind
         mine = entries[behind : behind + len(self._rules)] if behind < len(entries) else []
-        if mine:
+        if mine and mine[0] is not None:
             response.fields += self._fields(mine, self._now())
 
     def _fields(self, entries: list[object], now: float) -> Fields:
@@ -372,6 +388,8 @@ class BoundRateLimit:
         entries = exchange.limited
         if entries is None or len(entries) < self._behind + len(self._rules):
             return  # it was refused here, or before
+        if entries[self._behind] is None:
+            return  # it was refused here, and went on all the same
         for at in self._seats:
             rule = self._rules[at]
             entry = cast("Entry", entries[self._behind + at])

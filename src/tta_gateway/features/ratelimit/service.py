@@ -17,6 +17,7 @@ from tta_gateway.features.ratelimit.bound import (
     Override,
     Overrides,
     RateLimitBound,
+    changed,
     overrides_of,
 )
 from tta_gateway.features.ratelimit.store import Buckets, Owed, Settled
@@ -89,6 +90,7 @@ class Limits:
 
     def _owed(self, limit: Limit, key: str) -> Owed:
         if not limit.quota:
-            return Owed(id=limit.id, key=key)
+            figures = changed(limit, self.override_of(limit.handle))
+            return Owed(id=limit.id, key=key, depth=figures.depth)
         number = int(self._wall() // limit.per)
         return Owed(id=limit.id, key=key, window=number, ends=(number + 1) * limit.per)

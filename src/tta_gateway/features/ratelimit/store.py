@@ -59,7 +59,7 @@ class Owed:
     """What the store is told of a bucket: `told` as `algorithm.Told`, or only what is `known`.
 
     `window` is the number of a quota's, and `ends` when it is over in seconds of the epoch; both
-    are 0 for a rate.
+    are 0 for a rate, whose `depth` is in seconds.
     """
 
     id: str
@@ -68,6 +68,7 @@ class Owed:
     known: tuple[float, float] = (-inf, -inf)
     window: int = 0
     ends: float = 0.0
+    depth: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class Table:
         self.dry_run = limit.dry_run
         self.measure = _measure_of(limit)
 
-    def take(self, limit: Limit) -> None:
+    def take(self, limit: Limit, now: float) -> None:
         """Go by these figures from now on; what was spent stays spent."""
         before = self.measure
         self.limit = limit
@@ -62,10 +62,21 @@ class Table:
         self.measure = _measure_of(limit)
         if isinstance(before, Rate) and isinstance(self.measure, Rate):
             self.measure.scale = before.scale  # its service is as ill as it was
+            if before.depth != self.measure.depth:
+                self._refill(self.measure, before, now)
         if isinstance(before, Quota) and isinstance(self.measure, Quota):
             self.measure.offset = before.offset
             if before.per != self.measure.per:  # windows of another length have other numbers
                 self.entries, self.order, self.owing = {}, [], []
+
+    def _refill(self, measure: Rate, before: Rate, now: float) -> None:
+        """Have each bucket be as full as it was; what is only made deeper has the rest at once."""
+        factor = measure.depth / before.depth
+        if measure.interval == before.interval:
+            factor = min(1.0, factor)
+        for entry in self.order:
+            measure.refill(entry, factor, now)
+            self.owe(entry)
 
     def entry(self, key: str, now: float) -> Entry:
         """Return what is known of a key."""
@@ -153,7 +164,7 @@ class Tally:
             self._keep_time(found)
         elif found.limit != figures:
             found.most = most
-            found.take(figures)
+            found.take(figures, self.monotonic())
         return found
 
     def _figures(self, limit: Limit) -> Limit:
@@ -171,7 +182,7 @@ class Tally:
         for id, table in self.tables.items():
             figures = self._figures(self._configured[id])
             if figures != table.limit:
-                table.take(figures)
+                table.take(figures, self.monotonic())
                 self.version += 1
 
     def retain(self, ids: frozenset[str]) -> None:

@@ -169,7 +169,7 @@ class ValkeyStore:
         now = self._monotonic()
         if now < self._rests_until:
             raise Away("it has just not answered", may_be_done=False)
-        keys = [self._key(one.id, one.key, one.window) for one in asked]
+        keys = [self._key(one) for one in asked]
         args: list[Arg] = []
         for one in asked:
             if one.ends:
@@ -205,7 +205,7 @@ class ValkeyStore:
         ahead = self._ahead
         if ahead is None:
             ahead = await self._compare()
-        keys = [self._key(one.id, one.key, one.window) for one in owed]
+        keys = [self._key(one) for one in owed]
         args: list[Arg] = []
         for one in owed:
             args += self._told(one, ahead)
@@ -265,7 +265,7 @@ class ValkeyStore:
         """Have a bucket full again, wherever it is known."""
         await self._ready()
         left = 0 if not one.ends else max(1, ceil((one.ends - self._wall()) * 1000))
-        key = self._key(one.id, one.key, one.window)
+        key = self._key(one)
         await self._run(_RESET, [key], [nonce, left], _IN_THE_BACKGROUND)
 
     async def _ready(self) -> None:
@@ -279,9 +279,13 @@ class ValkeyStore:
 
     # In between
 
-    def _key(self, id: str, key: str, window: int) -> bytes:
-        name = _TAG + name_of(id, key)
-        return name if not window else b"%s:%d" % (name, window)
+    def _key(self, one: Asked | Owed) -> bytes:
+        """Return where a bucket is kept: one of another depth is another.
+
+        What is spent of it is told in seconds, which mean nothing by other figures.
+        """
+        name = _TAG + name_of(one.id, one.key)
+        return b"%s:%d" % (name, one.window if one.ends else round(one.depth * _MICRO))
 
     async def _run(
         self, script: Script, keys: Sequence[bytes], args: Sequence[Arg], patience: float

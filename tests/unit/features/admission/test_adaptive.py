@@ -272,3 +272,36 @@ def test_what_was_timed_by_one_who_was_late_tells_nothing() -> None:
     answers(adaptive, timing, took=0.9, of=200, at=1.5)  # asked before that
     assert adaptive.look(3.0, in_flight=50, peak=50, wanted=False) == 100
     assert adaptive.ratio == 1.0
+
+
+def asked_with_bodies(adaptive: Adaptive, now: float, *, passed: int = 0, failed: int = 0) -> int:
+    """Return the limit after a second in which so many uploads were answered."""
+    for _ in range(passed):
+        adaptive.passed()
+    for _ in range(failed):
+        adaptive.failed()
+    return adaptive.look(now, in_flight=0, peak=1000, wanted=True)
+
+
+def test_a_service_of_uploads_is_asked_less_when_it_fails_and_more_when_it_does_not() -> None:
+    adaptive = Adaptive(least=2, most=1024)
+    assert asked_with_bodies(adaptive, 1.0, passed=50) > FIRST
+    for second in range(2, 30):
+        asked_with_bodies(adaptive, float(second), failed=50)
+    assert adaptive.limit == 2
+    for second in range(30, 60):
+        asked_with_bodies(adaptive, float(second), passed=45, failed=5)
+    assert adaptive.limit > 32
+
+
+def test_an_easing_is_taken_back_where_nothing_tells_any_more_what_came_of_it() -> None:
+    adaptive, timing = Adaptive(least=2, most=1024), Timing()
+    now, took = 0.0, 0.1
+    while not adaptive._eased:
+        for _ in range(100):
+            adaptive.observe(timing, took, now)
+        now, took = now + 1.0, 0.1 if now < 3.0 else 0.5
+        adaptive.look(now, in_flight=0, peak=64, wanted=True)
+    before = adaptive._eased
+    assert asked_with_bodies(adaptive, now + 1.0, passed=50) < before
+    assert asked_with_bodies(adaptive, now + 9.0, passed=50) == int(before)

@@ -69,6 +69,17 @@ def test_a_place_is_kept_for_a_crisis_where_there_are_two(limit: int, kept: int)
     assert Room(limit, reserved=RESERVED, waiting=1).reserved_for(CRISIS) == kept
 
 
+@pytest.mark.parametrize("reserved", [(10, 50, 5, 0), (5, 85, 0, 0), (1, 0, 0, 89), (0, 45, 45, 0)])
+@pytest.mark.parametrize("limit", range(1, 30))
+def test_however_little_room_there_is_no_class_starves(
+    limit: int, reserved: tuple[int, ...]
+) -> None:
+    for traffic in (CRISIS, THERAPEUTIC, STANDARD, BACKGROUND):
+        assert Hall(limit, reserved=reserved).take(traffic) == [True]
+    kept = Room(limit, reserved=reserved, waiting=1).reserved_for(CRISIS)
+    assert kept >= 1 or limit == 1 or not reserved[0]
+
+
 def test_nothing_is_kept_for_a_class_of_which_that_is_said() -> None:
     assert Room(2, reserved=(0, 0, 0, 0), waiting=1).reserved_for(CRISIS) == 0
 

@@ -29,6 +29,7 @@ from tta_gateway.kernel.traffic import (
 from tta_gateway.kernel.traffic import (
     TrafficClass as Name,
 )
+from tta_gateway.kernel.upload import Upload
 from tta_gateway.support.metrics import Registry
 
 
@@ -100,6 +101,13 @@ def the_class(house: House, exchange: Exchange, name: Name | None = None) -> int
 )
 def test_the_route_says_the_class(name: Name | None, traffic: int) -> None:
     assert the_class(House(), an_exchange(), name) == traffic
+
+
+def test_what_was_found_to_be_a_crisis_stays_one() -> None:
+    house, exchange = House(), by("admin")
+    house.rooms.pressure.level = 2.0
+    exchange.traffic = CRISIS
+    assert the_class(house, exchange, "background") == CRISIS
 
 
 def test_nothing_is_said_of_requests_that_no_route_takes() -> None:
@@ -388,6 +396,60 @@ def test_a_service_that_cannot_is_asked_less(bad: Callable[[], Response]) -> Non
     for exchange in everybody:
         answer(house, exchange, bad())
     assert look(house).limit < 64
+
+
+class Client:
+    """Whose body is never waited for."""
+
+    def pause_upload(self) -> None:
+        raise AssertionError
+
+    def resume_upload(self) -> None:
+        raise AssertionError
+
+
+def uploads(house: House, count: int, status: int) -> None:
+    """Have so many ask at once with a body; who finds no room leaves, all others are answered."""
+    everybody = [an_exchange(started=house.clock.monotonic()) for _ in range(count)]
+    for exchange in everybody:
+        exchange.upload = Upload(Client(), limit=10, keep=0)
+        house.gate().on_request(exchange)
+    for exchange in everybody:
+        if exchange.admitted < 0.0:
+            house.gate().on_finish(exchange)
+    for exchange in everybody:
+        answer(house, exchange, from_upstream(status))
+
+
+def test_a_service_of_uploads_alone_is_asked_more_once_it_can_again() -> None:
+    with FakeLoop() as loop:
+        house = House(loop)
+        for _ in range(20):
+            uploads(house, 80, 503)
+            look(house)
+        assert house.room.limit == 2
+        for _ in range(40):
+            uploads(house, 80, 200)
+            look(house)
+        assert house.room.limit > 16
+
+
+@pytest.mark.parametrize(("service", "is_spared"), [("gateway", True), ("players", False)])
+def test_that_there_is_no_room_for_logins_leaves_the_room_for_all_others(
+    service: str, is_spared: bool
+) -> None:
+    house = House()
+    gate = house.gate(a_route(service=service))
+    everybody = [an_exchange(started=house.clock.monotonic()) for _ in range(40)]
+    for exchange in everybody:
+        gate.on_request(exchange)
+    for exchange in everybody:
+        exchange.tries = 1
+        exchange.response = from_upstream(503, [(b"x-tta-closed-for", b"0.5")])
+        gate.on_response(exchange)
+    house.clock.advance(1.1)
+    house.rooms.tick(busy=0.0, lag=0.0)
+    assert (house.rooms.of(service).limit == 64) == is_spared
 
 
 @pytest.mark.parametrize("of", ["local", "again", "fallback"])

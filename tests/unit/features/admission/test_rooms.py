@@ -109,8 +109,18 @@ def test_services_that_are_gone_are_forgotten_once_nobody_is_there() -> None:
     gone, busy = house.rooms.of("gone"), house.rooms.of("busy")
     busy.take(STANDARD)
     house.rooms.retain(frozenset())
+    house.rooms.retain(frozenset())
     assert house.rooms.of("busy") is busy
     assert house.rooms.of("gone") is not gone
+
+
+def test_the_room_at_a_service_that_is_on_its_way_in_is_not_forgotten() -> None:
+    house = House()
+    house.rooms.retain(frozenset({"players"}))
+    room = house.rooms.of("stories")  # its routes are made
+    house.rooms.retain(frozenset({"players"}))
+    house.rooms.retain(frozenset({"players", "stories"}))
+    assert house.rooms.of("stories") is room
 
 
 def test_a_worker_that_is_late_does_not_ask_services_less_for_that() -> None:

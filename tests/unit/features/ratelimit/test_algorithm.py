@@ -169,8 +169,8 @@ def test_a_clock_that_is_set_back_gives_no_new_window() -> None:
     quota = Quota(3, 60.0, 3)
     entry = quota.entry("k")
     quota.spend(entry, 3, 120.0)
-    assert quota.wait(entry, 1, 30.0) > 0.0
-    assert quota.left(entry, 30.0) == 0
+    assert quota.wait(entry, 1, 70.0) > 0.0
+    assert quota.left(entry, 70.0) == 0
 
 
 def test_seats_are_taken_and_given_back() -> None:
@@ -470,7 +470,7 @@ def test_the_store_of_a_quota() -> None:
     quota.passed(entry, 1, 100.0)
     quota.doubt(entry)
     assert quota.ask(entry) is None
-    assert quota.known(entry) == (10.0, 2.0)
+    assert quota.known(entry) == (10.0, 1.0)  # without what is still to be told
 
 
 def test_what_the_store_let_through_is_not_told_to_it_again() -> None:
@@ -574,3 +574,50 @@ def test_a_scale_follows_smoothly() -> None:
     assert steps == sorted(steps, reverse=True)
     assert nearer(0.5, 1.0, elapsed=0.2) == pytest.approx(0.5 + 0.5 * 0.2 / 30)
     assert nearer(0.5, 1.0, elapsed=100.0) == 1.0
+
+
+def test_nobody_waits_for_a_window_that_a_wrong_clock_has_begun() -> None:
+    quota = Quota(2, 60.0, 2)
+    entry = quota.entry("k")
+    quota.offset = 86_400.0  # a day ahead
+    quota.spend(entry, 2, 0.0)
+    assert quota.wait(entry, 1, 0.0) > 0.0
+    quota.offset = 0.0
+    assert quota.wait(entry, 1, 0.0) == 0.0
+    quota.spend(entry, 2, 61.0)
+    assert quota.wait(entry, 1, 59.0) > 0.0  # set back a little: that begins none
+
+
+def test_a_bucket_of_another_depth_is_as_full_as_it_was() -> None:
+    rate = Rate(10, 10.0, 10)
+    entry = rate.entry("k")
+    rate.spend(entry, 4, 100.0)
+    rate.refill(entry, 0.5, 101.0)
+    assert rate.known(entry) == (101.0, 102.5)
+    assert rate.ask(entry) is None
+    rate.settled(entry, 101.0, 107.0, anew=False)  # others have spent more
+    rate.refill(entry, 0.5, 103.0)
+    assert rate.known(entry) == (103.0, 105.0)
+    rate.refill(entry, 0.5, 200.0)
+    assert rate.until(entry, 200.0) == 0.0
+
+
+def test_what_is_known_is_without_what_is_still_to_be_told() -> None:
+    rate = Rate(10, 10.0, 10)
+    entry = rate.entry("k")
+    rate.hear(entry, (100.0, 3.0, 100.0, 103.0), 7)
+    rate.spend(entry, 2, 100.0)
+    assert rate.known(entry) == (100.0, 103.0)
+
+
+def test_seats_of_a_silent_neighbour_are_free_in_the_end() -> None:
+    seats = Concurrency(2, 0.0, 0)
+    entry = seats.entry("k")
+    seats.hear(entry, (1.0, 0.0, 0.0, 0.0), 7)
+    seats.hear(entry, (1.0, 0.0, 0.0, 0.0), 8)
+    for _ in range(5):
+        seats.miss(entry)
+        seats.hear(entry, (1.0, 0.0, 0.0, 0.0), 8)
+    assert seats.left(entry, 0.0) == 0
+    seats.miss(entry)
+    assert seats.left(entry, 0.0) == 1

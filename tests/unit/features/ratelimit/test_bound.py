@@ -51,3 +51,10 @@ def test_where_all_may_come_at_once_that_stays_so() -> None:
 def test_a_burst_is_never_less_than_one_request_costs() -> None:
     dear = msgspec.structs.replace(LIMIT, cost=5)
     assert changed(dear, Override(burst=1)).burst == 5
+
+
+def test_what_is_no_rate_has_no_depth() -> None:
+    limit = Limit(id="a", name="a", handle="a", amount=10, per=60.0, burst=5)
+    assert limit.depth == 30.0
+    assert msgspec.structs.replace(limit, quota=True).depth == 0.0
+    assert msgspec.structs.replace(limit, of="concurrent").depth == 0.0

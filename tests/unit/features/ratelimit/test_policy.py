@@ -268,6 +268,29 @@ def test_whoever_is_refused_gives_back_nothing() -> None:
     assert entry.held == 0
 
 
+def test_who_is_let_past_an_early_limit_in_spite_of_it_gives_back_what_was_taken_later() -> None:
+    doors = but(PER_ADDRESS, id="d", name="doors", of="concurrent", amount=1)
+    house = House(PER_ADDRESS, doors, SOCKETS, PER_USER)
+    early, late = house.early, house.late
+    assert isinstance(early, BoundRateLimit)
+    assert isinstance(late, BoundRateLimit)
+    assert early.on_request(an_exchange(peer=a_peer("192.0.2.7"))) is None
+    lifted = an_exchange(peer=a_peer("192.0.2.7"))
+    lifted.principal = Principal(subject="p2", issuer="home")
+    assert isinstance(early.on_request(lifted), Refusal)
+    assert late.on_request(lifted) is None
+    answered(lifted, from_upstream())
+    for bound in (late, early):
+        bound.on_response(lifted)
+    assert lifted.response
+    assert (lifted.response.get(b"ratelimit") or b"").startswith(b'"sockets";r=1, "per-user";r=2')
+    assert len([name for name, _ in lifted.response.fields if name == b"ratelimit"]) == 1
+    for bound in (late, early):
+        bound.on_finish(lifted)
+    held = [house.tally.tables[id].entry(key, 0.0) for id, key in (("s", "p2"), ("d", "192.0.2.7"))]
+    assert [one.held for one in held if isinstance(one, Seats)] == [0, 1]
+
+
 def test_a_limit_without_seats_has_nothing_to_give_back() -> None:
     house = House(PER_USER)
     house.bound.on_finish(house.passed())
@@ -371,6 +394,21 @@ def test_who_waits_for_the_store_takes_no_seat_that_another_has_taken_meanwhile(
     entry = house.tally.tables["s"].entry("p1", 0.0)
     assert isinstance(entry, Seats)
     assert entry.held == 2
+
+
+@pytest.mark.parametrize("said", [[Answered(0.0, 0.0, 1.0, b"")], Away("", may_be_done=False)])
+def test_what_was_forgotten_while_the_store_is_asked_is_taken_where_others_see_it(
+    said: list[Answered] | Away,
+) -> None:
+    house = House(EXACT, SOCKETS, exact=Store(said))
+    exchange, answer = house.ask()
+    house.tally.tick()
+    assert settled(answer) is None
+    entry = house.tally.tables["s"].entry("p1", 0.0)
+    assert isinstance(entry, Seats)
+    assert entry.held == 1
+    house.bound.on_finish(exchange)
+    assert entry.held == 0
 
 
 @pytest.mark.parametrize("slow", [[Answered(0.0, 0.0, 1.0, b"")], Away("", may_be_done=True)])

@@ -87,8 +87,8 @@ def test_buckets_are_asked_by_their_window() -> None:
     assert asyncio.run(house.limits.look(RATE, "k")).full == 3.0
     for _ in range(2):
         asyncio.run(house.limits.reset(QUOTA, "k"))
-    plain = Owed(id="r", key="k")
-    window = replace(plain, id="q", window=170_000_000, ends=1_700_000_010.0)
+    plain = Owed(id="r", key="k", depth=10.0)
+    window = replace(plain, id="q", depth=0.0, window=170_000_000, ends=1_700_000_010.0)
     assert house.store.asked == [plain, window, window]
     assert len({*house.store.nonces}) == 2
     assert house.limits.find("q") == QUOTA

@@ -90,17 +90,45 @@ def test_seats_that_are_taken_are_never_forgotten() -> None:
 def test_new_figures_leave_spent_what_was_spent() -> None:
     table = a_table()
     spend(table, "k", 10)
-    table.take(msgspec.structs.replace(LIMIT, amount=20, burst=20, dry_run=True))
+    table.take(msgspec.structs.replace(LIMIT, amount=20, burst=20, dry_run=True), 0.0)
     assert table.dry_run
     assert table.measure.left(table.entry("k", 0.0), 0.0) == 0
     assert table.measure.left(table.entry("l", 0.0), 0.0) == 20
+
+
+@pytest.mark.parametrize(
+    "figures", [{"per": 60.0}, {"amount": 36_000}, {"per": 60.0, "amount": 1000}, {"burst": 1000}]
+)
+def test_who_has_spent_all_waits_no_longer_because_a_limit_was_raised(
+    figures: dict[str, float],
+) -> None:
+    limit = msgspec.structs.replace(LIMIT, amount=1000, per=3600.0, burst=100)
+    table = a_table(limit)
+    spend(table, "k", 100)
+    before = table.measure.wait(table.entry("k", 0.0), 1, 0.0)
+    assert before == pytest.approx(3.6)
+    table.take(msgspec.structs.replace(limit, **figures), 0.0)
+    entry = table.entry("k", 0.0)
+    assert table.measure.wait(entry, 1, 0.0) <= before + 1e-9
+    assert table.owed(9) == [entry]
+    assert table.measure.ask(entry) is None  # the store is told what is known here
+
+
+def test_what_others_have_spent_stays_spent_by_new_figures() -> None:
+    table = a_table()
+    entry = table.entry("k", 0.0)
+    table.measure.settled(entry, 0.0, 10.0, anew=False)
+    table.take(msgspec.structs.replace(LIMIT, per=5.0), 0.0)
+    assert table.measure.left(entry, 0.0) == 0
+    assert table.measure.left(entry, 0.5) == 1
+    assert table.measure.known(entry) == (0.0, 5.0)
 
 
 def test_new_figures_do_not_make_a_service_well() -> None:
     table = a_table()
     assert isinstance(table.measure, Rate)
     table.measure.scale = 0.5
-    table.take(msgspec.structs.replace(LIMIT, amount=20))
+    table.take(msgspec.structs.replace(LIMIT, amount=20), 0.0)
     assert table.measure.scale == 0.5
 
 
@@ -109,10 +137,10 @@ def test_windows_of_another_length_begin_anew() -> None:
     assert isinstance(table.measure, Quota)
     table.measure.offset = 5.0
     spend(table, "k", 3)
-    table.take(msgspec.structs.replace(QUOTA, amount=5))
+    table.take(msgspec.structs.replace(QUOTA, amount=5), 0.0)
     assert table.measure.left(table.entry("k", 0.0), 0.0) == 2
     assert table.measure.offset == 5.0
-    table.take(msgspec.structs.replace(QUOTA, amount=5, per=3600.0))
+    table.take(msgspec.structs.replace(QUOTA, amount=5, per=3600.0), 0.0)
     assert table.measure.left(table.entry("k", 0.0), 0.0) == 5
 
 
