@@ -11,6 +11,7 @@ import statistics
 import time
 from typing import Final, cast
 
+from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.policy import Gate, TrafficClass
 from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.kernel.exchange import Exchange, Origin
@@ -75,6 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     clock, route = Clock(), Route(name="a", path="/a", service="players")
     rooms = Rooms(registry=Registry(), clock=clock.read, chance=lambda: 0.0)
+    rooms.adopt(AdmissionBound(enabled=True))
     steps: list[object] = [TrafficClass(rooms).for_route(route), Gate(rooms).for_route(route)]
     print(f"the gateway's path: {form()}")
     dearest = 0.0

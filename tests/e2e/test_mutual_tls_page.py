@@ -42,7 +42,7 @@ def test_the_page_leads_from_an_authority_to_a_call(
     (served,) = blocks("nginx")
     server = placed(served).replace("pki/", f"{tmp_path}/pki/")
     (tmp_path / "config").write_text(nginx_around(tmp_path, server))
-    (written,) = blocks("yaml")
+    written, *_ = blocks("yaml")
     config = {**yaml.safe_load(placed(written)), "state_dir": str(tmp_path / "state")}
     nginx = ["nginx", "-p", str(tmp_path), "-c", str(tmp_path / "config")]
     with daemon(nginx, port=int(ports["9443"]), log=tmp_path / "log"):

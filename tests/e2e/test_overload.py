@@ -6,8 +6,9 @@ too.
 
 import json
 import select
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -19,9 +20,12 @@ from tests.helpers.slow import wait_until
 SERVERS, TAKES = 8, 0.05
 CAPACITY = SERVERS / TAKES
 CLASSES = ("crisis", "therapeutic", "standard", "background")
+NOTHING_MORE: Final[Mapping[str, object]] = {}
 
 
-def gateway_to(port: int, tmp_path: Path, **more: object) -> Gateway:
+def gateway_to(
+    port: int, tmp_path: Path, *, admission: Mapping[str, object] = NOTHING_MORE, **more: object
+) -> Gateway:
     return start_gateway(
         {
             "listen": "127.0.0.1:0",
@@ -34,6 +38,7 @@ def gateway_to(port: int, tmp_path: Path, **more: object) -> Gateway:
                 for one in CLASSES
             ],
             **more,
+            "admission": {"enabled": True, **admission},
         },
         tmp_path,
     )

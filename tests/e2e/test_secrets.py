@@ -326,7 +326,7 @@ HOSTILE: Final = {
 """What stands in a path, and in fields."""
 KEYS: Final = [
     *("ts", "request_id", "trace_id", "client", "method", "path", "route", "status", "code"),
-    *("sent", "received", "duration_us", "first_byte_us", "service", "endpoint", "tries"),
+    *("sent", "received", "duration_us", "first_byte_us", "service", "endpoint", "tries", "class"),
 ]
 
 

@@ -16,6 +16,7 @@ from typing import Final
 LARGEST: Final = 60_000  # bytes of a datagram
 _MOST: Final = 2  # datagrams that are taken in one turn of the loop: a millisecond or two
 _PRIVATE: Final = 0o700
+_OWNERS: Final = 0o600
 _GONE: Final = (ConnectionRefusedError, FileNotFoundError)
 
 
@@ -45,6 +46,7 @@ class Neighbours:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path(self._number))  # noqa: PTH108 - by the folder's descriptor
         sock.bind(self._path(self._number))
+        os.chmod(self._path(self._number), _OWNERS)  # noqa: PTH101 - likewise
         self._sock = sock
         self.look()
         return sock.fileno()

@@ -13,7 +13,7 @@ def test_what_nobody_writes_is_what_workers_assume() -> None:
 def test_all_that_is_written_reaches_the_workers() -> None:
     text = """
         admission:
-          enabled: false
+          enabled: true
           reserved: {crisis: 20, therapeutic: 40, standard: 10, background: 5}
           patience: {crisis: 20s, therapeutic: 5s, standard: 1s, background: 500ms}
           waiting: 10
@@ -21,7 +21,7 @@ def test_all_that_is_written_reaches_the_workers() -> None:
           administrative_roles: [admin, researcher]
     """
     assert compile(loaded(text).settings.admission) == AdmissionBound(
-        enabled=False,
+        enabled=True,
         reserved=(20, 40, 10, 5),
         patience=(20.0, 5.0, 1.0, 0.5),
         waiting=10,

@@ -46,7 +46,7 @@ class House:
         self.rooms = Rooms(
             registry=Registry(), clock=self._time, chance=lambda: 0.0, future=self._future
         )
-        self.rooms.adopt(AdmissionBound(reserved=(crisis, 0, 0, 0)))
+        self.rooms.adopt(AdmissionBound(enabled=True, reserved=(crisis, 0, 0, 0)))
         self.gateway: PaperGateway = build(
             policies=(TrafficClass(self.rooms), Gate(self.rooms)),
             capacity=EndpointLimits(connections=4, pending=1),

@@ -50,7 +50,7 @@ class House:
             chance=lambda: 0.0,
             future=cast("Callable[[], asyncio.Future[Answer]]", loop and loop.create_future),
         )
-        self.rooms.adopt(msgspec.structs.replace(AdmissionBound(), **bound))
+        self.rooms.adopt(msgspec.structs.replace(AdmissionBound(enabled=True), **bound))
 
     def classes(self, route: Route | None = None) -> BoundTrafficClass:
         found = TrafficClass(self.rooms).for_route(route or a_route())
