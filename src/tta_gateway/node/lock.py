@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 NAME: Final = "gateway.lock"
-_OURS: Final = ("gateway.lock", "admin.", "control.", "supervisor.", "snapshot.", "valkey")
+_OURS: Final = (
+    *("gateway.lock", "admin.", "control.", "supervisor.", "snapshot.", "valkey", "limits"),
+)
 """With what the names of all that a gateway keeps in its folder begin."""
 
 

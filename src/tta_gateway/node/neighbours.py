@@ -60,8 +60,12 @@ class Neighbours:
         """Look who is there; return those that have gone since."""
         if self._sock is None:
             return frozenset()
+        try:
+            names = os.listdir(self._folder)  # noqa: PTH208 - likewise
+        except OSError:  # no descriptor is left, which it needs for a moment
+            return frozenset()
         before = self.others
-        found = (int(name) for name in os.listdir(self._folder) if name.isdecimal())  # noqa: PTH208 - likewise
+        found = (int(name) for name in names if name.isdecimal())
         self.others = tuple(sorted(one for one in found if one != self._number))
         return frozenset(before) - frozenset(self.others)
 

@@ -1,6 +1,7 @@
 """What workers of a node tell each other, over real sockets."""
 
 import asyncio
+import errno
 import os
 import random
 import socket
@@ -203,3 +204,18 @@ def test_a_loop_hears(tmp_path: Path) -> None:
 
     asyncio.run(body())
     assert heard == [b"hello"]
+
+
+def test_where_no_descriptor_is_left_whoever_was_there_still_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To list a folder takes one for a moment."""
+    one, _ = Worker(tmp_path, 1), Worker(tmp_path, 2)
+    one.neighbours.look()
+
+    def none_left(_: object) -> list[str]:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "listdir", none_left)
+    assert one.neighbours.look() == frozenset()
+    assert one.neighbours.others == (2,)
