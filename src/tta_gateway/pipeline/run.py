@@ -79,7 +79,7 @@ class Runner:
         answer = await _settled(step(exchange))
         if isinstance(answer, Refusal):
             return answer.response
-        return answer if answer is not None else exchange.refusal
+        return answer if answer is not None else _standing(exchange)
 
     async def _go_on(self, exchange: Exchange, waiting: Awaitable[Answer]) -> None:
         """Go on with the request phase behind a step that had to wait."""
@@ -230,6 +230,11 @@ class Runner:
             exchange.suspended = False
             self.fail(exchange, error)
         exchange.origin.flush()
+
+
+def _standing(exchange: Exchange) -> Response | None:
+    """Return the refusal that stands by now; a function, since a step may have lifted it."""
+    return exchange.refusal
 
 
 async def _settled(answer: Answer | Awaitable[Answer]) -> Answer:
