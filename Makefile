@@ -26,6 +26,8 @@ SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
 # Tests that need no gateway, and tests that mostly wait for processes: those wait side by side.
 QUIET := tests/unit tests/scripts
 WAITING := tests/faults tests/e2e tests/contract
+# What puts a load on the gateway and looks at the clock has the machine to itself.
+ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
@@ -50,7 +52,9 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	tail -n 1 .venv/meanwhile.txt
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/fuzz tests/contract/valkey
-	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder $(WAITING)
+	@$(BIN)/python -m pytest -q $(ALONE)
+	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
+		$(ALONE:%=--ignore=%) $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
 	@$(BIN)/python -m pytest -q -m "not redis and not e2e" $(SUITES)
