@@ -128,7 +128,7 @@ def test_what_hashes_gives_way_to_all_others(one: Issuing) -> None:
     found = hashers_of(one, "idle")
     assert found
     assert {os.sched_getscheduler(pid) for pid in found} == {os.SCHED_IDLE}
-    assert os.sched_getscheduler(control_of(one)) == os.SCHED_OTHER
+    assert os.sched_getscheduler(control_of(one)) == os.SCHED_BATCH
 
 
 def test_a_login_is_answered_where_other_work_leaves_no_core_to_hash(one: Issuing) -> None:
@@ -138,7 +138,7 @@ def test_a_login_is_answered_where_other_work_leaves_no_core_to_hash(one: Issuin
         assert one.login().status == 200
         assert one.login(password="wrong " * 3).status == 401
         (steady,) = hashers_of(one, "low")
-        assert os.sched_getscheduler(steady) == os.SCHED_OTHER
+        assert os.sched_getscheduler(steady) == os.SCHED_BATCH
         assert os.getpriority(os.PRIO_PROCESS, steady) >= 10
     assert wait_until(lambda: one.login().status == 200)
     assert hashers_of(one, "idle") == [idle]
@@ -152,6 +152,7 @@ def test_a_login_is_answered_whose_hashing_process_is_killed(one: Issuing) -> No
     assert one.login().status == 200
     (other,) = hashers_of(one, "idle")
     assert other != idle
+    assert wait_until(lambda: one.stage.events("hashing_process_lost"))
     assert len(one.stage.events("hashing_process_lost")) == 1
 
 

@@ -1,5 +1,9 @@
 """Long turns: this process keeps its share of the cores, but whoever wakes interrupts it.
 
+And it interrupts nobody who runs when it wakes itself (SCHED_BATCH, sched(7)): where a worker is
+interrupted, what gives way to all (support/giving_way.py) may be given its core for a tick of the
+clock, milliseconds, because the system's arithmetic of shares knows no order among those who wait.
+
 Linux (6.12 and later) has a task say how long its turns are (sched_setattr(2), `sched_runtime`),
 and lets one with shorter turns that wakes run at once, where it would wait for milliseconds.
 So a worker need not wait for control, and control does no less: a lower priority would take its
@@ -18,7 +22,7 @@ from typing import Final
 LONG: Final = 10_000_000  # nanoseconds; usual are about three million
 ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 """`struct sched_attr`: size, policy, flags, nice, priority, runtime, deadline, period."""
-_USUAL: Final = 0  # SCHED_OTHER
+_PATIENT: Final = 3  # SCHED_BATCH
 _SET: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 """the number of the call: the C library has no function for it yet"""
 
@@ -32,5 +36,5 @@ def take_long_turns() -> bool:
     number = _SET.get(platform.machine())
     if sys.platform != "linux" or number is None:
         return False
-    asked = ATTRIBUTES.pack(ATTRIBUTES.size, _USUAL, 0, os.nice(0), 0, LONG, 0, 0)
+    asked = ATTRIBUTES.pack(ATTRIBUTES.size, _PATIENT, 0, os.nice(0), 0, LONG, 0, 0)
     return bool(ctypes.CDLL(None).syscall(number, 0, asked, 0) == 0)

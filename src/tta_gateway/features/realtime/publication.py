@@ -1,0 +1,52 @@
+"""What flows through channels: publications, where they stand, and who is there."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a channel: the offset of a publication, from 1 (0: before the first).
+
+    Offsets of another epoch say nothing about those of this one.
+    """
+
+    offset: int = 0
+    epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """Who a session is, as others in a channel see it; what is said about it is JSON, or empty."""
+
+    user: str = ""
+    client: str = ""
+    about_session: bytes = b""
+    about_subscription: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message of a channel: `data` is JSON of one line (as text; base64 is never used).
+
+    `offset` is 0 in a channel without history; `time` is milliseconds of the epoch, 0 for unknown.
+    """
+
+    data: bytes
+    offset: int = 0
+    info: ClientInfo | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    time: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How much of a channel is kept: publications, for seconds; the epoch for longer ones."""
+
+    size: int = 0
+    seconds: int = 0
+    epoch_seconds: int = 30 * 24 * 3600
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is kept."""
+        return self.size > 0 and self.seconds > 0

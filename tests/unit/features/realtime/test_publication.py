@@ -1,0 +1,18 @@
+"""What is said of publications and of how much is kept of them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tta_gateway.features.realtime.publication import Keeping, Position
+
+AMOUNT = st.integers(min_value=0, max_value=10)
+
+
+@given(size=AMOUNT, seconds=AMOUNT)
+def test_nothing_is_kept_without_both_a_size_and_a_time(size: int, seconds: int) -> None:
+    assert Keeping(size, seconds).is_on is (size != 0 and seconds != 0)
+
+
+def test_a_position_of_another_epoch_is_another() -> None:
+    assert Position(3, "a") != Position(3, "b")
+    assert Position(3, "a") == Position(3, "a")
