@@ -46,6 +46,7 @@ from tta_gateway.settings import (
     fallback,
     identity,
     ratelimit,
+    realtime,
     registration,
     token,
 )
@@ -105,7 +106,9 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
-    limited = (*routes, *_likes(settings))
+    channels = realtime.compile(settings.realtime, settings.ratelimit)
+    features["realtime"] = _encoded(channels)
+    limited = (*routes, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url

@@ -14,6 +14,7 @@ from tta_gateway.features.ratelimit.config import (
     compile_route,
 )
 from tta_gateway.kernel.route import Auth, Respond, Route
+from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
@@ -134,6 +135,8 @@ def complaints(tree: Tree) -> Complaints:
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
         yield from _of_route(("routes", at, "rate_limit"), _mapping(route), named)
+    for where, rule in rules(tree):
+        yield from _of_route((*where, "rate_limit"), rule, named)
 
 
 def _of_route(path: Path, route: Tree, named: Tree) -> Complaints:

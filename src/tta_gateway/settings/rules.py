@@ -19,6 +19,7 @@ from tta_gateway.settings import (
     fallback,
     providers,
     ratelimit,
+    realtime,
     registering,
     second_factor,
     token,
@@ -142,6 +143,7 @@ def check(document: Document) -> None:
         *providers.complaints(tree),
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
+        *realtime.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")
