@@ -1,6 +1,7 @@
 """What flows through channels: publications, where they stand, and who is there."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,10 @@ class Position:
 
     offset: int = 0
     epoch: str = ""
+
+
+NOWHERE: Final = Position()
+"""Before the first publication of an epoch that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
