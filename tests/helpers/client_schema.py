@@ -20,7 +20,8 @@ Command: uint32 id=1, ConnectRequest connect=4, SubscribeRequest subscribe=5,
  SubRefreshRequest sub_refresh=15
 Reply: uint32 id=1, Error error=2, Push push=4, ConnectResult connect=5,
  SubscribeResult subscribe=6, Nothing unsubscribe=7, PublishResult publish=8,
- PresenceResult presence=9, PresenceStatsResult presence_stats=10, HistoryResult history=11, Nothing ping=12, Data rpc=13,
+ PresenceResult presence=9, PresenceStatsResult presence_stats=10,
+ HistoryResult history=11, Nothing ping=12, Data rpc=13,
  RefreshResult refresh=14, SubRefreshResult sub_refresh=15
 Push: int64 id=1, string channel=2, Publication pub=4, Info join=5, Info leave=6,
  Ended unsubscribe=7, Data message=8, Subscribe subscribe=9, Disconnect disconnect=11

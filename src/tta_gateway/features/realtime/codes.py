@@ -79,6 +79,7 @@ CLOSED: Final = Disconnection(3000, "connection closed")
 SHUTDOWN: Final = Disconnection(3001, "shutdown")
 SERVER_ERROR: Final = Disconnection(3004, "internal server error")
 CONNECTION_EXPIRED: Final = Disconnection(3005, "connection expired")
+SUBSCRIPTION_ENDED: Final = Disconnection(3006, "subscription expired")
 SLOW: Final = Disconnection(3008, "slow")
 WRITE_ERROR: Final = Disconnection(3009, "write error")
 POSITION_LOST: Final = Disconnection(3010, "insufficient state")
@@ -98,7 +99,8 @@ UNAVAILABLE: Final = Disconnection(3508, "not available")
 TOO_MANY_ERRORS: Final = Disconnection(3509, "too many errors")
 
 DISCONNECTIONS: Final = (
-    *(CLOSED, SHUTDOWN, SERVER_ERROR, CONNECTION_EXPIRED, SLOW, WRITE_ERROR, POSITION_LOST),
+    *(CLOSED, SHUTDOWN, SERVER_ERROR, CONNECTION_EXPIRED, SUBSCRIPTION_ENDED),
+    *(SLOW, WRITE_ERROR, POSITION_LOST),
     *(FORCE_RECONNECT, NO_PONG, TOO_MANY, TOKENS_INVALIDATED),
     *(INVALID_TOKEN, MALFORMED, STALE, FORCE_NO_RECONNECT, CONNECTION_LIMIT, CHANNEL_LIMIT),
     *(INAPPROPRIATE_PROTOCOL, FORBIDDEN, UNAVAILABLE, TOO_MANY_ERRORS),
