@@ -143,6 +143,21 @@ class Reader:
         self._task.cancel()
         self.worker.heard.readers[self.channel].remove(self)
 
+    async def leave(self, seconds: float) -> None:
+        """Be away for a while, and come back to where he stood."""
+        readers = self.worker.heard.readers[self.channel]
+        readers.remove(self)
+        if not readers:
+            self.worker.broker.leave(self.channel)
+        await asyncio.sleep(seconds)
+        readers.append(self)
+        while True:
+            with suppress(Away):
+                await self.worker.broker.follow(self.channel)
+                break
+            await asyncio.sleep(0.02)
+        self.lose()
+
     def take(self, publication: Publication, top: Position) -> None:
         """Take what came live."""
         if self._reading is not None:
