@@ -83,7 +83,7 @@ def kill(one: Server) -> None:
 
 def stop(one: Server) -> None:
     with one.frozen():
-        time.sleep(1.3)
+        time.sleep(0.7)
 
 
 def cut(one: Server) -> None:
@@ -121,7 +121,7 @@ async def spoil(
     one: Server, faults: tuple[Callable[[Server], None], ...], ends: float, chance: random.Random
 ) -> None:
     while time.monotonic() < ends:
-        await asyncio.sleep(chance.uniform(0.1, 0.5))
+        await asyncio.sleep(chance.uniform(0.02, 0.2))
         await asyncio.to_thread(chance.choice(faults), one)
 
 
@@ -173,4 +173,4 @@ def test_a_channel_says_the_same_to_all_where_the_store_loses_what_it_had(
 ) -> None:
     """Red without `r` in `position` (scripts.py)."""
     with server(kind, "--dbfilename", "copy") as one:
-        uvloop.run(story(one, 1000 + seed, cruel=True))
+        uvloop.run(story(one, 2000 + seed, cruel=True))
