@@ -35,7 +35,7 @@ _PAYLOADS: Final = st.one_of(
 
 
 class OnPaper:
-    """Something whose reading can be asked for in turns."""
+    """Something that reads, turn by turn, and heeds what it reads."""
 
     def __init__(self, reader: SocketReader | SocketEndpoint) -> None:
         """Read by this."""
@@ -48,9 +48,15 @@ class OnPaper:
     def _events(self, pieces: Iterable[bytes]) -> Iterator[SocketEvent]:
         reader = self.reader
         for piece in pieces:
-            yield from reader.receive(piece)
+            yield from self._heeded(reader.receive(piece))
             while reader.waiting if isinstance(reader, SocketReader) else reader.is_behind:
-                yield from reader.go_on()
+                yield from self._heeded(reader.go_on())
+
+    def _heeded(self, events: list[SocketEvent]) -> list[SocketEvent]:
+        reader = self.reader
+        if isinstance(reader, SocketReader):
+            return events
+        return [event for event in events if reader.heed(event)]
 
 
 def in_short(events: Iterable[SocketEvent]) -> list[Heard]:

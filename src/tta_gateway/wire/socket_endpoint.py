@@ -2,6 +2,7 @@
 
 A Ping is answered, a Close is answered by one with its code, and what breaks a rule is said in a
 Close, behind which the connection ends.  What is to be written is gathered in `out`, in order.
+Whoever passes Pings on, instead of answering them, does not have the endpoint heed them.
 """
 
 from collections.abc import Callable
@@ -74,18 +75,21 @@ class SocketEndpoint:
         return self._reader.over
 
     def receive(self, data: bytes) -> list[SocketEvent]:
-        """Take bytes; return what they say.  Behind a Close of ours only the peer's counts."""
-        events = self._reader.receive(data)
-        if len(events) == 1 and type(events[0]) is Message and not self.closed:
-            return events  # nearly always
-        return [event for event in events if self._take(event)]
+        """Take bytes; return what they say, each of which is to be heeded in its turn."""
+        return self._reader.receive(data)
 
     def go_on(self) -> list[SocketEvent]:
         """Read on in what has come already, in a turn of its own."""
-        return self.receive(b"")
+        return self._reader.receive(b"")
 
-    def _take(self, event: SocketEvent) -> bool:
-        """Do what an event asks for; tell whether it is to be told."""
+    def heed(self, event: SocketEvent) -> bool:
+        """Do what an event asks for; False where it is nobody's any more.
+
+        So what is answered to one event stands before what is answered to the next.  Behind a Close
+        of ours only the peer's counts.
+        """
+        if type(event) is Message:
+            return not self.closed
         if isinstance(event, Ping):
             self._answer(event.data)
         elif isinstance(event, Close):
