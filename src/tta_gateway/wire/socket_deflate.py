@@ -162,8 +162,8 @@ def agree(offers: bytes, *, takeover: bool = False) -> Agreed | None:
 
 
 def offer() -> bytes:
-    """Return what a client of ours offers: nothing is kept between messages."""
-    return b"; ".join((NAME, _SERVER_TAKEOVER, _CLIENT_TAKEOVER))
+    """Return what a client of ours offers: bounded windows, and nothing kept between messages."""
+    return b"; ".join((NAME, _SERVER_TAKEOVER, _CLIENT_TAKEOVER, _CLIENT_BITS))
 
 
 def agreed_by(answer: bytes) -> Agreed | None:
@@ -174,8 +174,9 @@ def agreed_by(answer: bytes) -> Agreed | None:
     name, parameters = said[0]
     if name != NAME or parameters is None or not _is_offer(parameters):
         return None
-    # It must not keep what we have said that it may not, nor bound what we have not offered.
-    if _SERVER_TAKEOVER not in parameters or _CLIENT_BITS in parameters:
+    # It must not keep what we have said that it may not, nor have us make what zlib cannot.
+    bits = parameters.get(_CLIENT_BITS, b"15")
+    if _SERVER_TAKEOVER not in parameters or int(bits or 0) < _LEAST_OF_ZLIB:
         return None
     return Agreed({**parameters, _CLIENT_TAKEOVER: b""}, answer)
 

@@ -107,7 +107,8 @@ def test_what_is_kept_between_messages_is_kept_only_for_who_asks() -> None:
     "answer",
     [
         b"permessage-deflate",  # it would keep what we have said that it may not
-        b"permessage-deflate; server_no_context_takeover; client_max_window_bits=10",
+        b"permessage-deflate; server_no_context_takeover; client_max_window_bits=8",
+        b"permessage-deflate; server_no_context_takeover; client_max_window_bits",
         b"permessage-deflate; server_no_context_takeover; unknown",
         b"permessage-deflate; server_no_context_takeover; server_no_context_takeover",
         b"permessage-deflate; server_no_context_takeover, permessage-deflate",
@@ -156,10 +157,15 @@ def test_a_client_of_others_and_our_server(
 
 
 @PROPERTY
-@given(MESSAGES)
-def test_a_server_of_others_and_our_client(messages: list[bytes]) -> None:
+@given(BITS, BITS, MESSAGES)
+def test_a_server_of_others_and_our_client(
+    server_bits: int | None, client_bits: int | None, messages: list[bytes]
+) -> None:
+    factory = ServerPerMessageDeflateFactory(
+        server_max_window_bits=server_bits, client_max_window_bits=client_bits
+    )
     asked = parse_extension(offer().decode())
-    answer, other = ServerPerMessageDeflateFactory().process_request_params(asked[0][1], [])
+    answer, other = factory.process_request_params(asked[0][1], [])
     agreed = agreed_by(build_extension([(ExtensionName("permessage-deflate"), answer)]).encode())
     assert agreed is not None
     _talk(agreed, other, messages, is_server=False)
