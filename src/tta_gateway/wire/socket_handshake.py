@@ -76,7 +76,7 @@ def opening(
     agreed = agree(b",".join(all_of(fields, EXTENSIONS))) if deflates else None
     if agreed is not None:
         answer.append((EXTENSIONS, agreed.answer))
-    return Opening(Response(_SWITCHED, answer), protocol, agreed)
+    return Opening(Response(_SWITCHED, answer, None), protocol, agreed)
 
 
 def accept_of(key: bytes) -> bytes:
