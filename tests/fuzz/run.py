@@ -28,6 +28,10 @@ from tests.fuzz import (
     proxy_protocol,
     seeds,
     server_codec,
+    proxy_protocol,
+    seeds,
+    server_codec,
+    socket_codec,
     target,
     token,
 )
@@ -45,6 +49,7 @@ TARGETS: Final = {
         token,
         client_protocol,
     )
+    for each in (server_codec, client_codec, chunked, target, proxy_protocol, token, socket_codec)
 }
 _PROCESSES: Final = 2
 _SLICE: Final = 250  # inputs for a target before the next one has its turn

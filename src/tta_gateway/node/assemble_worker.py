@@ -17,6 +17,7 @@ from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
+from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access.policy import Circle
@@ -108,6 +109,7 @@ class Worker:
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
+        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
@@ -357,7 +359,8 @@ class Worker:
         runner, forward = self.runner, self.forwarder.forward
 
         def place(route: Route) -> None:
-            plan = bind(policies, route, forward=_end_of(route, runner, forward))
+            end = self.sockets.open if route.socket else forward
+            plan = bind(policies, route, forward=_end_of(route, runner, end))
             tables[1 if route.internal else 0].add(route, plan)
 
         for route in routes:
