@@ -28,9 +28,6 @@ from tests.fuzz import (
     proxy_protocol,
     seeds,
     server_codec,
-    proxy_protocol,
-    seeds,
-    server_codec,
     socket_codec,
     target,
     token,
@@ -48,8 +45,8 @@ TARGETS: Final = {
         proxy_protocol,
         token,
         client_protocol,
+        socket_codec,
     )
-    for each in (server_codec, client_codec, chunked, target, proxy_protocol, token, socket_codec)
 }
 _PROCESSES: Final = 2
 _SLICE: Final = 250  # inputs for a target before the next one has its turn
