@@ -1,10 +1,11 @@
 """Rules of channels, as whoever checks routes sees them."""
 
 from tta_gateway.settings.channel import rules
+from tta_gateway.settings.document import Value
 
 
 def test_each_rule_looks_like_a_route() -> None:
-    channel = {"service": "players", "subscribe": {"roles": ["player"]}, "publish": "off"}
+    channel: Value = {"service": "players", "subscribe": {"roles": ["player"]}, "publish": "off"}
     found = list(rules({"realtime": {"channels": {"session:{id}": channel}}}))
     assert found == [
         (

@@ -1,6 +1,6 @@
 """`/api/v1/realtime/…`: services publish, and ask what is there (Centrifugo's HTTP API).
 
-What cannot be done is told in the answer's `error`, with status 200, as that API's libraries expect.
+What cannot be done is told in the answer's `error`, with status 200: its libraries expect that.
 """
 
 import asyncio
