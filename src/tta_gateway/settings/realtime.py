@@ -76,9 +76,6 @@ class ChannelConfig(Config):
     keep: KeepConfig | None = None
     """What is kept of what was published; left out, nothing: who was away has missed it."""
 
-    recover: bool = _RULE.recover
-    """Whether who comes back gets what was missed, where it is kept."""
-
     join_leave: bool = _RULE.join_leave
     """Whether those in a channel are told who comes and who leaves."""
 
@@ -167,7 +164,6 @@ def _channel(
         **found,
         size=0 if keep is None else keep.size,
         seconds=0.0 if keep is None else keep.time,
-        recover=config.recover,
         join_leave=config.join_leave,
         largest=config.message,
     )

@@ -19,17 +19,21 @@ ALONE = "identity: {issuing: {url: 'https://gate'}}\n"
 ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
 ENVIRON = {"SECRET": "0123456789abcdef" * 4}
 WHOSE = "routes: [{path: '/a/{id}', service: players, access: {owner: id}}]\n"
-ON = ISSUING + WHOSE
+CHANNELS = "realtime: {}\n"
+ON = ISSUING + WHOSE + CHANNELS
 """has all of them be there"""
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
-    "identity": ISSUERS + WHOSE,
-    "oauth": ISSUERS + WHOSE,
-    "delegated": f"identity: {{issuing: {{url: 'https://gate', {OPEN}, {CLINIC}}}}}\n" + WHOSE,
+    "identity": ISSUERS + WHOSE + CHANNELS,
+    "oauth": ISSUERS + WHOSE + CHANNELS,
+    "delegated": f"identity: {{issuing: {{url: 'https://gate', {OPEN}, {CLINIC}}}}}\n"
+    + WHOSE
+    + CHANNELS,
     "passwords": ON,
-    "accounts": f"identity: {{issuing: {{url: 'https://gate', {CLINIC}}}}}\n" + WHOSE,
-    "external": f"identity: {{issuing: {{url: 'https://gate', {HOME}}}}}\n" + WHOSE,
-    "access": ISSUING,
+    "accounts": f"identity: {{issuing: {{url: 'https://gate', {CLINIC}}}}}\n" + WHOSE + CHANNELS,
+    "external": f"identity: {{issuing: {{url: 'https://gate', {HOME}}}}}\n" + WHOSE + CHANNELS,
+    "access": ISSUING + CHANNELS,
+    "realtime": ISSUING + WHOSE,
 }
 """by the key of a feature: what has it serve nothing, and all others something"""
 WITHOUT = {

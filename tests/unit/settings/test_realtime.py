@@ -28,7 +28,6 @@ realtime:
       presence: {}
       keep: {size: 100, time: 5m}
       join_leave: true
-      recover: false
       message: 4KiB
     news: {history: off}
 """
@@ -63,7 +62,7 @@ def test_what_is_kept_reaches_the_workers() -> None:
     found = rule(ALL)
     assert (found.prefix, found.parameter) == ("session:", "session_id")
     assert (found.size, found.seconds, found.largest) == (100, 300.0, 4096)
-    assert (found.recover, found.join_leave) == (False, True)
+    assert found.join_leave
 
 
 def test_a_kind_without_a_name_is_one_channel() -> None:

@@ -21,7 +21,6 @@ class ChannelRule(msgspec.Struct, frozen=True, kw_only=True):
     history: Route | None = None
     size: int = 0
     seconds: float = 0.0
-    recover: bool = True
     join_leave: bool = False
     largest: int = 16 * 1024
 

@@ -26,6 +26,10 @@ class Kinds:
         """Know these."""
         self._known: Final = {rule.prefix: Kind(rule) for rule in rules}
 
+    def all(self) -> list[Kind]:
+        """Return all of them."""
+        return [*self._known.values()]
+
     def find(self, channel: str) -> Kind | None:
         """Return the kind of a channel."""
         word, colon, rest = channel.partition(":")
