@@ -109,7 +109,6 @@ class Worker:
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
-        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
@@ -183,6 +182,7 @@ class Worker:
         self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
+        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
