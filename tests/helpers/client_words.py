@@ -124,6 +124,56 @@ UNSUBSCRIBED: Final = st.sampled_from(UNSUBSCRIPTIONS)
 DISCONNECTED: Final = st.builds(Disconnection, st.integers(3000, 4999), NAME)
 
 
+_SUBSCRIPTION: Final[Written] = {
+    "token": "t", "recover": True, "epoch": "e", "offset": 3, "data": {"x": 1}, "positioned": True,
+    "recoverable": True, "join_leave": True, "delta": "fossil", "tf": {}, "flag": -1, "type": 2,
+}  # fmt: skip
+EVERY_COMMAND: Final[list[Written]] = [
+    {},
+    {
+        "id": 1,
+        "connect": {
+            "token": "t",
+            "data": 1,
+            "subs": {"a": _SUBSCRIPTION},
+            "name": "js",
+            "version": "5",
+            "headers": {"h": "v"},
+        },
+    },
+    {"id": 2, "subscribe": {"channel": "a", **_SUBSCRIPTION}},
+    {"id": 3, "unsubscribe": {"channel": "a"}},
+    {"id": 4, "publish": {"channel": "a", "data": [1], "type": -1}},
+    {"id": 5, "presence": {"channel": "a"}},
+    {"id": 6, "presence_stats": {"channel": "a"}},
+    {"id": 7, "history": {"channel": "a", "limit": -1, "since": {"offset": 3}, "reverse": True}},
+    {"id": 8, "history": {"channel": "a"}},
+    {"id": 9, "ping": {}},
+    {"send": {"data": 1}},
+    {"id": 10, "rpc": {"method": "m", "data": 1}},
+    {"id": 11, "refresh": {"token": "t"}},
+    {"id": 12, "sub_refresh": {"channel": "a", "token": "t", "type": 1}},
+]
+_WHOLE: Final = Publication(b"1", 3, ClientInfo("u", "c", b"1", b"2"), {"k": "v"}, 5)
+_THERE: Final = SubscribeResult(
+    expires=True, ttl=9, recoverable=True, positioned=True, position=Position(9, "e"),
+    publications=[_WHOLE], recovered=True, was_recovering=True, data=b"1", delta=True,
+)  # fmt: skip
+EVERY_RESULT: Final[list[Result]] = [
+    _THERE,
+    ConnectResult(client="c", subs={"a": _THERE}, data=b"1", expires=True, ttl=1),
+    UnsubscribeResult(),
+    PublishResult(),
+    PingResult(),
+    PresenceResult([ClientInfo("u", "c")]),
+    PresenceStatsResult(2, 1),
+    HistoryResult([_WHOLE], Position(9, "e")),
+    RpcResult(b"1"),
+    RefreshResult(client="c", version="v", expires=True, ttl=9),
+    SubRefreshResult(True, 9),
+]
+
+
 def in_json(*commands: Written) -> bytes:
     """Return the frame of an SDK that writes JSON."""
     lines = [json.dumps(each, separators=(",", ":"), ensure_ascii=False) for each in commands]

@@ -179,6 +179,10 @@ class Session:
                 return command
         return None
 
+    def has_more(self) -> bool:
+        """Return whether `next` has a command, now that something was written or answered."""
+        return self._may_go_on()
+
     def is_full(self) -> bool:
         """Return whether the client is to be read no further for now."""
         if self._is_held:

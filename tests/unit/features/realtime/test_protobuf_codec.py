@@ -13,6 +13,8 @@ from tests.helpers.client_schema import Json
 from tests.helpers.client_words import (
     COMMAND,
     DISCONNECTED,
+    EVERY_COMMAND,
+    EVERY_RESULT,
     INFO,
     NAME,
     PUBLICATION,
@@ -91,6 +93,15 @@ def test_both_codecs_push_the_same(
     both(told, CODEC.join_or_leave(channel, info, joined=joined))
     both(JSON.subscribed(channel, result), CODEC.subscribed(channel, result))
     both(JSON.message(publication.data), CODEC.message(publication.data))
+
+
+def test_both_codecs_know_every_command() -> None:
+    assert CODEC.decode(in_protobuf(*EVERY_COMMAND)) == JSON.decode(in_json(*EVERY_COMMAND))
+
+
+@pytest.mark.parametrize("result", EVERY_RESULT, ids=lambda result: type(result).__name__)
+def test_both_codecs_know_every_result(result: Result) -> None:
+    both(JSON.reply(7, result), CODEC.reply(7, result))
 
 
 def test_a_ping_is_an_empty_message() -> None:
