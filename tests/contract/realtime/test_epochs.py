@@ -15,10 +15,15 @@ import uvloop
 
 from tests.helpers.channels import Reader, Worker, until, workers
 from tests.helpers.slow import wait_until
+from tests.helpers.valkey_client import client
 from tests.helpers.valkey_server import Kind, Server, server
 from tta_gateway.features.realtime.broker import Away, Published
+from tta_gateway.features.realtime.disk import identity
 from tta_gateway.features.realtime.publication import Keeping, Position, Publication
+from tta_gateway.features.realtime.scripts import SERVER
 from tta_gateway.support.valkey.connection import pack
+from tta_gateway.support.valkey.error import Refused
+from tta_gateway.support.valkey.script import Script
 from tta_gateway.support.valkey.topology import single
 
 pytestmark = pytest.mark.redis
@@ -220,6 +225,21 @@ def test_a_master_that_was_a_replica_meanwhile_begins_another_epoch(kind: Kind) 
         replica_of(kind, first) as second,
     ):
         uvloop.run(body(first, second))
+
+
+def test_a_server_that_does_not_say_who_it_is_is_refused(shared: Server) -> None:
+    """Nothing would tell that it has gone back."""
+
+    async def body() -> None:
+        async with client(shared.unix) as (one, _):
+            said = await one.eval(Script(SERVER + "return server()"), [])
+            assert said == identity(await one.command(b"INFO", b"server", b"replication"))
+            for name in ("run_id", "master_replid"):
+                script = Script(SERVER.replace(f"'{name}:", "'no:") + "return server()")
+                with pytest.raises(Refused, match="NOIDENTITY INFO tells no run_id"):
+                    await one.eval(script, [])
+
+    uvloop.run(body())
 
 
 def test_a_server_that_stood_still_for_seconds_loses_and_repeats_nothing(own: Server) -> None:

@@ -11,9 +11,10 @@ import pytest
 import uvloop
 
 from tests.helpers.channels import until, workers
-from tests.helpers.valkey_client import client
-from tests.helpers.valkey_server import Server
+from tests.helpers.valkey_client import Told, client
+from tests.helpers.valkey_server import Kind, Server, server
 from tta_gateway.features.realtime.broker import Away
+from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.inbox import (
     DEAD_FOR,
     FIRST,
@@ -24,6 +25,7 @@ from tta_gateway.features.realtime.inbox import (
     DeadLetter,
     Letter,
     Outcome,
+    Posted,
     channel_of,
 )
 from tta_gateway.features.realtime.publication import ClientInfo, Publication
@@ -65,7 +67,8 @@ async def compare(valkey: Valkey, seed: int) -> None:
         match chance.randrange(7):
             case 0 | 1:
                 one = letter(id, now + chance.choice((-1, 0, 1, 20_000, 3600_000)))
-                assert await inbox.post(user, one) is box.post(one, now, reaches=False)
+                posted = await inbox.post(user, one)
+                assert posted == Posted(box.post(one, now, reaches=False))
             case 2:
                 assert data(await inbox.drain(user)) == data(box.drain(now))
             case 3:
@@ -132,7 +135,8 @@ def test_whoever_listens_gets_a_letter_at_once_and_again_until_he_acknowledges(
             await other.broker.follow(channel)
             info = ClientInfo("ben", "c1")
             sent = Publication(b'"hello"', info=info, tags={"k": "v"}, time=7)
-            assert await inbox.post(user, Letter("a", sent, START + 3600_000)) is Outcome.NEW
+            posted = await inbox.post(user, Letter("a", sent, START + 3600_000))
+            assert posted == Posted(Outcome.NEW)
             await until(lambda: len(other.heard.of.get(channel, ())) == 1)
             expected = Publication(b'"hello"', 0, info, {"k": "v", "letter": "a"}, 7)
             assert other.heard.of[channel][0][0] == expected
@@ -151,6 +155,20 @@ def test_whoever_listens_gets_a_letter_at_once_and_again_until_he_acknowledges(
             assert len(other.heard.of[channel]) == 3
 
     uvloop.run(body())
+
+
+def test_whoever_posts_hears_whether_it_is_on_disk(kind: Kind) -> None:
+    async def body(one: Server) -> None:
+        async with client(one.unix) as (valkey, _), client(one.unix) as (other, _):
+            disk = Disk(lambda: other, died=Told().died)
+            inbox = ValkeyInbox(lambda: valkey, wall=time.time, disk=disk)
+            till = int(time.time() * 1000) + 3600_000
+            assert await inbox.post("ann", letter("a", till)) == Posted(Outcome.NEW, durable=True)
+            one.say("CONFIG", "SET", "appendonly", "no")
+            assert await inbox.post("ann", letter("b", till)) == Posted(Outcome.NEW)
+
+    with server(kind, "--appendonly", "yes", "--appendfsync", "always") as one:
+        uvloop.run(body(one))
 
 
 def test_whoever_was_away_gets_all_that_waits_in_order(own: Server) -> None:
@@ -180,7 +198,7 @@ def test_what_is_too_much_is_dead_at_once_and_seen(shared: Server) -> None:
         async with client(shared.unix) as (valkey, _):
             inbox = ValkeyInbox(lambda: valkey, wall=clock.wall)
             posts = [inbox.post(user, letter(f"{n:05}", START + 1)) for n in range(MOST + 3)]
-            outcomes = await asyncio.gather(*posts)
+            outcomes = [one.outcome for one in await asyncio.gather(*posts)]
             assert outcomes == [Outcome.NEW] * MOST + [Outcome.CROWDED] * 3
             dead = await inbox.dead(user)
             tagged = Publication(b"01000", tags={"letter": "01000"})

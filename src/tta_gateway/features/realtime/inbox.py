@@ -84,6 +84,14 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """What has become of it, and whether the store has it on disk."""
+
+    outcome: Outcome
+    durable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One that nobody has acknowledged; `why` is `expired` or `crowded`."""
 
@@ -106,7 +114,7 @@ def pause(tries: int) -> int:
 class Inbox(Protocol):
     """The letters of all users; every method may raise Away."""
 
-    async def post(self, user: str, letter: Letter) -> Outcome:
+    async def post(self, user: str, letter: Letter) -> Posted:
         """Keep a letter, and send it to whoever listens."""
         ...
 

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Final
 
 from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list
+from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.inbox import (
     DEAD_FOR,
     FIRST,
@@ -23,10 +24,12 @@ from tta_gateway.features.realtime.inbox import (
     DeadLetter,
     Letter,
     Outcome,
+    Posted,
     channel_of,
 )
 from tta_gateway.features.realtime.packing import pack, unpack
 from tta_gateway.features.realtime.publication import Publication
+from tta_gateway.features.realtime.scripts import SERVER
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.connection import Arg, Reply
 from tta_gateway.support.valkey.script import Script
@@ -103,9 +106,10 @@ local function send(letter)
 end
 """
 
-# ARGV: user, now, name on the bus, id, letter, when it expires.  Returns an Outcome.
+# ARGV: user, now, name on the bus, id, letter, when it expires.  Returns an Outcome, and which
+# server it was.
 _POST: Final = Script(
-    f"""{_BEGIN}{_SEND}
+    f"""{SERVER}{_BEGIN}{_SEND}
 local id, letter, till = ARGV[4], ARGV[5], tonumber(ARGV[6])
 redis.call('HSET', part .. 'last', 'post', text(now))
 expire()
@@ -127,7 +131,7 @@ else
   try(id, send(letter))
 end
 index()
-return outcome
+return {{outcome, server()}}
 """
 )
 
@@ -227,12 +231,22 @@ return was
 class ValkeyInbox:
     """An Inbox."""
 
-    def __init__(self, client: Callable[[], Valkey | None], *, wall: Callable[[], float]) -> None:
-        """Ask by way of this client; `wall` is seconds of the epoch."""
+    def __init__(
+        self,
+        client: Callable[[], Valkey | None],
+        *,
+        wall: Callable[[], float],
+        disk: Disk | None = None,
+    ) -> None:
+        """Ask by way of this client; `wall` is seconds of the epoch.
+
+        With a disk whoever posts waits until it is there, if the store can say so.
+        """
+        self._disk = disk
         self._ask = Asking(client)
         self._wall = wall
 
-    async def post(self, user: str, letter: Letter) -> Outcome:
+    async def post(self, user: str, letter: Letter) -> Posted:
         """Keep a letter, and send it to whoever listens."""
         publication = letter.publication
         tagged = Publication(
@@ -242,7 +256,10 @@ class ValkeyInbox:
             time=publication.time,
         )
         args = (_bus(user), letter.id, pack(tagged), letter.expires)
-        return Outcome(as_bytes(await self._of(_POST, user, *args)).decode())
+        outcome, server = as_list(await self._of(_POST, user, *args))
+        disk = self._disk
+        durable = disk is not None and await disk.holds(_part_of(user) + b"disk", as_bytes(server))
+        return Posted(Outcome(as_bytes(outcome).decode()), durable)
 
     async def drain(self, user: str) -> Sequence[Publication]:
         """Return all that he has not acknowledged, in order, for a session that has just come."""
@@ -307,8 +324,7 @@ class ValkeyInbox:
         return int(self._wall() * 1000)
 
     async def _of(self, script: Script, user: str, *args: Arg) -> Reply:
-        number = blake2b(user.encode(), digest_size=1).digest()[0] % PARTS
-        return await self._run(script, _part(number), user, *args)
+        return await self._run(script, _part_of(user), user, *args)
 
     async def _run(self, script: Script, part: bytes, user: str, *args: Arg) -> Reply:
         return await self._ask.run(script, [part], user, self._now, *args)
@@ -316,6 +332,10 @@ class ValkeyInbox:
 
 def _part(number: int) -> bytes:
     return b"{tta:inbox:%d}:" % number
+
+
+def _part_of(user: str) -> bytes:
+    return _part(blake2b(user.encode(), digest_size=1).digest()[0] % PARTS)
 
 
 def _bus(user: str) -> bytes:
