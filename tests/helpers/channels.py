@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from tests.helpers.valkey_client import Told, way
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.disk import Disk
+from tta_gateway.features.realtime.errands import Fork
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.reading import Reading
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
@@ -51,13 +52,14 @@ class Worker:
         topology = single(where) if isinstance(where, Address) else where
         self.told = Told()
         self.heard = Heard()
+        self.fork = Fork(self.heard)
         self.refused: list[str] = []
         self.valkey = self._client(topology)
         self.disk_valkey = self._client(topology)
         self.broker = ValkeyBroker(
             lambda: self.valkey,
             disk=Disk(lambda: self.disk_valkey, died=self.told.died, replicas=replicas),
-            listener=self.heard,
+            listener=self.fork,
             fresh=lambda: uuid.uuid4().hex[:12],
             tell=self.told.event,
         )

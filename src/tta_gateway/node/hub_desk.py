@@ -198,9 +198,7 @@ class HubDesk:
             shown = [(b"authorization", b"Bearer " + token.encode())]
         head = _head(b"CONNECT", b"/connect", shown, visitor.opening)
         answer = _Answer(lambda code: self.end(caller.client, _farewell(code)))
-        inquiry = self._inquiries.ask(
-            plan, head, like=visitor.opening, params={}, asker=answer
-        )
+        inquiry = self._inquiries.ask(plan, head, like=visitor.opening, params={}, asker=answer)
 
         def then() -> Admitted:
             if answer.response is not None:
@@ -318,9 +316,7 @@ class HubDesk:
         path = "/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))
         head = _head(method, path.encode(), visitor.shown, visitor.opening)
         params = self._kinds.params(plans.kind, channel)
-        return self._inquiries.ask(
-            plan, head, like=visitor.opening, params=params, asker=answer
-        )
+        return self._inquiries.ask(plan, head, like=visitor.opening, params=params, asker=answer)
 
     def _parted(self, client: str, channel: str) -> None:
         self.left(channel, client)

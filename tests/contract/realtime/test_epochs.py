@@ -7,18 +7,23 @@ at (epoch, offset) and is told nothing else was given exactly what stands there 
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 
 import pytest
 import uvloop
 
 from tests.helpers.channels import Reader, Worker, until, workers
 from tests.helpers.slow import wait_until
+from tests.helpers.valkey_client import client
 from tests.helpers.valkey_server import Kind, Server, server
 from tta_gateway.features.realtime.broker import Away, Published
+from tta_gateway.features.realtime.disk import identity
 from tta_gateway.features.realtime.publication import Keeping, Position, Publication
+from tta_gateway.features.realtime.scripts import SERVER
 from tta_gateway.support.valkey.connection import pack
+from tta_gateway.support.valkey.error import Refused
+from tta_gateway.support.valkey.script import Script
 from tta_gateway.support.valkey.topology import single
 
 pytestmark = pytest.mark.redis
@@ -222,6 +227,21 @@ def test_a_master_that_was_a_replica_meanwhile_begins_another_epoch(kind: Kind) 
         uvloop.run(body(first, second))
 
 
+def test_a_server_that_does_not_say_who_it_is_is_refused(shared: Server) -> None:
+    """Nothing would tell that it has gone back."""
+
+    async def body() -> None:
+        async with client(shared.unix) as (one, _):
+            said = await one.eval(Script(SERVER + "return server()"), [])
+            assert said == identity(await one.command(b"INFO", b"server", b"replication"))
+            for name in ("run_id", "master_replid"):
+                script = Script(SERVER.replace(f"'{name}:", "'no:") + "return server()")
+                with pytest.raises(Refused, match="NOIDENTITY INFO tells no run_id"):
+                    await one.eval(script, [])
+
+    uvloop.run(body())
+
+
 def test_a_server_that_stood_still_for_seconds_loses_and_repeats_nothing(own: Server) -> None:
     async def body() -> None:
         channel = new()
@@ -267,19 +287,28 @@ def test_a_subscriber_that_is_killed_misses_nothing(shared: Server) -> None:
     uvloop.run(body())
 
 
+@contextmanager
+def deaf(worker: Worker) -> Iterator[None]:
+    """Have a worker read nothing of what is published, for a while."""
+    link = worker.subscriber._link
+    assert link is not None
+    assert link._connection is not None
+    transport = link._connection._transport
+    assert transport is not None
+    transport.pause_reading()
+    yield
+    transport.resume_reading()
+
+
 def test_a_subscriber_that_is_too_slow_is_cut_off_and_misses_nothing(own: Server) -> None:
     async def body() -> None:
         channel = new()
         own.say("CONFIG", "SET", "client-output-buffer-limit", "pubsub 1mb 0 0")
         async with workers(own.unix, 2) as (writer, other), read(other, channel) as reader:
-            big = b'"' + b"x" * 200_000 + b'"'
-            answers = [
-                writer.broker.publish(channel, Publication(big), keeping=KEPT) for _ in range(60)
-            ]
-            sent = asyncio.gather(*answers)
-            await asyncio.sleep(0.01)
-            time.sleep(0.5)  # noqa: ASYNC251 - a worker that is busy reads nothing
-            await sent
+            big = Publication(b'"' + b"x" * 200_000 + b'"')
+            with deaf(other):
+                for _ in range(60):
+                    await writer.broker.publish(channel, big, keeping=KEPT)
             await until(lambda: reader.position.offset == 60)
             assert other.heard.losses > 0
             assert reader.unrecovered == 0

@@ -13,19 +13,19 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from tta_gateway.features.realtime.codes import BAD_REQUEST, METHOD_NOT_FOUND
-from tta_gateway.features.realtime.errands import ERRANDS, MOST, Answer, Batch, Errands, failed
+from tta_gateway.features.realtime.server_api import CALLS, MOST, Answer, Batch, ServerApi, failed
 from tta_gateway.features.realtime.public import BATCH, PLACE
 
 _JSON: Final = "application/json"
 _decode: Final = msgspec.json.Decoder().decode
 
 
-def router(errands: Errands) -> APIRouter:
+def router(api: ServerApi) -> APIRouter:
     """Return the endpoints."""
     made = APIRouter()
-    for name, (body, _) in ERRANDS.items():
-        _add(made, name, body, _errand(errands, name))
-    _add(made, BATCH, Batch, _batch(errands))
+    for name, (body, _) in CALLS.items():
+        _add(made, name, body, _call(api, name))
+    _add(made, BATCH, Batch, _batch(api))
     return made
 
 
@@ -44,21 +44,21 @@ def _add(made: APIRouter, name: str, body: type[BaseModel], endpoint: Endpoint) 
     )
 
 
-def _errand(errands: Errands, name: str) -> Endpoint:
+def _call(api: ServerApi, name: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         body = await _object(request)
-        return _answer(failed(BAD_REQUEST) if body is None else await errands.run(name, body))
+        return _answer(failed(BAD_REQUEST) if body is None else await api.run(name, body))
 
     return endpoint
 
 
-def _batch(errands: Errands) -> Endpoint:
+def _batch(api: ServerApi) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         body = await _object(request)
         commands = None if body is None else body.get("commands")
         if body is None or not isinstance(commands, list) or len(commands) > MOST:
             return _answer(failed(BAD_REQUEST))
-        work = [_command(errands, one) for one in commands]
+        work = [_command(api, one) for one in commands]
         if body.get("parallel") is True:
             return _answer({"replies": await asyncio.gather(*work)})
         return _answer({"replies": [await one for one in work]})
@@ -66,12 +66,12 @@ def _batch(errands: Errands) -> Endpoint:
     return endpoint
 
 
-async def _command(errands: Errands, command: object) -> Answer:
+async def _command(api: ServerApi, command: object) -> Answer:
     """Run one command of several: its answer stands under its name."""
     if not isinstance(command, dict) or len(command) != 1:
         return failed(METHOD_NOT_FOUND)
     ((name, body),) = command.items()
-    told = await errands.run(name, body if isinstance(body, dict) else {})
+    told = await api.run(name, body if isinstance(body, dict) else {})
     return {name: told["result"]} if "result" in told else told
 
 

@@ -1,220 +1,213 @@
-"""Errands of services: they publish, and ask what is there (Centrifugo's HTTP API)."""
+"""Errands over the broker: orders in a channel that all workers read, frames in one for each.
+
+Orders are kept for some minutes, so that a worker whose subscription was cut does them late, each
+once and in their order.  One that was cut for longer, or whose store has lost them, is told that it
+has missed some.  Frames are kept nowhere: whoever hands them waits for the word that they were
+taken.  The names of these channels begin with `!`, as no channel of a client may.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, Final, Protocol, TypeAlias
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Final
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tta_gateway.features.realtime.broker import Away, Broker
-from tta_gateway.features.realtime.codes import (
-    BAD_REQUEST,
-    INTERNAL,
-    METHOD_NOT_FOUND,
-    NOT_AVAILABLE,
-    UNKNOWN_CHANNEL,
-    UNRECOVERABLE_POSITION,
-    Refused,
+from tta_gateway.features.realtime.broker import Away, Broker, Listener
+from tta_gateway.features.realtime.errand import (
+    Disconnect,
+    Doer,
+    Frames,
+    Order,
+    Taken,
+    Unsubscribe,
 )
-from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.features.realtime.reading import Reading
+from tta_gateway.support.tasks import Died, spawn
+from tta_gateway.support.valkey.client import Tell
 
-Answer: TypeAlias = dict[str, Any]
-MOST: Final = 1000
-"""how many publications an answer has, and how many channels or commands a request"""
-_NOTHING_KEPT: Final = Keeping()
-
-
-class Out(Exception):
-    """It cannot be done, for this reason."""
-
-    def __init__(self, refused: Refused) -> None:
-        """Keep why."""
-        super().__init__(refused.message)
-        self.refused = refused
-
-
-class _Errand(BaseModel):
-    """What a service asks; members of Centrifugo's that say nothing here are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+ORDERS: Final = "!orders"
+KEPT: Final = Keeping(size=10_000, seconds=600, epoch_seconds=3600)
+PATIENCE: Final = 1.0  # seconds that a worker may take to say that it has taken frames
+MOST: Final = 1000  # frames of ours that wait for that
+_PAGE: Final = 300
+_PAUSE: Final = 0.5  # seconds between two tries to read what was missed
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final[Callable[[bytes], Order | Frames | Taken]] = msgspec.msgpack.Decoder(
+    Order | Frames | Taken
+).decode
 
 
-class PublishErrand(_Errand):
-    """Publish in a channel."""
-
-    channel: str
-    data: Any
-    tags: dict[str, str] = Field(default_factory=dict)
-    skip_history: bool = False
-    idempotency_key: Annotated[str, Field(max_length=128)] = ""
+def channel_of(worker: str) -> str:
+    """Return the channel of one worker."""
+    return f"!worker:{worker}"
 
 
-class BroadcastErrand(_Errand):
-    """Publish the same in many channels."""
+class BrokerErrands:
+    """An Errands, and the listener of its channels."""
 
-    channels: Annotated[list[str], Field(max_length=MOST)]
-    data: Any
-    tags: dict[str, str] = Field(default_factory=dict)
-    skip_history: bool = False
-    idempotency_key: Annotated[str, Field(max_length=128)] = ""
-
-
-class ChannelErrand(_Errand):
-    """Ask about a channel."""
-
-    channel: str
-
-
-class Since(_Errand):
-    """A position."""
-
-    offset: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    epoch: str = ""
-
-
-class HistoryErrand(_Errand):
-    """Ask what was published in a channel."""
-
-    channel: str
-    limit: Annotated[int, Field(ge=-1)] = 0
-    since: Since | None = None
-    reverse: bool = False
-
-
-class Batch(_Errand):
-    """Run several, each an object of one member: its name, and what it is asked."""
-
-    commands: Annotated[list[dict[str, Any]], Field(max_length=MOST)]
-    parallel: bool = False
-
-
-class Clock(Protocol):
-    """Tells the time of day."""
-
-    def wall(self) -> float:
-        """Return it, in seconds of the epoch."""
-
-
-class Errands:
-    """Does them."""
-
-    def __init__(self, kinds: Callable[[], Kinds], broker: Broker, clock: Clock) -> None:
-        """Publish by the kinds that there are at the moment."""
-        self._kinds = kinds
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        worker: str,
+        doer: Doer,
+        tell: Tell,
+        died: Died,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Do what others ask of this worker, whose name no other has."""
         self._broker = broker
-        self._clock = clock
+        self._worker = worker
+        self._doer = doer
+        self._tell = tell
+        self._died = died
+        self._sleep = sleep
+        self._reading: Reading | None = None
+        self._is_filling = False
+        self._numbers = count(1)
+        self._waiting: dict[int, asyncio.Future[bool]] = {}
+        self.channels = frozenset((ORDERS, channel_of(worker)))
 
-    async def run(self, name: str, body: Mapping[str, Any]) -> Answer:
-        """Run one; what is wrong is told as Centrifugo tells it, in the answer."""
-        found = ERRANDS.get(name)
-        if found is None:
-            return failed(METHOD_NOT_FOUND)
-        kind, work = found
+    async def start(self) -> None:
+        """Hear of errands from now on; Away, and then it can be tried again."""
+        for channel in self.channels:
+            await self._broker.follow(channel)
+        stored = await self._broker.history(ORDERS, since=None, limit=0)
+        reading = Reading(stored.top)
+        self._reading = reading
+        self._do(reading.begin(stored.top))
+        self._fill_if_behind()
+
+    # What is asked of others
+
+    async def order(self, order: Order) -> None:
+        """Have every worker of every node do this; this one too."""
+        publication = Publication(_encode(order))
+        await self._broker.publish(ORDERS, publication, keeping=KEPT)
+
+    async def hand(self, worker: str, session: str, data: bytes) -> bool:
+        """Give commands to the worker that holds a session; False if it does not."""
+        if worker == self._worker:
+            return self._doer.take(session, data)
+        if len(self._waiting) >= MOST:
+            raise Away("too many frames wait for their workers", may_be_done=False)
+        number = next(self._numbers)
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         try:
-            return {"result": await work(self, kind.model_validate(body, strict=True))}
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            return failed(BAD_REQUEST, f"{BAD_REQUEST.message}: {place}: {first['msg']}")
-        except Out as error:
-            return failed(error.refused)
-        except Away:
-            return failed(INTERNAL, "the store is away: send it again")
+            await self._send(worker, Frames(session, data, number, self._worker))
+            async with asyncio.timeout(PATIENCE):
+                return await future
+        except TimeoutError:
+            raise Away("the worker of the session does not answer", may_be_done=True) from None
+        finally:
+            del self._waiting[number]
 
-    async def publish(self, errand: PublishErrand) -> Answer:
-        """Publish in a channel."""
-        kind = self._kind(errand.channel)
-        data = msgspec.json.encode(errand.data)
-        if len(data) > kind.rule.largest:
-            raise Out(Refused(BAD_REQUEST.code, f"more than {kind.rule.largest} bytes"))
-        made = Publication(data, tags=errand.tags, time=int(self._clock.wall() * 1000))
-        keeping = _NOTHING_KEPT if errand.skip_history else kind.keeping
-        told = await self._broker.publish(
-            errand.channel, made, keeping=keeping, key=errand.idempotency_key
-        )
-        position = told.position
-        return {"offset": position.offset, "epoch": position.epoch} if position.offset else {}
+    async def _send(self, worker: str, errand: Frames | Taken) -> None:
+        publication = Publication(_encode(errand))
+        await self._broker.publish(channel_of(worker), publication, keeping=Keeping())
 
-    async def broadcast(self, errand: BroadcastErrand) -> Answer:
-        """Publish the same in many channels; each has an answer of its own, in their order."""
-        beside = errand.model_dump(exclude={"channels"})
-        asked = [self.run("publish", {**beside, "channel": one}) for one in errand.channels]
-        return {"responses": await asyncio.gather(*asked)}
+    # What is heard
 
-    async def presence(self, errand: ChannelErrand) -> Answer:
-        """Return who is in a channel."""
-        self._present(errand.channel)
-        found = await self._broker.present(errand.channel)
-        return {"presence": {one.client: shown(one) for one in found}}
+    def published(self, channel: str, publication: Publication, top: Position) -> None:
+        """Take an errand."""
+        if channel != ORDERS:
+            self._take(publication)
+        elif self._reading is not None:
+            self._do(self._reading.heard(publication, top))
+            self._fill_if_behind()
 
-    async def presence_stats(self, errand: ChannelErrand) -> Answer:
-        """Return how many are in a channel."""
-        self._present(errand.channel)
-        found = await self._broker.present(errand.channel)
-        return {"num_clients": len(found), "num_users": len({one.user for one in found})}
+    def lost(self) -> None:
+        """Look up what was missed."""
+        if self._reading is not None:
+            self._reading.lost()
+            self._fill_if_behind()
 
-    async def history(self, errand: HistoryErrand) -> Answer:
-        """Return what a channel keeps, or only where it stands (`limit` 0)."""
-        kind = self._kind(errand.channel)
-        if not kind.keeping.is_on:
-            raise Out(NOT_AVAILABLE)
-        since = errand.since
-        position = None if since is None else Position(since.offset, since.epoch)
-        limit = MOST if errand.limit < 0 else min(errand.limit, MOST)
-        found = await self._broker.history(
-            errand.channel, since=position, limit=limit, reverse=errand.reverse
-        )
-        if position is not None and position.epoch not in ("", found.top.epoch):
-            raise Out(UNRECOVERABLE_POSITION)
-        return {
-            "publications": [told(one) for one in found.publications],
-            "offset": found.top.offset,
-            "epoch": found.top.epoch,
-        }
+    def _take(self, publication: Publication) -> None:
+        errand = self._read(publication)
+        if isinstance(errand, Taken):
+            future = self._waiting.get(errand.number)
+            if future is not None and not future.done():
+                future.set_result(errand.is_known)
+        elif isinstance(errand, Frames):
+            is_known = self._doer.take(errand.session, errand.data)
+            spawn(self._answer(errand, is_known=is_known), name="errand", died=self._died)
 
-    def _kind(self, channel: str) -> Kind:
-        found = self._kinds().find(channel)
-        if found is None:
-            raise Out(UNKNOWN_CHANNEL)
-        return found
+    async def _answer(self, errand: Frames, *, is_known: bool) -> None:
+        try:
+            await self._send(errand.sender, Taken(errand.number, is_known))
+        except Away as away:  # whoever asks hears by his own clock that nobody answers
+            self._tell("errand_unanswered", reason=away.reason)
 
-    def _present(self, channel: str) -> None:
-        if self._kind(channel).rule.presence is None:
-            raise Out(NOT_AVAILABLE)
+    def _do(self, publications: list[Publication]) -> None:
+        for publication in publications:
+            order = self._read(publication)
+            if isinstance(order, Disconnect):
+                self._doer.disconnect(order)
+            elif isinstance(order, Unsubscribe):
+                self._doer.unsubscribe(order)
 
+    def _read(self, publication: Publication) -> Order | Frames | Taken | None:
+        try:
+            return _decode(publication.data)
+        except msgspec.MsgspecError:  # of a newer gateway: not for us
+            self._tell("errand_unknown")
+            return None
 
-Work: TypeAlias = Callable[[Errands, Any], Awaitable[Answer]]
-ERRANDS: Final[Mapping[str, tuple[type[_Errand], Work]]] = {
-    "publish": (PublishErrand, Errands.publish),
-    "broadcast": (BroadcastErrand, Errands.broadcast),
-    "presence": (ChannelErrand, Errands.presence),
-    "presence_stats": (ChannelErrand, Errands.presence_stats),
-    "history": (HistoryErrand, Errands.history),
-}
+    # What was missed
 
+    def _fill_if_behind(self) -> None:
+        reading = self._reading
+        if reading is not None and reading.is_behind and not self._is_filling:
+            self._is_filling = True
+            spawn(self._fill(reading), name="errands", died=self._died)
 
-def failed(refused: Refused, message: str = "") -> Answer:
-    """Return the answer that says why something was not done."""
-    return {"error": {"code": refused.code, "message": message or refused.message}}
+    async def _fill(self, reading: Reading) -> None:
+        try:
+            while reading.is_behind:
+                try:
+                    stored = await self._broker.history(ORDERS, since=reading.position, limit=_PAGE)
+                except Away:
+                    await self._sleep(_PAUSE)
+                    continue
+                orders = reading.caught_up(stored)
+                if orders is None:
+                    self._tell("errands_missed")
+                    orders = reading.begin(stored.top)
+                    self._doer.missed()
+                self._do(orders)
+        finally:
+            self._is_filling = False
 
 
-def told(publication: Publication) -> Answer:
-    """Return a publication as services see it."""
-    found: Answer = {"data": msgspec.Raw(publication.data), "offset": publication.offset}
-    if publication.tags:
-        found["tags"] = publication.tags
-    if publication.info is not None:
-        found["info"] = shown(publication.info)
-    return found
+class Fork:
+    """A Listener that gives errands to their own, and all else to the hub."""
 
+    def __init__(self, hub: Listener) -> None:
+        """Give all to the hub until there are `errands`."""
+        self._hub = hub
+        self.errands: BrokerErrands | None = None
 
-def shown(info: ClientInfo) -> Answer:
-    """Return who somebody is, as services see it."""
-    found: Answer = {"user": info.user, "client": info.client}
-    if info.about_session:
-        found["conn_info"] = msgspec.Raw(info.about_session)
-    if info.about_subscription:
-        found["chan_info"] = msgspec.Raw(info.about_subscription)
-    return found
+    def published(self, channel: str, publication: Publication, top: Position) -> None:
+        """Take a publication."""
+        errands = self.errands
+        if errands is not None and channel in errands.channels:
+            errands.published(channel, publication, top)
+        else:
+            self._hub.published(channel, publication, top)
+
+    def joined(self, channel: str, info: ClientInfo) -> None:
+        """Take that somebody came."""
+        self._hub.joined(channel, info)
+
+    def left(self, channel: str, info: ClientInfo) -> None:
+        """Take that somebody left."""
+        self._hub.left(channel, info)
+
+    def lost(self) -> None:
+        """Take that messages may have been missed."""
+        if self.errands is not None:
+            self.errands.lost()
+        self._hub.lost()

@@ -18,14 +18,21 @@ from typing import Final
 from tta_gateway.support.valkey.script import Script
 
 READ_FOR: Final = 3600  # seconds that the epoch of a channel lives after it was looked at
-_BEGIN: Final = """
-local function text(number) return string.format('%.0f', number) end
+SERVER: Final = """
 local function server()
   local said = redis.call('INFO', 'server', 'replication')
   local run = string.match(said, 'run_id:(%x+)') or ''
   local line = string.match(said, 'master_replid:(%x+)') or ''
+  if run == '' or line == '' then
+    error({err = 'NOIDENTITY INFO tells no run_id or master_replid'})
+  end
   return string.sub(run, 1, 20) .. string.sub(line, 1, 20)
 end
+"""
+_BEGIN: Final = (
+    SERVER
+    + """
+local function text(number) return string.format('%.0f', number) end
 local function position(meta, stream, fresh, me)
   local found = redis.call('HMGET', meta, 'e', 's', 'r')
   local epoch, top = found[1], tonumber(found[2] or '0')
@@ -36,6 +43,7 @@ local function position(meta, stream, fresh, me)
   return fresh, top
 end
 """
+)
 
 # KEYS: meta, stream, key.  ARGV: fresh epoch, name on the bus, publication, size, seconds and
 # seconds of the epoch (size 0: nothing is kept), seconds that the key is remembered (0: none).

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list
 from tta_gateway.features.realtime.broker import Away, Listener, Published, Stored
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.following import Following
@@ -29,13 +30,10 @@ from tta_gateway.features.realtime.scripts import (
     VANISH,
 )
 from tta_gateway.support.valkey.client import Tell, Valkey
-from tta_gateway.support.valkey.connection import Arg, Reply
-from tta_gateway.support.valkey.error import Refused, Timeout, Unavailable
-from tta_gateway.support.valkey.script import Script
+from tta_gateway.support.valkey.connection import Reply
 
 REMEMBERED: Final = 300  # seconds that a key is known
 PROBED: Final = 5.0  # seconds between two probes
-PATIENCE: Final = 1.0  # seconds that a command may take
 _RETURNS: Final = 2.0  # seconds that a probe may take
 _NAME: Final = b"tta:channel:"
 _FARTHEST: Final = (1 << 63) - 1  # no offset is beyond it
@@ -55,7 +53,7 @@ class ValkeyBroker:
         tell: Tell,
     ) -> None:
         """Ask by way of this client; `fresh` makes names that nobody has made before."""
-        self._client = client
+        self._ask = Asking(client)
         self._disk = disk
         self._listener = listener
         self._fresh = fresh
@@ -77,20 +75,18 @@ class ValkeyBroker:
         tag = _tag(channel)
         meta = tag + b"meta"
         seconds = max(1, keeping.seconds)
-        reply = await self._run(
+        reply = await self._ask.run(
             PUBLISH,
             (meta, tag + b"stream", tag + b"key:" + key.encode() if key else meta),
-            (
-                self._fresh(),
-                _NAME + channel.encode(),
-                pack(publication),
-                keeping.size if keeping.is_on else 0,
-                seconds,
-                max(seconds, keeping.epoch_seconds),
-                REMEMBERED if key else 0,
-            ),
+            self._fresh(),
+            _NAME + channel.encode(),
+            pack(publication),
+            keeping.size if keeping.is_on else 0,
+            seconds,
+            max(seconds, keeping.epoch_seconds),
+            REMEMBERED if key else 0,
         )
-        offset, epoch, repeated, server = map(_bytes, reply)
+        offset, epoch, repeated, server = map(as_bytes, as_list(reply))
         durable = keeping.durable and await self._disk.holds(tag + b"disk", server)
         return Published(Position(int(offset), epoch.decode()), repeated == b"1", durable)
 
@@ -109,17 +105,18 @@ class ValkeyBroker:
                 limit = 0
         tag = _tag(channel)
         args = (self._fresh(), READ_FOR, first, last, limit, 1 if reverse else 0)
-        epoch, top, entries = await self._run(HISTORY, (tag + b"meta", tag + b"stream"), args)
-        publications = [self._stored(channel, entry) for entry in _list(entries)]
+        reply = await self._ask.run(HISTORY, (tag + b"meta", tag + b"stream"), *args)
+        epoch, top, entries = as_list(reply)
+        publications = [self._stored(channel, entry) for entry in as_list(entries)]
         return Stored(
             [one for one in publications if one is not None],
-            Position(int(_bytes(top)), _bytes(epoch).decode()),
+            Position(int(as_bytes(top)), as_bytes(epoch).decode()),
         )
 
     def _stored(self, channel: str, entry: Reply) -> Publication | None:
-        id, fields = _list(entry)
-        offset = int(_bytes(id).partition(b"-")[0])
-        publication = unpack(_bytes(_list(fields)[1]), offset)
+        id, fields = as_list(entry)
+        offset = int(as_bytes(id).partition(b"-")[0])
+        publication = unpack(as_bytes(as_list(fields)[1]), offset)
         if publication is None:  # whoever reads sees a gap, and says so
             self._tell("channel_garbled", channel=channel, offset=offset)
         return publication
@@ -131,32 +128,28 @@ class ValkeyBroker:
         user = info.user.encode()
         about = b"%d:%b%b" % (len(user), user, pack_info(info))
         args = (info.client, about, user, seconds * 1000)
-        await self._run(APPEAR, _presence(channel), args)
+        await self._ask.run(APPEAR, _presence(channel), *args)
 
     async def vanish(self, channel: str, info: ClientInfo) -> None:
         """Say that it has left."""
-        await self._run(VANISH, _presence(channel), (info.client,))
+        await self._ask.run(VANISH, _presence(channel), info.client)
 
     async def present(self, channel: str) -> Sequence[ClientInfo]:
         """Return who is there, of all workers and nodes."""
-        reply = await self._run(PRESENT, _presence(channel), ())
-        found = [unpack_info(_about(_bytes(one))) for one in reply]
+        reply = as_list(await self._ask.run(PRESENT, _presence(channel)))
+        found = [unpack_info(_about(as_bytes(one))) for one in reply]
         return [info for info in found if info is not None]
 
     async def count(self, channel: str) -> tuple[int, int]:
         """Return how many sessions are there, and of how many users."""
-        sessions, users = await self._run(COUNT, _presence(channel), ())
-        return _number(sessions), _number(users)
+        sessions, users = as_list(await self._ask.run(COUNT, _presence(channel)))
+        return as_int(sessions), as_int(users)
 
     async def announce(self, channel: str, info: ClientInfo, *, joined: bool) -> None:
         """Tell all who follow a channel that somebody came or left."""
         message = (b"j\n" if joined else b"l\n") + pack_info(info)
-        client = self._asked()
-        words = (b"PUBLISH", _NAME + channel.encode(), message)
-        try:
-            await client.command(*words, key=_tag(channel), timeout=PATIENCE)
-        except (Unavailable, Refused) as error:
-            raise _away(error) from error
+        name = _NAME + channel.encode()
+        await self._ask.command(b"PUBLISH", name, message, key=_tag(channel))
 
     # What is heard
 
@@ -222,7 +215,7 @@ class ValkeyBroker:
         try:
             await self.following.follow(self._probe)
             self._returned.clear()
-            await self._run(PROBE, (tag + b"probe",), (self._probe, said))
+            await self._ask.run(PROBE, (tag + b"probe",), self._probe, said)
         except Away as away:
             if away.reason == "READONLY":  # it serves no more: nothing is published there
                 self.following.renew("it has become a replica")
@@ -242,26 +235,6 @@ class ValkeyBroker:
     def _channel(name: bytes) -> str:
         return name[len(_NAME) :].decode()
 
-    def _asked(self) -> Valkey:
-        client = self._client()
-        if client is None:
-            raise Away("there is no store for state", may_be_done=False)
-        return client
-
-    async def _run(self, script: Script, keys: Sequence[bytes], args: Sequence[Arg]) -> list[Reply]:
-        client = self._asked()
-        try:
-            reply = await client.eval(script, keys, args, timeout=PATIENCE)
-        except (Unavailable, Refused) as error:
-            raise _away(error) from error
-        return reply if isinstance(reply, list) else [reply]
-
-
-def _away(error: Unavailable | Refused) -> Away:
-    if isinstance(error, Refused):
-        return Away(error.code, may_be_done=False)
-    return Away(error.reason, may_be_done=error.may_be_done or isinstance(error, Timeout))
-
 
 def _tag(channel: str) -> bytes:
     """Return what the keys of a channel begin with: in a cluster they share a slot by it."""
@@ -277,18 +250,3 @@ def _about(said: bytes) -> bytes:
     """Return what is said of a session, without its user's name before it: see APPEAR."""
     length, _, rest = said.partition(b":")
     return rest[int(length) :]
-
-
-def _bytes(reply: Reply) -> bytes:
-    assert isinstance(reply, bytes)  # see the scripts
-    return reply
-
-
-def _list(reply: Reply) -> list[Reply]:
-    assert isinstance(reply, list)
-    return reply
-
-
-def _number(reply: Reply) -> int:
-    assert isinstance(reply, int)
-    return reply
