@@ -53,6 +53,8 @@ class Door:
     denied: set[str] = field(default_factory=set)
     waits: bool = False
     """whether answers are to be awaited"""
+    gone: list[str] = field(default_factory=list)
+    """who has left which channel"""
 
     def connect(self, request: ConnectRequest, caller: Caller) -> Admitted | Awaitable[Admitted]:
         assert caller.client
@@ -78,6 +80,9 @@ class Door:
     def may_subscribe(self, channel: str, caller: Caller) -> Granted | Awaitable[Granted]:
         granted = self._allowed(f"subscribe {channel}", caller) or Grant()
         return _later(granted) if self.waits else granted
+
+    def left(self, channel: str, client: str) -> None:
+        self.gone.append(f"{client} {channel}")
 
     def may_publish(
         self, channel: str, data: bytes, caller: Caller

@@ -58,7 +58,7 @@ _SESSION_OVER: Final = 1008  # features/identity/open_streams.py: nobody should 
 T = TypeVar("T")
 Proved = Callable[[bytes], Principal | None]
 End = Callable[[str, Disconnection], None]
-Part = Callable[[str, str], None]
+Part = Callable[[str, str], object]
 
 
 class Visitor:
@@ -258,7 +258,10 @@ class HubDesk:
             visitor.leave(channel)
 
     def may_publish(
-        self, channel: str, data: bytes, caller: Caller
+        self,
+        channel: str,
+        data: bytes,
+        caller: Caller,  # noqa: ARG002 - who looks at it comes later
     ) -> Allowed | Awaitable[Allowed]:
         """Say whether somebody may write this into a channel."""
         plans = self._plans_of(channel)

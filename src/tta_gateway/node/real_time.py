@@ -1,28 +1,41 @@
 """Real time in a worker: the sockets of clients, and the hub that they talk to."""
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.bound import RealtimeBound
-from tta_gateway.features.realtime.broker import Broker
+from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codec import Codec
-from tta_gateway.features.realtime.codes import NOT_AVAILABLE, SHUTDOWN, UNAVAILABLE, Disconnection
+from tta_gateway.features.realtime.codes import (
+    FORCE_RECONNECT,
+    NOT_AVAILABLE,
+    SHUTDOWN,
+    UNAVAILABLE,
+    Disconnection,
+    Unsubscription,
+)
 from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
+from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
+from tta_gateway.features.realtime.errands import BrokerErrands, Fork
 from tta_gateway.features.realtime.hub import Connection, Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
+from tta_gateway.features.realtime.public import PROTOCOLS
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.socket import Hearer, Socket, SocketTerms
+from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.hub_desk import HubDesk
+from tta_gateway.node.inquiry import Inquiries
+from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
-from tta_gateway.support.tasks import Died
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.tasks import Died, spawn
 
-JSON: Final = b"centrifuge-json"
 PROTOBUF: Final = b"centrifuge-protobuf"
+_FAREWELL: Final = (SHUTDOWN.code, SHUTDOWN.reason.encode())
 _IN_QUERY: Final = frozenset((b"format=protobuf", b"cf_protocol=protobuf"))
 
 
@@ -38,51 +51,87 @@ class Nothing:
         return UNAVAILABLE
 
 
+class Doing:
+    """Does in this worker's hub what others ask of all workers (features/realtime/errands.py)."""
+
+    def __init__(self, hub: Hub) -> None:
+        """Do it here."""
+        self._hub = hub
+
+    def disconnect(self, order: Disconnect) -> None:
+        """End sessions."""
+        why = Disconnection(order.code, order.reason)
+        self._hub.disconnect(order.user, why, client=order.client, but=order.but)
+
+    def unsubscribe(self, order: Unsubscribe) -> None:
+        """Take sessions out of a channel."""
+        why = Unsubscription(order.code, order.reason)
+        self._hub.unsubscribe(order.user, order.channel, why, client=order.client)
+
+    def take(self, session: str, data: bytes) -> bool:  # noqa: ARG002 - no session speaks so yet
+        """Say that it is not here."""
+        return False
+
+    def missed(self) -> None:
+        """Have everybody connect again: nobody knows whom an order was about."""
+        self._hub.end_all(FORCE_RECONNECT)
+
+
 class RealTime:
-    """Serves the sockets of one worker; made anew where what a connection may take changes."""
+    """Serves the sockets of one worker, where the configuration wants any."""
 
     def __init__(
         self,
-        bound: RealtimeBound,
+        store: ChannelStore,
+        inquiries: Inquiries,
         *,
-        desk: HubDesk,
-        broker: Broker,
         fresh: Callable[[], str],
+        chance: Callable[[], float],
         clock: Clock,
+        log: EventLog,
         died: Died,
     ) -> None:
-        """Serve by these terms; `fresh` makes names that nobody has made before."""
-        self.terms = SocketTerms(
-            protocols=(JSON, PROTOBUF),
-            largest=bound.largest,
-            farewell=(SHUTDOWN.code, SHUTDOWN.reason.encode()),
+        """Serve nobody yet; `fresh` makes names that nobody has made before."""
+        self.chance: Final = chance
+        self.desk: Final = HubDesk(inquiries, wall=clock.wall)
+        self.fresh: Final = fresh
+        self.terms = SocketTerms(protocols=PROTOCOLS, farewell=_FAREWELL)
+        self._store = store
+        self._clock = clock
+        self._died = died
+        self._codecs: Final[dict[bool, Codec]] = {False: JsonCodec(), True: ProtobufCodec()}
+        ports = Ports(
+            broker=store.broker,
+            tokens=self.desk,
+            access=self.desk,
+            procedures=Nothing(),
+            clock=clock,
+            terms=Terms(),
+            version="tta-gateway",
         )
-        terms = Terms(
+        self.hub: Final = Hub(ports, died=died)
+        self.desk.end, self.desk.part = self.hub.end, self.hub.part
+        fork = Fork(self.hub)
+        self._errands = BrokerErrands(
+            store.broker, worker=fresh(), doer=Doing(self.hub), tell=log.event, died=died
+        )
+        fork.errands = self._errands
+        store.ear.listener = fork
+        self._is_on = self._hears = self._begins = False
+
+    def adopt(self, bound: RealtimeBound, policies: Sequence[Policy], snapshot: Snapshot) -> None:
+        """Judge by this configuration from now on."""
+        self.desk.adopt(bound, policies)
+        self._is_on = bound.connect is not None
+        self._store.follow(snapshot, is_wanted=self._is_on)
+        self.terms = SocketTerms(protocols=PROTOCOLS, largest=bound.largest, farewell=_FAREWELL)
+        self.hub.terms = Terms(
             ping=bound.ping,
             pong=bound.pong,
             stale=bound.stale,
             grace=bound.grace,
             channels=bound.most_channels,
         )
-        ports = Ports(
-            broker=broker,
-            tokens=desk,
-            access=desk,
-            procedures=Nothing(),
-            clock=clock,
-            terms=terms,
-            version="tta-gateway",
-        )
-        self.desk: Final = desk
-        self.hub: Final = Hub(ports, died=died)
-        self.fresh: Final = fresh
-        self._codecs: Final[dict[bool, Codec]] = {False: JsonCodec(), True: ProtobufCodec()}
-        desk.end = self.hub.end
-        desk.part = self.hub.part
-
-    def adopt(self, bound: RealtimeBound, policies: Sequence[Policy]) -> None:
-        """Judge by this configuration from now on."""
-        self.desk.adopt(bound, policies)
 
     def hearer(self, exchange: Exchange) -> Hearer:
         """Return who hears the socket of this request."""
@@ -94,9 +143,26 @@ class RealTime:
         is_binary = protocol == PROTOBUF or not _IN_QUERY.isdisjoint(query.split(b"&"))
         return self._codecs[is_binary]
 
-    def tick(self) -> None:
+    def tick(self, snapshot: Snapshot) -> None:
         """Do what the time has come for."""
+        if not self._is_on:
+            return
+        self._store.follow(snapshot, is_wanted=True)
+        self._store.tick(self._clock.monotonic())
         self.hub.tick()
+        if not self._hears and not self._begins:
+            self._begins = True
+            spawn(self._begin(), name="errands", died=self._died)
+
+    async def _begin(self) -> None:
+        """Hear what is asked of all workers; again with the next tick where nobody can."""
+        try:
+            await self._errands.start()
+            self._hears = True
+        except Away:
+            pass
+        finally:
+            self._begins = False
 
 
 class Client:
@@ -125,7 +191,7 @@ class Client:
             codec,
             self,
             client=self._client,
-            chance=random.random(),
+            chance=self._owner.chance(),
             address=self._exchange.client,
         )
 

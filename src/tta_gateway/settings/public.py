@@ -113,10 +113,16 @@ def own_services(settings: Settings) -> tuple[Service, ...]:
 def own_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes to what the gateway itself serves."""
     return (
+        *_sockets(settings),
         *(route for _, route in _owned(settings)),
         *(route for _, route in _inside(settings)),
         *_limits(settings),
     )
+
+
+def _sockets(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes to the hub, likewise."""
+    return () if settings.realtime is None else realtime.SOCKETS
 
 
 def _limits(settings: Settings) -> tuple[Route, ...]:

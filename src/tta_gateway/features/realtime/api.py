@@ -13,8 +13,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from tta_gateway.features.realtime.codes import BAD_REQUEST, METHOD_NOT_FOUND
-from tta_gateway.features.realtime.server_api import CALLS, MOST, Answer, Batch, ServerApi, failed
 from tta_gateway.features.realtime.public import BATCH, PLACE
+from tta_gateway.features.realtime.server_api import CALLS, MOST, Answer, Batch, ServerApi, failed
 
 _JSON: Final = "application/json"
 _decode: Final = msgspec.json.Decoder().decode

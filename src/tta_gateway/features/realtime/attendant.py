@@ -195,7 +195,7 @@ class Attendant:
             return False
         session.user = admitted.user
         session.about = admitted.about
-        ping = self._ports.terms.ping
+        ping = session.terms.ping
         session.connected(
             ConnectResult(
                 client=session.client,
