@@ -186,8 +186,6 @@ class Worker:
             fresh=lambda: draw().decode(),
             chance=random.random,
             clock=self.clock,
-            log=self.log,
-            died=self.died,
         )
         self.sockets.serve(SOCKET, self.real_time)
         self._adopt_channels()

@@ -63,11 +63,11 @@ class ChannelStore:
         """Hear nothing yet; `topology` tells who serves, where that is found out."""
         self.ear: Final = Ear()
         self.broker: Final = ValkeyBroker(
-            client, disk=Disk(_none, died=died), listener=self.ear, fresh=fresh, tell=log.event
+            client, disk=Disk(nobody, died=died), listener=self.ear, fresh=fresh, tell=log.event
         )
         self._topology = topology
-        self._log = log
-        self._died = died
+        self.log = log
+        self.died = died
         self._store: Store | None = None
         self._served: Topology | None = None
         self._subscriber: Subscriber | None = None
@@ -87,7 +87,7 @@ class ChannelStore:
         """Look now and then whether what is published is heard; `now` goes only forward."""
         if self._subscriber is not None and now - self._looked >= PROBED:
             self._looked = now
-            spawn(self._probe(), name="channels", died=self._died)
+            spawn(self._probe(), name="channels", died=self.died)
 
     async def _probe(self) -> None:
         await self.broker.probe()
@@ -105,16 +105,16 @@ class ChannelStore:
         try:
             tls = tls_of(store.login)
         except OSError as error:
-            self._log.event("store_unfit", store="state", complaints=[str(error)])
+            self.log.event("store_unfit", store="state", complaints=[str(error)])
             return
-        way = Way(store.login, tls=tls, name=_NAME, chance=random.random, died=self._died)
+        way = Way(store.login, tls=tls, name=_NAME, chance=random.random, died=self.died)
         following = self.broker.following
         self._subscriber = Subscriber(
-            None, way=way, name="state", tell=self._log.event, listener=following
+            None, way=way, name="state", tell=self.log.event, listener=following
         )
         following.use(self._subscriber)
 
 
-def _none() -> Valkey | None:
+def nobody() -> Valkey | None:
     """Ask nobody whether it is on a disk: no channel wants to know yet."""
     return None

@@ -260,8 +260,8 @@ class HubDesk:
     def may_publish(
         self,
         channel: str,
-        data: bytes,
-        caller: Caller,  # noqa: ARG002 - who looks at it comes later
+        data: bytes,  # noqa: ARG002 - who looks at it comes later
+        caller: Caller,
     ) -> Allowed | Awaitable[Allowed]:
         """Say whether somebody may write this into a channel."""
         plans = self._plans_of(channel)

@@ -31,8 +31,7 @@ from tta_gateway.node.hub_desk import HubDesk
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
-from tta_gateway.support.log import EventLog
-from tta_gateway.support.tasks import Died, spawn
+from tta_gateway.support.tasks import spawn
 
 PROTOBUF: Final = b"centrifuge-protobuf"
 _FAREWELL: Final = (SHUTDOWN.code, SHUTDOWN.reason.encode())
@@ -88,8 +87,6 @@ class RealTime:
         fresh: Callable[[], str],
         chance: Callable[[], float],
         clock: Clock,
-        log: EventLog,
-        died: Died,
     ) -> None:
         """Serve nobody yet; `fresh` makes names that nobody has made before."""
         self.chance: Final = chance
@@ -98,7 +95,7 @@ class RealTime:
         self.terms = SocketTerms(protocols=PROTOCOLS, farewell=_FAREWELL)
         self._store = store
         self._clock = clock
-        self._died = died
+        self._died = died = store.died
         self._codecs: Final[dict[bool, Codec]] = {False: JsonCodec(), True: ProtobufCodec()}
         ports = Ports(
             broker=store.broker,
@@ -113,7 +110,7 @@ class RealTime:
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         fork = Fork(self.hub)
         self._errands = BrokerErrands(
-            store.broker, worker=fresh(), doer=Doing(self.hub), tell=log.event, died=died
+            store.broker, worker=fresh(), doer=Doing(self.hub), tell=store.log.event, died=died
         )
         fork.errands = self._errands
         store.ear.listener = fork

@@ -16,7 +16,10 @@ PLACE: Final = "/api/v1/realtime"
 SERVES: Final = "realtime:serve"
 """The permission to publish anywhere and to see who is there; it is for services."""
 BATCH: Final = "batch"
-NAMES: Final = ("publish", "broadcast", "presence", "presence_stats", "history", BATCH)
+NAMES: Final = (
+    *("publish", "broadcast", "presence", "presence_stats", "history"),
+    *("disconnect", "unsubscribe", BATCH),
+)
 ROUTES: Final = tuple(
     public("POST", f"{PLACE}/{name}", auth="required", max_body=LARGEST) for name in NAMES
 )

@@ -10,13 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tta_gateway.features.realtime.broker import Away, Broker
 from tta_gateway.features.realtime.codes import (
     BAD_REQUEST,
+    FORCE_NO_RECONNECT,
     INTERNAL,
+    LONGEST_REASON,
     METHOD_NOT_FOUND,
     NOT_AVAILABLE,
     UNKNOWN_CHANNEL,
     UNRECOVERABLE_POSITION,
+    UNSUBSCRIBED,
     Refused,
 )
+from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
 from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 
@@ -83,6 +87,30 @@ class HistoryCall(_Call):
     reverse: bool = False
 
 
+class DisconnectCall(_Call):
+    """End the connections of somebody: all, one, or all but some."""
+
+    user: str
+    client: str = ""
+    whitelist: Annotated[list[str], Field(max_length=1)] = []
+    disconnect: "Ending | None" = None
+
+
+class Ending(_Call):
+    """How a connection is told its end."""
+
+    code: Annotated[int, Field(ge=3000, le=4999)] = FORCE_NO_RECONNECT.code
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = FORCE_NO_RECONNECT.reason
+
+
+class UnsubscribeCall(_Call):
+    """Have somebody read a channel no longer, by all their connections or by one."""
+
+    user: str
+    channel: str
+    client: str = ""
+
+
 class Batch(_Call):
     """Run several, each an object of one member: its name, and what it is asked."""
 
@@ -97,13 +125,23 @@ class Clock(Protocol):
         """Return it, in seconds of the epoch."""
 
 
+class Orders(Protocol):
+    """Has every worker of every node do something."""
+
+    async def order(self, order: Order) -> None:
+        """Have it done; Away."""
+
+
 class ServerApi:
     """Does them."""
 
-    def __init__(self, kinds: Callable[[], Kinds], broker: Broker, clock: Clock) -> None:
+    def __init__(
+        self, kinds: Callable[[], Kinds], broker: Broker, orders: Orders, clock: Clock
+    ) -> None:
         """Publish by the kinds that there are at the moment."""
         self._kinds = kinds
         self._broker = broker
+        self._orders = orders
         self._clock = clock
 
     async def run(self, name: str, body: Mapping[str, Any]) -> Answer:
@@ -174,6 +212,24 @@ class ServerApi:
             "epoch": found.top.epoch,
         }
 
+    async def disconnect(self, call: DisconnectCall) -> Answer:
+        """End the connections of somebody, at every worker of every node."""
+        ending = call.disconnect or Ending()
+        but = call.whitelist[0] if call.whitelist else ""
+        await self._orders.order(
+            Disconnect(call.user, ending.code, ending.reason, client=call.client, but=but)
+        )
+        return {}
+
+    async def unsubscribe(self, call: UnsubscribeCall) -> Answer:
+        """Have somebody read a channel no longer, at every worker of every node."""
+        self._kind(call.channel)
+        why = UNSUBSCRIBED
+        await self._orders.order(
+            Unsubscribe(call.user, call.channel, why.code, why.reason, client=call.client)
+        )
+        return {}
+
     def _kind(self, channel: str) -> Kind:
         found = self._kinds().find(channel)
         if found is None:
@@ -192,6 +248,8 @@ CALLS: Final[Mapping[str, tuple[type[_Call], Work]]] = {
     "presence": (ChannelCall, ServerApi.presence),
     "presence_stats": (ChannelCall, ServerApi.presence_stats),
     "history": (HistoryCall, ServerApi.history),
+    "disconnect": (DisconnectCall, ServerApi.disconnect),
+    "unsubscribe": (UnsubscribeCall, ServerApi.unsubscribe),
 }
 
 
