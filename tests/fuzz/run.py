@@ -28,6 +28,7 @@ from tests.fuzz import (
     proxy_protocol,
     seeds,
     server_codec,
+    socket_codec,
     target,
     token,
 )
@@ -43,6 +44,7 @@ TARGETS: Final = {
         target,
         proxy_protocol,
         token,
+        socket_codec,
         client_protocol,
     )
 }

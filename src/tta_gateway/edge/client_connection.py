@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final, cast
 
 from tta_gateway.edge.entrance import Entrance, network_of
+from tta_gateway.edge.own_socket import OwnSocket
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.web_socket import WebSocket
 from tta_gateway.kernel.errors import ClientFault, GatewayError
@@ -79,7 +80,7 @@ class ClientConnection:
         self._peer = _NOBODY
         self._group = ""  # what it counts as
         self._tunnel: Tunnel | None = None
-        self._web_socket: WebSocket | None = None
+        self._web_socket: WebSocket | OwnSocket | None = None
         self._parting = False  # a Close of ours has gone out: the client's is awaited
         self._out: list[bytes] = []
         self._reading = True
@@ -616,7 +617,10 @@ class ClientConnection:
         assert exchange is not None  # it is the one that asked for the change
         here: Tunnel = self
         there: Tunnel = other
-        if exchange.request.upgrade == b"websocket":
+        if isinstance(other, OwnSocket):
+            other.said = self._part
+            self._web_socket = other
+        elif exchange.request.upgrade == b"websocket":
             web_socket = WebSocket(self, other, said=self._part)
             here, there = web_socket.to_client, web_socket.to_service
             self._web_socket = web_socket

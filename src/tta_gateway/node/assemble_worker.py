@@ -17,6 +17,7 @@ from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
+from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access.policy import Circle
@@ -181,6 +182,7 @@ class Worker:
         self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
+        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -357,7 +359,8 @@ class Worker:
         runner, forward = self.runner, self.forwarder.forward
 
         def place(route: Route) -> None:
-            plan = bind(policies, route, forward=_end_of(route, runner, forward))
+            end = self.sockets.open if route.socket else forward
+            plan = bind(policies, route, forward=_end_of(route, runner, end))
             tables[1 if route.internal else 0].add(route, plan)
 
         for route in routes:
