@@ -44,6 +44,7 @@ TARGETS: Final = {
         target,
         proxy_protocol,
         token,
+        socket_codec,
         client_protocol,
         socket_codec,
     )

@@ -77,7 +77,7 @@ class OwnSockets:
 
     def frame_of(self, payload: bytes, opcode: int) -> bytes:
         """Return a message's frame: that of the last one, if it is the same."""
-        # What goes to a thousand sockets is one object, and is framed once: bench/socket.py.
+        # What goes to a thousand sockets is one object, and is framed once: bench/web_socket.py.
         if payload is not self._payload or opcode != self._opcode:
             self._frame = framed(opcode, payload)
             self._payload, self._opcode = payload, opcode

@@ -207,7 +207,7 @@ class SocketReader:
     def _take_whole(self, data: bytes, at: int, events: list[SocketEvent]) -> int:
         """Take a message in one frame that is here whole; return where it ends, or 0 if it is not.
 
-        Nearly all messages are like that: bench/socket.py.
+        Nearly all messages are like that: bench/web_socket.py.
         """
         first, size = data[at], len(data)
         begin = _payload_at(data, at, self._masked) if first in _WHOLE and at + 1 < size else 0
@@ -429,7 +429,7 @@ def is_sayable(code: int) -> bool:
 
 def masked(data: bytes, mask: bytes) -> bytes:
     """Return data as it is under a mask; twice, it is as it was (RFC 6455 5.3)."""
-    # As one large number: no loop over bytes is as quick, short of C: bench/socket.py.
+    # As one large number: no loop over bytes is as quick, short of C: bench/web_socket.py.
     size = len(data)
     key = (mask * ((size + 3) >> 2))[:size]
     hidden = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
