@@ -50,6 +50,8 @@ from tta_gateway.features.realtime.publication import ClientInfo
 
 NEVER: Final = float("inf")
 LONGEST_CHANNEL: Final = 255  # bytes
+OURS: Final = "!"
+"""What channels begin with that only the server has clients read (inboxes)."""
 _MANY_WAITING: Final = 64  # commands, above which a client is read no further
 _FEW_WAITING: Final = 16
 
@@ -354,6 +356,8 @@ class Session:
         if isinstance(request, _OF_A_CHANNEL):
             if not 0 < len(request.channel.encode()) <= LONGEST_CHANNEL:
                 return BAD_REQUEST
+            if request.channel.startswith(OURS) and not isinstance(request, UnsubscribeRequest):
+                return PERMISSION_DENIED
             return self._objection_in_channel(request)
         if isinstance(request, RefreshRequest) and not request.token:
             return BAD_REQUEST

@@ -161,6 +161,8 @@ IN_A: Final[Written] = {"channel": "a"}
         ({"refresh": {}}, 107),
         ({"sub_refresh": {**IN_A, "type": 1}}, 108),
         ({"sub_refresh": A}, 103),
+        ({"subscribe": {"channel": "!inbox:u"}}, 103),
+        ({"publish": {"channel": "!inbox:u", "data": 1}}, 103),
     ],
 )
 def test_what_cannot_be_is_refused_without_asking_anybody(command: Written, answer: int) -> None:
