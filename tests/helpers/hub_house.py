@@ -12,6 +12,7 @@ from tests.helpers.client_words import Written, in_json
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tta_gateway.features.realtime.attendant import Ports
+from tta_gateway.features.realtime.broker import Broker
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import (
     INVALID_TOKEN,
@@ -163,9 +164,10 @@ class Client:
 class HubHouse:
     """A hub; everybody with the token "t" is "user", others by `door.tokens`."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: MemoryStore | None = None, *, broker: Broker | None = None) -> None:
         self.store = store or MemoryStore()
         self.broker = MemoryBroker(self.store)
+        """what is asked, unless another is given"""
         self.clock = FakeClock()
         self.door = Door(
             tokens={"t": Admission(user="user"), "": Admission(user="")},
@@ -173,7 +175,7 @@ class HubHouse:
         )
         self.faults: list[str] = []
         ports = Ports(
-            broker=self.broker,
+            broker=broker or self.broker,
             tokens=self.door,
             access=self.door,
             procedures=self.door,
