@@ -13,6 +13,7 @@ import uvloop
 from centrifuge import (
     Client,
     ClientEventHandler,
+    DeltaType,
     DisconnectedContext,
     PublicationContext,
     ReplyError,
@@ -279,6 +280,28 @@ def test_the_servers_own_subscriptions(tmp_path: Path, protobuf: bool) -> None:
         await until(lambda: events.data == [1, 2])
         it.house.hub.disconnect("user", codes.FORCE_NO_RECONNECT)
         await until(lambda: events.ended == [codes.FORCE_NO_RECONNECT.code])
+
+    run(tmp_path, talk, protobuf=protobuf)
+
+
+@both
+def test_what_has_changed_from_one_message_to_the_next(tmp_path: Path, protobuf: bool) -> None:
+    async def talk(it: Place) -> None:
+        it.house.door.channels["all"] = Rules(keeping=KEEPING, deltas=True)
+        heard = Heard()
+        client = await it.client()
+        await it.subscribed(client, heard, delta=DeltaType.FOSSIL)
+        texts = ["é" * 50 + str(number) + "€" * 50 for number in range(5)]
+        for text in texts[:3]:
+            it.house.store.put("all", json.dumps(text, ensure_ascii=False).encode(), KEEPING)
+        await until(lambda: heard.data == texts[:3])
+        it.house.hub.disconnect("user", codes.FORCE_RECONNECT)
+        for text in texts[3:]:
+            it.house.store.put("all", json.dumps(text, ensure_ascii=False).encode(), KEEPING)
+        await until(lambda: heard.data == texts)
+        it.house.store.put("all", b'"%b"' % (b"z" * 50), KEEPING)
+        await until(lambda: heard.data[5:] == ["z" * 50])
+        assert heard.recovered == [False, True]
 
     run(tmp_path, talk, protobuf=protobuf)
 

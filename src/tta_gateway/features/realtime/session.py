@@ -102,6 +102,7 @@ class Subscription:
         *,
         is_ours: bool = False,
         hears_others: bool = False,
+        takes_deltas: bool = False,
         about: bytes = b"",
     ) -> None:
         """Begin before the first; `is_ours`: the server made it, not the client."""
@@ -109,6 +110,9 @@ class Subscription:
         self.channel: Final = channel
         self.is_ours: Final = is_ours
         self.hears_others: Final = hears_others
+        self.takes_deltas: Final = takes_deltas
+        self.has_last = False
+        """whether it was given what the channel published last, of which deltas are made"""
         self.info: Final = ClientInfo(session.user, session.client, session.about, about)
         self.offset = 0
         self.ends = NEVER

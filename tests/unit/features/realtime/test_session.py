@@ -347,6 +347,13 @@ def test_one_message_however_large_makes_nobody_slow() -> None:
     assert end(session) is None
 
 
+def test_whether_there_is_more_to_do_is_known_without_doing_it() -> None:
+    session = connected()
+    assert not session.has_more()
+    session.receive(in_json({"id": 2, "rpc": {}}))
+    assert session.has_more()
+
+
 def test_who_does_not_read_answers_is_given_no_more() -> None:
     session = connected()
     session.receive(in_json({"id": 2, "rpc": {}}, {"id": 3, "rpc": {}}))
