@@ -85,6 +85,7 @@ class Channel:
         self._offset = 0
         self._recent: list[Publication] = []
         self._recent_size = 0
+        self._old = 0
         self._last = b""
         self._held: list[tuple[Publication, Position]] = []
         self._held_before = 0
@@ -156,6 +157,13 @@ class Channel:
         group = self._readers.get(_group_of(subscription))
         if group is not None:
             group.subscriptions.pop(subscription.session.client, None)
+
+    def forget_old(self) -> None:
+        """Forget what was published before the last time that this was called."""
+        old = self._recent[: self._old]
+        self._recent_size -= sum(len(each.data) for each in old)
+        del self._recent[: self._old]
+        self._old = len(self._recent)
 
     # --- what happens in it ---
 
@@ -269,6 +277,7 @@ class Channel:
         self._offset = top.offset
         self._recent.clear()
         self._recent_size = 0
+        self._old = 0
 
     def _go_on(self, publication: Publication) -> None:
         self._offset += 1
@@ -283,6 +292,7 @@ class Channel:
         half = len(self._recent) // 2 + 1
         self._recent_size -= sum(len(each.data) for each in self._recent[:half])
         del self._recent[:half]
+        self._old = max(0, self._old - half)
 
     def _give(self, publication: Publication) -> None:
         """Push to all who have not had it; written once for each codec (bench/realtime.py)."""

@@ -330,6 +330,20 @@ def test_what_is_kept_here_is_bounded() -> None:
     assert channel.place(Position(302, "e"), None) is None
 
 
+def test_what_is_kept_here_is_forgotten_after_a_while() -> None:
+    channel = known(0).channel
+    publish(channel, 1, 2)
+    channel.forget_old()
+    publish(channel, 3)
+    assert placed(channel.place(Position(0, "e"), None))[1] == [1, 2, 3]
+    channel.forget_old()
+    assert channel.place(Position(0, "e"), None) is None
+    assert placed(channel.place(Position(2, "e"), None))[1] == [3]
+    publish(channel, *range(4, 310))
+    channel.forget_old()
+    assert placed(channel.place(Position(308, "e"), None))[1] == [309]
+
+
 def test_who_has_missed_too_much_is_told_so() -> None:
     channel = known(0).channel
     many = stored(1, MOST_RECOVERED + 1)

@@ -137,6 +137,17 @@ async def test_who_asks_faster_than_it_is_answered_is_read_no_further() -> None:
 
 
 @on_a_loop
+async def test_very_many_commands_of_a_frame_do_not_hold_the_loop() -> None:
+    house = HubHouse()
+    client = await house.client()
+    calls: list[Written] = [{"id": number, "rpc": {"method": "echo"}} for number in range(2, 502)]
+    client.send(*calls)
+    assert 0 < len(client.heard()) <= 100
+    await settle()
+    assert len(client.heard()) == 400
+
+
+@on_a_loop
 async def test_answers_that_are_not_read_hold_up_what_is_asked() -> None:
     house = HubHouse()
     client = await house.client()
