@@ -186,7 +186,7 @@ class Worker:
             chance=random.random,
             clock=self.clock,
         )
-        self.sockets.serve(SOCKET, self.real_time)
+        self.sockets.serve(SOCKET, self.real_time.sockets)
         self._adopt_channels()
 
     def _adopt_channels(self) -> None:

@@ -158,6 +158,20 @@ async def test_a_channel_that_nobody_reads_is_left_after_a_while() -> None:
 
 
 @on_a_loop
+async def test_what_was_published_long_ago_is_read_again() -> None:
+    yard = Yard()
+    channel = yard.channels.made("a", KEPT)
+    await yard.channels.places({channel: None})
+    yard.store.put("a", b"1", KEEPING)
+    await settle()
+    assert channel.place(Position(0, ""), None) is not None
+    for now in (20.0, 30.0, 36.0):
+        channel.joining = 1
+        yard.channels.tidy(now)
+    assert channel.place(Position(0, ""), None) is None
+
+
+@on_a_loop
 async def test_a_channel_that_was_left_is_read_no_more() -> None:
     yard = Yard()
     channel = yard.channels.made("a", KEPT)
