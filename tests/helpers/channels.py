@@ -27,6 +27,10 @@ class Heard:
         self.readers: dict[str, list[Reader]] = {}
         self.losses = 0
 
+    def has(self, channel: str, count: int) -> bool:
+        """Whether so many publications of a channel have come."""
+        return len(self.of.get(channel, ())) == count
+
     def published(self, channel: str, publication: Publication, top: Position) -> None:
         self.of.setdefault(channel, []).append((publication, top))
         self.said.append(f"{channel}: {publication.data.decode()} {top.offset}")
