@@ -11,7 +11,9 @@ import uvloop
 from tests.helpers.channels import until, workers
 from tests.helpers.valkey_server import Server
 from tta_gateway.features.realtime.broker import Away
+from tta_gateway.features.realtime.inbox import Letter, channel_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 
 pytestmark = pytest.mark.redis
 KEPT = Keeping(size=1000, seconds=60)
@@ -262,6 +264,32 @@ def test_whoever_follows_hears_who_comes_and_goes_between_the_messages(shared: S
                 '"x" 1',
                 f"{ANN.user} c1 left",
             ]
+
+    uvloop.run(body())
+
+
+def test_gateways_in_two_databases_of_a_server_hear_nothing_of_each_other(shared: Server) -> None:
+    """Red where the bus has one name for both: Pub/Sub knows no databases."""
+
+    async def body() -> None:
+        channel, user = new(), uuid.uuid4().hex
+        async with (
+            workers(shared.unix) as (one,),
+            workers(shared.unix, database=3) as (other,),
+        ):
+            for worker in (one, other):
+                await worker.broker.follow(channel)
+                await worker.broker.follow(channel_of(user))
+            letter = Letter("a", said("letter"), 2_000_000)
+            for worker, database in ((one, 0), (other, 3)):
+                await worker.broker.publish(channel, said("x"), keeping=Keeping())
+                inbox = ValkeyInbox(
+                    partial(getattr, worker, "valkey"), wall=lambda: 1.0, database=database
+                )
+                await inbox.post(user, letter)
+                await until(partial(worker.heard.has, channel_of(user), 1))
+                assert await worker.broker.probe()
+            assert [len(worker.heard.said) for worker in (one, other)] == [2, 2]
 
     uvloop.run(body())
 

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list
+from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of
 from tta_gateway.features.realtime.broker import Away, Listener, Published, Stored
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.following import Following
@@ -51,8 +51,13 @@ class ValkeyBroker:
         listener: Listener,
         fresh: Callable[[], str],
         tell: Tell,
+        database: int = 0,
     ) -> None:
-        """Ask by way of this client; `fresh` makes names that nobody has made before."""
+        """Ask by way of this client, which has logged in to a database.
+
+        `fresh` makes names that nobody has made before.
+        """
+        self._bus = bus_of(database)
         self._ask = Asking(client)
         self._disk = disk
         self._listener = listener
@@ -79,7 +84,7 @@ class ValkeyBroker:
             PUBLISH,
             (meta, tag + b"stream", tag + b"key:" + key.encode() if key else meta),
             self._fresh(),
-            _NAME + channel.encode(),
+            self._bus + channel.encode(),
             pack(publication),
             keeping.size if keeping.is_on else 0,
             seconds,
@@ -148,7 +153,7 @@ class ValkeyBroker:
     async def announce(self, channel: str, info: ClientInfo, *, joined: bool) -> None:
         """Tell all who follow a channel that somebody came or left."""
         message = (b"j\n" if joined else b"l\n") + pack_info(info)
-        name = _NAME + channel.encode()
+        name = self._bus + channel.encode()
         await self._ask.command(b"PUBLISH", name, message, key=_tag(channel))
 
     # What is heard
@@ -158,11 +163,11 @@ class ValkeyBroker:
 
         After Away it is as if it had not been asked.
         """
-        await self.following.follow(_NAME + channel.encode())
+        await self.following.follow(self._bus + channel.encode())
 
     def leave(self, channel: str) -> None:
         """Hear no more of it."""
-        self.following.leave(_NAME + channel.encode())
+        self.following.leave(self._bus + channel.encode())
 
     def _hear(self, name: bytes, message: bytes) -> None:
         if name == self._probe:
@@ -231,9 +236,8 @@ class ValkeyBroker:
 
     # In between
 
-    @staticmethod
-    def _channel(name: bytes) -> str:
-        return name[len(_NAME) :].decode()
+    def _channel(self, name: bytes) -> str:
+        return name[len(self._bus) :].decode()
 
 
 def _tag(channel: str) -> bytes:
