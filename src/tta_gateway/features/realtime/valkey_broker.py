@@ -11,6 +11,7 @@ server that lost its part in the meantime, a bus of a cluster that is cut).
 
 import asyncio
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Final
 
 from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of
@@ -75,14 +76,15 @@ class ValkeyBroker:
     ) -> Published:
         """Number it, keep it, and tell all; with a key that is known nothing is done anew.
 
-        Whoever wants two in order awaits the first.
+        A key is one for all who publish there: let it tell them apart.  Whoever wants two in order
+        awaits the first.
         """
         tag = _tag(channel)
         meta = tag + b"meta"
         seconds = max(1, keeping.seconds)
         reply = await self._ask.run(
             PUBLISH,
-            (meta, tag + b"stream", tag + b"key:" + key.encode() if key else meta),
+            (meta, tag + b"stream", tag + _digest(key) if key else meta),
             self._fresh(),
             self._bus + channel.encode(),
             pack(publication),
@@ -243,6 +245,11 @@ class ValkeyBroker:
 def _tag(channel: str) -> bytes:
     """Return what the keys of a channel begin with: in a cluster they share a slot by it."""
     return b"{%b%b}:" % (_NAME, channel.replace("%", "%25").replace("}", "%7D").encode())
+
+
+def _digest(key: str) -> bytes:
+    """Return a key as it stands in the store: short, whatever it was, and telling nothing."""
+    return b"key:" + blake2b(key.encode(), digest_size=16).hexdigest().encode()
 
 
 def _presence(channel: str) -> list[bytes]:
