@@ -36,6 +36,7 @@ from tta_gateway.features.realtime.hub import Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Keeping
 from tta_gateway.features.realtime.session import Terms
+from tta_gateway.kernel.exchange import Exchange
 
 T = TypeVar("T")
 P = ParamSpec("P")
