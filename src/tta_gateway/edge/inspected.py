@@ -194,12 +194,16 @@ class Inspected:
     # What policies say
 
     def _inspect(self, message: Message) -> Message | None:
-        self._message = message
-        self._answer = HELD
-        self._is_asking = True
+        self._begin_to_ask(message)
         self._runner.ask(self._exchange, message.data, self._told)
         self._is_asking = False
         return self._answer
+
+    def _begin_to_ask(self, message: Message) -> None:
+        """Have the answer be that it must wait, until it is told."""
+        self._message = message
+        self._answer = HELD
+        self._is_asking = True
 
     def _told(self, answer: Answer) -> None:
         """Pass the message on, or end it all by what the policies say of it."""
