@@ -68,7 +68,10 @@ async def socket_worker(
         listeners=(Listener(host="127.0.0.1"),),
         services=(Service(name="up", endpoints=(an_endpoint(upstream),)),) if upstream else (),
         routes=(
-            *(socket(f"/{name}", name) for name in services),
+            *(
+                msgspec.structs.replace(socket(f"/{name}", name), origins=("https://app.tta.test",))
+                for name in services
+            ),
             *((a_route("/seen", service="up"),) if upstream else ()),
         ),
         connections=ConnectionLimits(per_address=10_000),
