@@ -2,8 +2,8 @@
 
 A client connects to a worker, says who it is, and reads and writes channels; the SDKs of that
 protocol are its clients as they are.  In each channel it is given one message after the other, in
-the order that is the same for all, or is told that it was not (`recovered: false`, 2500).  Where the
-store is away, what needs it is refused with 100, which SDKs try again; what is missing then is read
+the order that is the same for all, or is told that it was not (`recovered: false`, 2500).  Where
+the store is away, what needs it is refused with 100, which SDKs try again; what is missing is read
 when it is back.
 
 `session` is one connection without a socket, `channel` one channel of a worker without a store;
