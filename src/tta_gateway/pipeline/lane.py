@@ -142,7 +142,7 @@ class Lane:
             return False
         principal = exchange.principal
         # No subject is taken for an address, nor the other way round.
-        person = f"@{self.network(exchange.client)}" if principal is None else principal.subject
+        person = f"@{self.network(exchange.client)}" if principal is None else principal.key
         return self._people.take(person, self._clock())
 
     async def _fold(self, exchange: Exchange, body: bytes, refusal: Response) -> Answer:
