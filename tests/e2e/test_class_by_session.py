@@ -22,7 +22,7 @@ OWNED: Final = {
     "path": "/things/{id}",
     "auth": "required",
     "access": {
-        "permissions": {"default": "sessions:read"},
+        "permission": "sessions:read",
         "owner_from": {"path": "/owners/{id}", "field": "owner"},
     },
 }

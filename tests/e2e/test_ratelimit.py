@@ -247,9 +247,10 @@ def _echo(socket: ServerConnection) -> None:
         socket.send(message)
 
 
-def opened(node: Limited) -> ClientConnection:
+def opened(node: Limited, stack: contextlib.ExitStack) -> ClientConnection:
     """Open a WebSocket that echoes."""
-    made = connect(f"ws://127.0.0.1:{node.gateway.port}/talk", proxy=None)
+    url = f"ws://127.0.0.1:{node.gateway.port}/talk"
+    made = stack.enter_context(connect(url, proxy=None))
     made.send("hello")
     assert made.recv(5) == "hello"
     return made
@@ -257,8 +258,8 @@ def opened(node: Limited) -> ClientConnection:
 
 def refusal(node: Limited) -> Answered:
     """Open one more than may be."""
-    with pytest.raises(InvalidStatus) as refused:
-        opened(node)
+    with pytest.raises(InvalidStatus) as refused, contextlib.ExitStack() as stack:
+        opened(node, stack)
     return refused.value.response
 
 
@@ -275,11 +276,11 @@ def test_an_open_web_socket_takes_a_seat_until_it_is_closed(tmp_path: Path, echo
             }
         ],
     }
-    with limited(tmp_path, workers=2, **config) as node:
+    with limited(tmp_path, workers=2, **config) as node, contextlib.ExitStack() as stack:
         node.rest()
-        first = opened(node)
+        first = opened(node, stack)
         time.sleep(0.3)  # the other worker has heard of it
-        second = opened(node)
+        second = opened(node, stack)
         time.sleep(0.3)
         for _ in range(4):  # whichever worker is asked
             answer = refusal(node)
@@ -292,11 +293,12 @@ def test_an_open_web_socket_takes_a_seat_until_it_is_closed(tmp_path: Path, echo
             assert one.recv(5) == "still here"
         first.close()
         time.sleep(0.5)
-        third = opened(node)  # its seat is free again, and no more than that
+        third = opened(node, stack)  # its seat is free again, and no more than that
         time.sleep(0.3)
         assert refusal(node).status_code == 429
         second.socket.close()  # one that breaks off gives its seat back, too
         third.close()
         time.sleep(0.5)
-        for one in [opened(node), opened(node)]:
-            one.close()
+        opened(node, stack)
+        time.sleep(0.3)
+        opened(node, stack)

@@ -243,7 +243,11 @@ class Narrow:
     def ask(self, traffic: int = THERAPEUTIC) -> "asyncio.Task[tuple[int, bytes]]":
         made = a_request()
         made.traffic, made.started = traffic, 1000.0
-        return self.loop.create_task(self.look.ask(made, PATH))
+
+        async def asking() -> tuple[int, bytes]:
+            return await self.look.ask(made, PATH)
+
+        return self.loop.create_task(asking())
 
     async def turn(self) -> None:
         for _ in range(5):

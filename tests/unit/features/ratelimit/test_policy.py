@@ -579,4 +579,4 @@ def test_what_is_said_of_a_limit_is_enough_for_the_dearest_route() -> None:
     house.tally.override(Overrides(limits={"d": Override(amount=2)}))
     assert (cheap.cost, cheap.table.limit.amount) == (1, 8)
     house.passed()
-    assert house.refused()
+    assert house.refused().status == 429
