@@ -71,7 +71,7 @@ class OwnLimitsConfig(Config):
     registration: RouteLimitsWritten = _each(120, 60, "address")
     """New accounts."""
 
-    reset: RouteLimitsWritten = _each(60, 30, "address")
+    reset: RouteLimitsWritten = _each(120, 60, "address")
     """Passwords that were forgotten."""
 
     account: RouteLimitsWritten = _each(1200, 300, "user")
