@@ -45,14 +45,17 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     claims: dict[str, object] = {}
     """What the token said, for whoever may pass parts of it on."""
 
-    @property
-    def key(self) -> str:
-        """Return what stands for them where something is kept for each: nobody else's is the same.
+    key: str = ""
+    """What stands for them where something is kept for each: nobody else's is the same.
 
-        Names of issuers have no slash, so that the first one parts the two.  An issuer that may
-        speak of the platform's own subjects could name one as another issuer's is called here.
-        """
-        return self.issuer + "/" + self.subject
+    It follows from the others: the issuer, whose name has no slash, and the subject.  The subject
+    alone is not enough: an issuer that may speak of the platform's own could name one as another
+    issuer's is called here.
+    """
+
+    def __post_init__(self) -> None:
+        """Make the key, once: each request of theirs asks for it (bench/ratelimit.py)."""
+        msgspec.structs.force_setattr(self, "key", f"{self.issuer}/{self.subject}")
 
     def __repr__(self) -> str:
         """Say that there is somebody, and nothing of who."""
