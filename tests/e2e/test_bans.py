@@ -36,10 +36,6 @@ def is_kept(node: Node, source: str) -> bool:
     return found is not None and found["kept"] is True
 
 
-def is_shut(node: Node, address: str = WITHIN) -> bool:
-    return node.ask("/a", address)[1] in ("shield_blocked", "")
-
-
 def say(node: Node) -> dict[str, object]:
     """Keep two networks out, and let one in again; return what is told of the other."""
     for one in (BANNED, FORGIVEN):
@@ -66,7 +62,7 @@ def test_a_ban_outlives_a_full_stop_and_who_was_let_in_stays_in(tmp_path: Path) 
         assert wait_until(lambda: is_kept(node, BANNED), SLOWLY)
         assert ban_of(node, BANNED) == said
         assert node.lists()["read"] is True
-        assert wait_until(lambda: is_shut(node))
+        assert wait_until(lambda: node.is_out(WITHIN))
         assert ban_of(node, FORGIVEN) is None
         assert node.ask("/a", "127.7.2.9")[0] == 200
         assert node.stage.events("shield_bans_read")
@@ -87,7 +83,7 @@ def test_a_start_without_the_database_goes_on_and_says_so_and_makes_up_for_it(
             assert node.ask("/a", WITHIN)[0] == 200  # nobody can know it
             assert node.lists()["read"] is False
             keep_out(node, FORGIVEN)
-            assert wait_until(lambda: is_shut(node, "127.7.2.9"))
+            assert wait_until(lambda: node.is_out("127.7.2.9"))
             assert not is_kept(node, FORGIVEN)
             assert wait_until(lambda: bool(node.stage.events("shield_bans_away")), SLOWLY)
             control = companion_of(node.stage.gateway.process.pid, "control")
@@ -98,5 +94,5 @@ def test_a_start_without_the_database_goes_on_and_says_so_and_makes_up_for_it(
             assert wait_until(lambda: is_kept(node, BANNED), SLOWLY)
             assert wait_until(lambda: is_kept(node, FORGIVEN), SLOWLY)
             assert ban_of(node, BANNED) == said
-            assert wait_until(lambda: is_shut(node))
-            assert is_shut(node, "127.7.2.9")
+            assert wait_until(lambda: node.is_out(WITHIN))
+            assert node.is_out("127.7.2.9")

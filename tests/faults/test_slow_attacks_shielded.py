@@ -27,9 +27,9 @@ def test_slow_clients_are_seen_and_kept_out_and_nobody_honest_feels_it(
     """
     with services(1) as (service,), patient(tmp_path, service) as node:
         told = attacked(node, KINDS[name], calm=2.0)
-        assert told.slow >= 20
+        assert told.slow >= 10
         assert ATTACKER in told.blocked or "127.0.0.0/24" in told.blocked
-        assert node.ask("/a", ATTACKER)[1] in ("shield_blocked", "")
+        assert node.is_out(ATTACKER)
         assert told.blames() == []
         assert set(told.outcomes) == {200}
         assert told.grown < 50 * MIB

@@ -1,16 +1,21 @@
 """Honest people who ask again and again, before an attack and beside it, and what they wait for.
 
 Each has an address and a token of their own, asks ten times over a connection, and then opens
-another.
+another.  They live in a process of their own, `python -m tests.helpers.honest PORT PATH TOKEN…`, so
+that they wait for nobody but the gateway; it ends with its standard input.
 """
 
 import contextlib
 import http.client
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Self
 
 from tests.helpers.clients import PATIENCE
@@ -18,6 +23,7 @@ from tests.helpers.clients import PATIENCE
 NETWORK: Final = "127.88"
 _EACH: Final = 10
 _PAUSE: Final = 0.02  # seconds
+_ROOT: Final = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +45,31 @@ class Honest:
     def __init__(
         self, port: int, *, people: int, token: Callable[[str], str], path: str = "/guarded/a"
     ) -> None:
-        self._port = port
-        self._path = path
-        self._told: list[tuple[float, float, int]] = []  # begun, took, status
-        self._over = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._ask, args=(one, token(f"p{one}")), daemon=True)
-            for one in range(people)
-        ]
+        tokens = [token(f"p{one}") for one in range(people)]
+        self._command = [sys.executable, "-m", "tests.helpers.honest", str(port), path, *tokens]
+        self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        for one in self._threads:
-            one.start()
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            self._told = Path(folder, "told")
+            file = stack.enter_context(self._told.open("a"))
+            self._process = subprocess.Popen(
+                self._command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=file
+            )
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for one in self._threads:
-            one.join(PATIENCE)
+        self._process.communicate(timeout=PATIENCE)
+        self._stack.close()
 
     def since(self, begun: float) -> Seen:
-        """What they have seen since then."""
-        told = [one for one in list(self._told) if one[0] >= begun]
-        return Seen([took for _, took, _ in told], Counter(status for _, _, status in told))
+        """What they have seen since then, by the clock of the machine."""
+        lines = self._told.read_text().splitlines(keepends=True)
+        told = [line.split() for line in lines if line.endswith("\n")]
+        seen = [(float(took), int(status)) for at, took, status in told if float(at) >= begun]
+        return Seen([took for took, _ in seen], Counter(status for _, status in seen))
 
     def watched(self, seconds: float) -> Seen:
         """What they see in so many seconds from now."""
@@ -69,30 +77,39 @@ class Honest:
         time.sleep(seconds)
         return self.since(begun)
 
-    def _ask(self, one: int, token: str) -> None:
-        fields = {"authorization": f"Bearer {token}"}
-        while not self._over.is_set():
-            connection = http.client.HTTPConnection(
-                "127.0.0.1",
-                self._port,
-                timeout=PATIENCE,
-                source_address=(f"{NETWORK}.{one}.1", 0),
-            )
-            with contextlib.closing(connection):
-                for _ in range(_EACH):
-                    if not self._once(connection, fields):
-                        break
-                    self._over.wait(_PAUSE)
 
-    def _once(self, connection: http.client.HTTPConnection, fields: dict[str, str]) -> bool:
-        begun, status = time.monotonic(), 0
-        try:
-            connection.request("GET", self._path, headers=fields)
-            answer = connection.getresponse()
-            answer.read()
-            status = answer.status
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            self._told.append((begun, time.monotonic() - begun, status))
-        return True
+def ask(one: int, port: int, path: str, token: str) -> None:
+    """Ask for ever, as one of them."""
+    fields = {"authorization": f"Bearer {token}"}
+    while True:
+        source = (f"{NETWORK}.{one}.1", 0)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", port, timeout=PATIENCE, source_address=source
+        )
+        with contextlib.closing(connection):
+            for _ in range(_EACH):
+                begun = time.monotonic()
+                status = _once(connection, path, fields)
+                sys.stdout.write(f"{begun:.6f} {time.monotonic() - begun:.6f} {status}\n")
+                sys.stdout.flush()
+                time.sleep(_PAUSE)
+                if not status:
+                    break
+
+
+def _once(connection: http.client.HTTPConnection, path: str, fields: dict[str, str]) -> int:
+    try:
+        connection.request("GET", path, headers=fields)
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0
+    return answer.status
+
+
+if __name__ == "__main__":
+    port_, path_, *tokens_ = sys.argv[1:]
+    for number, each in enumerate(tokens_):
+        arguments = (number, int(port_), path_, each)
+        threading.Thread(target=ask, args=arguments, daemon=True).start()
+    sys.stdin.read()

@@ -76,6 +76,11 @@ class Node:
         found = [self.ask(path, source, **more) for _ in range(times)]
         return [code or ("cut" if not status else str(status)) for status, code, _ in found]
 
+    def is_out(self, source: str) -> bool:
+        """Whether somebody is kept out who shows no token."""
+        status, code, _ = self.ask("/a", source)
+        return not status or code == "shield_blocked"
+
     def blocked(self) -> list[str]:
         """Who is kept out, as the administration tells it."""
         return [one["source"] for one in self.admin.told("/admin/v1/shield/blocks")["blocks"]]

@@ -1,6 +1,7 @@
 """What administrators say, and a database that is opened late, is away, or comes back."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,10 @@ HOSTILE = "192.0.2.7"
 OTHER = "192.0.2.8"
 
 
+def quietly() -> None:
+    """Do nothing."""
+
+
 class Kept:
     """What stands in a database, and whether it answers."""
 
@@ -29,7 +34,7 @@ class Kept:
         self.bans: dict[str, Block] = {}
         self.said: list[str] = []
         self.is_away = False
-        self.meanwhile = lambda: None
+        self.meanwhile: Callable[[], None] = quietly
 
     def _ask(self) -> None:
         if self.is_away:
@@ -84,6 +89,10 @@ class Node:
     def event(self, name: str, **fields: object) -> None:
         self.lines.append((name, *fields.values()))
 
+    def state(self) -> tuple[bool, bool]:
+        """Whether the database is open, and whether it is known who was kept out before."""
+        return self.is_open, self.banning.is_known
+
     def names(self) -> list[object]:
         return [line[0] for line in self.lines]
 
@@ -121,10 +130,10 @@ def test_a_ban_is_written_and_the_next_gateway_goes_on_with_it() -> None:
     node = a_node()
     made = node.ban()
     assert not node.banning.is_kept(made)
-    assert not node.banning.is_known
+    assert node.state() == (True, False)
     node.look()
     assert node.banning.is_kept(made)
-    assert node.banning.is_known
+    assert node.state() == (True, True)
     again = Node(node.kept, node.clock)
     again.look()
     assert again.shield.blocks() == [made]
@@ -177,12 +186,11 @@ def test_a_database_that_nobody_needs_is_opened_with_the_first_word() -> None:
     node.look()
     node.lift()  # nothing can stand there
     node.look()
-    assert not node.is_open
-    assert node.banning.is_known
+    assert node.state() == (False, True)
     node.ban()
     assert node.banning.is_needed
     node.look()
-    assert node.is_open
+    assert node.state() == (True, True)
     assert node.kept.bans.keys() == {HOSTILE}
 
 
@@ -240,11 +248,11 @@ def test_a_shield_that_is_turned_on_again_reads_again() -> None:
     node.look()
     node.adopt(enabled=False)
     assert node.blocked() == []
-    assert node.banning.is_known
+    assert node.state() == (True, True)
     node.look()
     assert node.blocked() == []
     node.adopt()
-    assert not node.banning.is_known
+    assert node.state() == (True, False)
     node.look()
     assert node.blocked() == [HOSTILE]
 
@@ -266,7 +274,7 @@ def test_what_is_given_up_while_it_is_written_takes_no_other_with_it() -> None:
     node.ban()
 
     def flooded() -> None:
-        node.kept.meanwhile = lambda: None
+        node.kept.meanwhile = quietly
         for one in range(MOST_OWED):
             node.ban(f"10.0.{one // 250}.{one % 250}")
 
@@ -296,7 +304,7 @@ def test_the_database_of_control_is_the_shelf(tmp_path: Path) -> None:
     databases = Databases(cast("Any", None))
     opened: list[bool] = []
     shelf = DatabaseShelf(databases, lambda: opened.append(True))
-    assert not shelf.is_open
+    was_open = shelf.is_open
     shelf.open()
     assert opened == [True]
     try:
@@ -304,7 +312,7 @@ def test_the_database_of_control_is_the_shelf(tmp_path: Path) -> None:
     except Unavailable:
         databases._wanted = databases._url = cast("Any", "here")
         databases._database = cast("Any", object())
-    assert shelf.is_open
+    assert (was_open, shelf.is_open) == (False, True)
     assert shelf.store() is not shelf.store()
     assert not has_file(str(tmp_path))
     (tmp_path / "gateway.sqlite3").touch()
