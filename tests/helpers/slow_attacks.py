@@ -39,18 +39,18 @@ class Kind:
 
 KINDS: Final = {
     "slow heads": Kind(
-        letter="H", connections=1000, seconds=8, options=("-i", "1", "-r", "400"), target=b"/"
+        letter="H", connections=1000, seconds=5, options=("-i", "1", "-r", "400"), target=b"/"
     ),
     "slow bodies": Kind(
         letter="B",
         connections=1000,
-        seconds=8,
+        seconds=5,
         options=("-i", "3", "-r", "400", "-s", "8192", "-x", "10"),
     ),
     "slow readers": Kind(
         letter="X",
         connections=60,
-        seconds=8,
+        seconds=5,
         options=("-r", "30", "-n", "1", "-z", "32", "-w", "512", "-y", "1024"),
         target=b"",
     ),
