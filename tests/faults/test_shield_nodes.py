@@ -59,7 +59,7 @@ def seconds_until(node: Node, address: str, *, out: bool) -> float:
 def test_whom_one_node_finds_out_the_other_keeps_out_within_a_second(
     nodes: tuple[Node, Node],
 ) -> None:
-    """Red where `run` of node/defending.py tells workers before it asks the store."""
+    """Red where nodes ask the store once a second (`_TICK` of node/defending.py)."""
     took = []
     for turn in range(5):
         here, there = nodes if turn % 2 else nodes[::-1]
