@@ -39,19 +39,19 @@ class Kind:
 
 KINDS: Final = {
     "slow heads": Kind(
-        letter="H", connections=1000, seconds=5, options=("-i", "1", "-r", "400"), target=b"/"
+        letter="H", connections=1000, seconds=6, options=("-i", "1", "-r", "200"), target=b"/"
     ),
     "slow bodies": Kind(
         letter="B",
         connections=1000,
-        seconds=5,
-        options=("-i", "3", "-r", "400", "-s", "8192", "-x", "10"),
+        seconds=6,
+        options=("-i", "3", "-r", "200", "-s", "8192", "-x", "10"),
     ),
     "slow readers": Kind(
         letter="X",
         connections=60,
-        seconds=5,
-        options=("-r", "30", "-n", "1", "-z", "32", "-w", "512", "-y", "1024"),
+        seconds=6,
+        options=("-r", "15", "-n", "1", "-z", "32", "-w", "512", "-y", "1024"),
         target=b"",
     ),
 }
