@@ -23,10 +23,6 @@ FORGIVEN: Final = "127.7.2.0/24"
 SLOWLY: Final = 20.0  # seconds in which a database is opened on a busy machine
 
 
-def keep_out(node: Node, source: str) -> None:
-    assert node.command("block", source, "--reason", "asked to", "--minutes", "5")
-
-
 def ban_of(node: Node, source: str) -> dict[str, object] | None:
     return next((one for one in node.lists()["blocks"] if one["source"] == source), None)
 
@@ -39,9 +35,9 @@ def is_kept(node: Node, source: str) -> bool:
 def say(node: Node) -> dict[str, object]:
     """Keep two networks out, and let one in again; return what is told of the other."""
     for one in (BANNED, FORGIVEN):
-        keep_out(node, one)
+        node.keep_out(one)
     assert wait_until(lambda: is_kept(node, BANNED) and is_kept(node, FORGIVEN), SLOWLY)
-    node.command("unblock", FORGIVEN)
+    node.let_in(FORGIVEN)
     found = ban_of(node, BANNED)
     assert found
     said = node.stage.events("shield_block_set", "shield_block_lifted")
@@ -82,7 +78,7 @@ def test_a_start_without_the_database_goes_on_and_says_so_and_makes_up_for_it(
         with node_of(tmp_path, config=config) as node:
             assert node.ask("/a", WITHIN)[0] == 200  # nobody can know it
             assert node.lists()["read"] is False
-            keep_out(node, FORGIVEN)
+            node.keep_out(FORGIVEN)
             assert wait_until(lambda: node.is_out("127.7.2.9"))
             assert not is_kept(node, FORGIVEN)
             assert wait_until(lambda: bool(node.stage.events("shield_bans_away")), SLOWLY)

@@ -45,7 +45,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator[t
 
 def crosses(here: Node, there: Node, source: str, *, patience: float) -> bool:
     """Keep somebody out by hand at one node; tell whether the other does in time."""
-    here.command("block", source, "--reason", "asked to")
+    here.keep_out(source)
     address = source.replace(".0/24", ".1")
     return wait_until(lambda: there.is_out(address), patience)
 
@@ -76,7 +76,7 @@ def test_whom_an_administrator_of_one_node_lets_in_the_other_does_within_a_secon
     here, there = nodes
     source, address = "127.7.3.0/24", "127.7.3.1"
     assert crosses(here, there, source, patience=SOON + 1.0)
-    there.command("unblock", source)
+    there.let_in(source)
     assert seconds_until(here, address, out=False) < SOON
 
 

@@ -89,6 +89,27 @@ class Node:
         """The whole list, as the administration tells it."""
         return self.admin.told("/admin/v1/shield/blocks")
 
+    def keep_out(self, source: str, lasts: float = 300.0) -> None:
+        """Have the administration keep somebody out, for so many seconds."""
+        body = {"source": source, "lasts": lasts, "reason": "asked to"}
+        assert self._administer("POST", "", json.dumps(body)) == 201
+
+    def let_in(self, source: str) -> None:
+        """Have the administration let somebody in."""
+        assert self._administer("DELETE", f"?source={source}", None) == 200
+
+    def _administer(self, method: str, query: str, body: str | None) -> int:
+        fields = {
+            "authorization": f"Bearer {self.admin.token()}",
+            "content-type": "application/json",
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin._port, timeout=2 * PATIENCE)
+        with contextlib.closing(connection):
+            connection.request(method, f"/admin/v1/shield/blocks{query}", body, fields)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
     def command(self, *words: str) -> str:
         """What `tta-gateway shield` prints, once there is an administration."""
         assert self.admin.token()
