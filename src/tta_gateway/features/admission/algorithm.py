@@ -1,6 +1,7 @@
 """Room: how much of a service one worker uses at once, whose it is, and who waits for some.
 
-Rules.  What is reserved for a class can be used by no other; the rest is for whoever comes.  Who
+Rules.  What is reserved for a class can be used by no other; the rest is for whoever comes.  While
+nothing is short, that is so of what is reserved for a crisis alone.  Who
 finds no room waits, and a higher class is let in first; but no class that waits is passed over more
 than `PASSED` times.  Of each class only so many wait as can be let in within their patience: one
 more, and the oldest of them goes.  Where all who may wait do, the oldest of the lowest class goes.
@@ -18,6 +19,7 @@ PASSED: Final = 40
 LEAST_WAITING: Final = 4
 """of a class, however little room there is"""
 _ALL: Final = range(len(CLASSES))
+_ENDLESS: Final = 1_000_000_000
 _RATE: Final = 0.3  # of what a look has seen, in the rate that is remembered
 
 # What becomes of who waits.
@@ -54,6 +56,8 @@ class Room:
         self.waiting = 0
         self.of = [0 for _ in _ALL]
         self._share = list(reserved)
+        self._short = True
+        self._ceiling = _ENDLESS
         self._most = waiting
         self._reserved = [0 for _ in _ALL]
         self._easy = 0
@@ -63,10 +67,13 @@ class Room:
         self._rates = [0.0 for _ in _ALL]
         self._share_out()
 
-    def resize(self, limit: int) -> None:
-        """Have this limit from now on; `fill` lets in who fits then."""
-        if limit != self.limit:
-            self.limit = limit
+    def resize(self, limit: int, *, short: bool = True, ceiling: int = _ENDLESS) -> None:
+        """Have this limit from now on, which may not be short; `fill` lets in who fits then.
+
+        Where `ceiling` are in flight, only those are let in for whom room is kept.
+        """
+        if (limit, short, ceiling) != (self.limit, self._short, self._ceiling):
+            self.limit, self._short, self._ceiling = limit, short, ceiling
             self._share_out()
 
     def adopt(self, *, reserved: Sequence[int], waiting: int) -> None:
@@ -76,13 +83,14 @@ class Room:
 
     def _share_out(self) -> None:
         limit = self.limit
-        self._reserved = [limit * share // 100 for share in self._share]
+        kept = _ALL if self._short else (CRISIS,)
+        self._reserved = [limit * self._share[one] // 100 if one in kept else 0 for one in _ALL]
         if self._share[CRISIS] and limit > 1:
             self._reserved[CRISIS] = max(1, self._reserved[CRISIS])
         if sum(self._reserved) >= limit > 1:  # one is for whoever comes, so that no class starves
             others = self._reserved[CRISIS + 1 :]
             self._reserved[CRISIS + 1 + others.index(max(others))] -= 1
-        self._easy = limit - sum(self._reserved)
+        self._easy = min(limit - sum(self._reserved), self._ceiling)
 
     def reserved_for(self, traffic: int) -> int:
         """Return what is reserved for a class."""
@@ -111,6 +119,8 @@ class Room:
     def _fits(self, traffic: int) -> bool:
         """Tell whether there is room that is not kept for others."""
         taken = self.in_flight
+        if taken >= self._ceiling and self.of[traffic] >= self._reserved[traffic]:
+            return False
         for other in _ALL:
             if other != traffic:
                 taken += max(0, self._reserved[other] - self.of[other])
