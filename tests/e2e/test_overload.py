@@ -38,7 +38,7 @@ def gateway_to(
                 for one in CLASSES
             ],
             **more,
-            "admission": {"enabled": True, **admission},
+            "admission": admission,
         },
         tmp_path,
     )
@@ -69,15 +69,15 @@ def test_what_matters_is_served_under_overload_and_all_is_well_again_soon(tmp_pa
 
 
 def test_who_is_turned_away_is_told_when_to_come_again(tmp_path: Path) -> None:
-    """Of 64 places 34 are kept for others: of sixty who come, thirty wait in vain."""
+    """Of 64 places six are kept for those in a crisis: of 90 who come, 32 wait in vain."""
     with service_of(servers=1, takes=30.0) as port:
         known = {"endpoints": [f"http://127.0.0.1:{port}"], "limits": {"in_flight": 64}}
         gateway = gateway_to(port, tmp_path, services={"known": known})
-        clients = [Client(gateway.port) for _ in range(60)]
+        clients = [Client(gateway.port) for _ in range(90)]
         try:
             for client in clients:
                 client.send(b"GET /background HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert wait_until(lambda: len(answered(clients)) == 30)
+            assert wait_until(lambda: len(answered(clients)) == 32)
             answers = [client.answer() for client in answered(clients)]
             with Client(gateway.port) as person:
                 person.send(b"GET /crisis HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -95,7 +95,7 @@ def test_who_is_turned_away_is_told_when_to_come_again(tmp_path: Path) -> None:
         assert (problem["code"], problem["status"]) == ("admission_shed", 503)
     lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
     shed = [one["class"] for one in lines if one["code"] == "admission_shed"]
-    assert shed == ["background"] * 30
+    assert shed == ["background"] * 32
 
 
 def answered(clients: Sequence[Client]) -> list[Client]:

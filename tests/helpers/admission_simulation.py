@@ -95,6 +95,7 @@ class Simulation:
         )
         adaptive = self.adaptive
         room.resize(limit, short=adaptive.is_short(self.now), ceiling=int(adaptive.ceiling))
+        room.pace = adaptive.pace
         room.look(TICK, self.now)
         room.fill(self.now)
         self.limits.append((self.now, min(adaptive.limit, adaptive.ceiling), adaptive.ratio))

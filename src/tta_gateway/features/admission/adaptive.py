@@ -21,7 +21,8 @@ more than usual is asked: of a service that has no more to do than ever they tel
 from typing import Final
 
 _ENOUGH: Final = 50  # answers, to judge by
-_SURE: Final = 100  # to judge an easing by
+_SURE: Final = 100  # to judge by what comes of a doubt
+_LARGE: Final = 50  # of an easing for a reason, whose effect is large
 _SOME: Final = 10  # are enough at first, and after
 _PATIENCE: Final = 1.0  # seconds
 _SETTLES: Final = 3.0  # times as long as is typical, after an easing
@@ -48,7 +49,7 @@ _AS_EVER: Final = 1.1  # times as long as is typical
 _MANY: Final = 0.4  # of the answers, that come as soon as ever: nothing queues before them
 _MORE: Final = 0.15  # of what was answered, that is under way beside what was
 _YOUNG: Final = 3.0  # seconds, in which what is typical is not known well
-_CHANCE: Final = 16.0  # times the answers, the square of what comes or goes by chance
+_CHANCE: Final = 36.0  # times the answers, the square of what comes or goes by chance
 _GROWN: Final = 1.5  # times as much is under way as when answers began to take too long
 _KEEPS_UP: Final = 1.1
 _RISES: Final = 0.01  # in a second, what is typical: more slowly than any queue grows
@@ -135,7 +136,7 @@ class Adaptive:
         self._queues = False  # whether hardly any answer came as soon as ever
         self._grew = 0  # by so many is more under way than when it was last judged
         self._asked = 0.0  # at once, on average
-        self._pace = 0.0  # answers in a second, lately
+        self.pace = 0.0  # answers in a second, lately
         self._usual = -1.0  # of peaks, while all was well
         self._in_flight = 0  # at the last look
         self._looked = 0.0  # when that was
@@ -296,7 +297,8 @@ class Adaptive:
         timed = answers - window.untimed
         if timed < _SOME:
             return timed == 0 and looked >= _AGAIN
-        return looked >= self.typical and (timed >= _SURE or looked >= 2.0 * _PATIENCE)
+        sure = _SURE if self._easing.is_doubt else _LARGE
+        return looked >= self.typical and (timed >= sure or looked >= 2.0 * _PATIENCE)
 
     def _forget(self, now: float, in_flight: int) -> None:
         for timing in self._used:
@@ -368,7 +370,7 @@ class Adaptive:
         looked = window.elapsed(now)
         # Little's law: so many were under way at once, on average.
         self._asked = min(self.limit, window.all / looked)
-        self._pace += min(1.0, looked) * (count / looked - self._pace)
+        self.pace += min(1.0, looked) * (count / looked - self.pace)
         for timing in self._used:
             its = timing.total / timing.count / (total / typical)
             timing.typical += _LEARN * timing.count / count * (its - timing.typical)
@@ -420,7 +422,7 @@ class Adaptive:
         self._odd = 0.0
         easing = Easing(self.limit, self.ceiling, now)
         easing.asked = max(self._asked, float(self._in_flight))
-        easing.rate = max(self._pace, self._window.count / self._window.elapsed(now))
+        easing.rate = max(self.pace, self._window.count / self._window.elapsed(now))
         easing.took = self.typical
         easing.is_doubt = self.ratio <= _EASES_ABOVE
         self._easing = easing

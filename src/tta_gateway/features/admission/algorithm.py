@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tta_gateway.kernel.traffic import CLASSES, CRISIS
+from tta_gateway.kernel.traffic import CLASSES, CRISIS, THERAPEUTIC
 
 PASSED: Final = 40
 LEAST_WAITING: Final = 4
@@ -45,6 +45,7 @@ class Room:
     """The room that a worker has at a service: `limit` at once, `in_flight` taken.
 
     `peak` is the most that was taken, and `wanted` whether somebody found none, since `look`.
+    `pace` is how many are answered in a second, if that is known.
     """
 
     def __init__(self, limit: int, *, reserved: Sequence[int], waiting: int) -> None:
@@ -54,6 +55,7 @@ class Room:
         self.peak = 0
         self.wanted = False
         self.waiting = 0
+        self.pace = 0.0
         self.of = [0 for _ in _ALL]
         self._share = list(reserved)
         self._short = True
@@ -154,9 +156,13 @@ class Room:
     def _fitting(self, traffic: int, patience: float) -> int:
         """Return how many of a class may wait that long: those who can be let in by then.
 
-        However few came before, as many as there is room for may.
+        However few came before, as many as there is room for may.  Those who come first may be let
+        in as fast as there are answers.
         """
-        return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
+        rate = self._rates[traffic]
+        if traffic <= THERAPEUTIC:
+            rate = max(rate, self.pace)
+        return max(LEAST_WAITING, self.limit, int(rate * patience))
 
     def _lowest(self) -> int:
         return max(one for one in _ALL if self._queues[one])

@@ -73,6 +73,7 @@ class ServiceRoom(Room):
         else:
             limit = adaptive.look(now, in_flight=self.in_flight, peak=self.peak, wanted=self.wanted)
         self.resize(limit, short=adaptive.is_short(now), ceiling=int(adaptive.ceiling))
+        self.pace = adaptive.pace
         self.look(elapsed, now)
         self.fill(now)
         self._limit.set(self.limit)
@@ -167,7 +168,10 @@ class Rooms:
         return Refusal(answer_of(replace(kind, retry_after=again), detail or None), deferrable=True)
 
     def tick(self, *, busy: float, lag: float) -> None:
-        """Look at everything; `busy` is the share of the time that this process has used."""
+        """Look at everything; `busy` is the share of the time in which there was something to do.
+
+        `lag` is how late the loop was, in seconds.
+        """
         now = self.clock()
         elapsed, self._looked = now - self._looked, now
         self.pressure.look(busy=busy, lag=lag)

@@ -36,19 +36,26 @@ def test_nobody_in_a_crisis_or_therapy_is_turned_away() -> None:
     assert turned_away(pressure, CRISIS) == turned_away(pressure, THERAPEUTIC) == 0
 
 
-def test_a_loop_that_is_late_is_under_pressure_though_it_is_not_busy() -> None:
+def test_a_loop_that_is_late_is_under_pressure_before_it_is_busy_all_the_time() -> None:
     pressure = Pressure()
     for _ in range(10):
-        pressure.look(busy=0.3, lag=0.1)
+        pressure.look(busy=0.9, lag=0.1)
     assert pressure.level > 0.5
     assert pressure.distorts(0.05)
     assert not pressure.distorts(0.5)
     assert not pressed(10).distorts(0.0)
 
 
+def test_one_that_is_late_for_others_that_are_busy_turns_nobody_away() -> None:
+    pressure = pressed(3)
+    for _ in range(20):
+        pressure.look(busy=0.3, lag=0.2)
+    assert pressure.level == 0.0
+
+
 def test_one_late_look_is_not_enough() -> None:
     pressure = Pressure()
-    pressure.look(busy=0.3, lag=0.05)
+    pressure.look(busy=0.9, lag=0.05)
     assert pressure.level == 0.0
 
 
