@@ -21,8 +21,7 @@ more than usual is asked: of a service that has no more to do than ever they tel
 from typing import Final
 
 _ENOUGH: Final = 50  # answers, to judge by
-_SURE: Final = 100  # to judge by what comes of a doubt
-_LARGE: Final = 50  # of an easing for a reason, whose effect is large
+_SURE: Final = 100  # to judge an easing by
 _SOME: Final = 10  # are enough at first, and after
 _PATIENCE: Final = 1.0  # seconds
 _SETTLES: Final = 3.0  # times as long as is typical, after an easing
@@ -75,7 +74,8 @@ class Window:
     """What came since the last judgement, and what was asked."""
 
     __slots__ = (
-        *("all", "bad", "began", "busy", "count", "peak", "prompt", "under_way", "untimed"),
+        *("all", "bad", "began", "busy", "count", "least", "peak", "prompt"),
+        *("under_way", "untimed"),
     )
 
     def __init__(self, now: float, under_way: int) -> None:
@@ -87,6 +87,7 @@ class Window:
         self.bad = 0
         self.prompt = 0  # of those that count, which came as soon as ever
         self.all = 0.0  # seconds that they took
+        self.least = _ENDLESS  # times as long as is typical: the one that took the least
         self.peak = 0
         self.busy = False  # whether half of the limit was asked at once, or more
 
@@ -168,7 +169,10 @@ class Adaptive:
             self._used.append(timing)
         timing.count += 1
         window.all += elapsed
-        if elapsed <= _AS_EVER * self._base * timing.typical:
+        times = elapsed / timing.typical
+        if times < window.least:
+            window.least = times
+        if times <= _AS_EVER * self._base:
             window.prompt += 1
         most = _OUTLIER * max(1.0, self._raw) * timing.typical
         timing.total += min(most, elapsed)
@@ -297,8 +301,7 @@ class Adaptive:
         timed = answers - window.untimed
         if timed < _SOME:
             return timed == 0 and looked >= _AGAIN
-        sure = _SURE if self._easing.is_doubt else _LARGE
-        return looked >= self.typical and (timed >= sure or looked >= 2.0 * _PATIENCE)
+        return looked >= self.typical and (timed >= _SURE or looked >= 2.0 * _PATIENCE)
 
     def _forget(self, now: float, in_flight: int) -> None:
         for timing in self._used:
@@ -398,11 +401,25 @@ class Adaptive:
         if max(self._asked, self._window.peak) <= self.least:
             self._believe(self.ratio)  # so little is asked that it cannot be why
         elif wanted or (self._queues and (self._met or self._grows())):
-            self._ease(now, max(_LEAST_EASE, _TO / self.ratio), of=self._asked)
+            self._ease_to_what_is_needed(now)
         elif self._in_flight > _KEEPS_UP * self._odd_from + _FEW:
             return  # it may keep up, or not
         elif now - self._odd > _AGAIN:
             self._believe(self.ratio)  # it keeps up: this is how long they take now
+
+    def _ease_to_what_is_needed(self, now: float) -> None:
+        """Ask as much at once as is answered in a second, times what an answer takes at the least.
+
+        If that is what is asked, nothing queues: by Little's law.  Where there is a limit all have
+        waited behind it, and what they took at the least tells nothing.
+        """
+        window = self._window
+        part = max(_LEAST_EASE, _TO / self.ratio)
+        if not self._met:
+            needed = window.count / window.elapsed(now) * window.least * self._typical
+            part = max(part, needed / self._asked)
+        if part * self._asked < _LESS * max(self._asked, float(self._in_flight)):
+            self._ease(now, part, of=self._asked)
 
     def _grows(self) -> bool:
         """Tell whether more and more is under way: it does not keep up."""

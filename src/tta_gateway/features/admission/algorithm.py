@@ -72,7 +72,7 @@ class Room:
     def resize(self, limit: int, *, short: bool = True, ceiling: int = _ENDLESS) -> None:
         """Have this limit from now on, which may not be short; `fill` lets in who fits then.
 
-        Where `ceiling` are in flight, only those are let in for whom room is kept.
+        Where `ceiling` are in flight, only therapy and crises are let in, while room is kept.
         """
         if (limit, short, ceiling) != (self.limit, self._short, self._ceiling):
             self.limit, self._short, self._ceiling = limit, short, ceiling
@@ -121,7 +121,9 @@ class Room:
     def _fits(self, traffic: int) -> bool:
         """Tell whether there is room that is not kept for others."""
         taken = self.in_flight
-        if taken >= self._ceiling and self.of[traffic] >= self._reserved[traffic]:
+        if taken >= self._ceiling and (
+            traffic > THERAPEUTIC or self.of[traffic] >= self._reserved[traffic]
+        ):
             return False
         for other in _ALL:
             if other != traffic:

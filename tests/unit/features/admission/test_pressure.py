@@ -3,8 +3,9 @@ from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD, THERAPEUTIC
 
 
 def pressed(looks: int) -> Pressure:
+    """Pressure, of which the first two looks take no note."""
     pressure = Pressure()
-    for _ in range(looks):
+    for _ in range(2 + looks):
         pressure.look(busy=1.0, lag=0.0)
     return pressure
 
@@ -53,9 +54,12 @@ def test_one_that_is_late_for_others_that_are_busy_turns_nobody_away() -> None:
     assert pressure.level == 0.0
 
 
-def test_one_late_look_is_not_enough() -> None:
+def test_a_burst_is_not_enough() -> None:
     pressure = Pressure()
-    pressure.look(busy=0.9, lag=0.05)
+    for _ in range(5):
+        pressure.look(busy=1.0, lag=0.05)
+        pressure.look(busy=1.0, lag=0.05)
+        pressure.look(busy=0.5, lag=0.05)
     assert pressure.level == 0.0
 
 

@@ -45,7 +45,8 @@ def test_what_is_going_on_is_shown() -> None:
     house = House()
     room = house.rooms.of("players")
     room.take(STANDARD)
-    house.tick(busy=1.0)
+    for _ in range(3):
+        house.tick(busy=1.0)
     shown = {metric: cells[0] for metric, _, cells in house.registry.collect()}
     assert (shown[LIMIT], shown[TAKEN], shown[WAITING]) == (1000, 1, 0)
     assert shown[PRESSURE] > 0
