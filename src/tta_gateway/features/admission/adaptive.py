@@ -230,6 +230,8 @@ class Adaptive:
         window.peak = max(window.peak, peak)
         if wanted:
             self._want(now)
+        if self._easing is None and now > self._since + _PATIENCE:
+            self._since = 0.0  # what takes longer than that was not late for the worker's sake
         if self._is_settling(now, in_flight):
             self._forget(now, in_flight)
         elif self._is_silent():

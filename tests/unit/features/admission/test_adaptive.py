@@ -394,8 +394,13 @@ def test_what_was_timed_by_one_who_was_late_tells_nothing() -> None:
     answers(adaptive, timing, took=0.9, of=200, at=1.0)
     assert adaptive.pass_over(2.0, in_flight=50) == 100
     answers(adaptive, timing, took=0.9, of=200, at=1.5)  # asked before that
-    assert adaptive.look(3.0, in_flight=50, peak=50, wanted=False) == 100
+    assert adaptive.look(2.9, in_flight=50, peak=50, wanted=False) == 100
     assert adaptive.ratio == 1.0
+    assert adaptive.look(3.1, in_flight=50, peak=50, wanted=False) == 100
+    for now in (3.3, 3.5):  # what takes longer than the worker was late is what it is
+        answers(adaptive, timing, took=1.8, of=200, at=1.5)
+        adaptive.look(now, in_flight=50, peak=50, wanted=False)
+    assert adaptive.ratio > 10.0
 
 
 def asked_with_bodies(adaptive: Adaptive, now: float, *, passed: int = 0, failed: int = 0) -> int:
