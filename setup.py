@@ -25,6 +25,8 @@ RIBS: Final = (
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.
 # Nor async generators, of which what asks a database is made; only control does.
 MADE_ELSEWHERE: Final = ("msgspec.Struct", "from pydantic", "sqlalchemy")
+# To warn of that, gcc reads its file from the start again and again: three quarters of its time.
+UNINDENTED: Final = "-Wno-misleading-indentation"
 
 
 def compiled() -> list[str]:
@@ -66,7 +68,10 @@ def extensions() -> list[Extension]:
         return []
     from mypyc.build import mypycify
 
-    return list(mypycify(compiled(), opt_level="3", debug_level="1"))
+    made = list(mypycify(compiled(), opt_level="3", debug_level="1"))
+    for one in made:
+        one.extra_compile_args.append(UNINDENTED)
+    return made
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def test_a_login_is_answered_whose_hashing_process_is_killed(one: Issuing) -> No
     assert one.login().status == 200
     (other,) = hashers_of(one, "idle")
     assert other != idle
-    assert wait_until(lambda: one.stage.events("hashing_process_lost"))
+    assert wait_until(lambda: bool(one.stage.events("hashing_process_lost")))
     assert len(one.stage.events("hashing_process_lost")) == 1
 
 

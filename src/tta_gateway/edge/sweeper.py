@@ -68,13 +68,16 @@ class Sweeper:
         self._watched.discard(one)
 
     def _tick(self) -> None:
-        # Whatever one of them raises is the loop's to report; the next look comes all the same.
+        # Whatever one of them raises is the loop's to report; the others come all the same.
         self._timer = self.loop.call_later(INTERVAL, self._tick)
         self.now = self.clock()
         self.lag = max(0.0, self.now - self._due)
         self._due = self.now + INTERVAL
         for call in self.each_tick:
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - likewise
+                self._report(error)
         self._look(list(self._watched), 0)
 
     def _look(self, watched: list[Watched], begin: int) -> None:
@@ -84,4 +87,11 @@ class Sweeper:
             self.loop.call_soon(self._look, watched, end)
         for one in watched[begin:end]:
             if one.deadline <= now and one in self._watched:
-                one.on_deadline(now)
+                try:
+                    one.on_deadline(now)
+                except Exception as error:  # noqa: BLE001 - the loop reports it
+                    self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        about = {"message": "a look at deadlines failed", "exception": error}
+        self.loop.call_exception_handler(about)
