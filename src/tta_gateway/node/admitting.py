@@ -14,6 +14,7 @@ from tta_gateway.kernel.policy import Answer
 from tta_gateway.node.in_session import InSession
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.run_queue import RunQueue
 from tta_gateway.upstream.attempt import Upstream
 
 _RARELY: Final = 50  # ticks
@@ -37,7 +38,8 @@ class Admitting:
         self._loop = loop
         self._clock = clock
         self._looked = clock()
-        self._spent = time.process_time()
+        self._queue = RunQueue()
+        self._spent = self._claimed()
         self._upstreams: Mapping[str, Upstream] = {}
         self._ticks = 0
 
@@ -54,7 +56,7 @@ class Admitting:
 
     def tick(self, upstreams: Mapping[str, Upstream], sweeper: Sweeper) -> None:
         """Do what is due."""
-        now, spent = self._clock(), time.process_time()
+        now, spent = self._clock(), self._claimed()
         busy = (spent - self._spent) / max(1e-3, now - self._looked)
         self._looked, self._spent, self._upstreams = now, spent, upstreams
         self._ticks += 1
@@ -62,6 +64,14 @@ class Admitting:
             self.rooms.retain(frozenset(upstreams))
         self.in_session.tick()
         self.rooms.tick(busy=busy, lag=sweeper.lag)
+
+    def _claimed(self) -> float:
+        """Return the seconds for which there was something to do, done or waiting for a processor.
+
+        A worker beside others that are busy too gets less than a whole processor: what it uses
+        never shows that it has no time left, and that it is late does not either.
+        """
+        return time.process_time() + self._queue.waited()
 
     def _future(self) -> "asyncio.Future[Answer]":
         return self._loop.create_future()
