@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tta_gateway.wire.socket_codec import (
     CLOSE,
     Close,
+    Fragment,
     Message,
     Ping,
     Pong,
@@ -67,11 +68,32 @@ def in_short(events: Iterable[SocketEvent]) -> list[Heard]:
 def _short(event: SocketEvent) -> Heard:
     if isinstance(event, Message):
         return ("text" if event.is_text else "binary", event.data)
+    if isinstance(event, Fragment):
+        kind = "text" if event.is_text else "binary"
+        return ("part", kind, event.data, event.begins, event.final)
     if isinstance(event, (Ping, Pong)):
         return ("ping" if isinstance(event, Ping) else "pong", event.data)
     if isinstance(event, Close):
         return ("close", event.code, event.reason)
     return ("broken", event.code)
+
+
+def joined(heard: Iterable[Heard]) -> list[Heard]:
+    """Return what is heard with the parts of each message together, where it is whole."""
+    told: list[Heard] = []
+    text: bytes | None = None
+    for one in heard:
+        if one[0] != "part":
+            told.append(one)
+            continue
+        _, kind, data, begins, final = one
+        assert isinstance(data, bytes)
+        assert begins == (text is None)
+        text = (text or b"") + data
+        if final:
+            told.append((kind, text))
+            text = None
+    return told
 
 
 def rows(name: str) -> list[dict[str, Any]]:

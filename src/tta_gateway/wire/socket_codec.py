@@ -65,6 +65,19 @@ class Message:
         return f"<{'text' if self.is_text else 'binary'} of {len(self.data)} bytes>"
 
 
+class Fragment:
+    """A part of a message that is told as it comes; `begins` and `final` say which."""
+
+    __slots__ = ("begins", "data", "final", "is_text")
+
+    def __init__(self, data: bytes, *, is_text: bool, begins: bool, final: bool) -> None:
+        """Keep what was said."""
+        self.data = data
+        self.is_text = is_text
+        self.begins = begins
+        self.final = final
+
+
 class Ping:
     """A Ping, which wants a Pong with the same data."""
 
@@ -107,13 +120,14 @@ class Broken:
         self.reason = reason
 
 
-SocketEvent: TypeAlias = Message | Ping | Pong | Close | Broken
+SocketEvent: TypeAlias = Message | Fragment | Ping | Pong | Close | Broken
 
 
 class SocketReader:
     """Reads one direction.  `waiting` has come but is not read yet: `go_on` is next.
 
-    `over` tells that nothing is read any more.
+    `over` tells that nothing is read any more.  With `streams`, a message that comes in several
+    frames is told frame by frame, to be passed on; else it is told when it is whole.
     """
 
     __slots__ = (
@@ -132,18 +146,26 @@ class SocketReader:
         "_masked",
         "_message",
         "_most",
+        "_passed",
+        "_streams",
         "over",
         "waiting",
     )
 
     def __init__(
-        self, *, is_server: bool, limits: SocketLimits, inflater: Inflater | None = None
+        self,
+        *,
+        is_server: bool,
+        limits: SocketLimits,
+        inflater: Inflater | None = None,
+        streams: bool = False,
     ) -> None:
         """Stand at the beginning; a server's peer masks its frames, a client's does not."""
         self._masked = _MASKED if is_server else 0
         self._limits = limits
         self._most = min(limits.frame, limits.message)
         self._inflater = inflater
+        self._streams = streams
         self.waiting = b""
         self.over = False
         # Of the frame under way
@@ -158,6 +180,7 @@ class SocketReader:
         self._compressed = False
         self._inflated = 0
         self._gathered: bytearray | None = None
+        self._passed = -1  # bytes of it that have been told; -1: it has not begun to be
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def receive(self, data: bytes) -> list[SocketEvent]:
@@ -244,7 +267,7 @@ class SocketReader:
         if opcode in (TEXT, BINARY):
             self._message = opcode
             self._compressed = first & _RSV1 != 0
-            self._gathered = bytearray()
+            self._gathered, self._passed = bytearray(), -1
         if not length:
             self._end_frame(events)
         return at + size
@@ -283,8 +306,8 @@ class SocketReader:
                 raise SocketFault(PROTOCOL_ERROR, "a control frame that is too long")
             return
         limits = self._limits
-        gathered = 0 if self._gathered is None else len(self._gathered)
-        if length > limits.frame or gathered + length > limits.message:
+        before = 0 if self._gathered is None else limits.message - self._room()
+        if length > limits.frame or before + length > limits.message:
             raise SocketFault(TOO_BIG, "a message that is too big")
 
     def _take_payload(self, data: bytes, at: int, events: list[SocketEvent]) -> int:
@@ -312,7 +335,7 @@ class SocketReader:
         if self._compressed:
             inflater = self._inflater
             assert inflater is not None  # _refuse_early has looked
-            piece = inflater.inflate(piece, self._limits.message - len(gathered))
+            piece = inflater.inflate(piece, self._room())
             self._inflated += len(piece)
         if self._message == TEXT:
             self._check(piece)
@@ -336,6 +359,24 @@ class SocketReader:
             self._end_control(self._frame, data, events)
         elif self._final:
             self._end_message(events)
+        elif self._streams:
+            self._pass_on(events, final=False)
+
+    def _room(self) -> int:
+        """Return how many more bytes the message under way may have."""
+        gathered = self._gathered
+        assert gathered is not None  # a message is under way
+        return self._limits.message - len(gathered) - max(self._passed, 0)
+
+    def _pass_on(self, events: list[SocketEvent], *, final: bool) -> None:
+        """Tell what has come of the message under way."""
+        gathered, passed = self._gathered, self._passed
+        assert gathered is not None  # a message is under way
+        is_text = self._message == TEXT
+        begins = passed < 0
+        events.append(Fragment(bytes(gathered), is_text=is_text, begins=begins, final=final))
+        self._passed = max(passed, 0) + len(gathered)
+        gathered.clear()
 
     def _end_message(self, events: list[SocketEvent]) -> None:
         gathered = self._gathered
@@ -343,15 +384,17 @@ class SocketReader:
         if self._compressed:
             inflater = self._inflater
             assert inflater is not None  # _refuse_early has looked
-            rest = inflater.end(self._limits.message - len(gathered))
+            rest = inflater.end(self._room())
             if self._message == TEXT:
                 self._check(rest)
             gathered += rest
-        is_text = self._message == TEXT
         if self._decoder is not None:
             self._check(b"", final=True)
+        if self._passed >= 0:
+            self._pass_on(events, final=True)
+        else:
+            events.append(Message(bytes(gathered), is_text=self._message == TEXT))
         self._message, self._gathered, self._decoder = 0, None, None
-        events.append(Message(bytes(gathered), is_text=is_text))
 
     def _end_control(self, opcode: int, data: bytes, events: list[SocketEvent]) -> None:
         if opcode == PING:

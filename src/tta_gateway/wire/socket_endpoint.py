@@ -11,12 +11,14 @@ from typing import Final
 from tta_gateway.wire.socket_codec import (
     BINARY,
     CLOSE,
+    CONTINUATION,
     NO_CODE,
     PING,
     PONG,
     TEXT,
     Broken,
     Close,
+    Fragment,
     Message,
     Ping,
     SocketEvent,
@@ -48,11 +50,14 @@ class SocketEndpoint:
         limits: SocketLimits = _NO_LIMITS,
         agreed: Agreed | None = None,
         mask: Callable[[], bytes] | None = None,
+        streams: bool = False,
     ) -> None:
         """Begin behind the handshake, in which this was agreed."""
         is_server = mask is None
         inflater = None if agreed is None else agreed.inflater(is_server=is_server)
-        self._reader = SocketReader(is_server=is_server, limits=limits, inflater=inflater)
+        self._reader = SocketReader(
+            is_server=is_server, limits=limits, inflater=inflater, streams=streams
+        )
         self._deflater: Deflater | None = None
         if agreed is not None:
             self._deflater = agreed.deflater(is_server=is_server)
@@ -104,8 +109,8 @@ class SocketEndpoint:
         """Answer a Ping; where the peer does not read, the last alone (RFC 6455 5.5.3)."""
         if self.is_held:
             self._pong = data
-        elif not self.closed:
-            self.out.append(self._framed(PONG, data))
+        else:
+            self.pong(data)
 
     def hold(self) -> None:
         """Take note that the peer does not read what is written."""
@@ -140,10 +145,24 @@ class SocketEndpoint:
         if not self.closed:
             self.out.append(frame)
 
+    def send_fragment(self, fragment: Fragment) -> None:
+        """Send a part of a message as it has come; it is not deflated."""
+        if self.closed:
+            return
+        opcode = CONTINUATION
+        if fragment.begins:
+            opcode = TEXT if fragment.is_text else BINARY
+        self.out.append(self._framed(opcode, fragment.data, final=fragment.final))
+
     def ping(self, data: bytes = b"") -> None:
         """Ask for a sign of life, by at most 125 bytes."""
         if not self.closed:
             self.out.append(self._framed(PING, data))
+
+    def pong(self, data: bytes) -> None:
+        """Give one."""
+        if not self.closed:
+            self.out.append(self._framed(PONG, data))
 
     def close(self, code: int = NO_CODE, reason: bytes = b"") -> None:
         """Say why this ends, once; a peer that has said so has had its answer."""
@@ -156,10 +175,12 @@ class SocketEndpoint:
         self.closed = True
         self._reader.stop()
 
-    def _framed(self, opcode: int, data: bytes, *, compressed: bool = False) -> bytes:
+    def _framed(
+        self, opcode: int, data: bytes, *, final: bool = True, compressed: bool = False
+    ) -> bytes:
         mask = self._mask
         key = b"" if mask is None else mask()
-        return framed(opcode, data, mask=key, compressed=compressed)
+        return framed(opcode, data, mask=key, final=final, compressed=compressed)
 
     def taken(self) -> bytes:
         """Return what is to be written, and forget it."""

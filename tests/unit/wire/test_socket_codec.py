@@ -16,7 +16,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from tests.helpers.conversation import cut
 from tests.helpers.message_strategy import PROPERTY
-from tests.helpers.socket_talk import MASK, Heard, OnPaper, in_short, naive, rows, streams
+from tests.helpers.socket_talk import MASK, Heard, OnPaper, in_short, joined, naive, rows, streams
 from tta_gateway.wire.socket_codec import (
     BINARY,
     CLOSE,
@@ -307,6 +307,28 @@ def test_between_messages_nothing_is_kept() -> None:
 def test_a_message_says_how_long_it_is_and_not_what() -> None:
     assert repr(Message(b"secret", is_text=True)) == "<text of 6 bytes>"
     assert repr(Message(b"secret", is_text=False)) == "<binary of 6 bytes>"
+
+
+@PROPERTY
+@given(st.data(), PLACES, st.integers(1, 200))
+def test_whoever_passes_parts_on_hears_the_same(
+    data: st.DataObject, places: list[int], message: int
+) -> None:
+    stream = data.draw(streams(is_masked=True))
+    limits = SocketLimits(frame=1 << 20, message=message)
+    made = SocketReader(is_server=True, limits=limits, streams=True)
+    told = OnPaper(made).hear(cut(stream, places))
+    assert joined(told) == naive(stream, is_server=True, limits=limits)
+
+
+def test_parts_are_told_frame_by_frame() -> None:
+    made = SocketReader(is_server=True, limits=LIMITS, streams=True)
+    first, last = of_client(TEXT, b"\xce", final=False), of_client(CONTINUATION, b"\xbax")
+    assert OnPaper(made).hear([first[:3], first[3:], last, of_client(TEXT, b"whole")]) == [
+        ("part", "text", b"\xce", True, False),
+        ("part", "text", b"\xbax", False, True),
+        ("text", b"whole"),
+    ]
 
 
 @pytest.mark.parametrize("first", [0x8B, 0x83, 0xA1, 0x09, 0x80, 0xC1])

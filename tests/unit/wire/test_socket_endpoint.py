@@ -6,7 +6,17 @@ from hypothesis import strategies as st
 
 from tests.helpers.message_strategy import PROPERTY
 from tests.helpers.socket_talk import MASK, Heard, OnPaper, streams
-from tta_gateway.wire.socket_codec import CLOSE, PING, PONG, TEXT, Message, framed
+from tta_gateway.wire.socket_codec import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    Fragment,
+    Message,
+    framed,
+)
 from tta_gateway.wire.socket_deflate import Agreed, agree, agreed_by, offer
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
 
@@ -137,6 +147,22 @@ def test_a_frame_that_is_ready_goes_to_many() -> None:
     server, client = pair()
     server.send_frame(framed(TEXT, b"to all"))
     assert heard(client, server.taken()) == [("text", b"to all")]
+
+
+def test_a_message_is_passed_on_in_parts() -> None:
+    server, client = SocketEndpoint(streams=True), SocketEndpoint(mask=lambda: MASK)
+    wire = framed(BINARY, b"ab", mask=MASK, final=False) + of_client(CONTINUATION, b"c")
+    for event in server.receive(wire):
+        assert server.heed(event)
+        assert isinstance(event, Fragment)
+        server.send_fragment(event)
+    server.pong(b"!")
+    assert heard(client, server.taken()) == [("binary", b"abc"), ("pong", b"!")]
+    server.close()
+    server.taken()
+    server.send_fragment(Fragment(b"late", is_text=True, begins=True, final=True))
+    server.pong(b"late")
+    assert server.taken() == b""
 
 
 def test_what_has_come_in_one_moment_is_read_in_turns() -> None:
