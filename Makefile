@@ -77,6 +77,8 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/tunnel.py --write
 	@$(BIN)/python bench/valkey.py --write
 	@PYTHONPATH=. $(BIN)/python bench/web_socket.py --write
+	@$(BIN)/python bench/channels.py --write
+	@PYTHONPATH=. $(BIN)/python bench/realtime.py --write
 
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)
