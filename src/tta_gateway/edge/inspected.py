@@ -33,7 +33,16 @@ class Asked(Protocol):
 class Lane:
     """One direction: what its source sends is written here, and its source is held back here."""
 
-    __slots__ = ("_in_turn", "_is_paused", "_is_slow", "_socket", "source", "target", "way")
+    __slots__ = (
+        "_has_ended",
+        "_in_turn",
+        "_is_paused",
+        "_is_slow",
+        "_socket",
+        "source",
+        "target",
+        "way",
+    )
 
     def __init__(self, socket: "Inspected", way: Way, source: Tunnel, target: Tunnel) -> None:
         """Lead from one side to the other."""
@@ -43,6 +52,7 @@ class Lane:
         self.target = target
         self._is_slow = False  # the target does not keep up
         self._is_paused = False
+        self._has_ended = False  # the source
         self._in_turn = False  # the rest is read in a turn of its own
 
     # The end of a tunnel that the source's connection knows
@@ -55,8 +65,8 @@ class Lane:
     def write_eof(self) -> None:
         """Take note that the source has ended, perhaps without a Close."""
         self.way.lost()
+        self._has_ended = True
         self._socket.settle()
-        self._socket.end(self.target)
 
     def pause_reading(self) -> None:
         """Hold the other side back: this one does not take what it says."""
@@ -79,6 +89,8 @@ class Lane:
 
     def regulate(self) -> None:
         """Read the source, or do not: while a message is looked at, nothing follows it."""
+        if self._has_ended and self.way.is_done:
+            self._socket.end(self.target)
         if self.way.is_behind and not self._in_turn:
             self._in_turn = True
             self._socket.later(self._go_on)
@@ -102,6 +114,7 @@ class Inspected:
     __slots__ = (
         "_answer",
         "_client",
+        "_client_gone",
         "_client_over",
         "_exchange",
         "_is_asking",
@@ -134,7 +147,7 @@ class Inspected:
         self._runner = runner
         self._said = said
         self.later = later
-        self._was_said = self._client_over = self._service_over = False
+        self._was_said = self._client_over = self._service_over = self._client_gone = False
         self._is_asking = False
         self._message = HELD
         self._answer: Message | None = None
@@ -159,11 +172,10 @@ class Inspected:
         self.settle()
 
     def client_gone(self, *, in_order: bool) -> None:  # noqa: ARG002 - the service hears it anyway
-        """End the service's side: the client has gone."""
-        self._client_over = True
+        """End the service's side, behind what is still looked at: the client has gone."""
+        self._client_over = self._client_gone = True
         self._relay.from_client.lost()
         self.settle()
-        self._service.let_go()
 
     def settle(self) -> None:
         """Write what follows from what has been taken, and end what is over."""
@@ -179,6 +191,9 @@ class Inspected:
             self.end(self._client)
         if service.over and service.closed:
             self.end(self._service)
+        if self._client_gone and self._relay.from_client.is_done:
+            self._client_gone = False
+            self._service.let_go()
         self.to_service.regulate()
         self.to_client.regulate()
 

@@ -85,12 +85,12 @@ class Place:
     def __init__(self, house: HubHouse, url: str, *, protobuf: bool) -> None:
         self.house = house
         self.protobuf = protobuf
-        self._url = url
+        self.url = url
         self._clients: list[Client] = []
 
     async def client(self, token: str = "t", events: Events | None = None) -> Client:
         client = Client(
-            self._url, events=events, token=token, use_protobuf=self.protobuf, proxy=None
+            self.url, events=events, token=token, use_protobuf=self.protobuf, proxy=None
         )
         self._clients.append(client)
         await client.connect()
@@ -255,7 +255,7 @@ def test_a_token_is_renewed_before_it_ends(tmp_path: Path, protobuf: bool) -> No
             asked.append("long")
             return "long"
 
-        client = Client(it._url, token="short", get_token=renew, use_protobuf=protobuf, proxy=None)
+        client = Client(it.url, token="short", get_token=renew, use_protobuf=protobuf, proxy=None)
         it._clients.append(client)
         await client.connect()
         await client.ready(PATIENCE)

@@ -168,16 +168,42 @@ def test_a_policy_may_take_its_time(talk: Talk, ends: str) -> None:
     talk.gateway.reported.clear()
 
 
-def test_who_goes_while_a_policy_thinks_is_told_nothing(talk: Talk) -> None:
+@pytest.mark.parametrize("ends_its_half", [True, False])
+@pytest.mark.parametrize("passes", [True, False])
+def test_what_somebody_said_who_has_gone_still_counts(
+    talk: Talk, passes: bool, ends_its_half: bool
+) -> None:
     slow: asyncio.Future[Answer] = talk.gateway.loop.create_future()
     talk.policy.waits[b"slow"] = slow
-    talk.client.feed(said(TEXT, b"slow"))
+    talk.client.feed(said(TEXT, b"slow") + said(TEXT, b"next"))
     talk.turn()
-    talk.client.lose()
-    assert talk.service_hears == [("close", 1001, b"the client has gone")]
-    slow.set_result(None)
+    if ends_its_half:
+        talk.client.protocol.eof_received()
+    else:
+        talk.client.lose()
     talk.turn()
     assert talk.service_hears == []
+    slow.set_result(None if passes else answer_of(WEBSOCKET_MALFORMED))
+    talk.turn()
+    if passes:
+        assert talk.service_hears == [
+            ("text", b"slow"),
+            ("text", b"next"),
+            ("close", 1001, b"the client has gone"),
+        ]
+    else:
+        assert talk.service_hears == [("close", 1001, b"websocket_malformed")]
+    talk.gateway.wait(6.0)
+    assert talk.service.lost
+
+
+def test_all_that_somebody_said_who_has_gone_still_counts(talk: Talk) -> None:
+    talk.client.feed(said(TEXT, b"x") * 200)
+    talk.client.lose()
+    talk.turn()
+    heard = talk.service_hears
+    assert heard == [*[("text", b"x")] * 200, ("close", 1001, b"the client has gone")]
+    assert talk.service.ended
 
 
 def test_closes_go_through_and_both_sides_end(talk: Talk) -> None:

@@ -22,6 +22,8 @@ WHOSE = "routes: [{path: '/a/{id}', service: players, access: {owner: id}}]\n"
 CHANNELS = "realtime: {}\n"
 ON = ISSUING + WHOSE + CHANNELS
 """has all of them be there"""
+UNTOLD = "ratelimit: {status: off}\n"
+"""callers are not told of their limits, by workers themselves"""
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE + CHANNELS,
@@ -70,7 +72,7 @@ def test_without_control_there_is_nothing() -> None:
 
 
 def test_they_stand_behind_those_of_the_operator() -> None:
-    snapshot = compile_snapshot(loaded(ON).settings, 1)
+    snapshot = compile_snapshot(loaded(ON + UNTOLD).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
     own = [*ALL, *forwarded(loaded(ON).settings)]
     assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in own)]
@@ -78,7 +80,7 @@ def test_they_stand_behind_those_of_the_operator() -> None:
 
 @pytest.mark.parametrize("key", list(PUBLIC))
 def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
-    left = own_routes(loaded(SWITCHED_OFF[key], ENVIRON).settings)
+    left = own_routes(loaded(SWITCHED_OFF[key] + UNTOLD, ENVIRON).settings)
     off = [key, *WITHOUT.get(key, ["passwords"])]
     gone = [route for one in off for route in PUBLIC[one][1]]
     assert list(left) == [route for route in EVERY if route not in gone]
