@@ -209,7 +209,10 @@ class Worker:
             self._logs[access.path] = self._open_log(access.path)
         lines = self._logs[access.path] if access.enabled else None
         ways = Ways(
-            later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
+            later=self.loop.call_soon,
+            begin=self.runner.begin,
+            forward=self.forwarder.forward,
+            finish=self.runner.finish,
         )
         reach = Reach(
             ways=ways,

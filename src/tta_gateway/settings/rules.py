@@ -17,6 +17,7 @@ from tta_gateway.settings import (
     declaring,
     delegated,
     fallback,
+    own_limits,
     providers,
     ratelimit,
     registering,
@@ -142,6 +143,7 @@ def check(document: Document) -> None:
         *providers.complaints(tree),
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
+        *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

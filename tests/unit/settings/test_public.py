@@ -21,6 +21,8 @@ ENVIRON = {"SECRET": "0123456789abcdef" * 4}
 WHOSE = "routes: [{path: '/a/{id}', service: players, access: {owner: id}}]\n"
 ON = ISSUING + WHOSE
 """has all of them be there"""
+UNTOLD = "ratelimit: {status: off}\n"
+"""callers are not told of their limits, by workers themselves"""
 SWITCHED_OFF = {
     "openapi": ON + "openapi: {enabled: false}\n",
     "identity": ISSUERS + WHOSE,
@@ -66,7 +68,7 @@ def test_without_control_there_is_nothing() -> None:
 
 
 def test_they_stand_behind_those_of_the_operator() -> None:
-    snapshot = compile_snapshot(loaded(ON).settings, 1)
+    snapshot = compile_snapshot(loaded(ON + UNTOLD).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
     own = [*ALL, *forwarded(loaded(ON).settings)]
     assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in own)]
@@ -74,7 +76,7 @@ def test_they_stand_behind_those_of_the_operator() -> None:
 
 @pytest.mark.parametrize("key", list(PUBLIC))
 def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
-    left = own_routes(loaded(SWITCHED_OFF[key], ENVIRON).settings)
+    left = own_routes(loaded(SWITCHED_OFF[key] + UNTOLD, ENVIRON).settings)
     off = [key, *WITHOUT.get(key, ["passwords"])]
     gone = [route for one in off for route in PUBLIC[one][1]]
     assert list(left) == [route for route in EVERY if route not in gone]
