@@ -46,6 +46,7 @@ TARGETS: Final = {
         token,
         socket_codec,
         client_protocol,
+        socket_codec,
     )
 }
 _PROCESSES: Final = 2

@@ -36,6 +36,7 @@ from tta_gateway.features.realtime.hub import Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Keeping
 from tta_gateway.features.realtime.session import Terms
+from tta_gateway.kernel.exchange import Exchange
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -54,6 +55,8 @@ class Door:
     denied: set[str] = field(default_factory=set)
     waits: bool = False
     """whether answers are to be awaited"""
+    gone: list[str] = field(default_factory=list)
+    """who has left which channel"""
 
     def connect(self, request: ConnectRequest, caller: Caller) -> Admitted | Awaitable[Admitted]:
         assert caller.client
@@ -79,6 +82,9 @@ class Door:
     def may_subscribe(self, channel: str, caller: Caller) -> Granted | Awaitable[Granted]:
         granted = self._allowed(f"subscribe {channel}", caller) or Grant()
         return _later(granted) if self.waits else granted
+
+    def left(self, channel: str, client: str) -> None:
+        self.gone.append(f"{client} {channel}")
 
     def may_publish(
         self, channel: str, data: bytes, caller: Caller
@@ -174,6 +180,8 @@ class HubHouse:
             channels={"a": KEPT, "b": KEPT, "loose": Rules(), "social": SOCIAL},
         )
         self.faults: list[str] = []
+        self.lobby: list[str] = []
+        """who came and went, by their sockets"""
         ports = Ports(
             broker=broker or self.broker,
             tokens=self.door,
@@ -185,6 +193,14 @@ class HubHouse:
         )
         self.hub = Hub(ports, died=lambda name, error: self.faults.append(f"{name}: {error!r}"))
         self.broker.listener = self.hub
+
+    def came(self, client: str, opening: Exchange) -> None:
+        """Take that a socket has been opened (the port of features/realtime/sockets.py)."""
+        self.lobby.append(f"{client} came by {opening.request.method.decode()}")
+
+    def gone(self, client: str) -> None:
+        """Take that it is gone."""
+        self.lobby.append(f"{client} went")
 
     def socket(self, name: str = "c", codec: Codec | None = None) -> Client:
         return Client(self, name, codec or JsonCodec())

@@ -54,6 +54,8 @@ from tta_gateway.features.ratelimit import api as ratelimit
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.service import Limits
 from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
+from tta_gateway.features.realtime import api as realtime
+from tta_gateway.features.realtime.server_api import ServerApi
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
@@ -78,6 +80,7 @@ from tta_gateway.node.away import Away
 from tta_gateway.node.banning import DatabaseShelf, has_file
 from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
+from tta_gateway.node.channel_calls import server_api
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.defending import Defending
@@ -267,12 +270,24 @@ class Control:
             if name.startswith(section("")):  # it went while there was no control
                 self.findings.put(name, None)
 
+    def _channels(self) -> ServerApi:
+        """Return what services may do in channels."""
+        return server_api(
+            lambda: self.snapshot,
+            self._client,
+            log=self.log,
+            clock=SystemClock(),
+            died=self.died,
+        )
+
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
         inside = internal_routers(
             self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
         )
-        routers = public_routers(self.document, self.issuance, self.caring, self.providers)
+        routers = public_routers(
+            self.document, self.issuance, self.caring, self.providers, self._channels()
+        )
         return PublicApp((*routers, *inside), bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
@@ -514,6 +529,7 @@ def public_routers(
     issuance: Issuance,
     caring: access.House,
     providers: LoginProviders,
+    channels: ServerApi,
 ) -> tuple[APIRouter, ...]:
     """Return what is served to clients: a line for each feature that has any of it.
 
@@ -531,6 +547,7 @@ def public_routers(
         oauth_api.router(issuance),
         factors.router(issuance),
         access.router(caring),
+        realtime.router(channels),
     )
 
 
@@ -548,7 +565,9 @@ def internal_endpoints() -> list[tuple[str, str, str]]:
 def public_endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that is served to clients."""
     providers = cast("LoginProviders", None)
-    return _told(public_routers(dict, cast("Issuance", None), cast("Caring", None), providers))
+    channels = cast("ServerApi", None)
+    issuance, caring = cast("Issuance", None), cast("Caring", None)
+    return _told(public_routers(dict, issuance, caring, providers, channels))
 
 
 def endpoints() -> list[tuple[str, str, str]]:

@@ -47,6 +47,7 @@ from tta_gateway.settings import (
     identity,
     own_limits,
     ratelimit,
+    realtime,
     registration,
     token,
 )
@@ -107,7 +108,9 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
     own = own_limits.limited((*own_routes(settings), *_forwarded(settings)), settings.ratelimit)
-    limited = (*routes, *own, *_likes(settings))
+    channels = realtime.compile(settings.realtime, settings.ratelimit)
+    features["realtime"] = _encoded(channels)
+    limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url

@@ -14,6 +14,7 @@ from tta_gateway.features.ratelimit.config import (
     compile_route,
 )
 from tta_gateway.kernel.route import Auth, Respond, Route
+from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
@@ -148,6 +149,10 @@ def complaints(tree: Tree) -> Complaints:
         leads = found.get("service") is not None or found.get("split") is not None
         path: Path = ("routes", at, "rate_limit")
         yield from complaints_of(path, found.get("rate_limit"), named, leads=leads)
+    for where, rule in rules(tree):
+        leads = rule.get("service") is not None
+        place: Path = (*where, "rate_limit")
+        yield from complaints_of(place, rule.get("rate_limit"), named, leads=leads)
 
 
 def complaints_of(path: Path, written: Value, named: Tree, *, leads: bool = True) -> Complaints:

@@ -20,6 +20,7 @@ from tta_gateway.settings import (
     own_limits,
     providers,
     ratelimit,
+    realtime,
     registering,
     second_factor,
     token,
@@ -143,6 +144,7 @@ def check(document: Document) -> None:
         *providers.complaints(tree),
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
+        *realtime.complaints(tree),
         *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)

@@ -27,6 +27,7 @@ from tta_gateway.settings.listener import (
     OptionalAddress,
 )
 from tta_gateway.settings.own_limits import RateLimitSettings
+from tta_gateway.settings.realtime import RealtimeConfig
 from tta_gateway.settings.registration import RegistrationConfig
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
@@ -190,6 +191,9 @@ class Settings(Config):
 
     ratelimit: RateLimitSettings = RateLimitSettings()
     """How much they may ask: limits that routes have together."""
+
+    realtime: RealtimeConfig | None = None
+    """Channels: who hears what is published there; left out, there are none."""
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""

@@ -5,6 +5,8 @@ at (epoch, offset) and is told nothing else was given exactly what stands there 
 """
 
 import asyncio
+import contextlib
+import socket
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -28,6 +30,7 @@ from tta_gateway.support.valkey.topology import single
 
 pytestmark = pytest.mark.redis
 KEPT = Keeping(size=1000, seconds=600)
+FILLING = b'"' + b"x" * 2000 + b'"'
 
 
 def said(number: int) -> Publication:
@@ -120,9 +123,85 @@ def test_a_server_that_was_killed_and_has_lost_its_data_begins_another_epoch(kin
 
 
 def test_a_server_that_writes_before_each_answer_begins_another_epoch_too(kind: Kind) -> None:
-    """Subscribers whose sockets were full may have been sent what its log had not."""
+    """See the next one for why."""
     with server(kind, "--appendonly", "yes", "--appendfsync", "always") as one:
         uvloop.run(both_sides(one, again(one), kept=True))
+
+
+def spoken(*words: str) -> bytes:
+    return b"".join([b"*%d\r\n" % len(words), *(f"${len(w)}\r\n{w}\r\n".encode() for w in words)])
+
+
+def drained(sock: socket.socket) -> bytes:
+    """What there is to read at the moment."""
+    got = b""
+    with contextlib.suppress(BlockingIOError, ConnectionResetError):
+        while piece := sock.recv(1 << 16):
+            got += piece
+    return got
+
+
+def test_a_subscriber_may_hear_what_a_log_that_is_written_before_each_answer_has_not(
+    kind: Kind,
+) -> None:
+    """One whose socket was full is sent what is published before the log is written.
+
+    So its message is heard, and gone after a crash; the next one has its offset.
+    """
+
+    async def body(one: Server) -> None:
+        channel = new()
+        async with workers(one.unix) as (writer,):
+            with contextlib.closing(dialled(one)) as ear, contextlib.closing(dialled(one)) as crash:
+                ear.sendall(spoken("SUBSCRIBE", f"tta:channel:{channel}"))
+                told = await fill(one, writer, channel)
+                with one.frozen():
+                    lost = asyncio.create_task(publish_once(writer, channel, b'"lost"'))
+                    await asyncio.sleep(0.1)
+                    heard = drained(ear)  # now there is room for what it still has
+                    crash.sendall(spoken("DEBUG", "SEGFAULT"))
+                with pytest.raises(Away):
+                    await lost
+                heard += drained(ear)
+            await asyncio.to_thread(again(one))
+            await writer.ready()
+            stored = await writer.broker.history(channel, since=None, limit=-1)
+            assert stored.publications[-1].data == FILLING
+            (other,) = await publish(writer, channel, 1)
+            assert other.position.offset == told.position.offset + 1
+            assert other.position.epoch != told.position.epoch
+            gone = b"p%d %b\n" % (other.position.offset, told.position.epoch.encode())
+            assert gone in heard
+            assert b'"lost"' in heard
+
+    options = ("--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes")
+    with server(kind, *options) as one:
+        uvloop.run(body(one))
+
+
+def dialled(one: Server) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(str(one.socket))
+    sock.setblocking(False)
+    return sock
+
+
+async def publish_once(worker: Worker, channel: str, data: bytes) -> Published:
+    return await worker.broker.publish(channel, Publication(data), keeping=KEPT)
+
+
+async def fill(one: Server, writer: Worker, channel: str) -> Published:
+    """Publish until the server cannot send all of it to whoever listens and does not read."""
+    await until(lambda: b" sub=1 " in one.say("CLIENT", "LIST"))
+    while True:
+        told = await publish_once(writer, channel, FILLING)
+        if b" omem=0 " not in line_of(one, b" sub=1 "):
+            return told
+
+
+def line_of(one: Server, mark: bytes) -> bytes:
+    """What a server says of a client."""
+    return next(line for line in one.say("CLIENT", "LIST").split(b"\n") if mark in line)
 
 
 def test_a_server_that_was_given_an_older_copy_begins_another_epoch(kind: Kind) -> None:

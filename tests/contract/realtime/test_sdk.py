@@ -117,7 +117,7 @@ class Place:
 async def place(folder: Path, *, protobuf: bool) -> AsyncIterator[Place]:
     house = HubHouse()
     house.door.channels["all"] = ALL
-    service = HubSockets(house.hub, fresh=lambda: str(uuid4()).encode(), chance=lambda: 0.5)
+    service = HubSockets(house.hub, house, fresh=lambda: str(uuid4()), chance=lambda: 0.5)
     services = {"connection/websocket": cast("Echoes", service)}
     async with socket_worker(folder, services) as worker:
         it = Place(house, worker.url("/connection/websocket"), protobuf=protobuf)

@@ -163,6 +163,8 @@ class Attendant:
         if not isinstance(admitted, Admission):
             _turn_away(session, admitted)
             return None
+        if session.state is not State.CONNECTING:
+            return None  # it has gone meanwhile
         session.user = admitted.user
         session.about = admitted.about
         self._register.came(session)  # from now on it is found by who it is, and may be ended
@@ -198,7 +200,7 @@ class Attendant:
         """Open the session, unless it has ended meanwhile."""
         if session.state is not State.CONNECTING:
             return False
-        ping = self._ports.terms.ping
+        ping = session.terms.ping
         session.connected(
             ConnectResult(
                 client=session.client,

@@ -102,6 +102,10 @@ class Access(Protocol):
         """Say whether somebody without a token for it may read a channel."""
         ...
 
+    def left(self, channel: str, client: str) -> None:
+        """Take that a connection reads a channel no longer."""
+        ...
+
     def may_publish(
         self, channel: str, data: bytes, caller: Caller
     ) -> Allowed | Awaitable[Allowed]:

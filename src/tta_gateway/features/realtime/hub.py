@@ -21,6 +21,7 @@ from tta_gateway.features.realtime.codes import (
     SUBSCRIPTION_EXPIRED,
     UNSUBSCRIBED,
     Disconnection,
+    Unsubscription,
 )
 from tta_gateway.features.realtime.command import Command
 from tta_gateway.features.realtime.doorkeeper import Rules
@@ -93,6 +94,8 @@ class Hub:
     def __init__(self, ports: Ports, *, died: Died) -> None:
         """Begin with none; `died` hears of faults."""
         self._ports: Final = ports
+        self.terms = ports.terms
+        """of connections that come from now on"""
         self._died: Final = died
         self._connections: Final[dict[str, Connection]] = {}
         self._users: Final[dict[str, set[str]]] = {}
@@ -115,8 +118,8 @@ class Hub:
         self, codec: Codec, writer: Writer, *, client: str, chance: float, address: str = ""
     ) -> Connection:
         """Take a client's socket; `client` is a new id that nobody else has anywhere."""
-        terms, now = self._ports.terms, self._ports.clock.monotonic()
-        session = Session(codec, client, terms=terms, now=now, chance=chance)
+        now = self._ports.clock.monotonic()
+        session = Session(codec, client, terms=self.terms, now=now, chance=chance)
         connection = Connection(self, session, writer, address)
         self._connections[client] = connection
         return connection
@@ -162,28 +165,46 @@ class Hub:
 
     # --- what the platform does to clients ---
 
-    def disconnect(self, user: str, why: Disconnection) -> int:
-        """End all connections of somebody, and return how many."""
-        found = self._connections_of(user)
-        for connection in found:
+    def end(self, client: str, why: Disconnection) -> None:
+        """End one connection."""
+        connection = self._connections.get(client)
+        if connection is not None:
             connection.session.close(why)
             self._write(connection)
+
+    def end_all(self, why: Disconnection) -> None:
+        """End every connection."""
+        for client in list(self._connections):
+            self.end(client, why)
+
+    def part(self, client: str, channel: str, why: Unsubscription = UNSUBSCRIBED) -> bool:
+        """Let one connection read a channel no longer; False if it does not."""
+        connection = self._connections.get(client)
+        if connection is None:
+            return False
+        session = connection.session
+        if session.joining == channel:
+            session.joining = ""  # it does not begin: the client is refused
+            return True
+        subscription = session.subscriptions.get(channel)
+        if subscription is None:
+            return False
+        self._end(subscription, told=why)
+        self._write(connection)
+        return True
+
+    def disconnect(self, user: str, why: Disconnection, *, client: str = "", but: str = "") -> int:
+        """End all connections of somebody, or one, or all but one; return how many."""
+        found = [one for one in self._clients_of(user, client) if one != but]
+        for one in found:
+            self.end(one, why)
         return len(found)
 
-    def unsubscribe(self, user: str, channel: str) -> int:
+    def unsubscribe(
+        self, user: str, channel: str, why: Unsubscription = UNSUBSCRIBED, *, client: str = ""
+    ) -> int:
         """Let somebody read a channel no longer, and return in how many connections."""
-        count = 0
-        for connection in self._connections_of(user):
-            session = connection.session
-            subscription = session.subscriptions.get(channel)
-            if session.joining == channel:
-                count += 1
-                session.joining = ""
-            if subscription is not None:
-                count += 1
-                self._end(subscription, told=True)
-                self._write(connection)
-        return count
+        return sum(self.part(one, channel, why) for one in self._clients_of(user, client))
 
     def tell(self, user: str, data: bytes) -> int:
         """Tell somebody what belongs to no channel, and return in how many connections."""
@@ -264,6 +285,7 @@ class Hub:
 
     def departed(self, subscription: Subscription) -> None:
         """Say in a channel that somebody reads it no longer."""
+        self._ports.access.left(subscription.channel, subscription.session.client)
         rules = self._ports.access.rules(subscription.channel)
         if rules is not None and (rules.presence or rules.announces):
             work = self._vanish(subscription, rules)
@@ -340,17 +362,22 @@ class Hub:
             found.announced(info, joined=joined)
             self._write_soon()
 
+    def _clients_of(self, user: str, client: str) -> list[str]:
+        """Return the ids of somebody's connections, or the one that is meant."""
+        ids = self._users.get(user, set())
+        return sorted(ids) if not client else [one for one in (client,) if one in ids]
+
     def _connections_of(self, user: str) -> list[Connection]:
         ids = self._users.get(user, set())
         return [self._connections[each] for each in sorted(ids) if each in self._connections]
 
-    def _end(self, subscription: Subscription, *, told: bool = False) -> None:
+    def _end(self, subscription: Subscription, *, told: Unsubscription | None = None) -> None:
         """End a subscription whose time has come, or as the platform has `told`."""
         session = subscription.session
-        if subscription.is_ours and not told:
+        if subscription.is_ours and told is None:
             session.close(SUBSCRIPTION_ENDED)
             return
-        why = UNSUBSCRIBED if told else SUBSCRIPTION_EXPIRED
+        why = told or SUBSCRIPTION_EXPIRED
         self._attendant.unsubscribe(subscription)
         message = session.codec.unsubscribed(subscription.channel, why)
         session.push(Message(message, subscription.channel))

@@ -136,7 +136,7 @@ class Session:
         self.joining = ""
         """the channel that is about to be read; whoever empties it has that not happen"""
         self.next_due = now + terms.stale
-        self._terms: Final = terms
+        self.terms: Final = terms
         self._chance: Final = chance
         self._backlog: Final = Backlog()
         self._waiting: list[Command] = []
@@ -231,8 +231,8 @@ class Session:
         if self.state is not State.CONNECTING:
             return
         self.state = State.CONNECTED
-        if self._terms.ping:
-            self._ping_at = now + self._terms.ping * (0.5 + 0.5 * self._chance)
+        if self.terms.ping:
+            self._ping_at = now + self.terms.ping * (0.5 + 0.5 * self._chance)
         self._stale_by = NEVER
         self.lasts(result.ttl if result.expires else NEVER, now=now)
         self.reply(result)
@@ -276,7 +276,7 @@ class Session:
 
     def extend(self, subscription: Subscription, seconds: float, *, now: float) -> None:
         """Let a subscription last so long from now on, and the grace."""
-        subscription.ends = now + seconds + self._terms.grace
+        subscription.ends = now + seconds + self.terms.grace
         self.next_due = min(self.next_due, subscription.ends)
 
     def unsubscribe(self, channel: str, why: Unsubscription | None = None) -> bool:
@@ -289,7 +289,7 @@ class Session:
 
     def lasts(self, seconds: float, *, now: float) -> None:
         """Let the session last so long from now on, and the grace."""
-        self._ends = now + seconds + self._terms.grace
+        self._ends = now + seconds + self.terms.grace
         self._look_ahead()
 
     def due(self, now: float) -> list[Subscription]:
@@ -307,15 +307,15 @@ class Session:
         if self.closing is not None:
             return []
         if now >= self._pong_by:  # it is we who do not read: its answer may be there
-            self._pong_by = now + self._terms.pong
+            self._pong_by = now + self.terms.pong
         ended = [each for each in self.subscriptions.values() if now >= each.ends]
         self._look_ahead()
         return ended
 
     def _ping(self, now: float) -> None:
         self._backlog.add(Message(self.codec.ping(), urgent=True))
-        self._ping_at = now + self._terms.ping
-        self._pong_by = now + self._terms.pong
+        self._ping_at = now + self.terms.ping
+        self._pong_by = now + self.terms.pong
 
     def _ponged(self) -> None:
         """Take a sign of life, for which there must have been a ping."""
@@ -390,7 +390,7 @@ class Session:
             return NOT_AVAILABLE
         if request.channel in self.subscriptions:
             return ALREADY_SUBSCRIBED
-        if len(self.subscriptions) >= self._terms.channels:
+        if len(self.subscriptions) >= self.terms.channels:
             return LIMIT_EXCEEDED
         return None
 

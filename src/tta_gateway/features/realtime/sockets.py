@@ -5,7 +5,7 @@ not let in hears it in a Close, not in a refusal of the handshake: an SDK would 
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import parse_qs
 
 from tta_gateway.features.realtime.codec import LARGEST_FRAME, Codec
@@ -21,19 +21,28 @@ _JSON: Final = JsonCodec()
 _PROTOBUF: Final = ProtobufCodec()
 
 
+class Lobby(Protocol):
+    """Who is told of connections, by their ids, before the hub and behind it."""
+
+    def came(self, client: str, opening: Exchange) -> None:
+        """Know one, and the request that opened its socket."""
+        ...
+
+    def gone(self, client: str) -> None:
+        """Know it no longer."""
+        ...
+
+
 class HubSockets:
     """The service behind the route: a client of the hub for each socket."""
 
     def __init__(
-        self, hub: Hub, *, fresh: Callable[[], bytes], chance: Callable[[], float]
+        self, hub: Hub, lobby: Lobby, *, fresh: Callable[[], str], chance: Callable[[], float]
     ) -> None:
         """Make clients of this hub, with ids that are `fresh`; `chance` is from 0 to 1."""
-        self.terms = SocketTerms(
-            protocols=PROTOCOLS,
-            largest=LARGEST_FRAME,
-            farewell=(SHUTDOWN.code, SHUTDOWN.reason.encode()),
-        )
+        self.terms = terms_of(LARGEST_FRAME)
         self._hub: Final = hub
+        self._lobby: Final = lobby
         self._fresh: Final = fresh
         self._chance: Final = chance
 
@@ -46,13 +55,16 @@ class HubSockets:
         codec: Codec = _JSON
         if socket.protocol == PROTOCOLS[1] or asks_for_protobuf(exchange.request.query):
             codec = _PROTOBUF
+        id = self._fresh()
+        self._lobby.came(id, exchange)
         return self._hub.open(
-            codec,
-            client,
-            client=self._fresh().decode(),
-            chance=self._chance(),
-            address=exchange.peer.address,
+            codec, client, client=id, chance=self._chance(), address=exchange.client
         )
+
+    def leave(self, connection: Connection) -> None:
+        """Take that a client has gone."""
+        connection.lost()
+        self._lobby.gone(connection.session.client)
 
 
 class HubHearer:
@@ -89,7 +101,7 @@ class HubHearer:
         """Pass on that the client has gone."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.lost()
+            self._sockets.leave(connection)
 
     def write(self, frame: bytes) -> None:
         """Send a frame."""
@@ -110,6 +122,12 @@ class HubHearer:
         """Hear again."""
         if self._socket is not None:
             self._socket.resume()
+
+
+def terms_of(largest: int) -> SocketTerms:
+    """Return what holds for the sockets; `largest` is bytes of a message."""
+    farewell = (SHUTDOWN.code, SHUTDOWN.reason.encode())
+    return SocketTerms(protocols=PROTOCOLS, largest=largest, farewell=farewell)
 
 
 def asks_for_protobuf(query: bytes | None) -> bool:

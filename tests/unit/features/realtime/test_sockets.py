@@ -46,7 +46,7 @@ class PaperSocket:
 
 
 def sockets(house: HubHouse) -> HubSockets:
-    return HubSockets(house.hub, fresh=lambda: b"c", chance=lambda: 0.5)
+    return HubSockets(house.hub, house, fresh=lambda: "c", chance=lambda: 0.5)
 
 
 @pytest.mark.parametrize(
