@@ -74,8 +74,16 @@ class Window:
     """What came since the last judgement, and what was asked."""
 
     __slots__ = (
-        *("all", "bad", "began", "busy", "count", "least", "peak", "prompt"),
-        *("under_way", "untimed"),
+        "all",
+        "bad",
+        "began",
+        "busy",
+        "count",
+        "least",
+        "peak",
+        "prompt",
+        "under_way",
+        "untimed",
     )
 
     def __init__(self, now: float, under_way: int) -> None:
