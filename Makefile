@@ -27,7 +27,8 @@ SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
 QUIET := tests/unit tests/scripts
 WAITING := tests/faults tests/e2e tests/contract
 # What puts a load on the gateway and looks at the clock has the machine to itself.
-ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py
+ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_shield.py \
+	tests/faults/test_slow_attacks_shielded.py
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
@@ -75,6 +76,9 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/tls.py
 	@$(BIN)/python bench/tunnel.py --write
 	@$(BIN)/python bench/valkey.py --write
+	@PYTHONPATH=. $(BIN)/python bench/web_socket.py --write
+	@$(BIN)/python bench/channels.py --write
+	@PYTHONPATH=. $(BIN)/python bench/realtime.py --write
 
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)
@@ -86,7 +90,7 @@ e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(wildcard tests/e2e tests/faults)
 
 soak: setup system-test ## the faults once more, the quick ones ten times as often
-	@SOAK=10 $(BIN)/python -m pytest -q tests/faults
+	@SOAK=10 $(BIN)/python -m pytest -q tests/faults tests/contract/realtime/test_invariant.py
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
 	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)

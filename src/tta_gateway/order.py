@@ -59,3 +59,12 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Transform, "last in, first out: the service sees exactly this, the others never do"),
     (Mirror, "copies what the service sees, once nobody refuses it any more"),
 )
+
+CHANNELS: Final = frozenset(
+    (
+        *(Trace, Metrics, EarlyRateLimit, Callers, Identity, ShieldAct, Nodes, Access),
+        *(TrafficClass, RateLimit),
+    )
+)
+"""Those that commands of the hub run through, in the same order: whoever judges who asks, and how
+much.  The others are about HTTP, or about a service behind it."""

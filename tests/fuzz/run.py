@@ -21,13 +21,33 @@ from random import Random
 from types import FrameType
 from typing import Final
 
-from tests.fuzz import chunked, client_codec, proxy_protocol, seeds, server_codec, target, token
+from tests.fuzz import (
+    chunked,
+    client_codec,
+    client_protocol,
+    proxy_protocol,
+    seeds,
+    server_codec,
+    socket_codec,
+    target,
+    token,
+)
 from tests.fuzz.contract import Pieces, Target, Violation
 from tests.fuzz.mutator import Mutator
 
 TARGETS: Final = {
     each.TARGET.name: each.TARGET
-    for each in (server_codec, client_codec, chunked, target, proxy_protocol, token)
+    for each in (
+        server_codec,
+        client_codec,
+        chunked,
+        target,
+        proxy_protocol,
+        token,
+        socket_codec,
+        client_protocol,
+        socket_codec,
+    )
 }
 _PROCESSES: Final = 2
 _SLICE: Final = 250  # inputs for a target before the next one has its turn

@@ -24,6 +24,7 @@ from tta_gateway.edge.departures import Departures
 from tta_gateway.edge.doorway import Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
+from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.kernel.exchange import Exchange
@@ -108,6 +109,9 @@ class PaperGateway:
             clock=loop.time,
         )
         self.sweeper.each_tick.append(lambda: self.forwarder.expire(self.sweeper.now))
+        self.sockets = OwnSockets(
+            self.sweeper, self.runner, lambda _, error: self.reported.append(error)
+        )
         self.outcomes: list[str] = []
         most = (limits or ConnectionLimits()).handshakes
         self.handshakes = Handshakes(loop.real, most, now=self.sweeper.now)
@@ -143,8 +147,9 @@ class PaperGateway:
         finished = Bound(on_finish=self.finished.append)
         taken = msgspec.structs.replace(a_route(), **route)
         forward = self.forwarder.forward
+        end = self.sockets.open if taken.socket else forward
         return Table(
-            [(taken, bind([finished, *policies], taken, forward=forward))],
+            [(taken, bind([finished, *policies], taken, forward=end))],
             nowhere=bind([finished, *elsewhere], None, forward=forward),
             answer=self.runner.respond,
         )

@@ -51,3 +51,18 @@ def internal(method: str, path: str) -> Route:
     What is served there asks for a token of its own.
     """
     return msgspec.structs.replace(public(method, path, auth="none"), internal=True)
+
+
+def socket(path: str, name: str) -> Route:
+    """Return the route to WebSockets that workers answer themselves, by what bears this name.
+
+    Who may do what there is said and proved behind the handshake.
+    """
+    return Route(
+        name=f"GET {path}",
+        path=path,
+        methods=("GET",),
+        service=OWN,
+        socket=name,
+        max_body=0,
+    )

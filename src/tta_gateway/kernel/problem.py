@@ -160,6 +160,19 @@ UPGRADE_BODY: Final = Problem(
     "Send the upgrade as a GET without a body.",
     closes=True,
 )
+WEBSOCKET_REQUIRED: Final = Problem(
+    "websocket_required",
+    426,
+    "This path is for WebSockets alone.",
+    "Open a WebSocket here: GET with `Upgrade: websocket` and `Sec-WebSocket-Version: 13`.",
+)
+WEBSOCKET_MALFORMED: Final = Problem(
+    "websocket_malformed",
+    400,
+    "The request to open a WebSocket is not well-formed.",
+    "Send it as GET with one `Sec-WebSocket-Version: 13` and one `Sec-WebSocket-Key`: 16 bytes, "
+    "in base64.",
+)
 OWN_UNAVAILABLE: Final = Problem(
     "gateway_service_unavailable",
     503,

@@ -204,6 +204,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `…_fields` are set, or removed where the value is None; `…_appended` stand behind what is there.
     `breaker` and `fallback` are its service's; where there are several, `parts` has those of each.
     `internal`: only listeners that are internal lead there, and nowhere else.
+    `socket` names what of the gateway itself answers WebSockets there, in its own service's place.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
 
@@ -215,6 +216,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     service: str = ""
     auth: Auth = "none"
     internal: bool = False
+    socket: str = ""
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None

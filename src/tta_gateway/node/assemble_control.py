@@ -54,6 +54,8 @@ from tta_gateway.features.ratelimit import api as ratelimit
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.service import Limits
 from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
+from tta_gateway.features.realtime import api as realtime
+from tta_gateway.features.realtime.server_api import ServerApi
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
@@ -75,8 +77,10 @@ from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.attending import CARE, REVOCATIONS, Attending, taken
 from tta_gateway.node.away import Away
+from tta_gateway.node.banning import DatabaseShelf, has_file
 from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
+from tta_gateway.node.channel_calls import server_api
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.defending import Defending
@@ -174,6 +178,7 @@ class Control:
         made = Defending(
             defending.Outside(self.findings, self.bus, self.log, clock),
             client=self._client,
+            shelf=DatabaseShelf(self.databases, self._open_database),
             counts=self.counts,
             monotonic=clock.monotonic,
         )
@@ -219,6 +224,9 @@ class Control:
         self.published.changed = self.issuance.believe
         self.issuance.published = self.published.known
 
+    def _open_database(self) -> None:
+        self.databases.adopt(self.snapshot, is_needed=True)
+
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
 
@@ -262,12 +270,24 @@ class Control:
             if name.startswith(section("")):  # it went while there was no control
                 self.findings.put(name, None)
 
+    def _channels(self) -> ServerApi:
+        """Return what services may do in channels."""
+        return server_api(
+            lambda: self.snapshot,
+            self._client,
+            log=self.log,
+            clock=SystemClock(),
+            died=self.died,
+        )
+
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""
         inside = internal_routers(
             self.registrations, registering.EndpointOf(lambda: self.services.own, self._encrypted)
         )
-        routers = public_routers(self.document, self.issuance, self.caring, self.providers)
+        routers = public_routers(
+            self.document, self.issuance, self.caring, self.providers, self._channels()
+        )
         return PublicApp((*routers, *inside), bound=self._wording, failed=self._public_failed)
 
     def _administration(self, state: Path, clock: Clock) -> FastAPI:
@@ -430,7 +450,8 @@ class Control:
         self.caring.adopt(parts)
         self.changing.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
-        self.databases.adopt(self.snapshot, is_needed=is_needed)
+        bans = self.defending.banning.is_needed or has_file(self.snapshot.state_dir)
+        self.databases.adopt(self.snapshot, is_needed=is_needed or bans)
         self.attending.adopt(parts, is_needed=is_needed)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks
@@ -508,6 +529,7 @@ def public_routers(
     issuance: Issuance,
     caring: access.House,
     providers: LoginProviders,
+    channels: ServerApi,
 ) -> tuple[APIRouter, ...]:
     """Return what is served to clients: a line for each feature that has any of it.
 
@@ -525,6 +547,7 @@ def public_routers(
         oauth_api.router(issuance),
         factors.router(issuance),
         access.router(caring),
+        realtime.router(channels),
     )
 
 
@@ -542,7 +565,9 @@ def internal_endpoints() -> list[tuple[str, str, str]]:
 def public_endpoints() -> list[tuple[str, str, str]]:
     """Return method, path and first sentence of everything that is served to clients."""
     providers = cast("LoginProviders", None)
-    return _told(public_routers(dict, cast("Issuance", None), cast("Caring", None), providers))
+    channels = cast("ServerApi", None)
+    issuance, caring = cast("Issuance", None), cast("Caring", None)
+    return _told(public_routers(dict, issuance, caring, providers, channels))
 
 
 def endpoints() -> list[tuple[str, str, str]]:

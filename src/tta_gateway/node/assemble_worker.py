@@ -17,6 +17,7 @@ from tta_gateway.edge.doorway import OUTCOMES, Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
+from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access.policy import Circle
@@ -28,16 +29,21 @@ from tta_gateway.features.metrics.metrics import CONNECTIONS, HANDSHAKES
 from tta_gateway.features.mirror.policy import Ways
 from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
+from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.public import SOCKET
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.admitting import Admitting
+from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
+from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
@@ -48,6 +54,7 @@ from tta_gateway.node.telling import Telling
 from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.node.word import LiveWord
+from tta_gateway.order import CHANNELS
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.routing.local import answer_locally
@@ -64,6 +71,7 @@ from tta_gateway.snapshot.parts import (
 )
 from tta_gateway.support.clock import Clock, HttpDate, Stamp
 from tta_gateway.support.collector import PAUSE, Collector
+from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import DROPPED, EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
@@ -161,10 +169,34 @@ class Worker:
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
+    def _have_channels(self) -> None:
+        """Have the hub, and what it asks."""
+        draw = Identifiers(self.clock.wall).uuid7
+        store = ChannelStore(
+            lambda: self.valkeys.clients.get("state"),
+            topology=lambda: self.valkeys.topology("state"),
+            fresh=lambda: draw().decode(),
+            log=self.log,
+            died=self.died,
+        )
+        self.real_time = RealTime(
+            store,
+            Inquiries(self.runner, clock=self.clock.monotonic),
+            fresh=lambda: draw().decode(),
+            chance=random.random,
+            clock=self.clock,
+        )
+        self.sockets.serve(SOCKET, self.real_time.sockets)
+        self._adopt_channels()
+
+    def _adopt_channels(self) -> None:
+        asked = [one for one in self.policies if type(one) in CHANNELS]
+        known = bound(self.snapshot, "realtime", RealtimeBound)
+        self.real_time.adopt(known, asked, self.snapshot)
+
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
-        self._expiry = Expiry(self.clock.wall, self.log)
-        self.sweeper.each_tick.append(self._look_after)
+        self._have_channels()
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(
@@ -181,6 +213,7 @@ class Worker:
         self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
+        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -207,7 +240,10 @@ class Worker:
             self._logs[access.path] = self._open_log(access.path)
         lines = self._logs[access.path] if access.enabled else None
         ways = Ways(
-            later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
+            later=self.loop.call_soon,
+            begin=self.runner.begin,
+            forward=self.forwarder.forward,
+            finish=self.runner.finish,
         )
         reach = Reach(
             ways=ways,
@@ -273,6 +309,7 @@ class Worker:
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
+        self._adopt_channels()
         self.limiting.retain(bound(self.snapshot, "ratelimit", RateLimitBound))
         gone = self.forwarder.adopt(upstreams)
         self._adopt(contexts)
@@ -357,7 +394,8 @@ class Worker:
         runner, forward = self.runner, self.forwarder.forward
 
         def place(route: Route) -> None:
-            plan = bind(policies, route, forward=_end_of(route, runner, forward))
+            end = self.sockets.open if route.socket else forward
+            plan = bind(policies, route, forward=_end_of(route, runner, end))
             tables[1 if route.internal else 0].add(route, plan)
 
         for route in routes:
@@ -387,6 +425,7 @@ class Worker:
         self.admitting.tick(self.forwarder.upstreams, self.sweeper)
         self.shielding.tick()
         self._word.tick()
+        self.real_time.tick(self.snapshot)
         self._expiry.tick()
 
     def _flush(self) -> None:

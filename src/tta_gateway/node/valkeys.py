@@ -98,6 +98,10 @@ class Valkeys:
         tell = self._log.event
         return Valkey(topology, way=way, name=purpose, tell=tell, stale=lambda _: None)
 
+    def topology(self, purpose: Purpose) -> Topology | None:
+        """Return who serves a store, as far as that is known."""
+        return self._told.get(purpose)
+
     def tick(self) -> None:
         """Count which can be asked."""
         for purpose, child in self._connected.items():

@@ -107,7 +107,7 @@ class Lane:
         """Return whose it is, as far as is known."""
         principal = exchange.principal
         # No subject is taken for an address, nor the other way round.
-        return f"@{self.network(exchange.client)}" if principal is None else principal.subject
+        return f"@{self.network(exchange.client)}" if principal is None else principal.key
 
     def _has_place(self, person: str) -> bool:
         return self.held < HELD and self._held_of.get(person, 0) < HELD_EACH

@@ -6,6 +6,7 @@ from typing import TypeAlias
 from tta_gateway.features.access.algorithm import split
 from tta_gateway.features.access.config import DEFAULT, Written, held
 from tta_gateway.routing.template import TemplateError, parse
+from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
@@ -27,6 +28,9 @@ def complaints(tree: Tree) -> Complaints:
                 yield ("routes", at, *path), sentence
             for path, sentence in _unshown(route, _mapping(tree.get("services"))):
                 yield ("routes", at, *path), sentence
+    for where, rule in rules(tree):
+        for path, sentence in _of_route(rule, set(roles), known):
+            yield (*where, *path), sentence
 
 
 def _scopes(tree: Tree, known: set[str]) -> Complaints:

@@ -17,7 +17,6 @@ NOT_YET: Final[Mapping[str, str]] = {
     "negotiate": "negotiate formats",
     "safety": "scan",
     "audit": "keep an audit trail",
-    "realtime": "serve channels",
     "events": "pass events on",
     "sagas": "coordinate transactions",
     "telemetry": "export spans",

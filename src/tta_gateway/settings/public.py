@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.access import public as access
+from tta_gateway.features.access.bound import RouteAccess
 from tta_gateway.features.callers.bound import RouteCallers
 from tta_gateway.features.identity import accounts_public as accounts
 from tta_gateway.features.identity import external_public as external
@@ -18,11 +19,13 @@ from tta_gateway.features.identity import factors_public as factors
 from tta_gateway.features.identity import oauth_public as oauth
 from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
+from tta_gateway.features.realtime import public as realtime
 from tta_gateway.features.registration import public as registration
 from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings.delegated import DelegatedConfig
+from tta_gateway.settings.own_limits import GROUPS
 from tta_gateway.settings.ratelimit import status_routes
 from tta_gateway.settings.registration import is_on
 from tta_gateway.settings.route import RouteConfig
@@ -54,6 +57,11 @@ def _registers(settings: Settings) -> bool:
     return issuing is not None and (issuing.registration != "off" or bool(issuing.delegated))
 
 
+def _for_services(route: Route) -> Route:
+    asks = msgspec.msgpack.encode(RouteAccess(default=realtime.SERVES))
+    return msgspec.structs.replace(route, features={"access": msgspec.Raw(asks)})
+
+
 # By the key of the feature: whether it is on, and what it serves then.
 PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
     "openapi": (lambda settings: settings.openapi.enabled, openapi.ROUTES),
@@ -67,6 +75,10 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "external": (_has_providers, external.ROUTES),
     "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
+    "realtime": (
+        lambda settings: settings.realtime is not None,
+        tuple(map(_for_services, realtime.ROUTES)),
+    ),
 }
 # By the same key: what an operator writes who does not want them.
 OFF: Final[dict[str, str]] = {
@@ -78,6 +90,7 @@ OFF: Final[dict[str, str]] = {
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "external": "no `identity: {issuing: {providers: …}}`",
     "access": "no `access: {owner: …}` of any route",
+    "realtime": "no `realtime: …`",
     "registration": "no `registration: …`",
     "ratelimit": "`ratelimit: {status: off}`",
 }
@@ -101,16 +114,24 @@ def own_services(settings: Settings) -> tuple[Service, ...]:
 def own_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes to what the gateway itself serves."""
     return (
+        *_sockets(settings),
         *(route for _, route in _owned(settings)),
         *(route for _, route in _inside(settings)),
         *_limits(settings),
     )
 
 
+def _sockets(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes to the hub, likewise."""
+    return () if settings.realtime is None else realtime.SOCKETS
+
+
 def _limits(settings: Settings) -> tuple[Route, ...]:
     """Return the route that tells callers of their limits: workers answer there themselves."""
     believes = bool(settings.identity.issuers) or settings.identity.issuing is not None
-    return status_routes(settings.ratelimit, settings.routes, believes=believes)
+    named = settings.ratelimit.own
+    are_own = settings.admin is not None and any(getattr(named, group) for group in GROUPS)
+    return status_routes(settings.ratelimit, settings.routes, believes=believes, own=are_own)
 
 
 def _inside(settings: Settings) -> list[tuple[str, Route]]:

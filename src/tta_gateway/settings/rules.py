@@ -17,8 +17,10 @@ from tta_gateway.settings import (
     declaring,
     delegated,
     fallback,
+    own_limits,
     providers,
     ratelimit,
+    realtime,
     registering,
     second_factor,
     token,
@@ -142,6 +144,8 @@ def check(document: Document) -> None:
         *providers.complaints(tree),
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
+        *realtime.complaints(tree),
+        *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

@@ -1,6 +1,6 @@
 """The gateway's own service: the routes to it."""
 
-from tta_gateway.kernel.own import LARGEST, OWN, endpoint, internal, public
+from tta_gateway.kernel.own import LARGEST, OWN, endpoint, internal, public, socket
 from tta_gateway.kernel.route import Timeouts
 
 
@@ -30,3 +30,10 @@ def test_what_is_for_services_is_internal_and_like_the_rest() -> None:
     route = internal("PUT", "/internal/a")
     assert (route.internal, route.service, route.methods) == (True, OWN, ("PUT",))
     assert not public("GET", "/a", auth="none").internal
+
+
+def test_what_answers_web_sockets_is_named_by_its_route() -> None:
+    route = socket("/a", "hub")
+    assert (route.socket, route.service, route.methods) == ("hub", OWN, ("GET",))
+    assert (route.auth, route.upgrade, route.max_body) == ("none", ("websocket",), 0)
+    assert not public("GET", "/a", auth="none").socket

@@ -48,6 +48,7 @@ def test_every_feature_has_its_part() -> None:
         "nodes",
         "problem",
         "ratelimit",
+        "realtime",
         "registration",
         "security_headers",
         "shield",

@@ -105,5 +105,5 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "system:write",
     ),
     "auditor": (*_PROFILE, "audit:read", "care:read", "glass:review", "reports:read"),
-    "service": ("services:call",),
+    "service": ("services:call", "realtime:serve"),
 }

@@ -1,6 +1,7 @@
 """What flows through channels: publications, where they stand, and who is there."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,10 @@ class Position:
 
     offset: int = 0
     epoch: str = ""
+
+
+NOWHERE: Final = Position()
+"""Before the first publication of an epoch that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,15 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How much of a channel is kept: publications, for seconds; the epoch for longer ones."""
+    """How much of a channel is kept: publications, for seconds; the epoch for longer ones.
+
+    `durable`: whoever publishes waits until it is on disk, where the store can say that it is.
+    """
 
     size: int = 0
     seconds: int = 0
     epoch_seconds: int = 30 * 24 * 3600
+    durable: bool = False
 
     @property
     def is_on(self) -> bool:

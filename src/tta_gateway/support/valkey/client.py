@@ -134,6 +134,13 @@ class Valkey:
         closed = [link for link in self._links.values() if not link.is_open]
         return "; ".join(f"{link.address}: {link.reason}" for link in closed)
 
+    def place(self, key: bytes) -> Address | None:
+        """Return who serves a key, as far as it is known."""
+        link = self._only
+        if link is None and self._slots:
+            link = self._slots[slot(key)]
+        return None if link is None else link.address
+
     def use(self, topology: Topology) -> None:
         """Send to these from now on; what is under way elsewhere gets its answer from there."""
         links = {address: self._link_at(address) for address in topology.addresses}

@@ -89,6 +89,11 @@ class Subscriber:
             self._patterns.pop(pattern, None)
         self._send(b"PUNSUBSCRIBE", patterns)
 
+    def renew(self, reason: str) -> None:
+        """Connect anew: whoever listens has found out that not all is heard."""
+        if self._link is not None:
+            self._link.renew(reason)
+
     @property
     def is_open(self) -> bool:
         """Tell whether there is a connection."""

@@ -1,0 +1,203 @@
+"""What a WebSocket costs that a worker answers itself: CPU time a message, and memory.
+
+The engine is measured on paper: frames in, messages out, and back.  Then a worker, in this process,
+holds many sockets of one client process: memory for each while nothing is said, and CPU time for
+each delivery when one message goes to all of them.  What the hub adds to that is not in it.
+`PYTHONPATH=. python bench/web_socket.py [--sockets N] [--rounds N] [--write]`
+"""
+
+import argparse
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import selectors
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Final
+
+import machine
+import report
+import uvloop
+from websockets.protocol import SERVER, Protocol
+
+from tests.helpers.own_sockets import Echoes
+from tests.helpers.socket_worker import SocketWorker, socket_worker
+from tta_gateway.wire.socket_codec import TEXT, SocketLimits, SocketReader, framed
+from tta_gateway.wire.socket_endpoint import SocketEndpoint
+from tta_gateway.wire.socket_relay import SocketRelay
+
+SIZES: Final = (40, 129, 1024, 16384)
+MASK: Final = b"\x11\x80\xff\x44"
+BATCH: Final = 50
+"""frames that come in one piece"""
+DELIVERED: Final = 150
+"""bytes of a message that goes to all"""
+MESSAGES: Final = 60
+SLICE: Final = 100
+"""sockets that are sent to in one turn of the loop"""
+READ_BAR: Final = 2.0
+"""µs for a short masked text"""
+MEMORY_BAR: Final = 20_000
+"""bytes a socket, all of the worker's side"""
+RELAY_BAR: Final = 25.0
+"""µs for a message that is looked into, its sockets and policies included"""
+DELIVERY_BAR: Final = 1e6 / 60_000
+"""µs: the hub has to do with what this leaves of it"""
+_ASK: Final = (
+    b"GET /all HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+METHOD: Final = """\
+On paper: CPU time, the least of five runs, frames in pieces of 50, one thread.  The worker shares
+the machine with the one process that holds the other ends and throws away what comes; memory is
+what its resident size grows by, no TLS, no deflate; CPU is user + system of the worker's process.
+"""
+
+
+def main() -> int:
+    """Measure, print, and write the section if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sockets", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="rewrite the section of RESULTS.md")
+    options = parser.parse_args()
+    rows = [[f"{size}", *(f"{one:.2f}" for one in _on_paper(size))] for size in SIZES]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        memory, delivery = runner.run(_at_a_worker(options.sockets, options.rounds))
+    read = float(rows[1][1])
+    bars = [
+        [f"a masked text of 129 bytes is read within {READ_BAR} µs", _verdict(read, READ_BAR)],
+        [f"a socket takes at most {MEMORY_BAR:,} bytes", _verdict(memory, MEMORY_BAR)],
+        [f"a delivery takes at most {DELIVERY_BAR:.1f} µs", _verdict(delivery, DELIVERY_BAR)],
+        [
+            f"a message of 129 bytes that is looked into takes at most {RELAY_BAR} µs (on paper)",
+            _verdict(_relayed(129), RELAY_BAR),
+        ],
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        about = machine.description(Path(folder))
+    head = ["bytes of a text", "µs to read it", "by `websockets`", "µs to send it"]
+    parts = ["## WebSockets of the gateway's own", report.facts(about), METHOD]
+    body = "\n\n".join(
+        [*parts, report.table(head, rows=rows), report.table(["bar", "result"], rows=bars)]
+    )
+    report.say(body)
+    if options.write:
+        report.save("web_socket", body)
+    return 0
+
+
+def _verdict(found: float, bar: float) -> str:
+    return f"{'met' if found <= bar else 'not met'}: {found:,.2f}"
+
+
+def _on_paper(size: int) -> tuple[float, float, float]:
+    """Return µs to read a text, to read it by another library, and to send it."""
+    payload = b"x" * size
+    frames = framed(TEXT, payload, mask=MASK) * BATCH
+    reader = SocketReader(is_server=True, limits=SocketLimits())
+    other = Protocol(SERVER, max_size=None)
+    endpoint = SocketEndpoint()
+
+    def theirs() -> None:
+        other.receive_data(frames)
+        for frame in other.events_received():
+            bytes(frame.data).decode()  # type: ignore[union-attr]  # all are frames
+
+    def send() -> None:
+        for _ in range(BATCH):
+            endpoint.send(payload, is_text=True)
+        endpoint.out.clear()
+
+    return _least(lambda: reader.receive(frames)), _least(theirs), _least(send)
+
+
+def _relayed(size: int) -> float:
+    """Return µs to look into a client's text and pass it on."""
+    relay = SocketRelay(
+        limits=SocketLimits(), mask=lambda: os.urandom(4), of_client=lambda message: message
+    )
+    frames = framed(TEXT, b"x" * size, mask=MASK) * BATCH
+
+    def pass_on() -> None:
+        relay.from_client.receive(frames)
+        relay.service.taken()
+
+    return _least(pass_on)
+
+
+def _least(call: Callable[[], object]) -> float:
+    runs = []
+    for _ in range(5):
+        count, begun = 0, time.thread_time()
+        while time.thread_time() - begun < 0.1:
+            call()
+            count += BATCH
+        runs.append((time.thread_time() - begun) / count)
+    return min(runs) * 1e6
+
+
+async def _at_a_worker(sockets: int, rounds: int) -> tuple[float, float]:
+    """Return bytes for each idle socket, and µs for each delivery."""
+    echoes = Echoes()
+    with tempfile.TemporaryDirectory() as folder:
+        async with socket_worker(Path(folder), {"all": echoes}) as worker:
+            await _hold(worker, 50, echoes, 0)  # what is made once
+            before = _resident()
+            ends = await _hold(worker, sockets, echoes, 50)
+            memory = (_resident() - before) / sockets
+            spent = [await _deliver(echoes) for _ in range(rounds)]
+            ends.set()
+            return memory, statistics.median(spent)
+
+
+def _resident() -> int:
+    """Return how much memory this process has, and none of those that it has started."""
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def _hold(worker: SocketWorker, count: int, echoes: Echoes, held: int) -> Event:
+    """Have another process hold so many sockets until the event is set."""
+    context = multiprocessing.get_context("spawn")
+    ends = context.Event()
+    context.Process(target=_read, args=(worker.port, count, ends), daemon=True).start()
+    while len(echoes.made) < held + count:  # noqa: ASYNC110 - nobody says so
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+    return ends
+
+
+async def _deliver(echoes: Echoes) -> float:
+    """Send messages to all; return µs of CPU for each delivery."""
+    begun = time.process_time()
+    for number in range(MESSAGES):
+        payload = b"%0*d" % (DELIVERED, number)
+        for at in range(0, len(echoes.made), SLICE):
+            for echo in echoes.made[at : at + SLICE]:
+                echo.open.send(payload, is_text=True)
+            await asyncio.sleep(0)
+    return (time.process_time() - begun) / (MESSAGES * len(echoes.made)) * 1e6
+
+
+def _read(port: int, count: int, ends: Event) -> None:
+    """Open sockets, and throw away what comes."""
+    selector = selectors.DefaultSelector()
+    for _ in range(count):
+        sock = socket.create_connection(("127.0.0.1", port))
+        sock.sendall(_ASK)
+        selector.register(sock, selectors.EVENT_READ, sock)
+    while not ends.is_set():
+        for key, _ in selector.select(0.2):
+            with contextlib.suppress(ConnectionError):
+                key.data.recv(1 << 16)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

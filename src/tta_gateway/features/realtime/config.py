@@ -1,0 +1,50 @@
+"""What an operator may write about real time, beside who may do what."""
+
+from typing import Annotated, Final
+
+from pydantic import Field, model_validator
+
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.support.config import Config, Duration, Size
+
+_CHANNEL: Final = ChannelRule(prefix="")
+_DEFAULT: Final = RealtimeBound()
+_MONTH: Final = 30 * 24 * 3600.0  # seconds: how long the numbers of a channel are remembered
+
+
+class KeepConfig(Config):
+    """What a channel keeps of its messages, for who comes back and for who reads them again."""
+
+    size: Annotated[int, Field(ge=1, le=10_000)]
+    """How many of the last ones."""
+
+    time: Annotated[Duration, Field(le=_MONTH)]
+    """For how long."""
+
+
+class ConnectionConfig(Config):
+    """What one connection may take."""
+
+    ping: Annotated[Duration, Field(ge=1.0)] = _DEFAULT.ping
+    """How often clients are asked whether they are still there."""
+
+    pong: Duration = _DEFAULT.pong
+    """How long they may take to answer; shorter than `ping`."""
+
+    stale: Duration = _DEFAULT.stale
+    """How long they may take to say who they are."""
+
+    message: Size = _DEFAULT.largest
+    """The largest message that one may send."""
+
+    queue: Size = _DEFAULT.queue
+    """How much waits for a client that reads slowly; with more it is closed, and comes back."""
+
+    channels: Annotated[int, Field(ge=1, le=10_000)] = _DEFAULT.most_channels
+    """In how many channels it may be at once."""
+
+    @model_validator(mode="after")
+    def _answers_before_the_next(self) -> "ConnectionConfig":
+        if self.pong >= self.ping:
+            raise ValueError("`pong` must be shorter than `ping`, or the next one comes before it")
+        return self

@@ -1,0 +1,400 @@
+"""The hub of one worker: its connections, and what flows between them and the channels.
+
+A socket hands frames in and is given frames to write, as much as it can take; the rest waits in
+the session.  What is published is put into all sessions at once, and written out a slice of them in
+a turn of the loop.  The store tells what happens in channels (Listener).
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final, Protocol
+
+from tta_gateway.features.realtime.attendant import Attendant, Ports
+from tta_gateway.features.realtime.backlog import Message
+from tta_gateway.features.realtime.broker import Away
+from tta_gateway.features.realtime.channels import Channels
+from tta_gateway.features.realtime.codec import Codec
+from tta_gateway.features.realtime.codes import (
+    INTERNAL,
+    SHUTDOWN,
+    SUBSCRIPTION_ENDED,
+    SUBSCRIPTION_EXPIRED,
+    UNSUBSCRIBED,
+    Disconnection,
+    Unsubscription,
+)
+from tta_gateway.features.realtime.doorkeeper import Rules
+from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
+from tta_gateway.features.realtime.session import Session, Subscription
+from tta_gateway.support.tasks import Died, spawn
+
+PRESENCE: Final = 60
+"""seconds that somebody counts as present unless it is said again"""
+_SAID_AGAIN: Final = 27.0
+_CHECKED: Final = 40.0  # seconds between two looks whether a channel has missed something
+_TIDIED: Final = 1.0
+_LONGEST_WAIT: Final = 10.0  # for one command
+_AT_ONCE: Final = 100  # commands of a client carried out in a turn of the loop
+_SLICE: Final = 100  # sessions written out in a turn of the loop: bench/realtime.py
+
+
+class Writer(Protocol):
+    """A client's socket, as the hub needs it."""
+
+    def write(self, frame: bytes) -> None:
+        """Send a frame; Connection.may_write tells when no more should come."""
+        ...
+
+    def close(self, why: Disconnection) -> None:
+        """Send what was written and then the end."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Take nothing more from the client for now."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Go on taking what the client sends."""
+        ...
+
+
+class Connection:
+    """One client: its session, its socket, and whether each can take more."""
+
+    def __init__(self, hub: "Hub", session: Session, writer: Writer, address: str) -> None:
+        """Begin with a socket that can take something."""
+        self.session: Final = session
+        self.writer: Final = writer
+        self.address: Final = address
+        self.can_write = True
+        self.is_read = True
+        self.is_over = False
+        self._hub: Final = hub
+
+    def received(self, frame: bytes) -> None:
+        """Take a frame of the client."""
+        self.session.receive(frame)
+        self._hub.go_on(self)
+
+    def may_write(self, can_write: bool) -> None:
+        """Take whether the socket can take more."""
+        self.can_write = can_write
+        if can_write:
+            self._hub.go_on(self)
+
+    def lost(self) -> None:
+        """Take that the client is gone."""
+        self._hub.forget(self)
+
+
+class Hub:
+    """All connections of a worker."""
+
+    def __init__(self, ports: Ports, *, died: Died) -> None:
+        """Begin with none; `died` hears of faults."""
+        self._ports: Final = ports
+        self.terms = ports.terms
+        """of connections that come from now on"""
+        self._died: Final = died
+        self._connections: Final[dict[str, Connection]] = {}
+        self._users: Final[dict[str, set[str]]] = {}
+        self._dirty: Final[list[Session]] = []
+        self._is_writing = False
+        self._channels: Final = Channels(
+            ports.broker, dirty=self._dirty, ended=self.departed, wrote=self._write_soon, died=died
+        )
+        self._attendant: Final = Attendant(ports, channels=self._channels, register=self)
+        now = ports.clock.monotonic()
+        self._said_at = now
+        self._checked_at = now
+        self._tidied_at = now
+
+    def __repr__(self) -> str:
+        """Tell how much there is."""
+        return f"<hub of {len(self._connections)} connections, {self._channels!r}>"
+
+    def open(
+        self, codec: Codec, writer: Writer, *, client: str, chance: float, address: str = ""
+    ) -> Connection:
+        """Take a client's socket; `client` is a new id that nobody else has anywhere."""
+        now = self._ports.clock.monotonic()
+        session = Session(codec, client, terms=self.terms, now=now, chance=chance)
+        connection = Connection(self, session, writer, address)
+        self._connections[client] = connection
+        return connection
+
+    def go_on(self, connection: Connection) -> None:
+        """Carry out what a client asks, as far as that goes at once, and write what there is."""
+        session = connection.session
+        waits = False
+        for _ in range(_AT_ONCE):
+            command = session.next()
+            if command is None:
+                self._write(connection)  # what has been written makes room for further answers
+                if connection.can_write and session.has_more():
+                    continue
+                break
+            waiting = self._attendant.begin(session, command, connection.address)
+            if waiting is not None:
+                waits = True
+                work = self._finish(connection, waiting)
+                spawn(work, name="realtime command", died=self._died)
+                break
+        self._write(connection)
+        if not waits and connection.can_write and session.has_more():
+            asyncio.get_running_loop().call_soon(self.go_on, connection)
+        self._keep_reading(connection)
+        if self._dirty:
+            self._write_soon()
+
+    def forget(self, connection: Connection) -> None:
+        """Let go of a client that is gone."""
+        session = connection.session
+        if self._connections.pop(session.client, None) is None:
+            return
+        connection.is_over = True
+        session.leave()
+        for subscription in list(session.subscriptions.values()):
+            self._attendant.unsubscribe(subscription)
+        ids = self._users.get(session.user)
+        if ids is not None:
+            ids.discard(session.client)
+            if not ids:
+                del self._users[session.user]
+
+    # --- what the platform does to clients ---
+
+    def end(self, client: str, why: Disconnection) -> None:
+        """End one connection."""
+        connection = self._connections.get(client)
+        if connection is not None:
+            connection.session.close(why)
+            self._write(connection)
+
+    def end_all(self, why: Disconnection) -> None:
+        """End every connection."""
+        for client in list(self._connections):
+            self.end(client, why)
+
+    def part(self, client: str, channel: str, why: Unsubscription = UNSUBSCRIBED) -> bool:
+        """Let one connection read a channel no longer; False if it does not."""
+        connection = self._connections.get(client)
+        if connection is None:
+            return False
+        subscription = connection.session.subscriptions.get(channel)
+        if subscription is None:
+            return False
+        self._end(subscription, told=why)
+        self._write(connection)
+        return True
+
+    def disconnect(self, user: str, why: Disconnection, *, client: str = "", but: str = "") -> int:
+        """End all connections of somebody, or one, or all but one; return how many."""
+        found = [one for one in self._clients_of(user, client) if one != but]
+        for one in found:
+            self.end(one, why)
+        return len(found)
+
+    def unsubscribe(
+        self, user: str, channel: str, why: Unsubscription = UNSUBSCRIBED, *, client: str = ""
+    ) -> int:
+        """Let somebody read a channel no longer, and return in how many connections."""
+        return sum(self.part(one, channel, why) for one in self._clients_of(user, client))
+
+    def tell(self, user: str, data: bytes) -> int:
+        """Tell somebody what belongs to no channel, and return in how many connections."""
+        found = self._connections_of(user)
+        for connection in found:
+            codec = connection.session.codec
+            connection.session.push(Message(codec.message(data)))
+            self._write(connection)
+        return len(found)
+
+    async def drain(self, *, seconds: float, why: Disconnection = SHUTDOWN) -> None:
+        """End all connections, spread over some time, so that they do not all come back at once."""
+        left = list(self._connections.values())
+        pause = seconds / len(left) if left else 0.0
+        for connection in left:
+            connection.session.close(why)
+            self._write(connection)
+            await asyncio.sleep(pause)
+
+    # --- what the store tells (Listener) ---
+
+    def published(self, channel: str, publication: Publication, top: Position) -> None:
+        """Give a publication to who reads the channel."""
+        found = self._channels.find(channel)
+        if found is None:
+            return
+        found.published(publication, top)
+        if found.is_behind:
+            self._channels.look_after(found)
+        if self._dirty:
+            self._write_soon()
+
+    def joined(self, channel: str, info: ClientInfo) -> None:
+        """Tell that somebody came."""
+        self._announce(channel, info, joined=True)
+
+    def left(self, channel: str, info: ClientInfo) -> None:
+        """Tell that somebody left."""
+        self._announce(channel, info, joined=False)
+
+    def lost(self) -> None:
+        """Look at the store for what may have been missed."""
+        self._channels.lost()
+
+    # --- time ---
+
+    def tick(self) -> None:
+        """Do what the time has come for; called about once a second."""
+        now = self._ports.clock.monotonic()
+        for connection in list(self._connections.values()):
+            if connection.session.next_due <= now:
+                for ended in connection.session.due(now):
+                    self._end(ended)
+                self._write(connection)
+        if now - self._tidied_at >= _TIDIED:
+            self._tidied_at = now
+            self._channels.tidy(now)
+        if now - self._checked_at >= _CHECKED:
+            self._checked_at = now
+            spawn(self._channels.check_all(), name="realtime check", died=self._died)
+        if now - self._said_at >= _SAID_AGAIN:
+            self._said_at = now
+            spawn(self._say_again(), name="realtime presence", died=self._died)
+
+    # --- who comes and goes (Register) ---
+
+    def came(self, session: Session) -> None:
+        """Take that it is known who a session is."""
+        if session.user:
+            self._users.setdefault(session.user, set()).add(session.client)
+
+    def joined_channel(self, subscription: Subscription, rules: Rules) -> None:
+        """Say in a channel that somebody reads it."""
+        if rules.presence or rules.announces:
+            work = self._appear(subscription, rules)
+            spawn(work, name="realtime presence", died=self._died)
+
+    def departed(self, subscription: Subscription) -> None:
+        """Say in a channel that somebody reads it no longer."""
+        self._ports.access.left(subscription.channel, subscription.session.client)
+        rules = self._ports.access.rules(subscription.channel)
+        if rules is not None and (rules.presence or rules.announces):
+            work = self._vanish(subscription, rules)
+            spawn(work, name="realtime presence", died=self._died)
+
+    # --- within ---
+
+    async def _finish(self, connection: Connection, waiting: Awaitable[None]) -> None:
+        """See a command through that had to wait, then go on with those behind it."""
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await waiting
+        except (Away, TimeoutError):
+            connection.session.refuse(INTERNAL)
+        except Exception as error:  # noqa: BLE001 - the client is told, and its other commands go on
+            connection.session.refuse(INTERNAL)
+            self._died("realtime command", error)
+        self.go_on(connection)
+
+    def _write(self, connection: Connection) -> None:
+        """Write what a session has, as much as the socket takes, and its end if it has come."""
+        session = connection.session
+        writer = connection.writer
+        while connection.can_write and not connection.is_over:
+            frame = session.take()
+            if not frame:
+                break
+            writer.write(frame)
+        why = session.closing
+        if why is not None and not connection.is_over:
+            self.forget(connection)
+            writer.close(why)
+
+    def _keep_reading(self, connection: Connection) -> None:
+        """Read a client no further whose commands wait, and again when they are few."""
+        reads = not connection.session.is_full()
+        if reads is not connection.is_read and not connection.is_over:
+            connection.is_read = reads
+            if reads:
+                connection.writer.resume_reading()
+            else:
+                connection.writer.pause_reading()
+
+    def _write_soon(self) -> None:
+        if self._dirty and not self._is_writing:
+            self._is_writing = True
+            asyncio.get_running_loop().call_soon(self._write_some)
+
+    def _write_some(self) -> None:
+        """Write out a slice of the sessions that have something: a crowd must not hold the loop."""
+        self._is_writing = False
+        some = self._dirty[:_SLICE]
+        del self._dirty[:_SLICE]
+        for session in some:
+            connection = self._connections.get(session.client)
+            if connection is not None:
+                self._write(connection)
+        self._write_soon()
+
+    def _announce(self, channel: str, info: ClientInfo, *, joined: bool) -> None:
+        found = self._channels.find(channel)
+        if found is not None:
+            found.announced(info, joined=joined)
+            self._write_soon()
+
+    def _clients_of(self, user: str, client: str) -> list[str]:
+        """Return the ids of somebody's connections, or the one that is meant."""
+        ids = self._users.get(user, set())
+        return sorted(ids) if not client else [one for one in (client,) if one in ids]
+
+    def _connections_of(self, user: str) -> list[Connection]:
+        ids = self._users.get(user, set())
+        return [self._connections[each] for each in sorted(ids) if each in self._connections]
+
+    def _end(self, subscription: Subscription, *, told: Unsubscription | None = None) -> None:
+        """End a subscription whose time has come, or as the platform has `told`."""
+        session = subscription.session
+        if subscription.is_ours and told is None:
+            session.close(SUBSCRIPTION_ENDED)
+            return
+        why = told or SUBSCRIPTION_EXPIRED
+        self._attendant.unsubscribe(subscription)
+        message = session.codec.unsubscribed(subscription.channel, why)
+        session.push(Message(message, subscription.channel))
+
+    async def _appear(self, subscription: Subscription, rules: Rules) -> None:
+        info, channel = subscription.info, subscription.channel
+        try:
+            if rules.presence:
+                await self._ports.broker.appear(channel, info, seconds=PRESENCE)
+            if rules.announces:
+                await self._ports.broker.announce(channel, info, joined=True)
+        except Away:
+            return  # it is said again
+
+    async def _vanish(self, subscription: Subscription, rules: Rules) -> None:
+        info, channel = subscription.info, subscription.channel
+        try:
+            if rules.presence:
+                await self._ports.broker.vanish(channel, info)
+            if rules.announces:
+                await self._ports.broker.announce(channel, info, joined=False)
+        except Away:
+            return  # it counts for a while longer
+
+    async def _say_again(self) -> None:
+        """Say of everybody who is present that they still are."""
+        for channel in self._channels.each():
+            rules = self._ports.access.rules(channel.name)
+            if rules is None or not rules.presence:
+                continue
+            for each in channel.subscriptions():
+                if each.session.subscriptions.get(channel.name) is not each:
+                    continue  # it has left meanwhile
+                try:
+                    await self._ports.broker.appear(channel.name, each.info, seconds=PRESENCE)
+                except Away:
+                    return

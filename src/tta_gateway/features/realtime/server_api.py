@@ -1,0 +1,278 @@
+"""The API of services: they publish, and ask what is there (Centrifugo's HTTP API)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Final, Protocol, TypeAlias
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tta_gateway.features.realtime.broker import Away, Broker
+from tta_gateway.features.realtime.codes import (
+    BAD_REQUEST,
+    FORCE_NO_RECONNECT,
+    INTERNAL,
+    LONGEST_REASON,
+    METHOD_NOT_FOUND,
+    NOT_AVAILABLE,
+    UNKNOWN_CHANNEL,
+    UNRECOVERABLE_POSITION,
+    UNSUBSCRIBED,
+    Refused,
+)
+from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
+from tta_gateway.features.realtime.kinds import Kind, Kinds
+from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+
+Answer: TypeAlias = dict[str, Any]
+MOST: Final = 1000
+"""how many publications an answer has, and how many channels or commands a request"""
+_NOTHING_KEPT: Final = Keeping()
+
+
+class Out(Exception):
+    """It cannot be done, for this reason."""
+
+    def __init__(self, refused: Refused) -> None:
+        """Keep why."""
+        super().__init__(refused.message)
+        self.refused = refused
+
+
+class _Call(BaseModel):
+    """What a service asks; members of Centrifugo's that say nothing here are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class PublishCall(_Call):
+    """Publish in a channel."""
+
+    channel: str
+    data: Any
+    tags: dict[str, str] = Field(default_factory=dict)
+    skip_history: bool = False
+    idempotency_key: Annotated[str, Field(max_length=128)] = ""
+
+
+class BroadcastCall(_Call):
+    """Publish the same in many channels."""
+
+    channels: Annotated[list[str], Field(max_length=MOST)]
+    data: Any
+    tags: dict[str, str] = Field(default_factory=dict)
+    skip_history: bool = False
+    idempotency_key: Annotated[str, Field(max_length=128)] = ""
+
+
+class ChannelCall(_Call):
+    """Ask about a channel."""
+
+    channel: str
+
+
+class Since(_Call):
+    """A position."""
+
+    offset: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    epoch: str = ""
+
+
+class HistoryCall(_Call):
+    """Ask what was published in a channel."""
+
+    channel: str
+    limit: Annotated[int, Field(ge=-1)] = 0
+    since: Since | None = None
+    reverse: bool = False
+
+
+class DisconnectCall(_Call):
+    """End the connections of somebody: all, one, or all but some."""
+
+    user: str
+    client: str = ""
+    whitelist: Annotated[list[str], Field(max_length=1)] = []
+    disconnect: "Ending | None" = None
+
+
+class Ending(_Call):
+    """How a connection is told its end."""
+
+    code: Annotated[int, Field(ge=3000, le=4999)] = FORCE_NO_RECONNECT.code
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = FORCE_NO_RECONNECT.reason
+
+
+class UnsubscribeCall(_Call):
+    """Have somebody read a channel no longer, by all their connections or by one."""
+
+    user: str
+    channel: str
+    client: str = ""
+
+
+class Batch(_Call):
+    """Run several, each an object of one member: its name, and what it is asked."""
+
+    commands: Annotated[list[dict[str, Any]], Field(max_length=MOST)]
+    parallel: bool = False
+
+
+class Clock(Protocol):
+    """Tells the time of day."""
+
+    def wall(self) -> float:
+        """Return it, in seconds of the epoch."""
+
+
+class Orders(Protocol):
+    """Has every worker of every node do something."""
+
+    async def order(self, order: Order) -> None:
+        """Have it done; Away."""
+
+
+class ServerApi:
+    """Does them."""
+
+    def __init__(
+        self, kinds: Callable[[], Kinds], broker: Broker, orders: Orders, clock: Clock
+    ) -> None:
+        """Publish by the kinds that there are at the moment."""
+        self._kinds = kinds
+        self._broker = broker
+        self._orders = orders
+        self._clock = clock
+
+    async def run(self, name: str, body: Mapping[str, Any]) -> Answer:
+        """Run one; what is wrong is told as Centrifugo tells it, in the answer."""
+        found = CALLS.get(name)
+        if found is None:
+            return failed(METHOD_NOT_FOUND)
+        kind, work = found
+        try:
+            return {"result": await work(self, kind.model_validate(body, strict=True))}
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            return failed(BAD_REQUEST, f"{BAD_REQUEST.message}: {place}: {first['msg']}")
+        except Out as error:
+            return failed(error.refused)
+        except Away:
+            return failed(INTERNAL, "the store is away: send it again")
+
+    async def publish(self, call: PublishCall) -> Answer:
+        """Publish in a channel."""
+        kind = self._kind(call.channel)
+        data = msgspec.json.encode(call.data)
+        if len(data) > kind.rule.largest:
+            raise Out(Refused(BAD_REQUEST.code, f"more than {kind.rule.largest} bytes"))
+        made = Publication(data, tags=call.tags, time=int(self._clock.wall() * 1000))
+        keeping = _NOTHING_KEPT if call.skip_history else kind.keeping
+        told = await self._broker.publish(
+            call.channel, made, keeping=keeping, key=call.idempotency_key
+        )
+        position = told.position
+        return {"offset": position.offset, "epoch": position.epoch} if position.offset else {}
+
+    async def broadcast(self, call: BroadcastCall) -> Answer:
+        """Publish the same in many channels; each has an answer of its own, in their order."""
+        beside = call.model_dump(exclude={"channels"})
+        asked = [self.run("publish", {**beside, "channel": one}) for one in call.channels]
+        return {"responses": await asyncio.gather(*asked)}
+
+    async def presence(self, call: ChannelCall) -> Answer:
+        """Return who is in a channel."""
+        self._present(call.channel)
+        found = await self._broker.present(call.channel)
+        return {"presence": {one.client: shown(one) for one in found}}
+
+    async def presence_stats(self, call: ChannelCall) -> Answer:
+        """Return how many are in a channel."""
+        self._present(call.channel)
+        found = await self._broker.present(call.channel)
+        return {"num_clients": len(found), "num_users": len({one.user for one in found})}
+
+    async def history(self, call: HistoryCall) -> Answer:
+        """Return what a channel keeps, or only where it stands (`limit` 0)."""
+        kind = self._kind(call.channel)
+        if not kind.keeping.is_on:
+            raise Out(NOT_AVAILABLE)
+        since = call.since
+        position = None if since is None else Position(since.offset, since.epoch)
+        limit = MOST if call.limit < 0 else min(call.limit, MOST)
+        found = await self._broker.history(
+            call.channel, since=position, limit=limit, reverse=call.reverse
+        )
+        if position is not None and position.epoch not in ("", found.top.epoch):
+            raise Out(UNRECOVERABLE_POSITION)
+        return {
+            "publications": [told(one) for one in found.publications],
+            "offset": found.top.offset,
+            "epoch": found.top.epoch,
+        }
+
+    async def disconnect(self, call: DisconnectCall) -> Answer:
+        """End the connections of somebody, at every worker of every node."""
+        ending = call.disconnect or Ending()
+        but = call.whitelist[0] if call.whitelist else ""
+        await self._orders.order(
+            Disconnect(call.user, ending.code, ending.reason, client=call.client, but=but)
+        )
+        return {}
+
+    async def unsubscribe(self, call: UnsubscribeCall) -> Answer:
+        """Have somebody read a channel no longer, at every worker of every node."""
+        self._kind(call.channel)
+        why = UNSUBSCRIBED
+        await self._orders.order(
+            Unsubscribe(call.user, call.channel, why.code, why.reason, client=call.client)
+        )
+        return {}
+
+    def _kind(self, channel: str) -> Kind:
+        found = self._kinds().find(channel)
+        if found is None:
+            raise Out(UNKNOWN_CHANNEL)
+        return found
+
+    def _present(self, channel: str) -> None:
+        if self._kind(channel).rule.presence is None:
+            raise Out(NOT_AVAILABLE)
+
+
+Work: TypeAlias = Callable[[ServerApi, Any], Awaitable[Answer]]
+CALLS: Final[Mapping[str, tuple[type[_Call], Work]]] = {
+    "publish": (PublishCall, ServerApi.publish),
+    "broadcast": (BroadcastCall, ServerApi.broadcast),
+    "presence": (ChannelCall, ServerApi.presence),
+    "presence_stats": (ChannelCall, ServerApi.presence_stats),
+    "history": (HistoryCall, ServerApi.history),
+    "disconnect": (DisconnectCall, ServerApi.disconnect),
+    "unsubscribe": (UnsubscribeCall, ServerApi.unsubscribe),
+}
+
+
+def failed(refused: Refused, message: str = "") -> Answer:
+    """Return the answer that says why something was not done."""
+    return {"error": {"code": refused.code, "message": message or refused.message}}
+
+
+def told(publication: Publication) -> Answer:
+    """Return a publication as services see it."""
+    found: Answer = {"data": msgspec.Raw(publication.data), "offset": publication.offset}
+    if publication.tags:
+        found["tags"] = publication.tags
+    if publication.info is not None:
+        found["info"] = shown(publication.info)
+    return found
+
+
+def shown(info: ClientInfo) -> Answer:
+    """Return who somebody is, as services see it."""
+    found: Answer = {"user": info.user, "client": info.client}
+    if info.about_session:
+        found["conn_info"] = msgspec.Raw(info.about_session)
+    if info.about_subscription:
+        found["chan_info"] = msgspec.Raw(info.about_subscription)
+    return found

@@ -1,0 +1,106 @@
+"""WebSockets that the gateway answers itself: the port between what knows sockets and what hears.
+
+A feature offers a `SocketService` under a name; a route that bears the name (`Route.socket`) leads
+there.  Each socket that opens has a `Hearer` of its own.  All calls are plain ones, in the turn of
+the loop in which something has come; nobody need lock or await anything.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tta_gateway.kernel.exchange import Exchange
+
+
+class SocketTerms:
+    """What holds for the sockets of one service.
+
+    `protocols` are those that are spoken, of which the first that a client names is chosen; it may
+    name none.  A message that is larger than `largest` bytes ends with 1009.  `deflates` says
+    whether messages may be deflated (RFC 7692): it costs memory and time, and beside secrets the
+    length of what is deflated tells something of them.  `farewell` is the code and the reason by
+    which sockets hear that the gateway goes, where they are to hear another than of a tunnel.
+    """
+
+    __slots__ = ("deflates", "farewell", "largest", "protocols")
+
+    def __init__(
+        self,
+        *,
+        protocols: Sequence[bytes] = (),
+        largest: int = 65536,
+        deflates: bool = False,
+        farewell: tuple[int, bytes] | None = None,
+    ) -> None:
+        """Offer this."""
+        self.protocols = protocols
+        self.largest = largest
+        self.deflates = deflates
+        self.farewell = farewell
+
+
+class Socket(Protocol):
+    """A socket, as whoever hears it may use it.  Once it is closed, nothing of this does anything.
+
+    `protocol` is the one that was chosen, or b"".
+    """
+
+    exchange: Exchange
+    protocol: bytes
+
+    def send(self, payload: bytes, *, is_text: bool) -> None:
+        """Send a message; text must be UTF-8.
+
+        The same object for many sockets, one after the other, is made into a frame only once.
+        """
+
+    def ping(self, payload: bytes = b"") -> None:
+        """Ask for a sign of life, by at most 125 bytes."""
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it: nothing is sent behind this, and no message is heard any more.
+
+        `closed` comes when the client has answered, or has gone.
+        """
+
+    def pause(self) -> None:
+        """Hear no message for a while: the client is read no further."""
+
+    def resume(self) -> None:
+        """Hear again, in a turn of its own."""
+
+    def wake_at(self, when: float) -> None:
+        """Call `due` at this time of the loop's clock, to a fifth of a second; inf: not at all."""
+
+
+class Hearer(Protocol):
+    """What hears one socket; `closed` comes once, and nothing behind it."""
+
+    def opened(self, socket: Socket) -> None:
+        """Begin: the answer to the handshake has left."""
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message, whole; text is UTF-8."""
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the client does not keep up, or does again.
+
+        Whatever is sent meanwhile piles up in memory: better is to wait, or to close.
+        """
+
+    def due(self, now: float) -> None:
+        """Do what was to be done by now."""
+
+    def closed(self, code: int) -> None:
+        """Take note of the end: the code of the client's Close, or of ours, where that came first.
+
+        1005 is a Close without a code, 1006 a client that has gone without one.
+        """
+
+
+class SocketService(Protocol):
+    """What a route of the gateway's own leads to."""
+
+    terms: SocketTerms
+
+    def hearer(self, exchange: Exchange) -> Hearer:
+        """Return who hears the socket of this request, which has passed all policies."""

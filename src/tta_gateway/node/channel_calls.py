@@ -1,0 +1,80 @@
+"""Channels as control asks of them for services: it publishes and looks, and hears nothing."""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.disk import Disk
+from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
+from tta_gateway.features.realtime.errands import BrokerErrands
+from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.server_api import ServerApi
+from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
+from tta_gateway.node.channel_store import Ear, nobody
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.clock import Clock
+from tta_gateway.support.identifier import Identifiers
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.tasks import Died
+from tta_gateway.support.valkey.client import Valkey
+
+_NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(RealtimeBound()))
+_decode: Final = msgspec.msgpack.Decoder(RealtimeBound).decode
+
+
+class Idle:
+    """Does nothing of what workers are asked: control has no sessions."""
+
+    def disconnect(self, order: Disconnect) -> None:
+        """There is none to end."""
+
+    def unsubscribe(self, order: Unsubscribe) -> None:
+        """There is none to take out."""
+
+    def take(self, session: str, data: bytes) -> bool:  # noqa: ARG002 - a port
+        """Say that it is not here."""
+        return False
+
+    def missed(self) -> None:
+        """There is none to look at."""
+
+
+class KindsNow:
+    """The kinds of the configuration that is in force."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Read them when they are asked for first."""
+        self._snapshot = snapshot
+        self._raw = b""
+        self._kinds = Kinds(())
+
+    def __call__(self) -> Kinds:
+        """Return them."""
+        raw = bytes(self._snapshot().features.get("realtime", _NOTHING))
+        if raw != self._raw:
+            self._raw, self._kinds = raw, Kinds(_decode(raw).channels)
+        return self._kinds
+
+
+def server_api(
+    snapshot: Callable[[], Snapshot],
+    client: Callable[[], Valkey | None],
+    *,
+    log: EventLog,
+    clock: Clock,
+    died: Died,
+) -> ServerApi:
+    """Return what services may ask, by the store that the configuration names."""
+    draw = Identifiers(clock.wall).uuid7
+    broker = ValkeyBroker(
+        client,
+        disk=Disk(nobody, died=died),
+        listener=Ear(),
+        fresh=lambda: draw().decode(),
+        tell=log.event,
+    )
+    name = draw().decode()
+    orders = BrokerErrands(broker, worker=name, doer=Idle(), tell=log.event, died=died)
+    return ServerApi(KindsNow(snapshot), broker, orders, clock)

@@ -1,0 +1,229 @@
+"""Real time as operators write it: channels, and who may do what there.
+
+What may be done in a channel is asked as a request is: by the same keys, which are checked in the
+same way, and by the same policies in workers.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
+from pydantic import Field, field_validator
+
+from tta_gateway.features.access import config as access
+from tta_gateway.features.access.config import RoleName, RouteAccessConfig
+from tta_gateway.features.admission.bound import RouteAdmission
+from tta_gateway.features.ratelimit.config import RateLimitConfig
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.config import ConnectionConfig, KeepConfig
+from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import TrafficClass
+from tta_gateway.settings.complaint import Path
+from tta_gateway.settings.document import Value
+from tta_gateway.settings.ratelimit import RouteLimitsWritten, limited
+from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.support.config import Config, Items, Size
+
+Tree: TypeAlias = Mapping[str, Value]
+_TEMPLATE: Final = re.compile(r"([a-z][a-z0-9_-]{0,31})(?::\{([A-Za-z0-9_]{1,64})\})?")
+_RULE: Final = ChannelRule(prefix="")
+
+
+class RuleConfig(Config):
+    """Who may do something; where nothing more is written, all who may connect."""
+
+    mode: Literal["on", "off"] = "on"
+    """Whether anybody may; `off` alone, in place of all this, says nobody."""
+
+    roles: Annotated[Items[RoleName], Field(min_length=1)] | None = None
+    """Roles of which they must have one; left out, none is asked for."""
+
+    access: RouteAccessConfig | None = None
+    """What they must be permitted, and whose channel it is; as in a route."""
+
+    traffic_class: Annotated[TrafficClass | None, Field(alias="class")] = None
+    """How much depends on it, where there is too much to do; as in a route."""
+
+    rate_limit: RouteLimitsWritten | None = None
+    """How much they may; as in a route."""
+
+
+Rule: TypeAlias = Annotated[
+    RuleConfig, Shorthand(lambda value: {"mode": value}, {"enum": ["on", "off"]})
+]
+_NOBODY: Final = RuleConfig(mode="off")
+
+
+class ChannelConfig(Config):
+    """Channels of one kind: who may do what there, and what they keep."""
+
+    service: str | None = None
+    """The service that is asked whose something is, where a rule says `owner_from`."""
+
+    subscribe: Rule = RuleConfig()
+    """Who may hear what is published there."""
+
+    publish: Rule = _NOBODY
+    """Who may publish there from a connection; services may by their own way."""
+
+    presence: Rule = _NOBODY
+    """Who may ask who else is there."""
+
+    history: Rule | None = None
+    """Who may read again what was published; left out, whoever may subscribe."""
+
+    keep: KeepConfig | None = None
+    """What is kept of what was published; left out, nothing: who was away has missed it."""
+
+    join_leave: bool = _RULE.join_leave
+    """Whether those in a channel are told who comes and who leaves."""
+
+    message: Size = _RULE.largest
+    """The largest message that may be published."""
+
+
+def _kind(name: str) -> str:
+    if not _TEMPLATE.fullmatch(name):
+        raise ValueError(
+            f"`{name}` is no kind of channels: write a word, a colon, and in braces the name of "
+            "what tells them apart, such as `session:{session_id}`; or a word alone, for one"
+        )
+    return name
+
+
+class RealtimeConfig(Config):
+    """Channels over WebSockets, in the protocol of Centrifugo's clients."""
+
+    auth: Literal["required", "optional"] = "required"
+    """Who may connect: who shows an access token, or everybody, but no token that is not
+    believed."""
+
+    rate_limit: RouteLimitsWritten | None = None
+    """How often one may connect; as in a route."""
+
+    connection: ConnectionConfig = ConnectionConfig()
+    """What one connection may take."""
+
+    channels: dict[str, ChannelConfig] = Field(default_factory=dict)
+    """Kinds of channels, each by what its channels are called: `session:{session_id}`."""
+
+    @field_validator("channels")
+    @classmethod
+    def _kinds(cls, channels: dict[str, ChannelConfig]) -> dict[str, ChannelConfig]:
+        kinds = [_kind(name).partition(":")[0] for name in channels]
+        for name in kinds:
+            if kinds.count(name) > 1:
+                raise ValueError(f"has two kinds of `{name}`: their channels cannot be told apart")
+        return channels
+
+
+# --- what it becomes -----------------------------------------------------------------------------
+
+
+def compile(config: RealtimeConfig | None, limits: RateLimitConfig) -> RealtimeBound:
+    """Return what a worker needs of it."""
+    if config is None:
+        return RealtimeBound()
+    written = config.connection
+    connect = Route(name="connect", path="/connect", methods=("CONNECT",), auth=config.auth)
+    return RealtimeBound(
+        connect=limited(connect, config.rate_limit, limits),
+        channels=tuple(
+            _channel(name, one, config.auth, limits) for name, one in config.channels.items()
+        ),
+        ping=written.ping,
+        pong=written.pong,
+        stale=written.stale,
+        largest=written.message,
+        queue=written.queue,
+        most_channels=written.channels,
+    )
+
+
+def routes(bound: RealtimeBound) -> Iterator[Route]:
+    """Yield what commands run through as requests do."""
+    if bound.connect is not None:
+        yield bound.connect
+    for one in bound.channels:
+        yield from filter(None, (one.subscribe, one.publish, one.presence, one.history))
+
+
+def _channel(
+    name: str, config: ChannelConfig, auth: Literal["required", "optional"], limits: RateLimitConfig
+) -> ChannelRule:
+    kind, _, parameter = name.partition(":")
+    found = {
+        operation: _route(operation, name, rule, config.service, auth, limits)
+        for operation, rule in _rules(config)
+    }
+    keep = config.keep
+    return ChannelRule(
+        prefix=f"{kind}:" if parameter else kind,
+        parameter=parameter.strip("{}"),
+        **found,
+        size=0 if keep is None else keep.size,
+        seconds=0.0 if keep is None else keep.time,
+        join_leave=config.join_leave,
+        largest=config.message,
+    )
+
+
+def _rules(config: ChannelConfig) -> Iterator[tuple[str, RuleConfig]]:
+    yield "subscribe", config.subscribe
+    yield "publish", config.publish
+    yield "presence", config.presence
+    yield "history", config.subscribe if config.history is None else config.history
+
+
+def _route(
+    operation: str,
+    name: str,
+    rule: RuleConfig,
+    service: str | None,
+    auth: Literal["required", "optional"],
+    limits: RateLimitConfig,
+) -> Route | None:
+    """Return what a command runs through; None if nobody may."""
+    if rule.mode == "off":
+        return None
+    features: dict[str, msgspec.Raw] = {}
+    asked = access.compile_route(rule.access, rule.roles or ())
+    if asked is not None:
+        features["access"] = _encoded(asked)
+    if rule.traffic_class is not None:
+        features["admission"] = _encoded(RouteAdmission(traffic=rule.traffic_class))
+    made = Route(
+        name=f"{operation} {name}",
+        path="/" + name.replace(":", "/"),
+        methods=(operation.upper(),),
+        service=service or "",
+        auth="required" if features.get("access") is not None else auth,
+        upgrade=(),
+        features=features,
+    )
+    return limited(made, rule.rate_limit, limits)
+
+
+def _encoded(bound: msgspec.Struct) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(bound))
+
+
+# --- what must agree -----------------------------------------------------------------------------
+
+
+def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
+    """Complain about services that there are not, and about what nobody could read again."""
+    services = _mapping(tree.get("services"))
+    for name, channel in _mapping(_mapping(tree.get("realtime")).get("channels")).items():
+        written = _mapping(channel)
+        where: Path = ("realtime", "channels", name)
+        service = written.get("service")
+        if isinstance(service, str) and service not in services:
+            yield (*where, "service"), f"there is no service `{service}`"
+        if written.get("history") not in (None, "off") and written.get("keep") is None:
+            yield (*where, "history"), "reads what is not kept: write `keep` too"
+
+
+def _mapping(value: Value) -> Tree:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,245 @@
+"""That the store keeps letters as the box does, and sends them, on real servers."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+import uvloop
+
+from tests.helpers.channels import until, workers
+from tests.helpers.valkey_client import Told, client
+from tests.helpers.valkey_server import Kind, Server, server
+from tta_gateway.features.realtime.broker import Away
+from tta_gateway.features.realtime.disk import Disk
+from tta_gateway.features.realtime.inbox import (
+    DEAD_FOR,
+    FIRST,
+    KNOWN,
+    MOST,
+    MOST_DEAD,
+    Box,
+    DeadLetter,
+    Letter,
+    Outcome,
+    Posted,
+    channel_of,
+)
+from tta_gateway.features.realtime.publication import ClientInfo, Publication
+from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
+from tta_gateway.support.valkey.client import Valkey
+
+pytestmark = pytest.mark.redis
+START = 1_800_000_000_000  # milliseconds
+
+
+class Clock:
+    """A clock that a test moves, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def wall(self) -> float:
+        return (self.now + 0.25) / 1000
+
+
+def letter(id: str, expires: int) -> Letter:
+    return Letter(id, Publication(id.encode()), expires)
+
+
+def data(publications: Sequence[Publication]) -> list[bytes]:
+    return [one.data for one in publications]
+
+
+def has(some: Sequence[object], count: int) -> bool:
+    return len(some) == count
+
+
+async def compare(valkey: Valkey, seed: int) -> None:
+    """Tell both the same, and hold what they answer against each other."""
+    chance, clock, box = random.Random(seed), Clock(), Box()
+    user, inbox = uuid.uuid4().hex, ValkeyInbox(lambda: valkey, wall=clock.wall)
+    for _ in range(150):
+        id, now = str(chance.randrange(30)), clock.now
+        match chance.randrange(7):
+            case 0 | 1:
+                one = letter(id, now + chance.choice((-1, 0, 1, 20_000, 3600_000)))
+                posted = await inbox.post(user, one)
+                assert posted == Posted(box.post(one, now, reaches=False))
+            case 2:
+                assert data(await inbox.drain(user)) == data(box.drain(now))
+            case 3:
+                assert await inbox.acknowledge(user, id) is box.acknowledge(id, now)
+            case 4:
+                box.redeliver(now, reaches=False)
+                due = box.next_due()
+                assert await inbox.redeliver(user) == (-1 if due < 0 else due - now)
+            case 5:
+                assert await inbox.forget(user, id) is box.forget(id)
+            case _:
+                steps = (1, 4_999, 5_000, 20_000, 60_000, 3600_000, KNOWN, DEAD_FOR)
+                clock.now += chance.choice(steps)
+                box.expire(clock.now)
+                await inbox.sweep()
+        expected = [(one.id, one.why, one.at) for one in box.graves.values()]
+        dead = await inbox.dead(user)
+        assert sorted((one.id, one.why, one.at) for one in dead) == sorted(expected)
+
+
+def test_the_store_does_what_the_box_does(shared: Server) -> None:
+    async def body() -> None:
+        async with client(shared.unix) as (valkey, _):
+            for seed in range(12):  # one after the other: they sweep for each other
+                await compare(valkey, seed)
+
+    uvloop.run(body())
+
+
+def test_nothing_is_left_of_what_is_over(shared: Server) -> None:
+    async def body() -> None:
+        shared.say("FLUSHALL")
+        async with client(shared.unix) as (valkey, _):
+            clock = Clock()
+            inbox = ValkeyInbox(lambda: valkey, wall=clock.wall)
+            for number in range(300):
+                await inbox.post(f"user {number}", letter("a", START + 10 + number % 2))
+            await inbox.acknowledge("user 0", "a")
+            clock.now += 10
+            assert await inbox.sweep() == 149
+            clock.now += 1
+            assert await inbox.sweep() == 150
+            assert await inbox.sweep() == 0
+            assert len(await inbox.mourners(1000)) == 299
+            assert len(await inbox.mourners(7)) == 7
+            clock.now += DEAD_FOR
+            await inbox.sweep()
+            assert await inbox.mourners(1000) == []
+            left = await valkey.command(b"KEYS", b"*")
+            assert isinstance(left, list)
+            assert [name for name in left if not name.endswith(b":last")] == []
+
+    uvloop.run(body())
+
+
+def test_whoever_listens_gets_a_letter_at_once_and_again_until_he_acknowledges(
+    shared: Server,
+) -> None:
+    async def body() -> None:
+        user, clock = uuid.uuid4().hex, Clock()
+        channel = channel_of(user)
+        async with workers(shared.unix, 2) as (one, other):
+            inbox = ValkeyInbox(lambda: one.valkey, wall=clock.wall)
+            await other.broker.follow(channel)
+            info = ClientInfo("ben", "c1")
+            sent = Publication(b'"hello"', info=info, tags={"k": "v"}, time=7)
+            posted = await inbox.post(user, Letter("a", sent, START + 3600_000))
+            assert posted == Posted(Outcome.NEW)
+            await until(lambda: len(other.heard.of.get(channel, ())) == 1)
+            expected = Publication(b'"hello"', 0, info, {"k": "v", "letter": "a"}, 7)
+            assert other.heard.of[channel][0][0] == expected
+            assert await inbox.redeliver(user) == FIRST
+            for count, pause in ((2, 2 * FIRST), (3, 4 * FIRST)):
+                clock.now += pause // 2
+                # Two workers whose clocks ring at once send it once.
+                assert (
+                    await asyncio.gather(*(inbox.redeliver(user) for _ in range(2))) == [pause] * 2
+                )
+                await until(partial(has, other.heard.of[channel], count))
+            assert await inbox.acknowledge(user, "a")
+            clock.now += 3600_000 - 1
+            assert await inbox.redeliver(user) == -1
+            assert await inbox.drain(user) == []
+            assert len(other.heard.of[channel]) == 3
+
+    uvloop.run(body())
+
+
+def test_whoever_posts_hears_whether_it_is_on_disk(kind: Kind) -> None:
+    async def body(one: Server) -> None:
+        async with client(one.unix) as (valkey, _), client(one.unix) as (other, _):
+            disk = Disk(lambda: other, died=Told().died)
+            inbox = ValkeyInbox(lambda: valkey, wall=time.time, disk=disk)
+            till = int(time.time() * 1000) + 3600_000
+            assert await inbox.post("ann", letter("a", till)) == Posted(Outcome.NEW, durable=True)
+            one.say("CONFIG", "SET", "appendonly", "no")
+            assert await inbox.post("ann", letter("b", till)) == Posted(Outcome.NEW)
+
+    with server(kind, "--appendonly", "yes", "--appendfsync", "always") as one:
+        uvloop.run(body(one))
+
+
+def test_whoever_was_away_gets_all_that_waits_in_order(own: Server) -> None:
+    async def body() -> None:
+        user = "ann } {"
+        async with client(own.unix) as (valkey, _):
+            inbox = ValkeyInbox(lambda: valkey, wall=time.time)
+            till = int(time.time() * 1000) + 3600_000
+            for number in range(20):
+                await inbox.post(user, letter(f"{number:02}", till))
+            own.kill()
+            await asyncio.to_thread(own.start_again)
+            await valkey.ready(5.0)
+            await inbox.acknowledge(user, "07")
+            waiting = await inbox.drain(user)
+            assert [one.tags["letter"] for one in waiting] == [
+                f"{number:02}" for number in range(20) if number != 7
+            ]
+            assert await inbox.dead(user) == []
+
+    uvloop.run(body())
+
+
+def test_what_is_too_much_is_dead_at_once_and_seen(shared: Server) -> None:
+    async def body() -> None:
+        user, clock = uuid.uuid4().hex, Clock()
+        async with client(shared.unix) as (valkey, _):
+            inbox = ValkeyInbox(lambda: valkey, wall=clock.wall)
+            posts = [inbox.post(user, letter(f"{n:05}", START + 1)) for n in range(MOST + 3)]
+            outcomes = [one.outcome for one in await asyncio.gather(*posts)]
+            assert outcomes == [Outcome.NEW] * MOST + [Outcome.CROWDED] * 3
+            dead = await inbox.dead(user)
+            tagged = Publication(b"01000", tags={"letter": "01000"})
+            assert dead[0] == DeadLetter("01000", "crowded", START, tagged)
+            clock.now += 1
+            assert len(await inbox.drain(user)) == 0
+            assert len(await inbox.dead(user)) == MOST_DEAD
+            assert user in await inbox.mourners(1000)
+
+    uvloop.run(body())
+
+
+def test_a_full_store_refuses_a_letter_and_takes_receipts(own: Server) -> None:
+    async def body() -> None:
+        async with client(own.unix) as (valkey, _):
+            inbox = ValkeyInbox(lambda: valkey, wall=time.time)
+            till = int(time.time() * 1000) + 3600_000
+            await inbox.post("ann", letter("a", till))
+            own.say("CONFIG", "SET", "maxmemory", "1")
+            with pytest.raises(Away, match="OOM") as away:
+                await inbox.post("ann", letter("b", till))
+            assert not away.value.may_be_done
+            assert len(await inbox.drain("ann")) == 1
+            assert await inbox.acknowledge("ann", "a")
+            assert await inbox.drain("ann") == []
+
+    uvloop.run(body())
+
+
+def test_without_a_store_it_says_so(own: Server) -> None:
+    async def body() -> None:
+        nobody = ValkeyInbox(lambda: None, wall=time.time)
+        for answer in (nobody.drain("ann"), nobody.mourners(1)):
+            with pytest.raises(Away, match="there is no store"):
+                await answer
+        async with client(own.unix) as (valkey, _):
+            inbox = ValkeyInbox(lambda: valkey, wall=time.time)
+            with own.frozen():
+                for question in (inbox.drain("ann"), inbox.mourners(1)):
+                    with pytest.raises(Away) as away:
+                        await question
+                    assert away.value.may_be_done
+
+    uvloop.run(body())

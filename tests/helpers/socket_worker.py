@@ -1,0 +1,102 @@
+"""A whole worker, in this process and on real sockets, with routes to sockets of its own."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from tests.helpers.builders import Bound, a_route, an_endpoint
+from tests.helpers.own_sockets import Echoes
+from tta_gateway.features.access_log.bound import AccessLogBound
+from tta_gateway.kernel.own import socket
+from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.timing import ConnectionLimits
+from tta_gateway.node.assemble_worker import Worker
+from tta_gateway.snapshot.model import Listener, Snapshot
+from tta_gateway.snapshot.parts import parted
+from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.log import LineFile
+from tta_gateway.support.metrics import Registry
+
+
+class SocketWorker:
+    """A worker that listens; its log and that of accesses are one file."""
+
+    def __init__(self, worker: Worker, port: int, log: Path) -> None:
+        """Keep what tests look at."""
+        self.worker = worker
+        self.port = port
+        self._log = log
+
+    def url(self, path: str = "/") -> str:
+        """Return where a route's sockets are opened."""
+        return f"ws://127.0.0.1:{self.port}{path}"
+
+    def accesses(self) -> list[dict[str, Any]]:
+        """Return the lines of the access log."""
+        for log in self.worker.logs:
+            log.flush()
+        lines = map(msgspec.json.decode, self._log.read_bytes().splitlines())
+        return [line for line in lines if "status" in line]
+
+
+class Seeing(Worker):
+    """A worker one of whose policies looks at every message, and lets it through."""
+
+    def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
+        return [*super()._policies_of(snapshot), Bound(on_message=lambda _exchange, _message: None)]
+
+
+@contextlib.asynccontextmanager
+async def socket_worker(
+    folder: Path, services: dict[str, Echoes], *, upstream: int = 0
+) -> AsyncIterator[SocketWorker]:
+    """Run one; each service's path is its name.
+
+    Where a port of an `upstream` is given, `/seen` leads there, and messages are looked at.
+    """
+    log, loop = folder / "log", asyncio.get_running_loop()
+    accesses = msgspec.msgpack.encode(AccessLogBound(path=str(log)))
+    snapshot = Snapshot(
+        version=1,
+        state_dir=str(folder),
+        listeners=(Listener(host="127.0.0.1"),),
+        services=(Service(name="up", endpoints=(an_endpoint(upstream),)),) if upstream else (),
+        routes=(
+            *(
+                msgspec.structs.replace(socket(f"/{name}", name), origins=("https://app.tta.test",))
+                for name in services
+            ),
+            *((a_route("/seen", service="up"),) if upstream else ()),
+        ),
+        connections=ConnectionLimits(per_address=10_000),
+        features={"access_log": msgspec.Raw(accesses)},
+    )
+    worker = (Seeing if upstream else Worker)(
+        parted(snapshot),
+        loop=loop,
+        clock=SystemClock(),
+        registry=Registry(),
+        logs=lambda path: LineFile(path or os.devnull),
+    )
+    for name, service in services.items():
+        worker.sockets.serve(name, service)
+    worker.sweeper.start()
+    worker.hangups.start()
+    listener = await loop.create_server(lambda: worker.protocol(0), "127.0.0.1", 0)
+    port = cast("int", listener.sockets[0].getsockname()[1])
+    try:
+        yield SocketWorker(worker, port, log)
+    finally:
+        listener.close()
+        worker.guests.cut()
+        await asyncio.sleep(0.05)  # sockets end in turns of their own
+        worker.sweeper.stop()
+        worker.hangups.stop()
+        for one in worker.logs:
+            one.close()

@@ -1,0 +1,349 @@
+"""What clients ask: who may, what comes of it, and what is said where it cannot be."""
+
+import pytest
+
+from tests.helpers.client_schema import Json
+from tests.helpers.client_words import Written
+from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loop, settle
+from tta_gateway.features.realtime import codes
+from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
+
+
+async def told(client: Client, command: Written) -> Json:
+    """Return the answer to one command."""
+    client.send({"id": 9, **command})
+    await settle()
+    (answer,) = client.heard()
+    assert isinstance(answer, dict)
+    assert answer.pop("id") == 9
+    return answer
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_who_connects_is_told_who_it_is_and_for_how_long(waits: bool) -> None:
+    house = HubHouse()
+    house.door.waits = waits
+    house.door.tokens["t"] = Admission(user="u", seconds=60, about=b"1", data=b'{"x":1}')
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    await settle()
+    assert client.heard() == [
+        {
+            "id": 1,
+            "connect": {
+                "client": "c", "version": "tta", "expires": True, "ttl": 60, "data": {"x": 1},
+                "ping": 25, "pong": True,
+            },
+        }
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_a_bad_token_ends_the_connection_and_an_old_one_is_told(waits: bool) -> None:
+    house = HubHouse()
+    house.door.waits = waits
+    house.door.tokens["old"] = codes.TOKEN_EXPIRED
+    bad, old = house.socket("a"), house.socket("b")
+    bad.send({"id": 1, "connect": {"token": "bad"}})
+    old.send({"id": 1, "connect": {"token": "old"}})
+    await settle()
+    assert (bad.ended, bad.heard()) == (codes.INVALID_TOKEN, [])
+    assert old.heard() == [{"id": 1, "error": {"code": 109, "message": "token expired"}}]
+    assert old.ended is None
+
+
+@on_a_loop
+async def test_the_server_has_somebody_read_channels_from_where_they_were() -> None:
+    house = HubHouse()
+    channels = {"a": b'"mine"', "b": b"", "unknown": b""}
+    house.door.tokens["t"] = Admission(user="u", channels=channels)
+    for number in (1, 2):
+        house.store.put("a", b"%d" % number, KEEPING)
+    client = house.socket()
+    client.send(
+        {"id": 1, "connect": {"token": "t", "subs": {"a": {"recover": True, "offset": 1}}}},
+        {"id": 2, "subscribe": {"channel": "b"}},
+    )
+    await settle()
+    house.store.put("a", b"3", KEEPING)
+    await settle()
+    connected, again, pushed = client.heard()
+    assert isinstance(connected, dict)
+    assert isinstance(connected["connect"], dict)
+    assert connected["connect"]["subs"] == {
+        "a": {
+            "recoverable": True, "epoch": "1", "offset": 1, "positioned": True, "recovered": True,
+            "was_recovering": True, "publications": [{"data": 2, "offset": 2}],
+        },
+        "b": {"recoverable": True, "epoch": "1", "positioned": True},
+    }  # fmt: skip
+    assert code_of(again) == 105
+    assert pushed == {"push": {"channel": "a", "pub": {"data": 3, "offset": 3}}}
+
+
+@on_a_loop
+async def test_who_leaves_while_it_connects_is_nowhere() -> None:
+    house = HubHouse()
+    house.door.tokens["t"] = Admission(user="u", channels={"a": b""})
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    client.connection.lost()
+    await settle()
+    assert (client.heard(), client.ended, house.faults) == ([], None, [])
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_a_session_goes_on_with_a_new_token_of_the_same_person(waits: bool) -> None:
+    house = HubHouse()
+    client = await house.client()
+    house.door.waits = waits
+    house.door.tokens["new"] = Admission(user="user", seconds=90)
+    house.door.tokens["endless"] = Admission(user="user")
+    house.door.tokens["busy"] = codes.INTERNAL
+    assert await told(client, {"refresh": {"token": "endless"}}) == {
+        "refresh": {"client": "c", "version": "tta"}
+    }
+    assert code_of(await told(client, {"refresh": {"token": "busy"}})) == 100
+    assert await told(client, {"refresh": {"token": "new"}}) == {
+        "refresh": {"client": "c", "version": "tta", "expires": True, "ttl": 90}
+    }
+    house.door.tokens["other"] = Admission(user="other")
+    client.send({"id": 9, "refresh": {"token": "other"}})
+    await settle()
+    assert client.ended == codes.INVALID_TOKEN
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_a_token_gives_a_subscription_for_a_while(waits: bool) -> None:
+    house = HubHouse()
+    house.door.waits = waits
+    house.door.grants = {
+        "g": Grant(seconds=60, data=b'"hello"'),
+        "endless": Grant(),
+        "other": codes.INVALID_TOKEN,
+    }
+    client = await house.client()
+    first = await told(client, {"subscribe": {"channel": "a", "token": "g"}})
+    assert first == {
+        "subscribe": {
+            "expires": True, "ttl": 60, "recoverable": True, "epoch": "1", "positioned": True,
+            "data": "hello",
+        }
+    }  # fmt: skip
+    more: Written = {"sub_refresh": {"channel": "a", "token": "g"}}
+    assert await told(client, more) == {"sub_refresh": {"expires": True, "ttl": 60}}
+    endless: Written = {"sub_refresh": {"channel": "a", "token": "endless"}}
+    assert await told(client, endless) == {"sub_refresh": {}}
+    bad: Written = {"sub_refresh": {"channel": "a", "token": "bad"}}
+    assert code_of(await told(client, bad)) == 103
+    assert code_of(await told(client, {"subscribe": {"channel": "b", "token": "bad"}})) == 103
+    client.send({"id": 3, "subscribe": {"channel": "b", "token": "other"}})
+    await settle()
+    assert client.ended == codes.INVALID_TOKEN
+
+
+@on_a_loop
+async def test_a_subscription_that_ended_while_its_token_was_proved_stays_ended() -> None:
+    house = HubHouse()
+    house.door.grants = {"g": Grant()}
+    client = await house.client()
+    await house.subscribed(client, "a")
+    house.door.waits = True
+    client.send({"id": 9, "sub_refresh": {"channel": "a", "token": "g"}})
+    house.hub.unsubscribe("user", "a")
+    await settle()
+    push, answer = client.heard()
+    why: Json = {"code": 2000, "reason": "server unsubscribe"}
+    assert push == {"push": {"channel": "a", "unsubscribe": why}}
+    assert code_of(answer) == 103
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_what_is_not_allowed_is_refused_command_by_command(waits: bool) -> None:
+    house = HubHouse()
+    house.door.waits = waits
+    house.door.channels["all"] = Rules(keeping=KEEPING, presence=True, largest=5)
+    client = await house.client()
+    commands: dict[str, Written] = {
+        "publish": {"publish": {"channel": "all", "data": 1}},
+        "subscribe": {"subscribe": {"channel": "all"}},
+        "presence": {"presence": {"channel": "all"}},
+        "history": {"history": {"channel": "all"}},
+    }
+    house.door.denied = {f"{name} all" for name in commands}
+    for command in commands.values():
+        assert code_of(await told(client, command)) == 103
+    house.door.denied.clear()
+    for command in commands.values():
+        assert "error" not in str(await told(client, command))
+    assert code_of(await told(client, {"publish": {"channel": "all", "data": "12345"}})) == 106
+
+
+@pytest.mark.parametrize(
+    "method", ["subscribe", "publish", "presence", "presence_stats", "history"]
+)
+@on_a_loop
+async def test_a_channel_that_there_is_not_is_unknown(method: str) -> None:
+    client = await HubHouse().client()
+    assert code_of(await told(client, {method: {"channel": "nowhere", "data": 1}})) == 102
+
+
+@pytest.mark.parametrize("method", ["presence", "presence_stats", "history"])
+@on_a_loop
+async def test_what_a_channel_does_not_have_is_not_available(method: str) -> None:
+    client = await HubHouse().client()
+    assert code_of(await told(client, {method: {"channel": "loose"}})) == 108
+
+
+@on_a_loop
+async def test_what_is_published_is_kept_with_who_did_it_and_given_to_readers() -> None:
+    house = HubHouse()
+    writer, reader = await house.client("w"), await house.client("r")
+    await house.subscribed(reader, "a")
+    assert await told(writer, {"publish": {"channel": "a", "data": {"x": 1}}}) == {"publish": {}}
+    push = {"data": {"x": 1}, "info": {"user": "user", "client": "w"}, "offset": 1}
+    assert reader.heard() == [{"push": {"channel": "a", "pub": push}}]
+    house.door.grants["g"] = Grant(about=b'"about"')
+    await house.subscribed(writer, "a", token="g")
+    writer.send({"id": 3, "publish": {"channel": "a", "data": 2}})
+    await settle()
+    info: Json = {"user": "user", "client": "w", "chan_info": "about"}
+    pushed: Json = {"push": {"channel": "a", "pub": {"data": 2, "info": info, "offset": 2}}}
+    assert reader.heard() == [pushed]
+    assert pushed in writer.heard()
+
+
+@on_a_loop
+async def test_history_is_read_both_ways_in_pages() -> None:
+    house = HubHouse()
+    client = await house.client()
+    for number in range(1, 6):
+        house.store.put("a", b"%d" % number, KEEPING)
+
+    async def offsets(**how: Json) -> tuple[list[int], Json, Json]:
+        answer = await told(client, {"history": {"channel": "a", **how}})
+        assert isinstance(answer, dict)
+        history = answer["history"]
+        assert isinstance(history, dict)
+        found = history.get("publications", [])
+        assert isinstance(found, list)
+        return [each["offset"] for each in found], history["epoch"], history["offset"]  # type: ignore[index, call-overload, misc]
+
+    assert await offsets() == ([], "1", 5)
+    assert await offsets(limit=-1) == ([1, 2, 3, 4, 5], "1", 5)
+    assert await offsets(limit=2, since={"offset": 2, "epoch": "1"}) == ([3, 4], "1", 5)
+    assert await offsets(limit=2, since={"offset": 2}) == ([3, 4], "1", 5)
+    back = await offsets(limit=2, since={"offset": 4, "epoch": "1"}, reverse=True)
+    assert back == ([3, 2], "1", 5)
+    other: Written = {"history": {"channel": "a", "limit": 1, "since": {"offset": 2, "epoch": "x"}}}
+    assert code_of(await told(client, other)) == 112
+
+
+@on_a_loop
+async def test_a_subscription_recovers_all_or_says_that_it_does_not() -> None:
+    house = HubHouse()
+    client = await house.client()
+    for number in range(1, 4):
+        house.store.put("a", b"%d" % number, KEEPING)
+    recover: Written = {"channel": "a", "recover": True}
+    assert await told(client, {"subscribe": {**recover, "epoch": "1", "offset": 1}}) == {
+        "subscribe": {
+            "recoverable": True, "epoch": "1", "offset": 1, "positioned": True, "recovered": True,
+            "publications": [{"data": 2, "offset": 2}, {"data": 3, "offset": 3}],
+            "was_recovering": True,
+        }
+    }  # fmt: skip
+    await told(client, {"unsubscribe": {"channel": "a"}})
+    lost: Written = {**recover, "epoch": "0", "offset": 1}
+    assert code_of(await told(client, {"subscribe": {**lost, "flag": 3}})) == 112
+    assert await told(client, {"subscribe": {**lost, "flag": 1}}) == {
+        "subscribe": {
+            "recoverable": True, "epoch": "1", "offset": 3, "positioned": True,
+            "was_recovering": True,
+        }
+    }  # fmt: skip
+
+
+@on_a_loop
+async def test_what_is_not_kept_is_not_recovered() -> None:
+    house = HubHouse()
+    client = await house.client()
+    assert await house.subscribed(client, "loose", recover=True, offset=7, epoch="x") == {}
+    house.store.put("loose", b"1", Rules().keeping)
+    await settle()
+    assert client.heard() == [{"push": {"channel": "loose", "pub": {"data": 1}}}]
+
+
+@on_a_loop
+async def test_who_is_there_is_seen_and_who_comes_and_goes() -> None:
+    house = HubHouse()
+    first, second = await house.client("x"), await house.client("y")
+    await house.subscribed(first, "social")
+    await house.subscribed(second, "social")
+    info: Json = {"user": "user", "client": "y"}
+    assert {"push": {"channel": "social", "join": {"info": info}}} in first.heard()
+    assert await told(first, {"presence": {"channel": "social"}}) == {
+        "presence": {"presence": {"x": {"user": "user", "client": "x"}, "y": info}}
+    }
+    assert await told(first, {"presence_stats": {"channel": "social"}}) == {
+        "presence_stats": {"num_clients": 2, "num_users": 1}
+    }
+    second.connection.lost()
+    await settle()
+    assert first.heard() == [{"push": {"channel": "social", "leave": {"info": info}}}]
+    assert await told(first, {"presence_stats": {"channel": "social"}}) == {
+        "presence_stats": {"num_clients": 1, "num_users": 1}
+    }
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_procedures_answer_or_there_are_none(waits: bool) -> None:
+    house = HubHouse()
+    house.door.waits = waits
+    client = await house.client()
+    assert await told(client, {"rpc": {"method": "echo", "data": [1]}}) == {"rpc": {"data": [1]}}
+    assert code_of(await told(client, {"rpc": {"method": "nobody"}})) == 108
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("data", ["end", "refused"])
+@on_a_loop
+async def test_what_is_sent_is_taken_or_ends_the_connection(data: str, waits: bool) -> None:
+    house = HubHouse()
+    house.door.waits = waits
+    client = await house.client()
+    client.send({"send": {"data": "fine"}})
+    await settle()
+    assert (client.heard(), client.ended) == ([], None)
+    client.send({"send": {"data": data}})
+    await settle()
+    assert client.ended == codes.UNAVAILABLE
+
+
+@on_a_loop
+async def test_deltas_are_agreed_on_where_the_channel_has_them() -> None:
+    house = HubHouse()
+    house.door.channels["deltas"] = Rules(deltas=True)
+    client = await house.client()
+    assert await house.subscribed(client, "deltas", delta="fossil") == {"delta": True}
+    assert await house.subscribed(client, "loose", delta="fossil") == {}
+    await told(client, {"unsubscribe": {"channel": "deltas"}})
+    assert await house.subscribed(client, "deltas", delta="other") == {}
+
+
+@on_a_loop
+async def test_who_leaves_while_it_subscribes_reads_nothing() -> None:
+    house = HubHouse()
+    client = await house.client()
+    client.send({"id": 2, "subscribe": {"channel": "a"}})
+    client.connection.lost()
+    await settle()
+    house.store.put("a", b"1", KEEPING)
+    await settle()
+    assert (client.frames, house.faults) == ([], [])

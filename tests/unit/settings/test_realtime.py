@@ -1,0 +1,144 @@
+"""Channels, from the text to what workers are told."""
+
+import msgspec
+import pytest
+
+from tests.helpers.configuration import complaints, loaded
+from tta_gateway.features.access.bound import RouteAccess
+from tta_gateway.features.admission.bound import RouteAdmission
+from tta_gateway.features.ratelimit.bound import RateLimitBound, RouteLimits
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.kernel.route import Route
+from tta_gateway.settings.compile import compile_snapshot
+
+ENVIRON = {"SECRET": "0123456789abcdef" * 4}
+ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}, own_subjects: true}]}\n"
+ALL = """
+realtime:
+  auth: optional
+  rate_limit: {requests: 5, per: 1s}
+  connection: {ping: 30s, pong: 5s, stale: 4s, message: 1KiB, queue: 2KiB, channels: 7}
+  channels:
+    "session:{session_id}":
+      service: players
+      subscribe:
+        access: {permission: sessions:read, owner_from: {path: "/sessions/{session_id}"}}
+        class: therapeutic
+      publish: {roles: [player], rate_limit: {requests: 10, per: 1s}}
+      presence: {}
+      keep: {size: 100, time: 5m}
+      join_leave: true
+      message: 4KiB
+    news: {history: off}
+"""
+
+
+def bound(text: str) -> RealtimeBound:
+    snapshot = compile_snapshot(loaded(ISSUERS + text, ENVIRON).settings, 1)
+    return msgspec.msgpack.decode(snapshot.features["realtime"], type=RealtimeBound)
+
+
+def rule(text: str, at: int = 0) -> ChannelRule:
+    return bound(text).channels[at]
+
+
+def there(route: Route | None) -> Route:
+    assert route is not None
+    return route
+
+
+def test_without_a_word_there_is_no_real_time() -> None:
+    assert bound("") == RealtimeBound()
+
+
+def test_what_a_connection_may_take_reaches_the_workers() -> None:
+    found = bound(ALL)
+    assert (found.ping, found.pong, found.stale) == (30.0, 5.0, 4.0)
+    assert (found.largest, found.queue, found.most_channels) == (1024, 2048, 7)
+    assert there(found.connect).auth == "optional"
+
+
+def test_what_is_kept_reaches_the_workers() -> None:
+    found = rule(ALL)
+    assert (found.prefix, found.parameter) == ("session:", "session_id")
+    assert (found.size, found.seconds, found.largest) == (100, 300.0, 4096)
+    assert found.join_leave
+
+
+def test_a_kind_without_a_name_is_one_channel() -> None:
+    found = rule(ALL, 1)
+    assert (found.prefix, found.parameter) == ("news", "")
+
+
+def test_what_may_be_done_is_asked_as_of_a_route() -> None:
+    route = there(rule(ALL).subscribe)
+    assert (route.path, route.methods) == ("/session/{session_id}", ("SUBSCRIBE",))
+    asked = msgspec.msgpack.decode(route.features["access"], type=RouteAccess)
+    assert (asked.default, there(rule(ALL).subscribe).service) == ("sessions:read", "players")
+    lifted = msgspec.msgpack.decode(route.features["admission"], type=RouteAdmission)
+    assert lifted.traffic == "therapeutic"
+
+
+def test_who_is_asked_for_a_role_shows_a_token() -> None:
+    assert there(rule(ALL).publish).auth == "required"
+    assert there(rule(ALL).presence).auth == "optional"
+
+
+@pytest.mark.parametrize("operation", ["publish", "presence"])
+def test_nobody_does_what_nothing_is_said_of(operation: str) -> None:
+    assert getattr(rule("realtime: {channels: {news: {}}}\n"), operation) is None
+
+
+def test_who_may_subscribe_may_read_again_unless_it_says_otherwise() -> None:
+    assert (
+        there(rule(ALL).history).features["access"] == there(rule(ALL).subscribe).features["access"]
+    )
+    assert rule(ALL, 1).history is None
+
+
+def test_limits_of_channels_are_limits_like_others() -> None:
+    snapshot = compile_snapshot(loaded(ISSUERS + ALL, ENVIRON).settings, 1)
+    known = msgspec.msgpack.decode(snapshot.features["ratelimit"], type=RateLimitBound)
+    own = msgspec.msgpack.decode(there(rule(ALL).publish).features["ratelimit"], type=RouteLimits)
+    assert {one.id for one in own.limits} <= {one.id for one in known.limits}
+    assert {5, 10} <= {one.amount for one in known.limits}
+    assert "connect: requests" in {one.id for one in known.limits}
+
+
+CHANNEL = 'realtime: {{channels: {{"session:{{id}}": {{{}}}}}}}\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "sentence"),
+    [
+        ("subscribe: {roles: [plaier]}", "subscribe.roles[0]", "there is no role `plaier`"),
+        ("subscribe: {access: {owner: player}}", "subscribe.access.owner", "is not in"),
+        ("publish: {rate_limit: much}", "publish.rate_limit", "there is no limit `much`"),
+        ("service: plaiers", "service", "there is no service `plaiers`"),
+        ("history: {}", "history", "write `keep` too"),
+        ("keep: {size: 0, time: 1m}", "keep.size", "at least 1"),
+        ("subscribe: maybe", "subscribe", "must be one of `on`, `off`"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(written: str, path: str, sentence: str) -> None:
+    (found,) = complaints(ISSUERS + CHANNEL.format(written), ENVIRON)
+    assert f'realtime.channels["session:{{id}}"].{path}: ' in found
+    assert sentence in found
+
+
+@pytest.mark.parametrize(
+    "name", ["Session:{id}", "session:id", "session:{id}:{part}", "a b", ":{x}"]
+)
+def test_what_is_no_kind_of_channels_is_said(name: str) -> None:
+    (found,) = complaints(f'realtime: {{channels: {{"{name}": {{}}}}}}\n')
+    assert "is no kind of channels" in found
+
+
+def test_two_kinds_of_one_name_are_said() -> None:
+    (found,) = complaints('realtime: {channels: {news: {}, "news:{id}": {}}}\n')
+    assert "two kinds of `news`" in found
+
+
+def test_an_answer_must_come_before_the_next_question() -> None:
+    (found,) = complaints("realtime: {connection: {ping: 5s, pong: 5s}}\n")
+    assert "`pong` must be shorter than `ping`" in found
