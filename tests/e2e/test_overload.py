@@ -39,7 +39,7 @@ def gateway_to(
                 for one in CLASSES
             ],
             **more,
-            "admission": admission,
+            "admission": {"enabled": True, **admission},
         },
         tmp_path,
     )
