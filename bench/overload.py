@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ SERVERS: Final = 40
 TAKES: Final = 0.1
 CAPACITY: Final = SERVERS / TAKES
 PHASES: Final = ((0.5, 10), (1, 10), (2, 10), (5, 20), (0.5, 20), (10, 20), (0.5, 20))
+_RESTS: Final = 10.0  # seconds, until nobody is turned away any more for what was tried
 NICE: Final = 5  # of the worker, beside one that is busy all the time: a quarter of the core
 METHOD: Final = """\
 One worker of the shipped command with its defaults (no access log); the service works at {servers}
@@ -273,6 +275,7 @@ def _starved(stack: ExitStack, folder: Path) -> list[str]:
     stage = Stage(stack, folder, servers=1, takes=0.0)
     stage.starve()
     found = _most(stage)
+    time.sleep(_RESTS)
     result = stage.load([(0.5 * found, 5), (2 * found, 14), (0.5 * found, 6)])
     spans = [(0.5, 0, 5), (2.0, 5, 19), (0.5, 19, 25)]
     bars = []

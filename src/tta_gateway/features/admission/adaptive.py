@@ -32,6 +32,8 @@ _TO: Final = 1.1  # times as long, which easing is for
 _LEAST_EASE: Final = 0.25  # of what was asked, at most at a time
 _HELPED: Final = 0.5  # of what is to be expected if they had queued
 _FEW: Final = 6.0  # asked at once: more or less is nothing to go by, but where they take
+_STUCK: Final = 15.0  # seconds
+_CROWD: Final = 64  # under way, in this worker: nothing is limited before
 _MUCH_LONGER: Final = 2.2  # times as long
 _NEARLY: Final = 0.95
 _LESS: Final = 0.93  # of what was asked before, to tell anything
@@ -74,8 +76,16 @@ class Window:
     """What came since the last judgement, and what was asked."""
 
     __slots__ = (
-        *("all", "bad", "began", "busy", "count", "least", "peak", "prompt"),
-        *("under_way", "untimed"),
+        "all",
+        "bad",
+        "began",
+        "busy",
+        "count",
+        "least",
+        "peak",
+        "prompt",
+        "under_way",
+        "untimed",
     )
 
     def __init__(self, now: float, under_way: int) -> None:
@@ -275,7 +285,14 @@ class Adaptive:
             easing.rate = rate if drains > _PATIENCE else max(easing.rate, rate)
             self._since = now
             return True
+        if self._is_stuck(now):
+            self._go_on(wanted=False)
+            return False
         return now < self._since + _SETTLES * easing.took  # the first to come back took the least
+
+    def _is_stuck(self, now: float) -> bool:
+        """Tell whether nothing comes of an easing, as where those that are let in take for ever."""
+        return now - self._since > _STUCK and self._window.answers() < _SOME
 
     def _is_silent(self) -> bool:
         """Tell whether nothing came since the last look, nor before it what took too long."""
@@ -319,7 +336,7 @@ class Adaptive:
             self._go_back(now)
             return
         if not window.count:
-            self._go_on(wanted)
+            self._go_on(wanted=wanted)
         elif self._known_at < 0.0:
             self._begin(now)
         elif self._used:
@@ -333,7 +350,7 @@ class Adaptive:
             self._usual = float(peak)
         self._usual += _USUAL * (peak - self._usual)
 
-    def _go_on(self, wanted: bool) -> None:
+    def _go_on(self, *, wanted: bool) -> None:
         """Ask more of a service of which only failures tell anything: what it can do is unknown."""
         easing = self._easing
         if easing is not None:
@@ -402,7 +419,7 @@ class Adaptive:
         """Ask less where answers take too long because too much is asked."""
         if max(self._asked, self._window.peak) <= self.least:
             self._believe(self.ratio)  # so little is asked that it cannot be why
-        elif wanted or (self._queues and (self._met or self._grows())):
+        elif wanted or (self._queues and (self._met or self._is_a_growing_crowd())):
             self._ease_to_what_is_needed(now)
         elif self._in_flight > _KEEPS_UP * self._odd_from + _FEW:
             return  # it may keep up, or not
@@ -422,6 +439,10 @@ class Adaptive:
             part = max(part, needed / self._asked)
         if part * self._asked < _LESS * max(self._asked, float(self._in_flight)):
             self._ease(now, part, of=self._asked)
+
+    def _is_a_growing_crowd(self) -> bool:
+        """Tell whether so much is under way that a moment's stall is no reason for it, and more."""
+        return self._in_flight >= _CROWD and self._grows()
 
     def _grows(self) -> bool:
         """Tell whether more and more is under way: it does not keep up."""

@@ -280,6 +280,30 @@ def test_where_what_is_asked_is_what_is_needed_nothing_queues() -> None:
     assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True) == 100
 
 
+def test_a_moment_s_stall_of_a_few_is_no_reason_to_limit_anything() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing, most=1000)
+    answers(adaptive, timing, took=0.1, of=1, at=1.0)
+    answers(adaptive, timing, took=0.3, of=99, at=1.0)
+    assert adaptive.look(2.0, in_flight=60, peak=60, wanted=False) == 1000
+    answers(adaptive, timing, took=0.1, of=1, at=2.0)
+    answers(adaptive, timing, took=0.3, of=99, at=2.0)
+    assert adaptive.look(3.0, in_flight=160, peak=160, wanted=False) < 100
+
+
+def test_an_easing_that_those_who_were_let_in_outlast_is_taken_back() -> None:
+    """A few slow requests have all the room that is left."""
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.1, of=1, at=1.0)
+    answers(adaptive, timing, took=0.3, of=99, at=1.0)
+    limit = adaptive.look(2.0, in_flight=30, peak=30, wanted=True)
+    assert limit < 30
+    for tick in range(1, 75):
+        assert adaptive.look(2.0 + tick / 5, in_flight=limit, peak=limit, wanted=True) == limit
+    assert adaptive.look(17.2, in_flight=limit, peak=limit, wanted=True) == 100
+
+
 def test_where_so_little_is_asked_that_it_cannot_be_why_it_is_believed() -> None:
     timing = Timing()
     adaptive = a_limit(timing)
