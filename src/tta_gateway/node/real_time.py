@@ -128,6 +128,7 @@ class RealTime:
             stale=bound.stale,
             grace=bound.grace,
             channels=bound.most_channels,
+            queue=bound.queue,
         )
 
     def hearer(self, exchange: Exchange) -> Hearer:
