@@ -126,7 +126,6 @@ class Worker:
         )
         self.standings.adopt(self.forwarder.upstreams, parts.live)
         self._replacement = Replacement(self.forwarder, self.standings)
-        self._have_channels()
         self._build_the_way_in()
 
     def _look_after_itself(self) -> None:
@@ -197,6 +196,7 @@ class Worker:
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
+        self._have_channels()
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
         self.guests = Guests(

@@ -44,6 +44,7 @@ from tta_gateway.kernel.message import Fields, RequestHead, Response
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.pipeline.plan import bind
@@ -52,14 +53,15 @@ _SHOWN: Final = frozenset(
     (b"authorization", b"cookie", b"x-api-key", b"origin", b"sec-websocket-protocol")
 )
 """the fields of the opening request by which it may be known who it is"""
-_UNAUTHORIZED: Final = 401
+_NOBODY: Final = NOT_FOUND
+_UNPROVED: Final = (400, 401)
 _FORBIDDEN: Final = (403, 404, 451)
 _TOO_MANY: Final = 429
 _EXPIRED: Final = "identity_token_expired"
 _EARLY: Final = 25.0  # seconds before its end in which a token is to be replaced, at most
 _SESSION_OVER: Final = 1008  # features/identity/open_streams.py: nobody should come back as that
 T = TypeVar("T")
-Proved = Callable[[bytes], Principal | None]
+Proved = Callable[[bytes], Principal | Problem]
 End = Callable[[str, Disconnection], None]
 Part = Callable[[str, str, Unsubscription], object]
 
@@ -191,8 +193,8 @@ class HubDesk:
         self._kinds = Kinds(())
         self._plans: dict[int, _Plans] = {}
         self._connect: Plan | None = None
-        self.proved: Proved = lambda _: None
-        """returns whose token it is, if it counts"""
+        self.proved: Proved = lambda _: _NOBODY
+        """returns whose token it is, or what is wrong with it"""
         self.end: End = lambda _, __: None
         """ends a connection, by its id"""
         self.part: Part = lambda _, __, ___: None
@@ -340,8 +342,8 @@ class HubDesk:
     ) -> Granted | Awaitable[Granted]:
         """Return what a token of a subscription gives: no more than its rule allows besides."""
         principal = self.proved(token.encode())
-        if principal is None:
-            return PERMISSION_DENIED
+        if isinstance(principal, Problem):
+            return TOKEN_EXPIRED if principal.code == _EXPIRED else PERMISSION_DENIED
         if principal.subject != caller.user or principal.claims.get("channel") != channel:
             return INVALID_TOKEN
         return self.may_subscribe(channel, caller)
@@ -407,7 +409,7 @@ async def _later(answer: _Answer, then: Callable[[], T]) -> T:
 
 def _why_not(response: Response) -> Verdict:
     """Return what a refusal of a command says in the words of the protocol."""
-    if response.status == _UNAUTHORIZED:
+    if response.status in _UNPROVED:
         return CONNECTION_EXPIRED  # who connects again shows who it is again
     if response.status in _FORBIDDEN:
         return PERMISSION_DENIED
@@ -418,7 +420,7 @@ def _why_not_connect(response: Response) -> Verdict:
     """Return what a refusal of a connection says in the words of the protocol."""
     if response.problem is not None and response.problem.code == _EXPIRED:
         return TOKEN_EXPIRED
-    if response.status == _UNAUTHORIZED:
+    if response.status in _UNPROVED:
         return INVALID_TOKEN
     if response.status in _FORBIDDEN:
         return FORBIDDEN

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.broker import Away
@@ -119,6 +120,9 @@ class RealTime:
     def adopt(self, bound: RealtimeBound, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """Judge by this configuration from now on."""
         self.desk.adopt(bound, policies)
+        for one in policies:
+            if isinstance(one, Identity):
+                self.desk.proved = one.principal_of
         self._is_on = bound.connect is not None
         self._store.follow(snapshot, is_wanted=self._is_on)
         self.terms = SocketTerms(protocols=PROTOCOLS, largest=bound.largest, farewell=_FAREWELL)

@@ -1,0 +1,163 @@
+"""What services may ask of channels, over a store in memory."""
+
+import asyncio
+import json
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.memory_broker import MemoryBroker, MemoryStore
+from tta_gateway.features.realtime.bound import ChannelRule
+from tta_gateway.features.realtime.codes import FORCE_NO_RECONNECT, UNSUBSCRIBED
+from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
+from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.publication import ClientInfo
+from tta_gateway.features.realtime.server_api import CALLS, ServerApi
+from tta_gateway.kernel.route import Route
+
+ANYBODY = Route(name="anybody", path="/")
+KINDS = Kinds(
+    (
+        ChannelRule(prefix="session:", parameter="id", size=10, seconds=60.0, largest=20),
+        ChannelRule(prefix="news", presence=ANYBODY),
+    )
+)
+
+
+class House:
+    """The API, the store behind it, and what workers are told to do."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.orders: list[Order] = []
+        self.api = ServerApi(lambda: KINDS, MemoryBroker(self.store), self, self)
+
+    async def order(self, order: Order) -> None:
+        self.orders.append(order)
+
+    def wall(self) -> float:
+        return 1000.5
+
+    def ask(self, call: str, **body: object) -> dict[str, Any]:
+        """Return what a service is answered."""
+        told = asyncio.run(self.api.run(call, body))
+        return cast("dict[str, Any]", json.loads(msgspec.json.encode(told)))
+
+    def refused(self, call: str, **body: object) -> int:
+        """Return the code by which it is refused."""
+        return int(self.ask(call, **body)["error"]["code"])
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def test_what_is_published_is_kept_with_its_tags_and_time(house: House) -> None:
+    told = house.ask("publish", channel="session:a", data={"x": 1}, tags={"a": "b"})
+    assert told == {"result": {"offset": 1, "epoch": "1"}}
+    (kept,) = house.store.kept["session:a"]
+    assert (kept.data, kept.tags, kept.time) == (b'{"x":1}', {"a": "b"}, 1_000_500)
+
+
+def test_where_nothing_is_kept_there_is_no_position(house: House) -> None:
+    assert house.ask("publish", channel="news", data=None) == {"result": {}}
+    told = house.ask("publish", channel="session:a", data=1, skip_history=True)
+    assert told == {"result": {}}
+
+
+def test_a_key_makes_it_happen_once(house: House) -> None:
+    for _ in range(2):
+        told = house.ask("publish", channel="session:a", data=1, idempotency_key="k")
+        assert told["result"]["offset"] == 1
+
+
+def test_the_same_may_go_to_many_each_with_its_answer(house: House) -> None:
+    told = house.ask("broadcast", channels=["session:a", "nothing", "session:b"], data=1)
+    first, second, third = told["result"]["responses"]
+    assert first == third == {"result": {"offset": 1, "epoch": "1"}}
+    assert second["error"]["code"] == 102
+
+
+def test_what_is_kept_can_be_read_both_ways(house: House) -> None:
+    for number in range(3):
+        house.ask("publish", channel="session:a", data=number)
+
+    def read(**more: object) -> list[int]:
+        told = house.ask("history", channel="session:a", **more)["result"]
+        assert (told["offset"], told["epoch"]) == (3, "1")
+        return [one["data"] for one in told["publications"]]
+
+    assert read() == []
+    assert read(limit=-1) == [0, 1, 2]
+    assert read(limit=1, since={"offset": 1, "epoch": "1"}) == [1]
+    assert read(limit=2, reverse=True) == [2, 1]
+
+
+def test_a_position_of_another_epoch_is_said_to_be_one(house: House) -> None:
+    since = {"offset": 1, "epoch": "other"}
+    assert house.refused("history", channel="session:a", limit=1, since=since) == 112
+
+
+def test_who_is_there_can_be_seen_where_that_is_kept(house: House) -> None:
+    for client, user in (("1", "ada"), ("2", "ada"), ("3", "ben")):
+        house.store.present["news"][client] = ClientInfo(user, client, b'{"a":1}')
+    told = house.ask("presence", channel="news")["result"]["presence"]
+    assert told["3"] == {"user": "ben", "client": "3", "conn_info": {"a": 1}}
+    stats = house.ask("presence_stats", channel="news")["result"]
+    assert stats == {"num_clients": 3, "num_users": 2}
+    assert house.refused("presence", channel="session:a") == 108
+
+
+def test_somebody_may_be_disconnected_everywhere(house: House) -> None:
+    why = FORCE_NO_RECONNECT
+    assert house.ask("disconnect", user="ada") == {"result": {}}
+    own = {"code": 4000, "reason": "moved"}
+    house.ask("disconnect", user="ada", client="1", whitelist=["2"], disconnect=own)
+    assert house.orders == [
+        Disconnect("ada", why.code, why.reason),
+        Disconnect("ada", 4000, "moved", client="1", but="2"),
+    ]
+
+
+def test_somebody_may_be_taken_out_of_a_channel_everywhere(house: House) -> None:
+    assert house.ask("unsubscribe", user="ada", channel="news") == {"result": {}}
+    why = UNSUBSCRIBED
+    assert house.orders == [Unsubscribe("ada", "news", why.code, why.reason)]
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "code"),
+    [
+        ("publish", {"channel": "nothing", "data": 1}, 102),
+        ("publish", {"channel": "session:a"}, 107),
+        ("publish", {"channel": 1, "data": 1}, 107),
+        ("publish", {"channel": "session:a", "data": "x" * 20}, 107),
+        ("history", {"channel": "news"}, 108),
+        ("history", {"channel": "session:a", "limit": -2}, 107),
+        ("disconnect", {"user": "ada", "disconnect": {"code": 1000}}, 107),
+        ("unsubscribe", {"user": "ada", "channel": "nothing"}, 102),
+        ("fly", {}, 104),
+    ],
+)
+def test_what_cannot_be_done_is_told_by_its_code(
+    house: House, call: str, body: dict[str, object], code: int
+) -> None:
+    assert house.refused(call, **body) == code
+    assert not house.store.published
+
+
+def test_a_store_that_is_away_is_told(house: House) -> None:
+    house.store.is_away = True
+    told = house.ask("publish", channel="session:a", data=1)
+    assert told["error"] == {"code": 100, "message": "the store is away: send it again"}
+
+
+def test_members_that_say_nothing_here_are_passed_over(house: House) -> None:
+    told = house.ask("publish", channel="session:a", data=1, b64data="", delta=True)
+    assert told["result"]["offset"] == 1
+
+
+def test_every_call_says_what_it_does() -> None:
+    assert all(body.__doc__ for body, _ in CALLS.values())

@@ -1,0 +1,64 @@
+"""What control does in channels for services."""
+
+import asyncio
+from typing import Any, cast
+
+import msgspec
+
+from tests.unit.node.test_state_client import EMPTY
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
+from tta_gateway.node.channel_calls import Idle, KindsNow, server_api
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.clock import SystemClock
+
+NEWS = RealtimeBound(channels=(ChannelRule(prefix="news"),))
+
+
+class Quiet:
+    """A log that nobody reads."""
+
+    def event(self, name: str, **_: object) -> None:
+        """Keep nothing."""
+
+
+def snapshot(bound: RealtimeBound) -> Snapshot:
+    raw = msgspec.Raw(msgspec.msgpack.encode(bound))
+    return msgspec.structs.replace(EMPTY, features={"realtime": raw})
+
+
+def test_kinds_are_those_of_the_configuration_in_force() -> None:
+    now = [EMPTY]
+    kinds = KindsNow(lambda: now[0])
+    assert kinds().find("news") is None
+    now[0] = snapshot(NEWS)
+    found = kinds()
+    assert found.find("news") is not None
+    assert kinds() is found
+    now[0] = snapshot(RealtimeBound())
+    assert kinds().find("news") is None
+
+
+def test_without_a_store_it_says_that_it_is_away() -> None:
+    api = server_api(
+        lambda: snapshot(NEWS),
+        lambda: None,
+        log=cast("Any", Quiet()),
+        clock=SystemClock(),
+        died=lambda _, __: None,
+    )
+    for call, body in (
+        ("publish", {"channel": "news", "data": 1}),
+        ("disconnect", {"user": "ada"}),
+    ):
+        assert asyncio.run(api.run(call, body))["error"]["code"] == 100
+    told = asyncio.run(api.run("publish", {"channel": "other", "data": 1}))
+    assert told["error"]["code"] == 102
+
+
+def test_control_has_no_sessions() -> None:
+    idle = Idle()
+    idle.disconnect(Disconnect("ada", 3503, "x"))
+    idle.unsubscribe(Unsubscribe("ada", "news", 2000, "x"))
+    idle.missed()
+    assert not idle.take("1", b"{}")

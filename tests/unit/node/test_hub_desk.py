@@ -1,0 +1,288 @@
+"""Who connects and what they may do in channels, by a real driver and a policy of the tests."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import pytest
+
+from tests.helpers.builders import Bound, a_head, an_exchange
+from tests.helpers.steps import Work
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, REVOKED
+from tta_gateway.features.realtime import codes
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.codes import Disconnection
+from tta_gateway.features.realtime.command import ConnectRequest
+from tta_gateway.features.realtime.doorkeeper import Admission, Caller, Grant
+from tta_gateway.features.realtime.publication import Keeping
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import INTERNAL, NOT_FOUND, Problem
+from tta_gateway.kernel.route import Route
+from tta_gateway.node.hub_desk import HubDesk
+from tta_gateway.node.inquiry import Inquiries
+from tta_gateway.pipeline.run import Runner
+
+T = TypeVar("T")
+NOW = 1000.0
+ADA = Principal(subject="ada", issuer="home", expires=NOW + 100, claims={"channel": "session:a"})
+TOO_MANY = Problem("too_many", 429, "Too many.", "Wait.")
+
+
+def route(name: str) -> Route:
+    return Route(name=name, path="/", auth="required")
+
+
+SESSION = ChannelRule(
+    prefix="session:",
+    parameter="id",
+    subscribe=route("subscribe"),
+    publish=route("publish"),
+    history=route("history"),
+    size=5,
+    seconds=60.0,
+    join_leave=True,
+    largest=99,
+)
+NEWS = ChannelRule(prefix="news", presence=route("presence"))
+BOUND = RealtimeBound(connect=route("connect"), channels=(SESSION, NEWS))
+
+
+class House:
+    """A desk, one connection, and a policy that knows tokens, and refuses what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.params: list[dict[str, str]] = []
+        self.finished: list[str] = []
+        self.refused: dict[str, Problem] = {}
+        self.ended: list[Disconnection] = []
+        self.parted: list[str] = []
+        self.waits = False
+        self.kept: dict[str, Exchange] = {}
+        self.tokens: dict[bytes, Principal | Problem] = {b"Bearer ada": ADA, b"Bearer old": EXPIRED}
+        works: list[Work] = []
+        runner = Runner(works.append, lambda _, error: self.asked.append(repr(error)))
+        self.works = works
+        self.desk = HubDesk(Inquiries(runner, clock=lambda: 5.0), wall=lambda: NOW)
+        policy = Bound(
+            on_request=self.on_request, on_response=self.on_response, on_finish=self.on_finish
+        )
+        self.desk.adopt(BOUND, [policy])
+        self.desk.end = lambda _, why: self.ended.append(why)
+        self.desk.part = lambda _, channel: self.parted.append(channel)
+        self.desk.proved = lambda token: self.tokens.get(b"Bearer " + token, REVOKED)
+        head = a_head()
+        head.fields = [(b"authorization", b"Bearer ada"), (b"user-agent", b"x")]
+        self.desk.came("1", an_exchange(head))
+        self.caller = Caller("ada", "1")
+
+    def on_request(self, exchange: Exchange) -> Response | Awaitable[Response | None] | None:
+        request = exchange.request
+        said = f"{request.method.decode()} {request.path.decode()}"
+        self.asked.append(said)
+        self.params.append(exchange.params)
+        found = self.tokens.get(request.get(b"authorization") or b"", REVOKED)
+        if isinstance(found, Problem):
+            return answer_of(found)
+        exchange.principal = found
+        refused = self.refused.get(request.method.decode())
+        answer = None if refused is None else answer_of(refused)
+        return self.later(answer) if self.waits else answer
+
+    async def later(self, answer: Response | None) -> Response | None:
+        await asyncio.sleep(0)
+        return answer
+
+    def on_response(self, exchange: Exchange) -> None:
+        response = exchange.response
+        assert response is not None
+        if response.status == 101:
+            self.kept[exchange.request.path.decode()] = exchange
+
+    def on_finish(self, exchange: Exchange) -> None:
+        self.finished.append(exchange.request.path.decode())
+
+    def settled(self, answer: T | Awaitable[T]) -> T:
+        """Return an answer that may have to be waited for."""
+        if not isinstance(answer, Awaitable):
+            return answer
+
+        async def work() -> T:
+            running = [asyncio.ensure_future(one) for one in self.works]
+            self.works.clear()
+            try:
+                return await answer
+            finally:
+                await asyncio.gather(*running)
+
+        return asyncio.run(work())
+
+    def connect(self, token: str = "") -> object:
+        return self.settled(self.desk.connect(ConnectRequest(token=token), self.caller))
+
+    def subscribe(self, channel: str = "session:a") -> object:
+        return self.settled(self.desk.may_subscribe(channel, self.caller))
+
+
+@pytest.fixture(params=[False, True], ids=["at once", "later"])
+def house(request: pytest.FixtureRequest) -> House:
+    made = House()
+    made.waits = request.param
+    return made
+
+
+@pytest.mark.parametrize("token", ["", "ada"])
+def test_who_connects_is_who_they_have_shown(house: House, token: str) -> None:
+    told = house.connect(token)
+    assert told == Admission(user="ada", seconds=75)
+    assert house.asked == ["CONNECT /connect"]
+    assert house.finished == []
+
+
+@pytest.mark.parametrize(
+    ("token", "why"), [("old", codes.TOKEN_EXPIRED), ("other", codes.INVALID_TOKEN)]
+)
+def test_whose_token_is_not_believed_is_told(house: House, token: str, why: object) -> None:
+    assert house.connect(token) == why
+    assert house.finished == ["/connect"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (NOT_FOUND, codes.FORBIDDEN),
+        (TOO_MANY, codes.TOO_MANY),
+        (INTERNAL, codes.INTERNAL),
+        (MALFORMED, codes.INVALID_TOKEN),
+    ],
+)
+def test_why_somebody_may_not_connect(house: House, problem: Problem, why: object) -> None:
+    house.refused["CONNECT"] = problem
+    assert house.connect() == why
+
+
+def test_a_new_token_takes_the_place_of_the_one_before(house: House) -> None:
+    house.connect()
+    told = house.settled(house.desk.refresh("ada", house.caller))
+    assert told == Admission(user="ada", seconds=75)
+    assert house.finished == ["/connect"]  # of the one before
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(3000, codes.CONNECTION_EXPIRED), (1008, codes.INVALID_TOKEN)]
+)
+def test_whose_token_counts_no_more_is_disconnected(
+    house: House, code: int, why: Disconnection
+) -> None:
+    house.connect()
+    house.kept["/connect"].origin.dismiss(code, b"")
+    assert house.ended == [why]
+
+
+def test_what_may_be_done_is_asked_by_the_names_of_the_channel(house: House) -> None:
+    assert house.subscribe("session:a/b c") == codes.UNKNOWN_CHANNEL  # no name has a space
+    assert house.subscribe("session:a/b") == Grant()
+    assert house.asked == ["SUBSCRIBE /session/a%2Fb"]
+    assert house.params == [{"id": "a/b"}]
+
+
+def test_a_subscription_goes_on_until_it_is_left(house: House) -> None:
+    assert house.subscribe() == Grant()
+    assert house.finished == []
+    house.desk.left("session:a", "1")
+    house.desk.left("session:a", "1")
+    assert house.finished == ["/session/a"]
+
+
+def test_a_subscription_that_is_allowed_no_longer_ends(house: House) -> None:
+    house.subscribe()
+    house.kept["/session/a"].origin.dismiss(3000, b"")
+    assert house.parted == ["session:a"]
+    assert house.finished == ["/session/a"]
+
+
+def test_with_its_connection_all_ends(house: House) -> None:
+    house.connect()
+    house.subscribe()
+    house.desk.gone("1")
+    house.desk.gone("1")
+    assert sorted(house.finished) == ["/connect", "/session/a"]
+    assert house.subscribe() == codes.UNKNOWN_CHANNEL
+    assert house.connect() == codes.INVALID_TOKEN
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (NOT_FOUND, codes.PERMISSION_DENIED),
+        (TOO_MANY, codes.TOO_MANY_REQUESTS),
+        (INTERNAL, codes.INTERNAL),
+        (EXPIRED, codes.CONNECTION_EXPIRED),
+    ],
+)
+def test_why_something_may_not_be_done(house: House, problem: Problem, why: object) -> None:
+    house.refused |= dict.fromkeys(("SUBSCRIBE", "PUBLISH", "HISTORY", "PRESENCE"), problem)
+    assert house.subscribe() == why
+    desk, caller = house.desk, house.caller
+    assert house.settled(desk.may_publish("session:a", b"1", caller)) == why
+    assert house.settled(desk.may_see_history("session:a", caller)) == why
+    assert house.settled(desk.may_see_presence("news", caller)) == why
+    assert len(house.finished) == 4
+
+
+def test_what_is_done_at_once_is_over_at_once(house: House) -> None:
+    desk, caller = house.desk, house.caller
+    assert house.settled(desk.may_publish("session:a", b"1", caller)) is None
+    assert house.settled(desk.may_see_history("session:a", caller)) is None
+    assert house.settled(desk.may_see_presence("news", caller)) is None
+    assert house.asked == ["PUBLISH /session/a", "HISTORY /session/a", "PRESENCE /news"]
+    assert house.finished == ["/session/a", "/session/a", "/news"]
+
+
+def test_nobody_does_what_nothing_is_said_of(house: House) -> None:
+    desk, caller = house.desk, house.caller
+    assert house.subscribe("news") == codes.PERMISSION_DENIED
+    assert house.settled(desk.may_publish("news", b"1", caller)) == codes.PERMISSION_DENIED
+    assert house.settled(desk.may_see_presence("session:a", caller)) == codes.PERMISSION_DENIED
+    assert house.settled(desk.may_see_history("nothing", caller)) == codes.UNKNOWN_CHANNEL
+    assert house.asked == []
+
+
+def test_rules_say_what_holds(house: House) -> None:
+    rules = house.desk.rules("session:a")
+    assert rules is not None
+    assert (rules.keeping, rules.announces, rules.presence) == (Keeping(5, 60), True, False)
+    assert rules.largest == 99
+    assert house.desk.rules("nothing") is None
+
+
+def test_a_token_for_a_channel_gives_no_more_than_its_rule(house: House) -> None:
+    def shown(token: str, channel: str = "session:a") -> object:
+        return house.settled(house.desk.subscription(token, channel, house.caller))
+
+    assert shown("ada") == Grant()
+    assert shown("ada", "session:b") == codes.INVALID_TOKEN
+    assert shown("old") == codes.TOKEN_EXPIRED
+    assert shown("other") == codes.PERMISSION_DENIED
+    house.refused["SUBSCRIBE"] = NOT_FOUND
+    assert shown("ada") == codes.PERMISSION_DENIED
+    house.caller = Caller("ben", "1")
+    assert shown("ada") == codes.INVALID_TOKEN
+
+
+def test_before_any_configuration_nobody_comes_in() -> None:
+    house = House()
+    house.desk.adopt(RealtimeBound(), ())
+    assert house.connect("ada") == codes.INVALID_TOKEN
+    assert house.subscribe() == codes.UNKNOWN_CHANNEL
+
+
+def test_who_is_gone_meanwhile_gets_nothing() -> None:
+    house = House()
+    house.waits = True
+    connecting = house.desk.connect(ConnectRequest(token="ada"), house.caller)
+    house.desk.gone("1")
+    assert house.settled(connecting) == codes.CONNECTION_EXPIRED
+    assert house.finished == ["/connect"]
