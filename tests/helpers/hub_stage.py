@@ -72,6 +72,7 @@ def hub_stage(folder: Path, **connection: object) -> Iterator[HubStage]:
         "audience": ["tta"],
         "secret": {"file": str(secret)},
         "own_subjects": True,
+        "clock_skew": "0s",
         "roles": ["player", "therapist"],
     }
     realtime = {"connection": {"ping": "4s", "pong": "3s", **connection}, "channels": CHANNELS}

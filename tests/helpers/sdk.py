@@ -30,6 +30,10 @@ class Refused(Exception):
         self.code = code
 
 
+class Failed(Exception):
+    """What an SDK says itself of a command that was not answered."""
+
+
 class Sdk:
     """A process with clients; `kind` is one of KINDS."""
 
@@ -65,9 +69,17 @@ class Sdk:
             self._process.stdout.close()
 
     def client(
-        self, name: str, url: str, *tokens: str, channels: Sequence[str] = (), **options: object
+        self,
+        name: str,
+        url: str,
+        *tokens: str | None,
+        channels: Sequence[str] = (),
+        **options: object,
     ) -> "SdkClient":
-        """Connect, showing these tokens one after the other; in these channels from the start."""
+        """Connect, showing these tokens one after the other; in these channels from the start.
+
+        For None the application never finds another.
+        """
         client = SdkClient(self, name)
         client.ask(
             "open",
@@ -90,7 +102,8 @@ class Sdk:
             answer = self._answers.pop(number)
         if "refused" in answer:
             raise Refused(answer["refused"])
-        assert "told" in answer, (do, more, answer)
+        if "failed" in answer:
+            raise Failed(answer["failed"])
         return answer["told"]
 
     def events(self, **about: object) -> list[Told]:
@@ -172,6 +185,14 @@ class SdkClient:
     def publish(self, channel: str, *data: object) -> None:
         """Publish, and wait until all of it counts."""
         self.ask("publish", channel=channel, data=data)
+
+    def tries_to_publish(self, channel: str, data: object) -> bool:
+        """Publish; return whether it counts for certain: who is cut off meanwhile cannot know."""
+        try:
+            self.publish(channel, data)
+        except (Failed, Refused):
+            return False
+        return True
 
     def heard(
         self, channel: str, count: int, *, patience: float = PATIENCE

@@ -49,7 +49,8 @@ const does = {
     const Kind = isBinary ? protobuf.Centrifuge : json.Centrifuge;
     const getToken = async () => {
       if (!tokens.length) throw new Kind.UnauthorizedError("no more");
-      return tokens.shift();
+      const found = tokens.shift();
+      return found === null ? new Promise(() => {}) : found;
     };
     if (isBinary) binary.add(client);
     const one = new Kind(url, {websocket, getToken, maxReconnectDelay: 1000, ...options});

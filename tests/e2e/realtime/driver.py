@@ -135,7 +135,10 @@ class Driver:
         async def token() -> str:
             if not tokens:
                 raise UnauthorizedError
-            return str(tokens.pop(0))
+            found = tokens.pop(0)
+            if found is None:
+                await asyncio.Event().wait()  # for ever
+            return str(found)
 
         if asked["protobuf"]:
             self._binary.add(name)

@@ -109,17 +109,22 @@ def test_a_token_is_renewed_before_it_ends_and_nothing_else_is(
 ) -> None:
     """Neither the connection nor what it reads ends with the token that it began with."""
     kept, plain = f"session:{name}", f"plain:{name}"
-    one = sdk.client(name, stage.url, token(name, lasts=4.0), token(name))
+    short = token(name, lasts=4.0)
+    one = sdk.client(name, stage.url, short, token(name))
+    taken = sdk.client(f"taken-{name}", stage.url, short, token("somebody else"))
+    late = sdk.client(f"late-{name}", stage.url, short, token(name, lasts=-60.0), token(name))
+    never = sdk.client(f"never-{name}", stage.url, short, None)
     (other,) = join(stage, sdk, f"other-{name}")
-    (gone,) = [sdk.client(f"gone-{name}", stage.url, token(f"gone-{name}", lasts=4.0))]
-    taken = sdk.client(f"taken-{name}", stage.url, token(f"taken-{name}", lasts=4.0), token(name))
-    for each in (one, gone, taken):
+    for each in (one, taken, late, never):
         each.connected()
         each.reads(kept)
     one.reads(plain)
-    assert taken.wait("disconnected")["code"] == 3500  # somebody else's
-    gone.wait("disconnected")
-    assert wait_until(lambda: other.ask("stats", channel=kept)[0] == 1)
+    assert taken.wait("disconnected")["code"] == 3500
+    late.wait("connecting", code=3005)  # shows one that has expired, and comes back with another
+    late.connected(2)
+    never.wait("connecting", code=3005)
+    assert late.events("unsubscribed") == never.events("unsubscribed") == []
+    assert wait_until(lambda: other.ask("stats", channel=kept)[0] == 2)
     for number in range(1, 11):
         other.publish(kept, number)
         other.publish(plain, number)
