@@ -48,6 +48,7 @@ class Sdk:
         self._heard = threading.Condition()
         self._answers: dict[int, Told] = {}
         self._events: list[Told] = []
+        self._clients: list[SdkClient] = []
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -81,6 +82,7 @@ class Sdk:
         For None the application never finds another.
         """
         client = SdkClient(self, name)
+        self._clients.append(client)
         client.ask(
             "open",
             url=url,
@@ -90,6 +92,11 @@ class Sdk:
             options=options,
         )
         return client
+
+    def close_all(self) -> None:
+        """Disconnect all clients: of a gateway that has gone they would ask without an end."""
+        while self._clients:
+            self._clients.pop().close()
 
     def ask(self, do: str, **more: object) -> Answer:
         """Have something done; return what comes of it."""

@@ -8,19 +8,19 @@ import itertools
 import os
 import signal
 import threading
+import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.helpers.cuttable import Cuttable
 from tests.helpers.gateway import start_gateway
 from tests.helpers.hub_stage import HubStage, hub_stage, token
 from tests.helpers.sdk import KINDS, Sdk, SdkClient
 from tests.helpers.slow import wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
-CHANNEL = "session:faults"
 LARGE = "x" * 14_000
 
 
@@ -31,37 +31,44 @@ def sdks() -> Iterator[list[Sdk]]:
         yield [stack.enter_context(Sdk(kind)) for kind in KINDS]
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubStage]:
-    """A gateway of a test's own; nobody is asked for a sign of life while a line is cut."""
-    with hub_stage(tmp_path, queue="256KiB", ping="30s", pong="20s") as made:
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubStage]:
+    """A gateway; nobody is asked for a sign of life while a line is cut."""
+    folder = tmp_path_factory.mktemp("hub")
+    with hub_stage(folder, queue="256KiB", ping="30s", pong="20s") as made:
         yield made
 
 
-def readers(hub: HubStage, sdks: list[Sdk], *, each: int = 1) -> list[SdkClient]:
-    """Clients of all SDKs, which read."""
-    made = []
-    for (kind, sdk), number in itertools.product(zip(KINDS, sdks, strict=True), range(each)):
-        name = f"{kind}-{number}-{hub.line.port}"
-        made.append(sdk.client(name, hub.url, token(name), token(name)))
-    for one in made:
-        one.reads(CHANNEL)
+@pytest.fixture
+def channel(sdks: list[Sdk]) -> Iterator[str]:
+    """A channel of a test's own, whose readers leave with it."""
+    yield f"session:{uuid.uuid4().hex[:12]}"
+    for one in sdks:
+        one.close_all()
+
+
+def client(sdk: Sdk, name: str, url: str) -> SdkClient:
+    """A client of somebody new, who is shown in as often as they come."""
+    name = f"{name}-{uuid.uuid4().hex[:12]}"
+    made = sdk.client(name, url, *(token(name) for _ in range(9)))
+    made.connected()
     return made
 
 
-def writer(hub: HubStage, sdk: Sdk, number: int = 0) -> SdkClient:
-    """A client that comes to the gateway by a way of its own."""
-    name = f"writer-{number}-{hub.line.port}"
-    made = sdk.client(name, hub.direct, token(name), token(name))
-    made.connected()
+def readers(hub: HubStage, sdks: list[Sdk], channel: str) -> list[SdkClient]:
+    """Two clients of each SDK, which read."""
+    made = [client(sdk, "reader", hub.url) for sdk in sdks for _ in range(2)]
+    for one in made:
+        one.reads(channel)
     return made
 
 
 class Writing:
     """Writers that go on, whatever happens."""
 
-    def __init__(self, writers: list[SdkClient]) -> None:
+    def __init__(self, writers: list[SdkClient], channel: str) -> None:
         self.sure: set[str] = set()
+        self._channel = channel
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._go_on, args=(one,)) for one in writers]
 
@@ -70,7 +77,7 @@ class Writing:
             if self._stop.wait(0.002):
                 return
             said = f"{client.name} {number}"
-            if client.tries_to_publish(CHANNEL, said):
+            if client.tries_to_publish(self._channel, said):
                 self.sure.add(said)
 
     def __enter__(self) -> "Writing":
@@ -84,28 +91,26 @@ class Writing:
             one.join()
 
 
-def test_who_reads_through_workers_that_die_misses_nothing(hub: HubStage, sdks: list[Sdk]) -> None:
+def test_who_reads_through_workers_that_die_misses_nothing(
+    hub: HubStage, sdks: list[Sdk], channel: str
+) -> None:
     gateway = hub.gateway.stage.gateway.process.pid
-    reading = readers(hub, sdks, each=2)
-    with Writing([writer(hub, sdk, number) for number, sdk in enumerate(sdks)]) as writing:
-        for _ in range(2):
-            for worker in workers_of(gateway):
-                begun = len(writing.sure)
-                assert wait_until(lambda begun=begun: len(writing.sure) > begun + 50)
-                os.kill(worker, signal.SIGKILL)
-                assert wait_until(
-                    lambda worker=worker: (
-                        worker not in workers_of(gateway) and len(workers_of(gateway)) == 2
-                    )
-                )
-            hub.line.drop()
-    last = writer(hub, sdks[0], 9)
+    reading = readers(hub, sdks, channel)
+    writers = [client(sdk, "writer", hub.direct) for sdk in sdks]
+    with Writing(writers, channel) as writing:
+        for worker in workers_of(gateway) * 2:
+            begun, victim = len(writing.sure), workers_of(gateway)[worker % 2]
+            assert wait_until(lambda begun=begun: len(writing.sure) > begun + 50)
+            os.kill(victim, signal.SIGKILL)
+            assert wait_until(lambda victim=victim: _is_replaced(gateway, victim))
+        hub.line.drop()
+    last = client(sdks[0], "last", hub.direct)
     said = (f"last {number}" for number in itertools.count())  # a new worker may refuse it (100)
-    ended = next(one for one in said if last.tries_to_publish(CHANNEL, one))
+    ended = next(one for one in said if last.tries_to_publish(channel, one))
     told = []
     for one in reading:
-        one.wait("publication", channel=CHANNEL, data=ended)
-        told.append(one.heard(CHANNEL, 1))
+        one.wait("publication", channel=channel, data=ended)
+        told.append(one.heard(channel, 1))
     assert [offset for offset, _ in told[0]] == list(range(1, len(told[0]) + 1))
     assert all(one == told[0] for one in told)
     heard = [data for _, data in told[0]]
@@ -116,52 +121,63 @@ def test_who_reads_through_workers_that_die_misses_nothing(hub: HubStage, sdks: 
         assert all(again["recovered"] for again in one.events("subscribed")[1:])
 
 
+def _is_replaced(gateway: int, worker: int) -> bool:
+    running = workers_of(gateway)
+    return worker not in running and len(running) == 2
+
+
 def test_who_does_not_read_is_told_to_come_back_and_misses_nothing(
-    hub: HubStage, sdks: list[Sdk]
+    hub: HubStage, sdks: list[Sdk], channel: str
 ) -> None:
-    reading = readers(hub, sdks)
-    writing = writer(hub, sdks[0])
-    writing.publish(CHANNEL, *(f"{number}" for number in range(20)))
-    hub.line.cut()
-    sent = 20
-    last = 0
-    while (n := writing.ask("stats", channel=CHANNEL)[0]):
-        if n != last: print("STATS", n, sent); last = n
-        writing.publish(CHANNEL, *(f"{sent + number}{LARGE}" for number in range(5)))
-        sent += 5
-        assert sent < 3000
-    hub.line.mend()
-    import time; time.sleep(4)
-    for one in reading:
-        print("X", one.name, one.events("connecting"), one.events("subscribed"), len(one.events("publication")))
-    for one in reading:
-        told = one.heard(CHANNEL, sent)
-        assert [offset for offset, _ in told] == list(range(1, sent + 1))
-        assert one.codes("connecting") == [0, 3008]
-        assert one.events("subscribed")[-1]["recovered"]
+    """What waits for it is more than `queue`: it comes back for that as soon as it reads again."""
+    writing = client(sdks[0], "writer", hub.direct)
+    with contextlib.ExitStack() as stack:
+        lines = {}
+        for sdk in sdks:
+            line = stack.enter_context(Cuttable(hub.gateway.stage.port))
+            url = f"ws://127.0.0.1:{line.port}/connection/websocket"
+            lines[client(sdk, "slow", url)] = line
+        for one, line in lines.items():
+            one.reads(channel)
+            line.cut()
+        sent, left = 0, dict(lines)
+        while left:
+            writing.publish(channel, *(f"{sent + number}{LARGE}" for number in range(5)))
+            sent += 5
+            assert sent < 3000
+            there = writing.ask("presence", channel=channel)
+            for one in [each for each in left if each.name not in there]:
+                left.pop(one).mend()
+        for one in lines:
+            told = one.heard(channel, sent)
+            assert [offset for offset, _ in told] == list(range(1, sent + 1))
+            assert one.codes("connecting") == [0, 3008]
+            assert one.events("subscribed")[-1]["recovered"]
+            one.close()
 
 
 def test_a_gateway_that_stops_says_so_and_they_come_back_to_the_next(
-    hub: HubStage, sdks: list[Sdk], tmp_path: Path
+    hub: HubStage, sdks: list[Sdk], channel: str
 ) -> None:
-    reading = readers(hub, sdks, each=2)
-    gateway = hub.gateway.stage.gateway
-    config = yaml.safe_load((tmp_path / "gateway.yaml").read_text())
+    """The last of this module: its gateway is gone behind it."""
+    reading = readers(hub, sdks, channel)
+    gateway, folder = hub.gateway.stage.gateway, hub.gateway.state.parent
+    config = yaml.safe_load((folder / "gateway.yaml").read_text())
     gateway.process.terminate()
     for one in reading:
         told = one.wait("connecting", count=2)
         assert (told["code"], told["reason"]) == (3001, "shutdown")
     gateway.process.wait(15)
-    after = tmp_path / "after"
+    after = folder / "after"
     after.mkdir()
     again = start_gateway(config, after)
     try:
         for one in reading:
             one.wait("subscribed", count=2, patience=30.0)
-        back = writer(hub, sdks[3])
-        back.publish(CHANNEL, "back")
+        back = client(sdks[3], "back", hub.direct)
+        back.publish(channel, "back")
         for one in reading:
-            one.wait("publication", channel=CHANNEL, data="back")
+            one.wait("publication", channel=channel, data="back")
             assert one.events("unsubscribed") == one.events("disconnected") == []
             one.close()
         back.close()
