@@ -27,7 +27,8 @@ SUITES = $(wildcard tests/unit tests/scripts tests/contract tests/conformance)
 QUIET := tests/unit tests/scripts
 WAITING := tests/faults tests/e2e tests/contract
 # What puts a load on the gateway and looks at the clock has the machine to itself.
-ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py
+ALONE := tests/e2e/test_overload.py tests/e2e/test_nobody_is_lost.py tests/e2e/test_shield.py \
+	tests/faults/test_slow_attacks_shielded.py
 SOURCES = $(shell find src -name '*.py')
 # The code as it stands in src, not the copy that is installed.
 HERE := PYTHONPATH=src
@@ -76,6 +77,8 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/tunnel.py --write
 	@$(BIN)/python bench/valkey.py --write
 	@PYTHONPATH=. $(BIN)/python bench/web_socket.py --write
+	@$(BIN)/python bench/channels.py --write
+	@PYTHONPATH=. $(BIN)/python bench/realtime.py --write
 
 fuzz: setup ## every parser, with ten million inputs
 	@$(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS)

@@ -9,17 +9,15 @@ rounds.  It may be 2 µs in all.
 import argparse
 import statistics
 import time
-from typing import Final, cast
+from typing import Final
+
+from exchanges import exchange
 
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.policy import Gate, TrafficClass
 from tta_gateway.features.admission.rooms import Rooms
-from tta_gateway.kernel.exchange import Exchange, Origin
-from tta_gateway.kernel.message import RequestHead, Response
-from tta_gateway.kernel.peer import Peer
-from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Route
-from tta_gateway.pipeline.plan import bind
 from tta_gateway.support.build import form
 from tta_gateway.support.metrics import Registry
 
@@ -36,23 +34,6 @@ class Clock:
     def read(self) -> float:
         """Return the time."""
         return self.now
-
-
-def exchange(*, known: bool) -> Exchange:
-    """Return an exchange that has been answered, of somebody or of nobody."""
-    made = Exchange(
-        RequestHead(1, b"GET", b"/"),
-        origin=cast("Origin", None),
-        peer=Peer("127.0.0.1", port=1, scheme=b"http", trusted=False),
-        plan=bind([], None, forward=lambda _: None),
-        started=1000.0,
-    )
-    if known:
-        made.principal = Principal(subject="p7", issuer="a", roles=frozenset(("player",)))
-    made.response = Response(200, [(b"content-type", b"text/plain"), (b"a", b"b")], None)
-    made.response.local = False
-    made.tries, made.first_byte_at = 1, 1000.05
-    return made
 
 
 def batch(steps: list[object], one: Exchange, *, times: int) -> float:

@@ -9,17 +9,15 @@ may be 0.5 µs while nobody attacks.
 import argparse
 import statistics
 import time
-from typing import Final, cast
+from typing import Final
+
+from exchanges import exchange
 
 from tta_gateway.features.shield.bound import ShieldBound
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.shield.ward import Ward
-from tta_gateway.kernel.exchange import Exchange, Origin
-from tta_gateway.kernel.message import RequestHead, Response
-from tta_gateway.kernel.peer import Peer
-from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.route import Route
-from tta_gateway.pipeline.plan import bind
 from tta_gateway.support.build import form
 from tta_gateway.support.metrics import Registry
 
@@ -34,22 +32,6 @@ class Nothing:
 
     def on_finish(self, _: Exchange) -> None:
         """Do nothing."""
-
-
-def exchange(*, known: bool) -> Exchange:
-    """Return an exchange that has been answered, of somebody or of nobody."""
-    made = Exchange(
-        RequestHead(1, b"GET", b"/"),
-        origin=cast("Origin", None),
-        peer=Peer("192.0.2.7", port=1, scheme=b"http", trusted=False),
-        plan=bind([], None, forward=lambda _: None),
-        started=1000.0,
-    )
-    if known:
-        made.principal = Principal(subject="p7", issuer="a", roles=frozenset(("player",)))
-    made.response = Response(200, [(b"content-type", b"text/plain")], None)
-    made.response.local = False
-    return made
 
 
 def batch(steps: list[object], one: Exchange, *, times: int) -> float:

@@ -43,8 +43,8 @@ CASES: Final = (("GET", 1), ("GET", AT_ONCE), ("EVALSHA", 1), ("EVALSHA", AT_ONC
 
 
 @contextlib.contextmanager
-def server() -> Iterator[Path]:
-    """Run a server; yield its socket."""
+def running() -> Iterator[tuple[Path, int]]:
+    """Run a server; yield its socket, and its process."""
     with tempfile.TemporaryDirectory(prefix="vk") as folder:
         path = Path(folder) / "s"
         command = [find().path, "--port", "0", "--unixsocket", str(path), "--save", ""]
@@ -55,7 +55,7 @@ def server() -> Iterator[Path]:
                 if time.perf_counter() > end:
                     raise BenchError("the server does not start")
                 time.sleep(0.01)
-            yield path
+            yield path, process.pid
         finally:
             process.kill()
             process.wait()
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the result into RESULTS.md")
     arguments = parser.parse_args()
     try:
-        with server() as path:
+        with running() as (path, _):
             found = uvloop.run(rounds(path, arguments.rounds))
     except (BenchError, ModuleNotFoundError) as error:
         sys.exit(f"{error}: make bench installs what it needs")

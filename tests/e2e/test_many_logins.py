@@ -33,9 +33,10 @@ LOGINS: Final = "tta_gateway_identity_logins_total"
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Issuing]:
-    """A gateway that locks nobody out, with a user."""
+    """A gateway that locks nobody out and counts nobody's logins, with a user."""
     changed = {"lockout": {"account": 10_000, "address": 10_000}}
-    with issuing(tmp_path_factory.mktemp("logins"), issuing=changed) as made:
+    own = {"own": {"login": "off"}}
+    with issuing(tmp_path_factory.mktemp("logins"), issuing=changed, ratelimit=own) as made:
         made.user()
         yield made
 

@@ -6,6 +6,8 @@ too.
 
 import json
 import select
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -14,7 +16,7 @@ import pytest
 
 from tests.helpers.clients import Client
 from tests.helpers.gateway import Gateway, start_gateway
-from tests.helpers.overload import Asked, load, service_of
+from tests.helpers.overload import Asked, changing_service, load, service_of
 from tests.helpers.slow import wait_until
 
 SERVERS, TAKES = 8, 0.05
@@ -38,7 +40,7 @@ def gateway_to(
                 for one in CLASSES
             ],
             **more,
-            "admission": {"enabled": True, **admission},
+            "admission": admission,
         },
         tmp_path,
     )
@@ -51,6 +53,7 @@ def share(asked: Sequence[Asked], *traffic: str, begin: float = 0.0, end: float 
 
 
 def test_what_matters_is_served_under_overload_and_all_is_well_again_soon(tmp_path: Path) -> None:
+    """Scenario 26 of the security research: five times the load, in a mix of classes."""
     with service_of(servers=SERVERS, takes=TAKES) as port:
         gateway = gateway_to(port, tmp_path)
         try:
@@ -68,16 +71,55 @@ def test_what_matters_is_served_under_overload_and_all_is_well_again_soon(tmp_pa
     assert {one.status for one in asked} <= {200, 503}
 
 
+STEP: Final = 2.0
+"""What took ten milliseconds takes so many seconds."""
+
+
+def test_a_step_to_seconds_sheds_what_can_wait_and_keeps_the_times_of_therapy(
+    tmp_path: Path,
+) -> None:
+    """Scenario 25: after the step the service can do 20 a second, and is asked for 45.
+
+    Five of them are therapeutic.  Administration is `standard` at most, whatever its routes say
+    (`tests/unit/features/admission/test_policy.py`).
+    """
+    with changing_service(servers=40, takes=0.01, otherwise=STEP) as (port, change):
+        gateway = gateway_to(port, tmp_path)
+        timers = [threading.Timer(after, change) for after in (3.0, 25.0)]
+        try:
+            for timer in timers:
+                timer.start()
+            asked = load(gateway.port, [(45.0, 34)])
+        finally:
+            for timer in timers:
+                timer.cancel()
+            gateway.stop()
+    assert share(asked, *CLASSES, end=2) == 1.0
+    assert share(asked, "crisis") == 1.0
+    assert share(asked, "therapeutic", begin=17, end=24) >= 0.95
+    took = sorted(
+        one.took
+        for one in asked
+        if one.traffic == "therapeutic" and one.status == 200 and 17 <= one.at < 24
+    )
+    assert took[int(0.99 * (len(took) - 1))] <= 2.5 * STEP
+    for traffic in ("standard", "background"):
+        assert share(asked, traffic, begin=17, end=24) <= 0.6
+    assert share(asked, *CLASSES, begin=31) >= 0.98
+    assert {one.status for one in asked} <= {200, 503}
+
+
 def test_who_is_turned_away_is_told_when_to_come_again(tmp_path: Path) -> None:
-    """Of 64 places 34 are kept for others: of sixty who come, thirty wait in vain."""
+    """Of 64 places six are kept for those in a crisis: of 90 who come, 32 wait in vain."""
     with service_of(servers=1, takes=30.0) as port:
         known = {"endpoints": [f"http://127.0.0.1:{port}"], "limits": {"in_flight": 64}}
         gateway = gateway_to(port, tmp_path, services={"known": known})
-        clients = [Client(gateway.port) for _ in range(60)]
+        clients = [Client(gateway.port) for _ in range(90)]
+        time.sleep(0.5)  # the worker looks how much may be asked of its services, and a bit more
         try:
             for client in clients:
                 client.send(b"GET /background HTTP/1.1\r\nHost: a\r\n\r\n")
-            assert wait_until(lambda: len(answered(clients)) == 30)
+            assert wait_until(lambda: len(answered(clients)) == 32)
             answers = [client.answer() for client in answered(clients)]
             with Client(gateway.port) as person:
                 person.send(b"GET /crisis HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -95,7 +137,7 @@ def test_who_is_turned_away_is_told_when_to_come_again(tmp_path: Path) -> None:
         assert (problem["code"], problem["status"]) == ("admission_shed", 503)
     lines = [json.loads(line) for line in (tmp_path / "access.log").read_text().splitlines()]
     shed = [one["class"] for one in lines if one["code"] == "admission_shed"]
-    assert shed == ["background"] * 30
+    assert shed == ["background"] * 32
 
 
 def answered(clients: Sequence[Client]) -> list[Client]:

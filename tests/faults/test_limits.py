@@ -1,11 +1,15 @@
-"""Limits keep nobody waiting, and fail nobody, whatever becomes of their store."""
+"""Limits keep nobody waiting, and fail nobody, whatever becomes of their store.
+
+One gateway and one store for all of them: each failure of the store is watched once, on routes with
+a wide limit, a strict one, one that is spent, and none.
+"""
 
 import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import pytest
@@ -21,6 +25,15 @@ MOST: Final = 0.05
 """Seconds that a request waits for the store (features/ratelimit/valkey_store.py)."""
 WIDE: Final = {"requests": 1_000_000, "per": "1s", "key": ["address"]}
 EXACT: Final = {**WIDE, "exact": True, "name": "strict"}
+RATE, BURST, WORKERS = 20, 30, 2
+LIMITS: Final[dict[str, dict[str, object]]] = {
+    "/local": WIDE,
+    "/exact": EXACT,
+    "/spent": {"requests": RATE, "per": "1s", "burst": BURST, "key": ["all"], "name": "spent"},
+    "/refuses": {**EXACT, "on_store_failure": "refuse", "name": "refuses"},
+    "/hourly": {"requests": 30, "per": "1h", "key": ["all"], "name": "hourly"},
+}
+BEFORE, AWAY, AFTER = 2.0, 2.5, 2.5  # seconds of what is watched
 
 
 @contextlib.contextmanager
@@ -49,103 +62,121 @@ def emptied(store: Server) -> Iterator[None]:
 HOW: Final = {"killed": killed, "paused": paused, "restarted empty": emptied}
 
 
-@pytest.mark.parametrize("how", list(HOW))
-@pytest.mark.parametrize("limit", [WIDE, EXACT], ids=["local", "exact"])
-def test_a_store_that_fails_under_load_fails_nobody(
-    tmp_path: Path, how: str, limit: dict[str, object]
-) -> None:
-    """Red where `take` of features/ratelimit/valkey_store.py has more patience.
+@pytest.fixture(scope="module")
+def store() -> Iterator[Server]:
+    with server("redis", *FIT) as made:
+        yield made
 
-    What a busy machine adds is measured on a route without limits, at the same time.
-    """
-    fails: Callable[[Server], contextlib.AbstractContextManager[None]] = HOW[how]
-    with (
-        server("redis", *FIT) as store,
-        limited(tmp_path, limit, workers=2, valkey_url=f"redis://127.0.0.1:{store.port}") as node,
-    ):
-        node.rest()
-        with (
-            Crowd([node], threads=4, pause=0.005) as crowd,
-            Crowd([node], threads=4, pause=0.005, path="/free") as free,
-        ):
-            time.sleep(1.0)
-            with fails(store):
-                time.sleep(2.0)
-            time.sleep(2.0)
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, store: Server) -> Iterator[Limited]:
+    """A gateway that answers itself, within a limit on each route, and without one on `/free`."""
+    answers = {"respond": {"status": 200, "body": "{}"}, "auth": "none"}
+    routes = [{**answers, "path": path, "rate_limit": one} for path, one in LIMITS.items()]
+    with limited(
+        tmp_path_factory.mktemp("limits"),
+        workers=WORKERS,
+        valkey_url=f"redis://127.0.0.1:{store.port}",
+        routes=[*routes, {**answers, "path": "/free"}],
+    ) as made:
+        made.rest()
+        yield made
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What crowds on some routes have seen of a store that fails, and when they began."""
+
+    crowds: dict[str, Crowd]
+    begun: float
+    took: float
+
+    def fails_nobody(self, path: str) -> None:
+        """Nobody is refused or waits for the store.
+
+        What a busy machine adds is measured on a route without limits, at the same time.
+        """
+        crowd, free = self.crowds[path], self.crowds["/free"]
         assert crowd.failures == []
         assert {one.status for _, one in crowd.answers} == {200}
         assert len(crowd.answers) > 200
         assert crowd.longest <= MOST + free.longest + 0.1, (crowd.longest, free.longest)
 
 
-@pytest.mark.parametrize("how", list(HOW))
-def test_what_was_spent_is_not_forgotten_and_nothing_jumps(tmp_path: Path, how: str) -> None:
+@pytest.fixture(scope="module", params=list(HOW))
+def watched(request: pytest.FixtureRequest, node: Limited, store: Server) -> Watched:
+    """The store fails in one of the ways, under load."""
+    fails: Callable[[Server], contextlib.AbstractContextManager[None]] = HOW[request.param]
+    assert wait_until(lambda: all(node.ask("/refuses").status == 200 for _ in range(6)))
+    time.sleep(BURST / RATE)  # until what was spent before has come back
+    crowds = {
+        path: Crowd([node], threads=3, pause=pause, path=path)
+        for path, pause in (("/local", 0.01), ("/exact", 0.01), ("/free", 0.01), ("/spent", 0.01))
+    }
+    begun = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        for one in crowds.values():
+            stack.enter_context(one)
+        time.sleep(BEFORE)
+        with fails(store):
+            time.sleep(AWAY)
+        time.sleep(AFTER)
+    return Watched(crowds, begun, time.monotonic() - begun)
+
+
+@pytest.mark.parametrize("path", ["/local", "/exact"])
+def test_a_store_that_fails_under_load_fails_nobody(watched: Watched, path: str) -> None:
+    """Red where `take` of features/ratelimit/valkey_store.py has more patience."""
+    watched.fails_nobody(path)
+
+
+def test_what_was_spent_is_not_forgotten_and_nothing_jumps(watched: Watched) -> None:
     """Red where `settled` of features/ratelimit/algorithm.py goes by the store alone."""
-    rate, burst = 20, 30
-    limit = {"requests": rate, "per": "1s", "burst": burst, "key": ["all"]}
-    with (
-        server("redis", *FIT) as store,
-        limited(tmp_path, limit, workers=2, valkey_url=f"redis://127.0.0.1:{store.port}") as node,
-    ):
-        node.rest()
-        begun = time.monotonic()
-        with Crowd([node], threads=4, pause=0.002) as crowd:
-            time.sleep(2.0)
-            with HOW[how](store):
-                time.sleep(3.0)
-            time.sleep(3.0)
-        took = time.monotonic() - begun
-        assert crowd.failures == []
-        assert crowd.admitted() <= burst + rate * took + burst + rate * 0.1
-        for second in range(2, 7):  # whoever asks all the time gets the rate in each second
-            passed = crowd.admitted(begun + second, begun + second + 1.0)
-            assert rate * 0.6 <= passed <= rate * 1.4 + 2, (second, passed)
+    crowd, begun = watched.crowds["/spent"], watched.begun
+    assert crowd.failures == []
+    bound = BURST + RATE * watched.took + (WORKERS - 1) * BURST + RATE * 0.1
+    assert crowd.admitted() <= bound
+    # Whoever asks all the time gets the rate in each second, once all know of the first burst.
+    for second in range(2, int(BEFORE + AWAY + AFTER)):
+        passed = crowd.admitted(begun + second, begun + second + 1.0)
+        assert RATE * 0.6 <= passed <= RATE * 1.4 + 2, (second, passed)
 
 
-def test_a_limit_that_would_rather_refuse_does_and_no_other(tmp_path: Path) -> None:
-    strict = {**EXACT, "on_store_failure": "refuse"}
-    with (
-        server("redis", *FIT) as store,
-        limited(tmp_path, strict, workers=1, valkey_url=f"redis://127.0.0.1:{store.port}") as node,
-    ):
-        node.rest()
-        assert wait_until(lambda: node.ask().status == 200)
-        with paused(store):
-            refused = node.ask()
-            assert refused.status == 503
-            assert refused.json["code"] == "ratelimit_store_unavailable"
-            assert refused.fields["retry-after"] == "1"
-            assert node.ask("/free").status == 200
-        assert wait_until(lambda: node.ask().status == 200)
+def test_a_limit_that_would_rather_refuse_does_and_no_other(node: Limited, store: Server) -> None:
+    assert wait_until(lambda: all(node.ask("/refuses").status == 200 for _ in range(6)))
+    with paused(store):
+        refused = node.ask("/refuses")
+        assert refused.status == 503
+        assert refused.json["code"] == "ratelimit_store_unavailable"
+        assert refused.fields["retry-after"] == "1"
+        assert node.ask("/free").status == 200
+    assert wait_until(lambda: node.ask("/refuses").status == 200)
 
 
-def test_a_worker_that_dies_leaves_its_seats_and_takes_no_limit_with_it(tmp_path: Path) -> None:
+def test_a_worker_that_dies_leaves_its_seats_and_takes_no_limit_with_it(node: Limited) -> None:
     """Red where `look` of node/settling.py leaves taken what nobody has."""
-    limit = {"requests": 30, "per": "1h", "key": ["all"]}
-    with limited(tmp_path, limit, workers=2) as node:
-        node.rest()
-        spend_all(node)
-        time.sleep(0.5)
-        os.kill(node.workers[0], signal.SIGKILL)
-        assert wait_until(lambda: len(node.workers) == 2)
-        time.sleep(1.5)
-        passed: list[int] = []
+    spend_all(node, "/hourly")
+    time.sleep(0.5)
+    os.kill(node.workers[0], signal.SIGKILL)
+    assert wait_until(lambda: len(node.workers) == WORKERS)
+    time.sleep(1.5)
+    passed: list[int] = []
 
-        def is_spent() -> bool:
-            told = [node.ask().status for _ in range(30)]
-            passed.append(told.count(200))
-            return set(told) == {429}
+    def is_spent() -> bool:
+        told = [node.ask("/hourly").status for _ in range(30)]
+        passed.append(told.count(200))
+        return set(told) == {429}
 
-        # A new worker begins with the full bucket, and then hears of the rest.
-        assert wait_until(is_spent)
-        assert sum(passed) <= 30
+    # A new worker begins with the full bucket, and then hears of the rest.
+    assert wait_until(is_spent)
+    assert sum(passed) <= 30
 
 
-def spend_all(node: Limited) -> None:
+def spend_all(node: Limited, path: str) -> None:
     """Ask until every worker says that it is too much."""
     refused = 0
     for _ in range(400):
-        refused = refused + 1 if node.ask().status == 429 else 0
+        refused = refused + 1 if node.ask(path).status == 429 else 0
         if refused == 30:
             return
     raise AssertionError("there is more than there should be")

@@ -5,7 +5,7 @@ from typing import Final
 
 from tests.fuzz.contract import Pieces, Target, demand
 from tests.fuzz.seeds import own
-from tests.helpers.socket_talk import MASK, OnPaper, naive
+from tests.helpers.socket_talk import MASK, OnPaper, joined, naive
 from tta_gateway.wire.socket_codec import SocketLimits, SocketReader
 from tta_gateway.wire.socket_deflate import Inflater
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
@@ -21,6 +21,8 @@ def check(pieces: Pieces) -> Hashable:
         found = OnPaper(_reader(is_server)).hear(pieces)
         expected = naive(data, is_server=is_server, limits=_LIMITS)
         demand(found == expected, "frames say what RFC 6455 says", found, expected)
+        parts = OnPaper(_reader(is_server, streams=True)).hear(pieces)
+        demand(joined(parts) == expected, "so do parts of messages", parts, expected)
         shapes.append(tuple(one[0] if one[0] != "broken" else one for one in found))
     return (*shapes, _deflated(pieces), _answered(data))
 
@@ -52,8 +54,10 @@ def _answered(data: bytes) -> Hashable:
     return bool(kinds), "close" in kinds
 
 
-def _reader(is_server: bool, inflater: Inflater | None = None) -> SocketReader:
-    return SocketReader(is_server=is_server, limits=_LIMITS, inflater=inflater)
+def _reader(
+    is_server: bool, inflater: Inflater | None = None, *, streams: bool = False
+) -> SocketReader:
+    return SocketReader(is_server=is_server, limits=_LIMITS, inflater=inflater, streams=streams)
 
 
 def alone(pieces: Pieces) -> None:

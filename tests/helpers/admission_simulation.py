@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tta_gateway.features.admission.adaptive import FIRST, Adaptive, Timing
+from tta_gateway.features.admission.adaptive import Adaptive, Timing
 from tta_gateway.features.admission.algorithm import LET_IN, Room, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
 
@@ -48,7 +48,7 @@ class Simulation:
         rate: float,
         mix: Mapping[int, float] = MIX,
         seed: int = 7,
-        first: int = FIRST,
+        most: int = 1024,
     ) -> None:
         self.chance = random.Random(seed)
         self.servers = servers
@@ -56,8 +56,9 @@ class Simulation:
         self.rate = rate
         self.mix = mix
         self.now = 0.0
-        self.room = Room(first, reserved=_BOUND.reserved, waiting=_BOUND.waiting)
-        self.adaptive = Adaptive(least=_BOUND.least, most=1024, first=first)
+        self.room = Room(most, reserved=_BOUND.reserved, waiting=_BOUND.waiting)
+        self.room.resize(most, short=False)
+        self.adaptive = Adaptive(least=_BOUND.least, most=most)
         self.timing = Timing()
         self.tallies = {one: Tally() for one in range(4)}
         self.limits: list[tuple[float, float, float]] = []
@@ -92,10 +93,12 @@ class Simulation:
         limit = self.adaptive.look(
             self.now, in_flight=room.in_flight, peak=room.peak, wanted=wanted
         )
-        room.resize(limit)
+        adaptive = self.adaptive
+        room.resize(limit, short=adaptive.is_short(self.now), ceiling=int(adaptive.ceiling))
+        room.pace = adaptive.pace
         room.look(TICK, self.now)
         room.fill(self.now)
-        self.limits.append((self.now, self.adaptive.limit, self.adaptive.ratio))
+        self.limits.append((self.now, min(adaptive.limit, adaptive.ceiling), adaptive.ratio))
 
     def _arrive(self) -> None:
         self._at(self.now + self.chance.expovariate(max(self.rate, 1e-9)), self._arrive)

@@ -15,7 +15,7 @@ from tta_gateway.features.realtime.reading import Reading
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.subscriber import Subscriber
-from tta_gateway.support.valkey.topology import Address, Topology, single
+from tta_gateway.support.valkey.topology import Address, Login, Topology, single
 
 
 class Heard:
@@ -26,6 +26,10 @@ class Heard:
         self.of: dict[str, list[tuple[Publication, Position]]] = {}
         self.readers: dict[str, list[Reader]] = {}
         self.losses = 0
+
+    def has(self, channel: str, count: int) -> bool:
+        """Whether so many publications of a channel have come."""
+        return len(self.of.get(channel, ())) == count
 
     def published(self, channel: str, publication: Publication, top: Position) -> None:
         self.of.setdefault(channel, []).append((publication, top))
@@ -48,7 +52,8 @@ class Heard:
 class Worker:
     """A client, a client for the disk, a subscriber and the broker over them."""
 
-    def __init__(self, where: Address | Topology, *, replicas: int = 0) -> None:
+    def __init__(self, where: Address | Topology, *, replicas: int = 0, database: int = 0) -> None:
+        self._login = Login(database=database)
         topology = single(where) if isinstance(where, Address) else where
         self.told = Told()
         self.heard = Heard()
@@ -62,10 +67,11 @@ class Worker:
             listener=self.fork,
             fresh=lambda: uuid.uuid4().hex[:12],
             tell=self.told.event,
+            database=database,
         )
         self.subscriber = Subscriber(
             topology,
-            way=way(self.told),
+            way=way(self.told, self._login),
             name="channels",
             tell=self.told.event,
             listener=self.broker.following,
@@ -75,7 +81,7 @@ class Worker:
     def _client(self, topology: Topology) -> Valkey:
         return Valkey(
             topology,
-            way=way(self.told),
+            way=way(self.told, self._login),
             name="state",
             tell=self.told.event,
             stale=self.told.stale.append,
@@ -101,10 +107,10 @@ class Worker:
 
 @asynccontextmanager
 async def workers(
-    where: Address | Topology, count: int = 1, *, replicas: int = 0
+    where: Address | Topology, count: int = 1, *, replicas: int = 0, database: int = 0
 ) -> AsyncIterator[list[Worker]]:
     """So many workers, connected."""
-    made = [Worker(where, replicas=replicas) for _ in range(count)]
+    made = [Worker(where, replicas=replicas, database=database) for _ in range(count)]
     try:
         for one in made:
             await one.ready()

@@ -100,7 +100,7 @@ _PUBLICATIONS: Final = st.lists(PUBLICATION, max_size=3)
 SUBSCRIBED: Final = st.builds(
     SubscribeResult, expires=_FLAG, ttl=_SECONDS, recoverable=_FLAG, positioned=_FLAG,
     position=POSITION, publications=_PUBLICATIONS, recovered=_FLAG, was_recovering=_FLAG,
-    data=_MAYBE, delta=_FLAG,
+    data=_MAYBE,
 )  # fmt: skip
 RESULT: Final[st.SearchStrategy[Result]] = st.one_of(
     SUBSCRIBED,
@@ -157,7 +157,7 @@ EVERY_COMMAND: Final[list[Written]] = [
 _WHOLE: Final = Publication(b"1", 3, ClientInfo("u", "c", b"1", b"2"), {"k": "v"}, 5)
 _THERE: Final = SubscribeResult(
     expires=True, ttl=9, recoverable=True, positioned=True, position=Position(9, "e"),
-    publications=[_WHOLE], recovered=True, was_recovering=True, data=b"1", delta=True,
+    publications=[_WHOLE], recovered=True, was_recovering=True, data=b"1",
 )  # fmt: skip
 EVERY_RESULT: Final[list[Result]] = [
     _THERE,

@@ -1,7 +1,6 @@
-"""A flood from many addresses of the loopback network, with honest people beside it.
+"""A flood from a thousand addresses of the loopback network, with honest people beside it.
 
-The flood is open loop: a connection is begun at its time, however the last ones fare, and sends
-what is no HTTP.  People ask with a token, each from an address of their own, and count.
+People ask with a token, each from an address of their own and over new connections, and count.
 """
 
 import asyncio
@@ -12,70 +11,57 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from tests.helpers import flooder
+from tests.helpers.flooder import flooding, told_by
+
 _PATIENCE: Final = 5.0  # seconds
-_NO_HTTP: Final = b"GET / HTTP/9.9\r\nHo st: a\r\n\r\n"
+_PAUSE: Final = 0.2  # seconds
 
 
 @dataclass(slots=True)
 class Told:
-    """What became of it."""
+    """What became of the people, and of the flood."""
 
-    attempts: int = 0
-    cut: int = 0
+    flood: flooder.Told = field(default_factory=flooder.Told)
     asked: int = 0
     answered: int = 0
     lines: Counter[bytes] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
 
+    def quantile(self, share: float) -> float:
+        """The time within which so many of them had heard something."""
+        return sorted(self.took)[int(len(self.took) * share)]
+
 
 def flood(
     port: int,
+    kind: str = "connections",
     *,
-    addresses: int,
     people: int,
     seconds: float,
     rate: float,
     token: Callable[[str], str],
 ) -> Told:
-    """Attack for so many seconds with so many connections a second; return what became of all."""
+    """Attack for so many seconds at so many a second; return what became of all."""
+    with flooding(port, kind, rate=rate, seconds=seconds) as process:
+        told = beside(port, people=people, seconds=seconds, token=token)
+        told.flood = told_by(process, 30.0)
+    return told
+
+
+def beside(port: int, *, people: int, seconds: float, token: Callable[[str], str]) -> Told:
+    """Have people ask for so long, whatever else goes on; return what became of them."""
     told = Told()
+    tokens = [token(f"p{one}") for one in range(people)]
 
     async def work() -> None:
         over = time.monotonic() + seconds
         async with asyncio.TaskGroup() as group:
-            group.create_task(_attack(port, addresses, rate, over, told))
             for one in range(people):
-                group.create_task(_person(port, one, over, token(f"p{one}"), told))
+                group.create_task(_person(port, one, over, tokens[one], told))
 
     asyncio.run(work())
     return told
-
-
-async def _attack(port: int, addresses: int, rate: float, over: float, told: Told) -> None:
-    begun, sent = time.monotonic(), 0
-    async with asyncio.TaskGroup() as group:
-        while (now := time.monotonic()) < over:
-            while sent < (now - begun) * rate:
-                one = sent % addresses
-                source = f"127.66.{one // 250}.{1 + one % 250}"
-                group.create_task(_hostile(port, source, told))
-                sent += 1
-            await asyncio.sleep(0.005)
-
-
-async def _hostile(port: int, source: str, told: Told) -> None:
-    told.attempts += 1
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            reader, writer = await asyncio.open_connection(
-                "127.0.0.1", port, local_addr=(source, 0)
-            )
-            with contextlib.closing(writer):
-                for _ in range(4):
-                    writer.write(_NO_HTTP)
-                await reader.read(100)
-    except OSError:
-        told.cut += 1
 
 
 async def _person(port: int, one: int, over: float, token: str, told: Told) -> None:
@@ -99,4 +85,4 @@ async def _person(port: int, one: int, over: float, token: str, told: Told) -> N
             continue
         finally:
             told.took.append(time.monotonic() - begun)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(_PAUSE)

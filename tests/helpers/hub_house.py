@@ -12,6 +12,7 @@ from tests.helpers.client_words import Written, in_json
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tta_gateway.features.realtime.attendant import Ports
+from tta_gateway.features.realtime.broker import Broker
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import (
     INVALID_TOKEN,
@@ -35,6 +36,7 @@ from tta_gateway.features.realtime.hub import Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Keeping
 from tta_gateway.features.realtime.session import Terms
+from tta_gateway.kernel.exchange import Exchange
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -168,17 +170,20 @@ class Client:
 class HubHouse:
     """A hub; everybody with the token "t" is "user", others by `door.tokens`."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self, store: MemoryStore | None = None, *, broker: Broker | None = None) -> None:
         self.store = store or MemoryStore()
         self.broker = MemoryBroker(self.store)
+        """what is asked, unless another is given"""
         self.clock = FakeClock()
         self.door = Door(
             tokens={"t": Admission(user="user"), "": Admission(user="")},
             channels={"a": KEPT, "b": KEPT, "loose": Rules(), "social": SOCIAL},
         )
         self.faults: list[str] = []
+        self.lobby: list[str] = []
+        """who came and went, by their sockets"""
         ports = Ports(
-            broker=self.broker,
+            broker=broker or self.broker,
             tokens=self.door,
             access=self.door,
             procedures=self.door,
@@ -188,6 +193,14 @@ class HubHouse:
         )
         self.hub = Hub(ports, died=lambda name, error: self.faults.append(f"{name}: {error!r}"))
         self.broker.listener = self.hub
+
+    def came(self, client: str, opening: Exchange) -> None:
+        """Take that a socket has been opened (the port of features/realtime/sockets.py)."""
+        self.lobby.append(f"{client} came by {opening.request.method.decode()}")
+
+    def gone(self, client: str) -> None:
+        """Take that it is gone."""
+        self.lobby.append(f"{client} went")
 
     def socket(self, name: str = "c", codec: Codec | None = None) -> Client:
         return Client(self, name, codec or JsonCodec())

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from tests.helpers.npm import node_modules
+from tests.helpers import npm
 from tests.helpers.programs import daemon
 
 HERE: Final = Path(__file__).parents[1] / "e2e" / "openid"
@@ -14,7 +14,7 @@ HERE: Final = Path(__file__).parents[1] / "e2e" / "openid"
 
 def modules() -> Path:
     """Return the folder that it is installed in, by the lock; skip where Node is missing or old."""
-    return node_modules(HERE, "oidc-provider")
+    return npm.modules(HERE, "openid")
 
 
 @contextlib.contextmanager

@@ -3,10 +3,11 @@ a load that no answer slows down.
 """
 
 import contextlib
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,12 +31,22 @@ class Asked:
 @contextlib.contextmanager
 def service_of(*, servers: int, takes: float) -> Iterator[int]:
     """Run a service that works at so many requests at once; give its port."""
+    with changing_service(servers=servers, takes=takes, otherwise=takes) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def changing_service(
+    *, servers: int, takes: float, otherwise: float
+) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Run one; give its port, and what has it take the other time from then on, and back."""
     port = free_port()
-    command = [sys.executable, str(_BENCH / "capacity.py"), str(port), str(servers), str(takes)]
-    with subprocess.Popen(command) as process:
+    script = str(_BENCH / "capacity.py")
+    numbers = [str(one) for one in (port, servers, takes, otherwise)]
+    with subprocess.Popen([sys.executable, script, *numbers]) as process:
         try:
             assert wait_until(lambda: connects(port))
-            yield port
+            yield port, lambda: process.send_signal(signal.SIGUSR1)
         finally:
             process.kill()
 

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
-from tests.helpers.npm import node_modules
+from tests.helpers import npm
 
 HERE: Final = Path(__file__).parents[1] / "e2e" / "realtime"
+PACKAGES: Final = HERE.parents[1] / "contract" / "realtime" / "sdk"
 PATIENCE: Final = 15.0
 KINDS: Final = ("python-json", "python-protobuf", "node-json", "node-protobuf")
 Told = dict[str, Any]
@@ -42,7 +43,7 @@ class Sdk:
         self._is_binary = codec == "protobuf"
         self._command = [sys.executable, str(HERE / "driver.py")]
         if language == "node":
-            modules = node_modules(HERE, "centrifuge")
+            modules = npm.modules(PACKAGES, "realtime_sdk")
             self._command = ["node", str(HERE / "driver.mjs"), str(modules)]
         self._ids = itertools.count(1)
         self._heard = threading.Condition()

@@ -9,10 +9,12 @@ from typing import Any, cast
 
 import msgspec
 
+from tests.helpers.builders import Bound, a_route, an_endpoint
 from tests.helpers.own_sockets import Echoes
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.kernel.own import socket
-from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.route import Service
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.snapshot.model import Listener, Snapshot
@@ -43,23 +45,39 @@ class SocketWorker:
         return [line for line in lines if "status" in line]
 
 
+class Seeing(Worker):
+    """A worker one of whose policies looks at every message, and lets it through."""
+
+    def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
+        return [*super()._policies_of(snapshot), Bound(on_message=lambda _exchange, _message: None)]
+
+
 @contextlib.asynccontextmanager
 async def socket_worker(
-    folder: Path, services: dict[str, Echoes], routes: tuple[Route, ...] = ()
+    folder: Path, services: dict[str, Echoes], *, upstream: int = 0
 ) -> AsyncIterator[SocketWorker]:
-    """Run one; each service's path is its name."""
+    """Run one; each service's path is its name.
+
+    Where a port of an `upstream` is given, `/seen` leads there, and messages are looked at.
+    """
     log, loop = folder / "log", asyncio.get_running_loop()
     accesses = msgspec.msgpack.encode(AccessLogBound(path=str(log)))
     snapshot = Snapshot(
         version=1,
         state_dir=str(folder),
         listeners=(Listener(host="127.0.0.1"),),
-        services=(),
-        routes=(*(socket(f"/{name}", name) for name in services), *routes),
+        services=(Service(name="up", endpoints=(an_endpoint(upstream),)),) if upstream else (),
+        routes=(
+            *(
+                msgspec.structs.replace(socket(f"/{name}", name), origins=("https://app.tta.test",))
+                for name in services
+            ),
+            *((a_route("/seen", service="up"),) if upstream else ()),
+        ),
         connections=ConnectionLimits(per_address=10_000),
         features={"access_log": msgspec.Raw(accesses)},
     )
-    worker = Worker(
+    worker = (Seeing if upstream else Worker)(
         parted(snapshot),
         loop=loop,
         clock=SystemClock(),

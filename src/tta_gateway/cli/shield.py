@@ -2,11 +2,21 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import click
 
 from tta_gateway.cli.configured import FILE
 from tta_gateway.cli.running import administered
+
+_UNREAD: Final = (
+    "the database does not answer: whom administrators kept out before the last start is not known "
+    "yet; `store_unfit` in the log says why"
+)
+_UNKEPT: Final = (
+    "the database does not answer yet: it is written as soon as it does, and until then a full "
+    "stop of the gateway forgets it"
+)
 
 
 @click.group()
@@ -25,7 +35,9 @@ def list_blocks(file: Path) -> None:
         click.echo(f"blocked  {one['source']}  until {until}  {who}  {one['cause']}")
     for one in told["suspects"]:
         click.echo(f"suspect  {one['source']}  score {one['score']:g}  {one['cause']}")
-    if not told["blocks"] and not told["suspects"]:
+    if not told.get("read", True):
+        click.echo(_UNREAD, err=True)
+    elif not told["blocks"] and not told["suspects"]:
         click.echo("nobody is kept out or suspected")
 
 
@@ -45,6 +57,8 @@ def block(*, file: Path, source: str, reason: str, minutes: float) -> None:
     body = {"source": source, "lasts": minutes * 60.0, "reason": reason}
     told = administered(file, "POST", "/shield/blocks", body)
     click.echo(f"{told['source']} is kept out for {minutes:g} minutes")
+    if not told.get("kept", True):
+        click.echo(_UNKEPT, err=True)
 
 
 @shield.command("unblock")

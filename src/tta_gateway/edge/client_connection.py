@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final, cast
 
 from tta_gateway.edge.entrance import Entrance, network_of
+from tta_gateway.edge.inspected import Inspected
 from tta_gateway.edge.own_socket import OwnSocket
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.web_socket import WebSocket
@@ -80,7 +81,7 @@ class ClientConnection:
         self._peer = _NOBODY
         self._group = ""  # what it counts as
         self._tunnel: Tunnel | None = None
-        self._web_socket: WebSocket | OwnSocket | None = None
+        self._web_socket: WebSocket | Inspected | OwnSocket | None = None
         self._parting = False  # a Close of ours has gone out: the client's is awaited
         self._out: list[bytes] = []
         self._reading = True
@@ -178,8 +179,9 @@ class ClientConnection:
         self._out.clear()
         tunnel, self._tunnel = self._tunnel, None
         in_order = self._ended and self._eof_sent
-        if self._web_socket is not None:
-            self._web_socket.client_gone(in_order=in_order)
+        web_socket, self._web_socket = self._web_socket, None  # no cycle is left for the collector
+        if web_socket is not None:
+            web_socket.client_gone(in_order=in_order)
         elif tunnel is not None and not in_order:
             tunnel.abort()  # else the other end closes by itself, behind what it still has to send
         exchange, self._exchange = self._exchange, None
@@ -621,9 +623,12 @@ class ClientConnection:
             other.said = self._part
             self._web_socket = other
         elif exchange.request.upgrade == b"websocket":
-            web_socket = WebSocket(self, other, said=self._part)
-            here, there = web_socket.to_client, web_socket.to_service
-            self._web_socket = web_socket
+            if exchange.plan.message:
+                seen = self._web_socket = self._inspected(exchange, other)
+                here, there = seen.to_client, seen.to_service
+            else:
+                web_socket = self._web_socket = WebSocket(self, other, said=self._part)
+                here, there = web_socket.to_client, web_socket.to_service
         self._tunnel = there
         waiting, self._codec.waiting = self._codec.waiting, b""
         self.flush()
@@ -634,6 +639,17 @@ class ClientConnection:
         if self._entrance.guests.draining:
             self.drain()
         return here
+
+    def _inspected(self, exchange: Exchange, other: Spliced) -> Inspected:
+        entrance = self._entrance
+        return Inspected(
+            self,
+            other,
+            exchange=exchange,
+            runner=entrance.runner,
+            said=self._part,
+            later=entrance.loop.call_soon,
+        )
 
     # One end of a tunnel
 

@@ -359,6 +359,7 @@ class OwnSocket:
         hearer, self._hearer = self._hearer, None
         client, self._client = self._client, None
         self._events = []
+        self.said = _nobody
         if client is not None:
             client.write_eof()
         if hearer is not None:

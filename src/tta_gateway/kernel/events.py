@@ -249,6 +249,17 @@ class AttackChanged(msgspec.Struct, frozen=True, kw_only=True, tag="attack"):
     at: float
 
 
+class BanChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ban"):
+    """An administrator keeps an address or a network out until a time, or lets it in again."""
+
+    step: Literal["set", "lifted"]
+    source: str
+    by: str
+    at: float
+    until: float = 0.0
+    cause: str = ""
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -269,4 +280,5 @@ Event = (
     | SourceBlocked
     | AttackChanged
     | AccountChanged
+    | BanChanged
 )

@@ -4,6 +4,13 @@ from typing import Final
 
 import msgspec
 
+GATEWAY: Final = "gateway"
+"""The issuer of the gateway's own tokens and keys."""
+
+ACCOUNT_CREATED: Final = "account_created"
+"""The claim of the gateway's own tokens that says when an account was made here, in seconds of the
+epoch, to the minute."""
+
 INNER: Final = "tta_gateway_inner"
 """The claim of tokens that a gateway has minted for a service: no gateway takes one."""
 
@@ -37,6 +44,18 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """The permissions beyond which it holds nothing, whatever its roles hold; empty: no bound."""
     claims: dict[str, object] = {}
     """What the token said, for whoever may pass parts of it on."""
+
+    key: str = ""
+    """What stands for them where something is kept for each: nobody else's is the same.
+
+    It follows from the others: the issuer, whose name has no slash, and the subject.  The subject
+    alone is not enough: an issuer that may speak of the platform's own could name one as another
+    issuer's is called here.
+    """
+
+    def __post_init__(self) -> None:
+        """Make the key, once: each request of theirs asks for it (bench/ratelimit.py)."""
+        msgspec.structs.force_setattr(self, "key", f"{self.issuer}/{self.subject}")
 
     def __repr__(self) -> str:
         """Say that there is somebody, and nothing of who."""

@@ -77,6 +77,7 @@ from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.attending import CARE, REVOCATIONS, Attending, taken
 from tta_gateway.node.away import Away
+from tta_gateway.node.banning import DatabaseShelf, has_file
 from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
 from tta_gateway.node.channel_calls import server_api
@@ -177,6 +178,7 @@ class Control:
         made = Defending(
             defending.Outside(self.findings, self.bus, self.log, clock),
             client=self._client,
+            shelf=DatabaseShelf(self.databases, self._open_database),
             counts=self.counts,
             monotonic=clock.monotonic,
         )
@@ -221,6 +223,9 @@ class Control:
         self.published.chance = random.random
         self.published.changed = self.issuance.believe
         self.issuance.published = self.published.known
+
+    def _open_database(self) -> None:
+        self.databases.adopt(self.snapshot, is_needed=True)
 
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
@@ -445,7 +450,8 @@ class Control:
         self.caring.adopt(parts)
         self.changing.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
-        self.databases.adopt(self.snapshot, is_needed=is_needed)
+        bans = self.defending.banning.is_needed or has_file(self.snapshot.state_dir)
+        self.databases.adopt(self.snapshot, is_needed=is_needed or bans)
         self.attending.adopt(parts, is_needed=is_needed)
         services = [service_of(raw) for raw in parts.services.values()]
         looked_at = bound_of(self.snapshot).checks

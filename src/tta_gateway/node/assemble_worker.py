@@ -186,7 +186,7 @@ class Worker:
             chance=random.random,
             clock=self.clock,
         )
-        self.sockets.serve(SOCKET, self.real_time)
+        self.sockets.serve(SOCKET, self.real_time.sockets)
         self._adopt_channels()
 
     def _adopt_channels(self) -> None:
@@ -240,7 +240,10 @@ class Worker:
             self._logs[access.path] = self._open_log(access.path)
         lines = self._logs[access.path] if access.enabled else None
         ways = Ways(
-            later=self.loop.call_soon, begin=self.runner.begin, forward=self.forwarder.forward
+            later=self.loop.call_soon,
+            begin=self.runner.begin,
+            forward=self.forwarder.forward,
+            finish=self.runner.finish,
         )
         reach = Reach(
             ways=ways,

@@ -130,6 +130,7 @@ def _lasting(
         ("nodes", control.attending.run),
         ("changes", control.changing.run),
         ("shield", control.defending.run),
+        ("bans", control.defending.banning.run),
     )
 
 

@@ -77,6 +77,11 @@ class Databases:
             self.complaints = [] if found is None else [_YET]
 
     @property
+    def is_wanted(self) -> bool:
+        """Tell whether there is to be one."""
+        return self._wanted is not None
+
+    @property
     def database(self) -> "Database":
         """Return it; Unavailable while it is not there."""
         if self._database is None or self._url != self._wanted or self.complaints:

@@ -12,6 +12,7 @@ from tta_gateway.features.shield.service import Shield
 from tta_gateway.features.shield.store import Away, BlockStore
 from tta_gateway.features.shield.valkey_store import ValkeyStore
 from tta_gateway.kernel.events import Event
+from tta_gateway.node.banning import Banning, Shelf
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.state_client import StateClient
@@ -22,7 +23,7 @@ from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.quiet import Quiet
 
-_TICK: Final = 0.5  # seconds
+_TICK: Final = 0.25  # seconds: two of it, at most, until another node keeps out who is so here
 _QUIET: Final = 60.0  # seconds between two words that the store is away
 
 
@@ -53,12 +54,14 @@ class Defending:
         outside: Outside,
         *,
         client: StateClient,
+        shelf: Shelf,
         counts: Registry,
         monotonic: Callable[[], float],
     ) -> None:
         """Begin without a configuration."""
         self.shield = Shield(outside, counts)
         self.store: BlockStore = ValkeyStore(client)
+        self.banning = Banning(outside, self.shield, shelf, monotonic=monotonic)
         self._outside = outside
         self._monotonic = monotonic
         self._quiet = Quiet(_QUIET)
@@ -70,20 +73,22 @@ class Defending:
         found = sections.read(SECTION, live.get(SECTION), blocks_of)
         if found is not None:
             self.shield.recover(found)
+        self.banning.recover(live, sections)
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""
         self.shield.adopt(bound_of(parts, "shield", ShieldBound))
+        self.banning.adopt()
         self._is_shared = bound_of(parts, "nodes", NodesBound).shared
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Look after it, for ever."""
         while True:
-            self.shield.tick()
             if self._is_shared:
                 await self.exchange()
             else:
                 self.shield.unshared.clear()
+            self.shield.tick()
             await sleep(_TICK)
 
     async def exchange(self) -> None:
@@ -119,12 +124,27 @@ class Defending:
 
     async def keep_out(self, source: str, *, lasts: float, cause: str, by: str) -> Block:
         """Keep somebody out."""
-        return self.shield.block(source, lasts=lasts, cause=cause, by=by)
+        made = self.shield.block(source, lasts=lasts, cause=cause, by=by)
+        self.banning.ban(made)
+        if self._is_shared:
+            await self.exchange()
+        await self.banning.wait()
+        return made
 
     async def let_in(self, source: str, *, by: str) -> bool:
         """Let somebody in, on all nodes."""
         found = self.shield.lift(source, by=by)
+        self.banning.lift(source, by=by)
         if self._is_shared:
             self._unlifted.append(source)
             await self.exchange()
+        await self.banning.wait()
         return found
+
+    def is_kept(self, block: Block) -> bool:
+        """Tell whether a block outlives a full stop of the gateway."""
+        return self.banning.is_kept(block)
+
+    def is_read(self) -> bool:
+        """Tell whether it is known whom administrators kept out before the last start."""
+        return self.banning.is_known

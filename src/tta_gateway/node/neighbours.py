@@ -23,10 +23,13 @@ _GONE: Final = (ConnectionRefusedError, FileNotFoundError)
 class Neighbours:
     """One worker's socket, and those of the others; `hear` takes what they send."""
 
-    def __init__(self, hear: Callable[[bytes], None], *, number: int) -> None:
-        """Begin alone; `number` is that of this process."""
+    def __init__(
+        self, hear: Callable[[bytes], None], *, number: int, folder: str = "limits"
+    ) -> None:
+        """Begin alone; `number` is that of this process, `folder` where they find each other."""
         self._hear = hear
         self._number = number
+        self._name = folder
         self._folder = -1
         self._sock: socket.socket | None = None
         self.others: tuple[int, ...] = ()
@@ -37,7 +40,7 @@ class Neighbours:
 
         The folder is named by its descriptor: paths of sockets may not be long.
         """
-        folder = state / "limits"
+        folder = state / self._name
         folder.mkdir(mode=_PRIVATE, exist_ok=True)
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -3,11 +3,15 @@
 The question goes the way of the route: by its breaker, its times and what sticks to an endpoint,
 and as whoever asks, with the token that the service is shown.  No fallback and no other service
 answers it.  It is an exchange of its own, whose origin keeps the answer.
+
+It takes up room at the service as the request that waits for it would, in the same class: so a
+storm of paths that nobody has asked for yet asks a service for no more at once than it bears
+(features/admission).  The request itself has room only behind it, so that none waits for itself.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -17,7 +21,7 @@ from tta_gateway.features.sticky.bound import StickyBound
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.plan import Plan
-from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.policy import BoundPolicy, Policy
 from tta_gateway.kernel.route import Key, Rewrite, Route
 from tta_gateway.pipeline.plan import bind
 
@@ -27,6 +31,7 @@ _UNTOLD: Final = (0, b"")
 _AUTHORIZATION: Final = b"authorization"
 _PROVE: Final = frozenset((_AUTHORIZATION, b"cookie"))
 _STICKY: Final = "sticky"
+_KEPT: Final = frozenset((_STICKY, "admission"))
 _ACCEPT: Final = (b"accept", b"application/json")
 
 
@@ -52,7 +57,7 @@ class Looking:
         """Ask by this plan."""
         keys = _keys_of(route)
         self._plan = plan
-        self._begin = ways.begin
+        self._begin, self._finish = ways.begin, ways.finish
         self._shown = _PROVE | {one.name.lower().encode() for one in keys if one.by == "header"}
         self._marks = self._shown - {_AUTHORIZATION}
         self._params = sorted(one.name for one in keys if one.by == "path")
@@ -72,7 +77,7 @@ class Looking:
 
     async def ask(self, exchange: Exchange, path: bytes) -> tuple[int, bytes]:
         """Ask; return the status and the body, 0 if the service has said nothing."""
-        question = Question(self._begin)
+        question = Question(self._begin, self._finish)
         question.exchange = _asked(exchange, path, question, plan=self._plan, names=self._shown)
         return await question.answer()
 
@@ -87,7 +92,7 @@ def _asking(route: Route) -> Route:
         fallback=None,
         request_fields=(),
         request_appended=(),
-        features={name: raw for name, raw in route.features.items() if name == _STICKY},
+        features={name: raw for name, raw in route.features.items() if name in _KEPT},
     )
 
 
@@ -110,16 +115,41 @@ def _asked(
     made.request_id, made.traceparent = exchange.request_id, exchange.traceparent
     made.principal, made.token = exchange.principal, exchange.token
     made.extra = list(exchange.extra)
+    made.traffic = exchange.traffic  # a crisis, or still nothing
     return made
+
+
+class Apart:
+    """A policy to which the questions of a route are another route than its requests.
+
+    How long an answer takes is compared with what is typical of its route (features/admission).
+    """
+
+    name: ClassVar = "apart"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    gives: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, policy: Policy) -> None:
+        """Have this one know no better."""
+        self._policy = policy
+
+    def for_route(self, route: Route | None) -> BoundPolicy | None:
+        """Act as on a route of another name."""
+        if route is None:
+            return None
+        return self._policy.for_route(msgspec.structs.replace(route, name=f"whose: {route.name}"))
 
 
 class Question:
     """The origin of a question: it keeps what the service says."""
 
-    def __init__(self, begin: Callable[[Exchange], None]) -> None:
-        """Wait for the exchange."""
+    def __init__(
+        self, begin: Callable[[Exchange], None], finish: Callable[[Exchange], None]
+    ) -> None:
+        """Wait for the exchange; `finish` lets out whoever has been let in."""
         self.exchange: Exchange | None = None
         self._begin = begin
+        self._finish = finish
         self._answer: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
         self._status = 0
         self._body = bytearray()
@@ -138,7 +168,9 @@ class Question:
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
-        exchange.finished = True
+        if exchange.response is None:
+            exchange.aborted = True  # it may wait for room: then it must not go on
+        self._finish(exchange)
         attempt, exchange.attempt = exchange.attempt, None
         if attempt is not None:
             attempt.cancel()

@@ -51,7 +51,7 @@ from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
-from tta_gateway.node.owner_lookups import OwnerLookups
+from tta_gateway.node.owner_lookups import Apart, OwnerLookups
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -81,6 +81,8 @@ def policies(
     reach = reach or Reach()
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
+    protection = _protection(snapshot, registry, clock, reach)
+    lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
         for policy in (
@@ -95,7 +97,7 @@ def policies(
             _callers(snapshot, registry, clock, reach),
             _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
-            _access(snapshot, registry, clock, reach, asking=(sticky, relay)),
+            _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -103,7 +105,7 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
-    made |= {type(one): one for one in _protection(snapshot, registry, clock, reach)}
+    made |= {type(one): one for one in protection}
     return _in_order(made)
 
 

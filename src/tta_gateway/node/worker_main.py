@@ -95,6 +95,7 @@ async def _serve(
     segment.beat()  # from now on nobody takes it for one that is no worker (node/living.py)
     worker.hangups.start()
     worker.limiting.open(loop, Path(worker.snapshot.state_dir))
+    worker.admitting.open(Path(worker.snapshot.state_dir), worker.log)
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     updates = Updates(worker, channel, worker.parts, orphaned=signal.SIGQUIT, other=covering.take)
@@ -199,6 +200,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     worker.sweeper.stop()
     worker.hangups.stop()
     worker.limiting.close()
+    worker.admitting.close()
     worker.valkeys.close()
     for log in worker.logs:
         log.close()

@@ -2,11 +2,11 @@
 
 Limits stand before the body is read, and a crisis is known only after.  So a refusal that may wait
 does so while the body is read, within bounds that keep it from being a way around the limits: so
-many bytes, seconds, refusals held at once, and a share of the worker's time.  If it is a crisis,
-the message is forwarded, where the person and the lane have some of their budget left; else it is
-folded into the person's incident and answered 202 with help, once that is durable.  Whatever is
-beyond the bounds, or cannot be made durable, is refused after all, with help: no refusal here is
-bare.
+many bytes, seconds, refusals held at once, few of them of one person, and a share of the worker's
+time.  If it is a crisis, the message is forwarded, where the person and the lane have some of their
+budget left; else it is folded into the person's incident and answered 202 with help, once that is
+durable.  Whatever is beyond the bounds, or cannot be made durable, is refused after all, with help:
+no refusal here is bare.
 
 A refusal by identity (401) is looked at too, but never forwarded: nobody knows whose it is.
 """
@@ -30,6 +30,8 @@ SHARE: Final = 0.05
 """of the worker's time"""
 HELD: Final = 64
 """refusals at once"""
+HELD_EACH: Final = 4
+"""of them, of one person or network: whoever else is in need must find a place"""
 FORWARDED: Final = 16
 """messages at once, beside what services are asked otherwise"""
 A_MINUTE: Final = 10
@@ -70,6 +72,7 @@ class Lane:
         self._people = PerPerson(A_MINUTE)
         self._forwarded: set[Exchange] = set()
         self.held = 0
+        self._held_of: dict[str, int] = {}
         self.network: Callable[[str], str] = str
         """What an address counts as, where nobody knows who asks: to be set, of IPv6 a /64."""
 
@@ -96,18 +99,37 @@ class Lane:
             exchange.refusal = None  # it has had its part of the budgets
             return None
         self._help.add_to(refusal)
-        if self.held >= HELD or not self._share.has_some(self._clock()):
+        if exchange.request.length > BYTES or not self._share.has_some(self._clock()):
             return None
-        if exchange.request.length > BYTES:
-            return None
-        return self._look(exchange, refusal)
+        return self._look(exchange, refusal) if self._has_place(self._person(exchange)) else None
+
+    def _person(self, exchange: Exchange) -> str:
+        """Return whose it is, as far as is known."""
+        principal = exchange.principal
+        # No subject is taken for an address, nor the other way round.
+        return f"@{self.network(exchange.client)}" if principal is None else principal.key
+
+    def _has_place(self, person: str) -> bool:
+        return self.held < HELD and self._held_of.get(person, 0) < HELD_EACH
+
+    def _hold(self, person: str, more: int) -> None:
+        """Take so many more places for somebody."""
+        self.held += more
+        held = self._held_of.get(person, 0) + more
+        if held:
+            self._held_of[person] = held
+        else:
+            del self._held_of[person]
 
     async def _look(self, exchange: Exchange, refusal: Response) -> Answer:
-        self.held += 1
+        person = self._person(exchange)
+        if not self._has_place(person):
+            return None  # others had it in the same turn of the loop
+        self._hold(person, 1)
         try:
             body = await self._body_of(exchange)
         finally:
-            self.held -= 1
+            self._hold(person, -1)
         if body is None or exchange.aborted or not self._is_crisis(exchange, body):
             return None
         exchange.traffic = CRISIS
@@ -140,10 +162,7 @@ class Lane:
     def _may_forward(self, exchange: Exchange) -> bool:
         if len(self._forwarded) >= FORWARDED and self.forwarded >= FORWARDED:
             return False
-        principal = exchange.principal
-        # No subject is taken for an address, nor the other way round.
-        person = f"@{self.network(exchange.client)}" if principal is None else principal.subject
-        return self._people.take(person, self._clock())
+        return self._people.take(self._person(exchange), self._clock())
 
     async def _fold(self, exchange: Exchange, body: bytes, refusal: Response) -> Answer:
         """Answer 202 once the incident is durable; else the refusal stands, with help."""

@@ -177,6 +177,31 @@ class Runner:
             return self._message_rest(exchange, message, answer, index + 1)
         return None
 
+    def ask(self, exchange: Exchange, message: bytes, told: Callable[[Answer], None]) -> None:
+        """Ask likewise; `told` hears the answer, in a turn of its own where one has to wait.
+
+        A fault of a policy is an answer too: a message that it has not looked at does not pass.
+        """
+        try:
+            answer = self.message(exchange, message)
+        except Exception as error:  # noqa: BLE001 - whatever fails, somebody waits for the answer
+            told(self._said_of(exchange, error))
+            return
+        if answer is None or isinstance(answer, (Response, Refusal)):
+            told(answer)
+        else:
+            self._spawn(self._ask_later(exchange, answer, told))
+
+    async def _ask_later(
+        self, exchange: Exchange, waiting: Awaitable[Answer], told: Callable[[Answer], None]
+    ) -> None:
+        answer: Answer
+        try:
+            answer = await waiting
+        except Exception as error:  # noqa: BLE001 - whatever fails, somebody waits for the answer
+            answer = self._said_of(exchange, error)
+        told(answer)
+
     async def _message_rest(
         self, exchange: Exchange, message: bytes, waiting: Awaitable[Answer], begun: int
     ) -> Answer:

@@ -45,6 +45,7 @@ from tta_gateway.settings import (
     discovery,
     fallback,
     identity,
+    own_limits,
     ratelimit,
     realtime,
     registration,
@@ -106,9 +107,10 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
+    own = own_limits.limited((*own_routes(settings), *_forwarded(settings)), settings.ratelimit)
     channels = realtime.compile(settings.realtime, settings.ratelimit)
     features["realtime"] = _encoded(channels)
-    limited = (*routes, *_likes(settings), *realtime.routes(channels))
+    limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
     urls = settings.valkey_url, settings.cache_url
@@ -127,7 +129,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
             ),
             *own_services(settings),
         ),
-        routes=stepped_up((*routes, *own_routes(settings), *_forwarded(settings)), settings),
+        routes=stepped_up((*routes, *own), settings),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),

@@ -25,6 +25,7 @@ from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
 from tta_gateway.settings.delegated import DelegatedConfig
+from tta_gateway.settings.own_limits import GROUPS
 from tta_gateway.settings.ratelimit import status_routes
 from tta_gateway.settings.registration import is_on
 from tta_gateway.settings.route import RouteConfig
@@ -128,7 +129,9 @@ def _sockets(settings: Settings) -> tuple[Route, ...]:
 def _limits(settings: Settings) -> tuple[Route, ...]:
     """Return the route that tells callers of their limits: workers answer there themselves."""
     believes = bool(settings.identity.issuers) or settings.identity.issuing is not None
-    return status_routes(settings.ratelimit, settings.routes, believes=believes)
+    named = settings.ratelimit.own
+    are_own = settings.admin is not None and any(getattr(named, group) for group in GROUPS)
+    return status_routes(settings.ratelimit, settings.routes, believes=believes, own=are_own)
 
 
 def _inside(settings: Settings) -> list[tuple[str, Route]]:

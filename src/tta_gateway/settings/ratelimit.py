@@ -89,12 +89,18 @@ def limited(
 
 
 def compile(config: RateLimitConfig, routes: Iterable[Route]) -> RateLimitBound:
-    """Return what a worker needs of all limits of these routes."""
+    """Return what a worker needs of all limits of these routes.
+
+    Of one that costs more on one route than on another the dearest stands there: what is said of
+    it at run time must be enough for all.
+    """
     found: dict[str, Limit] = {}
     for route in routes:
         raw = route.features.get("ratelimit")
         for limit in () if raw is None else _decode(raw).limits:
-            found.setdefault(limit.id, limit)
+            known = found.setdefault(limit.id, limit)
+            if limit.cost > known.cost:
+                found[limit.id] = limit
     return RateLimitBound(
         limits=tuple(found.values()),
         keys=config.keys,
@@ -104,10 +110,15 @@ def compile(config: RateLimitConfig, routes: Iterable[Route]) -> RateLimitBound:
 
 
 def status_routes(
-    config: RateLimitConfig, routes: Iterable[RouteLimitsOf], *, believes: bool
+    config: RateLimitConfig, routes: Iterable[RouteLimitsOf], *, believes: bool, own: bool
 ) -> tuple[Route, ...]:
-    """Return the route where callers hear of their limits; workers answer there themselves."""
-    are_there = any(one.rate_limit or (one.rate_limit is None and config.default) for one in routes)
+    """Return the route where callers hear of their limits; workers answer there themselves.
+
+    `own` is whether the gateway's own endpoints have limits.
+    """
+    are_there = own or any(
+        one.rate_limit or (one.rate_limit is None and config.default) for one in routes
+    )
     if config.status == "off" or not are_there:
         return ()
     auth: Auth = "optional" if believes else "none"
@@ -134,13 +145,18 @@ def complaints(tree: Tree) -> Complaints:
         yield from _known(("ratelimit", "default", at), name, named)
     routes = tree.get("routes")
     for at, route in enumerate(routes if isinstance(routes, list) else ()):
-        yield from _of_route(("routes", at, "rate_limit"), _mapping(route), named)
+        found = _mapping(route)
+        leads = found.get("service") is not None or found.get("split") is not None
+        path: Path = ("routes", at, "rate_limit")
+        yield from complaints_of(path, found.get("rate_limit"), named, leads=leads)
     for where, rule in rules(tree):
-        yield from _of_route((*where, "rate_limit"), rule, named)
+        leads = rule.get("service") is not None
+        place: Path = (*where, "rate_limit")
+        yield from complaints_of(place, rule.get("rate_limit"), named, leads=leads)
 
 
-def _of_route(path: Path, route: Tree, named: Tree) -> Complaints:
-    written = route.get("rate_limit")
+def complaints_of(path: Path, written: Value, named: Tree, *, leads: bool = True) -> Complaints:
+    """Complain about limits that stand there; `leads` is whether a service is asked."""
     several = written if isinstance(written, list) else [written]
     for at, one in enumerate(several):
         where: Path = (*path, at) if isinstance(written, list) else path
@@ -150,7 +166,6 @@ def _of_route(path: Path, route: Tree, named: Tree) -> Complaints:
             yield from _known(where, name, named)
             yield from _dear((*where, "cost"), limit.get("cost"), _mapping(named.get(name)))
         shared = _mapping(named.get(name)) if isinstance(name, str) else limit
-        leads = route.get("service") is not None or route.get("split") is not None
         for key, is_so in (
             ("adaptive", shared.get("adaptive") is True),
             ("key", "service" in _texts(shared.get("key"))),

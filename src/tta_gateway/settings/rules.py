@@ -17,6 +17,7 @@ from tta_gateway.settings import (
     declaring,
     delegated,
     fallback,
+    own_limits,
     providers,
     ratelimit,
     realtime,
@@ -144,6 +145,7 @@ def check(document: Document) -> None:
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
         *realtime.complaints(tree),
+        *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)
     routes = tree.get("routes")

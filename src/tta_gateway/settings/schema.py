@@ -25,7 +25,9 @@ def schema() -> dict[str, Json]:
     )
     definitions = whole.pop("$defs")
     for model in _models():
-        _complete(definitions.get(model.__name__, whole), model)
+        made = whole if model is Settings else definitions.get(model.__name__)
+        if made is not None:  # else nobody writes it: others are made of it
+            _complete(made, model)
     for key in NOT_YET.keys() & whole["properties"].keys():
         del whole["properties"][key]
     tidy = {name: _tidy(made) for name, made in {**whole, "definitions": definitions}.items()}

@@ -12,7 +12,6 @@ from tta_gateway.features.health.config import HealthDefaultsConfig
 from tta_gateway.features.metrics.config import MetricsConfig
 from tta_gateway.features.openapi.config import OpenapiConfig
 from tta_gateway.features.problem.config import ProblemConfig
-from tta_gateway.features.ratelimit.config import RateLimitConfig
 from tta_gateway.features.security_headers.config import SecurityHeadersConfig
 from tta_gateway.features.shield.config import ShieldConfig
 from tta_gateway.features.trace.config import TraceConfig
@@ -27,6 +26,7 @@ from tta_gateway.settings.listener import (
     ListenerConfig,
     OptionalAddress,
 )
+from tta_gateway.settings.own_limits import RateLimitSettings
 from tta_gateway.settings.realtime import RealtimeConfig
 from tta_gateway.settings.registration import RegistrationConfig
 from tta_gateway.settings.route import RouteConfig
@@ -189,7 +189,7 @@ class Settings(Config):
     admission: AdmissionConfig = AdmissionConfig()
     """Who is let in first at a service that has more to do than it can."""
 
-    ratelimit: RateLimitConfig = RateLimitConfig()
+    ratelimit: RateLimitSettings = RateLimitSettings()
     """How much they may ask: limits that routes have together."""
 
     realtime: RealtimeConfig | None = None

@@ -13,6 +13,7 @@ from tta_gateway.upstream import way
 
 _BODYLESS: Final = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 _CLASS: Final = [b"x-traffic-class: %b\r\n" % name.encode() for name in CLASSES]
+_EXTENSIONS: Final = b"sec-websocket-extensions"
 _EXPECT_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 
 
@@ -39,6 +40,8 @@ def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> b
     `via` is the line that names this gateway.
     """
     request, fields = exchange.request, exchange.upstream_fields
+    if request.upgrade is not None and exchange.plan.message:
+        fields = _without_extensions(request.fields if fields is None else fields)
     said = request.forwarding
     host = host or request.host or authority
     written = b"host: %b\r\n%b%b%b" % (
@@ -51,6 +54,11 @@ def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> b
     for field in exchange.extra:
         written += b"%b: %b\r\n" % field
     return written
+
+
+def _without_extensions(fields: Fields) -> Fields:
+    """Return what is left for a service whose WebSocket is looked into: it may compress nothing."""
+    return [field for field in fields if field[0] != _EXTENSIONS]
 
 
 def framing(request: RequestHead, method: bytes, *, upgrades: tuple[str, ...]) -> bytes:

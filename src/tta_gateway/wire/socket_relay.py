@@ -38,7 +38,7 @@ class Way:
     `farewell` is what the other side hears where this one ends without a Close, or by a fault.
     """
 
-    __slots__ = ("_events", "_farewell", "_inspect", "is_held", "source", "target")
+    __slots__ = ("_events", "_farewell", "_inspect", "_is_lost", "is_held", "source", "target")
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Way:
         self._inspect = inspect
         self._farewell = farewell
         self._events: deque[SocketEvent] = deque()
+        self._is_lost = False
         self.is_held = False
         """Whether a message waits for what is decided: the source is not to be read meanwhile."""
 
@@ -60,6 +61,11 @@ class Way:
     def is_behind(self) -> bool:
         """Tell whether there is more to read in a turn of its own."""
         return self.source.is_behind and not self.is_held
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether nothing of what has come is still to be passed on."""
+        return not self.is_held and not self.source.is_behind
 
     def receive(self, data: bytes) -> None:
         """Take what the source has sent; what follows from it is in `out` of both."""
@@ -77,24 +83,25 @@ class Way:
         self._pass_on()
 
     def lost(self) -> None:
-        """Take note that the source has ended without a Close."""
+        """Take note that the source has ended without a Close; what it has said still counts."""
         if not self.source.over:
-            self.source.stop()
-            self._events.clear()
-            self.target.close(*self._farewell)
+            self._is_lost = True
+            self._pass_on()
 
     def _pass_on(self) -> None:
         events = self._events
         while events and not self.is_held:
             self._pass(events.popleft())
+        if self._is_lost and self.is_done:
+            self.source.stop()
+            self.target.close(*self._farewell)
 
     def _pass(self, event: SocketEvent) -> None:
         source, target = self.source, self.target
         if isinstance(event, Message):
             self._inspected(event)
         elif isinstance(event, Fragment):
-            if not source.closed:
-                target.send_fragment(event)
+            target.send_fragment(event)
         elif isinstance(event, Ping):
             target.ping(event.data)
         elif isinstance(event, Pong):
@@ -110,8 +117,10 @@ class Way:
     def _inspected(self, message: Message) -> None:
         """Pass a message on, if whoever inspects it lets it through."""
         inspect = self._inspect
-        if self.source.closed or inspect is None:
-            self._send(None if self.source.closed else message)
+        if self.target.closed:
+            return  # nobody takes it any more
+        if inspect is None:
+            self._send(message)
             return
         self.is_held = True  # until it is told, whatever the inspector calls meanwhile
         verdict = inspect(message)

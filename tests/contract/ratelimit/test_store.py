@@ -212,7 +212,7 @@ def test_quotas_are_added_and_gone_with_their_window(shared: Server) -> None:
             await settle(both[0], quota, entries[0])
             assert [quota.left(entry, time.monotonic()) for entry in entries] == [6, 6]
             number = quota.number(time.monotonic())
-            name = b"{tta:limits}:%s:%d" % (name_of("l", key), number)
+            name = b"{tta:limits:2}:%s:%d" % (name_of("l", key), number)
             left = await valkey.command(b"PTTL", name)
             assert isinstance(left, int)
             assert 0 < left <= 3_600_000
@@ -227,7 +227,7 @@ def test_what_is_full_again_is_gone_by_itself(shared: Server) -> None:
             entry = rate.entry(key)
             rate.spend(entry, 2, time.monotonic())
             await settle(a_store(valkey), rate, entry)
-            name = b"{tta:limits}:%s:0" % name_of("l", key)
+            name = b"{tta:limits:2}:%s:0" % name_of("l", key)
             assert await valkey.command(b"EXISTS", name) == 1
             await asyncio.sleep(0.3)
             assert await valkey.command(b"EXISTS", name) == 0
@@ -243,7 +243,7 @@ def test_who_only_looks_writes_nothing(shared: Server) -> None:
             found = await store.look(Owed(id="l", key=key))
             assert found.full < time.monotonic()
             await store.settle([Owed(id="l", key=key, told=(0.0, 0.0, -inf, -inf))])
-            assert await valkey.command(b"EXISTS", b"{tta:limits}:%s:0" % name_of("l", key)) == 0
+            assert await valkey.command(b"EXISTS", b"{tta:limits:2}:%s:0" % name_of("l", key)) == 0
 
     run(body)
 

@@ -11,7 +11,9 @@ import uvloop
 from tests.helpers.channels import until, workers
 from tests.helpers.valkey_server import Server
 from tta_gateway.features.realtime.broker import Away
+from tta_gateway.features.realtime.inbox import Letter, channel_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 
 pytestmark = pytest.mark.redis
 KEPT = Keeping(size=1000, seconds=60)
@@ -100,11 +102,15 @@ def test_a_key_that_is_known_publishes_nothing_anew(shared: Server) -> None:
             assert sorted(one.repeated for one in answers) == [False] + [True] * 19
             elsewhere = await made[0].broker.publish(other, said("x"), keeping=KEPT, key="k")
             assert not elsewhere.repeated
-            fresh = await made[0].broker.publish(channel, said("x"), keeping=KEPT, key="l")
+            fresh = await made[0].broker.publish(
+                channel, said("x"), keeping=KEPT, key="l" * 100_000
+            )
             assert (fresh.position.offset, fresh.repeated) == (2, False)
             await until(lambda: len(made[0].heard.of.get(channel, ())) == 2)
-            key = f"{{tta:channel:{channel}}}:key:k"
-            assert 290 <= int(shared.say("TTL", key)[1:]) <= 300
+            found = shared.say("KEYS", f"{{tta:channel:{channel}}}:key:*").decode().split("\r\n")
+            names = [word for word in found if word.startswith("{")]
+            assert len(names) == 2
+            assert all(290 <= int(shared.say("TTL", name)[1:]) <= 300 for name in names)
 
     uvloop.run(body())
 
@@ -262,6 +268,32 @@ def test_whoever_follows_hears_who_comes_and_goes_between_the_messages(shared: S
                 '"x" 1',
                 f"{ANN.user} c1 left",
             ]
+
+    uvloop.run(body())
+
+
+def test_gateways_in_two_databases_of_a_server_hear_nothing_of_each_other(shared: Server) -> None:
+    """Red where the bus has one name for both: Pub/Sub knows no databases."""
+
+    async def body() -> None:
+        channel, user = new(), uuid.uuid4().hex
+        async with (
+            workers(shared.unix) as (one,),
+            workers(shared.unix, database=3) as (other,),
+        ):
+            for worker in (one, other):
+                await worker.broker.follow(channel)
+                await worker.broker.follow(channel_of(user))
+            letter = Letter("a", said("letter"), 2_000_000)
+            for worker, database in ((one, 0), (other, 3)):
+                await worker.broker.publish(channel, said("x"), keeping=Keeping())
+                inbox = ValkeyInbox(
+                    partial(getattr, worker, "valkey"), wall=lambda: 1.0, database=database
+                )
+                await inbox.post(user, letter)
+                await until(partial(worker.heard.has, channel_of(user), 1))
+                assert await worker.broker.probe()
+            assert [len(worker.heard.said) for worker in (one, other)] == [2, 2]
 
     uvloop.run(body())
 

@@ -2,59 +2,28 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 import uvloop
 
-from tests.helpers.gateway import free_port
-from tests.helpers.slow import wait_until
 from tests.helpers.valkey_client import client
-from tests.helpers.valkey_server import BOTH, Server, server
+from tests.helpers.valkey_cluster import cluster, id_of, owner_of, topology
+from tests.helpers.valkey_server import BOTH, Server
 from tta_gateway.support.valkey.discovery import discover
 from tta_gateway.support.valkey.error import Refused
 from tta_gateway.support.valkey.script import Script
 from tta_gateway.support.valkey.slot import slot
-from tta_gateway.support.valkey.topology import Range, Store, Topology
+from tta_gateway.support.valkey.topology import Store
 
 pytestmark = pytest.mark.redis
-THIRDS = ((0, 5460), (5461, 10922), (10923, 16383))
 SET = Script("return redis.call('SET', KEYS[1], ARGV[1])")
 
 
 @pytest.fixture(scope="module", params=BOTH)
 def nodes(request: pytest.FixtureRequest) -> Iterator[list[Server]]:
     """Three masters, a third of the slots each."""
-    with ExitStack() as stack:
-        made = []
-        for _ in THIRDS:
-            options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
-            started = server(request.param, *options, "--cluster-node-timeout", "2000")
-            made.append(stack.enter_context(started))
-        for one, (first, last) in zip(made, THIRDS, strict=True):
-            assert one.say("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == b"+OK\r\n"
-        for epoch, one in enumerate(made, 1):
-            one.say("CLUSTER", "SET-CONFIG-EPOCH", str(epoch))
-            bus = one.options[3]
-            made[0].say("CLUSTER", "MEET", "127.0.0.1", str(one.port), bus)
-        assert wait_until(lambda: all(_is_formed(one) for one in made), 15.0)
+    with cluster(request.param) as made:
         yield made
-
-
-def _is_formed(one: Server) -> bool:
-    info = one.say("CLUSTER", "INFO")
-    return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
-
-
-def topology(nodes: list[Server], *, turned: int = 0) -> Topology:
-    """Who has which slots; turned, everybody has somebody else's."""
-    order = nodes[turned:] + nodes[:turned]
-    return Topology(
-        tuple(
-            Range(first, last, one.address)
-            for one, (first, last) in zip(order, THIRDS, strict=True)
-        )
-    )
 
 
 def test_keys_of_every_slot_find_their_node(nodes: list[Server]) -> None:
@@ -99,9 +68,9 @@ def test_a_slot_on_its_way_is_asked_for_at_both_ends(nodes: list[Server]) -> Non
     """Red without ASKING in client.py."""
     key = b"{migrating}new"
     number = str(slot(key))
-    owner = next(n for n, (first, last) in enumerate(THIRDS) if first <= slot(key) <= last)
+    owner = owner_of(key)
     source, target = nodes[owner], nodes[(owner + 1) % 3]
-    ids = {one: one.say("CLUSTER", "MYID").split(b"\r\n")[1].decode() for one in (source, target)}
+    ids = {one: id_of(one) for one in (source, target)}
     target.say("CLUSTER", "SETSLOT", number, "IMPORTING", ids[source])
     source.say("CLUSTER", "SETSLOT", number, "MIGRATING", ids[target])
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
+from tests.helpers import npm
 from tests.helpers.browser import browser, opened
 from tests.helpers.hub_stage import HubStage, token
-from tests.helpers.npm import node_modules
 from tests.helpers.scripted_upstream import Call
+from tests.helpers.sdk import PACKAGES
 
 pytestmark = pytest.mark.e2e
 HERE = Path(__file__).parent
@@ -18,7 +19,7 @@ HTML = [(b"Content-Type", b"text/html")]
 
 def page_of(context: BrowserContext, stage: HubStage, channel: str, person: str) -> Page:
     """The page of somebody, which a service behind the gateway serves; it reads the session."""
-    dist = node_modules(HERE, "centrifuge") / "node_modules" / "centrifuge" / "dist"
+    dist = npm.modules(PACKAGES, "realtime_sdk") / "node_modules" / "centrifuge" / "dist"
     sdk = (dist / "centrifuge.js").read_text()
     told = {"url": stage.direct, "token": token(person), "channel": channel}
     before = f"<script>{sdk}\nconst CLIENT = {json.dumps(told)};</script>"

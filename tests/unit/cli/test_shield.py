@@ -33,6 +33,19 @@ def test_somebody_is_kept_out(file: Path, administration: Administration) -> Non
     assert administration.asked == [("POST", "/admin/v1/shield/blocks", body)]
 
 
+def test_it_is_said_what_the_database_has_not_been_told_and_has_not_told(
+    file: Path, administration: Administration
+) -> None:
+    administration.says({"source": "192.0.2.7", "kept": False})
+    said = run("shield", "block", "192.0.2.7", "--reason", "a", "-c", str(file))
+    assert said.stdout == "192.0.2.7 is kept out for 60 minutes\n"
+    assert "until then a full stop of the gateway forgets it" in said.stderr
+    administration.says({"blocks": [], "suspects": [], "read": False})
+    said = run("shield", "list", "-c", str(file))
+    assert said.stdout == ""
+    assert "whom administrators kept out before the last start is not known yet" in said.stderr
+
+
 def test_somebody_is_let_in(file: Path, administration: Administration) -> None:
     for was, word in ((True, "is let in again"), (False, "was not kept out")):
         administration.says({"source": "192.0.2.7", "was_blocked": was})

@@ -32,10 +32,10 @@ def test_room_grows_with_the_endpoints_that_are_asked_and_goes_with_the_service(
 
         tick({"players": upstream(an_endpoint(1))})
         first = room.limit
-        tick({"players": upstream(an_endpoint(1), an_endpoint(2), connections=9, pending=1)})
-        assert room.limit == min(2 * first, max(first, 20))
+        tick({"players": upstream(an_endpoint(1), an_endpoint(2), connections=49, pending=1)})
+        assert room.limit == 2 * 50
         tick({"players": upstream(an_endpoint(1), an_endpoint(2), an_endpoint(3))})
-        assert room.limit == 3 * first // 2
+        assert room.limit == 3 * first
         tick({}, times=100)
         assert admitting.rooms.of("players") is not room
 

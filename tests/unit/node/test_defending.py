@@ -48,15 +48,18 @@ class Node:
     def __init__(self, store: MemoryStore, clock: FakeClock) -> None:
         self.told: dict[str, msgspec.Struct | None] = {}
         self.lines: list[str] = []
+        self.bans: list[str] = []
         here = cast("Any", self)
         self.defending = Defending(
             Outside(here, Bus(), here, clock),
             client=cast("Any", None),
+            shelf=here,
             counts=Registry(),
             monotonic=clock.monotonic,
         )
         self.defending.store = store
         self.defending._is_shared = True
+        self.defending.banning._patience = 0.001
         self.defending.shield.adopt(ShieldBound())
 
     def put(self, name: str, finding: msgspec.Struct | None) -> None:
@@ -64,6 +67,25 @@ class Node:
 
     def event(self, name: str, **_: object) -> None:
         self.lines.append(name)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.bans)
+
+    def open(self) -> None:
+        self.bans.append("opened")
+
+    def store(self) -> "Node":
+        return self
+
+    async def ban(self, block: Block) -> None:
+        self.bans.append(f"ban {block.source}")
+
+    async def lift(self, source: str, *, at: float, by: str) -> None:
+        self.bans.append(f"lift {source} {by} {at:.0f}")
+
+    async def lasting(self, now: float, *, most: int) -> list[Block]:
+        return [one for one in self.defending.blocks() if one.until > now][:most]
 
     def blocked(self) -> list[str]:
         asyncio.run(self.defending.exchange())
@@ -149,3 +171,15 @@ def test_the_next_control_goes_on_with_what_was_kept() -> None:
     here.defending.recover({SECTION: msgspec.Raw(b"\x01")}, sections)
     assert here.lines == ["finding_not_read"]
     assert here.defending.suspects(5) == []
+
+
+def test_what_administrators_say_is_written() -> None:
+    _, clock, here, _ = two()
+    block = keep_out(here)
+    assert not here.defending.is_kept(block)
+    asyncio.run(here.defending.banning.look())
+    assert here.defending.is_kept(block)
+    assert here.defending.is_read()
+    asyncio.run(here.defending.let_in(HOSTILE, by="admin"))
+    asyncio.run(here.defending.banning.look())
+    assert here.bans == ["opened", f"ban {HOSTILE}", f"lift {HOSTILE} admin {clock.wall():.0f}"]

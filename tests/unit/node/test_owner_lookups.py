@@ -8,7 +8,11 @@ import msgspec
 import pytest
 
 from tests.helpers.builders import a_head, a_route, an_exchange, from_upstream
+from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_origin import FakeTunnel
+from tta_gateway.features.admission.bound import AdmissionBound, RouteAdmission
+from tta_gateway.features.admission.policy import Gate, TrafficClass
+from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.features.mirror.policy import Ways
 from tta_gateway.features.sticky.bound import StickyBound
 from tta_gateway.features.token_relay.bound import TokenRelayBound
@@ -18,7 +22,10 @@ from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import UPSTREAM_RESET
 from tta_gateway.kernel.route import Fallback, Key, Respond, Rewrite, Route
-from tta_gateway.node.owner_lookups import LARGEST, OwnerLookups, Question
+from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, THERAPEUTIC
+from tta_gateway.node.owner_lookups import LARGEST, Apart, OwnerLookups, Question
+from tta_gateway.pipeline.run import Runner
+from tta_gateway.support.metrics import Registry
 
 PATH = b"/s/s1/messages"
 Service = Callable[[Exchange, Question], None]
@@ -198,6 +205,123 @@ def test_who_has_gone_waits_for_no_answer() -> None:
 def test_no_question_becomes_a_tunnel() -> None:
     async def asked() -> None:
         with pytest.raises(AssertionError):
-            Question(lambda _: None).open_tunnel(cast("Spliced", FakeTunnel()))
+            Question(lambda _: None, lambda _: None).open_tunnel(cast("Spliced", FakeTunnel()))
 
     asyncio.run(asked())
+
+
+class Narrow:
+    """Look-ups that are let in at a service with little room, driven by a real runner."""
+
+    def __init__(self, room: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        clock = FakeClock(monotonic=1000.0)
+        self.rooms = Rooms(
+            registry=Registry(),
+            clock=clock.monotonic,
+            chance=lambda: 0.0,
+            future=self.loop.create_future,
+        )
+        self.rooms.adopt(AdmissionBound(enabled=True, waiting=4, reserved=(0, 0, 0, 0)))
+        self.room = self.rooms.of("players")
+        self.room.resize(room)
+        self.asked: list[Exchange] = []
+        self.runner = Runner(self.loop.create_task, self.failed)
+        ways = Ways(
+            later=lambda _: None,
+            begin=self.runner.begin,
+            forward=self.asked.append,
+            finish=self.runner.finish,
+        )
+        gates = [Apart(TrafficClass(self.rooms)), Apart(Gate(self.rooms))]
+        raw = msgspec.Raw(msgspec.msgpack.encode(RouteAdmission(traffic="background")))
+        self.look = OwnerLookups(ways, gates).of(a_route(features={"admission": raw}))
+
+    def failed(self, _: Exchange, error: BaseException) -> None:
+        raise error
+
+    def ask(self, traffic: int = THERAPEUTIC) -> "asyncio.Task[tuple[int, bytes]]":
+        made = a_request()
+        made.traffic, made.started = traffic, 1000.0
+
+        async def asking() -> tuple[int, bytes]:
+            return await self.look.ask(made, PATH)
+
+        return self.loop.create_task(asking())
+
+    async def turn(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    def answer(self, exchange: Exchange) -> None:
+        response = from_upstream(200)
+        response.body = b"{}"
+        exchange.first_byte_at = 1000.1
+        self.runner.respond(exchange, response)
+
+
+def test_a_storm_of_questions_asks_a_service_for_no_more_than_it_has_room_for() -> None:
+    """Red where the policies of a question have no gate."""
+
+    async def storm() -> None:
+        house = Narrow(room=2)
+        asking = [house.ask() for _ in range(12)]
+        await house.turn()
+        assert len(house.asked) == house.room.in_flight == 2
+        assert house.room.waiting == 4
+        assert [one.result() for one in asking if one.done()] == [(0, b"")] * 6  # told: not now
+        for answered in range(6):
+            house.answer(house.asked[answered])
+            await house.turn()
+        assert sorted(await asyncio.gather(*asking)) == [(0, b"")] * 6 + [(200, b"{}")] * 6
+        assert (house.room.in_flight, house.room.waiting) == (0, 0)
+
+    asyncio.run(storm())
+
+
+def test_who_has_gone_waits_no_longer_and_is_let_out() -> None:
+    async def leave() -> None:
+        house = Narrow(room=1)
+        first, second = house.ask(), house.ask()
+        await house.turn()
+        assert (house.room.in_flight, house.room.waiting) == (1, 1)
+        second.cancel()
+        await house.turn()
+        assert (house.room.in_flight, house.room.waiting) == (1, 0)
+        first.cancel()
+        await house.turn()
+        assert (house.room.in_flight, house.room.waiting) == (0, 0)
+        assert len(house.asked) == 1  # the other goes nowhere
+
+    asyncio.run(leave())
+
+
+def test_a_question_has_the_class_of_its_route_or_of_a_crisis() -> None:
+    async def classes() -> None:
+        house = Narrow(room=9)
+        asking = [house.ask(), house.ask(CRISIS)]
+        await house.turn()
+        assert [one.lane for one in house.asked] == [BACKGROUND, CRISIS]
+        for one in asking:
+            one.cancel()
+        await house.turn()
+
+    asyncio.run(classes())
+
+
+def test_how_long_questions_take_is_not_taken_for_their_route_s() -> None:
+    async def timing() -> None:
+        house = Narrow(room=9)
+        asking = house.ask()
+        await house.turn()
+        house.asked[0].tries = 1
+        house.answer(house.asked[0])
+        await asking
+        route = house.look._plan.route  # type: ignore[attr-defined]  # it is a Looking
+        assert [*house.room.timings] == [f"whose: {route.name}"]
+
+    asyncio.run(timing())
+    assert (
+        Apart(TrafficClass(Rooms(registry=Registry(), clock=float, chance=float))).for_route(None)
+        is None
+    )

@@ -100,7 +100,7 @@ class House:
 
     def opened(self, target: str = "/", protocol: bytes = b"") -> tuple[Wire, Any]:
         wire = Wire(protocol)
-        hearer = self.real_time.hearer(an_exchange(a_head(target=target)))
+        hearer = self.real_time.sockets.hearer(an_exchange(a_head(target=target)))
         hearer.opened(cast("Socket", wire))
         return wire, hearer
 
@@ -206,8 +206,8 @@ def test_what_is_configured_is_followed() -> None:
     async def work(house: House) -> None:
         real_time, store = house.real_time, house.store
         assert store.wanted == [True]
-        assert real_time.terms.largest == 777
-        assert real_time.terms.farewell == (3001, b"shutdown")
+        assert real_time.sockets.terms.largest == 777
+        assert real_time.sockets.terms.farewell == (3001, b"shutdown")
         real_time.tick(house.snapshot)
         assert store.ticks == 1
         await asyncio.sleep(0.02)

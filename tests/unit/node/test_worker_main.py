@@ -35,6 +35,7 @@ class Diary:
         self.guests = self.sweeper = self.collector = self
         self.hangups = Noting(self, "hangups stopped")
         self.limiting = Noting(self, "limits told")
+        self.admitting = Noting(self, "neighbours left")
         self.valkeys = Noting(self, "stores left alone")
         self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
@@ -108,6 +109,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "sweeper stopped",
         "hangups stopped",
         "limits told",
+        "neighbours left",
         "stores left alone",
         "log closed",
     ]
@@ -122,6 +124,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "sweeper stopped",
         "hangups stopped",
         "limits told",
+        "neighbours left",
         "stores left alone",
         "log closed",
     ]

@@ -22,7 +22,7 @@ from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.traffic import CRISIS
-from tta_gateway.pipeline.lane import A_MINUTE, BYTES, FORWARDED, HELD, SECONDS, Lane
+from tta_gateway.pipeline.lane import A_MINUTE, BYTES, FORWARDED, HELD, HELD_EACH, SECONDS, Lane
 
 HELP: Final = Help(line=b"call 988", card=b"the card")
 CRY: Final = b"I cannot go on"
@@ -204,12 +204,44 @@ def test_a_body_that_does_not_come_is_waited_for_two_seconds() -> None:
 def test_only_so_many_refusals_are_held_at_once() -> None:
     with paper_gateways() as build:
         house = House(build)
-        for _ in range(HELD):
+        for number in range(HELD):
+            house.person = f"p{number}"
             house.ask(post(b"I can", length=len(CRY)))
         assert house.lane.held == HELD
+        house.person = "another"
         client = house.ask(post(CRY))
         assert statuses(client.sent) == [429]
         assert LINE in client.sent
+
+
+@pytest.mark.parametrize("person", ["p7", ""])
+def test_slow_bodies_of_one_person_leave_places_to_others(person: str) -> None:
+    """Where nobody knows who asks, those of one network are one."""
+    with paper_gateways() as build:
+        house = House(build, person=person)
+        slow = [house.ask(post(b"I can", length=len(CRY))) for _ in range(HELD)]
+        assert house.lane.held == HELD_EACH
+        refused = [client for client in slow if client.sent]
+        assert [statuses(client.sent) for client in refused] == [[429]] * (HELD - HELD_EACH)
+        assert all(LINE in client.sent for client in refused)
+        house.person = person and "another"
+        house.ask(post(CRY), address="198.51.100.9")
+        assert house.gateway.service.sent.endswith(CRY)
+        house.gateway.wait(SECONDS + 0.1)
+        house.settle()
+        assert house.lane.held == 0
+        assert not house.lane._held_of
+
+
+def test_who_finds_a_place_taken_in_the_same_turn_of_the_loop_is_refused() -> None:
+    with paper_gateways() as build:
+        house = House(build)
+        clients = [house.gateway.client(("192.0.2.7", 40000)) for _ in range(HELD_EACH + 2)]
+        for client in clients:
+            client.feed(post(b"I can", length=len(CRY)))
+        house.settle()
+        assert house.lane.held == HELD_EACH
+        assert sum(statuses(client.sent) == [429] for client in clients) == 2
 
 
 def test_no_more_than_its_share_of_the_worker_s_time_is_spent() -> None:

@@ -858,3 +858,40 @@ def test_a_later_policy_may_answer_a_message_that_waited(house: House) -> None:
 def test_every_policy_may_wait_for_a_message(house: House) -> None:
     exchange = on_message(house, _of(None), _of(answer := answer_of(NOT_FOUND)))
     assert _result(house.runner.message(exchange, b"hello")) is answer
+
+
+def asked(house: House, *answers: object) -> list[Answer]:
+    """Return what is told of a message that is asked about."""
+    told: list[Answer] = []
+    house.runner.ask(on_message(house, *answers), b"hello", told.append)
+    return told
+
+
+def test_whoever_asks_about_a_message_is_told_at_once(house: House) -> None:
+    assert asked(house, None, None) == [None]
+    assert asked(house, answer := answer_of(NOT_FOUND)) == [answer]
+
+
+def test_whoever_asks_is_told_later_where_a_policy_waits(house: House) -> None:
+    told = asked(house, _of(None), answer := answer_of(NOT_FOUND))
+    assert told == []
+    with pytest.raises(StopIteration):
+        house.works.pop().send(None)
+    assert told == [answer]
+
+
+async def _fails() -> Answer:
+    raise ValueError("a fault of a policy")
+
+
+def test_what_a_policy_fails_at_is_told_as_a_fault(house: House) -> None:
+    def fails(_exchange: Exchange, _message: bytes) -> Answer:
+        raise ValueError("a fault of a policy")
+
+    told = asked(house, _fails())
+    with pytest.raises(StopIteration):
+        house.works.pop().send(None)
+    exchange = an_exchange(plan=a_plan([Bound(on_message=fails)]))
+    house.runner.ask(exchange, b"hello", told.append)
+    assert [one.status for one in told if isinstance(one, Response)] == [500, 500]
+    assert [type(error) for error in house.reported] == [ValueError, ValueError]

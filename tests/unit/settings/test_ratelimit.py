@@ -11,8 +11,8 @@ from tta_gateway.snapshot.model import Snapshot
 
 ISSUERS = "identity: {issuers: [{name: home, secret: {env: SECRET}}]}\n"
 ENVIRON = {"SECRET": "0123456789abcdef" * 4}
-SHARED = "ratelimit: {limits: {per-user: {requests: 10, per: 1s}}}\n"
-DEFAULT = "ratelimit: {limits: {per-user: {requests: 10, per: 1s}}, default: [per-user]}\n"
+SHARED = "ratelimit: {own: off, limits: {per-user: {requests: 10, per: 1s}}}\n"
+DEFAULT = SHARED.replace("}}}", "}}, default: [per-user]}")
 
 
 def text(written: str, rest: str = SHARED, auth: str = "none") -> str:
@@ -53,6 +53,21 @@ def test_a_worker_is_told_of_every_limit_once() -> None:
     assert [one.id for one in msgspec.msgpack.decode(raw, type=RateLimitBound).limits] == [
         "per-user"
     ]
+
+
+def test_of_a_limit_that_costs_more_on_one_route_a_worker_is_told_that() -> None:
+    """Red where `compile` of settings/ratelimit.py takes the first one that it finds."""
+    text = (
+        SHARED
+        + "routes:\n"
+        + "".join(
+            f"  - {{path: /{cost}, service: players, auth: none, "
+            f"rate_limit: {{use: per-user, cost: {cost}}}}}\n"
+            for cost in (2, 7, 3)
+        )
+    )
+    raw = compile_snapshot(loaded(text).settings, 1).features["ratelimit"]
+    assert [one.cost for one in msgspec.msgpack.decode(raw, type=RateLimitBound).limits] == [7]
 
 
 def status(snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -101,6 +116,7 @@ def test_a_default_is_for_routes_that_services_declare() -> None:
   players: {discover: {consul: players, routes: [/live/], auth_none: true}}
 routes: [{path: /a, service: players, auth: none, rate_limit: off}]
 ratelimit:
+  own: off
   limits:
     per-user: {requests: 10, per: 1s}
     each: {requests: 5, per: 1s, key: [route]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers.builders import a_head, a_peer, an_exchange
+from tests.helpers.builders import Bound, a_head, a_peer, a_plan, an_exchange
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, Fields, RequestHead
 from tta_gateway.upstream.outgoing import framing, line, lines, may_switch
@@ -106,6 +106,21 @@ def test_fields_that_stand_in_place_of_the_client_s_are_all_that_goes() -> None:
     assert [each for each in written(exchange) if each.startswith(b"accept")] == [
         b"accept: text/plain"
     ]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize(("upgrade", "kept"), [(b"websocket", False), (None, True)])
+def test_a_web_socket_whose_messages_are_looked_at_offers_no_compression(
+    in_place: bool, upgrade: bytes | None, kept: bool
+) -> None:
+    fields = [(b"accept", b"*/*"), (b"sec-websocket-extensions", b"permessage-deflate")]
+    head = a_head(fields=[] if in_place else fields)
+    head.upgrade = upgrade
+    looking = a_plan([Bound(on_message=lambda _exchange, _message: None)])
+    exchange = an_exchange(head, plan=looking)
+    exchange.upstream_fields = fields if in_place else None
+    assert (b"sec-websocket-extensions: permessage-deflate" in written(exchange)) == kept
+    assert b"accept: */*" in written(exchange)
 
 
 def test_what_policies_add_is_last() -> None:

@@ -1,6 +1,7 @@
 """Room: how much of a service one worker uses at once, whose it is, and who waits for some.
 
-Rules.  What is reserved for a class can be used by no other; the rest is for whoever comes.  Who
+Rules.  What is reserved for a class can be used by no other; the rest is for whoever comes.  While
+nothing is short, that is so of what is reserved for a crisis alone.  Who
 finds no room waits, and a higher class is let in first; but no class that waits is passed over more
 than `PASSED` times.  Of each class only so many wait as can be let in within their patience: one
 more, and the oldest of them goes.  Where all who may wait do, the oldest of the lowest class goes.
@@ -12,12 +13,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tta_gateway.kernel.traffic import CLASSES, CRISIS
+from tta_gateway.kernel.traffic import CLASSES, CRISIS, THERAPEUTIC
 
 PASSED: Final = 40
 LEAST_WAITING: Final = 4
 """of a class, however little room there is"""
 _ALL: Final = range(len(CLASSES))
+_ENDLESS: Final = 1_000_000_000
 _RATE: Final = 0.3  # of what a look has seen, in the rate that is remembered
 
 # What becomes of who waits.
@@ -43,6 +45,7 @@ class Room:
     """The room that a worker has at a service: `limit` at once, `in_flight` taken.
 
     `peak` is the most that was taken, and `wanted` whether somebody found none, since `look`.
+    `pace` is how many are answered in a second, if that is known.
     """
 
     def __init__(self, limit: int, *, reserved: Sequence[int], waiting: int) -> None:
@@ -52,8 +55,11 @@ class Room:
         self.peak = 0
         self.wanted = False
         self.waiting = 0
+        self.pace = 0.0
         self.of = [0 for _ in _ALL]
         self._share = list(reserved)
+        self._short = True
+        self._ceiling = _ENDLESS
         self._most = waiting
         self._reserved = [0 for _ in _ALL]
         self._easy = 0
@@ -63,10 +69,13 @@ class Room:
         self._rates = [0.0 for _ in _ALL]
         self._share_out()
 
-    def resize(self, limit: int) -> None:
-        """Have this limit from now on; `fill` lets in who fits then."""
-        if limit != self.limit:
-            self.limit = limit
+    def resize(self, limit: int, *, short: bool = True, ceiling: int = _ENDLESS) -> None:
+        """Have this limit from now on, which may not be short; `fill` lets in who fits then.
+
+        Where `ceiling` are in flight, only therapy and crises are let in, while room is kept.
+        """
+        if (limit, short, ceiling) != (self.limit, self._short, self._ceiling):
+            self.limit, self._short, self._ceiling = limit, short, ceiling
             self._share_out()
 
     def adopt(self, *, reserved: Sequence[int], waiting: int) -> None:
@@ -76,13 +85,14 @@ class Room:
 
     def _share_out(self) -> None:
         limit = self.limit
-        self._reserved = [limit * share // 100 for share in self._share]
+        kept = _ALL if self._short else (CRISIS,)
+        self._reserved = [limit * self._share[one] // 100 if one in kept else 0 for one in _ALL]
         if self._share[CRISIS] and limit > 1:
             self._reserved[CRISIS] = max(1, self._reserved[CRISIS])
         if sum(self._reserved) >= limit > 1:  # one is for whoever comes, so that no class starves
             others = self._reserved[CRISIS + 1 :]
             self._reserved[CRISIS + 1 + others.index(max(others))] -= 1
-        self._easy = limit - sum(self._reserved)
+        self._easy = min(limit - sum(self._reserved), self._ceiling)
 
     def reserved_for(self, traffic: int) -> int:
         """Return what is reserved for a class."""
@@ -111,6 +121,10 @@ class Room:
     def _fits(self, traffic: int) -> bool:
         """Tell whether there is room that is not kept for others."""
         taken = self.in_flight
+        if taken >= self._ceiling and (
+            traffic > THERAPEUTIC or self.of[traffic] >= self._reserved[traffic]
+        ):
+            return False
         for other in _ALL:
             if other != traffic:
                 taken += max(0, self._reserved[other] - self.of[other])
@@ -144,9 +158,13 @@ class Room:
     def _fitting(self, traffic: int, patience: float) -> int:
         """Return how many of a class may wait that long: those who can be let in by then.
 
-        However few came before, as many as there is room for may.
+        However few came before, as many as there is room for may.  Those who come first may be let
+        in as fast as there are answers.
         """
-        return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
+        rate = self._rates[traffic]
+        if traffic <= THERAPEUTIC:
+            rate = max(rate, self.pace)
+        return max(LEAST_WAITING, self.limit, int(rate * patience))
 
     def _lowest(self) -> int:
         return max(one for one in _ALL if self._queues[one])

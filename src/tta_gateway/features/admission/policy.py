@@ -107,13 +107,13 @@ class BoundTrafficClass:
 
     def _of(self, principal: Principal) -> int:
         """Return the class of somebody's requests on this route."""
-        traffic, subject = self._traffic, principal.subject
-        if traffic == CRISIS or self._rooms.incident(subject):
+        traffic = self._traffic
+        if traffic == CRISIS or self._rooms.incident(principal.subject):
             return CRISIS
         roles = principal.roles
         if roles and roles <= self._administrative:
             return max(traffic, STANDARD)
-        if traffic == STANDARD and self._sessions.is_open(subject):
+        if traffic == STANDARD and self._sessions.is_open(principal.key):
             return THERAPEUTIC
         return traffic
 
@@ -124,7 +124,7 @@ class BoundTrafficClass:
         if principal is None or exchange.traffic > THERAPEUTIC or response.local:
             return
         if response.status == _SWITCHED or (response.body is None and is_of_events(response)):
-            self._sessions.begin(exchange, principal.subject)
+            self._sessions.begin(exchange, principal.key)
 
     def on_finish(self, exchange: Exchange) -> None:
         """Take note that it is over."""

@@ -1,6 +1,8 @@
 """Pressure: what a worker turns away because it has no time for it, background first.
 
-It is under pressure while it is busy nearly all the time, or comes late to what is due.  The share
+It is under pressure while it has something to do nearly all the time, or most of it and comes late
+to what is due.  One that is late and has little to do waits for others on the same machine: to turn
+somebody away would not help.  The share
 that it turns away grows then, and shrinks when there is time again; standard requests follow when
 nearly all of background is turned away.  The higher classes are not turned away here.
 """
@@ -11,8 +13,8 @@ from tta_gateway.kernel.traffic import BACKGROUND, STANDARD
 
 _BUSY: Final = 0.95  # of the time
 _LATE: Final = 0.025  # seconds
+_LASTS: Final = 3  # looks in a row: a burst is soon done
 _EASY: Final = 0.85
-_PROMPT: Final = 0.012
 _UP: Final = 0.12  # of a class, at a look
 _DOWN: Final = 0.04
 _MOST: Final = 0.97  # of a class: none starves
@@ -28,14 +30,19 @@ class Pressure:
         """Begin without any."""
         self.level = 0.0
         self._lag = 0.0
+        self._pressed = 0  # looks in a row
         self._owed = [0.0, 0.0]
 
     def look(self, *, busy: float, lag: float) -> None:
-        """Take note of the share of the time that was used, and of how late the loop was."""
+        """Take note of the share of the time in which it had to do, and of how late it was."""
         self._lag += _LAG * (lag - self._lag)
-        if busy >= _BUSY or self._lag >= _LATE:
-            self.level = min(_TOP, self.level + _UP)
-        elif busy < _EASY and self._lag < _PROMPT:
+        if busy >= _BUSY or (busy >= _EASY and self._lag >= _LATE):
+            self._pressed += 1
+            if self._pressed >= _LASTS:
+                self.level = min(_TOP, self.level + _UP)
+            return
+        self._pressed = 0
+        if busy < _EASY:
             self.level = max(0.0, self.level - _DOWN)
 
     def distorts(self, seconds: float) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from tta_gateway.features.admission.adaptive import FIRST, Adaptive, Timing
+from tta_gateway.features.admission.adaptive import Adaptive, Timing
 from tta_gateway.features.admission.algorithm import Room, Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.metrics import ADMISSIONS, LIMIT, PRESSURE, TAKEN, WAITING
@@ -22,6 +22,9 @@ OUTCOMES: Final = ("at_once", "waited", "displaced", "late", "full", "gone")
 # Seconds after which a class may try again: at least, and at random up to so many more.
 _AGAIN: Final = ((1, 1), (1, 2), (2, 8), (5, 25))
 _ENDLESS: Final = 1_000_000_000
+UNKNOWN: Final = 1024
+"""Asked at once, before it is known how many endpoints there are."""
+_LEAST_MOST: Final = 64  # where an endpoint may be asked less at once, who is beyond waits there
 Extent = Callable[[str], tuple[int, int]]
 """Tells how many endpoints of a service are asked, and how much each may be asked at once."""
 
@@ -31,8 +34,9 @@ class ServiceRoom(Room):
 
     def __init__(self, name: str, bound: AdmissionBound, registry: Registry) -> None:
         """Begin with nobody in it."""
-        adaptive = Adaptive(least=bound.least, most=FIRST)
+        adaptive = Adaptive(least=bound.least, most=UNKNOWN)
         super().__init__(int(adaptive.limit), reserved=bound.reserved, waiting=bound.waiting)
+        self.resize(self.limit, short=False)
         self.name = name
         self.adaptive = adaptive
         self.timings: dict[str, Timing] = {}
@@ -58,16 +62,18 @@ class ServiceRoom(Room):
     ) -> None:
         """Find the limit, and let in who fits."""
         adaptive, (endpoints, each) = self.adaptive, extent
-        adaptive.most = max(FIRST, endpoints * each)
+        if endpoints:
+            adaptive.most = max(_LEAST_MOST, endpoints * each)
         if endpoints != self.endpoints:
             if self.endpoints and endpoints:
                 adaptive.scale(endpoints / self.endpoints)
             self.endpoints = endpoints or self.endpoints
         if pressure.distorts(adaptive.typical):
-            limit = adaptive.pass_over(now)
+            limit = adaptive.pass_over(now, in_flight=self.in_flight)
         else:
             limit = adaptive.look(now, in_flight=self.in_flight, peak=self.peak, wanted=self.wanted)
-        self.resize(limit)
+        self.resize(limit, short=adaptive.is_short(now), ceiling=int(adaptive.ceiling))
+        self.pace = adaptive.pace
         self.look(elapsed, now)
         self.fill(now)
         self._limit.set(self.limit)
@@ -85,7 +91,7 @@ def _no_incident(_: str) -> bool:
 
 
 def _no_extent(_: str) -> tuple[int, int]:
-    return 1, FIRST
+    return 1, UNKNOWN
 
 
 def _no_future() -> "Future[Answer]":
@@ -162,7 +168,10 @@ class Rooms:
         return Refusal(answer_of(replace(kind, retry_after=again), detail or None), deferrable=True)
 
     def tick(self, *, busy: float, lag: float) -> None:
-        """Look at everything; `busy` is the share of the time that this process has used."""
+        """Look at everything; `busy` is the share of the time in which there was something to do.
+
+        `lag` is how late the loop was, in seconds.
+        """
         now = self.clock()
         elapsed, self._looked = now - self._looked, now
         self.pressure.look(busy=busy, lag=lag)

@@ -4,7 +4,9 @@ from typing import Final, Literal
 
 import msgspec
 
-OWN_ISSUER: Final = "gateway"
+from tta_gateway.kernel.principal import GATEWAY
+
+OWN_ISSUER: Final = GATEWAY
 """What the gateway itself is called among the issuers."""
 OWN_CLIENT: Final = "tta-gateway"
 """The client of logins at the gateway itself; RFC 9068 wants one named."""

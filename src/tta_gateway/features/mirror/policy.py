@@ -22,8 +22,8 @@ _MARK: Final = (b"x-mirrored", b"1")
 class Ways:
     """How a copy is sent.
 
-    `later` calls something once this turn is over, `begin` runs an exchange through its plan, and
-    `forward` stands at the end of that.
+    `later` calls something once this turn is over, `begin` runs an exchange through its plan,
+    `forward` stands at the end of that, and `finish` ends one, so that every policy hears of it.
     """
 
     def __init__(
@@ -32,11 +32,18 @@ class Ways:
         later: Callable[[Callable[[], None]], object],
         begin: Callable[[Exchange], None],
         forward: Callable[[Exchange], None],
+        finish: Callable[[Exchange], None] | None = None,
     ) -> None:
-        """Keep them."""
+        """Keep them; without a `finish` there is no policy to hear."""
+        self.finish: Callable[[Exchange], None] = _ended if finish is None else finish
         self.begin = begin
         self.forward = forward
         self.later = later
+
+
+def _ended(exchange: Exchange) -> None:
+    """Have it be over."""
+    exchange.finished = True
 
 
 def _nowhere(*_: object) -> None:

@@ -9,8 +9,9 @@ from typing import Annotated, Final, Protocol, TypeAlias
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from tta_gateway.features.ratelimit.bound import Limit, Override, Overrides, changed
+from tta_gateway.features.ratelimit.bound import Limit, Override, Overrides, changed, short
 from tta_gateway.features.ratelimit.store import Away, Settled
+from tta_gateway.kernel.principal import GATEWAY
 
 _AWAY: Final = "What is spent of limits cannot be asked: the store for state is away."
 _MILLION: Final = 1_000_000_000
@@ -142,6 +143,8 @@ class Desk:
             dry_run=body.dry_run,
             until=until,
         )
+        for one in found:
+            _enough(one, made)
         self._limits.override(handle, made)
         self._log("limit_overridden", limit=handle, **body.model_dump(exclude_none=True))
         return LimitsShown(limits=[self._shown(one) for one in self._named(handle)])
@@ -227,12 +230,34 @@ class Desk:
         )
 
 
-def key_of(limit: Limit, parts: list[str]) -> str:
-    """Return the key of a bucket; 422 if it has another number of parts.
+def _enough(limit: Limit, override: Override) -> None:
+    """Refuse (422) what would let nobody through."""
+    lacking = short(limit, override)
+    if lacking is not None:
+        name, amount = lacking
+        raise HTTPException(
+            422,
+            f"`{name}: {amount}` is less than one request takes of `{limit.id}`, whose `cost` is "
+            f"{limit.cost}: nobody would get through. Write {limit.cost} at least; to keep "
+            "everybody out there is `maintenance` of a route.",
+        )
 
-    `@` and an address stands for whoever has not shown a name there.
+
+def key_of(limit: Limit, parts: list[str]) -> str:
+    """Return the key of a bucket; 422 if it has another number of parts, or one is no name.
+
+    A user is written `ISSUER/SUBJECT`; `@` and an address stands for whoever has not shown a name
+    there.
     """
     if len(parts) != len(limit.key):
         wanted = " and ".join(limit.key) or "nothing"
         raise HTTPException(422, f"The key of `{limit.id}` is {wanted}: give `key` for each.")
+    for part, one in zip(limit.key, parts, strict=True):
+        if part == "user" and "/" not in one and not one.startswith("@"):
+            raise HTTPException(
+                422,
+                f"`{one}` is a subject without its issuer: write `{GATEWAY}/{one}` for whoever has "
+                "a token or a key of the gateway's own, else the issuer's name in the "
+                "configuration in front, and `@` before an address.",
+            )
     return "\x1f".join("\x00" + one[1:] if one.startswith("@") else one for one in parts)

@@ -55,14 +55,18 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a route; with `status`, the route itself tells callers of theirs."""
+    """The limits of a route; with `status`, the route itself tells callers of theirs.
+
+    With `spares` they are not kept of who is known to be in a crisis.
+    """
 
     limits: tuple[Limit, ...] = ()
     status: bool = False
+    spares: bool = False
 
 
 class RateLimitBound(msgspec.Struct, frozen=True, kw_only=True):
-    """All limits that there are, and how they are kept.
+    """All limits that there are, each as on the route where a request takes most of it.
 
     `keys` is how many keys of each limit a worker remembers; `tenant` and `client` are the claims
     that name them.
@@ -99,10 +103,15 @@ def overrides_of(raw: msgspec.Raw) -> Overrides:
 
 
 def changed(limit: Limit, override: Override | None) -> Limit:
-    """Return a limit as it is with what somebody has said of it meanwhile."""
+    """Return a limit as it is with what somebody has said of it meanwhile.
+
+    There is always as much as one request takes: the configuration may ask for more by now than
+    when that was said (`short` tells before).
+    """
     if override is None:
         return limit
-    amount = limit.amount if override.amount is None else override.amount
+    least = limit.cost if limit.quota or limit.of == "concurrent" else 1
+    amount = limit.amount if override.amount is None else max(override.amount, least)
     burst = limit.burst if override.burst is None else override.burst
     if override.burst is None and override.amount is not None and limit.burst == limit.amount:
         burst = amount
@@ -113,3 +122,20 @@ def changed(limit: Limit, override: Override | None) -> Limit:
         burst=max(burst, limit.cost),
         dry_run=limit.dry_run if override.dry_run is None else override.dry_run,
     )
+
+
+def short(limit: Limit, override: Override) -> tuple[str, int] | None:
+    """Return what of an override is less than one request takes, so that nobody got through.
+
+    A rate that is slower than that is none: its bucket fills up all the same.
+    """
+    if override.burst is not None and override.burst < limit.cost:
+        return "burst", override.burst
+    amount = override.amount
+    if amount is None or amount >= limit.cost:
+        return None
+    if limit.quota or limit.of == "concurrent":
+        return "amount", amount
+    # Where as much may come at once as in the whole time, the amount is the burst, too.
+    follows = override.burst is None and limit.burst == limit.amount
+    return ("amount", amount) if follows else None

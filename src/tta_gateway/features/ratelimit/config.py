@@ -187,12 +187,20 @@ class RateLimitConfig(Config):
 
 
 class Place:
-    """Where a limit stands: the route by its name, and the service that it leads to."""
+    """Where a limit stands: the route by its name, and the service that it leads to.
 
-    def __init__(self, route: str, service: str) -> None:
+    `usual` is what a limit is called that stands there without a name; empty: what it counts.
+    """
+
+    def __init__(self, route: str, service: str, usual: str = "") -> None:
         """Stand there."""
         self.route = route
         self.service = service
+        self.usual = usual
+
+    def handle(self, name: str) -> str:
+        """Return what operators call a limit that stands there alone."""
+        return self.route if name == self.usual else f"{self.route}: {name}"
 
 
 def compile_route(
@@ -205,8 +213,8 @@ def compile_route(
     found = []
     for one in written:
         if one.use is None:
-            name = _shown(one, names)
-            found.append(_limit(one, name, f"{place.route}: {name}", place))
+            name = _shown(one, names, place.usual)
+            found.append(_limit(one, name, place.handle(name), place))
         elif one.use in config.limits:  # else settings/ratelimit.py has complained
             shared = config.limits[one.use]
             cost = one.cost if "cost" in one.model_fields_set else shared.cost
@@ -215,9 +223,9 @@ def compile_route(
     return tuple(found)
 
 
-def _shown(limit: RouteLimitConfig, names: dict[str, int]) -> str:
+def _shown(limit: RouteLimitConfig, names: dict[str, int], usual: str) -> str:
     """Return what a limit of a route alone is called, which no other of the route is."""
-    name = limit.name or ("quota" if limit.quota else _kind(limit))
+    name = limit.name or usual or ("quota" if limit.quota else _kind(limit))
     names[name] = names.get(name, 0) + 1
     return name if names[name] == 1 else f"{name}-{names[name]}"
 

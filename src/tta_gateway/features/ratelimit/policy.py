@@ -34,6 +34,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.support.metrics import Registry
 
 _decode = msgspec.msgpack.Decoder(RouteLimits).decode
@@ -51,6 +52,7 @@ class Keeping:
     ) -> None:
         """Have a table for each limit."""
         self.bound = bound
+        self.limits = {one.id: one for one in bound.limits}
         self.tally = tally
         self.registry = registry
         self.exact = exact
@@ -73,15 +75,18 @@ class EarlyRateLimit:
 
     def for_route(self, route: Route | None) -> "BoundRateLimit | None":
         """Act where the route has limits that look at nobody's name."""
-        limits = [one for one in _limits_of(route).limits if one.is_early and one.of != "messages"]
-        return BoundRateLimit(self._keeping, limits, []) if limits else None
+        found = _limits_of(route)
+        limits = [one for one in found.limits if one.is_early and one.of != "messages"]
+        if not limits:
+            return None
+        return BoundRateLimit(self._keeping, limits, [], spares=found.spares)
 
 
 class RateLimit:
     """Stands behind access: whoever may not see a thing at all is told that instead."""
 
     name: ClassVar = "ratelimit"
-    needs: ClassVar[frozenset[str]] = frozenset(("principal",))
+    needs: ClassVar[frozenset[str]] = frozenset(("principal", "traffic"))
     gives: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, keeping: Keeping) -> None:
@@ -98,7 +103,8 @@ class RateLimit:
         limits = [one for one in rest if not one.is_early]
         if not limits and not messages:
             return None
-        return BoundRateLimit(self._keeping, limits, messages, behind=len(rest) - len(limits))
+        behind = len(rest) - len(limits)
+        return BoundRateLimit(self._keeping, limits, messages, behind=behind, spares=found.spares)
 
 
 def _limits_of(route: Route | None) -> RouteLimits:
@@ -124,7 +130,9 @@ class Rule:
     def __init__(self, keeping: Keeping, limit: Limit) -> None:
         """Have all of it ready."""
         child = keeping.registry.child
-        self.table: Table = keeping.tally.table(limit, keeping.bound.keys)
+        # One table for all routes that have the limit: it goes by the dearest of them.
+        whole = keeping.limits.get(limit.id, limit)
+        self.table: Table = keeping.tally.table(whole, keeping.bound.keys)
         self.limit = limit
         self.parts = limit.key
         self.cost = limit.cost
@@ -152,16 +160,26 @@ class Rule:
 
 
 class BoundRateLimit:
-    """The limits of one route; `behind` is how many of it are kept by the policy before."""
+    """The limits of one route; `behind` is how many of it are kept by the policy before.
+
+    With `spares` whoever is known to be in a crisis is let past, and nothing is counted.
+    """
 
     def __init__(
-        self, keeping: Keeping, limits: list[Limit], messages: list[Limit], *, behind: int = 0
+        self,
+        keeping: Keeping,
+        limits: list[Limit],
+        messages: list[Limit],
+        *,
+        behind: int = 0,
+        spares: bool = False,
     ) -> None:
         """Have a table for each."""
         self._keeping = keeping
         self._tally = keeping.tally
         self._now: Callable[[], float] = keeping.tally.monotonic
         self._behind = behind
+        self._spares = spares
         self._rules = [Rule(keeping, one) for one in limits]
         self._messages = [Rule(keeping, one) for one in messages]
         self._seats = [at for at, rule in enumerate(self._rules) if rule.is_seats]
@@ -171,14 +189,17 @@ class BoundRateLimit:
 
     def explain(self) -> str:
         """Say what it does."""
-        return "; ".join(_said(rule.table.limit) for rule in (*self._rules, *self._messages))
+        return "; ".join(
+            _said(msgspec.structs.replace(rule.table.limit, cost=rule.cost))
+            for rule in (*self._rules, *self._messages)
+        )
 
     # The request
 
     def on_request(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
         """Let it through, or refuse it."""
         rules = self._rules
-        if not rules:
+        if not rules or (self._spares and exchange.traffic == CRISIS):
             return None
         now = self._now()
         whose = self._keeping.whose

@@ -25,7 +25,9 @@ from tta_gateway.support.valkey.script import Script
 PATIENCE: Final = 0.05  # seconds that a request waits, at most
 _IN_THE_BACKGROUND: Final = 0.25
 _REST: Final = 1.0  # seconds between two requests that wait for a store that does not answer
-_TAG: Final = b"{tta:limits}:"
+_TAG: Final = b"{tta:limits:2}:"
+"""Begins all keys.  A gateway that kept users without their issuers has written without the 2, and
+is counted apart: what is somebody's name there could be another's key here."""
 _MICRO: Final = 1_000_000
 _REMEMBERED: Final = 60_000  # milliseconds that a bucket is known to have been emptied
 _BEGIN: Final = """

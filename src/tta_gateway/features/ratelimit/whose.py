@@ -1,7 +1,8 @@
 """Whose limit it is: what of an exchange makes the key of its bucket.
 
 Nobody is one person: who has not shown who they are is known by their address, whatever the limit
-asks for.  An IPv6 address stands for its /64, of which one customer has all.
+asks for.  Whoever has is known by issuer and subject: what one issuer says of somebody spends
+nothing of another's.  An IPv6 address stands for its /64, of which one customer has all.
 """
 
 from ipaddress import IPv6Address, ip_address
@@ -56,7 +57,7 @@ class Whose:
         if principal is None:
             return _NOBODY + self.address(exchange.client)
         if part == "user":
-            return principal.subject
+            return principal.key
         if part == "role":
             return ",".join(sorted(principal.roles))
         return self._claimed(self._tenant if part == "tenant" else self._client, principal)
@@ -67,7 +68,7 @@ class Whose:
             said = principal.claims.get(claim)
             if isinstance(said, str) and said:
                 return said
-        return _NOBODY + principal.subject
+        return _NOBODY + principal.key
 
     def address(self, address: str) -> str:
         """Return what an address counts as, worked out once."""

@@ -49,6 +49,11 @@ def _away(error: Unavailable | Refused) -> Away:
     return Away(error.reason, may_be_done=error.may_be_done)
 
 
+def bus_of(database: int) -> bytes:
+    """Return what names on the bus begin with: Pub/Sub itself knows no databases."""
+    return b"tta:channel@%d:" % database if database else b"tta:channel:"
+
+
 def as_bytes(reply: Reply) -> bytes:
     """Return an answer that is a text."""
     assert isinstance(reply, bytes)  # the scripts say what it is

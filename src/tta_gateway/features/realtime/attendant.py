@@ -68,6 +68,8 @@ from tta_gateway.features.realtime.publication import Keeping, Position, Publica
 from tta_gateway.features.realtime.session import NEVER, Session, State, Subscription, Terms
 from tta_gateway.support.clock import Clock
 
+FOSSIL: Final = "fossil"
+"""the one format of deltas"""
 T = TypeVar("T")
 Waiting: TypeAlias = Awaitable[None] | None
 """what is still to be waited for, if anything"""
@@ -275,7 +277,13 @@ class Attendant:
         if request.recover and not place.recovered and request.flag & REJECT_UNRECOVERED:
             session.refuse(UNRECOVERABLE_POSITION)
             return
-        result = _result(joins.channel, place, recovers=request.recover, grant=joins.grant)
+        result = _result(
+            joins.channel,
+            place,
+            recovers=request.recover,
+            grant=joins.grant,
+            deltas=joins.rules.deltas and request.delta == FOSSIL,
+        )
         session.reply(result)
         self._attach(joins, place, result)
 
@@ -286,6 +294,7 @@ class Attendant:
             joins.channel.name,
             is_ours=joins.is_ours,
             hears_others=joins.rules.announces,
+            takes_deltas=result.delta,
             about=joins.grant.about,
         )
         joins.session.subscribe(subscription, result, now=self._now())
@@ -448,7 +457,12 @@ def _recovery(request: SubscribeRequest | None) -> Position | None:
 
 
 def _result(
-    channel: Channel, place: Place, *, recovers: bool, grant: Grant | None = None
+    channel: Channel,
+    place: Place,
+    *,
+    recovers: bool,
+    grant: Grant | None = None,
+    deltas: bool = False,
 ) -> SubscribeResult:
     seconds = None if grant is None else grant.seconds
     return SubscribeResult(
@@ -461,4 +475,5 @@ def _result(
         recovered=place.recovered,
         was_recovering=recovers and channel.keeps,
         data=b"" if grant is None else grant.data,
+        delta=deltas,
     )

@@ -15,6 +15,7 @@ from tta_gateway.features.realtime.backlog import Message
 from tta_gateway.features.realtime.broker import Stored
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import INSUFFICIENT_STATE, POSITION_LOST
+from tta_gateway.features.realtime.fossil import delta
 from tta_gateway.features.realtime.publication import NOWHERE, ClientInfo, Position, Publication
 from tta_gateway.features.realtime.session import Session, Subscription
 
@@ -45,11 +46,12 @@ class Place:
 
 
 class Readers:
-    """Those who read a channel in one codec."""
+    """Those who read a channel in one codec, and in one way."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, *, takes_deltas: bool) -> None:
         """Begin with nobody."""
         self.codec: Final = codec
+        self.takes_deltas: Final = takes_deltas
         self.subscriptions: Final[dict[str, Subscription]] = {}
 
 
@@ -83,6 +85,8 @@ class Channel:
         self._offset = 0
         self._recent: list[Publication] = []
         self._recent_size = 0
+        self._old = 0
+        self._last = b""
         self._held: list[tuple[Publication, Position]] = []
         self._held_before = 0
         self._is_torn = False
@@ -141,16 +145,25 @@ class Channel:
         """Give somebody what is published from its place on."""
         subscription.offset = place.offset
         codec = subscription.session.codec
-        group = self._readers.get(codec.name)
+        name = _group_of(subscription)
+        group = self._readers.get(name)
         if group is None:
-            group = self._readers[codec.name] = Readers(codec)
+            group = Readers(codec, takes_deltas=subscription.takes_deltas)
+            self._readers[name] = group
         group.subscriptions[subscription.session.client] = subscription
 
     def detach(self, subscription: Subscription) -> None:
         """Give somebody no more."""
-        group = self._readers.get(subscription.session.codec.name)
+        group = self._readers.get(_group_of(subscription))
         if group is not None:
             group.subscriptions.pop(subscription.session.client, None)
+
+    def forget_old(self) -> None:
+        """Forget what was published before the last time that this was called."""
+        old = self._recent[: self._old]
+        self._recent_size -= sum(len(each.data) for each in old)
+        del self._recent[: self._old]
+        self._old = len(self._recent)
 
     # --- what happens in it ---
 
@@ -264,6 +277,7 @@ class Channel:
         self._offset = top.offset
         self._recent.clear()
         self._recent_size = 0
+        self._old = 0
 
     def _go_on(self, publication: Publication) -> None:
         self._offset += 1
@@ -278,14 +292,19 @@ class Channel:
         half = len(self._recent) // 2 + 1
         self._recent_size -= sum(len(each.data) for each in self._recent[:half])
         del self._recent[:half]
+        self._old = max(0, self._old - half)
 
     def _give(self, publication: Publication) -> None:
         """Push to all who have not had it; written once for each codec (bench/realtime.py)."""
         offset = self._offset
         keeps = self.keeps
         dirty = self._dirty
+        last, self._last = self._last, publication.data
         for group in self._readers.values():
             if not group.subscriptions:
+                continue
+            if group.takes_deltas:
+                self._give_change(group, publication, last)
                 continue
             data = group.codec.publication(self.name, publication)
             message = Message(data, self.name, urgent=self._urgent)
@@ -295,6 +314,31 @@ class Channel:
                 each.offset = offset
                 if each.session.push(message):
                     dirty.append(each.session)
+
+    def _give_change(self, group: Readers, publication: Publication, last: bytes) -> None:
+        """Push what has changed to those who have the last message, and all of it to others."""
+        codec = group.codec
+        whole: Message | None = None
+        change: Message | None = None
+        for each in group.subscriptions.values():
+            if self.keeps and each.offset >= self._offset:
+                continue
+            each.offset = self._offset
+            if not each.has_last:
+                each.has_last = True
+                if whole is None:
+                    data = codec.change(self.name, publication, None)
+                    whole = Message(data, self.name, urgent=self._urgent)
+                message = whole
+            else:
+                if change is None:
+                    found = delta(last, publication.data)
+                    shorter = found if len(found) < len(publication.data) else None
+                    data = codec.change(self.name, publication, shorter)
+                    change = Message(data, self.name, urgent=self._urgent)
+                message = change
+            if each.session.push(message):
+                self._dirty.append(each.session)
 
     # --- places ---
 
@@ -328,6 +372,11 @@ class Channel:
         if count > len(self._recent):
             return None
         return self._recent[len(self._recent) - count :]
+
+
+def _group_of(subscription: Subscription) -> str:
+    name = subscription.session.codec.name
+    return f"{name} deltas" if subscription.takes_deltas else name
 
 
 def is_recovered(wanted: Position, stored: Stored) -> bool:

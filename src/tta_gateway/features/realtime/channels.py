@@ -39,6 +39,7 @@ class Channels:
         self._died: Final = died
         self._channels: Final[dict[str, Channel]] = {}
         self._followed: Final[dict[str, asyncio.Future[None]]] = {}
+        self._forgot_at = 0.0
 
     def __repr__(self) -> str:
         """Tell how many there are."""
@@ -112,7 +113,11 @@ class Channels:
                 await asyncio.sleep(0.005)
 
     def tidy(self, now: float) -> None:
-        """Follow no longer what nobody reads, after a while."""
+        """Follow no longer what nobody reads, after a while; forget what was published long ago."""
+        if now - self._forgot_at >= LINGERS:
+            self._forgot_at = now
+            for channel in self._channels.values():
+                channel.forget_old()
         for channel in list(self._channels.values()):
             if channel.joining or channel.count():
                 channel.idle_since = now

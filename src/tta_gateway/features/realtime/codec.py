@@ -55,6 +55,10 @@ class Codec(Protocol):
         """Give a publication to a subscriber."""
         ...
 
+    def change(self, channel: str, publication: Publication, delta: bytes | None) -> bytes:
+        """Give a publication to a subscriber who takes deltas: this one, or all of it."""
+        ...
+
     def join_or_leave(self, channel: str, info: ClientInfo, *, joined: bool) -> bytes:
         """Tell a subscriber that somebody came or left."""
         ...

@@ -32,13 +32,15 @@ class Rules:
     """What holds in a channel; messages larger than `largest` bytes of data are refused.
 
     `presence`: it is kept who is there; `announces`: others are told who comes and goes; `urgent`:
-    its messages overtake those of other channels.
+    its messages overtake those of other channels; `deltas`: who wants it is told what has changed
+    from one message to the next.
     """
 
     keeping: Keeping = Keeping()  # noqa: RUF009 - frozen
     presence: bool = False
     announces: bool = False
     urgent: bool = False
+    deltas: bool = False
     largest: int = 64 * 1024
 
 

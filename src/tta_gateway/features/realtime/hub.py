@@ -34,6 +34,7 @@ _SAID_AGAIN: Final = 27.0
 _CHECKED: Final = 40.0  # seconds between two looks whether a channel has missed something
 _TIDIED: Final = 1.0
 _LONGEST_WAIT: Final = 10.0  # for one command
+_AT_ONCE: Final = 100  # commands of a client carried out in a turn of the loop
 _SLICE: Final = 100  # sessions written out in a turn of the loop: bench/realtime.py
 
 
@@ -125,16 +126,23 @@ class Hub:
     def go_on(self, connection: Connection) -> None:
         """Carry out what a client asks, as far as that goes at once, and write what there is."""
         session = connection.session
-        while True:
-            while (command := session.next()) is not None:
-                waiting = self._attendant.begin(session, command, connection.address)
-                if waiting is not None:
-                    work = self._finish(connection, waiting)
-                    spawn(work, name="realtime command", died=self._died)
-                    break
-            self._write(connection)
-            if command is not None or not connection.can_write or not session.has_more():
+        waits = False
+        for _ in range(_AT_ONCE):
+            command = session.next()
+            if command is None:
+                self._write(connection)  # what has been written makes room for further answers
+                if connection.can_write and session.has_more():
+                    continue
                 break
+            waiting = self._attendant.begin(session, command, connection.address)
+            if waiting is not None:
+                waits = True
+                work = self._finish(connection, waiting)
+                spawn(work, name="realtime command", died=self._died)
+                break
+        self._write(connection)
+        if not waits and connection.can_write and session.has_more():
+            asyncio.get_running_loop().call_soon(self.go_on, connection)
         self._keep_reading(connection)
         if self._dirty:
             self._write_soon()

@@ -5,6 +5,7 @@ quoted by msgspec, data is spliced in as it came (one line: codec.one_line).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 import msgspec
@@ -102,6 +103,11 @@ class JsonCodec:
     def publication(self, channel: str, publication: Publication) -> bytes:
         """Give a publication to a subscriber."""
         return _push(channel, b"pub", _publication(publication))
+
+    def change(self, channel: str, publication: Publication, delta: bytes | None) -> bytes:
+        """Give a publication to a subscriber who takes deltas: this one, or all of it."""
+        told = publication if delta is None else replace(publication, data=delta)
+        return _push(channel, b"pub", _publication(_as_text(told), delta=delta is not None))
 
     def join_or_leave(self, channel: str, info: ClientInfo, *, joined: bool) -> bytes:
         """Tell a subscriber that somebody came or left."""
@@ -307,10 +313,15 @@ def _position(position: Position) -> _Members:
     return [(b"epoch", _text(position.epoch)), (b"offset", _number(position.offset))]
 
 
-def _publication(publication: Publication) -> bytes:
+def _as_text(publication: Publication) -> Publication:
+    """Return it with data that is a text of JSON, as those expect it who take deltas."""
+    return replace(publication, data=msgspec.json.encode(publication.data.decode()))
+
+
+def _publication(publication: Publication, *, delta: bool = False) -> bytes:
     info = publication.info
     tags = publication.tags
-    if info is None and not tags and not publication.time and publication.data:
+    if info is None and not tags and not publication.time and publication.data and not delta:
         if publication.offset:
             return b'{"data":%b,"offset":%d}' % (publication.data, publication.offset)
         return b'{"data":%b}' % publication.data
@@ -319,6 +330,7 @@ def _publication(publication: Publication) -> bytes:
         (b"info", b"" if info is None else _info(info)),
         (b"offset", _number(publication.offset)),
         (b"tags", _map([(name, msgspec.json.encode(value)) for name, value in tags.items()])),
+        (b"delta", _flag(delta)),
         (b"time", _number(publication.time)),
     ]
     return _object(members)
@@ -335,12 +347,15 @@ def _info(info: ClientInfo) -> bytes:
 
 
 def _subscribe_result(result: SubscribeResult) -> bytes:
+    publications = result.publications
+    if result.delta:
+        publications = [_as_text(each) for each in publications]
     members = [
         (b"expires", _flag(result.expires)),
         (b"ttl", _ttl(result.ttl, expires=result.expires)),
         (b"recoverable", _flag(result.recoverable)),
         *_position(result.position),
-        (b"publications", _list([_publication(each) for each in result.publications])),
+        (b"publications", _list([_publication(each) for each in publications])),
         (b"recovered", _flag(result.recovered)),
         (b"positioned", _flag(result.positioned)),
         (b"data", result.data),

@@ -5,6 +5,7 @@ of Protocol Buffers itself.  Data is JSON here too, so that all readers of a cha
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from tta_gateway.features.realtime.codec import (
@@ -111,6 +112,13 @@ class ProtobufCodec:
     def publication(self, channel: str, publication: Publication) -> bytes:
         """Give a publication to a subscriber."""
         return _push(channel, _PUB, _publication(publication))
+
+    def change(self, channel: str, publication: Publication, delta: bytes | None) -> bytes:
+        """Give a publication to a subscriber who takes deltas: this one, or all of it."""
+        if delta is None:
+            return self.publication(channel, publication)
+        told = _publication(replace(publication, data=delta)) + field_number(8, 1)
+        return _push(channel, _PUB, told)
 
     def join_or_leave(self, channel: str, info: ClientInfo, *, joined: bool) -> bytes:
         """Tell a subscriber that somebody came or left."""

@@ -50,6 +50,8 @@ from tta_gateway.features.realtime.publication import ClientInfo
 
 NEVER: Final = float("inf")
 LONGEST_CHANNEL: Final = 255  # bytes
+OURS: Final = "!"
+"""What channels begin with that only the server has clients read (inboxes)."""
 _MANY_WAITING: Final = 64  # commands, above which a client is read no further
 _FEW_WAITING: Final = 16
 
@@ -103,6 +105,7 @@ class Subscription:
         *,
         is_ours: bool = False,
         hears_others: bool = False,
+        takes_deltas: bool = False,
         about: bytes = b"",
     ) -> None:
         """Begin before the first; `is_ours`: the server made it, not the client."""
@@ -110,6 +113,9 @@ class Subscription:
         self.channel: Final = channel
         self.is_ours: Final = is_ours
         self.hears_others: Final = hears_others
+        self.takes_deltas: Final = takes_deltas
+        self.has_last = False
+        """whether it was given what the channel published last, of which deltas are made"""
         self.info: Final = ClientInfo(session.user, session.client, session.about, about)
         self.offset = 0
         self.ends = NEVER
@@ -357,6 +363,8 @@ class Session:
         if isinstance(request, _OF_A_CHANNEL):
             if not 0 < len(request.channel.encode()) <= LONGEST_CHANNEL:
                 return BAD_REQUEST
+            if request.channel.startswith(OURS) and not isinstance(request, UnsubscribeRequest):
+                return PERMISSION_DENIED
             return self._objection_in_channel(request)
         if isinstance(request, RefreshRequest) and not request.token:
             return BAD_REQUEST

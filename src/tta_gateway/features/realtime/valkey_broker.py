@@ -11,9 +11,10 @@ server that lost its part in the meantime, a bus of a cluster that is cut).
 
 import asyncio
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from typing import Final
 
-from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list
+from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of
 from tta_gateway.features.realtime.broker import Away, Listener, Published, Stored
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.following import Following
@@ -51,8 +52,13 @@ class ValkeyBroker:
         listener: Listener,
         fresh: Callable[[], str],
         tell: Tell,
+        database: int = 0,
     ) -> None:
-        """Ask by way of this client; `fresh` makes names that nobody has made before."""
+        """Ask by way of this client, which has logged in to a database.
+
+        `fresh` makes names that nobody has made before.
+        """
+        self._bus = bus_of(database)
         self._ask = Asking(client)
         self._disk = disk
         self._listener = listener
@@ -70,16 +76,17 @@ class ValkeyBroker:
     ) -> Published:
         """Number it, keep it, and tell all; with a key that is known nothing is done anew.
 
-        Whoever wants two in order awaits the first.
+        A key is one for all who publish there: let it tell them apart.  Whoever wants two in order
+        awaits the first.
         """
         tag = _tag(channel)
         meta = tag + b"meta"
         seconds = max(1, keeping.seconds)
         reply = await self._ask.run(
             PUBLISH,
-            (meta, tag + b"stream", tag + b"key:" + key.encode() if key else meta),
+            (meta, tag + b"stream", tag + _digest(key) if key else meta),
             self._fresh(),
-            _NAME + channel.encode(),
+            self._bus + channel.encode(),
             pack(publication),
             keeping.size if keeping.is_on else 0,
             seconds,
@@ -148,7 +155,7 @@ class ValkeyBroker:
     async def announce(self, channel: str, info: ClientInfo, *, joined: bool) -> None:
         """Tell all who follow a channel that somebody came or left."""
         message = (b"j\n" if joined else b"l\n") + pack_info(info)
-        name = _NAME + channel.encode()
+        name = self._bus + channel.encode()
         await self._ask.command(b"PUBLISH", name, message, key=_tag(channel))
 
     # What is heard
@@ -158,11 +165,11 @@ class ValkeyBroker:
 
         After Away it is as if it had not been asked.
         """
-        await self.following.follow(_NAME + channel.encode())
+        await self.following.follow(self._bus + channel.encode())
 
     def leave(self, channel: str) -> None:
         """Hear no more of it."""
-        self.following.leave(_NAME + channel.encode())
+        self.following.leave(self._bus + channel.encode())
 
     def _hear(self, name: bytes, message: bytes) -> None:
         if name == self._probe:
@@ -231,14 +238,18 @@ class ValkeyBroker:
 
     # In between
 
-    @staticmethod
-    def _channel(name: bytes) -> str:
-        return name[len(_NAME) :].decode()
+    def _channel(self, name: bytes) -> str:
+        return name[len(self._bus) :].decode()
 
 
 def _tag(channel: str) -> bytes:
     """Return what the keys of a channel begin with: in a cluster they share a slot by it."""
     return b"{%b%b}:" % (_NAME, channel.replace("%", "%25").replace("}", "%7D").encode())
+
+
+def _digest(key: str) -> bytes:
+    """Return a key as it stands in the store: short, whatever it was, and telling nothing."""
+    return b"key:" + blake2b(key.encode(), digest_size=16).hexdigest().encode()
 
 
 def _presence(channel: str) -> list[bytes]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list
+from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.inbox import (
     DEAD_FOR,
@@ -36,7 +36,6 @@ from tta_gateway.support.valkey.script import Script
 
 PARTS: Final = 64
 _TOGETHER: Final = 100  # users that are swept in one step
-_CHANNEL: Final = b"tta:channel:"
 _BEGIN: Final = f"""
 local part, user, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local function text(number) return string.format('%.0f', number) end
@@ -237,12 +236,14 @@ class ValkeyInbox:
         *,
         wall: Callable[[], float],
         disk: Disk | None = None,
+        database: int = 0,
     ) -> None:
         """Ask by way of this client; `wall` is seconds of the epoch.
 
         With a disk whoever posts waits until it is there, if the store can say so.
         """
         self._disk = disk
+        self._name = bus_of(database)
         self._ask = Asking(client)
         self._wall = wall
 
@@ -255,7 +256,7 @@ class ValkeyInbox:
             tags={**publication.tags, TAG: letter.id},
             time=publication.time,
         )
-        args = (_bus(user), letter.id, pack(tagged), letter.expires)
+        args = (self._bus(user), letter.id, pack(tagged), letter.expires)
         outcome, server = as_list(await self._of(_POST, user, *args))
         disk = self._disk
         durable = disk is not None and await disk.holds(_part_of(user) + b"disk", as_bytes(server))
@@ -273,7 +274,7 @@ class ValkeyInbox:
 
     async def redeliver(self, user: str) -> int:
         """Send again what is due; return milliseconds until the next is, -1 for none."""
-        _, due = as_list(await self._of(_REDELIVER, user, _bus(user)))
+        _, due = as_list(await self._of(_REDELIVER, user, self._bus(user)))
         at = int(as_bytes(due))
         return -1 if at < 0 else max(0, at - self._now)
 
@@ -323,6 +324,9 @@ class ValkeyInbox:
     def _now(self) -> int:
         return int(self._wall() * 1000)
 
+    def _bus(self, user: str) -> bytes:
+        return self._name + channel_of(user).encode()
+
     async def _of(self, script: Script, user: str, *args: Arg) -> Reply:
         return await self._run(script, _part_of(user), user, *args)
 
@@ -336,7 +340,3 @@ def _part(number: int) -> bytes:
 
 def _part_of(user: str) -> bytes:
     return _part(blake2b(user.encode(), digest_size=1).digest()[0] % PARTS)
-
-
-def _bus(user: str) -> bytes:
-    return _CHANNEL + channel_of(user).encode()

@@ -28,9 +28,18 @@ class House(Protocol):
     async def let_in(self, source: str, *, by: str) -> bool:
         """Let somebody in again; False if nobody has kept them out."""
 
+    def is_kept(self, block: Block) -> bool:
+        """Tell whether a block outlives a full stop of the gateway."""
+
+    def is_read(self) -> bool:
+        """Tell whether it is known whom administrators kept out before the last start."""
+
 
 class BlockShown(BaseModel):
-    """Who is kept out; times in seconds of the epoch.  `by` is empty where it was found out."""
+    """Who is kept out; times in seconds of the epoch.  `by` is empty where it was found out.
+
+    `kept` says that it stands in the database, so that a full stop of the gateway does not end it.
+    """
 
     source: str
     since: float
@@ -38,6 +47,7 @@ class BlockShown(BaseModel):
     strikes: int
     cause: str
     by: str
+    kept: bool
 
 
 class SuspectShown(BaseModel):
@@ -49,9 +59,10 @@ class SuspectShown(BaseModel):
 
 
 class ShieldShown(BaseModel):
-    """All of it."""
+    """All of it; `read` is false while it is not known who was kept out before the last start."""
 
     blocks: list[BlockShown]
+    read: bool
     suspects: list[SuspectShown]
 
 
@@ -91,7 +102,8 @@ class Desk:
     async def blocks(self) -> ShieldShown:
         """List who is kept out, and the worst of who is suspected."""
         return ShieldShown(
-            blocks=[_shown(one) for one in self._house.blocks()],
+            blocks=[self._shown(one) for one in self._house.blocks()],
+            read=self._house.is_read(),
             suspects=[
                 SuspectShown(source=source, score=round(score, 1), cause=cause)
                 for source, score, cause in self._house.suspects(_SUSPECTS)
@@ -102,12 +114,23 @@ class Desk:
         """Keep an address or a network out for a while, whatever it does."""
         source = _source(body.source)
         made = await self._house.keep_out(source, lasts=body.lasts, cause=body.reason, by=_ADMIN)
-        return _shown(made)
+        return self._shown(made)
 
     async def unblock(self, source: Annotated[str, Query(max_length=64)]) -> Lifted:
         """Let an address or a network in again, and forget what came of it."""
         found = _source(source)
         return Lifted(source=found, was_blocked=await self._house.let_in(found, by=_ADMIN))
+
+    def _shown(self, one: Block) -> BlockShown:
+        return BlockShown(
+            source=one.source,
+            since=one.since,
+            until=one.until,
+            strikes=one.strikes,
+            cause=one.cause,
+            by=one.by,
+            kept=self._house.is_kept(one),
+        )
 
 
 def _source(written: str) -> str:
@@ -115,14 +138,3 @@ def _source(written: str) -> str:
         return sources_of(written)
     except ValueError as error:
         raise HTTPException(422, f"`{written}` is nobody's address here: {error}") from None
-
-
-def _shown(one: Block) -> BlockShown:
-    return BlockShown(
-        source=one.source,
-        since=one.since,
-        until=one.until,
-        strikes=one.strikes,
-        cause=one.cause,
-        by=one.by,
-    )

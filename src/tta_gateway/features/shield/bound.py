@@ -17,7 +17,7 @@ class ShieldBound(msgspec.Struct, frozen=True, kw_only=True):
 
     A known person behind a blocked address has `person_rate`, all of an address `address_rate`;
     `fresh` tokens a second and worker are proved for that.  `newcomers` is how old an account must
-    be, where the claim `age_claim` says it.
+    be, where its token says it: the gateway's own in `account_created`, others in `age_claim`.
     """
 
     enabled: bool = True

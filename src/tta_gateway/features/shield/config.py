@@ -73,8 +73,9 @@ class ShieldConfig(Config):
     """How old an account must be to get through a block, where its token says how old it is."""
 
     age_claim: Annotated[str, Field(max_length=64)] = _DEFAULT.age_claim
-    """The claim that says when an account was made, in seconds of the epoch.  Who shows a token
-    without it gets through."""
+    """The claim by which tokens of other issuers say when an account was made, in seconds of the
+    epoch; the gateway's own always say it in `account_created`.  Who shows a token without it gets
+    through."""
 
     @model_validator(mode="after")
     def _climbs(self) -> "ShieldConfig":

@@ -35,7 +35,7 @@ BLOCKS: Final = Metric(
 STARTED: Final = Metric(
     "tta_gateway_shield_blocks_total",
     "counter",
-    "Blocks that began: `found` out by the gateway, set by an `administrator`, or told by another"
-    " `node`.",
+    "Blocks that began: `found` out by the gateway, set by an `administrator`, told by another"
+    " `node`, or read from the `database` at the start.",
     ("by",),
 )

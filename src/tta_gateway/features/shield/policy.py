@@ -20,7 +20,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.policy import Answer
-from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.principal import ACCOUNT_CREATED, GATEWAY, Principal
 from tta_gateway.kernel.problem import (
     EXPECTATION_UNKNOWN,
     FIELDS_TOO_LARGE,
@@ -239,7 +239,7 @@ class BoundShieldAct:
         ward = self._ward
         if self._is_new(principal):
             return ward.block(exchange.client)
-        if not ward.has_own(principal.subject) or not ward.has_floor(exchange.client):
+        if not ward.has_own(principal.key) or not ward.has_floor(exchange.client):
             return ward.slowed()
         ward.outcomes["passed"].add()
         return None
@@ -247,10 +247,12 @@ class BoundShieldAct:
     def _is_new(self, principal: Principal) -> bool:
         """Tell whether it is said that the account is young: attackers make many.
 
+        The gateway's own tokens say it in a claim of their own, whatever is configured of others'.
         Where nothing is said it is not young: that is the safe side for the person.
         """
         bound = self._ward.bound
-        made = principal.claims.get(bound.age_claim)
+        claim = ACCOUNT_CREATED if principal.issuer == GATEWAY else bound.age_claim
+        made = principal.claims.get(claim)
         if isinstance(made, bool) or not isinstance(made, (int, float)):
             return False
         return self._ward.wall() - float(made) < bound.newcomers

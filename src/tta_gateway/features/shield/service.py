@@ -15,7 +15,13 @@ from tta_gateway.features.shield.book import Book
 from tta_gateway.features.shield.bound import SECTION, Block, Blocks, ShieldBound
 from tta_gateway.features.shield.metrics import BLOCKS, STARTED
 from tta_gateway.features.shield.source import Network, is_site, is_within
-from tta_gateway.kernel.events import AttackChanged, Event, SourceBlocked, SourcesSeen
+from tta_gateway.kernel.events import (
+    AttackChanged,
+    BanChanged,
+    Event,
+    SourceBlocked,
+    SourcesSeen,
+)
 from tta_gateway.support.metrics import Registry
 
 MOST: Final = 2000  # blocks that are kept at once: beyond them those that end first go
@@ -80,11 +86,18 @@ class Shield:
         self._networks = [ip_network(one) for one in bound.allowed]
         self._book.allow(self._networks)
         self._equip()
-        for source in [one for one in self._blocks if is_within(one, self._networks)]:
-            self._let_in(source)
+        found = [one.source for one in self._blocks.values() if not one.by]
+        for source in found:
+            if is_within(source, self._networks):
+                self._let_in(source)
         if not bound.enabled:
             self._blocks.clear()
         self._changed = True
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether anybody is kept out at all."""
+        return self._bound.enabled
 
     # What workers tell
 
@@ -161,6 +174,9 @@ class Shield:
         self._keep(block, by="administrator")
         self.unshared[source] = block
         self._outside.event("shield_block_set", source=source, lasts=lasts, cause=cause, by=by)
+        self._outside.publish(
+            BanChanged(step="set", source=source, until=block.until, cause=cause, by=by, at=now)
+        )
         self._tell()
         return block
 
@@ -168,6 +184,7 @@ class Shield:
         """Let somebody in again; False if nobody has kept them out."""
         found = self._let_in(source)
         self._outside.event("shield_block_lifted", source=source, by=by)
+        self._outside.publish(BanChanged(step="lifted", source=source, by=by, at=self.wall()))
         self._tell()
         return found
 
@@ -193,6 +210,16 @@ class Shield:
         scores = [one for one in self._book.scores() if one.fade(now) >= 1.0]
         worst = sorted(scores, key=lambda one: -one.points)[:most]
         return [(one.name, one.points, cause_of(one.counts)) for one in worst]
+
+    def restore(self, bans: list[Block]) -> None:
+        """Keep out whom administrators have kept out before, as far as nobody let them in."""
+        now = self.wall()
+        for one in sorted(bans, key=lambda one: one.since):
+            mine = self._blocks.get(one.source)
+            if one.until <= now or one.since <= self._lifted.get(one.source, 0.0):
+                continue
+            if mine is None or not mine.by or mine.since < one.since:
+                self._keep(one, by="database")
 
     # What other nodes tell
 

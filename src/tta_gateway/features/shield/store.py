@@ -1,4 +1,4 @@
-"""Where nodes share whom they keep out."""
+"""Where nodes share whom they keep out, and where what administrators say of it is kept."""
 
 from typing import Protocol
 
@@ -20,3 +20,16 @@ class BlockStore(Protocol):
 
     async def taken(self, now: float) -> tuple[list[Block], dict[str, float]]:
         """Return those that last, and who has been let in lately, when; Away."""
+
+
+class BanStore(Protocol):
+    """What administrators say; whatever is said twice counts once."""
+
+    async def ban(self, block: Block) -> None:
+        """Keep who is kept out, in the place of what was said of them before; Away."""
+
+    async def lift(self, source: str, *, at: float, by: str) -> None:
+        """Have all that was said of them until then be over; Away."""
+
+    async def lasting(self, now: float, *, most: int) -> list[Block]:
+        """Return those that last, the last to end first; Away."""

@@ -64,6 +64,32 @@ def test_what_is_kept_for_a_class_is_had_by_no_other() -> None:
     assert hall.take(CRISIS, CRISIS) == [True, False]
 
 
+def test_while_nothing_is_short_only_what_is_for_crises_is_kept() -> None:
+    hall = Hall(10, reserved=RESERVED)
+    hall.room.resize(10, short=False)
+    assert hall.take(*[BACKGROUND] * 10) == [True] * 9 + [False]
+    hall.room.resize(10, short=True)
+    assert hall.room.reserved_for(THERAPEUTIC) == 4
+
+
+def test_over_the_ceiling_only_those_above_are_let_in_for_whom_room_is_kept() -> None:
+    hall = Hall(20, reserved=RESERVED)
+    hall.room.resize(20, ceiling=6)
+    assert hall.take(*[BACKGROUND] * 7) == [True] * 6 + [False]
+    assert hall.take(STANDARD) == [False]
+    assert hall.take(*[THERAPEUTIC] * 9) == [True] * 8 + [False]
+    assert hall.take(*[CRISIS] * 3) == [True] * 2 + [False]
+
+
+def test_as_many_of_those_above_wait_as_there_will_be_answers_in_time() -> None:
+    for traffic, waiting in ((THERAPEUTIC, 20), (STANDARD, LEAST_WAITING)):
+        hall = Hall(0)
+        hall.room.pace = 10.0
+        for name in range(30):
+            hall.wait(str(name), traffic, until=2.0)
+        assert hall.room.waiting == waiting
+
+
 @pytest.mark.parametrize(("limit", "kept"), [(1, 0), (2, 1), (10, 1), (100, 10)])
 def test_a_place_is_kept_for_a_crisis_where_there_are_two(limit: int, kept: int) -> None:
     assert Room(limit, reserved=RESERVED, waiting=1).reserved_for(CRISIS) == kept

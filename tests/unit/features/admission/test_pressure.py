@@ -3,8 +3,9 @@ from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD, THERAPEUTIC
 
 
 def pressed(looks: int) -> Pressure:
+    """Pressure, of which the first two looks take no note."""
     pressure = Pressure()
-    for _ in range(looks):
+    for _ in range(2 + looks):
         pressure.look(busy=1.0, lag=0.0)
     return pressure
 
@@ -36,19 +37,29 @@ def test_nobody_in_a_crisis_or_therapy_is_turned_away() -> None:
     assert turned_away(pressure, CRISIS) == turned_away(pressure, THERAPEUTIC) == 0
 
 
-def test_a_loop_that_is_late_is_under_pressure_though_it_is_not_busy() -> None:
+def test_a_loop_that_is_late_is_under_pressure_before_it_is_busy_all_the_time() -> None:
     pressure = Pressure()
     for _ in range(10):
-        pressure.look(busy=0.3, lag=0.1)
+        pressure.look(busy=0.9, lag=0.1)
     assert pressure.level > 0.5
     assert pressure.distorts(0.05)
     assert not pressure.distorts(0.5)
     assert not pressed(10).distorts(0.0)
 
 
-def test_one_late_look_is_not_enough() -> None:
+def test_one_that_is_late_for_others_that_are_busy_turns_nobody_away() -> None:
+    pressure = pressed(3)
+    for _ in range(20):
+        pressure.look(busy=0.3, lag=0.2)
+    assert pressure.level == 0.0
+
+
+def test_a_burst_is_not_enough() -> None:
     pressure = Pressure()
-    pressure.look(busy=0.3, lag=0.05)
+    for _ in range(5):
+        pressure.look(busy=1.0, lag=0.05)
+        pressure.look(busy=1.0, lag=0.05)
+        pressure.look(busy=0.5, lag=0.05)
     assert pressure.level == 0.0
 
 

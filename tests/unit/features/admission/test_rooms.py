@@ -1,12 +1,11 @@
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.features.admission.adaptive import FIRST
 from tta_gateway.features.admission.algorithm import Waiting
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.metrics import LIMIT, PRESSURE, TAKEN, WAITING
 from tta_gateway.features.admission.problems import SHED
-from tta_gateway.features.admission.rooms import Rooms
+from tta_gateway.features.admission.rooms import UNKNOWN, Rooms
 from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD, THERAPEUTIC
 from tta_gateway.support.metrics import Registry
 
@@ -18,11 +17,12 @@ class House:
         self.clock = FakeClock()
         self.registry = Registry()
         self.endpoints = 1
+        self.each = 1000
         self.rooms = Rooms(
             registry=self.registry,
             clock=self.clock.monotonic,
             chance=lambda: chance,
-            extent=lambda _: (self.endpoints, 1000),
+            extent=lambda _: (self.endpoints, self.each),
         )
 
     def tick(self, *, busy: float = 0.0) -> None:
@@ -38,16 +38,17 @@ def test_a_service_has_one_room_however_many_routes_lead_there() -> None:
 
 def test_where_nobody_can_wait_there_is_room_for_everybody() -> None:
     room = House().rooms.of("players")
-    assert all(room.take(BACKGROUND) for _ in range(10 * FIRST))
+    assert all(room.take(BACKGROUND) for _ in range(10 * UNKNOWN))
 
 
 def test_what_is_going_on_is_shown() -> None:
     house = House()
     room = house.rooms.of("players")
     room.take(STANDARD)
-    house.tick(busy=1.0)
+    for _ in range(3):
+        house.tick(busy=1.0)
     shown = {metric: cells[0] for metric, _, cells in house.registry.collect()}
-    assert (shown[LIMIT], shown[TAKEN], shown[WAITING]) == (FIRST, 1, 0)
+    assert (shown[LIMIT], shown[TAKEN], shown[WAITING]) == (1000, 1, 0)
     assert shown[PRESSURE] > 0
 
 
@@ -57,20 +58,39 @@ def test_more_endpoints_make_more_room_and_none_changes_nothing() -> None:
     house.tick()
     house.endpoints = 3
     house.tick()
-    assert room.limit == 3 * FIRST
+    assert room.limit == 3000
     house.endpoints = 0
     house.tick()
-    assert room.limit == 3 * FIRST
+    assert room.limit == 3000
     house.endpoints = 1
     house.tick()
-    assert room.limit == FIRST
+    assert room.limit == 1000
+
+
+def test_where_an_endpoint_may_be_asked_little_at_once_some_are_with_it_and_wait_there() -> None:
+    house = House()
+    house.each = 2
+    room = house.rooms.of("players")
+    house.tick()
+    assert room.limit == 64
+
+
+def test_while_nothing_is_short_only_what_is_for_crises_is_kept() -> None:
+    house = House()
+    room = house.rooms.of("players")
+    house.tick()
+    assert [room.reserved_for(one) for one in range(4)] == [100, 0, 0, 0]
+    assert all(room.take(BACKGROUND) for _ in range(900))
+    assert not room.take(BACKGROUND)
+    house.tick()
+    assert [room.reserved_for(one) for one in range(4)] == [100, 400, 50, 0]
 
 
 def test_a_look_lets_in_who_waits() -> None:
     house = House()
     room = house.rooms.of("players")
     house.tick()
-    for _ in range(FIRST):
+    for _ in range(1000):
         room.take(THERAPEUTIC)
     outcomes: list[int] = []
     room.wait(Waiting(THERAPEUTIC, house.clock.monotonic() + 9.0, outcomes.append), 0.0)
@@ -99,7 +119,7 @@ def test_other_settings_hold_at_once_and_what_is_known_stays() -> None:
     room = house.rooms.of("players")
     house.tick()
     house.rooms.adopt(AdmissionBound(reserved=(50, 0, 0, 0), least=7))
-    assert room.reserved_for(CRISIS) == FIRST // 2
+    assert room.reserved_for(CRISIS) == 500
     assert room.adaptive.least == 7
     assert house.rooms.of("players") is room
 
@@ -132,4 +152,4 @@ def test_a_worker_that_is_late_does_not_ask_services_less_for_that() -> None:
             room.adaptive.failed()
         house.clock.advance(0.2)
         house.rooms.tick(busy=1.0, lag=0.5)
-    assert room.limit == FIRST
+    assert room.limit == 1000

@@ -14,6 +14,7 @@ SESSION = Session("s1", "u1", NOW - 100.0, NOW + 0.25, NOW + 90_000.0, "pwd otp"
 
 def test_it_says_who_in_which_session_and_until_when() -> None:
     assert claims(ISSUING, USER, SESSION, token_id="t1") == {
+        "account_created": int(NOW) // 60 * 60,
         "iss": "https://home",
         "sub": "u1",
         "aud": ["tta"],
@@ -28,6 +29,12 @@ def test_it_says_who_in_which_session_and_until_when() -> None:
         "acr": "1",
         "amr": ["pwd", "otp"],
     }
+
+
+def test_how_old_an_account_is_that_is_kept_elsewhere_nobody_says() -> None:
+    """Red where whoever logs in here for the first time is taken for a newcomer."""
+    told = claims(ISSUING, replace(USER, provider="platform"), SESSION, token_id="t1")
+    assert "account_created" not in told
 
 
 def test_nothing_else_of_a_person_stands_in_it() -> None:

@@ -9,6 +9,7 @@ from tta_gateway.features.ratelimit.bound import (
     Overrides,
     changed,
     overrides_of,
+    short,
 )
 
 LIMIT = Limit(id="a", name="a", handle="a", amount=100, per=60.0, burst=100, key=("user",))
@@ -51,6 +52,32 @@ def test_where_all_may_come_at_once_that_stays_so() -> None:
 def test_a_burst_is_never_less_than_one_request_costs() -> None:
     dear = msgspec.structs.replace(LIMIT, cost=5)
     assert changed(dear, Override(burst=1)).burst == 5
+
+
+@pytest.mark.parametrize("kind", [{"quota": True}, {"of": "concurrent"}])
+def test_nor_is_what_does_not_trickle_in(kind: dict[str, object]) -> None:
+    dear = msgspec.structs.replace(LIMIT, cost=5, **kind)
+    assert changed(dear, Override(amount=1)).amount == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "override", "lacking"),
+    [
+        ({}, Override(burst=4), ("burst", 4)),
+        ({}, Override(burst=5), None),
+        ({}, Override(amount=4), ("amount", 4)),
+        ({}, Override(amount=4, burst=5), None),
+        ({"burst": 20}, Override(amount=4), None),
+        ({"quota": True}, Override(amount=4), ("amount", 4)),
+        ({"quota": True}, Override(amount=5), None),
+        ({"of": "concurrent"}, Override(amount=4), ("amount", 4)),
+        ({"of": "concurrent"}, Override(dry_run=True), None),
+    ],
+)
+def test_what_is_less_than_one_request_takes_is_told(
+    kind: dict[str, object], override: Override, lacking: tuple[str, int] | None
+) -> None:
+    assert short(msgspec.structs.replace(LIMIT, cost=5, **kind), override) == lacking
 
 
 def test_what_is_no_rate_has_no_depth() -> None:

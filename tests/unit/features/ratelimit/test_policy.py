@@ -19,13 +19,20 @@ from tta_gateway.features.ratelimit.bound import (
     RouteLimits,
 )
 from tta_gateway.features.ratelimit.metrics import ADMITTED, ASKED, REFUSED
-from tta_gateway.features.ratelimit.policy import BoundRateLimit, EarlyRateLimit, Keeping, RateLimit
+from tta_gateway.features.ratelimit.policy import (
+    BoundRateLimit,
+    EarlyRateLimit,
+    Keeping,
+    RateLimit,
+    Rule,
+)
 from tta_gateway.features.ratelimit.store import Answered, Asked, Away
 from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.metrics import Metric, Registry
 
@@ -64,7 +71,13 @@ class Store:
 class House:
     """A worker with one limited route."""
 
-    def __init__(self, *limits: Limit, exact: Store | None = None, status: bool = False) -> None:
+    def __init__(
+        self,
+        *limits: Limit,
+        exact: Store | None = None,
+        status: bool = False,
+        spares: bool = False,
+    ) -> None:
         self.clock = FakeClock()
         self.registry = Registry()
         self.tally = Tally(
@@ -73,7 +86,9 @@ class House:
         self.keeping = Keeping(
             RateLimitBound(limits=limits), self.tally, registry=self.registry, exact=exact
         )
-        raw = msgspec.Raw(msgspec.msgpack.encode(RouteLimits(limits=limits, status=status)))
+        raw = msgspec.Raw(
+            msgspec.msgpack.encode(RouteLimits(limits=limits, status=status, spares=spares))
+        )
         self.route = a_route(features={"ratelimit": raw})
         self.early = EarlyRateLimit(self.keeping).for_route(self.route)
         self.late = RateLimit(self.keeping).for_route(self.route)
@@ -260,7 +275,7 @@ def test_whoever_is_refused_gives_back_nothing() -> None:
     taken = [house.passed(), house.passed()]
     refused, _ = house.ask()
     house.bound.on_finish(refused)
-    entry = house.tally.tables["s"].entry("p1", 0.0)
+    entry = house.tally.tables["s"].entry("home/p1", 0.0)
     assert isinstance(entry, Seats)
     assert entry.held == 2
     for exchange in taken:
@@ -287,7 +302,9 @@ def test_who_is_let_past_an_early_limit_in_spite_of_it_gives_back_what_was_taken
     assert len([name for name, _ in lifted.response.fields if name == b"ratelimit"]) == 1
     for bound in (late, early):
         bound.on_finish(lifted)
-    held = [house.tally.tables[id].entry(key, 0.0) for id, key in (("s", "p2"), ("d", "192.0.2.7"))]
+    held = [
+        house.tally.tables[id].entry(key, 0.0) for id, key in (("s", "home/p2"), ("d", "192.0.2.7"))
+    ]
     assert [one.held for one in held if isinstance(one, Seats)] == [0, 1]
 
 
@@ -322,7 +339,7 @@ def test_a_strict_limit_asks_the_store_and_goes_by_its_answer() -> None:
     assert isinstance(refusal, Refusal)
     assert refusal.response.members == {"violated-policies": ["per-user"]}
     assert [len(asked) for asked in store.asked] == [1, 1, 1]
-    assert store.asked[0][0] == Asked(id="u", key="p1", step=1.0, depth=3.0)
+    assert store.asked[0][0] == Asked(id="u", key="home/p1", step=1.0, depth=3.0)
     assert house.count(ASKED, "answered") == 3
 
 
@@ -377,7 +394,7 @@ def test_whoever_has_gone_meanwhile_takes_no_seat(said: list[Answered] | Away) -
     exchange.aborted = True
     assert settled(answer) is None
     assert exchange.limited is None
-    entry = house.tally.tables["s"].entry("p1", 0.0)
+    entry = house.tally.tables["s"].entry("home/p1", 0.0)
     assert isinstance(entry, Seats)
     assert entry.held == 0
 
@@ -391,7 +408,7 @@ def test_who_waits_for_the_store_takes_no_seat_that_another_has_taken_meanwhile(
     refusal = answers[-1]
     assert isinstance(refusal, Refusal)
     assert refusal.response.members == {"violated-policies": ["sockets"]}
-    entry = house.tally.tables["s"].entry("p1", 0.0)
+    entry = house.tally.tables["s"].entry("home/p1", 0.0)
     assert isinstance(entry, Seats)
     assert entry.held == 2
 
@@ -404,7 +421,7 @@ def test_what_was_forgotten_while_the_store_is_asked_is_taken_where_others_see_i
     exchange, answer = house.ask()
     house.tally.tick()
     assert settled(answer) is None
-    entry = house.tally.tables["s"].entry("p1", 0.0)
+    entry = house.tally.tables["s"].entry("home/p1", 0.0)
     assert isinstance(entry, Seats)
     assert entry.held == 1
     house.bound.on_finish(exchange)
@@ -526,3 +543,40 @@ def test_it_says_what_it_does() -> None:
     assert early.explain() == "`per-user`: 60 requests in 60 s, 3 at once for all together"
     other = House(but(PER_USER, adaptive="players", dry_run=True))
     assert other.bound.explain().endswith("by the service's health, only tells")
+
+
+# The gateway's own endpoints, and limits that cost more on one route than on another
+
+
+def test_who_is_in_a_crisis_is_let_past_where_the_route_spares_them() -> None:
+    """Red where `on_request` of features/ratelimit/policy.py looks at no class."""
+    house = House(but(PER_USER, burst=1), SOCKETS, spares=True)
+    house.passed()
+    for _ in range(3):
+        exchange = an_exchange()
+        exchange.principal = Principal(subject="p1", issuer="home")
+        exchange.traffic = CRISIS
+        assert house.bound.on_request(exchange) is None
+        answered(exchange, from_upstream())
+        house.bound.on_response(exchange)
+        house.bound.on_finish(exchange)
+        assert exchange.response
+        assert exchange.response.get(b"ratelimit") is None
+    assert house.refused().get(b"retry-after")  # nobody else is
+
+
+def test_elsewhere_a_crisis_is_no_way_around_a_limit() -> None:
+    house = House(but(PER_USER, burst=1))
+    house.passed()
+    exchange = an_exchange()
+    exchange.principal, exchange.traffic = Principal(subject="p1", issuer="home"), CRISIS
+    assert isinstance(house.bound.on_request(exchange), Refusal)
+
+
+def test_what_is_said_of_a_limit_is_enough_for_the_dearest_route() -> None:
+    house = House(but(DAILY, cost=8))
+    cheap = Rule(house.keeping, but(DAILY, cost=1))
+    house.tally.override(Overrides(limits={"d": Override(amount=2)}))
+    assert (cheap.cost, cheap.table.limit.amount) == (1, 8)
+    house.passed()
+    assert house.refused().status == 429

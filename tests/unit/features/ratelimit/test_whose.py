@@ -47,7 +47,7 @@ def test_everybody_together_is_one() -> None:
 
 def test_each_part() -> None:
     assert [key(part) for part in ("user", "role", "tenant", "client", "address")] == [
-        "p1",
+        "home/p1",
         "admin,player",
         "clinic",
         "app",
@@ -56,7 +56,7 @@ def test_each_part() -> None:
 
 
 def test_parts_together_are_not_mistaken_for_others() -> None:
-    assert key("user", "address") == "p1\x1f192.0.2.7"
+    assert key("user", "address") == "home/p1\x1f192.0.2.7"
 
 
 @pytest.mark.parametrize("part", ["user", "role", "tenant", "client"])
@@ -68,8 +68,8 @@ def test_who_has_not_shown_a_name_is_known_by_an_address_and_is_nobody_else(part
 
 def test_whose_token_names_no_tenant_is_one_alone() -> None:
     bare = Principal(subject="p2", issuer="home", claims={"tenant": "", "azp": None})
-    assert key("tenant", principal=bare) == "\x00p2"
-    assert key("client", principal=bare) == "\x00p2"
+    assert key("tenant", principal=bare) == "\x00home/p2"
+    assert key("client", principal=bare) == "\x00home/p2"
 
 
 def test_addresses_are_not_remembered_without_end() -> None:
@@ -77,3 +77,10 @@ def test_addresses_are_not_remembered_without_end() -> None:
     for number in range(10_000):
         whose.address(f"2001:db8:{number:x}::1")
     assert len(whose._networks) < 8200
+
+
+@pytest.mark.parametrize("part", ["user", "tenant", "client"])
+def test_one_subject_of_two_issuers_are_two(part: Part) -> None:
+    """Red where the subject alone is the key."""
+    one, other = (Principal(subject="p1", issuer=name) for name in ("home", "clinic"))
+    assert key(part, principal=one) != key(part, principal=other)

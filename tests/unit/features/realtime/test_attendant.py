@@ -339,6 +339,17 @@ async def test_what_is_sent_is_taken_or_ends_the_connection(data: str, waits: bo
 
 
 @on_a_loop
+async def test_deltas_are_agreed_on_where_the_channel_has_them() -> None:
+    house = HubHouse()
+    house.door.channels["deltas"] = Rules(deltas=True)
+    client = await house.client()
+    assert await house.subscribed(client, "deltas", delta="fossil") == {"delta": True}
+    assert await house.subscribed(client, "loose", delta="fossil") == {}
+    await told(client, {"unsubscribe": {"channel": "deltas"}})
+    assert await house.subscribed(client, "deltas", delta="other") == {}
+
+
+@on_a_loop
 async def test_who_leaves_while_it_subscribes_reads_nothing() -> None:
     house = HubHouse()
     client = await house.client()

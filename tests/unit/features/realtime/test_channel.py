@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 import pytest
+from centrifuge import fossil
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -59,11 +60,18 @@ def reader(
     place: Place | None = None,
     is_ours: bool = False,
     hears_others: bool = False,
+    takes_deltas: bool = False,
     codec: Codec = JSON,
 ) -> Session:
     """Let somebody read a channel from a place on, which is its top unless another is given."""
     session = a_session(client, codec)
-    subscription = Subscription(session, channel.name, is_ours=is_ours, hears_others=hears_others)
+    subscription = Subscription(
+        session,
+        channel.name,
+        is_ours=is_ours,
+        hears_others=hears_others,
+        takes_deltas=takes_deltas,
+    )
     begin = place or channel.place(None, None)
     assert begin is not None
     session.subscribe(subscription, SubscribeResult(), now=0.0)
@@ -322,6 +330,20 @@ def test_what_is_kept_here_is_bounded() -> None:
     assert channel.place(Position(302, "e"), None) is None
 
 
+def test_what_is_kept_here_is_forgotten_after_a_while() -> None:
+    channel = known(0).channel
+    publish(channel, 1, 2)
+    channel.forget_old()
+    publish(channel, 3)
+    assert placed(channel.place(Position(0, "e"), None))[1] == [1, 2, 3]
+    channel.forget_old()
+    assert channel.place(Position(0, "e"), None) is None
+    assert placed(channel.place(Position(2, "e"), None))[1] == [3]
+    publish(channel, *range(4, 310))
+    channel.forget_old()
+    assert placed(channel.place(Position(308, "e"), None))[1] == [309]
+
+
 def test_who_has_missed_too_much_is_told_so() -> None:
     channel = known(0).channel
     many = stored(1, MOST_RECOVERED + 1)
@@ -343,6 +365,45 @@ def test_an_answer_of_another_epoch_makes_the_channel_look() -> None:
     assert channel.place(None, Stored((), Position(1, "f"))) is None
     assert behind(channel)
     assert repr(channel) == "<channel behind at 3, 0 readers>"
+
+
+def test_who_takes_deltas_is_told_what_has_changed_from_what_it_has() -> None:
+    channel = known(0).channel
+    first, plain = reader(channel, "a", takes_deltas=True), reader(channel, "b")
+    ahead = channel.place(Position(0, "e"), stored(1, 1))
+    texts = [b'{"text":"%b%d"}' % (b"x" * 30, number) for number in range(4)]
+    late = reader(channel, "c", place=ahead, takes_deltas=True)
+    for offset, text in enumerate(texts[:3], 1):
+        channel.published(Publication(text, offset), Position(offset, "e"))
+    later, also = [reader(channel, name, takes_deltas=True) for name in "de"]
+    channel.published(Publication(texts[3], 4), Position(4, "e"))
+    channel.published(Publication(b"1", 5), Position(5, "e"))
+    whole = [*texts, b"1"]
+    assert len(said(plain)) == 5
+    assert [_restored(each) for each in (first, late)] == [whole, whole[1:]]
+    assert [_restored(each) for each in (later, also)] == [whole[3:], whole[3:]]
+
+
+def test_deltas_of_what_is_not_kept() -> None:
+    channel = Desk(keeps=False).channel
+    session = reader(channel, takes_deltas=True)
+    texts = [b'"%b%d"' % (b"x" * 40, number) for number in range(2)]
+    for text in texts:
+        channel.published(Publication(text), NOWHERE)
+    channel.detach(session.subscriptions["a"])
+    channel.published(Publication(b"1"), NOWHERE)
+    assert _restored(session) == texts
+
+
+def _restored(session: Session) -> list[bytes]:
+    """Return what a client makes of what it is told: what it has, and what has changed."""
+    found: list[bytes] = []
+    for told in said(session):
+        pub = told["push"]["pub"]  # type: ignore[index, call-overload]
+        assert isinstance(pub, dict)
+        text = str(pub["data"]).encode()
+        found.append(bytes(fossil.apply_delta(found[-1], text)) if pub.get("delta") else text)
+    return found
 
 
 def test_those_who_want_to_hear_who_comes_and_goes() -> None:

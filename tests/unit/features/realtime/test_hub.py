@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import Written
 from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loop, settle
+from tests.helpers.hub_reader import Reader
 from tests.helpers.memory_broker import MemoryStore
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
@@ -133,6 +134,17 @@ async def test_who_asks_faster_than_it_is_answered_is_read_no_further() -> None:
         await settle()
     assert is_read(client)
     assert len(client.heard()) == 100
+
+
+@on_a_loop
+async def test_very_many_commands_of_a_frame_do_not_hold_the_loop() -> None:
+    house = HubHouse()
+    client = await house.client()
+    calls: list[Written] = [{"id": number, "rpc": {"method": "echo"}} for number in range(2, 502)]
+    client.send(*calls)
+    assert 0 < len(client.heard()) <= 100
+    await settle()
+    assert len(client.heard()) == 400
 
 
 @on_a_loop
@@ -394,86 +406,6 @@ def is_read(client: Client) -> bool:
     return client.is_read
 
 
-class Reader:
-    """A person with an SDK: reconnects, recovers, and holds the hub to its promise."""
-
-    def __init__(self, houses: list[HubHouse], name: str, chance: Random) -> None:
-        self.houses = houses
-        self.name = name
-        self.chance = chance
-        self.times = 0
-        self.offset = 0
-        self.epoch = ""
-        self.begun = False
-        self.is_reading = False
-        self.client: Client | None = None
-        self.unrecovered = 0
-
-    def connect(self) -> None:
-        self.times += 1
-        house = self.chance.choice(self.houses)
-        self.client = house.socket(f"{self.name}-{self.times}")
-        self.client.send({"id": 1, "connect": {"token": "t"}})
-        self.subscribe()
-
-    def subscribe(self) -> None:
-        assert self.client is not None
-        where: Written = {"channel": "a"}
-        if self.begun:
-            where |= {"recover": True, "offset": self.offset, "epoch": self.epoch}
-        self.client.send({"id": 2, "subscribe": where})
-
-    def cut(self) -> None:
-        if self.client is not None:
-            self.listen()
-            self.client.connection.lost()
-        self.client, self.is_reading = None, False
-
-    def listen(self) -> None:
-        if self.client is None:
-            return
-        for told in self.client.heard():
-            assert isinstance(told, dict)
-            if "subscribe" in told:
-                self._subscribed(told["subscribe"])
-            elif "push" in told:
-                self._pushed(told["push"])
-            elif "error" in told:
-                assert code_of(told) == 100
-                self.subscribe()
-        if self.client.ended is not None:
-            self.client, self.is_reading = None, False
-
-    def _subscribed(self, result: Json) -> None:
-        assert isinstance(result, dict)
-        assert not self.is_reading
-        self.is_reading = True
-        if result.get("recovered"):
-            assert (result.get("offset", 0), result["epoch"]) == (self.offset, self.epoch)
-        else:
-            self.unrecovered += self.begun
-        self.begun = True
-        self.epoch = str(result["epoch"])
-        self.offset = result.get("offset", 0)  # type: ignore[assignment]
-        for pub in result.get("publications", []):  # type: ignore[union-attr]
-            self._take(pub)
-
-    def _pushed(self, push: Json) -> None:
-        assert isinstance(push, dict)
-        assert self.is_reading, "nothing comes before the answer to subscribe, or after the end"
-        if "pub" in push:
-            self._take(push["pub"])
-        else:
-            self.is_reading = False
-            self.subscribe()
-
-    def _take(self, pub: Json) -> None:
-        assert isinstance(pub, dict)
-        assert pub["offset"] == self.offset + 1, "no gap, and nothing twice"
-        assert pub["data"] == f"{self.epoch}-{pub['offset']}", "the same for all"
-        self.offset += 1
-
-
 class Storm:
     """Two workers, four readers, one store, and whatever may happen."""
 
@@ -543,6 +475,9 @@ async def storm(seed: int, steps: int) -> None:
     top = it.store.top("a")
     assert [(reader.offset, reader.epoch) for reader in it.readers] == [(top.offset, top.epoch)] * 4
     assert [house.faults for house in it.houses] == [[], []]
+    for reader in it.readers:
+        for (epoch, offset), data in reader.heard.items():
+            assert data == f"{epoch}-{offset}", "the same for all"
 
 
 @given(seed=st.integers(0, 2**32))

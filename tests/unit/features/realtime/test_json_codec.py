@@ -168,12 +168,12 @@ POSITION = Position(9, "e")
         (
             SubscribeResult(
                 expires=True, ttl=0, recoverable=True, positioned=True, position=POSITION,
-                publications=[WHOLE], recovered=True, was_recovering=True, data=b"1", delta=True,
+                publications=[WHOLE], recovered=True, was_recovering=True, data=b"1",
             ),
             '"subscribe":{"expires":true,"ttl":0,"recoverable":true,"epoch":"e","offset":9,'
             '"publications":[{"data":{"x": 1},"info":{"user":"u","client":"c",'
             '"conn_info":{"a":1},"chan_info":2},"offset":3,"tags":{"k":"v\\""},"time":5}],'
-            '"recovered":true,"positioned":true,"data":1,"was_recovering":true,"delta":true}',
+            '"recovered":true,"positioned":true,"data":1,"was_recovering":true}',
         ),
         (ConnectResult(client=""), '"connect":{"client":""}'),
         (
@@ -218,6 +218,19 @@ def test_a_refusal_says_whether_it_lasts() -> None:
         CODEC.refusal(3, codes.BAD_REQUEST)
         == b'{"id":3,"error":{"code":107,"message":"bad request"}}'
     )
+
+
+def test_who_takes_deltas_is_given_text() -> None:
+    told = [
+        CODEC.reply(1, SubscribeResult(publications=[Publication(b'{"x":1}', 3)], delta=True)),
+        CODEC.change("a", Publication(b'{"x":1}', 3), None),
+        CODEC.change("a", Publication(b"unused", 3), b"7\n1:x,"),
+    ]
+    assert [each.decode() for each in told] == [
+        '{"id":1,"subscribe":{"publications":[{"data":"{\\"x\\":1}","offset":3}],"delta":true}}',
+        '{"push":{"channel":"a","pub":{"data":"{\\"x\\":1}","offset":3}}}',
+        '{"push":{"channel":"a","pub":{"data":"7\\n1:x,","offset":3,"delta":true}}}',
+    ]
 
 
 def test_pushes_name_their_channel() -> None:

@@ -104,6 +104,13 @@ def test_both_codecs_know_every_result(result: Result) -> None:
     both(JSON.reply(7, result), CODEC.reply(7, result))
 
 
+def test_who_takes_deltas_is_given_them_as_they_are() -> None:
+    publication = Publication(b"[1]", 3)
+    assert CODEC.change("a", publication, None) == CODEC.publication("a", publication)
+    (told,) = replies(CODEC.change("a", publication, b"2"))
+    assert told == {"push": {"channel": "a", "pub": {"data": 2, "offset": 3, "delta": True}}}
+
+
 def test_a_ping_is_an_empty_message() -> None:
     assert replies(CODEC.join([CODEC.ping(), CODEC.ping()])) == [{}, {}]
 

@@ -161,6 +161,8 @@ IN_A: Final[Written] = {"channel": "a"}
         ({"refresh": {}}, 107),
         ({"sub_refresh": {**IN_A, "type": 1}}, 108),
         ({"sub_refresh": A}, 103),
+        ({"subscribe": {"channel": "!inbox:u"}}, 103),
+        ({"publish": {"channel": "!inbox:u", "data": 1}}, 103),
     ],
 )
 def test_what_cannot_be_is_refused_without_asking_anybody(command: Written, answer: int) -> None:
@@ -343,6 +345,13 @@ def test_one_message_however_large_makes_nobody_slow() -> None:
     assert len(session.take()) == LARGEST * 2
     assert session.push(Message(b"x"))
     assert end(session) is None
+
+
+def test_whether_there_is_more_to_do_is_known_without_doing_it() -> None:
+    session = connected()
+    assert not session.has_more()
+    session.receive(in_json({"id": 2, "rpc": {}}))
+    assert session.has_more()
 
 
 def test_who_does_not_read_answers_is_given_no_more() -> None:

@@ -26,6 +26,12 @@ class House:
         self.kept[source] = made
         return made
 
+    def is_kept(self, block: Block) -> bool:
+        return block.until > 150.0
+
+    def is_read(self) -> bool:
+        return "192.0.2.1" not in self.kept
+
     async def let_in(self, source: str, *, by: str) -> bool:
         assert by == "admin"
         return self.kept.pop(source, None) is not None
@@ -58,8 +64,10 @@ def test_a_block_is_made_shown_and_lifted() -> None:
                 "strikes": 1,
                 "cause": "a",
                 "by": "admin",
+                "kept": True,
             }
         ],
+        "read": True,
         "suspects": [{"source": "192.0.2.9", "score": 42.0, "cause": "9 scanning"}],
     }
     for was in (True, False):
@@ -74,3 +82,10 @@ def test_what_is_counted_by_nobody_is_refused_with_what_to_write() -> None:
     assert "write an IPv4 address, or a network of /24" in refused.json["detail"]
     assert desk.ask("POST", source="::1").status == 422  # nobody says why
     assert desk.ask("DELETE", "?source=a").status == 422
+
+
+def test_it_is_told_what_is_not_kept_yet_and_what_is_not_known() -> None:
+    desk = Desk()
+    made = desk.ask("POST", source="192.0.2.1", lasts=1, reason="a")
+    assert made.json["kept"] is False
+    assert desk.ask("GET").json["read"] is False

@@ -22,7 +22,7 @@ from tta_gateway.features.shield.ward import KNOWN_ONE, NOBODY, UNPROVED, Ward
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
-from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.principal import GATEWAY, Principal
 from tta_gateway.kernel.problem import MALFORMED, NOT_FOUND, REQUEST_TIMEOUT, Problem
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.metrics import Registry
@@ -204,6 +204,25 @@ def test_a_young_account_is_no_way_through() -> None:
     assert code(house.ask(principal=young)) == "shield_blocked"
     assert code(house.ask(principal=old)) == ""
     assert code(house.ask(principal=somebody("c", account_created=True))) == ""
+
+
+def test_the_gateway_says_how_old_its_accounts_are_whatever_others_say_it_in() -> None:
+    house = House(shown=KNOWN_ONE)
+    house.ward.adopt(msgspec.structs.replace(house.ward.bound, age_claim="since"))
+    house.suspect(BLOCKED)
+    young = {"account_created": house.clock.wall() - 3600}
+    own = Principal(subject="d", issuer=GATEWAY, claims={**young, "since": 0})
+    assert code(house.ask(principal=own)) == "shield_blocked"
+    assert code(house.ask(principal=somebody("e", **young))) == ""
+    assert code(house.ask(principal=somebody("f", since=house.clock.wall()))) == "shield_blocked"
+
+
+def test_one_subject_of_two_issuers_has_two_floors() -> None:
+    house = House(shown=KNOWN_ONE)
+    house.suspect(BLOCKED)
+    while code(house.ask(principal=Principal(subject="a", issuer="home"))) == "":
+        pass
+    assert code(house.ask(principal=Principal(subject="a", issuer="clinic"))) == ""
 
 
 def test_a_route_that_asks_for_nobody_has_the_floor_of_the_address() -> None:

@@ -111,10 +111,35 @@ def test_who_is_allowed_is_not_blocked_and_let_in_when_the_list_grows() -> None:
     assert outside.told[-1] == Blocks(lifted={HOSTILE: outside.wall()})
 
 
+def test_the_list_of_who_is_allowed_does_not_stand_against_a_person_s_word() -> None:
+    shield, _ = house()
+    block = shield.block(HOSTILE, lasts=10.0, cause="asked to", by="admin")
+    shield.adopt(msgspec.structs.replace(ShieldBound(), allowed=("192.0.2.0/24",)))
+    assert shield.blocks() == [block]
+
+
+def test_what_was_kept_out_by_hand_before_is_so_again_unless_it_was_let_in_since() -> None:
+    shield, outside = house()
+    now = outside.wall()
+    bans = [
+        Block(source=HOSTILE, since=now - 60.0, until=now + 60.0, by="ada"),
+        Block(source=HOSTILE, since=now - 50.0, until=now + 50.0, by="ada"),
+        Block(source="192.0.2.8", since=now - 60.0, until=now, by="ada"),
+        Block(source="192.0.2.9", since=now - 60.0, until=now + 60.0, by="ada"),
+    ]
+    shield.lift("192.0.2.9", by="eve")
+    shield.restore(bans)
+    assert shield.blocks() == [bans[1]]
+    shield.restore(bans[:1])
+    assert shield.blocks() == [bans[1]]
+
+
 def test_where_it_is_off_nobody_is_blocked() -> None:
     shield, outside = house()
     shield.hear(struck(outside))
+    was_on = shield.is_on
     shield.adopt(ShieldBound(enabled=False))
+    assert (was_on, shield.is_on) == (True, False)
     shield.hear(struck(outside, "198.51.100.7"))
     assert shield.blocks() == []
 

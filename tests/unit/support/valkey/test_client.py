@@ -269,3 +269,12 @@ def test_closing_says_nothing_more(one: Store) -> None:
     one.client.pushed([])
     assert server.aborted
     assert (one.stale, one.told) == ([], ["valkey_reached a:1"])
+
+
+def test_it_says_who_serves_a_key_as_far_as_that_is_known(loop: FakeLoop) -> None:
+    assert Store(loop, single(A)).client.place(LOW) == A
+    two = Store(loop, HALVES).client
+    assert (two.place(LOW), two.place(HIGH)) == (A, B)
+    assert Store(loop, None).client.place(LOW) is None
+    partial = Topology((Range(0, 10, A), Range(11, 20, B)))
+    assert Store(loop, partial).client.place(HIGH) is None

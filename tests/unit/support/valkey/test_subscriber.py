@@ -143,3 +143,16 @@ def test_an_error_is_nobodys_to_take_over(ear: Ear) -> None:
     server.feed(b"-NOPERM no\r\n")
     ear.loop.run_ready()
     assert ear.subscriber.is_open
+
+
+def test_whoever_has_found_out_that_not_all_is_heard_has_it_connect_anew(ear: Ear) -> None:
+    ear.greet()
+    ear.subscriber.subscribe(b"a")
+    ear.subscriber.renew("nothing comes")
+    assert ear.said == ["parted"]
+    assert not ear.subscriber.is_open
+    ear.loop.advance(1.0)
+    again = ear.greet()
+    assert commands(again.sent) == [[b"SUBSCRIBE", b"a"]]
+    ear.subscriber.close()
+    ear.subscriber.renew("nobody is there")

@@ -1,0 +1,241 @@
+"""A WebSocket between a client and a service, whose messages policies look at.
+
+It stands where `edge/web_socket.py` passes bytes on as they are, on routes with policies that look
+at messages.  What a client says is passed on when it is whole and they have let it through; what
+the service says, frame by frame.  Neither leg is compressed: the service is offered nothing.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
+from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.policy import Answer
+from tta_gateway.wire.socket_codec import Message, SocketLimits
+from tta_gateway.wire.socket_relay import HELD, SocketRelay, Way
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a message: it is held whole while it is looked at."""
+_POLICY: Final = 1008  # RFC 6455 7.4.1
+_FAULT: Final = 1011
+_LEAVING: Final = b"the gateway is going away: connect again"
+_SERVER_ERRORS: Final = 500
+
+
+class Asked(Protocol):
+    """Whoever asks the policies (pipeline.run)."""
+
+    def ask(self, exchange: Exchange, message: bytes, told: Callable[[Answer], None]) -> None:
+        """Ask about one message; `told` hears the answer, now or later."""
+
+
+class Lane:
+    """One direction: what its source sends is written here, and its source is held back here."""
+
+    __slots__ = (
+        "_has_ended",
+        "_in_turn",
+        "_is_paused",
+        "_is_slow",
+        "_socket",
+        "source",
+        "target",
+        "way",
+    )
+
+    def __init__(self, socket: "Inspected", way: Way, source: Tunnel, target: Tunnel) -> None:
+        """Lead from one side to the other."""
+        self._socket = socket
+        self.way = way
+        self.source = source
+        self.target = target
+        self._is_slow = False  # the target does not keep up
+        self._is_paused = False
+        self._has_ended = False  # the source
+        self._in_turn = False  # the rest is read in a turn of its own
+
+    # The end of a tunnel that the source's connection knows
+
+    def write(self, data: bytes) -> None:
+        """Take what the source has sent."""
+        self.way.receive(data)
+        self._socket.settle()
+
+    def write_eof(self) -> None:
+        """Take note that the source has ended, perhaps without a Close."""
+        self.way.lost()
+        self._has_ended = True
+        self._socket.settle()
+
+    def pause_reading(self) -> None:
+        """Hold the other side back: this one does not take what it says."""
+        self._socket.other(self).hold_back(is_slow=True)
+
+    def resume_reading(self) -> None:
+        """Let the other side go on."""
+        self._socket.other(self).hold_back(is_slow=False)
+
+    def abort(self) -> None:
+        """Take note that the source has broken off; the other side hears of it in order."""
+        self.write_eof()
+
+    # How fast it goes
+
+    def hold_back(self, *, is_slow: bool) -> None:
+        """Take note of whether the target keeps up."""
+        self._is_slow = is_slow
+        self.regulate()
+
+    def regulate(self) -> None:
+        """Read the source, or do not: while a message is looked at, nothing follows it."""
+        if self._has_ended and self.way.is_done:
+            self._socket.end(self.target)
+        if self.way.is_behind and not self._in_turn:
+            self._in_turn = True
+            self._socket.later(self._go_on)
+        paused = self._is_slow or self._in_turn or self.way.is_held
+        if paused != self._is_paused:
+            self._is_paused = paused
+            if paused:
+                self.source.pause_reading()
+            else:
+                self.source.resume_reading()
+
+    def _go_on(self) -> None:
+        self._in_turn = False
+        self.way.go_on()
+        self._socket.settle()
+
+
+class Inspected:
+    """Both directions; to the client's connection it is like any `WebSocket`."""
+
+    __slots__ = (
+        "_answer",
+        "_client",
+        "_client_gone",
+        "_client_over",
+        "_exchange",
+        "_is_asking",
+        "_message",
+        "_relay",
+        "_runner",
+        "_said",
+        "_service",
+        "_service_over",
+        "_was_said",
+        "later",
+        "to_client",
+        "to_service",
+    )
+
+    def __init__(
+        self,
+        client: Tunnel,
+        service: Spliced,
+        *,
+        exchange: Exchange,
+        runner: Asked,
+        said: Callable[[], None],
+        later: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """Lead both ways; `said` hears that the client has had a Close."""
+        self._client = client
+        self._service = service
+        self._exchange = exchange
+        self._runner = runner
+        self._said = said
+        self.later = later
+        self._was_said = self._client_over = self._service_over = self._client_gone = False
+        self._is_asking = False
+        self._message = HELD
+        self._answer: Message | None = None
+        limits = SocketLimits(frame=LARGEST, message=LARGEST)
+        self._relay = relay = SocketRelay(limits=limits, mask=_mask, of_client=self._inspect)
+        self.to_service = Lane(self, relay.from_client, client, service)
+        self.to_client = Lane(self, relay.from_service, service, client)
+
+    def other(self, lane: Lane) -> Lane:
+        """Return the other direction."""
+        return self.to_client if lane is self.to_service else self.to_service
+
+    # What the client's connection asks of a WebSocket
+
+    def leave(self, code: int) -> None:
+        """Tell both sides that the gateway goes."""
+        self.close(code, _LEAVING)
+
+    def close(self, code: int, reason: bytes) -> None:
+        """Tell both sides why the gateway ends this."""
+        self._relay.close(code, reason)
+        self.settle()
+
+    def client_gone(self, *, in_order: bool) -> None:  # noqa: ARG002 - the service hears it anyway
+        """End the service's side, behind what is still looked at: the client has gone."""
+        self._client_over = self._client_gone = True
+        self._relay.from_client.lost()
+        self.settle()
+
+    def settle(self) -> None:
+        """Write what follows from what has been taken, and end what is over."""
+        client, service = self._relay.client, self._relay.service
+        if client.out:
+            self._client.write(client.taken())
+        if service.out:
+            self._service.write(service.taken())
+        if client.closed and not self._was_said:
+            self._was_said = True
+            self._said()
+        if client.over and client.closed:
+            self.end(self._client)
+        if service.over and service.closed:
+            self.end(self._service)
+        if self._client_gone and self._relay.from_client.is_done:
+            self._client_gone = False
+            self._service.let_go()
+        self.to_service.regulate()
+        self.to_client.regulate()
+
+    def end(self, side: Tunnel) -> None:
+        """End what is written to a side, once."""
+        if side is self._client and not self._client_over:
+            self._client_over = True
+            side.write_eof()
+        elif side is self._service and not self._service_over:
+            self._service_over = True
+            side.write_eof()
+
+    # What policies say
+
+    def _inspect(self, message: Message) -> Message | None:
+        self._begin_to_ask(message)
+        self._runner.ask(self._exchange, message.data, self._told)
+        self._is_asking = False
+        return self._answer
+
+    def _begin_to_ask(self, message: Message) -> None:
+        """Have the answer be that it must wait, until it is told."""
+        self._message = message
+        self._answer = HELD
+        self._is_asking = True
+
+    def _told(self, answer: Answer) -> None:
+        """Pass the message on, or end it all by what the policies say of it."""
+        verdict: Message | None = self._message
+        if answer is not None:
+            response = answer if isinstance(answer, Response) else answer.response
+            is_fault = response.status >= _SERVER_ERRORS
+            code = b"refused" if response.problem is None else response.problem.code.encode()
+            self._relay.close(_FAULT if is_fault else _POLICY, code)
+            verdict = None
+        if self._is_asking:
+            self._answer = verdict
+        else:
+            self._relay.from_client.decided(verdict)
+            self.settle()
+
+
+def _mask() -> bytes:
+    """Return four bytes that nobody can foretell (RFC 6455 5.3)."""
+    return os.urandom(4)
