@@ -10,6 +10,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import yaml
@@ -80,6 +81,10 @@ class Writing:
             if client.tries_to_publish(self._channel, said):
                 self.sure.add(said)
 
+    def has(self, wanted: int) -> bool:
+        """Whether so much counts for certain."""
+        return len(self.sure) >= wanted
+
     def __enter__(self) -> "Writing":
         for one in self._threads:
             one.start()
@@ -99,10 +104,10 @@ def test_who_reads_through_workers_that_die_misses_nothing(
     writers = [client(sdk, "writer", hub.direct) for sdk in sdks]
     with Writing(writers, channel) as writing:
         for worker in workers_of(gateway) * 2:
-            begun, victim = len(writing.sure), workers_of(gateway)[worker % 2]
-            assert wait_until(lambda begun=begun: len(writing.sure) > begun + 50)
+            wanted, victim = len(writing.sure) + 50, workers_of(gateway)[worker % 2]
+            assert wait_until(partial(writing.has, wanted))
             os.kill(victim, signal.SIGKILL)
-            assert wait_until(lambda victim=victim: _is_replaced(gateway, victim))
+            assert wait_until(partial(_is_replaced, gateway, victim))
         hub.line.drop()
     last = client(sdks[0], "last", hub.direct)
     said = (f"last {number}" for number in itertools.count())  # a new worker may refuse it (100)

@@ -70,7 +70,7 @@ class House:
         policy = Bound(
             on_request=self.on_request, on_response=self.on_response, on_finish=self.on_finish
         )
-        self.adopt = lambda bound: self.desk.adopt(bound, [policy])
+        self.policy = policy
         self.adopt(BOUND)
         self.desk.end = lambda _, why: self.ended.append(why)
         self.desk.part = lambda _, channel, why: self.parted.append((channel, why))
@@ -79,6 +79,9 @@ class House:
         head.fields = [(b"authorization", b"Bearer ada"), (b"user-agent", b"x")]
         self.desk.came("1", an_exchange(head))
         self.caller = Caller("ada", "1")
+
+    def adopt(self, bound: RealtimeBound) -> None:
+        self.desk.adopt(bound, [self.policy])
 
     def on_request(self, exchange: Exchange) -> Response | Awaitable[Response | None] | None:
         request = exchange.request
