@@ -51,10 +51,10 @@ class HubStage:
         return f"ws://127.0.0.1:{self.gateway.stage.port}/connection/websocket"
 
 
-def token(subject: str, role: str = "player", *, lasts: float = 300.0) -> str:
+def token(subject: str, role: str = "player", *, lasts: float = 300.0, **more: object) -> str:
     """A token of an issuer beside the gateway, that lasts so many seconds."""
     now = int(time.time())
-    claims = {"iss": _ISSUER, "aud": "tta", "sub": subject, "role": role, "iat": now}
+    claims = {"iss": _ISSUER, "aud": "tta", "sub": subject, "role": role, "iat": now, **more}
     parts = [{"alg": "HS256", "typ": "JWT"}, {**claims, "exp": int(time.time() + lasts)}]
     signed = ".".join(_text(json.dumps(one).encode()) for one in parts)
     return f"{signed}.{_text(hmac.digest(_SECRET, signed.encode(), hashlib.sha256))}"

@@ -76,11 +76,12 @@ class Sdk:
         url: str,
         *tokens: str | None,
         channels: Sequence[str] = (),
-        **options: object,
+        patience: float = 10.0,
     ) -> "SdkClient":
         """Connect, showing these tokens one after the other; in these channels from the start.
 
-        For None the application never finds another.
+        For None the application never finds another.  `patience` is seconds by which pings may be
+        late.
         """
         client = SdkClient(self, name)
         self._clients.append(client)
@@ -90,7 +91,7 @@ class Sdk:
             tokens=tokens,
             channels=channels,
             protobuf=self._is_binary,
-            options=options,
+            patience=patience,
         )
         return client
 
@@ -185,9 +186,9 @@ class SdkClient:
         self.ask("read", channel=channel, **more)
         return self.wait("subscribed", channel=channel, count=before + 1)
 
-    def denied(self, channel: str) -> int:
+    def denied(self, channel: str, **more: object) -> int:
         """Have it read a channel that it may not; return why not."""
-        self.ask("read", channel=channel)
+        self.ask("read", channel=channel, **more)
         return int(self.wait("unsubscribed", channel=channel)["code"])
 
     def publish(self, channel: str, *data: object) -> None:

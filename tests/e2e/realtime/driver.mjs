@@ -14,7 +14,8 @@ const binary = new Set();
 
 const say = told => process.stdout.write(`${JSON.stringify(told)}\n`);
 const decoded = data => (data instanceof Uint8Array ? JSON.parse(Buffer.from(data)) : data);
-const encoded = (client, data) => (binary.has(client) ? Buffer.from(JSON.stringify(data)) : data);
+const encoded = (client, data, indent) =>
+  binary.has(client) ? Buffer.from(JSON.stringify(data, null, indent)) : data;
 const position = at => (at ? {offset: Number(at[0]), epoch: at[1]} : undefined);
 
 function tell(of, event, about) {
@@ -30,9 +31,11 @@ function tell(of, event, about) {
   say(told);
 }
 
-function made(client, channel, since) {
+function made(client, channel, since, tokens, delta) {
   const of = {client, channel};
   const options = since ? {getState: async () => position(since)} : {};
+  if (delta) options.delta = "fossil";
+  if (tokens) options.getToken = async () => tokens.shift() ?? "";
   const subscription = clients.get(client).newSubscription(channel, options);
   for (const event of ["subscribing", "subscribed", "unsubscribed", "join", "leave", "error"]) {
     subscription.on(event, about => tell(of, event, about));
@@ -45,7 +48,7 @@ function made(client, channel, since) {
 }
 
 const does = {
-  open({client, url, tokens, protobuf: isBinary, channels, options}) {
+  open({client, url, tokens, protobuf: isBinary, channels, patience}) {
     const Kind = isBinary ? protobuf.Centrifuge : json.Centrifuge;
     const getToken = async () => {
       if (!tokens.length) throw new Kind.UnauthorizedError("no more");
@@ -53,7 +56,8 @@ const does = {
       return found === null ? new Promise(() => {}) : found;
     };
     if (isBinary) binary.add(client);
-    const one = new Kind(url, {websocket, getToken, maxReconnectDelay: 1000, ...options});
+    const patient = {maxReconnectDelay: 1000, maxServerPingDelay: 1000 * patience};
+    const one = new Kind(url, {websocket, getToken, ...patient});
     clients.set(client, one);
     for (const event of ["connecting", "connected", "disconnected", "error"]) {
       one.on(event, about => tell({client}, event, about));
@@ -64,15 +68,30 @@ const does = {
   close({client}) {
     clients.get(client).disconnect();
   },
-  read({client, channel, since}) {
-    (clients.get(client).getSubscription(channel) ?? made(client, channel, since)).subscribe();
+  read({client, channel, since, tokens, delta}) {
+    const there = clients.get(client).getSubscription(channel);
+    (there ?? made(client, channel, since, tokens, delta)).subscribe();
+  },
+  toggle({client, channel, times}) {
+    const one = clients.get(client).getSubscription(channel);
+    for (let turn = 0; turn < times; turn++) {
+      one.unsubscribe();
+      one.subscribe();
+    }
+  },
+  restart({client, times}) {
+    const one = clients.get(client);
+    for (let turn = 0; turn < times; turn++) {
+      one.disconnect();
+      one.connect();
+    }
   },
   leave({client, channel}) {
     clients.get(client).getSubscription(channel).unsubscribe();
   },
-  async publish({client, channel, data}) {
+  async publish({client, channel, data, indent}) {
     const one = clients.get(client);
-    await Promise.all(data.map(each => one.publish(channel, encoded(client, each))));
+    await Promise.all(data.map(each => one.publish(channel, encoded(client, each, indent))));
   },
   async presence({client, channel}) {
     const told = await clients.get(client).presence(channel);

@@ -16,6 +16,7 @@ from centrifuge import (
     SubscriptionEventHandler,
     UnauthorizedError,
 )
+from centrifuge.client import DeltaType
 from centrifuge.exceptions import CentrifugeError, ReplyError
 from centrifuge.types import StreamPosition
 
@@ -149,7 +150,7 @@ class Driver:
             get_token=token,
             proxy=None,
             max_reconnect_delay=1.0,
-            **asked.get("options", {}),
+            max_server_ping_delay=asked["patience"],
         )
         for channel in asked.get("channels", ()):
             await self._made(name, channel).subscribe()
@@ -164,18 +165,37 @@ class Driver:
         name, since = asked["client"], asked.get("since")
         made = self._clients[name].get_subscription(asked["channel"])
         if made is None:
-            made = self._made(name, asked["channel"], since)
+            made = self._made(name, asked["channel"], since, asked)
         await made.subscribe()
+
+    async def do_toggle(self, asked: Asked) -> None:
+        """Unsubscribe and subscribe, again and again, and wait for nothing between."""
+        for _ in range(asked["times"]):
+            leaving = asyncio.ensure_future(self._of(asked).unsubscribe())
+            await asyncio.gather(leaving, self._of(asked).subscribe())
+
+    async def do_restart(self, asked: Asked) -> None:
+        """Disconnect and connect, again and again, and wait for nothing between."""
+        one = self._clients[asked["client"]]
+        for _ in range(asked["times"]):
+            await one.disconnect()
+            asyncio.ensure_future(one.connect())  # noqa: RUF006 - as an application would
+            await asyncio.sleep(0)
 
     async def do_leave(self, asked: Asked) -> None:
         """Unsubscribe."""
         await self._of(asked).unsubscribe()
 
     async def do_publish(self, asked: Asked) -> None:
-        """Publish each of `data`, one behind the other without waiting for answers."""
+        """Publish each of `data`, one behind the other without waiting for answers.
+
+        In Protocol Buffers an application writes JSON as it likes: with `indent`, over many lines.
+        """
         client, channel = self._clients[asked["client"]], asked["channel"]
         is_binary = asked["client"] in self._binary
-        said = [json.dumps(one).encode() if is_binary else one for one in asked["data"]]
+        said = asked["data"]
+        if is_binary:
+            said = [json.dumps(one, indent=asked.get("indent")).encode() for one in said]
         await asyncio.gather(*(client.publish(channel, one) for one in said))
 
     async def do_presence(self, asked: Asked) -> list[str]:
@@ -208,14 +228,28 @@ class Driver:
     def _of(self, asked: Asked) -> Found:
         return self._clients[asked["client"]].get_subscription(asked["channel"])
 
-    def _made(self, client: str, channel: str, since: list[Any] | None = None) -> Found:
+    def _made(
+        self,
+        client: str,
+        channel: str,
+        since: list[Any] | None = None,
+        asked: Asked | None = None,
+    ) -> Found:
+        tokens = (asked or {}).get("tokens")
         at = None if since is None else StreamPosition(*since)
 
         async def state(_: str) -> StreamPosition:
             return at
 
+        async def token(_: str) -> str:
+            return tokens.pop(0) if tokens else ""
+
         return self._clients[client].new_subscription(
-            channel, OfChannel(client, channel), get_state=None if at is None else state
+            channel,
+            OfChannel(client, channel),
+            get_state=None if at is None else state,
+            get_token=None if tokens is None else token,
+            delta=DeltaType.FOSSIL if (asked or {}).get("delta") else None,
         )
 
 

@@ -217,6 +217,73 @@ def test_what_is_published_behind_an_unsubscribe_is_not_heard(
     assert offsets == list(range(1, 32))  # what was missed is told by the next subscription
 
 
+def test_a_channel_can_be_asked_for_with_a_token_of_its_own(
+    stage: HubStage, sdk: Sdk, name: str
+) -> None:
+    """Which gives no more than the channel's rule, and is good for one channel and one person."""
+    channel, closed = f"session:{name}", f"alerts:{name}"
+    (ada,) = join(stage, sdk, name)
+    ada.reads(channel, tokens=[token(name, channel=channel)])
+    ada.publish(channel, 1)
+    assert ada.heard(channel, 1) == [(1, 1)]
+    later = f"session:later-{name}"
+    ada.reads(later, tokens=[token(name, channel=later, lasts=-60.0), token(name, channel=later)])
+    assert ada.denied(closed, tokens=[token(name, channel=closed)]) == DENIED
+    forged = f"session:forged-{name}"
+    assert ada.denied(forged, tokens=[f"{token(name, channel=forged)}x"]) == DENIED
+    ada.ask("read", channel=f"session:other-{name}", tokens=[token(name, channel=channel)])
+    assert ada.wait("disconnected")["code"] == 3500
+
+
+def test_who_offers_to_take_deltas_hears_the_same(stage: HubStage, sdk: Sdk, name: str) -> None:
+    """Also behind a cut, where a delta would be one to what they have not had."""
+    channel = f"session:{name}"
+    (ada,) = join(stage, sdk, name)
+    writer = sdk.client(f"writer-{name}", stage.direct, token(f"writer-{name}"))
+    ada.reads(channel, delta=True)
+    said = [{"n": number, "same": "as before, and long enough" * 9} for number in range(20)]
+    writer.publish(channel, *said[:8])
+    ada.heard(channel, 8)
+    stage.line.drop()
+    writer.publish(channel, *said[8:])
+    assert ada.heard(channel, 20) == list(enumerate(said, start=1))
+
+
+def test_who_changes_their_mind_quickly_ends_where_they_wanted(
+    stage: HubStage, sdk: Sdk, name: str
+) -> None:
+    """Nothing that was begun and taken back leaves anything behind."""
+    channel = f"session:{name}"
+    shown = [token(name) for _ in range(60)]
+    ada = sdk.client(name, stage.url, *shown)
+    (ben,) = join(stage, sdk, f"ben-{name}")
+    ada.reads(channel)
+    ben.reads(channel)
+    for _ in range(2):
+        ada.ask("toggle", channel=channel, times=20)
+        ada.ask("restart", times=20)
+    there = sorted([name, ben.name])
+    assert wait_until(lambda: ben.ask("presence", channel=channel) == there)
+    assert wait_until(lambda: ben.ask("stats", channel=channel) == [2, 2])
+    ben.publish(channel, *range(1, 101))
+    assert ada.heard(channel, 100) == ben.heard(channel, 100) == numbers(1, 100)
+
+
+def test_who_wants_more_channels_than_they_may_is_refused_those(
+    stage: HubStage, sdk: Sdk, name: str
+) -> None:
+    (ada,) = join(stage, sdk, name)
+    channels = [f"plain:{name}-{number}" for number in range(130)]
+    for one in channels:
+        ada.ask("read", channel=one)
+    for one in channels[:128]:
+        ada.wait("subscribed", channel=one)
+    for one in channels[128:]:
+        assert ada.wait("unsubscribed", channel=one)["code"] == LIMIT
+    ada.ask("leave", channel=channels[0])
+    ada.reads(channels[128])
+
+
 def test_a_hundred_channels_are_asked_for_at_once(stage: HubStage, sdk: Sdk, name: str) -> None:
     """npm's SDK sends them all in one frame, with the connect."""
     channels = [f"session:{name}-{number}" for number in range(100)]
