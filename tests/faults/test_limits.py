@@ -109,10 +109,8 @@ def watched(request: pytest.FixtureRequest, node: Limited, store: Server) -> Wat
     fails: Callable[[Server], contextlib.AbstractContextManager[None]] = HOW[request.param]
     assert wait_until(lambda: all(node.ask("/refuses").status == 200 for _ in range(6)))
     time.sleep(BURST / RATE)  # until what was spent before has come back
-    crowds = {
-        path: Crowd([node], threads=3, pause=pause, path=path)
-        for path, pause in (("/local", 0.01), ("/exact", 0.01), ("/free", 0.01), ("/spent", 0.01))
-    }
+    paths = ("/local", "/exact", "/free", "/spent")
+    crowds = {path: Crowd([node], threads=2, pause=0.01, path=path) for path in paths}
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         for one in crowds.values():

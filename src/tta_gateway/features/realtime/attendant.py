@@ -165,6 +165,11 @@ class Attendant:
         if not isinstance(admitted, Admission):
             _turn_away(session, admitted)
             return None
+        if session.state is not State.CONNECTING:
+            return None  # it has gone meanwhile
+        session.user = admitted.user
+        session.about = admitted.about
+        self._register.came(session)  # from now on it is found by who it is, and may be ended
         if not admitted.channels:
             self._connected(session, admitted, {})
             return None
@@ -197,8 +202,6 @@ class Attendant:
         """Open the session, unless it has ended meanwhile."""
         if session.state is not State.CONNECTING:
             return False
-        session.user = admitted.user
-        session.about = admitted.about
         ping = session.terms.ping
         session.connected(
             ConnectResult(
@@ -213,7 +216,6 @@ class Attendant:
             ),
             now=self._now(),
         )
-        self._register.came(session)
         return True
 
     def _refresh(self, session: Session, request: RefreshRequest, caller: Caller) -> Waiting:
@@ -249,12 +251,14 @@ class Attendant:
             granted = self._tokens.subscription(request.token, request.channel, caller)
         else:
             granted = self._access.may_subscribe(request.channel, caller)
+        session.joining = request.channel
         return _when(granted, partial(self._join, session, request, rules))
 
     def _join(
         self, session: Session, request: SubscribeRequest, rules: Rules, granted: Granted
     ) -> Waiting:
         if not isinstance(granted, Grant):
+            session.joining = ""
             _turn_away(session, granted)
             return None
         channel = self._channels.made(request.channel, rules)
@@ -274,6 +278,10 @@ class Attendant:
         session = joins.session
         if session.state is not State.CONNECTED:
             return
+        if session.joining != request.channel:
+            session.refuse(PERMISSION_DENIED)  # the platform has ended it before it began
+            return
+        session.joining = ""
         if request.recover and not place.recovered and request.flag & REJECT_UNRECOVERED:
             session.refuse(UNRECOVERABLE_POSITION)
             return

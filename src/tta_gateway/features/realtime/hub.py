@@ -23,9 +23,10 @@ from tta_gateway.features.realtime.codes import (
     Disconnection,
     Unsubscription,
 )
+from tta_gateway.features.realtime.command import Command
 from tta_gateway.features.realtime.doorkeeper import Rules
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
-from tta_gateway.features.realtime.session import Session, Subscription
+from tta_gateway.features.realtime.session import Session, State, Subscription
 from tta_gateway.support.tasks import Died, spawn
 
 PRESENCE: Final = 60
@@ -134,7 +135,7 @@ class Hub:
                 if connection.can_write and session.has_more():
                     continue
                 break
-            waiting = self._attendant.begin(session, command, connection.address)
+            waiting = self._begin(connection, command)
             if waiting is not None:
                 waits = True
                 work = self._finish(connection, waiting)
@@ -181,7 +182,11 @@ class Hub:
         connection = self._connections.get(client)
         if connection is None:
             return False
-        subscription = connection.session.subscriptions.get(channel)
+        session = connection.session
+        if session.joining == channel:
+            session.joining = ""  # it does not begin: the client is refused
+            return True
+        subscription = session.subscriptions.get(channel)
         if subscription is None:
             return False
         self._end(subscription, told=why)
@@ -203,7 +208,8 @@ class Hub:
 
     def tell(self, user: str, data: bytes) -> int:
         """Tell somebody what belongs to no channel, and return in how many connections."""
-        found = self._connections_of(user)
+        all_of_them = self._connections_of(user)
+        found = [each for each in all_of_them if each.session.state is State.CONNECTED]
         for connection in found:
             codec = connection.session.codec
             connection.session.push(Message(codec.message(data)))
@@ -287,6 +293,16 @@ class Hub:
 
     # --- within ---
 
+    def _begin(self, connection: Connection, command: Command) -> Awaitable[None] | None:
+        """Begin a command; what nobody expects costs its client this one, not the connection."""
+        session = connection.session
+        try:
+            return self._attendant.begin(session, command, connection.address)
+        except Exception as error:  # noqa: BLE001 - the client is told, and its other commands go on
+            session.refuse(INTERNAL)
+            self._died("realtime command", error)
+            return None
+
     async def _finish(self, connection: Connection, waiting: Awaitable[None]) -> None:
         """See a command through that had to wait, then go on with those behind it."""
         try:
@@ -297,6 +313,7 @@ class Hub:
         except Exception as error:  # noqa: BLE001 - the client is told, and its other commands go on
             connection.session.refuse(INTERNAL)
             self._died("realtime command", error)
+        connection.session.joining = ""
         self.go_on(connection)
 
     def _write(self, connection: Connection) -> None:

@@ -40,6 +40,7 @@ from tta_gateway.features.realtime.command import (
     RefreshRequest,
     Request,
     Result,
+    SendRequest,
     SubRefreshRequest,
     SubscribeRequest,
     SubscribeResult,
@@ -135,6 +136,8 @@ class Session:
         self.state = State.NEW
         self.closing: Disconnection | None = None
         self.subscriptions: dict[str, Subscription] = {}
+        self.joining = ""
+        """the channel that is about to be read; whoever empties it has that not happen"""
         self.next_due = now + terms.stale
         self.terms: Final = terms
         self._chance: Final = chance
@@ -215,8 +218,8 @@ class Session:
         Who may not connect is not closed: its SDK goes by what it was told, and then by itself.
         """
         command = self._ended()
-        if command is None:
-            return
+        if command is None or isinstance(command.request, SendRequest):
+            return  # what is sent has no answer
         self._backlog.add(Message(self.codec.refusal(command.id, refused)))
         if isinstance(command.request, ConnectRequest):
             self.state = State.REFUSED

@@ -84,6 +84,18 @@ async def test_the_server_has_somebody_read_channels_from_where_they_were() -> N
 
 
 @on_a_loop
+async def test_nobody_is_remembered_who_leaves_while_it_is_asked_who_it_is() -> None:
+    house = HubHouse()
+    house.door.waits = True
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    client.connection.lost()
+    await settle()
+    assert house.hub.disconnect("user", codes.SHUTDOWN) == 0
+    assert (client.heard(), client.ended, house.faults) == ([], None, [])
+
+
+@on_a_loop
 async def test_who_leaves_while_it_connects_is_nowhere() -> None:
     house = HubHouse()
     house.door.tokens["t"] = Admission(user="u", channels={"a": b""})

@@ -198,6 +198,17 @@ async def test_a_fault_of_ours_ends_the_command_and_not_the_connection() -> None
 
 
 @on_a_loop
+async def test_a_fault_at_once_ends_the_command_alone_too() -> None:
+    house = HubHouse()
+    client = await house.client()
+    client.send({"id": 2, "rpc": {"method": "fail"}}, {"id": 3, "ping": {}})
+    answer, ping = client.heard()
+    assert code_of(answer) == 100
+    assert ping == {"id": 3, "ping": {}}
+    assert house.faults == ["realtime command: ValueError('fail')"]
+
+
+@on_a_loop
 async def test_what_comes_to_its_end_is_ended() -> None:
     house = HubHouse()
     house.door.tokens["ours"] = Admission(user="user")
@@ -248,6 +259,30 @@ async def test_the_platform_ends_and_tells() -> None:
     await house.hub.drain(seconds=0)
     assert (other.ended, nobody.ended) == (codes.SHUTDOWN, codes.SHUTDOWN)
     await house.hub.drain(seconds=0)
+
+
+@on_a_loop
+async def test_what_the_platform_ends_before_it_has_begun_does_not_begin() -> None:
+    house = HubHouse()
+    client = await house.client()
+    client.send({"id": 2, "subscribe": {"channel": "a"}})
+    assert house.hub.unsubscribe("user", "a") == 1
+    house.door.tokens["late"] = Admission(user="user", channels={"b": b""})
+    late = house.socket("late")
+    late.send({"id": 1, "connect": {"token": "late"}})
+    assert house.hub.tell("user", b"1") == 1
+    await settle()
+    refused, _ = sorted(client.heard(), key=str)
+    assert code_of(refused) == 103
+    other = house.socket("other")
+    other.send({"id": 1, "connect": {"token": "late"}})
+    house.door.channels["c"] = house.door.channels["b"]
+    house.door.tokens["late"] = Admission(user="user", channels={"c": b""})
+    last = house.socket("last")
+    last.send({"id": 1, "connect": {"token": "late"}})
+    assert house.hub.disconnect("user", codes.FORCE_NO_RECONNECT) == 4
+    await settle()
+    assert (last.ended, last.heard()) == (codes.FORCE_NO_RECONNECT, [])
 
 
 @on_a_loop

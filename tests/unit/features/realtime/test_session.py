@@ -214,6 +214,14 @@ def test_what_is_sent_has_no_answer() -> None:
     assert said(session) == [{"id": 3, "ping": {}}]
 
 
+def test_what_is_sent_is_not_refused_either() -> None:
+    session = connected()
+    session.receive(in_json({"send": {"data": 1}}))
+    assert session.next() is not None
+    session.refuse(codes.INTERNAL)
+    assert (said(session), session.next()) == ([], None)
+
+
 def test_an_answer_after_the_end_is_dropped() -> None:
     session = connected()
     session.receive(in_json({"id": 2, "rpc": {}}))
