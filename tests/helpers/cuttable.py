@@ -25,7 +25,17 @@ class Cuttable:
         self._stop = asyncio.Event()
         self._whole = asyncio.Event()
         self._whole.set()
+        self._passing: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+
+    def drop(self) -> None:
+        """Break all connections at both ends, as a device does that loses its network."""
+
+        def cancel() -> None:
+            for one in self._passing:
+                one.cancel()
+
+        self._loop.call_soon_threadsafe(cancel)
 
     def cut(self) -> None:
         """Have nothing pass from now on."""
@@ -54,6 +64,16 @@ class Cuttable:
         await asyncio.gather(*connections, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        try:
+            await self._pass(reader, writer)
+        finally:
+            self._passing.discard(task)
+            writer.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             there, to_there = await asyncio.open_connection("127.0.0.1", self._target)
             ways = [self._pump(reader, to_there), self._pump(there, writer)]
@@ -66,7 +86,6 @@ class Cuttable:
                     pump.cancel()
                 await asyncio.gather(*pumps, return_exceptions=True)
                 to_there.transport.abort()
-        writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

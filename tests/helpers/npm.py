@@ -1,5 +1,6 @@
 """Packages of npm that tests run in Node: installed by a lock below `.venv`, once."""
 
+import fcntl
 import re
 import shutil
 import subprocess
@@ -23,16 +24,22 @@ def modules(folder: Path, name: str) -> Path:
     if match is None or int(match[1]) < _LEAST:
         pytest.skip(f"Node is {said.strip()}, and {name} needs {_LEAST}")
     kept = Path(sys.prefix) / name
-    lock = (folder / "package-lock.json").read_text()
-    stamp = kept / "installed"
-    if not stamp.exists() or stamp.read_text() != lock:
-        kept.mkdir(exist_ok=True)
-        for each in ("package.json", "package-lock.json"):
-            (kept / each).write_text((folder / each).read_text())
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(
-            command, cwd=kept, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        stamp.write_text(lock)
+    kept.mkdir(exist_ok=True)
+    with (kept / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # tests run side by side
+        _install(folder, kept, npm)
     return kept
+
+
+def _install(folder: Path, kept: Path, npm: str) -> None:
+    lock, stamp = (folder / "package-lock.json").read_text(), kept / "installed"
+    if stamp.exists() and stamp.read_text() == lock:
+        return
+    for each in ("package.json", "package-lock.json"):
+        (kept / each).write_text((folder / each).read_text())
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(
+        command, cwd=kept, capture_output=True, text=True, timeout=_PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    stamp.write_text(lock)

@@ -18,11 +18,14 @@ from tta_gateway.features.realtime.codes import (
     INTERNAL,
     INVALID_TOKEN,
     PERMISSION_DENIED,
+    SUBSCRIPTION_EXPIRED,
     TOKEN_EXPIRED,
     TOO_MANY,
     TOO_MANY_REQUESTS,
     UNKNOWN_CHANNEL,
+    UNSUBSCRIBED,
     Disconnection,
+    Unsubscription,
 )
 from tta_gateway.features.realtime.command import ConnectRequest
 from tta_gateway.features.realtime.doorkeeper import (
@@ -43,7 +46,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
-from tta_gateway.node.inquiry import Inquiries, Inquiry, pass_on
+from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.pipeline.plan import bind
 
 _SHOWN: Final = frozenset(
@@ -60,7 +63,7 @@ _SESSION_OVER: Final = 1008  # features/identity/open_streams.py: nobody should 
 T = TypeVar("T")
 Proved = Callable[[bytes], Principal | Problem]
 End = Callable[[str, Disconnection], None]
-Part = Callable[[str, str], object]
+Part = Callable[[str, str, Unsubscription], object]
 
 
 class Visitor:
@@ -94,7 +97,7 @@ class _Answer:
 
     __slots__ = ("_dismissed", "_future", "is_there", "response")
 
-    def __init__(self, dismissed: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, dismissed: Callable[[Inquiry, int], None] = lambda _, __: None) -> None:
         self.is_there = False
         self.response: Response | None = None
         """the refusal, if it is one"""
@@ -117,12 +120,48 @@ class _Answer:
 
     def ended(self, inquiry: Inquiry, code: int, reason: bytes) -> None:  # noqa: ARG002 - likewise
         """Take that what goes on is allowed no longer."""
-        self._dismissed(code)
+        self._dismissed(inquiry, code)
 
     def _answered(self, response: Response | None) -> None:
         self.is_there, self.response = True, response
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
+
+
+class _Again:
+    """Takes whether somebody who reads a channel may go on, now that they have shown a new token.
+
+    They read on until the answer is there: nothing is missed meanwhile.
+    """
+
+    __slots__ = ("_before", "_channel", "_parted", "_visitor")
+
+    def __init__(
+        self, visitor: Visitor, channel: str, parted: Callable[[str, Unsubscription], None]
+    ) -> None:
+        self._visitor = visitor
+        self._channel = channel
+        self._before = visitor.reading[channel]
+        self._parted = parted
+
+    def may(self, inquiry: Inquiry) -> None:
+        """Go on by this inquiry."""
+        if self._visitor.reading.get(self._channel) is not self._before:
+            inquiry.over()  # they have left meanwhile
+            return
+        self._visitor.leave(self._channel)
+        self._visitor.reading[self._channel] = inquiry
+        inquiry.keep()
+
+    def may_not(self, inquiry: Inquiry, response: Response) -> None:  # noqa: ARG002 - a port
+        """End it."""
+        if self._visitor.reading.get(self._channel) is self._before:
+            is_final = response.status in _FORBIDDEN
+            self._parted(self._channel, UNSUBSCRIBED if is_final else SUBSCRIPTION_EXPIRED)
+
+    def ended(self, inquiry: Inquiry, code: int, reason: bytes) -> None:  # noqa: ARG002 - likewise
+        """End it."""
+        self._parted(self._channel, _why_parted(inquiry, code))
 
 
 class _Plans:
@@ -158,8 +197,8 @@ class HubDesk:
         """returns whose token it is, or what is wrong with it"""
         self.end: End = lambda _, __: None
         """ends a connection, by its id"""
-        self.part: Part = lambda _, __: None
-        """ends a subscription: of a connection, in a channel"""
+        self.part: Part = lambda _, __, ___: None
+        """ends a subscription: of a connection, in a channel, with this code"""
 
     def adopt(self, bound: RealtimeBound, policies: Sequence[Policy]) -> None:
         """Judge by this configuration from now on; what goes on goes on."""
@@ -191,6 +230,20 @@ class HubDesk:
         """Return whose a new token is; what has shown the one before counts no more."""
         return self._admitted(token, caller)
 
+    def _read_on(self, client: str, visitor: Visitor) -> None:
+        """Ask for each channel again: by what was shown before it is read no longer than that."""
+
+        def parted(channel: str, why: Unsubscription) -> None:
+            self._parted(client, channel, why)
+
+        for channel in list(visitor.reading):
+            plans = self._plans_of(channel)
+            if plans is None or plans.subscribe is None:
+                parted(channel, UNSUBSCRIBED)
+            else:
+                asker = _Again(visitor, channel, parted)
+                self._ask(plans.subscribe, b"SUBSCRIBE", channel, plans, visitor, asker)
+
     def _admitted(self, token: str, caller: Caller) -> Admitted | Awaitable[Admitted]:
         visitor, plan = self._visitors.get(caller.client), self._connect
         if visitor is None or plan is None:
@@ -199,7 +252,7 @@ class HubDesk:
         if token:
             shown = [(b"authorization", b"Bearer " + token.encode())]
         head = _head(b"CONNECT", b"/connect", shown, visitor.opening)
-        answer = _Answer(lambda code: self.end(caller.client, _farewell(code)))
+        answer = _Answer(lambda _, code: self.end(caller.client, _farewell(code)))
         inquiry = self._inquiries.ask(plan, head, like=visitor.opening, params={}, asker=answer)
 
         def then() -> Admitted:
@@ -212,7 +265,10 @@ class HubDesk:
                 visitor.connected.over()
             visitor.connected, visitor.shown = inquiry, shown
             inquiry.keep()
-            return self._admission(inquiry.exchange.principal)
+            admission = self._admission(inquiry.exchange.principal)
+            if caller.user in {"", admission.user}:  # whoever else it is will be sent away
+                self._read_on(caller.client, visitor)
+            return admission
 
         return _settled(answer, then)
 
@@ -237,7 +293,9 @@ class HubDesk:
             return UNKNOWN_CHANNEL
         if plans.subscribe is None:
             return PERMISSION_DENIED
-        answer = _Answer(lambda _: self._parted(caller.client, channel))
+        answer = _Answer(
+            lambda inquiry, code: self._parted(caller.client, channel, _why_parted(inquiry, code))
+        )
         inquiry = self._ask(plans.subscribe, b"SUBSCRIBE", channel, plans, visitor, answer)
 
         def then() -> Granted:
@@ -316,16 +374,16 @@ class HubDesk:
         channel: str,
         plans: _Plans,
         visitor: Visitor,
-        answer: _Answer,
+        asker: Asker,
     ) -> Inquiry:
         path = "/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))
         head = _head(method, path.encode(), visitor.shown, visitor.opening)
         params = self._kinds.params(plans.kind, channel)
-        return self._inquiries.ask(plan, head, like=visitor.opening, params=params, asker=answer)
+        return self._inquiries.ask(plan, head, like=visitor.opening, params=params, asker=asker)
 
-    def _parted(self, client: str, channel: str) -> None:
+    def _parted(self, client: str, channel: str, why: Unsubscription) -> None:
         self.left(channel, client)
-        self.part(client, channel)
+        self.part(client, channel, why)
 
     def _plans_of(self, channel: str) -> _Plans | None:
         kind = self._kinds.find(channel)
@@ -367,6 +425,18 @@ def _why_not_connect(response: Response) -> Verdict:
     if response.status in _FORBIDDEN:
         return FORBIDDEN
     return TOO_MANY if response.status == _TOO_MANY else INTERNAL
+
+
+def _why_parted(inquiry: Inquiry, code: int) -> Unsubscription:
+    """Return how a subscription ends that is allowed no longer.
+
+    For good only where it is the channel that is theirs no more.  If it is the token that counts
+    no more, their connection ends too; with a new one they read on.
+    """
+    error = inquiry.exchange.error
+    is_of_token = error is not None and error.problem.code.startswith("identity_")
+    is_final = code == _SESSION_OVER and not is_of_token
+    return UNSUBSCRIBED if is_final else SUBSCRIPTION_EXPIRED
 
 
 def _farewell(code: int) -> Disconnection:

@@ -119,6 +119,7 @@ class RealTime:
             stale=bound.stale,
             grace=bound.grace,
             channels=bound.most_channels,
+            queue=bound.queue,
         )
 
     def tick(self, snapshot: Snapshot) -> None:

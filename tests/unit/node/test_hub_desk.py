@@ -11,10 +11,11 @@ from tests.helpers.steps import Work
 from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, REVOKED
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
-from tta_gateway.features.realtime.codes import Disconnection
+from tta_gateway.features.realtime.codes import Disconnection, Unsubscription
 from tta_gateway.features.realtime.command import ConnectRequest
 from tta_gateway.features.realtime.doorkeeper import Admission, Caller, Grant
 from tta_gateway.features.realtime.publication import Keeping
+from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.principal import Principal
@@ -58,7 +59,7 @@ class House:
         self.finished: list[str] = []
         self.refused: dict[str, Problem] = {}
         self.ended: list[Disconnection] = []
-        self.parted: list[str] = []
+        self.parted: list[tuple[str, Unsubscription]] = []
         self.waits = False
         self.kept: dict[str, Exchange] = {}
         self.tokens: dict[bytes, Principal | Problem] = {b"Bearer ada": ADA, b"Bearer old": EXPIRED}
@@ -69,14 +70,18 @@ class House:
         policy = Bound(
             on_request=self.on_request, on_response=self.on_response, on_finish=self.on_finish
         )
-        self.desk.adopt(BOUND, [policy])
+        self.policy = policy
+        self.adopt(BOUND)
         self.desk.end = lambda _, why: self.ended.append(why)
-        self.desk.part = lambda _, channel: self.parted.append(channel)
+        self.desk.part = lambda _, channel, why: self.parted.append((channel, why))
         self.desk.proved = lambda token: self.tokens.get(b"Bearer " + token, REVOKED)
         head = a_head()
         head.fields = [(b"authorization", b"Bearer ada"), (b"user-agent", b"x")]
         self.desk.came("1", an_exchange(head))
         self.caller = Caller("ada", "1")
+
+    def adopt(self, bound: RealtimeBound) -> None:
+        self.desk.adopt(bound, [self.policy])
 
     def on_request(self, exchange: Exchange) -> Response | Awaitable[Response | None] | None:
         request = exchange.request
@@ -196,11 +201,95 @@ def test_a_subscription_goes_on_until_it_is_left(house: House) -> None:
     assert house.finished == ["/session/a"]
 
 
-def test_a_subscription_that_is_allowed_no_longer_ends(house: House) -> None:
+@pytest.mark.parametrize(
+    ("code", "problem", "why"),
+    [
+        (1008, NOT_FOUND, codes.UNSUBSCRIBED),
+        (1008, None, codes.UNSUBSCRIBED),
+        (3000, None, codes.SUBSCRIPTION_EXPIRED),
+        (1008, REVOKED, codes.SUBSCRIPTION_EXPIRED),
+    ],
+)
+def test_a_subscription_that_is_allowed_no_longer_ends(
+    house: House, code: int, problem: Problem | None, why: Unsubscription
+) -> None:
+    """For good, unless it is the token that counts no more."""
     house.subscribe()
-    house.kept["/session/a"].origin.dismiss(3000, b"")
-    assert house.parted == ["session:a"]
+    exchange = house.kept["/session/a"]
+    exchange.error = None if problem is None else GatewayError(problem)
+    exchange.origin.dismiss(code, b"")
+    assert house.parted == [("session:a", why)]
     assert house.finished == ["/session/a"]
+
+
+def renewed(house: House) -> None:
+    """Show a new token, and have everything asked that is to be asked."""
+
+    async def work() -> None:
+        told = house.desk.refresh("ada", house.caller)
+        while house.works:
+            await house.works.pop(0)
+        if isinstance(told, Awaitable):
+            told = await told
+        assert told == Admission(user="ada", seconds=75)
+        while house.works:
+            await house.works.pop(0)
+
+    asyncio.run(work())
+
+
+def test_behind_a_new_token_what_is_read_is_read_on_by_it(house: House) -> None:
+    house.connect()
+    house.subscribe()
+    before = house.kept["/session/a"]
+    renewed(house)
+    assert house.kept["/session/a"] is not before
+    assert house.finished == ["/connect", "/session/a"]
+    assert house.parted == []
+    house.kept["/session/a"].origin.dismiss(1008, b"")
+    assert house.parted == [("session:a", codes.UNSUBSCRIBED)]
+
+
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [(NOT_FOUND, codes.UNSUBSCRIBED), (TOO_MANY, codes.SUBSCRIPTION_EXPIRED)],
+)
+def test_what_a_new_token_may_not_read_is_read_no_longer(
+    house: House, problem: Problem, why: Unsubscription
+) -> None:
+    house.connect()
+    house.subscribe()
+    house.refused["SUBSCRIBE"] = problem
+    renewed(house)
+    assert house.parted == [("session:a", why)]
+    assert house.finished.count("/session/a") == 2
+
+
+def test_what_nobody_may_read_any_more_ends_with_a_new_token(house: House) -> None:
+    house.connect()
+    house.subscribe()
+    house.adopt(RealtimeBound(connect=BOUND.connect))
+    renewed(house)
+    assert house.parted == [("session:a", codes.UNSUBSCRIBED)]
+
+
+def test_who_leaves_while_it_is_asked_reads_no_more() -> None:
+    house = House()
+    house.waits = True
+    house.connect()
+    house.subscribe()
+    refreshing = house.desk.refresh("ada", house.caller)
+
+    async def work() -> None:
+        await house.works.pop(0)
+        assert isinstance(refreshing, Awaitable)
+        await refreshing
+        house.desk.left("session:a", "1")
+        await house.works.pop(0)
+
+    asyncio.run(work())
+    assert house.finished == ["/connect", "/session/a", "/session/a"]
+    assert house.parted == []
 
 
 def test_with_its_connection_all_ends(house: House) -> None:

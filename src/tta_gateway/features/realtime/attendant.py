@@ -13,10 +13,12 @@ from tta_gateway.features.realtime.broker import Broker
 from tta_gateway.features.realtime.channel import MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.channels import Channels
 from tta_gateway.features.realtime.codes import (
+    CONNECTION_EXPIRED,
     INVALID_TOKEN,
     LIMIT_EXCEEDED,
     NOT_AVAILABLE,
     PERMISSION_DENIED,
+    TOKEN_EXPIRED,
     UNAVAILABLE,
     UNKNOWN_CHANNEL,
     UNRECOVERABLE_POSITION,
@@ -220,7 +222,9 @@ class Attendant:
         return _when(self._tokens.refresh(request.token, caller), partial(self._refreshed, session))
 
     def _refreshed(self, session: Session, admitted: Admitted) -> None:
-        if not isinstance(admitted, Admission):
+        if admitted is TOKEN_EXPIRED:
+            session.close(CONNECTION_EXPIRED)  # SDKs give up for good where it is refused instead
+        elif not isinstance(admitted, Admission):
             _turn_away(session, admitted)
         elif admitted.user != session.user:
             session.close(INVALID_TOKEN)

@@ -80,9 +80,11 @@ class Terms:
         stale: float = 10.0,
         grace: float = 25.0,
         channels: int = 128,
+        queue: int = LARGEST,
     ) -> None:
         """Take seconds between pings (0: none) and for their answers, and `channels` at once.
 
+        With more than `queue` bytes that wait for it a client is closed.
         `stale` is for those who do not connect; `grace` is between the end of a token and that of
         what it was for.
         """
@@ -91,6 +93,7 @@ class Terms:
         self.stale: Final = stale
         self.grace: Final = grace
         self.channels: Final = channels
+        self.queue: Final = queue
 
 
 class Subscription:
@@ -242,7 +245,7 @@ class Session:
         if self.state is State.CLOSED:
             return False
         size = self._backlog.size
-        if size >= LARGEST:
+        if size >= self.terms.queue:
             self.close(SLOW)
             self._backlog.clear()
             return True
@@ -335,7 +338,7 @@ class Session:
     def _may_go_on(self) -> bool:
         if self._current is not None or self._is_deaf():
             return False
-        return bool(self._waiting) and self._backlog.size < LARGEST // 2
+        return bool(self._waiting) and self._backlog.size < self.terms.queue // 2
 
     def _ended(self) -> Command | None:
         """Return the command that was under way; none, if the connection has ended meanwhile."""

@@ -130,6 +130,18 @@ async def test_a_session_goes_on_with_a_new_token_of_the_same_person(waits: bool
 
 @pytest.mark.parametrize("waits", [False, True])
 @on_a_loop
+async def test_a_session_whose_new_token_has_expired_comes_back_with_another(waits: bool) -> None:
+    house = HubHouse()
+    client = await house.client()
+    house.door.waits = waits
+    house.door.tokens["old"] = codes.TOKEN_EXPIRED
+    client.send({"id": 9, "refresh": {"token": "old"}})
+    await settle()
+    assert client.ended == codes.CONNECTION_EXPIRED
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
 async def test_a_token_gives_a_subscription_for_a_while(waits: bool) -> None:
     house = HubHouse()
     house.door.waits = waits

@@ -184,7 +184,8 @@ POSITION = Position(9, "e")
             '"connect":{"client":"c","version":"v","expires":true,"ttl":60,"data":1,'
             '"subs":{"a":{}},"ping":25,"pong":true,"session":"s","node":"n","time":4}',
         ),
-        (PresenceResult(), '"presence":{}'),
+        (PresenceResult(), '"presence":{"presence":{}}'),
+        (PresenceStatsResult(0, 0), '"presence_stats":{"num_clients":0,"num_users":0}'),
         (
             PresenceResult([ClientInfo("u", "c")]),
             '"presence":{"presence":{"c":{"user":"u","client":"c"}}}',

@@ -347,6 +347,15 @@ def test_who_is_slow_loses_nothing_but_the_connection() -> None:
     assert session.take() == b""
 
 
+def test_how_much_may_wait_is_a_term() -> None:
+    session = connected(queue=3000)
+    for _ in range(3):
+        session.push(Message(b"x" * 1000))
+    assert end(session) is None
+    session.push(Message(b"x"))
+    assert session.closing == codes.SLOW
+
+
 def test_one_message_however_large_makes_nobody_slow() -> None:
     session = connected()
     session.push(Message(b"x" * LARGEST * 2))

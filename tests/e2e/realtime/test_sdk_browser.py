@@ -1,0 +1,70 @@
+"""Two pages in one session, in a real browser: one is offline for a while, and catches up."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.helpers import npm
+from tests.helpers.browser import browser, opened
+from tests.helpers.hub_stage import HubStage, token
+from tests.helpers.scripted_upstream import Call
+from tests.helpers.sdk import PACKAGES
+
+pytestmark = pytest.mark.e2e
+HERE = Path(__file__).parent
+HTML = [(b"Content-Type", b"text/html")]
+
+
+def page_of(context: BrowserContext, stage: HubStage, channel: str, person: str) -> Page:
+    """The page of somebody, which a service behind the gateway serves; it reads the session."""
+    dist = npm.modules(PACKAGES, "realtime_sdk") / "node_modules" / "centrifuge" / "dist"
+    sdk = (dist / "centrifuge.js").read_text()
+    told = {"url": stage.direct, "token": token(person), "channel": channel}
+    before = f"<script>{sdk}\nconst CLIENT = {json.dumps(told)};</script>"
+    page = (HERE / "session.html").read_text().replace("<script>", f"{before}\n<script>", 1)
+
+    def answer(call: Call) -> None:
+        call.answer(page.encode(), fields=HTML)
+
+    target = stage.gateway.stage.on(answer).decode()
+    made, _ = opened(context, f"http://127.0.0.1:{stage.gateway.stage.port}{target}")
+    becomes(made, "here")
+    return made
+
+
+def becomes(page: Page, state: str) -> None:
+    """Wait until a page is in a state."""
+    page.wait_for_function(f"document.getElementById('state').textContent === '{state}'")
+
+
+def said(page: Page, count: int) -> list[str]:
+    """What a page shows, once it is so much."""
+    page.wait_for_function(f"document.querySelectorAll('#said li').length >= {count}")
+    return page.locator("#said li").all_text_contents()
+
+
+def test_a_page_that_was_offline_catches_up(stage: HubStage, name: str) -> None:
+    channel = f"session:{name}"
+    with browser() as context:
+        assert context.browser is not None
+        elsewhere = context.browser.new_context()
+        ada = page_of(context, stage, channel, "ada")
+        ben = page_of(elsewhere, stage, channel, "ben")
+        for _ in range(3):
+            ada.evaluate("say('from ada')")
+            ben.evaluate("say('from ben')")
+        assert said(ada, 6) == said(ben, 6)
+        elsewhere.set_offline(True)
+        becomes(ben, "away")
+        for number in range(20):
+            ada.evaluate(f"say('while you were away {number}')")
+        assert len(said(ada, 26)) == 26
+        assert len(said(ben, 6)) == 6
+        elsewhere.set_offline(False)
+        becomes(ben, "recovered true")
+        ben.evaluate("say('back')")
+        assert said(ada, 27) == said(ben, 27)
+        assert [one.split()[0] for one in said(ben, 27)] == [str(one) for one in range(1, 28)]
+        elsewhere.close()

@@ -1,0 +1,88 @@
+"""A gateway whose hub serves channels, behind a line that can be cut, and tokens for it."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.helpers.cuttable import Cuttable
+from tests.helpers.issuing_gateway import Issuing, issuing
+
+_SECRET: Final = b"a secret of tests that is long enough for the algorithm"
+_ISSUER: Final = "https://platform.example.org"
+CHANNELS: Final = {
+    "session:{session_id}": {
+        "publish": {},
+        "presence": {},
+        "join_leave": True,
+        "keep": {"size": 5000, "time": "5m"},
+        "message": "60KiB",
+    },
+    "short:{name}": {"publish": {}, "keep": {"size": 3, "time": "5m"}},
+    "plain:{name}": {"publish": {}},
+    "alerts:{team}": {"subscribe": {"roles": ["therapist"]}},
+    "user:{user_id}": {
+        "subscribe": {"access": {"owner": "user_id", "permission": "profile:read"}},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HubStage:
+    """The gateway, and the line by which clients come to it."""
+
+    gateway: Issuing
+    line: Cuttable
+
+    @property
+    def url(self) -> str:
+        """Where clients connect, by the line."""
+        return f"ws://127.0.0.1:{self.line.port}/connection/websocket"
+
+    @property
+    def direct(self) -> str:
+        """Where clients connect whose line is not cut."""
+        return f"ws://127.0.0.1:{self.gateway.stage.port}/connection/websocket"
+
+
+def token(subject: str, role: str = "player", *, lasts: float = 300.0, **more: object) -> str:
+    """A token of an issuer beside the gateway, that lasts so many seconds."""
+    now = int(time.time())
+    claims = {"iss": _ISSUER, "aud": "tta", "sub": subject, "role": role, "iat": now, **more}
+    parts = [{"alg": "HS256", "typ": "JWT"}, {**claims, "exp": int(time.time() + lasts)}]
+    signed = ".".join(_text(json.dumps(one).encode()) for one in parts)
+    return f"{signed}.{_text(hmac.digest(_SECRET, signed.encode(), hashlib.sha256))}"
+
+
+@contextlib.contextmanager
+def hub_stage(folder: Path, **connection: object) -> Iterator[HubStage]:
+    """Start it, with two workers."""
+    secret = folder / "secret"
+    secret.write_bytes(_SECRET)
+    secret.chmod(0o600)
+    issuer = {
+        "name": "platform",
+        "issuer": _ISSUER,
+        "audience": ["tta"],
+        "secret": {"file": str(secret)},
+        "own_subjects": True,
+        "clock_skew": "0s",
+        "roles": ["player", "therapist"],
+    }
+    realtime = {"connection": {"ping": "4s", "pong": "3s", **connection}, "channels": CHANNELS}
+    with (
+        issuing(folder, identity={"issuers": [issuer]}, realtime=realtime) as gateway,
+        Cuttable(gateway.stage.port) as line,
+    ):
+        gateway.stage.rest()
+        yield HubStage(gateway, line)
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
