@@ -178,6 +178,7 @@ class _Plans:
             keeping=kind.keeping,
             presence=rule.presence is not None,
             announces=rule.join_leave,
+            deltas=rule.deltas,
             largest=rule.largest,
         )
 

@@ -79,6 +79,10 @@ class ChannelConfig(Config):
     join_leave: bool = _RULE.join_leave
     """Whether those in a channel are told who comes and who leaves."""
 
+    deltas: bool = _RULE.deltas
+    """Whether who asks for it is sent what has changed since the message before (fossil), for messages
+    that are much alike."""
+
     message: Size = _RULE.largest
     """The largest message that may be published."""
 
@@ -165,6 +169,7 @@ def _channel(
         size=0 if keep is None else keep.size,
         seconds=0.0 if keep is None else keep.time,
         join_leave=config.join_leave,
+        deltas=config.deltas,
         largest=config.message,
     )
 

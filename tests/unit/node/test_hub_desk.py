@@ -44,6 +44,7 @@ SESSION = ChannelRule(
     size=5,
     seconds=60.0,
     join_leave=True,
+    deltas=True,
     largest=99,
 )
 NEWS = ChannelRule(prefix="news", presence=route("presence"))
@@ -343,7 +344,7 @@ def test_rules_say_what_holds(house: House) -> None:
     rules = house.desk.rules("session:a")
     assert rules is not None
     assert (rules.keeping, rules.announces, rules.presence) == (Keeping(5, 60), True, False)
-    assert rules.largest == 99
+    assert (rules.largest, rules.deltas) == (99, True)
     assert house.desk.rules("nothing") is None
 
 

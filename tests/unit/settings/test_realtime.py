@@ -28,6 +28,7 @@ realtime:
       presence: {}
       keep: {size: 100, time: 5m}
       join_leave: true
+      deltas: true
       message: 4KiB
     news: {history: off}
 """
@@ -62,7 +63,7 @@ def test_what_is_kept_reaches_the_workers() -> None:
     found = rule(ALL)
     assert (found.prefix, found.parameter) == ("session:", "session_id")
     assert (found.size, found.seconds, found.largest) == (100, 300.0, 4096)
-    assert found.join_leave
+    assert (found.join_leave, found.deltas) == (True, True)
 
 
 def test_a_kind_without_a_name_is_one_channel() -> None:

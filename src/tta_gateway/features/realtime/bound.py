@@ -22,6 +22,7 @@ class ChannelRule(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     seconds: float = 0.0
     join_leave: bool = False
+    deltas: bool = False
     largest: int = 16 * 1024
 
 
@@ -38,5 +39,5 @@ class RealtimeBound(msgspec.Struct, frozen=True, kw_only=True):
     stale: float = 10.0
     grace: float = 25.0
     largest: int = 64 * 1024
-    queue: int = 1024 * 1024
+    queue: int = 512 * 1024  # what was missed must be less than recovery gives (channel.py)
     most_channels: int = 128
