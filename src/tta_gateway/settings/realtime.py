@@ -80,8 +80,8 @@ class ChannelConfig(Config):
     """Whether those in a channel are told who comes and who leaves."""
 
     deltas: bool = _RULE.deltas
-    """Whether who asks for it is sent what has changed since the message before (fossil), for messages
-    that are much alike."""
+    """Whether who asks for it is sent only what has changed since the message before (fossil): good
+    for messages that are much alike."""
 
     message: Size = _RULE.largest
     """The largest message that may be published."""
