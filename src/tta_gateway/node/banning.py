@@ -155,7 +155,8 @@ class Banning:
 
     def _owe(self, word: Word) -> None:
         if len(self._owed) >= MOST_OWED:
-            lost = self._owed.pop(0)
+            bans = (at for at, one in enumerate(self._owed) if one.until)  # they can be read again
+            lost = self._owed.pop(next(bans, 0))
             self.is_read = False  # what lasts is compared again then
             self._outside.event("shield_ban_not_kept", source=lost.source, by=lost.by)
         self._owed.append(word)
@@ -226,7 +227,8 @@ def _word(block: Block) -> Word:
 
 
 def _block(word: Word) -> Block:
-    return Block(source=word.source, since=word.at, until=word.until, cause=word.cause, by=word.by)
+    cause = word.cause.replace("\0", " ")  # PostgreSQL keeps no NUL in a text
+    return Block(source=word.source, since=word.at, until=word.until, cause=cause, by=word.by)
 
 
 class DatabaseShelf:

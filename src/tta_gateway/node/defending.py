@@ -84,11 +84,13 @@ class Defending:
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Look after it, for ever."""
         while True:
-            if self._is_shared:
-                await self.exchange()
-            else:
-                self.shield.unshared.clear()
-            self.shield.tick()
+            try:
+                if self._is_shared:
+                    await self.exchange()
+                else:
+                    self.shield.unshared.clear()
+            finally:
+                self.shield.tick()  # whatever becomes of the exchange: blocks end, workers are told
             await sleep(_TICK)
 
     async def exchange(self) -> None:
@@ -99,8 +101,10 @@ class Defending:
         shield = self.shield
         try:
             while self._unlifted:
-                await self.store.lift(self._unlifted[0], shield.wall())
-                self._unlifted.pop(0)
+                source = self._unlifted[0]
+                await self.store.lift(source, shield.wall())
+                if source in self._unlifted:  # else another exchange has told it meanwhile
+                    self._unlifted.remove(source)
             new = list(shield.unshared.values())
             if new:
                 await self.store.share(new, shield.wall())

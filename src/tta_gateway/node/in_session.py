@@ -73,7 +73,7 @@ class InSession:
             self._tell_all()
         self._tell(changes)
         self._go_on()
-        if self.neighbours.lost:
+        if self.neighbours.lost and not self._again:  # or those at the end would never be told
             self.neighbours.lost = 0
             self._told = min(self._told, now - _AGAIN + _LOOKS)
 

@@ -22,6 +22,7 @@ from tta_gateway.features.ratelimit.config import (
     RouteLimitConfig,
     compile_route,
 )
+from tta_gateway.features.realtime import public as realtime
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Route
 from tta_gateway.settings.ratelimit import Complaints, RouteLimitsWritten, Tree, complaints_of
@@ -32,6 +33,7 @@ Group: TypeAlias = Literal["login", "token", "registration", "reset", "account",
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 _MINUTE: Final = 60.0
 # Whatever is not here is of the callers' own account where they have to show who they are, or open.
+_OF_SERVICES: Final = frozenset(route.path for route in realtime.ROUTES)
 _OF: Final[Mapping[Group, frozenset[str]]] = {
     "login": frozenset(
         (
@@ -105,8 +107,9 @@ def group_of(route: Route) -> Group:
 def limited(routes: Iterable[Route], config: RateLimitSettings) -> tuple[Route, ...]:
     """Return the gateway's own routes with their limits.
 
-    Services have none, who show a token of their own on internal listeners; nor has what workers
-    answer themselves.
+    Services have none, who show a token of their own on internal listeners, or hold the permission
+    to serve channels; nor has what workers answer themselves, as they do sockets
+    (`realtime.rate_limit`).
     """
     limits = {group: _limits(group, config) for group in GROUPS}
     return tuple(_with(route, limits[group_of(route)]) for route in routes)
@@ -121,6 +124,8 @@ def _limits(group: Group, config: RateLimitSettings) -> RouteLimits:
 def _with(route: Route, limits: RouteLimits) -> Route:
     if not route.service or route.internal or not limits.limits:
         return route
+    if route.socket or route.path in _OF_SERVICES:
+        return route
     raw = msgspec.Raw(msgspec.msgpack.encode(limits))
     return msgspec.structs.replace(route, features={**route.features, "ratelimit": raw})
 
@@ -132,11 +137,16 @@ def complaints(tree: Tree) -> Complaints:
     named, own = config.get("limits"), config.get("own")
     for group, written in (own if isinstance(own, dict) else {}).items():
         path = ("ratelimit", "own", group)
-        yield from complaints_of(path, written, named if isinstance(named, dict) else {})
-        yield from _messages(path, written)
+        known = named if isinstance(named, dict) else {}
+        yield from complaints_of(path, written, known)
+        yield from _messages(path, written, known)
 
 
-def _messages(path: tuple[str, ...], written: object) -> Iterator[tuple[tuple[str, ...], str]]:
-    for one in written if isinstance(written, list) else [written]:
+def _messages(
+    path: tuple[str, ...], written: object, named: Tree
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    for each in written if isinstance(written, list) else [written]:
+        name = each.get("use") if isinstance(each, dict) else each
+        one = named.get(name, each) if isinstance(name, str) else each
         if isinstance(one, dict) and one.get("messages") is not None:
             yield path, "nobody sends messages to the gateway itself: write `requests`"

@@ -318,3 +318,27 @@ def test_the_database_of_control_is_the_shelf(tmp_path: Path) -> None:
     (tmp_path / "gateway.sqlite3").touch()
     assert has_file(str(tmp_path))
     assert banning.PATIENCE < 10.0  # as long as the command waits (node/admin_client.py)
+
+
+def test_of_too_many_words_a_lift_is_not_given_up() -> None:
+    """Nobody would be let in again who was, once the database is back."""
+    node = a_node()
+    node.ban()
+    node.look()
+    node.kept.is_away = True
+    node.lift()
+    for one in range(MOST_OWED):
+        node.ban(f"10.0.{one // 250}.{one % 250}")
+    node.kept.is_away = False
+    node.clock.advance(120.0)
+    node.look()
+    assert HOSTILE not in node.kept.bans
+    assert HOSTILE not in node.blocked()
+
+
+def test_a_reason_holds_nothing_that_a_database_would_not_keep() -> None:
+    node = a_node()
+    made = node.shield.block(HOSTILE, lasts=60.0, cause="a\0b", by="ada")
+    node.banning.ban(made)
+    node.look()
+    assert node.kept.bans[HOSTILE].cause == "a b"

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any, cast
 
 import msgspec
+import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.features.shield.bound import SECTION, Block, Blocks, ShieldBound
@@ -183,3 +184,40 @@ def test_what_administrators_say_is_written() -> None:
     asyncio.run(here.defending.let_in(HOSTILE, by="admin"))
     asyncio.run(here.defending.banning.look())
     assert here.bans == ["opened", f"ban {HOSTILE}", f"lift {HOSTILE} admin {clock.wall():.0f}"]
+
+
+def test_whatever_becomes_of_an_exchange_blocks_end_and_workers_are_told() -> None:
+    _, clock, here, _ = two()
+    keep_out(here)
+    clock.advance(61.0)
+
+    class Fault(Exception):
+        """One of ours."""
+
+    async def taken(_: float) -> tuple[list[Block], dict[str, float]]:
+        raise Fault
+
+    here.defending.store.taken = taken  # type: ignore[method-assign]  # as if it were of elsewhere
+    with pytest.raises(Fault):
+        asyncio.run(here.defending.run())
+    assert here.defending.blocks() == []
+
+
+def test_of_two_who_tell_that_somebody_is_let_in_neither_takes_anothers_word() -> None:
+    store, _, here, _ = two()
+    keep_out(here)
+    lift = store.lift
+
+    async def slowly(source: str, now: float) -> None:
+        await asyncio.sleep(0)
+        await lift(source, now)
+
+    store.lift = slowly  # type: ignore[method-assign]  # so that two are under way
+
+    async def work() -> None:
+        let_in = here.defending.let_in
+        await asyncio.gather(let_in(HOSTILE, by="admin"), here.defending.exchange())
+
+    asyncio.run(work())
+    assert list(store.lifted) == [HOSTILE]
+    assert here.blocked() == []

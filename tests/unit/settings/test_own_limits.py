@@ -145,13 +145,16 @@ def test_services_that_register_have_none() -> None:
         ("login: nobody", "ratelimit.own.login: there is no limit `nobody` in `ratelimit.limits`"),
         ("login: {messages: 3, per: 1s}", "nobody sends messages to the gateway itself"),
         ("login: [{messages: 3, per: 1s}]", "nobody sends messages to the gateway itself"),
+        ("login: chat", "nobody sends messages to the gateway itself"),
+        ("login: {use: chat}", "nobody sends messages to the gateway itself"),
         ("login: {requests: 3, per: 1s, cost: 4}", "`cost: 4` is more than there ever is (3)"),
         ("token: {use: calm, cost: 6}", "ratelimit.own.token.cost: is more than there ever is (5)"),
         ("logins: off", "is not a key here: do you mean `login`?"),
     ],
 )
 def test_what_makes_no_sense_is_refused(written: str, said: str) -> None:
-    text = f"ratelimit: {{limits: {{calm: {{requests: 5, per: 1s}}}}, own: {{{written}}}}}\n"
+    named = "calm: {requests: 5, per: 1s}, chat: {messages: 5, per: 1s}"
+    text = f"ratelimit: {{limits: {{{named}}}, own: {{{written}}}}}\n"
     assert any(said in one for one in complaints(text))
 
 
@@ -164,3 +167,11 @@ def test_an_endpoint_of_nobody_s_account_is_open() -> None:
     for route in own_routes(loaded(EVERYTHING).settings):
         if group_of(route) == "account":
             assert route.auth != "none"
+
+
+def test_neither_sockets_nor_what_services_publish_are_limited_as_accounts_are() -> None:
+    found = by_path(snapshot(ALONE + "realtime: {}\n"))
+    own = {path: limits for (_, path), limits in found.items() if "realtime" in path}
+    assert own
+    assert not any(own.values())
+    assert found["GET", "/connection/websocket"] == []

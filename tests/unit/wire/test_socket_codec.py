@@ -76,8 +76,15 @@ def test_others_read_the_same(
 ) -> None:
     stream = data.draw(streams(is_masked=is_server, whole=whole))
     ours = reader(is_server=is_server).hear(cut(stream, places))
-    _agree(ours, _by_websockets(stream, is_server), whole=whole)
+    theirs = _by_websockets(stream, is_server)
+    if not _ends_amid_a_message(ours, theirs):
+        _agree(ours, theirs, whole=whole)
     _agree(ours, _by_wsproto(stream, is_server), whole=whole)
+
+
+def _ends_amid_a_message(ours: list[Heard], theirs: list[Heard]) -> bool:
+    """A Close between two fragments is good (RFC 6455 5.4), and `websockets` refuses it."""
+    return bool(ours) and ours[-1][0] == "close" and theirs == [*ours[:-1], ("broken",)]
 
 
 def _agree(ours: list[Heard], theirs: list[Heard], *, whole: bool) -> None:

@@ -72,7 +72,7 @@ class NewBlock(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     source: Annotated[str, Field(min_length=2, max_length=64)]
     lasts: Annotated[float, Field(gt=0, le=_LONGEST)] = 3600.0
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 
 
 class Lifted(BaseModel):

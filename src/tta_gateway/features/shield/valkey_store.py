@@ -1,6 +1,7 @@
 """Blocks of all nodes in Valkey, each with its end by the store's own clock."""
 
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Final
 
 import msgspec
@@ -108,7 +109,8 @@ class ValkeyStore:
         for at in range(0, len(held), 2):
             try:
                 block = _decode(_bytes(held[at]))
-            except msgspec.DecodeError:
+                ip_network(block.source)
+            except (msgspec.DecodeError, ValueError):
                 continue  # of a node of another version
             until = now + float(_bytes(held[at + 1])) / _MILLISECONDS
             blocks.append(msgspec.structs.replace(block, until=until))

@@ -81,6 +81,8 @@ def test_what_is_counted_by_nobody_is_refused_with_what_to_write() -> None:
     assert refused.status == 422
     assert "write an IPv4 address, or a network of /24" in refused.json["detail"]
     assert desk.ask("POST", source="::1").status == 422  # nobody says why
+    assert desk.ask("POST", source="::1", reason="a\0b").status == 422  # what no database keeps
+    assert desk.ask("POST", source="::1", reason="a\nb").status == 201
     assert desk.ask("DELETE", "?source=a").status == 422
 
 
