@@ -48,6 +48,7 @@ from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.pipeline.plan import bind
+from tta_gateway.routing.path import normal
 
 _SHOWN: Final = frozenset(
     (b"authorization", b"cookie", b"x-api-key", b"origin", b"sec-websocket-protocol")
@@ -57,7 +58,9 @@ _NOBODY: Final = NOT_FOUND
 _UNPROVED: Final = (400, 401)
 _FORBIDDEN: Final = (403, 404, 451)
 _TOO_MANY: Final = 429
+_SERVER_ERRORS: Final = 500
 _EXPIRED: Final = "identity_token_expired"
+_MISSING: Final = "identity_token_missing"
 _EARLY: Final = 25.0  # seconds before its end in which a token is to be replaced, at most
 _SESSION_OVER: Final = 1008  # features/identity/open_streams.py: nobody should come back as that
 T = TypeVar("T")
@@ -154,7 +157,9 @@ class _Again:
         inquiry.keep()
 
     def may_not(self, inquiry: Inquiry, response: Response) -> None:  # noqa: ARG002 - a port
-        """End it."""
+        """End it; where it only cannot be told now, what was shown before holds to its end."""
+        if response.status == _TOO_MANY or response.status >= _SERVER_ERRORS:
+            return
         if self._visitor.reading.get(self._channel) is self._before:
             is_final = response.status in _FORBIDDEN
             self._parted(self._channel, UNSUBSCRIBED if is_final else SUBSCRIPTION_EXPIRED)
@@ -202,7 +207,7 @@ class HubDesk:
         """ends a subscription: of a connection, in a channel, with this code"""
 
     def adopt(self, bound: RealtimeBound, policies: Sequence[Policy]) -> None:
-        """Judge by this configuration from now on; what goes on goes on."""
+        """Judge by this configuration from now on; `ask_again` has what goes on judged by it."""
 
         def plan(route: Route | None) -> Plan | None:
             return None if route is None else bind(policies, route, forward=pass_on)
@@ -210,6 +215,16 @@ class HubDesk:
         self._kinds = kinds = Kinds(bound.channels)
         self._plans = {id(kind): _Plans(kind, plan) for kind in kinds.all()}
         self._connect = plan(bound.connect)
+
+    def clients(self) -> list[str]:
+        """Return the connections that there are."""
+        return list(self._visitors)
+
+    def ask_again(self, client: str) -> None:
+        """Ask for all that a connection reads: the rules have changed."""
+        visitor = self._visitors.get(client)
+        if visitor is not None:
+            self._read_on(client, visitor)
 
     # --- connections ---
 
@@ -271,7 +286,7 @@ class HubDesk:
                 self._read_on(caller.client, visitor)
             return admission
 
-        return _settled(answer, then)
+        return _settled(answer, then, inquiry)
 
     def _admission(self, principal: Principal | None) -> Admission:
         if principal is None:
@@ -308,9 +323,9 @@ class HubDesk:
             visitor.leave(channel)
             visitor.reading[channel] = inquiry
             inquiry.keep()
-            return Grant()
+            return Grant() if visitor.reading.get(channel) is inquiry else INTERNAL
 
-        return _settled(answer, then)
+        return _settled(answer, then, inquiry)
 
     def left(self, channel: str, client: str) -> None:
         """Take that a connection reads a channel no longer."""
@@ -366,7 +381,7 @@ class HubDesk:
             inquiry.done()
             return None
 
-        return _settled(answer, then)
+        return _settled(answer, then, inquiry)
 
     def _ask(
         self,
@@ -377,8 +392,7 @@ class HubDesk:
         visitor: Visitor,
         asker: Asker,
     ) -> Inquiry:
-        path = "/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))
-        head = _head(method, path.encode(), visitor.shown, visitor.opening)
+        head = _head(method, _path_of(channel), visitor.shown, visitor.opening)
         params = self._kinds.params(plans.kind, channel)
         return self._inquiries.ask(plan, head, like=visitor.opening, params=params, asker=asker)
 
@@ -388,7 +402,18 @@ class HubDesk:
 
     def _plans_of(self, channel: str) -> _Plans | None:
         kind = self._kinds.find(channel)
-        return None if kind is None else self._plans.get(id(kind))
+        if kind is None:
+            return None
+        if kind.rule.parameter:  # a service may be asked about it, by a path
+            path = _path_of(channel)
+            if normal(path) != (path, False):
+                return None
+        return self._plans.get(id(kind))
+
+
+def _path_of(channel: str) -> bytes:
+    """Return a channel's name as a path."""
+    return ("/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))).encode()
 
 
 def _head(method: bytes, target: bytes, shown: Fields, opening: Exchange) -> RequestHead:
@@ -398,20 +423,27 @@ def _head(method: bytes, target: bytes, shown: Fields, opening: Exchange) -> Req
     return head
 
 
-def _settled(answer: _Answer, then: Callable[[], T]) -> T | Awaitable[T]:
+def _settled(answer: _Answer, then: Callable[[], T], inquiry: Inquiry) -> T | Awaitable[T]:
     """Return what follows from an answer: at once, if it is there."""
-    return then() if answer.is_there else _later(answer, then)
+    return then() if answer.is_there else _later(answer, then, inquiry)
 
 
-async def _later(answer: _Answer, then: Callable[[], T]) -> T:
-    await answer.wait()
+async def _later(answer: _Answer, then: Callable[[], T], inquiry: Inquiry) -> T:
+    try:
+        await answer.wait()
+    except BaseException:  # nobody waits for it any more
+        inquiry.over()
+        raise
     return then()
 
 
 def _why_not(response: Response) -> Verdict:
     """Return what a refusal of a command says in the words of the protocol."""
     if response.status in _UNPROVED:
-        return CONNECTION_EXPIRED  # who connects again shows who it is again
+        code = "" if response.problem is None else response.problem.code
+        # who connects again shows who it is again; who shows nobody, or too little, does it in vain
+        is_of_token = code.startswith("identity_") and code != _MISSING
+        return CONNECTION_EXPIRED if is_of_token else PERMISSION_DENIED
     if response.status in _FORBIDDEN:
         return PERMISSION_DENIED
     return TOO_MANY_REQUESTS if response.status == _TOO_MANY else INTERNAL

@@ -81,7 +81,10 @@ class Inquiry:
 
     def send_head(self, response: Response) -> None:
         """Take an answer; that to what goes on is our own."""
-        if self.is_kept or self._is_over:
+        if self._is_over or (self.is_kept and response.status in (_SWITCHED, _DONE)):
+            return
+        if self.is_kept:  # a policy failed in the response phase: nobody may hold it
+            self.abort()
             return
         self._is_over = True
         self._runner.finish(self.exchange)

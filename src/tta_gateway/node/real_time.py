@@ -1,15 +1,17 @@
 """Real time in a worker: the sockets of clients, and the hub that they talk to."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.realtime.attendant import Ports
-from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codes import (
     FORCE_RECONNECT,
     NOT_AVAILABLE,
+    SHUTDOWN,
     UNAVAILABLE,
     Disconnection,
     Unsubscription,
@@ -27,6 +29,8 @@ from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.tasks import spawn
+
+_SLICE: Final = 100  # connections
 
 
 class Nothing:
@@ -102,7 +106,8 @@ class RealTime:
         )
         fork.errands = self._errands
         store.ear.listener = fork
-        self._is_on = self._hears = self._begins = False
+        self._is_on = self._hears = self._begins = self._was_away = False
+        self._channels: tuple[ChannelRule, ...] = ()
 
     def adopt(self, bound: RealtimeBound, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """Judge by this configuration from now on."""
@@ -110,7 +115,12 @@ class RealTime:
         for one in policies:
             if isinstance(one, Identity):
                 self.desk.proved = one.principal_of
+        if self._is_on and bound.connect is None:
+            self.hub.end_all(SHUTDOWN)
         self._is_on = bound.connect is not None
+        if bound.channels != self._channels:
+            self._channels = bound.channels
+            self._ask_again(self.desk.clients())
         self._store.follow(snapshot, is_wanted=self._is_on)
         self.sockets.terms = terms_of(bound.largest)
         self.hub.terms = Terms(
@@ -121,6 +131,13 @@ class RealTime:
             channels=bound.most_channels,
             queue=bound.queue,
         )
+
+    def _ask_again(self, clients: list[str]) -> None:
+        """Have what is read judged by other rules, a part in a turn of the loop."""
+        for client in clients[:_SLICE]:
+            self.desk.ask_again(client)
+        if len(clients) > _SLICE:
+            asyncio.get_running_loop().call_soon(self._ask_again, clients[_SLICE:])
 
     def tick(self, snapshot: Snapshot) -> None:
         """Do what the time has come for."""
@@ -138,7 +155,9 @@ class RealTime:
         try:
             await self._errands.start()
             self._hears = True
+            if self._was_away:  # what was asked meanwhile is not known
+                self.hub.end_all(FORCE_RECONNECT)
         except Away:
-            pass
+            self._was_away = True
         finally:
             self._begins = False

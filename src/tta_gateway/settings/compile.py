@@ -17,6 +17,7 @@ from tta_gateway.features.health import config as health
 from tta_gateway.features.metrics import config as metrics
 from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.problem import config as problem
+from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.security_headers import config as security_headers
 from tta_gateway.features.shield import config as shield
 from tta_gateway.features.shield.bound import RouteShield
@@ -57,7 +58,7 @@ from tta_gateway.settings.fallback import FallbackConfig
 from tta_gateway.settings.fitness import OutliersConfig
 from tta_gateway.settings.key import compiled as compiled_key
 from tta_gateway.settings.listener import ListenerConfig
-from tta_gateway.settings.nodes import guarded
+from tta_gateway.settings.nodes import guarded, guarded_as_asked
 from tta_gateway.settings.public import forwarded, own_routes, own_services
 from tta_gateway.settings.route import Change, RespondConfig, RouteConfig
 from tta_gateway.settings.secret import secrets_of
@@ -108,7 +109,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
     own = own_limits.limited((*own_routes(settings), *_forwarded(settings)), settings.ratelimit)
-    channels = realtime.compile(settings.realtime, settings.ratelimit)
+    channels = _judged_as_routes(settings)
     features["realtime"] = _encoded(channels)
     limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
@@ -163,6 +164,30 @@ def compiled_routes(settings: Settings) -> tuple[Route, ...]:
         ratelimit.limited(guarded(route, config, held), config.rate_limit, settings.ratelimit)
         for config, route in made
     )
+
+
+def _judged_as_routes(settings: Settings) -> RealtimeBound:
+    """Return channels, whose rules ask for all that routes of such content ask for."""
+    held = access.compile(settings.access).roles or ROLES
+
+    def judged(route: Route | None) -> Route | None:
+        if route is None:
+            return None
+        (raised,) = stepped_up((route,), settings)
+        return guarded_as_asked(raised, held)
+
+    bound = realtime.compile(settings.realtime, settings.ratelimit)
+    channels = tuple(
+        msgspec.structs.replace(
+            one,
+            subscribe=judged(one.subscribe),
+            publish=judged(one.publish),
+            presence=judged(one.presence),
+            history=judged(one.history),
+        )
+        for one in bound.channels
+    )
+    return msgspec.structs.replace(bound, channels=channels)
 
 
 def _plain_route(settings: Settings, service: str) -> Route:

@@ -123,7 +123,10 @@ def own_routes(settings: Settings) -> tuple[Route, ...]:
 
 def _sockets(settings: Settings) -> tuple[Route, ...]:
     """Return the routes to the hub, likewise."""
-    return () if settings.realtime is None else realtime.SOCKETS
+    if settings.realtime is None:
+        return ()
+    pages = tuple(origin for origin in settings.cors.origins if origin != "*")
+    return tuple(msgspec.structs.replace(one, origins=pages) for one in realtime.SOCKETS)
 
 
 def _limits(settings: Settings) -> tuple[Route, ...]:

@@ -19,6 +19,7 @@ from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.config import ConnectionConfig, KeepConfig
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
+from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.ratelimit import RouteLimitsWritten, limited
@@ -219,6 +220,9 @@ def _encoded(bound: msgspec.Struct) -> msgspec.Raw:
 
 def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
     """Complain about services that there are not, and about what nobody could read again."""
+    named = _mapping(_mapping(tree.get("ratelimit")).get("limits"))
+    for place, rule in rules(tree):
+        yield from _of_rule(place, rule, named)
     services = _mapping(tree.get("services"))
     for name, channel in _mapping(_mapping(tree.get("realtime")).get("channels")).items():
         written = _mapping(channel)
@@ -228,6 +232,25 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
             yield (*where, "service"), f"there is no service `{service}`"
         if written.get("history") not in (None, "off") and written.get("keep") is None:
             yield (*where, "history"), "reads what is not kept: write `keep` too"
+
+
+def _of_rule(where: Path, rule: Tree, named: Tree) -> Iterator[tuple[Path, str]]:
+    """Complain about what means something of a path, and nothing here."""
+    written = rule.get("rate_limit")
+    limits = written if isinstance(written, list) else [written]
+    for each in limits:
+        name = each.get("use") if isinstance(each, dict) else each
+        limit = _mapping(named.get(name) if isinstance(name, str) else each)
+        if limit.get("messages") is not None:
+            yield (*where, "rate_limit"), "each message is a request here: write `requests`"
+        if limit.get("concurrent") is not None:
+            yield (
+                (*where, "rate_limit"),
+                "nothing of a channel is under way for long: write `requests`; how many channels a "
+                "connection may have is `realtime.connection.channels`",
+            )
+    if _mapping(rule.get("access")).get("permissions"):
+        yield (*where, "access", "permissions"), "there are no methods here: write `permission`"
 
 
 def _mapping(value: Value) -> Tree:

@@ -197,7 +197,7 @@ def test_whatever_becomes_of_an_exchange_blocks_end_and_workers_are_told() -> No
     async def taken(_: float) -> tuple[list[Block], dict[str, float]]:
         raise Fault
 
-    here.defending.store.taken = taken  # type: ignore[method-assign]  # as if it were of elsewhere
+    here.defending.store.taken = taken  # type: ignore[method-assign, assignment]  # as if it were of elsewhere
     with pytest.raises(Fault):
         asyncio.run(here.defending.run())
     assert here.defending.blocks() == []

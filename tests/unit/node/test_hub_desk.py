@@ -8,7 +8,8 @@ import pytest
 
 from tests.helpers.builders import Bound, a_head, an_exchange
 from tests.helpers.steps import Work
-from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, REVOKED
+from tta_gateway.features.access.problems import AUTHENTICATION_WEAK
+from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, REVOKED
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.codes import Disconnection, Unsubscription
@@ -62,6 +63,7 @@ class House:
         self.ended: list[Disconnection] = []
         self.parted: list[tuple[str, Unsubscription]] = []
         self.waits = False
+        self.fails = False
         self.kept: dict[str, Exchange] = {}
         self.tokens: dict[bytes, Principal | Problem] = {b"Bearer ada": ADA, b"Bearer old": EXPIRED}
         works: list[Work] = []
@@ -104,6 +106,8 @@ class House:
     def on_response(self, exchange: Exchange) -> None:
         response = exchange.response
         assert response is not None
+        if self.fails and response.status == 101:
+            raise ValueError("of a policy")
         if response.status == 101:
             self.kept[exchange.request.path.decode()] = exchange
 
@@ -189,9 +193,16 @@ def test_whose_token_counts_no_more_is_disconnected(
 
 def test_what_may_be_done_is_asked_by_the_names_of_the_channel(house: House) -> None:
     assert house.subscribe("session:a/b c") == codes.UNKNOWN_CHANNEL  # no name has a space
-    assert house.subscribe("session:a/b") == Grant()
-    assert house.asked == ["SUBSCRIBE /session/a%2Fb"]
-    assert house.params == [{"id": "a/b"}]
+    assert house.subscribe("session:a+b:é") == Grant()
+    assert house.asked == ["SUBSCRIBE /session/a%2Bb%3A%C3%A9"]
+    assert house.params == [{"id": "a+b:é"}]
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../b", "a/b", "a\\b", "a;b", "a/../b"])
+def test_there_is_no_channel_whose_path_could_be_read_in_two_ways(house: House, name: str) -> None:
+    """A service may be asked whose it is, by a path that is made of the name."""
+    assert house.subscribe(f"session:{name}") == codes.UNKNOWN_CHANNEL
+    assert house.asked == []
 
 
 def test_a_subscription_goes_on_until_it_is_left(house: House) -> None:
@@ -251,9 +262,22 @@ def test_behind_a_new_token_what_is_read_is_read_on_by_it(house: House) -> None:
     assert house.parted == [("session:a", codes.UNSUBSCRIBED)]
 
 
+@pytest.mark.parametrize("problem", [TOO_MANY, INTERNAL])
+def test_what_cannot_be_told_now_is_read_on_as_it_was(house: House, problem: Problem) -> None:
+    house.connect()
+    house.subscribe()
+    before = house.kept["/session/a"]
+    house.refused["SUBSCRIBE"] = problem
+    renewed(house)
+    assert house.parted == []
+    assert house.kept["/session/a"] is before
+    before.origin.dismiss(3000, b"")  # but no longer than what was shown before
+    assert [channel for channel, _ in house.parted] == ["session:a"]
+
+
 @pytest.mark.parametrize(
     ("problem", "why"),
-    [(NOT_FOUND, codes.UNSUBSCRIBED), (TOO_MANY, codes.SUBSCRIPTION_EXPIRED)],
+    [(NOT_FOUND, codes.UNSUBSCRIBED), (EXPIRED, codes.SUBSCRIPTION_EXPIRED)],
 )
 def test_what_a_new_token_may_not_read_is_read_no_longer(
     house: House, problem: Problem, why: Unsubscription
@@ -320,6 +344,54 @@ def test_why_something_may_not_be_done(house: House, problem: Problem, why: obje
     assert house.settled(desk.may_see_history("session:a", caller)) == why
     assert house.settled(desk.may_see_presence("news", caller)) == why
     assert len(house.finished) == 4
+
+
+@pytest.mark.parametrize("problem", [MISSING, AUTHENTICATION_WEAK])
+def test_who_would_show_the_same_again_is_not_sent_to_connect_again(
+    house: House, problem: Problem
+) -> None:
+    house.refused["SUBSCRIBE"] = problem
+    assert house.subscribe() == codes.PERMISSION_DENIED
+
+
+def test_what_fails_behind_its_leave_is_not_read(house: House) -> None:
+    """Nobody could end it, whatever is revoked."""
+    house.fails = True
+    assert house.subscribe() == codes.INTERNAL
+    assert house.finished == ["/session/a"]
+
+
+def test_what_nobody_waits_for_any_more_is_over() -> None:
+    house = House()
+    house.waits = True
+    waiting = house.desk.may_subscribe("session:a", house.caller)
+
+    async def work() -> None:
+        assert isinstance(waiting, Awaitable)
+        task = asyncio.ensure_future(waiting)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*map(asyncio.ensure_future, house.works))
+
+    asyncio.run(work())
+    assert house.finished == ["/session/a"]
+    assert house.kept == {}
+
+
+def test_other_rules_hold_for_what_is_read_already(house: House) -> None:
+    house.connect()
+    house.subscribe()
+    house.refused["SUBSCRIBE"] = NOT_FOUND
+
+    async def work() -> None:
+        for client in [*house.desk.clients(), "nobody"]:
+            house.desk.ask_again(client)
+        while house.works:
+            await house.works.pop(0)
+
+    asyncio.run(work())
+    assert house.parted == [("session:a", codes.UNSUBSCRIBED)]
 
 
 def test_what_is_done_at_once_is_over_at_once(house: House) -> None:

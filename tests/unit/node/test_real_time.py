@@ -250,3 +250,48 @@ def test_other_terms_are_for_those_who_come_then() -> None:
         hearer.closed(1000)
 
     run(work)
+
+
+def test_without_real_time_nobody_stays() -> None:
+    async def work(house: House) -> None:
+        wire, hearer = house.opened()
+        house.say(hearer, id=1, connect={})
+        house.real_time.adopt(RealtimeBound(), (), house.snapshot)
+        assert wire.ended == [(3001, b"shutdown")]
+        hearer.closed(1005)
+
+    run(work)
+
+
+def test_other_rules_hold_for_who_reads_already() -> None:
+    async def work(house: House) -> None:
+        wire, hearer = house.opened()
+        house.say(hearer, id=1, connect={})
+        house.say(hearer, id=2, subscribe={"channel": "news"})
+        await asyncio.sleep(0.02)
+        wire.told()
+        same = msgspec.structs.replace(BOUND, ping=30.0)
+        house.real_time.adopt(same, (), house.snapshot)
+        assert wire.told() == []
+        nobody = msgspec.structs.replace(BOUND, channels=(ChannelRule(prefix="news"),))
+        house.real_time.adopt(nobody, (), house.snapshot)
+        (told,) = wire.told()
+        assert told["push"]["unsubscribe"]["code"] == 2000
+        hearer.closed(1000)
+
+    run(work)
+
+
+def test_who_came_while_no_order_could_be_heard_comes_again() -> None:
+    async def work(house: House) -> None:
+        house.store.broker.store.is_away = True
+        wire, hearer = house.opened()
+        house.say(hearer, id=1, connect={})
+        for is_away in (True, False):
+            house.store.broker.store.is_away = is_away
+            house.real_time.tick(house.snapshot)
+            await asyncio.sleep(0.02)
+        assert wire.ended == [(3011, b"force reconnect")]
+        hearer.closed(1005)
+
+    run(work)

@@ -118,6 +118,13 @@ CHANNEL = 'realtime: {{channels: {{"session:{{id}}": {{{}}}}}}}\n'
         ("service: plaiers", "service", "there is no service `plaiers`"),
         ("history: {}", "history", "write `keep` too"),
         ("keep: {size: 0, time: 1m}", "keep.size", "at least 1"),
+        ("publish: {rate_limit: {messages: 3, per: 1s}}", "publish.rate_limit", "write `requests`"),
+        ("publish: {rate_limit: {concurrent: 3}}", "publish.rate_limit", "write `requests`"),
+        (
+            "publish: {access: {permissions: {GET: sessions:read, default: sessions:write}}}",
+            "publish.access.permissions",
+            "write `permission`",
+        ),
         ("subscribe: maybe", "subscribe", "must be one of `on`, `off`"),
     ],
 )
@@ -143,3 +150,41 @@ def test_two_kinds_of_one_name_are_said() -> None:
 def test_an_answer_must_come_before_the_next_question() -> None:
     (found,) = complaints("realtime: {connection: {ping: 5s, pong: 5s}}\n")
     assert "`pong` must be shorter than `ping`" in found
+
+
+def test_a_frame_may_be_no_larger_than_is_read() -> None:
+    (found,) = complaints("realtime: {connection: {message: 1MiB}}\n")
+    assert "realtime.connection.message: " in found
+
+
+CLINICAL = """
+access: {}
+identity:
+  issuing: {url: "https://gate", second_factor: {step_up: {fresh: 10m}}}
+realtime:
+  channels:
+    "notes:{id}":
+      subscribe: {access: {permission: notes:read, content: clinical}}
+      publish: {roles: [therapist]}
+      presence: {}
+"""
+
+
+def test_channels_of_clinical_content_ask_for_what_routes_of_it_do() -> None:
+    """Whom other nodes have shut out must be known, and a second factor is asked for."""
+    snapshot = compile_snapshot(loaded(CLINICAL).settings, 1)
+    found = msgspec.msgpack.decode(snapshot.features["realtime"], type=RealtimeBound).channels[0]
+    read, write = there(found.subscribe), there(found.publish)
+    asked = msgspec.msgpack.decode(read.features["access"], type=RouteAccess)
+    assert (asked.level, asked.fresh) == (2, 600.0)
+    assert "nodes" in read.features
+    assert "nodes" in write.features  # of a clinical role
+    assert "nodes" in there(found.history).features
+    assert "nodes" not in there(found.presence).features
+
+
+def test_pages_that_may_read_answers_may_connect() -> None:
+    text = "cors: {origins: ['https://app.example', '*']}\nrealtime: {}\n"
+    snapshot = compile_snapshot(loaded(text).settings, 1)
+    (socket,) = [one for one in snapshot.routes if one.socket]
+    assert socket.origins == ("https://app.example",)

@@ -4,13 +4,13 @@ What can be done at once is done at once, without a task; only what must wait fo
 somebody else returns something to wait for.  While it waits, the session gives no other command.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from tta_gateway.features.realtime.broker import Broker
-from tta_gateway.features.realtime.channel import MOST_RECOVERED, Channel, Place
+from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.channels import Channels
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
@@ -271,7 +271,11 @@ class Attendant:
         return self._join_later(joins, request)
 
     async def _join_later(self, joins: "_Joins", request: SubscribeRequest) -> None:
-        places = await self._channels.places({joins.channel: _recovery(request)})
+        try:
+            places = await self._channels.places({joins.channel: _recovery(request)})
+        except BaseException:
+            self._access.left(request.channel, joins.session.client)
+            raise
         self._joined(joins, request, places[joins.channel])
 
     def _joined(self, joins: "_Joins", request: SubscribeRequest, place: Place) -> None:
@@ -279,10 +283,12 @@ class Attendant:
         if session.state is not State.CONNECTED:
             return
         if session.joining != request.channel:
+            self._access.left(request.channel, session.client)
             session.refuse(PERMISSION_DENIED)  # the platform has ended it before it began
             return
         session.joining = ""
         if request.recover and not place.recovered and request.flag & REJECT_UNRECOVERED:
+            self._access.left(request.channel, session.client)
             session.refuse(UNRECOVERABLE_POSITION)
             return
         result = _result(
@@ -366,7 +372,7 @@ class Attendant:
         if since is not None and since.epoch not in {"", told.top.epoch}:
             session.refuse(UNRECOVERABLE_POSITION)
             return
-        session.reply(HistoryResult(told.publications if limit else (), told.top))
+        session.reply(HistoryResult(_page(told.publications) if limit else (), told.top))
 
     def _presence(
         self, session: Session, request: PresenceRequest | PresenceStatsRequest, caller: Caller
@@ -458,6 +464,16 @@ def _sent(session: Session, taken: Allowed) -> None:
     session.done()
     if taken is not None:
         session.close(taken if isinstance(taken, Disconnection) else UNAVAILABLE)
+
+
+def _page(publications: Sequence[Publication]) -> Sequence[Publication]:
+    """Return as many as one answer holds, and one at least: who wants more asks behind these."""
+    size = 0
+    for count, one in enumerate(publications):
+        size += len(one.data)
+        if count and size > LARGEST_RECOVERED:
+            return publications[:count]
+    return publications
 
 
 def _recovery(request: SubscribeRequest | None) -> Position | None:

@@ -169,7 +169,7 @@ class Channel:
 
     def published(self, publication: Publication, top: Position) -> None:
         """Take what was heard; see `is_behind` afterwards."""
-        if not self.keeps:
+        if not self.keeps or not top.offset:  # kept nowhere: it has no place among those that are
             self._give(publication)
         elif not self._is_known or self.is_behind:
             self._hold(publication, top)
@@ -297,7 +297,7 @@ class Channel:
     def _give(self, publication: Publication) -> None:
         """Push to all who have not had it; written once for each codec (bench/realtime.py)."""
         offset = self._offset
-        keeps = self.keeps
+        keeps = self.keeps and publication.offset > 0
         dirty = self._dirty
         last, self._last = self._last, publication.data
         for group in self._readers.values():
@@ -311,19 +311,21 @@ class Channel:
             for each in group.subscriptions.values():
                 if keeps and each.offset >= offset:
                     continue
-                each.offset = offset
+                if keeps:
+                    each.offset = offset
                 if each.session.push(message):
                     dirty.append(each.session)
 
     def _give_change(self, group: Readers, publication: Publication, last: bytes) -> None:
         """Push what has changed to those who have the last message, and all of it to others."""
-        codec = group.codec
+        codec, keeps = group.codec, self.keeps and publication.offset > 0
         whole: Message | None = None
         change: Message | None = None
         for each in group.subscriptions.values():
-            if self.keeps and each.offset >= self._offset:
+            if keeps and each.offset >= self._offset:
                 continue
-            each.offset = self._offset
+            if keeps:
+                each.offset = self._offset
             if not each.has_last:
                 each.has_last = True
                 if whole is None:

@@ -60,6 +60,7 @@ class Channels:
                 dirty=self._dirty,
                 ended=self._ended,
             )
+        channel.idle_since = 0.0  # whoever asks for it is about to read it: `tidy` begins anew
         return channel
 
     def is_followed(self, channel: Channel) -> bool:

@@ -34,7 +34,7 @@ class ConnectionConfig(Config):
     stale: Duration = _DEFAULT.stale
     """How long they may take to say who they are."""
 
-    message: Size = _DEFAULT.largest
+    message: Annotated[Size, Field(le=_DEFAULT.largest)] = _DEFAULT.largest
     """The largest message that one may send."""
 
     queue: Size = _DEFAULT.queue

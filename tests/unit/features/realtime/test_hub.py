@@ -2,6 +2,7 @@
 
 import asyncio
 from random import Random
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,15 @@ from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loo
 from tests.helpers.hub_reader import Reader
 from tests.helpers.memory_broker import MemoryStore
 from tta_gateway.features.realtime import codes
+from tta_gateway.features.realtime.channel import LARGEST_RECOVERED
 from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
+
+
+def spoken(client: Client) -> list[dict[str, Any]]:
+    """Return what a client has heard but pings."""
+    return [one for one in cast("list[dict[str, Any]]", client.heard()) if one]
 
 
 def offsets(heard: list[Json]) -> list[Json]:
@@ -379,6 +386,70 @@ async def test_another_epoch_is_said() -> None:
     assert answer == {
         "recoverable": True, "epoch": "2", "offset": 1, "positioned": True, "was_recovering": True,
     }  # fmt: skip
+
+
+@on_a_loop
+async def test_who_does_not_come_to_read_after_all_has_left() -> None:
+    """Or what lets them read would be kept for as long as they are connected."""
+    house = HubHouse()
+    client = await house.client()
+    recovery: dict[str, Json] = {"recover": True, "epoch": "x", "offset": 7, "flag": 2}
+    client.send({"id": 2, "subscribe": {"channel": "a", **recovery}})
+    await settle()
+    (told,) = spoken(client)
+    assert told["error"] == {"code": 112, "message": "unrecoverable position"}
+    house.store.is_away = True
+    client.send({"id": 3, "subscribe": {"channel": "b"}})
+    await settle()
+    assert [one.split()[1] for one in house.door.gone] == ["a", "b"]
+
+
+@on_a_loop
+async def test_a_channel_that_is_asked_for_is_not_forgotten_meanwhile() -> None:
+    house = HubHouse()
+    client = await house.client()
+    await house.subscribed(client, "a")
+    client.send({"id": 3, "unsubscribe": {"channel": "a"}})
+    await settle()
+    house.hub.tick()
+    house.clock.advance(60.0)
+    house.store.kept["a"].clear()
+    client.heard()
+    client.send({"id": 4, "subscribe": {"channel": "a", "recover": True, "epoch": "1"}})
+    house.hub.tick()
+    await settle()
+    house.store.put("a", b"1", KEEPING)
+    await settle()
+    assert len(spoken(client)) == 2  # the answer, and what is published
+
+
+@on_a_loop
+async def test_what_is_published_without_being_kept_is_heard_where_others_are_kept() -> None:
+    house = HubHouse()
+    client = await house.client()
+    await house.subscribed(client, "a")
+    house.broker.asked.clear()
+    house.store.put("a", b"1", KEEPING)
+    house.store.put("a", b"2", Keeping())
+    house.store.put("a", b"3", KEEPING)
+    await settle()
+    heard = [one["push"]["pub"] for one in spoken(client)]
+    assert [(one["data"], one.get("offset", 0)) for one in heard] == [(1, 1), (2, 0), (3, 2)]
+    assert house.broker.asked == []
+
+
+@on_a_loop
+async def test_a_page_of_history_is_bounded_in_bytes() -> None:
+    house = HubHouse()
+    client = await house.client()
+    large = b'"' + b"x" * (LARGEST_RECOVERED // 3) + b'"'
+    for _ in range(5):
+        house.store.put("a", large, KEEPING)
+    client.send({"id": 2, "history": {"channel": "a", "limit": -1}})
+    await settle()
+    (told,) = spoken(client)
+    assert [one["offset"] for one in told["history"]["publications"]] == [1, 2]
+    assert told["history"]["offset"] == 5
 
 
 @on_a_loop
