@@ -5,6 +5,7 @@ from random import Random
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import Written
 from tests.helpers.hub_house import Client, HubHouse, code_of
+from tta_gateway.features.realtime.channel import MOST_RECOVERED
 
 
 class Reader:
@@ -26,6 +27,8 @@ class Reader:
         self.is_reading = False
         self.client: Client | None = None
         self.unrecovered = 0
+        self.outrun = 0
+        """how often it had missed more than is ever given back"""
 
     def connect(self) -> None:
         self.times += 1
@@ -68,8 +71,11 @@ class Reader:
         self.is_reading = True
         if result.get("recovered"):
             assert (result.get("offset", 0), result["epoch"]) == (self.offset, self.epoch)
-        else:
-            self.unrecovered += self.begun
+        elif self.begun:
+            missed = int(str(result.get("offset", 0))) - self.offset
+            is_outrun = result["epoch"] == self.epoch and missed > MOST_RECOVERED
+            self.outrun += is_outrun
+            self.unrecovered += not is_outrun
         self.begun = True
         self.epoch = str(result["epoch"])
         self.offset = result.get("offset", 0)  # type: ignore[assignment]

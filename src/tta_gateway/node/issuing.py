@@ -251,7 +251,8 @@ class Issuance:
 
     def _must(self) -> Issuing:
         issuing = self._bound.issuing
-        assert issuing is not None  # nobody asks where none are issued
+        if issuing is None:  # a reload has ended it while somebody waited for the database
+            raise Unavailable("no tokens are issued any more")
         return issuing
 
     def roles(self) -> Collection[str]:

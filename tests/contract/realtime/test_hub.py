@@ -132,6 +132,8 @@ def judge(readers: list[Reader], told: dict[str, set[Json]], *, cruel: bool) -> 
     for reader in () if cruel else readers[:3]:
         assert reader.channel == "session:a"
         assert reader.unrecovered == 0
+        if reader.outrun:
+            continue  # writers were fast: it was told so, and has read no pages
         assert told["session:a"] <= {str(data) for data in reader.heard.values()}
 
 

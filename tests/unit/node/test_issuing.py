@@ -164,6 +164,19 @@ def test_where_nothing_is_issued_there_is_nobody_to_ask(tmp_path: Path) -> None:
     within(tmp_path, work)
 
 
+def test_who_still_waits_when_issuing_ends_hears_that_it_has(tmp_path: Path) -> None:
+    """And whoever looks for ever goes on, for whenever it begins again."""
+
+    async def work(house: House) -> None:
+        node = await house.node()
+        await node.issuance.look()
+        node.issuance.adopt(node.parts(""), node.state)
+        with pytest.raises(Unavailable, match="any more"):
+            node.issuance.roles()
+
+    within(tmp_path, work)
+
+
 def test_a_key_is_made_and_told_and_tokens_of_it_count(tmp_path: Path) -> None:
     async def work(house: House) -> None:
         node = await house.node()

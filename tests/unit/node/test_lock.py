@@ -40,7 +40,8 @@ def mode_of(folder: Path) -> int:
 
 
 def test_one_of_ours_is_shut(tmp_path: Path) -> None:
-    for name in ("snapshot.key", "snapshot.kept", "admin.token", "gateway.lock", "valkey"):
+    kept = ("snapshot.key", "snapshot.kept", "admin.token", "gateway.lock", "valkey")
+    for name in (*kept, "limits", "sessions"):
         (tmp_path / name).touch()
     tmp_path.chmod(0o755)
     os.close(lock.take(tmp_path))
