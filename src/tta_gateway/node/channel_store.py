@@ -1,6 +1,5 @@
 """Channels in the node's store: a worker's broker, and the connection by which it hears."""
 
-import random
 from collections.abc import Callable
 from typing import Final
 
@@ -8,14 +7,12 @@ from tta_gateway.features.realtime.broker import Listener
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.valkey_broker import PROBED, ValkeyBroker
+from tta_gateway.node.state_subscriber import StateSubscriber
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import Died, spawn
 from tta_gateway.support.valkey.client import Valkey
-from tta_gateway.support.valkey.dial import tls_of
-from tta_gateway.support.valkey.link import Way
-from tta_gateway.support.valkey.subscriber import Subscriber
-from tta_gateway.support.valkey.topology import Store, Topology
+from tta_gateway.support.valkey.topology import Topology
 
 _NAME: Final = "tta-gateway-channels"
 
@@ -65,27 +62,21 @@ class ChannelStore:
         self.broker: Final = ValkeyBroker(
             client, disk=Disk(nobody, died=died), listener=self.ear, fresh=fresh, tell=log.event
         )
-        self._topology = topology
-        self.log = log
-        self.died = died
-        self._store: Store | None = None
-        self._served: Topology | None = None
-        self._subscriber: Subscriber | None = None
+        self.log: Final = log
+        self.died: Final = died
+        following = self.broker.following
+        self.subscriber: Final = StateSubscriber(
+            following, following.use, name=_NAME, topology=topology, log=log, died=died
+        )
         self._looked = 0.0
 
     def follow(self, snapshot: Snapshot, *, is_wanted: bool) -> None:
         """Hear where a configuration says, if anybody wants that."""
-        store = snapshot.state if is_wanted else None
-        if store != self._store:
-            self._renew(store)
-        served = None if store is None else store.topology or self._topology()
-        if self._subscriber is not None and served is not None and served != self._served:
-            self._served = served
-            self._subscriber.use(served)
+        self.subscriber.follow(snapshot, is_wanted=is_wanted)
 
     def tick(self, now: float) -> None:
         """Look now and then whether what is published is heard; `now` goes only forward."""
-        if self._subscriber is not None and now - self._looked >= PROBED:
+        if self.subscriber.is_there and now - self._looked >= PROBED:
             self._looked = now
             spawn(self._probe(), name="channels", died=self.died)
 
@@ -94,25 +85,7 @@ class ChannelStore:
 
     def close(self) -> None:
         """Hear no more."""
-        self._renew(None)
-
-    def _renew(self, store: Store | None) -> None:
-        if self._subscriber is not None:
-            self._subscriber.close()
-        self._subscriber, self._store, self._served = None, store, None
-        if store is None:
-            return
-        try:
-            tls = tls_of(store.login)
-        except OSError as error:
-            self.log.event("store_unfit", store="state", complaints=[str(error)])
-            return
-        way = Way(store.login, tls=tls, name=_NAME, chance=random.random, died=self.died)
-        following = self.broker.following
-        self._subscriber = Subscriber(
-            None, way=way, name="state", tell=self.log.event, listener=following
-        )
-        following.use(self._subscriber)
+        self.subscriber.close()
 
 
 def nobody() -> Valkey | None:

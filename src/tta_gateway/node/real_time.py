@@ -132,6 +132,10 @@ class RealTime:
             queue=bound.queue,
         )
 
+    def close(self) -> None:
+        """Hear no more of the store."""
+        self._store.close()
+
     def _ask_again(self, clients: list[str]) -> None:
         """Have what is read judged by other rules, a part in a turn of the loop."""
         for client in clients[:_SLICE]:

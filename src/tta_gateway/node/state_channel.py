@@ -1,15 +1,13 @@
 """A channel of the store for state, as control hears it: of whoever serves at the moment."""
 
-import random
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.node.state_subscriber import StateSubscriber
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
-from tta_gateway.support.valkey.dial import tls_of
-from tta_gateway.support.valkey.link import Way
-from tta_gateway.support.valkey.subscriber import Subscriber
-from tta_gateway.support.valkey.topology import Store, Topology
+from tta_gateway.support.tasks import Died
+from tta_gateway.support.valkey.topology import Topology
 
 _NAME: Final = "tta-gateway-control"
 
@@ -24,44 +22,22 @@ class StateChannel:
         *,
         topology: Callable[[], Topology | None],
         log: EventLog,
-        died: Callable[[str, BaseException], None],
+        died: Died,
     ) -> None:
         """Hear nothing yet; `heard` is called when there is something, or something was missed."""
-        self._channel = channel
         self._heard = heard
-        self._topology = topology
-        self._log = log
-        self._died = died
-        self._store: Store | None = None
-        self._served: Topology | None = None
-        self._subscriber: Subscriber | None = None
+        self.subscriber: Final = StateSubscriber(
+            self,
+            lambda made: made.subscribe(channel),
+            name=_NAME,
+            topology=topology,
+            log=log,
+            died=died,
+        )
 
     def tick(self, snapshot: Snapshot, *, is_wanted: bool) -> None:
         """Listen where a configuration says, if anybody wants that."""
-        store = snapshot.state if is_wanted else None
-        if store != self._store:
-            self._renew(store)
-        served = None if store is None else store.topology or self._topology()
-        if self._subscriber is not None and served is not None and served != self._served:
-            self._served = served
-            self._subscriber.use(served)
-
-    def _renew(self, store: Store | None) -> None:
-        if self._subscriber is not None:
-            self._subscriber.close()
-        self._subscriber, self._store, self._served = None, store, None
-        if store is None:
-            return
-        try:
-            tls = tls_of(store.login)
-        except OSError as error:
-            self._log.event("store_unfit", store="state", complaints=[str(error)])
-            return
-        way = Way(store.login, tls=tls, name=_NAME, chance=random.random, died=self._died)
-        self._subscriber = Subscriber(
-            None, way=way, name="state", tell=self._log.event, listener=self
-        )
-        self._subscriber.subscribe(self._channel)
+        self.subscriber.follow(snapshot, is_wanted=is_wanted)
 
     # What the subscriber tells
 

@@ -200,6 +200,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     worker.sweeper.stop()
     worker.hangups.stop()
     worker.limiting.close()
+    worker.real_time.close()
     worker.admitting.close()
     worker.valkeys.close()
     for log in worker.logs:

@@ -33,7 +33,7 @@ class House:
         self.events.append(name)
 
     def hears(self) -> bool:
-        return self.store._subscriber is not None
+        return self.store.subscriber.is_there
 
     def published(self, channel: str, publication: Publication, top: Position) -> None:
         self.said.append(f"{channel} {publication.data.decode()} {top.offset}")
@@ -60,9 +60,9 @@ def test_it_hears_where_that_is_wanted_and_follows_who_serves() -> None:
         for served in (HERE, THERE):
             house.served = served
             store.follow(asked, is_wanted=True)
-            assert store._served == served
+            assert store.subscriber.served == served
         store.follow(msgspec.structs.replace(EMPTY, state=a_store(HERE)), is_wanted=True)
-        assert store._served == HERE
+        assert store.subscriber.served == HERE
         store.follow(asked, is_wanted=False)
         assert not house.hears()
         store.follow(asked, is_wanted=True)

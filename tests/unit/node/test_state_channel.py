@@ -32,7 +32,7 @@ class House:
         self.events.append(name)
 
     def listens(self) -> bool:
-        return self.channel._subscriber is not None
+        return self.channel.subscriber.is_there
 
 
 def test_it_listens_where_that_is_wanted_and_follows_who_serves() -> None:
@@ -46,9 +46,9 @@ def test_it_listens_where_that_is_wanted_and_follows_who_serves() -> None:
         for served in (HERE, THERE):
             house.served = served
             house.channel.tick(asked, is_wanted=True)
-            assert house.channel._served == served
+            assert house.channel.subscriber.served == served
         house.channel.tick(msgspec.structs.replace(EMPTY, state=a_store(HERE)), is_wanted=True)
-        assert house.channel._served == HERE
+        assert house.channel.subscriber.served == HERE
         house.channel.tick(EMPTY, is_wanted=True)
         assert not house.listens()
         await asyncio.sleep(0)

@@ -35,6 +35,7 @@ class Diary:
         self.guests = self.sweeper = self.collector = self
         self.hangups = Noting(self, "hangups stopped")
         self.limiting = Noting(self, "limits told")
+        self.real_time = Noting(self, "channels left")
         self.admitting = Noting(self, "neighbours left")
         self.valkeys = Noting(self, "stores left alone")
         self.logs = [Noting(self, "log closed")]
@@ -109,6 +110,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "sweeper stopped",
         "hangups stopped",
         "limits told",
+        "channels left",
         "neighbours left",
         "stores left alone",
         "log closed",
@@ -124,6 +126,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "sweeper stopped",
         "hangups stopped",
         "limits told",
+        "channels left",
         "neighbours left",
         "stores left alone",
         "log closed",

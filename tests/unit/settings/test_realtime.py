@@ -125,6 +125,7 @@ CHANNEL = 'realtime: {{channels: {{"session:{{id}}": {{{}}}}}}}\n'
             "publish.access.permissions",
             "write `permission`",
         ),
+        ("keep: {size: 1, time: 500ms}", "keep.time", "at least"),
         ("subscribe: maybe", "subscribe", "must be one of `on`, `off`"),
     ],
 )

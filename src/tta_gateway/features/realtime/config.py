@@ -18,7 +18,7 @@ class KeepConfig(Config):
     size: Annotated[int, Field(ge=1, le=10_000)]
     """How many of the last ones."""
 
-    time: Annotated[Duration, Field(le=_MONTH)]
+    time: Annotated[Duration, Field(ge=1.0, le=_MONTH)]
     """For how long."""
 
 

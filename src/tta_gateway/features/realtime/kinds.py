@@ -5,8 +5,8 @@ from typing import Final
 
 from tta_gateway.features.realtime.bound import ChannelRule
 from tta_gateway.features.realtime.publication import Keeping
+from tta_gateway.features.realtime.session import LONGEST_CHANNEL
 
-LONGEST: Final = 255  # bytes of a channel's name
 _NOTHING: Final[dict[str, str]] = {}
 
 
@@ -45,4 +45,4 @@ class Kinds:
 
 def _is_name(channel: str) -> bool:
     """Tell whether it may be a channel's name: printable, and of no more bytes than that."""
-    return channel.isprintable() and " " not in channel and len(channel.encode()) <= LONGEST
+    return channel.isprintable() and " " not in channel and len(channel.encode()) <= LONGEST_CHANNEL

@@ -3,8 +3,9 @@
 import pytest
 
 from tta_gateway.features.realtime.bound import ChannelRule
-from tta_gateway.features.realtime.kinds import LONGEST, Kinds
+from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.publication import Keeping
+from tta_gateway.features.realtime.session import LONGEST_CHANNEL as LONGEST
 
 SESSION = ChannelRule(prefix="session:", parameter="session_id", size=10, seconds=60.0)
 NEWS = ChannelRule(prefix="news")
