@@ -220,6 +220,13 @@ def _fits(found: list[Heard], expect: str, row: str) -> bool:
     }[row]()
 
 
+@pytest.mark.parametrize("piece", range(1, 6))
+def test_a_mask_goes_on_where_a_piece_ended(piece: int) -> None:
+    data = of_client(TEXT, b"as long as it takes")
+    cut = (data[at : at + piece] for at in range(0, len(data), piece))
+    assert reader().hear(cut) == [("text", b"as long as it takes")]
+
+
 # Turns, bounds, what is kept
 
 
