@@ -227,6 +227,16 @@ def test_a_mask_goes_on_where_a_piece_ended(piece: int) -> None:
     assert reader().hear(cut) == [("text", b"as long as it takes")]
 
 
+def test_a_message_beyond_its_limit_is_refused_before_it_has_come() -> None:
+    limits = SocketLimits(message=30, frame=20)
+    assert reader(limits).hear([of_client(TEXT, bytes(21))[:6]]) == [("broken", 1009)]
+    begun = of_client(TEXT, b"a" * 20, final=False)
+    assert reader(limits).hear([begun, of_client(CONTINUATION, b"a" * 10)]) == [("text", b"a" * 30)]
+    assert reader(limits).hear([begun, of_client(CONTINUATION, bytes(11))[:6]]) == [
+        ("broken", 1009)
+    ]
+
+
 # Turns, bounds, what is kept
 
 
