@@ -77,11 +77,12 @@ class Sdk:
         *tokens: str | None,
         channels: Sequence[str] = (),
         patience: float = 10.0,
+        data: object = None,
     ) -> "SdkClient":
         """Connect, showing these tokens one after the other; in these channels from the start.
 
         For None the application never finds another.  `patience` is seconds by which pings may be
-        late.
+        late.  `data` is what the application says with the connection (Python).
         """
         client = SdkClient(self, name)
         self._clients.append(client)
@@ -92,6 +93,7 @@ class Sdk:
             channels=channels,
             protobuf=self._is_binary,
             patience=patience,
+            data=data,
         )
         return client
 

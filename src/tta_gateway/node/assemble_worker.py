@@ -39,6 +39,7 @@ from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
@@ -47,6 +48,7 @@ from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
 from tta_gateway.node.spending import Spending
 from tta_gateway.node.standings import Standings
@@ -182,6 +184,7 @@ class Worker:
         self.real_time = RealTime(
             store,
             Inquiries(self.runner, clock=self.clock.monotonic),
+            HubServices(self.log, self.registry, clock=self.clock.monotonic),
             fresh=lambda: draw().decode(),
             chance=random.random,
             clock=self.clock,
@@ -192,7 +195,8 @@ class Worker:
     def _adopt_channels(self) -> None:
         asked = [one for one in self.policies if type(one) in CHANNELS]
         known = bound(self.snapshot, "realtime", RealtimeBound)
-        self.real_time.adopt(known, asked, self.snapshot)
+        asks = ServiceQuestions(self._ways(), self.policies, clock=self.clock.monotonic)
+        self.real_time.adopt(known, asked, self.snapshot, asks)
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
@@ -233,20 +237,22 @@ class Worker:
         forwarder.told = self.telling.told
         return forwarder
 
+    def _ways(self) -> Ways:
+        return Ways(
+            later=self.loop.call_soon,
+            begin=self.runner.begin,
+            forward=self.forwarder.forward,
+            finish=self.runner.finish,
+        )
+
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
         """Return the policies in order; OSError if the access log cannot be had."""
         access = bound(snapshot, "access_log", AccessLogBound)
         if access.enabled and access.path not in self._logs:
             self._logs[access.path] = self._open_log(access.path)
         lines = self._logs[access.path] if access.enabled else None
-        ways = Ways(
-            later=self.loop.call_soon,
-            begin=self.runner.begin,
-            forward=self.forwarder.forward,
-            finish=self.runner.finish,
-        )
         reach = Reach(
-            ways=ways,
+            ways=self._ways(),
             services=self.forwarder,
             streams=self.streams,
             circle=self.circle,

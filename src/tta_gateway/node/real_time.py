@@ -10,13 +10,10 @@ from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codes import (
     FORCE_RECONNECT,
-    NOT_AVAILABLE,
     SHUTDOWN,
-    UNAVAILABLE,
     Disconnection,
     Unsubscription,
 )
-from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands, Fork
 from tta_gateway.features.realtime.hub import Hub
@@ -24,25 +21,15 @@ from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.node.channel_store import ChannelStore
+from tta_gateway.node.handed_procedures import HandedProcedures
 from tta_gateway.node.hub_desk import HubDesk
+from tta_gateway.node.hub_services import Asks, HubServices
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.tasks import spawn
 
 _SLICE: Final = 100  # connections
-
-
-class Nothing:
-    """Procedures of a gateway that has none."""
-
-    def call(self, method: str, data: bytes, caller: Caller) -> Returned:  # noqa: ARG002 - a port
-        """Say that nobody does it."""
-        return NOT_AVAILABLE
-
-    def send(self, data: bytes, caller: Caller) -> Allowed:  # noqa: ARG002 - likewise
-        """Say that nobody takes it."""
-        return UNAVAILABLE
 
 
 class Doing:
@@ -78,13 +65,16 @@ class RealTime:
         self,
         store: ChannelStore,
         inquiries: Inquiries,
+        services: HubServices,
         *,
         fresh: Callable[[], str],
         chance: Callable[[], float],
         clock: Clock,
     ) -> None:
         """Serve nobody yet; `fresh` makes names that nobody has made before."""
-        self.desk: Final = HubDesk(inquiries, wall=clock.wall)
+        self.desk: Final = HubDesk(inquiries, wall=clock.wall, services=services)
+        self._services = services
+        self._handed = HandedProcedures(self.desk, inquiries, services)
         self._store = store
         self._clock = clock
         self._died = died = store.died
@@ -92,7 +82,7 @@ class RealTime:
             broker=store.broker,
             tokens=self.desk,
             access=self.desk,
-            procedures=Nothing(),
+            procedures=self._handed,
             clock=clock,
             terms=Terms(),
             version="tta-gateway",
@@ -109,9 +99,17 @@ class RealTime:
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
 
-    def adopt(self, bound: RealtimeBound, policies: Sequence[Policy], snapshot: Snapshot) -> None:
-        """Judge by this configuration from now on."""
+    def adopt(
+        self,
+        bound: RealtimeBound,
+        policies: Sequence[Policy],
+        snapshot: Snapshot,
+        asks: Asks | None = None,
+    ) -> None:
+        """Judge by this configuration from now on, and have services asked by `asks`."""
+        self._services.asks = asks
         self.desk.adopt(bound, policies)
+        self._handed.adopt(bound.procedures, policies)
         for one in policies:
             if isinstance(one, Identity):
                 self.desk.proved = one.principal_of

@@ -62,6 +62,8 @@ class OfClient(Tells, ClientEventHandler):
 
     async def on_connected(self, ctx: Found) -> None:
         await self.tell("connected", ctx)
+        if ctx.data:
+            say(event="greeted", **self._of, data=decoded(ctx.data))
 
     async def on_disconnected(self, ctx: Found) -> None:
         await self.tell("disconnected", ctx)
@@ -146,6 +148,7 @@ class Driver:
         self._clients[name] = Client(
             asked["url"],
             events=OfClient(name),
+            data=self._written(name, asked.get("data")),
             use_protobuf=asked["protobuf"],
             get_token=token,
             proxy=None,
@@ -222,8 +225,14 @@ class Driver:
 
     async def do_rpc(self, asked: Asked) -> object:
         """Call a procedure."""
-        data = b"{}" if asked["client"] in self._binary else {}
+        data = self._written(asked["client"], asked.get("data", {}))
         return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
+
+    def _written(self, client: str, data: object) -> object:
+        """What an application gives its SDK: in Protocol Buffers, bytes."""
+        if data is None or client not in self._binary:
+            return data
+        return json.dumps(data).encode()
 
     def _of(self, asked: Asked) -> Found:
         return self._clients[asked["client"]].get_subscription(asked["channel"])

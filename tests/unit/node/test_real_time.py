@@ -16,10 +16,12 @@ from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.socket import Socket
 from tta_gateway.node.channel_store import ChannelStore, Ear
+from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.node.real_time import Doing, RealTime
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.metrics import Registry
 
 ANYBODY = Route(name="anybody", path="/")
 BOUND = RealtimeBound(
@@ -91,6 +93,7 @@ class House:
         self.real_time = RealTime(
             cast("ChannelStore", self.store),
             Inquiries(runner, clock=lambda: 0.0),
+            HubServices(self.store, Registry(), clock=lambda: 0.0),
             fresh=lambda: f"client{next(names)}",
             chance=lambda: 0.5,
             clock=SystemClock(),

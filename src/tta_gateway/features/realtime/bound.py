@@ -5,11 +5,35 @@ import msgspec
 from tta_gateway.kernel.route import Route
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A service that is asked (contract.py): by which route, which says how long it may take.
+
+    It is shown the request's `fields`, by which the client came; and `told_fields` of those that
+    clients write into their connect command, which nobody has looked at.
+    """
+
+    route: Route
+    fields: tuple[str, ...] = ()
+    told_fields: tuple[str, ...] = ()
+
+
+class Procedure(msgspec.Struct, frozen=True, kw_only=True):
+    """What clients may call: by this name, or by names that begin so (where it ends in . or :).
+
+    Who may, `rule` says; `asked` does it.
+    """
+
+    name: str
+    rule: Route
+    asked: Question
+
+
 class ChannelRule(msgspec.Struct, frozen=True, kw_only=True):
     """Channels of one kind: `prefix`, and behind it what `parameter` stands for, or nothing.
 
     What may be done there is a route each, whose plan a command runs through as a request does;
-    None: nobody may.  `size` publications are kept for `seconds`, at most; 0 of either: none.
+    None: nobody may.  Behind that a service may be asked.
+    `size` publications are kept for `seconds`, at most; 0 of either: none.
     `largest` is bytes of a message.
     """
 
@@ -19,6 +43,8 @@ class ChannelRule(msgspec.Struct, frozen=True, kw_only=True):
     publish: Route | None = None
     presence: Route | None = None
     history: Route | None = None
+    asked_subscribe: Question | None = None
+    asked_publish: Question | None = None
     size: int = 0
     seconds: float = 0.0
     join_leave: bool = False
@@ -33,6 +59,9 @@ class RealtimeBound(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     connect: Route | None = None
+    asked_connect: Question | None = None
+    asked_refresh: Question | None = None
+    procedures: tuple[Procedure, ...] = ()
     channels: tuple[ChannelRule, ...] = ()
     ping: float = 25.0
     pong: float = 8.0
