@@ -5,15 +5,13 @@ the token of the connect command, or else the credentials of the request that op
 roles, ownership, ties of care, limits and revocations hold for channels as they do for paths.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from itertools import islice
 from math import inf
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import quote
 
-from tta_gateway.features.realtime import codes, contract
+from tta_gateway.features.realtime import contract
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
@@ -27,24 +25,15 @@ from tta_gateway.features.realtime.codes import (
     Unsubscription,
 )
 from tta_gateway.features.realtime.command import ConnectRequest
-from tta_gateway.features.realtime.contract import (
-    Carrier,
-    Connected,
-    Refreshed,
-    Subscribed,
-    Unclear,
-)
 from tta_gateway.features.realtime.doorkeeper import (
     Admission,
     Admitted,
     Allowed,
-    Amended,
     Caller,
     Grant,
     Granted,
     MayPublish,
     Rules,
-    Verdict,
 )
 from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.kernel.exchange import Exchange
@@ -64,7 +53,8 @@ from tta_gateway.node.hub_answers import (
     why_not_connect,
     why_parted,
 )
-from tta_gateway.node.hub_services import HubServices, ServiceSays, told_names
+from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended
+from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.hub_visitor import Visitor, head
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.pipeline.plan import bind
@@ -75,10 +65,6 @@ _EARLY: Final = 25.0  # seconds before its end in which a token is to be replace
 Proved = Callable[[bytes], Principal | Problem]
 End = Callable[[str, Disconnection], None]
 Part = Callable[[str, str, Unsubscription], object]
-Further: TypeAlias = Callable[[Visitor, Inquiry, Admission], Admitted | Awaitable[Admitted]]
-"""what comes of somebody who may connect"""
-Reading: TypeAlias = Callable[[Visitor, Inquiry, bool], Granted | Awaitable[Granted]]
-"""what comes of somebody who may read a channel, which may be new to them"""
 
 
 class _Plans:
@@ -120,10 +106,7 @@ class HubDesk:
         self._inquiries = inquiries
         self._wall = wall
         self._services = services
-        self._asked_connect: ServiceSays | None = None
-        self._asked_refresh: ServiceSays | None = None
-        self._most_channels = 0
-        self._told_names: frozenset[str] = frozenset()
+        self._asked = HubAsked(services, wall=wall, subscribe=self._subscribe)
         self._visitors: dict[str, Visitor] = {}
         self._kinds = Kinds(())
         self._plans: dict[int, _Plans] = {}
@@ -145,11 +128,7 @@ class HubDesk:
         services = self._services
         self._plans = {id(kind): _Plans(kind, plan, services) for kind in kinds.all()}
         self._connect = plan(bound.connect)
-        self._most_channels = bound.most_channels
-        self._told_names = told_names(bound)
-        if services is not None:
-            self._asked_connect = services.of("connect", bound.asked_connect)
-            self._asked_refresh = services.of("refresh", bound.asked_refresh)
+        self._asked.adopt(bound)
 
     def visitor(self, client: str) -> Visitor | None:
         """Return a connection, if it is there."""
@@ -180,82 +159,13 @@ class HubDesk:
     def connect(self, request: ConnectRequest, caller: Caller) -> Admitted | Awaitable[Admitted]:
         """Return whose a connection is, and what a service says to that."""
         visitor = self._visitors.get(caller.client)
-        if visitor is not None and self._told_names:
-            said = {name.lower(): value for name, value in request.headers.items()}
-            visitor.told = {name: said[name] for name in self._told_names if name in said}
-        says = self._asked_connect
-        if says is None:
-            return self._admitted(request.token, caller, _as_it_is)
-        return self._admitted(request.token, caller, partial(self._welcomed, says, request, caller))
+        if visitor is not None:
+            visitor.told = self._asked.kept_of(request.headers)
+        return self._admitted(request.token, caller, self._asked.connecting(request, caller))
 
     def refresh(self, token: str, caller: Caller) -> Admitted | Awaitable[Admitted]:
         """Return whose a new token is; what has shown the one before counts no more."""
-        says = self._asked_refresh
-        if says is None:
-            return self._admitted(token, caller, self._until)
-        return self._admitted(token, caller, partial(self._renewed, says, caller))
-
-    async def _welcomed(
-        self,
-        says: ServiceSays,
-        request: ConnectRequest,
-        caller: Caller,
-        visitor: Visitor,
-        inquiry: Inquiry,
-        admission: Admission,
-    ) -> Admitted:
-        """Return how somebody is let in about whom a service is asked: as who they are, always."""
-        body = contract.connect(caller.client, visitor.carrier, request)
-        said = await says.about(inquiry.exchange, visitor, body, contract.connected)
-        if not isinstance(said, Connected):
-            return said
-        visitor.until = said.expires or inf
-        channels = await self._readable(said.channels, caller)
-        let_in = replace(admission, about=said.about, data=said.data, channels=channels)
-        admitted = self._until(visitor, inquiry, let_in)
-        if isinstance(admitted, Admission) and not request.token:
-            return replace(admitted, is_quiet=admitted.seconds != admission.seconds)
-        return admitted
-
-    async def _renewed(
-        self,
-        says: ServiceSays,
-        caller: Caller,
-        visitor: Visitor,
-        inquiry: Inquiry,
-        admission: Admission,
-    ) -> Admitted:
-        """Return how long somebody may go on about whom a service is asked."""
-        body = contract.refresh(caller, visitor.carrier)
-        said = await says.about(inquiry.exchange, visitor, body, contract.refreshed)
-        if not isinstance(said, Refreshed):
-            return said
-        visitor.until = said.expires or inf
-        return self._until(visitor, inquiry, admission)
-
-    def _until(self, visitor: Visitor, _: Inquiry, admission: Admission) -> Admitted:
-        """Return an admission that lasts no longer than a service has said."""
-        left = visitor.until - self._wall()
-        if left == inf:
-            return admission
-        if left <= 0:
-            return CONNECTION_EXPIRED
-        own = admission.seconds
-        seconds = max(1, int(left))
-        if own is not None and own <= seconds:
-            return admission
-        return replace(admission, seconds=seconds)
-
-    async def _readable(self, wanted: Mapping[str, bytes], caller: Caller) -> dict[str, bytes]:
-        """Return the channels that a service has somebody read, those that they may read."""
-        found: dict[str, bytes] = {}
-        for name, about in islice(wanted.items(), self._most_channels):
-            granted = self._subscribe(name, caller, None)
-            if isinstance(granted, Awaitable):
-                granted = await granted
-            if isinstance(granted, Grant):
-                found[name] = about
-        return found
+        return self._admitted(token, caller, self._asked.refreshing(caller))
 
     def _read_on(self, client: str, visitor: Visitor) -> None:
         """Ask for each channel again: by what was shown before it is read no longer than that."""
@@ -322,12 +232,14 @@ class HubDesk:
         plans = self._plans_of(channel)
         says = None if plans is None else plans.asked_subscribe
         if says is None:
-            return self._subscribe(channel, caller, None)
+            return self._subscribe(channel, caller)
         body = partial(contract.subscribe, caller, channel=channel, data=data)
-        return self._subscribe(channel, caller, partial(self._subscribed, says, channel, body))
+        return self._subscribe(
+            channel, caller, partial(self._asked.subscribed, says, channel, body)
+        )
 
     def _subscribe(
-        self, channel: str, caller: Caller, more: Reading | None
+        self, channel: str, caller: Caller, more: Reading | None = None
     ) -> Granted | Awaitable[Granted]:
         plans, visitor = self._plans_of(channel), self._visitors.get(caller.client)
         if plans is None or visitor is None:
@@ -355,37 +267,6 @@ class HubDesk:
 
         return settled(answer, then, inquiry)
 
-    async def _subscribed(
-        self,
-        says: ServiceSays,
-        channel: str,
-        body: Callable[[Carrier], bytes],
-        visitor: Visitor,
-        inquiry: Inquiry,
-        is_new: bool,
-    ) -> Granted:
-        """Return what a service says to somebody who may read a channel, and may not otherwise.
-
-        What lets them read is kept meanwhile, so that it ends with whatever ends it.
-        """
-        granted: Granted = INTERNAL
-        try:
-            said = await says.about(
-                inquiry.exchange, visitor, body(visitor.carrier), contract.subscribed
-            )
-            granted = self._grant(said) if isinstance(said, Subscribed) else said
-        finally:
-            if is_new and not isinstance(granted, Grant):
-                visitor.leave(channel)
-        return granted if channel in visitor.reading or not isinstance(granted, Grant) else INTERNAL
-
-    def _grant(self, said: Subscribed) -> Granted:
-        left = (said.expires or inf) - self._wall()
-        if left <= 0:
-            return codes.EXPIRED
-        seconds = None if left == inf else max(1, int(left))
-        return Grant(seconds=seconds, about=said.about, data=said.data, is_quiet=True)
-
     def left(self, channel: str, client: str) -> None:
         """Take that a connection reads a channel no longer."""
         visitor = self._visitors.get(client)
@@ -405,7 +286,7 @@ class HubDesk:
             return UNKNOWN_CHANNEL if visitor is None else PERMISSION_DENIED
         says = plans.asked_publish
         body = contract.publish(caller, visitor.carrier, channel, data)
-        read = partial(_amended, largest=plans.rules.largest)
+        read = partial(amended, largest=plans.rules.largest)
         answer = Answer()
         inquiry = self._ask(plans.publish, b"PUBLISH", channel, plans, visitor, answer)
 
@@ -471,8 +352,11 @@ class HubDesk:
         return self._inquiries.ask(plan, made, like=visitor.opening, params=params, asker=asker)
 
     def _parted(self, client: str, channel: str, why: Unsubscription) -> None:
+        visitor = self._visitors.get(client)
         self.left(channel, client)
-        self.part(client, channel, why)
+        has_parted = self.part(client, channel, why)
+        if not has_parted and visitor is not None and channel in visitor.given:
+            self.end(client, CONNECTION_EXPIRED)  # it is about to read it, and nobody would end it
 
     def _plans_of(self, channel: str) -> _Plans | None:
         kind = self._kinds.find(channel)
@@ -488,15 +372,3 @@ class HubDesk:
 def _path_of(channel: str) -> bytes:
     """Return a channel's name as a path."""
     return ("/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))).encode()
-
-
-def _as_it_is(_: Visitor, __: Inquiry, admission: Admission) -> Admitted:
-    return admission
-
-
-def _amended(body: bytes, *, largest: int) -> Amended | Verdict:
-    """Read what a service makes of a message; Unclear, also if it is larger than one may be."""
-    found = contract.amended(body)
-    if isinstance(found, Amended) and len(found.data) > largest:
-        raise Unclear(f"`data` is larger than a message may be there: {largest} bytes")
-    return found

@@ -33,6 +33,8 @@ class Visitor:
         """the fields that its client has written into its connect command"""
         self.until = inf
         """the time of day to which a service lets it go on"""
+        self.given: set[str] = set()
+        """the channels that a service has it read from the start"""
         self.connected: Inquiry | None = None
         self.reading: dict[str, Inquiry] = {}
         """by channel: what lets it read there"""

@@ -170,6 +170,16 @@ def test_a_service_has_somebody_read_the_channels_that_they_may_read() -> None:
     assert refused.channels == {}
 
 
+def test_what_ends_before_it_is_read_ends_the_connection_that_would_read_it() -> None:
+    """Red where the desk only asks the hub to part: it does not read there yet."""
+    house = Served()
+    house.says(result={"channels": ["session:a"]})
+    house.connects()
+    house.kept["/session/a"].origin.dismiss(1008, b"")
+    assert house.parted == [("session:a", codes.UNSUBSCRIBED)]
+    assert house.ended == [codes.CONNECTION_EXPIRED]
+
+
 def test_no_more_channels_than_a_connection_may_have() -> None:
     house = Served()
     house.adopt(msgspec.structs.replace(ALL, most_channels=2))
