@@ -15,8 +15,13 @@ from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.config import RateLimitConfig
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
-from tta_gateway.features.realtime.config import ConnectionConfig, KeepConfig
+from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound, Receipts
+from tta_gateway.features.realtime.config import (
+    ConnectionConfig,
+    InboxConfig,
+    KeepConfig,
+    ReceiptsConfig,
+)
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.settings.channel import rules
@@ -84,6 +89,9 @@ class ChannelConfig(Config):
     """Whether who asks for it is sent only what has changed since the message before (fossil): good
     for messages that are much alike."""
 
+    receipts: ReceiptsConfig | None = None
+    """Whether each message is a letter too, for those whom it is for; it needs `realtime.inbox`."""
+
     message: Size = _RULE.largest
     """The largest message that may be published."""
 
@@ -110,6 +118,9 @@ class RealtimeConfig(Config):
     connection: ConnectionConfig = ConnectionConfig()
     """What one connection may take."""
 
+    inbox: InboxConfig | None = None
+    """That everybody has an inbox; left out, nobody has."""
+
     channels: dict[str, ChannelConfig] = Field(default_factory=dict)
     """Kinds of channels, each by what its channels are called: `session:{session_id}`."""
 
@@ -131,12 +142,15 @@ def compile(config: RealtimeConfig | None, limits: RateLimitConfig) -> RealtimeB
     if config is None:
         return RealtimeBound()
     written = config.connection
+    inbox = config.inbox
+    box = None if inbox is None else InboxBound(seconds=inbox.time, durable=inbox.durable)
     connect = Route(name="connect", path="/connect", methods=("CONNECT",), auth=config.auth)
     return RealtimeBound(
         connect=limited(connect, config.rate_limit, limits),
         channels=tuple(
-            _channel(name, one, config.auth, limits) for name, one in config.channels.items()
+            _channel(name, one, config.auth, limits, box) for name, one in config.channels.items()
         ),
+        inbox=box,
         ping=written.ping,
         pong=written.pong,
         stale=written.stale,
@@ -155,24 +169,35 @@ def routes(bound: RealtimeBound) -> Iterator[Route]:
 
 
 def _channel(
-    name: str, config: ChannelConfig, auth: Literal["required", "optional"], limits: RateLimitConfig
+    name: str,
+    config: ChannelConfig,
+    auth: Literal["required", "optional"],
+    limits: RateLimitConfig,
+    inbox: InboxBound | None,
 ) -> ChannelRule:
     kind, _, parameter = name.partition(":")
     found = {
         operation: _route(operation, name, rule, config.service, auth, limits)
         for operation, rule in _rules(config)
     }
-    keep = config.keep
+    keep, receipts = config.keep, config.receipts
     return ChannelRule(
         prefix=f"{kind}:" if parameter else kind,
         parameter=parameter.strip("{}"),
         **found,
         size=0 if keep is None else keep.size,
         seconds=0.0 if keep is None else keep.time,
+        durable=keep is not None and keep.durable,
         join_leave=config.join_leave,
         deltas=config.deltas,
+        receipts=None if receipts is None else _receipts(receipts, inbox or InboxBound()),
         largest=config.message,
     )
+
+
+def _receipts(config: ReceiptsConfig, inbox: InboxBound) -> Receipts:
+    lasts = inbox.seconds if config.time is None else config.time
+    return Receipts(to=config.to or "", seconds=lasts, durable=inbox.durable)
 
 
 def _rules(config: ChannelConfig) -> Iterator[tuple[str, RuleConfig]]:
@@ -224,6 +249,7 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
     for place, rule in rules(tree):
         yield from _of_rule(place, rule, named)
     services = _mapping(tree.get("services"))
+    has_inbox = isinstance(_mapping(tree.get("realtime")).get("inbox"), dict)
     for name, channel in _mapping(_mapping(tree.get("realtime")).get("channels")).items():
         written = _mapping(channel)
         where: Path = ("realtime", "channels", name)
@@ -232,6 +258,24 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
             yield (*where, "service"), f"there is no service `{service}`"
         if written.get("history") not in (None, "off") and written.get("keep") is None:
             yield (*where, "history"), "reads what is not kept: write `keep` too"
+        if isinstance(written.get("receipts"), dict):
+            yield from _of_receipts(where, name, _mapping(written["receipts"]), has_inbox=has_inbox)
+
+
+def _of_receipts(
+    where: Path, name: str, receipts: Tree, *, has_inbox: bool
+) -> Iterator[tuple[Path, str]]:
+    """Complain about letters that nobody gets."""
+    where = (*where, "receipts")
+    if not has_inbox:
+        yield where, "nobody has an inbox for its letters: write `inbox: {}` below `realtime` too"
+    to, parameter = receipts.get("to"), name.partition("{")[2].rstrip("}")
+    if isinstance(to, str) and to != parameter:
+        names = f"write `{parameter}`" if parameter else "its channels are for nobody in particular"
+        yield (
+            (*where, "to"),
+            f"`{to}` does not stand in the name of the channel: {names}, or take the line out",
+        )
 
 
 def _of_rule(where: Path, rule: Tree, named: Tree) -> Iterator[tuple[Path, str]]:

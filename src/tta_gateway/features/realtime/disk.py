@@ -60,9 +60,16 @@ class Disk:
         self._died = died
         self._replicas = replicas
         self._rounds: dict[Address, _Round] = {}
+        self.unproved = 0
+        """how often the answer was no"""
 
     async def holds(self, key: bytes, server: bytes) -> bool:
         """Tell whether what this server has just been told of a key is on its disk."""
+        is_there = await self._holds(key, server)
+        self.unproved += 0 if is_there else 1
+        return is_there
+
+    async def _holds(self, key: bytes, server: bytes) -> bool:
         client = self._client()
         place = None if client is None else client.place(key)
         if client is None or place is None:
