@@ -24,7 +24,7 @@ from tta_gateway.features.realtime.hub import Hub
 from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.letterbox import Letterbox, Threshold
 from tta_gateway.features.realtime.mail import Mail, Posting
-from tta_gateway.features.realtime.procedures import Named
+from tta_gateway.features.realtime.procedures import Named, Procedure
 from tta_gateway.features.realtime.sending import SEND, Sending
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
@@ -118,7 +118,7 @@ class RealTime:
         store, clock = self._store, self._clock
         mail = Mail(store.boxes, kinds=lambda: self._kinds, fresh=fresh, wall=clock.wall)
         broker = Posting(store.broker, mail)
-        own = {
+        own: dict[str, Procedure] = {
             SEND: Sending(self._threshold, broker),
             ACK: Acknowledging(store.boxes.plain, is_open=lambda: self._threshold.has_inboxes),
         }

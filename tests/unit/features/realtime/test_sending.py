@@ -103,7 +103,7 @@ async def test_what_may_not_be_published_may_not_be_sent() -> None:
 )
 @on_a_loop
 async def test_what_is_wrong_is_named(said: dict[str, object], where: str) -> None:
-    refused = await House().send(**said)
+    refused = await House().send(ADA, **said)
     assert isinstance(refused, Refused)
     assert refused.code == 107
     assert where in refused.message
