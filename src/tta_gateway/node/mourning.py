@@ -8,7 +8,7 @@ from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.metrics import DEAD_LETTERS
 from tta_gateway.support.metrics import Registry
 
-EACH: Final = 15.0  # seconds between two counts
+EACH: Final = 5.0  # seconds between two counts
 
 
 class Graves(Protocol):
