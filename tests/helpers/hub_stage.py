@@ -64,11 +64,14 @@ def token(subject: str, role: str = "player", *, lasts: float = 300.0, **more: o
 def hub_stage(
     folder: Path,
     *,
-    realtime: Mapping[str, object] | None = None,
+    more: Mapping[str, object] | None = None,
     beside: Mapping[str, object] | None = None,
     **connection: object,
 ) -> Iterator[HubStage]:
-    """Start it, with two workers; other words of `realtime` and services `beside` where given."""
+    """Start it, with two workers; `more` stands below `realtime`, and may have other channels.
+
+    `beside` are further services.
+    """
     secret = folder / "secret"
     secret.write_bytes(_SECRET)
     secret.chmod(0o600)
@@ -79,13 +82,10 @@ def hub_stage(
         "secret": {"file": str(secret)},
         "own_subjects": True,
         "clock_skew": "0s",
-        "roles": ["player", "therapist"],
+        "roles": ["player", "therapist", "service"],
     }
-    realtime = {
-        "connection": {"ping": "4s", "pong": "3s", **connection},
-        "channels": CHANNELS,
-        **(realtime or {}),
-    }
+    limits = {"ping": "4s", "pong": "3s", **connection}
+    realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
     with (
         issuing(
             folder, identity={"issuers": [issuer]}, realtime=realtime, beside=beside

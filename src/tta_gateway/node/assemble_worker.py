@@ -178,6 +178,7 @@ class Worker:
             lambda: self.valkeys.clients.get("state"),
             topology=lambda: self.valkeys.topology("state"),
             fresh=lambda: draw().decode(),
+            wall=self.clock.wall,
             log=self.log,
             died=self.died,
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.realtime.acknowledging import ACK, Acknowledging
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.broker import Away
@@ -17,6 +18,11 @@ from tta_gateway.features.realtime.codes import (
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands, Fork
 from tta_gateway.features.realtime.hub import Hub
+from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.letterbox import Letterbox, Threshold
+from tta_gateway.features.realtime.mail import Mail, Posting
+from tta_gateway.features.realtime.procedures import Named, Procedure
+from tta_gateway.features.realtime.sending import SEND, Sending
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
 from tta_gateway.kernel.policy import Policy
@@ -78,19 +84,16 @@ class RealTime:
         self._store = store
         self._clock = clock
         self._died = died = store.died
-        ports = Ports(
-            broker=store.broker,
-            tokens=self.desk,
-            access=self.desk,
-            procedures=self._handed,
-            clock=clock,
-            terms=Terms(),
-            version="tta-gateway",
-        )
+        self._threshold: Final = Threshold(self.desk)
+        ports = self._ports(fresh)
         self.hub: Final = Hub(ports, died=died)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
-        fork = Fork(self.hub)
+        self._letterbox: Final = Letterbox(
+            self.hub, store.boxes.plain, monotonic=clock.monotonic, tell=store.log.event, died=died
+        )
+        self.hub.entered = self._letterbox.entered
+        fork = Fork(self._letterbox)
         self._errands = BrokerErrands(
             store.broker, worker=fresh(), doer=Doing(self.hub), tell=store.log.event, died=died
         )
@@ -98,6 +101,26 @@ class RealTime:
         store.ear.listener = fork
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
+        self._kinds = Kinds(())
+
+    def _ports(self, fresh: Callable[[], str]) -> Ports:
+        """Return what the hub asks: what is published has mail, and everybody an inbox."""
+        store, clock = self._store, self._clock
+        mail = Mail(store.boxes, kinds=lambda: self._kinds, fresh=fresh, wall=clock.wall)
+        broker = Posting(store.broker, mail)
+        own: dict[str, Procedure] = {
+            SEND: Sending(self._threshold, broker),
+            ACK: Acknowledging(store.boxes.plain, is_open=lambda: self._threshold.has_inboxes),
+        }
+        return Ports(
+            broker=broker,
+            tokens=self._threshold,
+            access=self._threshold,
+            procedures=Named(own, self._handed),
+            clock=clock,
+            terms=Terms(),
+            version="tta-gateway",
+        )
 
     def adopt(
         self,
@@ -116,8 +139,11 @@ class RealTime:
         if self._is_on and bound.connect is None:
             self.hub.end_all(SHUTDOWN)
         self._is_on = bound.connect is not None
+        if self._threshold.has_inboxes is not (bound.inbox is not None):
+            self._threshold.has_inboxes = bound.inbox is not None
+            self.hub.end_all(FORCE_RECONNECT)  # whoever comes again has one, or none any more
         if bound.channels != self._channels:
-            self._channels = bound.channels
+            self._channels, self._kinds = bound.channels, Kinds(bound.channels)
             self._ask_again(self.desk.clients())
         self._store.follow(snapshot, is_wanted=self._is_on)
         self.sockets.terms = terms_of(bound.largest)
@@ -148,6 +174,8 @@ class RealTime:
         self._store.follow(snapshot, is_wanted=True)
         self._store.tick(self._clock.monotonic())
         self.hub.tick()
+        if self._threshold.has_inboxes:
+            self._letterbox.tick()
         if not self._hears and not self._begins:
             self._begins = True
             spawn(self._begin(), name="errands", died=self._died)

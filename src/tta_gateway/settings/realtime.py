@@ -15,8 +15,19 @@ from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.config import RateLimitConfig
-from tta_gateway.features.realtime.bound import ChannelRule, Procedure, RealtimeBound
-from tta_gateway.features.realtime.config import ConnectionConfig, KeepConfig
+from tta_gateway.features.realtime.bound import (
+    ChannelRule,
+    InboxBound,
+    Procedure,
+    RealtimeBound,
+    Receipts,
+)
+from tta_gateway.features.realtime.config import (
+    ConnectionConfig,
+    InboxConfig,
+    KeepConfig,
+    ReceiptsConfig,
+)
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.settings import asked as asking
@@ -102,6 +113,9 @@ class ChannelConfig(Config):
     """Whether who asks for it is sent only what has changed since the message before (fossil): good
     for messages that are much alike."""
 
+    receipts: ReceiptsConfig | None = None
+    """Whether each message is a letter too, for those whom it is for; it needs `realtime.inbox`."""
+
     message: Size = _RULE.largest
     """The largest message that may be published."""
 
@@ -139,6 +153,9 @@ class RealtimeConfig(Config):
     """What clients may call (RPC) and a service does, each by its name; a name that ends in `.` or
     `:` stands for all that begin so."""
 
+    inbox: InboxConfig | None = None
+    """That everybody has an inbox; left out, nobody has."""
+
     channels: dict[str, ChannelConfig] = Field(default_factory=dict)
     """Kinds of channels, each by what its channels are called: `session:{session_id}`."""
 
@@ -173,6 +190,8 @@ def compile(
     if config is None:
         return RealtimeBound()
     written = config.connection
+    inbox = config.inbox
+    box = None if inbox is None else InboxBound(seconds=inbox.time, durable=inbox.durable)
     connect = Route(name="connect", path="/connect", methods=("CONNECT",), auth=config.auth)
     return RealtimeBound(
         connect=limited(connect, config.rate_limit, limits),
@@ -184,9 +203,10 @@ def compile(
             if one.mode == "on"
         ),
         channels=tuple(
-            _channel(name, one, config.auth, limits, route_to)
+            _channel(name, one, config.auth, limits, route_to=route_to, inbox=box)
             for name, one in config.channels.items()
         ),
+        inbox=box,
         ping=written.ping,
         pong=written.pong,
         stale=written.stale,
@@ -217,14 +237,20 @@ def _procedure(
 
 
 def _channel(
-    name: str, config: ChannelConfig, auth: Auth, limits: RateLimitConfig, route_to: RouteTo
+    name: str,
+    config: ChannelConfig,
+    auth: Auth,
+    limits: RateLimitConfig,
+    *,
+    route_to: RouteTo,
+    inbox: InboxBound | None,
 ) -> ChannelRule:
     kind, _, parameter = name.partition(":")
     found = {
         operation: _route(operation, name, rule, config.service, auth, limits)
         for operation, rule in _rules(config)
     }
-    keep = config.keep
+    keep, receipts = config.keep, config.receipts
     return ChannelRule(
         prefix=f"{kind}:" if parameter else kind,
         parameter=parameter.strip("{}"),
@@ -235,10 +261,17 @@ def _channel(
         asked_publish=question(config.publish.ask, f"publish {name}", route_to, found["publish"]),
         size=0 if keep is None else keep.size,
         seconds=0.0 if keep is None else keep.time,
+        durable=keep is not None and keep.durable,
         join_leave=config.join_leave,
         deltas=config.deltas,
+        receipts=None if receipts is None else _receipts(receipts, inbox or InboxBound()),
         largest=config.message,
     )
+
+
+def _receipts(config: ReceiptsConfig, inbox: InboxBound) -> Receipts:
+    lasts = inbox.seconds if config.time is None else config.time
+    return Receipts(to=config.to or "", seconds=lasts, durable=inbox.durable)
 
 
 def _rules(config: ChannelConfig) -> Iterator[tuple[str, RuleConfig]]:
@@ -291,6 +324,7 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
         yield from _of_rule(place, rule, named)
     services = _mapping(tree.get("services"))
     yield from asking.complaints(_mapping(tree.get("realtime")), services)
+    has_inbox = isinstance(_mapping(tree.get("realtime")).get("inbox"), dict)
     for name, channel in _mapping(_mapping(tree.get("realtime")).get("channels")).items():
         written = _mapping(channel)
         where: Path = ("realtime", "channels", name)
@@ -299,6 +333,24 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
             yield (*where, "service"), f"there is no service `{service}`"
         if written.get("history") not in (None, "off") and written.get("keep") is None:
             yield (*where, "history"), "reads what is not kept: write `keep` too"
+        if isinstance(written.get("receipts"), dict):
+            yield from _of_receipts(where, name, _mapping(written["receipts"]), has_inbox=has_inbox)
+
+
+def _of_receipts(
+    where: Path, name: str, receipts: Tree, *, has_inbox: bool
+) -> Iterator[tuple[Path, str]]:
+    """Complain about letters that nobody gets."""
+    where = (*where, "receipts")
+    if not has_inbox:
+        yield where, "nobody has an inbox for its letters: write `inbox: {}` below `realtime` too"
+    to, parameter = receipts.get("to"), name.partition("{")[2].rstrip("}")
+    if isinstance(to, str) and to != parameter:
+        names = f"write `{parameter}`" if parameter else "its channels are for nobody in particular"
+        yield (
+            (*where, "to"),
+            f"`{to}` does not stand in the name of the channel: {names}, or take the line out",
+        )
 
 
 def _of_rule(where: Path, rule: Tree, named: Tree) -> Iterator[tuple[Path, str]]:

@@ -62,6 +62,10 @@ const does = {
     for (const event of ["connecting", "connected", "disconnected", "error"]) {
       one.on(event, about => tell({client}, event, about));
     }
+    one.on("publication", about => {
+      const said = {data: decoded(about.data), tags: about.tags ?? {}};
+      say({event: "letter", client, channel: about.channel, ...said});
+    });
     for (const channel of channels ?? []) made(client, channel).subscribe();
     one.connect();
   },
@@ -106,6 +110,9 @@ const does = {
     const told = await clients.get(client).history(channel, options);
     const publications = told.publications.map(one => [one.offset, decoded(one.data)]);
     return {publications, offset: told.offset, epoch: told.epoch};
+  },
+  async call({client, method, data}) {
+    return decoded((await clients.get(client).rpc(method, encoded(client, data))).data);
   },
   async rpc({client, method}) {
     return decoded((await clients.get(client).rpc(method, encoded(client, {}))).data);

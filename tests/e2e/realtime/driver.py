@@ -71,6 +71,11 @@ class OfClient(Tells, ClientEventHandler):
     async def on_error(self, ctx: Found) -> None:
         await self.tell("error", ctx)
 
+    async def on_publication(self, ctx: Found) -> None:
+        """Tell of a channel that the server has it read: of its inbox."""
+        said = {"data": decoded(ctx.pub.data), "tags": dict(ctx.pub.tags)}
+        say(event="letter", **self._of, channel=ctx.channel, **said)
+
 
 class OfChannel(Tells, SubscriptionEventHandler):
     """Hears a channel."""
@@ -226,6 +231,12 @@ class Driver:
     async def do_rpc(self, asked: Asked) -> object:
         """Call a procedure."""
         data = self._written(asked["client"], asked.get("data", {}))
+        return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
+
+    async def do_call(self, asked: Asked) -> object:
+        """Call a procedure with `data`."""
+        said = asked["data"]
+        data = json.dumps(said).encode() if asked["client"] in self._binary else said
         return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
 
     def _written(self, client: str, data: object) -> object:

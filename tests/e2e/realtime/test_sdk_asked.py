@@ -89,7 +89,7 @@ class Chat:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chat]:
     beside = {"gone": {"endpoints": [f"http://127.0.0.1:{free_port()}"]}}
-    with hub_stage(tmp_path_factory.mktemp("asked"), realtime=REALTIME, beside=beside) as stage:
+    with hub_stage(tmp_path_factory.mktemp("asked"), more=REALTIME, beside=beside) as stage:
         made = Chat(stage)
         for operation in OPERATIONS:
             stage.gateway.stage.upstream.answers(f"/centrifugo/{operation}".encode(), made.answer)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.helpers.builders import a_head, an_exchange
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
+from tests.helpers.memory_inbox import MemoryInbox
 from tests.unit.node.test_state_client import EMPTY
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
@@ -26,7 +27,10 @@ from tta_gateway.support.metrics import Registry
 ANYBODY = Route(name="anybody", path="/")
 BOUND = RealtimeBound(
     connect=ANYBODY,
-    channels=(ChannelRule(prefix="news", subscribe=ANYBODY, publish=ANYBODY),),
+    channels=(
+        ChannelRule(prefix="news", subscribe=ANYBODY, publish=ANYBODY),
+        ChannelRule(prefix="kept", publish=ANYBODY, size=10, seconds=60.0),
+    ),
     largest=777,
 )
 
@@ -38,6 +42,8 @@ class Store:
         self.ear = Ear()
         self.broker = MemoryBroker(MemoryStore())
         self.broker.listener = self.ear
+        self.inbox = MemoryInbox(self.broker.store)
+        self.boxes = self.inbox.both()
         self.log = self
         self.events: list[str] = []
         self.wanted: list[bool] = []
@@ -185,6 +191,21 @@ def test_nobody_calls_or_takes_what_belongs_to_no_channel() -> None:
         house.say(hearer, send={"data": 1})
         assert wire.ended == [(3508, b"not available")]
         hearer.closed(1005)
+
+    run(work)
+
+
+def test_who_has_not_said_who_they_are_sends_for_their_connection_alone() -> None:
+    async def work(house: House) -> None:
+        for offset in (1, 2):
+            wire, hearer = house.opened()
+            house.say(hearer, id=1, connect={})
+            message = {"channel": "kept", "id": "m1", "data": 5}
+            house.say(hearer, id=2, rpc={"method": "message.send", "data": message})
+            await asyncio.sleep(0.02)
+            told = wire.told()[-1]["rpc"]["data"]
+            assert (told["offset"], told["durable"]) == (offset, False)
+            hearer.closed(1006)
 
     run(work)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from tta_gateway.features.realtime.amending import amended
 from tta_gateway.features.realtime.broker import Broker
 from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.channels import Channels
@@ -72,8 +73,6 @@ from tta_gateway.support.clock import Clock
 
 FOSSIL: Final = "fossil"
 """the one format of deltas"""
-_AS_IT_IS: Final = Amended()
-_NOT_KEPT: Final = Keeping()
 T = TypeVar("T")
 Waiting: TypeAlias = Awaitable[None] | None
 """what is still to be waited for, if anything"""
@@ -358,25 +357,19 @@ class Attendant:
     def _put(
         self, session: Session, request: PublishRequest, keeping: Keeping, allowed: MayPublish
     ) -> Waiting:
-        if allowed is None:
-            return self._put_amended(session, request, keeping, _AS_IT_IS)
-        if isinstance(allowed, Amended):
-            return self._put_amended(session, request, keeping, allowed)
-        _turn_away(session, allowed)
-        return None
-
-    async def _put_amended(
-        self, session: Session, request: PublishRequest, keeping: Keeping, amended: Amended
-    ) -> None:
+        if allowed is not None and not isinstance(allowed, Amended):
+            _turn_away(session, allowed)
+            return None
         there = session.subscriptions.get(request.channel)
         info = Subscription(session, request.channel).info if there is None else there.info
-        publication = Publication(amended.data or request.data, info=info, tags=dict(amended.tags))
-        await self._broker.publish(
-            request.channel,
-            publication,
-            keeping=keeping if amended.is_kept else _NOT_KEPT,
-            key=amended.key,
-        )
+        made, kept = amended(Publication(request.data, info=info), keeping, allowed)
+        key = "" if allowed is None else allowed.key
+        return self._published(session, request.channel, made, kept, key)
+
+    async def _published(
+        self, session: Session, channel: str, made: Publication, keeping: Keeping, key: str
+    ) -> None:
+        await self._broker.publish(channel, made, keeping=keeping, key=key)
         session.reply(PublishResult())
 
     def _history(self, session: Session, request: HistoryRequest, caller: Caller) -> Waiting:

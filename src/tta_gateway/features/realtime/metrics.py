@@ -12,3 +12,8 @@ QUESTIONS: Final = Metric(
     " `unclear`, which is not of the contract; `away`, nothing in its time, or no status 200.",
     ("service", "event", "result"),
 )
+DEAD_LETTERS: Final = Metric(
+    "tta_gateway_realtime_dead_letters",
+    "gauge",
+    "Letters that nobody has acknowledged in time, of all users; each node tells of all of them.",
+)

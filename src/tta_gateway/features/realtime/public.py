@@ -18,7 +18,7 @@ SERVES: Final = "realtime:serve"
 BATCH: Final = "batch"
 NAMES: Final = (
     *("publish", "broadcast", "presence", "presence_stats", "history"),
-    *("disconnect", "unsubscribe", BATCH),
+    *("post", "disconnect", "unsubscribe", BATCH),
 )
 ROUTES: Final = tuple(
     public("POST", f"{PLACE}/{name}", auth="required", max_body=LARGEST) for name in NAMES
