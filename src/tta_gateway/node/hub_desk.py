@@ -51,7 +51,10 @@ from tta_gateway.pipeline.plan import bind
 from tta_gateway.routing.path import normal
 
 _SHOWN: Final = frozenset(
-    (b"authorization", b"cookie", b"x-api-key", b"origin", b"sec-websocket-protocol")
+    (
+        *(b"authorization", b"cookie", b"x-api-key"),
+        *(b"origin", b"sec-fetch-site", b"sec-websocket-protocol"),
+    )
 )
 """the fields of the opening request by which it may be known who it is"""
 _NOBODY: Final = NOT_FOUND

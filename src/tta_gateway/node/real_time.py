@@ -1,7 +1,8 @@
 """Real time in a worker: the sockets of clients, and the hub that they talk to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from secrets import token_urlsafe
 from typing import Final
 
 from tta_gateway.features.identity.policy import Identity
@@ -17,12 +18,16 @@ from tta_gateway.features.realtime.codes import (
     Unsubscription,
 )
 from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
+from tta_gateway.features.realtime.emulation import Emulation
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands, Fork
 from tta_gateway.features.realtime.hub import Hub
+from tta_gateway.features.realtime.public import EMULATION, HTTP_STREAM, SSE
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
+from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.stream import StreamService
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.hub_desk import HubDesk
 from tta_gateway.node.inquiry import Inquiries
@@ -48,9 +53,10 @@ class Nothing:
 class Doing:
     """Does in this worker's hub what others ask of all workers (features/realtime/errands.py)."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, streams: HubStreams) -> None:
         """Do it here."""
         self._hub = hub
+        self._streams = streams
 
     def disconnect(self, order: Disconnect) -> None:
         """End sessions."""
@@ -62,9 +68,9 @@ class Doing:
         why = Unsubscription(order.code, order.reason)
         self._hub.unsubscribe(order.user, order.channel, why, client=order.client)
 
-    def take(self, session: str, data: bytes) -> bool:  # noqa: ARG002 - no session speaks so yet
-        """Say that it is not here."""
-        return False
+    def take(self, session: str, data: bytes) -> bool:
+        """Take commands of a session; False if it is not here."""
+        return self._streams.take(session, data)
 
     def missed(self) -> None:
         """Have everybody connect again: nobody knows whom an order was about."""
@@ -101,13 +107,27 @@ class RealTime:
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         fork = Fork(self.hub)
+        self._streams = streams = HubStreams(
+            self.hub, self.desk, fresh=fresh, secret=token_urlsafe, chance=chance, clock=clock
+        )
+        streams.node = worker = fresh()
+        doing = Doing(self.hub, streams)
         self._errands = BrokerErrands(
-            store.broker, worker=fresh(), doer=Doing(self.hub), tell=store.log.event, died=died
+            store.broker, worker=worker, doer=doing, tell=store.log.event, died=died
         )
         fork.errands = self._errands
         store.ear.listener = fork
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
+
+    @property
+    def streams(self) -> Mapping[str, StreamService]:
+        """Return what answers where clients have no socket, by the names that routes bear."""
+        return {
+            HTTP_STREAM: HttpStream(self._streams),
+            SSE: EventStream(self._streams),
+            EMULATION: Emulation(self._streams, self._errands, died=self._died),
+        }
 
     def adopt(self, bound: RealtimeBound, policies: Sequence[Policy], snapshot: Snapshot) -> None:
         """Judge by this configuration from now on."""
@@ -123,6 +143,7 @@ class RealTime:
             self._ask_again(self.desk.clients())
         self._store.follow(snapshot, is_wanted=self._is_on)
         self.sockets.terms = terms_of(bound.largest)
+        self._streams.largest = bound.largest
         self.hub.terms = Terms(
             ping=bound.ping,
             pong=bound.pong,

@@ -188,7 +188,8 @@ def test_nobody_calls_or_takes_what_belongs_to_no_channel() -> None:
 
 def test_others_may_end_sessions_and_subscriptions() -> None:
     async def work(house: House) -> None:
-        doing = Doing(house.real_time.hub)
+        real_time = house.real_time
+        doing = Doing(real_time.hub, real_time._streams)
         wire, hearer = house.opened()
         house.say(hearer, id=1, connect={})
         doing.disconnect(Disconnect("somebody", 3503, "x"))
