@@ -18,6 +18,7 @@ from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.own_socket import OwnSockets
+from tta_gateway.edge.own_stream import OwnStreams
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access.policy import Circle
@@ -191,6 +192,8 @@ class Worker:
             clock=self.clock,
         )
         self.sockets.serve(SOCKET, self.real_time.sockets)
+        for name, service in self.real_time.streams.items():
+            self.answers.serve(name, service)
         self._adopt_channels()
 
     def _adopt_channels(self) -> None:
@@ -210,6 +213,7 @@ class Worker:
             hangups=self.hangups,
             departures=Departures(self.loop),
         )
+        self.answers.is_leaving = lambda: self.guests.draining
         self._contexts = contexts = contexts_of(snapshot)
         self._expiry = Expiry(self.clock.wall, self.log)
         self._connector.adopt(contexts.services)
@@ -219,6 +223,7 @@ class Worker:
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
+        self.answers = OwnStreams(self.loop, self.runner, self._report)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -402,6 +407,8 @@ class Worker:
 
         def place(route: Route) -> None:
             end = self.sockets.open if route.socket else forward
+            if route.stream:
+                end = self.answers.open
             plan = bind(policies, route, forward=_end_of(route, runner, end))
             tables[1 if route.internal else 0].add(route, plan)
 

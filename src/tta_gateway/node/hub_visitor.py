@@ -12,7 +12,10 @@ from tta_gateway.kernel.message import Fields, RequestHead
 from tta_gateway.node.inquiry import Inquiry
 
 _SHOWN: Final = frozenset(
-    (b"authorization", b"cookie", b"x-api-key", b"origin", b"sec-websocket-protocol")
+    (
+        *(b"authorization", b"cookie", b"x-api-key"),
+        *(b"origin", b"sec-fetch-site", b"sec-websocket-protocol"),
+    )
 )
 """the fields of the opening request by which it may be known who it is"""
 _OCTETS: Final = b"application/octet-stream"

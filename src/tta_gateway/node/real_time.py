@@ -1,7 +1,8 @@
 """Real time in a worker: the sockets of clients, and the hub that they talk to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from secrets import token_urlsafe
 from typing import Final
 
 from tta_gateway.features.identity.policy import Identity
@@ -15,6 +16,7 @@ from tta_gateway.features.realtime.codes import (
     Disconnection,
     Unsubscription,
 )
+from tta_gateway.features.realtime.emulation import Emulation
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands, Fork
 from tta_gateway.features.realtime.hub import Hub
@@ -22,10 +24,13 @@ from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.letterbox import Letterbox, Threshold
 from tta_gateway.features.realtime.mail import Mail, Posting
 from tta_gateway.features.realtime.procedures import Named, Procedure
+from tta_gateway.features.realtime.public import EMULATION, HTTP_STREAM, SSE
 from tta_gateway.features.realtime.sending import SEND, Sending
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
+from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.stream import StreamService
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.handed_procedures import HandedProcedures
 from tta_gateway.node.hub_desk import HubDesk
@@ -41,9 +46,10 @@ _SLICE: Final = 100  # connections
 class Doing:
     """Does in this worker's hub what others ask of all workers (features/realtime/errands.py)."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, streams: HubStreams) -> None:
         """Do it here."""
         self._hub = hub
+        self._streams = streams
 
     def disconnect(self, order: Disconnect) -> None:
         """End sessions."""
@@ -55,9 +61,9 @@ class Doing:
         why = Unsubscription(order.code, order.reason)
         self._hub.unsubscribe(order.user, order.channel, why, client=order.client)
 
-    def take(self, session: str, data: bytes) -> bool:  # noqa: ARG002 - no session speaks so yet
-        """Say that it is not here."""
-        return False
+    def take(self, session: str, data: bytes) -> bool:
+        """Take commands of a session; False if it is not here."""
+        return self._streams.take(session, data)
 
     def missed(self) -> None:
         """Have everybody connect again: nobody knows whom an order was about."""
@@ -94,8 +100,13 @@ class RealTime:
         )
         self.hub.entered = self._letterbox.entered
         fork = Fork(self._letterbox)
+        self._streams = streams = HubStreams(
+            self.hub, self.desk, fresh=fresh, secret=token_urlsafe, chance=chance, clock=clock
+        )
+        streams.node = worker = fresh()
+        doing = Doing(self.hub, streams)
         self._errands = BrokerErrands(
-            store.broker, worker=fresh(), doer=Doing(self.hub), tell=store.log.event, died=died
+            store.broker, worker=worker, doer=doing, tell=store.log.event, died=died
         )
         fork.errands = self._errands
         store.ear.listener = fork
@@ -122,6 +133,15 @@ class RealTime:
             version="tta-gateway",
         )
 
+    @property
+    def streams(self) -> Mapping[str, StreamService]:
+        """Return what answers where clients have no socket, by the names that routes bear."""
+        return {
+            HTTP_STREAM: HttpStream(self._streams),
+            SSE: EventStream(self._streams),
+            EMULATION: Emulation(self._streams, self._errands, died=self._died),
+        }
+
     def adopt(
         self,
         bound: RealtimeBound,
@@ -147,6 +167,7 @@ class RealTime:
             self._ask_again(self.desk.clients())
         self._store.follow(snapshot, is_wanted=self._is_on)
         self.sockets.terms = terms_of(bound.largest)
+        self._streams.largest = bound.largest
         self.hub.terms = Terms(
             ping=bound.ping,
             pong=bound.pong,

@@ -212,7 +212,8 @@ def test_who_has_not_said_who_they_are_sends_for_their_connection_alone() -> Non
 
 def test_others_may_end_sessions_and_subscriptions() -> None:
     async def work(house: House) -> None:
-        doing = Doing(house.real_time.hub)
+        real_time = house.real_time
+        doing = Doing(real_time.hub, real_time._streams)
         wire, hearer = house.opened()
         house.say(hearer, id=1, connect={})
         doing.disconnect(Disconnect("somebody", 3503, "x"))

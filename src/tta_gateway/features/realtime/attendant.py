@@ -216,6 +216,8 @@ class Attendant:
                 subs=subs,
                 ping=int(ping),
                 pong=ping > 0,
+                session=session.secret,
+                node=session.node,
             ),
             now=self._now(),
         )

@@ -138,6 +138,8 @@ class Session:
         self.subscriptions: dict[str, Subscription] = {}
         self.joining = ""
         """the channel that is about to be read; whoever empties it has that not happen"""
+        self.secret = self.node = ""
+        """where what it sends comes another way: what that shows, and who takes it"""
         self.next_due = now + terms.stale
         self.terms: Final = terms
         self._chance: Final = chance
