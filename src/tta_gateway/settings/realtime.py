@@ -15,6 +15,7 @@ from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.config import RateLimitConfig
+from tta_gateway.features.realtime.acknowledging import ACK
 from tta_gateway.features.realtime.bound import (
     ChannelRule,
     InboxBound,
@@ -28,6 +29,7 @@ from tta_gateway.features.realtime.config import (
     KeepConfig,
     ReceiptsConfig,
 )
+from tta_gateway.features.realtime.sending import SEND
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.settings import asked as asking
@@ -42,6 +44,7 @@ from tta_gateway.support.config import Config, Items, Size
 Tree: TypeAlias = Mapping[str, Value]
 Auth: TypeAlias = Literal["required", "optional"]
 _TEMPLATE: Final = re.compile(r"([a-z][a-z0-9_-]{0,31})(?::\{([A-Za-z0-9_]{1,64})\})?")
+_OWN: Final = (SEND, ACK)
 _PROCEDURE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _RULE: Final = ChannelRule(prefix="")
 
@@ -177,6 +180,8 @@ class RealtimeConfig(Config):
                     f"`{name}` is no name of a procedure: write letters, digits and - . _ : such "
                     "as `chat.close`, or `chat.` for all that begin so"
                 )
+            if name in _OWN:
+                raise ValueError(f"`{name}` is what the gateway does itself: take it out")
         return procedures
 
 

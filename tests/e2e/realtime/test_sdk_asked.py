@@ -23,7 +23,7 @@ from tests.helpers.slow import wait_until
 pytestmark = pytest.mark.e2e
 
 INTERNAL, DENIED, UNAVAILABLE = 100, 103, 108
-OPERATIONS: Final = ("connect", "subscribe", "publish", "rpc")
+OPERATIONS: Final = ("connect", "refresh", "subscribe", "publish", "rpc")
 Said = dict[str, Any]
 Speaks = Callable[[Said], object]
 
@@ -39,6 +39,7 @@ def ask(operation: str, **more: object) -> dict[str, object]:
 GONE: Final = {"ask": {"service": "gone", "path": "/centrifugo/publish"}}
 REALTIME: Final = {
     "connect": asked("connect", headers=["User-Agent"]),
+    "refresh": asked("refresh"),
     "procedures": {
         "chat.": ask("rpc", timeout="1s"),
         "patient.": ask("rpc", timeout="8s"),
@@ -180,6 +181,29 @@ def test_a_service_ends_a_connection(chat: Chat, sdk: Sdk, name: str) -> None:
     chat.says["connect"] = chat.says["publish"]
     other = sdk.client(f"b{name}", chat.stage.direct, token(f"b{name}"))
     assert other.wait("disconnected")["code"] == 4501
+
+
+def test_a_service_says_whether_a_connection_goes_on(chat: Chat, sdk: Sdk, name: str) -> None:
+    shown = [token(name, lasts=lasts) for lasts in (4.0, 300.0, 300.0)]
+    ada = sdk.client(name, chat.stage.direct, *shown)
+    ada.connected()
+    chat.says["refresh"] = lambda _: {"result": {"expired": True}}
+    ada.wait("connecting", code=3005)
+    (asked,) = chat.of("refresh")
+    assert asked["user"] == name
+    ada.connected(2)  # as it came; what a connection may be is asked anew
+    assert len(chat.of("connect")) == 2
+
+
+def test_what_is_sent_once_is_what_the_service_makes_of_it(chat: Chat, sdk: Sdk, name: str) -> None:
+    room = f"room:{name}"
+    (ada,) = join(chat, sdk, name)
+    ada.reads(room)
+    chat.says["publish"] = lambda body: {"result": {"data": {"clean": body["data"]}}}
+    message = {"channel": room, "id": "m1", "data": "hi"}
+    assert ada.ask("rpc", method="message.send", data=message)["offset"] == 1
+    assert ada.ask("rpc", method="message.send", data=message)["repeated"]
+    assert ada.heard(room, 1) == [(1, {"clean": "hi"})]
 
 
 def test_a_service_does_what_clients_call(chat: Chat, sdk: Sdk, name: str) -> None:

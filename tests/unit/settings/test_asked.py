@@ -100,6 +100,7 @@ def test_a_procedure_has_its_rule_and_one_that_is_off_is_none() -> None:
         ("connect: {service: chat, path: /, timeout: 9s}", "connect.timeout", "at most 8"),
         ("connect: {service: chat, path: /, headers: [Host]}", "connect.headers[0]", "take it out"),
         ("procedures: {a b: {ask: {service: chat, path: /}}}", "procedures", "`chat.close`"),
+        ("procedures: {ack: {ask: {service: chat, path: /}}}", "procedures", "take it out"),
         ("procedures: {a: {}}", "procedures.a.ask", "is missing"),
         (
             "procedures: {a: {ask: {service: no, path: /}}}",
