@@ -26,9 +26,11 @@ from tta_gateway.features.realtime.doorkeeper import (
     Admission,
     Admitted,
     Allowed,
+    Amended,
     Caller,
     Grant,
     Granted,
+    MayPublish,
     Returned,
     Rules,
 )
@@ -55,6 +57,10 @@ class Door:
     denied: set[str] = field(default_factory=set)
     waits: bool = False
     """whether answers are to be awaited"""
+    amended: Amended | None = None
+    """how what is published is changed"""
+    said: list[bytes] = field(default_factory=list)
+    """with the subscriptions"""
     gone: list[str] = field(default_factory=list)
     """who has left which channel"""
 
@@ -79,7 +85,10 @@ class Door:
     def rules(self, channel: str) -> Rules | None:
         return self.channels.get(channel)
 
-    def may_subscribe(self, channel: str, caller: Caller) -> Granted | Awaitable[Granted]:
+    def may_subscribe(
+        self, channel: str, caller: Caller, data: bytes = b""
+    ) -> Granted | Awaitable[Granted]:
+        self.said.append(data)
         granted = self._allowed(f"subscribe {channel}", caller) or Grant()
         return _later(granted) if self.waits else granted
 
@@ -88,9 +97,10 @@ class Door:
 
     def may_publish(
         self, channel: str, data: bytes, caller: Caller
-    ) -> Allowed | Awaitable[Allowed]:
+    ) -> MayPublish | Awaitable[MayPublish]:
         assert data
-        return self._asked(f"publish {channel}", caller)
+        allowed = self._asked(f"publish {channel}", caller)
+        return allowed if self.amended is None else self.amended
 
     def may_see_presence(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
         return self._asked(f"presence {channel}", caller)

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -61,8 +61,17 @@ def token(subject: str, role: str = "player", *, lasts: float = 300.0, **more: o
 
 
 @contextlib.contextmanager
-def hub_stage(folder: Path, **connection: object) -> Iterator[HubStage]:
-    """Start it, with two workers."""
+def hub_stage(
+    folder: Path,
+    *,
+    more: Mapping[str, object] | None = None,
+    beside: Mapping[str, object] | None = None,
+    **connection: object,
+) -> Iterator[HubStage]:
+    """Start it, with two workers; `more` stands below `realtime`, and may have other channels.
+
+    `beside` are further services.
+    """
     secret = folder / "secret"
     secret.write_bytes(_SECRET)
     secret.chmod(0o600)
@@ -73,11 +82,14 @@ def hub_stage(folder: Path, **connection: object) -> Iterator[HubStage]:
         "secret": {"file": str(secret)},
         "own_subjects": True,
         "clock_skew": "0s",
-        "roles": ["player", "therapist"],
+        "roles": ["player", "therapist", "service"],
     }
-    realtime = {"connection": {"ping": "4s", "pong": "3s", **connection}, "channels": CHANNELS}
+    limits = {"ping": "4s", "pong": "3s", **connection}
+    realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
     with (
-        issuing(folder, identity={"issuers": [issuer]}, realtime=realtime) as gateway,
+        issuing(
+            folder, identity={"issuers": [issuer]}, realtime=realtime, beside=beside
+        ) as gateway,
         Cuttable(gateway.stage.port) as line,
     ):
         gateway.stage.rest()

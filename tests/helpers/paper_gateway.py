@@ -25,6 +25,7 @@ from tta_gateway.edge.doorway import Doorway
 from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.own_socket import OwnSockets
+from tta_gateway.edge.own_stream import OwnStreams
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.kernel.exchange import Exchange
@@ -112,6 +113,9 @@ class PaperGateway:
         self.sockets = OwnSockets(
             self.sweeper, self.runner, lambda _, error: self.reported.append(error)
         )
+        self.answers = OwnStreams(
+            loop.real, self.runner, lambda _, error: self.reported.append(error)
+        )
         self.outcomes: list[str] = []
         most = (limits or ConnectionLimits()).handshakes
         self.handshakes = Handshakes(loop.real, most, now=self.sweeper.now)
@@ -148,6 +152,8 @@ class PaperGateway:
         taken = msgspec.structs.replace(a_route(), **route)
         forward = self.forwarder.forward
         end = self.sockets.open if taken.socket else forward
+        if taken.stream:
+            end = self.answers.open
         return Table(
             [(taken, bind([finished, *policies], taken, forward=end))],
             nowhere=bind([finished, *elsewhere], None, forward=forward),

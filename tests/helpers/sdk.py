@@ -19,6 +19,13 @@ HERE: Final = Path(__file__).parents[1] / "e2e" / "realtime"
 PACKAGES: Final = HERE.parents[1] / "contract" / "realtime" / "sdk"
 PATIENCE: Final = 15.0
 KINDS: Final = ("python-json", "python-protobuf", "node-json", "node-protobuf")
+STREAMS: Final = ("node-json-http_stream", "node-protobuf-http_stream", "node-json-sse")
+"""of npm's SDK, without a WebSocket"""
+ENDPOINTS: Final = {
+    "websocket": "/connection/websocket",
+    "http_stream": "/connection/http_stream",
+    "sse": "/connection/sse",
+}
 Told = dict[str, Any]
 Answer: TypeAlias = Any
 
@@ -36,15 +43,17 @@ class Failed(Exception):
 
 
 class Sdk:
-    """A process with clients; `kind` is one of KINDS."""
+    """A process with clients; `kind` is one of KINDS, or of STREAMS."""
 
     def __init__(self, kind: str) -> None:
-        language, _, codec = kind.partition("-")
+        language, codec, self.transport = (*kind.split("-"), "")[:3]
         self._is_binary = codec == "protobuf"
         self._command = [sys.executable, str(HERE / "driver.py")]
         if language == "node":
             modules = npm.modules(PACKAGES, "realtime_sdk")
-            self._command = ["node", str(HERE / "driver.mjs"), str(modules)]
+            # Node has server-sent events of its own, and says that they are an experiment.
+            flags = ["--experimental-eventsource"] if self.transport == "sse" else []
+            self._command = ["node", *flags, str(HERE / "driver.mjs"), str(modules)]
         self._ids = itertools.count(1)
         self._heard = threading.Condition()
         self._answers: dict[int, Told] = {}
@@ -73,25 +82,32 @@ class Sdk:
     def client(
         self,
         name: str,
-        url: str,
+        url: str | Sequence[Told],
         *tokens: str | None,
         channels: Sequence[str] = (),
         patience: float = 10.0,
+        data: object = None,
     ) -> "SdkClient":
         """Connect, showing these tokens one after the other; in these channels from the start.
 
         For None the application never finds another.  `patience` is seconds by which pings may be
-        late.
+        late.  A `url` leads to a WebSocket, in whose place this SDK uses what its kind says; or it
+        is a list of ways that are tried one after the other.  `data` is what the application says
+        with the connection (Python).
         """
         client = SdkClient(self, name)
         self._clients.append(client)
+        if isinstance(url, str) and self.transport:
+            url = [way(self.transport, url)]
         client.ask(
             "open",
             url=url,
+            emulation="" if isinstance(url, str) else _beside(url[-1]["endpoint"], "/emulation"),
             tokens=tokens,
             channels=channels,
             protobuf=self._is_binary,
             patience=patience,
+            data=data,
         )
         return client
 
@@ -215,3 +231,14 @@ class SdkClient:
     def close(self) -> None:
         """Disconnect."""
         self.ask("close")
+
+
+def way(transport: str, url: str) -> Told:
+    """Return how a client comes by this transport to where the WebSocket of a URL is."""
+    endpoint = url if transport == "websocket" else _beside(url, ENDPOINTS[transport])
+    return {"transport": transport, "endpoint": endpoint}
+
+
+def _beside(url: str, path: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.replace('ws', 'http')}://{rest.partition('/')[0]}{path}"

@@ -14,6 +14,7 @@ from typing import Final, cast
 from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.inspected import Inspected
 from tta_gateway.edge.own_socket import OwnSocket
+from tta_gateway.edge.own_stream import OwnStream
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.web_socket import WebSocket
 from tta_gateway.kernel.errors import ClientFault, GatewayError
@@ -265,7 +266,11 @@ class ClientConnection:
             self._web_socket.leave(self._entrance.guests.close_code)
         elif self._tunnel is not None:
             self._touch_tunnel()
-        elif self._exchange is None and self._codec.is_idle and self._writable:
+        elif self._exchange is not None:
+            attempt = self._exchange.attempt
+            if isinstance(attempt, OwnStream):
+                attempt.leave()
+        elif self._codec.is_idle and self._writable:
             self.deadline = min(self.deadline, self._entrance.sweeper.now + self._idle())
 
     def _idle(self) -> float:

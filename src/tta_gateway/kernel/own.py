@@ -66,3 +66,20 @@ def socket(path: str, name: str) -> Route:
         socket=name,
         max_body=0,
     )
+
+
+def stream(method: str, path: str, name: str, *, max_body: int = 0) -> Route:
+    """Return the route to answers that workers give themselves, by what bears this name.
+
+    Who may do what there is said and proved behind it.
+    """
+    return Route(
+        name=f"{method} {path}",
+        path=path,
+        methods=(method,),
+        service=OWN,
+        stream=name,
+        max_body=max_body,
+        replay_body=0,
+        upgrade=(),
+    )

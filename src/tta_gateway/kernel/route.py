@@ -204,7 +204,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     `…_fields` are set, or removed where the value is None; `…_appended` stand behind what is there.
     `breaker` and `fallback` are its service's; where there are several, `parts` has those of each.
     `internal`: only listeners that are internal lead there, and nowhere else.
-    `socket` names what of the gateway itself answers WebSockets there, in its own service's place.
+    `socket` names what of the gateway itself answers WebSockets there, in its own service's place;
+    `stream` what answers requests there, likewise.
     `features` holds each feature's settings of this route, as its bound struct encodes them.
     """
 
@@ -217,6 +218,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = "none"
     internal: bool = False
     socket: str = ""
+    stream: str = ""
     redirect: str = ""
     redirect_status: int = 307
     respond: "Respond | None" = None
@@ -230,7 +232,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 10 * 1024 * 1024
     replay_body: int = 64 * 1024
     upgrade: tuple[str, ...] = ("websocket",)
-    origins: tuple[str, ...] = ()  # of pages that may open a WebSocket, beside its own
+    origins: tuple[str, ...] = ()  # of pages that may open a WebSocket (or stream), beside its own
     allow_from: tuple[str, ...] = ()
     trailing_slash: Literal["strict", "either"] = "strict"
     allow_encoded: bool = False

@@ -54,8 +54,10 @@ from tta_gateway.features.ratelimit import api as ratelimit
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.service import Limits
 from tta_gateway.features.ratelimit.valkey_store import ValkeyStore
+from tta_gateway.features.realtime import admin_api as realtime_admin
 from tta_gateway.features.realtime import api as realtime
 from tta_gateway.features.realtime.server_api import ServerApi
+from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
@@ -80,7 +82,8 @@ from tta_gateway.node.away import Away
 from tta_gateway.node.banning import DatabaseShelf, has_file
 from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
-from tta_gateway.node.channel_calls import server_api
+from tta_gateway.node.channel_calls import Now, server_api
+from tta_gateway.node.channel_store import ASKS_OF_DISK
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.defending import Defending
@@ -92,6 +95,7 @@ from tta_gateway.node.here import Here
 from tta_gateway.node.issuing import Issuance
 from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
+from tta_gateway.node.mourning import Mourning
 from tta_gateway.node.own_addresses import own_of
 from tta_gateway.node.penalties import Penalties
 from tta_gateway.node.providers import LoginProviders
@@ -247,6 +251,11 @@ class Control:
         self.alerting.compare(self.services.state_of)
         self.stores = Stores(self.log)
         self.stores.tell = partial(self.away.take, "stores")
+        self.letters = ValkeyInbox(self._client, wall=clock.wall)
+        inboxes = Now(lambda: self.snapshot).inbox
+        self.mourning = Mourning(
+            self.letters, self.counts, has_inboxes=lambda: inboxes() is not None
+        )
         self.admin = self._administration(Path(self.snapshot.state_dir), clock)
         self.public = self._own_endpoints()
         self.apps = Degrading(self.admin), Degrading(self.public)
@@ -272,9 +281,17 @@ class Control:
 
     def _channels(self) -> ServerApi:
         """Return what services may do in channels."""
+        disk = StateClient(
+            lambda: self.snapshot,
+            topology=self._client.topology,
+            log=self.log,
+            died=self.died,
+            name=ASKS_OF_DISK,
+        )
         return server_api(
             lambda: self.snapshot,
             self._client,
+            disk=disk,
             log=self.log,
             clock=SystemClock(),
             died=self.died,
@@ -313,6 +330,7 @@ class Control:
             nodes.router(self.attending.attendance),
             shield.router(self.defending),
             ratelimit.router(self.limits, log=self.log.event, monotonic=clock.monotonic),
+            realtime_admin.router(self.letters),
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
@@ -591,6 +609,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         ratelimit.router(
             cast("Limits", None), log=cast("ratelimit.Events", None), monotonic=lambda: 0.0
         ),
+        realtime_admin.router(cast("ValkeyInbox", None)),
         changes.router(cast("Changing", None)),
     )
     return _told(routers)

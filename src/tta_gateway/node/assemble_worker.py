@@ -18,6 +18,7 @@ from tta_gateway.edge.entrance import Entrance, Guests, Rules
 from tta_gateway.edge.handshakes import Handshakes
 from tta_gateway.edge.hangup import Hangups
 from tta_gateway.edge.own_socket import OwnSockets
+from tta_gateway.edge.own_stream import OwnStreams
 from tta_gateway.edge.sweeper import LAG, Sweeper
 from tta_gateway.edge.upstream_connection import SocketConnector
 from tta_gateway.features.access.policy import Circle
@@ -39,6 +40,7 @@ from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
@@ -47,6 +49,7 @@ from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
 from tta_gateway.node.spending import Spending
 from tta_gateway.node.standings import Standings
@@ -176,23 +179,28 @@ class Worker:
             lambda: self.valkeys.clients.get("state"),
             topology=lambda: self.valkeys.topology("state"),
             fresh=lambda: draw().decode(),
+            wall=self.clock.wall,
             log=self.log,
             died=self.died,
         )
         self.real_time = RealTime(
             store,
             Inquiries(self.runner, clock=self.clock.monotonic),
+            HubServices(self.log, self.registry, clock=self.clock.monotonic),
             fresh=lambda: draw().decode(),
             chance=random.random,
             clock=self.clock,
         )
         self.sockets.serve(SOCKET, self.real_time.sockets)
+        for name, service in self.real_time.streams.items():
+            self.answers.serve(name, service)
         self._adopt_channels()
 
     def _adopt_channels(self) -> None:
         asked = [one for one in self.policies if type(one) in CHANNELS]
         known = bound(self.snapshot, "realtime", RealtimeBound)
-        self.real_time.adopt(known, asked, self.snapshot)
+        asks = ServiceQuestions(self._ways(), self.policies, clock=self.clock.monotonic)
+        self.real_time.adopt(known, asked, self.snapshot, asks)
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
@@ -205,6 +213,7 @@ class Worker:
             hangups=self.hangups,
             departures=Departures(self.loop),
         )
+        self.answers.is_leaving = lambda: self.guests.draining
         self._contexts = contexts = contexts_of(snapshot)
         self._expiry = Expiry(self.clock.wall, self.log)
         self._connector.adopt(contexts.services)
@@ -214,6 +223,7 @@ class Worker:
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
+        self.answers = OwnStreams(self.loop, self.runner, self._report)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -233,20 +243,22 @@ class Worker:
         forwarder.told = self.telling.told
         return forwarder
 
+    def _ways(self) -> Ways:
+        return Ways(
+            later=self.loop.call_soon,
+            begin=self.runner.begin,
+            forward=self.forwarder.forward,
+            finish=self.runner.finish,
+        )
+
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
         """Return the policies in order; OSError if the access log cannot be had."""
         access = bound(snapshot, "access_log", AccessLogBound)
         if access.enabled and access.path not in self._logs:
             self._logs[access.path] = self._open_log(access.path)
         lines = self._logs[access.path] if access.enabled else None
-        ways = Ways(
-            later=self.loop.call_soon,
-            begin=self.runner.begin,
-            forward=self.forwarder.forward,
-            finish=self.runner.finish,
-        )
         reach = Reach(
-            ways=ways,
+            ways=self._ways(),
             services=self.forwarder,
             streams=self.streams,
             circle=self.circle,
@@ -395,6 +407,8 @@ class Worker:
 
         def place(route: Route) -> None:
             end = self.sockets.open if route.socket else forward
+            if route.stream:
+                end = self.answers.open
             plan = bind(policies, route, forward=_end_of(route, runner, end))
             tables[1 if route.internal else 0].add(route, plan)
 

@@ -5,14 +5,16 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.bound import InboxBound, RealtimeBound
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands
 from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.mail import Mail
+from tta_gateway.features.realtime.post_office import PostOffice
 from tta_gateway.features.realtime.server_api import ServerApi
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
-from tta_gateway.node.channel_store import Ear, nobody
+from tta_gateway.node.channel_store import Ear, boxes
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.identifier import Identifiers
@@ -41,40 +43,54 @@ class Idle:
         """There is none to look at."""
 
 
-class KindsNow:
-    """The kinds of the configuration that is in force."""
+class Now:
+    """Channels as the configuration has them that is in force."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         """Read them when they are asked for first."""
         self._snapshot = snapshot
         self._raw = b""
+        self._bound = RealtimeBound()
         self._kinds = Kinds(())
 
-    def __call__(self) -> Kinds:
-        """Return them."""
+    def kinds(self) -> Kinds:
+        """Return their kinds."""
+        self._read()
+        return self._kinds
+
+    def inbox(self) -> InboxBound | None:
+        """Return what holds for inboxes, None where there are none."""
+        self._read()
+        return self._bound.inbox
+
+    def _read(self) -> None:
         raw = bytes(self._snapshot().features.get("realtime", _NOTHING))
         if raw != self._raw:
-            self._raw, self._kinds = raw, Kinds(_decode(raw).channels)
-        return self._kinds
+            self._raw, self._bound = raw, _decode(raw)
+            self._kinds = Kinds(self._bound.channels)
 
 
 def server_api(
     snapshot: Callable[[], Snapshot],
     client: Callable[[], Valkey | None],
     *,
+    disk: Callable[[], Valkey | None],
     log: EventLog,
     clock: Clock,
     died: Died,
 ) -> ServerApi:
-    """Return what services may ask, by the store that the configuration names."""
+    """Return what services may ask, by the store that the configuration names.
+
+    `disk` is a client of it that nobody else uses (features/realtime/disk.py).
+    """
     draw = Identifiers(clock.wall).uuid7
-    broker = ValkeyBroker(
-        client,
-        disk=Disk(nobody, died=died),
-        listener=Ear(),
-        fresh=lambda: draw().decode(),
-        tell=log.event,
-    )
-    name = draw().decode()
-    orders = BrokerErrands(broker, worker=name, doer=Idle(), tell=log.event, died=died)
-    return ServerApi(KindsNow(snapshot), broker, orders, clock)
+    now, asked = Now(snapshot), Disk(disk, died=died)
+
+    def fresh() -> str:
+        return draw().decode()
+
+    broker = ValkeyBroker(client, disk=asked, listener=Ear(), fresh=fresh, tell=log.event)
+    orders = BrokerErrands(broker, worker=fresh(), doer=Idle(), tell=log.event, died=died)
+    inboxes = boxes(client, asked, wall=clock.wall)
+    mail = Mail(inboxes, kinds=now.kinds, fresh=fresh, wall=clock.wall)
+    return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))

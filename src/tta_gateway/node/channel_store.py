@@ -5,8 +5,11 @@ from typing import Final
 
 from tta_gateway.features.realtime.broker import Listener
 from tta_gateway.features.realtime.disk import Disk
+from tta_gateway.features.realtime.mail import Boxes
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.valkey_broker import PROBED, ValkeyBroker
+from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
+from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.state_subscriber import StateSubscriber
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
@@ -15,6 +18,11 @@ from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.topology import Topology
 
 _NAME: Final = "tta-gateway-channels"
+ASKS_OF_DISK: Final = "tta-gateway-disk"
+"""what the client calls itself that asks whether something is on disk: its answers take a while"""
+
+
+_DOUBTED: Final = 60.0  # seconds between two words about what is not on disk
 
 
 class Ear:
@@ -54,14 +62,21 @@ class ChannelStore:
         *,
         topology: Callable[[], Topology | None],
         fresh: Callable[[], str],
+        wall: Callable[[], float],
         log: EventLog,
         died: Died,
     ) -> None:
         """Hear nothing yet; `topology` tells who serves, where that is found out."""
         self.ear: Final = Ear()
-        self.broker: Final = ValkeyBroker(
-            client, disk=Disk(nobody, died=died), listener=self.ear, fresh=fresh, tell=log.event
+        self._snapshot: Snapshot | None = None
+        self._disk_client: Final = StateClient(
+            self._known, topology=topology, log=log, died=died, name=ASKS_OF_DISK
         )
+        self.disk: Final = Disk(self._asked_of_disk, died=died)
+        self.broker: Final = ValkeyBroker(
+            client, disk=self.disk, listener=self.ear, fresh=fresh, tell=log.event
+        )
+        self.boxes: Final = boxes(client, self.disk, wall=wall)
         self.log: Final = log
         self.died: Final = died
         following = self.broker.following
@@ -69,9 +84,11 @@ class ChannelStore:
             following, following.use, name=_NAME, topology=topology, log=log, died=died
         )
         self._looked = 0.0
+        self._doubted_at = 0.0
 
     def follow(self, snapshot: Snapshot, *, is_wanted: bool) -> None:
         """Hear where a configuration says, if anybody wants that."""
+        self._snapshot = snapshot
         self.subscriber.follow(snapshot, is_wanted=is_wanted)
 
     def tick(self, now: float) -> None:
@@ -79,6 +96,10 @@ class ChannelStore:
         if self.subscriber.is_there and now - self._looked >= PROBED:
             self._looked = now
             spawn(self._probe(), name="channels", died=self.died)
+        if self.disk.unproved and now - self._doubted_at >= _DOUBTED:
+            self._doubted_at = now
+            self.log.event("channels_not_durable", count=self.disk.unproved)
+            self.disk.unproved = 0
 
     async def _probe(self) -> None:
         await self.broker.probe()
@@ -86,8 +107,16 @@ class ChannelStore:
     def close(self) -> None:
         """Hear no more."""
         self.subscriber.close()
+        self._disk_client.close()
+
+    def _known(self) -> Snapshot:
+        assert self._snapshot is not None  # else nobody has been asked to ask
+        return self._snapshot
+
+    def _asked_of_disk(self) -> Valkey | None:
+        return None if self._snapshot is None else self._disk_client()
 
 
-def nobody() -> Valkey | None:
-    """Ask nobody whether it is on a disk: no channel wants to know yet."""
-    return None
+def boxes(client: Callable[[], Valkey | None], disk: Disk, *, wall: Callable[[], float]) -> Boxes:
+    """Return the inboxes of all, in the node's store."""
+    return Boxes(ValkeyInbox(client, wall=wall), ValkeyInbox(client, wall=wall, disk=disk))

@@ -129,6 +129,7 @@ def _lasting(
         ("care", control.caring.run),
         ("nodes", control.attending.run),
         ("changes", control.changing.run),
+        ("dead letters", control.mourning.run),
         ("shield", control.defending.run),
         ("bans", control.defending.banning.run),
     )

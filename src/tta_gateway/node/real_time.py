@@ -1,30 +1,40 @@
 """Real time in a worker: the sockets of clients, and the hub that they talk to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from secrets import token_urlsafe
 from typing import Final
 
 from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.realtime.acknowledging import ACK, Acknowledging
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codes import (
     FORCE_RECONNECT,
-    NOT_AVAILABLE,
     SHUTDOWN,
-    UNAVAILABLE,
     Disconnection,
     Unsubscription,
 )
-from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
+from tta_gateway.features.realtime.emulation import Emulation
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands, Fork
 from tta_gateway.features.realtime.hub import Hub
+from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.letterbox import Letterbox, Threshold
+from tta_gateway.features.realtime.mail import Mail, Posting
+from tta_gateway.features.realtime.procedures import Named, Procedure
+from tta_gateway.features.realtime.public import EMULATION, HTTP_STREAM, SSE
+from tta_gateway.features.realtime.sending import SEND, Sending
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
+from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.kernel.stream import StreamService
 from tta_gateway.node.channel_store import ChannelStore
+from tta_gateway.node.handed_procedures import HandedProcedures
 from tta_gateway.node.hub_desk import HubDesk
+from tta_gateway.node.hub_services import Asks, HubServices
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
@@ -33,24 +43,13 @@ from tta_gateway.support.tasks import spawn
 _SLICE: Final = 100  # connections
 
 
-class Nothing:
-    """Procedures of a gateway that has none."""
-
-    def call(self, method: str, data: bytes, caller: Caller) -> Returned:  # noqa: ARG002 - a port
-        """Say that nobody does it."""
-        return NOT_AVAILABLE
-
-    def send(self, data: bytes, caller: Caller) -> Allowed:  # noqa: ARG002 - likewise
-        """Say that nobody takes it."""
-        return UNAVAILABLE
-
-
 class Doing:
     """Does in this worker's hub what others ask of all workers (features/realtime/errands.py)."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, streams: HubStreams) -> None:
         """Do it here."""
         self._hub = hub
+        self._streams = streams
 
     def disconnect(self, order: Disconnect) -> None:
         """End sessions."""
@@ -62,9 +61,9 @@ class Doing:
         why = Unsubscription(order.code, order.reason)
         self._hub.unsubscribe(order.user, order.channel, why, client=order.client)
 
-    def take(self, session: str, data: bytes) -> bool:  # noqa: ARG002 - no session speaks so yet
-        """Say that it is not here."""
-        return False
+    def take(self, session: str, data: bytes) -> bool:
+        """Take commands of a session; False if it is not here."""
+        return self._streams.take(session, data)
 
     def missed(self) -> None:
         """Have everybody connect again: nobody knows whom an order was about."""
@@ -78,51 +77,97 @@ class RealTime:
         self,
         store: ChannelStore,
         inquiries: Inquiries,
+        services: HubServices,
         *,
         fresh: Callable[[], str],
         chance: Callable[[], float],
         clock: Clock,
     ) -> None:
         """Serve nobody yet; `fresh` makes names that nobody has made before."""
-        self.desk: Final = HubDesk(inquiries, wall=clock.wall)
+        self.desk: Final = HubDesk(inquiries, wall=clock.wall, services=services)
+        self._services = services
+        self._handed = HandedProcedures(self.desk, inquiries, services)
         self._store = store
         self._clock = clock
         self._died = died = store.died
-        ports = Ports(
-            broker=store.broker,
-            tokens=self.desk,
-            access=self.desk,
-            procedures=Nothing(),
-            clock=clock,
-            terms=Terms(),
-            version="tta-gateway",
-        )
+        self._threshold: Final = Threshold(self.desk)
+        ports = self._ports(fresh)
         self.hub: Final = Hub(ports, died=died)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
-        fork = Fork(self.hub)
+        self._letterbox: Final = Letterbox(
+            self.hub, store.boxes.plain, monotonic=clock.monotonic, tell=store.log.event, died=died
+        )
+        self.hub.entered = self._letterbox.entered
+        fork = Fork(self._letterbox)
+        self._streams = streams = HubStreams(
+            self.hub, self.desk, fresh=fresh, secret=token_urlsafe, chance=chance, clock=clock
+        )
+        streams.node = worker = fresh()
+        doing = Doing(self.hub, streams)
         self._errands = BrokerErrands(
-            store.broker, worker=fresh(), doer=Doing(self.hub), tell=store.log.event, died=died
+            store.broker, worker=worker, doer=doing, tell=store.log.event, died=died
         )
         fork.errands = self._errands
         store.ear.listener = fork
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
+        self._kinds = Kinds(())
 
-    def adopt(self, bound: RealtimeBound, policies: Sequence[Policy], snapshot: Snapshot) -> None:
-        """Judge by this configuration from now on."""
+    def _ports(self, fresh: Callable[[], str]) -> Ports:
+        """Return what the hub asks: what is published has mail, and everybody an inbox."""
+        store, clock = self._store, self._clock
+        mail = Mail(store.boxes, kinds=lambda: self._kinds, fresh=fresh, wall=clock.wall)
+        broker = Posting(store.broker, mail)
+        own: dict[str, Procedure] = {
+            SEND: Sending(self._threshold, broker),
+            ACK: Acknowledging(store.boxes.plain, is_open=lambda: self._threshold.has_inboxes),
+        }
+        return Ports(
+            broker=broker,
+            tokens=self._threshold,
+            access=self._threshold,
+            procedures=Named(own, self._handed),
+            clock=clock,
+            terms=Terms(),
+            version="tta-gateway",
+        )
+
+    @property
+    def streams(self) -> Mapping[str, StreamService]:
+        """Return what answers where clients have no socket, by the names that routes bear."""
+        return {
+            HTTP_STREAM: HttpStream(self._streams),
+            SSE: EventStream(self._streams),
+            EMULATION: Emulation(self._streams, self._errands, died=self._died),
+        }
+
+    def adopt(
+        self,
+        bound: RealtimeBound,
+        policies: Sequence[Policy],
+        snapshot: Snapshot,
+        asks: Asks | None = None,
+    ) -> None:
+        """Judge by this configuration from now on, and have services asked by `asks`."""
+        self._services.asks = asks
         self.desk.adopt(bound, policies)
+        self._handed.adopt(bound.procedures, policies)
         for one in policies:
             if isinstance(one, Identity):
                 self.desk.proved = one.principal_of
         if self._is_on and bound.connect is None:
             self.hub.end_all(SHUTDOWN)
         self._is_on = bound.connect is not None
+        if self._threshold.has_inboxes is not (bound.inbox is not None):
+            self._threshold.has_inboxes = bound.inbox is not None
+            self.hub.end_all(FORCE_RECONNECT)  # whoever comes again has one, or none any more
         if bound.channels != self._channels:
-            self._channels = bound.channels
+            self._channels, self._kinds = bound.channels, Kinds(bound.channels)
             self._ask_again(self.desk.clients())
         self._store.follow(snapshot, is_wanted=self._is_on)
         self.sockets.terms = terms_of(bound.largest)
+        self._streams.largest = bound.largest
         self.hub.terms = Terms(
             ping=bound.ping,
             pong=bound.pong,
@@ -150,6 +195,8 @@ class RealTime:
         self._store.follow(snapshot, is_wanted=True)
         self._store.tick(self._clock.monotonic())
         self.hub.tick()
+        if self._threshold.has_inboxes:
+            self._letterbox.tick()
         if not self._hears and not self._begins:
             self._begins = True
             spawn(self._begin(), name="errands", died=self._died)

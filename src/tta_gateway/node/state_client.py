@@ -1,4 +1,4 @@
-"""Control's own client of the store for state: made when it is first wanted, of whoever serves."""
+"""A client of the store for state: made when it is first wanted, of whoever serves."""
 
 import random
 from collections.abc import Callable
@@ -24,12 +24,17 @@ class StateClient:
         topology: Callable[[], Topology | None],
         log: EventLog,
         died: Callable[[str, BaseException], None],
+        name: str = _NAME,
     ) -> None:
-        """Begin without one; `topology` is who serves, where that had to be asked."""
+        """Begin without one; `topology` is who serves, where that had to be asked.
+
+        `name` is what it calls itself to the server.
+        """
         self._snapshot = snapshot
         self.topology = topology
         self._log = log
         self._died = died
+        self._name = name
         self._store: Store | None = None
         self._served: Topology | None = None
         self._client: Valkey | None = None
@@ -45,6 +50,10 @@ class StateClient:
             self._client.use(served)
         return self._client
 
+    def close(self) -> None:
+        """Ask no more, until it is called again."""
+        self._renew(None)
+
     def _renew(self, store: Store | None) -> None:
         if self._client is not None:
             self._client.close()
@@ -56,7 +65,7 @@ class StateClient:
         except OSError as error:
             self._log.event("store_unfit", store="state", complaints=[str(error)])
             return
-        way = Way(store.login, tls=tls, name=_NAME, chance=random.random, died=self._died)
+        way = Way(store.login, tls=tls, name=self._name, chance=random.random, died=self._died)
         tell = self._log.event
         self._client = Valkey(None, way=way, name="state", tell=tell, stale=lambda _: None)
         self._store = store

@@ -176,7 +176,8 @@ def _judged_as_routes(settings: Settings) -> RealtimeBound:
         (raised,) = stepped_up((route,), settings)
         return guarded_as_asked(raised, held)
 
-    bound = realtime.compile(settings.realtime, settings.ratelimit)
+    plain = partial(_plain_route, settings)
+    bound = realtime.compile(settings.realtime, settings.ratelimit, plain)
     channels = tuple(
         msgspec.structs.replace(
             one,
@@ -187,7 +188,10 @@ def _judged_as_routes(settings: Settings) -> RealtimeBound:
         )
         for one in bound.channels
     )
-    return msgspec.structs.replace(bound, channels=channels)
+    procedures = tuple(
+        msgspec.structs.replace(one, rule=judged(one.rule) or one.rule) for one in bound.procedures
+    )
+    return msgspec.structs.replace(bound, channels=channels, procedures=procedures)
 
 
 def _plain_route(settings: Settings, service: str) -> Route:

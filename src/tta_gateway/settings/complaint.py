@@ -19,6 +19,8 @@ NAMED: Final = frozenset(
         "identity.issuers[].levels",
         "ratelimit.limits",
         "realtime.channels",
+        "realtime.procedures",
+        "realtime.procedures.<name>.access.permissions",
         "realtime.channels.<name>.history.access.permissions",
         "realtime.channels.<name>.presence.access.permissions",
         "realtime.channels.<name>.publish.access.permissions",

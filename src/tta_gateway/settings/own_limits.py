@@ -124,7 +124,7 @@ def _limits(group: Group, config: RateLimitSettings) -> RouteLimits:
 def _with(route: Route, limits: RouteLimits) -> Route:
     if not route.service or route.internal or not limits.limits:
         return route
-    if route.socket or route.path in _OF_SERVICES:
+    if route.socket or route.stream or route.path in _OF_SERVICES:
         return route
     raw = msgspec.Raw(msgspec.msgpack.encode(limits))
     return msgspec.structs.replace(route, features={**route.features, "ratelimit": raw})

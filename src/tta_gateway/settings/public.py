@@ -122,11 +122,12 @@ def own_routes(settings: Settings) -> tuple[Route, ...]:
 
 
 def _sockets(settings: Settings) -> tuple[Route, ...]:
-    """Return the routes to the hub, likewise."""
+    """Return the routes to the hub: by sockets, and by the ways round where these are not let."""
     if settings.realtime is None:
         return ()
     pages = tuple(origin for origin in settings.cors.origins if origin != "*")
-    return tuple(msgspec.structs.replace(one, origins=pages) for one in realtime.SOCKETS)
+    ways = (*realtime.SOCKETS, *realtime.STREAMS)
+    return tuple(msgspec.structs.replace(one, origins=pages) for one in ways)
 
 
 def _limits(settings: Settings) -> tuple[Route, ...]:

@@ -15,10 +15,25 @@ from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.config import RateLimitConfig
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
-from tta_gateway.features.realtime.config import ConnectionConfig, KeepConfig
+from tta_gateway.features.realtime.acknowledging import ACK
+from tta_gateway.features.realtime.bound import (
+    ChannelRule,
+    InboxBound,
+    Procedure,
+    RealtimeBound,
+    Receipts,
+)
+from tta_gateway.features.realtime.config import (
+    ConnectionConfig,
+    InboxConfig,
+    KeepConfig,
+    ReceiptsConfig,
+)
+from tta_gateway.features.realtime.sending import SEND
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
+from tta_gateway.settings import asked as asking
+from tta_gateway.settings.asked import AskConfig, RouteTo, question
 from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
@@ -27,7 +42,10 @@ from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Items, Size
 
 Tree: TypeAlias = Mapping[str, Value]
+Auth: TypeAlias = Literal["required", "optional"]
 _TEMPLATE: Final = re.compile(r"([a-z][a-z0-9_-]{0,31})(?::\{([A-Za-z0-9_]{1,64})\})?")
+_OWN: Final = (SEND, ACK)
+_PROCEDURE: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _RULE: Final = ChannelRule(prefix="")
 
 
@@ -50,9 +68,23 @@ class RuleConfig(Config):
     """How much they may; as in a route."""
 
 
-Rule: TypeAlias = Annotated[
-    RuleConfig, Shorthand(lambda value: {"mode": value}, {"enum": ["on", "off"]})
-]
+class AskingRuleConfig(RuleConfig):
+    """Who may do something, and the service that is asked behind that."""
+
+    ask: AskConfig | None = None
+    """The service that is asked what comes of it, once nothing above objects."""
+
+
+class ProcedureConfig(RuleConfig):
+    """Who may call a procedure, and the service that does it."""
+
+    ask: AskConfig
+    """The service that does it."""
+
+
+_WORD: Final = Shorthand(lambda value: {"mode": value}, {"enum": ["on", "off"]})
+Rule: TypeAlias = Annotated[RuleConfig, _WORD]
+AskingRule: TypeAlias = Annotated[AskingRuleConfig, _WORD]
 _NOBODY: Final = RuleConfig(mode="off")
 
 
@@ -62,10 +94,10 @@ class ChannelConfig(Config):
     service: str | None = None
     """The service that is asked whose something is, where a rule says `owner_from`."""
 
-    subscribe: Rule = RuleConfig()
+    subscribe: AskingRule = AskingRuleConfig()
     """Who may hear what is published there."""
 
-    publish: Rule = _NOBODY
+    publish: AskingRule = AskingRuleConfig(mode="off")
     """Who may publish there from a connection; services may by their own way."""
 
     presence: Rule = _NOBODY
@@ -83,6 +115,9 @@ class ChannelConfig(Config):
     deltas: bool = _RULE.deltas
     """Whether who asks for it is sent only what has changed since the message before (fossil): good
     for messages that are much alike."""
+
+    receipts: ReceiptsConfig | None = None
+    """Whether each message is a letter too, for those whom it is for; it needs `realtime.inbox`."""
 
     message: Size = _RULE.largest
     """The largest message that may be published."""
@@ -110,6 +145,20 @@ class RealtimeConfig(Config):
     connection: ConnectionConfig = ConnectionConfig()
     """What one connection may take."""
 
+    connect: AskConfig | None = None
+    """The service that is asked about each connection that may be: it can refuse, and can tell its
+    client something, have it read channels, and say until when."""
+
+    refresh: AskConfig | None = None
+    """The service that is asked whether a connection may go on that shows a new token."""
+
+    procedures: dict[str, ProcedureConfig] = Field(default_factory=dict)
+    """What clients may call (RPC) and a service does, each by its name; a name that ends in `.` or
+    `:` stands for all that begin so."""
+
+    inbox: InboxConfig | None = None
+    """That everybody has an inbox; left out, nobody has."""
+
     channels: dict[str, ChannelConfig] = Field(default_factory=dict)
     """Kinds of channels, each by what its channels are called: `session:{session_id}`."""
 
@@ -122,21 +171,47 @@ class RealtimeConfig(Config):
                 raise ValueError(f"has two kinds of `{name}`: their channels cannot be told apart")
         return channels
 
+    @field_validator("procedures")
+    @classmethod
+    def _names(cls, procedures: dict[str, ProcedureConfig]) -> dict[str, ProcedureConfig]:
+        for name in procedures:
+            if not _PROCEDURE.fullmatch(name):
+                raise ValueError(
+                    f"`{name}` is no name of a procedure: write letters, digits and - . _ : such "
+                    "as `chat.close`, or `chat.` for all that begin so"
+                )
+            if name in _OWN:
+                raise ValueError(f"`{name}` is what the gateway does itself: take it out")
+        return procedures
+
 
 # --- what it becomes -----------------------------------------------------------------------------
 
 
-def compile(config: RealtimeConfig | None, limits: RateLimitConfig) -> RealtimeBound:
-    """Return what a worker needs of it."""
+def compile(
+    config: RealtimeConfig | None, limits: RateLimitConfig, route_to: RouteTo
+) -> RealtimeBound:
+    """Return what a worker needs of it; `route_to` gives the plain route to a service."""
     if config is None:
         return RealtimeBound()
     written = config.connection
+    inbox = config.inbox
+    box = None if inbox is None else InboxBound(seconds=inbox.time, durable=inbox.durable)
     connect = Route(name="connect", path="/connect", methods=("CONNECT",), auth=config.auth)
     return RealtimeBound(
         connect=limited(connect, config.rate_limit, limits),
-        channels=tuple(
-            _channel(name, one, config.auth, limits) for name, one in config.channels.items()
+        asked_connect=question(config.connect, "connect", route_to),
+        asked_refresh=question(config.refresh, "refresh", route_to),
+        procedures=tuple(
+            _procedure(name, one, config.auth, limits, route_to)
+            for name, one in config.procedures.items()
+            if one.mode == "on"
         ),
+        channels=tuple(
+            _channel(name, one, config.auth, limits, route_to=route_to, inbox=box)
+            for name, one in config.channels.items()
+        ),
+        inbox=box,
         ping=written.ping,
         pong=written.pong,
         stale=written.stale,
@@ -150,29 +225,58 @@ def routes(bound: RealtimeBound) -> Iterator[Route]:
     """Yield what commands run through as requests do."""
     if bound.connect is not None:
         yield bound.connect
+    for each in bound.procedures:
+        yield each.rule
     for one in bound.channels:
         yield from filter(None, (one.subscribe, one.publish, one.presence, one.history))
 
 
+def _procedure(
+    name: str, config: ProcedureConfig, auth: Auth, limits: RateLimitConfig, route_to: RouteTo
+) -> Procedure:
+    rule = _route("call", name, config, config.ask.service, auth, limits)
+    asked = question(config.ask, f"call {name}", route_to, rule)
+    assert rule is not None  # one that is off is left out
+    assert asked is not None
+    return Procedure(name=name, rule=msgspec.structs.replace(rule, path="/call"), asked=asked)
+
+
 def _channel(
-    name: str, config: ChannelConfig, auth: Literal["required", "optional"], limits: RateLimitConfig
+    name: str,
+    config: ChannelConfig,
+    auth: Auth,
+    limits: RateLimitConfig,
+    *,
+    route_to: RouteTo,
+    inbox: InboxBound | None,
 ) -> ChannelRule:
     kind, _, parameter = name.partition(":")
     found = {
         operation: _route(operation, name, rule, config.service, auth, limits)
         for operation, rule in _rules(config)
     }
-    keep = config.keep
+    keep, receipts = config.keep, config.receipts
     return ChannelRule(
         prefix=f"{kind}:" if parameter else kind,
         parameter=parameter.strip("{}"),
         **found,
+        asked_subscribe=question(
+            config.subscribe.ask, f"subscribe {name}", route_to, found["subscribe"]
+        ),
+        asked_publish=question(config.publish.ask, f"publish {name}", route_to, found["publish"]),
         size=0 if keep is None else keep.size,
         seconds=0.0 if keep is None else keep.time,
+        durable=keep is not None and keep.durable,
         join_leave=config.join_leave,
         deltas=config.deltas,
+        receipts=None if receipts is None else _receipts(receipts, inbox or InboxBound()),
         largest=config.message,
     )
+
+
+def _receipts(config: ReceiptsConfig, inbox: InboxBound) -> Receipts:
+    lasts = inbox.seconds if config.time is None else config.time
+    return Receipts(to=config.to or "", seconds=lasts, durable=inbox.durable)
 
 
 def _rules(config: ChannelConfig) -> Iterator[tuple[str, RuleConfig]]:
@@ -187,7 +291,7 @@ def _route(
     name: str,
     rule: RuleConfig,
     service: str | None,
-    auth: Literal["required", "optional"],
+    auth: Auth,
     limits: RateLimitConfig,
 ) -> Route | None:
     """Return what a command runs through; None if nobody may."""
@@ -224,6 +328,8 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
     for place, rule in rules(tree):
         yield from _of_rule(place, rule, named)
     services = _mapping(tree.get("services"))
+    yield from asking.complaints(_mapping(tree.get("realtime")), services)
+    has_inbox = isinstance(_mapping(tree.get("realtime")).get("inbox"), dict)
     for name, channel in _mapping(_mapping(tree.get("realtime")).get("channels")).items():
         written = _mapping(channel)
         where: Path = ("realtime", "channels", name)
@@ -232,6 +338,24 @@ def complaints(tree: Tree) -> Iterator[tuple[Path, str]]:
             yield (*where, "service"), f"there is no service `{service}`"
         if written.get("history") not in (None, "off") and written.get("keep") is None:
             yield (*where, "history"), "reads what is not kept: write `keep` too"
+        if isinstance(written.get("receipts"), dict):
+            yield from _of_receipts(where, name, _mapping(written["receipts"]), has_inbox=has_inbox)
+
+
+def _of_receipts(
+    where: Path, name: str, receipts: Tree, *, has_inbox: bool
+) -> Iterator[tuple[Path, str]]:
+    """Complain about letters that nobody gets."""
+    where = (*where, "receipts")
+    if not has_inbox:
+        yield where, "nobody has an inbox for its letters: write `inbox: {}` below `realtime` too"
+    to, parameter = receipts.get("to"), name.partition("{")[2].rstrip("}")
+    if isinstance(to, str) and to != parameter:
+        names = f"write `{parameter}`" if parameter else "its channels are for nobody in particular"
+        yield (
+            (*where, "to"),
+            f"`{to}` does not stand in the name of the channel: {names}, or take the line out",
+        )
 
 
 def _of_rule(where: Path, rule: Tree, named: Tree) -> Iterator[tuple[Path, str]]:

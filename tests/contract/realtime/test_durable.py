@@ -13,6 +13,7 @@ from tests.helpers.channels import Worker, workers
 from tests.helpers.slow import wait_until
 from tests.helpers.valkey_server import Kind, Server, server
 from tta_gateway.features.realtime.broker import Away, Published
+from tta_gateway.features.realtime.disk import Disk, identity
 from tta_gateway.features.realtime.publication import Keeping, Publication
 from tta_gateway.support.valkey.topology import single
 
@@ -166,3 +167,19 @@ def test_a_disk_that_hangs_costs_its_deadline(own: Server) -> None:
             assert time.monotonic() - begun < 3.0
 
     uvloop.run(body())
+
+
+def test_who_asks_first_is_waited_for_until_the_store_can_be_asked(kind: Kind) -> None:
+    """The client for it is made when it is wanted first."""
+
+    async def body(one: Server) -> bool:
+        async with workers(one.unix) as (worker,):
+            info = await worker.valkey.command(b"INFO", b"server", b"replication")
+            late = worker._client(single(one.unix))
+            try:
+                return await Disk(lambda: late, died=worker.told.died).holds(b"a", identity(info))
+            finally:
+                late.close()
+
+    with server(kind, *ALWAYS) as one:
+        assert uvloop.run(body(one))

@@ -14,7 +14,7 @@ from tests.helpers.channels import Worker, until, workers
 from tests.helpers.valkey_server import Server
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
-from tta_gateway.features.realtime.errands import MOST, ORDERS, BrokerErrands, channel_of
+from tta_gateway.features.realtime.errands import MOST_IN_VAIN, ORDERS, BrokerErrands, channel_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
 
 pytestmark = pytest.mark.redis
@@ -146,11 +146,11 @@ def test_a_worker_that_is_gone_costs_a_second_and_not_more(shared: Server) -> No
     async def body() -> None:
         async with posts(shared, 1) as (one,):
             begun = time.monotonic()
-            some = [one.errands.hand("gone", "s", b"x") for _ in range(MOST + 1)]
+            some = [one.errands.hand("gone", "s", b"x") for _ in range(MOST_IN_VAIN + 1)]
             told = await asyncio.gather(*some, return_exceptions=True)
             assert time.monotonic() - begun < 3.0
             assert [str(error) for error in told if isinstance(error, Away)].count(
-                "too many frames wait for their workers"
+                "too many frames wait for workers unheard of"
             ) == 1
             assert all(isinstance(error, Away) for error in told)
 

@@ -5,6 +5,7 @@ import random
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -21,10 +22,13 @@ from tta_gateway.features.realtime.inbox import (
     KNOWN,
     MOST,
     MOST_DEAD,
+    PAGE,
+    TAG,
     Box,
     DeadLetter,
     Letter,
     Outcome,
+    Page,
     Posted,
     channel_of,
 )
@@ -50,8 +54,10 @@ def letter(id: str, expires: int) -> Letter:
     return Letter(id, Publication(id.encode()), expires)
 
 
-def data(publications: Sequence[Publication]) -> list[bytes]:
-    return [one.data for one in publications]
+def tagged(page: Page) -> Page:
+    """A page as the store tells it, which says of each letter what it is."""
+    letters = [replace(one, tags={TAG: one.data.decode()}) for one in page.letters]
+    return Page(letters, page.after)
 
 
 def has(some: Sequence[object], count: int) -> bool:
@@ -62,6 +68,7 @@ async def compare(valkey: Valkey, seed: int) -> None:
     """Tell both the same, and hold what they answer against each other."""
     chance, clock, box = random.Random(seed), Clock(), Box()
     user, inbox = uuid.uuid4().hex, ValkeyInbox(lambda: valkey, wall=clock.wall)
+    await valkey.command(b"FLUSHALL")  # what others have left would be swept for them, and counted
     for _ in range(150):
         id, now = str(chance.randrange(30)), clock.now
         match chance.randrange(7):
@@ -70,7 +77,8 @@ async def compare(valkey: Valkey, seed: int) -> None:
                 posted = await inbox.post(user, one)
                 assert posted == Posted(box.post(one, now, reaches=False))
             case 2:
-                assert data(await inbox.drain(user)) == data(box.drain(now))
+                after = chance.choice((0, 0, 3, 8))
+                assert await inbox.drain(user, after) == tagged(box.drain(now, after))
             case 3:
                 assert await inbox.acknowledge(user, id) is box.acknowledge(id, now)
             case 4:
@@ -84,6 +92,7 @@ async def compare(valkey: Valkey, seed: int) -> None:
                 clock.now += chance.choice(steps)
                 box.expire(clock.now)
                 await inbox.sweep()
+        assert await inbox.count() == len(box.graves)
         expected = [(one.id, one.why, one.at) for one in box.graves.values()]
         dead = await inbox.dead(user)
         assert sorted((one.id, one.why, one.at) for one in dead) == sorted(expected)
@@ -112,11 +121,18 @@ def test_nothing_is_left_of_what_is_over(shared: Server) -> None:
             clock.now += 1
             assert await inbox.sweep() == 150
             assert await inbox.sweep() == 0
-            assert len(await inbox.mourners(1000)) == 299
-            assert len(await inbox.mourners(7)) == 7
+            assert await inbox.count() == 299
+            assert len((await inbox.mourners(1000)).users) == 299
+            found, after = list[str](), ""
+            while not found or after:
+                page = await inbox.mourners(7, after)
+                assert len(page.users) <= 7
+                found, after = [*found, *page.users], page.after
+            assert sorted(found) == sorted(f"user {number}" for number in range(1, 300))
             clock.now += DEAD_FOR
             await inbox.sweep()
-            assert await inbox.mourners(1000) == []
+            assert (await inbox.mourners(1000)).users == []
+            assert await inbox.count() == 0
             left = await valkey.command(b"KEYS", b"*")
             assert isinstance(left, list)
             assert [name for name in left if not name.endswith(b":last")] == []
@@ -151,7 +167,7 @@ def test_whoever_listens_gets_a_letter_at_once_and_again_until_he_acknowledges(
             assert await inbox.acknowledge(user, "a")
             clock.now += 3600_000 - 1
             assert await inbox.redeliver(user) == -1
-            assert await inbox.drain(user) == []
+            assert (await inbox.drain(user)).letters == []
             assert len(other.heard.of[channel]) == 3
 
     uvloop.run(body())
@@ -183,11 +199,34 @@ def test_whoever_was_away_gets_all_that_waits_in_order(own: Server) -> None:
             await asyncio.to_thread(own.start_again)
             await valkey.ready(5.0)
             await inbox.acknowledge(user, "07")
-            waiting = await inbox.drain(user)
+            waiting = (await inbox.drain(user)).letters
             assert [one.tags["letter"] for one in waiting] == [
                 f"{number:02}" for number in range(20) if number != 7
             ]
             assert await inbox.dead(user) == []
+
+    uvloop.run(body())
+
+
+def test_many_letters_come_a_part_at_a_time(shared: Server) -> None:
+    async def body() -> None:
+        user, clock = uuid.uuid4().hex, Clock()
+        async with client(shared.unix) as (valkey, _):
+            inbox = ValkeyInbox(lambda: valkey, wall=clock.wall)
+            for number in range(PAGE + 5):
+                await inbox.post(user, letter(f"{number:03}", START + 3600_000))
+            for number in range(3):
+                large = Letter(f"x{number}", Publication(b"x" * 100_000), START + 3600_000)
+                await inbox.post(user, large)
+            counts, after = [], 0
+            while after >= 0:
+                page = await inbox.drain(user, after)
+                counts.append(len(page.letters))
+                after = page.after
+            assert counts == [PAGE, 7, 1]
+            clock.now += FIRST
+            waits = [await inbox.redeliver(user) for _ in range(3)]
+            assert waits == [0, 0, FIRST]  # nobody listens
 
     uvloop.run(body())
 
@@ -204,9 +243,9 @@ def test_what_is_too_much_is_dead_at_once_and_seen(shared: Server) -> None:
             tagged = Publication(b"01000", tags={"letter": "01000"})
             assert dead[0] == DeadLetter("01000", "crowded", START, tagged)
             clock.now += 1
-            assert len(await inbox.drain(user)) == 0
+            assert await inbox.drain(user) == Page([], -1)
             assert len(await inbox.dead(user)) == MOST_DEAD
-            assert user in await inbox.mourners(1000)
+            assert user in (await inbox.mourners(1000)).users
 
     uvloop.run(body())
 
@@ -221,9 +260,9 @@ def test_a_full_store_refuses_a_letter_and_takes_receipts(own: Server) -> None:
             with pytest.raises(Away, match="OOM") as away:
                 await inbox.post("ann", letter("b", till))
             assert not away.value.may_be_done
-            assert len(await inbox.drain("ann")) == 1
+            assert len((await inbox.drain("ann")).letters) == 1
             assert await inbox.acknowledge("ann", "a")
-            assert await inbox.drain("ann") == []
+            assert (await inbox.drain("ann")).letters == []
 
     uvloop.run(body())
 

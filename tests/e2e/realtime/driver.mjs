@@ -25,6 +25,7 @@ function tell(of, event, about) {
   }
   if (about.wasRecovering !== undefined) told.was_recovering = about.wasRecovering;
   if (about.client !== undefined) told.connection = about.client;
+  if (about.transport !== undefined) told.transport = about.transport;
   if (about.streamPosition) Object.assign(told, about.streamPosition);
   if (about.info) told.user = about.info.user;
   if (about.error) Object.assign(told, {code: about.error.code, error: about.error.message});
@@ -48,7 +49,7 @@ function made(client, channel, since, tokens, delta) {
 }
 
 const does = {
-  open({client, url, tokens, protobuf: isBinary, channels, patience}) {
+  open({client, url, tokens, protobuf: isBinary, channels, patience, emulation}) {
     const Kind = isBinary ? protobuf.Centrifuge : json.Centrifuge;
     const getToken = async () => {
       if (!tokens.length) throw new Kind.UnauthorizedError("no more");
@@ -57,11 +58,16 @@ const does = {
     };
     if (isBinary) binary.add(client);
     const patient = {maxReconnectDelay: 1000, maxServerPingDelay: 1000 * patience};
+    if (emulation) patient.emulationEndpoint = emulation;
     const one = new Kind(url, {websocket, getToken, ...patient});
     clients.set(client, one);
     for (const event of ["connecting", "connected", "disconnected", "error"]) {
       one.on(event, about => tell({client}, event, about));
     }
+    one.on("publication", about => {
+      const said = {data: decoded(about.data), tags: about.tags ?? {}};
+      say({event: "letter", client, channel: about.channel, ...said});
+    });
     for (const channel of channels ?? []) made(client, channel).subscribe();
     one.connect();
   },
@@ -106,6 +112,9 @@ const does = {
     const told = await clients.get(client).history(channel, options);
     const publications = told.publications.map(one => [one.offset, decoded(one.data)]);
     return {publications, offset: told.offset, epoch: told.epoch};
+  },
+  async call({client, method, data}) {
+    return decoded((await clients.get(client).rpc(method, encoded(client, data))).data);
   },
   async rpc({client, method}) {
     return decoded((await clients.get(client).rpc(method, encoded(client, {}))).data);

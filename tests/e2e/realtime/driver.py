@@ -62,12 +62,19 @@ class OfClient(Tells, ClientEventHandler):
 
     async def on_connected(self, ctx: Found) -> None:
         await self.tell("connected", ctx)
+        if ctx.data:
+            say(event="greeted", **self._of, data=decoded(ctx.data))
 
     async def on_disconnected(self, ctx: Found) -> None:
         await self.tell("disconnected", ctx)
 
     async def on_error(self, ctx: Found) -> None:
         await self.tell("error", ctx)
+
+    async def on_publication(self, ctx: Found) -> None:
+        """Tell of a channel that the server has it read: of its inbox."""
+        said = {"data": decoded(ctx.pub.data), "tags": dict(ctx.pub.tags)}
+        say(event="letter", **self._of, channel=ctx.channel, **said)
 
 
 class OfChannel(Tells, SubscriptionEventHandler):
@@ -146,6 +153,7 @@ class Driver:
         self._clients[name] = Client(
             asked["url"],
             events=OfClient(name),
+            data=self._written(name, asked.get("data")),
             use_protobuf=asked["protobuf"],
             get_token=token,
             proxy=None,
@@ -222,8 +230,20 @@ class Driver:
 
     async def do_rpc(self, asked: Asked) -> object:
         """Call a procedure."""
-        data = b"{}" if asked["client"] in self._binary else {}
+        data = self._written(asked["client"], asked.get("data", {}))
         return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
+
+    async def do_call(self, asked: Asked) -> object:
+        """Call a procedure with `data`."""
+        said = asked["data"]
+        data = json.dumps(said).encode() if asked["client"] in self._binary else said
+        return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
+
+    def _written(self, client: str, data: object) -> object:
+        """What an application gives its SDK: in Protocol Buffers, bytes."""
+        if data is None or client not in self._binary:
+            return data
+        return json.dumps(data).encode()
 
     def _of(self, asked: Asked) -> Found:
         return self._clients[asked["client"]].get_subscription(asked["channel"])

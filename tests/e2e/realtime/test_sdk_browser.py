@@ -10,18 +10,21 @@ from tests.helpers import npm
 from tests.helpers.browser import browser, opened
 from tests.helpers.hub_stage import HubStage, token
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.sdk import PACKAGES
+from tests.helpers.sdk import ENDPOINTS, PACKAGES, way
 
 pytestmark = pytest.mark.e2e
 HERE = Path(__file__).parent
 HTML = [(b"Content-Type", b"text/html")]
 
 
-def page_of(context: BrowserContext, stage: HubStage, channel: str, person: str) -> Page:
+def page_of(
+    context: BrowserContext, stage: HubStage, channel: str, person: str, transport: str
+) -> Page:
     """The page of somebody, which a service behind the gateway serves; it reads the session."""
     dist = npm.modules(PACKAGES, "realtime_sdk") / "node_modules" / "centrifuge" / "dist"
     sdk = (dist / "centrifuge.js").read_text()
-    told = {"url": stage.direct, "token": token(person), "channel": channel}
+    url = [way(transport, stage.direct)]
+    told = {"url": url, "token": token(person), "channel": channel}
     before = f"<script>{sdk}\nconst CLIENT = {json.dumps(told)};</script>"
     page = (HERE / "session.html").read_text().replace("<script>", f"{before}\n<script>", 1)
 
@@ -45,13 +48,15 @@ def said(page: Page, count: int) -> list[str]:
     return page.locator("#said li").all_text_contents()
 
 
-def test_a_page_that_was_offline_catches_up(stage: HubStage, name: str) -> None:
+@pytest.mark.parametrize("transport", ENDPOINTS)
+def test_a_page_that_was_offline_catches_up(stage: HubStage, name: str, transport: str) -> None:
+    """By each way that there is; who has always been there comes by a WebSocket."""
     channel = f"session:{name}"
     with browser() as context:
         assert context.browser is not None
         elsewhere = context.browser.new_context()
-        ada = page_of(context, stage, channel, "ada")
-        ben = page_of(elsewhere, stage, channel, "ben")
+        ada = page_of(context, stage, channel, "ada", "websocket")
+        ben = page_of(elsewhere, stage, channel, "ben", transport)
         for _ in range(3):
             ada.evaluate("say('from ada')")
             ben.evaluate("say('from ben')")

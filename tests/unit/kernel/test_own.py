@@ -1,6 +1,6 @@
 """The gateway's own service: the routes to it."""
 
-from tta_gateway.kernel.own import LARGEST, OWN, endpoint, internal, public, socket
+from tta_gateway.kernel.own import LARGEST, OWN, endpoint, internal, public, socket, stream
 from tta_gateway.kernel.route import Timeouts
 
 
@@ -37,3 +37,10 @@ def test_what_answers_web_sockets_is_named_by_its_route() -> None:
     assert (route.socket, route.service, route.methods) == ("hub", OWN, ("GET",))
     assert (route.auth, route.upgrade, route.max_body) == ("none", ("websocket",), 0)
     assert not public("GET", "/a", auth="none").socket
+
+
+def test_what_answers_in_a_service_s_place_is_named_by_its_route() -> None:
+    route = stream("POST", "/a", "hub", max_body=7)
+    assert (route.stream, route.service, route.methods) == ("hub", OWN, ("POST",))
+    assert (route.auth, route.upgrade, route.max_body, route.replay_body) == ("none", (), 7, 0)
+    assert not public("GET", "/a", auth="none").stream

@@ -6,9 +6,9 @@ from typing import Any, cast
 import msgspec
 
 from tests.unit.node.test_state_client import EMPTY
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
-from tta_gateway.node.channel_calls import Idle, KindsNow, server_api
+from tta_gateway.node.channel_calls import Idle, Now, server_api
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import SystemClock
 
@@ -29,13 +29,17 @@ def snapshot(bound: RealtimeBound) -> Snapshot:
 
 def test_kinds_are_those_of_the_configuration_in_force() -> None:
     now = [EMPTY]
-    kinds = KindsNow(lambda: now[0])
+    known = Now(lambda: now[0])
+    kinds = known.kinds
+    assert known.inbox() is None
     assert kinds().find("news") is None
     now[0] = snapshot(NEWS)
     found = kinds()
     assert found.find("news") is not None
     assert kinds() is found
-    now[0] = snapshot(RealtimeBound())
+    inbox = InboxBound(seconds=5.0)
+    now[0] = snapshot(RealtimeBound(inbox=inbox))
+    assert known.inbox() == inbox
     assert kinds().find("news") is None
 
 
@@ -43,6 +47,7 @@ def test_without_a_store_it_says_that_it_is_away() -> None:
     api = server_api(
         lambda: snapshot(NEWS),
         lambda: None,
+        disk=lambda: None,
         log=cast("Any", Quiet()),
         clock=SystemClock(),
         died=lambda _, __: None,

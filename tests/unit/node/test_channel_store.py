@@ -8,7 +8,7 @@ import msgspec
 from tests.unit.node.test_state_client import EMPTY, HERE, THERE, a_store
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.valkey_broker import PROBED
-from tta_gateway.node.channel_store import ChannelStore, Ear, nobody
+from tta_gateway.node.channel_store import ChannelStore, Ear
 from tta_gateway.support.valkey.topology import Login, Topology
 
 ADA = ClientInfo("ada", "1")
@@ -25,6 +25,7 @@ class House:
             lambda: None,
             topology=lambda: self.served,
             fresh=lambda: "fresh",
+            wall=lambda: 0.0,
             log=cast("Any", self),
             died=lambda name, error: self.events.append(f"{name} {error!r}"),
         )
@@ -119,5 +120,19 @@ def test_what_is_told_is_told_to_whoever_hears_by_then() -> None:
     assert house.said == ["a 1 1", "a +ada", "a -ada", "lost"]
 
 
-def test_no_disk_is_asked_yet() -> None:
-    assert nobody() is None
+def test_whether_it_is_on_disk_is_asked_by_a_client_of_its_own() -> None:
+    async def work() -> None:
+        house = House()
+        assert not await house.store.disk.holds(b"a", b"server")  # nothing is configured yet
+        house.store.follow(msgspec.structs.replace(EMPTY, state=a_store(HERE)), is_wanted=True)
+        assert not await house.store.disk.holds(b"a", b"server")
+        for now in (1000.0, 1001.0):
+            house.store.tick(now)
+        assert house.events.count("channels_not_durable") == 1
+        await house.store.disk.holds(b"a", b"server")
+        house.store.tick(1030.0)
+        house.store.tick(1061.0)
+        assert house.events.count("channels_not_durable") == 2
+        house.store.close()
+
+    asyncio.run(work())

@@ -10,21 +10,27 @@ import pytest
 
 from tests.helpers.builders import a_head, an_exchange
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
+from tests.helpers.memory_inbox import MemoryInbox
 from tests.unit.node.test_state_client import EMPTY
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.socket import Socket
 from tta_gateway.node.channel_store import ChannelStore, Ear
+from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.node.real_time import Doing, RealTime
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.metrics import Registry
 
 ANYBODY = Route(name="anybody", path="/")
 BOUND = RealtimeBound(
     connect=ANYBODY,
-    channels=(ChannelRule(prefix="news", subscribe=ANYBODY, publish=ANYBODY),),
+    channels=(
+        ChannelRule(prefix="news", subscribe=ANYBODY, publish=ANYBODY),
+        ChannelRule(prefix="kept", publish=ANYBODY, size=10, seconds=60.0),
+    ),
     largest=777,
 )
 
@@ -36,6 +42,8 @@ class Store:
         self.ear = Ear()
         self.broker = MemoryBroker(MemoryStore())
         self.broker.listener = self.ear
+        self.inbox = MemoryInbox(self.broker.store)
+        self.boxes = self.inbox.both()
         self.log = self
         self.events: list[str] = []
         self.wanted: list[bool] = []
@@ -91,6 +99,7 @@ class House:
         self.real_time = RealTime(
             cast("ChannelStore", self.store),
             Inquiries(runner, clock=lambda: 0.0),
+            HubServices(self.store, Registry(), clock=lambda: 0.0),
             fresh=lambda: f"client{next(names)}",
             chance=lambda: 0.5,
             clock=SystemClock(),
@@ -186,9 +195,25 @@ def test_nobody_calls_or_takes_what_belongs_to_no_channel() -> None:
     run(work)
 
 
+def test_who_has_not_said_who_they_are_sends_for_their_connection_alone() -> None:
+    async def work(house: House) -> None:
+        for offset in (1, 2):
+            wire, hearer = house.opened()
+            house.say(hearer, id=1, connect={})
+            message = {"channel": "kept", "id": "m1", "data": 5}
+            house.say(hearer, id=2, rpc={"method": "message.send", "data": message})
+            await asyncio.sleep(0.02)
+            told = wire.told()[-1]["rpc"]["data"]
+            assert (told["offset"], told["durable"]) == (offset, False)
+            hearer.closed(1006)
+
+    run(work)
+
+
 def test_others_may_end_sessions_and_subscriptions() -> None:
     async def work(house: House) -> None:
-        doing = Doing(house.real_time.hub)
+        real_time = house.real_time
+        doing = Doing(real_time.hub, real_time._streams)
         wire, hearer = house.opened()
         house.say(hearer, id=1, connect={})
         doing.disconnect(Disconnect("somebody", 3503, "x"))

@@ -80,3 +80,16 @@ def test_certificates_that_cannot_be_read_are_told_of() -> None:
     )
     assert run(house) == ["none"] * 3
     assert set(house.events) == {"store_unfit"}
+
+
+def test_one_that_was_closed_is_made_anew_when_it_is_wanted() -> None:
+    async def work() -> None:
+        house = House(a_store(HERE))
+        before = house.client()
+        house.client.close()
+        after = house.client()
+        assert after is not None
+        assert after is not before
+        house.client.close()
+
+    asyncio.run(work())

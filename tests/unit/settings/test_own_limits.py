@@ -175,3 +175,6 @@ def test_neither_sockets_nor_what_services_publish_are_limited_as_accounts_are()
     assert own
     assert not any(own.values())
     assert found["GET", "/connection/websocket"] == []
+    for method, path in (("POST", "connection/http_stream"), ("GET", "connection/sse")):
+        assert found[method, f"/{path}"] == []
+    assert found["POST", "/emulation"] == []

@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.configuration import PLAYERS, complaints, loaded
 from tta_gateway.features.openapi.public import PATH
-from tta_gateway.features.realtime.public import SOCKETS
+from tta_gateway.features.realtime.public import SOCKETS, STREAMS
 from tta_gateway.kernel.own import LARGEST, OWN
 from tta_gateway.settings.compile import compile_snapshot
 from tta_gateway.settings.public import INTERNAL, OFF, PUBLIC, forwarded, own_routes, own_services
@@ -75,7 +75,7 @@ def test_without_control_there_is_nothing() -> None:
 def test_they_stand_behind_those_of_the_operator() -> None:
     snapshot = compile_snapshot(loaded(ON + UNTOLD).settings, 1)
     assert [one.name for one in snapshot.services] == ["players", OWN]
-    own = [*SOCKETS, *ALL, *forwarded(loaded(ON).settings)]
+    own = [*SOCKETS, *STREAMS, *ALL, *forwarded(loaded(ON).settings)]
     assert [one.path for one in snapshot.routes] == ["/a/{id}", *(route.path for route in own)]
 
 
@@ -84,7 +84,7 @@ def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
     left = own_routes(loaded(SWITCHED_OFF[key] + UNTOLD, ENVIRON).settings)
     off = [key, *WITHOUT.get(key, ["passwords"])]
     gone = [route for one in off for route in PUBLIC[one][1]]
-    sockets = [] if key == "realtime" else [*SOCKETS]
+    sockets = [] if key == "realtime" else [*SOCKETS, *STREAMS]
     assert list(left) == [*sockets, *(route for route in EVERY if route not in gone)]
 
 

@@ -7,7 +7,7 @@ from tests.helpers.configuration import complaints, loaded
 from tta_gateway.features.access.bound import RouteAccess
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.bound import RateLimitBound, RouteLimits
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound, Receipts
 from tta_gateway.kernel.route import Route
 from tta_gateway.settings.compile import compile_snapshot
 
@@ -26,7 +26,7 @@ realtime:
         class: therapeutic
       publish: {roles: [player], rate_limit: {requests: 10, per: 1s}}
       presence: {}
-      keep: {size: 100, time: 5m}
+      keep: {size: 100, time: 5m, durable: true}
       join_leave: true
       deltas: true
       message: 4KiB
@@ -63,7 +63,43 @@ def test_what_is_kept_reaches_the_workers() -> None:
     found = rule(ALL)
     assert (found.prefix, found.parameter) == ("session:", "session_id")
     assert (found.size, found.seconds, found.largest) == (100, 300.0, 4096)
-    assert (found.join_leave, found.deltas) == (True, True)
+    assert (found.join_leave, found.deltas, found.durable) == (True, True, True)
+    assert not rule(ALL, 1).durable
+
+
+INBOX = """
+realtime:
+  inbox: {time: 2h, durable: true}
+  channels:
+    "user:{user_id}": {receipts: {to: user_id}}
+    news: {receipts: {time: 30s}}
+"""
+
+
+def test_what_asks_for_receipts_reaches_the_workers() -> None:
+    assert bound(INBOX).inbox == InboxBound(seconds=7200.0, durable=True)
+    assert rule(INBOX).receipts == Receipts(to="user_id", seconds=7200.0, durable=True)
+    assert rule(INBOX, 1).receipts == Receipts(seconds=30.0, durable=True)
+    assert bound("realtime: {inbox: {}}\n").inbox == InboxBound()
+    assert (bound(ALL).inbox, rule(ALL).receipts) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "place", "said"),
+    [
+        ("user:{id}", "receipts: {}", "receipts", "write `inbox: {}` below `realtime` too"),
+        ("user:{id}", "receipts: {to: ids}", "receipts.to", "write `id`"),
+        ("news", "receipts: {to: id}", "receipts.to", "for nobody in particular"),
+    ],
+)
+def test_receipts_that_nobody_would_give_are_refused(
+    name: str, written: str, place: str, said: str
+) -> None:
+    inbox = "" if said.startswith("write `inbox") else "inbox: {}, "
+    text = f'realtime: {{{inbox}channels: {{"{name}": {{{written}}}}}}}\n'
+    (found,) = complaints(text)
+    assert place in found
+    assert said in found
 
 
 def test_a_kind_without_a_name_is_one_channel() -> None:

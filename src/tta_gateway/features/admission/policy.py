@@ -147,7 +147,7 @@ class Gate:
         """Act where a service is asked."""
         if route is None or not self._rooms.bound.enabled:
             return None
-        if not route.service or route.socket or route.maintenance is not None:
+        if not route.service or route.socket or route.stream or route.maintenance is not None:
             return None
         return BoundGate(self._rooms, route)
 

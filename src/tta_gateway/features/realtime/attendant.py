@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from tta_gateway.features.realtime.amending import amended
 from tta_gateway.features.realtime.broker import Broker
 from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.channels import Channels
@@ -55,9 +56,11 @@ from tta_gateway.features.realtime.doorkeeper import (
     Admission,
     Admitted,
     Allowed,
+    Amended,
     Caller,
     Grant,
     Granted,
+    MayPublish,
     Procedures,
     Returned,
     Rules,
@@ -207,15 +210,19 @@ class Attendant:
             ConnectResult(
                 client=session.client,
                 version=self._ports.version,
-                expires=admitted.seconds is not None,
-                ttl=admitted.seconds or 0,
+                expires=admitted.seconds is not None and not admitted.is_quiet,
+                ttl=0 if admitted.is_quiet else admitted.seconds or 0,
                 data=admitted.data,
                 subs=subs,
                 ping=int(ping),
                 pong=ping > 0,
+                session=session.secret,
+                node=session.node,
             ),
             now=self._now(),
         )
+        if admitted.is_quiet and admitted.seconds is not None:
+            session.lasts(admitted.seconds, now=self._now())
         return True
 
     def _refresh(self, session: Session, request: RefreshRequest, caller: Caller) -> Waiting:
@@ -250,7 +257,7 @@ class Attendant:
         if request.token:
             granted = self._tokens.subscription(request.token, request.channel, caller)
         else:
-            granted = self._access.may_subscribe(request.channel, caller)
+            granted = self._access.may_subscribe(request.channel, caller, request.data)
         session.joining = request.channel
         return _when(granted, partial(self._join, session, request, rules))
 
@@ -312,6 +319,9 @@ class Attendant:
             about=joins.grant.about,
         )
         joins.session.subscribe(subscription, result, now=self._now())
+        seconds = joins.grant.seconds
+        if joins.grant.is_quiet and seconds is not None:
+            joins.session.extend(subscription, seconds, now=self._now())
         joins.channel.attach(subscription, place)
         self._register.joined_channel(subscription, joins.rules)
 
@@ -344,14 +354,24 @@ class Attendant:
             session.refuse(LIMIT_EXCEEDED)
             return None
         allowed = self._access.may_publish(request.channel, request.data, caller)
-        then = partial(self._put, session, request, rules.keeping)
-        return _when(allowed, partial(_if_allowed, session, then))
+        return _when(allowed, partial(self._put, session, request, rules.keeping))
 
-    async def _put(self, session: Session, request: PublishRequest, keeping: Keeping) -> None:
+    def _put(
+        self, session: Session, request: PublishRequest, keeping: Keeping, allowed: MayPublish
+    ) -> Waiting:
+        if allowed is not None and not isinstance(allowed, Amended):
+            _turn_away(session, allowed)
+            return None
         there = session.subscriptions.get(request.channel)
         info = Subscription(session, request.channel).info if there is None else there.info
-        publication = Publication(request.data, info=info)
-        await self._broker.publish(request.channel, publication, keeping=keeping)
+        made, kept = amended(Publication(request.data, info=info), keeping, allowed)
+        key = "" if allowed is None else allowed.key
+        return self._published(session, request.channel, made, kept, key)
+
+    async def _published(
+        self, session: Session, channel: str, made: Publication, keeping: Keeping, key: str
+    ) -> None:
+        await self._broker.publish(channel, made, keeping=keeping, key=key)
         session.reply(PublishResult())
 
     def _history(self, session: Session, request: HistoryRequest, caller: Caller) -> Waiting:
@@ -488,7 +508,7 @@ def _result(
     grant: Grant | None = None,
     deltas: bool = False,
 ) -> SubscribeResult:
-    seconds = None if grant is None else grant.seconds
+    seconds = None if grant is None or grant.is_quiet else grant.seconds
     return SubscribeResult(
         expires=seconds is not None,
         ttl=seconds or 0,

@@ -4,11 +4,12 @@ from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound
 from tta_gateway.support.config import Config, Duration, Size
 
 _CHANNEL: Final = ChannelRule(prefix="")
 _DEFAULT: Final = RealtimeBound()
+_INBOX: Final = InboxBound()
 _MONTH: Final = 30 * 24 * 3600.0  # seconds: how long the numbers of a channel are remembered
 
 
@@ -20,6 +21,31 @@ class KeepConfig(Config):
 
     time: Annotated[Duration, Field(ge=1.0, le=_MONTH)]
     """For how long."""
+
+    durable: bool = _CHANNEL.durable
+    """Whether who publishes is answered only when it is on the store's disk, where that can be told
+    (`appendfsync always`, or 7.2 and newer); it takes up to a second each time."""
+
+
+class InboxConfig(Config):
+    """Everybody has an inbox: whoever connects is given what waits for them there."""
+
+    time: Annotated[Duration, Field(ge=1.0, le=_MONTH)] = _INBOX.seconds
+    """For how long a letter waits; then it is dead, and administrators see it."""
+
+    durable: bool = _INBOX.durable
+    """Whether who posts a letter is answered only when it is on the store's disk, as in `keep`."""
+
+
+class ReceiptsConfig(Config):
+    """That each message is a letter too, for those whom it is for, until they acknowledge it."""
+
+    to: Annotated[str, Field(min_length=1)] | None = None
+    """Whose message it is: what stands in the braces of the channel's name, where that is a user,
+    such as `user_id` of `user:{user_id}`; left out, only theirs whom a service names."""
+
+    time: Annotated[Duration, Field(ge=1.0, le=_MONTH)] | None = None
+    """For how long it waits; left out, as `realtime.inbox` says."""
 
 
 class ConnectionConfig(Config):

@@ -10,6 +10,7 @@ nothing of it.  Wherever no answer comes in time the answer is no.
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +23,7 @@ from tta_gateway.support.valkey.topology import Address
 
 PATIENCE: Final = 2.5  # seconds: a server that flushes once a second needs up to two
 _ROUND: Final = 1.5  # seconds
+_CONNECTS: Final = 0.5  # seconds that the client is given to be there
 _RUN: Final = re.compile(rb"run_id:([0-9a-f]+)")
 _LINE: Final = re.compile(rb"master_replid:([0-9a-f]+)")
 _SIGNIFICANT: Final = 20  # characters of each, as in scripts.py
@@ -60,9 +62,16 @@ class Disk:
         self._died = died
         self._replicas = replicas
         self._rounds: dict[Address, _Round] = {}
+        self.unproved = 0
+        """how often the answer was no"""
 
     async def holds(self, key: bytes, server: bytes) -> bool:
         """Tell whether what this server has just been told of a key is on its disk."""
+        is_there = await self._holds(key, server)
+        self.unproved += 0 if is_there else 1
+        return is_there
+
+    async def _holds(self, key: bytes, server: bytes) -> bool:
         client = self._client()
         place = None if client is None else client.place(key)
         if client is None or place is None:
@@ -94,6 +103,9 @@ class Disk:
 
     async def _proof(self, client: Valkey, key: bytes) -> bytes:
         """Return which server has all on disk that it was told up to now; empty if none has."""
+        if not client.is_open:  # nobody has asked before, or some server was away just now
+            with contextlib.suppress(Unavailable):
+                await client.ready(_CONNECTS)
         try:
             return await self._waited(client, key)
         except Refused:  # it knows no WAITAOF, or has no log

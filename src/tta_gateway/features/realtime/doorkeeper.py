@@ -49,28 +49,49 @@ class Admission:
     """Who a token proves somebody to be; `seconds` for which it does, None for ever.
 
     `about` and `data` are JSON of one line or empty: what others are told of them, and what they
-    are told.  `channels` are those that the server subscribes them to, with what is said there.
+    are told.  `is_quiet`: they are not told when it ends, and cannot show anything new; they come
+    back instead.  `channels` are those that the server subscribes them to, with what is said there.
     """
 
     user: str
     seconds: int | None = None
     about: bytes = b""
     data: bytes = b""
+    is_quiet: bool = False
     channels: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """Leave to read a channel, for `seconds` or until the session ends (None)."""
+    """Leave to read a channel, for `seconds` or until the session ends (None).
+
+    `is_quiet`: its client is not told when it ends, but that it has, and asks again.
+    """
 
     seconds: int | None = None
     about: bytes = b""
     data: bytes = b""
+    is_quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amended:
+    """Leave to publish, but otherwise: other `data`, where there is any, with these `tags`.
+
+    With a `key` that the channel has heard lately it is not published again; `is_kept`: where the
+    channel keeps what is published.
+    """
+
+    data: bytes = b""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+    is_kept: bool = True
 
 
 Admitted: TypeAlias = Admission | Verdict
 Granted: TypeAlias = Grant | Verdict
 Allowed: TypeAlias = Verdict | None
+MayPublish: TypeAlias = Amended | Verdict | None
 
 
 class Tokens(Protocol):
@@ -98,8 +119,10 @@ class Access(Protocol):
         """Return what holds in a channel, None where there is no such channel."""
         ...
 
-    def may_subscribe(self, channel: str, caller: Caller) -> Granted | Awaitable[Granted]:
-        """Say whether somebody without a token for it may read a channel."""
+    def may_subscribe(
+        self, channel: str, caller: Caller, data: bytes = b""
+    ) -> Granted | Awaitable[Granted]:
+        """Say whether somebody without a token for it may read a channel; they say `data`."""
         ...
 
     def left(self, channel: str, client: str) -> None:
@@ -108,8 +131,8 @@ class Access(Protocol):
 
     def may_publish(
         self, channel: str, data: bytes, caller: Caller
-    ) -> Allowed | Awaitable[Allowed]:
-        """Say whether somebody may write this into a channel."""
+    ) -> MayPublish | Awaitable[MayPublish]:
+        """Say whether somebody may write this into a channel, or what instead."""
         ...
 
     def may_see_presence(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:

@@ -31,6 +31,9 @@ ORDERS: Final = "!orders"
 KEPT: Final = Keeping(size=10_000, seconds=600, epoch_seconds=3600)
 PATIENCE: Final = 1.0  # seconds that a worker may take to say that it has taken frames
 MOST: Final = 1000  # frames of ours that wait for that
+MOST_IN_VAIN: Final = 200
+"""of them, those for workers that have never said anything here: clients may name whom they like"""
+_MOST_HEARD: Final = 10_000  # workers
 _PAGE: Final = 300
 _PAUSE: Final = 0.5  # seconds between two tries to read what was missed
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -68,6 +71,8 @@ class BrokerErrands:
         self._is_filling = False
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[bool]] = {}
+        self._heard: set[str] = set()
+        self._in_vain = 0
         self.channels = frozenset((ORDERS, channel_of(worker)))
 
     async def start(self) -> None:
@@ -91,6 +96,19 @@ class BrokerErrands:
         """Give commands to the worker that holds a session; False if it does not."""
         if worker == self._worker:
             return self._doer.take(session, data)
+        if worker in self._heard:
+            return await self._handed(worker, session, data)
+        if self._in_vain >= MOST_IN_VAIN:
+            raise Away("too many frames wait for workers unheard of", may_be_done=False)
+        self._in_vain += 1
+        try:
+            is_known = await self._handed(worker, session, data)
+        finally:
+            self._in_vain -= 1
+        self._is_heard(worker)
+        return is_known
+
+    async def _handed(self, worker: str, session: str, data: bytes) -> bool:
         if len(self._waiting) >= MOST:
             raise Away("too many frames wait for their workers", may_be_done=False)
         number = next(self._numbers)
@@ -101,9 +119,15 @@ class BrokerErrands:
             async with asyncio.timeout(PATIENCE):
                 return await future
         except TimeoutError:
+            self._heard.discard(worker)  # until it speaks again
             raise Away("the worker of the session does not answer", may_be_done=True) from None
         finally:
             del self._waiting[number]
+
+    def _is_heard(self, worker: str) -> None:
+        if len(self._heard) >= _MOST_HEARD:  # of a year of restarts: who is there speaks again
+            self._heard.clear()
+        self._heard.add(worker)
 
     async def _send(self, worker: str, errand: Frames | Taken) -> None:
         publication = Publication(_encode(errand))
@@ -132,6 +156,7 @@ class BrokerErrands:
             if future is not None and not future.done():
                 future.set_result(errand.is_known)
         elif isinstance(errand, Frames):
+            self._is_heard(errand.sender)
             is_known = self._doer.take(errand.session, errand.data)
             spawn(self._answer(errand, is_known=is_known), name="errand", died=self._died)
 

@@ -6,7 +6,7 @@ a turn of the loop.  The store tells what happens in channels (Listener).
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from tta_gateway.features.realtime.attendant import Attendant, Ports
@@ -96,6 +96,8 @@ class Hub:
         self._ports: Final = ports
         self.terms = ports.terms
         """of connections that come from now on"""
+        self.entered: Callable[[Subscription], None] = lambda _: None
+        """hears of each subscription that the server has made"""
         self._died: Final = died
         self._connections: Final[dict[str, Connection]] = {}
         self._users: Final[dict[str, set[str]]] = {}
@@ -216,6 +218,20 @@ class Hub:
             self._write(connection)
         return len(found)
 
+    def is_here(self, user: str) -> bool:
+        """Return whether somebody is connected."""
+        return user in self._users
+
+    def give(self, subscription: Subscription, publication: Publication) -> bool:
+        """Give one session something of a channel that it reads; False while it is too full."""
+        session, channel = subscription.session, subscription.channel
+        connection = self._connections.get(session.client)
+        if connection is None or not session.has_room():
+            return False
+        session.push(Message(session.codec.publication(channel, publication), channel))
+        self._write(connection)
+        return True
+
     async def drain(self, *, seconds: float, why: Disconnection = SHUTDOWN) -> None:
         """End all connections, spread over some time, so that they do not all come back at once."""
         left = list(self._connections.values())
@@ -279,6 +295,8 @@ class Hub:
 
     def joined_channel(self, subscription: Subscription, rules: Rules) -> None:
         """Say in a channel that somebody reads it."""
+        if subscription.is_ours:
+            self.entered(subscription)
         if rules.presence or rules.announces:
             work = self._appear(subscription, rules)
             spawn(work, name="realtime presence", died=self._died)

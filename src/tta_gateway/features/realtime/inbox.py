@@ -2,11 +2,13 @@
 
 A letter is for one user.  It is posted once, whatever is asked again by its id; whoever of his
 sessions listens gets it at once, and whoever connects gets all that is not acknowledged, in the
-order of posting (`drain`).  What stays without acknowledgement is sent again and again, with pauses
-that grow, until it is acknowledged or its time is over: then it is a dead letter, which operators
-see.  An acknowledgement of a dead letter still counts: he has seen it, late.
+order of posting (`drain`, in pages: many letters are more than a client takes at once).  What stays
+without acknowledgement is sent again and again, with pauses that grow, until it is acknowledged or
+its time is over: then it is a dead letter, which operators see.  An acknowledgement of a dead
+letter still counts: he has seen it, late.
 
-    listens:  follow(channel_of(user)), then drain(user); letters come as publications
+    listens:  follow(channel_of(user)), then drain(user, after) until no page is left;
+              letters come as publications
     again:    redeliver(user) when it is due, by any worker that has a session of his
     in vain:  sweep() now and then, by somebody
 
@@ -28,6 +30,9 @@ MOST_DEAD: Final = 1000  # dead letters of a user; beyond them the oldest are fo
 DEAD_FOR: Final = 30 * 24 * 3600 * 1000  # milliseconds that they are kept
 KNOWN: Final = 3600 * 1000  # milliseconds beyond its time that the id of one is known
 TAG: Final = "letter"  # of the publication: its id
+PAGE: Final = 100  # letters that are given, or sent again, in one step
+LARGEST: Final = 128 * 1024  # bytes of them, beyond which one more is one too many
+_PREFIX: Final = "!inbox:"
 
 
 class State(Enum):
@@ -92,6 +97,22 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Some letters, and after which the next page begins; there is none after -1."""
+
+    letters: Sequence[Publication] = ()
+    after: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Mourners:
+    """Users who have dead letters, and where the next page begins; empty: there is none."""
+
+    users: Sequence[str] = ()
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One that nobody has acknowledged; `why` is `expired` or `crowded`."""
 
@@ -103,7 +124,12 @@ class DeadLetter:
 
 def channel_of(user: str) -> str:
     """Return the channel that a user's letters come over: no client may name it."""
-    return f"!inbox:{user}"
+    return _PREFIX + user
+
+
+def user_of(channel: str) -> str:
+    """Return whose inbox a channel is; empty: it is none."""
+    return channel[len(_PREFIX) :] if channel.startswith(_PREFIX) else ""
 
 
 def pause(tries: int) -> int:
@@ -118,8 +144,8 @@ class Inbox(Protocol):
         """Keep a letter, and send it to whoever listens."""
         ...
 
-    async def drain(self, user: str) -> Sequence[Publication]:
-        """Return all that he has not acknowledged, in order, for a session that has just come."""
+    async def drain(self, user: str, after: int = 0) -> "Page":
+        """Return what he has not acknowledged, in order, for a session that has just come."""
         ...
 
     async def acknowledge(self, user: str, id: str) -> bool:
@@ -134,12 +160,16 @@ class Inbox(Protocol):
         """Bury what has expired, of all users; return how many."""
         ...
 
-    async def dead(self, user: str) -> Sequence[DeadLetter]:
+    async def dead(self, user: str) -> list[DeadLetter]:
         """Return his dead letters, the oldest first."""
         ...
 
-    async def mourners(self, limit: int) -> Sequence[str]:
-        """Return users who have dead letters."""
+    async def mourners(self, limit: int, after: str = "") -> Mourners:
+        """Return users who have dead letters, in pages."""
+        ...
+
+    async def count(self) -> int:
+        """Return how many dead letters there are, of all users."""
         ...
 
     async def forget(self, user: str, id: str) -> bool:
@@ -150,6 +180,7 @@ class Inbox(Protocol):
 @dataclass(slots=True)
 class _Kept:
     letter: Letter
+    order: int
     state: State = State.WAITING
     tries: int = 0
     due: int = 0
@@ -169,7 +200,7 @@ class Box:
         id = letter.id
         if id in self.kept or id in self.done or id in self.graves:
             return Outcome.REPEATED
-        one = _Kept(letter)
+        one = _Kept(letter, max((each.order for each in self.kept.values()), default=0) + 1)
         if letter.expires <= now:
             self._bury(one, Event.EXPIRED, now)
             return Outcome.EXPIRED
@@ -180,12 +211,15 @@ class Box:
         self._try(one, now, reaches=reaches)
         return Outcome.NEW
 
-    def drain(self, now: int) -> list[Publication]:
-        """Return all that is kept, in order."""
+    def drain(self, now: int, after: int = 0) -> Page:
+        """Return a page of what is kept, in order."""
         self.expire(now)
-        for one in self.kept.values():
+        rest = [one for one in self.kept.values() if one.order > after]
+        some = _some(rest)
+        for one in some:
             self._try(one, now, reaches=True)
-        return [one.letter.publication for one in self.kept.values()]
+        is_last = len(some) == len(rest)
+        return Page([one.letter.publication for one in some], -1 if is_last else some[-1].order)
 
     def acknowledge(self, id: str, now: int) -> bool:
         """Take a receipt."""
@@ -199,9 +233,9 @@ class Box:
         return id in self.done
 
     def redeliver(self, now: int, *, reaches: bool) -> list[Publication]:
-        """Return what is due."""
+        """Return what is due, as much as goes in one step: the rest is due at once."""
         self.expire(now)
-        due = [one for one in self.kept.values() if one.due <= now]
+        due = _some([one for one in self.kept.values() if one.due <= now])
         for one in due:
             self._try(one, now, reaches=reaches)
         return [one.letter.publication for one in due]
@@ -235,3 +269,13 @@ class Box:
         self.graves[letter.id] = DeadLetter(letter.id, event.value, now, letter.publication)
         while len(self.graves) > MOST_DEAD:
             del self.graves[next(iter(self.graves))]
+
+
+def _some(letters: Sequence[_Kept]) -> Sequence[_Kept]:
+    """Return as many as go in one step, and one at least."""
+    size = 0
+    for count, one in enumerate(letters[:PAGE]):
+        if count and size > LARGEST:
+            return letters[:count]
+        size += len(one.letter.publication.data)
+    return letters[:PAGE]

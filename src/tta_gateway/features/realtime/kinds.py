@@ -16,7 +16,7 @@ class Kind:
     def __init__(self, rule: ChannelRule) -> None:
         """Go by this rule."""
         self.rule: Final = rule
-        self.keeping: Final = Keeping(rule.size, int(rule.seconds))
+        self.keeping: Final = Keeping(rule.size, int(rule.seconds), durable=rule.durable)
 
 
 class Kinds:

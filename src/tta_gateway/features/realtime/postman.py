@@ -6,7 +6,7 @@ given some), and looks at nobody else.  Where two workers look at one user, the 
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from tta_gateway.features.realtime.broker import Away
@@ -14,7 +14,6 @@ from tta_gateway.features.realtime.inbox import FIRST
 from tta_gateway.support.valkey.client import Tell
 
 SWEPT: Final = 60.0  # seconds between two looks at what has expired, of all users
-_TICK: Final = 0.5  # seconds
 _AT_ONCE: Final = 50  # users that are looked at in one turn, side by side
 _AWAY: Final = 5_000  # milliseconds until a store that is away is asked again
 
@@ -40,13 +39,16 @@ class Postman:
         *,
         monotonic: Callable[[], float],
         tell: Tell,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        is_here: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Begin with nobody; the first sweep comes after a while."""
+        """Begin with nobody; the first sweep comes after a while.
+
+        Whoever `is_here` no longer when their time has come is forgotten.
+        """
         self._inbox = inbox
         self._monotonic = monotonic
         self._tell = tell
-        self._sleep = sleep
+        self._is_here = is_here
         self._due: dict[str, float] = {}
         self._queue: list[tuple[float, str]] = []
         self._swept_at = monotonic()
@@ -58,15 +60,12 @@ class Postman:
             self._due[user] = at
             heapq.heappush(self._queue, (at, user))
 
-    def forget(self, user: str) -> None:
-        """Look no more at somebody who has no session here any more."""
-        self._due.pop(user, None)
-
-    async def work(self) -> None:
-        """Go round for ever."""
-        while True:
-            await self._sleep(_TICK)
-            await self.go_round()
+    def is_due(self) -> bool:
+        """Return whether there is something to go round for."""
+        now = self._monotonic()
+        if self._queue and self._queue[0][0] <= now:
+            return True
+        return now - self._swept_at >= SWEPT
 
     async def go_round(self) -> None:
         """Do all that is due now."""
@@ -80,9 +79,10 @@ class Postman:
         now, users = self._monotonic(), list[str]()
         while self._queue and self._queue[0][0] <= now and len(users) < _AT_ONCE:
             at, user = heapq.heappop(self._queue)
-            if self._due.get(user) == at:  # else he is gone, or to be looked at earlier or later
+            if self._due.get(user) == at:  # else he is to be looked at earlier or later
                 del self._due[user]
-                users.append(user)
+                if self._is_here(user):
+                    users.append(user)
         return users
 
     async def _look(self, user: str) -> None:

@@ -1,7 +1,7 @@
 """The API of services: they publish, and ask what is there (Centrifugo's HTTP API)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -21,12 +21,18 @@ from tta_gateway.features.realtime.codes import (
     Refused,
 )
 from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
+from tta_gateway.features.realtime.inbox import Posted
 from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 
 Answer: TypeAlias = dict[str, Any]
 MOST: Final = 1000
 """how many publications an answer has, and how many channels or commands a request"""
+LARGEST: Final = 64 * 1024
+"""bytes of a letter"""
+LONGEST: Final = 30 * 24 * 3600
+"""seconds that one may wait"""
+User: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 _NOTHING_KEPT: Final = Keeping()
 
 
@@ -46,13 +52,30 @@ class _Call(BaseModel):
 
 
 class PublishCall(_Call):
-    """Publish in a channel."""
+    """Publish in a channel.
+
+    `to` is of ours: users for whom it is a letter too, where the channel asks for receipts.
+    """
 
     channel: str
     data: Any
     tags: dict[str, str] = Field(default_factory=dict)
     skip_history: bool = False
     idempotency_key: Annotated[str, Field(max_length=128)] = ""
+    to: Annotated[list[User], Field(max_length=MOST)] = []
+
+
+class PostCall(_Call):
+    """Post a letter to users: each is given it until they acknowledge it, or its time is over.
+
+    This call is of ours.  With an `id` that a user has had it is not posted to them again.
+    """
+
+    users: Annotated[list[User], Field(min_length=1, max_length=MOST)]
+    data: Any
+    id: Annotated[str, Field(max_length=128)] = ""
+    tags: dict[str, str] = Field(default_factory=dict)
+    seconds: Annotated[float, Field(ge=1, le=LONGEST)] | None = None
 
 
 class BroadcastCall(_Call):
@@ -132,17 +155,47 @@ class Orders(Protocol):
         """Have it done; Away."""
 
 
+class Post(Protocol):
+    """Posts letters, where there are inboxes."""
+
+    def is_open(self) -> bool:
+        """Return whether there are any."""
+
+    async def copy(
+        self,
+        channel: str,
+        publication: Publication,
+        *,
+        durable: bool,
+        key: str = "",
+        to: Collection[str] = (),
+    ) -> Sequence[Posted]:
+        """Post what was published, if its channel asks for receipts; Away."""
+
+    async def post(
+        self, users: Sequence[str], publication: Publication, *, id: str, seconds: float | None
+    ) -> tuple[str, Sequence[Posted]]:
+        """Post a letter to each of these; return its id, and what has become of it; Away."""
+
+
 class ServerApi:
     """Does them."""
 
     def __init__(
-        self, kinds: Callable[[], Kinds], broker: Broker, orders: Orders, clock: Clock
+        self,
+        kinds: Callable[[], Kinds],
+        broker: Broker,
+        orders: Orders,
+        clock: Clock,
+        *,
+        post: Post,
     ) -> None:
         """Publish by the kinds that there are at the moment."""
         self._kinds = kinds
         self._broker = broker
         self._orders = orders
         self._clock = clock
+        self._post = post
 
     async def run(self, name: str, body: Mapping[str, Any]) -> Answer:
         """Run one; what is wrong is told as Centrifugo tells it, in the answer."""
@@ -164,16 +217,38 @@ class ServerApi:
     async def publish(self, call: PublishCall) -> Answer:
         """Publish in a channel."""
         kind = self._kind(call.channel)
-        data = msgspec.json.encode(call.data)
-        if len(data) > kind.rule.largest:
-            raise Out(Refused(BAD_REQUEST.code, f"more than {kind.rule.largest} bytes"))
-        made = Publication(data, tags=call.tags, time=int(self._clock.wall() * 1000))
+        if call.to and kind.rule.receipts is None:
+            raise Out(Refused(BAD_REQUEST.code, "`to`: the channel asks for no receipts"))
+        made = self._made(call.data, call.tags, kind.rule.largest)
         keeping = _NOTHING_KEPT if call.skip_history else kind.keeping
         told = await self._broker.publish(
             call.channel, made, keeping=keeping, key=call.idempotency_key
         )
+        await self._post.copy(
+            call.channel,
+            made,
+            durable=keeping.durable,
+            key=call.idempotency_key,
+            to=call.to,
+        )
         position = told.position
-        return {"offset": position.offset, "epoch": position.epoch} if position.offset else {}
+        durable: Answer = {"durable": told.durable} if keeping.durable else {}
+        if not position.offset:
+            return durable
+        return {"offset": position.offset, "epoch": position.epoch, **durable}
+
+    async def post(self, call: PostCall) -> Answer:
+        """Post a letter; what has become of it is told for each user, in their order."""
+        if not self._post.is_open():
+            raise Out(NOT_AVAILABLE)
+        made = self._made(call.data, call.tags, LARGEST)
+        users = list(dict.fromkeys(call.users))
+        id, posted = await self._post.post(users, made, id=call.id, seconds=call.seconds)
+        letters = [
+            {"user": user, "outcome": one.outcome.value, "durable": one.durable}
+            for user, one in zip(users, posted, strict=True)
+        ]
+        return {"id": id, "letters": letters}
 
     async def broadcast(self, call: BroadcastCall) -> Answer:
         """Publish the same in many channels; each has an answer of its own, in their order."""
@@ -230,6 +305,12 @@ class ServerApi:
         )
         return {}
 
+    def _made(self, said: object, tags: dict[str, str], largest: int) -> Publication:
+        data = msgspec.json.encode(said)
+        if len(data) > largest:
+            raise Out(Refused(BAD_REQUEST.code, f"more than {largest} bytes"))
+        return Publication(data, tags=tags, time=int(self._clock.wall() * 1000))
+
     def _kind(self, channel: str) -> Kind:
         found = self._kinds().find(channel)
         if found is None:
@@ -244,6 +325,7 @@ class ServerApi:
 Work: TypeAlias = Callable[[ServerApi, Any], Awaitable[Answer]]
 CALLS: Final[Mapping[str, tuple[type[_Call], Work]]] = {
     "publish": (PublishCall, ServerApi.publish),
+    "post": (PostCall, ServerApi.post),
     "broadcast": (BroadcastCall, ServerApi.broadcast),
     "presence": (ChannelCall, ServerApi.presence),
     "presence_stats": (ChannelCall, ServerApi.presence_stats),

@@ -138,6 +138,8 @@ class Session:
         self.subscriptions: dict[str, Subscription] = {}
         self.joining = ""
         """the channel that is about to be read; whoever empties it has that not happen"""
+        self.secret = self.node = ""
+        """where what it sends comes another way: what that shows, and who takes it"""
         self.next_due = now + terms.stale
         self.terms: Final = terms
         self._chance: Final = chance
@@ -252,6 +254,10 @@ class Session:
         self._backlog.add(message)
         return size == 0
 
+    def has_room(self) -> bool:
+        """Return whether it can be given more than it has to be."""
+        return self._backlog.size < self.terms.queue // 2
+
     def take(self) -> bytes:
         """Return the next frame to write; nothing is left when it is empty."""
         taken = self._backlog.take()
@@ -338,7 +344,7 @@ class Session:
     def _may_go_on(self) -> bool:
         if self._current is not None or self._is_deaf():
             return False
-        return bool(self._waiting) and self._backlog.size < self.terms.queue // 2
+        return bool(self._waiting) and self.has_room()
 
     def _ended(self) -> Command | None:
         """Return the command that was under way; none, if the connection has ended meanwhile."""

@@ -3,11 +3,12 @@
 Users are spread over 64 parts, each with a slot of its own, so that a part knows in one step who of
 its users has something that expires.  Of a user there are: `letters` (id to publication), `order`
 (when it was posted), `due`, `tries`, `until` (when it expires), `done` (ids that are acknowledged,
-so that one that is posted again is known), `dead` (when) and `graves` (why, and the letter).  All
+so that one that is posted again is known), `dead` (when) and `graves` (why, and the letter).
+Of a part there is `last`: when something was posted, and how many dead letters there are.  All
 times are milliseconds of the worker's clock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
@@ -17,13 +18,17 @@ from tta_gateway.features.realtime.inbox import (
     DEAD_FOR,
     FIRST,
     KNOWN,
+    LARGEST,
     LONGEST,
     MOST,
     MOST_DEAD,
+    PAGE,
     TAG,
     DeadLetter,
     Letter,
+    Mourners,
     Outcome,
+    Page,
     Posted,
     channel_of,
 )
@@ -47,15 +52,19 @@ local function drop(id)
   redis.call('ZREM', key('due'), id)
   redis.call('ZREM', key('until'), id)
 end
+local function dig(id)
+  if redis.call('ZREM', key('dead'), id) == 0 then return 0 end
+  redis.call('HDEL', key('graves'), id)
+  redis.call('HINCRBY', part .. 'last', 'dead', -1)
+  return 1
+end
 local function bury(id, why, letter)
   redis.call('HSET', key('graves'), id, why .. ' ' .. letter)
   redis.call('ZADD', key('dead'), text(now), id)
+  redis.call('HINCRBY', part .. 'last', 'dead', 1)
   local over = redis.call('ZCARD', key('dead')) - {MOST_DEAD}
   if over > 0 then
-    for _, old in ipairs(redis.call('ZRANGE', key('dead'), 0, over - 1)) do
-      redis.call('HDEL', key('graves'), old)
-      redis.call('ZREM', key('dead'), old)
-    end
+    for _, old in ipairs(redis.call('ZRANGE', key('dead'), 0, over - 1)) do dig(old) end
   end
 end
 local function expire()
@@ -67,10 +76,7 @@ local function expire()
   end
   redis.call('ZREMRANGEBYSCORE', key('done'), '-inf', text(now))
   local old = redis.call('ZRANGE', key('dead'), '-inf', text(now - {DEAD_FOR}), 'BYSCORE')
-  for _, id in ipairs(old) do
-    redis.call('HDEL', key('graves'), id)
-    redis.call('ZREM', key('dead'), id)
-  end
+  for _, id in ipairs(old) do dig(id) end
   return #over
 end
 local function try(id, reaches)
@@ -134,18 +140,26 @@ return {{outcome, server()}}
 """
 )
 
-# ARGV: user, now.  Returns the letters.
+# ARGV: user, now, order of the last letter before.  Returns letters, and the order of the last one
+# if more follow.
 _DRAIN: Final = Script(
     _BEGIN
-    + """
+    + f"""
 expire()
-local found = {}
-for _, id in ipairs(redis.call('ZRANGE', key('order'), 0, -1)) do
-  found[#found + 1] = redis.call('HGET', key('letters'), id)
+local rest = redis.call('ZRANGE', key('order'), '(' .. ARGV[3], '+inf', 'BYSCORE', 'LIMIT', 0,
+    {PAGE} + 1)
+local found, size, after = {{}}, 0, '-1'
+for at, id in ipairs(rest) do
+  if at > {PAGE} or (at > 1 and size > {LARGEST}) then
+    after = redis.call('ZSCORE', key('order'), rest[at - 1])
+    break
+  end
+  found[at] = redis.call('HGET', key('letters'), id)
+  size = size + #found[at]
   try(id, true)
 end
 index()
-return found
+return {{found, after}}
 """
 )
 
@@ -158,8 +172,7 @@ local till = redis.call('ZSCORE', key('until'), id)
 if till then
   redis.call('ZADD', key('done'), text(tonumber(till) + {KNOWN}), id)
   drop(id)
-elseif redis.call('ZREM', key('dead'), id) == 1 then
-  redis.call('HDEL', key('graves'), id)
+elseif dig(id) == 1 then
   redis.call('ZADD', key('done'), text(now + {DEAD_FOR}), id)
 end
 index()
@@ -177,12 +190,16 @@ for _, id in ipairs(redis.call('ZRANGE', key('due'), '-inf', text(now), 'BYSCORE
   due[#due + 1] = {{tonumber(redis.call('ZSCORE', key('order'), id)), id}}
 end
 table.sort(due, function(a, b) return a[1] < b[1] end)
-for _, one in ipairs(due) do
-  try(one[2], send(redis.call('HGET', key('letters'), one[2])))
+local size, sent = 0, 0
+for at, one in ipairs(due) do
+  if at > {PAGE} or (at > 1 and size > {LARGEST}) then break end
+  local letter = redis.call('HGET', key('letters'), one[2])
+  try(one[2], send(letter))
+  size, sent = size + #letter, at
 end
 index()
 local first = redis.call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')[2]
-return {{#due, first or '-1'}}
+return {{sent, first or '-1'}}
 """
 )
 
@@ -206,6 +223,7 @@ return {died, #users}
 _DEAD: Final = Script(
     _BEGIN
     + """
+if expire() > 0 then index() end
 local found = {}
 local ids = redis.call('ZRANGE', key('dead'), 0, -1, 'WITHSCORES')
 for at = 1, #ids, 2 do
@@ -219,8 +237,7 @@ return found
 _FORGET: Final = Script(
     _BEGIN
     + """
-local was = redis.call('ZREM', key('dead'), ARGV[3])
-redis.call('HDEL', key('graves'), ARGV[3])
+local was = dig(ARGV[3])
 index()
 return was
 """
@@ -262,11 +279,11 @@ class ValkeyInbox:
         durable = disk is not None and await disk.holds(_part_of(user) + b"disk", as_bytes(server))
         return Posted(Outcome(as_bytes(outcome).decode()), durable)
 
-    async def drain(self, user: str) -> Sequence[Publication]:
-        """Return all that he has not acknowledged, in order, for a session that has just come."""
-        reply = as_list(await self._of(_DRAIN, user))
-        found = [unpack(as_bytes(one), 0) for one in reply]
-        return [one for one in found if one is not None]
+    async def drain(self, user: str, after: int = 0) -> Page:
+        """Return what he has not acknowledged, in order, for a session that has just come."""
+        letters, then = as_list(await self._of(_DRAIN, user, after))
+        found = [unpack(as_bytes(one), 0) for one in as_list(letters)]
+        return Page([one for one in found if one is not None], int(as_bytes(then)))
 
     async def acknowledge(self, user: str, id: str) -> bool:
         """Take his receipt; False if there is no such letter (any more)."""
@@ -289,7 +306,7 @@ class ValkeyInbox:
                 died += some
         return died
 
-    async def dead(self, user: str) -> Sequence[DeadLetter]:
+    async def dead(self, user: str) -> list[DeadLetter]:
         """Return his dead letters, the oldest first."""
         found = []
         for one in as_list(await self._of(_DEAD, user)):
@@ -303,16 +320,29 @@ class ValkeyInbox:
                 found.append(died)
         return found
 
-    async def mourners(self, limit: int) -> Sequence[str]:
-        """Return users who have dead letters."""
+    async def mourners(self, limit: int, after: str = "") -> Mourners:
+        """Return users who have dead letters, in pages.
+
+        Where the letters of somebody go meanwhile a page may pass somebody else over.
+        """
         found: list[str] = []
+        number, rank = map(int, (after or "0.0").split("."))
+        while number < PARTS and len(found) < limit:
+            part, more = _part(number) + b"mourners", limit - len(found)
+            reply = await self._ask.command("ZRANGE", part, rank, rank + more - 1, key=part)
+            some = [as_bytes(one).decode() for one in as_list(reply)]
+            found += some
+            number, rank = (number, rank + more) if len(some) == more else (number + 1, 0)
+        return Mourners(found, f"{number}.{rank}" if number < PARTS else "")
+
+    async def count(self) -> int:
+        """Return how many dead letters there are, of all users."""
+        dead = 0
         for number in range(PARTS):
-            if len(found) >= limit:
-                break
-            part = _part(number) + b"mourners"
-            reply = await self._ask.command("ZRANGE", part, 0, limit - len(found) - 1, key=part)
-            found += [as_bytes(one).decode() for one in as_list(reply)]
-        return found
+            last = _part(number) + b"last"
+            reply = await self._ask.command("HGET", last, "dead", key=last)
+            dead += 0 if reply is None else int(as_bytes(reply))
+        return dead
 
     async def forget(self, user: str, id: str) -> bool:
         """Throw a dead letter away; False if there is none."""

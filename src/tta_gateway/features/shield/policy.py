@@ -39,6 +39,7 @@ from tta_gateway.kernel.problem import MALFORMED as NO_HTTP
 from tta_gateway.kernel.route import Route
 
 _ERROR: Final = 400
+_TAKEN: Final = 204
 _UNHEEDED: Final = 0.5  # points of a request that comes sooner than its challenge has said
 _UNAUTHORIZED: Final = 401
 _NO_HTTP: Final = frozenset(
@@ -98,6 +99,7 @@ class BoundShieldMark:
         self._spares = route is not None and "shield" in route.features
         self._asks = route is not None and route.auth != "none"
         self._renews = route is not None and route.service == OWN and route.path == _REFRESH
+        self._streams = route is not None and route.stream != ""
         self._dry = ward.bound.dry_run
         # Who goes on all the same climbs: fast where nobody serves what it asks.
         self._unheeded = _UNHEEDED if route is not None else POINTS[MALFORMED]
@@ -152,6 +154,8 @@ class BoundShieldMark:
         if exchange.principal is not None:
             return
         response = exchange.response
+        if self._streams and response is not None and response.status == _TAKEN:
+            return  # it has shown the secret of a session: as a message of a WebSocket
         if response is None or response.status < _ERROR:
             self._ward.anonymous_asked(exchange.client)
             return

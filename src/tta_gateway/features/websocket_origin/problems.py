@@ -1,4 +1,4 @@
-"""Why a WebSocket is not opened."""
+"""Why a WebSocket is not opened, or a stream not begun."""
 
 from typing import Final
 
@@ -9,5 +9,12 @@ WEBSOCKET_ORIGIN_REFUSED: Final = Problem(
     403,
     "A page of this origin may not open a WebSocket here.",
     "Open it from a page of the platform; the operator can allow more (`origins` of the route).",
+    "http_request_denied",
+)
+STREAM_ORIGIN_REFUSED: Final = Problem(
+    "stream_origin_refused",
+    403,
+    "A page of this origin may not connect here.",
+    "Connect from a page of the platform; the operator can allow more (`cors.origins`).",
     "http_request_denied",
 )

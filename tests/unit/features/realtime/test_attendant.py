@@ -6,10 +6,10 @@ from tests.helpers.client_schema import Json
 from tests.helpers.client_words import Written
 from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loop, settle
 from tta_gateway.features.realtime import codes
-from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
+from tta_gateway.features.realtime.doorkeeper import Admission, Amended, Grant, Rules
 
 
-async def told(client: Client, command: Written) -> Json:
+async def told(client: Client, command: Written) -> dict[str, Json]:
     """Return the answer to one command."""
     client.send({"id": 9, **command})
     await settle()
@@ -371,3 +371,82 @@ async def test_who_leaves_while_it_subscribes_reads_nothing() -> None:
     house.store.put("a", b"1", KEEPING)
     await settle()
     assert (client.frames, house.faults) == ([], [])
+
+
+@on_a_loop
+async def test_a_service_sees_what_is_said_with_a_subscription() -> None:
+    house = HubHouse()
+    client = await house.client()
+    await told(client, {"subscribe": {"channel": "a", "data": {"as": "guest"}}})
+    assert house.door.said == [b'{"as":"guest"}']
+
+
+@on_a_loop
+async def test_what_is_published_may_be_something_else() -> None:
+    house = HubHouse()
+    client = await house.client()
+    await house.subscribed(client, "a")
+    house.door.amended = Amended(data=b'"clean"', tags={"by": "chat"}, key="k")
+    assert await told_of(client, {"publish": {"channel": "a", "data": 1}}) == [
+        {"data": "clean", "offset": 1, "tags": {"by": "chat"}}
+    ]
+    assert await told_of(client, {"publish": {"channel": "a", "data": 2}}) == []  # of one key
+    house.door.amended = Amended(tags={"by": "chat"})
+    assert await told_of(client, {"publish": {"channel": "a", "data": 3}}) == [
+        {"data": 3, "offset": 2, "tags": {"by": "chat"}}
+    ]
+    house.door.amended = Amended(is_kept=False)
+    assert await told_of(client, {"publish": {"channel": "a", "data": 4}}) == [{"data": 4}]
+    history = (await told(client, {"history": {"channel": "a"}}))["history"]
+    assert isinstance(history, dict)
+    assert history["offset"] == 2
+
+
+async def told_of(client: Client, command: Written) -> list[Json]:
+    """Return the publications that one command leads to, without who has published them."""
+    client.send({"id": 9, **command})
+    await settle()
+    found: list[Json] = []
+    for one in client.heard():
+        assert isinstance(one, dict)
+        if isinstance(push := one.get("push"), dict):
+            assert isinstance(push["pub"], dict)
+            push["pub"].pop("info")
+            found.append(push["pub"])
+        else:
+            assert one == {"id": 9, "publish": {}}
+    return found
+
+
+@on_a_loop
+async def test_who_has_nothing_new_to_show_is_not_told_when_its_time_is_over_but_that_it_is() -> (
+    None
+):
+    house = HubHouse()
+    house.door.tokens["t"] = Admission(user="u", seconds=60, is_quiet=True)
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    await settle()
+    (connected,) = client.heard()
+    assert isinstance(connected, dict)
+    assert isinstance(connected["connect"], dict)
+    assert not {"expires", "ttl"} & set(connected["connect"])
+    house.clock.advance(60 + house.hub.terms.grace + 1)
+    house.hub.tick()
+    assert client.ended == codes.CONNECTION_EXPIRED  # and its SDK comes back
+
+
+@on_a_loop
+async def test_a_subscription_whose_service_is_asked_again_ends_and_its_client_makes_it_anew() -> (
+    None
+):
+    house = HubHouse()
+    house.door.grants = {"g": Grant(seconds=1, data=b"1", is_quiet=True)}
+    client = await house.client()
+    first = await told(client, {"subscribe": {"channel": "loose", "token": "g"}})
+    assert first == {"subscribe": {"data": 1}}
+    house.clock.advance(1 + house.hub.terms.grace + 0.5)
+    house.hub.tick()
+    pushes = [one for one in client.heard() if isinstance(one, dict) and "push" in one]
+    why: Json = {"code": 2501, "reason": "subscription expired"}
+    assert pushes == [{"push": {"channel": "loose", "unsubscribe": why}}]

@@ -10,17 +10,21 @@ from tta_gateway.features.realtime.inbox import (
     DEAD_FOR,
     FIRST,
     KNOWN,
+    LARGEST,
     LONGEST,
     MOST,
     MOST_DEAD,
+    PAGE,
     TABLE,
     Box,
     Event,
     Letter,
     Outcome,
+    Page,
     State,
     channel_of,
     pause,
+    user_of,
 )
 from tta_gateway.features.realtime.publication import Publication
 
@@ -73,8 +77,31 @@ def test_whoever_was_away_gets_all_in_order_when_he_comes() -> None:
         box.post(letter(str(number)), 0, reaches=False)
     box.redeliver(FIRST, reaches=False)
     assert box.acknowledge("2", FIRST)
-    assert [one.data for one in box.drain(FIRST)] == [b"0", b"1", b"3", b"4"]
-    assert [one.data for one in box.drain(FIRST)] == [b"0", b"1", b"3", b"4"]
+    for _ in range(2):
+        page = box.drain(FIRST)
+        assert [one.data for one in page.letters] == [b"0", b"1", b"3", b"4"]
+        assert page.after == -1
+
+
+def test_many_letters_or_large_ones_are_given_and_sent_again_a_part_at_a_time() -> None:
+    box = Box()
+    for number in range(PAGE + 3):
+        box.post(letter(f"{number:03}"), 0, reaches=False)
+    page = box.drain(1)
+    assert (len(page.letters), page.letters[0].data) == (PAGE, b"000")
+    box.acknowledge(f"{PAGE}", 1)
+    last = box.drain(1, page.after)
+    assert [one.data for one in last.letters] == [b"101", b"102"]
+    assert last.after == -1
+    assert len(box.redeliver(FIRST + 1, reaches=True)) == PAGE
+    assert box.next_due() == FIRST + 1
+    assert len(box.redeliver(FIRST + 1, reaches=True)) == 2
+    large = Box()
+    for number in range(3):
+        one = Letter(f"{number}", Publication(b"x" * (LARGEST + 1)), HOUR)
+        large.post(one, 0, reaches=False)
+    page = large.drain(1)
+    assert (len(page.letters), page.after) == (1, 1)
 
 
 def test_what_nobody_acknowledges_in_time_is_dead_and_may_be_acknowledged_late() -> None:
@@ -82,7 +109,7 @@ def test_what_nobody_acknowledges_in_time_is_dead_and_may_be_acknowledged_late()
     box.post(letter("a", 10), 0, reaches=True)
     box.post(letter("b", 10), 0, reaches=False)
     assert box.post(letter("late", 5), 5, reaches=True) is Outcome.EXPIRED
-    assert box.drain(10) == []
+    assert box.drain(10) == Page([], -1)
     assert {id: (one.why, one.at) for id, one in box.graves.items()} == {
         "late": ("expired", 5),
         "a": ("expired", 10),
@@ -111,6 +138,8 @@ def test_beyond_so_many_letters_they_are_dead_at_once_and_so_many_dead_are_kept(
 
 def test_no_client_may_name_the_channel_of_an_inbox() -> None:
     assert channel_of("ann") == "!inbox:ann"
+    assert user_of("!inbox:ann") == "ann"
+    assert user_of("inbox:ann") == user_of("!inbox:") == ""
 
 
 STEPS = st.lists(
@@ -142,7 +171,7 @@ def test_no_letter_is_lost_in_silence_and_none_comes_after_its_receipt(
             ):
                 posted[str(number)] = now + more
         elif name == "drain":
-            given = box.drain(now)
+            given = [*box.drain(now).letters]
             alive = {id for id, till in posted.items() if till > now} - acknowledged
             assert {one.data.decode() for one in given} == alive
         elif name == "ack":

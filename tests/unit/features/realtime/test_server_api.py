@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
-from tta_gateway.features.realtime.bound import ChannelRule
+from tests.helpers.memory_inbox import MemoryInbox
+from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, Receipts
 from tta_gateway.features.realtime.codes import FORCE_NO_RECONNECT, UNSUBSCRIBED
 from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
 from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.mail import Mail
+from tta_gateway.features.realtime.post_office import PostOffice
 from tta_gateway.features.realtime.publication import ClientInfo
 from tta_gateway.features.realtime.server_api import CALLS, ServerApi
 from tta_gateway.kernel.route import Route
@@ -21,6 +24,14 @@ KINDS = Kinds(
     (
         ChannelRule(prefix="session:", parameter="id", size=10, seconds=60.0, largest=20),
         ChannelRule(prefix="news", presence=ANYBODY),
+        ChannelRule(
+            prefix="user:",
+            parameter="user_id",
+            size=10,
+            seconds=60.0,
+            durable=True,
+            receipts=Receipts(to="user_id", seconds=30.0),
+        ),
     )
 )
 
@@ -31,7 +42,15 @@ class House:
     def __init__(self) -> None:
         self.store = MemoryStore()
         self.orders: list[Order] = []
-        self.api = ServerApi(lambda: KINDS, MemoryBroker(self.store), self, self)
+        self.api = ServerApi(
+            lambda: KINDS, MemoryBroker(self.store), self, self, post=self.office()
+        )
+
+    def office(self) -> PostOffice:
+        self.inbox = MemoryInbox(self.store, durable=True)
+        self.bound: InboxBound | None = InboxBound(seconds=60.0)
+        mail = Mail(self.inbox.both(), kinds=lambda: KINDS, fresh=lambda: "new", wall=self.wall)
+        return PostOffice(mail, lambda: self.bound)
 
     async def order(self, order: Order) -> None:
         self.orders.append(order)
@@ -71,6 +90,50 @@ def test_a_key_makes_it_happen_once(house: House) -> None:
     for _ in range(2):
         told = house.ask("publish", channel="session:a", data=1, idempotency_key="k")
         assert told["result"]["offset"] == 1
+
+
+def letters(house: House) -> dict[str, list[dict[str, object]]]:
+    """What waits for whom."""
+    return {
+        user: [
+            {"data": json.loads(one.data), **one.tags} for one in box.drain(house.inbox.now).letters
+        ]
+        for user, box in house.inbox.boxes.items()
+    }
+
+
+def test_a_message_is_posted_too_where_its_channel_asks_for_receipts(house: House) -> None:
+    for _ in range(2):
+        told = house.ask(
+            "publish", channel="user:ada", data=1, to=["ben", "ada"], idempotency_key="k"
+        )
+        assert told == {"result": {"offset": 1, "epoch": "1", "durable": False}}
+    waiting = letters(house)
+    id = waiting["ada"][0]["letter"]
+    assert waiting == {
+        user: [{"data": 1, "channel": "user:ada", "letter": id}] for user in ("ada", "ben")
+    }
+    assert house.inbox.boxes["ada"].kept[str(id)].letter.expires == 1_030_500
+    assert house.refused("publish", channel="session:a", data=1, to=["ada"]) == 107
+
+
+def test_a_letter_is_posted_to_users(house: House) -> None:
+    told = house.ask("post", users=["ada", "ben", "ada"], data={"x": 1}, tags={"a": "b"})
+    new = {"outcome": "new", "durable": True}
+    posted = [{"user": "ada", **new}, {"user": "ben", **new}]
+    assert told == {"result": {"id": "new", "letters": posted}}
+    assert letters(house)["ben"] == [{"data": {"x": 1}, "a": "b", "letter": "new"}]
+    again = house.ask("post", users=["ada"], data=2, id="new", seconds=5)["result"]["letters"]
+    assert again == [{"user": "ada", "outcome": "repeated", "durable": True}]
+
+
+def test_what_cannot_be_posted_is_refused(house: House) -> None:
+    assert house.refused("post", users=[], data=1) == 107
+    assert house.refused("post", users=["ada"], data="x" * 70_000) == 107
+    house.store.is_away = True
+    assert house.refused("post", users=["ada"], data=1) == 100
+    house.bound = None
+    assert house.refused("post", users=["ada"], data=1) == 108
 
 
 def test_the_same_may_go_to_many_each_with_its_answer(house: House) -> None:

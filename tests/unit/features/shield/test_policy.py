@@ -365,3 +365,13 @@ def test_they_say_what_they_do() -> None:
     assert house.mark(None).explain().startswith("keeps out addresses that attack")
     assert "crisis" in house.mark(a_route(features=SPARES)).explain()
     assert "2 requests a second" in house.act().explain()
+
+
+def test_what_a_session_sends_beside_its_stream_counts_as_a_socket_s_messages_do() -> None:
+    house = House()
+    mark = house.mark(a_route(auth="none", stream="emulation"))
+    for status in (204, 200, 404):
+        exchange = an_exchange(peer=a_peer(HOSTILE))
+        exchange.response = Response(status)
+        mark.on_finish(exchange)
+    assert house.ward.anonymous == {HOSTILE: 2}

@@ -1,10 +1,13 @@
 """Pages of elsewhere open no WebSockets in a person's name."""
 
+import msgspec
 import pytest
 
 from tests.helpers.builders import a_head, a_peer, a_route, an_exchange
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
+from tta_gateway.features.websocket_origin.problems import STREAM_ORIGIN_REFUSED
 from tta_gateway.kernel.message import Fields
+from tta_gateway.kernel.own import stream
 from tta_gateway.kernel.route import Route
 
 CHAT = a_route(origins=("https://app.example", "capacitor://localhost"))
@@ -84,3 +87,29 @@ def test_it_says_what_it_does(route: Route, does: str) -> None:
     bound = WebSocketOrigin().for_route(route)
     assert bound is not None
     assert bound.explain() == does
+
+
+STREAM = msgspec.structs.replace(stream("GET", "/a", "hub"), origins=("https://app.example",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_let"),
+    [
+        ([], True),
+        ([(b"origin", b"http://example.org")], True),
+        ([(b"origin", b"https://app.example"), (b"sec-fetch-site", b"cross-site")], True),
+        ([(b"sec-fetch-site", b"same-origin")], True),
+        ([(b"sec-fetch-site", b"none")], True),
+        ([(b"sec-fetch-site", b"same-site")], False),
+        ([(b"sec-fetch-site", b"cross-site")], False),
+        ([(b"origin", b"https://evil.example")], False),
+        ([(b"origin", b"null"), (b"sec-fetch-site", b"same-origin")], False),
+    ],
+)
+def test_streams_are_begun_by_the_same_pages(fields: Fields, *, is_let: bool) -> None:
+    bound = WebSocketOrigin().for_route(STREAM)
+    assert bound is not None
+    assert bound.explain() == "lets pages of this host, https://app.example connect"
+    answer = bound.on_request(an_exchange(a_head(fields=fields)))
+    assert (answer is None) is is_let
+    assert answer is None or answer.problem is STREAM_ORIGIN_REFUSED

@@ -1,0 +1,51 @@
+"""`ack`: whoever has letters says which have come; those are sent no more."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import msgspec
+
+from tta_gateway.features.realtime.codes import NOT_AVAILABLE, PERMISSION_DENIED, Refused
+from tta_gateway.features.realtime.doorkeeper import Caller, Returned
+from tta_gateway.features.realtime.inbox import Inbox
+from tta_gateway.features.realtime.procedures import understood
+
+ACK: Final = "ack"
+MOST: Final = 100
+"""letters that are acknowledged at once"""
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which letters have come: what their tag `letter` says."""
+
+    ids: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=256)]],
+        msgspec.Meta(min_length=1, max_length=MOST),
+    ]
+
+
+_decode: Final = msgspec.json.Decoder(Receipt).decode
+
+
+class Acknowledging:
+    """The procedure."""
+
+    def __init__(self, inbox: Inbox, *, is_open: Callable[[], bool]) -> None:
+        """Tell this inbox, while there are any."""
+        self._inbox: Final = inbox
+        self._is_open: Final = is_open
+
+    async def __call__(self, data: bytes, caller: Caller) -> Returned:
+        """Take a receipt; tell which ids are no letters of theirs (any more)."""
+        if not self._is_open():
+            return NOT_AVAILABLE
+        asked = understood(ACK, data, _decode)
+        if isinstance(asked, Refused):
+            return asked
+        if not caller.user:
+            return PERMISSION_DENIED
+        ids = list(dict.fromkeys(asked.ids))
+        took = await asyncio.gather(*(self._inbox.acknowledge(caller.user, id) for id in ids))
+        unknown = [id for id, known in zip(ids, took, strict=True) if not known]
+        return msgspec.json.encode({"unknown": unknown})

@@ -1,0 +1,77 @@
+"""Visitors: connections to the hub as its desk knows them."""
+
+from collections.abc import Mapping
+from math import inf
+from typing import Final
+
+from tta_gateway.features.realtime.contract import Carrier
+from tta_gateway.features.realtime.public import PROTOCOLS
+from tta_gateway.features.realtime.sockets import asks_for_protobuf
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Fields, RequestHead
+from tta_gateway.node.inquiry import Inquiry
+
+_SHOWN: Final = frozenset(
+    (
+        *(b"authorization", b"cookie", b"x-api-key"),
+        *(b"origin", b"sec-fetch-site", b"sec-websocket-protocol"),
+    )
+)
+"""the fields of the opening request by which it may be known who it is"""
+_OCTETS: Final = b"application/octet-stream"
+_TRANSPORTS: Final = {b"http_stream": "http_stream", b"sse": "sse"}
+"""by the last part of the path; all else are WebSockets"""
+
+
+class Visitor:
+    """One connection as the desk knows it: how it came, what it has shown, what goes on of it."""
+
+    def __init__(self, opening: Exchange) -> None:
+        """Begin with what the request has shown that opened the socket."""
+        request = opening.request
+        self.opening: Final = opening
+        self.shown: Fields = [one for one in request.fields if one[0] in _SHOWN]
+        self.carrier: Final = carrier_of(opening)
+        self.told: Mapping[str, str] = {}
+        """the fields that its client has written into its connect command"""
+        self.until = inf
+        """the time of day to which a service lets it go on"""
+        self.given: set[str] = set()
+        """the channels that a service has it read from the start"""
+        self.connected: Inquiry | None = None
+        self.reading: dict[str, Inquiry] = {}
+        """by channel: what lets it read there"""
+
+    def leave(self, channel: str) -> None:
+        """End what lets it read a channel."""
+        inquiry = self.reading.pop(channel, None)
+        if inquiry is not None:
+            inquiry.over()
+
+    def close(self) -> None:
+        """End everything."""
+        for channel in list(self.reading):
+            self.leave(channel)
+        if self.connected is not None:
+            self.connected.over()
+
+
+def carrier_of(opening: Exchange) -> Carrier:
+    """Return how the client speaks whose request this was."""
+    request = opening.request
+    offered = request.get(b"sec-websocket-protocol") or b""
+    is_binary = (
+        (PROTOCOLS[1] in offered and PROTOCOLS[0] not in offered)
+        or request.get(b"content-type") == _OCTETS
+        or asks_for_protobuf(request.query)
+    )
+    transport = _TRANSPORTS.get(request.path.rpartition(b"/")[2], "websocket")
+    return Carrier(transport, is_binary=is_binary)
+
+
+def head(method: bytes, target: bytes, shown: Fields, opening: Exchange) -> RequestHead:
+    """Return the head of what is asked of policies on a connection that a request has opened."""
+    made = RequestHead(opening.request.stream_id, method, target)
+    made.fields = shown
+    made.host, made.forwarding = opening.request.host, opening.request.forwarding
+    return made

@@ -1,0 +1,124 @@
+"""What services say, and what becomes of what they do not say."""
+
+import asyncio
+
+from tests.helpers.asked_services import AskedServices, Told
+from tests.helpers.builders import a_head, a_route, an_exchange
+from tta_gateway.features.realtime.bound import ChannelRule, Procedure, Question, RealtimeBound
+from tta_gateway.features.realtime.codes import INTERNAL, Refused
+from tta_gateway.features.realtime.contract import amended
+from tta_gateway.features.realtime.doorkeeper import Amended
+from tta_gateway.features.realtime.metrics import QUESTIONS
+from tta_gateway.node.hub_services import HubServices, fields_of, told_names
+from tta_gateway.node.hub_visitor import Visitor
+from tta_gateway.support.metrics import Registry
+
+ASKED = Question(route=a_route("/publish"), fields=("origin",), told_fields=("x-key",))
+RESULTS = ("allowed", "refused", "unclear", "away")
+
+
+class House:
+    """A service that says what the test wants, and operators who read."""
+
+    def __init__(self) -> None:
+        self.services = AskedServices()
+        self.registry = Registry()
+        self.now = 0.0
+        self.told: list[dict[str, object]] = []
+        self.hub = HubServices(self, self.registry, clock=lambda: self.now)
+        self.hub.asks = self.services
+        head = a_head(fields=[(b"origin", b"here"), (b"cookie", b"a=b")])
+        self.visitor = Visitor(an_exchange(head))
+        self.visitor.told = {"x-key": "7"}
+
+    def event(self, name: str, **fields: object) -> None:
+        self.told.append({"event": name, **fields})
+
+    def ask(self, told: Told) -> object:
+        self.services.says = [told]
+        says = self.hub.of("publish", ASKED)
+        assert says is not None
+        return asyncio.run(says.about(an_exchange(), self.visitor, b"body", amended))
+
+    def counted(self) -> list[float]:
+        found = (self.registry.child(QUESTIONS, "players", "publish", one) for one in RESULTS)
+        return [one.cells[one.at] for one in found]
+
+
+def test_what_a_service_allows_or_refuses_is_told_and_counted() -> None:
+    house = House()
+    assert house.ask(Told(200, b'{"result":{}}')) == Amended()
+    assert house.ask(Told(200, b'{"error":{"code":400}}')) == Refused(400, "")
+    assert house.ask(Told(200, b'{"disconnect":{"code":4000}}')) is not None
+    assert house.counted() == [1.0, 2.0, 0.0, 0.0]
+    assert house.told == []
+    assert house.services.asked[0] == (
+        "/publish",
+        b"body",
+        [(b"origin", b"here"), (b"x-key", b"7")],
+    )
+
+
+def test_what_is_not_clear_allows_nothing_and_operators_hear_of_it() -> None:
+    house = House()
+    assert house.ask(Told(200, b'{"ok":true}')) is INTERNAL
+    why = "says neither `result` nor `error` nor `disconnect`"
+    assert house.told == [
+        {
+            "event": "realtime_service_unclear",
+            "service": "players",
+            "about": "publish",
+            "why": why,
+        }
+    ]
+    assert house.counted() == [0.0, 0.0, 1.0, 0.0]
+
+
+def test_who_does_not_answer_or_with_another_status_allows_nothing() -> None:
+    house = House()
+    for told in (Told(0, why="breaker_open"), Told(500, b'{"result":{}}'), Told(204)):
+        assert house.ask(told) is INTERNAL
+        house.now += 20.0
+    assert [one["why"] for one in house.told] == [
+        "breaker_open",
+        "answers with status 500",
+        "answers with status 204",
+    ]
+    assert house.counted() == [0.0, 0.0, 0.0, 3.0]
+
+
+def test_of_a_storm_operators_hear_once_in_a_while() -> None:
+    house = House()
+    for at in range(25):
+        house.now = float(at)
+        house.ask(Told(0, why="breaker_open"))
+    assert len(house.told) == 3
+
+
+def test_none_is_asked_where_none_is_named_or_nothing_can_ask() -> None:
+    house = House()
+    assert house.hub.of("publish", None) is None
+    house.hub.asks = None
+    assert house.hub.of("publish", ASKED) is None
+
+
+def test_a_service_is_told_fields_by_their_names_the_request_s_before_a_client_s() -> None:
+    asked = Question(route=a_route(), fields=("a", "b"), told_fields=("b", "c", "d", "e"))
+    sent = [(b"a", b"1"), (b"b", b"2"), (b"z", b"3")]
+    told = {"b": "9", "c": "4", "d": "a\r\nb: c", "e": "é", "f": "5"}
+    assert fields_of(asked, sent, told) == [(b"a", b"1"), (b"b", b"2"), (b"c", b"4")]
+    assert fields_of(Question(route=a_route()), sent, told) == []
+
+
+def test_of_what_clients_write_only_what_some_service_is_told_is_kept() -> None:
+    def asked(name: str) -> Question:
+        return Question(route=a_route(), told_fields=(name,))
+
+    bound = RealtimeBound(
+        asked_connect=asked("a"),
+        asked_refresh=asked("b"),
+        procedures=(Procedure(name="x", rule=a_route(), asked=asked("c")),),
+        channels=(ChannelRule(prefix="n", asked_subscribe=asked("d"), asked_publish=asked("a")),),
+    )
+    assert told_names(bound) == {"a", "b", "c", "d"}
+    assert told_names(RealtimeBound()) == frozenset()
