@@ -7,11 +7,15 @@ import pytest
 from tests.helpers.builders import Bound
 from tests.helpers.fake_transport import HIGH_WATER, FakeTransport
 from tests.helpers.paper_gateway import Open, PaperGateway, statuses
+from tests.helpers.sayings import Words
 from tests.helpers.socket_talk import MASK, Heard, OnPaper
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_BUSY, WEBSOCKET_MALFORMED
+from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Talk as SocketTalk
+from tta_gateway.pipeline.conversation import IN_A_ROW
 from tta_gateway.wire.socket_codec import (
     CLOSE,
     CONTINUATION,
@@ -39,11 +43,19 @@ class Policy:
         self.seen: list[bytes] = []
         self.answers: dict[bytes, Answer] = {}
         self.waits: dict[bytes, asyncio.Future[Answer]] = {}
+        self.changes: dict[bytes, bytes] = {}
+        self.tells: dict[bytes, bytes] = {}
+        self.talk: SocketTalk | None = None
 
-    def look(self, _: Exchange, message: bytes) -> object:
+    def look(self, _: Exchange, said: Said) -> object:
+        message = said.data
         self.seen.append(message)
         if message == b"fault":
             raise ValueError("a fault of the policy")
+        self.talk = said.talk
+        if message in self.tells:
+            said.talk.tell(self.tells[message], is_text=True)
+        said.data = self.changes.get(message, message)
         return self.waits.get(message, self.answers.get(message))
 
 
@@ -119,7 +131,8 @@ def test_what_came_before_the_answer_is_looked_at_too(build: Open, policy: Polic
     [
         (answer_of(WEBSOCKET_MALFORMED), 1008, b"websocket_malformed"),
         (Refusal(answer_of(WEBSOCKET_MALFORMED)), 1008, b"websocket_malformed"),
-        (answer_of(UPSTREAM_BUSY), 1011, b"upstream_limit_reached"),
+        (answer_of(UPSTREAM_BUSY), 1013, b"upstream_limit_reached"),
+        (Response(429), 1013, b"refused"),
         (Response(403), 1008, b"refused"),
     ],
 )
@@ -300,3 +313,109 @@ def test_what_nobody_looks_at_passes_as_it_is(build: Open) -> None:
     assert b"extensions" in talk.asked.lower()
     talk.client.feed(framed(TEXT, b"whatever it is"))
     assert talk.service.take() == framed(TEXT, b"whatever it is")
+
+
+# --- both ways -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(build: Open, policy: Policy) -> Talk:
+    """Return a talk of which policies look at both ways, and tell the client what they refuse."""
+    looks = Bound(on_message=policy.look, hears_replies=True, wording=Words())
+    return Talk(build(policies=[looks]), policy)
+
+
+def test_what_a_service_says_is_looked_at_whole(both: Talk) -> None:
+    both.service.feed(framed(TEXT, b"he", final=False))
+    assert (both.client_hears, both.policy.seen) == ([], [])
+    both.service.feed(framed(CONTINUATION, b"llo"))
+    assert (both.client_hears, both.policy.seen) == ([("text", b"hello")], [b"hello"])
+
+
+def test_a_policy_may_change_what_either_side_says(both: Talk) -> None:
+    both.policy.changes = {b"one": b"uno", b"two": b"due"}
+    both.client.feed(said(TEXT, b"one"))
+    both.service.feed(framed(TEXT, b"two"))
+    assert (both.service_hears, both.client_hears) == ([("text", b"uno")], [("text", b"due")])
+
+
+def test_a_policy_may_say_something_before_a_message(both: Talk) -> None:
+    both.policy.tells = {b"help": b"card", b"reply": b"first"}
+    both.client.feed(said(TEXT, b"help"))
+    assert (both.service_hears, both.client_hears) == ([("text", b"help")], [("text", b"card")])
+    both.service.feed(framed(TEXT, b"reply"))
+    assert both.client_hears == [("text", b"first"), ("text", b"reply")]
+
+
+def test_a_policy_may_say_something_while_a_reply_waits_and_long_after(both: Talk) -> None:
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+    both.policy.waits[b"reply"] = slow
+    both.service.feed(framed(TEXT, b"reply") + framed(TEXT, b"next"))
+    both.turn()
+    assert both.reads() == (True, False)
+    talk = both.policy.talk
+    assert talk is not None
+    talk.tell(b"card", is_text=True)
+    assert both.client_hears == [("text", b"card")]
+    both.client.feed(said(TEXT, b"meanwhile"))
+    assert both.service_hears == [("text", b"meanwhile")]
+    slow.set_result(None)
+    both.turn()
+    assert both.client_hears == [("text", b"reply"), ("text", b"next")]
+    talk.tell(b"later", is_text=False)
+    assert both.client_hears == [("binary", b"later")]
+    assert both.reads() == (True, True)
+
+
+def test_what_is_for_the_gateway_is_answered_by_it(both: Talk) -> None:
+    both.policy.answers[b"ping"] = Response(200, body=b"pong")
+    both.client.feed(said(TEXT, b"ping") + said(TEXT, b"next"))
+    assert both.client_hears == [("text", b"pong")]
+    assert both.service_hears == [("text", b"next")]
+
+
+def test_whoever_is_refused_is_told_and_goes_on(both: Talk) -> None:
+    both.policy.answers = {b"bad": Response(429), b"worse": Response(422)}
+    both.client.feed(said(TEXT, b"bad") + said(TEXT, b"good"))
+    both.service.feed(framed(TEXT, b"worse") + framed(TEXT, b"better"))
+    assert both.service_hears == [("text", b"good")]
+    assert both.client_hears == [
+        ("text", b"refused 429: bad"),
+        ("text", b"refused 422: worse"),
+        ("text", b"better"),
+    ]
+
+
+def test_whoever_is_refused_again_and_again_is_ended(both: Talk) -> None:
+    both.policy.answers = {b"bad": Response(429)}
+    for _ in range(IN_A_ROW + 1):
+        both.client.feed(said(TEXT, b"bad"))
+    assert both.client_hears[-1] == ("close", 1008, b"refused")
+    assert both.service_hears == [("close", 1001, b"refused")]
+
+
+def test_what_waited_may_be_refused_too(both: Talk) -> None:
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+    both.policy.waits[b"slow"] = slow
+    both.client.feed(said(TEXT, b"slow") + said(TEXT, b"next"))
+    both.turn()
+    slow.set_result(Response(429))
+    both.turn()
+    assert both.client_hears == [("text", b"refused 429: slow")]
+    assert both.service_hears == [("text", b"next")]
+
+
+def test_what_a_service_said_that_has_gone_still_counts(both: Talk) -> None:
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+    both.policy.waits[b"slow"] = slow
+    both.service.feed(framed(TEXT, b"slow") + framed(TEXT, b"next"))
+    both.service.lose()
+    both.turn()
+    assert both.client_hears == []
+    slow.set_result(None)
+    both.turn()
+    assert both.client_hears == [
+        ("text", b"slow"),
+        ("text", b"next"),
+        ("close", 1012, b"the service has gone: connect again"),
+    ]
