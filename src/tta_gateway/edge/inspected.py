@@ -2,16 +2,18 @@
 
 It stands where `edge/web_socket.py` passes bytes on as they are, on routes with policies that look
 at messages.  In a direction that they look at, a message is passed on when it is whole and they
-have let it through; in the other one, frame by frame.  Neither leg is compressed: the service is
-offered nothing.
+have let it through; in the other one, frame by frame.  Each leg has its own compression
+(`edge/legs.py`).
 """
 
 import os
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.edge.entrance import Entrance
+from tta_gateway.edge.legs import Legs
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
-from tta_gateway.pipeline.conversation import Asker, Conversation, Passage
+from tta_gateway.pipeline.conversation import Conversation, Passage
 from tta_gateway.wire.socket_codec import Message, SocketLimits
 from tta_gateway.wire.socket_relay import HELD, SocketRelay, Way
 
@@ -123,23 +125,25 @@ class Inspected:
         service: Spliced,
         *,
         exchange: Exchange,
-        runner: Asker,
+        entrance: Entrance,
+        legs: Legs,
         said: Callable[[], None],
-        later: Callable[[Callable[[], None]], object],
     ) -> None:
         """Lead both ways; `said` hears that the client has had a Close."""
         self._client = client
         self._service = service
         self._said = said
-        self.later = later
+        self.later: Callable[[Callable[[], None]], object] = entrance.loop.call_soon
         self._was_said = self._client_over = self._service_over = self._client_gone = False
         self._is_looking = False
-        self._conversation = talk = Conversation(exchange, runner, self)
+        self._conversation = talk = Conversation(exchange, entrance.runner, self)
         talk.from_client.decided = self._decided_of_client
         talk.from_service.decided = self._decided_of_service
         self._relay = relay = SocketRelay(
             limits=SocketLimits(frame=LARGEST, message=LARGEST),
             mask=_mask,
+            client=legs.client,
+            service=legs.service,
             of_client=None if talk.from_client.is_open else self._of_client,
             of_service=None if talk.from_service.is_open else self._of_service,
         )

@@ -50,6 +50,7 @@ from tta_gateway.settings import (
     ratelimit,
     realtime,
     registration,
+    socket,
     token,
 )
 from tta_gateway.settings.address import HTTPS, Address
@@ -328,6 +329,7 @@ def _route(
         replay_body=config.replay_body,
         upgrade=config.upgrade,
         origins=tuple(dict.fromkeys((*config.origins, *pages))) if opens else (),
+        sockets=socket.compiled(config.socket),
         allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,

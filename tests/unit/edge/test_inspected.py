@@ -1,18 +1,22 @@
 """A WebSocket whose messages policies look at: through, changed by nobody, held, refused, ended."""
 
 import asyncio
+import json
 
 import pytest
 
-from tests.helpers.builders import Bound
+from tests.helpers.builders import Bound, a_route
 from tests.helpers.fake_transport import HIGH_WATER, FakeTransport
 from tests.helpers.paper_gateway import Open, PaperGateway, statuses
 from tests.helpers.sayings import Words
 from tests.helpers.socket_talk import MASK, Heard, OnPaper
+from tta_gateway.edge.inspected import LARGEST
+from tta_gateway.features.chat.policy import Chat
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_BUSY, WEBSOCKET_MALFORMED
+from tta_gateway.kernel.route import Sockets
 from tta_gateway.kernel.said import Said
 from tta_gateway.kernel.said import Talk as SocketTalk
 from tta_gateway.pipeline.conversation import IN_A_ROW
@@ -26,6 +30,8 @@ from tta_gateway.wire.socket_codec import (
     SocketReader,
     framed,
 )
+from tta_gateway.wire.socket_deflate import agree
+from tta_gateway.wire.socket_endpoint import SocketEndpoint
 
 ASK = (
     b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -419,3 +425,174 @@ def test_what_a_service_said_that_has_gone_still_counts(both: Talk) -> None:
         ("text", b"next"),
         ("close", 1012, b"the service has gone: connect again"),
     ]
+
+
+# --- compression ---------------------------------------------------------------------------------
+
+EXTENSION = b"Sec-WebSocket-Extensions: permessage-deflate"
+LONG = b'{"text":"' + b"again and " * 40 + b'"}'
+
+
+class Squeezed:
+    """A client and a service each of which deflates, and a policy that looks at both."""
+
+    def __init__(self, gateway: PaperGateway, *, answers: bool = True) -> None:
+        self.client, self.service = gateway.asking(ASK)
+        self.asked = self.service.take()
+        said_of_it = EXTENSION + b"; server_no_context_takeover; client_no_context_takeover"
+        extra = said_of_it + b"\r\n\r\n" if answers else b"\r\n"
+        self.service.feed(SWITCHED[:-2] + extra)
+        self.head, _, rest = self.client.take().partition(b"\r\n\r\n")
+        assert rest == b""
+        agreed = agree(b"permessage-deflate")
+        assert agreed is not None
+        self.at_client = SocketEndpoint(agreed=agreed, mask=lambda: MASK)
+        self.at_service = SocketEndpoint(agreed=agreed)
+
+    def said_by(self, end: SocketEndpoint, *messages: bytes) -> bytes:
+        for one in messages:
+            end.send(one, is_text=True)
+        return end.taken()
+
+
+def test_either_leg_is_deflated_where_the_route_says_so(build: Open, policy: Policy) -> None:
+    policy.changes = {b"short": b"other"}
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="both")))
+    assert b"permessage-deflate; server_no_context_takeover" in talk.asked
+    assert talk.head.lower().count(b"sec-websocket-extensions: permessage-deflate") == 1
+    talk.client.feed(talk.said_by(talk.at_client, LONG, b"short"))
+    heard = talk.service.take()
+    assert len(heard) < len(LONG)
+    assert OnPaper(talk.at_service).hear([heard]) == [("text", LONG), ("text", b"other")]
+    talk.service.feed(talk.said_by(talk.at_service, LONG))
+    heard = talk.client.take()
+    assert len(heard) < len(LONG)
+    assert OnPaper(talk.at_client).hear([heard]) == [("text", LONG)]
+    assert policy.seen == [LONG, b"short", LONG]
+
+
+def test_the_client_s_leg_alone_may_be_deflated(build: Open, policy: Policy) -> None:
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")), answers=False)
+    assert b"extensions" not in talk.asked.lower()
+    assert b"permessage-deflate" in talk.head
+    talk.client.feed(talk.said_by(talk.at_client, LONG))
+    assert framed_payload(talk.service.take()) == LONG
+    talk.service.feed(framed(TEXT, LONG))
+    heard = talk.client.take()
+    assert len(heard) < len(LONG)
+    assert OnPaper(talk.at_client).hear([heard]) == [("text", LONG)]
+
+
+def framed_payload(data: bytes) -> bytes:
+    (found,) = OnPaper(SocketReader(is_server=True, limits=LARGE)).hear([data])
+    assert isinstance(found[1], bytes)
+    return found[1]
+
+
+def test_a_little_that_becomes_very_much_is_not_inflated(build: Open, policy: Policy) -> None:
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")), answers=False)
+    bomb = talk.said_by(talk.at_client, bytes(LARGEST + 1))
+    assert len(bomb) < LARGEST // 50
+    talk.client.feed(bomb)
+    assert [one[:2] for one in OnPaper(talk.at_client).hear([talk.client.take()])] == [
+        ("close", 1009)
+    ]
+    assert policy.seen == []
+
+
+def test_a_service_that_deflates_unasked_is_ended(build: Open, policy: Policy) -> None:
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")))
+    talk.service.feed(talk.said_by(talk.at_service, LONG))
+    assert [one[:2] for one in OnPaper(talk.at_client).hear([talk.client.take()])] == [
+        ("close", 1012)
+    ]
+
+
+# --- the platform's chat -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chat(build: Open, policy: Policy) -> Talk:
+    profile = Sockets(profile="chat")
+    bound = Chat(now=lambda: "now", chance=bytes).for_route(a_route(sockets=profile))
+    assert bound is not None
+    spoken = Bound(on_message=bound.on_message, hears_replies=True, wording=bound)
+    return Talk(build(policies=[Bound(on_message=policy.look), spoken], sockets=profile), policy)
+
+
+def test_a_chat_is_kept_alive_by_the_gateway(chat: Talk) -> None:
+    chat.client.feed(said(TEXT, b'{"type":"ping","timestamp":"t"}'))
+    ((kind, pong),) = chat.client_hears
+    assert isinstance(pong, bytes)
+    assert (kind, json.loads(pong)["type"]) == ("text", "pong")
+    assert chat.service_hears == []
+
+
+def test_a_chat_s_events_are_marked_in_fragments_too(chat: Talk) -> None:
+    event = b'{"role":"system","content":{"event":"progress","stage":"complete"}}'
+    chat.service.feed(framed(TEXT, event[:20], final=False), framed(CONTINUATION, event[20:]))
+    ((_, marked),) = chat.client_hears
+    assert isinstance(marked, bytes)
+    assert json.loads(marked)["event_type"] == "progress"
+
+
+def test_whoever_writes_too_fast_in_a_chat_reads_so_and_stays(chat: Talk) -> None:
+    chat.policy.answers[b"fast"] = Response(429)
+    chat.client.feed(said(TEXT, b"fast") + said(TEXT, b"slow"))
+    ((_, refused),) = chat.client_hears
+    assert isinstance(refused, bytes)
+    assert json.loads(refused)["content"]["text"].startswith("Rate limit: please slow down.")
+    assert chat.service_hears == [("text", b"slow")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "reason"),
+    [
+        (
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+            1008,
+            b"chat_refused_by_service",
+        ),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\nno", 1013, b"chat_unavailable"),
+        (b"no HTTP at all", 1013, b"upstream_answer_malformed"),
+    ],
+)
+def test_a_chat_that_its_service_does_not_open_ends_by_a_close(
+    build: Open, answer: bytes, code: int, reason: bytes
+) -> None:
+    profile = Sockets(profile="chat")
+    bound = Chat(now=lambda: "now", chance=bytes).for_route(a_route(sockets=profile))
+    assert bound is not None
+    gateway = build(policies=[Bound(on_response=bound.on_response)], sockets=profile, tries=1)
+    client, service = gateway.asking(ASK)
+    service.feed(answer)
+    gateway.loop.run_ready()
+    head, _, rest = client.take().partition(b"\r\n\r\n")
+    assert statuses(head) == [101]
+    assert OnPaper(SocketReader(is_server=False, limits=LARGE)).hear([rest]) == [
+        ("close", code, reason)
+    ]
+    assert client.ended
+    client.feed(said(CLOSE, b"\x03\xf4"))
+    client.end()
+    gateway.loop.run_ready()
+    assert client.lost
+    assert len(gateway.finished) == 1
+
+
+def test_a_policy_that_refuses_a_chat_is_told_by_a_close(build: Open) -> None:
+    refuses = Bound(on_request=lambda _: answer_of(UPSTREAM_BUSY))
+    gateway = build(policies=[refuses], sockets=Sockets(profile="chat"))
+    client = gateway.client()
+    client.feed(ASK + said(TEXT, b"early"))
+    head, _, rest = client.take().partition(b"\r\n\r\n")
+    assert statuses(head) == [101]
+    assert OnPaper(SocketReader(is_server=False, limits=LARGE)).hear([rest]) == [
+        ("close", 1013, b"upstream_limit_reached")
+    ]
+    gateway.wait(11.0)
+    assert client.lost
