@@ -12,7 +12,7 @@ from tta_gateway.kernel.message import Response
 from tta_gateway.pipeline.conversation import FAULT, LATER, POLICY
 from tta_gateway.wire.socket_codec import CLOSE, close_data, framed
 from tta_gateway.wire.socket_deflate import Agreed, agree, agreed_by
-from tta_gateway.wire.socket_handshake import EXTENSIONS, all_of, opening, refused
+from tta_gateway.wire.socket_handshake import EXTENSIONS, PROTOCOL, all_of, opening, refused
 
 _ERRORS: Final = 400
 _TOO_MANY: Final = 429
@@ -72,7 +72,9 @@ def ending(exchange: Exchange, response: Response) -> Ending | None:
         return None
     if response.status < _ERRORS or refused(exchange.request) is not None:
         return None
-    head = opening(exchange.request).response
+    # A page that has named protocols hears of no Close where none of them is chosen.
+    named = b",".join(all_of(exchange.request.fields, PROTOCOL)).split(b",")
+    head = opening(exchange.request, protocols=[one.strip() for one in named]).response
     head.fields += [field for field in response.fields if field[0] == _REQUEST_ID]
     data = close_data(_code_of(response.status), problem.code.encode())
     return Ending(head, framed(CLOSE, data))

@@ -88,6 +88,14 @@ def test_a_refusal_is_told_by_a_close(problem: Problem, code: int) -> None:
     assert (close.code, close.reason) == (code, problem.code.encode())
 
 
+def test_a_protocol_that_a_page_has_named_is_chosen() -> None:
+    chat = opening(Sockets(profile="chat"))
+    chat.request.fields += [(b"sec-websocket-protocol", b"bearer, a.b.c")]
+    told = ending(chat, answer_of(NOT_FOUND))
+    assert told is not None
+    assert dict(told.response.fields)[b"sec-websocket-protocol"] == b"bearer"
+
+
 def test_other_answers_stay_what_they_are() -> None:
     chat = opening(Sockets(profile="chat"))
     assert ending(chat, Response(404)) is None
