@@ -19,6 +19,7 @@ from tta_gateway.wire.socket_relay import HELD, SocketRelay, Way
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message: it is held whole while it is looked at."""
+_UNTAKEN: Final = 64 * 1024
 _LEAVING: Final = b"the gateway is going away: connect again"
 
 
@@ -78,6 +79,10 @@ class Lane:
         """Take note of whether the target keeps up."""
         self._is_slow = is_slow
         self.regulate()
+        socket = self._socket
+        if self is socket.to_client:
+            socket.untaken = 0
+            socket.to_service.regulate()
 
     def regulate(self) -> None:
         """Read the source, or do not: while a message is looked at, nothing follows it."""
@@ -86,13 +91,23 @@ class Lane:
         if self.way.is_behind and not self._in_turn:
             self._in_turn = True
             self._socket.later(self._go_on)
-        paused = self._is_slow or self._in_turn or self.way.is_held
+        paused = self._is_slow or self._in_turn or self.way.is_held or self._is_unheard()
         if paused != self._is_paused:
             self._is_paused = paused
             if paused:
                 self.source.pause_reading()
             else:
                 self.source.resume_reading()
+
+    def _is_unheard(self) -> bool:
+        """Tell whether the client asks on, and takes none of what the gateway itself answers."""
+        socket = self._socket
+        return self is socket.to_service and socket.untaken > _UNTAKEN
+
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether the target does not keep up."""
+        return self._is_slow
 
     def _go_on(self) -> None:
         self._in_turn = False
@@ -117,6 +132,7 @@ class Inspected:
         "later",
         "to_client",
         "to_service",
+        "untaken",
     )
 
     def __init__(
@@ -136,6 +152,7 @@ class Inspected:
         self.later: Callable[[Callable[[], None]], object] = entrance.loop.call_soon
         self._was_said = self._client_over = self._service_over = self._client_gone = False
         self._is_looking = False
+        self.untaken = 0  # bytes of the gateway's own, since the client does not keep up
         self._conversation = talk = Conversation(exchange, entrance.runner, self)
         talk.from_client.decided = self._decided_of_client
         talk.from_service.decided = self._decided_of_service
@@ -206,6 +223,8 @@ class Inspected:
     def tell(self, data: bytes, *, is_text: bool) -> None:
         """Say something of the gateway's own to the client, before what has not gone on yet."""
         self._relay.tell(data, is_text=is_text)
+        if self.to_client.is_slow:
+            self.untaken += len(data)
         if not self._is_looking:
             self.settle()
 

@@ -596,3 +596,18 @@ def test_a_policy_that_refuses_a_chat_is_told_by_a_close(build: Open) -> None:
     ]
     gateway.wait(11.0)
     assert client.lost
+
+
+def test_whoever_pings_and_takes_no_pong_is_read_no_further(chat: Talk) -> None:
+    chat.client.get_stuck()
+    chat.service.feed(framed(TEXT, bytes(HIGH_WATER + 1)))
+    assert chat.reads() == (True, False)
+    ping = said(TEXT, b'{"type":"ping"}')
+    for _ in range(2000):
+        if chat.client.reading:
+            chat.client.feed(ping)
+    assert chat.reads() == (False, False)
+    chat.client.get_unstuck()
+    chat.turn()
+    assert chat.reads() == (True, True)
+    assert 300 < len(chat.client_hears) < 1000
