@@ -28,6 +28,7 @@ from tta_gateway.settings.identity import WrittenQuery
 from tta_gateway.settings.listener import network
 from tta_gateway.settings.ratelimit import RouteLimitsWritten
 from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.settings.socket import SocketConfig
 from tta_gateway.settings.split import CanaryConfig, MirrorConfig, SplitConfig
 from tta_gateway.support.config import (
     Config,
@@ -432,6 +433,9 @@ class RouteConfig(Config):
     origins: Items[Origin] = _ROUTE.origins
     """Origins whose pages may open a WebSocket, beside the host's own and `cors.origins`; `*` is
     every one."""
+
+    socket: SocketConfig | None = None
+    """How its WebSockets are treated; left out, what is said in them is nothing to the gateway."""
 
     allow_from: Annotated[Items[Clients], Field(min_length=1)] | None = None
     """Networks whose clients may use it, `unix` for those on a unix socket; left out, everybody."""

@@ -45,6 +45,7 @@ _NEEDS_SERVICE: Final = (
     "replay_body",
     "upgrade",
     "origins",
+    "socket",
     "request_headers",
     "canary",
     "mirror",
@@ -392,8 +393,9 @@ def _begins(path: str, prefix: str) -> bool:
 def _origins(route: Mapping) -> Complaints:
     upgrade = route.get("upgrade", ["websocket"])
     protocols = upgrade if isinstance(upgrade, list) else []
-    if route.get("origins") and "websocket" not in protocols:
-        yield ("origins",), "has no effect where `upgrade` holds no `websocket`: take the line out"
+    for key in ("origins", "socket"):
+        if route.get(key) and "websocket" not in protocols:
+            yield (key,), "has no effect where `upgrade` holds no `websocket`: take the line out"
 
 
 def _redirect(route: Mapping) -> Complaints:
