@@ -51,6 +51,7 @@ from tta_gateway.settings import (
     realtime,
     registration,
     socket,
+    tether,
     token,
 )
 from tta_gateway.settings.address import HTTPS, Address
@@ -333,6 +334,7 @@ def _route(
         allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
+        socket=tether.socket_of(config.tether),
         features={**ends.features(_keys(services)), **_asked(config)},
         **_fields(config),
     )
@@ -397,6 +399,8 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
         asked["admission"] = _encoded(RouteAdmission(traffic=config.traffic_class))
     if config.traffic_class == "crisis":
         asked["shield"] = _encoded(RouteShield())
+    if config.tether is not None:
+        asked["tether"] = _encoded(tether.compiled(config.tether))
     if config.callers is not None:
         asked["callers"] = _encoded(caller.compile_route(config.callers))
     return asked

@@ -23,6 +23,7 @@ from tta_gateway.settings import (
     realtime,
     registering,
     second_factor,
+    tether,
     token,
 )
 from tta_gateway.settings.complaint import Path
@@ -46,6 +47,7 @@ _NEEDS_SERVICE: Final = (
     "upgrade",
     "origins",
     "socket",
+    "tether",
     "request_headers",
     "canary",
     "mirror",
@@ -393,7 +395,7 @@ def _begins(path: str, prefix: str) -> bool:
 def _origins(route: Mapping) -> Complaints:
     upgrade = route.get("upgrade", ["websocket"])
     protocols = upgrade if isinstance(upgrade, list) else []
-    for key in ("origins", "socket"):
+    for key in ("origins", "socket", "tether"):
         if route.get(key) and "websocket" not in protocols:
             yield (key,), "has no effect where `upgrade` holds no `websocket`: take the line out"
 
@@ -447,5 +449,6 @@ _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _origins,
     _asked_in_the_query,
     _opened_by_tickets,
+    tether.complaints,
     _redirect,
 )

@@ -5,6 +5,11 @@ import msgspec
 SOCKET = "tether"
 """The name under which routes lead here (Route.socket)."""
 
+RESUME = "resume"
+"""The parameter of the query that names a tether, by the token that its first event told."""
+RECEIVED = "received"
+"""The parameter beside it: how many messages of the service the client has received."""
+
 
 class TetherBound(msgspec.Struct, frozen=True, kw_only=True):
     """How long what is kept, and how much; times in seconds.

@@ -12,8 +12,9 @@ import msgspec
 
 from tta_gateway.features.tether import words
 from tta_gateway.features.tether.backlog import Bounds
-from tta_gateway.features.tether.bound import SOCKET, TetherBound
+from tta_gateway.features.tether.bound import RECEIVED, RESUME, SOCKET, TetherBound
 from tta_gateway.features.tether.session import (
+    GOING_AWAY,
     LATER,
     POLICY,
     RESTART,
@@ -24,12 +25,11 @@ from tta_gateway.features.tether.session import (
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.socket import Hearer, Socket, SocketTerms
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message, as where messages are inspected."""
-RESUME: Final = "resume"
-RECEIVED: Final = "received"
 OURS: Final = frozenset((RESUME.encode(), RECEIVED.encode()))
 """Parameters of the query that are the gateway's, and that no service sees."""
 _NUMBER: Final = 15  # digits
@@ -37,13 +37,17 @@ _SERVER_ERRORS: Final = 500
 _FORBIDDEN: Final = (400, 401, 403, 404, 451)
 _FORBIDDEN_BY_SERVICE: Final = (401, 403)
 _EXPIRED: Final = 3000  # features/identity/open_streams.py: with another token it may go on
+_IN_A_TURN: Final = 100
 _NEVER: Final = float("inf")
 
 
 class Proof(Protocol):
     """That somebody may be there, which goes on until it is `over`."""
 
-    exchange: Exchange
+    @property
+    def exchange(self) -> Exchange:
+        """What was asked."""
+        ...
 
     def keep(self) -> None:
         """Have it go on."""
@@ -55,13 +59,13 @@ class Proof(Protocol):
 class Asker(Protocol):
     """Whoever has asked whether a token lets somebody in; it hears one of the first two, once."""
 
-    def may(self, proof: Proof) -> None:
+    def may(self, inquiry: Proof) -> None:
         """Go on."""
 
-    def may_not(self, proof: Proof, response: Response) -> None:
+    def may_not(self, inquiry: Proof, response: Response) -> None:
         """Take the refusal."""
 
-    def ended(self, proof: Proof, code: int, reason: bytes) -> None:
+    def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:
         """Take that they may be there no longer."""
 
 
@@ -76,6 +80,9 @@ class LegHearer(Protocol):
 
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message of the service."""
+
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Take something that the gateway says itself."""
 
     def may_write(self, *, may: bool) -> None:
         """Take note that the service does not keep up, or does again."""
@@ -142,6 +149,7 @@ class TetherSockets:
         self.fresh: Final = fresh
         self.chance: Final = chance
         self.stamp: Final = stamp
+        self.is_leaving = False
         self._by_token: dict[str, Kept] = {}
         self._by_session: dict[tuple[str, str, str], list[Kept]] = {}
 
@@ -183,6 +191,12 @@ class TetherSockets:
                 return one
         return None
 
+    def leave(self) -> None:
+        """Keep nothing any more for whoever goes: nobody comes back to a worker that leaves."""
+        self.is_leaving = True
+        for kept in [one for one in self._by_token.values() if one.is_alone][:_IN_A_TURN]:
+            kept.tether.end(GOING_AWAY, b"")
+
     def forget(self, kept: "Kept") -> None:
         """Know a tether no longer."""
         self.watch.forget(kept)
@@ -216,6 +230,11 @@ class Kept:
         self._session: Final = sockets.fresh()
         self._socket: Socket | None = None
         self._tether: Tether | None = None
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether no client is there."""
+        return self._socket is None
 
     @property
     def tether(self) -> Tether:
@@ -267,6 +286,8 @@ class Kept:
         """Take that the client has gone."""
         self._socket = None
         self.tether.client_went(code, self._sockets.clock())
+        if self._sockets.is_leaving:
+            self.tether.end(GOING_AWAY, b"")
         self.deadline = self.tether.due
 
     # What time it is
@@ -295,9 +316,19 @@ class Kept:
             return
         if status == "attached":
             more = {"resume": tether.token, **more}
-        session = self.key[2] if self.key is not None else ""
-        said = words.event(status, session=session, at=self._sockets.stamp(), more=more)
+        exchange = self.guest.exchange
+        wording = exchange.plan.wording
+        if wording is not None:
+            said = wording.event(exchange, words.EVENT, {"status": status, **more})
+        else:
+            session = self.key[2] if self.key is not None else ""
+            said = words.event(status, session=session, at=self._sockets.stamp(), more=more)
         socket.send(said, is_text=True)
+
+    def say(self, payload: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to a client that is there."""
+        if self._socket is not None:
+            self._socket.send(payload, is_text=is_text)
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
@@ -348,6 +379,10 @@ class _Ear:
         self._tether.service_said(payload, is_text=is_text, now=self._kept.now())
         self._kept.deadline = self._tether.due
 
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Pass on what the gateway says itself: it is not kept for whoever is away."""
+        self._kept.say(payload, is_text=is_text)
+
     def may_write(self, *, may: bool) -> None:
         """Pass on that the service does not keep up, or does again."""
         self._tether.service_may_write(may=may)
@@ -370,7 +405,7 @@ class TetherHearer:
         """Wait for the socket to be open."""
         self._sockets: Final = sockets
         self._exchange: Final = exchange
-        self._bound: Final = bound_of(exchange)
+        self._bound: Final = bound_of_route(exchange.plan.route)
         self._socket: Socket | None = None
         self._kept: Kept | None = None
         self._proof: Proof | None = None
@@ -416,18 +451,18 @@ class TetherHearer:
 
     # What the desk says of the token
 
-    def may(self, proof: Proof) -> None:
+    def may(self, inquiry: Proof) -> None:
         """Go on with whose it is."""
-        self._proof = proof
+        self._proof = inquiry
         socket = self._socket
         if socket is None:
-            proof.over()
+            inquiry.over()
             return
-        proof.keep()
-        self._join(Guest(self._exchange, proof.exchange.principal, self._token))
+        inquiry.keep()
+        self._join(Guest(self._exchange, inquiry.exchange.principal, self._token))
         socket.resume()
 
-    def may_not(self, proof: Proof, response: Response) -> None:  # noqa: ARG002 - a port
+    def may_not(self, inquiry: Proof, response: Response) -> None:  # noqa: ARG002 - a port
         """End it."""
         socket = self._socket
         if socket is None:
@@ -436,7 +471,7 @@ class TetherHearer:
         why = b"refused" if problem is None else problem.code.encode()
         socket.close(POLICY if response.status < _SERVER_ERRORS else LATER, why)
 
-    def ended(self, proof: Proof, code: int, reason: bytes) -> None:  # noqa: ARG002 - a port
+    def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:  # noqa: ARG002 - a port
         """End the client's side: it may go on no longer, or with another token."""
         if self._socket is not None:
             self._socket.close(code, reason)
@@ -463,9 +498,8 @@ class TetherHearer:
         self._socket = None
 
 
-def bound_of(exchange: Exchange) -> TetherBound:
-    """Return what is written of the tethers of this request's route."""
-    route = exchange.plan.route
+def bound_of_route(route: Route | None) -> TetherBound:
+    """Return what is written of the tethers of a route."""
     raw = None if route is None else route.features.get(SOCKET)
     return TetherBound() if raw is None else msgspec.msgpack.decode(raw, type=TetherBound)
 

@@ -1,21 +1,24 @@
-"""Legs: WebSockets that the gateway opens to a service by itself, for a client that it keeps.
+"""Sockets to services: WebSockets that the gateway opens by itself, for a client that it keeps.
 
-A leg is an exchange of its own, through a plan that ends at the service as every request does: its
+Each is an exchange of its own, through a plan that ends at the service as every request does: its
 endpoint is chosen, its breaker asked and its identity shown likewise.  What goes on keeps the
-exchange open, so that whoever ends tunnels ends a leg.
+exchange open, so that whoever ends tunnels ends this too.
 """
 
 import os
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from tta_gateway.edge.passing import Passing
 from tta_gateway.edge.sweeper import NEVER, Sweeper
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response, answer_of
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_GARBAGE
-from tta_gateway.wire.socket_codec import Broken, Close, Message, Pong, SocketEvent, SocketLimits
+from tta_gateway.kernel.said import Said
+from tta_gateway.pipeline.conversation import Conversation
+from tta_gateway.wire.socket_codec import Broken, Close, Message, SocketEvent, SocketLimits
 from tta_gateway.wire.socket_endpoint import LOST, SocketEndpoint
 from tta_gateway.wire.socket_handshake import (
     ACCEPT,
@@ -30,8 +33,7 @@ from tta_gateway.wire.socket_handshake import (
 
 _SWITCHED: Final = 101
 _POLICY: Final = 1008  # RFC 6455 7.4.1
-_FAULT: Final = 1011
-_SERVER_ERRORS: Final = 500
+_GOING_AWAY: Final = 1001
 _SIGN: Final = 30.0  # seconds without a word of the service, behind which it is asked for one
 _PATIENCE: Final = 20.0  # seconds for that
 _HANDSHAKE: Final = frozenset((KEY, VERSION, EXTENSIONS, b"upgrade"))
@@ -47,12 +49,12 @@ class Runner(Protocol):
     def finish(self, exchange: Exchange) -> None:
         """End the exchange."""
 
-    def ask(self, exchange: Exchange, message: bytes, told: Callable[[Answer], None]) -> None:
+    def ask(self, exchange: Exchange, said: Said, told: Callable[[Answer], None]) -> None:
         """Ask the policies about one message; `told` hears the answer, now or later."""
 
 
 class Hearer(Protocol):
-    """Whoever hears a leg; `refused` or `closed` comes once, and nothing behind it."""
+    """Whoever hears one; `refused` or `closed` comes once, and nothing behind it."""
 
     def opened(self) -> None:
         """Begin."""
@@ -63,6 +65,9 @@ class Hearer(Protocol):
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message of the service."""
 
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Take something that the gateway says itself."""
+
     def may_write(self, *, may: bool) -> None:
         """Take note that the service does not keep up, or does again."""
 
@@ -70,8 +75,8 @@ class Hearer(Protocol):
         """Take the end; `is_of_policy` says that the gateway has ended it, not the service."""
 
 
-class Legs:
-    """Opens the legs of one worker."""
+class ServiceSockets:
+    """Opens those of one worker."""
 
     def __init__(self, sweeper: Sweeper, runner: Runner, *, largest: int) -> None:
         """Run plans; a message of a service may have so many bytes."""
@@ -79,7 +84,9 @@ class Legs:
         self.runner = runner
         self.limits = SocketLimits(frame=largest, message=largest)
 
-    def open(self, plan: Plan, head: RequestHead, *, like: Exchange, hearer: Hearer) -> "Leg":
+    def open(
+        self, plan: Plan, head: RequestHead, *, like: Exchange, hearer: Hearer
+    ) -> "ServiceSocket":
         """Begin to open one, on behalf of another exchange; `hearer` hears of it in a later turn.
 
         `head` is what is asked of the service; the fields of the handshake are ours.
@@ -90,7 +97,7 @@ class Legs:
         head.fields = [*kept, *shown, *(one for one in ours if one[0] != b"upgrade")]
         head.index = head.rendered = None
         head.upgrade = b"websocket"
-        leg = Leg(self, plan, head, like=like, hearer=hearer)
+        leg = ServiceSocket(self, plan, head, like=like, hearer=hearer)
         self.sweeper.loop.call_soon(leg.begin)
         return leg
 
@@ -105,29 +112,36 @@ def _token_of(fields: Fields) -> Fields:
     return [(PROTOCOL, offered[at] + b", " + offered[at + 1])]
 
 
-class Leg:
+class ServiceSocket:
     """One of them: the origin of its exchange, the client's end of its tunnel, and what is said."""
 
     __slots__ = (
         "_asked",
         "_end",
         "_endpoint",
+        "_from_client",
+        "_from_service",
         "_hearer",
         "_in_turn",
-        "_is_asking",
+        "_is_held",
         "_is_over",
         "_is_paused",
-        "_legs",
-        "_waiting",
+        "_sockets",
         "deadline",
         "exchange",
     )
 
     def __init__(
-        self, legs: Legs, plan: Plan, head: RequestHead, *, like: Exchange, hearer: Hearer
+        self,
+        sockets: ServiceSockets,
+        plan: Plan,
+        head: RequestHead,
+        *,
+        like: Exchange,
+        hearer: Hearer,
     ) -> None:
         """Wait to begin."""
-        sweeper = legs.sweeper
+        sweeper = sockets.sweeper
         self.exchange: Final = Exchange(
             head, origin=self, peer=like.peer, plan=plan, started=sweeper.clock()
         )
@@ -135,63 +149,40 @@ class Leg:
         self.exchange.params = like.params
         self.exchange.upstream_path = like.upstream_path
         self.deadline = NEVER
-        self._legs = legs
+        self._sockets = sockets
         self._hearer: Hearer | None = hearer
-        self._endpoint = SocketEndpoint(limits=legs.limits, mask=_mask)
+        self._endpoint = SocketEndpoint(limits=sockets.limits, mask=_mask)
         self._end: Spliced | None = None
         self._is_over = False
         self._is_paused = False
+        self._is_held = False  # messages of the service wait for policies
         self._in_turn = False
-        self._is_asking = False
         self._asked = False  # for a sign of life
-        self._waiting: list[tuple[bytes, bool]] = []  # behind a message that policies look at
+        talk = Conversation(self.exchange, sockets.runner, self)
+        self._from_client = Passing(talk.from_client, self._send, self._hold_client)
+        self._from_service = Passing(talk.from_service, self._hear, self._hold_service)
 
     def begin(self) -> None:
         """Ask for it."""
         if not self._is_over:
             exchange = self.exchange
-            exchange.started = self._legs.sweeper.clock()
-            self._legs.runner.begin(exchange)
+            exchange.started = self._sockets.sweeper.clock()
+            self._sockets.runner.begin(exchange)
 
     # --- what its hearer says ---
 
     def send(self, payload: bytes, *, is_text: bool) -> None:
         """Send a message, if the policies let it through; one after the other."""
-        if self._is_over:
-            return
-        if not self.exchange.plan.message:
-            self._send(payload, is_text=is_text)
-        elif self._is_asking:
-            self._waiting.append((payload, is_text))
-        else:
-            self._ask(payload, is_text=is_text)
+        if not self._is_over:
+            self._from_client.put(payload, is_text=is_text)
 
-    def _ask(self, payload: bytes, *, is_text: bool) -> None:
-        self._is_asking = True
-
-        def told(answer: Answer) -> None:
-            self._told(answer, payload, is_text=is_text)
-
-        self._legs.runner.ask(self.exchange, payload, told)
-
-    def _told(self, answer: Answer, payload: bytes, *, is_text: bool) -> None:
-        self._is_asking = False
-        if self._is_over:
-            return
-        if answer is not None:
-            response = answer if isinstance(answer, Response) else answer.response
-            is_fault = response.status >= _SERVER_ERRORS
-            why = b"refused" if response.problem is None else response.problem.code.encode()
-            self.dismiss(_FAULT if is_fault else _POLICY, why)
-            return
-        self._send(payload, is_text=is_text)
-        if self._waiting:
-            following, follows_as_text = self._waiting.pop(0)
-            self._ask(following, is_text=follows_as_text)
-
-    def _send(self, payload: bytes, *, is_text: bool) -> None:
+    def _send(self, payload: bytes, is_text: bool) -> None:
         self._endpoint.send(payload, is_text=is_text)
         self._flush()
+
+    def _hear(self, payload: bytes, is_text: bool) -> None:
+        if self._hearer is not None:
+            self._hearer.message(payload, is_text=is_text)
 
     def close(self, code: int, reason: bytes) -> None:
         """Tell the service that this ends; nothing is heard any more."""
@@ -205,17 +196,38 @@ class Leg:
 
     def pause(self) -> None:
         """Read the service no further."""
-        if not self._is_paused:
-            self._is_paused = True
-            if self._end is not None:
-                self._end.pause_reading()
+        self._is_paused = True
+        self._regulate()
 
     def resume(self) -> None:
         """Go on."""
-        if self._is_paused:
-            self._is_paused = False
-            if self._end is not None and not self._in_turn:
-                self._end.resume_reading()
+        self._is_paused = False
+        self._regulate()
+
+    def _hold_client(self, is_held: bool) -> None:
+        if self._hearer is not None:
+            self._hearer.may_write(may=not is_held)
+
+    def _hold_service(self, is_held: bool) -> None:
+        self._is_held = is_held
+        self._regulate()
+
+    def _regulate(self) -> None:
+        """Read the service, or do not."""
+        end = self._end
+        if end is None:
+            return
+        if self._is_paused or self._is_held or self._in_turn:
+            end.pause_reading()
+        else:
+            end.resume_reading()
+
+    # --- what policies ask of a socket ---
+
+    def tell(self, data: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to the client."""
+        if self._hearer is not None:
+            self._hearer.tell(data, is_text=is_text)
 
     # --- what the pipeline says ---
 
@@ -239,11 +251,10 @@ class Leg:
         """Begin: the service has changed to the protocol."""
         self._end = other
         self.exchange.attempt = None
-        sweeper = self._legs.sweeper
+        sweeper = self._sockets.sweeper
         self.deadline = sweeper.now + _SIGN
         sweeper.watch(self)
-        if self._is_paused:
-            other.pause_reading()
+        self._regulate()
         if self._hearer is not None:
             self._hearer.opened()
         return self
@@ -251,7 +262,7 @@ class Leg:
     def dismiss(self, code: int, reason: bytes) -> None:
         """End what goes on: it is allowed no longer."""
         hearer, self._hearer = self._hearer, None
-        self.close(_POLICY if code == _POLICY else 1001, b"")
+        self.close(_POLICY if code == _POLICY else _GOING_AWAY, b"")
         if hearer is not None:
             hearer.closed(code, reason, is_of_policy=True)
 
@@ -288,7 +299,7 @@ class Leg:
     def write(self, data: bytes) -> None:
         """Take what the service has sent."""
         self._asked = False
-        self.deadline = self._legs.sweeper.now + _SIGN
+        self.deadline = self._sockets.sweeper.now + _SIGN
         self.exchange.received += len(data)
         self._tell(self._endpoint.receive(data))
 
@@ -311,7 +322,7 @@ class Leg:
 
     def on_deadline(self, now: float) -> None:
         """Ask a silent service for a sign of life; one that gives none has gone."""
-        if self._is_paused:
+        if self._is_paused or self._is_held:
             self.deadline = now + _SIGN  # it is not read: nothing can be heard of it
         elif self._asked:
             self._lost(LOST, b"")
@@ -327,25 +338,25 @@ class Leg:
             if not endpoint.heed(event):
                 continue
             if type(event) is Message:
-                if self._hearer is not None:
-                    self._hearer.message(event.data, is_text=event.is_text)
+                self._from_service.put(event.data, is_text=event.is_text)
             elif isinstance(event, (Close, Broken)):
-                is_close = isinstance(event, Close)
-                self._lost(event.code if is_close else LOST, b"" if is_close else b"")
+                if isinstance(event, Close):
+                    self._lost(event.code, event.reason)
+                else:
+                    self._lost(LOST, b"")
                 return
         self._flush()
         if endpoint.is_behind and not self._in_turn and self._end is not None:
             self._in_turn = True
-            self._end.pause_reading()
-            self._legs.sweeper.loop.call_soon(self._go_on)
+            self._regulate()
+            self._sockets.sweeper.loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
         self._in_turn = False
         if self._is_over:
             return
         self._tell(self._endpoint.go_on())
-        if not self._in_turn and not self._is_paused and self._end is not None:
-            self._end.resume_reading()
+        self._regulate()
 
     # --- the end ---
 
@@ -367,20 +378,21 @@ class Leg:
         attempt, exchange.attempt = exchange.attempt, None
         if attempt is not None:
             attempt.cancel()
-        self._legs.runner.finish(exchange)
+        self._sockets.runner.finish(exchange)
 
     def _over(self) -> None:
         """End it, once."""
         if self._is_over:
             return
         self._is_over = True
-        self._waiting = []
+        self._from_client.clear()
+        self._from_service.clear()
         self._endpoint.stop()
-        self._legs.sweeper.forget(self)
+        self._sockets.sweeper.forget(self)
         end, self._end = self._end, None
         if end is not None:
             end.let_go()
-        self._legs.runner.finish(self.exchange)
+        self._sockets.runner.finish(self.exchange)
 
     def _flush(self) -> None:
         end = self._end
