@@ -112,6 +112,21 @@ def _token_of(fields: Fields) -> Fields:
     return [(PROTOCOL, offered[at] + b", " + offered[at + 1])]
 
 
+class _Talk:
+    """The socket as policies may use it."""
+
+    def __init__(self, socket: "ServiceSocket") -> None:
+        self._socket = socket
+
+    def tell(self, data: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to the client."""
+        self._socket.tell(data, is_text=is_text)
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it: the client hears this."""
+        self._socket.dismiss(code, reason)
+
+
 class ServiceSocket:
     """One of them: the origin of its exchange, the client's end of its tunnel, and what is said."""
 
@@ -158,7 +173,7 @@ class ServiceSocket:
         self._is_held = False  # messages of the service wait for policies
         self._in_turn = False
         self._asked = False  # for a sign of life
-        talk = Conversation(self.exchange, sockets.runner, self)
+        talk = Conversation(self.exchange, sockets.runner, _Talk(self))
         self._from_client = Passing(talk.from_client, self._send, self._hold_client)
         self._from_service = Passing(talk.from_service, self._hear, self._hold_service)
 

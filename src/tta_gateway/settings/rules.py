@@ -395,7 +395,7 @@ def _begins(path: str, prefix: str) -> bool:
 def _origins(route: Mapping) -> Complaints:
     upgrade = route.get("upgrade", ["websocket"])
     protocols = upgrade if isinstance(upgrade, list) else []
-    for key in ("origins", "socket", "tether"):
+    for key in ("origins", "socket"):
         if route.get(key) and "websocket" not in protocols:
             yield (key,), "has no effect where `upgrade` holds no `websocket`: take the line out"
 

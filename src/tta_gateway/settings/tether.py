@@ -57,6 +57,9 @@ def complaints(route: Mapping[str, Value]) -> Iterator[tuple[Path, str]]:
     tether = route.get("tether")
     if not isinstance(tether, dict):
         return
+    upgrade = route.get("upgrade", ["websocket"])
+    if (isinstance(upgrade, list) and "websocket" not in upgrade) or upgrade == "off":
+        yield ("tether",), "has no effect: no WebSocket is opened here; take it out"
     if route.get("auth_ticket") is True:
         yield (
             ("tether",),

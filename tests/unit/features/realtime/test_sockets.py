@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.helpers.builders import a_head, an_exchange
@@ -43,6 +45,9 @@ class PaperSocket:
 
     def wake_at(self, when: float) -> None:
         raise AssertionError(when)
+
+    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
+        raise AssertionError(hearer)
 
 
 def sockets(house: HubHouse) -> HubSockets:
