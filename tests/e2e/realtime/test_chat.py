@@ -74,7 +74,9 @@ class Stage:
 
     def connect(self, path: str, **options: Any) -> ClientConnection:  # noqa: ANN401 - likewise
         """Connect."""
-        return connect(f"ws://127.0.0.1:{self.gateway.port}{path}", proxy=None, **options)
+        url = f"ws://127.0.0.1:{self.gateway.port}{path}"
+        made: ClientConnection = connect(url, proxy=None, **options)
+        return made
 
     def logged(self, path: str) -> list[dict[str, Any]]:
         """Lines of the access log about a path."""

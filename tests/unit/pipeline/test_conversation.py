@@ -48,10 +48,14 @@ class House:
 
     def say(self, passage: Passage, data: bytes) -> bytes | None:
         assert passage.look(data, is_text=True)
-        return None if passage.passes is None else passage.passes.data
+        return _data_of(passage)
 
     def client_says(self, data: bytes) -> bytes | None:
         return self.say(self.conversation.from_client, data)
+
+
+def _data_of(passage: Passage) -> bytes | None:
+    return None if passage.passes is None else passage.passes.data
 
 
 def test_both_ways_are_looked_at() -> None:
@@ -138,7 +142,7 @@ def test_without_words_a_close_says_why(answer: Answer, by_client: int, by_servi
 def test_a_message_may_have_to_wait() -> None:
     house = House()
     passage = house.conversation.from_client
-    passage.decided = lambda: house.went_on.append(passage.passes and passage.passes.data)
+    passage.decided = lambda: house.went_on.append(_data_of(passage))
     house.waits = True
     assert not passage.look(b"one", is_text=True)
     assert house.went_on == []

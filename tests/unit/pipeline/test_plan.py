@@ -25,6 +25,10 @@ def message_step(_: object, __: object) -> None:
     """Do nothing."""
 
 
+def other_step(_: object, __: object) -> None:
+    """Do nothing."""
+
+
 def test_a_policy_with_nothing_to_do_on_a_route_is_absent_from_its_plan() -> None:
     there = Bound()
     assert a_plan([Absent(), there]).policies == (there,)
@@ -66,11 +70,11 @@ def test_what_services_say_is_looked_at_by_whoever_wants_to_in_reverse() -> None
     plan = a_plan(
         [
             Bound(on_message=message_step),
-            Bound(on_message=step, hears_replies=True),
+            Bound(on_message=other_step, hears_replies=True),
             Bound(on_message=message_step, hears_replies=True),
         ]
     )
-    assert plan.reply == (message_step, step)
+    assert plan.reply == (message_step, other_step)
 
 
 def test_the_first_policy_that_has_words_speaks_for_the_gateway() -> None:
