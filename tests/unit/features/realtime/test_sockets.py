@@ -1,8 +1,7 @@
 """A client of the hub at a WebSocket."""
 
-from typing import Final
-
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
