@@ -1,5 +1,7 @@
 """A tether with sides that are lists: what each side of it has been told."""
 
+from collections.abc import Callable
+
 from tta_gateway.features.tether.algorithm import State
 from tta_gateway.features.tether.backlog import Bounds
 from tta_gateway.features.tether.session import Leg, Terms, Tether
@@ -14,12 +16,14 @@ class Side:
         self.pings: list[bytes] = []
         self.ended: tuple[int, bytes] | None = None
         self.is_read = True
+        self.on_send: Callable[[], None] = lambda: None
 
     def send(self, payload: bytes, *, is_text: bool) -> None:
         """Keep a message."""
         assert is_text
         assert self.ended is None
         self.heard.append(payload)
+        self.on_send()
 
     def ping(self, payload: bytes = b"") -> None:
         """Keep a Ping."""

@@ -244,8 +244,8 @@ class Tether:
         self._pinged, self._asked, self._retry = -1, NEVER, NEVER
         if self._is_slow:
             self.client_may_write(may=True)
-        if client is not None:
-            client.close(code, reason)
+        assert client is not None  # the state says that it is there
+        client.close(code, reason)
 
     def is_of(self, client: Client) -> bool:
         """Tell whether this is the client's socket."""
@@ -389,10 +389,9 @@ class Tether:
             self._gave_up = now + self.terms.resume
 
     def _ping(self, now: float) -> None:
-        client = self._client
-        if client is not None:
-            self._pinged, self._asked = self._backlog.said, now
-            client.ping(b"%d" % self._pinged)
+        assert self._client is not None  # whoever calls has looked
+        self._pinged, self._asked = self._backlog.said, now
+        self._client.ping(b"%d" % self._pinged)
 
     def _set_due(self) -> None:
         if self.state is State.OVER:

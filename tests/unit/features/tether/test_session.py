@@ -149,6 +149,24 @@ def test_a_leg_of_before_is_heard_no_more() -> None:
     assert held.client.heard == []
 
 
+def test_a_leg_that_ends_before_it_is_open_is_tried_again() -> None:
+    held = Held(opens=False)
+    held.went()
+    held.tick(0.1)
+    assert len(held.means.legs) == 2
+
+
+def test_what_a_leg_that_dies_has_not_been_told_waits_for_the_next() -> None:
+    held = Held(opens=False)
+    held.client_says(b"a", b"b")
+    held.leg.on_send = held.went
+    held.came()
+    first = held.leg
+    held.tick(0.1)
+    held.came()
+    assert (first.heard, held.leg.heard) == ([b"a"], [b"b"])
+
+
 # --- the client goes ---
 
 
@@ -323,6 +341,14 @@ def test_a_client_is_read_again_when_the_service_that_was_behind_has_gone() -> N
     held.tether.service_may_write(may=False)
     held.went()
     assert held.client.is_read
+
+
+def test_a_service_may_be_behind_while_nobody_is_there() -> None:
+    held = Held()
+    held.client_goes()
+    held.tether.service_may_write(may=False)
+    held.tether.service_may_write(may=True)
+    assert held.client_comes().is_read
 
 
 # --- the end ---
