@@ -12,8 +12,9 @@ from typing import Any, TypeAlias, cast
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
-from tta_gateway.kernel.policy import Answer, Step
+from tta_gateway.kernel.policy import Answer, MessageStep, Step
 from tta_gateway.kernel.problem import INTERNAL
+from tta_gateway.kernel.said import Said
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Report: TypeAlias = Callable[[Exchange, BaseException], None]
@@ -166,24 +167,25 @@ class Runner:
 
     # Messages, the end, and faults
 
-    def message(self, exchange: Exchange, message: bytes) -> Answer | Awaitable[Answer]:
-        """Ask the policies about one message of a tunnel, the hub or a stream."""
-        for index, step in enumerate(exchange.plan.message):
-            answer = step(exchange, message)
+    def message(self, exchange: Exchange, said: Said) -> Answer | Awaitable[Answer]:
+        """Ask the policies about one message of a socket."""
+        steps = exchange.plan.reply if said.by_service else exchange.plan.message
+        for index, step in enumerate(steps):
+            answer = step(exchange, said)
             if answer is None:
                 continue
             if isinstance(answer, (Response, Refusal)):
                 return answer
-            return self._message_rest(exchange, message, answer, index + 1)
+            return self._message_rest(exchange, said, answer, steps[index + 1 :])
         return None
 
-    def ask(self, exchange: Exchange, message: bytes, told: Callable[[Answer], None]) -> None:
+    def ask(self, exchange: Exchange, said: Said, told: Callable[[Answer], None]) -> None:
         """Ask likewise; `told` hears the answer, in a turn of its own where one has to wait.
 
         A fault of a policy is an answer too: a message that it has not looked at does not pass.
         """
         try:
-            answer = self.message(exchange, message)
+            answer = self.message(exchange, said)
         except Exception as error:  # noqa: BLE001 - whatever fails, somebody waits for the answer
             told(self._said_of(exchange, error))
             return
@@ -203,13 +205,17 @@ class Runner:
         told(answer)
 
     async def _message_rest(
-        self, exchange: Exchange, message: bytes, waiting: Awaitable[Answer], begun: int
+        self,
+        exchange: Exchange,
+        said: Said,
+        waiting: Awaitable[Answer],
+        rest: tuple[MessageStep, ...],
     ) -> Answer:
         answer: Answer = await waiting
-        for step in exchange.plan.message[begun:]:
+        for step in rest:
             if answer is not None:
                 return answer
-            answer = await _settled(step(exchange, message))
+            answer = await _settled(step(exchange, said))
         return answer
 
     def finish(self, exchange: Exchange) -> None:

@@ -110,6 +110,8 @@ def _plan(route: Route, bound: MirrorBound, ways: Ways) -> Plan:
         response=(),
         finish=(),
         message=(),
+        reply=(),
+        wording=None,
         scan=None,
         forward=ways.forward,
     )
