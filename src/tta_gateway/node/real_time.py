@@ -97,7 +97,7 @@ class RealTime:
             terms=Terms(),
             version="tta-gateway",
         )
-        self.hub: Final = Hub(ports, died=died)
+        self.hub: Final = Hub(ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         fork = Fork(self.hub)

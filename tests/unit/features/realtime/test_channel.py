@@ -8,7 +8,13 @@ import pytest
 from centrifuge import fossil
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import in_json
@@ -23,6 +29,7 @@ from tta_gateway.features.realtime.channel import (
 )
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.command import ConnectResult, SubscribeResult
+from tta_gateway.features.realtime.fanout import Turn
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import NOWHERE, ClientInfo, Position, Publication
@@ -35,11 +42,19 @@ TERMS: Final = Terms(ping=0)
 class Desk:
     """A channel, with what it tells of."""
 
-    def __init__(self, name: str = "a", *, keeps: bool = True, urgent: bool = False) -> None:
+    def __init__(
+        self, name: str = "a", *, keeps: bool = True, urgent: bool = False, in_a_turn: int = 10**9
+    ) -> None:
         self.dirty: list[Session] = []
         self.ended: list[Subscription] = []
+        self.turn = Turn(in_a_turn)
         self.channel = Channel(
-            name, keeps=keeps, urgent=urgent, dirty=self.dirty, ended=self.ended.append
+            name,
+            keeps=keeps,
+            urgent=urgent,
+            dirty=self.dirty,
+            ended=self.ended.append,
+            turn=self.turn,
         )
 
 
@@ -493,17 +508,30 @@ class Reader:
 
 
 class AnyFaults(RuleBasedStateMachine):
-    """A store of one order, a line to the worker that loses, delays and breaks, three readers."""
+    """A store of one order, a line to the worker that loses, delays and breaks, three readers.
+
+    In a turn of the loop one reader is given something, or two, or all are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.channel = Desk().channel
+        self.begin(10**9)
         self.epochs = 1
         self.kept: list[Publication] = []
         self.top = Position(0, "1")
         self.line: list[tuple[Publication, Position]] = []
         self.answers: list[Callable[[], None]] = []
         self.readers = [Reader(name) for name in "abc"]
+
+    @initialize(in_a_turn=st.sampled_from([1, 2, 10**9]))
+    def begin(self, in_a_turn: int) -> None:
+        desk = Desk(in_a_turn=in_a_turn)
+        self.channel, self.turn = desk.channel, desk.turn
+
+    @rule(count=st.integers(1, 3))
+    def go_on(self, count: int) -> None:
+        for _ in range(count):
+            self.turn.go_on()
 
     def history(self, since: Position | None, limit: int) -> Stored:
         if since is None:
@@ -604,6 +632,8 @@ class AnyFaults(RuleBasedStateMachine):
             if not self.channel.is_behind:
                 break
         assert not self.channel.is_behind
+        while not self.turn.is_idle:
+            self.turn.go_on()
         for each in self.readers:
             each.listen()
             if each.session is not None:
