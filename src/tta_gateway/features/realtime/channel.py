@@ -83,6 +83,8 @@ class Channel:
         self._recent: list[Publication] = []
         self._recent_size = 0
         self._old = 0
+        self._gone = 0
+        """an offset behind which nobody can recover any more who stands before it"""
         self._last = b""
         self._held: list[tuple[Publication, Position]] = []
         self._held_before = 0
@@ -129,14 +131,9 @@ class Channel:
             self.is_behind = True  # one of the two is of the past: the store will say which
             return None
         if wanted is None or not is_recovered(wanted, stored):
+            self._give_up(wanted, stored.top)
             return self._place_at(max(stored.top.offset, self._offset))
-        missed = list(stored.publications)
-        if stored.top.offset < self._offset:
-            later = self._after(stored.top.offset)
-            if later is None:
-                return None
-            missed += later
-        return self._recovered(wanted, missed, max(stored.top.offset, self._offset))
+        return self._place_behind(wanted, stored)
 
     def attach(self, subscription: Subscription, place: Place) -> None:
         """Give somebody what is published from its place on."""
@@ -267,6 +264,7 @@ class Channel:
         self._recent.clear()
         self._recent_size = 0
         self._old = 0
+        self._gone = 0
 
     def _part_from_all(self) -> None:
         """End all subscriptions, a slice in a turn: nobody is given more than what waits."""
@@ -317,10 +315,49 @@ class Channel:
             return self._place_at(self._offset)
         if wanted.epoch and wanted.epoch != self._epoch:
             return self._place_at(self._offset)
+        if wanted.offset < min(self._gone, self._offset):
+            return self._place_at(self._offset)
         missed = self._after(wanted.offset)
         if missed is None:
             return None
         return self._recovered(wanted, missed, self._offset)
+
+    def _place_behind(self, wanted: Position, stored: Stored) -> Place | None:
+        """Return where somebody goes on for whom what is stored is all that was missed."""
+        self._remember(stored)
+        missed = list(stored.publications)
+        if stored.top.offset < self._offset:
+            later = self._after(stored.top.offset)
+            if later is None:
+                return None
+            missed += later
+        place = self._recovered(wanted, missed, max(stored.top.offset, self._offset))
+        if not place.recovered:
+            self._give_up(wanted, stored.top)
+        return place
+
+    def _give_up(self, wanted: Position | None, top: Position) -> None:
+        """Keep that nobody can recover from there: what is gone does not come back."""
+        if wanted is not None and wanted.epoch in {"", top.epoch} and wanted.offset < top.offset:
+            self._gone = max(self._gone, wanted.offset + 1)
+
+    def _remember(self, stored: Stored) -> None:
+        """Keep what the store told of before what was heard here: others come back for it too."""
+        begin = self._offset - len(self._recent)  # what is kept here follows this offset
+        room, size = _MOST_KEPT - len(self._recent), _LARGEST_KEPT - self._recent_size
+        older: list[Publication] = []
+        for publication in reversed(stored.publications):
+            if publication.offset > begin:
+                continue
+            size -= len(publication.data)
+            if publication.offset != begin - len(older) or len(older) >= room or size < 0:
+                break
+            older.append(publication)
+        if older:
+            older.reverse()
+            self._recent[:0] = older
+            self._recent_size += sum(len(each.data) for each in older)
+            self._old = 0
 
     def _place_at(self, offset: int) -> Place:
         return Place(Position(offset, self._epoch), offset)

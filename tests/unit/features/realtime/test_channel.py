@@ -359,6 +359,49 @@ def test_what_is_kept_here_is_forgotten_after_a_while() -> None:
     assert placed(channel.place(Position(308, "e"), None))[1] == [309]
 
 
+def test_what_was_read_for_one_need_not_be_read_for_the_next() -> None:
+    channel = known(9).channel
+    publish(channel, 10)
+    assert channel.place(Position(5, "e"), None) is None
+    assert placed(channel.place(Position(5, "e"), stored(6, 9)))[1] == [6, 7, 8, 9, 10]
+    assert placed(channel.place(Position(5, "e"), None))[1] == [6, 7, 8, 9, 10]
+    assert channel.place(Position(4, "e"), None) is None
+    assert placed(channel.place(Position(3, "e"), stored(4, 12)))[1] == [*range(4, 13)]
+    assert placed(channel.place(Position(3, "e"), None))[1] == [*range(4, 11)]
+    assert placed(channel.place(Position(10, "e"), stored(11, 12)))[1] == [11, 12]
+    publish(channel, 11, 12)
+    channel.forget_old()
+    assert placed(channel.place(Position(3, "e"), None))[1] == [*range(4, 13)]
+    channel.forget_old()
+    assert channel.place(Position(3, "e"), None) is None
+
+
+def test_what_was_read_is_kept_within_bounds() -> None:
+    channel = known(400).channel
+    assert placed(channel.place(Position(100, "e"), stored(101, 400)))[0]
+    publish(channel, 401)
+    assert channel.place(Position(100, "e"), None) is None
+    assert placed(channel.place(Position(300, "e"), None))[1] == [*range(301, 402)]
+    large = known(9).channel
+    told = Stored(numbered(1, 9, size=100_000), Position(9, "e"))
+    assert placed(large.place(Position(0, "e"), told))[1] == [*range(1, 10)]
+    assert large.place(Position(0, "e"), None) is None
+    assert placed(large.place(Position(7, "e"), None))[1] == [8, 9]
+
+
+def test_what_is_gone_is_gone_for_all_who_have_missed_more() -> None:
+    channel = known(9).channel
+    assert channel.place(Position(3, "e"), None) is None
+    assert placed(channel.place(Position(3, "e"), stored(5, 9))) == (False, [], Position(9, "e"), 9)
+    for offset in (0, 2, 3):
+        place = channel.place(Position(offset, "e"), None)
+        assert placed(place) == (False, [], Position(9, "e"), 9)
+    assert channel.place(Position(4, "e"), None) is None
+    catch_up(channel, Stored((), Position(2, "f")))
+    publish(channel, 3, epoch="f")
+    assert channel.place(Position(0, "f"), None) is None
+
+
 def test_who_has_missed_too_much_is_told_so() -> None:
     channel = known(0).channel
     many = stored(1, MOST_RECOVERED + 1)

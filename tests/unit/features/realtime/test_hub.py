@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import Written
-from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loop, settle
+from tests.helpers.hub_house import KEEPING, KEPT, Client, HubHouse, code_of, on_a_loop, settle
 from tests.helpers.hub_reader import Reader
 from tests.helpers.memory_broker import MemoryStore
 from tta_gateway.features.realtime import codes
@@ -514,6 +514,37 @@ async def test_what_is_published_without_being_kept_is_heard_where_others_are_ke
     heard = [one["push"]["pub"] for one in spoken(client)]
     assert [(one["data"], one.get("offset", 0)) for one in heard] == [(1, 1), (2, 0), (3, 2)]
     assert house.broker.asked == []
+
+
+@on_a_loop
+async def test_a_storm_of_those_who_come_back_reads_the_store_but_a_few_times() -> None:
+    house = HubHouse()
+    house.broker.turns = 5
+    for number in range(50):
+        house.store.put("a", b"%d" % number, KEEPING)
+    house.door.channels |= {f"s{number}": KEPT for number in range(100)}
+    crowd = []
+    for number in range(300):
+        client = house.socket(f"c{number}")
+        recovery: Json = {"recover": True, "epoch": "1", "offset": number % 50}
+        client.send(
+            {"id": 1, "connect": {"token": "t"}},
+            {"id": 2, "subscribe": {"channel": "a", **recovery}},  # type: ignore[dict-item]
+            {"id": 3, "subscribe": {"channel": f"s{number // 3}", "recover": True, "epoch": "1"}},
+        )
+        crowd.append(client)
+        if number % 7 == 0:
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await settle()
+    for number, client in enumerate(crowd):
+        _, told, own = spoken(client)
+        missed = told["subscribe"].get("publications", [])
+        assert [each["offset"] for each in missed] == [*range(number % 50 + 1, 51)]
+        assert told["subscribe"]["recovered"]
+        assert own["subscribe"]["recovered"]
+    assert house.broker.asked.count("history") <= 6 + 100
+    assert house.broker.asked.count("follow") == 101
 
 
 @on_a_loop
