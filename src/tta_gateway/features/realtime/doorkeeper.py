@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from tta_gateway.features.realtime.codes import Disconnection, Refused
 from tta_gateway.features.realtime.command import ConnectRequest
 from tta_gateway.features.realtime.publication import Keeping
+from tta_gateway.kernel.traffic import THERAPEUTIC
 
 Verdict: TypeAlias = Refused | Disconnection
 """Why not: the command alone is refused, or the connection ends."""
@@ -50,6 +51,7 @@ class Admission:
 
     `about` and `data` are JSON of one line or empty: what others are told of them, and what they
     are told.  `channels` are those that the server subscribes them to, with what is said there.
+    Where very many come at once, those of a more urgent class of `traffic` are let in first.
     """
 
     user: str
@@ -57,6 +59,7 @@ class Admission:
     about: bytes = b""
     data: bytes = b""
     channels: Mapping[str, bytes] = field(default_factory=dict)
+    traffic: int = THERAPEUTIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The hub: order, back-pressure, ends, and readers who miss nothing whatever happens."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 from typing import Any, cast
@@ -20,6 +21,7 @@ from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
 from tta_gateway.features.realtime.fanout import IN_A_TURN
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
+from tta_gateway.kernel.traffic import CRISIS
 
 
 def spoken(client: Client) -> list[dict[str, Any]]:
@@ -545,6 +547,38 @@ async def test_a_storm_of_those_who_come_back_reads_the_store_but_a_few_times() 
         assert own["subscribe"]["recovered"]
     assert house.broker.asked.count("history") <= 6 + 100
     assert house.broker.asked.count("follow") == 101
+
+
+@on_a_loop
+async def test_a_storm_of_arrivals_is_let_in_in_its_turn_or_told_to_come_back() -> None:
+    house = HubHouse(arrivals=40.0)
+    house.door.tokens["crisis"] = Admission(user="c", traffic=CRISIS)
+    crowd = [house.socket(f"c{number}") for number in range(4)]
+    for client in crowd:
+        client.send({"id": 1, "connect": {"token": "t"}}, {"id": 2, "ping": {}})
+    crisis = await house.client("crisis", "crisis")
+    gone = crowd.pop()
+    gone.connection.lost()
+    assert [len(client.frames) for client in crowd] == [1, 1, 0]
+    house.clock.advance(0.06)
+    await until(lambda: len(crowd[2].frames) == 1)
+    assert [one.get("id") for one in spoken(crowd[2])] == [1, 2]
+    late = house.socket("late")
+    late.send({"id": 1, "connect": {"token": "t"}})
+    assert late.frames == []
+    house.clock.advance(3.0)
+    await until(lambda: late.frames != [] or late.ended is not None)
+    assert (late.ended, crisis.ended) == (codes.TOO_MANY, None)
+    assert house.faults == []
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait, for no longer than it takes a machine that is busy."""
+    for _ in range(2000):
+        if true():
+            return
+        await asyncio.sleep(0.002)
+    raise AssertionError("it does not come")
 
 
 @on_a_loop
