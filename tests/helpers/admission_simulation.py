@@ -91,11 +91,15 @@ class Simulation:
         room = self.room
         wanted = room.wanted or room.waiting > 0
         limit = self.adaptive.look(
-            self.now, in_flight=room.in_flight, peak=room.peak, wanted=wanted
+            self.now,
+            in_flight=room.in_flight,
+            peak=room.peak,
+            wanted=wanted,
+            relief=room.mix.relief(self.now),
         )
         adaptive = self.adaptive
         room.resize(limit, short=adaptive.is_short(self.now), ceiling=int(adaptive.ceiling))
-        room.pace = adaptive.pace
+        room.bearable = adaptive.bearable()
         room.look(TICK, self.now)
         room.fill(self.now)
         self.limits.append((self.now, min(adaptive.limit, adaptive.ceiling), adaptive.ratio))

@@ -14,6 +14,9 @@ Where it keeps up all the same, that is how long they take too.  Where somebody 
 answers come as soon as ever, there is more room with every look.  A limit that is met all the time
 is doubted now and then: a little less is asked, and if answers come sooner that is typical.
 
+It does so only for somebody's sake: where all who ask are of one class nobody is before anybody,
+and to have them wait here instead of there helps none of them.
+
 Answers that say that there is too much to do, or that do not come in time, count at once, where
 more than usual is asked: of a service that has no more to do than ever they tell something else.
 """
@@ -32,6 +35,7 @@ _TO: Final = 1.1  # times as long, which easing is for
 _LEAST_EASE: Final = 0.25  # of what was asked, at most at a time
 _HELPED: Final = 0.5  # of what is to be expected if they had queued
 _FEW: Final = 6.0  # asked at once: more or less is nothing to go by, but where they take
+_DRAINS: Final = 30.0  # seconds, at most
 _STUCK: Final = 15.0  # seconds
 _CROWD: Final = 64  # under way, in this worker: nothing is limited before
 _MUCH_LONGER: Final = 2.2  # times as long
@@ -57,6 +61,9 @@ _RISES: Final = 0.01  # in a second, what is typical: more slowly than any queue
 _USUAL: Final = 0.2
 _CALM: Final = 60.0  # seconds at ease, after which there is more and more room again
 _ENDLESS: Final = 1e9
+_AT_MOST: Final = 3.0  # seconds, in which a service answers what is asked over its limit
+_RELIEF: Final = 0.1  # of those who ask
+_LITTLE_RELIEF: Final = 0.05  # is enough, where there was more
 _RELAXES: Final = 1.02  # at a look
 
 
@@ -147,7 +154,7 @@ class Adaptive:
         self._queues = False  # whether hardly any answer came as soon as ever
         self._grew = 0  # by so many is more under way than when it was last judged
         self._asked = 0.0  # at once, on average
-        self.pace = 0.0  # answers in a second, lately
+        self._pace = 0.0  # answers in a second, lately
         self._usual = -1.0  # of peaks, while all was well
         self._in_flight = 0  # at the last look
         self._looked = 0.0  # when that was
@@ -157,10 +164,12 @@ class Adaptive:
         self._known_at = -1.0  # when it was first known what is typical
         self._odd = 0.0  # since when answers take too long; 0: they do not
         self._odd_from = 0  # and how much was under way then
-        self._met = False  # whether there was too much, and has not been time enough since
-        self._trouble = -_CALM  # when somebody last found no room, or answers were bad
+        # Whether there was too much, and has not been time enough since; and when somebody last
+        # found no room, or answers were bad.
+        self._met, self._trouble = False, -_CALM
         self._doubts = 0.0  # when the limit is doubted, if it is met all the time
         self._enough = _ENDLESS  # the limit that the last easing found to be one
+        self._helps = True  # whether there is anybody to whom it would be of use to ask less
 
     # What comes back
 
@@ -223,6 +232,10 @@ class Adaptive:
         """Tell whether there is less room than was wanted, or was lately."""
         return not self.is_free() or now - self._trouble < _CALM
 
+    def bearable(self) -> int:
+        """Return how much those may ask at once, all in all, who would be refused otherwise."""
+        return int(min(float(self.most), max(float(_CROWD), _AT_MOST * self._pace)))
+
     # Now and then
 
     def scale(self, factor: float) -> None:
@@ -231,11 +244,17 @@ class Adaptive:
         self.ceiling = max(float(self.least), self.ceiling * factor)
         self._easing = None
 
-    def look(self, now: float, *, in_flight: int, peak: int, wanted: bool) -> int:
-        """Return the limit from now on; `peak` were asked at once since, and more `wanted` to."""
+    def look(
+        self, now: float, *, in_flight: int, peak: int, wanted: bool, relief: float = 1.0
+    ) -> int:
+        """Return the limit from now on; `peak` were asked at once since, and more `wanted` to.
+
+        `relief` is the share of those who could wait for the sake of others.
+        """
         if self.is_free():
             self.limit, self.ceiling = float(max(self.least, self.most)), _ENDLESS
         window = self._window
+        self._helps = relief >= (_LITTLE_RELIEF if self._helps else _RELIEF)
         window.busy = window.busy or wanted or 2 * peak >= self.limit
         window.peak = max(window.peak, peak)
         if wanted:
@@ -278,14 +297,14 @@ class Adaptive:
         easing = self._easing
         if easing is None:
             return False
-        if in_flight > self.limit:
+        if in_flight > self.limit and now - easing.at < _DRAINS:
             # What was asked before tells nothing of this limit, but what the service can do.
             drains = max(1e-3, now - easing.at)
             rate = easing.done / drains
             easing.rate = rate if drains > _PATIENCE else max(easing.rate, rate)
             self._since = now
             return True
-        if self._is_stuck(now):
+        if in_flight > self.limit or self._is_stuck(now):
             self._go_on(wanted=False)
             return False
         return now < self._since + _SETTLES * easing.took  # the first to come back took the least
@@ -392,7 +411,7 @@ class Adaptive:
         looked = window.elapsed(now)
         # Little's law: so many were under way at once, on average.
         self._asked = min(self.limit, window.all / looked)
-        self.pace += min(1.0, looked) * (count / looked - self.pace)
+        self._pace += min(1.0, looked) * (count / looked - self._pace)
         for timing in self._used:
             its = timing.total / timing.count / (total / typical)
             timing.typical += _LEARN * timing.count / count * (its - timing.typical)
@@ -452,17 +471,21 @@ class Adaptive:
         return grew >= max(_FEW, _MORE * answers) and grew * grew >= _CHANCE * answers
 
     def _go_back(self, now: float) -> None:
+        if not self._helps:
+            return
         self._met, self._easing, self._trouble = True, None, now
         self.limit = max(float(self.least), _BACK * min(self.limit, float(self._window.peak)))
         self.ceiling = self.limit
 
     def _ease(self, now: float, factor: float, *, of: float) -> None:
         """Ask less, to see whether that is why."""
+        if not self._helps:
+            return
         limit, least = float(int(of * factor)), float(self.least)
         self._odd = 0.0
         easing = Easing(self.limit, self.ceiling, now)
         easing.asked = max(self._asked, float(self._in_flight))
-        easing.rate = max(self.pace, self._window.count / self._window.elapsed(now))
+        easing.rate = max(self._pace, self._window.count / self._window.elapsed(now))
         easing.took = self.typical
         easing.is_doubt = self.ratio <= _EASES_ABOVE
         self._easing = easing
@@ -516,13 +539,29 @@ class Adaptive:
 
     def _relax(self, now: float) -> None:
         """Give back what was taken, a long while after it was last needed."""
-        if self.is_free() or self._easing is not None or self._odd > 0.0:
+        if self.is_free():
+            return
+        if not self._helps:
+            self._lift()
+            return
+        if self._easing is not None or self._odd > 0.0:
             return
         if now - max(self._trouble, self._doubts - _AGAIN) < _CALM:
             return
-        self.limit *= _RELAXES
-        self.ceiling *= _RELAXES
+        self._give_back(_RELAXES)
+
+    def _lift(self) -> None:
+        """Give back at once what was taken for the sake of those who ask no more."""
+        easing, self._easing = self._easing, None
+        if easing is not None:
+            self.limit, self.ceiling = easing.limit, easing.ceiling
+        self._give_back(_FAST)
+
+    def _give_back(self, factor: float) -> None:
+        self.limit *= factor
+        self.ceiling *= factor
         if self.limit >= self.most:
+            self.limit = float(self.most)
             self._met, self._enough = False, _ENDLESS
 
     def _grow(self, factor: float) -> None:

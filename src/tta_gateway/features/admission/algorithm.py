@@ -3,9 +3,12 @@
 Rules.  What is reserved for a class can be used by no other; the rest is for whoever comes.  While
 nothing is short, that is so of what is reserved for a crisis alone.  Who
 finds no room waits, and a higher class is let in first; but no class that waits is passed over more
-than `PASSED` times.  Of each class only so many wait as can be let in within their patience: one
-more, and the oldest of them goes.  Where all who may wait do, the oldest of the lowest class goes.
-Of those in a crisis nobody goes; they are half of all who may wait, at most.
+than `PASSED` times.  Of `standard` and `background` only so many wait as can be let in within their
+patience: one more, and the oldest of them goes.  Where all who may wait do, the oldest of the
+lowest class goes.  Of those in a crisis nobody goes; they are half of all who may wait, at most,
+and have what is kept for them whatever else is over the limit.  Of the two higher classes those who
+have waited long enough are let in all the same, as long as the service answers so many in time: a
+limit that was found is no more than a guess, and refuses nobody in need.
 Nobody waits who would fit: whatever frees room or makes more of it lets in who does.
 """
 
@@ -13,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tta_gateway.features.admission.mix import Mix
 from tta_gateway.kernel.traffic import CLASSES, CRISIS, THERAPEUTIC
 
 PASSED: Final = 40
@@ -45,7 +49,7 @@ class Room:
     """The room that a worker has at a service: `limit` at once, `in_flight` taken.
 
     `peak` is the most that was taken, and `wanted` whether somebody found none, since `look`.
-    `pace` is how many are answered in a second, if that is known.
+    Therapy and crises that have waited long enough are let in over the limit, up to `bearable`.
     """
 
     def __init__(self, limit: int, *, reserved: Sequence[int], waiting: int) -> None:
@@ -55,7 +59,8 @@ class Room:
         self.peak = 0
         self.wanted = False
         self.waiting = 0
-        self.pace = 0.0
+        self.bearable = 0
+        self.mix = Mix()
         self.of = [0 for _ in _ALL]
         self._share = list(reserved)
         self._short = True
@@ -66,6 +71,7 @@ class Room:
         self._queues: list[OrderedDict[Waiting, None]] = [OrderedDict() for _ in _ALL]
         self._passed = [0 for _ in _ALL]
         self._let_in = [0 for _ in _ALL]
+        self._came = [0 for _ in _ALL]  # of those who had to wait
         self._rates = [0.0 for _ in _ALL]
         self._share_out()
 
@@ -120,6 +126,8 @@ class Room:
 
     def _fits(self, traffic: int) -> bool:
         """Tell whether there is room that is not kept for others."""
+        if traffic == CRISIS and self.of[CRISIS] < self._reserved[CRISIS]:
+            return True  # whatever else is over the limit
         taken = self.in_flight
         if taken >= self._ceiling and (
             traffic > THERAPEUTIC or self.of[traffic] >= self._reserved[traffic]
@@ -144,7 +152,7 @@ class Room:
         if traffic == CRISIS:
             if 2 * len(queue) >= self._most:
                 return False  # the others must be able to wait too
-        elif len(queue) >= self._fitting(traffic, one.until - now):
+        elif traffic > THERAPEUTIC and len(queue) >= self._fitting(traffic, one.until - now):
             self._drop_oldest(traffic)
         if self.waiting >= self._most:
             lowest = self._lowest()
@@ -153,18 +161,15 @@ class Room:
             self._drop_oldest(lowest)
         queue[one] = None
         self.waiting += 1
+        self._came[traffic] += 1
         return True
 
     def _fitting(self, traffic: int, patience: float) -> int:
         """Return how many of a class may wait that long: those who can be let in by then.
 
-        However few came before, as many as there is room for may.  Those who come first may be let
-        in as fast as there are answers.
+        However few came before, as many as there is room for may.
         """
-        rate = self._rates[traffic]
-        if traffic <= THERAPEUTIC:
-            rate = max(rate, self.pace)
-        return max(LEAST_WAITING, self.limit, int(rate * patience))
+        return max(LEAST_WAITING, self.limit, int(self._rates[traffic] * patience))
 
     def _lowest(self) -> int:
         return max(one for one in _ALL if self._queues[one])
@@ -188,15 +193,20 @@ class Room:
                 return
             one, _ = self._queues[traffic].popitem(last=False)
             self.waiting -= 1
-            if one.until <= now:
+            if one.until <= now and traffic > THERAPEUTIC:
                 one.decided(LATE)
                 continue
             self._pass_over(traffic)
-            self.in_flight += 1
-            self.peak = max(self.peak, self.in_flight)
-            self.of[traffic] += 1
-            self._let_in[traffic] += 1
-            one.decided(LET_IN)
+            self._let(one)
+
+    def _let(self, one: Waiting) -> None:
+        traffic = one.traffic
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        self.of[traffic] += 1
+        self._let_in[traffic] += 1
+        self._came[traffic] -= 1
+        one.decided(LET_IN)
 
     def _next(self) -> int:
         """Return the class whose turn it is among those that wait and fit, or -1."""
@@ -223,7 +233,9 @@ class Room:
 
         `peak` and `wanted` begin anew: read them before.
         """
+        self.mix.look([self._let_in[one] + self._came[one] for one in _ALL], now)
         for traffic in _ALL:
+            self._came[traffic] = 0
             rate = self._let_in[traffic] / elapsed
             self._rates[traffic] += _RATE * (rate - self._rates[traffic])
             self._let_in[traffic] = 0
@@ -237,7 +249,14 @@ class Room:
         for one in [one for one in queue if one.until <= now]:
             del queue[one]
             self.waiting -= 1
-            one.decided(LATE)
+            self._let_go_of(one, LATE)
+
+    def _let_go_of(self, one: Waiting, why: int) -> None:
+        """Turn somebody away, or let them in over the limit: the service answers them in time."""
+        if one.traffic <= THERAPEUTIC and self.in_flight < self.bearable:
+            self._let(one)
+        else:
+            one.decided(why)
 
     def __repr__(self) -> str:
         """Say what an operator wants to know."""

@@ -14,10 +14,10 @@ class AdmissionBound(msgspec.Struct, frozen=True, kw_only=True):
     others, are standard at most.
     """
 
-    enabled: bool = False
+    enabled: bool = True
     reserved: tuple[int, ...] = (10, 40, 5, 0)
-    patience: tuple[float, ...] = (10.0, 2.0, 0.5, 0.25)
-    waiting: int = 256
+    patience: tuple[float, ...] = (10.0, 3.0, 2.0, 0.5)
+    waiting: int = 512
     least: int = 2
     administrative: tuple[str, ...] = ("admin",)
 

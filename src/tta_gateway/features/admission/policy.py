@@ -186,7 +186,7 @@ class BoundGate:
             room = self._room_of(exchange)
         exchange.lane = traffic
         if room.take(traffic):
-            exchange.admitted = exchange.started
+            exchange.admitted = self._rooms.clock()  # what came before is not the service's doing
             room.at_once[traffic].add()
             return None
         return self._wait(exchange, room)
@@ -196,7 +196,8 @@ class BoundGate:
         now = rooms.clock()
         in_time = exchange.started + self._total - room.adaptive.typical
         turn = Turn(exchange, room, rooms)
-        waiting = Waiting(traffic, min(now + self._patience[traffic], in_time), turn.decided)
+        until = min(now + self._patience[traffic], in_time)
+        waiting = Waiting(traffic, until, turn.decided)
         if not room.wait(waiting, now):
             room.counted[_FULL][traffic].add()
             return rooms.refusal(SHED, traffic)

@@ -71,9 +71,15 @@ class ServiceRoom(Room):
         if pressure.distorts(adaptive.typical):
             limit = adaptive.pass_over(now, in_flight=self.in_flight)
         else:
-            limit = adaptive.look(now, in_flight=self.in_flight, peak=self.peak, wanted=self.wanted)
+            limit = adaptive.look(
+                now,
+                in_flight=self.in_flight,
+                peak=self.peak,
+                wanted=self.wanted,
+                relief=self.mix.relief(now),
+            )
         self.resize(limit, short=adaptive.is_short(now), ceiling=int(adaptive.ceiling))
-        self.pace = adaptive.pace
+        self.bearable = adaptive.bearable()
         self.look(elapsed, now)
         self.fill(now)
         self._limit.set(self.limit)

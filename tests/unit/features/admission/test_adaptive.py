@@ -56,7 +56,7 @@ def test_it_finds_what_a_service_can_do_at_once(takes: Takes, share: float, load
 def test_at_five_times_the_load_what_matters_is_answered_and_soon(seed: int) -> None:
     simulation = a_service(seed=seed)
     simulation.rate = 5 * CAPACITY
-    simulation.run(5.0)
+    simulation.run(8.0)
     tallies = simulation.run(20.0)
     for traffic in (CRISIS, THERAPEUTIC):
         assert tallies[traffic].share >= 0.95
@@ -136,7 +136,7 @@ def test_an_overload_that_comes_at_once_is_met_within_two_seconds() -> None:
     simulation.rate = 5 * CAPACITY
     simulation.run(1.0)
     assert simulation.adaptive.limit < 4 * SERVERS
-    simulation.run(3.0)
+    simulation.run(6.0)
     tallies = simulation.run(10.0)
     assert tallies[THERAPEUTIC].quantile(0.99) <= 2.5 * TAKES
 
@@ -202,11 +202,11 @@ def answers(adaptive: Adaptive, timing: Timing, *, took: float, of: int = 60, at
         adaptive.observe(timing, took, at)
 
 
-def a_limit(timing: Timing, *, most: int = 100) -> Adaptive:
+def a_limit(timing: Timing, *, most: int = 100, relief: float = 1.0) -> Adaptive:
     """One that knows what is typical."""
     adaptive = Adaptive(least=2, most=most)
     answers(adaptive, timing, took=0.1, at=0.0)
-    adaptive.look(1.0, in_flight=0, peak=0, wanted=False)
+    adaptive.look(1.0, in_flight=0, peak=0, wanted=False, relief=relief)
     return adaptive
 
 
@@ -425,6 +425,48 @@ def test_what_was_timed_by_one_who_was_late_tells_nothing() -> None:
         answers(adaptive, timing, took=1.8, of=200, at=1.5)
         adaptive.look(now, in_flight=50, peak=50, wanted=False)
     assert adaptive.ratio > 10.0
+
+
+@pytest.mark.parametrize(("relief", "limit"), [(0.2, 36), (0.09, 100)])
+def test_less_is_asked_only_for_the_sake_of_somebody(relief: float, limit: int) -> None:
+    timing = Timing()
+    adaptive = a_limit(timing, relief=0.0)
+    answers(adaptive, timing, took=0.1, of=1, at=1.0)
+    answers(adaptive, timing, took=0.3, of=332, at=1.0)
+    assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True, relief=relief) == limit
+
+
+def test_a_limit_is_lifted_when_nobody_asks_any_more_for_whose_sake_it_was() -> None:
+    adaptive = a_limit_that_was_found(Timing())
+    assert adaptive.look(3.2, in_flight=47, peak=47, wanted=True, relief=0.06) == 47
+    assert 69 < adaptive.look(3.4, in_flight=47, peak=47, wanted=True, relief=0.04) < 73
+    assert adaptive.look(3.6, in_flight=70, peak=70, wanted=True, relief=0.06) == 100
+    assert adaptive.is_free()
+
+
+def test_an_easing_ends_when_nobody_asks_any_more_for_whose_sake_it_was() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.3, of=100, at=1.0)
+    assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True) < 40
+    assert adaptive.look(2.2, in_flight=100, peak=100, wanted=True, relief=0.0) == 100
+    assert adaptive.is_free()
+
+
+def test_bad_answers_where_all_are_of_one_class_change_nothing() -> None:
+    adaptive = a_limit(Timing(), most=10)
+    for _ in range(60):
+        adaptive.failed()
+    assert adaptive.look(2.0, in_flight=0, peak=10, wanted=True, relief=0.0) == 10
+
+
+def test_an_easing_ends_though_what_was_asked_before_never_does() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    answers(adaptive, timing, took=0.3, of=100, at=1.0)
+    assert adaptive.look(2.0, in_flight=100, peak=100, wanted=True) < 40
+    assert adaptive.look(31.0, in_flight=90, peak=90, wanted=True) < 40
+    assert adaptive.look(32.5, in_flight=90, peak=90, wanted=True) == 100
 
 
 def asked_with_bodies(adaptive: Adaptive, now: float, *, passed: int = 0, failed: int = 0) -> int:

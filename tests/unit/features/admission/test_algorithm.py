@@ -81,13 +81,30 @@ def test_over_the_ceiling_only_those_above_are_let_in_for_whom_room_is_kept() ->
     assert hall.take(*[CRISIS] * 3) == [True] * 2 + [False]
 
 
-def test_as_many_of_those_above_wait_as_there_will_be_answers_in_time() -> None:
-    for traffic, waiting in ((THERAPEUTIC, 20), (STANDARD, LEAST_WAITING)):
+def test_of_those_above_all_wait_though_few_are_let_in_and_of_others_few() -> None:
+    for traffic, waiting in ((THERAPEUTIC, 30), (STANDARD, LEAST_WAITING)):
         hall = Hall(0)
-        hall.room.pace = 10.0
         for name in range(30):
             hall.wait(str(name), traffic, until=2.0)
         assert hall.room.waiting == waiting
+
+
+def test_those_above_who_have_waited_enough_are_let_in_over_the_limit_if_that_is_bearable() -> None:
+    hall = Hall(1)
+    hall.room.bearable = 3
+    hall.take(STANDARD)
+    for name, traffic in (("c", CRISIS), ("s", STANDARD), ("t0", THERAPEUTIC), ("t1", THERAPEUTIC)):
+        hall.wait(name, traffic, until=1.0)
+    hall.room.look(1.0, 1.0)
+    assert hall.outcomes == {"c": LET_IN, "t0": LET_IN, "t1": LATE, "s": LATE}
+    assert (hall.room.in_flight, hall.room.of) == (3, [1, 1, 1, 0])
+
+
+def test_a_crisis_has_what_is_kept_for_it_whatever_is_over_the_limit() -> None:
+    hall = Hall(20, reserved=RESERVED)
+    hall.take(*[THERAPEUTIC] * 17)
+    hall.room.resize(10)
+    assert hall.take(THERAPEUTIC, CRISIS, CRISIS) == [False, True, False]
 
 
 @pytest.mark.parametrize(("limit", "kept"), [(1, 0), (2, 1), (10, 1), (100, 10)])

@@ -149,7 +149,7 @@ def test_who_waits_in_vain_is_told_so_and_may_ask_again_on_the_same_connection()
         house.ask()
         house.ask()
         third = house.ask()
-        house.gateway.wait(3.0)
+        house.gateway.wait(4.0)
         assert statuses(third.sent) == [503]
         house.gateway.loop.opened[0].feed(OK)
         house.gateway.loop.run_ready()

@@ -326,9 +326,9 @@ def test_who_has_waited_long_enough_is_told_when_to_come_again() -> None:
     with FakeLoop() as loop:
         house = House(loop)
         full(house)
-        exchange, turn = waiting(house)
+        exchange, turn = waiting(house, traffic=STANDARD)
         house.clock.advance(2.5)
-        house.rooms.tick(busy=0.0, lag=0.0)
+        house.room.look(0.2, house.clock.monotonic())
         refusal = turn.result()
         assert isinstance(refusal, Refusal)
         problem = refusal.response.problem
@@ -375,6 +375,8 @@ def test_who_cannot_be_answered_in_time_is_turned_away_at_once() -> None:
 
 
 def look(house: House) -> ServiceRoom:
+    """Have a look, where people of all classes ask."""
+    house.room.mix.look([1, 1, 1, 1], house.clock.monotonic())
     house.clock.advance(1.1)
     house.rooms.tick(busy=0.0, lag=0.0)
     return house.room
@@ -453,6 +455,7 @@ def test_that_there_is_no_room_for_logins_leaves_the_room_for_all_others(
         for exchange in everybody:
             exchange.tries, exchange.response = 1, response
             gate.on_response(exchange)
+        house.rooms.of(service).mix.look([1, 1, 1, 1], house.clock.monotonic())
         house.clock.advance(1.1)
         house.rooms.tick(busy=0.0, lag=0.0)
 
