@@ -101,8 +101,8 @@ def main() -> int:
         folder.chmod(0o755)
         upstream = launch(UPSTREAM, folder=folder, core=other)
         stack.callback(process.stop, upstream.daemon)
-        gateway = _started(key, folder, stack, core=core, upstream_port=upstream.port)
-        _users(gateway)
+        gateway = started(key, folder, stack, core=core, upstream_port=upstream.port)
+        users(gateway)
         _part(upstream, options)
         roots = (gateway.daemon.pid, upstream.daemon.pid)
         rounds = paced.run(_rounds(gateway, key, options, roots))
@@ -141,7 +141,8 @@ def _part(upstream: Running, options: argparse.Namespace) -> None:
     options.together = not all(paced.elsewhere(pid) for pid in pids)
 
 
-def _started(key: Key, folder: Path, stack: ExitStack, *, core: int, upstream_port: int) -> Running:
+def started(key: Key, folder: Path, stack: ExitStack, *, core: int, upstream_port: int) -> Running:
+    """Have a gateway run that issues tokens, and believes this key."""
     product = Product(
         name="gateway",
         title="TTA Gateway",
@@ -165,7 +166,7 @@ def _started(key: Key, folder: Path, stack: ExitStack, *, core: int, upstream_po
     return running
 
 
-def _users(gateway: Running) -> None:
+def users(gateway: Running) -> None:
     """Have users who log in, once control can make them."""
     config = str(gateway.folder / "asking.yaml")
     words = [sys.executable, "-m", "tta_gateway", "user", "add", "-c", config, "--password-stdin"]

@@ -1,11 +1,12 @@
 """Two who are in one database at once: one of them stands still at a statement of its own."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.util import await_only
 
 from tta_gateway.support.sql.database import Database
@@ -23,11 +24,32 @@ class Halt:
         self._words = words
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._is_next = False
+        self._may_go_on = threading.Event()
 
     def after(self, _: object, __: object, statement: str, *___: object) -> None:
         if self._words in " ".join(statement.split()) and not self.reached.is_set():
             self.reached.set()
             await_only(self.go_on.wait())
+
+    def begun(self, connection: Connection) -> None:
+        """Look at each statement of a transaction in one go, where the driver itself is asked."""
+        driver: Any = connection.connection.dbapi_connection
+        driver.set_trace_callback(self._traced)
+
+    def _traced(self, statement: str) -> None:
+        """Stand still before the statement that follows, on the thread of SQLite."""
+        if self._is_next and not self._may_go_on.is_set():
+            self._loop.call_soon_threadsafe(self.reached.set)
+            self._may_go_on.wait(_PATIENCE)
+        elif self._words in " ".join(statement.split()):
+            self._is_next = True
+
+    def end(self) -> None:
+        """Let it go on."""
+        self.go_on.set()
+        self._may_go_on.set()
 
 
 @contextmanager
@@ -35,10 +57,16 @@ def halting(database: Database, words: str) -> Iterator[Halt]:
     """Stand still behind the first statement that holds these words, its locks held."""
     made, engine = Halt(words), database.engine.sync_engine
     event.listen(engine, "after_cursor_execute", made.after)
+    lanes = [lane._engine for lane in database._lanes or ()]
+    for one in lanes:
+        event.listen(one, "begin", made.begun)
     try:
         yield made
     finally:
+        made.end()
         event.remove(engine, "after_cursor_execute", made.after)
+        for one in lanes:
+            event.remove(one, "begin", made.begun)
 
 
 async def meanwhile(
@@ -51,5 +79,5 @@ async def meanwhile(
             await halt.reached.wait()
         other = asyncio.ensure_future(fast)
         await asyncio.wait({other}, timeout=_AS_FAR_AS_IT_GETS)
-        halt.go_on.set()
+        halt.end()
         return await one, await other

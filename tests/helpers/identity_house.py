@@ -16,6 +16,7 @@ from tta_gateway.features.identity.bound import Issuing, Limits, Lockout, Second
 from tta_gateway.features.identity.sql_factors import CODES, FACTORS, SPENT, SqlFactors
 from tta_gateway.features.identity.sql_failures import SqlFailures
 from tta_gateway.features.identity.sql_keys import SqlKeys
+from tta_gateway.features.identity.sql_logins import SqlLogins
 from tta_gateway.features.identity.sql_revocations import SqlRevocations
 from tta_gateway.features.identity.sql_sessions import SqlSessions
 from tta_gateway.features.identity.sql_users import SqlUsers
@@ -69,6 +70,7 @@ class House:
             lasting=lambda: LASTING,
         )
         self.failures = SqlFailures(lambda: database, lockout=lambda: self.issuing.lockout)
+        self.logins = SqlLogins(lambda: database, lockout=lambda: self.issuing.lockout)
         self.factors = SqlFactors(lambda: database, lasting=lambda: LASTING)
         self.keys = SqlKeys(lambda: database)
         self.revocations = SqlRevocations(lambda: database)

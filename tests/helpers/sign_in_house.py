@@ -57,7 +57,7 @@ class SignInHouse:
         )
         self.sealing = KEY
         self.sign_in: SignIn | None = SignIn(
-            Stores(kept.users, kept.sessions, kept.failures),
+            Stores(kept.users, kept.sessions, kept.failures, kept.logins),
             self.keys,
             issuing=self._issuing,
             key=lambda: KEY,

@@ -17,11 +17,17 @@ from tta_gateway.support.sql.away import Unavailable
 from tta_gateway.support.sql.url import DatabaseUrl, in_folder
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from tta_gateway.support.sql.database import Database
 
 PAUSE: Final = 1.0  # seconds until it is looked at again
 _YET: Final = "database: it has not answered yet"
 Open = Callable[[DatabaseUrl], Awaitable["Database"]]
+
+
+async def _answered(connection: "AsyncConnection") -> None:
+    await connection.exec_driver_sql("SELECT 1")
 
 
 class TooNew(Exception):
@@ -111,8 +117,7 @@ class Databases:
         try:
             if self._database is None:
                 self._database, self._url = await self._open(wanted), wanted
-            async with self._database.read() as connection:
-                await connection.exec_driver_sql("SELECT 1")
+            await self._database.seen(_answered)
         except Unavailable as error:
             return f"database: it could not be asked: {error}"
         except TooNew:

@@ -27,6 +27,7 @@ from tta_gateway.features.identity.bound import (
     IdentityBound,
     IssuerKeys,
     Issuing,
+    Lockout,
     OwnKeys,
     RevokedTokens,
 )
@@ -255,6 +256,9 @@ class Issuance:
             raise Unavailable("no tokens are issued any more")
         return issuing
 
+    def _lockout(self) -> Lockout:
+        return self._must().lockout
+
     def roles(self) -> Collection[str]:
         """Return the roles that there are."""
         return self._must().roles
@@ -277,6 +281,7 @@ class Issuance:
     def _build(self) -> None:
         from tta_gateway.features.identity.sql_failures import SqlFailures
         from tta_gateway.features.identity.sql_keys import SqlKeys
+        from tta_gateway.features.identity.sql_logins import SqlLogins
         from tta_gateway.features.identity.sql_revocations import SqlRevocations
         from tta_gateway.features.identity.sql_sessions import SqlSessions
         from tta_gateway.features.identity.sql_users import SqlUsers
@@ -286,13 +291,13 @@ class Issuance:
         sessions = SqlSessions(
             database, issuing=self._must, key=lambda: self._chance, lasting=self.lasting
         )
-        failures = SqlFailures(database, lockout=lambda: self._must().lockout)
+        failures = SqlFailures(database, lockout=self._lockout)
         self._revocations = SqlRevocations(database)
         self._keys = KeyKeeper(
             SqlKeys(database), issuing=self._must, sealing=lambda: self._sealing, wall=wall
         )
         self._sign_in = sign_in = SignIn(
-            Stores(users, sessions, failures),
+            Stores(users, sessions, failures, SqlLogins(database, lockout=self._lockout)),
             self._keys,
             issuing=self._must,
             key=lambda: self._chance,

@@ -14,6 +14,7 @@ _WHAT: Final = (
     "tta_gateway.features.identity.sql_sessions",
     "tta_gateway.features.identity.sql_failures",
     "tta_gateway.features.identity.sql_keys",
+    "tta_gateway.features.identity.sql_logins",
     "tta_gateway.features.access.sql_store",
     "sqlalchemy.dialects.sqlite.aiosqlite",
     "sqlalchemy.dialects.postgresql.asyncpg",

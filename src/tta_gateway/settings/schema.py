@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from pydantic.json_schema import GenerateJsonSchema
 
 from tta_gateway.settings.not_yet import NOT_YET
+from tta_gateway.settings.sentences import sentences
 from tta_gateway.settings.tree import Settings
 from tta_gateway.support.config import Config
 
@@ -52,11 +53,12 @@ def _complete(made: dict[str, Json], model: type[Config]) -> None:
     defaults = model.model_construct().model_dump(mode="json", by_alias=True)
     properties = made["properties"]
     assert isinstance(properties, dict)  # JSON Schema has it so
+    said = sentences(model)
     for field, info in model.model_fields.items():
         name = info.alias or field
         prop = properties[name]
         assert isinstance(prop, dict)  # as above
-        prop["description"] = info.description
+        prop["description"] = said.get(field)
         if name in defaults:
             properties[name] = _defaulted(prop, defaults[name])
 

@@ -28,7 +28,6 @@ class Config(BaseModel):
         frozen=True,
         extra="forbid",
         strict=True,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,  # it may be a secret
     )
 

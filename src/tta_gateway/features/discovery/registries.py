@@ -4,18 +4,20 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from tta_gateway.features.discovery.bound import DiscoveryBound, DnsName, Wanted
 from tta_gateway.features.discovery.consul_provider import ConsulProvider
-from tta_gateway.features.discovery.dns_provider import DnsProvider
 from tta_gateway.features.discovery.docker_provider import DockerProvider
 from tta_gateway.features.discovery.etcd_provider import EtcdProvider
 from tta_gateway.features.discovery.kubernetes_provider import KubernetesProvider
 from tta_gateway.features.discovery.provider import Provider
 from tta_gateway.kernel.route import Endpoint, Service
+
+if TYPE_CHECKING:
+    from tta_gateway.features.discovery.dns_provider import DnsProvider
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
@@ -71,12 +73,19 @@ def is_resolved(endpoint: Endpoint) -> bool:
     return False
 
 
+def _dns_provider() -> "type[DnsProvider]":
+    # Its library is large, and not every node has a name to resolve.
+    from tta_gateway.features.discovery.dns_provider import DnsProvider
+
+    return DnsProvider
+
+
 def _names(bound: DiscoveryBound, services: Iterable[Service], tools: Tools) -> Iterator[Watched]:
     """Yield one for each endpoint of the configuration whose host is a name."""
     for service in services if bound.resolve else ():
         for endpoint in filter(is_resolved, service.endpoints):
             name = DnsName(name=endpoint.host, port=endpoint.port)
-            provider = DnsProvider(
+            provider = _dns_provider()(
                 bound.dns, name, service=service.name, endpoint=endpoint, chance=tools.chance
             )
             likeness = _encode((bound.dns, endpoint))
@@ -86,7 +95,7 @@ def _names(bound: DiscoveryBound, services: Iterable[Service], tools: Tools) -> 
 def _lookups(bound: DiscoveryBound, wanted: dict[str, Wanted], tools: Tools) -> Iterator[Watched]:
     for name, one in wanted.items():
         if one.dns is not None:
-            provider = DnsProvider(
+            provider = _dns_provider()(
                 bound.dns,
                 one.dns,
                 service=name,

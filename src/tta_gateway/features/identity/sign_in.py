@@ -19,6 +19,7 @@ from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.signing import Signer
 from tta_gateway.features.identity.store import (
     Failures,
+    Logins,
     Refreshed,
     Session,
     Sessions,
@@ -106,6 +107,16 @@ class Stores:
     users: Users
     sessions: Sessions
     failures: Failures
+    logins: Logins
+
+
+@dataclass(frozen=True, slots=True)
+class _Proved:
+    """Who has shown their password, what their session is tied to, and what was counted for it."""
+
+    user: User
+    link: str
+    tried: tuple[bytes, bytes]
 
 
 class SignIn:
@@ -171,10 +182,20 @@ class SignIn:
     async def _login(self, name: str, password: str, *, address: str) -> Grant:
         self._signing.signer()
         with self._placed() as place:  # before anything is asked: who is refused costs nothing
-            user, link = await self._proved(name, password, place, address=address)
-        if not user.provider:
-            await self._renew_hash(user, password)
-        return await self.begin(user, PASSWORD, link=link)
+            shown = await self._proved(name, password, place, address=address)
+        if not shown.user.provider:
+            await self._renew_hash(shown.user, password)
+        return await self._enter(shown)
+
+    async def _enter(self, shown: _Proved) -> Grant:
+        """Begin the session of who has shown a password, or ask for a second factor."""
+        user, link = shown.user, shown.link
+        try:
+            await self._check(user, PASSWORD, link)
+        except GatewayError:
+            await self._stores.failures.good(*shown.tried)  # it was right even so
+            raise
+        return await self._tied(await self._begin(user, PASSWORD, tried=shown.tried), link)
 
     def _note_failure(self, name: str, address: str) -> None:
         account, origin = account_key(folded(name), self._key()), address_key(address, self._key())
@@ -188,39 +209,32 @@ class SignIn:
         except Busy as busy:
             raise Full(problems.LOGIN_BUSY, seconds=busy.seconds) from None
 
-    async def _proved(
-        self, name: str, password: str, place: Place, *, address: str
-    ) -> tuple[User, str]:
-        """Return who has that name and password, and what their session is tied to.
-
-        ClientFault or GatewayError says why not.
-        """
+    async def _proved(self, name: str, password: str, place: Place, *, address: str) -> _Proved:
+        """Return who has that name and password; ClientFault or GatewayError says why not."""
         try:
             called = normal(name)
         except ValueError:
             called = ""  # nobody is called so
         account = account_key(called or folded(name), self._key())
         origin = address_key(address, self._key())
-        await self._count_try(account, origin)
+        known = await self._count_try(called, account, origin)
         try:
-            found = await self._shown(called, name, password, place, address=address)
+            found = await self._shown(known, name, password, place, address=address)
         except GatewayError:  # nothing is known of the password, or it was right
             await self._take_back(account, origin)
             raise
         if found is None:
             raise ClientFault(problems.LOGIN_REFUSED)
-        await self._stores.failures.good(account, origin)
-        return found
+        return _Proved(*found, (account, origin))
 
     async def _shown(
-        self, called: str, name: str, password: str, place: Place, *, address: str
+        self, user: User | None, name: str, password: str, place: Place, *, address: str
     ) -> tuple[User, str] | None:
         """Return who has that name and password: here, or else at a service; GatewayError.
 
         Beside them stands what their session is tied to (`linked`).
         The password of somebody who is known here is shown to no service.
         """
-        user = await self._stores.users.named(called)
         if user is None and self._asks_services:
             assert self.delegation is not None  # it asks them
             place.leave()  # nothing is hashed here
@@ -233,12 +247,14 @@ class SignIn:
     def _asks_services(self) -> bool:
         return self.delegation is not None and self.delegation.is_there
 
-    async def _count_try(self, account: bytes, place: bytes) -> None:
+    async def _count_try(self, called: str, account: bytes, place: bytes) -> User | None:
+        """Return who is called so here; ClientFault if one has to wait."""
         lockout = self._issuing().lockout
         keys = [(account, lockout.account), (place, lockout.address)]
-        wait = await self._stores.failures.count(keys, now=self._wall())
-        if wait:
-            raise ClientFault(replace(problems.LOGIN_WAITING, retry_after=int(wait) + 1))
+        tried = await self._stores.logins.tried(called, keys, now=self._wall())
+        if tried.wait:
+            raise ClientFault(replace(problems.LOGIN_WAITING, retry_after=int(tried.wait) + 1))
+        return tried.user
 
     async def _take_back(self, *keys: bytes) -> None:
         for key in keys:
@@ -260,9 +276,12 @@ class SignIn:
         where another has looked at one: it says `Needed` (second_factor.py) what is to be shown.
         `link` is what the session is tied to, sooner or later (`linked`).
         """
+        await self._check(user, methods, link)
+        return await self._tied(await self._begin(user, methods), link)
+
+    async def _check(self, user: User, methods: str, link: str) -> None:
         if self.gate is not None:
             await self.gate.check(user, methods, link=link)
-        return await self._tied(await self._begin(user, methods), link)
 
     async def begin_proved(self, user: User, methods: str, *, link: str = "") -> Grant:
         """Begin a session of somebody who has shown a second factor here; ClientFault."""
@@ -281,7 +300,14 @@ class SignIn:
             raise ClientFault(problems.SESSION_OVER)
         return grant
 
-    async def _begin(self, user: User, methods: str, *, is_proved: bool = False) -> Grant:
+    async def _begin(
+        self,
+        user: User,
+        methods: str,
+        *,
+        is_proved: bool = False,
+        tried: tuple[bytes, bytes] | None = None,
+    ) -> Grant:
         now = self._wall()
         limits = limits_of(self._issuing(), user.roles)
         token = refresh_token.first()
@@ -294,10 +320,17 @@ class SignIn:
             methods=methods,
             proved=now if is_proved else 0.0,
         )
-        begun = await self._stores.sessions.begin(wanted, token, known=user.changed)
+        begun = await self._begun(wanted, token, user.changed, tried)
         if begun is None:  # disabled in this moment, or has another password
             raise ClientFault(problems.LOGIN_REFUSED)
         return self.granted(*begun, token)
+
+    async def _begun(
+        self, wanted: Session, token: str, known: float, tried: tuple[bytes, bytes] | None
+    ) -> tuple[User, Session] | None:
+        if tried is None:
+            return await self._stores.sessions.begin(wanted, token, known=known)
+        return await self._stores.logins.begin(wanted, token, known=known, tried=tried)
 
     def granted(self, user: User, session: Session, token: str) -> Grant:
         """Return what whoever a session is of gets now."""

@@ -30,6 +30,8 @@ _TABLE: Final = sa.Table(
     sa.Column("changed", sa.Double),
 )
 _C: Final = _TABLE.c
+_ORDER: Final = _C.name, _C.created, _C.id
+_SINCE: Final = sa.select(_TABLE).where(_C.changed > sa.bindparam("since")).order_by(*_ORDER)
 
 
 class SqlApiKeys:
@@ -46,8 +48,12 @@ class SqlApiKeys:
 
     async def changed(self, since: float) -> list[ApiKey]:
         """Return those that have changed since then, by the clock that all nodes share."""
-        async with self._database().read() as connection:
-            return await _found(connection, select(_TABLE).where(_C.changed > since))
+
+        async def work(connection: AsyncConnection) -> list[ApiKey]:
+            rows = await connection.execute(_SINCE, {"since": since})
+            return [_key(row) for row in rows.mappings()]
+
+        return await self._database().seen(work)
 
     async def change(
         self, name: str, decide: Callable[[Sequence[ApiKey]], Sequence[ApiKey]]
@@ -76,7 +82,7 @@ class SqlApiKeys:
 
 
 async def _found(connection: AsyncConnection, asked: "sa.Select[Any]") -> list[ApiKey]:
-    rows = await connection.execute(asked.order_by(_C.name, _C.created, _C.id))
+    rows = await connection.execute(asked.order_by(*_ORDER))
     return [_key(row) for row in rows.mappings()]
 
 

@@ -6,16 +6,18 @@ that show the same at once, on any node, one is refused.
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.factor import MOST, Factor, LastOne, Taken
 from tta_gateway.features.identity.sql_revocations import end_sessions
 from tta_gateway.features.identity.sql_tables import ALL, ROLES, USERS
 from tta_gateway.support.sql.away import Conflict
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
@@ -46,6 +48,11 @@ SPENT = sa.Table(
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("until", sa.Double),
 )
+_THEIRS = Prepared(
+    select(FACTORS)
+    .where(FACTORS.c.user_id == sa.bindparam("whose"))
+    .order_by(FACTORS.c.created, FACTORS.c.id)
+)
 
 
 class SqlFactors:
@@ -58,8 +65,7 @@ class SqlFactors:
 
     async def of(self, user_id: str) -> list[Factor]:
         """Return somebody's, the oldest first."""
-        async with self._database().read() as connection:
-            return await _of(connection, user_id)
+        return await self._database().seen(partial(_of, user_id=user_id))
 
     async def codes_left(self, user_id: str) -> int:
         """Return how many recovery codes somebody has left."""
@@ -70,10 +76,12 @@ class SqlFactors:
     async def granted(self, user_id: str, roles: Collection[str]) -> float | None:
         """Return when the first of these roles was granted to somebody."""
         theirs = ROLES.c.user_id == user_id, ROLES.c.role.in_(sorted(roles))
-        async with self._database().read() as connection:
-            found = await connection.execute(select(func.min(ROLES.c.granted)).where(*theirs))
-            granted = found.scalar()
+
+        async def work(connection: AsyncConnection) -> float | None:
+            granted = await connection.scalar(select(func.min(ROLES.c.granted)).where(*theirs))
             return None if granted is None else float(granted)
+
+        return await self._database().seen(work)
 
     async def add(self, factor: Factor, codes: Collection[bytes], *, is_first: bool) -> None:
         """Add one; the first comes with recovery codes, and only while there is none.  Taken."""
@@ -155,9 +163,7 @@ class SqlFactors:
 
 
 async def _of(connection: AsyncConnection, user_id: str) -> list[Factor]:
-    asked = select(FACTORS).where(FACTORS.c.user_id == user_id)
-    rows = await connection.execute(asked.order_by(FACTORS.c.created, FACTORS.c.id))
-    return [_factor(row) for row in rows.mappings()]
+    return [Factor(*row) for row in await _THEIRS.all(connection, whose=user_id)]
 
 
 async def _lock(connection: AsyncConnection, user_id: str) -> None:
@@ -170,7 +176,3 @@ async def _set_codes(connection: AsyncConnection, user_id: str, codes: Collectio
     rows: list[dict[str, Any]] = [{"user_id": user_id, "digest": one} for one in codes]
     if rows:
         await connection.execute(insert(CODES), rows)
-
-
-def _factor(row: RowMapping) -> Factor:
-    return Factor(**row)

@@ -1,20 +1,38 @@
 """Failed logins in SQL: counted for all nodes together."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from sqlalchemy import RowMapping, case, delete, func, select, update
+from sqlalchemy import bindparam, case, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.bound import Lockout
 from tta_gateway.features.identity.sql_tables import TRIES, put, put_all, put_all_new, put_new
 from tta_gateway.features.identity.tries import Tries, taken, taken_back
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
 
-class _Waits(Exception):
+_THEIRS = TRIES.c.key == bindparam("tried")
+_FORGET = Prepared(delete(TRIES).where(_THEIRS))
+_ONE_LESS = Prepared(
+    update(TRIES)
+    .where(_THEIRS)
+    .values(failures=case((TRIES.c.failures > 0, TRIES.c.failures - 1), else_=0), waits_until=0.0)
+)
+_HELD = Prepared(select(TRIES).where(_THEIRS).with_for_update())
+_ALL_HELD = (
+    select(TRIES)
+    .where(TRIES.c.key.in_(bindparam("tried", expanding=True)))
+    .order_by(TRIES.c.key)
+    .with_for_update()
+)
+
+
+class Waits(Exception):
     """One has to wait."""
 
     def __init__(self, seconds: float) -> None:
@@ -36,20 +54,15 @@ class SqlFailures:
 
         Where one has to wait none is counted.
         """
+
+        async def work(connection: AsyncConnection) -> None:
+            await counted(connection, keys, self._lockout(), now=now)
+
         try:
-            async with self._database().write() as connection:
-                known = await _all_known(connection, [key for key, _ in keys])
-                rows = [self._counted(key, known[key], free, now=now) for key, free in keys]
-                await put_all(connection, TRIES, rows)
-        except _Waits as waits:  # and so nothing is written, however many names are tried
+            await self._database().written(work)
+        except Waits as waits:
             return waits.seconds
         return 0.0
-
-    def _counted(self, key: bytes, before: Tries, free: int, *, now: float) -> dict[str, object]:
-        after, wait = taken(before, free, self._lockout(), now=now)
-        if wait:
-            raise _Waits(wait)
-        return _row(key, after)
 
     async def waits(self, keys: Sequence[bytes], *, now: float) -> float:
         """Return the seconds that one of these has to wait still."""
@@ -60,18 +73,15 @@ class SqlFailures:
 
     async def take_back(self, key: bytes) -> None:
         """Take a good one back."""
-        async with self._database().write() as connection:
+
+        async def work(connection: AsyncConnection) -> None:
             await _keep(connection, key, taken_back(await _known(connection, key)))
+
+        await self._database().written(work)
 
     async def good(self, account: bytes, origin: bytes) -> None:
         """Forget those of an account, and take one back of where it came from."""
-        one_less = case((TRIES.c.failures > 0, TRIES.c.failures - 1), else_=0)
-        theirs, less = delete(TRIES), update(TRIES).values(failures=one_less, waits_until=0.0)
-        async with self._database().write() as connection:
-            for key in sorted((account, origin)):  # as in `_all_known`
-                await connection.execute(
-                    (theirs if key == account else less).where(TRIES.c.key == key)
-                )
+        await self._database().written(partial(good, account=account, origin=origin))
 
     async def forgive(self, key: bytes) -> None:
         """Forget all of them."""
@@ -79,14 +89,46 @@ class SqlFailures:
             await connection.execute(delete(TRIES).where(TRIES.c.key == key))
 
 
+async def counted(
+    connection: AsyncConnection,
+    keys: Sequence[tuple[bytes, int]],
+    lockout: Lockout,
+    *,
+    now: float,
+) -> None:
+    """Count a login for each key in this transaction.
+
+    Where one has to wait `Waits` undoes it: nothing is written, however many names are tried.
+    """
+    known = await _all_known(connection, [key for key, _ in keys])
+    rows = []
+    for key, free in keys:
+        after, wait = taken(known.get(key) or Tries(), free, lockout, now=now)
+        if wait:
+            raise Waits(wait)
+        rows.append(_row(key, after))
+    await put_all(connection, TRIES, rows)
+
+
+async def good(connection: AsyncConnection, *, account: bytes, origin: bytes) -> None:
+    """Forget those of an account in this transaction, and one of where it came from."""
+    for key in sorted((account, origin)):  # as in `_all_known`
+        await (_FORGET if key == account else _ONE_LESS).do(connection, tried=key)
+
+
 async def _all_known(connection: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, Tries]:
-    """Return what is known of keys, likewise; held in one order, so that nobody waits in a ring."""
+    """Return what is known of keys, held in one order, so that nobody waits in a ring.
+
+    What is not there cannot be held: it is made first, so that the first ones count one another.
+    On SQLite who writes is alone.
+    """
     ordered = sorted(keys)
-    new = [_row(key, Tries()) for key in ordered]
-    await put_all_new(connection, TRIES, new)
-    asked = select(TRIES).where(TRIES.c.key.in_(ordered)).order_by(TRIES.c.key).with_for_update()
-    rows = (await connection.execute(asked)).mappings().all()
-    return {row["key"]: _tries(row) for row in rows}
+    if connection.dialect.name == "postgresql":
+        await put_all_new(connection, TRIES, [_row(key, Tries()) for key in ordered])
+        held = (await connection.execute(_ALL_HELD, {"tried": ordered})).all()
+        return {row[0]: Tries(*row[1:]) for row in held}
+    found = [await _HELD.first(connection, tried=key) for key in ordered]
+    return {row[0]: Tries(*row[1:]) for row in found if row is not None}
 
 
 async def _known(connection: AsyncConnection, key: bytes) -> Tries:
@@ -94,16 +136,12 @@ async def _known(connection: AsyncConnection, key: bytes) -> Tries:
 
     What is not there cannot be held: it is made first, so that the first ones count one another.
     """
-    asked = select(TRIES).where(TRIES.c.key == key).with_for_update()
-    row = (await connection.execute(asked)).mappings().first()
+    row = await _HELD.first(connection, tried=key)
     if row is None:
         await put_new(connection, TRIES, key=key, failures=0, last=0.0, waits_until=0.0)
-        row = (await connection.execute(asked)).mappings().one()
-    return _tries(row)
-
-
-def _tries(row: RowMapping) -> Tries:
-    return Tries(row["failures"], row["last"], row["waits_until"])
+        row = await _HELD.first(connection, tried=key)
+        assert row is not None  # it is there now
+    return Tries(*row[1:])
 
 
 def _row(key: bytes, tries: Tries) -> dict[str, object]:

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.keyring import Change, StoredKey
 from tta_gateway.features.identity.revoked import EVERYBODY
 from tta_gateway.features.identity.sql_revocations import revoke
 from tta_gateway.features.identity.sql_tables import KEYS
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
 _TURN: Final = 0x7474_6B65  # "ttke"
+_NAMES: Final = [column.name for column in KEYS.c]
+_ALL: Final = Prepared(select(KEYS).order_by(KEYS.c.signs_from, KEYS.c.id))
 
 
 class SqlKeys:
@@ -26,8 +29,7 @@ class SqlKeys:
 
     async def all(self) -> list[StoredKey]:
         """Return all of them, the oldest first."""
-        async with self._database().read() as connection:
-            return await _all(connection)
+        return await self._database().seen(_all)
 
     async def change(
         self,
@@ -56,8 +58,8 @@ class SqlKeys:
 
 
 async def _all(connection: AsyncConnection) -> list[StoredKey]:
-    rows = await connection.execute(select(KEYS).order_by(KEYS.c.signs_from, KEYS.c.id))
-    return [_key(row) for row in rows.mappings()]
+    rows = await _ALL.all(connection)
+    return [StoredKey(**dict(zip(_NAMES, row, strict=True))) for row in rows]
 
 
 async def _add(connection: AsyncConnection, key: StoredKey) -> None:
@@ -70,15 +72,4 @@ async def _add(connection: AsyncConnection, key: StoredKey) -> None:
             signs_from=key.signs_from,
             proves_until=key.proves_until,
         )
-    )
-
-
-def _key(row: RowMapping) -> StoredKey:
-    return StoredKey(
-        id=row["id"],
-        algorithm=row["algorithm"],
-        public=row["public"],
-        private=row["private"],
-        signs_from=row["signs_from"],
-        proves_until=row["proves_until"],
     )

@@ -1,11 +1,12 @@
 """Codes in SQL: each is good once; if it is shown again, the session that it led to ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from functools import partial
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.bound import Issuing
@@ -15,10 +16,11 @@ from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.sql_external import held_there, tied
 from tta_gateway.features.identity.sql_recheck import rests_too
 from tta_gateway.features.identity.sql_revocations import end_session
-from tta_gateway.features.identity.sql_sessions import begun
-from tta_gateway.features.identity.sql_tables import SESSIONS, USERS
-from tta_gateway.features.identity.sql_users import user_where
+from tta_gateway.features.identity.sql_sessions import begun_by
+from tta_gateway.features.identity.sql_tables import SESSIONS
+from tta_gateway.features.identity.sql_users import held_user
 from tta_gateway.features.identity.store import ACTIVE, Session, User
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
@@ -27,6 +29,23 @@ LASTS: Final = 60.0  # seconds that a code is good
 _REMEMBERED: Final = 86_400.0  # seconds for which one that was used is known, so that it is noticed
 _NOTHING: Final = ""
 """the session of a code that is used up and has led to none"""
+_NAMES: Final = [column.name for column in CODES.c]
+# Made once: to put a statement together costs more than to have it done.
+_ADD = Prepared(insert(CODES))
+_CLIENT = Prepared(
+    select(CLIENTS.c.state).where(CLIENTS.c.id == bindparam("client")).with_for_update()
+)
+_CODE = Prepared(
+    select(CODES)
+    .where(CODES.c.digest == bindparam("shown"), CODES.c.client_id == bindparam("client"))
+    .with_for_update()
+)
+_USED = Prepared(
+    update(CODES).where(CODES.c.digest == bindparam("shown")).values(session_id=bindparam("led_to"))
+)
+_PARENT = Prepared(
+    select(SESSIONS.c.ended).where(SESSIONS.c.id == bindparam("parent")).with_for_update()
+)
 
 
 class SqlCodes:
@@ -46,36 +65,43 @@ class SqlCodes:
 
     async def add(self, digest: bytes, code: Code) -> None:
         """Keep a code."""
-        async with self._database().write() as connection:
-            await connection.execute(insert(CODES).values(digest=digest, **asdict(code)))
+
+        async def work(connection: AsyncConnection) -> None:
+            await _ADD.do(connection, digest=digest, **asdict(code))
+
+        await self._database().written(work)
 
     async def redeem(
         self, shown: Shown, *, session_id: str, token: str, now: float
     ) -> tuple[User, Session, Code] | Redemption:
         """Begin the session that a code is good for, once, with its first refresh token."""
-        async with self._database().write() as connection:
-            # The client first, as whoever disables it does: no session begins behind that.
-            client = select(CLIENTS.c.state).where(CLIENTS.c.id == shown.client_id)
-            if await connection.scalar(client.with_for_update()) != ACTIVE:
-                return Redemption.UNKNOWN
-            row = await _held(connection, shown)
-            if row is None:
-                return Redemption.UNKNOWN
-            if row["session_id"] is not None:
-                return await self._replayed(connection, row["session_id"], now)
-            code = Code(**{one.name: row[one.name] for one in fields(Code)})
-            if now >= code.until:
-                return Redemption.EXPIRED
-            found = None
-            if _fits(code, shown):
-                found = await self._begun(connection, code, session_id, token=token, now=now)
-            used = session_id if found is not None else _NOTHING
-            await connection.execute(
-                update(CODES).where(CODES.c.digest == shown.code).values(session_id=used)
-            )
-            if found is None:
-                return Redemption.OVER if _fits(code, shown) else Redemption.WRONG
-            return *found, code
+        return await self._database().written(
+            partial(self._redeem, shown=shown, session_id=session_id, token=token, now=now)
+        )
+
+    async def _redeem(
+        self, connection: AsyncConnection, *, shown: Shown, session_id: str, token: str, now: float
+    ) -> tuple[User, Session, Code] | Redemption:
+        # The client first, as whoever disables it does: no session begins behind that.
+        if await _CLIENT.scalar(connection, client=shown.client_id) != ACTIVE:
+            return Redemption.UNKNOWN
+        row = await _held(connection, shown)
+        if row is None:
+            return Redemption.UNKNOWN
+        kept = dict(zip(_NAMES, row, strict=True))
+        if kept["session_id"] is not None:
+            return await self._replayed(connection, kept["session_id"], now)
+        code = Code(**{one.name: kept[one.name] for one in fields(Code)})
+        if now >= code.until:
+            return Redemption.EXPIRED
+        found = None
+        if _fits(code, shown):
+            found = await self._begun(connection, code, session_id, token=token, now=now)
+        used = session_id if found is not None else _NOTHING
+        await _USED.do(connection, shown=shown.code, led_to=used)
+        if found is None:
+            return Redemption.OVER if _fits(code, shown) else Redemption.WRONG
+        return *found, code
 
     async def _begun(
         self,
@@ -87,13 +113,12 @@ class SqlCodes:
         now: float,
     ) -> tuple[User, Session] | None:
         """Begin the session, which lasts as if it had begun with the login; None if it may not."""
-        user = await user_where(connection, USERS.c.id == code.user_id, lock=True)
+        user = await held_user(connection, code.user_id)
         # Whoever has logged out everywhere since then has meant this, too.
         if user is None or user.changed > code.until - LASTS:
             return None
         there = await held_there(connection, code.parent)
-        parent = select(SESSIONS.c.ended).where(SESSIONS.c.id == code.parent).with_for_update()
-        row = (await connection.execute(parent)).first()
+        row = await _PARENT.first(connection, parent=code.parent)
         if row is None or row[0] is not None:
             return None
         ends = code.begun + limits_of(self._issuing(), user.roles).absolute
@@ -112,7 +137,7 @@ class SqlCodes:
         )
         await tied(connection, session, there)
         await rests_too(connection, session.id, parent=code.parent, ends=session.ends)
-        return await begun(connection, session, token)
+        return await begun_by(connection, user, session, token)
 
     async def _replayed(
         self, connection: AsyncConnection, session_id: str, now: float
@@ -129,11 +154,9 @@ class SqlCodes:
             await connection.execute(delete(ASSERTIONS).where(ASSERTIONS.c.until < now))
 
 
-async def _held(connection: AsyncConnection, shown: Shown) -> RowMapping | None:
+async def _held(connection: AsyncConnection, shown: Shown) -> Sequence[Any] | None:
     """Hold a code of a client until the end of the transaction."""
-    theirs = CODES.c.digest == shown.code, CODES.c.client_id == shown.client_id
-    asked = select(CODES).where(*theirs).with_for_update()
-    return (await connection.execute(asked)).mappings().first()
+    return await _CODE.first(connection, shown=shown.code, client=shown.client_id)
 
 
 def _fits(code: Code, shown: Shown) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import RowMapping, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.account_code import CodePurpose
@@ -18,12 +18,18 @@ from tta_gateway.features.identity.sql_tables import (
     stamp,
 )
 from tta_gateway.features.identity.store import Revocation
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
 
 _DAY: Final = 86_400.0  # seconds
 _REMEMBERED: Final = 7 * _DAY  # seconds for which what is over is kept
+_SINCE: Final = Prepared(
+    select(REVOCATIONS)
+    .where(REVOCATIONS.c.changed > bindparam("since"))
+    .order_by(REVOCATIONS.c.changed, REVOCATIONS.c.kind, REVOCATIONS.c.value)
+)
 
 
 async def end_session(
@@ -99,13 +105,11 @@ class SqlRevocations:
 
     async def revoked(self, since: float) -> list[Revocation]:
         """Return what was revoked since then, by the database's clock, in that order."""
-        asked = (
-            select(REVOCATIONS)
-            .where(REVOCATIONS.c.changed > since)
-            .order_by(REVOCATIONS.c.changed, REVOCATIONS.c.kind, REVOCATIONS.c.value)
-        )
-        async with self._database().read() as connection:
-            return [_revocation(row) for row in (await connection.execute(asked)).mappings()]
+
+        async def work(connection: AsyncConnection) -> list[Revocation]:
+            return [Revocation(*row) for row in await _SINCE.all(connection, since=since)]
+
+        return await self._database().seen(work)
 
     async def tidy(self, now: float) -> None:
         """Forget what is long over."""
@@ -120,13 +124,3 @@ class SqlRevocations:
             await connection.execute(delete(SESSIONS).where(SESSIONS.c.id.in_(over)))
             await connection.execute(delete(REVOCATIONS).where(REVOCATIONS.c.until < now))
             await connection.execute(delete(TRIES).where(TRIES.c.last < now - _DAY))
-
-
-def _revocation(row: RowMapping) -> Revocation:
-    return Revocation(
-        kind=row["kind"],
-        value=row["value"],
-        before=row["before"],
-        until=row["until"],
-        changed=row["changed"],
-    )

@@ -1,10 +1,11 @@
 """Sessions and their refresh tokens in SQL; of the tokens only digests stand there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.bound import Issuing
@@ -13,9 +14,10 @@ from tta_gateway.features.identity.family import Family, Verdict, judge
 from tta_gateway.features.identity.refresh_token import digest, next_of
 from tta_gateway.features.identity.sessions import limits_of
 from tta_gateway.features.identity.sql_revocations import end_session, end_sessions
-from tta_gateway.features.identity.sql_tables import SESSIONS, TOKENS, USERS
-from tta_gateway.features.identity.sql_users import user_where
+from tta_gateway.features.identity.sql_tables import SESSIONS, TOKENS
+from tta_gateway.features.identity.sql_users import held_user
 from tta_gateway.features.identity.store import Refreshed, Session, User
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
@@ -23,7 +25,29 @@ if TYPE_CHECKING:
 _ENDS: Final = {Verdict.REUSED: "reused", Verdict.IDLE: "idle", Verdict.OVER: "over"}
 _MOST_FOLLOWED: Final = 100
 """successors of one that was used within the grace"""
+_ENDED: Final = [column.name for column in SESSIONS.c].index("ended")
 _BEHIND: Final = 0.00001  # seconds
+# Made once: to put a statement together costs more than to have it done.
+_BEGIN = Prepared(insert(SESSIONS))
+_ADD = Prepared(insert(TOKENS))
+_THIS = SESSIONS.c.id == bindparam("session")
+_HELD = Prepared(select(SESSIONS).where(_THIS).with_for_update())
+_THEIRS = _THIS, SESSIONS.c.user_id == bindparam("whose")
+_LASTS = SESSIONS.c.ended.is_(None), SESSIONS.c.ends > bindparam("now")
+_LASTING = Prepared(select(SESSIONS).where(*_THEIRS, *_LASTS).with_for_update())
+_OWN = _THIS, SESSIONS.c.client == "", SESSIONS.c.ended.is_(None)
+_OWNER = Prepared(select(SESSIONS.c.user_id).where(*_OWN))
+_OWN_HELD = Prepared(select(SESSIONS).where(*_OWN).with_for_update())
+_USED = Prepared(update(SESSIONS).where(_THIS).values(used=bindparam("at")))
+_HOLDER = Prepared(
+    select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.client)
+    .join(TOKENS, TOKENS.c.session_id == SESSIONS.c.id)
+    .where(TOKENS.c.digest == bindparam("token"))
+)
+_TOKEN = Prepared(select(TOKENS.c.used).where(TOKENS.c.digest == bindparam("token")))
+_USE = Prepared(
+    update(TOKENS).where(TOKENS.c.digest == bindparam("token")).values(used=bindparam("at"))
+)
 
 
 class SqlSessions:
@@ -50,47 +74,40 @@ class SqlSessions:
         self, session: Session, token: str, *, known: float
     ) -> tuple[User, Session] | None:
         """Begin a session with its first refresh token; None if the user may not any more."""
-        async with self._database().write() as connection:
-            user = await user_where(connection, USERS.c.id == session.user_id, lock=True)
-            # A password takes a while to look at: another may have been chosen meanwhile.
-            if user is None or user.changed > known:
-                return None
-            return await begun(connection, session, token)
+        return await self._database().written(
+            partial(begun, session=session, token=token, known=known)
+        )
 
     async def use(self, session_id: str, *, now: float) -> tuple[User, Session] | None:
         """Go on with a session of the gateway's own; None if it lasts no more."""
-        own = SESSIONS.c.id == session_id, SESSIONS.c.client == "", SESSIONS.c.ended.is_(None)
-        async with self._database().write() as connection:
-            whose = await connection.scalar(select(SESSIONS.c.user_id).where(*own))
-            # The user first, as whoever refreshes does: so nobody waits in a ring.
-            user = await user_where(connection, USERS.c.id == whose, lock=True)
-            if user is None or not user.is_active:
-                return None
-            asked = select(SESSIONS).where(*own).with_for_update()
-            row = (await connection.execute(asked)).mappings().first()
-            if row is None:
-                return None
-            session = _session(row)
-            family = Family(session.used, session.ends)
-            idle = limits_of(self._issuing(), user.roles).idle
-            if judge(family, None, now=now, grace=0.0, idle=idle) is not Verdict.ROTATE:
-                return None
-            kept = replace(session, used=issued(user, now))
-            await connection.execute(
-                update(SESSIONS).where(SESSIONS.c.id == session_id).values(used=kept.used)
-            )
-            return user, kept
+        return await self._database().written(partial(self._use, session_id=session_id, now=now))
+
+    async def _use(
+        self, connection: AsyncConnection, *, session_id: str, now: float
+    ) -> tuple[User, Session] | None:
+        # The user first, as whoever refreshes does: so nobody waits in a ring.
+        user = await held_user(connection, await _OWNER.scalar(connection, session=session_id))
+        if user is None or not user.is_active:
+            return None
+        row = await _OWN_HELD.first(connection, session=session_id)
+        if row is None:
+            return None
+        session = _session(row)
+        family = Family(session.used, session.ends)
+        idle = limits_of(self._issuing(), user.roles).idle
+        if judge(family, None, now=now, grace=0.0, idle=idle) is not Verdict.ROTATE:
+            return None
+        kept = replace(session, used=issued(user, now))
+        await _USED.do(connection, session=session_id, at=kept.used)
+        return user, kept
 
     async def prove(
         self, user_id: str, session_id: str, method: str, *, now: float
     ) -> tuple[User, Session] | None:
         """Have a second factor shown in a session; None if it is none of theirs that lasts."""
         async with self._database().write() as connection:
-            user = await user_where(connection, USERS.c.id == user_id, lock=True)
-            theirs = SESSIONS.c.id == session_id, SESSIONS.c.user_id == user_id
-            lasts = SESSIONS.c.ended.is_(None), SESSIONS.c.ends > now
-            asked = select(SESSIONS).where(*theirs, *lasts).with_for_update()
-            row = (await connection.execute(asked)).mappings().first()
+            user = await held_user(connection, user_id)
+            row = await _LASTING.first(connection, session=session_id, whose=user_id, now=now)
             if user is None or not user.is_active or row is None:
                 return None
             session = _session(row)
@@ -108,31 +125,36 @@ class SqlSessions:
 
     async def refresh(self, token: str, *, now: float, client: str = "") -> Refreshed | None:
         """Use a refresh token; None if nobody knows it, or it is another client's."""
-        async with self._database().write() as connection:
-            found = await _holder(connection, token)
-            if found is None:
-                return None
-            # Who changes the user, or refreshes in the session at the same time, waits here.
-            user = await user_where(connection, USERS.c.id == found[1], lock=True)
-            assert user is not None  # a foreign key holds it
-            row = await _session_row(connection, found[0])
-            session = _session(row)
-            if session.client != client:
-                return None
-            is_over = row["ended"] is not None or not user.is_active
-            family = Family(session.used, session.ends, is_over)
-            chain = self._chain(connection, session.id, family, user=user, now=now)
-            verdict, following = await chain.follow(token)
-            if verdict in _ENDS:
-                until = now + self._lasting()
-                await end_session(connection, session.id, why=_ENDS[verdict], now=now, until=until)
-            if verdict is not Verdict.ROTATE:
-                return Refreshed(verdict, user, session)
-            kept = replace(session, used=issued(user, now))
-            await connection.execute(
-                update(SESSIONS).where(SESSIONS.c.id == session.id).values(used=kept.used)
-            )
-            return Refreshed(verdict, user, kept, following)
+        return await self._database().written(
+            partial(self._refresh, token=token, now=now, client=client)
+        )
+
+    async def _refresh(
+        self, connection: AsyncConnection, *, token: str, now: float, client: str
+    ) -> Refreshed | None:
+        found = await _holder(connection, token=token)
+        if found is None:
+            return None
+        # Who changes the user, or refreshes in the session at the same time, waits here.
+        user = await held_user(connection, found[1])
+        assert user is not None  # a foreign key holds it
+        row = await _HELD.first(connection, session=found[0])
+        assert row is not None  # likewise
+        session = _session(row)
+        if session.client != client:
+            return None
+        is_over = row[_ENDED] is not None or not user.is_active
+        family = Family(session.used, session.ends, is_over)
+        chain = self._chain(connection, session.id, family, user=user, now=now)
+        verdict, following = await chain.follow(token)
+        if verdict in _ENDS:
+            until = now + self._lasting()
+            await end_session(connection, session.id, why=_ENDS[verdict], now=now, until=until)
+        if verdict is not Verdict.ROTATE:
+            return Refreshed(verdict, user, session)
+        kept = replace(session, used=issued(user, now))
+        await _USED.do(connection, session=session.id, at=kept.used)
+        return Refreshed(verdict, user, kept, following)
 
     def _chain(
         self,
@@ -156,15 +178,14 @@ class SqlSessions:
 
     async def find(self, token: str) -> tuple[str, str, str]:
         """Return session, user and client of a refresh token, whatever has become of it."""
-        async with self._database().read() as connection:
-            return await _holder(connection, token) or ("", "", "")
+        return await self._database().seen(partial(_holder, token=token)) or ("", "", "")
 
     async def open(self, user_id: str, *, now: float) -> list[Session]:
         """Return the sessions of a user that last, the newest first."""
         lasting = SESSIONS.c.user_id == user_id, SESSIONS.c.ended.is_(None), SESSIONS.c.ends > now
         asked = select(SESSIONS).where(*lasting).order_by(SESSIONS.c.begun.desc())
         async with self._database().read() as connection:
-            return [_session(row) for row in (await connection.execute(asked)).mappings()]
+            return [_session(row) for row in await connection.execute(asked)]
 
     async def end(self, user_id: str, session_id: str, *, why: str, now: float) -> bool:
         """End a session; False if it is none of theirs that lasts."""
@@ -201,8 +222,7 @@ class _Chain:
         verdict = await self._judge(token)
         if verdict is Verdict.ROTATE:
             following = next_of(token, self.key)
-            used = update(TOKENS).where(TOKENS.c.digest == digest(token))
-            await self.connection.execute(used.values(used=self.now))
+            await _USE.do(self.connection, token=digest(token), at=self.now)
             await _add(self.connection, following, self.session_id, now=self.now)
             return verdict, following
         for _ in range(_MOST_FOLLOWED):
@@ -219,12 +239,12 @@ class _Chain:
 
         One that follows another and is not there was made with another key: it is made anew.
         """
-        row = await _token(self.connection, token)
+        row = await _TOKEN.first(self.connection, token=digest(token))
         if row is None:
             await _add(self.connection, token, self.session_id, now=self.now)
         return judge(
             self.family,
-            None if row is None else row["used"],
+            None if row is None else row[0],
             now=self.now,
             grace=self.grace,
             idle=self.idle,
@@ -232,14 +252,24 @@ class _Chain:
 
 
 async def begun(
-    connection: AsyncConnection, session: Session, token: str
+    connection: AsyncConnection, session: Session, token: str, *, known: float
 ) -> tuple[User, Session] | None:
-    """Begin a session in this transaction; None if the user may not any more."""
-    user = await user_where(connection, USERS.c.id == session.user_id, lock=True)
-    if user is None or not user.is_active:
+    """Begin a session in this transaction, as `SqlSessions.begin` does."""
+    user = await held_user(connection, session.user_id)
+    # A password takes a while to look at: another may have been chosen meanwhile.
+    if user is None or user.changed > known:
+        return None
+    return await begun_by(connection, user, session, token)
+
+
+async def begun_by(
+    connection: AsyncConnection, user: User, session: Session, token: str
+) -> tuple[User, Session] | None:
+    """Begin a session of a user who is held in this transaction; None if they may have none."""
+    if not user.is_active:
         return None
     kept = replace(session, used=issued(user, session.used))
-    await connection.execute(insert(SESSIONS).values(**asdict(kept)))
+    await _BEGIN.do(connection, **asdict(kept))
     await _add(connection, token, session.id, now=session.used)
     return user, kept
 
@@ -252,42 +282,16 @@ def issued(user: User, now: float) -> float:
     return max(now, user.changed + _BEHIND)
 
 
-async def _holder(connection: AsyncConnection, token: str) -> tuple[str, str, str] | None:
+async def _holder(connection: AsyncConnection, *, token: str) -> tuple[str, str, str] | None:
     """Return session, user and client of a refresh token."""
-    asked = (
-        select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.client)
-        .join(TOKENS, TOKENS.c.session_id == SESSIONS.c.id)
-        .where(TOKENS.c.digest == digest(token))
-    )
-    row = (await connection.execute(asked)).first()
+    row = await _HOLDER.first(connection, token=digest(token))
     return None if row is None else (row[0], row[1], row[2])
 
 
-async def _token(connection: AsyncConnection, token: str) -> RowMapping | None:
-    asked = select(TOKENS).where(TOKENS.c.digest == digest(token))
-    return (await connection.execute(asked)).mappings().first()
-
-
-async def _session_row(connection: AsyncConnection, session_id: str) -> RowMapping:
-    asked = select(SESSIONS).where(SESSIONS.c.id == session_id).with_for_update()
-    return (await connection.execute(asked)).mappings().one()
-
-
 async def _add(connection: AsyncConnection, token: str, session_id: str, *, now: float) -> None:
-    await connection.execute(
-        insert(TOKENS).values(digest=digest(token), session_id=session_id, issued=now)
-    )
+    await _ADD.do(connection, digest=digest(token), session_id=session_id, issued=now)
 
 
-def _session(row: RowMapping) -> Session:
-    return Session(
-        id=row["id"],
-        user_id=row["user_id"],
-        begun=row["begun"],
-        used=row["used"],
-        ends=row["ends"],
-        methods=row["methods"],
-        client=row["client"],
-        scope=row["scope"],
-        proved=row["proved"],
-    )
+def _session(row: Sequence[Any]) -> Session:
+    session_id, user_id, begun, used, ends, methods, _, __, client, scope, proved = row
+    return Session(session_id, user_id, begun, used, ends, methods, client, scope, proved)

@@ -1,12 +1,15 @@
 """The tables, as this version asks them; support/sql/steps makes them."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import RowMapping
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tta_gateway.support.sql.prepared import Prepared
 
 ALL: Final = sa.MetaData()
 USERS: Final = sa.Table(
@@ -101,34 +104,44 @@ def _insert(connection: AsyncConnection, table: sa.Table) -> Any:  # noqa: ANN40
     return postgresql.insert(table) if is_postgres else sqlite.insert(table)
 
 
+@cache
+def _replacing(dialect: str, table: sa.Table, names: tuple[str, ...]) -> Prepared:
+    """Return what writes rows of these columns in the place of those with their primary keys."""
+    keys = [column.name for column in table.primary_key]
+    made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    others = {name: made.excluded[name] for name in names if name not in keys}
+    return Prepared(made.on_conflict_do_update(index_elements=keys, set_=others))
+
+
+@cache
+def _if_new(dialect: str, table: sa.Table) -> Prepared:
+    made = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return Prepared(made.on_conflict_do_nothing())
+
+
 async def put_new(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns
     """Write a row, unless there is one with its primary key."""
-    await connection.execute(_insert(connection, table).values(**values).on_conflict_do_nothing())
+    await _if_new(connection.dialect.name, table).do(connection, **values)
 
 
 async def put_all_new(
     connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, object]]
 ) -> None:
     """Write rows, in this order, but for those of which there is one with the primary key."""
-    await connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+    await _if_new(connection.dialect.name, table).do_each(connection, rows)
 
 
 async def put_all(
     connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, object]]
 ) -> None:
     """Write rows, each in the place of the one with its primary key, or as a new one."""
-    keys = [column.name for column in table.primary_key]
-    made = _insert(connection, table)
-    others = {name: made.excluded[name] for name in rows[0] if name not in keys}
-    await connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others), rows)
+    made = _replacing(connection.dialect.name, table, tuple(rows[0]))
+    await made.do_each(connection, rows)
 
 
 async def put(connection: AsyncConnection, table: sa.Table, **values: Any) -> None:  # noqa: ANN401 - of columns
     """Write a row in the place of the one with its primary key, or as a new one."""
-    keys = [column.name for column in table.primary_key]
-    others = {name: value for name, value in values.items() if name not in keys}
-    made = _insert(connection, table).values(**values)
-    await connection.execute(made.on_conflict_do_update(index_elements=keys, set_=others))
+    await _replacing(connection.dialect.name, table, tuple(values)).do(connection, **values)
 
 
 async def held(connection: AsyncConnection, table: sa.Table, **values: Any) -> RowMapping:  # noqa: ANN401 - of columns

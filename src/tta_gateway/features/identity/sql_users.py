@@ -1,9 +1,10 @@
 """Users and their roles in SQL."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping, Select, case, delete, insert, select, update
+from sqlalchemy import Select, bindparam, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.features.identity.sql_revocations import (
@@ -14,6 +15,7 @@ from tta_gateway.features.identity.sql_revocations import (
 from tta_gateway.features.identity.sql_tables import ROLES, USERS
 from tta_gateway.features.identity.store import DISABLED, NameTaken, User
 from tta_gateway.support.sql.away import Conflict
+from tta_gateway.support.sql.prepared import Prepared
 
 if TYPE_CHECKING:
     from tta_gateway.support.sql.database import Database
@@ -23,18 +25,46 @@ OWN = ""
 _HANDLE = case((USERS.c.provider == OWN, USERS.c.name), else_=USERS.c.provider + ":" + USERS.c.name)
 
 
+# Made once: to put a statement together costs more than to have it done.
+_ONE = select(USERS).where(USERS.c.id == bindparam("user"))
+_WITH_ID, _HELD = Prepared(_ONE), Prepared(_ONE.with_for_update())
+_NAMED = Prepared(
+    select(USERS).where(USERS.c.provider == OWN, USERS.c.name == bindparam("user_name"))
+)
+_ROLES_OF = Prepared(
+    select(ROLES.c.role, ROLES.c.granted_by).where(ROLES.c.user_id == bindparam("user"))
+)
+
+
 async def user_where(
     connection: AsyncConnection, *conditions: object, lock: bool = False
 ) -> User | None:
     """Return the one user that fits."""
     asked = _chosen(*conditions)
-    row = (await connection.execute(asked.with_for_update() if lock else asked)).mappings().first()
+    found = await connection.execute(asked.with_for_update() if lock else asked)
+    return await _whole(connection, found.first())
+
+
+async def user_with(connection: AsyncConnection, user_id: str) -> User | None:
+    """Return the user with this id."""
+    return await _whole(connection, await _WITH_ID.first(connection, user=user_id))
+
+
+async def held_user(connection: AsyncConnection, user_id: str | None) -> User | None:
+    """Return the user with this id, whom nobody else can change until the end."""
+    return await _whole(connection, await _HELD.first(connection, user=user_id))
+
+
+async def named_user(connection: AsyncConnection, name: str) -> User | None:
+    """Return who is called so here."""
+    return await _whole(connection, await _NAMED.first(connection, user_name=name))
+
+
+async def _whole(connection: AsyncConnection, row: Sequence[Any] | None) -> User | None:
+    """Return the user of a row, with their roles."""
     if row is None:
         return None
-    roles = await connection.execute(
-        select(ROLES.c.role, ROLES.c.granted_by).where(ROLES.c.user_id == row["id"])
-    )
-    return _user(row, {one.role: one.granted_by for one in roles})
+    return _user(row, {role: by for role, by in await _ROLES_OF.all(connection, user=row[0])})  # noqa: C416 - rows are no pairs
 
 
 def _chosen(*conditions: object) -> Select[tuple[object, ...]]:
@@ -62,8 +92,7 @@ class SqlUsers:
 
     async def named(self, name: str) -> User | None:
         """Return who is called so."""
-        async with self._database().read() as connection:
-            return await user_where(connection, USERS.c.provider == OWN, USERS.c.name == name)
+        return await self._database().seen(partial(named_user, name=name))
 
     async def at(self, provider: str, subject: str) -> User | None:
         """Return who is this subject of a provider."""
@@ -99,15 +128,14 @@ class SqlUsers:
 
     async def of(self, user_id: str) -> User | None:
         """Return who has this id."""
-        async with self._database().read() as connection:
-            return await user_where(connection, USERS.c.id == user_id)
+        return await self._database().seen(partial(user_with, user_id=user_id))
 
     async def all(self, *, after: str, most: int) -> list[User]:
         """Return the users behind this handle, by handle."""
         asked = select(USERS).where(_HANDLE.op(">")(after)).order_by(_HANDLE).limit(most)
         async with self._database().read() as connection:
-            rows = (await connection.execute(asked)).mappings().all()
-            ids = [row["id"] for row in rows]
+            rows = (await connection.execute(asked)).all()
+            ids = [row[0] for row in rows]
             granted = await connection.execute(
                 select(ROLES.c.user_id, ROLES.c.role, ROLES.c.granted_by).where(
                     ROLES.c.user_id.in_(ids)
@@ -116,7 +144,7 @@ class SqlUsers:
             roles: dict[str, dict[str, str]] = {}
             for user_id, role, by in granted:
                 roles.setdefault(user_id, {})[role] = by
-            return [_user(row, roles.get(row["id"], {})) for row in rows]
+            return [_user(row, roles.get(row[0], {})) for row in rows]
 
     async def set_password(self, user_id: str, password: str, *, now: float) -> None:
         """Keep another hash; all sessions end."""
@@ -232,18 +260,19 @@ async def _grant(
         )
 
 
-def _user(row: RowMapping, roles: Mapping[str, str]) -> User:
+def _user(row: Sequence[Any], roles: Mapping[str, str]) -> User:
     """Return a user; of each role it is said who has granted it."""
-    by = lender(row["provider"])
+    user_id, provider, name, password, state, created, changed, called = row
+    by = lender(provider)
     return User(
-        id=row["id"],
-        name=row["name"],
-        state=row["state"],
-        created=row["created"],
-        changed=row["changed"],
+        id=user_id,
+        name=name,
+        state=state,
+        created=created,
+        changed=changed,
         roles=frozenset(roles),
-        password=row["password"],
-        provider=row["provider"],
-        called=row["called"],
+        password=password,
+        provider=provider,
+        called=called,
         lent=frozenset(role for role, granted_by in roles.items() if granted_by == by),
     )

@@ -55,6 +55,14 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """Who tries to log in, if there is such a user; or the seconds that one has to wait."""
+
+    user: User | None
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A login and all that has come of it; `used` is when an access token was issued last.
 
@@ -157,6 +165,25 @@ class Failures(Protocol):
 
     async def forgive(self, key: bytes) -> None:
         """Forget all of them."""
+
+
+class Logins(Protocol):
+    """What each login asks and writes: of `Users`, `Failures` and `Sessions`, for less."""
+
+    async def tried(self, name: str, keys: Sequence[tuple[bytes, int]], *, now: float) -> Tried:
+        """Count a login for each key, with its free failures, and return who is called so.
+
+        Where one has to wait none is counted.
+        """
+
+    async def begin(
+        self, session: Session, token: str, *, known: float, tried: tuple[bytes, bytes]
+    ) -> tuple[User, Session] | None:
+        """Begin a session, as `Sessions.begin`, and forget what was tried for the account.
+
+        What was tried from where it came from (the second of `tried`) is one less.  Both also
+        where the user may not log in any more: the password was right.
+        """
 
 
 class Sessions(Protocol):

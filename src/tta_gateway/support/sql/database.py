@@ -6,9 +6,10 @@ import sqlite3
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import (
     DBAPIError,
     IntegrityError,
@@ -19,12 +20,14 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from tta_gateway.support.sql.at_once import Lane, T, Work, driven
 from tta_gateway.support.sql.away import Conflict, Unavailable
 from tta_gateway.support.sql.url import DatabaseUrl
 
 PATIENCE: Final = 5.0  # seconds, for a connection and for a statement
 _CONNECTIONS: Final = 8
 _THEIRS: Final = (OperationalError, InterfaceError, InternalError)
+_LITE: Final = (sqlite3.OperationalError, sqlite3.InternalError)
 _BARE: Final = (PoolTimeout, OSError, TimeoutError)
 _READS: Final = "tta_gateway_reads"
 """marks connections that only read"""
@@ -37,7 +40,11 @@ _SQLITE: Final = (
 
 
 class Database:
-    """A database: `read` and `write` give connections, and take them back whatever happens."""
+    """A database: `read` and `write` give connections, and take them back whatever happens.
+
+    `seen` and `written` do the same for less, where a transaction waits for nothing else: what is
+    asked often goes by them.
+    """
 
     def __init__(self, url: DatabaseUrl) -> None:
         """Connect when first asked."""
@@ -49,6 +56,7 @@ class Database:
             asyncio.Lock() if url.is_sqlite else nullcontext()
         )
         self._readers = self._engine.execution_options(**{_READS: True}, **one_state)
+        self._lanes = _lanes(url) if url.is_sqlite else None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -67,8 +75,26 @@ class Database:
         async with _told(), patience, self._turn, self._engine.begin() as connection:
             yield connection
 
+    async def seen(self, work: Work[T]) -> T:
+        """Return what comes of a transaction that only reads, in one go (at_once.py)."""
+        if self._lanes is not None:
+            async with _told(), asyncio.timeout(2 * PATIENCE):
+                return await self._lanes[0].done(work)
+        async with self.read() as connection:
+            return await connection.run_sync(partial(driven, work))
+
+    async def written(self, work: Work[T]) -> T:
+        """Return what comes of a transaction, in one go: it is committed, or undone, as above."""
+        if self._lanes is not None:
+            async with _told(), asyncio.timeout(2 * PATIENCE), self._turn:
+                return await self._lanes[1].done(work)
+        async with self.write() as connection:
+            return await connection.run_sync(partial(driven, work))
+
     async def close(self) -> None:
         """Let go of all connections."""
+        for lane in self._lanes or ():
+            await lane.close()
         await self._engine.dispose()
 
     @property
@@ -94,6 +120,8 @@ async def _told() -> AsyncIterator[None]:
 
 def _translated(error: Exception) -> Exception | None:
     """Return what a caller hears of it; None where it is a fault of ours, or the caller's own."""
+    if isinstance(error, sqlite3.Error):  # bare, of statements that are prepared
+        return _of_sqlite(error)
     if isinstance(error, DBAPIError):
         name = type(error.orig).__name__
         if isinstance(error, IntegrityError):
@@ -109,6 +137,16 @@ def _translated(error: Exception) -> Exception | None:
     return None
 
 
+def _of_sqlite(error: sqlite3.Error) -> Exception | None:
+    name = type(error).__name__
+    if isinstance(error, sqlite3.IntegrityError):
+        return Conflict(name)
+    # A broken file is a DatabaseError itself.
+    theirs = isinstance(error, _LITE) or type(error) is sqlite3.DatabaseError
+    ours = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return Unavailable(name) if theirs and not ours else None
+
+
 def _engine(url: DatabaseUrl) -> AsyncEngine:
     if url.is_sqlite:
         made = create_async_engine(
@@ -118,9 +156,7 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
             pool_timeout=PATIENCE,
             hide_parameters=True,
         )
-        event.listen(made.sync_engine, "do_connect", lambda *_: _owned(url.file))
-        event.listen(made.sync_engine, "connect", _prepared)
-        event.listen(made.sync_engine, "begin", _begun)
+        _listen(made.sync_engine, url.file)
         return made
     return create_async_engine(
         _for_driver(url),
@@ -136,6 +172,22 @@ def _engine(url: DatabaseUrl) -> AsyncEngine:
             "server_settings": {"application_name": "tta-gateway"},
         },
     )
+
+
+def _lanes(url: DatabaseUrl) -> tuple[Lane, Lane]:
+    """Return who reads and who writes in SQLite in one go."""
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=url.file), poolclass=NullPool, hide_parameters=True
+    )
+    _listen(engine, url.file)
+    reads = engine.execution_options(**{_READS: True})
+    return Lane(reads, name="sqlite reads"), Lane(engine, name="sqlite writes")
+
+
+def _listen(engine: Engine, file: str) -> None:
+    event.listen(engine, "do_connect", lambda *_: _owned(file))
+    event.listen(engine, "connect", _prepared)
+    event.listen(engine, "begin", _begun)
 
 
 def _for_driver(url: DatabaseUrl) -> URL:

@@ -335,7 +335,7 @@ def test_without_the_database_it_is_said_when_to_come_back(tmp_path: Path) -> No
             raise Unavailable("away")
 
         kept = client.house.kept
-        for store in (kept.users, kept.sessions, kept.failures):
+        for store in (kept.users, kept.sessions, kept.failures, kept.logins):
             store._database = away  # type: ignore[assignment]
         shown = f"Bearer {token['access_token']}"
         answers = [

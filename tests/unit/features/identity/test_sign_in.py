@@ -195,7 +195,7 @@ def test_without_its_database_nobody_is_let_in_and_it_is_said(tmp_path: Path) ->
         def away() -> object:
             raise Unavailable("away")
 
-        house.kept.users._database = away  # type: ignore[assignment]
+        house.kept.logins._database = away  # type: ignore[assignment]
         house.kept.sessions._database = away  # type: ignore[assignment]
         with pytest.raises(Unavailable):
             await house.login()
@@ -280,11 +280,14 @@ def test_whoever_is_disabled_while_the_password_is_looked_at_is_refused(tmp_path
         await house.ada()
         user = await house.kept.users.named("ada")
         assert user is not None
+        user_id = user.id
 
-        async def disabled(*_: bytes) -> None:
-            await house.kept.users.set_state(user.id, "disabled", now=NOW)
+        class Late(Threads):
+            async def is_right(self, known: str, text: bytes) -> bool:
+                await house.kept.users.set_state(user_id, "disabled", now=NOW)
+                return await super().is_right(known, text)
 
-        house.kept.failures.good = disabled  # type: ignore[method-assign, assignment]
+        sign_in(house).passwords = Passwords(Late())
         assert await refused(house) is problems.LOGIN_REFUSED
 
     within(tmp_path, work)

@@ -44,6 +44,11 @@ def raised(kind: type[exc.DBAPIError], code: int = BUSY, *, cut: bool = False) -
         (raised(exc.ProgrammingError), None),
         (raised(exc.DataError), None),
         (KeyError("ours"), None),
+        (DriverError(BUSY), Unavailable),
+        (sqlite3.DatabaseError("file is not a database"), Unavailable),
+        (sqlite3.IntegrityError("what a person wrote"), Conflict),
+        (DriverError(MISUNDERSTOOD), None),
+        (sqlite3.ProgrammingError("ours"), None),
     ],
 )
 def test_each_error_is_the_database_s_or_ours(error: Exception, told: type[Exception]) -> None:

@@ -1,0 +1,112 @@
+"""Transactions in one go: what they do, and what they may not; more is in tests/contract/sql."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tta_gateway.support.sql.away import Conflict
+from tta_gateway.support.sql.database import Database
+from tta_gateway.support.sql.url import in_folder
+
+ADD = text("INSERT INTO a VALUES (:b)")
+
+
+def on(folder: Path, work: Callable[[Database], Awaitable[None]]) -> None:
+    """Do the work on a database with an empty table."""
+
+    async def made(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("CREATE TABLE a (b INTEGER PRIMARY KEY)")
+
+    async def done() -> None:
+        database = Database(in_folder(folder))
+        try:
+            await database.written(made)
+            await work(database)
+        finally:
+            await database.close()
+
+    asyncio.run(done())
+
+
+async def two(connection: AsyncConnection) -> str:
+    await connection.execute(ADD, {"b": 2})
+    return threading.current_thread().name
+
+
+async def sum_of(connection: AsyncConnection) -> int:
+    found: int = await connection.scalar(text("SELECT coalesce(sum(b), 0) FROM a"))
+    return found
+
+
+def test_what_is_written_on_one_thread_is_seen_on_another(tmp_path: Path) -> None:
+    async def work(database: Database) -> None:
+        assert await database.written(two) == "sqlite writes"
+        assert await database.seen(sum_of) == 2
+
+    on(tmp_path, work)
+
+
+def test_one_that_fails_is_undone_and_the_next_one_is_done(tmp_path: Path) -> None:
+    async def failing(connection: AsyncConnection) -> None:
+        await two(connection)
+        raise KeyError
+
+    async def work(database: Database) -> None:
+        with pytest.raises(KeyError):
+            await database.written(failing)
+        await database.written(two)
+        with pytest.raises(Conflict):
+            await database.written(two)
+        assert await database.seen(sum_of) == 2
+
+    on(tmp_path, work)
+
+
+def test_one_that_waits_for_something_else_is_undone_and_said_to_be_a_fault(tmp_path: Path) -> None:
+    async def waiting(connection: AsyncConnection) -> None:
+        await two(connection)
+        await asyncio.sleep(0)
+
+    async def work(database: Database) -> None:
+        with pytest.raises(RuntimeError, match="in one go"):
+            await database.written(waiting)
+        assert await database.seen(sum_of) == 0
+
+    on(tmp_path, work)
+
+
+def test_one_that_nobody_waits_for_any_more_is_undone(tmp_path: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def slow(connection: AsyncConnection) -> None:
+        await two(connection)
+        begun.set()
+        may_end.wait(10)
+
+    async def work(database: Database) -> None:
+        first = asyncio.ensure_future(database.written(slow))
+        await asyncio.to_thread(begun.wait, 10)
+        second = asyncio.ensure_future(database.written(two))
+        await asyncio.sleep(0)
+        for one in (first, second):
+            one.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+        may_end.set()
+        await database.written(two)  # in its turn: the first would be in its way
+        assert await database.seen(sum_of) == 2
+
+    on(tmp_path, work)
+
+
+def test_it_is_asked_again_once_its_file_is_closed_and_opened(tmp_path: Path) -> None:
+    async def work(database: Database) -> None:
+        await database.written(two)
+        await database.close()
+        assert await database.seen(sum_of) == 2
+
+    on(tmp_path, work)
