@@ -92,7 +92,7 @@ class RealTime:
         self._died = died = store.died
         self._threshold: Final = Threshold(self.desk)
         ports = self._ports(fresh)
-        self.hub: Final = Hub(ports, died=died)
+        self.hub: Final = Hub(ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         self._letterbox: Final = self._letters()
