@@ -66,7 +66,8 @@ const does = {
       one.on(event, about => tell({client}, event, about));
     }
     one.on("connected", about => {
-      if (about.data != null) say({event: "greeted", client, data: decoded(about.data)});
+      const isSaid = about.data != null && about.data.length !== 0; // no bytes, in Protocol Buffers
+      if (isSaid) say({event: "greeted", client, data: decoded(about.data)});
     });
     one.on("publication", about => {
       const said = {data: decoded(about.data), tags: about.tags ?? {}};
