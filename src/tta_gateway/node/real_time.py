@@ -96,7 +96,12 @@ class RealTime:
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         self._letterbox: Final = Letterbox(
-            self.hub, store.boxes.plain, monotonic=clock.monotonic, tell=store.log.event, died=died
+            self.hub,
+            store.boxes.plain,
+            is_open=lambda: self._threshold.has_inboxes,
+            monotonic=clock.monotonic,
+            tell=store.log.event,
+            died=died,
         )
         self.hub.entered = self._letterbox.entered
         fork = Fork(self._letterbox)
@@ -195,8 +200,7 @@ class RealTime:
         self._store.follow(snapshot, is_wanted=True)
         self._store.tick(self._clock.monotonic())
         self.hub.tick()
-        if self._threshold.has_inboxes:
-            self._letterbox.tick()
+        self._letterbox.tick()
         if not self._hears and not self._begins:
             self._begins = True
             spawn(self._begin(), name="errands", died=self._died)

@@ -222,6 +222,10 @@ class Hub:
         """Return whether somebody is connected."""
         return user in self._users
 
+    def users(self) -> list[str]:
+        """Return who is connected."""
+        return list(self._users)
+
     def give(self, subscription: Subscription, publication: Publication) -> bool:
         """Give one session something of a channel that it reads; False while it is too full."""
         session, channel = subscription.session, subscription.channel

@@ -23,7 +23,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Rules,
     Tokens,
 )
-from tta_gateway.features.realtime.inbox import Inbox, Page, channel_of, user_of
+from tta_gateway.features.realtime.inbox import FIRST, Inbox, Page, channel_of, user_of
 from tta_gateway.features.realtime.postman import Postman
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.session import Subscription
@@ -31,6 +31,7 @@ from tta_gateway.support.tasks import Died, spawn
 from tta_gateway.support.valkey.client import Tell
 
 _INBOX: Final = Rules()
+_SPREAD: Final = 10_000  # milliseconds over which all who are here are looked at
 _PAUSE: Final = 0.05  # seconds until a client that is full is looked at again
 
 
@@ -105,6 +106,10 @@ class House(Listener, Protocol):
         """Return whether somebody is connected."""
         ...
 
+    def users(self) -> list[str]:
+        """Return who is connected."""
+        ...
+
     def give(self, subscription: Subscription, publication: Publication) -> bool:
         """Give one session something of a channel; False while it can take no more."""
         ...
@@ -118,13 +123,15 @@ class Letterbox:
         hub: House,
         inbox: Inbox,
         *,
+        is_open: Callable[[], bool],
         monotonic: Callable[[], float],
         tell: Tell,
         died: Died,
     ) -> None:
-        """Give what stands in this inbox."""
+        """Give what stands in this inbox, while there are any."""
         self._hub: Final = hub
         self._inbox: Final = inbox
+        self._is_open: Final = is_open
         self._died: Final = died
         self._postman: Final = Postman(inbox, monotonic=monotonic, tell=tell, is_here=hub.is_here)
         self._is_out = False
@@ -137,7 +144,7 @@ class Letterbox:
 
     def tick(self) -> None:
         """Have the postman go round when something is due."""
-        if not self._is_out and self._postman.is_due():
+        if self._is_open() and not self._is_out and self._postman.is_due():
             self._is_out = True
             spawn(self._go_round(), name="postman", died=self._died)
 
@@ -159,7 +166,9 @@ class Letterbox:
         self._hub.left(channel, info)
 
     def lost(self) -> None:
-        """Pass on that messages may have been missed: letters come again."""
+        """Pass it on; letters may be among what was missed, and nobody would look at their user."""
+        for at, user in enumerate(self._hub.users() if self._is_open() else ()):
+            self._postman.expect(user, FIRST + at % _SPREAD)
         self._hub.lost()
 
     # --- within ---

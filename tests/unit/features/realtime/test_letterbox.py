@@ -40,6 +40,7 @@ class House:
         self.letterbox = Letterbox(
             self.hub,
             self.inbox,
+            is_open=lambda: self.threshold.has_inboxes,
             monotonic=self.clock.monotonic,
             tell=lambda *_, **__: None,
             died=self.died,
@@ -131,6 +132,22 @@ async def test_what_nobody_acknowledges_is_sent_again_by_either_worker() -> None
     await one.inbox.acknowledge("ada", "b")
     await other.passes(100.0)
     assert letters(again) == []
+
+
+@on_a_loop
+async def test_a_letter_that_was_missed_comes_again_though_nobody_heard_of_it() -> None:
+    house = House()
+    ada = await house.came("1", "ada")
+    await house.passes(FIRST / 1000)  # nothing waits for her: she is not looked at any more
+    house.broker.lossy = True
+    await house.post("ada", "a")
+    house.broker.line.clear()
+    house.broker.lossy = False
+    await house.passes(100.0)
+    assert letters(ada) == []
+    house.letterbox.lost()
+    await house.passes(FIRST / 1000)
+    assert letters(ada) == ["a"]
 
 
 @on_a_loop
