@@ -103,7 +103,7 @@ class Sdk:
         client.ask(
             "open",
             url=url,
-            emulation="" if isinstance(url, str) else _beside(url[-1]["endpoint"], "/emulation"),
+            emulation="" if isinstance(url, str) else emulation_at(url[-1]["endpoint"]),
             tokens=tokens,
             channels=channels,
             protobuf=self._is_binary,
@@ -238,6 +238,11 @@ def way(transport: str, url: str) -> Told:
     """Return how a client comes by this transport to where the WebSocket of a URL is."""
     endpoint = url if transport == "websocket" else _beside(url, ENDPOINTS[transport])
     return {"transport": transport, "endpoint": endpoint}
+
+
+def emulation_at(url: str) -> str:
+    """Return where clients send what they say beside a stream."""
+    return _beside(url, "/emulation")
 
 
 def _beside(url: str, path: str) -> str:
