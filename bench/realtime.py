@@ -178,7 +178,9 @@ async def _at_a_worker(sockets: int, rounds: int) -> tuple[float, float]:
     """Return bytes for each client with its socket, and µs for each delivery."""
     house = HubHouse()
     numbers = iter(range(10**9))
-    service = HubSockets(house.hub, fresh=lambda: b"c%035d" % next(numbers), chance=lambda: 0.5)
+    service = HubSockets(
+        house.hub, house, fresh=lambda: f"c{next(numbers):035}", chance=lambda: 0.5
+    )
     with tempfile.TemporaryDirectory() as folder:
         services = {"hub": cast("Echoes", service)}
         async with socket_worker(Path(folder), services) as worker:

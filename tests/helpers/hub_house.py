@@ -178,9 +178,18 @@ class Client:
 
 
 class HubHouse:
-    """A hub; everybody with the token "t" is "user", others by `door.tokens`."""
+    """A hub; everybody with the token "t" is "user", others by `door.tokens`.
 
-    def __init__(self, store: MemoryStore | None = None, *, broker: Broker | None = None) -> None:
+    `arrivals` a second are let in; None: as many as come.
+    """
+
+    def __init__(
+        self,
+        store: MemoryStore | None = None,
+        *,
+        broker: Broker | None = None,
+        arrivals: float | None = None,
+    ) -> None:
         self.store = store or MemoryStore()
         self.broker = MemoryBroker(self.store)
         """what is asked, unless another is given"""
@@ -200,6 +209,7 @@ class HubHouse:
             clock=self.clock,
             terms=Terms(),
             version="tta",
+            arrivals=1e9 if arrivals is None else arrivals,
         )
         self.hub = Hub(ports, died=lambda name, error: self.faults.append(f"{name}: {error!r}"))
         self.broker.listener = self.hub

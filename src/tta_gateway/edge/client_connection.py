@@ -273,6 +273,10 @@ class ClientConnection:
         elif self._codec.is_idle and self._writable:
             self.deadline = min(self.deadline, self._entrance.sweeper.now + self._idle())
 
+    def comes_back(self) -> bool:
+        """Tell whether it holds a WebSocket: its client connects again as soon as it is told."""
+        return self._web_socket is not None
+
     def _idle(self) -> float:
         """Return how long a client may leave the connection unused."""
         timeouts = self._timeouts

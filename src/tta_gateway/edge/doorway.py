@@ -244,6 +244,10 @@ class Doorway:
         """Get through, and then be told behind the first answer; but not for ever."""
         self.deadline = min(self.deadline, self._entrance.sweeper.now + _LAST_CALL)
 
+    def comes_back(self) -> bool:
+        """Say no: it has asked for nothing yet."""
+        return False
+
     def abort(self) -> None:
         """End now."""
         self._leave()

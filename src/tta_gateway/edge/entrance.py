@@ -6,7 +6,9 @@ import ssl
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
+from random import random
 from typing import Final, Protocol
 
 from tta_gateway.edge.departures import Departures
@@ -16,8 +18,9 @@ from tta_gateway.kernel.peer import Trust
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.timing import ClientTimeouts, ConnectionLimits
 from tta_gateway.pipeline.run import Runner
+from tta_gateway.support.spread import Spread
 from tta_gateway.wire.limits import Limits
-from tta_gateway.wire.web_socket import GOING_AWAY
+from tta_gateway.wire.web_socket import RESTARTED
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -54,6 +57,9 @@ class Guest(Protocol):
 
     def drain(self) -> None:
         """End behind what is under way, or behind one more answer, or after a while."""
+
+    def comes_back(self) -> bool:
+        """Tell whether its client would come back at once, if it were asked to leave."""
 
     def abort(self) -> None:
         """End now, whatever is under way."""
@@ -146,7 +152,8 @@ class Guests:
         self._of_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self.draining = False
-        self.close_code = GOING_AWAY
+        self.close_code = RESTARTED
+        self._leaving: Spread | None = None
 
     def admit(self, connection: Guest, address: str, *, now: float) -> bool:
         """Count a new connection; False says that there are too many.
@@ -207,21 +214,44 @@ class Guests:
             del self._of_address[address]
         self._changed(-1.0)
 
-    def drain(self, code: int = GOING_AWAY) -> None:
-        """Ask everybody to leave; WebSockets are told by this code why."""
+    def drain(self, code: int = RESTARTED, *, seconds: float = 0.0) -> None:
+        """Ask everybody to leave; WebSockets are told by this code why.
+
+        Who holds one comes back as soon as it is told, to somebody else: within `seconds` all are
+        told, one after the other in an order by chance.
+        """
         self.draining = True
         self.close_code = code
-        self._ask_to_leave(list(self._open), 0)
+        self._ask_to_leave(list(self._open), 0, seconds)
         self.look_round()
 
-    def _ask_to_leave(self, connections: list[Guest], begin: int) -> None:
+    def hurry(self) -> None:
+        """Ask those to leave at once who were still to be asked."""
+        if self._leaving is not None:
+            self._leaving.hurry()
+
+    def _ask_to_leave(self, connections: list[Guest], begin: int, seconds: float) -> None:
         """Ask a slice of them, and the others in turns of their own."""
         end = begin + _SLICE
         if end < len(connections):
-            asyncio.get_running_loop().call_soon(self._ask_to_leave, connections, end)
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._ask_to_leave, connections, end, seconds)
+        later: list[Callable[[], None]] = []
         for connection in connections[begin:end]:
-            if connection in self._open:
+            if connection not in self._open:
+                continue
+            if seconds > 0 and connection.comes_back():
+                later.append(partial(self._ask_one, connection))
+            else:
                 connection.drain()
+        if later:
+            if self._leaving is None:
+                self._leaving = Spread(asyncio.get_running_loop(), random)
+            self._leaving.add(later, seconds=seconds)
+
+    def _ask_one(self, connection: Guest) -> None:
+        if connection in self._open:
+            connection.drain()
 
     def cut(self) -> None:
         """End what is left."""

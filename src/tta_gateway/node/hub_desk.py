@@ -204,19 +204,20 @@ class HubDesk:
                 visitor.connected.over()
             visitor.connected, visitor.shown = inquiry, shown
             inquiry.keep()
-            admission = self._admission(inquiry.exchange.principal)
+            admission = self._admission(inquiry.exchange)
             if caller.user in {"", admission.user}:  # whoever else it is will be sent away
                 self._read_on(caller.client, visitor)
             return more(visitor, inquiry, admission)
 
         return settled(answer, then, inquiry)
 
-    def _admission(self, principal: Principal | None) -> Admission:
+    def _admission(self, exchange: Exchange) -> Admission:
+        principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
-            return Admission(user="")
+            return Admission(user="", traffic=traffic)
         lasts = principal.expires - self._wall()
         seconds = None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
-        return Admission(user=principal.subject, seconds=seconds)
+        return Admission(user=principal.subject, seconds=seconds, traffic=traffic)
 
     # --- channels ---
 

@@ -92,18 +92,10 @@ class RealTime:
         self._died = died = store.died
         self._threshold: Final = Threshold(self.desk)
         ports = self._ports(fresh)
-        self.hub: Final = Hub(ports, died=died)
+        self.hub: Final = Hub(ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
-        self._letterbox: Final = Letterbox(
-            self.hub,
-            store.boxes.plain,
-            is_open=lambda: self._threshold.has_inboxes,
-            monotonic=clock.monotonic,
-            tell=store.log.event,
-            died=died,
-        )
-        self.hub.entered = self._letterbox.entered
+        self._letterbox: Final = self._post()
         fork = Fork(self._letterbox)
         self._streams = streams = HubStreams(
             self.hub, self.desk, fresh=fresh, secret=token_urlsafe, chance=chance, clock=clock
@@ -118,6 +110,20 @@ class RealTime:
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
         self._kinds = Kinds(())
+
+    def _post(self) -> Letterbox:
+        """Return what gives letters to those who come."""
+        store = self._store
+        made = Letterbox(
+            self.hub,
+            store.boxes.plain,
+            is_open=lambda: self._threshold.has_inboxes,
+            monotonic=self._clock.monotonic,
+            tell=store.log.event,
+            died=self._died,
+        )
+        self.hub.entered = made.entered
+        return made
 
     def _ports(self, fresh: Callable[[], str]) -> Ports:
         """Return what the hub asks: what is published has mail, and everybody an inbox."""

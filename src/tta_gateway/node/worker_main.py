@@ -37,7 +37,7 @@ from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.tasks import spawn
 from tta_gateway.support.usage import Usage
-from tta_gateway.wire.web_socket import GOING_AWAY, RESTARTED
+from tta_gateway.wire.web_socket import RESTARTED
 
 _YOUNG, _MIDDLE, _NEVER_FULL = 5_000, 20, 1_000_000  # thresholds of the collector
 _TO_END = (signal.SIGTERM, signal.SIGUSR2, signal.SIGQUIT)
@@ -128,8 +128,10 @@ class Farewell:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin without being asked."""
         self.asked: asyncio.Future[int] = loop.create_future()
+        self.hurries: Callable[[], None] = lambda: None
+        """is called when there is less time than was thought"""
+        self.is_orphan = False
         self._loop = loop
-        self._is_orphan = False
         self._timeout: asyncio.Timeout | None = None
 
     def ask(self, number: int) -> None:
@@ -137,7 +139,8 @@ class Farewell:
         if not self.asked.done():
             self.asked.set_result(number)
         if number == signal.SIGQUIT:
-            self._is_orphan = True
+            self.is_orphan = True
+            self.hurries()
             self._hurry(self._loop.time() + _ORPHANED)
 
     def _hurry(self, when: float) -> None:
@@ -148,7 +151,7 @@ class Farewell:
     async def emptied(self, worker: Worker, patience: float) -> bool:
         """Wait until no client is left; False if time is up."""
         with contextlib.suppress(TimeoutError):
-            patience = min(patience, _ORPHANED) if self._is_orphan else patience
+            patience = min(patience, _ORPHANED) if self.is_orphan else patience
             async with asyncio.timeout(patience) as self._timeout:
                 try:
                     await worker.guests.emptied()
@@ -187,14 +190,17 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     """Take no more connections; let what is under way end, within the grace.
 
     What waits to be accepted is the successor's; where none follows (`is_last`), it is taken and
-    answered.
+    answered.  Who holds a WebSocket is told in the first half of the grace, not all at once: they
+    come back at once, to the other workers or nodes.
     """
-    worker.guests.drain(GOING_AWAY if is_last else RESTARTED)
+    grace = worker.snapshot.client_timeouts.drain
+    farewell.hurries = worker.guests.hurry
+    worker.guests.drain(RESTARTED, seconds=0.0 if farewell.is_orphan else grace / 2)
     if is_last:
         await last_call(doors.sockets)
     doors.close()
     await asyncio.sleep(0)  # who has just been let in becomes a guest with the loop's next turn
-    if not await farewell.emptied(worker, worker.snapshot.client_timeouts.drain):
+    if not await farewell.emptied(worker, grace):
         worker.guests.cut()
         await farewell.emptied(worker, _CUT)
     worker.sweeper.stop()

@@ -107,7 +107,7 @@ def test_slow_requests_web_sockets_and_a_crowd_lose_nothing(tmp_path: Path) -> N
             (late.body, b"close")
         }
         assert tally.lost == []
-        assert tally.codes == {1001: TALKING}
+        assert tally.codes == {1012: TALKING}
         assert (tally.refused, tally.last >= ASKING) == (ASKING, True)
         assert wait_until(lambda: len(echo.codes) == TALKING)
         assert set(echo.codes) == {1001}

@@ -24,8 +24,9 @@ NOBODY_IN_PARTICULAR = ""
 class Guest:
     """A connection that keeps what it is told, and is busy unless it is said to be idle."""
 
-    def __init__(self, *, idle_since: float = NEVER) -> None:
+    def __init__(self, *, idle_since: float = NEVER, holds_socket: bool = False) -> None:
         self.told: list[str] = []
+        self.holds_socket = holds_socket
         self.since = idle_since
 
     def idle_since(self) -> float:
@@ -36,6 +37,9 @@ class Guest:
 
     def drain(self) -> None:
         self.told.append("drain")
+
+    def comes_back(self) -> bool:
+        return self.holds_socket
 
     def abort(self) -> None:
         self.told.append("abort")
@@ -215,6 +219,48 @@ def test_who_has_left_meanwhile_is_not_asked() -> None:
             house.guests.leave(guest, ONE)
         loop.run_ready()
     assert sum(guest.told == ["drain"] for guest in guests) == 200
+
+
+def asked_of(guests: list[Guest]) -> int:
+    """Return how many have been asked to leave."""
+    return sum(guest.told == ["drain"] for guest in guests)
+
+
+def test_who_would_come_back_at_once_is_asked_over_some_time() -> None:
+    house = House(per_worker=10_000, per_address=10_000)
+    plain = [Guest() for _ in range(50)]
+    holders = [Guest(holds_socket=True) for _ in range(3000)]
+    for guest in (*plain, *holders):
+        house.admit(guest, ONE)
+    with FakeLoop() as loop:
+        house.guests.drain(seconds=4.0)
+        loop.run_ready()
+        assert (asked_of(plain), asked_of(holders) < 30) == (50, True)
+        loop.advance(2.0)
+        assert 1300 < asked_of(holders) < 1700
+        gone = [guest for guest in holders if not guest.told][:100]
+        for guest in gone:
+            house.guests.leave(guest, ONE)
+        loop.advance(2.2)
+    assert (asked_of(holders), asked_of(gone)) == (2900, 0)
+
+
+def test_few_are_asked_soon_and_whoever_hurries_asks_all_at_once() -> None:
+    house = House()
+    holders = [Guest(holds_socket=True) for _ in range(60)]
+    for guest in holders:
+        house.admit(guest, ONE)
+    with FakeLoop() as loop:
+        house.guests.hurry()
+        house.guests.drain(seconds=15.0)
+        assert asked_of(holders) == 10
+        loop.advance(0.05)
+        assert asked_of(holders) == 30
+        house.guests.hurry()
+        loop.run_ready()
+        assert asked_of(holders) == 60
+        house.guests.drain()
+        assert [guest.told for guest in holders] == [["drain", "drain"]] * 60
 
 
 def test_who_comes_while_the_others_leave_is_let_in() -> None:

@@ -22,6 +22,7 @@ from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import INTERNAL, NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 from tta_gateway.node.hub_desk import HubDesk
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.pipeline.run import Runner
@@ -62,6 +63,7 @@ class House:
         self.refused: dict[str, Problem] = {}
         self.ended: list[Disconnection] = []
         self.parted: list[tuple[str, Unsubscription]] = []
+        self.traffic = THERAPEUTIC
         self.waits = False
         self.fails = False
         self.kept: dict[str, Exchange] = {}
@@ -94,7 +96,7 @@ class House:
         found = self.tokens.get(request.get(b"authorization") or b"", REVOKED)
         if isinstance(found, Problem):
             return answer_of(found)
-        exchange.principal = found
+        exchange.principal, exchange.traffic = found, self.traffic
         refused = self.refused.get(request.method.decode())
         answer = None if refused is None else answer_of(refused)
         return self.later(answer) if self.waits else answer
@@ -141,6 +143,11 @@ def house(request: pytest.FixtureRequest) -> House:
     made = House()
     made.waits = request.param
     return made
+
+
+def test_who_connects_comes_in_the_class_that_a_policy_has_found(house: House) -> None:
+    house.traffic = CRISIS
+    assert house.connect() == Admission(user="ada", seconds=75, traffic=CRISIS)
 
 
 @pytest.mark.parametrize("token", ["", "ada"])

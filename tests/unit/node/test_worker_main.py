@@ -44,8 +44,11 @@ class Diary:
     def start(self) -> None:
         self.lines.append("collector started")
 
-    def drain(self, code: int) -> None:
-        self.lines.append(f"clients drained: {code}")
+    def drain(self, code: int, *, seconds: float) -> None:
+        self.lines.append(f"clients drained: {code}, in {seconds:g} s")
+
+    def hurry(self) -> None:
+        self.lines.append("clients hurried")
 
     def cut(self) -> None:
         self.lines.append("clients cut")
@@ -104,7 +107,7 @@ def doors_of(diary: Diary) -> Doors:
 
 def test_a_worker_ends_when_its_clients_have_left() -> None:
     assert drained(leave_by_themselves=True) == [
-        "clients drained: 1001",
+        "clients drained: 1012, in 0 s",
         "no more knocks",
         "doors closed",
         "sweeper stopped",
@@ -119,7 +122,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
 
 def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
     assert drained(leave_by_themselves=False) == [
-        "clients drained: 1001",
+        "clients drained: 1012, in 0 s",
         "no more knocks",
         "doors closed",
         "clients cut",
@@ -135,7 +138,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
 
 def test_who_knocks_at_a_worker_that_another_follows_waits_for_that_one() -> None:
     assert drained(leave_by_themselves=True, is_last=False)[:2] == [
-        "clients drained: 1012",
+        "clients drained: 1012, in 0 s",
         "doors closed",
     ]
 
@@ -202,6 +205,7 @@ def test_a_worker_drains_for_as_long_as_it_may(loop: FakeLoop) -> None:
 
 def test_a_worker_without_a_supervisor_drains_for_less_than_a_second(loop: FakeLoop) -> None:
     drain = Drain(loop, signal.SIGQUIT)
+    assert drain.diary.lines[0] == "clients drained: 1012, in 0 s"
     loop.advance(1.0)
     assert (drain.has_cut, drain.task.done()) == (True, True)
 
@@ -214,8 +218,10 @@ def test_a_grace_that_is_shorter_is_not_made_longer_without_a_supervisor(loop: F
 
 def test_a_worker_that_loses_its_supervisor_while_it_drains_makes_it_short(loop: FakeLoop) -> None:
     drain = Drain(loop, signal.SIGTERM)
+    assert drain.diary.lines[0] == "clients drained: 1012, in 30 s"
     loop.advance(20.0)
     drain.farewell.ask(signal.SIGQUIT)
+    assert drain.diary.lines[-1] == "clients hurried"
     loop.advance(0.5)
     assert not drain.has_cut
     loop.advance(0.5)

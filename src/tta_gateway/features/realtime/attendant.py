@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from tta_gateway.features.realtime.amending import amended
+from tta_gateway.features.realtime.arrivals import RATE, Arrivals
 from tta_gateway.features.realtime.broker import Broker
 from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.channels import Channels
@@ -20,6 +21,7 @@ from tta_gateway.features.realtime.codes import (
     NOT_AVAILABLE,
     PERMISSION_DENIED,
     TOKEN_EXPIRED,
+    TOO_MANY,
     UNAVAILABLE,
     UNKNOWN_CHANNEL,
     UNRECOVERABLE_POSITION,
@@ -80,7 +82,10 @@ Waiting: TypeAlias = Awaitable[None] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything that the hub needs of others; `version` and `node` are told to clients."""
+    """Everything that the hub needs of others; `version` is told to clients.
+
+    `arrivals` is how many a second are let in.
+    """
 
     broker: Broker
     tokens: Tokens
@@ -89,6 +94,7 @@ class Ports:
     clock: Clock
     terms: Terms
     version: str
+    arrivals: float = RATE
 
 
 class Register(Protocol):
@@ -118,6 +124,7 @@ class Attendant:
         self._access: Final = ports.access
         self._channels: Final = channels
         self._register: Final = register
+        self._arrivals: Final = Arrivals(ports.clock.monotonic, rate=ports.arrivals)
 
     def begin(self, session: Session, command: Command, address: str) -> Waiting:
         """Carry a command out and answer it, or return what still is to be waited for."""
@@ -173,6 +180,27 @@ class Attendant:
         session.user = admitted.user
         session.about = admitted.about
         self._register.came(session)  # from now on it is found by who it is, and may be ended
+        turn = self._arrivals.enter(admitted.traffic)
+        if turn is not None:
+            return self._let_in_later(session, request, admitted, turn)
+        return self._enter(session, request, admitted)
+
+    async def _let_in_later(
+        self,
+        session: Session,
+        request: ConnectRequest,
+        admitted: Admission,
+        turn: Awaitable[bool],
+    ) -> None:
+        """Let somebody in when it is their turn, or have them come back."""
+        if not await turn:
+            session.close(TOO_MANY)
+            return
+        more = self._enter(session, request, admitted)
+        if more is not None:
+            await more
+
+    def _enter(self, session: Session, request: ConnectRequest, admitted: Admission) -> Waiting:
         if not admitted.channels:
             self._connected(session, admitted, {})
             return None

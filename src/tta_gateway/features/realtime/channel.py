@@ -13,9 +13,15 @@ from typing import Final
 
 from tta_gateway.features.realtime.backlog import Message
 from tta_gateway.features.realtime.broker import Stored
-from tta_gateway.features.realtime.codec import Codec
-from tta_gateway.features.realtime.codes import INSUFFICIENT_STATE, POSITION_LOST
-from tta_gateway.features.realtime.fossil import delta
+from tta_gateway.features.realtime.fanout import (
+    Announced,
+    Changed,
+    FanOut,
+    Parted,
+    Readers,
+    Said,
+    Turn,
+)
 from tta_gateway.features.realtime.publication import NOWHERE, ClientInfo, Position, Publication
 from tta_gateway.features.realtime.session import Session, Subscription
 
@@ -45,16 +51,6 @@ class Place:
         self.recovered: Final = recovered
 
 
-class Readers:
-    """Those who read a channel in one codec, and in one way."""
-
-    def __init__(self, codec: Codec, *, takes_deltas: bool) -> None:
-        """Begin with nobody."""
-        self.codec: Final = codec
-        self.takes_deltas: Final = takes_deltas
-        self.subscriptions: Final[dict[str, Subscription]] = {}
-
-
 class Channel:
     """One channel; what it pushes makes sessions due to be written out (`dirty`)."""
 
@@ -66,6 +62,7 @@ class Channel:
         urgent: bool,
         dirty: list[Session],
         ended: Callable[[Subscription], None],
+        turn: Turn,
     ) -> None:
         """Begin to listen; nothing is known of where it stands."""
         self.name: Final = name
@@ -77,7 +74,7 @@ class Channel:
         """whether something was missed, and the store must be read (`caught_up`)"""
         self.is_reading = False
         self._urgent: Final = urgent
-        self._dirty: Final = dirty
+        self._fan_out: Final = FanOut(turn, dirty, urgent=urgent)
         self._ended: Final = ended
         self._readers: Final[dict[str, Readers]] = {}
         self._is_known = False
@@ -86,6 +83,8 @@ class Channel:
         self._recent: list[Publication] = []
         self._recent_size = 0
         self._old = 0
+        self._gone = 0
+        """an offset behind which nobody can recover any more who stands before it"""
         self._last = b""
         self._held: list[tuple[Publication, Position]] = []
         self._held_before = 0
@@ -132,31 +131,27 @@ class Channel:
             self.is_behind = True  # one of the two is of the past: the store will say which
             return None
         if wanted is None or not is_recovered(wanted, stored):
+            self._give_up(wanted, stored.top)
             return self._place_at(max(stored.top.offset, self._offset))
-        missed = list(stored.publications)
-        if stored.top.offset < self._offset:
-            later = self._after(stored.top.offset)
-            if later is None:
-                return None
-            missed += later
-        return self._recovered(wanted, missed, max(stored.top.offset, self._offset))
+        return self._place_behind(wanted, stored)
 
     def attach(self, subscription: Subscription, place: Place) -> None:
         """Give somebody what is published from its place on."""
         subscription.offset = place.offset
-        codec = subscription.session.codec
         name = _group_of(subscription)
         group = self._readers.get(name)
         if group is None:
+            codec = subscription.session.codec
             group = Readers(codec, takes_deltas=subscription.takes_deltas)
             self._readers[name] = group
-        group.subscriptions[subscription.session.client] = subscription
+        group.add(subscription)
 
     def detach(self, subscription: Subscription) -> None:
-        """Give somebody no more."""
+        """Give somebody no more, of what waits neither."""
+        subscription.is_over = True
         group = self._readers.get(_group_of(subscription))
         if group is not None:
-            group.subscriptions.pop(subscription.session.client, None)
+            group.remove(subscription)
 
     def forget_old(self) -> None:
         """Forget what was published before the last time that this was called."""
@@ -180,16 +175,14 @@ class Channel:
             self._go_on(publication)
 
     def announced(self, info: ClientInfo, *, joined: bool) -> None:
-        """Tell those who want to hear it that somebody came or left."""
+        """Tell those who want to hear it that somebody came or left.
+
+        Where much waits already it is not told: it is a courtesy, and `presence` has the truth.
+        """
+        if self._fan_out.is_full(part=4):
+            return
         for group in self._readers.values():
-            message: Message | None = None
-            for each in group.subscriptions.values():
-                if each.hears_others:
-                    if message is None:
-                        data = group.codec.join_or_leave(self.name, info, joined=joined)
-                        message = Message(data, self.name)
-                    if each.session.push(message):
-                        self._dirty.append(each.session)
+            self._fan_out.give(Announced(group, self.name, info, joined=joined))
 
     def asks(self) -> Position:
         """Begin to read the store, after what is returned; the answer goes to `caught_up`."""
@@ -265,19 +258,19 @@ class Channel:
 
     def _lose(self, top: Position) -> None:
         """End all subscriptions, and stand where the store stands."""
-        for each in self.subscriptions():
-            self.detach(each)
-            session = each.session
-            session.unsubscribe(self.name, None if each.is_ours else INSUFFICIENT_STATE)
-            if each.is_ours:
-                session.close(POSITION_LOST)
-            self._dirty.append(session)
-            self._ended(each)
+        self._part_from_all()
         self._epoch = top.epoch
         self._offset = top.offset
         self._recent.clear()
         self._recent_size = 0
         self._old = 0
+        self._gone = 0
+
+    def _part_from_all(self) -> None:
+        """End all subscriptions, a slice in a turn: nobody is given more than what waits."""
+        readers = self.subscriptions()
+        self._readers.clear()
+        self._fan_out.give(Parted(readers, self._ended))
 
     def _go_on(self, publication: Publication) -> None:
         self._offset += 1
@@ -295,52 +288,23 @@ class Channel:
         self._old = max(0, self._old - half)
 
     def _give(self, publication: Publication) -> None:
-        """Push to all who have not had it; written once for each codec (bench/realtime.py)."""
-        offset = self._offset
-        keeps = self.keeps and publication.offset > 0
-        dirty = self._dirty
+        """Give to all who have not had it; written once for each codec (bench/realtime.py)."""
+        offset = publication.offset if self.keeps else 0
         last, self._last = self._last, publication.data
+        if self._fan_out.is_full():  # they cannot keep up: nobody is told a part in silence
+            self._fan_out.give_up()
+            self._part_from_all()
         for group in self._readers.values():
             if not group.subscriptions:
                 continue
             if group.takes_deltas:
-                self._give_change(group, publication, last)
+                change = Changed(group, self.name, publication, last=last, offset=offset)
+                change.urgent = self._urgent
+                self._fan_out.give(change)
                 continue
             data = group.codec.publication(self.name, publication)
             message = Message(data, self.name, urgent=self._urgent)
-            for each in group.subscriptions.values():
-                if keeps and each.offset >= offset:
-                    continue
-                if keeps:
-                    each.offset = offset
-                if each.session.push(message):
-                    dirty.append(each.session)
-
-    def _give_change(self, group: Readers, publication: Publication, last: bytes) -> None:
-        """Push what has changed to those who have the last message, and all of it to others."""
-        codec, keeps = group.codec, self.keeps and publication.offset > 0
-        whole: Message | None = None
-        change: Message | None = None
-        for each in group.subscriptions.values():
-            if keeps and each.offset >= self._offset:
-                continue
-            if keeps:
-                each.offset = self._offset
-            if not each.has_last:
-                each.has_last = True
-                if whole is None:
-                    data = codec.change(self.name, publication, None)
-                    whole = Message(data, self.name, urgent=self._urgent)
-                message = whole
-            else:
-                if change is None:
-                    found = delta(last, publication.data)
-                    shorter = found if len(found) < len(publication.data) else None
-                    data = codec.change(self.name, publication, shorter)
-                    change = Message(data, self.name, urgent=self._urgent)
-                message = change
-            if each.session.push(message):
-                self._dirty.append(each.session)
+            self._fan_out.give(Said(group.now(), message, offset))
 
     # --- places ---
 
@@ -351,10 +315,49 @@ class Channel:
             return self._place_at(self._offset)
         if wanted.epoch and wanted.epoch != self._epoch:
             return self._place_at(self._offset)
+        if wanted.offset < min(self._gone, self._offset):
+            return self._place_at(self._offset)
         missed = self._after(wanted.offset)
         if missed is None:
             return None
         return self._recovered(wanted, missed, self._offset)
+
+    def _place_behind(self, wanted: Position, stored: Stored) -> Place | None:
+        """Return where somebody goes on for whom what is stored is all that was missed."""
+        self._remember(stored)
+        missed = list(stored.publications)
+        if stored.top.offset < self._offset:
+            later = self._after(stored.top.offset)
+            if later is None:
+                return None
+            missed += later
+        place = self._recovered(wanted, missed, max(stored.top.offset, self._offset))
+        if not place.recovered:
+            self._give_up(wanted, stored.top)
+        return place
+
+    def _give_up(self, wanted: Position | None, top: Position) -> None:
+        """Keep that nobody can recover from there: what is gone does not come back."""
+        if wanted is not None and wanted.epoch in {"", top.epoch} and wanted.offset < top.offset:
+            self._gone = max(self._gone, wanted.offset + 1)
+
+    def _remember(self, stored: Stored) -> None:
+        """Keep what the store told of before what was heard here: others come back for it too."""
+        begin = self._offset - len(self._recent)  # what is kept here follows this offset
+        room, size = _MOST_KEPT - len(self._recent), _LARGEST_KEPT - self._recent_size
+        older: list[Publication] = []
+        for publication in reversed(stored.publications):
+            if publication.offset > begin:
+                continue
+            size -= len(publication.data)
+            if publication.offset != begin - len(older) or len(older) >= room or size < 0:
+                break
+            older.append(publication)
+        if older:
+            older.reverse()
+            self._recent[:0] = older
+            self._recent_size += sum(len(each.data) for each in older)
+            self._old = 0
 
     def _place_at(self, offset: int) -> Place:
         return Place(Position(offset, self._epoch), offset)

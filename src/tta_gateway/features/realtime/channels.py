@@ -7,7 +7,9 @@ from typing import Final
 from tta_gateway.features.realtime.broker import Away, Broker, Stored
 from tta_gateway.features.realtime.channel import MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.doorkeeper import Rules
+from tta_gateway.features.realtime.fanout import Turn
 from tta_gateway.features.realtime.publication import Position
+from tta_gateway.features.realtime.recoveries import Recoveries
 from tta_gateway.features.realtime.session import Session, Subscription
 from tta_gateway.support.tasks import Died, spawn
 
@@ -30,13 +32,19 @@ class Channels:
         ended: Callable[[Subscription], None],
         wrote: Callable[[], None],
         died: Died,
+        turn: Turn | None = None,
     ) -> None:
-        """Begin with none; `wrote` is called when sessions have become dirty behind a wait."""
+        """Begin with none; `wrote` is called when sessions have become dirty behind a wait.
+
+        `turn` says how many may be given something in one turn of the loop.
+        """
         self._broker: Final = broker
         self._dirty: Final = dirty
         self._ended: Final = ended
         self._wrote: Final = wrote
         self._died: Final = died
+        self._turn: Final = turn or Turn()
+        self._recoveries: Final = Recoveries(broker, died)
         self._channels: Final[dict[str, Channel]] = {}
         self._followed: Final[dict[str, asyncio.Future[None]]] = {}
         self._forgot_at = 0.0
@@ -59,6 +67,7 @@ class Channels:
                 urgent=rules.urgent,
                 dirty=self._dirty,
                 ended=self._ended,
+                turn=self._turn,
             )
         channel.idle_since = 0.0  # whoever asks for it is about to read it: `tidy` begins anew
         return channel
@@ -85,7 +94,7 @@ class Channels:
                     return found
                 for channel in places.keys() - found.keys():
                     self.look_after(channel)
-                    told[channel] = await self._stored(channel, wanted[channel])
+                    told[channel] = await self._recoveries.told(channel.name, wanted[channel])
         finally:
             for channel in wanted:
                 channel.joining -= 1
@@ -161,10 +170,6 @@ class Channels:
             raise
         else:
             done.set_result(None)
-
-    async def _stored(self, channel: Channel, wanted: Position | None) -> Stored:
-        limit = 0 if wanted is None else MOST_RECOVERED
-        return await self._broker.history(channel.name, since=wanted, limit=limit)
 
     async def _read(self, channel: Channel, asked: Position) -> None:
         """Read until the channel is behind no longer; it is tried for as long as it has readers."""

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from tta_gateway.features.realtime.codes import Disconnection, Refused
 from tta_gateway.features.realtime.command import ConnectRequest
 from tta_gateway.features.realtime.publication import Keeping
+from tta_gateway.kernel.traffic import THERAPEUTIC
 
 Verdict: TypeAlias = Refused | Disconnection
 """Why not: the command alone is refused, or the connection ends."""
@@ -51,6 +52,7 @@ class Admission:
     `about` and `data` are JSON of one line or empty: what others are told of them, and what they
     are told.  `is_quiet`: they are not told when it ends, and cannot show anything new; they come
     back instead.  `channels` are those that the server subscribes them to, with what is said there.
+    Where very many come at once, those of a more urgent class of `traffic` are let in first.
     """
 
     user: str
@@ -59,6 +61,7 @@ class Admission:
     data: bytes = b""
     is_quiet: bool = False
     channels: Mapping[str, bytes] = field(default_factory=dict)
+    traffic: int = THERAPEUTIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

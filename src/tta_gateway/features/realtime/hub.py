@@ -1,12 +1,14 @@
 """The hub of one worker: its connections, and what flows between them and the channels.
 
 A socket hands frames in and is given frames to write, as much as it can take; the rest waits in
-the session.  What is published is put into all sessions at once, and written out a slice of them in
-a turn of the loop.  The store tells what happens in channels (Listener).
+the session.  What is published is put into sessions and written out a slice of them in a turn of
+the loop (fanout.py).  The store tells what happens in channels (Listener).
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, Protocol
 
 from tta_gateway.features.realtime.attendant import Attendant, Ports
@@ -16,17 +18,19 @@ from tta_gateway.features.realtime.channels import Channels
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import (
     INTERNAL,
-    SHUTDOWN,
     SUBSCRIPTION_ENDED,
     SUBSCRIPTION_EXPIRED,
     UNSUBSCRIBED,
+    WRITE_ERROR,
     Disconnection,
     Unsubscription,
 )
 from tta_gateway.features.realtime.command import Command
 from tta_gateway.features.realtime.doorkeeper import Rules
+from tta_gateway.features.realtime.fanout import Turn
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.session import Session, State, Subscription
+from tta_gateway.support.spread import Spread
 from tta_gateway.support.tasks import Died, spawn
 
 PRESENCE: Final = 60
@@ -37,6 +41,7 @@ _TIDIED: Final = 1.0
 _LONGEST_WAIT: Final = 10.0  # for one command
 _AT_ONCE: Final = 100  # commands of a client carried out in a turn of the loop
 _SLICE: Final = 100  # sessions written out in a turn of the loop: bench/realtime.py
+_ALL_ENDED: Final = 10.0  # seconds in which all are told to come back, so that they do not storm
 
 
 class Writer(Protocol):
@@ -91,8 +96,10 @@ class Connection:
 class Hub:
     """All connections of a worker."""
 
-    def __init__(self, ports: Ports, *, died: Died) -> None:
-        """Begin with none; `died` hears of faults."""
+    def __init__(
+        self, ports: Ports, *, died: Died, chance: Callable[[], float] = lambda: 0.5
+    ) -> None:
+        """Begin with none; `died` hears of faults, `chance` is from 0 to 1."""
         self._ports: Final = ports
         self.terms = ports.terms
         """of connections that come from now on"""
@@ -103,8 +110,16 @@ class Hub:
         self._users: Final[dict[str, set[str]]] = {}
         self._dirty: Final[list[Session]] = []
         self._is_writing = False
+        self._is_giving = False
+        self._turn: Final = Turn()
+        self._chance: Final = chance
         self._channels: Final = Channels(
-            ports.broker, dirty=self._dirty, ended=self.departed, wrote=self._write_soon, died=died
+            ports.broker,
+            dirty=self._dirty,
+            ended=self.departed,
+            wrote=self._go_on_soon,
+            died=died,
+            turn=self._turn,
         )
         self._attendant: Final = Attendant(ports, channels=self._channels, register=self)
         now = ports.clock.monotonic()
@@ -147,8 +162,7 @@ class Hub:
         if not waits and connection.can_write and session.has_more():
             asyncio.get_running_loop().call_soon(self.go_on, connection)
         self._keep_reading(connection)
-        if self._dirty:
-            self._write_soon()
+        self._go_on_soon()
 
     def forget(self, connection: Connection) -> None:
         """Let go of a client that is gone."""
@@ -174,10 +188,17 @@ class Hub:
             connection.session.close(why)
             self._write(connection)
 
-    def end_all(self, why: Disconnection) -> None:
-        """End every connection."""
-        for client in list(self._connections):
-            self.end(client, why)
+    def end_all(self, why: Disconnection, *, seconds: float = _ALL_ENDED) -> None:
+        """End every connection, spread over some time, so that they do not all come back at once.
+
+        Few of them are ended sooner; those that come meanwhile stay.
+        """
+        if self._connections:
+            spread = Spread(asyncio.get_running_loop(), self._chance)
+            deeds: list[Callable[[], None]] = [
+                partial(self._end_one, each, why) for each in self._connections.values()
+            ]
+            spread.add(deeds, seconds=seconds)
 
     def part(self, client: str, channel: str, why: Unsubscription = UNSUBSCRIBED) -> bool:
         """Let one connection read a channel no longer; False if it does not."""
@@ -236,15 +257,6 @@ class Hub:
         self._write(connection)
         return True
 
-    async def drain(self, *, seconds: float, why: Disconnection = SHUTDOWN) -> None:
-        """End all connections, spread over some time, so that they do not all come back at once."""
-        left = list(self._connections.values())
-        pause = seconds / len(left) if left else 0.0
-        for connection in left:
-            connection.session.close(why)
-            self._write(connection)
-            await asyncio.sleep(pause)
-
     # --- what the store tells (Listener) ---
 
     def published(self, channel: str, publication: Publication, top: Position) -> None:
@@ -255,8 +267,7 @@ class Hub:
         found.published(publication, top)
         if found.is_behind:
             self._channels.look_after(found)
-        if self._dirty:
-            self._write_soon()
+        self._go_on_soon()
 
     def joined(self, channel: str, info: ClientInfo) -> None:
         """Tell that somebody came."""
@@ -275,11 +286,8 @@ class Hub:
     def tick(self) -> None:
         """Do what the time has come for; called about once a second."""
         now = self._ports.clock.monotonic()
-        for connection in list(self._connections.values()):
-            if connection.session.next_due <= now:
-                for ended in connection.session.due(now):
-                    self._end(ended)
-                self._write(connection)
+        due = [each for each in self._connections.values() if each.session.next_due <= now]
+        self._look_after(due, now)
         if now - self._tidied_at >= _TIDIED:
             self._tidied_at = now
             self._channels.tidy(now)
@@ -338,7 +346,32 @@ class Hub:
         connection.session.joining = ""
         self.go_on(connection)
 
+    def _end_one(self, connection: Connection, why: Disconnection) -> None:
+        if not connection.is_over:
+            connection.session.close(why)
+            self._write(connection)
+
+    def _look_after(self, due: list[Connection], now: float) -> None:
+        """Do what the time has come for, for a slice of them in a turn of the loop."""
+        some, rest = due[:_SLICE], due[_SLICE:]
+        if rest:
+            asyncio.get_running_loop().call_soon(self._look_after, rest, now)
+        for connection in some:
+            for ended in connection.session.due(now):
+                self._end(ended)
+            self._write(connection)
+
     def _write(self, connection: Connection) -> None:
+        """Write what a session has, and end it if its socket fails: the others are written to."""
+        try:
+            self._write_out(connection)
+        except Exception as error:  # noqa: BLE001 - one client's, whatever it is
+            self._died("realtime write", error)
+            self.forget(connection)
+            with contextlib.suppress(Exception):
+                connection.writer.close(WRITE_ERROR)
+
+    def _write_out(self, connection: Connection) -> None:
         """Write what a session has, as much as the socket takes, and its end if it has come."""
         session = connection.session
         writer = connection.writer
@@ -362,27 +395,41 @@ class Hub:
             else:
                 connection.writer.pause_reading()
 
-    def _write_soon(self) -> None:
+    def _go_on_soon(self) -> None:
+        """Give and write what there is, each in turns of its own."""
         if self._dirty and not self._is_writing:
             self._is_writing = True
             asyncio.get_running_loop().call_soon(self._write_some)
+        if not self._turn.is_idle and not self._is_giving:
+            self._is_giving = True
+            asyncio.get_running_loop().call_soon(self._give_some)
+
+    def _give_some(self) -> None:
+        """Put what waits for a crowd into a slice of its sessions."""
+        self._is_giving = False
+        try:
+            self._turn.go_on()
+        finally:
+            self._go_on_soon()
 
     def _write_some(self) -> None:
         """Write out a slice of the sessions that have something: a crowd must not hold the loop."""
         self._is_writing = False
+        if self._turn.is_idle:
+            self._turn.go_on()  # what is heard from now on has a whole turn
         some = self._dirty[:_SLICE]
         del self._dirty[:_SLICE]
         for session in some:
             connection = self._connections.get(session.client)
             if connection is not None:
                 self._write(connection)
-        self._write_soon()
+        self._go_on_soon()
 
     def _announce(self, channel: str, info: ClientInfo, *, joined: bool) -> None:
         found = self._channels.find(channel)
         if found is not None:
             found.announced(info, joined=joined)
-            self._write_soon()
+            self._go_on_soon()
 
     def _clients_of(self, user: str, client: str) -> list[str]:
         """Return the ids of somebody's connections, or the one that is meant."""

@@ -120,6 +120,8 @@ class Subscription:
         self.info: Final = ClientInfo(session.user, session.client, session.about, about)
         self.offset = 0
         self.ends = NEVER
+        self.is_over = False
+        """whether nothing of the channel is for it any more"""
 
 
 class Session:

@@ -8,7 +8,13 @@ import pytest
 from centrifuge import fossil
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import in_json
@@ -23,6 +29,7 @@ from tta_gateway.features.realtime.channel import (
 )
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.command import ConnectResult, SubscribeResult
+from tta_gateway.features.realtime.fanout import Turn
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import NOWHERE, ClientInfo, Position, Publication
@@ -35,11 +42,19 @@ TERMS: Final = Terms(ping=0)
 class Desk:
     """A channel, with what it tells of."""
 
-    def __init__(self, name: str = "a", *, keeps: bool = True, urgent: bool = False) -> None:
+    def __init__(
+        self, name: str = "a", *, keeps: bool = True, urgent: bool = False, in_a_turn: int = 10**9
+    ) -> None:
         self.dirty: list[Session] = []
         self.ended: list[Subscription] = []
+        self.turn = Turn(in_a_turn)
         self.channel = Channel(
-            name, keeps=keeps, urgent=urgent, dirty=self.dirty, ended=self.ended.append
+            name,
+            keeps=keeps,
+            urgent=urgent,
+            dirty=self.dirty,
+            ended=self.ended.append,
+            turn=self.turn,
         )
 
 
@@ -344,6 +359,49 @@ def test_what_is_kept_here_is_forgotten_after_a_while() -> None:
     assert placed(channel.place(Position(308, "e"), None))[1] == [309]
 
 
+def test_what_was_read_for_one_need_not_be_read_for_the_next() -> None:
+    channel = known(9).channel
+    publish(channel, 10)
+    assert channel.place(Position(5, "e"), None) is None
+    assert placed(channel.place(Position(5, "e"), stored(6, 9)))[1] == [6, 7, 8, 9, 10]
+    assert placed(channel.place(Position(5, "e"), None))[1] == [6, 7, 8, 9, 10]
+    assert channel.place(Position(4, "e"), None) is None
+    assert placed(channel.place(Position(3, "e"), stored(4, 12)))[1] == [*range(4, 13)]
+    assert placed(channel.place(Position(3, "e"), None))[1] == [*range(4, 11)]
+    assert placed(channel.place(Position(10, "e"), stored(11, 12)))[1] == [11, 12]
+    publish(channel, 11, 12)
+    channel.forget_old()
+    assert placed(channel.place(Position(3, "e"), None))[1] == [*range(4, 13)]
+    channel.forget_old()
+    assert channel.place(Position(3, "e"), None) is None
+
+
+def test_what_was_read_is_kept_within_bounds() -> None:
+    channel = known(400).channel
+    assert placed(channel.place(Position(100, "e"), stored(101, 400)))[0]
+    publish(channel, 401)
+    assert channel.place(Position(100, "e"), None) is None
+    assert placed(channel.place(Position(300, "e"), None))[1] == [*range(301, 402)]
+    large = known(9).channel
+    told = Stored(numbered(1, 9, size=100_000), Position(9, "e"))
+    assert placed(large.place(Position(0, "e"), told))[1] == [*range(1, 10)]
+    assert large.place(Position(0, "e"), None) is None
+    assert placed(large.place(Position(7, "e"), None))[1] == [8, 9]
+
+
+def test_what_is_gone_is_gone_for_all_who_have_missed_more() -> None:
+    channel = known(9).channel
+    assert channel.place(Position(3, "e"), None) is None
+    assert placed(channel.place(Position(3, "e"), stored(5, 9))) == (False, [], Position(9, "e"), 9)
+    for offset in (0, 2, 3):
+        place = channel.place(Position(offset, "e"), None)
+        assert placed(place) == (False, [], Position(9, "e"), 9)
+    assert channel.place(Position(4, "e"), None) is None
+    catch_up(channel, Stored((), Position(2, "f")))
+    publish(channel, 3, epoch="f")
+    assert channel.place(Position(0, "f"), None) is None
+
+
 def test_who_has_missed_too_much_is_told_so() -> None:
     channel = known(0).channel
     many = stored(1, MOST_RECOVERED + 1)
@@ -493,17 +551,30 @@ class Reader:
 
 
 class AnyFaults(RuleBasedStateMachine):
-    """A store of one order, a line to the worker that loses, delays and breaks, three readers."""
+    """A store of one order, a line to the worker that loses, delays and breaks, three readers.
+
+    In a turn of the loop one reader is given something, or two, or all are.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.channel = Desk().channel
+        self.begin(10**9)
         self.epochs = 1
         self.kept: list[Publication] = []
         self.top = Position(0, "1")
         self.line: list[tuple[Publication, Position]] = []
         self.answers: list[Callable[[], None]] = []
         self.readers = [Reader(name) for name in "abc"]
+
+    @initialize(in_a_turn=st.sampled_from([1, 2, 10**9]))
+    def begin(self, in_a_turn: int) -> None:
+        desk = Desk(in_a_turn=in_a_turn)
+        self.channel, self.turn = desk.channel, desk.turn
+
+    @rule(count=st.integers(1, 3))
+    def go_on(self, count: int) -> None:
+        for _ in range(count):
+            self.turn.go_on()
 
     def history(self, since: Position | None, limit: int) -> Stored:
         if since is None:
@@ -604,6 +675,8 @@ class AnyFaults(RuleBasedStateMachine):
             if not self.channel.is_behind:
                 break
         assert not self.channel.is_behind
+        while not self.turn.is_idle:
+            self.turn.go_on()
         for each in self.readers:
             each.listen()
             if each.session is not None:

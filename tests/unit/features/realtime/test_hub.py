@@ -1,6 +1,8 @@
 """The hub: order, back-pressure, ends, and readers who miss nothing whatever happens."""
 
 import asyncio
+from collections.abc import Callable
+from itertools import pairwise
 from random import Random
 from typing import Any, cast
 
@@ -10,14 +12,16 @@ from hypothesis import strategies as st
 
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import Written
-from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loop, settle
+from tests.helpers.hub_house import KEEPING, KEPT, Client, HubHouse, code_of, on_a_loop, settle
 from tests.helpers.hub_reader import Reader
 from tests.helpers.memory_broker import MemoryStore
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.channel import LARGEST_RECOVERED
 from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
+from tta_gateway.features.realtime.fanout import IN_A_TURN
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
+from tta_gateway.kernel.traffic import CRISIS
 
 
 def spoken(client: Client) -> list[dict[str, Any]]:
@@ -97,6 +101,82 @@ async def test_a_crowd_is_written_to_in_slices() -> None:
         reached.append(sum(len(client.frames) for client in crowd))
     assert {100, 200, 250} <= set(reached)
     assert all(offsets(client.heard()) == [1] for client in crowd)
+
+
+@on_a_loop
+async def test_a_large_crowd_is_given_a_message_in_slices_too() -> None:
+    house = HubHouse()
+    crowd = [await connected(house, number, "a") for number in range(IN_A_TURN + 500)]
+    small = await connected(house, "small", "b")
+    for number in range(3):
+        house.store.put("a", b"%d" % number, KEEPING)
+    house.store.put("b", b"1", KEEPING)
+    put: list[int] = []
+    while len(put) < 100 and (not put or put[-1] < 3 * len(crowd)):
+        await asyncio.sleep(0)
+        put.append(sum(given_up_to(client) for client in crowd))
+    steps = [after - before for before, after in pairwise([0, *put])]
+    assert max(steps) <= IN_A_TURN
+    await settle()
+    assert all(offsets(client.heard()) == [1, 2, 3] for client in crowd)
+    assert offsets(small.heard()) == [1]
+
+
+async def connected(house: HubHouse, name: object, channel: str) -> Client:
+    """Return a client that reads a channel, sooner than `client` and `subscribed` do."""
+    client = house.socket(f"c{name}")
+    client.send({"id": 1, "connect": {"token": "t"}}, {"id": 2, "subscribe": {"channel": channel}})
+    while channel not in client.connection.session.subscriptions:  # noqa: ASYNC110 - few turns
+        await asyncio.sleep(0)
+    client.heard()
+    return client
+
+
+def given_up_to(client: Client) -> int:
+    """Return up to which offset a client's session has been given what is published."""
+    return sum(each.offset for each in client.connection.session.subscriptions.values())
+
+
+@on_a_loop
+async def test_a_socket_that_fails_is_closed_and_the_others_are_written_to() -> None:
+    house = HubHouse()
+    crowd = [await connected(house, number, "a") for number in range(5)]
+    crowd[2].takes = 0
+    house.store.put("a", b"1", KEEPING)
+    await settle()
+    assert [len(client.heard()) for client in crowd] == [1, 1, 0, 1, 1]
+    assert crowd[2].ended == codes.WRITE_ERROR
+    assert [fault.partition(":")[0] for fault in house.faults] == ["realtime write"]
+    assert "4 connections" in repr(house.hub)
+
+
+@on_a_loop
+async def test_all_are_ended_over_some_time() -> None:
+    house = HubHouse()
+    crowd = [await house.client(f"c{number}") for number in range(40)]
+    house.hub.end_all(codes.FORCE_RECONNECT)
+    ended = [client for client in crowd if client.ended]
+    assert len(ended) == 10
+    late = await house.client("late")
+    next(client for client in crowd if not client.ended).connection.lost()
+    for _ in range(1000):
+        if sum(client.ended is not None for client in crowd) == 39:
+            break
+        await asyncio.sleep(0.001)
+    assert sum(client.ended == codes.FORCE_RECONNECT for client in crowd) == 39
+    assert late.ended is None
+
+
+@on_a_loop
+async def test_very_many_whose_time_has_come_do_not_hold_the_loop() -> None:
+    house = HubHouse()
+    crowd = [await house.client(f"c{number}") for number in range(250)]
+    house.pass_time(25)
+    asked = []
+    for _ in range(3):
+        asked.append(sum(len(client.frames) for client in crowd))
+        await asyncio.sleep(0)
+    assert asked == [100, 200, 250]
 
 
 @on_a_loop
@@ -263,9 +343,9 @@ async def test_the_platform_ends_and_tells() -> None:
     assert house.hub.disconnect("user", codes.FORCE_NO_RECONNECT) == 0
     assert house.hub.disconnect("", codes.FORCE_NO_RECONNECT) == 0
     assert mine.ended == codes.FORCE_NO_RECONNECT
-    await house.hub.drain(seconds=0)
+    house.hub.end_all(codes.SHUTDOWN)
     assert (other.ended, nobody.ended) == (codes.SHUTDOWN, codes.SHUTDOWN)
-    await house.hub.drain(seconds=0)
+    house.hub.end_all(codes.SHUTDOWN)
 
 
 @on_a_loop
@@ -436,6 +516,69 @@ async def test_what_is_published_without_being_kept_is_heard_where_others_are_ke
     heard = [one["push"]["pub"] for one in spoken(client)]
     assert [(one["data"], one.get("offset", 0)) for one in heard] == [(1, 1), (2, 0), (3, 2)]
     assert house.broker.asked == []
+
+
+@on_a_loop
+async def test_a_storm_of_those_who_come_back_reads_the_store_but_a_few_times() -> None:
+    house = HubHouse()
+    house.broker.turns = 5
+    for number in range(50):
+        house.store.put("a", b"%d" % number, KEEPING)
+    house.door.channels |= {f"s{number}": KEPT for number in range(100)}
+    crowd = []
+    for number in range(300):
+        client = house.socket(f"c{number}")
+        recovery: Json = {"recover": True, "epoch": "1", "offset": number % 50}
+        client.send(
+            {"id": 1, "connect": {"token": "t"}},
+            {"id": 2, "subscribe": {"channel": "a", **recovery}},  # type: ignore[dict-item]
+            {"id": 3, "subscribe": {"channel": f"s{number // 3}", "recover": True, "epoch": "1"}},
+        )
+        crowd.append(client)
+        if number % 7 == 0:
+            await asyncio.sleep(0)
+    for _ in range(5):
+        await settle()
+    for number, client in enumerate(crowd):
+        _, told, own = spoken(client)
+        missed = told["subscribe"].get("publications", [])
+        assert [each["offset"] for each in missed] == [*range(number % 50 + 1, 51)]
+        assert told["subscribe"]["recovered"]
+        assert own["subscribe"]["recovered"]
+    assert house.broker.asked.count("history") <= 6 + 100
+    assert house.broker.asked.count("follow") == 101
+
+
+@on_a_loop
+async def test_a_storm_of_arrivals_is_let_in_in_its_turn_or_told_to_come_back() -> None:
+    house = HubHouse(arrivals=40.0)
+    house.door.tokens["crisis"] = Admission(user="c", traffic=CRISIS)
+    crowd = [house.socket(f"c{number}") for number in range(4)]
+    for client in crowd:
+        client.send({"id": 1, "connect": {"token": "t"}}, {"id": 2, "ping": {}})
+    crisis = await house.client("crisis", "crisis")
+    gone = crowd.pop()
+    gone.connection.lost()
+    assert [len(client.frames) for client in crowd] == [1, 1, 0]
+    house.clock.advance(0.06)
+    await until(lambda: len(crowd[2].frames) == 1)
+    assert [one.get("id") for one in spoken(crowd[2])] == [1, 2]
+    late = house.socket("late")
+    late.send({"id": 1, "connect": {"token": "t"}})
+    assert late.frames == []
+    house.clock.advance(3.0)
+    await until(lambda: late.frames != [] or late.ended is not None)
+    assert (late.ended, crisis.ended) == (codes.TOO_MANY, None)
+    assert house.faults == []
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait, for no longer than it takes a machine that is busy."""
+    for _ in range(2000):
+        if true():
+            return
+        await asyncio.sleep(0.002)
+    raise AssertionError("it does not come")
 
 
 @on_a_loop
