@@ -16,6 +16,8 @@ from tests.helpers.issuing_gateway import Issuing, issuing
 
 _SECRET: Final = b"a secret of tests that is long enough for the algorithm"
 _ISSUER: Final = "https://platform.example.org"
+ELSEWHERE: Final = "https://app.tta.test"
+"""of another origin, whose pages may connect"""
 CHANNELS: Final = {
     "session:{session_id}": {
         "publish": {},
@@ -86,9 +88,14 @@ def hub_stage(
     }
     limits = {"ping": "4s", "pong": "3s", **connection}
     realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
+    cors = {"origins": [ELSEWHERE]}
     with (
         issuing(
-            folder, identity={"issuers": [issuer]}, realtime=realtime, beside=beside
+            folder,
+            identity={"issuers": [issuer]},
+            realtime=realtime,
+            cors=cors,
+            beside=beside,
         ) as gateway,
         Cuttable(gateway.stage.port) as line,
     ):

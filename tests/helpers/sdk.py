@@ -46,6 +46,7 @@ class Sdk:
     """A process with clients; `kind` is one of KINDS, or of STREAMS."""
 
     def __init__(self, kind: str) -> None:
+        self.kind = kind
         language, codec, self.transport = (*kind.split("-"), "")[:3]
         self._is_binary = codec == "protobuf"
         self._command = [sys.executable, str(HERE / "driver.py")]
@@ -93,7 +94,7 @@ class Sdk:
         For None the application never finds another.  `patience` is seconds by which pings may be
         late.  A `url` leads to a WebSocket, in whose place this SDK uses what its kind says; or it
         is a list of ways that are tried one after the other.  `data` is what the application says
-        with the connection (Python).
+        with the connection.
         """
         client = SdkClient(self, name)
         self._clients.append(client)
@@ -102,7 +103,7 @@ class Sdk:
         client.ask(
             "open",
             url=url,
-            emulation="" if isinstance(url, str) else _beside(url[-1]["endpoint"], "/emulation"),
+            emulation="" if isinstance(url, str) else emulation_at(url[-1]["endpoint"]),
             tokens=tokens,
             channels=channels,
             protobuf=self._is_binary,
@@ -237,6 +238,11 @@ def way(transport: str, url: str) -> Told:
     """Return how a client comes by this transport to where the WebSocket of a URL is."""
     endpoint = url if transport == "websocket" else _beside(url, ENDPOINTS[transport])
     return {"transport": transport, "endpoint": endpoint}
+
+
+def emulation_at(url: str) -> str:
+    """Return where clients send what they say beside a stream."""
+    return _beside(url, "/emulation")
 
 
 def _beside(url: str, path: str) -> str:

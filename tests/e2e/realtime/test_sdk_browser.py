@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from tests.helpers import npm
-from tests.helpers.browser import browser, opened
-from tests.helpers.hub_stage import HubStage, token
+from tests.helpers.browser import browser, opened, serve
+from tests.helpers.hub_stage import ELSEWHERE, HubStage, token
 from tests.helpers.scripted_upstream import Call
-from tests.helpers.sdk import ENDPOINTS, PACKAGES, way
+from tests.helpers.sdk import ENDPOINTS, PACKAGES, emulation_at, way
 
 pytestmark = pytest.mark.e2e
 HERE = Path(__file__).parent
@@ -21,12 +21,7 @@ def page_of(
     context: BrowserContext, stage: HubStage, channel: str, person: str, transport: str
 ) -> Page:
     """The page of somebody, which a service behind the gateway serves; it reads the session."""
-    dist = npm.modules(PACKAGES, "realtime_sdk") / "node_modules" / "centrifuge" / "dist"
-    sdk = (dist / "centrifuge.js").read_text()
-    url = [way(transport, stage.direct)]
-    told = {"url": url, "token": token(person), "channel": channel}
-    before = f"<script>{sdk}\nconst CLIENT = {json.dumps(told)};</script>"
-    page = (HERE / "session.html").read_text().replace("<script>", f"{before}\n<script>", 1)
+    page = written(stage, channel, person, transport)
 
     def answer(call: Call) -> None:
         call.answer(page.encode(), fields=HTML)
@@ -35,6 +30,17 @@ def page_of(
     made, _ = opened(context, f"http://127.0.0.1:{stage.gateway.stage.port}{target}")
     becomes(made, "here")
     return made
+
+
+def written(stage: HubStage, channel: str, person: str, transport: str) -> str:
+    """What a page is made of."""
+    dist = npm.modules(PACKAGES, "realtime_sdk") / "node_modules" / "centrifuge" / "dist"
+    sdk = (dist / "centrifuge.js").read_text()
+    url = [way(transport, stage.direct)]
+    told = {"url": url, "token": token(person), "channel": channel}
+    told["beside"] = emulation_at(stage.direct)
+    before = f"<script>{sdk}\nconst CLIENT = {json.dumps(told)};</script>"
+    return (HERE / "session.html").read_text().replace("<script>", f"{before}\n<script>", 1)
 
 
 def becomes(page: Page, state: str) -> None:
@@ -73,3 +79,17 @@ def test_a_page_that_was_offline_catches_up(stage: HubStage, name: str, transpor
         assert said(ada, 27) == said(ben, 27)
         assert [one.split()[0] for one in said(ben, 27)] == [str(one) for one in range(1, 28)]
         elsewhere.close()
+
+
+@pytest.mark.parametrize("transport", ENDPOINTS)
+def test_a_page_of_another_origin_that_is_named_connects(
+    stage: HubStage, name: str, transport: str
+) -> None:
+    """Browsers ask first whether it may send JSON, and let it read what it is allowed to."""
+    page = written(stage, f"session:{name}", "ada", transport)
+    with browser() as context:
+        serve(context, {f"{ELSEWHERE}/": page})
+        ada, _ = opened(context, f"{ELSEWHERE}/")
+        becomes(ada, "here")
+        ada.evaluate("say('from elsewhere')")
+        assert said(ada, 1) == ["1 from elsewhere"]

@@ -1,6 +1,7 @@
 """What unmodified SDKs are told, and what they hear, while workers die, stop, and send too much.
 
-All SDKs read side by side, each in both its codecs, and all of them must hear the same.
+All SDKs read side by side, each in both its codecs, npm's without a WebSocket too, and all of them
+must hear the same.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ import yaml
 from tests.helpers.cuttable import Cuttable
 from tests.helpers.gateway import start_gateway
 from tests.helpers.hub_stage import HubStage, hub_stage, token
-from tests.helpers.sdk import KINDS, Sdk, SdkClient, Told
+from tests.helpers.sdk import KINDS, STREAMS, Sdk, SdkClient, Told
 from tests.helpers.slow import wait_until, workers_of
 
 pytestmark = pytest.mark.e2e
@@ -31,7 +32,7 @@ NO_PING = 2
 def sdks() -> Iterator[list[Sdk]]:
     """All of them."""
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(Sdk(kind)) for kind in KINDS]
+        yield [stack.enter_context(Sdk(kind)) for kind in (*KINDS, *STREAMS[1:])]
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +112,13 @@ def test_what_is_said_in_one_codec_is_heard_in_all(
         [],
     ]
     for one in reading[::2]:
-        one.ask("publish", channel=channel, data=said, indent=2)
+        for each in said:  # one after the other: over a stream each is a request of its own
+            one.ask("publish", channel=channel, data=[each], indent=2)
+    count = len(sdks) * len(said)
     for one in reading:
-        told = one.heard(channel, 4 * len(said))
-        assert [data for _, data in told] == said * 4
-        assert [offset for offset, _ in told] == list(range(1, 4 * len(said) + 1))
+        told = one.heard(channel, count)
+        assert [data for _, data in told] == said * len(sdks)
+        assert [offset for offset, _ in told] == list(range(1, count + 1))
 
 
 def test_who_reads_through_workers_that_die_misses_nothing(

@@ -222,19 +222,3 @@ def test_nobody_between_may_keep_or_hold_back_what_is_told(listening: Listening)
     assert fields["x-accel-buffering"] == "no"
     assert fields["content-type"] == "application/x-ndjson"
     assert "content-encoding" not in fields
-
-
-def test_a_gateway_that_stops_says_so(stage: HubStage, name: str) -> None:
-    """The last of this module: its gateway is gone behind it."""
-    with Sdk("node-json-sse") as sdk:
-        ways = [way("sse", stage.direct)], [way("http_stream", stage.direct)]
-        clients = [
-            sdk.client(f"{at}-{name}", one, token(f"{at}-{name}")) for at, one in enumerate(ways)
-        ]
-        for one in clients:
-            one.connected()
-        stage.gateway.stage.gateway.process.terminate()
-        for one in clients:
-            told = one.wait("connecting", count=2)
-            assert (told["code"], told["reason"]) == (3001, "shutdown")
-            one.close()

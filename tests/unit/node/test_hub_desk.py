@@ -158,6 +158,18 @@ def test_who_connects_is_who_they_have_shown(house: House, token: str) -> None:
     assert house.finished == []
 
 
+def test_whose_page_it_is_is_shown_with_every_command() -> None:
+    """A cookie counts for pages of one's own alone: of events these name no origin."""
+    house, heads = House(), list[Exchange]()
+    house.desk.adopt(BOUND, [Bound(on_request=heads.append)])
+    head = a_head()
+    head.fields = [(b"cookie", b"a=b"), (b"sec-fetch-site", b"same-origin"), (b"accept", b"*/*")]
+    house.desk.came("1", an_exchange(head))
+    house.connect("")
+    house.subscribe()
+    assert [one.request.fields for one in heads] == [head.fields[:2]] * 2
+
+
 @pytest.mark.parametrize(
     ("token", "why"), [("old", codes.TOKEN_EXPIRED), ("other", codes.INVALID_TOKEN)]
 )
