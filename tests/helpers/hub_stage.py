@@ -88,9 +88,15 @@ def hub_stage(
     }
     limits = {"ping": "4s", "pong": "3s", **connection}
     realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
-    gives = {"realtime": realtime, "cors": {"origins": [ELSEWHERE]}}
+    cors = {"origins": [ELSEWHERE]}
     with (
-        issuing(folder, identity={"issuers": [issuer]}, beside=beside, **gives) as gateway,
+        issuing(
+            folder,
+            identity={"issuers": [issuer]},
+            realtime=realtime,
+            cors=cors,
+            beside=beside,
+        ) as gateway,
         Cuttable(gateway.stage.port) as line,
     ):
         gateway.stage.rest()

@@ -46,6 +46,7 @@ class Sdk:
     """A process with clients; `kind` is one of KINDS, or of STREAMS."""
 
     def __init__(self, kind: str) -> None:
+        self.kind = kind
         language, codec, self.transport = (*kind.split("-"), "")[:3]
         self._is_binary = codec == "protobuf"
         self._command = [sys.executable, str(HERE / "driver.py")]
@@ -93,7 +94,7 @@ class Sdk:
         For None the application never finds another.  `patience` is seconds by which pings may be
         late.  A `url` leads to a WebSocket, in whose place this SDK uses what its kind says; or it
         is a list of ways that are tried one after the other.  `data` is what the application says
-        with the connection (Python).
+        with the connection.
         """
         client = SdkClient(self, name)
         self._clients.append(client)

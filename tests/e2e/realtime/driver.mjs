@@ -49,7 +49,7 @@ function made(client, channel, since, tokens, delta) {
 }
 
 const does = {
-  open({client, url, tokens, protobuf: isBinary, channels, patience, emulation}) {
+  open({client, url, tokens, protobuf: isBinary, channels, patience, emulation, data}) {
     const Kind = isBinary ? protobuf.Centrifuge : json.Centrifuge;
     const getToken = async () => {
       if (!tokens.length) throw new Kind.UnauthorizedError("no more");
@@ -58,12 +58,17 @@ const does = {
     };
     if (isBinary) binary.add(client);
     const patient = {maxReconnectDelay: 1000, maxServerPingDelay: 1000 * patience};
+    if (data != null) patient.data = encoded(client, data);
     if (emulation) patient.emulationEndpoint = emulation;
     const one = new Kind(url, {websocket, getToken, ...patient});
     clients.set(client, one);
     for (const event of ["connecting", "connected", "disconnected", "error"]) {
       one.on(event, about => tell({client}, event, about));
     }
+    one.on("connected", about => {
+      const isSaid = about.data != null && about.data.length !== 0; // no bytes, in Protocol Buffers
+      if (isSaid) say({event: "greeted", client, data: decoded(about.data)});
+    });
     one.on("publication", about => {
       const said = {data: decoded(about.data), tags: about.tags ?? {}};
       say({event: "letter", client, channel: about.channel, ...said});

@@ -230,13 +230,12 @@ class Driver:
 
     async def do_rpc(self, asked: Asked) -> object:
         """Call a procedure."""
-        data = self._written(asked["client"], asked.get("data", {}))
+        data = self._written(asked["client"], {})
         return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
 
     async def do_call(self, asked: Asked) -> object:
         """Call a procedure with `data`."""
-        said = asked["data"]
-        data = json.dumps(said).encode() if asked["client"] in self._binary else said
+        data = self._written(asked["client"], asked["data"])
         return decoded((await self._clients[asked["client"]].rpc(asked["method"], data)).data)
 
     def _written(self, client: str, data: object) -> object:
