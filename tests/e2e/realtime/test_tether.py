@@ -155,6 +155,7 @@ def _config(folder: Path, ports: dict[str, int]) -> dict[str, object]:
     return {
         "listen": "127.0.0.1:0",
         "state_dir": str(folder / "state"),
+        "workers": 2,
         "identity": {
             "issuers": [
                 {"name": "today", "secret": {"file": str(folder / "secret")}, "clock_skew": "1s"}
@@ -249,6 +250,26 @@ def test_a_client_that_was_cut_gets_what_it_missed_once_and_in_order(house: Hous
     heard += [back.hear() for _ in range(35)]
     assert heard == [f"{number}" for number in range(40)]
     back.socket.close()
+
+
+def test_whatever_worker_a_client_comes_back_to_it_goes_on(house: House) -> None:
+    """There are two; of eight connections some come to the one, and some to the other."""
+    talk = house.join("session_id=s12")
+    assert talk.told()["fields"]["x-socket-number"] == "1"
+    received, heard = 1, []
+    for number in range(8):
+        talk.socket.send("count 5" + " " * number)  # else it were the same, said again
+        heard += [int(talk.hear()) for _ in range(3)]
+        received += 3
+        talk.cut()
+        query = f"session_id=s12&resume={talk.status['resume']}&received={received}"
+        talk = house.join(query)
+        assert talk.status["resumed"] is True, number
+        heard += [int(talk.hear()) for _ in range(2)]
+        assert talk.ask(f"still there {number}")["heard"] == f"still there {number}"
+        received += 3
+    assert heard == [0, 1, 2, 3, 4] * 8
+    talk.socket.close()
 
 
 def test_an_unmodified_client_goes_on_with_its_session(house: House) -> None:
