@@ -54,6 +54,8 @@ DELIVERY_BAR: Final = 1e6 / 60_000
 """µs: the hub has to do with what this leaves of it"""
 TALKING: Final = 50
 """clients that talk at once, each waiting for its answer"""
+HELD: Final = 1000
+"""sockets that are open, and say nothing any more"""
 SAYINGS: Final = 200
 """messages of each, its answers included"""
 SAID: Final = (
@@ -106,6 +108,12 @@ def main() -> int:
             _verdict(looked_into["/chat"], RELAY_BAR),
         ],
     ]
+    bars.append(
+        [
+            f"a socket that is looked into takes at most {MEMORY_BAR:,} bytes, both its legs",
+            _verdict(looked_into["idle"], MEMORY_BAR),
+        ]
+    )
     ways = [[path, what, f"{looked_into[path]:.1f}"] for path, what in LOOKED_INTO.items()]
     with tempfile.TemporaryDirectory() as folder:
         about = machine.description(Path(folder))
@@ -231,13 +239,27 @@ async def _between(rounds: int) -> dict[str, float]:
             for path in LOOKED_INTO:
                 spent = []
                 for _ in range(rounds + 1):  # the first is to get warm
-                    here.send((worker.port, path))
+                    here.send((worker.port, path, TALKING))
                     begun = time.process_time()
                     passed = await loop.run_in_executor(None, here.recv)
                     spent.append((time.process_time() - begun) / passed * 1e6)
                 found[path] = statistics.median(spent[1:])
+            found["idle"] = await _idle(here, worker.port)
     here.send(None)
     return found
+
+
+async def _idle(here: Connection, port: int) -> float:
+    """Return bytes for a socket that is looked into, both legs of it, deflated, and idle again."""
+    loop = asyncio.get_running_loop()
+    before = _resident()
+    here.send((port, "/both", HELD))
+    await loop.run_in_executor(None, here.recv)
+    await asyncio.sleep(0.5)
+    taken = (_resident() - before) / HELD
+    here.send(None)
+    await loop.run_in_executor(None, here.recv)
+    return taken
 
 
 def _both_sides(told: Connection) -> None:
@@ -245,15 +267,22 @@ def _both_sides(told: Connection) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     told.send(listener.getsockname()[1])
     while (asked := told.recv()) is not None:
-        told.send(_talk(listener, *asked))
+        port, path, count = asked
+        selector = _opened(listener, port, path, count)
+        if count == TALKING:
+            told.send(_talk(selector))
+        else:
+            told.send(count)
+            told.send(told.recv())  # they are looked at
+        for key in list(selector.get_map().values()):
+            key.fileobj.close()
 
 
-def _talk(listener: socket.socket, port: int, path: str) -> int:
-    """Have each client say something and wait for the answer, again and again, and all at once."""
+def _opened(listener: socket.socket, port: int, path: str, count: int) -> selectors.BaseSelector:
+    """Open so many sockets, both ends of each; each client has said something."""
     selector = selectors.DefaultSelector()
     agreed = agree(b"permessage-deflate") if path == "/both" else None
-    passed = 0
-    for _ in range(TALKING):
+    for _ in range(count):
         client = socket.create_connection(("127.0.0.1", port))
         client.sendall(_asking(path))
         service, _ = listener.accept()
@@ -265,6 +294,12 @@ def _talk(listener: socket.socket, port: int, path: str) -> int:
         selector.register(client, selectors.EVENT_READ, (side, SAID))
         other = SocketEndpoint(agreed=agreed)
         selector.register(service, selectors.EVENT_READ, (other, ANSWERED))
+    return selector
+
+
+def _talk(selector: selectors.BaseSelector) -> int:
+    """Have each client say something and wait for the answer, again and again, and all at once."""
+    passed = 0
     while passed < TALKING * SAYINGS:
         for key, _ in selector.select():
             side, says = key.data
@@ -274,8 +309,6 @@ def _talk(listener: socket.socket, port: int, path: str) -> int:
                 side.send(says, is_text=True)
             if side.out:
                 key.fileobj.sendall(side.taken())
-    for key in list(selector.get_map().values()):
-        key.fileobj.close()
     return passed
 
 

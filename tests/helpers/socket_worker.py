@@ -15,7 +15,7 @@ from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.own import socket
 from tta_gateway.kernel.policy import BoundPolicy, Policy
-from tta_gateway.kernel.route import Route, Service, Sockets
+from tta_gateway.kernel.route import EndpointLimits, Route, Service, Sockets
 from tta_gateway.kernel.said import Said
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.assemble_worker import Worker
@@ -73,6 +73,12 @@ def _look(_: Exchange, __: Said) -> None:
     """Let it pass."""
 
 
+def _services(port: int) -> tuple[Service, ...]:
+    """Return the one behind the worker, which takes as many sockets as tests open."""
+    many = EndpointLimits(connections=10_000, in_flight=10_000)
+    return (Service(name="up", endpoints=(an_endpoint(port),), limits=many),)
+
+
 @contextlib.asynccontextmanager
 async def socket_worker(
     folder: Path, services: dict[str, Echoes], *, upstream: int = 0
@@ -89,7 +95,7 @@ async def socket_worker(
         version=1,
         state_dir=str(folder),
         listeners=(Listener(host="127.0.0.1"),),
-        services=(Service(name="up", endpoints=(an_endpoint(upstream),)),) if upstream else (),
+        services=_services(upstream) if upstream else (),
         routes=(
             *(
                 msgspec.structs.replace(socket(f"/{name}", name), origins=("https://app.tta.test",))

@@ -31,8 +31,8 @@ class Plan:
     Each step comes with the number of policies entered once it has run; response and finish are
     already in reverse.  `scan` is where in `request` the safety scan stands, or None: only where it
     stands is a deferrable refusal held until it has looked.  `message` are those that look at what
-    clients say, `reply` at what services do; `wording` is how clients are told of what becomes of
-    it.
+    clients say, `reply` at what services do, and `message_scan` is that of the scan; `wording` is
+    how clients are told of what becomes of it.
     """
 
     route: Route | None
@@ -43,5 +43,6 @@ class Plan:
     message: tuple[MessageStep, ...]
     reply: tuple[MessageStep, ...]
     wording: Wording | None
+    message_scan: MessageStep | None
     scan: int | None
     forward: Callable[[Exchange], None]

@@ -9,8 +9,9 @@ the route, or None for "nothing to do here") has any of four methods:
     on_message(exchange, said)     for what clients say through sockets, in order; with
                                    `hears_replies`, for what services say too, in reverse
 
-A policy that speaks for the gateway in sockets has `wording` (kernel/said.py); the first of a route
-does.
+The policy that `scans_refused` is asked about a message that another refuses by a deferrable
+refusal, before that stands (`said.refusal`).  A policy that speaks for the gateway in sockets has
+`wording` (kernel/said.py); the first of a route does.
 
 A step returns None (go on), an answer, or an awaitable of either; an exception is a fault.
 """

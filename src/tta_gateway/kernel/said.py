@@ -20,10 +20,11 @@ class Said:
     """A message on its way, whole.
 
     `by_service` tells who said it.  A policy that wants another to go on in its place sets `data`,
-    and `is_text`; those behind it see that.  Text is UTF-8.
+    and `is_text`; those behind it see that.  Text is UTF-8.  `refusal` is set while the safety scan
+    is asked about a message that another policy refuses (a limit): None from then on lifts that.
     """
 
-    __slots__ = ("by_service", "data", "is_text", "talk")
+    __slots__ = ("by_service", "data", "is_text", "refusal", "talk")
 
     def __init__(self, data: bytes, *, is_text: bool, by_service: bool, talk: Talk) -> None:
         """Keep what was said."""
@@ -31,6 +32,7 @@ class Said:
         self.is_text = is_text
         self.by_service = by_service
         self.talk = talk
+        self.refusal: Response | None = None
 
     def __repr__(self) -> str:
         """Say how long it is: what is in it is somebody's."""

@@ -24,6 +24,7 @@ def bind(
         message=tuple(step for _, step in _steps(bound, "on_message")),
         reply=_replies(bound),
         wording=_wording(bound),
+        message_scan=_message_scan(bound),
         scan=_scan(bound),
         forward=forward,
     )
@@ -49,6 +50,15 @@ def _wording(bound: tuple[BoundPolicy, ...]) -> Wording | None:
     for policy in bound:
         found: Wording | None = getattr(policy, "wording", None)
         if found is not None:
+            return found
+    return None
+
+
+def _message_scan(bound: tuple[BoundPolicy, ...]) -> MessageStep | None:
+    """Return the step that looks at refused messages too, if there is one."""
+    for policy in bound:
+        if getattr(policy, "scans_refused", False):
+            found: MessageStep | None = getattr(policy, "on_message", None)
             return found
     return None
 

@@ -174,9 +174,10 @@ class Runner:
             answer = step(exchange, said)
             if answer is None:
                 continue
-            if isinstance(answer, (Response, Refusal)):
+            rest = steps[index + 1 :]
+            if isinstance(answer, (Response, Refusal)) and not _is_deferred(exchange, answer, rest):
                 return answer
-            return self._message_rest(exchange, said, answer, steps[index + 1 :])
+            return self._message_rest(exchange, said, answer, rest)
         return None
 
     def ask(self, exchange: Exchange, said: Said, told: Callable[[Answer], None]) -> None:
@@ -208,15 +209,28 @@ class Runner:
         self,
         exchange: Exchange,
         said: Said,
-        waiting: Awaitable[Answer],
+        answered: Answer | Awaitable[Answer],
         rest: tuple[MessageStep, ...],
     ) -> Answer:
-        answer: Answer = await waiting
-        for step in rest:
-            if answer is not None:
+        """Go on behind a step that has to wait, or whose refusal has to wait for the scan."""
+        answer = await _settled(answered)
+        while True:
+            if isinstance(answer, Refusal) and _is_deferred(exchange, answer, rest):
+                answer = await self._scan_message(exchange, said, answer)
+            if answer is not None or not rest:
                 return answer
+            step, rest = rest[0], rest[1:]
             answer = await _settled(step(exchange, said))
-        return answer
+
+    async def _scan_message(self, exchange: Exchange, said: Said, refusal: Refusal) -> Answer:
+        """Ask the scan alone, as for a request: what it answers stands, or it lifts the refusal."""
+        scan = exchange.plan.message_scan
+        assert scan is not None  # _is_deferred has looked
+        said.refusal = refusal.response
+        answer = await _settled(scan(exchange, said))
+        if answer is not None:
+            return answer
+        return refusal if _stands(said) else None
 
     def finish(self, exchange: Exchange) -> None:
         """End the exchange: every policy that was entered hears of it, once."""
@@ -266,6 +280,17 @@ class Runner:
 def _standing(exchange: Exchange) -> Response | None:
     """Return the refusal that stands by now; a function, since a step may have lifted it."""
     return exchange.refusal
+
+
+def _stands(said: Said) -> bool:
+    """Tell whether a message is still refused; a function, since a step may have lifted that."""
+    return said.refusal is not None
+
+
+def _is_deferred(exchange: Exchange, answer: Answer, rest: tuple[MessageStep, ...]) -> bool:
+    """Tell whether the safety scan, which is still to come, looks before a message is refused."""
+    scan = exchange.plan.message_scan
+    return scan is not None and isinstance(answer, Refusal) and answer.deferrable and scan in rest
 
 
 async def _settled(answer: Answer | Awaitable[Answer]) -> Answer:

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.builders import Bound, a_route
 from tests.helpers.fake_transport import HIGH_WATER, FakeTransport
-from tests.helpers.paper_gateway import Open, PaperGateway, statuses
+from tests.helpers.paper_gateway import Open, PaperGateway, paper_gateways, statuses
 from tests.helpers.sayings import Words
 from tests.helpers.socket_talk import MASK, Heard, OnPaper
 from tta_gateway.edge.inspected import LARGEST
@@ -611,3 +614,87 @@ def test_whoever_pings_and_takes_no_pong_is_read_no_further(chat: Talk) -> None:
     chat.turn()
     assert chat.reads() == (True, True)
     assert 300 < len(chat.client_hears) < 1000
+
+
+# --- whatever is said ----------------------------------------------------------------------------
+
+SAYINGS = st.lists(
+    st.tuples(
+        st.sampled_from(("passes", "changes", "answers", "refuses")),
+        st.booleans(),  # it takes its time
+        st.booleans(),  # the service says it
+        st.booleans(),  # in two fragments
+    ),
+    max_size=24,
+)
+ANSWERS: dict[str, Answer] = {
+    "passes": None,
+    "changes": None,
+    "answers": Response(200, body=b"answer"),
+    "refuses": Refusal(Response(429)),
+}
+
+
+Saying = tuple[str, bool, bool, bool]
+Slow = tuple[asyncio.Future[Answer], Answer]
+
+
+def _named(number: int, saying: Saying) -> bytes:
+    return b"%d %b" % (number, saying[0].encode())
+
+
+def _say(talk: Talk, name: bytes, saying: Saying) -> list[Slow]:
+    """Have one side say something; return what is to be decided of it."""
+    what, waits, by_service, parts = saying
+    policy, slow = talk.policy, list[Slow]()
+    if what == "changes":
+        policy.changes[name] = name + b"!"
+    if waits:
+        policy.waits[name] = talk.gateway.loop.create_future()
+        slow.append((policy.waits[name], ANSWERS[what]))
+    else:
+        policy.answers[name] = ANSWERS[what]
+    side, mask = (talk.service, b"") if by_service else (talk.client, MASK)
+    pieces = [name[:3], name[3:]] if parts else [name]
+    for at, piece in enumerate(pieces):
+        final = at == len(pieces) - 1
+        side.feed(framed(CONTINUATION if at else TEXT, piece, mask=mask, final=final))
+    return slow
+
+
+def _told(sayings: list[Saying], *, by_service: bool) -> list[Heard]:
+    """Return what goes on of what one side says."""
+    went_on = {"passes": b"", "changes": b"!"}
+    return [
+        ("text", _named(number, saying) + went_on[saying[0]])
+        for number, saying in enumerate(sayings)
+        if saying[0] in went_on and saying[2] == by_service
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SAYINGS, st.randoms(use_true_random=False))
+def test_whatever_policies_say_nothing_is_lost_or_overtaken(
+    sayings: list[Saying], chance: Random
+) -> None:
+    with paper_gateways() as build:
+        policy = Policy()
+        looks = Bound(on_message=policy.look, hears_replies=True, wording=Words())
+        talk = Talk(build(policies=[looks]), policy)
+        slow: list[Slow] = []
+        for number, saying in enumerate(sayings):
+            slow += _say(talk, _named(number, saying), saying)
+            if slow and chance.random() < 0.5:
+                decided, answer = slow.pop(chance.randrange(len(slow)))
+                decided.set_result(answer)
+                talk.turn()
+        for decided, answer in slow:
+            decided.set_result(answer)
+        talk.turn()
+        by_client, by_service = talk.client_hears, talk.service_hears
+    assert by_service == _told(sayings, by_service=False)
+    own = [one for one in by_client if str(one[1]).startswith(("b'answer", "b'refused"))]
+    assert [one for one in by_client if one not in own] == _told(sayings, by_service=True)
+    whats = [saying[0] for saying in sayings]
+    assert own.count(("text", b"answer")) == whats.count("answers")
+    assert len(own) == whats.count("answers") + whats.count("refuses")

@@ -88,6 +88,13 @@ def test_the_scan_is_found_by_its_number() -> None:
     assert a_plan([Bound(), Scanning(on_request=step)]).scan == 2
 
 
+def test_the_scan_of_messages_is_found_where_it_looks_at_them() -> None:
+    looks = Scanning(on_message=message_step)
+    assert a_plan([Bound(on_message=other_step), looks]).message_scan == message_step
+    assert a_plan([Scanning(on_request=step)]).message_scan is None
+    assert a_plan([Bound(on_message=message_step)]).message_scan is None
+
+
 def test_a_plan_without_a_scan_has_no_number_for_it() -> None:
     assert a_plan([Bound()]).scan is None
 

@@ -909,3 +909,59 @@ def test_what_a_policy_fails_at_is_told_as_a_fault(house: House) -> None:
     house.runner.ask(exchange, a_saying(), told.append)
     assert [one.status for one in told if isinstance(one, Response)] == [500, 500]
     assert [type(error) for error in house.reported] == [ValueError, ValueError]
+
+
+def scanned(house: House, *answers: object, lifts: bool = False, finds: Answer = None) -> Exchange:
+    """Return an exchange whose last policy scans what is said, also what is refused."""
+
+    def scan(_: Exchange, said: Said) -> Answer:
+        house.diary.append(f"scan {said.data.decode()} {said.refusal!r}")
+        if lifts:
+            said.refusal = None
+        return finds
+
+    before = on_message(house, *answers).plan.policies
+    return an_exchange(plan=a_plan([*before, Bound(on_message=scan, scans_refused=True)]))
+
+
+LATER = Refusal(Response(429), deferrable=True)
+
+
+def test_a_refused_message_is_scanned_before_that_stands(house: House) -> None:
+    exchange = scanned(house, LATER, None)
+    assert _result(house.runner.message(exchange, a_saying())) is LATER
+    assert house.diary == ["0 hello", "scan hello <answer 429>"]
+
+
+def test_a_scan_may_lift_the_refusal_of_a_message_which_goes_on_behind_it(house: House) -> None:
+    exchange = scanned(house, LATER, None, lifts=True)
+    assert _result(house.runner.message(exchange, a_saying())) is None
+    assert house.diary == [
+        "0 hello",
+        "scan hello <answer 429>",
+        "1 hello",
+        "scan hello None",
+    ]
+
+
+def test_what_a_scan_answers_to_a_refused_message_stands(house: House) -> None:
+    exchange = scanned(house, LATER, finds=(found := Response(202)))
+    assert _result(house.runner.message(exchange, a_saying())) is found
+
+
+def test_a_refusal_that_had_to_be_waited_for_is_scanned_too(house: House) -> None:
+    exchange = scanned(house, _of(None), _of(LATER), lifts=True)
+    assert _result(house.runner.message(exchange, a_saying())) is None
+    assert house.diary[-2:] == ["scan hello <answer 429>", "scan hello None"]
+
+
+@pytest.mark.parametrize("answer", [Refusal(Response(429)), Response(429)])
+def test_other_refusals_of_a_message_stand_at_once(house: House, answer: Answer) -> None:
+    exchange = scanned(house, answer)
+    assert house.runner.message(exchange, a_saying()) is answer
+    assert house.diary == ["0 hello"]
+
+
+def test_what_the_scan_itself_refuses_stands(house: House) -> None:
+    exchange = scanned(house, None, finds=LATER)
+    assert house.runner.message(exchange, a_saying()) is LATER

@@ -112,6 +112,7 @@ def _plan(route: Route, bound: MirrorBound, ways: Ways) -> Plan:
         message=(),
         reply=(),
         wording=None,
+        message_scan=None,
         scan=None,
         forward=ways.forward,
     )
