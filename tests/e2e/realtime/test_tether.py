@@ -170,6 +170,7 @@ def _config(folder: Path, ports: dict[str, int]) -> dict[str, object]:
         "routes": [
             {"path": "/ws/chat", **kept},
             {"path": "/ws/first", **kept, "tether": {**tether, "first_message": "600ms"}},
+            {"path": "/ws/told", **kept, "socket": {"profile": "chat"}},
             {"path": "/ws/short", **kept, "tether": {**tether, "reattach": "500ms"}},
         ],
     }
@@ -343,6 +344,21 @@ def test_without_a_good_token_it_ends_with_1008(house: House, first: str | None,
     if first is not None:
         talk.socket.send(first)
     assert talk.end() == (POLICY, why)
+
+
+def test_the_platforms_chat_is_spoken_here_too(house: House) -> None:
+    """Pings are answered by the gateway, events are in the chat's envelope."""
+    talk = Talk(house.connect(f"token={token_of('p1')}&session_id=s13", path="/ws/told"))
+    attached = json.loads(talk.hear())
+    assert (attached["event_type"], attached["session_id"]) == ("connection", "s13")
+    assert attached["id"].startswith("msg_")
+    assert attached["content"]["status"] == "attached"
+    talk.told()
+    talk.socket.send('{"type":"ping","timestamp":5}')
+    pong = json.loads(talk.hear())
+    assert (pong["type"], pong["content"]["ping_timestamp"]) == ("pong", 5)
+    assert talk.ask("hello")["heard"] == "hello"
+    talk.socket.close()
 
 
 def test_a_service_that_ends_it_ends_it(house: House) -> None:

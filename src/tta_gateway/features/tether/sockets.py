@@ -43,6 +43,9 @@ _FORBIDDEN: Final = (400, 401, 403, 404, 451)
 _FORBIDDEN_BY_SERVICE: Final = (401, 403)
 _EXPIRED: Final = 3000  # features/identity/open_streams.py: with another token it may go on
 _IN_A_TURN: Final = 100
+MOST_AWAY: Final = 8
+"""Tethers of one person whose client is away: of more, who has been away for longest is waited for
+no longer."""
 _NEVER: Final = float("inf")
 
 
@@ -82,6 +85,8 @@ class TetherSockets:
         self.is_leaving = False
         self._by_token: dict[str, Kept] = {}
         self._by_session: dict[tuple[str, str, str], list[Kept]] = {}
+        self._alone: dict[str, list[Kept]] = {}
+        """by whose they are, those whose client is away; the longest first"""
 
     def __len__(self) -> int:
         """Return how many tethers there are."""
@@ -130,9 +135,25 @@ class TetherSockets:
         for kept in [one for one in self._by_token.values() if not one.is_here][:_IN_A_TURN]:
             kept.tether.end(RESTART, b"the worker goes: connect again")
 
+    def left_alone(self, kept: "Kept") -> None:
+        """Take note that a client is away; of one person only so many are waited for."""
+        waiting = self._alone.setdefault(kept.whose, [])
+        waiting.append(kept)
+        if len(waiting) > MOST_AWAY:
+            waiting[0].tether.end(GOING_AWAY, b"")
+
+    def joined(self, kept: "Kept") -> None:
+        """Take note that a client is there, or is waited for no longer."""
+        waiting = [one for one in self._alone.get(kept.whose, ()) if one is not kept]
+        if waiting:
+            self._alone[kept.whose] = waiting
+        else:
+            self._alone.pop(kept.whose, None)
+
     def forget(self, kept: "Kept") -> None:
         """Know a tether no longer."""
         self.watch.forget(kept)
+        self.joined(kept)
         self._by_token.pop(kept.token, None)
         if kept.key is not None:
             left = [one for one in self._by_session.get(kept.key, ()) if one is not kept]
@@ -158,11 +179,17 @@ class Kept:
         self.key: Final = key
         self.token: Final = sockets.fresh()
         self._bound: Final = bound
-        self._clients: Final = sockets
+        self._sockets: Final = sockets
         self._legs = 0
         self._session: Final = sockets.fresh()
         self._client: Client | None = None
         self._tether: Tether | None = None
+
+    @property
+    def whose(self) -> str:
+        """Return whose it is, of whom only so much is kept; nobody known is known by address."""
+        principal = self.guest.principal
+        return f"address {self.guest.exchange.client}" if principal is None else principal.key
 
     @property
     def is_here(self) -> bool:
@@ -196,25 +223,26 @@ class Kept:
         bounds = Bounds(messages=bound.messages, size=bound.size)
         terms = Terms(resume=bound.resume, reattach=bound.reattach, bounds=bounds)
         self._client = client
-        now = self._clients.clock()
+        now = self._sockets.clock()
         self._tether = Tether(self, terms, token=self.token, client=client, now=now)
         self.deadline = self._tether.due
 
     def come_back(self, client: Client, received: int) -> None:
         """Go on with this client."""
         self._client = client
-        self.tether.client_came(client, received=received, now=self._clients.clock())
+        self._sockets.joined(self)
+        self.tether.client_came(client, received=received, now=self._sockets.clock())
         self.deadline = self.tether.due
 
     # What the socket says
 
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message of the client."""
-        self.tether.client_said(payload, is_text=is_text, now=self._clients.clock())
+        self.tether.client_said(payload, is_text=is_text, now=self._sockets.clock())
 
     def ponged(self, payload: bytes) -> None:
         """Take a sign of life."""
-        self.tether.client_ponged(payload, self._clients.clock())
+        self.tether.client_ponged(payload, self._sockets.clock())
         self.deadline = self.tether.due
 
     def may_write(self, *, may: bool) -> None:
@@ -224,9 +252,11 @@ class Kept:
     def went(self, code: int) -> None:
         """Take that the client has gone."""
         self._client = None
-        self.tether.client_went(code, self._clients.clock())
-        if self._clients.is_leaving:
+        self.tether.client_went(code, self._sockets.clock())
+        if self._sockets.is_leaving:
             self.tether.end(GOING_AWAY, b"")
+        elif self.tether.is_alone:
+            self._sockets.left_alone(self)
         self.deadline = self.tether.due
 
     # What time it is
@@ -244,7 +274,7 @@ class Kept:
         guest = self.guest
         guest.session, guest.number = self._session, self._legs
         hearer = _Ear(self, tether)
-        leg = self._clients.desk.open(guest, hearer)
+        leg = self._sockets.desk.open(guest, hearer)
         hearer.leg = leg
         return leg
 
@@ -261,7 +291,7 @@ class Kept:
             said = wording.event(exchange, words.EVENT, {"status": status, **more})
         else:
             session = self.key[2] if self.key is not None else ""
-            said = words.event(status, session=session, at=self._clients.stamp(), more=more)
+            said = words.event(status, session=session, at=self._sockets.stamp(), more=more)
         client.send(said, is_text=True)
 
     def say(self, payload: bytes, *, is_text: bool) -> None:
@@ -272,15 +302,15 @@ class Kept:
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
         self._client = None
-        self._clients.forget(self)
+        self._sockets.forget(self)
 
     def chance(self) -> float:
         """Return a number from 0 to 1."""
-        return self._clients.chance()
+        return self._sockets.chance()
 
     def now(self) -> float:
         """Return the time."""
-        return self._clients.clock()
+        return self._sockets.clock()
 
 
 class Place:

@@ -15,7 +15,7 @@ from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
 from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.relay import TAKEN, Ask, Line
 from tta_gateway.features.tether.session import Leg
-from tta_gateway.features.tether.sockets import Kept, TetherSockets
+from tta_gateway.features.tether.sockets import MOST_AWAY, Kept, TetherSockets
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.plan import Plan
@@ -398,6 +398,38 @@ def test_a_worker_that_leaves_keeps_nothing_for_who_is_away() -> None:
     assert len(house.sockets) == 1
     hearer.closed(1001)
     assert (len(house.sockets), house.kept) == (0, [])
+
+
+@pytest.mark.parametrize("who", ["p1", None])
+def test_of_one_person_only_so_many_are_waited_for(who: str | None) -> None:
+    house = House()
+    _, other = house.joined(who="p2")
+    other.closed(1006)
+    tokens = []
+    for _ in range(MOST_AWAY + 1):
+        socket, hearer = house.joined(who=who)
+        tokens.append(socket.events()[0]["resume"])
+        hearer.closed(1006)
+    assert len(house.sockets) == MOST_AWAY + 1
+    resumed = []
+    for token in (tokens[0], tokens[1], tokens[-1]):
+        socket, _ = house.came(f"/ws?resume={token}", who)
+        if not socket.events():
+            house.ear.opened()
+        resumed.append(socket.events()[0]["resumed"])
+    assert resumed == [False, True, True]
+
+
+def test_who_comes_back_is_waited_for_no_longer() -> None:
+    house = House()
+    for _ in range(MOST_AWAY):
+        socket, hearer = house.joined()
+        hearer.closed(1006)
+        back, _ = house.came(f"/ws?resume={socket.events()[0]['resume']}")
+        assert back.events()[0]["resumed"] is True
+    _, hearer = house.joined()
+    hearer.closed(1006)
+    assert len(house.sockets) == MOST_AWAY + 1
 
 
 # --- other workers ---
