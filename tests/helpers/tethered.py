@@ -130,3 +130,45 @@ class Held:
         """Let time pass, and do what is due."""
         self.now += seconds
         self.tether.tick(self.now)
+
+
+class PaperLine:
+    """An end of a line between two workers; `other` is the other end."""
+
+    def __init__(self) -> None:
+        """Begin without the other end."""
+        self.hear: Callable[[int, int, bytes], None] = lambda _, __, ___: None
+        self.lost: Callable[[], None] = lambda: None
+        self.full: Callable[[bool], None] = lambda _: None
+        self.other = self
+        self.sent: list[int] = []
+        self.is_read = True
+        self.is_over = False
+
+    def send(self, kind: int, number: int = 0, payload: bytes = b"") -> None:
+        """Have the other end hear it."""
+        self.sent.append(kind)
+        if not self.other.is_over:
+            self.other.hear(kind, number, payload)
+
+    def pause(self) -> None:
+        """Note that it is not read."""
+        self.is_read = False
+
+    def resume(self) -> None:
+        """Note that it is read again."""
+        self.is_read = True
+
+    def end(self) -> None:
+        """End it; the other end hears of it."""
+        if not self.is_over:
+            self.is_over = True
+            if not self.other.is_over:
+                self.other.lost()
+
+
+def a_line() -> tuple[PaperLine, PaperLine]:
+    """Both ends of one."""
+    one, other = PaperLine(), PaperLine()
+    one.other, other.other = other, one
+    return one, other

@@ -226,7 +226,9 @@ class Worker:
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.answers = OwnStreams(self.loop, self.runner, self._report)
-        self.tethering = Tethering(self.sweeper, self.runner, self.sockets, self.clock)
+        self.tethering = Tethering(
+            self.sweeper, self.runner, self.sockets, clock=self.clock, died=self.died
+        )
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,

@@ -8,6 +8,7 @@ So the one is refused as a request is, and the other leads where a request would
 import random
 import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar, Final
 
 import msgspec
@@ -30,13 +31,8 @@ from tta_gateway.features.shield.policy import ShieldMark
 from tta_gateway.features.split.policy import Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.tether.bound import SOCKET
-from tta_gateway.features.tether.sockets import (
-    LARGEST,
-    OURS,
-    Guest,
-    TetherSockets,
-    bound_of_route,
-)
+from tta_gateway.features.tether.guest import OURS, Guest, bound_of_route
+from tta_gateway.features.tether.sockets import LARGEST, TetherSockets
 from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
@@ -46,9 +42,11 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import BoundPolicy, Policy
 from tta_gateway.kernel.route import Route
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
+from tta_gateway.node.tether_lines import TetherLines
 from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.log import EventLog
 
 _OF_SERVICE: Final = frozenset(
     (TrafficClass, RateLimit, Split, Gate, Sticky, TokenRelay, Transform, Mirror)
@@ -101,8 +99,16 @@ class _Waits:
 class Tethering:
     """The tethers of one worker, and the desk that they ask."""
 
-    def __init__(self, sweeper: Sweeper, runner: Runner, sockets: OwnSockets, clock: Clock) -> None:
-        """Have none yet; clients' sockets are opened by `sockets`."""
+    def __init__(
+        self,
+        sweeper: Sweeper,
+        runner: Runner,
+        sockets: OwnSockets,
+        *,
+        clock: Clock,
+        died: Callable[[str, BaseException], None],
+    ) -> None:
+        """Have none yet; clients' sockets are opened by `sockets`, `died` hears of tasks."""
         self._plans: dict[str, _Plans] = {}
         self._runner = runner
         self._open = sockets.open
@@ -117,6 +123,16 @@ class Tethering:
             stamp=Stamp(clock.wall).text,
         )
         sockets.serve(SOCKET, self.sockets)
+        self._lines = TetherLines(self.sockets.take, died)
+
+    def meet(self, state: Path, log: EventLog) -> None:
+        """Reach the other workers, by a folder of the state folder; without it, be alone."""
+        try:
+            self._lines.open(state)
+        except OSError as error:
+            log.event("tethers_without_neighbours", error=str(error))
+        else:
+            self.sockets.elsewhere = self._lines
 
     def plan(self, route: Route, policies: Sequence[Policy], forward: Forward) -> Plan:
         """Return the plan of requests that open a socket of this route; services by `forward`.
@@ -156,6 +172,7 @@ class Tethering:
     def tick(self, *, is_leaving: bool) -> None:
         """Keep nothing for whoever is away, once the worker goes: nobody would come back to it."""
         if is_leaving:
+            self._lines.close()
             self.sockets.leave()
 
 

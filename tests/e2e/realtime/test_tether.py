@@ -155,6 +155,7 @@ def _config(folder: Path, ports: dict[str, int]) -> dict[str, object]:
     return {
         "listen": "127.0.0.1:0",
         "state_dir": str(folder / "state"),
+        "workers": 2,
         "identity": {
             "issuers": [
                 {"name": "today", "secret": {"file": str(folder / "secret")}, "clock_skew": "1s"}
@@ -169,6 +170,7 @@ def _config(folder: Path, ports: dict[str, int]) -> dict[str, object]:
         "routes": [
             {"path": "/ws/chat", **kept},
             {"path": "/ws/first", **kept, "tether": {**tether, "first_message": "600ms"}},
+            {"path": "/ws/told", **kept, "socket": {"profile": "chat"}},
             {"path": "/ws/short", **kept, "tether": {**tether, "reattach": "500ms"}},
         ],
     }
@@ -251,6 +253,26 @@ def test_a_client_that_was_cut_gets_what_it_missed_once_and_in_order(house: Hous
     back.socket.close()
 
 
+def test_whatever_worker_a_client_comes_back_to_it_goes_on(house: House) -> None:
+    """There are two; of eight connections some come to the one, and some to the other."""
+    talk = house.join("session_id=s12")
+    assert talk.told()["fields"]["x-socket-number"] == "1"
+    received, heard = 1, []
+    for number in range(8):
+        talk.socket.send("count 5" + " " * number)  # else it were the same, said again
+        heard += [int(talk.hear()) for _ in range(3)]
+        received += 3
+        talk.cut()
+        query = f"session_id=s12&resume={talk.status['resume']}&received={received}"
+        talk = house.join(query)
+        assert talk.status["resumed"] is True, number
+        heard += [int(talk.hear()) for _ in range(2)]
+        assert talk.ask(f"still there {number}")["heard"] == f"still there {number}"
+        received += 3
+    assert heard == [0, 1, 2, 3, 4] * 8
+    talk.socket.close()
+
+
 def test_an_unmodified_client_goes_on_with_its_session(house: House) -> None:
     """By Pongs alone it is known what it has."""
     talk = house.join("session_id=s5")
@@ -322,6 +344,21 @@ def test_without_a_good_token_it_ends_with_1008(house: House, first: str | None,
     if first is not None:
         talk.socket.send(first)
     assert talk.end() == (POLICY, why)
+
+
+def test_the_platforms_chat_is_spoken_here_too(house: House) -> None:
+    """Pings are answered by the gateway, events are in the chat's envelope."""
+    talk = Talk(house.connect(f"token={token_of('p1')}&session_id=s13", path="/ws/told"))
+    attached = json.loads(talk.hear())
+    assert (attached["event_type"], attached["session_id"]) == ("connection", "s13")
+    assert attached["id"].startswith("msg_")
+    assert attached["content"]["status"] == "attached"
+    talk.told()
+    talk.socket.send('{"type":"ping","timestamp":5}')
+    pong = json.loads(talk.hear())
+    assert (pong["type"], pong["content"]["ping_timestamp"]) == ("pong", 5)
+    assert talk.ask("hello")["heard"] == "hello"
+    talk.socket.close()
 
 
 def test_a_service_that_ends_it_ends_it(house: House) -> None:

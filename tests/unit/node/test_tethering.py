@@ -13,7 +13,8 @@ from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.service_socket import Hearer
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
-from tta_gateway.features.tether.sockets import Asker, Guest
+from tta_gateway.features.tether.desk import Asker
+from tta_gateway.features.tether.guest import Guest
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.route import Auth
@@ -49,7 +50,9 @@ class House:
         runner = Runner(works.append, lambda _, __: None)
         sweeper = cast("Sweeper", Loop())
         sockets = OwnSockets(sweeper, runner, lambda _, __: None)
-        self.tethering = Tethering(sweeper, runner, sockets, FakeClock())
+        self.tethering = Tethering(
+            sweeper, runner, sockets, clock=FakeClock(), died=lambda _, __: None
+        )
         raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(**bound)))  # type: ignore[arg-type]
         route = a_route(
             "/ws",

@@ -8,6 +8,7 @@ session that it names, to what it has missed.  Clients hear events of the kind `
 1008 where they may not go on, 1013 where the service stays away, 1012 or 1001 where the gateway
 goes.
 
-Nothing is stored: a tether lives in its worker.  Who comes back to another one, or to another node,
-begins anew and hears `resumed: false`.
+Nothing is stored: a tether lives in its worker.  Who comes back to another worker of the node is
+passed on to that one; who comes back to another node, or after their worker has gone, begins anew
+and hears `resumed: false`.
 """

@@ -251,6 +251,11 @@ class Tether:
         """Tell whether this is the client's socket."""
         return self._client is client
 
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether it waits for its client."""
+        return self.state in (State.CLIENT_AWAY, State.BOTH_AWAY)
+
     def seems_gone(self, now: float) -> bool:
         """Tell whether the client is away, or does not answer, so that it may be who comes."""
         return not has_client(self.state) or self._asked + SILENT <= now

@@ -5,117 +5,48 @@ the query names, only for the person that it belongs to.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
-from urllib.parse import parse_qsl
-
-import msgspec
 
 from tta_gateway.features.tether import words
 from tta_gateway.features.tether.backlog import Bounds
-from tta_gateway.features.tether.bound import RECEIVED, RESUME, SOCKET, TetherBound
+from tta_gateway.features.tether.bound import TetherBound
+from tta_gateway.features.tether.desk import Desk, Proof
+from tta_gateway.features.tether.guest import Guest, bound_of_route, instead, route_of
+from tta_gateway.features.tether.relay import (
+    TAKEN,
+    Ask,
+    Elsewhere,
+    Line,
+    Nobody,
+    Relayed,
+    Remote,
+)
 from tta_gateway.features.tether.session import (
     GOING_AWAY,
     LATER,
     POLICY,
     RESTART,
+    Client,
     Leg,
     Terms,
     Tether,
 )
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
-from tta_gateway.kernel.principal import Principal
-from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.socket import Hearer, Socket, SocketTerms
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message, as where messages are inspected."""
-OURS: Final = frozenset((RESUME.encode(), RECEIVED.encode()))
-"""Parameters of the query that are the gateway's, and that no service sees."""
-_NUMBER: Final = 15  # digits
 _SERVER_ERRORS: Final = 500
 _FORBIDDEN: Final = (400, 401, 403, 404, 451)
 _FORBIDDEN_BY_SERVICE: Final = (401, 403)
 _EXPIRED: Final = 3000  # features/identity/open_streams.py: with another token it may go on
 _IN_A_TURN: Final = 100
+MOST_AWAY: Final = 8
+"""Tethers of one person whose client is away: of more, who has been away for longest is waited for
+no longer."""
 _NEVER: Final = float("inf")
-
-
-class Proof(Protocol):
-    """That somebody may be there, which goes on until it is `over`."""
-
-    @property
-    def exchange(self) -> Exchange:
-        """What was asked."""
-        ...
-
-    def keep(self) -> None:
-        """Have it go on."""
-
-    def over(self) -> None:
-        """End it."""
-
-
-class Asker(Protocol):
-    """Whoever has asked whether a token lets somebody in; it hears one of the first two, once."""
-
-    def may(self, inquiry: Proof) -> None:
-        """Go on."""
-
-    def may_not(self, inquiry: Proof, response: Response) -> None:
-        """Take the refusal."""
-
-    def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:
-        """Take that they may be there no longer."""
-
-
-class LegHearer(Protocol):
-    """Whoever hears a leg; `refused` or `closed` comes once, and nothing behind it."""
-
-    def opened(self) -> None:
-        """Begin."""
-
-    def refused(self, response: Response) -> None:
-        """Take that it did not come about."""
-
-    def message(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message of the service."""
-
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Take something that the gateway says itself."""
-
-    def may_write(self, *, may: bool) -> None:
-        """Take note that the service does not keep up, or does again."""
-
-    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
-        """Take the end; `is_of_policy` says that the gateway has ended it, not the service."""
-
-
-class Guest:
-    """Who comes: the request that opened the socket, and the token that was shown behind it.
-
-    `session` and `number` say which tether a leg is of, and which of its legs.
-    """
-
-    __slots__ = ("exchange", "number", "principal", "session", "token")
-
-    def __init__(self, exchange: Exchange, principal: Principal | None, token: bytes = b"") -> None:
-        """Know them."""
-        self.exchange = exchange
-        self.principal = principal
-        self.token = token
-        self.session = ""
-        self.number = 0
-
-
-class Desk(Protocol):
-    """What proves tokens and opens legs."""
-
-    def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
-        """Ask whether this token lets somebody in on the route of that request."""
-
-    def open(self, guest: Guest, hearer: LegHearer) -> Leg:
-        """Begin to open a leg on behalf of a guest; its hearer hears of it in a later turn."""
 
 
 class Watch(Protocol):
@@ -149,9 +80,13 @@ class TetherSockets:
         self.fresh: Final = fresh
         self.chance: Final = chance
         self.stamp: Final = stamp
+        self.elsewhere: Elsewhere = Nobody()
+        """The other workers, which may have the tether that somebody comes back to."""
         self.is_leaving = False
         self._by_token: dict[str, Kept] = {}
         self._by_session: dict[tuple[str, str, str], list[Kept]] = {}
+        self._alone: dict[str, list[Kept]] = {}
+        """by whose they are, those whose client is away; the longest first"""
 
     def __len__(self) -> int:
         """Return how many tethers there are."""
@@ -161,45 +96,64 @@ class TetherSockets:
         """Return who hears the socket of this request."""
         return TetherHearer(self, exchange)
 
-    def join(self, guest: Guest, bound: TetherBound, socket: Socket) -> "Kept":
-        """Return the tether that a guest comes back to, or a new one."""
-        asked = _asked(guest.exchange)
-        key = _key(guest, bound, asked)
-        found = self._found(asked.get(RESUME, ""), key, guest)
-        if found is None:
-            kept = Kept(self, guest, bound, key)
-            self._by_token[kept.token] = kept
-            if key is not None:
-                self._by_session.setdefault(key, []).append(kept)
-            self.watch.watch(kept)
-            kept.begin(socket)
-            return kept
-        found.guest = _instead(found.guest, guest)
-        said = asked.get(RECEIVED, "")
-        is_number = said.isascii() and said.isdigit() and len(said) <= _NUMBER
-        found.come_back(socket, int(said) if is_number else -1)
-        return found
-
-    def _found(self, token: str, key: tuple[str, str, str] | None, guest: Guest) -> "Kept | None":
-        """Return the tether that a guest may go on with: their own."""
-        if token:
-            named = self._by_token.get(token)
-            return named if named is not None and named.is_of(guest) else None
+    def find(self, ask: Ask) -> "Kept | None":
+        """Return the tether that somebody comes back to: their own, here."""
+        if ask.token:
+            named = self._by_token.get(ask.token)
+            return named if named is not None and named.is_of(ask) else None
         now = self.clock()
-        for one in reversed(self._by_session.get(key, []) if key is not None else []):
+        for one in reversed(self._by_session.get(ask.key, []) if ask.key is not None else []):
             if one.tether.seems_gone(now):
                 return one
         return None
 
+    def begin(self, guest: Guest, ask: Ask, bound: TetherBound, socket: Client) -> "Kept":
+        """Return a new tether."""
+        kept = Kept(self, guest, bound, ask.key)
+        self._by_token[kept.token] = kept
+        if ask.key is not None:
+            self._by_session.setdefault(ask.key, []).append(kept)
+        self.watch.watch(kept)
+        kept.begin(socket)
+        return kept
+
+    def take(self, ask: Ask, line: Line) -> bool:
+        """Take a client that has come to another worker, if its tether is here."""
+        kept = None if self.is_leaving else self.find(ask)
+        if kept is None:
+            return False
+        line.send(TAKEN)
+        remote = Remote(line)
+        kept.guest = kept.guest.come_to_another(ask)
+        kept.come_back(remote, ask.received)
+        remote.serve(kept.at(remote))
+        return True
+
     def leave(self) -> None:
         """Keep nothing any more for whoever goes: nobody comes back to a worker that leaves."""
         self.is_leaving = True
-        for kept in [one for one in self._by_token.values() if one.is_alone][:_IN_A_TURN]:
-            kept.tether.end(GOING_AWAY, b"")
+        for kept in [one for one in self._by_token.values() if not one.is_here][:_IN_A_TURN]:
+            kept.tether.end(RESTART, b"the worker goes: connect again")
+
+    def left_alone(self, kept: "Kept") -> None:
+        """Take note that a client is away; of one person only so many are waited for."""
+        waiting = self._alone.setdefault(kept.whose, [])
+        waiting.append(kept)
+        if len(waiting) > MOST_AWAY:
+            waiting[0].tether.end(GOING_AWAY, b"")
+
+    def joined(self, kept: "Kept") -> None:
+        """Take note that a client is there, or is waited for no longer."""
+        waiting = [one for one in self._alone.get(kept.whose, ()) if one is not kept]
+        if waiting:
+            self._alone[kept.whose] = waiting
+        else:
+            self._alone.pop(kept.whose, None)
 
     def forget(self, kept: "Kept") -> None:
         """Know a tether no longer."""
         self.watch.forget(kept)
+        self.joined(kept)
         self._by_token.pop(kept.token, None)
         if kept.key is not None:
             left = [one for one in self._by_session.get(kept.key, ()) if one is not kept]
@@ -228,13 +182,27 @@ class Kept:
         self._sockets: Final = sockets
         self._legs = 0
         self._session: Final = sockets.fresh()
-        self._socket: Socket | None = None
+        self._client: Client | None = None
         self._tether: Tether | None = None
 
     @property
-    def is_alone(self) -> bool:
-        """Tell whether no client is there."""
-        return self._socket is None
+    def whose(self) -> str:
+        """Return whose it is, of whom only so much is kept; nobody known is known by address."""
+        principal = self.guest.principal
+        return f"address {self.guest.exchange.client}" if principal is None else principal.key
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether its client is there, at this worker."""
+        return self._client is not None and not isinstance(self._client, Remote)
+
+    def is_at(self, client: Client) -> bool:
+        """Tell whether this is the client's socket."""
+        return self.tether.is_of(client)
+
+    def at(self, client: Client) -> "Place":
+        """Return it as it is heard from this socket, for as long as that is the client's."""
+        return Place(self, client)
 
     @property
     def tether(self) -> Tether:
@@ -242,29 +210,28 @@ class Kept:
         assert self._tether is not None  # `begin` is called at once
         return self._tether
 
-    def is_of(self, guest: Guest) -> bool:
+    def is_of(self, ask: Ask) -> bool:
         """Tell whether it is this person's, on the same route."""
-        mine, theirs = self.guest.principal, guest.principal
-        if (mine is None) != (theirs is None):
-            return False
-        if _route_of(self.guest) != _route_of(guest):
+        mine, theirs = self.guest.principal, ask.principal
+        if (mine is None) != (theirs is None) or route_of(self.guest) != ask.route:
             return False
         return mine is None or theirs is None or mine.key == theirs.key
 
-    def begin(self, socket: Socket) -> None:
+    def begin(self, client: Client) -> None:
         """Begin with this client."""
         bound = self._bound
         bounds = Bounds(messages=bound.messages, size=bound.size)
         terms = Terms(resume=bound.resume, reattach=bound.reattach, bounds=bounds)
-        self._socket = socket
+        self._client = client
         now = self._sockets.clock()
-        self._tether = Tether(self, terms, token=self.token, client=socket, now=now)
+        self._tether = Tether(self, terms, token=self.token, client=client, now=now)
         self.deadline = self._tether.due
 
-    def come_back(self, socket: Socket, received: int) -> None:
+    def come_back(self, client: Client, received: int) -> None:
         """Go on with this client."""
-        self._socket = socket
-        self.tether.client_came(socket, received=received, now=self._sockets.clock())
+        self._client = client
+        self._sockets.joined(self)
+        self.tether.client_came(client, received=received, now=self._sockets.clock())
         self.deadline = self.tether.due
 
     # What the socket says
@@ -284,10 +251,12 @@ class Kept:
 
     def went(self, code: int) -> None:
         """Take that the client has gone."""
-        self._socket = None
+        self._client = None
         self.tether.client_went(code, self._sockets.clock())
         if self._sockets.is_leaving:
             self.tether.end(GOING_AWAY, b"")
+        elif self.tether.is_alone:
+            self._sockets.left_alone(self)
         self.deadline = self.tether.due
 
     # What time it is
@@ -311,8 +280,8 @@ class Kept:
 
     def tell(self, tether: Tether, status: str, more: dict[str, object]) -> None:
         """Tell the client what happens."""
-        socket = self._socket
-        if socket is None or not self._bound.events:
+        client = self._client
+        if client is None or not self._bound.events:
             return
         if status == "attached":
             more = {"resume": tether.token, **more}
@@ -323,16 +292,16 @@ class Kept:
         else:
             session = self.key[2] if self.key is not None else ""
             said = words.event(status, session=session, at=self._sockets.stamp(), more=more)
-        socket.send(said, is_text=True)
+        client.send(said, is_text=True)
 
     def say(self, payload: bytes, *, is_text: bool) -> None:
         """Say something of the gateway's own to a client that is there."""
-        if self._socket is not None:
-            self._socket.send(payload, is_text=is_text)
+        if self._client is not None:
+            self._client.send(payload, is_text=is_text)
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
-        self._socket = None
+        self._client = None
         self._sockets.forget(self)
 
     def chance(self) -> float:
@@ -342,6 +311,35 @@ class Kept:
     def now(self) -> float:
         """Return the time."""
         return self._sockets.clock()
+
+
+class Place:
+    """A tether as it is heard from one socket: nothing, once its client has another."""
+
+    def __init__(self, kept: Kept, client: Client) -> None:
+        """Hear it from there."""
+        self._kept = kept
+        self._client = client
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the client."""
+        if self._kept.is_at(self._client):
+            self._kept.message(payload, is_text=is_text)
+
+    def ponged(self, payload: bytes) -> None:
+        """Take a sign of life."""
+        if self._kept.is_at(self._client):
+            self._kept.ponged(payload)
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the client does not keep up, or does again."""
+        if self._kept.is_at(self._client):
+            self._kept.may_write(may=may)
+
+    def went(self, code: int) -> None:
+        """Take that the client has gone."""
+        if self._kept.is_at(self._client):
+            self._kept.went(code)
 
 
 class _Ear:
@@ -407,7 +405,7 @@ class TetherHearer:
         self._exchange: Final = exchange
         self._bound: Final = bound_of_route(exchange.plan.route)
         self._socket: Socket | None = None
-        self._kept: Kept | None = None
+        self._place: Place | Relayed | None = None
         self._proof: Proof | None = None
         self._token = b""
 
@@ -421,16 +419,45 @@ class TetherHearer:
         self._join(Guest(self._exchange, principal))
 
     def _join(self, guest: Guest) -> None:
+        """Go on with the tether that they come back to, here or at another worker; or begin."""
         socket = self._socket
-        if socket is not None:
-            self._kept = kept = self._sockets.join(guest, self._bound, socket)
-            socket.hear_pongs(kept.ponged)
+        if socket is None:
+            return
+        sockets, ask = self._sockets, guest.ask(self._bound)
+        found = sockets.find(ask)
+        if found is not None:
+            found.guest = instead(found.guest, guest)
+            found.come_back(socket, ask.received)
+            self._goes_on(found.at(socket))
+        elif (ask.token or ask.key) and sockets.elsewhere.seek(
+            ask, partial(self._told, guest, ask)
+        ):
+            socket.pause()
+        else:
+            self._goes_on(sockets.begin(guest, ask, self._bound, socket).at(socket))
+
+    def _told(self, guest: Guest, ask: Ask, line: Line | None) -> None:
+        """Go on at another worker, or begin."""
+        socket = self._socket
+        if socket is None:
+            if line is not None:
+                line.end()
+            return
+        if line is not None:
+            self._goes_on(Relayed(line, socket))
+        else:
+            self._goes_on(self._sockets.begin(guest, ask, self._bound, socket).at(socket))
+        socket.resume()
+
+    def _goes_on(self, place: Place | Relayed) -> None:
+        self._place = place
+        if self._socket is not None:
+            self._socket.hear_pongs(place.ponged)
 
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message; the first may be a token."""
-        if self._kept is not None:
-            if self._is_theirs(self._kept):
-                self._kept.message(payload, is_text=is_text)
+        if self._place is not None:
+            self._place.message(payload, is_text=is_text)
             return
         socket = self._socket
         if socket is None or self._proof is not None:
@@ -444,11 +471,6 @@ class TetherHearer:
         self._token = token
         self._proof = self._sockets.desk.prove(self._exchange, token, self)
 
-    def _is_theirs(self, kept: Kept) -> bool:
-        """Tell whether the tether has not gone on over another socket."""
-        socket = self._socket
-        return socket is not None and kept.tether.is_of(socket)
-
     # What the desk says of the token
 
     def may(self, inquiry: Proof) -> None:
@@ -460,7 +482,8 @@ class TetherHearer:
             return
         inquiry.keep()
         self._join(Guest(self._exchange, inquiry.exchange.principal, self._token))
-        socket.resume()
+        if self._place is not None:  # else other workers are asked, and it waits on
+            socket.resume()
 
     def may_not(self, inquiry: Proof, response: Response) -> None:  # noqa: ARG002 - a port
         """End it."""
@@ -480,51 +503,19 @@ class TetherHearer:
 
     def may_write(self, *, may: bool) -> None:
         """Pass on that the client does not keep up, or does again."""
-        if self._kept is not None and self._is_theirs(self._kept):
-            self._kept.may_write(may=may)
+        if self._place is not None:
+            self._place.may_write(may=may)
 
     def due(self, now: float) -> None:  # noqa: ARG002 - the port's
         """End it: no token has come."""
-        if self._socket is not None and self._kept is None:
+        if self._socket is not None and self._proof is None and self._place is None:
             self._socket.close(POLICY, b"no token has come in time")
 
     def closed(self, code: int) -> None:
         """Take that the client has gone; where another has come in its place, nothing follows."""
-        kept, self._kept = self._kept, None
+        place, self._place = self._place, None
+        self._socket = None
         if self._proof is not None:
             self._proof.over()
-        if kept is not None and self._is_theirs(kept):
-            kept.went(code)
-        self._socket = None
-
-
-def bound_of_route(route: Route | None) -> TetherBound:
-    """Return what is written of the tethers of a route."""
-    raw = None if route is None else route.features.get(SOCKET)
-    return TetherBound() if raw is None else msgspec.msgpack.decode(raw, type=TetherBound)
-
-
-def _asked(exchange: Exchange) -> dict[str, str]:
-    """Return what the query says; of what it says twice, the last."""
-    query = exchange.request.query
-    return {} if query is None else dict(parse_qsl(query.decode("latin-1")))
-
-
-def _key(guest: Guest, bound: TetherBound, asked: dict[str, str]) -> tuple[str, str, str] | None:
-    """Return by what a person's session is found on a route; None where it is not."""
-    named = asked.get(bound.session, "") if bound.session else ""
-    if guest.principal is None or not named:
-        return None
-    return guest.principal.key, _route_of(guest), named
-
-
-def _route_of(guest: Guest) -> str:
-    """Return the name of the route, with what stands in the path: another path, another session."""
-    route = guest.exchange.plan.route
-    return f"{'' if route is None else route.name} {guest.exchange.request.path.decode('latin-1')}"
-
-
-def _instead(before: Guest, guest: Guest) -> Guest:
-    """Return who stands for a tether from now on, as the same session to the service."""
-    guest.session, guest.number = before.session, before.number
-    return guest
+        if place is not None:
+            place.went(code)

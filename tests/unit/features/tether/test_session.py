@@ -276,7 +276,9 @@ def test_what_was_said_before_is_not_passed_on_again() -> None:
 
 def test_a_client_goes_once() -> None:
     held = Held()
+    was_alone = held.tether.is_alone
     held.client_goes()
+    assert (was_alone, held.tether.is_alone) == (False, True)
     held.client_goes(1000)
     assert held.is_in(State.CLIENT_AWAY)
 

@@ -9,10 +9,13 @@ import pytest
 
 from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
 from tests.helpers.sayings import Words
-from tests.helpers.tethered import Side
+from tests.helpers.tethered import Side, a_line
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
+from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
+from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.relay import TAKEN, Ask, Line
 from tta_gateway.features.tether.session import Leg
-from tta_gateway.features.tether.sockets import Asker, Guest, Kept, LegHearer, Proof, TetherSockets
+from tta_gateway.features.tether.sockets import MOST_AWAY, Kept, TetherSockets
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.plan import Plan
@@ -395,3 +398,145 @@ def test_a_worker_that_leaves_keeps_nothing_for_who_is_away() -> None:
     assert len(house.sockets) == 1
     hearer.closed(1001)
     assert (len(house.sockets), house.kept) == (0, [])
+
+
+@pytest.mark.parametrize("who", ["p1", None])
+def test_of_one_person_only_so_many_are_waited_for(who: str | None) -> None:
+    house = House()
+    _, other = house.joined(who="p2")
+    other.closed(1006)
+    tokens = []
+    for _ in range(MOST_AWAY + 1):
+        socket, hearer = house.joined(who=who)
+        tokens.append(socket.events()[0]["resume"])
+        hearer.closed(1006)
+    assert len(house.sockets) == MOST_AWAY + 1
+    resumed = []
+    for token in (tokens[0], tokens[1], tokens[-1]):
+        socket, _ = house.came(f"/ws?resume={token}", who)
+        if not socket.events():
+            house.ear.opened()
+        resumed.append(socket.events()[0]["resumed"])
+    assert resumed == [False, True, True]
+
+
+def test_who_comes_back_is_waited_for_no_longer() -> None:
+    house = House()
+    for _ in range(MOST_AWAY):
+        socket, hearer = house.joined()
+        hearer.closed(1006)
+        back, _ = house.came(f"/ws?resume={socket.events()[0]['resume']}")
+        assert back.events()[0]["resumed"] is True
+    _, hearer = house.joined()
+    hearer.closed(1006)
+    assert len(house.sockets) == MOST_AWAY + 1
+
+
+# --- other workers ---
+
+
+class Others:
+    """The other workers, which answer when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[Ask] = []
+        self.told: list[Callable[[Line | None], None]] = []
+
+    def seek(self, ask: Ask, told: Callable[[Line | None], None]) -> bool:
+        self.asked.append(ask)
+        self.told.append(told)
+        return True
+
+
+def _beside(house: House) -> tuple[House, Others]:
+    """Another worker, which asks others for what it has not."""
+    other, others = House(), Others()
+    other.plan = house.plan
+    other.sockets.elsewhere = others
+    return other, others
+
+
+def test_a_client_goes_on_with_its_tether_at_another_worker() -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    house.ear.message(b"1", is_text=True)
+    hearer.closed(1006)
+    house.ear.message(b"2", is_text=True)
+    other, others = _beside(house)
+    back, again = other.came(f"/ws?resume={socket.events()[0]['resume']}&received=1")
+    was_read = back.is_read
+    here, there = a_line()
+    heard: list[tuple[int, int, bytes]] = []
+    here.hear = lambda kind, number, payload: heard.append((kind, number, payload))
+    assert house.sockets.take(others.asked[0], there)
+    assert heard.pop(0)[0] == TAKEN
+    others.told[0](here)
+    for frame in heard:
+        here.hear(*frame)
+    assert (was_read, back.is_read) == (False, True)
+    assert back.texts() == ["2"]
+    again.message(b"a", is_text=True)
+    house.ear.message(b"3", is_text=True)
+    assert (house.leg.heard, back.texts(), other.desk.legs) == ([b"a"], ["2", "3"], [])
+    back.ponged(back.pings[-1])
+    again.closed(1006)
+    assert house.kept[0].tether.seems_gone(0.0)
+
+
+def test_who_is_unknown_everywhere_begins_anew() -> None:
+    house, others = _beside(House())
+    socket, hearer = house.came("/ws?session_id=s1")
+    others.told[0](None)
+    house.ear.opened()
+    assert socket.is_read
+    assert socket.events()[0]["resumed"] is False
+    hearer.message(b"a", is_text=True)
+    assert house.leg.heard == [b"a"]
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+def test_who_has_gone_while_others_were_asked_is_not_begun_for(*, is_found: bool) -> None:
+    house, others = _beside(House())
+    _, hearer = house.came("/ws?session_id=s1")
+    hearer.closed(1006)
+    line, _ = a_line()
+    others.told[0](line if is_found else None)
+    assert (len(house.sockets), line.is_over) == (0, is_found)
+
+
+def test_who_has_shown_a_token_first_waits_for_the_others_too() -> None:
+    house, others = _beside(House(first_message=10.0))
+    socket, hearer = house.came("/ws?session_id=s1", None)
+    hearer.message(AUTH, is_text=True)
+    proof = house.desk.proofs[0]
+    proof.exchange.principal = Principal(subject="p1", issuer="today")
+    house.desk.asked[0][1].may(proof)
+    was_read = socket.is_read
+    others.told[0](None)
+    assert (was_read, socket.is_read) == (False, True)
+
+
+def test_nobody_elses_client_is_taken_and_none_by_who_leaves() -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    hearer.closed(1006)
+    other, others = _beside(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}", "p2")
+    other.came(f"/ws?resume={socket.events()[0]['resume']}", "p1")
+    _, there = a_line()
+    assert not house.sockets.take(others.asked[0], there)
+    house.sockets.is_leaving = True
+    assert not house.sockets.take(others.asked[1], there)
+    assert there.sent == []
+
+
+def test_a_worker_that_leaves_ends_what_it_keeps_for_clients_elsewhere() -> None:
+    house = House()
+    socket, _ = house.joined("/ws?session_id=s1")
+    other, others = _beside(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}")
+    _, there = a_line()
+    assert house.sockets.take(others.asked[0], there)
+    house.sockets.leave()
+    assert there.is_over
+    assert len(house.sockets) == 0
