@@ -28,6 +28,7 @@ from tests.fuzz import (
     proxy_protocol,
     seeds,
     server_codec,
+    service_answers,
     socket_codec,
     target,
     token,
@@ -47,6 +48,7 @@ TARGETS: Final = {
         socket_codec,
         client_protocol,
         socket_codec,
+        service_answers,
     )
 }
 _PROCESSES: Final = 2

@@ -31,7 +31,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Granted,
     Verdict,
 )
-from tta_gateway.node.hub_services import HubServices, ServiceSays, told_names
+from tta_gateway.node.hub_services import LONGEST_VALUE, HubServices, ServiceSays, told_names
 from tta_gateway.node.hub_visitor import Visitor
 from tta_gateway.node.inquiry import Inquiry
 
@@ -80,7 +80,8 @@ class HubAsked:
         if not self._told_names:
             return {}
         said = {name.lower(): value for name, value in headers.items()}
-        return {name: said[name] for name in self._told_names if name in said}
+        kept = ((name, said.get(name, "")) for name in self._told_names)
+        return {name: value for name, value in kept if 0 < len(value) <= LONGEST_VALUE}
 
     def connecting(self, request: ConnectRequest, caller: Caller) -> Further:
         """Return what comes of somebody who may connect."""

@@ -22,7 +22,9 @@ from tta_gateway.support.metrics import Registry
 _OK: Final = 200
 _PAUSE: Final = 10.0  # seconds in which the log tells of one service once
 _RESULTS: Final = ("allowed", "refused", "unclear", "away")
-_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]{0,4094}[\x21-\x7e])?")
+LONGEST_VALUE: Final = 4096
+"""characters of a field that a client has written; a longer one is not told"""
+_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 T = TypeVar("T")
 
 

@@ -303,6 +303,8 @@ def test_a_service_is_told_what_a_client_writes_of_itself_where_it_asks_for_it()
     house.connects(headers={"X-Key": "7", "X-Other": "8"})
     house.publishes()
     assert [fields for _, __, fields in house.services.asked] == [[(b"x-key", b"7")]] * 2
+    house.connects(headers={"X-Key": "7" * 4097})  # nobody keeps that
+    assert house.services.asked[-1][2] == []
 
 
 def test_a_service_that_is_away_lets_nothing_happen() -> None:

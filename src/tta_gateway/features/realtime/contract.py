@@ -6,7 +6,6 @@ What is not an answer of the contract is Unclear, and allows nothing.
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final, Generic, TypeAlias, TypeVar
@@ -290,6 +289,6 @@ def _payload(plain: Raw, encoded: str | None, name: str) -> bytes:
     """Return what is told further: JSON of one line, or nothing."""
     try:
         found = one_line(base64.b64decode(encoded, validate=True) if encoded else bytes(plain))
-    except (binascii.Error, Malformed) as error:
+    except (ValueError, Malformed) as error:
         raise Unclear(f"`{name}` is no JSON that clients can be given") from error
     return b"" if found == b"null" else found

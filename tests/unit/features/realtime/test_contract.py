@@ -195,6 +195,7 @@ def test_a_reason_is_plain_words_that_a_close_can_tell(reason: str, told: str) -
         (b'{"result":{"tags":{"a":1}}}', "is not of the contract"),
         (b'{"result":{"b64data":"e30"}}', "`data` is no JSON"),
         (b'{"result":{"b64data":"eHg="}}', "`data` is no JSON"),
+        ('{"result":{"b64data":"é"}}'.encode(), "`data` is no JSON"),
         (b'{"error":{"code":0}}', "`$.error.code`"),
         (b'{"error":{"code":2000}}', "`$.error.code`"),
         (b'{"error":{}}', "is not of the contract"),
