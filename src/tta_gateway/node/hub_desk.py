@@ -11,6 +11,7 @@ from math import inf
 from typing import Final, TypeVar
 from urllib.parse import quote
 
+from tta_gateway.features.identity.credential import Ambiguous, token_of, without_token
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
@@ -76,7 +77,7 @@ class Visitor:
         """Begin with what the request has shown that opened the socket."""
         request = opening.request
         self.opening: Final = opening
-        self.shown: Fields = [one for one in request.fields if one[0] in _SHOWN]
+        self.shown: Fields = _shown_by(request)
         self.connected: Inquiry | None = None
         self.reading: dict[str, Inquiry] = {}
         """by channel: what lets it read there"""
@@ -220,11 +221,14 @@ class HubDesk:
         """Return the connections that there are."""
         return list(self._visitors)
 
-    def ask_again(self, client: str) -> None:
-        """Ask for all that a connection reads: the rules have changed."""
+    def ask_again(self, client: str) -> int:
+        """Ask for all that a connection reads, and return how much: the rules have changed."""
         visitor = self._visitors.get(client)
-        if visitor is not None:
-            self._read_on(client, visitor)
+        if visitor is None:
+            return 0
+        count = len(visitor.reading)
+        self._read_on(client, visitor)
+        return count
 
     # --- connections ---
 
@@ -292,9 +296,13 @@ class HubDesk:
         principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
             return Admission(user="", traffic=traffic)
-        lasts = principal.expires - self._wall()
-        seconds = None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
+        seconds = self._seconds_of(principal)
         return Admission(user=principal.subject, seconds=seconds, traffic=traffic)
+
+    def _seconds_of(self, principal: Principal) -> int | None:
+        """Return after how long another token is to be shown."""
+        lasts = principal.expires - self._wall()
+        return None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
 
     # --- channels ---
 
@@ -357,13 +365,32 @@ class HubDesk:
     def subscription(
         self, token: str, channel: str, caller: Caller
     ) -> Granted | Awaitable[Granted]:
-        """Return what a token of a subscription gives: no more than its rule allows besides."""
+        """Return what a token of a subscription gives: no more than its rule allows besides.
+
+        The rule is asked first: to prove a token is work, and limits stand before it.
+        """
+        visitor = self._visitors.get(caller.client)
+        is_reading = visitor is not None and channel in visitor.reading
+        granted = self.may_subscribe(channel, caller)
+
+        def then(granted: Granted) -> Granted:
+            if not isinstance(granted, Grant):
+                return granted
+            shown = self._shown_by(token, channel, caller)
+            if not isinstance(shown, Grant) and not is_reading:
+                self.left(channel, caller.client)
+            return shown
+
+        return _behind(granted, then) if isinstance(granted, Awaitable) else then(granted)
+
+    def _shown_by(self, token: str, channel: str, caller: Caller) -> Granted:
+        """Return what such a token shows by itself: leave until it ends."""
         principal = self.proved(token.encode())
         if isinstance(principal, Problem):
             return TOKEN_EXPIRED if principal.code == _EXPIRED else PERMISSION_DENIED
         if principal.subject != caller.user or principal.claims.get("channel") != channel:
             return INVALID_TOKEN
-        return self.may_subscribe(channel, caller)
+        return Grant(seconds=self._seconds_of(principal))
 
     def _once(
         self, plan: Plan | None, method: bytes, channel: str, caller: Caller
@@ -417,6 +444,19 @@ def _path_of(channel: str) -> bytes:
     return ("/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))).encode()
 
 
+def _shown_by(request: RequestHead) -> Fields:
+    """Return by what a request may be known; a token of a page's is shown as those of others."""
+    shown = [one for one in request.fields if one[0] in _SHOWN]
+    try:
+        token = token_of(request)
+    except Ambiguous:
+        return shown  # the policy of the route has refused it, if anybody's
+    if token is None:
+        return shown
+    kept = [one for one in without_token(shown) if one[0] != b"authorization"]
+    return [*kept, (b"authorization", b"Bearer " + token)]
+
+
 def _head(method: bytes, target: bytes, shown: Fields, opening: Exchange) -> RequestHead:
     head = RequestHead(opening.request.stream_id, method, target)
     head.fields = shown
@@ -436,6 +476,10 @@ async def _later(answer: _Answer, then: Callable[[], T], inquiry: Inquiry) -> T:
         inquiry.over()
         raise
     return then()
+
+
+async def _behind(asked: Awaitable[T], then: Callable[[T], T]) -> T:
+    return then(await asked)
 
 
 def _why_not(response: Response) -> Verdict:
