@@ -48,7 +48,6 @@ def _all(*roles: frozenset[str]) -> Who:
 _WORLDS: Final = _all(PLAYER, CLINICIANS, frozenset({"researcher"}))
 _PLAYER: Final = _all(PLAYER)
 EXPECTED: Final[dict[str, dict[str, Who]]] = {
-    "/together/{rest:path}": dict.fromkeys(("GET", "HEAD"), OPEN),
     **{
         path: dict.fromkeys(METHODS, OPEN)
         for path in (

@@ -6,6 +6,7 @@ roles, ownership, ties of care, limits and revocations hold for channels as they
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Final
@@ -138,11 +139,14 @@ class HubDesk:
         """Return the connections that there are."""
         return list(self._visitors)
 
-    def ask_again(self, client: str) -> None:
-        """Ask for all that a connection reads: the rules have changed."""
+    def ask_again(self, client: str) -> int:
+        """Ask for all that a connection reads, and return how much: the rules have changed."""
         visitor = self._visitors.get(client)
-        if visitor is not None:
-            self._read_on(client, visitor)
+        if visitor is None:
+            return 0
+        count = len(visitor.reading)
+        self._read_on(client, visitor)
+        return count
 
     # --- connections ---
 
@@ -215,9 +219,13 @@ class HubDesk:
         principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
             return Admission(user="", traffic=traffic)
-        lasts = principal.expires - self._wall()
-        seconds = None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
+        seconds = self._seconds_of(principal)
         return Admission(user=principal.subject, seconds=seconds, traffic=traffic)
+
+    def _seconds_of(self, principal: Principal) -> int | None:
+        """Return after how long another token is to be shown."""
+        lasts = principal.expires - self._wall()
+        return None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
 
     # --- channels ---
 
@@ -312,13 +320,34 @@ class HubDesk:
     def subscription(
         self, token: str, channel: str, caller: Caller
     ) -> Granted | Awaitable[Granted]:
-        """Return what a token of a subscription gives: no more than its rule allows besides."""
+        """Return what a token of a subscription gives: no more than its rule allows besides.
+
+        The rule is asked first: to prove a token is work, and limits stand before it.
+        """
+        visitor = self._visitors.get(caller.client)
+        is_reading = visitor is not None and channel in visitor.reading
+        granted = self.may_subscribe(channel, caller)
+
+        def then(granted: Granted) -> Granted:
+            if not isinstance(granted, Grant):
+                return granted
+            shown = self._shown_by(token, channel, caller)
+            if isinstance(shown, Grant):
+                return replace(granted, seconds=_least(granted.seconds, shown.seconds))
+            if not is_reading:
+                self.left(channel, caller.client)
+            return shown
+
+        return _behind(granted, then) if isinstance(granted, Awaitable) else then(granted)
+
+    def _shown_by(self, token: str, channel: str, caller: Caller) -> Granted:
+        """Return what such a token shows by itself: leave until it ends."""
         principal = self.proved(token.encode())
         if isinstance(principal, Problem):
             return TOKEN_EXPIRED if principal.code == EXPIRED else PERMISSION_DENIED
         if principal.subject != caller.user or principal.claims.get("channel") != channel:
             return INVALID_TOKEN
-        return self.may_subscribe(channel, caller)
+        return Grant(seconds=self._seconds_of(principal))
 
     def _once(
         self, plan: Plan | None, method: bytes, channel: str, caller: Caller
@@ -373,3 +402,14 @@ class HubDesk:
 def _path_of(channel: str) -> bytes:
     """Return a channel's name as a path."""
     return ("/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))).encode()
+
+
+async def _behind(asked: Awaitable[Granted], then: Callable[[Granted], Granted]) -> Granted:
+    return then(await asked)
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    """Return the shorter of two times; None is for ever."""
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)
