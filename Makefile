@@ -12,6 +12,7 @@ APT_BUILD := cc:gcc+libc6-dev headers:python3-dev
 # No Docker: its package would start an engine on the machine.  Where one is, it is tested against.
 APT_TEST := chromium curl etcd:etcd-server haproxy nginx:nginx-light pg_ctlcluster:postgresql named:bind9 openssl \
 	redis-server slowhttptest
+APT_PAGES := npm
 APT_BENCH := nginx:nginx-light wrk
 
 FUZZ_INPUTS := 10000000
@@ -41,7 +42,7 @@ help: ## this list
 
 setup: system-run .venv/.test system-build .venv/.gateway ## .venv from requirements.lock, and the gateway compiled in it
 
-run: setup ## the gateway in front of the sample services of the platform
+run: setup .venv/pages/installed ## the gateway in front of the sample services of the platform
 	@exec $(BIN)/python -m examples.tta.run
 
 # What needs no gateway runs while it is compiled.  Of the tests that wait three run at once, since two
@@ -155,6 +156,13 @@ system-bench: system-run
 	@echo "setup: $$($(BIN)/tta-gateway --version)"
 	@if $(BIN)/tta-gateway --version | grep -q ', compiled$$'; then mv $@.begun $@; \
 	else echo "setup: it works, at twice the CPU time: a C compiler or Python's headers are missing"; fi
+
+# What pages in browsers want of npm; without it they say so, and all else works.
+.venv/pages/installed: examples/tta/pages/package-lock.json | .venv/.tools
+	@mkdir -p $(@D); cp examples/tta/pages/package*.json $(@D)
+	@scripts/system_packages.sh $(APT_PAGES) && \
+		npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --silent && cp $< $@ \
+		|| echo "setup: without npm the pages in browsers do not work; all else does"
 
 # The names alone: a file that is gone makes nothing older.
 .venv/.sources: FORCE

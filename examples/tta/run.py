@@ -30,6 +30,7 @@ INSTANCES: Final = {  # by the name of their blank in gateway.yaml
     "worlds_b": "worlds",
     "sessions": "sessions",
     "conversation": "conversation",
+    "pages": "pages",
 }
 READY: Final = "ready: "
 ADMIN: Final = "admin: "
@@ -143,6 +144,7 @@ def _said(lines: list[str], word: str) -> str:
 def _introduce(url: str, admin: str, token: Path) -> None:
     click.echo(f"ready: {url}")
     click.echo("\n# Commands to try, in bash and in this folder.")
+    click.echo(f"# In a browser, or in two: {url}/together/")
     click.echo(variables(url, admin, token))
     for command in COMMANDS:
         click.echo(f"\n# {command.title}\n{command.shell}")

@@ -16,7 +16,15 @@ import uvicorn
 
 HOST: Final = "127.0.0.1"
 GRACE: Final = 1  # seconds that an answer under way may take after SIGTERM
-SERVICES: Final = ("accounts", "players", "characters", "worlds", "sessions", "conversation")
+SERVICES: Final = (
+    "accounts",
+    "players",
+    "characters",
+    "worlds",
+    "sessions",
+    "conversation",
+    "pages",
+)
 
 
 class Announced(uvicorn.Server):

@@ -52,6 +52,7 @@ ANY: Final = PROVED | {NOBODY, TICKET}
 """Those who are let in where a token is looked at if there is one."""
 _CLINICIANS: Final = frozenset({"therapist", "clinical_supervisor", "crisis_responder"})
 AUTH: Final = "/api/v1/auth"
+REALTIME: Final = "/api/v1/realtime"
 OWN: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("POST", f"{AUTH}/login"): ALL,
     ("POST", f"{AUTH}/refresh"): ALL,
@@ -98,6 +99,23 @@ OWN: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("GET", "/api/v1/access/glass"): _CLINICIANS,
     ("POST", "/api/v1/access/glass"): _CLINICIANS,
     ("DELETE", "/api/v1/access/glass/{id}"): _CLINICIANS,
+    **dict.fromkeys(
+        (
+            ("POST", f"{REALTIME}/{call}")
+            for call in (
+                "publish",
+                "broadcast",
+                "history",
+                "presence",
+                "presence_stats",
+                "disconnect",
+                "unsubscribe",
+                "batch",
+            )
+        ),
+        frozenset({"service", SERVICE}),
+    ),
+    ("GET", "/connection/websocket"): ALL,  # what its first message shows is looked at
     # These end the session of who asks, and stand last.
     ("POST", f"{AUTH}/logout"): PEOPLE | {SERVICE},
     ("POST", f"{AUTH}/logout-all"): PEOPLE,

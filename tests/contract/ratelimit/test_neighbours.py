@@ -210,12 +210,12 @@ def test_where_no_descriptor_is_left_whoever_was_there_still_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To list a folder takes one for a moment."""
-    one, _ = Worker(tmp_path, 1), Worker(tmp_path, 2)
-    one.neighbours.look()
 
     def none_left(_: object) -> list[str]:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr(os, "listdir", none_left)
-    assert one.neighbours.look() == frozenset()
-    assert one.neighbours.others == (2,)
+    with workers(tmp_path) as (one, _):
+        one.neighbours.look()
+        monkeypatch.setattr(os, "listdir", none_left)
+        assert one.neighbours.look() == frozenset()
+        assert one.neighbours.others == (101,)

@@ -149,7 +149,7 @@ def _alive() -> int:
     return sum(type(one).__name__ in kinds for one in of_ours)
 
 
-# What it collects first is what other tests have left, such as datagram sockets of neighbours.
+# What it collects first is what other tests have left: theirs to close.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_a_socket_leaves_behind_is_nothing(tmp_path: Path) -> None:
