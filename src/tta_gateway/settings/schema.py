@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from pydantic.json_schema import GenerateJsonSchema
 
 from tta_gateway.settings.not_yet import NOT_YET
-from tta_gateway.settings.sentences import sentences
+from tta_gateway.settings.said_below import sentences
 from tta_gateway.settings.tree import Settings
 from tta_gateway.support.config import Config
 

@@ -1,6 +1,6 @@
 """Sentences of settings are those in the source."""
 
-from tta_gateway.settings.sentences import sentences
+from tta_gateway.settings.said_below import sentences
 from tta_gateway.support.config import Config
 
 
