@@ -18,6 +18,7 @@ _SECRET: Final = b"a secret of tests that is long enough for the algorithm"
 _ISSUER: Final = "https://platform.example.org"
 ELSEWHERE: Final = "https://app.tta.test"
 """of another origin, whose pages may connect"""
+PAGES: Final = {"origins": [ELSEWHERE]}
 CHANNELS: Final = {
     "session:{session_id}": {
         "publish": {},
@@ -78,9 +79,8 @@ def hub_stage(folder: Path, **connection: object) -> Iterator[HubStage]:
         "roles": ["player", "therapist"],
     }
     realtime = {"connection": {"ping": "4s", "pong": "3s", **connection}, "channels": CHANNELS}
-    cors = {"origins": [ELSEWHERE]}
     with (
-        issuing(folder, identity={"issuers": [issuer]}, realtime=realtime, cors=cors) as gateway,
+        issuing(folder, identity={"issuers": [issuer]}, realtime=realtime, cors=PAGES) as gateway,
         Cuttable(gateway.stage.port) as line,
     ):
         gateway.stage.rest()

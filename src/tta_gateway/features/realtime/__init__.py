@@ -8,6 +8,5 @@ when it is back.
 
 `session` is one connection without a socket, `channel` one channel of a worker without a store;
 `hub` brings them together with `channels` and `attendant`, `sockets` stands at the WebSockets, and
-`valkey_broker` is the store.  Where no WebSocket is let through, `streams` answers over time, and
-`emulation` takes what is sent beside that, at whichever worker.
+`valkey_broker` is the store.  Not reachable yet: no assembly of a worker makes a hub.
 """
