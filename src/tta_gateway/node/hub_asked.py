@@ -110,6 +110,7 @@ class HubAsked:
         if not isinstance(said, Connected):
             return said
         visitor.until = said.expires or inf
+        visitor.meta = (says.service, said.meta)
         channels = await self._readable(said.channels, caller)
         visitor.given = set(channels)
         let_in = replace(admission, about=said.about, data=said.data, channels=channels)
@@ -127,7 +128,7 @@ class HubAsked:
         admission: Admission,
     ) -> Admitted:
         """Return how long somebody may go on about whom a service is asked."""
-        body = contract.refresh(caller, visitor.carrier)
+        body = contract.refresh(caller, visitor.as_told_to(says.service))
         said = await says.about(inquiry.exchange, visitor, body, contract.refreshed)
         if not isinstance(said, Refreshed):
             return said
@@ -173,9 +174,8 @@ class HubAsked:
         """
         granted: Granted = INTERNAL
         try:
-            said = await says.about(
-                inquiry.exchange, visitor, body(visitor.carrier), contract.subscribed
-            )
+            asked = body(visitor.as_told_to(says.service))
+            said = await says.about(inquiry.exchange, visitor, asked, contract.subscribed)
             granted = self._grant(said) if isinstance(said, Subscribed) else said
         finally:
             if is_new and not isinstance(granted, Grant):

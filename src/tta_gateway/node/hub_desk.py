@@ -286,7 +286,7 @@ class HubDesk:
         if visitor is None or plans.publish is None:
             return UNKNOWN_CHANNEL if visitor is None else PERMISSION_DENIED
         says = plans.asked_publish
-        body = contract.publish(caller, visitor.carrier, channel, data)
+        body = contract.publish(caller, visitor.as_told_to(says.service), channel, data)
         read = partial(amended, largest=plans.rules.largest)
         answer = Answer()
         inquiry = self._ask(plans.publish, b"PUBLISH", channel, plans, visitor, answer)

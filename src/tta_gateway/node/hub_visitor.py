@@ -1,6 +1,7 @@
 """Visitors: connections to the hub as its desk knows them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -32,6 +33,8 @@ class Visitor:
         self.opening: Final = opening
         self.shown: Fields = [one for one in request.fields if one[0] in _SHOWN]
         self.carrier: Final = carrier_of(opening)
+        self.meta: tuple[str, bytes] = ("", b"")
+        """what a service has said of it that it is told again: which service, and what"""
         self.told: Mapping[str, str] = {}
         """the fields that its client has written into its connect command"""
         self.until = inf
@@ -41,6 +44,11 @@ class Visitor:
         self.connected: Inquiry | None = None
         self.reading: dict[str, Inquiry] = {}
         """by channel: what lets it read there"""
+
+    def as_told_to(self, service: str) -> Carrier:
+        """Return how it speaks, and what this service has said of it itself."""
+        whose, meta = self.meta
+        return replace(self.carrier, meta=meta) if meta and whose == service else self.carrier
 
     def leave(self, channel: str) -> None:
         """End what lets it read a channel."""

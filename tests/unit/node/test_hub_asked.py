@@ -273,6 +273,18 @@ def test_who_leaves_while_a_service_thinks_leaves_nothing_behind() -> None:
     assert house.finished == ["/session/a"]
 
 
+def test_a_service_is_told_again_what_it_has_said_of_a_connection() -> None:
+    house = Served()
+    house.says(result={"meta": {"room": 7}})
+    house.connects()
+    house.says(result={})
+    house.refreshes()
+    house.subscribe()
+    house.publishes()
+    _, *later = [told for _, told in house.told()]
+    assert [told["meta"] for told in later] == [{"room": 7}] * 3
+
+
 def test_a_message_is_published_as_a_service_says() -> None:
     house = Served()
     assert house.publishes(b'{"a":1}') == Amended()
