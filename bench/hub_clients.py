@@ -6,6 +6,7 @@ SDKs do where it is turned away, and tells how late what it hears is.
 
 import asyncio
 import multiprocessing
+import os
 import random
 import re
 import resource
@@ -90,6 +91,8 @@ class Crowd:
         await self._come(range(first, first + len(names)))
 
     async def _come(self, numbers: range) -> None:
+        if not numbers:
+            return
         self._missing = set(numbers)
         self._arrived.clear()
         self._tries.clear()
@@ -103,9 +106,12 @@ class Crowd:
         client = Client(self, number, self._names[number])
         self._clients[number] = client
         async with self._under_way:
-            await asyncio.get_running_loop().create_connection(
-                lambda: client, "127.0.0.1", self._port, local_addr=(here, 0)
-            )
+            try:
+                await asyncio.get_running_loop().create_connection(
+                    lambda: client, "127.0.0.1", self._port, local_addr=(here, 0)
+                )
+            except ConnectionRefusedError:
+                os._exit(1)  # the worker is no more
 
     def came(self, number: int, *, recovered: bool) -> None:
         """Count who reads."""

@@ -1,11 +1,13 @@
 """Caring: where control keeps who cares for whom, and who has broken which glass.
 
-The database is asked only where a route of the operator's says whose data it has: nobody's
-relations matter elsewhere, and SQLAlchemy costs a second and forty megabytes.
+The database is asked only where a route of the operator's, or a rule of a kind of channels, says
+whose data it has: nobody's relations matter elsewhere, and SQLAlchemy costs a second and forty
+megabytes.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -17,9 +19,11 @@ from tta_gateway.features.access.policy import book_of
 from tta_gateway.features.access.public import OPENS
 from tta_gateway.features.access.service import Care
 from tta_gateway.features.access.store import Away, CareStore, Glass
+from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.events import GlassOpened
 from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.route import Route
 from tta_gateway.node.findings import Findings
 from tta_gateway.snapshot.parts import Parts, bound_of, route_of
 from tta_gateway.support.bus import Bus
@@ -132,10 +136,15 @@ class Caring:
 
 
 def _says_whose(parts: Parts) -> bool:
-    """Tell whether a route of the operator's says whose data it has."""
-    for raw in parts.routes:
-        route = route_of(raw)
-        asks = route.features.get("access")
-        if asks is not None and msgspec.msgpack.decode(asks, type=RouteAccess).owner:
-            return True
-    return False
+    """Tell whether a route of the operator's, or a rule of channels, says whose data it has."""
+    channels = bound_of(parts, "realtime", RealtimeBound).channels
+    rules = (
+        rule for one in channels for rule in (one.subscribe, one.publish, one.presence, one.history)
+    )
+    routes = chain((route_of(raw) for raw in parts.routes), rules)
+    return any(route is not None and _has_owner(route) for route in routes)
+
+
+def _has_owner(route: Route) -> bool:
+    asks = route.features.get("access")
+    return asks is not None and bool(msgspec.msgpack.decode(asks, type=RouteAccess).owner)

@@ -194,6 +194,17 @@ def _as_it_is(_: Visitor, __: Inquiry, admission: Admission) -> Admitted:
     return admission
 
 
+async def shorter(shown: Grant, asked: Granted | Awaitable[Granted]) -> Granted:
+    """Return what a service says whose asker has a token; it lasts no longer than either."""
+    granted = await asked if isinstance(asked, Awaitable) else asked
+    if not isinstance(granted, Grant):
+        return granted
+    own, its = shown.seconds, granted.seconds
+    if its is not None and (own is None or its < own):
+        return granted
+    return replace(granted, seconds=own, is_quiet=False)
+
+
 def amended(body: bytes, *, largest: int) -> Amended | Verdict:
     """Read what a service makes of a message; Unclear, also if it is larger than one may be."""
     found = contract.amended(body)

@@ -53,7 +53,7 @@ from tta_gateway.node.hub_answers import (
     why_not_connect,
     why_parted,
 )
-from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended
+from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended, shorter
 from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.hub_visitor import Visitor, head
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
@@ -138,11 +138,14 @@ class HubDesk:
         """Return the connections that there are."""
         return list(self._visitors)
 
-    def ask_again(self, client: str) -> None:
-        """Ask for all that a connection reads: the rules have changed."""
+    def ask_again(self, client: str) -> int:
+        """Ask for all that a connection reads, and return how much: the rules have changed."""
         visitor = self._visitors.get(client)
-        if visitor is not None:
-            self._read_on(client, visitor)
+        if visitor is None:
+            return 0
+        count = len(visitor.reading)
+        self._read_on(client, visitor)
+        return count
 
     # --- connections ---
 
@@ -215,9 +218,13 @@ class HubDesk:
         principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
             return Admission(user="", traffic=traffic)
-        lasts = principal.expires - self._wall()
-        seconds = None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
+        seconds = self._seconds_of(principal)
         return Admission(user=principal.subject, seconds=seconds, traffic=traffic)
+
+    def _seconds_of(self, principal: Principal) -> int | None:
+        """Return after how long another token is to be shown."""
+        lasts = principal.expires - self._wall()
+        return None if lasts == inf else max(1, int(lasts - min(_EARLY, lasts / 4)))
 
     # --- channels ---
 
@@ -312,13 +319,38 @@ class HubDesk:
     def subscription(
         self, token: str, channel: str, caller: Caller
     ) -> Granted | Awaitable[Granted]:
-        """Return what a token of a subscription gives: no more than its rule allows besides."""
+        """Return what a token of a subscription gives: no more than its rule allows besides.
+
+        The rule is asked first: to prove a token is work, and limits stand before it.  A service is
+        asked behind both.
+        """
+        plans = self._plans_of(channel)
+        says = None if plans is None else plans.asked_subscribe
+        asked: Reading | None = None
+        if says is not None:
+            body = partial(contract.subscribe, caller, channel=channel, data=b"")
+            asked = partial(self._asked.subscribed, says, channel, body)
+
+        def further(
+            visitor: Visitor, inquiry: Inquiry, is_new: bool
+        ) -> Granted | Awaitable[Granted]:
+            shown = self._shown_by(token, channel, caller)
+            if isinstance(shown, Grant):
+                return shown if asked is None else shorter(shown, asked(visitor, inquiry, is_new))
+            if is_new:
+                visitor.leave(channel)
+            return shown
+
+        return self._subscribe(channel, caller, further)
+
+    def _shown_by(self, token: str, channel: str, caller: Caller) -> Granted:
+        """Return what such a token shows by itself: leave until it ends."""
         principal = self.proved(token.encode())
         if isinstance(principal, Problem):
             return TOKEN_EXPIRED if principal.code == EXPIRED else PERMISSION_DENIED
         if principal.subject != caller.user or principal.claims.get("channel") != channel:
             return INVALID_TOKEN
-        return self.may_subscribe(channel, caller)
+        return Grant(seconds=self._seconds_of(principal))
 
     def _once(
         self, plan: Plan | None, method: bytes, channel: str, caller: Caller

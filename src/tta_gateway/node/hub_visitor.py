@@ -5,6 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Final
 
+from tta_gateway.features.identity.credential import Ambiguous, token_of, without_token
 from tta_gateway.features.realtime.contract import Carrier
 from tta_gateway.features.realtime.public import PROTOCOLS
 from tta_gateway.features.realtime.sockets import asks_for_protobuf
@@ -31,7 +32,7 @@ class Visitor:
         """Begin with what the request has shown that opened the socket."""
         request = opening.request
         self.opening: Final = opening
-        self.shown: Fields = [one for one in request.fields if one[0] in _SHOWN]
+        self.shown: Fields = shown_by(request)
         self.carrier: Final = carrier_of(opening)
         self.meta: tuple[str, bytes] = ("", b"")
         """what a service has said of it that it is told again: which service, and what"""
@@ -62,6 +63,19 @@ class Visitor:
             self.leave(channel)
         if self.connected is not None:
             self.connected.over()
+
+
+def shown_by(request: RequestHead) -> Fields:
+    """Return by what a request may be known; a token of a page's is shown as those of others."""
+    shown = [one for one in request.fields if one[0] in _SHOWN]
+    try:
+        token = token_of(request)
+    except Ambiguous:
+        return shown  # the policy of the route has refused it, if anybody's
+    if token is None:
+        return shown
+    kept = [one for one in without_token(shown) if one[0] != b"authorization"]
+    return [*kept, (b"authorization", b"Bearer " + token)]
 
 
 def carrier_of(opening: Exchange) -> Carrier:

@@ -40,7 +40,7 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.tasks import spawn
 
-_SLICE: Final = 100  # connections
+_SLICE: Final = 40  # connections, and channels that they read: each is an inquiry
 
 
 class Doing:
@@ -193,10 +193,11 @@ class RealTime:
 
     def _ask_again(self, clients: list[str]) -> None:
         """Have what is read judged by other rules, a part in a turn of the loop."""
-        for client in clients[:_SLICE]:
-            self.desk.ask_again(client)
-        if len(clients) > _SLICE:
-            asyncio.get_running_loop().call_soon(self._ask_again, clients[_SLICE:])
+        asked = 0
+        while clients and asked < _SLICE:
+            asked += 1 + self.desk.ask_again(clients.pop())
+        if clients:
+            asyncio.get_running_loop().call_soon(self._ask_again, clients)
 
     def tick(self, snapshot: Snapshot) -> None:
         """Do what the time has come for."""

@@ -28,13 +28,17 @@ from tta_gateway.settings.delegated import DelegatedConfig
 from tta_gateway.settings.own_limits import GROUPS
 from tta_gateway.settings.ratelimit import status_routes
 from tta_gateway.settings.registration import is_on
-from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.tree import Settings
 
 
-def _says_whose(route: RouteConfig) -> bool:
-    access = route.access
-    return access is not None and (access.owner or access.owner_from) is not None
+def _says_whose(settings: Settings) -> bool:
+    """Tell whether a route, or a rule of a kind of channels, says whose data it has."""
+    channels = settings.realtime.channels.values() if settings.realtime is not None else ()
+    rules = (
+        rule for one in channels for rule in (one.subscribe, one.publish, one.presence, one.history)
+    )
+    asked = [one.access for one in (*settings.routes, *rules) if one is not None]
+    return any(one is not None and (one.owner or one.owner_from) is not None for one in asked)
 
 
 def _delegated(settings: Settings) -> tuple[DelegatedConfig, ...]:
@@ -74,7 +78,7 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
     "accounts": (_registers, accounts.OPEN),
     "delegated": (lambda settings: bool(_delegated(settings)), identity.DELEGATED),
     "external": (_has_providers, external.ROUTES),
-    "access": (lambda settings: any(map(_says_whose, settings.routes)), access.ROUTES),
+    "access": (_says_whose, access.ROUTES),
     "realtime": (
         lambda settings: settings.realtime is not None,
         tuple(map(_for_services, realtime.ROUTES)),
@@ -89,7 +93,7 @@ OFF: Final[dict[str, str]] = {
     "oauth": "no `identity: {issuing: …}`",
     "delegated": "no `identity: {issuing: {delegated: …}}`",
     "external": "no `identity: {issuing: {providers: …}}`",
-    "access": "no `access: {owner: …}` of any route",
+    "access": "no `access: {owner: …}` of any route or kind of channels",
     "realtime": "no `realtime: …`",
     "registration": "no `registration: …`",
     "ratelimit": "`ratelimit: {status: off}`",

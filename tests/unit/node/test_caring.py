@@ -12,6 +12,7 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.house import Events
 from tta_gateway.features.access.bound import AccessBound, RouteAccess, section_of
 from tta_gateway.features.access.store import Away, Glass
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.events import Event, GlassOpened
 from tta_gateway.kernel.principal import Principal
@@ -78,6 +79,14 @@ def test_it_is_needed_where_a_route_says_whose_data_it_has(
     if not needed:
         with pytest.raises(Away):
             house.caring.care()
+
+
+@pytest.mark.parametrize("what", ["subscribe", "publish", "presence", "history"])
+def test_it_is_needed_where_channels_alone_say_whose_they_are(house: House, what: str) -> None:
+    for route, needed in ((NOBODYS, False), (WHOSE, True)):
+        rule = msgspec.structs.replace(ChannelRule(prefix="user:"), **{what: route})
+        house.caring.adopt(parts(a_route(), realtime=RealtimeBound(channels=(rule,))))
+        assert house.caring.is_needed is needed
 
 
 def test_what_no_route_needs_any_more_is_not_asked(house: House) -> None:

@@ -443,14 +443,46 @@ def test_a_token_for_a_channel_gives_no_more_than_its_rule(house: House) -> None
     def shown(token: str, channel: str = "session:a") -> object:
         return house.settled(house.desk.subscription(token, channel, house.caller))
 
-    assert shown("ada") == Grant()
     assert shown("ada", "session:b") == codes.INVALID_TOKEN
     assert shown("old") == codes.TOKEN_EXPIRED
     assert shown("other") == codes.PERMISSION_DENIED
+    assert len(house.finished) == 3  # nothing of it goes on
+    assert shown("ada") == Grant(seconds=75)
+    assert shown("old") == codes.TOKEN_EXPIRED
+    assert len(house.finished) == 4  # what was shown before holds to its end
     house.refused["SUBSCRIBE"] = NOT_FOUND
-    assert shown("ada") == codes.PERMISSION_DENIED
+    house.tokens.clear()
+    house.tokens[b"Bearer ada"] = ADA
+    assert shown("none") == codes.PERMISSION_DENIED
     house.caller = Caller("ben", "1")
+    house.refused.clear()
     assert shown("ada") == codes.INVALID_TOKEN
+
+
+def test_a_token_for_a_channel_is_not_looked_at_before_limits_are(house: House) -> None:
+    house.refused["SUBSCRIBE"] = TOO_MANY
+    house.desk.proved = lambda token: pytest.fail(repr(token))
+    told = house.settled(house.desk.subscription("ada", "session:a", house.caller))
+    assert told == codes.TOO_MANY_REQUESTS
+
+
+@pytest.mark.parametrize(
+    ("fields", "user"),
+    [
+        ([(b"sec-websocket-protocol", b"centrifuge-json, bearer, ada")], "ada"),
+        ([(b"sec-websocket-protocol", b"bearer, x"), (b"authorization", b"Bearer ada")], "ada"),
+        ([(b"sec-websocket-protocol", b"bearer, ada"), (b"authorization", b"Basic x")], "ada"),
+        ([(b"sec-websocket-protocol", b"centrifuge-json")], ""),
+    ],
+)
+def test_a_page_shows_its_token_among_the_protocols(
+    house: House, fields: list[tuple[bytes, bytes]], user: str
+) -> None:
+    head = a_head()
+    head.fields, head.upgrade = fields, b"websocket"
+    house.desk.came("2", an_exchange(head))
+    told = house.settled(house.desk.connect(ConnectRequest(), Caller("", "2")))
+    assert told == (Admission(user="ada", seconds=75) if user else codes.INVALID_TOKEN)
 
 
 def test_before_any_configuration_nobody_comes_in() -> None:

@@ -52,6 +52,17 @@ def with_route(written: str) -> str:
     return PLAYERS + f"routes: [{{path: {PATH}, service: players, auth: none{written}}}]\n"
 
 
+def test_ties_are_told_of_where_a_rule_of_channels_alone_says_whose_they_are() -> None:
+    ours = "channels: {'user:{id}': {subscribe: {access: {owner: id}}}}"
+    channels = f"realtime: {{{ours}}}\n"
+    found, without = (
+        {route.path for route in own_routes(loaded(ISSUING + each, environ=ENVIRON).settings)}
+        for each in (channels, CHANNELS)
+    )
+    ties = {route.path for route in PUBLIC["access"][1]}
+    assert (ties <= found, ties & without) == (True, set())
+
+
 def test_they_are_there_without_a_word() -> None:
     settings = loaded("").settings
     (service,) = own_services(settings)

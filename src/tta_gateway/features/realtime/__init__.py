@@ -8,6 +8,7 @@ when it is back.
 
 `session` is one connection without a socket, `channel` one channel of a worker without a store;
 `hub` brings them together with `channels` and `attendant`, `sockets` stands at the WebSockets, and
-`valkey_broker` is the store.  Where services are asked what comes of what clients want, `contract`
-is what is said; one that is away refuses with 100 too.
+`valkey_broker` is the store.  Crowds are `fanout`'s, storms those of `arrivals` and `recoveries`.
+Where services are asked what comes of what clients want, `contract` is what is said; one that is
+away refuses with 100 too.
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from tta_gateway.features.realtime.broker import Away, Broker, Stored
@@ -19,6 +20,9 @@ _LONGEST_PAUSE: Final = 5.0
 LINGERS: Final = 15.0
 """seconds that a channel is followed without readers: they may only have lost their connection"""
 _READ_AT_ONCE: Final = 32
+_MOST_LINGERING: Final = 1000
+"""channels without readers; beyond, those that have had none for longest are left"""
+_TIDIED_AT_ONCE: Final = 300  # in a turn of the loop
 
 
 class Channels:
@@ -47,7 +51,10 @@ class Channels:
         self._recoveries: Final = Recoveries(broker, died)
         self._channels: Final[dict[str, Channel]] = {}
         self._followed: Final[dict[str, asyncio.Future[None]]] = {}
+        self._unread: Final[set[str]] = set()
+        """those at which the store was to be looked for, in vain"""
         self._forgot_at = 0.0
+        self._is_tidying = False
 
     def __repr__(self) -> str:
         """Tell how many there are."""
@@ -124,23 +131,59 @@ class Channels:
 
     def tidy(self, now: float) -> None:
         """Follow no longer what nobody reads, after a while; forget what was published long ago."""
-        if now - self._forgot_at >= LINGERS:
+        if self._is_tidying:
+            return
+        self._is_tidying = True
+        forgets = now - self._forgot_at >= LINGERS
+        if forgets:
             self._forgot_at = now
-            for channel in self._channels.values():
+        self._tidy_some(list(self._channels.values()), [], now, forgets=forgets)
+        for name in list(self._unread)[:_READ_AT_ONCE]:
+            self._unread.discard(name)
+            channel = self._channels.get(name)
+            if channel is not None:
+                self.check(channel)
+
+    def _tidy_some(
+        self, left: list[Channel], idle: list[Channel], now: float, *, forgets: bool
+    ) -> None:
+        """Look at a slice of the channels, and at the others in turns of their own."""
+        for channel in left[-_TIDIED_AT_ONCE:]:
+            if forgets:
                 channel.forget_old()
-        for channel in list(self._channels.values()):
             if channel.joining or channel.count():
                 channel.idle_since = now
             elif now - channel.idle_since >= LINGERS and channel.idle_since:
                 self._leave(channel)
-            elif not channel.idle_since:
-                channel.idle_since = now
+            else:
+                channel.idle_since = channel.idle_since or now
+                idle.append(channel)
+        del left[-_TIDIED_AT_ONCE:]
+        if left:
+            more = partial(self._tidy_some, left, idle, now, forgets=forgets)
+            asyncio.get_running_loop().call_soon(more)
+            return
+        self._is_tidying = False
+        if len(idle) > _MOST_LINGERING:
+            idle.sort(key=lambda each: each.idle_since, reverse=True)
+            self._leave_some(idle[_MOST_LINGERING:])
+
+    def _leave_some(self, idle: list[Channel]) -> None:
+        """Leave the last of these, and the others in turns of their own, if nobody reads them."""
+        for channel in idle[-_TIDIED_AT_ONCE:]:
+            if not channel.joining and not channel.count():
+                self._leave(channel)
+        del idle[-_TIDIED_AT_ONCE:]
+        if idle:
+            asyncio.get_running_loop().call_soon(self._leave_some, idle)
 
     def each(self) -> list[Channel]:
         """Return all of them."""
         return list(self._channels.values())
 
     def _leave(self, channel: Channel) -> None:
+        if self._channels.get(channel.name) is not channel:
+            return
         del self._channels[channel.name]
         if self._followed.pop(channel.name, None) is not None:
             self._broker.leave(channel.name)
@@ -179,7 +222,10 @@ class Channels:
                 told = await self._broker.history(channel.name, since=asked, limit=MOST_RECOVERED)
             except Away:
                 channel.asked_in_vain()
-                if not channel.is_behind or self._channels.get(channel.name) is not channel:
+                if self._channels.get(channel.name) is not channel:
+                    return
+                if not channel.is_behind:
+                    self._unread.add(channel.name)  # it is looked at again, once a second
                     return
                 channel.is_reading = True
                 await asyncio.sleep(pause)

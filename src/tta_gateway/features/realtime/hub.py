@@ -28,14 +28,12 @@ from tta_gateway.features.realtime.codes import (
 from tta_gateway.features.realtime.command import Command
 from tta_gateway.features.realtime.doorkeeper import Rules
 from tta_gateway.features.realtime.fanout import Turn
+from tta_gateway.features.realtime.presence import Presence
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.session import Session, State, Subscription
 from tta_gateway.support.spread import Spread
 from tta_gateway.support.tasks import Died, spawn
 
-PRESENCE: Final = 60
-"""seconds that somebody counts as present unless it is said again"""
-_SAID_AGAIN: Final = 27.0
 _CHECKED: Final = 40.0  # seconds between two looks whether a channel has missed something
 _TIDIED: Final = 1.0
 _LONGEST_WAIT: Final = 10.0  # for one command
@@ -123,7 +121,9 @@ class Hub:
         )
         self._attendant: Final = Attendant(ports, channels=self._channels, register=self)
         now = ports.clock.monotonic()
-        self._said_at = now
+        self._presence: Final = Presence(
+            ports.broker, ports.access, self._channels, now=now, died=died
+        )
         self._checked_at = now
         self._tidied_at = now
 
@@ -294,9 +294,7 @@ class Hub:
         if now - self._checked_at >= _CHECKED:
             self._checked_at = now
             spawn(self._channels.check_all(), name="realtime check", died=self._died)
-        if now - self._said_at >= _SAID_AGAIN:
-            self._said_at = now
-            spawn(self._say_again(), name="realtime presence", died=self._died)
+        self._presence.tick(now)
 
     # --- who comes and goes (Register) ---
 
@@ -309,17 +307,12 @@ class Hub:
         """Say in a channel that somebody reads it."""
         if subscription.is_ours:
             self.entered(subscription)
-        if rules.presence or rules.announces:
-            work = self._appear(subscription, rules)
-            spawn(work, name="realtime presence", died=self._died)
+        self._presence.came(subscription, rules)
 
     def departed(self, subscription: Subscription) -> None:
         """Say in a channel that somebody reads it no longer."""
         self._ports.access.left(subscription.channel, subscription.session.client)
-        rules = self._ports.access.rules(subscription.channel)
-        if rules is not None and (rules.presence or rules.announces):
-            work = self._vanish(subscription, rules)
-            spawn(work, name="realtime presence", died=self._died)
+        self._presence.went(subscription)
 
     # --- within ---
 
@@ -450,37 +443,3 @@ class Hub:
         self._attendant.unsubscribe(subscription)
         message = session.codec.unsubscribed(subscription.channel, why)
         session.push(Message(message, subscription.channel))
-
-    async def _appear(self, subscription: Subscription, rules: Rules) -> None:
-        info, channel = subscription.info, subscription.channel
-        try:
-            if rules.presence:
-                await self._ports.broker.appear(channel, info, seconds=PRESENCE)
-            if rules.announces:
-                await self._ports.broker.announce(channel, info, joined=True)
-        except Away:
-            return  # it is said again
-
-    async def _vanish(self, subscription: Subscription, rules: Rules) -> None:
-        info, channel = subscription.info, subscription.channel
-        try:
-            if rules.presence:
-                await self._ports.broker.vanish(channel, info)
-            if rules.announces:
-                await self._ports.broker.announce(channel, info, joined=False)
-        except Away:
-            return  # it counts for a while longer
-
-    async def _say_again(self) -> None:
-        """Say of everybody who is present that they still are."""
-        for channel in self._channels.each():
-            rules = self._ports.access.rules(channel.name)
-            if rules is None or not rules.presence:
-                continue
-            for each in channel.subscriptions():
-                if each.session.subscriptions.get(channel.name) is not each:
-                    continue  # it has left meanwhile
-                try:
-                    await self._ports.broker.appear(channel.name, each.info, seconds=PRESENCE)
-                except Away:
-                    return

@@ -161,6 +161,48 @@ async def test_a_channel_that_nobody_reads_is_left_after_a_while() -> None:
 
 
 @on_a_loop
+async def test_of_very_many_that_nobody_reads_only_some_are_followed_on() -> None:
+    yard = Yard()
+    for number in range(1500):
+        yard.channels.made(str(number), KEPT)
+        if number == 700:
+            yard.channels.tidy(1.0)
+            await settle()
+    last = yard.channels.made("700", KEPT)
+    last.joining = 1
+    yard.channels.tidy(2.0)
+    yard.channels.tidy(2.0)  # the one before is not through yet
+    await settle()
+    left = yard.channels.each()
+    assert len(left) == 1001
+    assert {each.name for each in left} >= {"700", *map(str, range(701, 1500))}
+
+
+@on_a_loop
+async def test_a_look_that_was_in_vain_is_repeated() -> None:
+    yard = Yard()
+    channel = yard.channels.made("a", KEPT)
+    await yard.channels.places({channel: None})
+    channel.joining = 1
+    yard.broker.followed.clear()
+    yard.store.put("a", b"1", KEEPING)
+    yard.store.is_away = True
+    yard.channels.lost()
+    await settle()
+    yard.channels.tidy(2.0)
+    await settle()
+    assert channel.position.offset == 0
+    yard.store.is_away = False
+    yard.channels.tidy(3.0)
+    await settle()
+    assert channel.position.offset == 1
+    yard.broker.asked.clear()
+    yard.channels.tidy(4.0)
+    await settle()
+    assert yard.broker.asked == []
+
+
+@on_a_loop
 async def test_what_was_published_long_ago_is_read_again() -> None:
     yard = Yard()
     channel = yard.channels.made("a", KEPT)
