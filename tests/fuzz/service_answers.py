@@ -46,7 +46,7 @@ def check(pieces: Pieces) -> Hashable:
 
 def _told(found: object) -> list[bytes]:
     if isinstance(found, Connected):
-        return [found.about, found.data, *found.channels.values()][:9]
+        return [found.about, found.data, found.meta, *found.channels.values()][:9]
     if isinstance(found, Subscribed):
         return [found.about, found.data]
     if isinstance(found, Amended):

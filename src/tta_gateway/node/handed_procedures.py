@@ -54,7 +54,7 @@ class HandedProcedures:
         if handed is None or visitor is None:
             return NOT_AVAILABLE
         asked, says = head(b"CALL", b"/call", visitor.shown, visitor.opening), handed.says
-        body = contract.call(caller, visitor.carrier, method, data)
+        body = contract.call(caller, visitor.as_told_to(says.service), method, data)
         answer = Answer()
         inquiry = self._inquiries.ask(
             handed.plan, asked, like=visitor.opening, params={}, asker=answer

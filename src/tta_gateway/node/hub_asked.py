@@ -110,6 +110,7 @@ class HubAsked:
         if not isinstance(said, Connected):
             return said
         visitor.until = said.expires or inf
+        visitor.meta = (says.service, said.meta)
         channels = await self._readable(said.channels, caller)
         visitor.given = set(channels)
         let_in = replace(admission, about=said.about, data=said.data, channels=channels)
@@ -127,7 +128,7 @@ class HubAsked:
         admission: Admission,
     ) -> Admitted:
         """Return how long somebody may go on about whom a service is asked."""
-        body = contract.refresh(caller, visitor.carrier)
+        body = contract.refresh(caller, visitor.as_told_to(says.service))
         said = await says.about(inquiry.exchange, visitor, body, contract.refreshed)
         if not isinstance(said, Refreshed):
             return said
@@ -173,9 +174,8 @@ class HubAsked:
         """
         granted: Granted = INTERNAL
         try:
-            said = await says.about(
-                inquiry.exchange, visitor, body(visitor.carrier), contract.subscribed
-            )
+            asked = body(visitor.as_told_to(says.service))
+            said = await says.about(inquiry.exchange, visitor, asked, contract.subscribed)
             granted = self._grant(said) if isinstance(said, Subscribed) else said
         finally:
             if is_new and not isinstance(granted, Grant):
@@ -192,6 +192,17 @@ class HubAsked:
 
 def _as_it_is(_: Visitor, __: Inquiry, admission: Admission) -> Admitted:
     return admission
+
+
+async def shorter(shown: Grant, asked: Granted | Awaitable[Granted]) -> Granted:
+    """Return what a service says whose asker has a token; it lasts no longer than either."""
+    granted = await asked if isinstance(asked, Awaitable) else asked
+    if not isinstance(granted, Grant):
+        return granted
+    own, its = shown.seconds, granted.seconds
+    if its is not None and (own is None or its < own):
+        return granted
+    return replace(granted, seconds=own, is_quiet=False)
 
 
 def amended(body: bytes, *, largest: int) -> Amended | Verdict:

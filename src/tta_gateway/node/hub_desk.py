@@ -6,7 +6,6 @@ roles, ownership, ties of care, limits and revocations hold for channels as they
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Final
@@ -54,7 +53,7 @@ from tta_gateway.node.hub_answers import (
     why_not_connect,
     why_parted,
 )
-from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended
+from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended, shorter
 from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.hub_visitor import Visitor, head
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
@@ -294,7 +293,7 @@ class HubDesk:
         if visitor is None or plans.publish is None:
             return UNKNOWN_CHANNEL if visitor is None else PERMISSION_DENIED
         says = plans.asked_publish
-        body = contract.publish(caller, visitor.carrier, channel, data)
+        body = contract.publish(caller, visitor.as_told_to(says.service), channel, data)
         read = partial(amended, largest=plans.rules.largest)
         answer = Answer()
         inquiry = self._ask(plans.publish, b"PUBLISH", channel, plans, visitor, answer)
@@ -322,23 +321,27 @@ class HubDesk:
     ) -> Granted | Awaitable[Granted]:
         """Return what a token of a subscription gives: no more than its rule allows besides.
 
-        The rule is asked first: to prove a token is work, and limits stand before it.
+        The rule is asked first: to prove a token is work, and limits stand before it.  A service is
+        asked behind both.
         """
-        visitor = self._visitors.get(caller.client)
-        is_reading = visitor is not None and channel in visitor.reading
-        granted = self.may_subscribe(channel, caller)
+        plans = self._plans_of(channel)
+        says = None if plans is None else plans.asked_subscribe
+        asked: Reading | None = None
+        if says is not None:
+            body = partial(contract.subscribe, caller, channel=channel, data=b"")
+            asked = partial(self._asked.subscribed, says, channel, body)
 
-        def then(granted: Granted) -> Granted:
-            if not isinstance(granted, Grant):
-                return granted
+        def further(
+            visitor: Visitor, inquiry: Inquiry, is_new: bool
+        ) -> Granted | Awaitable[Granted]:
             shown = self._shown_by(token, channel, caller)
             if isinstance(shown, Grant):
-                return replace(granted, seconds=_least(granted.seconds, shown.seconds))
-            if not is_reading:
-                self.left(channel, caller.client)
+                return shown if asked is None else shorter(shown, asked(visitor, inquiry, is_new))
+            if is_new:
+                visitor.leave(channel)
             return shown
 
-        return _behind(granted, then) if isinstance(granted, Awaitable) else then(granted)
+        return self._subscribe(channel, caller, further)
 
     def _shown_by(self, token: str, channel: str, caller: Caller) -> Granted:
         """Return what such a token shows by itself: leave until it ends."""
@@ -402,14 +405,3 @@ class HubDesk:
 def _path_of(channel: str) -> bytes:
     """Return a channel's name as a path."""
     return ("/" + "/".join(quote(one, safe="") for one in channel.split(":", 1))).encode()
-
-
-async def _behind(asked: Awaitable[Granted], then: Callable[[Granted], Granted]) -> Granted:
-    return then(await asked)
-
-
-def _least(one: int | None, other: int | None) -> int | None:
-    """Return the shorter of two times; None is for ever."""
-    if one is None or other is None:
-        return one if other is None else other
-    return min(one, other)

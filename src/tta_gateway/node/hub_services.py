@@ -92,7 +92,7 @@ class ServiceSays:
         self._services = services
         self._event = event
         self._questions = questions
-        service = questions.service
+        self.service = service = questions.service
         made = (registry.child(QUESTIONS, service, event, one) for one in _RESULTS)
         self._allowed, self._refused, self._unclear, self._away = made
 

@@ -1,6 +1,7 @@
 """Visitors: connections to the hub as its desk knows them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 from typing import Final
 
@@ -31,8 +32,10 @@ class Visitor:
         """Begin with what the request has shown that opened the socket."""
         request = opening.request
         self.opening: Final = opening
-        self.shown: Fields = _shown_by(request)
+        self.shown: Fields = shown_by(request)
         self.carrier: Final = carrier_of(opening)
+        self.meta: tuple[str, bytes] = ("", b"")
+        """what a service has said of it that it is told again: which service, and what"""
         self.told: Mapping[str, str] = {}
         """the fields that its client has written into its connect command"""
         self.until = inf
@@ -42,6 +45,11 @@ class Visitor:
         self.connected: Inquiry | None = None
         self.reading: dict[str, Inquiry] = {}
         """by channel: what lets it read there"""
+
+    def as_told_to(self, service: str) -> Carrier:
+        """Return how it speaks, and what this service has said of it itself."""
+        whose, meta = self.meta
+        return replace(self.carrier, meta=meta) if meta and whose == service else self.carrier
 
     def leave(self, channel: str) -> None:
         """End what lets it read a channel."""
@@ -55,6 +63,19 @@ class Visitor:
             self.leave(channel)
         if self.connected is not None:
             self.connected.over()
+
+
+def shown_by(request: RequestHead) -> Fields:
+    """Return by what a request may be known; a token of a page's is shown as those of others."""
+    shown = [one for one in request.fields if one[0] in _SHOWN]
+    try:
+        token = token_of(request)
+    except Ambiguous:
+        return shown  # the policy of the route has refused it, if anybody's
+    if token is None:
+        return shown
+    kept = [one for one in without_token(shown) if one[0] != b"authorization"]
+    return [*kept, (b"authorization", b"Bearer " + token)]
 
 
 def carrier_of(opening: Exchange) -> Carrier:
@@ -76,16 +97,3 @@ def head(method: bytes, target: bytes, shown: Fields, opening: Exchange) -> Requ
     made.fields = shown
     made.host, made.forwarding = opening.request.host, opening.request.forwarding
     return made
-
-
-def _shown_by(request: RequestHead) -> Fields:
-    """Return by what a request may be known; a token of a page's is shown as those of others."""
-    shown = [one for one in request.fields if one[0] in _SHOWN]
-    try:
-        token = token_of(request)
-    except Ambiguous:
-        return shown  # the policy of the route has refused it, if anybody's
-    if token is None:
-        return shown
-    kept = [one for one in without_token(shown) if one[0] != b"authorization"]
-    return [*kept, (b"authorization", b"Bearer " + token)]

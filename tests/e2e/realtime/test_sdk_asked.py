@@ -127,7 +127,12 @@ def test_a_service_hears_who_connects_and_greets_and_is_told_what_a_request_is(
 ) -> None:
     room = f"room:{name}"
     chat.says["connect"] = lambda _: {
-        "result": {"user": "somebody-else", "data": {"hello": name}, "channels": [room, "team:x"]}
+        "result": {
+            "user": "somebody-else",
+            "data": {"hello": name},
+            "meta": {"seen": name},
+            "channels": [room, "team:x"],
+        }
     }
     (ada,) = join(chat, sdk, f"ada-{name}", data={"from": "app"})
     assert ada.wait("greeted")["data"] == {"hello": name}
@@ -144,6 +149,8 @@ def test_a_service_hears_who_connects_and_greets_and_is_told_what_a_request_is(
     chat.says.clear()
     (ben,) = join(chat, sdk, f"ben-{name}")
     assert wait_until(lambda: ben.ask("presence", channel=room) == [f"ada-{name}"])
+    ada.publish(room, 1)
+    assert chat.of("publish")[0]["meta"] == {"seen": name}
     ada.close()
 
 

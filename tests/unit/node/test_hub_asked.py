@@ -240,6 +240,23 @@ def test_what_a_service_refuses_to_have_read_is_not_read() -> None:
     assert house.parted == [("session:a", codes.UNSUBSCRIBED)]
 
 
+def test_behind_a_token_of_a_subscription_the_end_that_comes_first_counts() -> None:
+    house = Served()
+
+    def shown(token: str = "ada") -> object:
+        return house.settled(house.desk.subscription(token, "session:a", house.caller))
+
+    house.says(result={"data": 1})
+    assert shown() == Grant(seconds=75, data=b"1")
+    house.says(result={"expire_at": NOW + 9})
+    assert shown() == Grant(seconds=9, is_quiet=True)
+    house.says(result={"expire_at": NOW + 900})
+    assert shown() == Grant(seconds=75)
+    asked = len(house.told())
+    assert shown("old") == codes.TOKEN_EXPIRED
+    assert len(house.told()) == asked  # of what no token allows no service is asked
+
+
 def test_what_ends_while_a_service_thinks_has_not_begun() -> None:
     house = Served()
 
@@ -271,6 +288,18 @@ def test_who_leaves_while_a_service_thinks_leaves_nothing_behind() -> None:
     house.services.before = gone
     asyncio.run(work())
     assert house.finished == ["/session/a"]
+
+
+def test_a_service_is_told_again_what_it_has_said_of_a_connection() -> None:
+    house = Served()
+    house.says(result={"meta": {"room": 7}})
+    house.connects()
+    house.says(result={})
+    house.refreshes()
+    house.subscribe()
+    house.publishes()
+    _, *later = [told for _, told in house.told()]
+    assert [told["meta"] for told in later] == [{"room": 7}] * 3
 
 
 def test_a_message_is_published_as_a_service_says() -> None:

@@ -37,6 +37,14 @@ def test_how_a_client_speaks_its_request_says(
     assert Visitor(an_exchange(a_head(target=target, fields=fields))).carrier == carrier
 
 
+def test_only_the_service_that_has_said_something_of_it_is_told_that_again() -> None:
+    visitor = Visitor(an_exchange(a_head()))
+    assert visitor.as_told_to("chat") == Carrier("websocket")
+    visitor.meta = ("chat", b'{"a":1}')
+    assert visitor.as_told_to("chat") == Carrier("websocket", meta=b'{"a":1}')
+    assert visitor.as_told_to("other") == Carrier("websocket")
+
+
 def test_what_is_asked_of_policies_is_asked_as_who_has_opened_the_socket() -> None:
     opening = an_exchange(
         a_head(

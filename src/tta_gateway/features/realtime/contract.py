@@ -28,6 +28,7 @@ from tta_gateway.features.realtime.doorkeeper import Amended, Caller, Verdict
 
 _LONGEST_MESSAGE: Final = 256  # characters of why a command is refused
 _LONGEST_KEY: Final = 128
+_LARGEST_META: Final = 4096  # bytes that are kept for each connection
 _TEMPORARY: Final = frozenset(
     one.code for one in (INTERNAL, TOO_MANY_REQUESTS, CONCURRENT_PAGINATION)
 )
@@ -43,10 +44,14 @@ class Unclear(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """How a client speaks to the gateway: over what, and in which codec."""
+    """How a client speaks to the gateway: over what, and in which codec.
+
+    `meta` is what the service that is asked has said of the connection before, JSON or nothing.
+    """
 
     transport: str = "websocket"
     is_binary: bool = False
+    meta: bytes = b""
 
 
 # --- what services are asked ---------------------------------------------------------------------
@@ -91,6 +96,8 @@ def _asked(client: str, carrier: Carrier, about: Mapping[str, object], data: byt
         "encoding": "json",  # of data: it is never base64
         **about,
     }
+    if carrier.meta:
+        said["meta"] = Raw(carrier.meta)
     if data:
         said["data"] = Raw(data)
     return _encode(said)
@@ -103,13 +110,14 @@ def _asked(client: str, carrier: Carrier, about: Mapping[str, object], data: byt
 class Connected:
     """A connection may be, until `expires` (seconds of the epoch, 0: for ever).
 
-    `about` is what others are told of it, `data` what its client is told; `channels` are those that
-    the service has it read, each with what is told of it there.
+    `about` is what others are told of it, `data` what its client is told, `meta` what the service
+    is told again; `channels` are those that it has it read, each with what is told of it there.
     """
 
     expires: int = 0
     about: bytes = b""
     data: bytes = b""
+    meta: bytes = b""
     channels: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -164,6 +172,7 @@ class _Subscription(_Payloads):
 
 class _Connection(_Payloads):
     expire_at: Seconds | None = None
+    meta: Raw = _NOTHING
     channels: list[str] | None = None
     subs: dict[str, _Payloads | None] | None = None
 
@@ -255,8 +264,15 @@ def _connected(found: _Connection) -> Connected:
     channels = dict.fromkeys(found.channels or (), b"")
     for name, one in (found.subs or {}).items():
         channels[name] = b"" if one is None else _about(one)
+    meta = _payload(found.meta, None, "meta")
+    if len(meta) > _LARGEST_META:
+        raise Unclear(f"`meta` is larger than it may be: {_LARGEST_META} bytes")
     return Connected(
-        expires=found.expire_at or 0, about=_about(found), data=_data(found), channels=channels
+        expires=found.expire_at or 0,
+        about=_about(found),
+        data=_data(found),
+        meta=meta,
+        channels=channels,
     )
 
 

@@ -65,6 +65,17 @@ def test_how_a_client_speaks_is_told_and_its_data_is_json_in_any_case() -> None:
     assert told["data"] == 1
 
 
+def test_a_service_is_told_again_what_it_has_said_of_a_connection() -> None:
+    told = json.loads(contract.publish(ADA, Carrier(meta=b'{"room":7}'), "a", b"1"))
+    assert told["meta"] == {"room": 7}
+
+
+def test_what_is_kept_of_a_connection_is_little() -> None:
+    with pytest.raises(contract.Unclear) as told:
+        contract.connected(body(result={"meta": "x" * 4095}))
+    assert "4096 bytes" in str(told.value)
+
+
 def test_data_is_passed_on_as_it_is_written() -> None:
     assert b'"data":{"a": 1.0}' in contract.publish(ADA, JSON, "a", b'{"a": 1.0}')
 
@@ -85,6 +96,7 @@ def test_what_a_service_says_of_a_connection() -> None:
         expires=1700,
         about=b'{"name": "Ada"}',
         data=b'{"hello": [1, 2]}',
+        meta=b'{"k": "v"}',
         channels={"news": b"", "session:1": b'{"as": "guest"}', "session:2": b""},
     )
     assert contract.connected(b'{"result":{}}') == Connected()
