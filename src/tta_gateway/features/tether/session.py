@@ -181,6 +181,7 @@ class Tether:
         self._seen = now
         if self._pinged >= 0 and payload == b"%d" % self._pinged:
             self._backlog.confirmed(self._pinged)
+            self._doubles.settled()
             self._pinged = -1
             self._asked = NEVER
             if self._backlog.said > self._backlog.floor:

@@ -274,6 +274,17 @@ def test_what_was_said_before_is_not_passed_on_again() -> None:
     assert held.leg.heard == [b"a", b"b"]
 
 
+def test_what_has_been_answered_may_be_said_again() -> None:
+    held = Held()
+    held.client_says(b"a")
+    held.service_says(b"1")
+    held.tether.client_ponged(b"1", 0.0)
+    held.client_goes()
+    held.client_comes()
+    held.client_says(b"a")
+    assert held.leg.heard == [b"a", b"a"]
+
+
 def test_a_client_goes_once() -> None:
     held = Held()
     was_alone = held.tether.is_alone
