@@ -217,7 +217,12 @@ class Worker:
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.tethering = Tethering(
-            self.sweeper, self.runner, self.sockets, clock=self.clock, died=self.died
+            self.sweeper,
+            self.runner,
+            self.sockets,
+            clock=self.clock,
+            registry=self.registry,
+            died=self.died,
         )
         self._connector = SocketConnector(
             self.loop,
