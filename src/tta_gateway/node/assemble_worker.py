@@ -227,7 +227,12 @@ class Worker:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.answers = OwnStreams(self.loop, self.runner, self._report)
         self.tethering = Tethering(
-            self.sweeper, self.runner, self.sockets, clock=self.clock, died=self.died
+            self.sweeper,
+            self.runner,
+            self.sockets,
+            clock=self.clock,
+            registry=self.registry,
+            died=self.died,
         )
         self._connector = SocketConnector(
             self.loop,

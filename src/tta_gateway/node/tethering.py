@@ -32,6 +32,7 @@ from tta_gateway.features.split.policy import Split
 from tta_gateway.features.sticky.policy import Sticky
 from tta_gateway.features.tether.bound import SOCKET
 from tta_gateway.features.tether.guest import OURS, Guest, bound_of_route
+from tta_gateway.features.tether.metrics import EVENTS, TETHERS
 from tta_gateway.features.tether.sockets import LARGEST, TetherSockets
 from tta_gateway.features.token_relay.policy import TokenRelay
 from tta_gateway.features.transform.policy import Transform
@@ -47,6 +48,7 @@ from tta_gateway.pipeline.plan import bind
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog
+from tta_gateway.support.metrics import Registry
 
 _OF_SERVICE: Final = frozenset(
     (TrafficClass, RateLimit, Split, Gate, Sticky, TokenRelay, Transform, Mirror)
@@ -106,6 +108,7 @@ class Tethering:
         sockets: OwnSockets,
         *,
         clock: Clock,
+        registry: Registry,
         died: Callable[[str, BaseException], None],
     ) -> None:
         """Have none yet; clients' sockets are opened by `sockets`, `died` hears of tasks."""
@@ -122,6 +125,8 @@ class Tethering:
             chance=random.random,
             stamp=Stamp(clock.wall).text,
         )
+        counts = {event: registry.child(TETHERS, event).add for event in EVENTS}
+        self.sockets.count = lambda event: counts[event]()
         sockets.serve(SOCKET, self.sockets)
         self._lines = TetherLines(self.sockets.take, died)
 

@@ -27,6 +27,10 @@ from tta_gateway.support.metrics import Registry
 SNAPSHOT: Final = Snapshot(version=1, state_dir=".", listeners=(), services=(), routes=())
 
 
+def _died(name: str, error: BaseException) -> None:
+    raise AssertionError(name) from error
+
+
 class Loop:
     """The sweeper and its loop, as far as they are asked."""
 
@@ -51,7 +55,12 @@ class House:
         sweeper = cast("Sweeper", Loop())
         sockets = OwnSockets(sweeper, runner, lambda _, __: None)
         self.tethering = Tethering(
-            sweeper, runner, sockets, clock=FakeClock(), died=lambda _, __: None
+            sweeper,
+            runner,
+            sockets,
+            clock=FakeClock(),
+            registry=Registry(),
+            died=lambda _, __: None,
         )
         raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(**bound)))  # type: ignore[arg-type]
         route = a_route(

@@ -3,7 +3,8 @@
 A message that names itself (a member `id` or `message_id`, of eight characters at least: a shorter
 one may be a number that begins anew with each page) is passed on once, as long as its name is
 remembered.  Another is known by its bytes, and only for a while after the client has come back,
-once for each time that it was said before: a person may say the same twice.
+once for each time that it was said before: a person may say the same twice.  What a client had said
+before it gave a sign of life is no longer on its way, and nobody says it again.
 """
 
 import hashlib
@@ -36,6 +37,10 @@ class Doubles:
             _count(self._said, digest, times)
         self._before, self._said = self._said, {}
         self._until = now + _WINDOW
+
+    def settled(self) -> None:
+        """Take that the client has given a sign of life behind all that it has said."""
+        self._said.clear()
 
     def is_double(self, payload: bytes, now: float) -> bool:
         """Tell whether a message has been passed on already; if not, it is from now on."""

@@ -80,6 +80,8 @@ class TetherSockets:
         self.fresh: Final = fresh
         self.chance: Final = chance
         self.stamp: Final = stamp
+        self.count: Callable[[str], None] = lambda _: None
+        """hears what has become of a tether (metrics.py)"""
         self.elsewhere: Elsewhere = Nobody()
         """The other workers, which may have the tether that somebody comes back to."""
         self.is_leaving = False
@@ -114,6 +116,7 @@ class TetherSockets:
         if ask.key is not None:
             self._by_session.setdefault(ask.key, []).append(kept)
         self.watch.watch(kept)
+        self.count("begun")
         kept.begin(socket)
         return kept
 
@@ -153,6 +156,7 @@ class TetherSockets:
     def forget(self, kept: "Kept") -> None:
         """Know a tether no longer."""
         self.watch.forget(kept)
+        self.count("ended")
         self.joined(kept)
         self._by_token.pop(kept.token, None)
         if kept.key is not None:
@@ -231,6 +235,7 @@ class Kept:
         """Go on with this client."""
         self._client = client
         self._sockets.joined(self)
+        self._sockets.count("resumed")
         self.tether.client_came(client, received=received, now=self._sockets.clock())
         self.deadline = self.tether.due
 
@@ -280,6 +285,8 @@ class Kept:
 
     def tell(self, tether: Tether, status: str, more: dict[str, object]) -> None:
         """Tell the client what happens."""
+        if status == "reattached":
+            self._sockets.count(status)
         client = self._client
         if client is None or not self._bound.events:
             return

@@ -60,6 +60,15 @@ def test_a_while_behind_a_return_they_are_none() -> None:
     assert not doubles.is_double(b"yes", 11.0)
 
 
+def test_what_was_said_before_a_sign_of_life_is_no_double() -> None:
+    doubles = Doubles()
+    doubles.is_double(b"yes", 0.0)
+    doubles.settled()
+    doubles.is_double(b"no", 0.0)
+    doubles.came_back(1.0)
+    assert [doubles.is_double(one, 2.0) for one in (b"yes", b"no")] == [False, True]
+
+
 def test_who_comes_back_twice_says_it_again_twice() -> None:
     doubles = Doubles()
     doubles.is_double(b"yes", 0.0)

@@ -78,6 +78,7 @@ def test_a_service_is_reached_less_and_less_often_until_it_stays_away_for_too_lo
     assert pauses[:5] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
     assert held.now == pytest.approx(20.0)
     assert held.client.ended == (1013, b"the service is away: connect again later")
+    assert held.statuses == ["service_away"]
 
 
 def test_a_leg_that_hangs_is_given_up_when_time_is_over() -> None:
@@ -272,6 +273,17 @@ def test_what_was_said_before_is_not_passed_on_again() -> None:
     held.client_comes()
     held.client_says(b"a", b"b")
     assert held.leg.heard == [b"a", b"b"]
+
+
+def test_what_has_been_answered_may_be_said_again() -> None:
+    held = Held()
+    held.client_says(b"a")
+    held.service_says(b"1")
+    held.tether.client_ponged(b"1", 0.0)
+    held.client_goes()
+    held.client_comes()
+    held.client_says(b"a")
+    assert held.leg.heard == [b"a", b"a"]
 
 
 def test_a_client_goes_once() -> None:

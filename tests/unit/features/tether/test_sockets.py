@@ -13,6 +13,7 @@ from tests.helpers.tethered import Side, a_line
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
 from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
 from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.metrics import EVENTS
 from tta_gateway.features.tether.relay import TAKEN, Ask, Line
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.features.tether.sockets import MOST_AWAY, Kept, TetherSockets
@@ -154,6 +155,21 @@ def test_messages_pass_both_ways() -> None:
         "received": 0,
         "resume": "",
     }
+
+
+def test_what_becomes_of_a_tether_is_counted() -> None:
+    house = House()
+    counted: list[str] = []
+    house.sockets.count = counted.append
+    socket, hearer = house.joined()
+    hearer.closed(1006)
+    _, again = house.came(f"/ws?resume={socket.events()[0]['resume']}")
+    house.ear.closed(1006, b"", is_of_policy=False)
+    house.now = 1.0
+    house.kept[0].on_deadline(1.0)
+    house.ear.opened()
+    again.closed(1000)
+    assert counted == list(EVENTS)
 
 
 def test_events_are_in_the_words_of_the_route_where_it_has_some() -> None:
