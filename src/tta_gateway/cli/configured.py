@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.support.uncollected import Uncollected
 
 if TYPE_CHECKING:
     from tta_gateway.settings.load import Loaded
@@ -27,7 +28,8 @@ FILE = click.option(
 
 def loaded_of(file: Path) -> "Loaded":
     """Return what the file and the environment say, or end with what is wrong with it."""
-    from tta_gateway.settings.load import load
+    with Uncollected():
+        from tta_gateway.settings.load import load
 
     try:
         return load(file, os.environ)

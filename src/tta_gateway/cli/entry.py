@@ -1,5 +1,8 @@
 """The command `tta-gateway`, with every group of it."""
 
+import atexit
+import gc
+
 import click
 
 from tta_gateway import __version__
@@ -23,6 +26,8 @@ from tta_gateway.support.build import form
 )
 def main() -> None:
     """One entry to a therapeutic platform."""
+    # To look for cycles in what goes with the process takes longer than many a command.
+    atexit.register(gc.freeze)
 
 
 for _command in (

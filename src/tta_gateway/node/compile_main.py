@@ -6,6 +6,7 @@ each, and exits 2.  An access log other than the known one must open: that one m
 something else be mended all the same.  An older supervisor names none.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -50,6 +51,7 @@ def main() -> None:
     data = compiled_file(file, version, known_log="".join(sys.argv[4:]))
     with os.fdopen(fd, "wb") as out:
         out.write(data)
+    gc.freeze()  # as in control_main.py
 
 
 if __name__ == "__main__":

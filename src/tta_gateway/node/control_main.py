@@ -8,6 +8,7 @@ tell what happens.  Traffic does not depend on this process.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ from tta_gateway.support.log_socket import LineSender
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.tasks import lasting, spawn
+from tta_gateway.support.uncollected import Uncollected
 from tta_gateway.support.usage import Usage
 
 _TICK: Final = 0.2  # seconds
@@ -61,18 +63,20 @@ def main() -> None:
     channel = socket.socket(fileno=channel_fd)
     channel.setblocking(False)
     counts = Registry(segment)
-    control = Control(
-        decode_parts(data),
-        metrics_fd,
-        clock=SystemClock(),
-        lines=log,
-        channel=channel,
-        counts=counts,
-    )
+    with Uncollected():
+        control = Control(
+            decode_parts(data),
+            metrics_fd,
+            clock=SystemClock(),
+            lines=log,
+            channel=channel,
+            counts=counts,
+        )
     sockets = (socket.socket(fileno=admin_fd), socket.socket(fileno=public_fd))
     notes = socket.socket(fileno=notes_fd)
     usage = Usage(counts, "control")
     uvloop.run(_serve(control, sockets, channel, notes, usage=usage))
+    gc.freeze()  # to look for cycles in what goes with the process takes a quarter of a second
 
 
 async def _serve(

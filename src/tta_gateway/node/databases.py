@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tta_gateway.node.sqlalchemy_aside import imported
+from tta_gateway.node.sqlalchemy_aside import imported, steps_imported
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.sql.away import Unavailable
@@ -42,7 +42,9 @@ async def opened(url: DatabaseUrl) -> "Database":
 
     made = Database(url)
     try:
-        await migrate.migrate(made)
+        if not await migrate.is_whole(made):
+            await steps_imported()
+            await migrate.migrate(made)
     except BaseException as error:
         await made.close()
         if isinstance(error, migrate.TooNew):

@@ -5,9 +5,12 @@ threads that each have a part of such a ring find it half done.
 """
 
 import asyncio
+from collections.abc import Iterable
 from importlib import import_module
 from threading import Lock
 from typing import Final
+
+from tta_gateway.support.uncollected import Uncollected
 
 _WHAT: Final = (
     "tta_gateway.support.sql.migrate",
@@ -19,6 +22,7 @@ _WHAT: Final = (
     "sqlalchemy.dialects.sqlite.aiosqlite",
     "sqlalchemy.dialects.postgresql.asyncpg",
 )
+_STEPS: Final = ("alembic.config", "alembic.runtime.environment", "alembic.script", "alembic.op")
 _turn: Final = Lock()
 
 
@@ -29,6 +33,15 @@ async def imported() -> None:
 
 def import_now() -> None:
     """Import all of it here, for whoever cannot wait; or wait for who does."""
-    with _turn:
-        for name in _WHAT:
+    _import(_WHAT)
+
+
+async def steps_imported() -> None:
+    """Return when alembic is there, which takes the steps of the schema that are left."""
+    await asyncio.to_thread(_import, _STEPS)
+
+
+def _import(names: Iterable[str]) -> None:
+    with _turn, Uncollected():
+        for name in names:
             import_module(name)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from tta_gateway.support.sql.database import Database
-from tta_gateway.support.sql.migrate import STEPS, TooNew, migrate
+from tta_gateway.support.sql.migrate import STEPS, TooNew, is_whole, migrate, newest
 from tta_gateway.support.sql.url import DatabaseUrl
 
 pytestmark = pytest.mark.e2e
@@ -71,8 +71,11 @@ def steps(folder: Path, *thens: str) -> Path:
 
 def test_the_schema_of_this_version_is_made_once(url: DatabaseUrl) -> None:
     async def work(database: Database) -> None:
+        assert not await is_whole(database)
         first, again = await migrate(database), await migrate(database)
         assert (first[0], again) == ("", (first[1], first[1]))
+        assert first[1] == newest()
+        assert await is_whole(database)
         assert {"users", "sessions", "refresh_tokens", "revocations"} <= await names(database)
 
     on(url, work)
