@@ -18,6 +18,7 @@ _SECRET: Final = b"a secret of tests that is long enough for the algorithm"
 _ISSUER: Final = "https://platform.example.org"
 ELSEWHERE: Final = "https://app.tta.test"
 """of another origin, whose pages may connect"""
+PAGES: Final = {"origins": [ELSEWHERE]}
 CHANNELS: Final = {
     "session:{session_id}": {
         "publish": {},
@@ -88,13 +89,12 @@ def hub_stage(
     }
     limits = {"ping": "4s", "pong": "3s", **connection}
     realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
-    cors = {"origins": [ELSEWHERE]}
     with (
         issuing(
             folder,
             identity={"issuers": [issuer]},
             realtime=realtime,
-            cors=cors,
+            cors=PAGES,
             beside=beside,
         ) as gateway,
         Cuttable(gateway.stage.port) as line,

@@ -232,7 +232,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     max_body: int = 10 * 1024 * 1024
     replay_body: int = 64 * 1024
     upgrade: tuple[str, ...] = ("websocket",)
-    origins: tuple[str, ...] = ()  # of pages that may open a WebSocket (or stream), beside its own
+    origins: tuple[str, ...] = ()  # of pages that may open a WebSocket, beside its own
     allow_from: tuple[str, ...] = ()
     trailing_slash: Literal["strict", "either"] = "strict"
     allow_encoded: bool = False

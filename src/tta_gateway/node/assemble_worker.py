@@ -222,8 +222,8 @@ class Worker:
         self.sweeper.each_tick.append(self._look_after)
 
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
-        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.answers = OwnStreams(self.loop, self.runner, self._report)
+        self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,

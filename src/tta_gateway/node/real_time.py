@@ -1,4 +1,4 @@
-"""Real time in a worker: the sockets of clients, and the hub that they talk to."""
+"""Real time in a worker: the sockets and streams of clients, and the hub that they talk to."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -157,6 +157,29 @@ def test_a_worker_that_is_gone_costs_a_second_and_not_more(shared: Server) -> No
     uvloop.run(body())
 
 
+def test_workers_that_nobody_has_heard_of_keep_nobody_from_those_that_are_there(
+    shared: Server,
+) -> None:
+    """Clients may name whom they like, as many as they like."""
+
+    async def body() -> None:
+        async with posts(shared, 3) as (one, other, third):
+            assert await other.errands.hand(one.name, one.hub.session, b"hello")
+            vain = [one.errands.hand(f"gone {n}", "s", b"x") for n in range(MOST_IN_VAIN)]
+            waiting = asyncio.gather(*vain, return_exceptions=True)
+            await asyncio.sleep(0)
+            with pytest.raises(Away, match="unheard of"):
+                await one.errands.hand(third.name, third.hub.session, b"x")
+            assert await one.errands.hand(other.name, other.hub.session, b"heard")
+            assert other.hub.did == ["heard"]
+            assert all(isinstance(error, Away) for error in await waiting)
+            assert await one.errands.hand(third.name, third.hub.session, b"later")
+            assert await one.errands.hand(third.name, third.hub.session, b"again")
+            assert third.hub.did == ["later", "again"]
+
+    uvloop.run(body())
+
+
 def test_what_is_not_understood_is_passed_over_and_what_is_no_errand_is_the_hubs(
     shared: Server,
 ) -> None:

@@ -4,16 +4,15 @@ What they send comes to either worker as it happens, whichever holds their strea
 """
 
 import contextlib
-import http.client
 import json
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.helpers.clients import PATIENCE
 from tests.helpers.hub_stage import HubStage, token
+from tests.helpers.issuing_gateway import Answer
+from tests.helpers.listening import Listening
 from tests.helpers.scripted_upstream import Call
 from tests.helpers.sdk import STREAMS, Sdk, SdkClient, Told, way
 from tests.helpers.slow import wait_until
@@ -131,40 +130,16 @@ def test_who_is_let_no_web_socket_comes_by_the_next_way(stage: HubStage, name: s
 # --- Without an SDK ------------------------------------------------------------------------------
 
 
-class Listening:
-    """A stream, by hand."""
-
-    def __init__(self, stage: HubStage, name: str) -> None:
-        self._connection = http.client.HTTPConnection(
-            "127.0.0.1", stage.gateway.stage.port, timeout=PATIENCE
-        )
-        connect = {"id": 1, "connect": {"token": token(name)}}
-        self._connection.request("POST", "/connection/http_stream", json.dumps(connect))
-        self.answer = self._connection.getresponse()
-        told = self.next()["connect"]
-        self.session, self.node = told["session"], told["node"]
-
-    def next(self) -> Told:
-        """What it is told next."""
-        told: Told = json.loads(self.answer.readline())
-        return told
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 @pytest.fixture
 def listening(stage: HubStage, name: str) -> Iterator[Listening]:
     """Somebody who listens."""
-    made = Listening(stage, name)
-    yield made
-    made.close()
+    with Listening(stage.gateway.stage.port, {"token": token(name)}) as made:
+        yield made
 
 
-def send(stage: HubStage, listening: Listening, *commands: Any, **other: str) -> Any:  # noqa: ANN401
-    data = "\n".join(json.dumps(one) for one in commands)
-    body = {"session": listening.session, "node": listening.node, "data": data, **other}
-    return stage.gateway.ask("POST", "/emulation", body)
+def send(stage: HubStage, listening: Listening, *commands: Told, **other: str) -> Answer:
+    """Send commands in somebody's name."""
+    return stage.gateway.ask("POST", "/emulation", listening.words(*commands, **other))
 
 
 def test_what_is_sent_comes_to_the_worker_that_holds_the_session(
@@ -172,9 +147,7 @@ def test_what_is_sent_comes_to_the_worker_that_holds_the_session(
 ) -> None:
     for number in range(2, 2 + MANY):
         assert send(stage, listening, {"id": number, "ping": {}}).status == 204
-        while (told := listening.next()) == {}:
-            pass
-        assert told == {"id": number, "ping": {}}
+        assert listening.next() == {"id": number, "ping": {}}
 
 
 def test_whoever_does_not_know_the_secret_sends_nothing(
@@ -185,9 +158,7 @@ def test_whoever_does_not_know_the_secret_sends_nothing(
         assert answer.status == (503 if "node" in other else 404)
         assert answer.code.startswith("realtime_session_un")
     assert send(stage, listening, {"id": 3, "ping": {}}).status == 204
-    while (told := listening.next()) == {}:
-        pass
-    assert told["id"] == 3
+    assert listening.next() == {"id": 3, "ping": {}}
 
 
 def test_what_is_not_of_the_form_is_refused_in_words(stage: HubStage) -> None:
