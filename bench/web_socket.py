@@ -1,8 +1,9 @@
-"""What a WebSocket costs that a worker answers itself: CPU time a message, and memory.
+"""What a WebSocket costs that a worker answers or looks into: CPU time a message, and memory.
 
 The engine is measured on paper: frames in, messages out, and back.  Then a worker, in this process,
 holds many sockets of one client process: memory for each while nothing is said, and CPU time for
-each delivery when one message goes to all of them.  What the hub adds to that is not in it.
+each delivery when one message goes to all of them.  What the hub adds to that is not in it.  Last,
+it looks into what clients and a service say to each other, both of which the other process is.
 `PYTHONPATH=. python bench/web_socket.py [--sockets N] [--rounds N] [--write]`
 """
 
@@ -17,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Final
@@ -29,6 +31,7 @@ from websockets.protocol import SERVER, Protocol
 from tests.helpers.own_sockets import Echoes
 from tests.helpers.socket_worker import SocketWorker, socket_worker
 from tta_gateway.wire.socket_codec import TEXT, SocketLimits, SocketReader, framed
+from tta_gateway.wire.socket_deflate import agree
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
 from tta_gateway.wire.socket_relay import SocketRelay
 
@@ -49,6 +52,26 @@ RELAY_BAR: Final = 25.0
 """µs for a message that is looked into, its sockets and policies included"""
 DELIVERY_BAR: Final = 1e6 / 60_000
 """µs: the hub has to do with what this leaves of it"""
+TALKING: Final = 50
+"""clients that talk at once, each waiting for its answer"""
+HELD: Final = 1000
+"""sockets that are open, and say nothing any more"""
+SAYINGS: Final = 200
+"""messages of each, its answers included"""
+SAID: Final = (
+    b'{"type":"user_message","content":{"text":"I do not know how to go on from here."},'
+    b'"timestamp":"2026-11-26T10:00:00Z"}'
+)
+ANSWERED: Final = (
+    b'{"id":"msg_0123456789ab","role":"system","session_id":null,"content":{"event":"progress",'
+    b'"stage":"analyzing","message":"One moment."},"timestamp":"2026-11-26T10:00:00Z",'
+    b'"metadata":{}}'
+)
+LOOKED_INTO: Final = {
+    "/seen": "what clients say, by one policy",
+    "/chat": "what both say, in the platform's form: each answer is an event that is marked",
+    "/both": "what both say, deflated on either leg",
+}
 _ASK: Final = (
     b"GET /all HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -70,6 +93,7 @@ def main() -> int:
     rows = [[f"{size}", *(f"{one:.2f}" for one in _on_paper(size))] for size in SIZES]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         memory, delivery = runner.run(_at_a_worker(options.sockets, options.rounds))
+        looked_into = runner.run(_between(options.rounds))
     read = float(rows[1][1])
     bars = [
         [f"a masked text of 129 bytes is read within {READ_BAR} µs", _verdict(read, READ_BAR)],
@@ -79,13 +103,29 @@ def main() -> int:
             f"a message of 129 bytes that is looked into takes at most {RELAY_BAR} µs (on paper)",
             _verdict(_relayed(129), RELAY_BAR),
         ],
+        [
+            f"a message of a chat takes at most {RELAY_BAR} µs, over real sockets",
+            _verdict(looked_into["/chat"], RELAY_BAR),
+        ],
     ]
+    bars.append(
+        [
+            f"a socket that is looked into takes at most {MEMORY_BAR:,} bytes, both its legs",
+            _verdict(looked_into["idle"], MEMORY_BAR),
+        ]
+    )
+    ways = [[path, what, f"{looked_into[path]:.1f}"] for path, what in LOOKED_INTO.items()]
     with tempfile.TemporaryDirectory() as folder:
         about = machine.description(Path(folder))
     head = ["bytes of a text", "µs to read it", "by `websockets`", "µs to send it"]
     parts = ["## WebSockets of the gateway's own", report.facts(about), METHOD]
     body = "\n\n".join(
-        [*parts, report.table(head, rows=rows), report.table(["bar", "result"], rows=bars)]
+        [
+            *parts,
+            report.table(head, rows=rows),
+            report.table(["route", "what is looked at", "µs a message"], rows=ways),
+            report.table(["bar", "result"], rows=bars),
+        ]
     )
     report.say(body)
     if options.write:
@@ -184,6 +224,107 @@ async def _deliver(echoes: Echoes) -> float:
                 echo.open.send(payload, is_text=True)
             await asyncio.sleep(0)
     return (time.process_time() - begun) / (MESSAGES * len(echoes.made)) * 1e6
+
+
+async def _between(rounds: int) -> dict[str, float]:
+    """Return µs of CPU for a message that goes from one side to the other, by route."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=_both_sides, args=(there,), daemon=True).start()
+    loop = asyncio.get_running_loop()
+    upstream = await loop.run_in_executor(None, here.recv)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        async with socket_worker(Path(folder), {}, upstream=upstream) as worker:
+            for path in LOOKED_INTO:
+                spent = []
+                for _ in range(rounds + 1):  # the first is to get warm
+                    here.send((worker.port, path, TALKING))
+                    begun = time.process_time()
+                    passed = await loop.run_in_executor(None, here.recv)
+                    spent.append((time.process_time() - begun) / passed * 1e6)
+                found[path] = statistics.median(spent[1:])
+            found["idle"] = await _idle(here, worker.port)
+    here.send(None)
+    return found
+
+
+async def _idle(here: Connection, port: int) -> float:
+    """Return bytes for a socket that is looked into, both legs of it, deflated, and idle again."""
+    loop = asyncio.get_running_loop()
+    before = _resident()
+    here.send((port, "/both", HELD))
+    await loop.run_in_executor(None, here.recv)
+    await asyncio.sleep(0.5)
+    taken = (_resident() - before) / HELD
+    here.send(None)
+    await loop.run_in_executor(None, here.recv)
+    return taken
+
+
+def _both_sides(told: Connection) -> None:
+    """Be the clients and the service; tell how many messages have gone by, both ways."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    told.send(listener.getsockname()[1])
+    while (asked := told.recv()) is not None:
+        port, path, count = asked
+        selector = _opened(listener, port, path, count)
+        if count == TALKING:
+            told.send(_talk(selector))
+        else:
+            told.send(count)
+            told.send(told.recv())  # they are looked at
+        for key in list(selector.get_map().values()):
+            key.fileobj.close()
+
+
+def _opened(listener: socket.socket, port: int, path: str, count: int) -> selectors.BaseSelector:
+    """Open so many sockets, both ends of each; each client has said something."""
+    selector = selectors.DefaultSelector()
+    agreed = agree(b"permessage-deflate") if path == "/both" else None
+    for _ in range(count):
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(_asking(path))
+        service, _ = listener.accept()
+        service.sendall(_switched(service.recv(1 << 16)))
+        client.recv(1 << 16)
+        side = SocketEndpoint(agreed=agreed, mask=lambda: MASK)
+        side.send(SAID, is_text=True)
+        client.sendall(side.taken())
+        selector.register(client, selectors.EVENT_READ, (side, SAID))
+        other = SocketEndpoint(agreed=agreed)
+        selector.register(service, selectors.EVENT_READ, (other, ANSWERED))
+    return selector
+
+
+def _talk(selector: selectors.BaseSelector) -> int:
+    """Have each client say something and wait for the answer, again and again, and all at once."""
+    passed = 0
+    while passed < TALKING * SAYINGS:
+        for key, _ in selector.select():
+            side, says = key.data
+            heard = side.receive(key.fileobj.recv(1 << 16))
+            passed += len(heard)
+            for _ in heard:
+                side.send(says, is_text=True)
+            if side.out:
+                key.fileobj.sendall(side.taken())
+    return passed
+
+
+def _asking(path: str) -> bytes:
+    extension = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n" if path == "/both" else b""
+    return _ASK.replace(b"/all", path.encode())[: -2 if extension else None] + extension
+
+
+def _switched(asked: bytes) -> bytes:
+    head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    if b"permessage-deflate" in asked:
+        head += (
+            b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+            b"client_no_context_takeover\r\n"
+        )
+    return head + b"\r\n"
 
 
 def _read(port: int, count: int, ends: Event) -> None:

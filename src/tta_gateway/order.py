@@ -11,6 +11,7 @@ from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.admission.policy import Gate, TrafficClass
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.callers.policy import Callers
+from tta_gateway.features.chat.policy import Chat
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.metrics.policy import Metrics
@@ -52,6 +53,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (TrafficClass, "an open crisis or session lifts the class before any limit counts"),
     (RateLimit, "keyed by a proved name; who may not see a thing at all is told that instead"),
+    (Chat, "whatever a client says counts, pings too: behind the limits"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),
     (Sticky, "what sticks is the chosen service's to say"),

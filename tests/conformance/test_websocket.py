@@ -66,15 +66,22 @@ async def _at_a_worker() -> Results:
 
 
 async def _looked_into() -> Results:
+    return await _behind_a_worker("/seen", [*QUICK, "9.1.1", "9.2.1"])
+
+
+async def _looked_into_both_ways() -> Results:
+    """Run what there is of compression too: each leg has its own."""
+    return await _behind_a_worker("/both", [*QUICK, *SAMPLED[6::4]])
+
+
+async def _behind_a_worker(path: str, cases: list[str]) -> Results:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Server, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         async with socket_worker(Path(folder), {}, upstream=port) as worker:
             try:
-                return await kosoku.run_fuzzingclient(
-                    worker.url("/seen"), cases=[*QUICK, "9.1.1", "9.2.1"], concurrency=16
-                )
+                return await kosoku.run_fuzzingclient(worker.url(path), cases=cases, concurrency=16)
             except kosoku.FailureError as error:
                 return error.results
             finally:
@@ -109,7 +116,9 @@ async def _ask(port: int, target: str, *, echoes: bool = True) -> list[bytes]:
 
 
 @pytest.mark.filterwarnings("ignore:.*kosoku")  # it leaves files open
-@pytest.mark.parametrize("run", [_as_server, _as_client, _at_a_worker, _looked_into])
+@pytest.mark.parametrize(
+    "run", [_as_server, _as_client, _at_a_worker, _looked_into, _looked_into_both_ways]
+)
 def test_the_cases_of_autobahn(run: Callable[[], Coroutine[None, None, Results]]) -> None:
     results = asyncio.run(asyncio.wait_for(run(), _SECONDS))
     found = {
@@ -118,7 +127,7 @@ def test_the_cases_of_autobahn(run: Callable[[], Coroutine[None, None, Results]]
         if one.behavior.value not in GOOD or one.behavior_close.value not in GOOD
     }
     assert len(results) >= 240
-    if run is _looked_into:
+    if run in (_looked_into, _looked_into_both_ways):
         found = {
             case: what
             for case, what in found.items()

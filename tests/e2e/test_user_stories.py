@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 from websockets import Subprotocol
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from tests.contract.platform.services import Answer as Told
@@ -402,23 +402,50 @@ def test_the_chat_takes_the_token_in_header_query_and_subprotocol(
 
 
 @pytest.mark.parametrize(
-    ("query", "protocols", "status"),
+    ("query", "protocols"),
     [
-        ("", (), 401),
-        ("?token=none", (), 401),
-        ("", ("bearer", "none"), 401),
-        ("?token={token}&player_id=somebody-else", (), 403),
-        ("?token={token}&player_id={player}&player_id=somebody-else", (), 403),
-        ("?token={token}&token={token}", (), 401),
+        ("", ()),
+        ("?token=none", ()),
+        ("", ("bearer", "none")),
+        ("?token={token}&player_id=somebody-else", ()),
+        ("?token={token}&player_id={player}&player_id=somebody-else", ()),
+        ("?token={token}&token={token}", ()),
     ],
 )
-def test_who_shows_no_good_token_gets_no_chat(
-    player: Player, query: str, protocols: tuple[str, ...], status: int
+def test_who_shows_no_good_token_gets_no_chat_and_a_page_hears_that_from_the_close(
+    player: Player, query: str, protocols: tuple[str, ...]
 ) -> None:
     filled = query.format(token=player.token, **player.names)
-    with pytest.raises(InvalidStatus) as caught, _chat(player, filled, *protocols):
-        pass
-    assert caught.value.response.status_code == status
+    with _chat(player, filled, *protocols) as socket, pytest.raises(ConnectionClosed) as closed:
+        socket.recv(10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+# --- stories 6 and 8: the heartbeat, and events that a page can show ---------------------------
+
+
+def test_a_page_s_heartbeat_is_answered(player: Player) -> None:
+    with player.chat() as socket:
+        _frames(socket, 1)
+        socket.send(json.dumps({"type": "ping", "timestamp": "2026-11-26T10:00:00Z"}))
+        (pong,) = _frames(socket, 1)
+    assert pong["type"] == "pong"
+    assert pong["content"]["ping_timestamp"] == "2026-11-26T10:00:00Z"
+
+
+def test_typing_and_progress_are_events_by_their_type(player: Player) -> None:
+    with player.chat("?typing=1") as socket:
+        _frames(socket, 1)
+        socket.send(json.dumps({"type": "user_message", "content": {"text": "Good evening."}}))
+        frames = _frames(socket, 6)
+    events = [one for one in frames if "event" in one["content"]]
+    (reply,) = [one for one in frames if one["role"] == "assistant"]
+    assert len(events) == 5
+    assert {one["type"] for one in events} == {"event"}
+    assert [one["event_type"] for one in events] == [one["content"]["event"] for one in events]
+    assert "typing" in [one["event_type"] for one in events]
+    assert "type" not in reply
 
 
 # --- errors: one body, and never a dead end -----------------------------------------------------

@@ -62,6 +62,7 @@ EXPECTED: Final[dict[str, dict[str, Who]]] = {
             "/api/clinical/{rest:path}",
         )
     },
+    "/together/{rest:path}": {"GET": OPEN, "HEAD": OPEN},
     "/api/v1/auth/password/reset-request": {"POST": OPEN},
     "/api/v1/auth/password/reset": {"POST": OPEN},
     "/api/v1/players": {

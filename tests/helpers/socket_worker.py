@@ -5,16 +5,18 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
 from tests.helpers.builders import Bound, a_route, an_endpoint
 from tests.helpers.own_sockets import Echoes
 from tta_gateway.features.access_log.bound import AccessLogBound
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.own import socket
-from tta_gateway.kernel.policy import Policy
-from tta_gateway.kernel.route import Service
+from tta_gateway.kernel.policy import BoundPolicy, Policy
+from tta_gateway.kernel.route import EndpointLimits, Route, Service, Sockets
+from tta_gateway.kernel.said import Said
 from tta_gateway.kernel.timing import ConnectionLimits
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.snapshot.model import Listener, Snapshot
@@ -22,6 +24,12 @@ from tta_gateway.snapshot.parts import parted
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.log import LineFile
 from tta_gateway.support.metrics import Registry
+
+_LOOKED_INTO: Final = {
+    "/seen": Sockets(),
+    "/both": Sockets(deflate="both"),
+    "/chat": Sockets(profile="chat"),
+}
 
 
 class SocketWorker:
@@ -46,10 +54,29 @@ class SocketWorker:
 
 
 class Seeing(Worker):
-    """A worker one of whose policies looks at every message, and lets it through."""
+    """A worker one of whose policies looks at every message of clients, and lets it through.
+
+    On the route whose sockets are deflated on both sides, at every message of the service too.
+    """
 
     def _policies_of(self, snapshot: Snapshot) -> list[Policy]:
-        return [*super()._policies_of(snapshot), Bound(on_message=lambda _exchange, _message: None)]
+        return [*super()._policies_of(snapshot), _Looks()]
+
+
+class _Looks(Bound):
+    def for_route(self, route: Route | None) -> BoundPolicy:
+        both_ways = route is not None and route.sockets.deflate == "both"
+        return Bound(on_message=_look, hears_replies=both_ways)
+
+
+def _look(_: Exchange, __: Said) -> None:
+    """Let it pass."""
+
+
+def _services(port: int) -> tuple[Service, ...]:
+    """Return the one behind the worker, which takes as many sockets as tests open."""
+    many = EndpointLimits(connections=10_000, in_flight=10_000)
+    return (Service(name="up", endpoints=(an_endpoint(port),), limits=many),)
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +85,9 @@ async def socket_worker(
 ) -> AsyncIterator[SocketWorker]:
     """Run one; each service's path is its name.
 
-    Where a port of an `upstream` is given, `/seen` leads there, and messages are looked at.
+    Where a port of an `upstream` is given, `/seen`, `/both` and `/chat` lead there, and messages
+    are looked at: those of clients, those of both sides, which are deflated there, and those of
+    both sides in the platform's form.
     """
     log, loop = folder / "log", asyncio.get_running_loop()
     accesses = msgspec.msgpack.encode(AccessLogBound(path=str(log)))
@@ -66,13 +95,16 @@ async def socket_worker(
         version=1,
         state_dir=str(folder),
         listeners=(Listener(host="127.0.0.1"),),
-        services=(Service(name="up", endpoints=(an_endpoint(upstream),)),) if upstream else (),
+        services=_services(upstream) if upstream else (),
         routes=(
             *(
                 msgspec.structs.replace(socket(f"/{name}", name), origins=("https://app.tta.test",))
                 for name in services
             ),
-            *((a_route("/seen", service="up"),) if upstream else ()),
+            *(
+                a_route(path, service="up", sockets=sockets)
+                for path, sockets in (_LOOKED_INTO if upstream else {}).items()
+            ),
         ),
         connections=ConnectionLimits(per_address=10_000),
         features={"access_log": msgspec.Raw(accesses)},

@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from tta_gateway.edge.entrance import Entrance, network_of
 from tta_gateway.edge.inspected import Inspected
+from tta_gateway.edge.legs import Ending, Legs, agreed_on, ending
 from tta_gateway.edge.own_socket import OwnSocket
 from tta_gateway.edge.own_stream import OwnStream
 from tta_gateway.edge.sweeper import NEVER
@@ -35,6 +36,7 @@ from tta_gateway.wire.http1_server import DONE, HEAD, Event, ServerCodec
 _READ_AHEAD: Final = 8  # requests
 _READ_AHEAD_BYTES: Final = 64 * 1024
 _OTHER_HALF: Final = 1.0  # seconds for an idle client to end its half, when ours has ended
+_SWITCHED: Final = 101
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
 _LEAST_RATE: Final = 500.0  # bytes a second, on average: slower bodies would hold connections
@@ -51,6 +53,7 @@ class ClientConnection:
         "_eof_sent",
         "_exchange",
         "_group",
+        "_legs",
         "_lingering",
         "_out",
         "_parting",
@@ -83,6 +86,7 @@ class ClientConnection:
         self._group = ""  # what it counts as
         self._tunnel: Tunnel | None = None
         self._web_socket: WebSocket | Inspected | OwnSocket | None = None
+        self._legs: Legs | None = None  # what is agreed on with its two sides
         self._parting = False  # a Close of ours has gone out: the client's is awaited
         self._out: list[bytes] = []
         self._reading = True
@@ -470,6 +474,11 @@ class ClientConnection:
         entrance = self._entrance
         if response.local:
             response.fields.append((b"date", entrance.date()))
+        if self._exchange is not None and self._exchange.request.upgrade == b"websocket":
+            told = self._socket_head(self._exchange, response)
+            if told is not None:
+                self._end_socket(told)
+                return
         self._out.append(codec.send_head(response, last=closes or entrance.guests.draining))
         body = response.body
         if body is not None:
@@ -479,6 +488,27 @@ class ClientConnection:
                 if exchange is not None:
                     exchange.sent = len(body)
             self.send_end()
+
+    def _socket_head(self, exchange: Exchange, response: Response) -> Ending | None:
+        """Agree on what a WebSocket that is looked into needs; or return how it is refused."""
+        if response.status != _SWITCHED:
+            return ending(exchange, response)
+        if exchange.plan.message and not response.local:
+            self._legs = agreed_on(exchange, response)
+        return None
+
+    def _end_socket(self, told: Ending) -> None:
+        """Open a WebSocket, end it, and wait a moment for the client's Close."""
+        codec = self._codec
+        self._out += [codec.send_head(told.response), told.close]
+        codec.closing = True
+        codec.waiting = b""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.sent = len(told.close)
+            self._entrance.runner.finish(exchange)
+            exchange.attempt = None
+        self._linger()
 
     def send_data(self, data: bytes) -> None:
         """Send a part of the answer's body."""
@@ -569,10 +599,15 @@ class ClientConnection:
             self.deadline = now + timeouts.write_stalled  # for what is still to be sent
             self._transport.close()
             return
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and listen for a while, so that the client can read what was said."""
+        self.flush()
         self._lingering = True
-        codec.waiting = b""
+        self._codec.waiting = b""
         if self._writable:
-            self.deadline = now + timeouts.linger
+            self.deadline = self._entrance.sweeper.now + self._timeouts.linger
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._resume_reading()
@@ -650,14 +685,13 @@ class ClientConnection:
         return here
 
     def _inspected(self, exchange: Exchange, other: Spliced) -> Inspected:
-        entrance = self._entrance
         return Inspected(
             self,
             other,
             exchange=exchange,
-            runner=entrance.runner,
+            entrance=self._entrance,
+            legs=self._legs or Legs(),
             said=self._part,
-            later=entrance.loop.call_soon,
         )
 
     # One end of a tunnel

@@ -1,33 +1,26 @@
 """A WebSocket between a client and a service, whose messages policies look at.
 
 It stands where `edge/web_socket.py` passes bytes on as they are, on routes with policies that look
-at messages.  What a client says is passed on when it is whole and they have let it through; what
-the service says, frame by frame.  Neither leg is compressed: the service is offered nothing.
+at messages.  In a direction that they look at, a message is passed on when it is whole and they
+have let it through; in the other one, frame by frame.  Each leg has its own compression
+(`edge/legs.py`).
 """
 
 import os
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
+from tta_gateway.edge.entrance import Entrance
+from tta_gateway.edge.legs import Legs
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
-from tta_gateway.kernel.message import Response
-from tta_gateway.kernel.policy import Answer
+from tta_gateway.pipeline.conversation import Conversation, Passage
 from tta_gateway.wire.socket_codec import Message, SocketLimits
 from tta_gateway.wire.socket_relay import HELD, SocketRelay, Way
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message: it is held whole while it is looked at."""
-_POLICY: Final = 1008  # RFC 6455 7.4.1
-_FAULT: Final = 1011
+_UNTAKEN: Final = 64 * 1024
 _LEAVING: Final = b"the gateway is going away: connect again"
-_SERVER_ERRORS: Final = 500
-
-
-class Asked(Protocol):
-    """Whoever asks the policies (pipeline.run)."""
-
-    def ask(self, exchange: Exchange, message: bytes, told: Callable[[Answer], None]) -> None:
-        """Ask about one message; `told` hears the answer, now or later."""
 
 
 class Lane:
@@ -86,6 +79,10 @@ class Lane:
         """Take note of whether the target keeps up."""
         self._is_slow = is_slow
         self.regulate()
+        socket = self._socket
+        if self is socket.to_client:
+            socket.untaken = 0
+            socket.to_service.regulate()
 
     def regulate(self) -> None:
         """Read the source, or do not: while a message is looked at, nothing follows it."""
@@ -94,13 +91,23 @@ class Lane:
         if self.way.is_behind and not self._in_turn:
             self._in_turn = True
             self._socket.later(self._go_on)
-        paused = self._is_slow or self._in_turn or self.way.is_held
+        paused = self._is_slow or self._in_turn or self.way.is_held or self._is_unheard()
         if paused != self._is_paused:
             self._is_paused = paused
             if paused:
                 self.source.pause_reading()
             else:
                 self.source.resume_reading()
+
+    def _is_unheard(self) -> bool:
+        """Tell whether the client asks on, and takes none of what the gateway itself answers."""
+        socket = self._socket
+        return self is socket.to_service and socket.untaken > _UNTAKEN
+
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether the target does not keep up."""
+        return self._is_slow
 
     def _go_on(self) -> None:
         self._in_turn = False
@@ -112,15 +119,12 @@ class Inspected:
     """Both directions; to the client's connection it is like any `WebSocket`."""
 
     __slots__ = (
-        "_answer",
         "_client",
         "_client_gone",
         "_client_over",
-        "_exchange",
-        "_is_asking",
-        "_message",
+        "_conversation",
+        "_is_looking",
         "_relay",
-        "_runner",
         "_said",
         "_service",
         "_service_over",
@@ -128,6 +132,7 @@ class Inspected:
         "later",
         "to_client",
         "to_service",
+        "untaken",
     )
 
     def __init__(
@@ -136,23 +141,29 @@ class Inspected:
         service: Spliced,
         *,
         exchange: Exchange,
-        runner: Asked,
+        entrance: Entrance,
+        legs: Legs,
         said: Callable[[], None],
-        later: Callable[[Callable[[], None]], object],
     ) -> None:
         """Lead both ways; `said` hears that the client has had a Close."""
         self._client = client
         self._service = service
-        self._exchange = exchange
-        self._runner = runner
         self._said = said
-        self.later = later
+        self.later: Callable[[Callable[[], None]], object] = entrance.loop.call_soon
         self._was_said = self._client_over = self._service_over = self._client_gone = False
-        self._is_asking = False
-        self._message = HELD
-        self._answer: Message | None = None
-        limits = SocketLimits(frame=LARGEST, message=LARGEST)
-        self._relay = relay = SocketRelay(limits=limits, mask=_mask, of_client=self._inspect)
+        self._is_looking = False
+        self.untaken = 0  # bytes of the gateway's own, since the client does not keep up
+        self._conversation = talk = Conversation(exchange, entrance.runner, self)
+        talk.from_client.decided = self._decided_of_client
+        talk.from_service.decided = self._decided_of_service
+        self._relay = relay = SocketRelay(
+            limits=SocketLimits(frame=LARGEST, message=LARGEST),
+            mask=_mask,
+            client=legs.client,
+            service=legs.service,
+            of_client=None if talk.from_client.is_open else self._of_client,
+            of_service=None if talk.from_service.is_open else self._of_service,
+        )
         self.to_service = Lane(self, relay.from_client, client, service)
         self.to_client = Lane(self, relay.from_service, service, client)
 
@@ -169,7 +180,8 @@ class Inspected:
     def close(self, code: int, reason: bytes) -> None:
         """Tell both sides why the gateway ends this."""
         self._relay.close(code, reason)
-        self.settle()
+        if not self._is_looking:
+            self.settle()
 
     def client_gone(self, *, in_order: bool) -> None:  # noqa: ARG002 - the service hears it anyway
         """End the service's side, behind what is still looked at: the client has gone."""
@@ -206,34 +218,42 @@ class Inspected:
             self._service_over = True
             side.write_eof()
 
+    # What policies ask of a socket
+
+    def tell(self, data: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to the client, before what has not gone on yet."""
+        self._relay.tell(data, is_text=is_text)
+        if self.to_client.is_slow:
+            self.untaken += len(data)
+        if not self._is_looking:
+            self.settle()
+
     # What policies say
 
-    def _inspect(self, message: Message) -> Message | None:
-        self._begin_to_ask(message)
-        self._runner.ask(self._exchange, message.data, self._told)
-        self._is_asking = False
-        return self._answer
+    def _of_client(self, message: Message) -> Message | None:
+        return self._inspect(self._conversation.from_client, message)
 
-    def _begin_to_ask(self, message: Message) -> None:
-        """Have the answer be that it must wait, until it is told."""
-        self._message = message
-        self._answer = HELD
-        self._is_asking = True
+    def _of_service(self, message: Message) -> Message | None:
+        return self._inspect(self._conversation.from_service, message)
 
-    def _told(self, answer: Answer) -> None:
-        """Pass the message on, or end it all by what the policies say of it."""
-        verdict: Message | None = self._message
-        if answer is not None:
-            response = answer if isinstance(answer, Response) else answer.response
-            is_fault = response.status >= _SERVER_ERRORS
-            code = b"refused" if response.problem is None else response.problem.code.encode()
-            self._relay.close(_FAULT if is_fault else _POLICY, code)
-            verdict = None
-        if self._is_asking:
-            self._answer = verdict
-        else:
-            self._relay.from_client.decided(verdict)
-            self.settle()
+    def _inspect(self, passage: Passage, message: Message) -> Message | None:
+        self._is_looking = True  # whoever has brought the message settles what follows from it
+        is_decided = passage.look(message.data, is_text=message.is_text)
+        self._is_looking = False
+        return _passed_by(passage) if is_decided else HELD
+
+    def _decided_of_client(self) -> None:
+        self._relay.from_client.decided(_passed_by(self._conversation.from_client))
+        self.settle()
+
+    def _decided_of_service(self) -> None:
+        self._relay.from_service.decided(_passed_by(self._conversation.from_service))
+        self.settle()
+
+
+def _passed_by(passage: Passage) -> Message | None:
+    said = passage.passes
+    return None if said is None else Message(said.data, is_text=said.is_text)
 
 
 def _mask() -> bytes:

@@ -20,6 +20,7 @@ from tta_gateway.wire.socket_codec import (
     Broken,
     Close,
     Message,
+    Pong,
     SocketEvent,
     SocketLimits,
     framed,
@@ -101,6 +102,7 @@ class OwnSocket:
         "_gone",
         "_hearer",
         "_paused",
+        "_ponged",
         "_reads_on",
         "_service",
         "_sockets",
@@ -129,6 +131,7 @@ class OwnSocket:
         self._early = b""  # what came before there was anybody to hear it
         self._events: list[SocketEvent] = []  # read, and not told yet
         self._paused = False
+        self._ponged: Callable[[bytes], None] | None = None
         self._reads_on = False
         self._gone = False
         self._code = 0  # of the Close of ours
@@ -251,6 +254,10 @@ class OwnSocket:
         self._endpoint.ping(payload)
         self._flush(self._client)
 
+    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
+        """Have what each Pong repeats heard there."""
+        self._ponged = hearer
+
     def close(self, code: int, reason: bytes) -> None:
         """Say why this ends, once, and wait for the client's Close."""
         if self._endpoint.closed:
@@ -314,12 +321,22 @@ class OwnSocket:
                         hearer.message(event.data, is_text=event.is_text)
                     except Exception as error:  # noqa: BLE001 - the client hears that it is our fault
                         self._fault(error)
+                elif type(event) is Pong:
+                    self._hear_pong(event.data)
                 elif isinstance(event, (Close, Broken)):
                     self._ended_by(event.code)
                     return
             if self._paused:
                 self._events = events[told:]
                 return
+
+    def _hear_pong(self, payload: bytes) -> None:
+        ponged = self._ponged
+        if ponged is not None:
+            try:
+                ponged(payload)
+            except Exception as error:  # noqa: BLE001 - the client hears that it is our fault
+                self._fault(error)
 
     def _go_on_later(self) -> None:
         """Read on in a turn of the loop of its own."""
@@ -359,6 +376,7 @@ class OwnSocket:
         hearer, self._hearer = self._hearer, None
         client, self._client = self._client, None
         self._events = []
+        self._ponged = None
         self.said = _nobody
         if client is not None:
             client.write_eof()

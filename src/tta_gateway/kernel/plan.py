@@ -8,6 +8,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.policy import BoundPolicy, FinishStep, MessageStep, Step
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.said import Wording
 
 
 class Runner(Protocol):
@@ -29,7 +30,9 @@ class Plan:
 
     Each step comes with the number of policies entered once it has run; response and finish are
     already in reverse.  `scan` is where in `request` the safety scan stands, or None: only where it
-    stands is a deferrable refusal held until it has looked.
+    stands is a deferrable refusal held until it has looked.  `message` are those that look at what
+    clients say, `reply` at what services do, and `message_scan` is that of the scan; `wording` is
+    how clients are told of what becomes of it.
     """
 
     route: Route | None
@@ -38,5 +41,8 @@ class Plan:
     response: tuple[tuple[int, Step], ...]
     finish: tuple[tuple[int, FinishStep], ...]
     message: tuple[MessageStep, ...]
+    reply: tuple[MessageStep, ...]
+    wording: Wording | None
+    message_scan: MessageStep | None
     scan: int | None
     forward: Callable[[Exchange], None]

@@ -6,7 +6,12 @@ the route, or None for "nothing to do here") has any of four methods:
     on_request(exchange)           in order
     on_response(exchange)          in reverse, only those entered; `exchange.response` is the answer
     on_finish(exchange)            in reverse, always, for those entered; nobody waits
-    on_message(exchange, message)  for what flows through a tunnel, the hub or a stream
+    on_message(exchange, said)     for what clients say through sockets, in order; with
+                                   `hears_replies`, for what services say too, in reverse
+
+The policy that `scans_refused` is asked about a message that another refuses by a deferrable
+refusal, before that stands (`said.refusal`).  A policy that speaks for the gateway in sockets has
+`wording` (kernel/said.py); the first of a route does.
 
 A step returns None (go on), an answer, or an awaitable of either; an exception is a fault.
 """
@@ -17,10 +22,11 @@ from typing import ClassVar, Protocol, TypeAlias
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.said import Said
 
 Answer: TypeAlias = Response | Refusal | None
 Step: TypeAlias = Callable[[Exchange], Answer | Awaitable[Answer]]
-MessageStep: TypeAlias = Callable[[Exchange, bytes], Answer | Awaitable[Answer]]
+MessageStep: TypeAlias = Callable[[Exchange, Said], Answer | Awaitable[Answer]]
 FinishStep: TypeAlias = Callable[[Exchange], None]
 
 

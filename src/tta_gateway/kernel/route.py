@@ -196,6 +196,16 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     value: str | None = None
 
 
+class Sockets(msgspec.Struct, frozen=True, kw_only=True):
+    """How WebSockets that a route's service answers are treated, where messages are looked at.
+
+    `profile` names the form of their messages; `deflate` on which side they may be deflated.
+    """
+
+    profile: Literal["", "chat"] = ""
+    deflate: Literal["off", "client", "both"] = "off"
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of where requests go.
 
@@ -233,6 +243,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     replay_body: int = 64 * 1024
     upgrade: tuple[str, ...] = ("websocket",)
     origins: tuple[str, ...] = ()  # of pages that may open a WebSocket, beside its own
+    sockets: Sockets = Sockets()
     allow_from: tuple[str, ...] = ()
     trailing_slash: Literal["strict", "either"] = "strict"
     allow_encoded: bool = False

@@ -5,7 +5,7 @@ there.  Each socket that opens has a `Hearer` of its own.  All calls are plain o
 the loop in which something has come; nobody need lock or await anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tta_gateway.kernel.exchange import Exchange
@@ -55,6 +55,9 @@ class Socket(Protocol):
 
     def ping(self, payload: bytes = b"") -> None:
         """Ask for a sign of life, by at most 125 bytes."""
+
+    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
+        """Have the payload of each Pong heard there from now on, in its turn among messages."""
 
     def close(self, code: int, reason: bytes) -> None:
         """End it: nothing is sent behind this, and no message is heard any more.

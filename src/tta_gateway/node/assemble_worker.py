@@ -32,6 +32,7 @@ from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
+from tta_gateway.features.tether.bound import SOCKET as TETHER
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -54,6 +55,7 @@ from tta_gateway.node.shielding import Shielding
 from tta_gateway.node.spending import Spending
 from tta_gateway.node.standings import Standings
 from tta_gateway.node.telling import Telling
+from tta_gateway.node.tethering import Tethering
 from tta_gateway.node.ties import LiveTies
 from tta_gateway.node.valkeys import Valkeys
 from tta_gateway.node.word import LiveWord
@@ -224,6 +226,14 @@ class Worker:
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.answers = OwnStreams(self.loop, self.runner, self._report)
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
+        self.tethering = Tethering(
+            self.sweeper,
+            self.runner,
+            self.sockets,
+            clock=self.clock,
+            registry=self.registry,
+            died=self.died,
+        )
         self._connector = SocketConnector(
             self.loop,
             sweeper=self.sweeper,
@@ -409,7 +419,10 @@ class Worker:
             end = self.sockets.open if route.socket else forward
             if route.stream:
                 end = self.answers.open
-            plan = bind(policies, route, forward=_end_of(route, runner, end))
+            if route.socket == TETHER:
+                plan = self.tethering.plan(route, policies, _end_of(route, runner, forward))
+            else:
+                plan = bind(policies, route, forward=_end_of(route, runner, end))
             tables[1 if route.internal else 0].add(route, plan)
 
         for route in routes:
@@ -440,6 +453,7 @@ class Worker:
         self.shielding.tick()
         self._word.tick()
         self.real_time.tick(self.snapshot)
+        self.tethering.tick(is_leaving=self.guests.draining)
         self._expiry.tick()
 
     def _flush(self) -> None:

@@ -3,6 +3,7 @@
 `explain` makes them too, so that what it says is what a worker would do.
 """
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -18,6 +19,7 @@ from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.features.allow_from.policy import AllowFrom
 from tta_gateway.features.callers.bound import CallersBound
 from tta_gateway.features.callers.policy import Callers, Standing
+from tta_gateway.features.chat.policy import Chat
 from tta_gateway.features.cors.bound import CorsBound
 from tta_gateway.features.cors.policy import Cors
 from tta_gateway.features.identity.access_cookie import AccessCookie
@@ -98,6 +100,7 @@ def policies(
             _identity(snapshot, registry, clock, reach),
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
+            Chat(now=Stamp(clock.wall).text, chance=os.urandom),
             Split(random.random, reach.services),
             sticky,
             relay,

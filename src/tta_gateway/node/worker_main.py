@@ -96,6 +96,7 @@ async def _serve(
     worker.hangups.start()
     worker.limiting.open(loop, Path(worker.snapshot.state_dir))
     worker.admitting.open(Path(worker.snapshot.state_dir), worker.log)
+    worker.tethering.meet(Path(worker.snapshot.state_dir), worker.log)
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     updates = Updates(worker, channel, worker.parts, orphaned=signal.SIGQUIT, other=covering.take)

@@ -5,8 +5,9 @@ from typing import Any
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
-from tta_gateway.kernel.policy import BoundPolicy, Policy
+from tta_gateway.kernel.policy import BoundPolicy, MessageStep, Policy
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.said import Wording
 
 
 def bind(
@@ -21,6 +22,9 @@ def bind(
         response=_steps(bound, "on_response")[::-1],
         finish=_steps(bound, "on_finish")[::-1],
         message=tuple(step for _, step in _steps(bound, "on_message")),
+        reply=_replies(bound),
+        wording=_wording(bound),
+        message_scan=_message_scan(bound),
         scan=_scan(bound),
         forward=forward,
     )
@@ -33,6 +37,30 @@ def _steps(bound: tuple[BoundPolicy, ...], phase: str) -> tuple[tuple[int, Any],
         for number, policy in enumerate(bound, start=1)
         if hasattr(policy, phase)
     )
+
+
+def _replies(bound: tuple[BoundPolicy, ...]) -> tuple[MessageStep, ...]:
+    """Return the steps that look at what services say: who looked first hears of it last."""
+    hearing = tuple(one for one in bound if getattr(one, "hears_replies", False))
+    return tuple(step for _, step in _steps(hearing, "on_message"))[::-1]
+
+
+def _wording(bound: tuple[BoundPolicy, ...]) -> Wording | None:
+    """Return how the gateway speaks for itself in sockets, if there are words for it."""
+    for policy in bound:
+        found: Wording | None = getattr(policy, "wording", None)
+        if found is not None:
+            return found
+    return None
+
+
+def _message_scan(bound: tuple[BoundPolicy, ...]) -> MessageStep | None:
+    """Return the step that looks at refused messages too, if there is one."""
+    for policy in bound:
+        if getattr(policy, "scans_refused", False):
+            found: MessageStep | None = getattr(policy, "on_message", None)
+            return found
+    return None
 
 
 def _scan(bound: tuple[BoundPolicy, ...]) -> int | None:

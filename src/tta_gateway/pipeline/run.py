@@ -12,8 +12,9 @@ from typing import Any, TypeAlias, cast
 from tta_gateway.kernel.errors import GatewayError
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
-from tta_gateway.kernel.policy import Answer, Step
+from tta_gateway.kernel.policy import Answer, MessageStep, Step
 from tta_gateway.kernel.problem import INTERNAL
+from tta_gateway.kernel.said import Said
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 Report: TypeAlias = Callable[[Exchange, BaseException], None]
@@ -166,24 +167,26 @@ class Runner:
 
     # Messages, the end, and faults
 
-    def message(self, exchange: Exchange, message: bytes) -> Answer | Awaitable[Answer]:
-        """Ask the policies about one message of a tunnel, the hub or a stream."""
-        for index, step in enumerate(exchange.plan.message):
-            answer = step(exchange, message)
+    def message(self, exchange: Exchange, said: Said) -> Answer | Awaitable[Answer]:
+        """Ask the policies about one message of a socket."""
+        steps = exchange.plan.reply if said.by_service else exchange.plan.message
+        for index, step in enumerate(steps):
+            answer = step(exchange, said)
             if answer is None:
                 continue
-            if isinstance(answer, (Response, Refusal)):
+            rest = steps[index + 1 :]
+            if isinstance(answer, (Response, Refusal)) and not _is_deferred(exchange, answer, rest):
                 return answer
-            return self._message_rest(exchange, message, answer, index + 1)
+            return self._message_rest(exchange, said, answer, rest)
         return None
 
-    def ask(self, exchange: Exchange, message: bytes, told: Callable[[Answer], None]) -> None:
+    def ask(self, exchange: Exchange, said: Said, told: Callable[[Answer], None]) -> None:
         """Ask likewise; `told` hears the answer, in a turn of its own where one has to wait.
 
         A fault of a policy is an answer too: a message that it has not looked at does not pass.
         """
         try:
-            answer = self.message(exchange, message)
+            answer = self.message(exchange, said)
         except Exception as error:  # noqa: BLE001 - whatever fails, somebody waits for the answer
             told(self._said_of(exchange, error))
             return
@@ -203,14 +206,31 @@ class Runner:
         told(answer)
 
     async def _message_rest(
-        self, exchange: Exchange, message: bytes, waiting: Awaitable[Answer], begun: int
+        self,
+        exchange: Exchange,
+        said: Said,
+        answered: Answer | Awaitable[Answer],
+        rest: tuple[MessageStep, ...],
     ) -> Answer:
-        answer: Answer = await waiting
-        for step in exchange.plan.message[begun:]:
-            if answer is not None:
+        """Go on behind a step that has to wait, or whose refusal has to wait for the scan."""
+        answer = await _settled(answered)
+        while True:
+            if isinstance(answer, Refusal) and _is_deferred(exchange, answer, rest):
+                answer = await self._scan_message(exchange, said, answer)
+            if answer is not None or not rest:
                 return answer
-            answer = await _settled(step(exchange, message))
-        return answer
+            step, rest = rest[0], rest[1:]
+            answer = await _settled(step(exchange, said))
+
+    async def _scan_message(self, exchange: Exchange, said: Said, refusal: Refusal) -> Answer:
+        """Ask the scan alone, as for a request: what it answers stands, or it lifts the refusal."""
+        scan = exchange.plan.message_scan
+        assert scan is not None  # _is_deferred has looked
+        said.refusal = refusal.response
+        answer = await _settled(scan(exchange, said))
+        if answer is not None:
+            return answer
+        return refusal if _stands(said) else None
 
     def finish(self, exchange: Exchange) -> None:
         """End the exchange: every policy that was entered hears of it, once."""
@@ -260,6 +280,17 @@ class Runner:
 def _standing(exchange: Exchange) -> Response | None:
     """Return the refusal that stands by now; a function, since a step may have lifted it."""
     return exchange.refusal
+
+
+def _stands(said: Said) -> bool:
+    """Tell whether a message is still refused; a function, since a step may have lifted that."""
+    return said.refusal is not None
+
+
+def _is_deferred(exchange: Exchange, answer: Answer, rest: tuple[MessageStep, ...]) -> bool:
+    """Tell whether the safety scan, which is still to come, looks before a message is refused."""
+    scan = exchange.plan.message_scan
+    return scan is not None and isinstance(answer, Refusal) and answer.deferrable and scan in rest
 
 
 async def _settled(answer: Answer | Awaitable[Answer]) -> Answer:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 
@@ -50,6 +50,8 @@ from tta_gateway.settings import (
     ratelimit,
     realtime,
     registration,
+    socket,
+    tether,
     token,
 )
 from tta_gateway.settings.address import HTTPS, Address
@@ -332,15 +334,32 @@ def _route(
         replay_body=config.replay_body,
         upgrade=config.upgrade,
         origins=tuple(dict.fromkeys((*config.origins, *pages))) if opens else (),
+        sockets=socket.compiled(config.socket),
         allow_from=config.allow_from or (),
         trailing_slash=config.trailing_slash,
         allow_encoded=config.allow_encoded,
-        request_fields=_set(config.request_headers),
-        request_appended=_appended(config.request_headers),
-        response_fields=_set(config.response_headers),
-        response_appended=_appended(config.response_headers),
+        socket=tether.socket_of(config.tether),
         features={**ends.features(_keys(services)), **_asked(config)},
+        **_fields(config),
     )
+
+
+class _Fields(TypedDict):
+    """What a route does to fields, on the way to the service and on the way back."""
+
+    request_fields: tuple[tuple[str, str | None], ...]
+    request_appended: tuple[tuple[str, str], ...]
+    response_fields: tuple[tuple[str, str | None], ...]
+    response_appended: tuple[tuple[str, str], ...]
+
+
+def _fields(config: RouteConfig) -> _Fields:
+    return {
+        "request_fields": _set(config.request_headers),
+        "request_appended": _appended(config.request_headers),
+        "response_fields": _set(config.response_headers),
+        "response_appended": _appended(config.response_headers),
+    }
 
 
 def _parts(
@@ -384,6 +403,8 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
         asked["admission"] = _encoded(RouteAdmission(traffic=config.traffic_class))
     if config.traffic_class == "crisis":
         asked["shield"] = _encoded(RouteShield())
+    if config.tether is not None:
+        asked["tether"] = _encoded(tether.compiled(config.tether))
     if config.callers is not None:
         asked["callers"] = _encoded(caller.compile_route(config.callers))
     return asked

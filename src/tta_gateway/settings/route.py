@@ -28,7 +28,9 @@ from tta_gateway.settings.identity import WrittenQuery
 from tta_gateway.settings.listener import network
 from tta_gateway.settings.ratelimit import RouteLimitsWritten
 from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.settings.socket import SocketConfig
 from tta_gateway.settings.split import CanaryConfig, MirrorConfig, SplitConfig
+from tta_gateway.settings.tether import TetherConfig
 from tta_gateway.support.config import (
     Config,
     Duration,
@@ -432,6 +434,13 @@ class RouteConfig(Config):
     origins: Items[Origin] = _ROUTE.origins
     """Origins whose pages may open a WebSocket, beside the host's own and `cors.origins`; `*` is
     every one."""
+
+    socket: SocketConfig | None = None
+    """How its WebSockets are treated; left out, what is said in them is nothing to the gateway."""
+
+    tether: TetherConfig | None = None
+    """How its WebSockets outlive the connections of client and service: the gateway keeps both
+    sides, and who comes back goes on.  Left out, a socket ends when one of its sides does."""
 
     allow_from: Annotated[Items[Clients], Field(min_length=1)] | None = None
     """Networks whose clients may use it, `unix` for those on a unix socket; left out, everybody."""

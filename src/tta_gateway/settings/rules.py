@@ -23,6 +23,7 @@ from tta_gateway.settings import (
     realtime,
     registering,
     second_factor,
+    tether,
     token,
 )
 from tta_gateway.settings.complaint import Path
@@ -45,6 +46,8 @@ _NEEDS_SERVICE: Final = (
     "replay_body",
     "upgrade",
     "origins",
+    "socket",
+    "tether",
     "request_headers",
     "canary",
     "mirror",
@@ -392,8 +395,9 @@ def _begins(path: str, prefix: str) -> bool:
 def _origins(route: Mapping) -> Complaints:
     upgrade = route.get("upgrade", ["websocket"])
     protocols = upgrade if isinstance(upgrade, list) else []
-    if route.get("origins") and "websocket" not in protocols:
-        yield ("origins",), "has no effect where `upgrade` holds no `websocket`: take the line out"
+    for key in ("origins", "socket"):
+        if route.get(key) and "websocket" not in protocols:
+            yield (key,), "has no effect where `upgrade` holds no `websocket`: take the line out"
 
 
 def _redirect(route: Mapping) -> Complaints:
@@ -445,5 +449,6 @@ _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _origins,
     _asked_in_the_query,
     _opened_by_tickets,
+    tether.complaints,
     _redirect,
 )

@@ -10,6 +10,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, Fields, RequestHead, lines_of
 from tta_gateway.kernel.traffic import CLASSES
 from tta_gateway.upstream import way
+from tta_gateway.wire.socket_deflate import offer
 
 _BODYLESS: Final = frozenset((b"GET", b"HEAD", b"DELETE", b"OPTIONS"))
 _CLASS: Final = [b"x-traffic-class: %b\r\n" % name.encode() for name in CLASSES]
@@ -41,7 +42,7 @@ def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> b
     """
     request, fields = exchange.request, exchange.upstream_fields
     if request.upgrade is not None and exchange.plan.message:
-        fields = _without_extensions(request.fields if fields is None else fields)
+        fields = _with_our_offer(exchange, request.fields if fields is None else fields)
     said = request.forwarding
     host = host or request.host or authority
     written = b"host: %b\r\n%b%b%b" % (
@@ -56,9 +57,16 @@ def lines(exchange: Exchange, host: bytes, *, authority: bytes, via: bytes) -> b
     return written
 
 
-def _without_extensions(fields: Fields) -> Fields:
-    """Return what is left for a service whose WebSocket is looked into: it may compress nothing."""
-    return [field for field in fields if field[0] != _EXTENSIONS]
+def _with_our_offer(exchange: Exchange, fields: Fields) -> Fields:
+    """Return what a service is asked whose WebSocket is looked into: its leg is ours to agree on.
+
+    It may compress nothing but where the route says so.
+    """
+    kept = [field for field in fields if field[0] != _EXTENSIONS]
+    route = exchange.plan.route
+    if route is not None and route.sockets.deflate == "both":
+        kept.append((_EXTENSIONS, offer()))
+    return kept
 
 
 def framing(request: RequestHead, method: bytes, *, upgrades: tuple[str, ...]) -> bytes:

@@ -38,7 +38,17 @@ class Way:
     `farewell` is what the other side hears where this one ends without a Close, or by a fault.
     """
 
-    __slots__ = ("_events", "_farewell", "_inspect", "_is_lost", "is_held", "source", "target")
+    __slots__ = (
+        "_ahead",
+        "_events",
+        "_farewell",
+        "_inspect",
+        "_is_lost",
+        "_is_within",
+        "is_held",
+        "source",
+        "target",
+    )
 
     def __init__(
         self,
@@ -54,6 +64,8 @@ class Way:
         self._farewell = farewell
         self._events: deque[SocketEvent] = deque()
         self._is_lost = False
+        self._is_within = False  # a message that is passed on in fragments: nothing may part them
+        self._ahead: list[Message] = []  # what is to be said behind that
         self.is_held = False
         """Whether a message waits for what is decided: the source is not to be read meanwhile."""
 
@@ -82,6 +94,13 @@ class Way:
         self._send(message)
         self._pass_on()
 
+    def tell(self, message: Message) -> None:
+        """Say something of the gateway's own to the target, before what has not gone on yet."""
+        if self._is_within:
+            self._ahead.append(message)
+        else:
+            self._send(message)
+
     def lost(self) -> None:
         """Take note that the source has ended without a Close; what it has said still counts."""
         if not self.source.over:
@@ -101,7 +120,7 @@ class Way:
         if isinstance(event, Message):
             self._inspected(event)
         elif isinstance(event, Fragment):
-            target.send_fragment(event)
+            self._pass_fragment(event)
         elif isinstance(event, Ping):
             target.ping(event.data)
         elif isinstance(event, Pong):
@@ -113,6 +132,14 @@ class Way:
                 target.close(event.code, event.reason)
             else:
                 target.close(*self._farewell)
+
+    def _pass_fragment(self, fragment: Fragment) -> None:
+        self.target.send_fragment(fragment)
+        self._is_within = not fragment.final
+        if fragment.final and self._ahead:
+            ahead, self._ahead = self._ahead, []
+            for message in ahead:
+                self._send(message)
 
     def _inspected(self, message: Message) -> None:
         """Pass a message on, if whoever inspects it lets it through."""
@@ -159,6 +186,10 @@ class SocketRelay:
         gone = (GOING_AWAY, _CLIENT_GONE), (RESTARTED, _SERVICE_GONE)
         self.from_client = Way(self.client, self.service, of_client, gone[0])
         self.from_service = Way(self.service, self.client, of_service, gone[1])
+
+    def tell(self, data: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to the client, as soon as no message is under way."""
+        self.from_service.tell(Message(data, is_text=is_text))
 
     def close(self, code: int, reason: bytes) -> None:
         """Say to the client why the gateway ends this, and to the service that its client goes."""

@@ -1,17 +1,28 @@
 """A WebSocket whose messages policies look at: through, changed by nobody, held, refused, ended."""
 
 import asyncio
+import json
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.helpers.builders import Bound
+from tests.helpers.builders import Bound, a_route
 from tests.helpers.fake_transport import HIGH_WATER, FakeTransport
-from tests.helpers.paper_gateway import Open, PaperGateway, statuses
+from tests.helpers.paper_gateway import Open, PaperGateway, paper_gateways, statuses
+from tests.helpers.sayings import Words
 from tests.helpers.socket_talk import MASK, Heard, OnPaper
+from tta_gateway.edge.inspected import LARGEST
+from tta_gateway.features.chat.policy import Chat
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_BUSY, WEBSOCKET_MALFORMED
+from tta_gateway.kernel.route import Sockets
+from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Talk as SocketTalk
+from tta_gateway.pipeline.conversation import IN_A_ROW
 from tta_gateway.wire.socket_codec import (
     CLOSE,
     CONTINUATION,
@@ -22,6 +33,8 @@ from tta_gateway.wire.socket_codec import (
     SocketReader,
     framed,
 )
+from tta_gateway.wire.socket_deflate import agree
+from tta_gateway.wire.socket_endpoint import SocketEndpoint
 
 ASK = (
     b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -39,11 +52,19 @@ class Policy:
         self.seen: list[bytes] = []
         self.answers: dict[bytes, Answer] = {}
         self.waits: dict[bytes, asyncio.Future[Answer]] = {}
+        self.changes: dict[bytes, bytes] = {}
+        self.tells: dict[bytes, bytes] = {}
+        self.talk: SocketTalk | None = None
 
-    def look(self, _: Exchange, message: bytes) -> object:
+    def look(self, _: Exchange, said: Said) -> object:
+        message = said.data
         self.seen.append(message)
         if message == b"fault":
             raise ValueError("a fault of the policy")
+        self.talk = said.talk
+        if message in self.tells:
+            said.talk.tell(self.tells[message], is_text=True)
+        said.data = self.changes.get(message, message)
         return self.waits.get(message, self.answers.get(message))
 
 
@@ -119,7 +140,8 @@ def test_what_came_before_the_answer_is_looked_at_too(build: Open, policy: Polic
     [
         (answer_of(WEBSOCKET_MALFORMED), 1008, b"websocket_malformed"),
         (Refusal(answer_of(WEBSOCKET_MALFORMED)), 1008, b"websocket_malformed"),
-        (answer_of(UPSTREAM_BUSY), 1011, b"upstream_limit_reached"),
+        (answer_of(UPSTREAM_BUSY), 1013, b"upstream_limit_reached"),
+        (Response(429), 1013, b"refused"),
         (Response(403), 1008, b"refused"),
     ],
 )
@@ -300,3 +322,379 @@ def test_what_nobody_looks_at_passes_as_it_is(build: Open) -> None:
     assert b"extensions" in talk.asked.lower()
     talk.client.feed(framed(TEXT, b"whatever it is"))
     assert talk.service.take() == framed(TEXT, b"whatever it is")
+
+
+# --- both ways -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def both(build: Open, policy: Policy) -> Talk:
+    """Return a talk of which policies look at both ways, and tell the client what they refuse."""
+    looks = Bound(on_message=policy.look, hears_replies=True, wording=Words())
+    return Talk(build(policies=[looks]), policy)
+
+
+def test_what_a_service_says_is_looked_at_whole(both: Talk) -> None:
+    both.service.feed(framed(TEXT, b"he", final=False))
+    assert (both.client_hears, both.policy.seen) == ([], [])
+    both.service.feed(framed(CONTINUATION, b"llo"))
+    assert (both.client_hears, both.policy.seen) == ([("text", b"hello")], [b"hello"])
+
+
+def test_a_policy_may_change_what_either_side_says(both: Talk) -> None:
+    both.policy.changes = {b"one": b"uno", b"two": b"due"}
+    both.client.feed(said(TEXT, b"one"))
+    both.service.feed(framed(TEXT, b"two"))
+    assert (both.service_hears, both.client_hears) == ([("text", b"uno")], [("text", b"due")])
+
+
+def test_a_policy_may_say_something_before_a_message(both: Talk) -> None:
+    both.policy.tells = {b"help": b"card", b"reply": b"first"}
+    both.client.feed(said(TEXT, b"help"))
+    assert (both.service_hears, both.client_hears) == ([("text", b"help")], [("text", b"card")])
+    both.service.feed(framed(TEXT, b"reply"))
+    assert both.client_hears == [("text", b"first"), ("text", b"reply")]
+
+
+def test_a_policy_may_say_something_while_a_reply_waits_and_long_after(both: Talk) -> None:
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+    both.policy.waits[b"reply"] = slow
+    both.service.feed(framed(TEXT, b"reply") + framed(TEXT, b"next"))
+    both.turn()
+    assert both.reads() == (True, False)
+    talk = both.policy.talk
+    assert talk is not None
+    talk.tell(b"card", is_text=True)
+    assert both.client_hears == [("text", b"card")]
+    both.client.feed(said(TEXT, b"meanwhile"))
+    assert both.service_hears == [("text", b"meanwhile")]
+    slow.set_result(None)
+    both.turn()
+    assert both.client_hears == [("text", b"reply"), ("text", b"next")]
+    talk.tell(b"later", is_text=False)
+    assert both.client_hears == [("binary", b"later")]
+    assert both.reads() == (True, True)
+
+
+def test_what_is_for_the_gateway_is_answered_by_it(both: Talk) -> None:
+    both.policy.answers[b"ping"] = Response(200, body=b"pong")
+    both.client.feed(said(TEXT, b"ping") + said(TEXT, b"next"))
+    assert both.client_hears == [("text", b"pong")]
+    assert both.service_hears == [("text", b"next")]
+
+
+def test_whoever_is_refused_is_told_and_goes_on(both: Talk) -> None:
+    both.policy.answers = {b"bad": Response(429), b"worse": Response(422)}
+    both.client.feed(said(TEXT, b"bad") + said(TEXT, b"good"))
+    both.service.feed(framed(TEXT, b"worse") + framed(TEXT, b"better"))
+    assert both.service_hears == [("text", b"good")]
+    assert both.client_hears == [
+        ("text", b"refused 429: bad"),
+        ("text", b"refused 422: worse"),
+        ("text", b"better"),
+    ]
+
+
+def test_whoever_is_refused_again_and_again_is_ended(both: Talk) -> None:
+    both.policy.answers = {b"bad": Response(429)}
+    for _ in range(IN_A_ROW + 1):
+        both.client.feed(said(TEXT, b"bad"))
+    assert both.client_hears[-1] == ("close", 1008, b"refused")
+    assert both.service_hears == [("close", 1001, b"refused")]
+
+
+def test_what_waited_may_be_refused_too(both: Talk) -> None:
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+    both.policy.waits[b"slow"] = slow
+    both.client.feed(said(TEXT, b"slow") + said(TEXT, b"next"))
+    both.turn()
+    slow.set_result(Response(429))
+    both.turn()
+    assert both.client_hears == [("text", b"refused 429: slow")]
+    assert both.service_hears == [("text", b"next")]
+
+
+def test_what_a_service_said_that_has_gone_still_counts(both: Talk) -> None:
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+    both.policy.waits[b"slow"] = slow
+    both.service.feed(framed(TEXT, b"slow") + framed(TEXT, b"next"))
+    both.service.lose()
+    both.turn()
+    assert both.client_hears == []
+    slow.set_result(None)
+    both.turn()
+    assert both.client_hears == [
+        ("text", b"slow"),
+        ("text", b"next"),
+        ("close", 1012, b"the service has gone: connect again"),
+    ]
+
+
+# --- compression ---------------------------------------------------------------------------------
+
+EXTENSION = b"Sec-WebSocket-Extensions: permessage-deflate"
+LONG = b'{"text":"' + b"again and " * 40 + b'"}'
+
+
+class Squeezed:
+    """A client and a service each of which deflates, and a policy that looks at both."""
+
+    def __init__(self, gateway: PaperGateway, *, answers: bool = True) -> None:
+        self.client, self.service = gateway.asking(ASK)
+        self.asked = self.service.take()
+        said_of_it = EXTENSION + b"; server_no_context_takeover; client_no_context_takeover"
+        extra = said_of_it + b"\r\n\r\n" if answers else b"\r\n"
+        self.service.feed(SWITCHED[:-2] + extra)
+        self.head, _, rest = self.client.take().partition(b"\r\n\r\n")
+        assert rest == b""
+        agreed = agree(b"permessage-deflate")
+        assert agreed is not None
+        self.at_client = SocketEndpoint(agreed=agreed, mask=lambda: MASK)
+        self.at_service = SocketEndpoint(agreed=agreed)
+
+    def said_by(self, end: SocketEndpoint, *messages: bytes) -> bytes:
+        for one in messages:
+            end.send(one, is_text=True)
+        return end.taken()
+
+
+def test_either_leg_is_deflated_where_the_route_says_so(build: Open, policy: Policy) -> None:
+    policy.changes = {b"short": b"other"}
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="both")))
+    assert b"permessage-deflate; server_no_context_takeover" in talk.asked
+    assert talk.head.lower().count(b"sec-websocket-extensions: permessage-deflate") == 1
+    talk.client.feed(talk.said_by(talk.at_client, LONG, b"short"))
+    heard = talk.service.take()
+    assert len(heard) < len(LONG)
+    assert OnPaper(talk.at_service).hear([heard]) == [("text", LONG), ("text", b"other")]
+    talk.service.feed(talk.said_by(talk.at_service, LONG))
+    heard = talk.client.take()
+    assert len(heard) < len(LONG)
+    assert OnPaper(talk.at_client).hear([heard]) == [("text", LONG)]
+    assert policy.seen == [LONG, b"short", LONG]
+
+
+def test_the_client_s_leg_alone_may_be_deflated(build: Open, policy: Policy) -> None:
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")), answers=False)
+    assert b"extensions" not in talk.asked.lower()
+    assert b"permessage-deflate" in talk.head
+    talk.client.feed(talk.said_by(talk.at_client, LONG))
+    assert framed_payload(talk.service.take()) == LONG
+    talk.service.feed(framed(TEXT, LONG))
+    heard = talk.client.take()
+    assert len(heard) < len(LONG)
+    assert OnPaper(talk.at_client).hear([heard]) == [("text", LONG)]
+
+
+def framed_payload(data: bytes) -> bytes:
+    (found,) = OnPaper(SocketReader(is_server=True, limits=LARGE)).hear([data])
+    assert isinstance(found[1], bytes)
+    return found[1]
+
+
+def test_a_little_that_becomes_very_much_is_not_inflated(build: Open, policy: Policy) -> None:
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")), answers=False)
+    bomb = talk.said_by(talk.at_client, bytes(LARGEST + 1))
+    assert len(bomb) < LARGEST // 50
+    talk.client.feed(bomb)
+    assert [one[:2] for one in OnPaper(talk.at_client).hear([talk.client.take()])] == [
+        ("close", 1009)
+    ]
+    assert policy.seen == []
+
+
+def test_a_service_that_deflates_unasked_is_ended(build: Open, policy: Policy) -> None:
+    looks = Bound(on_message=policy.look, hears_replies=True)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")))
+    talk.service.feed(talk.said_by(talk.at_service, LONG))
+    assert [one[:2] for one in OnPaper(talk.at_client).hear([talk.client.take()])] == [
+        ("close", 1012)
+    ]
+
+
+# --- the platform's chat -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chat(build: Open, policy: Policy) -> Talk:
+    profile = Sockets(profile="chat")
+    bound = Chat(now=lambda: "now", chance=bytes).for_route(a_route(sockets=profile))
+    assert bound is not None
+    spoken = Bound(on_message=bound.on_message, hears_replies=True, wording=bound)
+    return Talk(build(policies=[Bound(on_message=policy.look), spoken], sockets=profile), policy)
+
+
+def test_a_chat_is_kept_alive_by_the_gateway(chat: Talk) -> None:
+    chat.client.feed(said(TEXT, b'{"type":"ping","timestamp":"t"}'))
+    ((kind, pong),) = chat.client_hears
+    assert isinstance(pong, bytes)
+    assert (kind, json.loads(pong)["type"]) == ("text", "pong")
+    assert chat.service_hears == []
+
+
+def test_a_chat_s_events_are_marked_in_fragments_too(chat: Talk) -> None:
+    event = b'{"role":"system","content":{"event":"progress","stage":"complete"}}'
+    chat.service.feed(framed(TEXT, event[:20], final=False), framed(CONTINUATION, event[20:]))
+    ((_, marked),) = chat.client_hears
+    assert isinstance(marked, bytes)
+    assert json.loads(marked)["event_type"] == "progress"
+
+
+def test_whoever_writes_too_fast_in_a_chat_reads_so_and_stays(chat: Talk) -> None:
+    chat.policy.answers[b"fast"] = Response(429)
+    chat.client.feed(said(TEXT, b"fast") + said(TEXT, b"slow"))
+    ((_, refused),) = chat.client_hears
+    assert isinstance(refused, bytes)
+    assert json.loads(refused)["content"]["text"].startswith("Rate limit: please slow down.")
+    assert chat.service_hears == [("text", b"slow")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "reason"),
+    [
+        (
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+            1008,
+            b"chat_refused_by_service",
+        ),
+        (b"HTTP/1.1 500 Oh\r\nContent-Length: 100\r\n\r\nno", 1013, b"chat_unavailable"),
+        (b"no HTTP at all", 1013, b"upstream_answer_malformed"),
+    ],
+)
+def test_a_chat_that_its_service_does_not_open_ends_by_a_close(
+    build: Open, answer: bytes, code: int, reason: bytes
+) -> None:
+    profile = Sockets(profile="chat")
+    bound = Chat(now=lambda: "now", chance=bytes).for_route(a_route(sockets=profile))
+    assert bound is not None
+    gateway = build(policies=[Bound(on_response=bound.on_response)], sockets=profile, tries=1)
+    client, service = gateway.asking(ASK)
+    service.feed(answer)
+    gateway.loop.run_ready()
+    head, _, rest = client.take().partition(b"\r\n\r\n")
+    assert statuses(head) == [101]
+    assert OnPaper(SocketReader(is_server=False, limits=LARGE)).hear([rest]) == [
+        ("close", code, reason)
+    ]
+    assert client.ended
+    client.feed(said(CLOSE, b"\x03\xf4"))
+    client.end()
+    gateway.loop.run_ready()
+    assert client.lost
+    assert len(gateway.finished) == 1
+
+
+def test_a_policy_that_refuses_a_chat_is_told_by_a_close(build: Open) -> None:
+    refuses = Bound(on_request=lambda _: answer_of(UPSTREAM_BUSY))
+    gateway = build(policies=[refuses], sockets=Sockets(profile="chat"))
+    client = gateway.client()
+    client.feed(ASK + said(TEXT, b"early"))
+    head, _, rest = client.take().partition(b"\r\n\r\n")
+    assert statuses(head) == [101]
+    assert OnPaper(SocketReader(is_server=False, limits=LARGE)).hear([rest]) == [
+        ("close", 1013, b"upstream_limit_reached")
+    ]
+    gateway.wait(11.0)
+    assert client.lost
+
+
+def test_whoever_pings_and_takes_no_pong_is_read_no_further(chat: Talk) -> None:
+    chat.client.get_stuck()
+    chat.service.feed(framed(TEXT, bytes(HIGH_WATER + 1)))
+    assert chat.reads() == (True, False)
+    ping = said(TEXT, b'{"type":"ping"}')
+    for _ in range(2000):
+        if chat.client.reading:
+            chat.client.feed(ping)
+    assert chat.reads() == (False, False)
+    chat.client.get_unstuck()
+    chat.turn()
+    assert chat.reads() == (True, True)
+    assert 300 < len(chat.client_hears) < 1000
+
+
+# --- whatever is said ----------------------------------------------------------------------------
+
+SAYINGS = st.lists(
+    st.tuples(
+        st.sampled_from(("passes", "changes", "answers", "refuses")),
+        st.booleans(),  # it takes its time
+        st.booleans(),  # the service says it
+        st.booleans(),  # in two fragments
+    ),
+    max_size=24,
+)
+ANSWERS: dict[str, Answer] = {
+    "passes": None,
+    "changes": None,
+    "answers": Response(200, body=b"answer"),
+    "refuses": Refusal(Response(429)),
+}
+
+
+Saying = tuple[str, bool, bool, bool]
+Slow = tuple[asyncio.Future[Answer], Answer]
+
+
+def _named(number: int, saying: Saying) -> bytes:
+    return b"%d %b" % (number, saying[0].encode())
+
+
+def _say(talk: Talk, name: bytes, saying: Saying) -> list[Slow]:
+    """Have one side say something; return what is to be decided of it."""
+    what, waits, by_service, parts = saying
+    policy, slow = talk.policy, list[Slow]()
+    if what == "changes":
+        policy.changes[name] = name + b"!"
+    if waits:
+        policy.waits[name] = talk.gateway.loop.create_future()
+        slow.append((policy.waits[name], ANSWERS[what]))
+    else:
+        policy.answers[name] = ANSWERS[what]
+    side, mask = (talk.service, b"") if by_service else (talk.client, MASK)
+    pieces = [name[:3], name[3:]] if parts else [name]
+    for at, piece in enumerate(pieces):
+        final = at == len(pieces) - 1
+        side.feed(framed(CONTINUATION if at else TEXT, piece, mask=mask, final=final))
+    return slow
+
+
+def _told(sayings: list[Saying], *, by_service: bool) -> list[Heard]:
+    """Return what goes on of what one side says."""
+    went_on = {"passes": b"", "changes": b"!"}
+    return [
+        ("text", _named(number, saying) + went_on[saying[0]])
+        for number, saying in enumerate(sayings)
+        if saying[0] in went_on and saying[2] == by_service
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SAYINGS, st.randoms(use_true_random=False))
+def test_whatever_policies_say_nothing_is_lost_or_overtaken(
+    sayings: list[Saying], chance: Random
+) -> None:
+    with paper_gateways() as build:
+        policy = Policy()
+        looks = Bound(on_message=policy.look, hears_replies=True, wording=Words())
+        talk = Talk(build(policies=[looks]), policy)
+        slow: list[Slow] = []
+        for number, saying in enumerate(sayings):
+            slow += _say(talk, _named(number, saying), saying)
+            if slow and chance.random() < 0.5:
+                decided, answer = slow.pop(chance.randrange(len(slow)))
+                decided.set_result(answer)
+                talk.turn()
+        for decided, answer in slow:
+            decided.set_result(answer)
+        talk.turn()
+        by_client, by_service = talk.client_hears, talk.service_hears
+    assert by_service == _told(sayings, by_service=False)
+    own = [one for one in by_client if str(one[1]).startswith(("b'answer", "b'refused"))]
+    assert [one for one in by_client if one not in own] == _told(sayings, by_service=True)
+    whats = [saying[0] for saying in sayings]
+    assert own.count(("text", b"answer")) == whats.count("answers")
+    assert len(own) == whats.count("answers") + whats.count("refuses")

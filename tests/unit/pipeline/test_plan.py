@@ -1,6 +1,7 @@
 from typing import ClassVar
 
 from tests.helpers.builders import Bound, a_plan, a_route, an_exchange
+from tests.helpers.sayings import Words
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import BoundPolicy
 from tta_gateway.kernel.route import Route
@@ -20,7 +21,11 @@ def step(_: object) -> None:
     """Do nothing."""
 
 
-def message_step(_: object, __: bytes) -> None:
+def message_step(_: object, __: object) -> None:
+    """Do nothing."""
+
+
+def other_step(_: object, __: object) -> None:
     """Do nothing."""
 
 
@@ -61,8 +66,33 @@ def test_the_steps_of_messages_have_no_numbers() -> None:
     assert a_plan([Bound(on_message=message_step)]).message == (message_step,)
 
 
+def test_what_services_say_is_looked_at_by_whoever_wants_to_in_reverse() -> None:
+    plan = a_plan(
+        [
+            Bound(on_message=message_step),
+            Bound(on_message=other_step, hears_replies=True),
+            Bound(on_message=message_step, hears_replies=True),
+        ]
+    )
+    assert plan.reply == (message_step, other_step)
+
+
+def test_the_first_policy_that_has_words_speaks_for_the_gateway() -> None:
+    words = Words()
+    plan = a_plan([Bound(), Bound(wording=words), Bound(wording=Words())])
+    assert plan.wording is words
+    assert a_plan([Bound()]).wording is None
+
+
 def test_the_scan_is_found_by_its_number() -> None:
     assert a_plan([Bound(), Scanning(on_request=step)]).scan == 2
+
+
+def test_the_scan_of_messages_is_found_where_it_looks_at_them() -> None:
+    looks = Scanning(on_message=message_step)
+    assert a_plan([Bound(on_message=other_step), looks]).message_scan == message_step
+    assert a_plan([Scanning(on_request=step)]).message_scan is None
+    assert a_plan([Bound(on_message=message_step)]).message_scan is None
 
 
 def test_a_plan_without_a_scan_has_no_number_for_it() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.builders import Bound, a_head, a_plan, an_exchange, from_upstream
 from tests.helpers.fake_origin import FakeOrigin
+from tests.helpers.sayings import a_saying
 from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.errors import ClientFault, UpstreamFault
 from tta_gateway.kernel.exchange import Exchange, Sink
@@ -20,6 +21,7 @@ from tta_gateway.kernel.problem import (
     UPSTREAM_GARBAGE,
     UPSTREAM_RESET,
 )
+from tta_gateway.kernel.said import Said
 from tta_gateway.pipeline.run import Runner
 
 Then = Callable[[Exchange], object]
@@ -804,8 +806,8 @@ def on_message(house: House, *answers: object) -> Exchange:
     """Return an exchange whose policies give these answers to every message."""
 
     def bound(number: int, answer: object) -> Bound:
-        def step(_: Exchange, message: bytes) -> object:
-            house.diary.append(f"{number} {message.decode()}")
+        def step(_: Exchange, said: Said) -> object:
+            house.diary.append(f"{number} {said.data.decode()}")
             return answer
 
         return Bound(on_message=step)
@@ -816,13 +818,25 @@ def on_message(house: House, *answers: object) -> Exchange:
 
 def test_a_message_passes_where_no_policy_objects(house: House) -> None:
     exchange = on_message(house, None, None)
-    assert (house.runner.message(exchange, b"hello"), house.diary) == (None, ["0 hello", "1 hello"])
+    assert (house.runner.message(exchange, a_saying()), house.diary) == (
+        None,
+        ["0 hello", "1 hello"],
+    )
+
+
+def test_what_a_service_says_is_looked_at_in_reverse_by_whoever_wants_to(house: House) -> None:
+    exchange = on_message(house, None, None, None)
+    policies = exchange.plan.policies
+    policies[0].hears_replies = policies[2].hears_replies = True  # type: ignore[attr-defined]
+    exchange.plan = a_plan(policies)
+    house.runner.message(exchange, a_saying(by_service=True))
+    assert house.diary == ["2 hello", "0 hello"]
 
 
 def test_the_first_to_answer_a_message_is_the_last_to_be_asked(house: House) -> None:
     refusal = Refusal(Response(429))
     exchange = on_message(house, refusal, None)
-    assert (house.runner.message(exchange, b"hello"), house.diary) == (refusal, ["0 hello"])
+    assert (house.runner.message(exchange, a_saying()), house.diary) == (refusal, ["0 hello"])
 
 
 async def _of(answer: Answer) -> Answer:
@@ -840,30 +854,30 @@ def _result(waiting: Answer | Awaitable[Answer]) -> Answer:
 
 def test_a_message_may_have_to_wait_for_a_policy(house: House) -> None:
     exchange = on_message(house, _of(None), None)
-    answer = _result(house.runner.message(exchange, b"hello"))
+    answer = _result(house.runner.message(exchange, a_saying()))
     assert (answer, house.diary) == (None, ["0 hello", "1 hello"])
 
 
 def test_an_answer_that_a_message_waited_for_stands(house: House) -> None:
     exchange = on_message(house, _of(answer := answer_of(NOT_FOUND)), None)
-    assert _result(house.runner.message(exchange, b"hello")) is answer
+    assert _result(house.runner.message(exchange, a_saying())) is answer
     assert house.diary == ["0 hello"]
 
 
 def test_a_later_policy_may_answer_a_message_that_waited(house: House) -> None:
     exchange = on_message(house, _of(None), answer := answer_of(NOT_FOUND))
-    assert _result(house.runner.message(exchange, b"hello")) is answer
+    assert _result(house.runner.message(exchange, a_saying())) is answer
 
 
 def test_every_policy_may_wait_for_a_message(house: House) -> None:
     exchange = on_message(house, _of(None), _of(answer := answer_of(NOT_FOUND)))
-    assert _result(house.runner.message(exchange, b"hello")) is answer
+    assert _result(house.runner.message(exchange, a_saying())) is answer
 
 
 def asked(house: House, *answers: object) -> list[Answer]:
     """Return what is told of a message that is asked about."""
     told: list[Answer] = []
-    house.runner.ask(on_message(house, *answers), b"hello", told.append)
+    house.runner.ask(on_message(house, *answers), a_saying(), told.append)
     return told
 
 
@@ -885,13 +899,69 @@ async def _fails() -> Answer:
 
 
 def test_what_a_policy_fails_at_is_told_as_a_fault(house: House) -> None:
-    def fails(_exchange: Exchange, _message: bytes) -> Answer:
+    def fails(_exchange: Exchange, _said: Said) -> Answer:
         raise ValueError("a fault of a policy")
 
     told = asked(house, _fails())
     with pytest.raises(StopIteration):
         house.works.pop().send(None)
     exchange = an_exchange(plan=a_plan([Bound(on_message=fails)]))
-    house.runner.ask(exchange, b"hello", told.append)
+    house.runner.ask(exchange, a_saying(), told.append)
     assert [one.status for one in told if isinstance(one, Response)] == [500, 500]
     assert [type(error) for error in house.reported] == [ValueError, ValueError]
+
+
+def scanned(house: House, *answers: object, lifts: bool = False, finds: Answer = None) -> Exchange:
+    """Return an exchange whose last policy scans what is said, also what is refused."""
+
+    def scan(_: Exchange, said: Said) -> Answer:
+        house.diary.append(f"scan {said.data.decode()} {said.refusal!r}")
+        if lifts:
+            said.refusal = None
+        return finds
+
+    before = on_message(house, *answers).plan.policies
+    return an_exchange(plan=a_plan([*before, Bound(on_message=scan, scans_refused=True)]))
+
+
+LATER = Refusal(Response(429), deferrable=True)
+
+
+def test_a_refused_message_is_scanned_before_that_stands(house: House) -> None:
+    exchange = scanned(house, LATER, None)
+    assert _result(house.runner.message(exchange, a_saying())) is LATER
+    assert house.diary == ["0 hello", "scan hello <answer 429>"]
+
+
+def test_a_scan_may_lift_the_refusal_of_a_message_which_goes_on_behind_it(house: House) -> None:
+    exchange = scanned(house, LATER, None, lifts=True)
+    assert _result(house.runner.message(exchange, a_saying())) is None
+    assert house.diary == [
+        "0 hello",
+        "scan hello <answer 429>",
+        "1 hello",
+        "scan hello None",
+    ]
+
+
+def test_what_a_scan_answers_to_a_refused_message_stands(house: House) -> None:
+    exchange = scanned(house, LATER, finds=(found := Response(202)))
+    assert _result(house.runner.message(exchange, a_saying())) is found
+
+
+def test_a_refusal_that_had_to_be_waited_for_is_scanned_too(house: House) -> None:
+    exchange = scanned(house, _of(None), _of(LATER), lifts=True)
+    assert _result(house.runner.message(exchange, a_saying())) is None
+    assert house.diary[-2:] == ["scan hello <answer 429>", "scan hello None"]
+
+
+@pytest.mark.parametrize("answer", [Refusal(Response(429)), Response(429)])
+def test_other_refusals_of_a_message_stand_at_once(house: House, answer: Answer) -> None:
+    exchange = scanned(house, answer)
+    assert house.runner.message(exchange, a_saying()) is answer
+    assert house.diary == ["0 hello"]
+
+
+def test_what_the_scan_itself_refuses_stands(house: House) -> None:
+    exchange = scanned(house, None, finds=LATER)
+    assert house.runner.message(exchange, a_saying()) is LATER

@@ -1,10 +1,12 @@
 """The head of a request as its service gets it: what is the client's, and what never is."""
 
+import msgspec
 import pytest
 
-from tests.helpers.builders import Bound, a_head, a_peer, a_plan, an_exchange
+from tests.helpers.builders import Bound, a_head, a_peer, a_plan, a_route, an_exchange
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, Fields, RequestHead
+from tta_gateway.kernel.route import Sockets
 from tta_gateway.upstream.outgoing import framing, line, lines, may_switch
 
 VIA = b"via: 1.1 here\r\n"
@@ -121,6 +123,19 @@ def test_a_web_socket_whose_messages_are_looked_at_offers_no_compression(
     exchange.upstream_fields = fields if in_place else None
     assert (b"sec-websocket-extensions: permessage-deflate" in written(exchange)) == kept
     assert b"accept: */*" in written(exchange)
+
+
+@pytest.mark.parametrize(("deflate", "offers"), [("both", 1), ("client", 0), ("off", 0)])
+def test_where_the_route_says_so_it_is_offered_one_of_the_gateway_s_own(
+    deflate: str, offers: int
+) -> None:
+    head = a_head(fields=[(b"sec-websocket-extensions", b"x-of-the-client")])
+    head.upgrade = b"websocket"
+    route = a_route(sockets=msgspec.convert({"deflate": deflate}, Sockets))
+    looking = a_plan([Bound(on_message=lambda _exchange, _said: None)], route=route)
+    told = b"".join(written(an_exchange(head, plan=looking)))
+    assert told.count(b"sec-websocket-extensions: permessage-deflate;") == offers
+    assert b"x-of-the-client" not in told
 
 
 def test_what_policies_add_is_last() -> None:

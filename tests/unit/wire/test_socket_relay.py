@@ -221,3 +221,31 @@ def test_each_leg_has_its_own_compression() -> None:
     ]
     relay.from_service.receive(framed(BINARY, b"back" * 500))
     assert OnPaper(theirs).hear([relay.client.taken()]) == [("binary", b"back" * 500)]
+
+
+def test_what_the_gateway_says_parts_no_message() -> None:
+    ends = Ends()
+    ends.relay.tell(b"first", is_text=True)
+    ends.service_says(framed(TEXT, b"a", final=False))
+    ends.relay.tell(b"card", is_text=True)
+    ends.relay.tell(b"\x00", is_text=False)
+    ends.service_says(framed(CONTINUATION, b"b", final=False), framed(PING, b"?"))
+    ends.service_says(framed(CONTINUATION, b"c"), framed(TEXT, b"d"))
+    assert ends.client_hears == [
+        ("text", b"first"),
+        ("part", "text", b"a", True, False),
+        ("part", "text", b"b", False, False),
+        ("ping", b"?"),
+        ("part", "text", b"c", False, True),
+        ("text", b"card"),
+        ("binary", b"\x00"),
+        ("text", b"d"),
+    ]
+
+
+def test_what_the_gateway_says_goes_before_a_message_that_is_held() -> None:
+    ends = Ends(of_service=lambda _: HELD)
+    ends.service_says(framed(TEXT, b"a", final=False), framed(CONTINUATION, b"b"))
+    ends.relay.tell(b"card", is_text=True)
+    ends.relay.from_service.decided(Message(b"ab", is_text=True))
+    assert ends.client_hears == [("text", b"card"), ("text", b"ab")]

@@ -110,6 +110,9 @@ def _plan(route: Route, bound: MirrorBound, ways: Ways) -> Plan:
         response=(),
         finish=(),
         message=(),
+        reply=(),
+        wording=None,
+        message_scan=None,
         scan=None,
         forward=ways.forward,
     )

@@ -34,6 +34,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.said import Said
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.support.metrics import Registry
 
@@ -417,7 +418,7 @@ class BoundRateLimit:
             cast("Concurrency", rule.table.measure).free(entry, rule.cost)
             rule.table.owe(entry)
 
-    def on_message(self, exchange: Exchange, message: bytes) -> Answer:  # noqa: ARG002 - any one
+    def on_message(self, exchange: Exchange, said: Said) -> Answer:  # noqa: ARG002 - any one
         """Let a message through, or refuse it."""
         now, whose = self._now(), self._keeping.whose
         taken: list[Entry] = []

@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.builders import a_peer, a_plan, a_route, an_exchange, answered, from_upstream
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.fake_origin import FakeOrigin
+from tests.helpers.sayings import a_saying
 from tta_gateway.features.ratelimit.algorithm import Seats
 from tta_gateway.features.ratelimit.bound import (
     Limit,
@@ -472,22 +473,22 @@ def test_messages_of_an_exchange_from_inside_are_counted_one_by_one() -> None:
     exchange = an_exchange(plan=plan, origin=FakeOrigin(runner))
     exchange.principal = Principal(subject="p1", issuer="home")
     runner.begin(exchange)
-    assert runner.message(exchange, b"one") is None
-    assert runner.message(exchange, b"two") is None
-    refusal = runner.message(exchange, b"three")
+    assert runner.message(exchange, a_saying(b"one")) is None
+    assert runner.message(exchange, a_saying(b"two")) is None
+    refusal = runner.message(exchange, a_saying(b"three"))
     assert isinstance(refusal, Refusal)
     assert refusal.deferrable
     assert refusal.response.problem
     assert refusal.response.problem.code == "ratelimit_messages_exceeded"
     assert refusal.response.members == {"violated-policies": ["chatter"]}
     house.clock.advance(1.0)
-    assert runner.message(exchange, b"four") is None
+    assert runner.message(exchange, a_saying(b"four")) is None
 
 
 def test_messages_that_are_only_looked_at_pass() -> None:
     house = House(but(CHATTER, dry_run=True))
     exchange, _ = house.ask()
-    assert [house.bound.on_message(exchange, b"m") for _ in range(4)] == [None] * 4
+    assert [house.bound.on_message(exchange, a_saying()) for _ in range(4)] == [None] * 4
     assert house.count(REFUSED, "m", "dry_run") == 2
 
 

@@ -1,5 +1,6 @@
 """A client of the hub at a WebSocket."""
 
+from collections.abc import Callable
 from typing import Final
 
 import pytest
@@ -43,6 +44,9 @@ class PaperSocket:
 
     def wake_at(self, when: float) -> None:
         raise AssertionError(when)
+
+    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
+        raise AssertionError(hearer)
 
 
 def sockets(house: HubHouse) -> HubSockets:

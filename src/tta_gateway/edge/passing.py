@@ -1,0 +1,62 @@
+"""One direction of a leg: messages that policies look at, one after the other."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from tta_gateway.pipeline.conversation import Passage
+
+MANY: Final = 16
+"""Messages that wait behind one that is looked at, from which on their source is held back."""
+Deliver = Callable[[bytes, bool], None]
+
+
+class Passing:
+    """Passes on what policies let through; `held` hears whether the source is to be held back."""
+
+    __slots__ = ("_deliver", "_held", "_is_held", "_is_looking", "_passage", "_waiting")
+
+    def __init__(self, passage: Passage, deliver: Deliver, held: Callable[[bool], None]) -> None:
+        """Ask by this passage, and deliver there."""
+        self._passage = passage
+        self._deliver = deliver
+        self._held = held
+        self._waiting: deque[tuple[bytes, bool]] = deque()
+        self._is_looking = False
+        self._is_held = False
+        passage.decided = self._decided
+
+    def put(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message."""
+        if self._passage.is_open:
+            self._deliver(payload, is_text)
+            return
+        self._waiting.append((payload, is_text))
+        self._go_on()
+
+    def clear(self) -> None:
+        """Take nothing more: it is over."""
+        self._waiting.clear()
+
+    def _go_on(self) -> None:
+        waiting = self._waiting
+        while waiting and not self._is_looking:
+            payload, is_text = waiting.popleft()
+            self._is_looking = True
+            if self._passage.look(payload, is_text=is_text):
+                self._is_looking = False
+                self._pass_on()
+        is_held = len(waiting) >= MANY
+        if is_held != self._is_held:
+            self._is_held = is_held
+            self._held(is_held)
+
+    def _decided(self) -> None:
+        self._is_looking = False
+        self._pass_on()
+        self._go_on()
+
+    def _pass_on(self) -> None:
+        said = self._passage.passes
+        if said is not None:
+            self._deliver(said.data, said.is_text)

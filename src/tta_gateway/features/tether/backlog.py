@@ -1,0 +1,119 @@
+"""What is kept for whoever is away, within bounds: of messages, and of their bytes together."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+_OVERHEAD: Final = 64  # bytes that an empty message counts for
+
+
+class Said:
+    """One message, and whether it is text."""
+
+    __slots__ = ("is_text", "payload")
+
+    def __init__(self, payload: bytes, *, is_text: bool) -> None:
+        """Keep it."""
+        self.payload = payload
+        self.is_text = is_text
+
+    @property
+    def size(self) -> int:
+        """Return the bytes that it counts for."""
+        return len(self.payload) + _OVERHEAD
+
+
+class Bounds:
+    """How much is kept."""
+
+    __slots__ = ("messages", "size")
+
+    def __init__(self, *, messages: int, size: int) -> None:
+        """Keep so many messages, of so many bytes together."""
+        self.messages = messages
+        self.size = size
+
+
+class Backlog:
+    """What the service has said and the client is not known to have: numbered from 1.
+
+    Of what is more than the bounds the oldest goes; `floor` is the number of the last that went,
+    by that or because the client has it.
+    """
+
+    __slots__ = ("_bounds", "_kept", "_size", "floor", "said")
+
+    def __init__(self, bounds: Bounds) -> None:
+        """Begin with nothing said."""
+        self._bounds = bounds
+        self._kept: deque[Said] = deque()
+        self._size = 0
+        self.floor = 0
+        self.said = 0
+        """The number of the last message."""
+
+    def add(self, message: Said) -> None:
+        """Keep one more, and as many before it as there is room for."""
+        self.said += 1
+        self._kept.append(message)
+        self._size += message.size
+        while len(self._kept) > self._bounds.messages or self._size > self._bounds.size:
+            self._drop()
+
+    def confirmed(self, number: int) -> None:
+        """Take that the client has all up to this number."""
+        while self._kept and self.floor < number:
+            self._drop()
+
+    def after(self, number: int) -> Iterator[Said]:
+        """Yield what was said behind this number, as far as it is still there."""
+        for at, message in enumerate(self._kept, start=self.floor + 1):
+            if at > number:
+                yield message
+
+    def missing(self, number: int) -> int:
+        """Return how many behind this number are there no more."""
+        return max(0, self.floor - number)
+
+    def _drop(self) -> None:
+        self.floor += 1
+        self._size -= self._kept.popleft().size
+
+
+class Queue:
+    """What the client has said and nobody has been told yet."""
+
+    __slots__ = ("_bounds", "_kept", "_size")
+
+    def __init__(self, bounds: Bounds) -> None:
+        """Begin empty."""
+        self._bounds = bounds
+        self._kept: deque[Said] = deque()
+        self._size = 0
+
+    def __len__(self) -> int:
+        """Return how many wait."""
+        return len(self._kept)
+
+    def add(self, message: Said) -> bool:
+        """Keep it; False if there is no room: then it is not kept."""
+        if len(self._kept) >= self._bounds.messages:
+            return False
+        if self._size + message.size > self._bounds.size:
+            return False
+        self._kept.append(message)
+        self._size += message.size
+        return True
+
+    def take(self) -> Said | None:
+        """Return the oldest, and keep it no longer."""
+        if not self._kept:
+            return None
+        message = self._kept.popleft()
+        self._size -= message.size
+        return message
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._kept.clear()
+        self._size = 0

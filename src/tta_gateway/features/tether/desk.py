@@ -1,0 +1,68 @@
+"""The ports of tethers: what proves tokens, and what opens sockets to services."""
+
+from typing import Protocol
+
+from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.session import Leg
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+
+
+class Proof(Protocol):
+    """That somebody may be there, which goes on until it is `over`."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """What was asked."""
+        ...
+
+    def keep(self) -> None:
+        """Have it go on."""
+
+    def over(self) -> None:
+        """End it."""
+
+
+class Asker(Protocol):
+    """Whoever has asked whether a token lets somebody in; it hears one of the first two, once."""
+
+    def may(self, inquiry: Proof) -> None:
+        """Go on."""
+
+    def may_not(self, inquiry: Proof, response: Response) -> None:
+        """Take the refusal."""
+
+    def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:
+        """Take that they may be there no longer."""
+
+
+class LegHearer(Protocol):
+    """Whoever hears a leg; `refused` or `closed` comes once, and nothing behind it."""
+
+    def opened(self) -> None:
+        """Begin."""
+
+    def refused(self, response: Response) -> None:
+        """Take that it did not come about."""
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the service."""
+
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Take something that the gateway says itself."""
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the service does not keep up, or does again."""
+
+    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
+        """Take the end; `is_of_policy` says that the gateway has ended it, not the service."""
+
+
+class Desk(Protocol):
+    """What proves tokens and opens legs."""
+
+    def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
+        """Ask whether this token lets somebody in on the route of that request."""
+
+    def open(self, guest: Guest, hearer: LegHearer) -> Leg:
+        """Begin to open a leg on behalf of a guest; its hearer hears of it in a later turn."""

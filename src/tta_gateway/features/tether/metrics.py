@@ -1,0 +1,14 @@
+"""What is counted of tethers."""
+
+from typing import Final
+
+from tta_gateway.support.metrics import Metric
+
+TETHERS: Final = Metric(
+    "tta_gateway_tethers_total",
+    "counter",
+    "What has become of WebSockets that outlive their connections: `begun`; `resumed`, their"
+    " client has come back; `reattached`, their service was reached again; `ended`.",
+    ("event",),
+)
+EVENTS: Final = ("begun", "resumed", "reattached", "ended")

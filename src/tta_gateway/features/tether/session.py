@@ -1,0 +1,425 @@
+"""One tether: a client's side and a service's, each of which may go and come again.
+
+No socket is here, and no clock: whoever calls says what time it is.  What the service says is
+numbered, and kept until the client is known to have it: by the Pong that answers a Ping of ours
+(RFC 6455 5.5.3; each client answers them), or by the number that it names when it comes back.  What
+the client says waits while no service is there.
+"""
+
+from typing import Final, Protocol
+
+from tta_gateway.features.tether.algorithm import (
+    Event,
+    State,
+    after,
+    has_client,
+    has_service,
+    pause,
+)
+from tta_gateway.features.tether.backlog import Backlog, Bounds, Queue, Said
+from tta_gateway.features.tether.doubles import Doubles
+
+NEVER: Final = float("inf")
+_STEADY: Final = 5.0  # seconds that a service must have stayed to be looked for anew
+_SIGN: Final = 15.0  # seconds without a sign of life, behind which the client is asked for one
+_PATIENCE: Final = 10.0  # seconds for that
+SILENT: Final = 1.0
+"""Seconds without an answer to a Ping after which somebody who comes may be the same client."""
+
+# RFC 6455 7.4.1, and IANA's registry
+NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
+NO_CODE: Final = 1005
+LOST: Final = 1006
+POLICY: Final = 1008
+FAULT: Final = 1011
+RESTART: Final = 1012
+LATER: Final = 1013
+_OF_TROUBLE: Final = (GOING_AWAY, NO_CODE, LOST, FAULT, RESTART, LATER, 1014, 1015)
+"""Closes of a service behind which another endpoint, or the same, may serve."""
+
+
+class Client(Protocol):
+    """The client's socket."""
+
+    def send(self, payload: bytes, *, is_text: bool) -> None:
+        """Send a message."""
+
+    def ping(self, payload: bytes = b"") -> None:
+        """Ask for a sign of life, which repeats the payload."""
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it."""
+
+    def pause(self) -> None:
+        """Hear no message for a while."""
+
+    def resume(self) -> None:
+        """Hear again."""
+
+
+class Leg(Protocol):
+    """The service's socket."""
+
+    def send(self, payload: bytes, *, is_text: bool) -> None:
+        """Send a message."""
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it; nothing more is heard of it."""
+
+    def pause(self) -> None:
+        """Hear no message for a while."""
+
+    def resume(self) -> None:
+        """Hear again."""
+
+
+class Means(Protocol):
+    """What a tether reaches."""
+
+    def reach(self, tether: "Tether") -> Leg:
+        """Begin to open a leg to the service; what becomes of it is told the tether later."""
+
+    def tell(self, tether: "Tether", status: str, more: dict[str, object]) -> None:
+        """Tell the client what happens to its connection."""
+
+    def over(self, tether: "Tether") -> None:
+        """Know it no longer."""
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+
+
+class Terms:
+    """How long what is kept, in seconds, and how much."""
+
+    __slots__ = ("bounds", "reattach", "resume")
+
+    def __init__(self, *, resume: float, reattach: float, bounds: Bounds) -> None:
+        """Keep to these."""
+        self.resume = resume
+        self.reattach = reattach
+        self.bounds = bounds
+
+
+class Tether:
+    """One of them.  `due` says when `tick` is to be called."""
+
+    __slots__ = (
+        "_asked",
+        "_backlog",
+        "_began",
+        "_client",
+        "_doubles",
+        "_gave_up",
+        "_is_behind",
+        "_is_slow",
+        "_leg",
+        "_means",
+        "_pinged",
+        "_queue",
+        "_retry",
+        "_seen",
+        "_since",
+        "_tries",
+        "_unanswered",
+        "due",
+        "has_begun",
+        "state",
+        "terms",
+        "token",
+    )
+
+    def __init__(
+        self, means: Means, terms: Terms, *, token: str, client: Client, now: float
+    ) -> None:
+        """Begin with a client, and reach for its service."""
+        self.terms = terms
+        self.token = token
+        """by which the client comes back"""
+        self.state = State.SERVICE_AWAY
+        self.due = NEVER
+        self.has_begun = False
+        """Whether the service has been reached before."""
+        self._means = means
+        self._backlog = Backlog(terms.bounds)
+        self._queue = Queue(terms.bounds)
+        self._doubles = Doubles()
+        # The client
+        self._client: Client | None = client
+        self._is_slow = False
+        self._pinged = -1  # the number in the Ping that is not answered; -1: there is none
+        self._asked = NEVER  # when that was
+        self._seen = now  # when the client gave its last sign
+        self._gave_up = NEVER  # when a client that is away is waited for no longer
+        # The service
+        self._leg: Leg | None = None
+        self._is_behind = False
+        self._tries = 0
+        self._since = now  # since when it has been away
+        self._began = NEVER  # when the leg was opened
+        self._retry = NEVER
+        self._unanswered = 0  # what was passed on since the service has said anything
+        self._reach()
+        self._set_due()
+
+    # --- the client ---
+
+    def client_said(self, payload: bytes, *, is_text: bool, now: float) -> None:
+        """Pass a message on, or have it wait for a service; one that has been passed on is not."""
+        self._seen = now
+        if self.state is State.OVER or self._doubles.is_double(payload, now):
+            return
+        message = Said(payload, is_text=is_text)
+        if has_service(self.state):
+            self._pass(message)
+        elif not self._queue.add(message):
+            self.end(LATER, b"the service is away: connect again later")
+
+    def client_ponged(self, payload: bytes, now: float) -> None:
+        """Take that the client has all that was sent before a Ping of ours."""
+        self._seen = now
+        if self._pinged >= 0 and payload == b"%d" % self._pinged:
+            self._backlog.confirmed(self._pinged)
+            self._doubles.settled()
+            self._pinged = -1
+            self._asked = NEVER
+            if self._backlog.said > self._backlog.floor:
+                self._ping(now)
+        self._set_due()
+
+    def client_may_write(self, *, may: bool) -> None:
+        """Hear the service no further while the client does not keep up."""
+        self._is_slow = not may
+        if self._leg is not None and has_service(self.state):
+            if may:
+                self._leg.resume()
+            else:
+                self._leg.pause()
+
+    def client_went(self, code: int, now: float) -> None:
+        """Keep what belongs to a client that has gone, unless it has said that it is done."""
+        if not has_client(self.state):
+            return
+        self._client = None
+        if code == NORMAL:
+            self.end(NORMAL, b"")
+            return
+        self.state = after(self.state, Event.CLIENT_WENT)
+        self._pinged, self._asked, self._retry = -1, NEVER, NEVER
+        self._gave_up = now + self.terms.resume
+        if self._is_slow:
+            self.client_may_write(may=True)
+        self._set_due()
+
+    def client_came(self, client: Client, *, received: int, now: float) -> None:
+        """Go on with a client that has come back; below 0, it says not how much it has received."""
+        if has_client(self.state):
+            self._let_go_of_client(GOING_AWAY, b"it goes on over another connection")
+        self.state = after(self.state, Event.CLIENT_CAME)
+        self._client = client
+        self._seen, self._gave_up = now, NEVER
+        self._doubles.came_back(now)
+        backlog = self._backlog
+        last = backlog.floor if received < 0 else min(received, backlog.said)
+        more: dict[str, object] = {"resumed": True, "received": last}
+        if backlog.missing(last):
+            more["missed"] = backlog.missing(last)
+        self._means.tell(self, "attached", more)
+        for message in backlog.after(last):
+            client.send(message.payload, is_text=message.is_text)
+        backlog.confirmed(min(last, backlog.said))
+        if backlog.said > backlog.floor:
+            self._ping(now)
+        if self._leg is None:
+            self._tries, self._since = 0, now
+            self._reach()
+        elif self._is_behind:
+            client.pause()
+        self._set_due()
+
+    def _let_go_of_client(self, code: int, reason: bytes) -> None:
+        """End the socket of a client that has come back by another one, or is silent."""
+        client, self._client = self._client, None
+        self.state = after(self.state, Event.CLIENT_WENT)
+        self._pinged, self._asked, self._retry = -1, NEVER, NEVER
+        if self._is_slow:
+            self.client_may_write(may=True)
+        assert client is not None  # the state says that it is there
+        client.close(code, reason)
+
+    def is_of(self, client: Client) -> bool:
+        """Tell whether this is the client's socket."""
+        return self._client is client
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether it waits for its client."""
+        return self.state in (State.CLIENT_AWAY, State.BOTH_AWAY)
+
+    def seems_gone(self, now: float) -> bool:
+        """Tell whether the client is away, or does not answer, so that it may be who comes."""
+        return not has_client(self.state) or self._asked + SILENT <= now
+
+    # --- the service ---
+
+    def service_came(self, leg: Leg, now: float) -> None:
+        """Go on with a leg that is open: what waits goes first."""
+        if leg is not self._leg or self.state is State.OVER or has_service(self.state):
+            return
+        self.state = after(self.state, Event.SERVICE_CAME)
+        self._began, self._retry = now, NEVER
+        if has_client(self.state):
+            self._say_that_it_came()
+        self.has_begun = True
+        self._unanswered = 0
+        if self._is_slow:
+            leg.pause()
+        while has_service(self.state):
+            message = self._queue.take()
+            if message is None:
+                break
+            self._pass(message)
+        self._set_due()
+
+    def _say_that_it_came(self) -> None:
+        if self.has_begun:
+            more: dict[str, object] = {"unanswered": self._unanswered}
+            self._means.tell(self, "reattached", more)
+        else:
+            self._means.tell(self, "attached", {"resumed": False, "received": 0})
+
+    def service_said(self, payload: bytes, *, is_text: bool, now: float) -> None:
+        """Number a message, keep it, and pass it on."""
+        if not has_service(self.state):
+            return
+        self._unanswered = 0
+        self._backlog.add(Said(payload, is_text=is_text))
+        client = self._client
+        if client is not None:
+            client.send(payload, is_text=is_text)
+            if self._pinged < 0:
+                self._ping(now)
+            self._set_due()
+
+    def service_may_write(self, *, may: bool) -> None:
+        """Hear the client no further while the service does not keep up."""
+        self._is_behind = not may
+        if self._client is not None and has_service(self.state):
+            if may:
+                self._client.resume()
+            else:
+                self._client.pause()
+
+    def service_went(self, leg: Leg, code: int, reason: bytes, now: float) -> None:
+        """Look for another endpoint, unless the service has ended it for good."""
+        if leg is not self._leg or self.state is State.OVER:
+            return
+        was_there = has_service(self.state)
+        self._leg = None
+        if self._is_behind:
+            self.service_may_write(may=True)
+        if was_there and code not in _OF_TROUBLE:
+            self.end(code, reason)
+            return
+        if was_there:
+            self.state = after(self.state, Event.SERVICE_WENT)
+            if now - self._began >= _STEADY:
+                self._tries = 0
+                self._since = now
+            if has_client(self.state):
+                self._means.tell(self, "service_away", {})
+        self._try_later(now)
+
+    def service_refused(
+        self, leg: Leg, now: float, *, code: int, reason: bytes, is_of_token: bool
+    ) -> None:
+        """Take that no leg came about: `code` is 1008 where that is not allowed.
+
+        Where a token has ended meanwhile, a client that comes back with another may go on.
+        """
+        if leg is not self._leg or self.state is State.OVER:
+            return
+        self._leg = None
+        if code == POLICY and not (is_of_token and self.has_begun):
+            self.end(code, reason)
+        else:
+            self._try_later(now)
+
+    def _try_later(self, now: float) -> None:
+        """Reach for the service again a little later; without a client, when that is there."""
+        if has_client(self.state):
+            self._retry = now + pause(self._tries, self._means.chance())
+            self._tries += 1
+        self._set_due()
+
+    def _reach(self) -> None:
+        """Begin to open a leg."""
+        self._retry = NEVER
+        self._leg = self._means.reach(self)
+
+    def _pass(self, message: Said) -> None:
+        assert self._leg is not None  # the state says that it is there
+        self._unanswered += 1
+        self._leg.send(message.payload, is_text=message.is_text)
+
+    # --- time, and the end ---
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        if self.state is State.OVER:
+            return
+        if now >= self._gave_up:
+            self.end(GOING_AWAY, b"the client has gone")
+        elif now >= self._lost_at:
+            self.end(LATER, b"the service is away: connect again later")
+        else:
+            if now >= self._retry:
+                self._reach()
+            if self._client is not None:
+                self._look_at_client(now)
+        self._set_due()
+
+    @property
+    def _lost_at(self) -> float:
+        """Return when a service that is away is looked for no longer."""
+        return self._since + self.terms.reattach if self.state is State.SERVICE_AWAY else NEVER
+
+    def _look_at_client(self, now: float) -> None:
+        """Ask a client for a sign of life; one that gives none has gone."""
+        if self._pinged < 0:
+            if now >= self._seen + _SIGN:
+                self._ping(now)
+        elif now >= self._asked + _PATIENCE:
+            self._let_go_of_client(GOING_AWAY, b"no sign of life: connect again")
+            self._gave_up = now + self.terms.resume
+
+    def _ping(self, now: float) -> None:
+        assert self._client is not None  # whoever calls has looked
+        self._pinged, self._asked = self._backlog.said, now
+        self._client.ping(b"%d" % self._pinged)
+
+    def _set_due(self) -> None:
+        if self.state is State.OVER:
+            self.due = NEVER
+            return
+        sign = NEVER
+        if self._client is not None:
+            sign = self._asked + _PATIENCE if self._pinged >= 0 else self._seen + _SIGN
+        self.due = min(self._gave_up, self._retry, self._lost_at, sign)
+
+    def end(self, code: int, reason: bytes) -> None:
+        """End it: each side that is there hears why, and nothing is kept."""
+        if self.state is State.OVER:
+            return
+        self.state = after(self.state, Event.ENDED)
+        client, self._client = self._client, None
+        leg, self._leg = self._leg, None
+        self._queue.clear()
+        self._backlog = Backlog(self.terms.bounds)
+        self._set_due()
+        if client is not None:
+            client.close(code, reason)
+        if leg is not None:
+            leg.close(NORMAL if code == NORMAL else GOING_AWAY, b"")
+        self._means.over(self)

@@ -1,0 +1,528 @@
+"""Tethers at WebSockets: who comes, with what token, and to which tether they come back.
+
+Nobody is given what is somebody else's: a tether is found by its resume token, or by a session that
+the query names, only for the person that it belongs to.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+from tta_gateway.features.tether import words
+from tta_gateway.features.tether.backlog import Bounds
+from tta_gateway.features.tether.bound import TetherBound
+from tta_gateway.features.tether.desk import Desk, Proof
+from tta_gateway.features.tether.guest import Guest, bound_of_route, instead, route_of
+from tta_gateway.features.tether.relay import (
+    TAKEN,
+    Ask,
+    Elsewhere,
+    Line,
+    Nobody,
+    Relayed,
+    Remote,
+)
+from tta_gateway.features.tether.session import (
+    GOING_AWAY,
+    LATER,
+    POLICY,
+    RESTART,
+    Client,
+    Leg,
+    Terms,
+    Tether,
+)
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.socket import Hearer, Socket, SocketTerms
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a message, as where messages are inspected."""
+_SERVER_ERRORS: Final = 500
+_FORBIDDEN: Final = (400, 401, 403, 404, 451)
+_FORBIDDEN_BY_SERVICE: Final = (401, 403)
+_EXPIRED: Final = 3000  # features/identity/open_streams.py: with another token it may go on
+_IN_A_TURN: Final = 100
+MOST_AWAY: Final = 8
+"""Tethers of one person whose client is away: of more, who has been away for longest is waited for
+no longer."""
+_NEVER: Final = float("inf")
+
+
+class Watch(Protocol):
+    """Who looks at the time (edge/sweeper.py)."""
+
+    def watch(self, one: "Kept") -> None:
+        """Call its `on_deadline` when its `deadline` has come."""
+
+    def forget(self, one: "Kept") -> None:
+        """Do so no longer."""
+
+
+class TetherSockets:
+    """The service behind routes with a tether: a hearer for each socket, and all tethers."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        watch: Watch,
+        *,
+        clock: Callable[[], float],
+        fresh: Callable[[], str],
+        chance: Callable[[], float],
+        stamp: Callable[[], str],
+    ) -> None:
+        """Hold none; `fresh` makes tokens that nobody guesses, `stamp` says the time of day."""
+        self.terms = SocketTerms(largest=LARGEST)
+        self.desk: Final = desk
+        self.watch: Final = watch
+        self.clock: Final = clock
+        self.fresh: Final = fresh
+        self.chance: Final = chance
+        self.stamp: Final = stamp
+        self.count: Callable[[str], None] = lambda _: None
+        """hears what has become of a tether (metrics.py)"""
+        self.elsewhere: Elsewhere = Nobody()
+        """The other workers, which may have the tether that somebody comes back to."""
+        self.is_leaving = False
+        self._by_token: dict[str, Kept] = {}
+        self._by_session: dict[tuple[str, str, str], list[Kept]] = {}
+        self._alone: dict[str, list[Kept]] = {}
+        """by whose they are, those whose client is away; the longest first"""
+
+    def __len__(self) -> int:
+        """Return how many tethers there are."""
+        return len(self._by_token)
+
+    def hearer(self, exchange: Exchange) -> Hearer:
+        """Return who hears the socket of this request."""
+        return TetherHearer(self, exchange)
+
+    def find(self, ask: Ask) -> "Kept | None":
+        """Return the tether that somebody comes back to: their own, here."""
+        if ask.token:
+            named = self._by_token.get(ask.token)
+            return named if named is not None and named.is_of(ask) else None
+        now = self.clock()
+        for one in reversed(self._by_session.get(ask.key, []) if ask.key is not None else []):
+            if one.tether.seems_gone(now):
+                return one
+        return None
+
+    def begin(self, guest: Guest, ask: Ask, bound: TetherBound, socket: Client) -> "Kept":
+        """Return a new tether."""
+        kept = Kept(self, guest, bound, ask.key)
+        self._by_token[kept.token] = kept
+        if ask.key is not None:
+            self._by_session.setdefault(ask.key, []).append(kept)
+        self.watch.watch(kept)
+        self.count("begun")
+        kept.begin(socket)
+        return kept
+
+    def take(self, ask: Ask, line: Line) -> bool:
+        """Take a client that has come to another worker, if its tether is here."""
+        kept = None if self.is_leaving else self.find(ask)
+        if kept is None:
+            return False
+        line.send(TAKEN)
+        remote = Remote(line)
+        kept.guest = kept.guest.come_to_another(ask)
+        kept.come_back(remote, ask.received)
+        remote.serve(kept.at(remote))
+        return True
+
+    def leave(self) -> None:
+        """Keep nothing any more for whoever goes: nobody comes back to a worker that leaves."""
+        self.is_leaving = True
+        for kept in [one for one in self._by_token.values() if not one.is_here][:_IN_A_TURN]:
+            kept.tether.end(RESTART, b"the worker goes: connect again")
+
+    def left_alone(self, kept: "Kept") -> None:
+        """Take note that a client is away; of one person only so many are waited for."""
+        waiting = self._alone.setdefault(kept.whose, [])
+        waiting.append(kept)
+        if len(waiting) > MOST_AWAY:
+            waiting[0].tether.end(GOING_AWAY, b"")
+
+    def joined(self, kept: "Kept") -> None:
+        """Take note that a client is there, or is waited for no longer."""
+        waiting = [one for one in self._alone.get(kept.whose, ()) if one is not kept]
+        if waiting:
+            self._alone[kept.whose] = waiting
+        else:
+            self._alone.pop(kept.whose, None)
+
+    def forget(self, kept: "Kept") -> None:
+        """Know a tether no longer."""
+        self.watch.forget(kept)
+        self.count("ended")
+        self.joined(kept)
+        self._by_token.pop(kept.token, None)
+        if kept.key is not None:
+            left = [one for one in self._by_session.get(kept.key, ()) if one is not kept]
+            if left:
+                self._by_session[kept.key] = left
+            else:
+                self._by_session.pop(kept.key, None)
+
+
+class Kept:
+    """A tether with what it is reached by; the sweeper's, and its Means."""
+
+    def __init__(
+        self,
+        sockets: TetherSockets,
+        guest: Guest,
+        bound: TetherBound,
+        key: tuple[str, str, str] | None,
+    ) -> None:
+        """Begin without a client."""
+        self.deadline = _NEVER
+        self.guest = guest
+        self.key: Final = key
+        self.token: Final = sockets.fresh()
+        self._bound: Final = bound
+        self._sockets: Final = sockets
+        self._legs = 0
+        self._session: Final = sockets.fresh()
+        self._client: Client | None = None
+        self._tether: Tether | None = None
+
+    @property
+    def whose(self) -> str:
+        """Return whose it is, of whom only so much is kept; nobody known is known by address."""
+        principal = self.guest.principal
+        return f"address {self.guest.exchange.client}" if principal is None else principal.key
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether its client is there, at this worker."""
+        return self._client is not None and not isinstance(self._client, Remote)
+
+    def is_at(self, client: Client) -> bool:
+        """Tell whether this is the client's socket."""
+        return self.tether.is_of(client)
+
+    def at(self, client: Client) -> "Place":
+        """Return it as it is heard from this socket, for as long as that is the client's."""
+        return Place(self, client)
+
+    @property
+    def tether(self) -> Tether:
+        """Return it, once it has begun."""
+        assert self._tether is not None  # `begin` is called at once
+        return self._tether
+
+    def is_of(self, ask: Ask) -> bool:
+        """Tell whether it is this person's, on the same route."""
+        mine, theirs = self.guest.principal, ask.principal
+        if (mine is None) != (theirs is None) or route_of(self.guest) != ask.route:
+            return False
+        return mine is None or theirs is None or mine.key == theirs.key
+
+    def begin(self, client: Client) -> None:
+        """Begin with this client."""
+        bound = self._bound
+        bounds = Bounds(messages=bound.messages, size=bound.size)
+        terms = Terms(resume=bound.resume, reattach=bound.reattach, bounds=bounds)
+        self._client = client
+        now = self._sockets.clock()
+        self._tether = Tether(self, terms, token=self.token, client=client, now=now)
+        self.deadline = self._tether.due
+
+    def come_back(self, client: Client, received: int) -> None:
+        """Go on with this client."""
+        self._client = client
+        self._sockets.joined(self)
+        self._sockets.count("resumed")
+        self.tether.client_came(client, received=received, now=self._sockets.clock())
+        self.deadline = self.tether.due
+
+    # What the socket says
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the client."""
+        self.tether.client_said(payload, is_text=is_text, now=self._sockets.clock())
+
+    def ponged(self, payload: bytes) -> None:
+        """Take a sign of life."""
+        self.tether.client_ponged(payload, self._sockets.clock())
+        self.deadline = self.tether.due
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the client does not keep up, or does again."""
+        self.tether.client_may_write(may=may)
+
+    def went(self, code: int) -> None:
+        """Take that the client has gone."""
+        self._client = None
+        self.tether.client_went(code, self._sockets.clock())
+        if self._sockets.is_leaving:
+            self.tether.end(GOING_AWAY, b"")
+        elif self.tether.is_alone:
+            self._sockets.left_alone(self)
+        self.deadline = self.tether.due
+
+    # What time it is
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due."""
+        self.tether.tick(now)
+        self.deadline = self.tether.due
+
+    # What the tether asks (its Means)
+
+    def reach(self, tether: Tether) -> Leg:
+        """Begin to open a leg."""
+        self._legs += 1
+        guest = self.guest
+        guest.session, guest.number = self._session, self._legs
+        hearer = _Ear(self, tether)
+        leg = self._sockets.desk.open(guest, hearer)
+        hearer.leg = leg
+        return leg
+
+    def tell(self, tether: Tether, status: str, more: dict[str, object]) -> None:
+        """Tell the client what happens."""
+        if status == "reattached":
+            self._sockets.count(status)
+        client = self._client
+        if client is None or not self._bound.events:
+            return
+        if status == "attached":
+            more = {"resume": tether.token, **more}
+        exchange = self.guest.exchange
+        wording = exchange.plan.wording
+        if wording is not None:
+            said = wording.event(exchange, words.EVENT, {"status": status, **more})
+        else:
+            session = self.key[2] if self.key is not None else ""
+            said = words.event(status, session=session, at=self._sockets.stamp(), more=more)
+        client.send(said, is_text=True)
+
+    def say(self, payload: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to a client that is there."""
+        if self._client is not None:
+            self._client.send(payload, is_text=is_text)
+
+    def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
+        """Know it no longer."""
+        self._client = None
+        self._sockets.forget(self)
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+        return self._sockets.chance()
+
+    def now(self) -> float:
+        """Return the time."""
+        return self._sockets.clock()
+
+
+class Place:
+    """A tether as it is heard from one socket: nothing, once its client has another."""
+
+    def __init__(self, kept: Kept, client: Client) -> None:
+        """Hear it from there."""
+        self._kept = kept
+        self._client = client
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the client."""
+        if self._kept.is_at(self._client):
+            self._kept.message(payload, is_text=is_text)
+
+    def ponged(self, payload: bytes) -> None:
+        """Take a sign of life."""
+        if self._kept.is_at(self._client):
+            self._kept.ponged(payload)
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the client does not keep up, or does again."""
+        if self._kept.is_at(self._client):
+            self._kept.may_write(may=may)
+
+    def went(self, code: int) -> None:
+        """Take that the client has gone."""
+        if self._kept.is_at(self._client):
+            self._kept.went(code)
+
+
+class _Ear:
+    """Hears one leg for its tether."""
+
+    def __init__(self, kept: Kept, tether: Tether) -> None:
+        self._kept = kept
+        self._tether = tether
+        self.leg: Leg | None = None
+
+    def opened(self) -> None:
+        """Pass on that it is open."""
+        assert self.leg is not None  # it hears of itself in a later turn
+        self._tether.service_came(self.leg, self._kept.now())
+        self._kept.deadline = self._tether.due
+
+    def refused(self, response: Response) -> None:
+        """Pass on why it did not come about."""
+        assert self.leg is not None  # likewise
+        problem = response.problem
+        forbidden = _FORBIDDEN_BY_SERVICE if problem is None else _FORBIDDEN
+        is_forbidden = response.status in forbidden
+        why = b"the service refuses" if problem is None else problem.code.encode()
+        self._tether.service_refused(
+            self.leg,
+            self._kept.now(),
+            code=POLICY if is_forbidden else LATER,
+            reason=why,
+            is_of_token=problem is not None and problem.code.startswith("identity_"),
+        )
+        self._kept.deadline = self._tether.due
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Pass on what the service says."""
+        self._tether.service_said(payload, is_text=is_text, now=self._kept.now())
+        self._kept.deadline = self._tether.due
+
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Pass on what the gateway says itself: it is not kept for whoever is away."""
+        self._kept.say(payload, is_text=is_text)
+
+    def may_write(self, *, may: bool) -> None:
+        """Pass on that the service does not keep up, or does again."""
+        self._tether.service_may_write(may=may)
+
+    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
+        """Pass on the end: what the gateway has ended is over, but for a token that has expired."""
+        assert self.leg is not None  # likewise
+        if is_of_policy and code != _EXPIRED:
+            self._tether.end(code, reason)
+        else:
+            code = RESTART if is_of_policy else code
+            self._tether.service_went(self.leg, code, reason, self._kept.now())
+        self._kept.deadline = self._tether.due
+
+
+class TetherHearer:
+    """Hears one socket: until it is known whose it is for itself, and then for its tether."""
+
+    def __init__(self, sockets: TetherSockets, exchange: Exchange) -> None:
+        """Wait for the socket to be open."""
+        self._sockets: Final = sockets
+        self._exchange: Final = exchange
+        self._bound: Final = bound_of_route(exchange.plan.route)
+        self._socket: Socket | None = None
+        self._place: Place | Relayed | None = None
+        self._proof: Proof | None = None
+        self._token = b""
+
+    def opened(self, socket: Socket) -> None:
+        """Begin, or wait for a token."""
+        self._socket = socket
+        principal = self._exchange.principal
+        if principal is None and self._bound.first_message:
+            socket.wake_at(self._sockets.clock() + self._bound.first_message)
+            return
+        self._join(Guest(self._exchange, principal))
+
+    def _join(self, guest: Guest) -> None:
+        """Go on with the tether that they come back to, here or at another worker; or begin."""
+        socket = self._socket
+        if socket is None:
+            return
+        sockets, ask = self._sockets, guest.ask(self._bound)
+        found = sockets.find(ask)
+        if found is not None:
+            found.guest = instead(found.guest, guest)
+            found.come_back(socket, ask.received)
+            self._goes_on(found.at(socket))
+        elif (ask.token or ask.key) and sockets.elsewhere.seek(
+            ask, partial(self._told, guest, ask)
+        ):
+            socket.pause()
+        else:
+            self._goes_on(sockets.begin(guest, ask, self._bound, socket).at(socket))
+
+    def _told(self, guest: Guest, ask: Ask, line: Line | None) -> None:
+        """Go on at another worker, or begin."""
+        socket = self._socket
+        if socket is None:
+            if line is not None:
+                line.end()
+            return
+        if line is not None:
+            self._goes_on(Relayed(line, socket))
+        else:
+            self._goes_on(self._sockets.begin(guest, ask, self._bound, socket).at(socket))
+        socket.resume()
+
+    def _goes_on(self, place: Place | Relayed) -> None:
+        self._place = place
+        if self._socket is not None:
+            self._socket.hear_pongs(place.ponged)
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message; the first may be a token."""
+        if self._place is not None:
+            self._place.message(payload, is_text=is_text)
+            return
+        socket = self._socket
+        if socket is None or self._proof is not None:
+            return
+        token = words.token_in(payload) if is_text else None
+        if token is None:
+            socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
+            return
+        socket.wake_at(_NEVER)
+        socket.pause()
+        self._token = token
+        self._proof = self._sockets.desk.prove(self._exchange, token, self)
+
+    # What the desk says of the token
+
+    def may(self, inquiry: Proof) -> None:
+        """Go on with whose it is."""
+        self._proof = inquiry
+        socket = self._socket
+        if socket is None:
+            inquiry.over()
+            return
+        inquiry.keep()
+        self._join(Guest(self._exchange, inquiry.exchange.principal, self._token))
+        if self._place is not None:  # else other workers are asked, and it waits on
+            socket.resume()
+
+    def may_not(self, inquiry: Proof, response: Response) -> None:  # noqa: ARG002 - a port
+        """End it."""
+        socket = self._socket
+        if socket is None:
+            return
+        problem = response.problem
+        why = b"refused" if problem is None else problem.code.encode()
+        socket.close(POLICY if response.status < _SERVER_ERRORS else LATER, why)
+
+    def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:  # noqa: ARG002 - a port
+        """End the client's side: it may go on no longer, or with another token."""
+        if self._socket is not None:
+            self._socket.close(code, reason)
+
+    # What the socket says besides
+
+    def may_write(self, *, may: bool) -> None:
+        """Pass on that the client does not keep up, or does again."""
+        if self._place is not None:
+            self._place.may_write(may=may)
+
+    def due(self, now: float) -> None:  # noqa: ARG002 - the port's
+        """End it: no token has come."""
+        if self._socket is not None and self._proof is None and self._place is None:
+            self._socket.close(POLICY, b"no token has come in time")
+
+    def closed(self, code: int) -> None:
+        """Take that the client has gone; where another has come in its place, nothing follows."""
+        place, self._place = self._place, None
+        self._socket = None
+        if self._proof is not None:
+            self._proof.over()
+        if place is not None:
+            place.went(code)

@@ -1,0 +1,53 @@
+"""What is said through a socket, as policies see it, and how the gateway itself speaks there."""
+
+from typing import Protocol
+
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+
+
+class Talk(Protocol):
+    """The socket that messages go through, as policies may use it, also when one is long gone."""
+
+    def tell(self, data: bytes, *, is_text: bool) -> None:
+        """Say something to the client, before all that is not with it yet; text is UTF-8."""
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it: the client hears this, and the service that its client goes."""
+
+
+class Said:
+    """A message on its way, whole.
+
+    `by_service` tells who said it.  A policy that wants another to go on in its place sets `data`,
+    and `is_text`; those behind it see that.  Text is UTF-8.  `refusal` is set while the safety scan
+    is asked about a message that another policy refuses (a limit): None from then on lifts that.
+    """
+
+    __slots__ = ("by_service", "data", "is_text", "refusal", "talk")
+
+    def __init__(self, data: bytes, *, is_text: bool, by_service: bool, talk: Talk) -> None:
+        """Keep what was said."""
+        self.data = data
+        self.is_text = is_text
+        self.by_service = by_service
+        self.talk = talk
+        self.refusal: Response | None = None
+
+    def __repr__(self) -> str:
+        """Say how long it is: what is in it is somebody's."""
+        who = "service" if self.by_service else "client"
+        return f"<{'text' if self.is_text else 'binary'} of {len(self.data)} bytes by the {who}>"
+
+
+class Wording(Protocol):
+    """How the gateway speaks for itself in the sockets of a route: in the words of its clients.
+
+    What it returns is text.  Where a route has none, nobody can be told anything but by a Close.
+    """
+
+    def refused(self, exchange: Exchange, said: Said, response: Response) -> bytes:
+        """Return what tells a client that this message was not passed on, and why."""
+
+    def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:
+        """Return what tells a client that something has happened; `members` say more of it."""

@@ -1,0 +1,203 @@
+"""Tethers in a worker: whose sockets they are, by what plans they open, and what reaches services.
+
+A request that opens such a socket runs through the policies that judge who comes; each socket to
+its service runs through those that judge a request to that service, with what the client has shown.
+So the one is refused as a request is, and the other leads where a request would.
+"""
+
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import ClassVar, Final
+
+import msgspec
+
+from tta_gateway.edge.own_socket import OwnSockets
+from tta_gateway.edge.service_socket import Hearer, ServiceSocket, ServiceSockets
+from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.features.access.policy import Access
+from tta_gateway.features.access_log.policy import AccessLog
+from tta_gateway.features.admission.policy import Gate, TrafficClass
+from tta_gateway.features.allow_from.policy import AllowFrom
+from tta_gateway.features.cors.policy import Cors
+from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.metrics.policy import Metrics
+from tta_gateway.features.mirror.policy import Mirror
+from tta_gateway.features.problem.policy import Problem
+from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
+from tta_gateway.features.security_headers.policy import SecurityHeaders
+from tta_gateway.features.shield.policy import ShieldMark
+from tta_gateway.features.split.policy import Split
+from tta_gateway.features.sticky.policy import Sticky
+from tta_gateway.features.tether.bound import SOCKET
+from tta_gateway.features.tether.guest import OURS, Guest, bound_of_route
+from tta_gateway.features.tether.metrics import EVENTS, TETHERS
+from tta_gateway.features.tether.sockets import LARGEST, TetherSockets
+from tta_gateway.features.token_relay.policy import TokenRelay
+from tta_gateway.features.transform.policy import Transform
+from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Fields, RequestHead
+from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.policy import BoundPolicy, Policy
+from tta_gateway.kernel.route import Route
+from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
+from tta_gateway.node.tether_lines import TetherLines
+from tta_gateway.pipeline.plan import bind
+from tta_gateway.pipeline.run import Runner
+from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.metrics import Registry
+
+_OF_SERVICE: Final = frozenset(
+    (TrafficClass, RateLimit, Split, Gate, Sticky, TokenRelay, Transform, Mirror)
+)
+"""Those that say what a request to the service spends there, and what the service sees: they run
+for each socket to it, and not when a client opens its own."""
+_OF_OPENING: Final = frozenset(
+    (
+        *(AccessLog, Metrics, Problem, SecurityHeaders, Cors, ShieldMark, AllowFrom),
+        *(WebSocketOrigin, EarlyRateLimit, Mirror),
+    )
+)
+"""Those about a client's own request, which have had their say when its socket was opened."""
+_SESSION: Final = b"x-socket-session"
+_NUMBER: Final = b"x-socket-number"
+_SHOWN: Final = b"authorization"
+
+
+Forward = Callable[[Exchange], None]
+
+
+class _Plans:
+    """How the sockets of one route open."""
+
+    def __init__(self, route: Route, policies: Sequence[Policy], forward: Forward) -> None:
+        behind = [one for one in policies if type(one) not in _OF_OPENING]
+        self.service = bind(behind, route, forward=forward)
+        judges = [one for one in behind if type(one) not in _OF_SERVICE]
+        self.proof = bind(judges, route, forward=pass_on)
+
+
+class _Waits:
+    """Identity where a token may come later: one that is shown already must be believed."""
+
+    name: ClassVar = "identity"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    gives: ClassVar[frozenset[str]] = frozenset(("principal",))
+
+    def __init__(self, identity: Policy) -> None:
+        """Ask this one."""
+        self._identity = identity
+
+    def for_route(self, route: Route | None) -> BoundPolicy | None:
+        """Act as on a route that lets in who shows none."""
+        if route is None:
+            return None
+        return self._identity.for_route(msgspec.structs.replace(route, auth="optional"))
+
+
+class Tethering:
+    """The tethers of one worker, and the desk that they ask."""
+
+    def __init__(
+        self,
+        sweeper: Sweeper,
+        runner: Runner,
+        sockets: OwnSockets,
+        *,
+        clock: Clock,
+        registry: Registry,
+        died: Callable[[str, BaseException], None],
+    ) -> None:
+        """Have none yet; clients' sockets are opened by `sockets`, `died` hears of tasks."""
+        self._plans: dict[str, _Plans] = {}
+        self._runner = runner
+        self._open = sockets.open
+        self._inquiries = Inquiries(runner, clock=clock.monotonic)
+        self._services = ServiceSockets(sweeper, runner, largest=LARGEST)
+        self.sockets = TetherSockets(
+            self,
+            sweeper,
+            clock=clock.monotonic,
+            fresh=lambda: secrets.token_urlsafe(24),
+            chance=random.random,
+            stamp=Stamp(clock.wall).text,
+        )
+        counts = {event: registry.child(TETHERS, event).add for event in EVENTS}
+        self.sockets.count = lambda event: counts[event]()
+        sockets.serve(SOCKET, self.sockets)
+        self._lines = TetherLines(self.sockets.take, died)
+
+    def meet(self, state: Path, log: EventLog) -> None:
+        """Reach the other workers, by a folder of the state folder; without it, be alone."""
+        try:
+            self._lines.open(state)
+        except OSError as error:
+            log.event("tethers_without_neighbours", error=str(error))
+        else:
+            self.sockets.elsewhere = self._lines
+
+    def plan(self, route: Route, policies: Sequence[Policy], forward: Forward) -> Plan:
+        """Return the plan of requests that open a socket of this route; services by `forward`.
+
+        Who may show a token behind the handshake is not asked for one before; whether they may come
+        at all is asked when they have shown it.
+        """
+        self._plans[route.name] = _Plans(route, policies, forward)
+        kept = [one for one in policies if type(one) not in _OF_SERVICE]
+        if not bound_of_route(route).first_message:
+            return bind(kept, route, forward=self._open)
+        kept = [one for one in kept if type(one) is not Access]
+        waits = [_Waits(one) if type(one) is Identity else one for one in kept]
+        return bind(waits, route, forward=self._open)
+
+    # --- the desk ---
+
+    def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Inquiry:
+        """Ask whether this token lets somebody in, as of a request that shows it."""
+        plans = self._plans[_route_of(exchange)]
+        head = _head(exchange, token)
+        params = exchange.params
+        return self._inquiries.ask(plans.proof, head, like=exchange, params=params, asker=asker)
+
+    def open(self, guest: Guest, hearer: Hearer) -> ServiceSocket:
+        """Begin to open a socket to the service on behalf of a guest."""
+        exchange = guest.exchange
+        plans = self._plans[_route_of(exchange)]
+        head = _head(exchange, guest.token)
+        head.fields = [
+            *(one for one in head.fields if one[0] not in (_SESSION, _NUMBER)),
+            (_SESSION, guest.session.encode()),
+            (_NUMBER, b"%d" % guest.number),
+        ]
+        return self._services.open(plans.service, head, like=exchange, hearer=hearer)
+
+    def tick(self, *, is_leaving: bool) -> None:
+        """Keep nothing for whoever is away, once the worker goes: nobody would come back to it."""
+        if is_leaving:
+            self._lines.close()
+            self.sockets.leave()
+
+
+def _route_of(exchange: Exchange) -> str:
+    route = exchange.plan.route
+    return "" if route is None else route.name
+
+
+def _head(exchange: Exchange, token: bytes) -> RequestHead:
+    """Return the request as a service gets it, with the token that was shown behind it."""
+    request = exchange.request
+    path, _, query = request.target.partition(b"?")
+    left = [one for one in query.split(b"&") if one and one.partition(b"=")[0] not in OURS]
+    target = path + b"?" + b"&".join(left) if left else path
+    head = request.again(request.stream_id, target)
+    head.path = request.path  # made normal
+    fields: Fields = list(request.fields)
+    if token:
+        fields = [one for one in fields if one[0] != _SHOWN]
+        fields.append((_SHOWN, b"Bearer " + token))
+    head.fields = fields
+    head.index = head.rendered = None
+    return head

@@ -1,0 +1,309 @@
+"""Sockets that the gateway opens to a service, by a real driver, to an end on paper."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from tests.helpers.builders import Bound, a_head, a_plan, an_exchange, from_upstream
+from tests.helpers.fake_origin import FakeTunnel
+from tests.helpers.steps import Work
+from tta_gateway.edge.service_socket import ServiceSocket, ServiceSockets
+from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.kernel.exchange import Exchange, Tunnel
+from tta_gateway.kernel.message import Fields, Refusal, Response, answer_of
+from tta_gateway.kernel.problem import NOT_FOUND, UPSTREAM_RESET
+from tta_gateway.pipeline.run import Runner
+from tta_gateway.wire.socket_codec import Close, Message, Ping
+from tta_gateway.wire.socket_endpoint import SocketEndpoint
+from tta_gateway.wire.socket_handshake import ACCEPT, KEY, accept_of, all_of
+
+SHOWN: Fields = [
+    (b"cookie", b"a=b"),
+    (b"sec-websocket-key", b"theirs"),
+    (b"sec-websocket-version", b"13"),
+    (b"sec-websocket-extensions", b"permessage-deflate"),
+    (b"sec-websocket-protocol", b"chat, bearer, secret"),
+]
+
+
+class End(FakeTunnel):
+    """The service's end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = False
+
+    def splice(self, other: Tunnel) -> None: ...
+
+    def let_go(self) -> None:
+        self.let = True
+
+
+class Try:
+    """An attempt that can be given up."""
+
+    cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Time:
+    """The sweeper, and its loop."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.loop = self
+        self.later: list[Callable[[], None]] = []
+        self.watched: list[object] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def watch(self, one: object) -> None:
+        self.watched.append(one)
+
+    def forget(self, one: object) -> None:
+        self.watched = [each for each in self.watched if each is not one]
+
+    def call_soon(self, call: Callable[[], None]) -> None:
+        self.later.append(call)
+
+    def turn(self) -> None:
+        later, self.later = self.later, []
+        for call in later:
+            call()
+
+
+class House:
+    """A plan that ends here, where the test answers in a service's place."""
+
+    def __init__(self, *policies: Any) -> None:  # noqa: ANN401 - whatever has steps
+        self.heard: list[object] = []
+        self.asked: list[Exchange] = []
+        self.time = Time()
+        self.works: list[Work] = []
+        self.end = End()
+        self.peer = SocketEndpoint()
+        self.runner = Runner(self.works.append, lambda _, __: None)
+        sockets = ServiceSockets(cast("Sweeper", self.time), self.runner, largest=1 << 16)
+        plan = a_plan(policies, forward=self.asked.append)
+        like = an_exchange(a_head(fields=list(SHOWN)))
+        head = like.request.again(1, b"/ws?session_id=a")
+        self.socket: ServiceSocket = sockets.open(plan, head, like=like, hearer=self)
+        self.time.turn()
+
+    # What is heard
+
+    def opened(self) -> None:
+        self.heard.append("opened")
+
+    def refused(self, response: Response) -> None:
+        self.heard.append(("refused", response.status))
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        self.heard.append(payload if is_text else ("binary", payload))
+
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        self.heard.append(("told", payload, is_text))
+
+    def may_write(self, *, may: bool) -> None:
+        self.heard.append(("may write", may))
+
+    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
+        self.heard.append((code, reason, is_of_policy))
+
+    # What the service does
+
+    def answer(self, status: int = 101, *, accept: bytes = b"") -> None:
+        (exchange,) = self.asked
+        key = all_of(exchange.request.fields, KEY)[0]
+        answer = from_upstream(status, [(ACCEPT, accept or accept_of(key))])
+        if self.runner.respond(exchange, answer) and status == 101 and not exchange.finished:
+            exchange.origin.open_tunnel(self.end)
+
+    def says(self, *texts: bytes) -> None:
+        for text in texts:
+            self.peer.send(text, is_text=True)
+        self.socket.write(self.peer.taken())
+
+    def gets(self) -> list[object]:
+        """What the service is told: texts, and codes of Closes."""
+        told: list[object] = []
+        for event in self.peer.receive(b"".join(self.end.written)):
+            self.peer.heed(event)
+            if isinstance(event, Message):
+                told.append(event.data)
+            elif isinstance(event, Close):
+                told.append(event.code)
+            elif isinstance(event, Ping):
+                told.append("ping")
+        self.end.written.clear()
+        return told
+
+
+@pytest.fixture
+def open_one() -> House:
+    house = House()
+    house.answer()
+    return house
+
+
+def test_the_service_is_asked_with_a_handshake_of_ours() -> None:
+    (exchange,) = House().asked
+    fields = exchange.request.fields
+    assert (b"cookie", b"a=b") in fields
+    assert all_of(fields, b"sec-websocket-key") != [b"theirs"]
+    assert len(all_of(fields, b"sec-websocket-key")) == 1
+    assert all_of(fields, b"sec-websocket-version") == [b"13"]
+    assert all_of(fields, b"sec-websocket-extensions") == []
+    assert all_of(fields, b"sec-websocket-protocol") == [b"bearer, secret"]
+    assert exchange.request.upgrade == b"websocket"
+
+
+def test_messages_pass_both_ways(open_one: House) -> None:
+    open_one.says(b"a", b"b")
+    open_one.socket.send(b"c", is_text=True)
+    assert open_one.heard == ["opened", b"a", b"b"]
+    assert open_one.gets() == [b"c"]
+
+
+@pytest.mark.parametrize("status", [200, 401, 503])
+def test_an_answer_that_is_no_change_of_protocol_is_a_refusal(status: int) -> None:
+    house = House()
+    (exchange,) = house.asked
+    exchange.attempt = attempt = cast("Any", Try())
+    house.answer(status)
+    assert house.heard == [("refused", status)]
+    assert (exchange.finished, attempt.cancelled) == (True, True)
+
+
+def test_so_is_one_with_a_wrong_proof() -> None:
+    house = House()
+    house.answer(accept=b"wrong")
+    assert house.heard == [("refused", 502)]
+
+
+def test_a_policy_may_refuse() -> None:
+    house = House(Bound(on_request=lambda _: Refusal(answer_of(NOT_FOUND))))
+    assert house.heard == [("refused", 404)]
+
+
+def test_an_attempt_that_fails_is_a_refusal() -> None:
+    house = House()
+    house.runner.respond(house.asked[0], answer_of(UPSTREAM_RESET))
+    house.socket.abort()
+    assert house.heard == [("refused", UPSTREAM_RESET.status)]
+
+
+def test_a_fault_before_it_is_open_is_one_too() -> None:
+    house = House()
+    house.socket.abort()
+    assert house.heard == [("refused", 502)]
+
+
+def test_the_close_of_a_service_is_answered_and_told(open_one: House) -> None:
+    open_one.peer.close(4001, b"why")
+    open_one.socket.write(open_one.peer.taken())
+    assert open_one.heard == ["opened", (4001, b"why", False)]
+    assert open_one.gets() == [4001]
+    assert open_one.end.let
+    assert open_one.asked[0].finished
+
+
+def test_a_service_that_breaks_a_rule_has_gone(open_one: House) -> None:
+    open_one.socket.write(b"\xff\xff")
+    assert open_one.heard[-1] == (1006, b"", False)
+
+
+@pytest.mark.parametrize("way", ["write_eof", "abort"])
+def test_a_service_that_goes_without_a_word_has_gone(open_one: House, way: str) -> None:
+    getattr(open_one.socket, way)()
+    assert open_one.heard[-1] == (1006, b"", False)
+    assert open_one.time.watched == []
+
+
+def test_who_closes_it_hears_nothing_more(open_one: House) -> None:
+    open_one.socket.close(1000, b"")
+    open_one.socket.close(1000, b"")
+    open_one.socket.send(b"late", is_text=True)
+    assert open_one.heard == ["opened"]
+    assert open_one.gets() == [1000]
+    assert open_one.end.let
+
+
+def test_it_may_be_closed_before_it_is_open() -> None:
+    house = House()
+    house.socket.close(1000, b"")
+    assert house.asked[0].finished
+    assert house.asked[0].aborted
+    assert house.heard == []
+
+
+def test_whoever_ends_tunnels_ends_it(open_one: House) -> None:
+    open_one.socket.dismiss(1008, b"revoked")
+    assert open_one.heard[-1] == (1008, b"revoked", True)
+    assert open_one.gets() == [1008]
+
+
+def test_flow_is_passed_on_both_ways(open_one: House) -> None:
+    open_one.socket.pause_reading()
+    open_one.socket.resume_reading()
+    assert open_one.heard[1:] == [("may write", False), ("may write", True)]
+    open_one.socket.pause()
+    assert not open_one.end.reading
+    open_one.socket.resume()
+    assert open_one.end.reading
+
+
+def test_a_silent_service_is_asked_for_a_sign_of_life_and_given_up(open_one: House) -> None:
+    socket = open_one.socket
+    assert socket.deadline == 30.0
+    socket.on_deadline(30.0)
+    assert open_one.gets() == ["ping"]
+    assert socket.deadline == 50.0
+    socket.on_deadline(50.0)
+    assert open_one.heard[-1] == (1006, b"", False)
+
+
+def test_one_that_gives_a_sign_stays(open_one: House) -> None:
+    open_one.socket.on_deadline(30.0)
+    open_one.gets()
+    open_one.time.now = 31.0
+    open_one.socket.write(open_one.peer.taken())
+    assert open_one.socket.deadline == 61.0
+
+
+def test_one_that_is_not_read_is_not_missed(open_one: House) -> None:
+    open_one.socket.pause()
+    open_one.socket.on_deadline(30.0)
+    assert (open_one.gets(), open_one.socket.deadline) == ([], 60.0)
+
+
+def test_very_many_messages_are_read_in_turns(open_one: House) -> None:
+    open_one.says(*[b"%d" % number for number in range(2000)])
+    while open_one.time.later:
+        assert not open_one.end.reading
+        open_one.time.turn()
+    assert open_one.heard[1:] == [b"%d" % number for number in range(2000)]
+    assert open_one.end.reading
+
+
+def test_policies_look_at_messages_and_may_end_it() -> None:
+    def refuse(_: Exchange, said: Any) -> Refusal | None:  # noqa: ANN401 - a message
+        return Refusal(answer_of(NOT_FOUND)) if said.data == b"no" else None
+
+    house = House(Bound(on_message=refuse))
+    house.answer()
+    house.socket.send(b"yes", is_text=True)
+    house.socket.send(b"no", is_text=True)
+    assert house.gets() == [b"yes", 1008]
+    assert house.heard[-1] == (1008, NOT_FOUND.code.encode(), True)
+
+
+def test_what_policies_say_themselves_is_told() -> None:
+    house = House(Bound(on_message=lambda _, __: Response(200, body=b"pong")))
+    house.answer()
+    house.socket.send(b"ping", is_text=True)
+    assert house.heard[-1] == ("told", b"pong", True)

@@ -1,0 +1,63 @@
+"""What is kept for whoever is away, against lists that keep everything."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tta_gateway.features.tether.backlog import Backlog, Bounds, Queue, Said
+
+SIZES = st.lists(st.integers(0, 300), max_size=60)
+
+
+def _of(size: int, number: int) -> Said:
+    return Said(b"%d" % number + b"." * size, is_text=True)
+
+
+@given(SIZES, st.integers(1, 20), st.integers(200, 3000), st.data())
+def test_a_backlog_keeps_the_newest_within_its_bounds(
+    sizes: list[int], messages: int, size: int, data: st.DataObject
+) -> None:
+    backlog = Backlog(Bounds(messages=messages, size=size))
+    every = [_of(length, number) for number, length in enumerate(sizes, start=1)]
+    for one in every:
+        backlog.add(one)
+    kept = list(backlog.after(0))
+    assert kept == every[backlog.floor :]
+    assert len(kept) <= messages
+    assert sum(one.size for one in kept) <= size
+    number = data.draw(st.integers(0, len(every)))
+    assert list(backlog.after(number)) == every[max(number, backlog.floor) :]
+    assert backlog.missing(number) == max(0, backlog.floor - number)
+
+
+@given(SIZES, st.integers(0, 70))
+def test_what_is_confirmed_is_kept_no_longer(sizes: list[int], number: int) -> None:
+    backlog = Backlog(Bounds(messages=1000, size=1 << 20))
+    for one in sizes:
+        backlog.add(_of(one, 0))
+    backlog.confirmed(number)
+    assert backlog.floor == min(number, len(sizes))
+    assert backlog.said == len(sizes)
+    assert len(list(backlog.after(0))) == len(sizes) - backlog.floor
+
+
+def test_a_message_larger_than_all_that_may_be_kept_is_not() -> None:
+    backlog = Backlog(Bounds(messages=10, size=100))
+    backlog.add(_of(200, 1))
+    assert (list(backlog.after(0)), backlog.floor) == ([], 1)
+
+
+def test_a_queue_gives_back_in_order_what_it_had_room_for() -> None:
+    queue = Queue(Bounds(messages=2, size=1000))
+    one, two = _of(1, 1), _of(1, 2)
+    assert [queue.add(one), queue.add(two), queue.add(_of(1, 3))] == [True, True, False]
+    assert len(queue) == 2
+    assert [queue.take(), queue.take(), queue.take()] == [one, two, None]
+
+
+def test_a_queue_takes_no_more_bytes_than_it_may() -> None:
+    queue = Queue(Bounds(messages=10, size=200))
+    assert queue.add(_of(100, 1))
+    assert not queue.add(_of(100, 2))
+    queue.clear()
+    assert queue.add(_of(100, 2))
+    assert len(queue) == 1

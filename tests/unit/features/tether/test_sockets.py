@@ -1,0 +1,558 @@
+"""Who comes with what token, and to which tether they come back."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+import pytest
+
+from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
+from tests.helpers.sayings import Words
+from tests.helpers.tethered import Side, a_line
+from tta_gateway.features.tether.bound import SOCKET, TetherBound
+from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
+from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.metrics import EVENTS
+from tta_gateway.features.tether.relay import TAKEN, Ask, Line
+from tta_gateway.features.tether.session import Leg
+from tta_gateway.features.tether.sockets import MOST_AWAY, Kept, TetherSockets
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE, Problem
+from tta_gateway.kernel.socket import Hearer
+
+EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")
+AUTH: Final = b'{"type": "auth", "token": "good"}'
+
+
+class ClientSocket(Side):
+    """A client's socket, opened on a route with a tether."""
+
+    protocol = b""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+        self.woken_at = float("inf")
+        self.ponged: Callable[[bytes], None] = lambda _: None
+
+    def wake_at(self, when: float) -> None:
+        self.woken_at = when
+
+    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
+        self.ponged = hearer
+
+    def close(self, code: int, reason: bytes) -> None:
+        self.ended = self.ended or (code, reason)
+
+    def texts(self) -> list[str]:
+        """What it has heard; events by what they say alone."""
+        return [one.decode() for one in self.heard if not one.startswith(b'{"type":"event"')]
+
+    def events(self) -> list[dict[str, object]]:
+        """What events have said."""
+        told = [one for one in self.heard if one.startswith(b'{"type":"event"')]
+        return [msgspec.json.decode(one)["content"] for one in told]
+
+
+class Desk:
+    """Proves tokens and makes legs, when the test says so."""
+
+    def __init__(self) -> None:
+        self.legs: list[tuple[Guest, LegHearer, Side]] = []
+        self.asked: list[tuple[bytes, Asker]] = []
+        self.proofs: list[AProof] = []
+
+    def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
+        self.asked.append((token, asker))
+        self.proofs.append(AProof(exchange))
+        return self.proofs[-1]
+
+    def open(self, guest: Guest, hearer: LegHearer) -> Leg:
+        self.legs.append((guest, hearer, Side()))
+        return self.legs[-1][2]
+
+
+class AProof:
+    """That somebody may be there."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.is_kept = self.is_over = False
+
+    def keep(self) -> None:
+        self.is_kept = True
+
+    def over(self) -> None:
+        self.is_over = True
+
+
+class House:
+    """The service, with a time that the test sets."""
+
+    def __init__(self, *, words: bool = False, **bound: object) -> None:
+        self.now = 0.0
+        self.desk = Desk()
+        self.kept: list[Kept] = []
+        self.names = iter(f"name-{number}" for number in range(100))
+        raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(**bound)))  # type: ignore[arg-type]
+        self.plan: Plan = a_plan(route=a_route(features={SOCKET: raw}))
+        if words:
+            self.plan = replace(self.plan, wording=Words())
+        self.sockets = TetherSockets(
+            self.desk,
+            self,
+            clock=lambda: self.now,
+            fresh=lambda: next(self.names),
+            chance=lambda: 0.0,
+            stamp=lambda: "now",
+        )
+
+    def watch(self, one: Kept) -> None:
+        self.kept.append(one)
+
+    def forget(self, one: Kept) -> None:
+        self.kept.remove(one)
+
+    def came(self, target: str, who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
+        """Have somebody open a socket."""
+        exchange = an_exchange(a_head(target=target), plan=self.plan)
+        if who is not None:
+            exchange.principal = Principal(subject=who, issuer="today")
+        socket = ClientSocket(exchange)
+        hearer = self.sockets.hearer(exchange)
+        hearer.opened(socket)
+        return socket, hearer
+
+    def joined(self, target: str = "/ws", who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
+        """Have somebody open a socket, and the service answer."""
+        socket, hearer = self.came(target, who)
+        self.ear.opened()
+        return socket, hearer
+
+    @property
+    def ear(self) -> LegHearer:
+        return self.desk.legs[-1][1]
+
+    @property
+    def leg(self) -> Side:
+        return self.desk.legs[-1][2]
+
+
+def test_messages_pass_both_ways() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    hearer.message(b"a", is_text=True)
+    house.ear.message(b"b", is_text=True)
+    assert (house.leg.heard, socket.texts()) == ([b"a"], ["b"])
+    assert socket.events()[0] | {"resume": ""} == {
+        "event": "connection",
+        "status": "attached",
+        "resumed": False,
+        "received": 0,
+        "resume": "",
+    }
+
+
+def test_what_becomes_of_a_tether_is_counted() -> None:
+    house = House()
+    counted: list[str] = []
+    house.sockets.count = counted.append
+    socket, hearer = house.joined()
+    hearer.closed(1006)
+    _, again = house.came(f"/ws?resume={socket.events()[0]['resume']}")
+    house.ear.closed(1006, b"", is_of_policy=False)
+    house.now = 1.0
+    house.kept[0].on_deadline(1.0)
+    house.ear.opened()
+    again.closed(1000)
+    assert counted == list(EVENTS)
+
+
+def test_events_are_in_the_words_of_the_route_where_it_has_some() -> None:
+    socket, _ = House(words=True).joined()
+    assert socket.heard[0].startswith(b"connection {'status': 'attached'")
+
+
+def test_nobody_is_told_where_the_route_says_so() -> None:
+    socket, _ = House(events=False).joined()
+    assert socket.heard == []
+
+
+def test_who_comes_back_by_the_token_gets_what_was_missed() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    house.ear.message(b"1", is_text=True)
+    hearer.closed(1006)
+    house.ear.message(b"2", is_text=True)
+    back, again = house.came(f"/ws?resume={socket.events()[0]['resume']}&received=1")
+    assert back.texts() == ["2"]
+    again.message(b"a", is_text=True)
+    assert (house.leg.heard, len(house.sockets), len(house.desk.legs)) == ([b"a"], 1, 1)
+
+
+@pytest.mark.parametrize("received", ["", "&received=x", "&received=-1", "&received=" + "9" * 20])
+def test_without_a_number_pongs_count(received: str) -> None:
+    house = House()
+    socket, hearer = house.joined()
+    house.ear.message(b"1", is_text=True)
+    socket.ponged(socket.pings[-1])
+    house.ear.message(b"2", is_text=True)
+    hearer.closed(1006)
+    back, _ = house.came(f"/ws?resume={socket.events()[0]['resume']}{received}")
+    assert back.texts() == ["2"]
+
+
+def test_a_session_is_gone_on_with_when_its_client_is_away() -> None:
+    house = House()
+    _, hearer = house.joined("/ws?session_id=s1")
+    hearer.closed(1006)
+    back, _ = house.came("/ws?session_id=s1")
+    assert back.events()[0]["resumed"] is True
+
+
+def test_two_sockets_of_one_session_are_two_while_both_are_there() -> None:
+    house = House()
+    house.joined("/ws?session_id=s1")
+    house.joined("/ws?session_id=s1")
+    assert len(house.sockets) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "who"),
+    [
+        ("/ws?session_id=s1", "p2"),
+        ("/ws?session_id=s2", "p1"),
+        ("/ws?session_id=", "p1"),
+        ("/ws?session_id=s1", None),
+        ("/other?session_id=s1", "p1"),
+        ("/ws?session_id=s1&resume=unknown", "p1"),
+        ("/ws?resume={resume}", "p2"),
+        ("/ws?resume={resume}", None),
+        ("/other?resume={resume}", "p1"),
+    ],
+)
+def test_nobody_else_and_nothing_else_is_gone_on_with(target: str, who: str | None) -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    house.ear.message(b"secret", is_text=True)
+    hearer.closed(1006)
+    resume = socket.events()[0]["resume"]
+    other, _ = house.joined(target.format(resume=resume), who)
+    assert other.texts() == []
+    assert other.events()[0]["resumed"] is False
+    assert len(house.sockets) == 2
+
+
+def test_somebody_unknown_comes_back_by_the_token_alone() -> None:
+    house = House(session="")
+    socket, hearer = house.joined(who=None)
+    hearer.closed(1006)
+    back, _ = house.came(f"/ws?resume={socket.events()[0]['resume']}", None)
+    assert back.events()[0]["resumed"] is True
+
+
+def test_what_was_taken_over_is_heard_no_more() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    back, _ = house.came(f"/ws?resume={socket.events()[0]['resume']}")
+    assert socket.ended == (1001, b"it goes on over another connection")
+    hearer.message(b"late", is_text=True)
+    hearer.may_write(may=False)
+    hearer.closed(1001)
+    assert house.leg.heard == []
+    assert house.leg.is_read
+    house.ear.message(b"1", is_text=True)
+    assert back.texts() == ["1"]
+
+
+# --- the first message ---
+
+
+def test_the_first_message_shows_the_token() -> None:
+    house = House(first_message=10.0)
+    socket, hearer = house.came("/ws", None)
+    assert (socket.woken_at, house.desk.legs) == (10.0, [])
+    hearer.message(AUTH, is_text=True)
+    assert not socket.is_read
+    ((token, asker),) = house.desk.asked
+    hearer.message(b"not yet", is_text=True)
+    proof = house.desk.proofs[0]
+    asker.may(proof)
+    assert (token, proof.is_kept, socket.is_read) == (b"good", True, True)
+    assert house.desk.legs[0][0].token == b"good"
+    hearer.due(10.0)
+    assert socket.ended is None
+    hearer.closed(1006)
+    assert proof.is_over
+
+
+@pytest.mark.parametrize(("first", "is_text"), [(b"hello", True), (AUTH, False)])
+def test_what_shows_no_token_ends_it(first: bytes, *, is_text: bool) -> None:
+    socket, hearer = House(first_message=10.0).came("/ws", None)
+    hearer.message(first, is_text=is_text)
+    assert socket.ended == (1008, b"the first message must be {type: auth, token: ...}")
+
+
+def test_so_does_none_in_time() -> None:
+    socket, hearer = House(first_message=10.0).came("/ws", None)
+    hearer.due(10.0)
+    assert socket.ended == (1008, b"no token has come in time")
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        (answer_of(EXPIRED), (1008, b"identity_token_expired")),
+        (Response(403), (1008, b"refused")),
+        (answer_of(OWN_UNAVAILABLE), (1013, OWN_UNAVAILABLE.code.encode())),
+    ],
+)
+def test_a_token_that_is_refused_ends_it(answer: Response, ended: tuple[int, bytes]) -> None:
+    house = House(first_message=10.0)
+    socket, hearer = house.came("/ws", None)
+    hearer.message(AUTH, is_text=True)
+    house.desk.asked[0][1].may_not(house.desk.proofs[0], answer)
+    assert socket.ended == ended
+
+
+def test_a_token_that_is_withdrawn_ends_it() -> None:
+    house = House(first_message=10.0)
+    socket, hearer = house.came("/ws", None)
+    hearer.message(AUTH, is_text=True)
+    asker, proof = house.desk.asked[0][1], house.desk.proofs[0]
+    asker.may(proof)
+    asker.ended(proof, 1008, b"ended")
+    assert socket.ended == (1008, b"ended")
+
+
+def test_who_has_gone_meanwhile_hears_nothing() -> None:
+    house = House(first_message=10.0)
+    socket, hearer = house.came("/ws", None)
+    hearer.message(AUTH, is_text=True)
+    hearer.closed(1006)
+    asker, proof = house.desk.asked[0][1], house.desk.proofs[0]
+    asker.may(proof)
+    asker.may_not(proof, Response(403))
+    asker.ended(proof, 1008, b"ended")
+    hearer.due(10.0)
+    assert (socket.ended, proof.is_over, house.desk.legs) == (None, True, [])
+
+
+# --- the service ---
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        (Response(403), (1008, b"the service refuses")),
+        (answer_of(NOT_FOUND), (1008, NOT_FOUND.code.encode())),
+        (Response(404), None),
+        (Response(503), None),
+        (answer_of(OWN_UNAVAILABLE), None),
+    ],
+)
+def test_only_whoever_may_not_come_hears_so(
+    answer: Response, ended: tuple[int, bytes] | None
+) -> None:
+    house = House()
+    socket, _ = house.came("/ws")
+    house.ear.refused(answer)
+    assert socket.ended == ended
+    house.now = 1.0
+    for one in list(house.kept):
+        one.on_deadline(1.0)
+    assert len(house.desk.legs) == (2 if ended is None else 1)
+
+
+def test_each_leg_is_of_the_same_session() -> None:
+    house = House()
+    house.joined()
+    house.ear.closed(1006, b"", is_of_policy=False)
+    house.now = 1.0
+    house.kept[0].on_deadline(1.0)
+    first, second = (guest for guest, _, _ in house.desk.legs)
+    assert (first.session, second.number) == (second.session, 2)
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [(1008, False), (1011, False), (3000, True)])
+def test_what_the_gateway_ends_is_over_but_for_an_expired_token(
+    code: int, *, goes_on: bool
+) -> None:
+    house = House()
+    socket, _ = house.joined()
+    house.ear.closed(code, b"why", is_of_policy=True)
+    assert (socket.ended is None) is goes_on
+    assert len(house.sockets) == int(goes_on)
+
+
+def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    house.ear.tell(b"pong", is_text=True)
+    hearer.closed(1006)
+    house.ear.tell(b"nobody hears", is_text=True)
+    assert socket.texts() == ["pong"]
+
+
+def test_flow_is_passed_on() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    hearer.may_write(may=False)
+    house.ear.may_write(may=False)
+    assert (house.leg.is_read, socket.is_read) == (False, False)
+
+
+def test_a_worker_that_leaves_keeps_nothing_for_who_is_away() -> None:
+    house = House()
+    _, hearer = house.joined("/ws?session_id=s1")
+    house.joined("/ws?session_id=s1")[1].closed(1006)
+    house.sockets.leave()
+    assert len(house.sockets) == 1
+    hearer.closed(1001)
+    assert (len(house.sockets), house.kept) == (0, [])
+
+
+@pytest.mark.parametrize("who", ["p1", None])
+def test_of_one_person_only_so_many_are_waited_for(who: str | None) -> None:
+    house = House()
+    _, other = house.joined(who="p2")
+    other.closed(1006)
+    tokens = []
+    for _ in range(MOST_AWAY + 1):
+        socket, hearer = house.joined(who=who)
+        tokens.append(socket.events()[0]["resume"])
+        hearer.closed(1006)
+    assert len(house.sockets) == MOST_AWAY + 1
+    resumed = []
+    for token in (tokens[0], tokens[1], tokens[-1]):
+        socket, _ = house.came(f"/ws?resume={token}", who)
+        if not socket.events():
+            house.ear.opened()
+        resumed.append(socket.events()[0]["resumed"])
+    assert resumed == [False, True, True]
+
+
+def test_who_comes_back_is_waited_for_no_longer() -> None:
+    house = House()
+    for _ in range(MOST_AWAY):
+        socket, hearer = house.joined()
+        hearer.closed(1006)
+        back, _ = house.came(f"/ws?resume={socket.events()[0]['resume']}")
+        assert back.events()[0]["resumed"] is True
+    _, hearer = house.joined()
+    hearer.closed(1006)
+    assert len(house.sockets) == MOST_AWAY + 1
+
+
+# --- other workers ---
+
+
+class Others:
+    """The other workers, which answer when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[Ask] = []
+        self.told: list[Callable[[Line | None], None]] = []
+
+    def seek(self, ask: Ask, told: Callable[[Line | None], None]) -> bool:
+        self.asked.append(ask)
+        self.told.append(told)
+        return True
+
+
+def _beside(house: House) -> tuple[House, Others]:
+    """Another worker, which asks others for what it has not."""
+    other, others = House(), Others()
+    other.plan = house.plan
+    other.sockets.elsewhere = others
+    return other, others
+
+
+def test_a_client_goes_on_with_its_tether_at_another_worker() -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    house.ear.message(b"1", is_text=True)
+    hearer.closed(1006)
+    house.ear.message(b"2", is_text=True)
+    other, others = _beside(house)
+    back, again = other.came(f"/ws?resume={socket.events()[0]['resume']}&received=1")
+    was_read = back.is_read
+    here, there = a_line()
+    heard: list[tuple[int, int, bytes]] = []
+    here.hear = lambda kind, number, payload: heard.append((kind, number, payload))
+    assert house.sockets.take(others.asked[0], there)
+    assert heard.pop(0)[0] == TAKEN
+    others.told[0](here)
+    for frame in heard:
+        here.hear(*frame)
+    assert (was_read, back.is_read) == (False, True)
+    assert back.texts() == ["2"]
+    again.message(b"a", is_text=True)
+    house.ear.message(b"3", is_text=True)
+    assert (house.leg.heard, back.texts(), other.desk.legs) == ([b"a"], ["2", "3"], [])
+    back.ponged(back.pings[-1])
+    again.closed(1006)
+    assert house.kept[0].tether.seems_gone(0.0)
+
+
+def test_who_is_unknown_everywhere_begins_anew() -> None:
+    house, others = _beside(House())
+    socket, hearer = house.came("/ws?session_id=s1")
+    others.told[0](None)
+    house.ear.opened()
+    assert socket.is_read
+    assert socket.events()[0]["resumed"] is False
+    hearer.message(b"a", is_text=True)
+    assert house.leg.heard == [b"a"]
+
+
+@pytest.mark.parametrize("is_found", [False, True])
+def test_who_has_gone_while_others_were_asked_is_not_begun_for(*, is_found: bool) -> None:
+    house, others = _beside(House())
+    _, hearer = house.came("/ws?session_id=s1")
+    hearer.closed(1006)
+    line, _ = a_line()
+    others.told[0](line if is_found else None)
+    assert (len(house.sockets), line.is_over) == (0, is_found)
+
+
+def test_who_has_shown_a_token_first_waits_for_the_others_too() -> None:
+    house, others = _beside(House(first_message=10.0))
+    socket, hearer = house.came("/ws?session_id=s1", None)
+    hearer.message(AUTH, is_text=True)
+    proof = house.desk.proofs[0]
+    proof.exchange.principal = Principal(subject="p1", issuer="today")
+    house.desk.asked[0][1].may(proof)
+    was_read = socket.is_read
+    others.told[0](None)
+    assert (was_read, socket.is_read) == (False, True)
+
+
+def test_nobody_elses_client_is_taken_and_none_by_who_leaves() -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1")
+    hearer.closed(1006)
+    other, others = _beside(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}", "p2")
+    other.came(f"/ws?resume={socket.events()[0]['resume']}", "p1")
+    _, there = a_line()
+    assert not house.sockets.take(others.asked[0], there)
+    house.sockets.is_leaving = True
+    assert not house.sockets.take(others.asked[1], there)
+    assert there.sent == []
+
+
+def test_a_worker_that_leaves_ends_what_it_keeps_for_clients_elsewhere() -> None:
+    house = House()
+    socket, _ = house.joined("/ws?session_id=s1")
+    other, others = _beside(house)
+    other.came(f"/ws?resume={socket.events()[0]['resume']}")
+    _, there = a_line()
+    assert house.sockets.take(others.asked[0], there)
+    house.sockets.leave()
+    assert there.is_over
+    assert len(house.sockets) == 0
