@@ -11,11 +11,9 @@ import pytest
 from tests.helpers.builders import a_head, an_exchange
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tests.helpers.memory_inbox import MemoryInbox
-from tests.helpers.paper_stream import PaperStream
 from tests.unit.node.test_state_client import EMPTY
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
-from tta_gateway.features.realtime.public import EMULATION, HTTP_STREAM, STREAMS
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.socket import Socket
 from tta_gateway.node.channel_store import ChannelStore, Ear
@@ -40,9 +38,9 @@ BOUND = RealtimeBound(
 class Store:
     """Channels in memory, as if they were in the node's store."""
 
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    def __init__(self) -> None:
         self.ear = Ear()
-        self.broker = MemoryBroker(store or MemoryStore())
+        self.broker = MemoryBroker(MemoryStore())
         self.broker.listener = self.ear
         self.inbox = MemoryInbox(self.broker.store)
         self.boxes = self.inbox.both()
@@ -94,21 +92,19 @@ class Wire:
 class House:
     """Real time, with a driver that has no policies."""
 
-    def __init__(self, bound: RealtimeBound = BOUND, store: MemoryStore | None = None) -> None:
-        self.store = Store(store)
-        self.name = "client" if store is None else f"of {len(store.brokers)} "
+    def __init__(self, bound: RealtimeBound = BOUND) -> None:
+        self.store = Store()
         runner = Runner(cast("Any", None), cast("Any", None))
         names = iter(range(1, 100))
         self.real_time = RealTime(
             cast("ChannelStore", self.store),
             Inquiries(runner, clock=lambda: 0.0),
             HubServices(self.store, Registry(), clock=lambda: 0.0),
-            fresh=lambda: f"{self.name}{next(names)}",
+            fresh=lambda: f"client{next(names)}",
             chance=lambda: 0.5,
             clock=SystemClock(),
         )
         self.snapshot = EMPTY
-        self.answers = self.real_time.streams
         self.real_time.adopt(bound, (), self.snapshot)
 
     def opened(self, target: str = "/", protocol: bytes = b"") -> tuple[Wire, Any]:
@@ -322,43 +318,5 @@ def test_who_came_while_no_order_could_be_heard_comes_again() -> None:
             await asyncio.sleep(0.02)
         assert wire.ended == [(3011, b"force reconnect")]
         hearer.closed(1005)
-
-    run(work)
-
-
-def test_what_is_sent_at_another_worker_comes_to_the_stream() -> None:
-    async def work(house: House) -> None:
-        others = [House(store=house.store.broker.store) for _ in range(2)]
-        for each in others:
-            each.real_time.tick(each.snapshot)
-        await asyncio.sleep(0.02)
-        here, there = others
-        stream = PaperStream()
-        here.answers[HTTP_STREAM].asked(stream, b'{"id":1,"connect":{}}')
-        connected = json.loads(stream.take())["connect"]
-        sent = {"session": connected["session"], "node": connected["node"]}
-        for each in (here, there):
-            answer = PaperStream()
-            body = json.dumps({**sent, "data": '{"id":2,"ping":{}}'}).encode()
-            each.answers[EMULATION].asked(answer, body)
-            await asyncio.sleep(0.02)
-            assert answer.status == 204
-            assert stream.take() == b'{"id":2,"ping":{}}\n'
-        answer = PaperStream()
-        guessed = json.dumps({**sent, "session": "guessed", "data": "{}"}).encode()
-        there.answers[EMULATION].asked(answer, guessed)
-        await asyncio.sleep(0.02)
-        assert answer.status == 404
-        stream.lose()
-
-    run(work)
-
-
-def test_streams_take_as_much_as_sockets() -> None:
-    async def work(house: House) -> None:
-        stream = PaperStream()
-        house.answers[HTTP_STREAM].asked(stream, b'{"id":1,"connect":{}}' + b" " * 777)
-        assert stream.status == 413
-        assert set(house.answers) == {route.stream for route in STREAMS}
 
     run(work)
