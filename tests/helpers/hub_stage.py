@@ -88,12 +88,13 @@ def hub_stage(
     }
     limits = {"ping": "4s", "pong": "3s", **connection}
     realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
+    cors = {"origins": [ELSEWHERE]}
     with (
         issuing(
             folder,
             identity={"issuers": [issuer]},
             realtime=realtime,
-            cors=PAGES,
+            cors=cors,
             beside=beside,
         ) as gateway,
         Cuttable(gateway.stage.port) as line,
