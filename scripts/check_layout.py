@@ -13,9 +13,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -56,11 +55,22 @@ def layout(root: Path, exceptions: Mapping[str, Excused]) -> Complaints:
 
 
 def coverage(root: Path, exceptions: Mapping[str, Excused]) -> Complaints:
-    """Complain about pure modules that their own test does not cover, line and branch."""
+    """Complain about pure modules that their own test does not cover, line and branch.
+
+    A first look at all of them in one process clears most; the others are measured one by one.
+    """
     tested = [file for file in pure_modules(root) if _tested(root, file)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        gaps = zip(tested, pool.map(lambda file: gap(root, file), tested), strict=True)
-    found = {file: f"{mirror(file)} leaves out {missed}" for file, missed in gaps if missed}
+    count = os.cpu_count() or 1
+    with ThreadPoolExecutor(count) as pool:
+        looks = pool.map(lambda part: gaps(root, part), _parts(root, tested, count))
+        doubtful = sorted(file for look in looks for file, missed in look.items() if missed)
+        alone = pool.map(lambda file: gaps(root, [file]), doubtful)
+        found = {
+            file: f"{mirror(file)} leaves out {missed}"
+            for look in alone
+            for file, missed in look.items()
+            if missed
+        }
     return judge(found, exceptions["uncovered"])
 
 
@@ -121,34 +131,21 @@ def pure_modules(root: Path) -> list[str]:
     ]
 
 
-def gap(root: Path, file: str) -> str:
-    """What the file's own test leaves uncovered: nothing is the empty string."""
-    with tempfile.TemporaryDirectory() as folder:
-        measure = [sys.executable, "-m", "coverage"]
-        data = f"--data-file={folder}/data"
-        steady = "--hypothesis-seed=0"  # luck must not decide what is covered
-        test = ["-m", "pytest", "-q", "-p", "no:cacheprovider", steady, mirror(file)]
-        report = f"{folder}/report.json"
-        for command in (
-            [*measure, "run", data, *test],
-            [
-                *measure,
-                "json",
-                data,
-                "--quiet",
-                "--fail-under=0",
-                f"--include={file}",
-                "-o",
-                report,
-            ],
-        ):
-            done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-            if done.returncode:
-                return (done.stdout + done.stderr).strip()
-        covered = json.loads(Path(report).read_text())["files"][file]
-    lines = [f"line {line}" for line in covered["missing_lines"]]
-    branches = [f"branch {start} -> {end}" for start, end in covered["missing_branches"]]
-    return ", ".join(lines + branches)
+def gaps(root: Path, files: Sequence[str]) -> dict[str, str]:
+    """What their own tests leave uncovered of these files: nothing is the empty string."""
+    measure = Path(__file__).with_name("own_coverage.py")
+    command = [sys.executable, str(measure), *(f"{file}={mirror(file)}" for file in files)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return dict.fromkeys(files, (done.stdout + done.stderr).strip())
+    return dict[str, str](json.loads(done.stdout))
+
+
+def _parts(root: Path, files: list[str], count: int) -> list[list[str]]:
+    """Share the files out, so that the tests are about as long on each side."""
+    by_length = sorted(files, key=lambda file: -(root / mirror(file)).stat().st_size)
+    parts = [by_length[first::count] for first in range(count)]
+    return [part for part in parts if part]
 
 
 def _is_declaration(line: ast.stmt) -> bool:
