@@ -64,6 +64,7 @@ def main() -> None:
     for kind, known in (("nobody", False), ("somebody", True)):
         one, figures = exchange(known=known), []
         for _ in range(options.rounds):
+            one.first_byte_at = clock.now + 0.05
             figures.append(batch(steps, one, times=options.times))
             clock.now += 0.2
             rooms.tick(busy=0.0, lag=0.0)

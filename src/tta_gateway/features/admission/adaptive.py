@@ -23,6 +23,7 @@ more than usual is asked: of a service that has no more to do than ever they tel
 
 from typing import Final
 
+_LEAST: Final = 1e-6  # seconds: whatever a clock says, an answer takes some time
 _ENOUGH: Final = 50  # answers, to judge by
 _SURE: Final = 100  # to judge an easing by
 _SOME: Final = 10  # are enough at first, and after
@@ -179,6 +180,7 @@ class Adaptive:
             self._easing.done += 1
         if began < self._since:
             return
+        elapsed = max(_LEAST, elapsed)
         window = self._window
         window.count += 1
         if timing.typical == 0.0:
@@ -208,7 +210,7 @@ class Adaptive:
 
     def _know(self, timing: Timing) -> None:
         """Take what a route has taken so far for typical."""
-        timing.typical = max(1e-6, timing.total / timing.count / self._raw)
+        timing.typical = max(_LEAST, timing.total / timing.count / self._raw)
         timing.count, timing.total = 0, 0.0
 
     def failed(self) -> None:

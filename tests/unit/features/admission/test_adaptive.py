@@ -398,6 +398,15 @@ def test_where_nothing_came_for_a_while_what_came_to_be_under_way_is_no_sign() -
     assert adaptive.typical == pytest.approx(2.0)
 
 
+def test_an_answer_that_came_before_it_was_asked_for_took_some_time_all_the_same() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    for now in (2.0, 3.0, 4.0):
+        answers(adaptive, timing, took=-0.1, at=now - 1.0)
+        assert adaptive.look(now, in_flight=0, peak=5, wanted=False) == 100
+    assert adaptive.typical > 0.0
+
+
 def test_without_an_answer_there_is_nothing_to_judge() -> None:
     adaptive = Adaptive(least=2, most=1000)
     assert adaptive.look(5.0, in_flight=3, peak=3, wanted=False) == 1000
