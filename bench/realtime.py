@@ -44,6 +44,8 @@ DELIVERY_BAR: Final = 1e6 / 60_000
 """µs, with real sockets"""
 MEMORY_BAR: Final = 20_000
 """bytes a connection with one subscription, the socket and all"""
+TURN_BAR: Final = 2.0
+"""ms, of the median"""
 LATE_BAR: Final = 50.0
 """ms, p99 at half load"""
 LAG_BARS: Final = (5.0, 50.0)
@@ -141,19 +143,26 @@ def main() -> int:
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.set_threshold(5_000, 20, 1_000_000)  # as in workers
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         # First of all: what others have freed would be taken again.
         rows, bars = runner.run(_at_a_worker(options))
         rows += runner.run(_storm(options.storm, 3))
         rows += runner.run(_storm(options.storm, options.storm))
         alone = runner.run(_alone(options.readers, options.rounds))
+        crowd, worst = runner.run(_crowd(10 * options.readers, options.rounds))
         small = runner.run(_small(options.rounds))
         command = runner.run(_commands())
     rows += [
         [f"a delivery to {options.readers:,} readers, the hub alone", f"{alone:.2f} µs"],
+        [
+            f"the longest turn of a message to {10 * options.readers:,} readers, the hub alone",
+            f"{crowd:.2f} ms, at most {worst:.2f} ms",
+        ],
         ["a delivery to 3 readers, the hub alone", f"{small:.2f} µs"],
         ["a call that is answered at once, the hub alone", f"{command:.2f} µs"],
     ]
+    bars.append([f"the longest turn is of {TURN_BAR:.0f} ms", _verdict(crowd, TURN_BAR)])
     with tempfile.TemporaryDirectory() as folder:
         about = machine.description(Path(folder))
     parts = ["## The hub", report.facts(about), METHOD, report.table(["what", "costs"], rows=rows)]
@@ -196,6 +205,36 @@ async def _alone(readers: int, rounds: int) -> float:
         spent.append((time.process_time() - begun) / MESSAGES / readers * 1e6)
     assert writers[0].frames > MESSAGES * rounds
     return statistics.median(spent)
+
+
+async def _crowd(readers: int, rounds: int) -> tuple[float, float]:
+    """Return what CPU the longest turns of a very large crowd take, in ms: median, and the most."""
+    house = HubHouse()
+    _joined(house, readers, lambda _: "a")
+    for _ in range(20):
+        await settle()
+    gc.collect()
+    gc.freeze()
+    hub, longest = house.hub, [0.0]
+
+    def timed(turn: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            begun = time.thread_time()
+            turn()
+            longest[-1] = max(longest[-1], time.thread_time() - begun)
+
+        return run
+
+    for name in ("_give_some", "_write_some"):
+        setattr(hub, name, timed(getattr(hub, name)))
+    for _ in range(max(20, 3 * rounds)):
+        house.store.put("a", DATA, KEEPING)
+        for _ in range(readers // 2000 + 1):
+            await settle()
+        longest.append(0.0)
+    gc.unfreeze()
+    found = [each * 1000 for each in longest[:-1]]
+    return statistics.median(found), max(found)
 
 
 async def _small(rounds: int) -> float:

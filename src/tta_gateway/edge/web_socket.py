@@ -14,7 +14,7 @@ from tta_gateway.wire.web_socket import GOING_AWAY, RESTARTED, Frames, close_fra
 
 _REASONS: Final = {
     GOING_AWAY: b"the gateway is going away: connect again",
-    RESTARTED: b"the gateway begins anew: connect again",
+    RESTARTED: b"the gateway is going away: connect again",
 }
 _SERVICE_GONE: Final = close_frame(RESTARTED, b"the service has gone: connect again")
 

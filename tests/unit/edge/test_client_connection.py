@@ -1331,7 +1331,7 @@ def test_a_client_that_is_stuck_is_told_when_it_takes_again(tunnel: Tunnel) -> N
     tunnel.service.feed(b"\x82\x7f" + LARGE.to_bytes(8, "big") + bytes(LARGE))
     tunnel.gateway.guests.drain()
     tunnel.client.get_unstuck()
-    assert codes(tunnel.client.sent[LARGE + 10 :]) == [1001]
+    assert codes(tunnel.client.sent[LARGE + 10 :]) == [1012]
     tunnel.gateway.wait(PATIENCE.linger + LOOK)
     assert (tunnel.client.lost, tunnel.client.was_reset) == (True, False)
 
@@ -1342,7 +1342,7 @@ def test_a_websocket_in_the_middle_of_a_frame_is_waited_for(tunnel: Tunnel) -> N
     tunnel.gateway.wait(PATIENCE.linger + LOOK)
     assert tunnel.client.sent == TEXT[:3]
     tunnel.service.feed(TEXT[3:])
-    assert codes(tunnel.client.sent[len(TEXT) :]) == [1001]
+    assert codes(tunnel.client.sent[len(TEXT) :]) == [1012]
 
 
 def dismiss(tunnel: Tunnel) -> None:
@@ -1382,7 +1382,7 @@ def test_a_tunnel_of_another_protocol_that_is_dismissed_is_cut(chat: Tunnel) -> 
 def test_a_websocket_that_begins_while_it_drains_is_told_at_once(gateway: PaperGateway) -> None:
     gateway.guests.drain()
     tunnel = Tunnel(gateway, behind=TEXT)
-    assert codes(tunnel.client.sent.partition(b"\r\n\r\n")[2]) == [1001]
+    assert codes(tunnel.client.sent.partition(b"\r\n\r\n")[2]) == [1012]
 
 
 def test_a_tunnel_of_another_protocol_goes_on_while_it_is_used(chat: Tunnel) -> None:

@@ -274,7 +274,7 @@ def test_a_side_that_ends_its_half_without_a_word(talk: Talk, which: str) -> Non
 def test_the_gateway_goes(talk: Talk) -> None:
     talk.gateway.guests.drain()
     reason = b"the gateway is going away: connect again"
-    assert talk.client_hears == [("close", 1001, reason)]
+    assert talk.client_hears == [("close", 1012, reason)]
     assert talk.service_hears == [("close", 1001, reason)]
 
 

@@ -233,7 +233,7 @@ def test_many_that_go_in_one_moment_are_told_a_few_in_a_turn(house: House) -> No
     assert all(echo.heard[-1] == ("closed", 1006) for echo in house.echoes.made)
 
 
-@pytest.mark.parametrize(("farewell", "code"), [(None, 1001), ((3001, b"shutdown"), 3001)])
+@pytest.mark.parametrize(("farewell", "code"), [(None, 1012), ((3001, b"shutdown"), 3001)])
 def test_the_gateway_goes(build: Open, farewell: tuple[int, bytes] | None, code: int) -> None:
     house = House(build(socket="echo"), Echoes(SocketTerms(farewell=farewell)))
     client = house.opened()
@@ -253,7 +253,7 @@ def test_what_opens_while_the_gateway_goes_is_told_at_once(build: Open) -> None:
     gate.answer()
     house.turn()
     rest = client.take().partition(b"\r\n\r\n")[2]
-    assert OnPaper(SocketEndpoint(mask=lambda: MASK)).hear([rest])[0][:2] == ("close", 1001)
+    assert OnPaper(SocketEndpoint(mask=lambda: MASK)).hear([rest])[0][:2] == ("close", 1012)
     house.gateway.wait(6.0)
     assert client.lost
 

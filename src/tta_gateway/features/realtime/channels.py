@@ -101,7 +101,9 @@ class Channels:
                     return found
                 for channel in places.keys() - found.keys():
                     self.look_after(channel)
-                    told[channel] = await self._recoveries.told(channel.name, wanted[channel])
+                    stored = await self._stored(channel, wanted[channel])
+                    if stored is not None:
+                        told[channel] = stored
         finally:
             for channel in wanted:
                 channel.joining -= 1
@@ -213,6 +215,14 @@ class Channels:
             raise
         else:
             done.set_result(None)
+
+    async def _stored(self, channel: Channel, wanted: Position | None) -> Stored | None:
+        """Return what the store has behind a position; None where that is known here by now."""
+
+        def is_known() -> bool:
+            return channel.place(wanted, None) is not None
+
+        return await self._recoveries.told(channel.name, wanted, suffices=is_known)
 
     async def _read(self, channel: Channel, asked: Position) -> None:
         """Read until the channel is behind no longer; it is tried for as long as it has readers."""

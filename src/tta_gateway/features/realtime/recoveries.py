@@ -1,11 +1,13 @@
 """Recoveries: what many have missed who come back together is read from the store once.
 
-Who comes while the store is being read waits for the next read, with all others who do, and that
-one begins behind the farthest of them: each is told what its own read would have told.  They are
-told a few in a turn of the loop, since each goes on at once.
+Who comes while the store is being read waits until that has come to its end: what it told may be
+enough.  Else they wait for the next read, with all others who do, and that one begins behind the
+farthest of them: each is told what its own read would have told.  They are told a few in a turn of
+the loop, since each goes on at once.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.realtime.broker import Away, Broker, Stored
@@ -46,8 +48,18 @@ class Recoveries:
         self._now: Final[dict[str, Read]] = {}
         self._next: Final[dict[str, Read]] = {}
 
-    async def told(self, channel: str, wanted: Position | None) -> Stored:
-        """Return what the store has behind a position, and its top: at the earliest now; Away."""
+    async def told(
+        self, channel: str, wanted: Position | None, *, suffices: Callable[[], bool] = lambda: False
+    ) -> Stored | None:
+        """Return what the store has behind a position, and its top: at the earliest now; Away.
+
+        None: what it has told somebody else `suffices`.
+        """
+        under_way = self._now.get(channel)
+        if under_way is not None:
+            await under_way.is_over.wait()
+            if suffices():
+                return None
         for _ in range(_TRIES):
             read = self._next.get(channel)
             if read is None:
@@ -83,8 +95,8 @@ class Recoveries:
 
     def _end(self, channel: str, read: Read, answer: Stored | Away) -> None:
         del self._now[channel]
-        read.is_over.set()
         _tell(read.waiting, answer)
+        read.is_over.set()  # behind those who are told: they keep what they were
 
 
 def _tell(waiting: list[asyncio.Future[Stored]], answer: Stored | Away) -> None:

@@ -38,7 +38,8 @@ class Yard:
 
     async def told(self, *offsets: int | None) -> list[Stored]:
         wanted = [None if each is None else Position(each, "1") for each in offsets]
-        return await asyncio.gather(*(self.recoveries.told("a", each) for each in wanted))
+        found = await asyncio.gather(*(self.recoveries.told("a", each) for each in wanted))
+        return [each for each in found if each is not None]
 
 
 @on_a_loop
@@ -67,6 +68,18 @@ async def test_who_comes_while_it_is_read_is_told_what_is_there_then() -> None:
     assert [each.offset for each in first.result()[0].publications] == [2, 3]
     assert [each.offset for each in later[0].result()[0].publications] == [3, 4, 5]
     assert yard.reads == 2
+
+
+@on_a_loop
+async def test_whom_that_suffices_which_another_was_told_is_not_read_for() -> None:
+    yard = Yard(3)
+    first = asyncio.ensure_future(yard.told(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = yard.recoveries.told("a", Position(1, "1"), suffices=lambda: True)
+    third = yard.recoveries.told("a", Position(1, "1"), suffices=lambda: False)
+    assert [each is None for each in await asyncio.gather(second, third)] == [True, False]
+    assert (len(first.result()), yard.reads) == (1, 2)
 
 
 @on_a_loop
@@ -148,6 +161,7 @@ def test_each_is_told_what_its_own_read_would_have_told(seed: int) -> None:
             wanted = Position(chance.randint(max(0, top - 400), top), "1")
             begun = yard.store.top("a")
             told = await yard.recoveries.told("a", wanted)
+            assert told is not None
             own = await yard.broker.history("a", since=wanted, limit=MOST_RECOVERED)
             assert told.top.offset >= begun.offset
             if own.top == told.top:
