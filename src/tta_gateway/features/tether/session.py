@@ -112,6 +112,7 @@ class Tether:
         "_client",
         "_doubles",
         "_gave_up",
+        "_has_told",
         "_is_behind",
         "_is_slow",
         "_leg",
@@ -159,6 +160,7 @@ class Tether:
         self._since = now  # since when it has been away
         self._began = NEVER  # when the leg was opened
         self._retry = NEVER
+        self._has_told = False  # the client knows that it is away
         self._unanswered = 0  # what was passed on since the service has said anything
         self._reach()
         self._set_due()
@@ -269,6 +271,7 @@ class Tether:
             return
         self.state = after(self.state, Event.SERVICE_CAME)
         self._began, self._retry = now, NEVER
+        self._has_told = False
         if has_client(self.state):
             self._say_that_it_came()
         self.has_begun = True
@@ -327,8 +330,6 @@ class Tether:
             if now - self._began >= _STEADY:
                 self._tries = 0
                 self._since = now
-            if has_client(self.state):
-                self._means.tell(self, "service_away", {})
         self._try_later(now)
 
     def service_refused(
@@ -349,6 +350,9 @@ class Tether:
     def _try_later(self, now: float) -> None:
         """Reach for the service again a little later; without a client, when that is there."""
         if has_client(self.state):
+            if not self._has_told:
+                self._has_told = True
+                self._means.tell(self, "service_away", {})
             self._retry = now + pause(self._tries, self._means.chance())
             self._tries += 1
         self._set_due()

@@ -38,6 +38,7 @@ from tta_gateway.kernel.socket import Hearer, Socket, SocketTerms
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message, as where messages are inspected."""
+_TOO_MANY: Final = 429
 _SERVER_ERRORS: Final = 500
 _FORBIDDEN: Final = (400, 401, 403, 404, 451)
 _FORBIDDEN_BY_SERVICE: Final = (401, 403)
@@ -370,6 +371,9 @@ class _Ear:
         forbidden = _FORBIDDEN_BY_SERVICE if problem is None else _FORBIDDEN
         is_forbidden = response.status in forbidden
         why = b"the service refuses" if problem is None else problem.code.encode()
+        if problem is not None and response.status == _TOO_MANY and not self._tether.has_begun:
+            self._tether.end(LATER, why)  # as a request would be refused
+            return
         self._tether.service_refused(
             self.leg,
             self._kept.now(),

@@ -78,6 +78,7 @@ def test_a_service_is_reached_less_and_less_often_until_it_stays_away_for_too_lo
     assert pauses[:5] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
     assert held.now == pytest.approx(20.0)
     assert held.client.ended == (1013, b"the service is away: connect again later")
+    assert held.statuses == ["service_away"]
 
 
 def test_a_leg_that_hangs_is_given_up_when_time_is_over() -> None:

@@ -25,6 +25,7 @@ from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE, Problem
 from tta_gateway.kernel.socket import Hearer
 
 EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")
+TOO_MANY: Final = Problem("too_many", 429, "Too many", "There are too many.")
 AUTH: Final = b'{"type": "auth", "token": "good"}'
 
 
@@ -350,6 +351,8 @@ def test_who_has_gone_meanwhile_hears_nothing() -> None:
     [
         (Response(403), (1008, b"the service refuses")),
         (answer_of(NOT_FOUND), (1008, NOT_FOUND.code.encode())),
+        (answer_of(TOO_MANY), (1013, b"too_many")),
+        (Response(429), None),
         (Response(404), None),
         (Response(503), None),
         (answer_of(OWN_UNAVAILABLE), None),
@@ -366,6 +369,16 @@ def test_only_whoever_may_not_come_hears_so(
     for one in list(house.kept):
         one.on_deadline(1.0)
     assert len(house.desk.legs) == (2 if ended is None else 1)
+
+
+def test_a_session_that_goes_on_waits_where_there_are_too_many() -> None:
+    house = House()
+    socket, _ = house.joined()
+    house.ear.closed(1006, b"", is_of_policy=False)
+    house.now = 1.0
+    house.kept[0].on_deadline(1.0)
+    house.ear.refused(answer_of(TOO_MANY))
+    assert socket.ended is None
 
 
 def test_each_leg_is_of_the_same_session() -> None:
