@@ -511,6 +511,34 @@ def test_all_that_was_missed_or_nothing(wanted: Position, told: Stored, recovere
     assert is_recovered(wanted, told) is recovered
 
 
+def test_who_cannot_keep_up_with_a_channel_is_told_to_come_back() -> None:
+    desk = known(0)
+    desk.turn.left = 0
+    sessions = [reader(desk.channel, name) for name in "ab"]
+    for offset in range(1, 40):
+        desk.channel.published(Publication(b"1" * 60_000, offset), Position(offset, "e"))
+    late = reader(desk.channel, "late")
+    desk.channel.published(Publication(b"1", 40), Position(40, "e"))
+    while not desk.turn.is_idle:
+        desk.turn.go_on()
+    assert [len(said(each)) for each in sessions] == [1, 1]
+    assert len(desk.ended) == 2
+    assert len(said(late)) == 1
+    assert desk.channel.count() == 1
+
+
+def test_arrivals_are_not_told_where_much_waits() -> None:
+    desk = Desk(keeps=False)
+    desk.turn.left = 0
+    session = reader(desk.channel, hears_others=True)
+    for _ in range(300):
+        desk.channel.announced(ClientInfo("u", "x"), joined=True)
+    desk.channel.published(Publication(b"1"), NOWHERE)
+    while not desk.turn.is_idle:
+        desk.turn.go_on()
+    assert len(said(session)) == 251
+
+
 class Reader:
     """A client: it checks what the protocol promises it."""
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.features.realtime.test_channel import Desk, a_session, known, reader, said
+from tests.unit.features.realtime.test_channel import Desk, a_session, reader, said
 from tta_gateway.features.realtime.backlog import LARGEST, Message
 from tta_gateway.features.realtime.broker import Stored
 from tta_gateway.features.realtime.command import SubscribeResult
@@ -188,8 +188,12 @@ def test_what_is_given_up_is_not_given_but_for_the_end() -> None:
 
 def test_nobody_is_given_nothing() -> None:
     turn = Turn(0)
-    Crowd(0, turn=turn).say()
+    nobody, crowd = Crowd(0, turn=turn), Crowd(2, turn=turn)
+    nobody.say()
     assert turn.is_idle
+    crowd.say()
+    crowd.fan_out.give(Said([], Message(b"1"), 0))
+    assert (turn.is_idle, nobody.fan_out.waits) == (False, False)
     assert Turn().left == IN_A_TURN
 
 
@@ -205,37 +209,6 @@ def test_deltas_and_arrivals_are_written_once_for_all() -> None:
     while not turn.is_idle:
         turn.go_on()
     assert crowd.heard() == [4, 4, 4, 0, 3]
-
-
-# --- a channel, whose crowd is larger than a turn ---
-
-
-def test_who_cannot_keep_up_with_a_channel_is_told_to_come_back() -> None:
-    desk = known(0)
-    desk.turn.left = 0
-    sessions = [reader(desk.channel, name) for name in "ab"]
-    for offset in range(1, 40):
-        desk.channel.published(Publication(b"1" * 60_000, offset), Position(offset, "e"))
-    late = reader(desk.channel, "late")
-    desk.channel.published(Publication(b"1", 40), Position(40, "e"))
-    while not desk.turn.is_idle:
-        desk.turn.go_on()
-    assert [len(said(each)) for each in sessions] == [1, 1]
-    assert len(desk.ended) == 2
-    assert len(said(late)) == 1
-    assert desk.channel.count() == 1
-
-
-def test_arrivals_are_not_told_where_much_waits() -> None:
-    desk = Desk(keeps=False)
-    desk.turn.left = 0
-    session = reader(desk.channel, hears_others=True)
-    for _ in range(300):
-        desk.channel.announced(ClientInfo("u", "x"), joined=True)
-    desk.channel.published(Publication(b"1"), NOWHERE)
-    while not desk.turn.is_idle:
-        desk.turn.go_on()
-    assert len(said(session)) == 251
 
 
 STEPS: Final = st.lists(
