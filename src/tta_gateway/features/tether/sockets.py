@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final, Protocol
 
 from tta_gateway.features.tether import words
-from tta_gateway.features.tether.backlog import Bounds
 from tta_gateway.features.tether.bound import TetherBound
 from tta_gateway.features.tether.desk import Desk, Proof
-from tta_gateway.features.tether.guest import Guest, bound_of_route, instead, route_of
+from tta_gateway.features.tether.guest import Guest, bound_of_route, instead
+from tta_gateway.features.tether.kept import Kept, Place
 from tta_gateway.features.tether.relay import (
     TAKEN,
     Ask,
@@ -28,9 +28,6 @@ from tta_gateway.features.tether.session import (
     POLICY,
     RESTART,
     Client,
-    Leg,
-    Terms,
-    Tether,
 )
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
@@ -53,10 +50,10 @@ _NEVER: Final = float("inf")
 class Watch(Protocol):
     """Who looks at the time (edge/sweeper.py)."""
 
-    def watch(self, one: "Kept") -> None:
+    def watch(self, one: Kept) -> None:
         """Call its `on_deadline` when its `deadline` has come."""
 
-    def forget(self, one: "Kept") -> None:
+    def forget(self, one: Kept) -> None:
         """Do so no longer."""
 
 
@@ -75,12 +72,12 @@ class TetherSockets:
     ) -> None:
         """Hold none; `fresh` makes tokens that nobody guesses, `stamp` says the time of day."""
         self.terms = SocketTerms(largest=LARGEST)
-        self.desk: Final = desk
+        self.desk = desk
         self.watch: Final = watch
-        self.clock: Final = clock
-        self.fresh: Final = fresh
-        self.chance: Final = chance
-        self.stamp: Final = stamp
+        self._clock: Final = clock
+        self._fresh: Final = fresh
+        self._chance: Final = chance
+        self._stamp: Final = stamp
         self.count: Callable[[str], None] = lambda _: None
         """hears what has become of a tether (metrics.py)"""
         self.elsewhere: Elsewhere = Nobody()
@@ -91,6 +88,26 @@ class TetherSockets:
         self._alone: dict[str, list[Kept]] = {}
         """by whose they are, those whose client is away; the longest first"""
 
+    def clock(self) -> float:
+        """Return the time."""
+        return self._clock()
+
+    def fresh(self) -> str:
+        """Return a token that nobody guesses."""
+        return self._fresh()
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+        return self._chance()
+
+    def stamp(self) -> str:
+        """Return the time of day as text."""
+        return self._stamp()
+
+    def counted(self, event: str) -> None:
+        """Take note of what has become of a tether."""
+        self.count(event)
+
     def __len__(self) -> int:
         """Return how many tethers there are."""
         return len(self._by_token)
@@ -99,7 +116,7 @@ class TetherSockets:
         """Return who hears the socket of this request."""
         return TetherHearer(self, exchange)
 
-    def find(self, ask: Ask) -> "Kept | None":
+    def find(self, ask: Ask) -> Kept | None:
         """Return the tether that somebody comes back to: their own, here."""
         if ask.token:
             named = self._by_token.get(ask.token)
@@ -110,14 +127,14 @@ class TetherSockets:
                 return one
         return None
 
-    def begin(self, guest: Guest, ask: Ask, bound: TetherBound, socket: Client) -> "Kept":
+    def begin(self, guest: Guest, ask: Ask, bound: TetherBound, socket: Client) -> Kept:
         """Return a new tether."""
         kept = Kept(self, guest, bound, ask.key)
         self._by_token[kept.token] = kept
         if ask.key is not None:
             self._by_session.setdefault(ask.key, []).append(kept)
         self.watch.watch(kept)
-        self.count("begun")
+        self.counted("begun")
         kept.begin(socket)
         return kept
 
@@ -139,14 +156,14 @@ class TetherSockets:
         for kept in [one for one in self._by_token.values() if not one.is_here][:_IN_A_TURN]:
             kept.tether.end(RESTART, b"the worker goes: connect again")
 
-    def left_alone(self, kept: "Kept") -> None:
+    def left_alone(self, kept: Kept) -> None:
         """Take note that a client is away; of one person only so many are waited for."""
         waiting = self._alone.setdefault(kept.whose, [])
         waiting.append(kept)
         if len(waiting) > MOST_AWAY:
             waiting[0].tether.end(GOING_AWAY, b"")
 
-    def joined(self, kept: "Kept") -> None:
+    def joined(self, kept: Kept) -> None:
         """Take note that a client is there, or is waited for no longer."""
         waiting = [one for one in self._alone.get(kept.whose, ()) if one is not kept]
         if waiting:
@@ -154,10 +171,10 @@ class TetherSockets:
         else:
             self._alone.pop(kept.whose, None)
 
-    def forget(self, kept: "Kept") -> None:
+    def forget(self, kept: Kept) -> None:
         """Know a tether no longer."""
         self.watch.forget(kept)
-        self.count("ended")
+        self.counted("ended")
         self.joined(kept)
         self._by_token.pop(kept.token, None)
         if kept.key is not None:
@@ -166,245 +183,6 @@ class TetherSockets:
                 self._by_session[kept.key] = left
             else:
                 self._by_session.pop(kept.key, None)
-
-
-class Kept:
-    """A tether with what it is reached by; the sweeper's, and its Means."""
-
-    def __init__(
-        self,
-        sockets: TetherSockets,
-        guest: Guest,
-        bound: TetherBound,
-        key: tuple[str, str, str] | None,
-    ) -> None:
-        """Begin without a client."""
-        self.deadline = _NEVER
-        self.guest = guest
-        self.key: Final = key
-        self.token: Final = sockets.fresh()
-        self._bound: Final = bound
-        self._sockets: Final = sockets
-        self._legs = 0
-        self._session: Final = sockets.fresh()
-        self._client: Client | None = None
-        self._tether: Tether | None = None
-
-    @property
-    def whose(self) -> str:
-        """Return whose it is, of whom only so much is kept; nobody known is known by address."""
-        principal = self.guest.principal
-        return f"address {self.guest.exchange.client}" if principal is None else principal.key
-
-    @property
-    def is_here(self) -> bool:
-        """Tell whether its client is there, at this worker."""
-        return self._client is not None and not isinstance(self._client, Remote)
-
-    def is_at(self, client: Client) -> bool:
-        """Tell whether this is the client's socket."""
-        return self.tether.is_of(client)
-
-    def at(self, client: Client) -> "Place":
-        """Return it as it is heard from this socket, for as long as that is the client's."""
-        return Place(self, client)
-
-    @property
-    def tether(self) -> Tether:
-        """Return it, once it has begun."""
-        assert self._tether is not None  # `begin` is called at once
-        return self._tether
-
-    def is_of(self, ask: Ask) -> bool:
-        """Tell whether it is this person's, on the same route."""
-        mine, theirs = self.guest.principal, ask.principal
-        if (mine is None) != (theirs is None) or route_of(self.guest) != ask.route:
-            return False
-        return mine is None or theirs is None or mine.key == theirs.key
-
-    def begin(self, client: Client) -> None:
-        """Begin with this client."""
-        bound = self._bound
-        bounds = Bounds(messages=bound.messages, size=bound.size)
-        terms = Terms(resume=bound.resume, reattach=bound.reattach, bounds=bounds)
-        self._client = client
-        now = self._sockets.clock()
-        self._tether = Tether(self, terms, token=self.token, client=client, now=now)
-        self.deadline = self._tether.due
-
-    def come_back(self, client: Client, received: int) -> None:
-        """Go on with this client."""
-        self._client = client
-        self._sockets.joined(self)
-        self._sockets.count("resumed")
-        self.tether.client_came(client, received=received, now=self._sockets.clock())
-        self.deadline = self.tether.due
-
-    # What the socket says
-
-    def message(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message of the client."""
-        self.tether.client_said(payload, is_text=is_text, now=self._sockets.clock())
-
-    def ponged(self, payload: bytes) -> None:
-        """Take a sign of life."""
-        self.tether.client_ponged(payload, self._sockets.clock())
-        self.deadline = self.tether.due
-
-    def may_write(self, *, may: bool) -> None:
-        """Take note that the client does not keep up, or does again."""
-        self.tether.client_may_write(may=may)
-
-    def went(self, code: int) -> None:
-        """Take that the client has gone."""
-        self._client = None
-        self.tether.client_went(code, self._sockets.clock())
-        if self._sockets.is_leaving:
-            self.tether.end(GOING_AWAY, b"")
-        elif self.tether.is_alone:
-            self._sockets.left_alone(self)
-        self.deadline = self.tether.due
-
-    # What time it is
-
-    def on_deadline(self, now: float) -> None:
-        """Do what is due."""
-        self.tether.tick(now)
-        self.deadline = self.tether.due
-
-    # What the tether asks (its Means)
-
-    def reach(self, tether: Tether) -> Leg:
-        """Begin to open a leg."""
-        self._legs += 1
-        guest = self.guest
-        guest.session, guest.number = self._session, self._legs
-        hearer = _Ear(self, tether)
-        leg = self._sockets.desk.open(guest, hearer)
-        hearer.leg = leg
-        return leg
-
-    def tell(self, tether: Tether, status: str, more: dict[str, object]) -> None:
-        """Tell the client what happens."""
-        if status == "reattached":
-            self._sockets.count(status)
-        client = self._client
-        if client is None or not self._bound.events:
-            return
-        if status == "attached":
-            more = {"resume": tether.token, **more}
-        exchange = self.guest.exchange
-        wording = exchange.plan.wording
-        if wording is not None:
-            said = wording.event(exchange, words.EVENT, {"status": status, **more})
-        else:
-            session = self.key[2] if self.key is not None else ""
-            said = words.event(status, session=session, at=self._sockets.stamp(), more=more)
-        client.send(said, is_text=True)
-
-    def say(self, payload: bytes, *, is_text: bool) -> None:
-        """Say something of the gateway's own to a client that is there."""
-        if self._client is not None:
-            self._client.send(payload, is_text=is_text)
-
-    def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
-        """Know it no longer."""
-        self._client = None
-        self._sockets.forget(self)
-
-    def chance(self) -> float:
-        """Return a number from 0 to 1."""
-        return self._sockets.chance()
-
-    def now(self) -> float:
-        """Return the time."""
-        return self._sockets.clock()
-
-
-class Place:
-    """A tether as it is heard from one socket: nothing, once its client has another."""
-
-    def __init__(self, kept: Kept, client: Client) -> None:
-        """Hear it from there."""
-        self._kept = kept
-        self._client = client
-
-    def message(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message of the client."""
-        if self._kept.is_at(self._client):
-            self._kept.message(payload, is_text=is_text)
-
-    def ponged(self, payload: bytes) -> None:
-        """Take a sign of life."""
-        if self._kept.is_at(self._client):
-            self._kept.ponged(payload)
-
-    def may_write(self, *, may: bool) -> None:
-        """Take note that the client does not keep up, or does again."""
-        if self._kept.is_at(self._client):
-            self._kept.may_write(may=may)
-
-    def went(self, code: int) -> None:
-        """Take that the client has gone."""
-        if self._kept.is_at(self._client):
-            self._kept.went(code)
-
-
-class _Ear:
-    """Hears one leg for its tether."""
-
-    def __init__(self, kept: Kept, tether: Tether) -> None:
-        self._kept = kept
-        self._tether = tether
-        self.leg: Leg | None = None
-
-    def opened(self) -> None:
-        """Pass on that it is open."""
-        assert self.leg is not None  # it hears of itself in a later turn
-        self._tether.service_came(self.leg, self._kept.now())
-        self._kept.deadline = self._tether.due
-
-    def refused(self, response: Response) -> None:
-        """Pass on why it did not come about."""
-        assert self.leg is not None  # likewise
-        problem = response.problem
-        forbidden = _FORBIDDEN_BY_SERVICE if problem is None else _FORBIDDEN
-        is_forbidden = response.status in forbidden
-        why = b"the service refuses" if problem is None else problem.code.encode()
-        if problem is not None and response.status == _TOO_MANY and not self._tether.has_begun:
-            self._tether.end(LATER, why)  # as a request would be refused
-            return
-        self._tether.service_refused(
-            self.leg,
-            self._kept.now(),
-            code=POLICY if is_forbidden else LATER,
-            reason=why,
-            is_of_token=problem is not None and problem.code.startswith("identity_"),
-        )
-        self._kept.deadline = self._tether.due
-
-    def message(self, payload: bytes, *, is_text: bool) -> None:
-        """Pass on what the service says."""
-        self._tether.service_said(payload, is_text=is_text, now=self._kept.now())
-        self._kept.deadline = self._tether.due
-
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Pass on what the gateway says itself: it is not kept for whoever is away."""
-        self._kept.say(payload, is_text=is_text)
-
-    def may_write(self, *, may: bool) -> None:
-        """Pass on that the service does not keep up, or does again."""
-        self._tether.service_may_write(may=may)
-
-    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
-        """Pass on the end: what the gateway has ended is over, but for a token that has expired."""
-        assert self.leg is not None  # likewise
-        if is_of_policy and code != _EXPIRED:
-            self._tether.end(code, reason)
-        else:
-            code = RESTART if is_of_policy else code
-            self._tether.service_went(self.leg, code, reason, self._kept.now())
-        self._kept.deadline = self._tether.due
 
 
 class TetherHearer:

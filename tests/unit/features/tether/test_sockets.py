@@ -1,146 +1,17 @@
 """Who comes with what token, and to which tether they come back."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Final
 
-import msgspec
 import pytest
 
-from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
-from tests.helpers.sayings import Words
-from tests.helpers.tethered import Side, a_line
-from tta_gateway.features.tether.bound import SOCKET, TetherBound
-from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
-from tta_gateway.features.tether.guest import Guest
+from tests.helpers.tether_house import AUTH, EXPIRED, House
+from tests.helpers.tethered import a_line
 from tta_gateway.features.tether.metrics import EVENTS
 from tta_gateway.features.tether.relay import TAKEN, Ask, Line
-from tta_gateway.features.tether.session import Leg
-from tta_gateway.features.tether.sockets import MOST_AWAY, Kept, TetherSockets
-from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.features.tether.sockets import MOST_AWAY
 from tta_gateway.kernel.message import Response, answer_of
-from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
-from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE, Problem
-from tta_gateway.kernel.socket import Hearer
-
-EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")
-TOO_MANY: Final = Problem("too_many", 429, "Too many", "There are too many.")
-AUTH: Final = b'{"type": "auth", "token": "good"}'
-
-
-class ClientSocket(Side):
-    """A client's socket, opened on a route with a tether."""
-
-    protocol = b""
-
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__()
-        self.exchange = exchange
-        self.woken_at = float("inf")
-        self.ponged: Callable[[bytes], None] = lambda _: None
-
-    def wake_at(self, when: float) -> None:
-        self.woken_at = when
-
-    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
-        self.ponged = hearer
-
-    def close(self, code: int, reason: bytes) -> None:
-        self.ended = self.ended or (code, reason)
-
-    def texts(self) -> list[str]:
-        """What it has heard; events by what they say alone."""
-        return [one.decode() for one in self.heard if not one.startswith(b'{"type":"event"')]
-
-    def events(self) -> list[dict[str, object]]:
-        """What events have said."""
-        told = [one for one in self.heard if one.startswith(b'{"type":"event"')]
-        return [msgspec.json.decode(one)["content"] for one in told]
-
-
-class Desk:
-    """Proves tokens and makes legs, when the test says so."""
-
-    def __init__(self) -> None:
-        self.legs: list[tuple[Guest, LegHearer, Side]] = []
-        self.asked: list[tuple[bytes, Asker]] = []
-        self.proofs: list[AProof] = []
-
-    def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
-        self.asked.append((token, asker))
-        self.proofs.append(AProof(exchange))
-        return self.proofs[-1]
-
-    def open(self, guest: Guest, hearer: LegHearer) -> Leg:
-        self.legs.append((guest, hearer, Side()))
-        return self.legs[-1][2]
-
-
-class AProof:
-    """That somebody may be there."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        self.exchange = exchange
-        self.is_kept = self.is_over = False
-
-    def keep(self) -> None:
-        self.is_kept = True
-
-    def over(self) -> None:
-        self.is_over = True
-
-
-class House:
-    """The service, with a time that the test sets."""
-
-    def __init__(self, *, words: bool = False, **bound: object) -> None:
-        self.now = 0.0
-        self.desk = Desk()
-        self.kept: list[Kept] = []
-        self.names = iter(f"name-{number}" for number in range(100))
-        raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(**bound)))  # type: ignore[arg-type]
-        self.plan: Plan = a_plan(route=a_route(features={SOCKET: raw}))
-        if words:
-            self.plan = replace(self.plan, wording=Words())
-        self.sockets = TetherSockets(
-            self.desk,
-            self,
-            clock=lambda: self.now,
-            fresh=lambda: next(self.names),
-            chance=lambda: 0.0,
-            stamp=lambda: "now",
-        )
-
-    def watch(self, one: Kept) -> None:
-        self.kept.append(one)
-
-    def forget(self, one: Kept) -> None:
-        self.kept.remove(one)
-
-    def came(self, target: str, who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
-        """Have somebody open a socket."""
-        exchange = an_exchange(a_head(target=target), plan=self.plan)
-        if who is not None:
-            exchange.principal = Principal(subject=who, issuer="today")
-        socket = ClientSocket(exchange)
-        hearer = self.sockets.hearer(exchange)
-        hearer.opened(socket)
-        return socket, hearer
-
-    def joined(self, target: str = "/ws", who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
-        """Have somebody open a socket, and the service answer."""
-        socket, hearer = self.came(target, who)
-        self.ear.opened()
-        return socket, hearer
-
-    @property
-    def ear(self) -> LegHearer:
-        return self.desk.legs[-1][1]
-
-    @property
-    def leg(self) -> Side:
-        return self.desk.legs[-1][2]
+from tta_gateway.kernel.problem import OWN_UNAVAILABLE
 
 
 def test_messages_pass_both_ways() -> None:
@@ -341,74 +212,6 @@ def test_who_has_gone_meanwhile_hears_nothing() -> None:
     asker.ended(proof, 1008, b"ended")
     hearer.due(10.0)
     assert (socket.ended, proof.is_over, house.desk.legs) == (None, True, [])
-
-
-# --- the service ---
-
-
-@pytest.mark.parametrize(
-    ("answer", "ended"),
-    [
-        (Response(403), (1008, b"the service refuses")),
-        (answer_of(NOT_FOUND), (1008, NOT_FOUND.code.encode())),
-        (answer_of(TOO_MANY), (1013, b"too_many")),
-        (Response(429), None),
-        (Response(404), None),
-        (Response(503), None),
-        (answer_of(OWN_UNAVAILABLE), None),
-    ],
-)
-def test_only_whoever_may_not_come_hears_so(
-    answer: Response, ended: tuple[int, bytes] | None
-) -> None:
-    house = House()
-    socket, _ = house.came("/ws")
-    house.ear.refused(answer)
-    assert socket.ended == ended
-    house.now = 1.0
-    for one in list(house.kept):
-        one.on_deadline(1.0)
-    assert len(house.desk.legs) == (2 if ended is None else 1)
-
-
-def test_a_session_that_goes_on_waits_where_there_are_too_many() -> None:
-    house = House()
-    socket, _ = house.joined()
-    house.ear.closed(1006, b"", is_of_policy=False)
-    house.now = 1.0
-    house.kept[0].on_deadline(1.0)
-    house.ear.refused(answer_of(TOO_MANY))
-    assert socket.ended is None
-
-
-def test_each_leg_is_of_the_same_session() -> None:
-    house = House()
-    house.joined()
-    house.ear.closed(1006, b"", is_of_policy=False)
-    house.now = 1.0
-    house.kept[0].on_deadline(1.0)
-    first, second = (guest for guest, _, _ in house.desk.legs)
-    assert (first.session, second.number) == (second.session, 2)
-
-
-@pytest.mark.parametrize(("code", "goes_on"), [(1008, False), (1011, False), (3000, True)])
-def test_what_the_gateway_ends_is_over_but_for_an_expired_token(
-    code: int, *, goes_on: bool
-) -> None:
-    house = House()
-    socket, _ = house.joined()
-    house.ear.closed(code, b"why", is_of_policy=True)
-    assert (socket.ended is None) is goes_on
-    assert len(house.sockets) == int(goes_on)
-
-
-def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
-    house = House()
-    socket, hearer = house.joined()
-    house.ear.tell(b"pong", is_text=True)
-    hearer.closed(1006)
-    house.ear.tell(b"nobody hears", is_text=True)
-    assert socket.texts() == ["pong"]
 
 
 def test_flow_is_passed_on() -> None:

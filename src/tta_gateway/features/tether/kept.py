@@ -1,0 +1,301 @@
+"""A tether as its worker keeps it: with whom it is of, what it is reached by, and its time."""
+
+from typing import Final, Protocol
+
+from tta_gateway.features.tether import words
+from tta_gateway.features.tether.backlog import Bounds
+from tta_gateway.features.tether.bound import TetherBound
+from tta_gateway.features.tether.desk import Desk
+from tta_gateway.features.tether.guest import Guest, route_of
+from tta_gateway.features.tether.relay import Ask, Remote
+from tta_gateway.features.tether.session import (
+    GOING_AWAY,
+    LATER,
+    POLICY,
+    RESTART,
+    Client,
+    Leg,
+    Terms,
+    Tether,
+)
+from tta_gateway.kernel.message import Response
+
+_TOO_MANY: Final = 429
+_FORBIDDEN: Final = (400, 401, 403, 404, 451)
+_FORBIDDEN_BY_SERVICE: Final = (401, 403)
+_EXPIRED: Final = 3000  # features/identity/open_streams.py: with another token it may go on
+_NEVER: Final = float("inf")
+
+
+class Keeper(Protocol):
+    """Whoever keeps all tethers of the worker."""
+
+    desk: Desk
+    is_leaving: bool
+
+    def clock(self) -> float:
+        """Return the time."""
+        ...
+
+    def fresh(self) -> str:
+        """Return a token that nobody guesses."""
+        ...
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+        ...
+
+    def stamp(self) -> str:
+        """Return the time of day as text."""
+        ...
+
+    def counted(self, event: str) -> None:
+        """Take note of what has become of a tether."""
+
+    def joined(self, kept: "Kept") -> None:
+        """Take note that a client is there."""
+
+    def left_alone(self, kept: "Kept") -> None:
+        """Take note that a client is away."""
+
+    def forget(self, kept: "Kept") -> None:
+        """Know a tether no longer."""
+
+
+class Kept:
+    """A tether with what it is reached by; the sweeper's, and its Means."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        guest: Guest,
+        bound: TetherBound,
+        key: tuple[str, str, str] | None,
+    ) -> None:
+        """Begin without a client."""
+        self.deadline = _NEVER
+        self.guest = guest
+        self.key: Final = key
+        self.token: Final = keeper.fresh()
+        self._bound: Final = bound
+        self._keeper: Final = keeper
+        self._legs = 0
+        self._session: Final = keeper.fresh()
+        self._client: Client | None = None
+        self._tether: Tether | None = None
+
+    @property
+    def whose(self) -> str:
+        """Return whose it is, of whom only so much is kept; nobody known is known by address."""
+        principal = self.guest.principal
+        return f"address {self.guest.exchange.client}" if principal is None else principal.key
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether its client is there, at this worker."""
+        return self._client is not None and not isinstance(self._client, Remote)
+
+    def is_at(self, client: Client) -> bool:
+        """Tell whether this is the client's socket."""
+        return self.tether.is_of(client)
+
+    def at(self, client: Client) -> "Place":
+        """Return it as it is heard from this socket, for as long as that is the client's."""
+        return Place(self, client)
+
+    @property
+    def tether(self) -> Tether:
+        """Return it, once it has begun."""
+        assert self._tether is not None  # `begin` is called at once
+        return self._tether
+
+    def is_of(self, ask: Ask) -> bool:
+        """Tell whether it is this person's, on the same route."""
+        mine, theirs = self.guest.principal, ask.principal
+        if (mine is None) != (theirs is None) or route_of(self.guest) != ask.route:
+            return False
+        return mine is None or theirs is None or mine.key == theirs.key
+
+    def begin(self, client: Client) -> None:
+        """Begin with this client."""
+        bound = self._bound
+        bounds = Bounds(messages=bound.messages, size=bound.size)
+        terms = Terms(resume=bound.resume, reattach=bound.reattach, bounds=bounds)
+        self._client = client
+        now = self._keeper.clock()
+        self._tether = Tether(self, terms, token=self.token, client=client, now=now)
+        self.deadline = self._tether.due
+
+    def come_back(self, client: Client, received: int) -> None:
+        """Go on with this client."""
+        self._client = client
+        self._keeper.joined(self)
+        self._keeper.counted("resumed")
+        self.tether.client_came(client, received=received, now=self._keeper.clock())
+        self.deadline = self.tether.due
+
+    # What the socket says
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the client."""
+        self.tether.client_said(payload, is_text=is_text, now=self._keeper.clock())
+
+    def ponged(self, payload: bytes) -> None:
+        """Take a sign of life."""
+        self.tether.client_ponged(payload, self._keeper.clock())
+        self.deadline = self.tether.due
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the client does not keep up, or does again."""
+        self.tether.client_may_write(may=may)
+
+    def went(self, code: int) -> None:
+        """Take that the client has gone."""
+        self._client = None
+        self.tether.client_went(code, self._keeper.clock())
+        if self._keeper.is_leaving:
+            self.tether.end(GOING_AWAY, b"")
+        elif self.tether.is_alone:
+            self._keeper.left_alone(self)
+        self.deadline = self.tether.due
+
+    # What time it is
+
+    def on_deadline(self, now: float) -> None:
+        """Do what is due."""
+        self.tether.tick(now)
+        self.deadline = self.tether.due
+
+    # What the tether asks (its Means)
+
+    def reach(self, tether: Tether) -> Leg:
+        """Begin to open a leg."""
+        self._legs += 1
+        guest = self.guest
+        guest.session, guest.number = self._session, self._legs
+        hearer = _Ear(self, tether)
+        leg = self._keeper.desk.open(guest, hearer)
+        hearer.leg = leg
+        return leg
+
+    def tell(self, tether: Tether, status: str, more: dict[str, object]) -> None:
+        """Tell the client what happens."""
+        if status == "reattached":
+            self._keeper.counted(status)
+        client = self._client
+        if client is None or not self._bound.events:
+            return
+        if status == "attached":
+            more = {"resume": tether.token, **more}
+        exchange = self.guest.exchange
+        wording = exchange.plan.wording
+        if wording is not None:
+            said = wording.event(exchange, words.EVENT, {"status": status, **more})
+        else:
+            session = self.key[2] if self.key is not None else ""
+            said = words.event(status, session=session, at=self._keeper.stamp(), more=more)
+        client.send(said, is_text=True)
+
+    def say(self, payload: bytes, *, is_text: bool) -> None:
+        """Say something of the gateway's own to a client that is there."""
+        if self._client is not None:
+            self._client.send(payload, is_text=is_text)
+
+    def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
+        """Know it no longer."""
+        self._client = None
+        self._keeper.forget(self)
+
+    def chance(self) -> float:
+        """Return a number from 0 to 1."""
+        return self._keeper.chance()
+
+    def now(self) -> float:
+        """Return the time."""
+        return self._keeper.clock()
+
+
+class Place:
+    """A tether as it is heard from one socket: nothing, once its client has another."""
+
+    def __init__(self, kept: Kept, client: Client) -> None:
+        """Hear it from there."""
+        self._kept = kept
+        self._client = client
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the client."""
+        if self._kept.is_at(self._client):
+            self._kept.message(payload, is_text=is_text)
+
+    def ponged(self, payload: bytes) -> None:
+        """Take a sign of life."""
+        if self._kept.is_at(self._client):
+            self._kept.ponged(payload)
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the client does not keep up, or does again."""
+        if self._kept.is_at(self._client):
+            self._kept.may_write(may=may)
+
+    def went(self, code: int) -> None:
+        """Take that the client has gone."""
+        if self._kept.is_at(self._client):
+            self._kept.went(code)
+
+
+class _Ear:
+    """Hears one leg for its tether."""
+
+    def __init__(self, kept: Kept, tether: Tether) -> None:
+        self._kept = kept
+        self._tether = tether
+        self.leg: Leg | None = None
+
+    def opened(self) -> None:
+        """Pass on that it is open."""
+        assert self.leg is not None  # it hears of itself in a later turn
+        self._tether.service_came(self.leg, self._kept.now())
+        self._kept.deadline = self._tether.due
+
+    def refused(self, response: Response) -> None:
+        """Pass on why it did not come about."""
+        assert self.leg is not None  # likewise
+        problem = response.problem
+        forbidden = _FORBIDDEN_BY_SERVICE if problem is None else _FORBIDDEN
+        is_forbidden = response.status in forbidden
+        why = b"the service refuses" if problem is None else problem.code.encode()
+        if problem is not None and response.status == _TOO_MANY and not self._tether.has_begun:
+            self._tether.end(LATER, why)  # as a request would be refused
+            return
+        self._tether.service_refused(
+            self.leg,
+            self._kept.now(),
+            code=POLICY if is_forbidden else LATER,
+            reason=why,
+            is_of_token=problem is not None and problem.code.startswith("identity_"),
+        )
+        self._kept.deadline = self._tether.due
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Pass on what the service says."""
+        self._tether.service_said(payload, is_text=is_text, now=self._kept.now())
+        self._kept.deadline = self._tether.due
+
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Pass on what the gateway says itself: it is not kept for whoever is away."""
+        self._kept.say(payload, is_text=is_text)
+
+    def may_write(self, *, may: bool) -> None:
+        """Pass on that the service does not keep up, or does again."""
+        self._tether.service_may_write(may=may)
+
+    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
+        """Pass on the end: what the gateway has ended is over, but for a token that has expired."""
+        assert self.leg is not None  # likewise
+        if is_of_policy and code != _EXPIRED:
+            self._tether.end(code, reason)
+        else:
+            code = RESTART if is_of_policy else code
+            self._tether.service_went(self.leg, code, reason, self._kept.now())
+        self._kept.deadline = self._tether.due

@@ -1,0 +1,140 @@
+"""The tethers of a worker, with sockets and a service that a test moves."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
+from tests.helpers.sayings import Words
+from tests.helpers.tethered import Side
+from tta_gateway.features.tether.bound import SOCKET, TetherBound
+from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
+from tta_gateway.features.tether.guest import Guest
+from tta_gateway.features.tether.kept import Kept
+from tta_gateway.features.tether.session import Leg
+from tta_gateway.features.tether.sockets import TetherSockets
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.problem import Problem
+from tta_gateway.kernel.socket import Hearer
+
+EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")
+TOO_MANY: Final = Problem("too_many", 429, "Too many", "There are too many.")
+AUTH: Final = b'{"type": "auth", "token": "good"}'
+
+
+class ClientSocket(Side):
+    """A client's socket, opened on a route with a tether."""
+
+    protocol = b""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self.exchange = exchange
+        self.woken_at = float("inf")
+        self.ponged: Callable[[bytes], None] = lambda _: None
+
+    def wake_at(self, when: float) -> None:
+        self.woken_at = when
+
+    def hear_pongs(self, hearer: Callable[[bytes], None]) -> None:
+        self.ponged = hearer
+
+    def close(self, code: int, reason: bytes) -> None:
+        self.ended = self.ended or (code, reason)
+
+    def texts(self) -> list[str]:
+        """What it has heard; events by what they say alone."""
+        return [one.decode() for one in self.heard if not one.startswith(b'{"type":"event"')]
+
+    def events(self) -> list[dict[str, object]]:
+        """What events have said."""
+        told = [one for one in self.heard if one.startswith(b'{"type":"event"')]
+        return [msgspec.json.decode(one)["content"] for one in told]
+
+
+class Desk:
+    """Proves tokens and makes legs, when the test says so."""
+
+    def __init__(self) -> None:
+        self.legs: list[tuple[Guest, LegHearer, Side]] = []
+        self.asked: list[tuple[bytes, Asker]] = []
+        self.proofs: list[AProof] = []
+
+    def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
+        self.asked.append((token, asker))
+        self.proofs.append(AProof(exchange))
+        return self.proofs[-1]
+
+    def open(self, guest: Guest, hearer: LegHearer) -> Leg:
+        self.legs.append((guest, hearer, Side()))
+        return self.legs[-1][2]
+
+
+class AProof:
+    """That somebody may be there."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.is_kept = self.is_over = False
+
+    def keep(self) -> None:
+        self.is_kept = True
+
+    def over(self) -> None:
+        self.is_over = True
+
+
+class House:
+    """The service, with a time that the test sets."""
+
+    def __init__(self, *, words: bool = False, **bound: object) -> None:
+        self.now = 0.0
+        self.desk = Desk()
+        self.kept: list[Kept] = []
+        self.names = iter(f"name-{number}" for number in range(100))
+        raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(**bound)))  # type: ignore[arg-type]
+        self.plan: Plan = a_plan(route=a_route(features={SOCKET: raw}))
+        if words:
+            self.plan = replace(self.plan, wording=Words())
+        self.sockets = TetherSockets(
+            self.desk,
+            self,
+            clock=lambda: self.now,
+            fresh=lambda: next(self.names),
+            chance=lambda: 0.0,
+            stamp=lambda: "now",
+        )
+
+    def watch(self, one: Kept) -> None:
+        self.kept.append(one)
+
+    def forget(self, one: Kept) -> None:
+        self.kept.remove(one)
+
+    def came(self, target: str, who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
+        """Have somebody open a socket."""
+        exchange = an_exchange(a_head(target=target), plan=self.plan)
+        if who is not None:
+            exchange.principal = Principal(subject=who, issuer="today")
+        socket = ClientSocket(exchange)
+        hearer = self.sockets.hearer(exchange)
+        hearer.opened(socket)
+        return socket, hearer
+
+    def joined(self, target: str = "/ws", who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
+        """Have somebody open a socket, and the service answer."""
+        socket, hearer = self.came(target, who)
+        self.ear.opened()
+        return socket, hearer
+
+    @property
+    def ear(self) -> LegHearer:
+        return self.desk.legs[-1][1]
+
+    @property
+    def leg(self) -> Side:
+        return self.desk.legs[-1][2]

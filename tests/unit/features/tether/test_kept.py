@@ -1,0 +1,72 @@
+"""A tether as its worker keeps it: what its service and the gateway end, and what goes on."""
+
+import pytest
+
+from tests.helpers.tether_house import TOO_MANY, House
+from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        (Response(403), (1008, b"the service refuses")),
+        (answer_of(NOT_FOUND), (1008, NOT_FOUND.code.encode())),
+        (answer_of(TOO_MANY), (1013, b"too_many")),
+        (Response(429), None),
+        (Response(404), None),
+        (Response(503), None),
+        (answer_of(OWN_UNAVAILABLE), None),
+    ],
+)
+def test_only_whoever_may_not_come_hears_so(
+    answer: Response, ended: tuple[int, bytes] | None
+) -> None:
+    house = House()
+    socket, _ = house.came("/ws")
+    house.ear.refused(answer)
+    assert socket.ended == ended
+    house.now = 1.0
+    for one in list(house.kept):
+        one.on_deadline(1.0)
+    assert len(house.desk.legs) == (2 if ended is None else 1)
+
+
+def test_a_session_that_goes_on_waits_where_there_are_too_many() -> None:
+    house = House()
+    socket, _ = house.joined()
+    house.ear.closed(1006, b"", is_of_policy=False)
+    house.now = 1.0
+    house.kept[0].on_deadline(1.0)
+    house.ear.refused(answer_of(TOO_MANY))
+    assert socket.ended is None
+
+
+def test_each_leg_is_of_the_same_session() -> None:
+    house = House()
+    house.joined()
+    house.ear.closed(1006, b"", is_of_policy=False)
+    house.now = 1.0
+    house.kept[0].on_deadline(1.0)
+    first, second = (guest for guest, _, _ in house.desk.legs)
+    assert (first.session, second.number) == (second.session, 2)
+
+
+@pytest.mark.parametrize(("code", "goes_on"), [(1008, False), (1011, False), (3000, True)])
+def test_what_the_gateway_ends_is_over_but_for_an_expired_token(
+    code: int, *, goes_on: bool
+) -> None:
+    house = House()
+    socket, _ = house.joined()
+    house.ear.closed(code, b"why", is_of_policy=True)
+    assert (socket.ended is None) is goes_on
+    assert len(house.sockets) == int(goes_on)
+
+
+def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    house.ear.tell(b"pong", is_text=True)
+    hearer.closed(1006)
+    house.ear.tell(b"nobody hears", is_text=True)
+    assert socket.texts() == ["pong"]
