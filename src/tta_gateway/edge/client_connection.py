@@ -278,8 +278,10 @@ class ClientConnection:
             self.deadline = min(self.deadline, self._entrance.sweeper.now + self._idle())
 
     def comes_back(self) -> bool:
-        """Tell whether it holds a WebSocket: its client connects again as soon as it is told."""
-        return self._web_socket is not None
+        """Tell whether its client connects again at once: it holds a WebSocket or a stream."""
+        exchange = self._exchange
+        streams = exchange is not None and isinstance(exchange.attempt, OwnStream)
+        return self._web_socket is not None or streams
 
     def _idle(self) -> float:
         """Return how long a client may leave the connection unused."""
