@@ -117,7 +117,7 @@ def test_a_client_that_goes_is_told_of_in_a_turn_of_its_own(house: House) -> Non
 
 def test_a_client_that_goes_with_half_a_body_asks_nothing(house: House) -> None:
     client = house.asked(post(b"one", length=6))
-
+    client.lose()
     house.turn()
     assert house.tellers.made == []
 
@@ -204,7 +204,7 @@ def test_a_client_that_goes_meanwhile_is_told_nothing(build: Open) -> None:
     house = House(build(policies=[Bound(on_response=gate.ask)], stream="tells"), Tellers())
     client = house.asked()
     house.turn()
-
+    client.lose()
     gate.answer()
     house.turn()
     assert house.last.heard == []
@@ -237,7 +237,7 @@ def test_a_fault_of_who_answers_cuts_the_answer(build: Open, what: str) -> None:
     client.get_stuck()
     house.last.stream.send(bytes(100_000))
     house.gateway.guests.drain()
-
+    client.lose()
     house.turn()
     assert [str(one) for one in house.gateway.reported] == ["a fault of whoever answers"]
     assert (what == "closed") is not client.aborted
@@ -258,7 +258,6 @@ def test_it_says_how_far_it_has_come(house: House) -> None:
 def test_whose_answer_goes_on_is_told_over_time_that_the_gateway_goes(house: House) -> None:
     """Its client connects again as soon as it is told, as one with a WebSocket does."""
     client = house.asked()
-    connection = client.protocol
-    assert connection.comes_back()
+    assert client.protocol.comes_back()
     house.last.stream.end()
-    assert not connection.comes_back()
+    assert not client.protocol.comes_back()
