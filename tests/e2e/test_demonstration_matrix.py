@@ -9,6 +9,7 @@ import http.client
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from tests.helpers.platform_table import (
     STRANGER,
     filled,
 )
+from tests.helpers.slow import wait_until
 from tta_gateway.node.assemble_control import endpoints
 from tta_gateway.settings.load import load
 from tta_gateway.settings.public import forwarded, own_routes
@@ -111,11 +113,15 @@ OWN: Final[dict[tuple[str, str], frozenset[str]]] = {
                 "disconnect",
                 "unsubscribe",
                 "batch",
+                "post",
             )
         ),
         frozenset({"service", SERVICE}),
     ),
     ("GET", "/connection/websocket"): ALL,  # what its first message shows is looked at
+    ("POST", "/connection/http_stream"): ALL,  # likewise
+    ("GET", "/connection/sse"): ALL,
+    ("POST", "/emulation"): ALL,  # the session's secret is looked at
     # These end the session of who asks, and stand last.
     ("POST", f"{AUTH}/logout"): PEOPLE | {SERVICE},
     ("POST", f"{AUTH}/logout-all"): PEOPLE,
@@ -123,6 +129,7 @@ OWN: Final[dict[tuple[str, str], frozenset[str]]] = {
 PEOPLE_CHANGE: Final = frozenset({"admin", "clinical_supervisor"})
 """Those who propose and decide what two people change, each with a token of their own."""
 CHANGES: Final = "/admin/v1/changes"
+LETTERS: Final = "/admin/v1/realtime/dead-letters"
 NOT_HERE: Final = {  # paths of one listener that another must not know
     "gateway": (
         "/metrics",
@@ -368,11 +375,17 @@ def test_every_listener_knows_its_own_paths_alone(house: House) -> None:
             assert house.say("GET", path, caller, at="probe")[0].status == 200
 
 
-OPERATOR_HEARS: Final = {CHANGES: 409, "/admin/v1/ratelimits/bucket": 422}
-"""What is no 200: changes are off here, and whose bucket it is has to be said."""
+OPERATOR_HEARS: Final = {
+    CHANGES: 409,
+    "/admin/v1/ratelimits/bucket": 422,
+    f"{LETTERS}/of": 422,
+}
+"""What is no 200: changes are off here, and whose bucket, and letters, has to be said."""
 
 
 def test_the_administration_is_the_operators_and_nobody_elses(house: House) -> None:
+    asked = partial(house.say, "GET", LETTERS, "operator", at="admin")
+    assert wait_until(lambda: asked()[0].status == 200)  # the store is there a moment later
     for (method, path, _), caller in product(endpoints(), sorted(CALLERS - {OPERATOR})):
         body = SENT.get(path, "{}") if method in ("POST", "PUT") else None
         target = path.replace("{username}", "one-player").replace("{name}", "matrix")
