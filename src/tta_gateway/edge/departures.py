@@ -35,7 +35,9 @@ class Departures:
 
     def _go_on(self) -> None:
         waiting = self._waiting
-        for _ in range(min(len(waiting), _IN_A_TURN)):
-            waiting.popleft().give_way()
-        if waiting:
-            self._loop.call_soon(self._go_on)
+        try:
+            for _ in range(min(len(waiting), _IN_A_TURN)):
+                waiting.popleft().give_way()
+        finally:  # the fault of one is the loop's to tell; those behind it go all the same
+            if waiting:
+                self._loop.call_soon(self._go_on)

@@ -7,6 +7,7 @@ log and the end are the same as for every answer.  To whoever gives it, it is th
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from tta_gateway.edge.departures import Departures
 from tta_gateway.kernel.errors import GatewayError
@@ -16,6 +17,7 @@ from tta_gateway.kernel.plan import Runner
 from tta_gateway.kernel.problem import INTERNAL, OWN_UNAVAILABLE
 from tta_gateway.kernel.stream import StreamHearer, StreamService
 
+_CONTINUE: Final = 100
 Report = Callable[[Exchange, BaseException], None]
 
 
@@ -47,6 +49,10 @@ class OwnStreams:
         if exchange.upload is None:
             stream.end_body([])
         else:
+            if exchange.request.expects_continue and not exchange.upload.received:
+                # No service is asked that would say it (RFC 9110 10.1.1).
+                exchange.origin.send_interim(Response(_CONTINUE))
+                exchange.origin.flush()
             exchange.upload.attach(stream)
 
 

@@ -38,7 +38,9 @@ class Lane:
         self._closing = b""
 
     def close(self, frame: bytes) -> None:
-        """Put in this Close as soon as no frame is under way."""
+        """Put in this Close as soon as no frame is under way, unless one of ours came before."""
+        if self.over or self._closing:
+            return  # nothing follows a Close (RFC 6455 5.5.1), and another one neither
         self._closing = frame
         if self.frames.is_between:
             self._close()

@@ -18,6 +18,7 @@ from tta_gateway.features.realtime.codes import (
     INTERNAL,
     INVALID_TOKEN,
     PERMISSION_DENIED,
+    SHUTDOWN,
     TOKEN_EXPIRED,
     UNKNOWN_CHANNEL,
     UNSUBSCRIBED,
@@ -188,8 +189,8 @@ class HubDesk:
         self, token: str, caller: Caller, more: Further
     ) -> Admitted | Awaitable[Admitted]:
         visitor, plan = self._visitors.get(caller.client), self._connect
-        if visitor is None or plan is None:
-            return INVALID_TOKEN
+        if visitor is None or plan is None:  # without one real time is off, whatever the token
+            return SHUTDOWN if plan is None else INVALID_TOKEN
         shown: Fields = visitor.shown
         if token:
             shown = [(b"authorization", b"Bearer " + token.encode())]

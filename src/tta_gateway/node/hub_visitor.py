@@ -9,6 +9,7 @@ from tta_gateway.features.identity.credential import Ambiguous, token_of, withou
 from tta_gateway.features.realtime.contract import Carrier
 from tta_gateway.features.realtime.public import PROTOCOLS
 from tta_gateway.features.realtime.sockets import asks_for_protobuf
+from tta_gateway.features.realtime.streams import is_binary as streams_binary
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, RequestHead
 from tta_gateway.node.inquiry import Inquiry
@@ -20,9 +21,6 @@ _SHOWN: Final = frozenset(
     )
 )
 """the fields of the opening request by which it may be known who it is"""
-_OCTETS: Final = b"application/octet-stream"
-_TRANSPORTS: Final = {b"http_stream": "http_stream", b"sse": "sse"}
-"""by the last part of the path; all else are WebSockets"""
 
 
 class Visitor:
@@ -79,16 +77,16 @@ def shown_by(request: RequestHead) -> Fields:
 
 
 def carrier_of(opening: Exchange) -> Carrier:
-    """Return how the client speaks whose request this was."""
+    """Return how the client speaks whose request this was: its path's last part tells by what."""
     request = opening.request
+    last = request.path.rpartition(b"/")[2]
+    if last == b"sse":
+        return Carrier("sse")  # events are text
+    if last == b"http_stream":
+        return Carrier("http_stream", is_binary=streams_binary(request))
     offered = request.get(b"sec-websocket-protocol") or b""
-    is_binary = (
-        (PROTOCOLS[1] in offered and PROTOCOLS[0] not in offered)
-        or request.get(b"content-type") == _OCTETS
-        or asks_for_protobuf(request.query)
-    )
-    transport = _TRANSPORTS.get(request.path.rpartition(b"/")[2], "websocket")
-    return Carrier(transport, is_binary=is_binary)
+    is_offered = PROTOCOLS[1] in offered and PROTOCOLS[0] not in offered
+    return Carrier("websocket", is_binary=is_offered or asks_for_protobuf(request.query))
 
 
 def head(method: bytes, target: bytes, shown: Fields, opening: Exchange) -> RequestHead:

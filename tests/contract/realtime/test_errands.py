@@ -16,8 +16,11 @@ from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import MOST_IN_VAIN, ORDERS, BrokerErrands, channel_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
+from tta_gateway.features.realtime.under_way import A_FRAME, MOST, MOST_OF_ONE
 
 pytestmark = pytest.mark.redis
+MANY_IN_VAIN = MOST_IN_VAIN // A_FRAME
+FULL = b"x" * 65_536
 
 
 class Hub:
@@ -146,7 +149,7 @@ def test_a_worker_that_is_gone_costs_a_second_and_not_more(shared: Server) -> No
     async def body() -> None:
         async with posts(shared, 1) as (one,):
             begun = time.monotonic()
-            some = [one.errands.hand("gone", "s", b"x") for _ in range(MOST_IN_VAIN + 1)]
+            some = [one.errands.hand("gone", "s", b"x") for _ in range(MANY_IN_VAIN + 1)]
             told = await asyncio.gather(*some, return_exceptions=True)
             assert time.monotonic() - begun < 3.0
             assert [str(error) for error in told if isinstance(error, Away)].count(
@@ -160,22 +163,46 @@ def test_a_worker_that_is_gone_costs_a_second_and_not_more(shared: Server) -> No
 def test_workers_that_nobody_has_heard_of_keep_nobody_from_those_that_are_there(
     shared: Server,
 ) -> None:
-    """Clients may name whom they like, as many as they like."""
+    """Clients may name whom they like, as many as they like; red without `Here` in errands.py."""
 
     async def body() -> None:
         async with posts(shared, 3) as (one, other, third):
-            assert await other.errands.hand(one.name, one.hub.session, b"hello")
-            vain = [one.errands.hand(f"gone {n}", "s", b"x") for n in range(MOST_IN_VAIN)]
+            for post in (one, other, third):  # those that came later, and those that were there
+                for known in {one.name, other.name, third.name} - {post.name}:
+                    await until(partial(post.errands.knows, known))
+                assert not post.errands.knows(post.name)
+            vain = [one.errands.hand(f"gone {n}", "s", b"x") for n in range(MANY_IN_VAIN)]
             waiting = asyncio.gather(*vain, return_exceptions=True)
             await asyncio.sleep(0)
             with pytest.raises(Away, match="unheard of"):
-                await one.errands.hand(third.name, third.hub.session, b"x")
-            assert await one.errands.hand(other.name, other.hub.session, b"heard")
-            assert other.hub.did == ["heard"]
+                await one.errands.hand("gone as well", "another", b"x")
+            for post in (other, third):
+                assert await one.errands.hand(post.name, post.hub.session, b"heard")
+                assert post.hub.did == ["heard"]
             assert all(isinstance(error, Away) for error in await waiting)
-            assert await one.errands.hand(third.name, third.hub.session, b"later")
-            assert await one.errands.hand(third.name, third.hub.session, b"again")
-            assert third.hub.did == ["later", "again"]
+            assert not one.errands.knows("gone 1")
+
+    uvloop.run(body())
+
+
+def test_what_is_under_way_is_bounded_by_its_size_and_for_each_session(shared: Server) -> None:
+    """Red where frames are counted alone, as they were."""
+
+    async def refused(one: Post, other: Post, sessions: list[str]) -> int:
+        some = [one.errands.hand(other.name, session, FULL) for session in sessions]
+        told = await asyncio.gather(*some, return_exceptions=True)
+        away = [str(error) for error in told if isinstance(error, Away)]
+        assert set(away) <= {"too many frames wait for their workers"}
+        return len(away)
+
+    async def body() -> None:
+        async with posts(shared, 2) as (one, other):
+            await until(partial(one.errands.knows, other.name))
+            of_one = MOST_OF_ONE // len(FULL)
+            assert await refused(one, other, ["loud"] * (of_one + 3) + ["quiet"]) == 3
+            in_all = MOST // len(FULL)
+            assert await refused(one, other, [str(number) for number in range(in_all + 5)]) == 5
+            assert await refused(one, other, ["loud"]) == 0
 
     uvloop.run(body())
 

@@ -50,3 +50,22 @@ def test_an_idle_client_that_ends_its_half_is_ended_in_a_later_turn(gateway: Pap
     assert (client.lost, gateway.connected) == (False, 1)
     gateway.loop.run_ready()
     assert (client.lost, gateway.connected) == (True, 0)
+
+
+def test_one_that_fails_keeps_nobody_else(gateway: PaperGateway) -> None:
+    """Red without `finally` in departures.py."""
+    loop, ended = gateway.loop, list[int]()
+    departures = Departures(loop.real)
+
+    class Failing(Guest):
+        def give_way(self) -> None:
+            raise OSError("of a socket")
+
+    for guest in (Guest(1, ended), Failing(2, ended), Guest(3, ended)):
+        departures.see_out(guest)
+    with pytest.raises(OSError, match="of a socket"):
+        loop.run_ready()
+    loop.run_ready()
+    departures.see_out(Guest(4, ended))
+    loop.run_ready()
+    assert ended == [1, 3, 4]

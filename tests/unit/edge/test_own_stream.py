@@ -78,6 +78,30 @@ def test_it_has_the_whole_body(house: House) -> None:
     assert upload._sink is None
 
 
+EXPECTS = b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+
+
+def test_who_waits_to_be_told_to_go_on_is_told(house: House) -> None:
+    """RFC 9110 10.1.1; red without `send_interim` in own_stream.py."""
+    client = house.asked(EXPECTS)
+    assert client.take() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.feed(b"body")
+    assert statuses(client.take()) == [200]
+    assert house.last.body == b"body"
+
+
+def test_who_has_not_waited_is_not_told(build: Open) -> None:
+    """Red without the look at `received`."""
+    gate = Gate()
+    house = House(build(policies=[Bound(on_request=gate.ask)], stream="tells"), Tellers())
+    client = house.asked(EXPECTS + b"body")
+    house.turn()
+    gate.answer()
+    house.turn()
+    assert statuses(client.sent) == [200]
+    assert house.last.body == b"body"
+
+
 def test_what_is_told_at_once_leaves_with_the_head(house: House) -> None:
     house.tellers.first = lambda stream: stream.send(b"first")
     client = house.asked()

@@ -108,6 +108,21 @@ def test_the_client_s_frame_under_way_comes_first(pair: Pair) -> None:
     assert code_at_service(pair, MASKED) == GOING_AWAY
 
 
+@pytest.mark.parametrize("begun", [b"", MASKED[:4]])
+def test_each_side_has_one_close_of_ours(pair: Pair, begun: bytes) -> None:
+    """Red without the look at the Close before it in `Lane.close`."""
+    pair.from_client.write(begun)
+    pair.socket.close(1008, b"the session is over")
+    pair.socket.leave(RESTARTED)
+    pair.from_client.write(MASKED[len(begun) :] if begun else b"")
+    pair.socket.leave(GOING_AWAY)
+    assert (pair.client.sent, pair.said) == (close_frame(1008, b"the session is over"), 1)
+    before = MASKED if begun else b""
+    assert code_at_service(pair, before) == GOING_AWAY
+    told = pair.service.sent[len(before) :]
+    assert len(told) == len(close_frame(1001, b"the session is over", mask=b"abcd"))
+
+
 def test_nothing_follows_our_close(pair: Pair) -> None:
     pair.socket.leave(GOING_AWAY)
     told = pair.service.sent

@@ -485,10 +485,12 @@ def test_a_page_shows_its_token_among_the_protocols(
     assert told == (Admission(user="ada", seconds=75) if user else codes.INVALID_TOKEN)
 
 
-def test_before_any_configuration_nobody_comes_in() -> None:
+def test_where_real_time_is_off_nobody_comes_in_but_may_come_back() -> None:
+    """What is wrong is not the token: red with INVALID_TOKEN, which is final, in `_admitted`."""
     house = House()
     house.desk.adopt(RealtimeBound(), ())
-    assert house.connect("ada") == codes.INVALID_TOKEN
+    assert house.connect("ada") == codes.SHUTDOWN
+    assert not codes.SHUTDOWN.is_final
     assert house.subscribe() == codes.UNKNOWN_CHANNEL
 
 

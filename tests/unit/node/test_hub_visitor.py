@@ -28,7 +28,19 @@ from tta_gateway.node.hub_visitor import Visitor, head
             [(b"content-type", b"application/octet-stream")],
             Carrier("http_stream", is_binary=True),
         ),
+        (
+            "/connection/http_stream",
+            [(b"content-type", b"Application/Octet-Stream; a=b")],
+            Carrier("http_stream", is_binary=True),
+        ),
+        ("/connection/http_stream?format=protobuf", [], Carrier("http_stream")),
         ("/connection/sse", [(b"content-type", b"text/plain")], Carrier("sse")),
+        ("/connection/sse?format=protobuf", [], Carrier("sse")),
+        (
+            "/connection/websocket",
+            [(b"content-type", b"application/octet-stream")],
+            Carrier("websocket"),
+        ),
     ],
 )
 def test_how_a_client_speaks_its_request_says(

@@ -124,14 +124,19 @@ class OpenStreams:
 
     def _go_on(self) -> None:
         leaving = self._leaving
-        for _ in range(min(len(leaving), _IN_A_TURN)):
-            exchange, (problem, code, reason) = leaving.popleft()
-            if exchange in self._held:
-                self.forget(exchange)
-                exchange.error = GatewayError(problem)
-                exchange.origin.dismiss(code, reason)
-        if leaving:
-            self._later(self._go_on)
+        try:
+            for _ in range(min(len(leaving), _IN_A_TURN)):
+                self._dismiss(*leaving.popleft())
+        finally:  # the fault of one is the loop's to tell; those behind it end all the same
+            if leaving:
+                self._later(self._go_on)
+
+    def _dismiss(self, exchange: Exchange, why: Farewell) -> None:
+        if exchange in self._held:
+            self.forget(exchange)
+            problem, code, reason = why
+            exchange.error = GatewayError(problem)
+            exchange.origin.dismiss(code, reason)
 
 
 def _part(principal: Principal) -> int:

@@ -16,6 +16,7 @@ from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVE
 from tta_gateway.features.realtime.channels import Channels
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
+    INTERNAL,
     INVALID_TOKEN,
     LIMIT_EXCEEDED,
     NOT_AVAILABLE,
@@ -319,7 +320,8 @@ class Attendant:
             return
         if session.joining != request.channel:
             self._access.left(request.channel, session.client)
-            session.refuse(PERMISSION_DENIED)  # the platform has ended it before it began
+            # The platform has ended it before it began.
+            session.refuse(INTERNAL if session.may_rejoin else PERMISSION_DENIED)
             return
         session.joining = ""
         if request.recover and not place.recovered and request.flag & REJECT_UNRECOVERED:

@@ -44,6 +44,12 @@ class Taken(msgspec.Struct, frozen=True, tag=True):
     is_known: bool
 
 
+class Here(msgspec.Struct, frozen=True, tag=True):
+    """The name of a worker that has come, or that was there when another came."""
+
+    sender: str
+
+
 class Doer(Protocol):
     """Who does them: the hub of a worker."""
 

@@ -3,7 +3,8 @@
 Orders are kept for some minutes, so that a worker whose subscription was cut does them late, each
 once and in their order.  One that was cut for longer, or whose store has lost them, is told that it
 has missed some.  Frames are kept nowhere: whoever hands them waits for the word that they were
-taken.  The names of these channels begin with `!`, as no channel of a client may.
+taken.  Whoever comes tells the others its name, and hears theirs.  The names of these channels
+begin with `!`, as no channel of a client may.
 """
 
 import asyncio
@@ -18,27 +19,29 @@ from tta_gateway.features.realtime.errand import (
     Disconnect,
     Doer,
     Frames,
+    Here,
     Order,
     Taken,
     Unsubscribe,
 )
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 from tta_gateway.features.realtime.reading import Reading
+from tta_gateway.features.realtime.under_way import A_FRAME, MOST, UnderWay, weight
 from tta_gateway.support.tasks import Died, spawn
 from tta_gateway.support.valkey.client import Tell
 
 ORDERS: Final = "!orders"
+WORKERS: Final = "!workers"
 KEPT: Final = Keeping(size=10_000, seconds=600, epoch_seconds=3600)
 PATIENCE: Final = 1.0  # seconds that a worker may take to say that it has taken frames
-MOST: Final = 1000  # frames of ours that wait for that
-MOST_IN_VAIN: Final = 200
-"""of them, those for workers that have never said anything here: clients may name whom they like"""
+MOST_IN_VAIN: Final = 200 * A_FRAME
+"""of frames for workers that have never said anything here: clients may name whom they like"""
 _MOST_HEARD: Final = 10_000  # workers
 _PAGE: Final = 300
 _PAUSE: Final = 0.5  # seconds between two tries to read what was missed
 _encode: Final = msgspec.msgpack.Encoder().encode
-_decode: Final[Callable[[bytes], Order | Frames | Taken]] = msgspec.msgpack.Decoder(
-    Order | Frames | Taken
+_decode: Final[Callable[[bytes], Order | Frames | Taken | Here]] = msgspec.msgpack.Decoder(
+    Order | Frames | Taken | Here
 ).decode
 
 
@@ -72,13 +75,15 @@ class BrokerErrands:
         self._numbers = count(1)
         self._waiting: dict[int, asyncio.Future[bool]] = {}
         self._heard: set[str] = set()
-        self._in_vain = 0
-        self.channels = frozenset((ORDERS, channel_of(worker)))
+        self._under_way = UnderWay(MOST)
+        self._in_vain = UnderWay(MOST_IN_VAIN)
+        self.channels = frozenset((ORDERS, WORKERS, channel_of(worker)))
 
     async def start(self) -> None:
         """Hear of errands from now on; Away, and then it can be tried again."""
         for channel in self.channels:
             await self._broker.follow(channel)
+        await self._send(WORKERS, Here(self._worker))
         stored = await self._broker.history(ORDERS, since=None, limit=0)
         reading = Reading(stored.top)
         self._reading = reading
@@ -97,25 +102,34 @@ class BrokerErrands:
         if worker == self._worker:
             return self._doer.take(session, data)
         if worker in self._heard:
-            return await self._handed(worker, session, data)
-        if self._in_vain >= MOST_IN_VAIN:
+            return await self._weighed(worker, session, data)
+        if not self._in_vain.begin(session, weight(data)):
             raise Away("too many frames wait for workers unheard of", may_be_done=False)
-        self._in_vain += 1
         try:
-            is_known = await self._handed(worker, session, data)
+            is_known = await self._weighed(worker, session, data)
         finally:
-            self._in_vain -= 1
+            self._in_vain.end(session, weight(data))
         self._is_heard(worker)
         return is_known
 
-    async def _handed(self, worker: str, session: str, data: bytes) -> bool:
-        if len(self._waiting) >= MOST:
+    def knows(self, worker: str) -> bool:
+        """Return whether a worker has said anything here, and not been silent since."""
+        return worker in self._heard
+
+    async def _weighed(self, worker: str, session: str, data: bytes) -> bool:
+        if not self._under_way.begin(session, weight(data)):
             raise Away("too many frames wait for their workers", may_be_done=False)
+        try:
+            return await self._handed(worker, session, data)
+        finally:
+            self._under_way.end(session, weight(data))
+
+    async def _handed(self, worker: str, session: str, data: bytes) -> bool:
         number = next(self._numbers)
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         try:
-            await self._send(worker, Frames(session, data, number, self._worker))
+            await self._send(channel_of(worker), Frames(session, data, number, self._worker))
             async with asyncio.timeout(PATIENCE):
                 return await future
         except TimeoutError:
@@ -129,16 +143,15 @@ class BrokerErrands:
             self._heard.clear()
         self._heard.add(worker)
 
-    async def _send(self, worker: str, errand: Frames | Taken) -> None:
-        publication = Publication(_encode(errand))
-        await self._broker.publish(channel_of(worker), publication, keeping=Keeping())
+    async def _send(self, channel: str, errand: Frames | Taken | Here) -> None:
+        await self._broker.publish(channel, Publication(_encode(errand)), keeping=Keeping())
 
     # What is heard
 
     def published(self, channel: str, publication: Publication, top: Position) -> None:
         """Take an errand."""
         if channel != ORDERS:
-            self._take(publication)
+            self._take(publication, for_all=channel == WORKERS)
         elif self._reading is not None:
             self._do(self._reading.heard(publication, top))
             self._fill_if_behind()
@@ -149,7 +162,7 @@ class BrokerErrands:
             self._reading.lost()
             self._fill_if_behind()
 
-    def _take(self, publication: Publication) -> None:
+    def _take(self, publication: Publication, *, for_all: bool) -> None:
         errand = self._read(publication)
         if isinstance(errand, Taken):
             future = self._waiting.get(errand.number)
@@ -158,11 +171,18 @@ class BrokerErrands:
         elif isinstance(errand, Frames):
             self._is_heard(errand.sender)
             is_known = self._doer.take(errand.session, errand.data)
-            spawn(self._answer(errand, is_known=is_known), name="errand", died=self._died)
+            self._answer(errand.sender, Taken(errand.number, is_known))
+        elif isinstance(errand, Here) and errand.sender != self._worker:
+            self._is_heard(errand.sender)
+            if for_all:  # it has come: it is to know who was here
+                self._answer(errand.sender, Here(self._worker))
 
-    async def _answer(self, errand: Frames, *, is_known: bool) -> None:
+    def _answer(self, worker: str, answer: Taken | Here) -> None:
+        spawn(self._answered(worker, answer), name="errand", died=self._died)
+
+    async def _answered(self, worker: str, answer: Taken | Here) -> None:
         try:
-            await self._send(errand.sender, Taken(errand.number, is_known))
+            await self._send(channel_of(worker), answer)
         except Away as away:  # whoever asks hears by his own clock that nobody answers
             self._tell("errand_unanswered", reason=away.reason)
 
@@ -174,7 +194,7 @@ class BrokerErrands:
             elif isinstance(order, Unsubscribe):
                 self._doer.unsubscribe(order)
 
-    def _read(self, publication: Publication) -> Order | Frames | Taken | None:
+    def _read(self, publication: Publication) -> Order | Frames | Taken | Here | None:
         try:
             return _decode(publication.data)
         except msgspec.MsgspecError:  # of a newer gateway: not for us

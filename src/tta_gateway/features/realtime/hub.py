@@ -208,6 +208,7 @@ class Hub:
         session = connection.session
         if session.joining == channel:
             session.joining = ""  # it does not begin: the client is refused
+            session.may_rejoin = not why.is_final
             return True
         subscription = session.subscriptions.get(channel)
         if subscription is None:

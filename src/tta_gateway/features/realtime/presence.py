@@ -15,6 +15,7 @@ from tta_gateway.support.tasks import Died, spawn
 PRESENCE: Final = 60
 """seconds that somebody counts as present unless it is said again"""
 _SAID_AGAIN: Final = 27.0
+_MOST_IN_VAIN: Final = 10  # channels behind each other for which the store is away
 
 
 class Presence:
@@ -72,14 +73,24 @@ class Presence:
             return  # it counts for a while longer
 
     async def _say_again(self) -> None:
-        """Say of everybody who is present that they still are."""
+        """Say of everybody who is present that they still are.
+
+        One channel for which the store is away keeps no other from it.  But where it is away for
+        many behind each other nobody waits for all of them: it is said again.
+        """
+        in_vain = 0
         try:
             for channel in self._channels.each():
                 rules = self._access.rules(channel.name)
-                if rules is not None and rules.presence:
+                if rules is None or not rules.presence:
+                    continue
+                try:
                     await self._say(channel.subscriptions())
-        except Away:
-            return
+                    in_vain = 0
+                except Away:
+                    in_vain += 1
+                    if in_vain >= _MOST_IN_VAIN:
+                        return
         finally:
             self._is_saying = False
 

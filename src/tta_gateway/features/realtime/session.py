@@ -21,6 +21,7 @@ from tta_gateway.features.realtime.codes import (
     NO_PONG,
     NOT_AVAILABLE,
     PERMISSION_DENIED,
+    SERVER_ERROR,
     SLOW,
     STALE,
     Disconnection,
@@ -140,6 +141,8 @@ class Session:
         self.subscriptions: dict[str, Subscription] = {}
         self.joining = ""
         """the channel that is about to be read; whoever empties it has that not happen"""
+        self.may_rejoin = False
+        """whether what has emptied it passes, so that the client may ask again"""
         self.secret = self.node = ""
         """where what it sends comes another way: what that shows, and who takes it"""
         self.next_due = now + terms.stale
@@ -308,7 +311,8 @@ class Session:
         if self.state is State.CLOSED:
             return []
         if now >= self._stale_by:
-            self.close(STALE)
+            # Who has said who it is waits for us: what is final would send it away for our fault.
+            self.close(SERVER_ERROR if self.state is State.CONNECTING else STALE)
         elif now >= self._ends:
             self.close(CONNECTION_EXPIRED)
         elif now >= self._pong_by and not self._is_held:

@@ -32,6 +32,7 @@ BINARY: Final = b"application/octet-stream"
 _JSON: Final = JsonCodec()
 _PROTOBUF: Final = ProtobufCodec()
 _REMEMBERED: Final = 10.0  # seconds that a session is known that we have ended
+_A_FRAME: Final = 64  # bytes that one which waits takes besides its own
 _IN_A_TURN: Final = 16  # frames that came while nobody listened
 
 
@@ -201,7 +202,7 @@ class HubStream:
             self._connection.received(data)
             return
         self._held.append(data)
-        self._size += len(data)
+        self._size += len(data) + _A_FRAME
         if self._size > self._streams.most_held():
             self._streams.end(self._connection.session.client, TOO_MANY)
 
@@ -212,7 +213,7 @@ class HubStream:
             if self._is_paused or not self._held or self._connection is None:
                 return
             data = self._held.popleft()
-            self._size -= len(data)
+            self._size -= len(data) + _A_FRAME
             self._connection.received(data)
         self._go_on_later()
 

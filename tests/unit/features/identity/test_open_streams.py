@@ -177,3 +177,24 @@ def test_one_that_leaves_while_others_are_shown_out_hears_nothing() -> None:
     house.streams.forget(exchange)
     house.turn()
     assert said(exchange) == []
+
+
+def test_one_whose_end_fails_keeps_nobody_else_open() -> None:
+    """Red without `finally` in open_streams.py."""
+    house = House()
+    first, second = house.open(expires=NOW + 1), house.open(expires=NOW + 1)
+    third = house.open(expires=NOW + 2)
+
+    def failing(code: int, reason: bytes) -> None:
+        raise OSError(code, reason)
+
+    for exchange in (first, second):
+        origin = cast("FakeOrigin", exchange.origin)
+        origin.dismiss = failing  # type: ignore[method-assign]
+    house.streams.tick(NOW + 1.5)
+    for _ in range(2):
+        with pytest.raises(OSError, match="3000"):
+            house.turn()
+    house.at(NOW + 2.5)
+    assert len(said(third)) == 1
+    assert len(house.streams) == 0

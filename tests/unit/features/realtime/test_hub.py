@@ -17,7 +17,7 @@ from tests.helpers.hub_reader import Reader
 from tests.helpers.memory_broker import MemoryStore
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.channel import LARGEST_RECOVERED
-from tta_gateway.features.realtime.doorkeeper import Admission, Grant, Rules
+from tta_gateway.features.realtime.doorkeeper import Admission, Admitted, Grant, Rules
 from tta_gateway.features.realtime.fanout import IN_A_TURN
 from tta_gateway.features.realtime.protobuf_codec import ProtobufCodec
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
@@ -732,3 +732,46 @@ async def storm(seed: int, steps: int) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_readers_hear_all_in_order_or_that_they_do_not(seed: int) -> None:
     asyncio.run(storm(seed, 60))
+
+
+@on_a_loop
+async def test_who_waits_for_us_while_it_connects_may_come_back() -> None:
+    """What is stale is for good: that is for clients who say nothing, not for who is not answered.
+
+    Red without the look at `state` in `Session.due`.
+    """
+    house = HubHouse()
+    answer: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()
+    house.door.connect = lambda request, caller: answer  # type: ignore[method-assign]  # noqa: ARG005
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    house.pass_time(10.1)
+    assert client.ended == codes.SERVER_ERROR
+    assert not codes.SERVER_ERROR.is_final
+    answer.set_result(Admission(user="user"))
+    await settle()
+    assert client.heard() == []
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [(codes.UNSUBSCRIBED, 103), (codes.SUBSCRIPTION_EXPIRED, 100), (codes.STATE_INVALIDATED, 100)],
+)
+@on_a_loop
+async def test_who_is_parted_before_it_begins_may_ask_again_if_the_reason_passes(
+    why: codes.Unsubscription, code: int
+) -> None:
+    """Red without `may_rejoin` in hub.py."""
+    house = HubHouse()
+    client = await house.client()
+    client.send({"id": 2, "subscribe": {"channel": "a"}})
+    assert house.hub.part("c", "a", why)
+    await settle()
+    (refused,) = client.heard()
+    assert code_of(refused) == code
+    client.send({"id": 3, "subscribe": {"channel": "b"}})
+    assert house.hub.part("c", "b")
+    await settle()
+    (refused,) = client.heard()
+    assert code_of(refused) == 103
+    assert house.faults == []

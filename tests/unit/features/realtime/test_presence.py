@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.helpers.hub_house import SOCIAL, Client, HubHouse, on_a_loop, settle
+from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.publication import ClientInfo
 
 
@@ -57,3 +58,35 @@ def round_(house: HubHouse, client: Client) -> None:
     """Let the time pass after which it is said again, and answer pings meanwhile."""
     house.pass_time(28)
     client.send({})
+
+
+@on_a_loop
+async def test_a_store_that_is_away_for_one_channel_keeps_no_other_from_being_said() -> None:
+    """Red with an `except` around the whole round; a store that is away for all is let be."""
+    house = HubHouse()
+    client = await house.client()
+    names = [f"room {number}" for number in range(40)]
+    for name in names:
+        house.door.channels[name] = SOCIAL
+        client.send({"id": 2, "subscribe": {"channel": name}})
+        await settle()
+    said: list[str] = []
+    away = {names[0], names[7]}
+
+    async def appear(channel: str, info: ClientInfo, *, seconds: int) -> None:
+        assert info.client == "c"
+        assert seconds > 0
+        said.append(channel)
+        if channel in away:
+            raise Away("a part of the store is away", may_be_done=False)
+
+    house.broker.appear = appear  # type: ignore[method-assign]
+    round_(house, client)
+    await settle()
+    assert sorted(said) == sorted(names)
+    said.clear()
+    away.update(names)
+    round_(house, client)
+    await settle()
+    assert 1 < len(said) < 20
+    assert house.faults == []

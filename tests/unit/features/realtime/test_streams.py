@@ -224,6 +224,23 @@ async def test_what_waits_is_bounded_and_forgotten_with_its_client() -> None:
 
 
 @on_a_loop
+async def test_what_waits_counts_even_where_it_is_empty() -> None:
+    """Red without `_A_FRAME` in streams.py."""
+    place = Place()
+    place.house.hub.terms = Terms(queue=3000)
+    stream = place.opened()
+    stream.take()
+    pings: list[Json] = [{"id": 3, "ping": {}}] * 70
+    assert place.send({"id": 2, "rpc": {"method": "hang"}}, *pings)
+    for _ in range(3000):
+        assert place.streams.take(SECRET, b"")
+    (push,) = told(stream)
+    assert str(codes.TOO_MANY.code) in json.dumps(push)
+    stream.lose()
+    await settle()
+
+
+@on_a_loop
 async def test_a_frame_for_many_is_written_once() -> None:
     place = Place()
     first, second = place.opened(), place.opened()
