@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tta_gateway.features.health.config import CheckPath
 from tta_gateway.features.realtime.bound import Question
@@ -15,7 +15,7 @@ from tta_gateway.kernel.route import Rewrite, Route, Timeouts
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
-from tta_gateway.settings.route import FreeName
+from tta_gateway.settings.route import CREDENTIALS, FreeName
 from tta_gateway.support.config import Config, Duration, Items
 
 Tree: TypeAlias = Mapping[str, Value]
@@ -25,6 +25,18 @@ _CLASS: Final = "admission"
 _CONNECT: Final = 1.0  # seconds
 _OF_CHANNELS: Final = ("subscribe", "publish")
 _OF_CONNECTIONS: Final = ("connect", "refresh")
+
+
+def _told(name: str) -> str:
+    if name in CREDENTIALS:
+        raise ValueError(
+            f"`{name}` shows who asks, and the gateway alone says that: take it out (a service is "
+            "told `authorization` and `cookie` as on its routes)"
+        )
+    return name
+
+
+ToldName: TypeAlias = Annotated[FreeName, AfterValidator(_told)]
 
 
 class AskConfig(Config):
@@ -39,11 +51,11 @@ class AskConfig(Config):
     timeout: Annotated[Duration, Field(ge=0.05, le=8.0)] = 1.0
     """How long it may take; the client hears of a later answer that it may ask again."""
 
-    headers: Items[FreeName] = ()
+    headers: Items[ToldName] = ()
     """Header fields of the request by which the client came that it is told too; who asks
     (`Authorization`, `Cookie`), `X-Request-ID`, `traceparent` and the way here are always told."""
 
-    emulated_headers: Items[FreeName] = ()
+    emulated_headers: Items[ToldName] = ()
     """Of the fields that clients write into their connect command (`headers` of SDKs), those that
     it is told where the request has none: nobody has looked at them."""
 
