@@ -15,6 +15,7 @@ from tta_gateway.features.realtime.broker import Broker, Published, Stored
 from tta_gateway.features.realtime.inbox import Inbox, Letter, Posted
 from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.support.tasks import cause_of
 
 CHANNEL: Final = "channel"
 """the tag of a letter that says in which channel it was published"""
@@ -83,7 +84,12 @@ class Mail:
         now = int(self._wall() * 1000)
         letter = Letter(id, replace(publication, time=now), now + int(seconds * 1000))
         inbox = self._boxes.sure if durable else self._boxes.plain
-        return await asyncio.gather(*(inbox.post(user, letter) for user in users))
+        try:
+            async with asyncio.TaskGroup() as group:  # once one has failed the others end
+                work = [group.create_task(inbox.post(user, letter)) for user in users]
+        except ExceptionGroup as error:
+            raise cause_of(error) from error
+        return [one.result() for one in work]
 
     def name(self) -> str:
         """Return an id that no letter has."""

@@ -1,5 +1,6 @@
 """Mail: who is posted what, once, and what is said of the disk."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tests.helpers.memory_inbox import MemoryInbox
 from tta_gateway.features.realtime.bound import ChannelRule, Receipts
 from tta_gateway.features.realtime.broker import Away, Published
+from tta_gateway.features.realtime.inbox import Letter, Posted
 from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.mail import Boxes, Mail, Posting
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
@@ -147,3 +149,25 @@ async def test_all_else_is_asked_of_the_broker() -> None:
     assert await posting.present("a") == []
     await posting.announce("a", ADA, joined=True)
     assert house.broker.asked[-1] == "announce"
+
+
+class Failing(MemoryInbox):
+    """An inbox that cannot be reached for one user, and takes a turn for each other."""
+
+    async def post(self, user: str, letter: Letter) -> Posted:
+        if user == "away":
+            raise Away("the store is away", may_be_done=False)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return await super().post(user, letter)
+
+
+@on_a_loop
+async def test_once_one_cannot_be_posted_the_others_are_not_posted_in_vain() -> None:
+    inbox = Failing(MemoryStore())
+    mail = Mail(inbox.both(), kinds=lambda: KINDS, fresh=lambda: "new", wall=lambda: 2.0)
+    with pytest.raises(Away):
+        await mail.post(["a", "away", "b"], SAID, id="1", seconds=1.0, durable=False)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert inbox.boxes == {}
