@@ -732,3 +732,43 @@ async def storm(seed: int, steps: int) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_whatever_happens_readers_hear_all_in_order_or_that_they_do_not(seed: int) -> None:
     asyncio.run(storm(seed, 60))
+
+
+@on_a_loop
+async def test_orders_reach_who_is_being_let_in() -> None:
+    """Red where somebody is found only once a service has answered about them."""
+    house = HubHouse()
+    gate = asyncio.get_running_loop().create_future()
+
+    async def slow(admission: Admission) -> Admission:
+        await gate
+        return admission
+
+    let_in = Admission(user="user", channels={"a": b""})
+    house.door.connect = lambda *_: slow(let_in)  # type: ignore[method-assign]  # a service thinks
+    away, parted, other = (house.socket(name) for name in ("away", "parted", "other"))
+    for client in (away, parted, other):
+        client.send({"id": 1, "connect": {"token": "t"}})
+    for name, user in (("away", "ada"), ("parted", "user"), ("other", "ben"), ("gone", "ben")):
+        house.hub.known(name, user)
+    assert house.hub.disconnect("ada", codes.FORCE_NO_RECONNECT) == 1
+    assert house.hub.unsubscribe("user", "a") == 1
+    gate.set_result(None)
+    await settle()
+    assert (away.ended, away.heard()) == (codes.FORCE_NO_RECONNECT, [])
+    assert (parted.ended, parted.heard()) == (codes.CONNECTION_EXPIRED, [])  # it comes back
+    assert other.ended is None
+    house.hub.known("other", "cleo")  # too late: it is let in
+    assert not house.hub.is_here("cleo")
+
+
+@on_a_loop
+async def test_what_is_taken_away_while_it_is_followed_is_not_read() -> None:
+    house = HubHouse()
+    house.door.tokens["t"] = Admission(user="user", channels={"a": b""})
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    assert house.hub.unsubscribe("user", "a") == 1
+    await settle()
+    assert (client.ended, client.heard()) == (codes.CONNECTION_EXPIRED, [])
+    assert client.connection.session.subscriptions == {}
