@@ -23,6 +23,9 @@ RouteTo: TypeAlias = Callable[[str], Route]
 """returns the route to a service of which nothing more is said"""
 _CLASS: Final = "admission"
 _CONNECT: Final = 1.0  # seconds
+_LONGEST_OF_MESSAGES: Final = 2.0
+"""seconds: the store and its disk, for the record and for letters, may take 7 more; and behind 10
+(features/realtime/hub.py) a client would hear that what was published was not"""
 _OF_CHANNELS: Final = ("subscribe", "publish")
 _OF_CONNECTIONS: Final = ("connect", "refresh")
 
@@ -58,6 +61,13 @@ class AskConfig(Config):
     emulated_headers: Items[ToldName] = ()
     """Of the fields that clients write into their connect command (`headers` of SDKs), those that
     it is told where the request has none: nobody has looked at them."""
+
+
+class AskOfMessagesConfig(AskConfig):
+    """A service that is asked about what is to be published."""
+
+    timeout: Annotated[Duration, Field(ge=0.05, le=_LONGEST_OF_MESSAGES)] = 1.0
+    """How long it may take; the client hears of a later answer that it may ask again."""
 
 
 def question(

@@ -23,6 +23,7 @@ from tta_gateway.features.realtime.codes import (
 from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
 from tta_gateway.features.realtime.inbox import Outcome, Posted
 from tta_gateway.features.realtime.kinds import Kind, Kinds
+from tta_gateway.features.realtime.mail import record_of
 from tta_gateway.features.realtime.publication import (
     LARGEST_TAGS,
     ClientInfo,
@@ -233,6 +234,8 @@ class ServerApi:
         keeping = _NOTHING_KEPT if call.skip_history else kind.keeping
         key = key_of_service(call.idempotency_key)
         told = await self._broker.publish(call.channel, made, keeping=keeping, key=key)
+        if told.repeated and kind.rule.receipts is not None:
+            made = await record_of(self._broker, call.channel, told.position) or made
         posted = await self._post.copy(
             call.channel, made, durable=keeping.durable, key=key, to=call.to
         )

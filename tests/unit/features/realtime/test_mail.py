@@ -12,7 +12,7 @@ from tta_gateway.features.realtime.bound import ChannelRule, Receipts
 from tta_gateway.features.realtime.broker import Away, Published
 from tta_gateway.features.realtime.inbox import Letter, Posted
 from tta_gateway.features.realtime.kinds import Kinds
-from tta_gateway.features.realtime.mail import Boxes, Mail, Posting
+from tta_gateway.features.realtime.mail import Boxes, Mail, Posting, record_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 
 KEPT = Keeping(10, 60)
@@ -86,9 +86,11 @@ async def test_what_is_published_again_under_its_key_is_posted_once() -> None:
 async def test_what_was_published_and_not_posted_is_posted_when_it_is_sent_again() -> None:
     house = House()
     house.store.add("user:ben", SAID, KEPT, "k")  # and then its worker was killed
-    told = await house.posting.publish("user:ben", SAID, keeping=KEPT, key="k")
+    other = Publication(b'"other"')
+    told = await house.posting.publish("user:ben", other, keeping=KEPT, key="k")
     assert told.repeated
-    assert len(house.ids("ben")) == 1
+    (letter,) = (await house.plain.drain("ben")).letters
+    assert (letter.data, letter.info, letter.offset) == (b'"hello"', ADA, 0)  # as it was published
     assert len(house.store.kept["user:ben"]) == 1
 
 
@@ -171,3 +173,18 @@ async def test_once_one_cannot_be_posted_the_others_are_not_posted_in_vain() -> 
     for _ in range(10):
         await asyncio.sleep(0)
     assert inbox.boxes == {}
+
+
+@on_a_loop
+async def test_what_stands_there_no_more_is_posted_as_it_is_said() -> None:
+    house = House()
+    house.store.add("user:ben", SAID, KEPT, "k")
+    house.store.kept["user:ben"].clear()
+    await house.posting.publish("user:ben", replace(SAID, data=b"2"), keeping=KEPT, key="k")
+    (letter,) = (await house.plain.drain("ben")).letters
+    assert letter.data == b"2"
+    assert await record_of(house.broker, "user:ben", Position()) is None
+    house.store.put("user:ben", b"3", KEPT)
+    assert await record_of(house.broker, "user:ben", Position(2, "0")) is None
+    assert not house.mail.takes("plain")
+    assert not house.mail.takes("unknown")

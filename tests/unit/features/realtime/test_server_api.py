@@ -301,3 +301,10 @@ def test_tags_are_few(house: House) -> None:
     assert refused["error"]["code"] == 107
     assert "`tags`: more than 4096 bytes" in refused["error"]["message"]
     assert "result" in house.ask("post", users=["a"], data=1, tags={"a": "x" * 4095})
+
+
+def test_a_letter_says_what_was_published_whatever_is_said_again(house: House) -> None:
+    """Red where a first try that was published, and not posted, leaves a letter of another text."""
+    house.store.add("user:ada", Publication(b"1"), Keeping(10, 60), "service:k")
+    house.ask("publish", channel="user:ada", data=2, idempotency_key="k")
+    assert [one["data"] for one in letters(house)["ada"]] == [1]
