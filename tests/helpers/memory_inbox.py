@@ -1,5 +1,6 @@
 """Inboxes in memory: a box for each user, whose letters go over a store of channels in memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tests.helpers.memory_broker import MemoryStore
@@ -27,6 +28,8 @@ class MemoryInbox:
         self.durable = durable
         self.now = 0
         self.boxes: dict[str, Box] = {}
+        self.steps = 0
+        """how often receipts were taken"""
 
     def both(self) -> Boxes:
         """This one by either way."""
@@ -46,7 +49,12 @@ class MemoryInbox:
         return self._box(user).drain(self.now, after)
 
     async def acknowledge(self, user: str, id: str) -> bool:
-        return self._box(user).acknowledge(id, self.now)
+        return (await self.acknowledge_all(user, [id]))[0]
+
+    async def acknowledge_all(self, user: str, ids: Sequence[str]) -> Sequence[bool]:
+        self.steps += 1
+        box = self._box(user)
+        return [box.acknowledge(id, self.now) for id in ids]
 
     async def redeliver(self, user: str) -> int:
         box = self._box(user)

@@ -111,7 +111,7 @@ class HubAsked:
             return said
         visitor.until = said.expires or inf
         visitor.meta = (says.service, said.meta)
-        channels = await self._readable(said.channels, caller)
+        channels = await self._readable(said.channels, caller, visitor)
         visitor.given = set(channels)
         let_in = replace(admission, about=said.about, data=said.data, channels=channels)
         admitted = self._until(visitor, inquiry, let_in)
@@ -148,7 +148,9 @@ class HubAsked:
             return admission
         return replace(admission, seconds=seconds)
 
-    async def _readable(self, wanted: Mapping[str, bytes], caller: Caller) -> dict[str, bytes]:
+    async def _readable(
+        self, wanted: Mapping[str, bytes], caller: Caller, visitor: Visitor
+    ) -> dict[str, bytes]:
         """Return the channels that a service has somebody read, those that they may read."""
         found: dict[str, bytes] = {}
         for name, about in islice(wanted.items(), self._most_channels):
@@ -157,7 +159,8 @@ class HubAsked:
                 granted = await granted
             if isinstance(granted, Grant):
                 found[name] = about
-        return found
+        # What lets them read some of it may have ended while the others were asked about.
+        return {name: about for name, about in found.items() if name in visitor.reading}
 
     async def subscribed(
         self,

@@ -11,6 +11,7 @@ from math import inf
 from typing import Final
 from urllib.parse import quote
 
+from tta_gateway.features.access.bound import WHOLE
 from tta_gateway.features.realtime import contract
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.codes import (
@@ -36,6 +37,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     MayPublish,
     Rules,
 )
+from tta_gateway.features.realtime.inbox import channel_of
 from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields
@@ -116,6 +118,8 @@ class HubDesk:
         """returns whose token it is, or what is wrong with it"""
         self.end: End = lambda _, __: None
         """ends a connection, by its id"""
+        self.known: Callable[[str, str], None] = lambda _, __: None
+        """takes whose a connection is: from then on it may be ended as theirs"""
         self.part: Part = lambda _, __, ___: None
         """ends a subscription: of a connection, in a channel, with this code"""
 
@@ -134,6 +138,14 @@ class HubDesk:
     def visitor(self, client: str) -> Visitor | None:
         """Return a connection, if it is there."""
         return self._visitors.get(client)
+
+    def has_inbox(self, client: str) -> bool:
+        """Return whether a connection reads, and acknowledges, the letters of its user."""
+        visitor = self._visitors.get(client)
+        if visitor is None or visitor.connected is None:
+            return False
+        principal = visitor.connected.exchange.principal
+        return principal is not None and _has_inbox(principal)
 
     def clients(self) -> list[str]:
         """Return the connections that there are."""
@@ -169,7 +181,7 @@ class HubDesk:
 
     def refresh(self, token: str, caller: Caller) -> Admitted | Awaitable[Admitted]:
         """Return whose a new token is; what has shown the one before counts no more."""
-        return self._admitted(token, caller, self._asked.refreshing(caller))
+        return self._admitted(token, caller, self._asked.refreshing(caller), of=caller.user)
 
     def _read_on(self, client: str, visitor: Visitor) -> None:
         """Ask for each channel again: by what was shown before it is read no longer than that."""
@@ -186,7 +198,7 @@ class HubDesk:
                 self._ask(plans.subscribe, b"SUBSCRIBE", channel, plans, visitor, asker)
 
     def _admitted(
-        self, token: str, caller: Caller, more: Further
+        self, token: str, caller: Caller, more: Further, *, of: str | None = None
     ) -> Admitted | Awaitable[Admitted]:
         visitor, plan = self._visitors.get(caller.client), self._connect
         if visitor is None or plan is None:  # without one real time is off, whatever the token
@@ -204,23 +216,38 @@ class HubDesk:
             if self._visitors.get(caller.client) is not visitor:
                 inquiry.over()
                 return CONNECTION_EXPIRED
+            admission = self._admission(inquiry.exchange)
+            if of is not None and of != admission.user:
+                inquiry.over()
+                return INVALID_TOKEN  # before anything counts by it, or a service hears of it
             if visitor.connected is not None:
                 visitor.connected.over()
             visitor.connected, visitor.shown = inquiry, shown
             inquiry.keep()
-            admission = self._admission(inquiry.exchange)
-            if caller.user in {"", admission.user}:  # whoever else it is will be sent away
-                self._read_on(caller.client, visitor)
+            self._is_known(caller.client, admission, is_new=of is None)
+            self._read_on(caller.client, visitor)
             return more(visitor, inquiry, admission)
 
         return settled(answer, then, inquiry)
+
+    def _is_known(self, client: str, admission: Admission, *, is_new: bool) -> None:
+        """Take whose a connection is, before a service is asked: it may end from now on."""
+        if is_new:
+            self.known(client, admission.user)
+        elif not admission.has_inbox:
+            self.part(client, channel_of(admission.user), UNSUBSCRIBED)
 
     def _admission(self, exchange: Exchange) -> Admission:
         principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
             return Admission(user="", traffic=traffic)
         seconds = self._seconds_of(principal)
-        return Admission(user=principal.subject, seconds=seconds, traffic=traffic)
+        return Admission(
+            user=principal.subject,
+            seconds=seconds,
+            traffic=traffic,
+            has_inbox=_has_inbox(principal),
+        )
 
     def _seconds_of(self, principal: Principal) -> int | None:
         """Return after how long another token is to be shown."""
@@ -401,6 +428,11 @@ class HubDesk:
             if normal(path) != (path, False):
                 return None
         return self._plans.get(id(kind))
+
+
+def _has_inbox(principal: Principal) -> bool:
+    """Return whether letters are read by it: no rule opens a part of them to narrow tokens."""
+    return not principal.is_narrow or WHOLE in principal.scopes
 
 
 def _path_of(channel: str) -> bytes:

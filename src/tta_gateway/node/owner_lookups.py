@@ -108,7 +108,8 @@ def _asked(
     """Return the exchange of a question about another's request."""
     request = exchange.request
     head = RequestHead(request.stream_id, b"GET", path)
-    head.fields = [*(one for one in request.fields if one[0] in names), _ACCEPT]
+    told = request.fields if exchange.upstream_fields is None else exchange.upstream_fields
+    head.fields = [*(one for one in told if one[0] in names), _ACCEPT]
     head.forwarding, head.host = request.forwarding, request.host
     made = Exchange(head, origin=origin, peer=exchange.peer, plan=plan, started=exchange.started)
     made.client, made.params = exchange.client, exchange.params

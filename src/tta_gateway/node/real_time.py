@@ -95,6 +95,7 @@ class RealTime:
         self.hub: Final = Hub(ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
+        self.desk.known = self.hub.known
         self._letterbox: Final = self._letters()
         fork = Fork(self._letterbox)
         self._streams = streams = HubStreams(
@@ -131,7 +132,11 @@ class RealTime:
         broker = Posting(store.broker, mail)
         own: dict[str, Procedure] = {
             SEND: Sending(self._threshold, broker),
-            ACK: Acknowledging(store.boxes.plain, is_open=lambda: self._threshold.has_inboxes),
+            ACK: Acknowledging(
+                store.boxes.plain,
+                is_open=lambda: self._threshold.has_inboxes,
+                has_inbox=self.desk.has_inbox,
+            ),
         }
         return Ports(
             broker=broker,

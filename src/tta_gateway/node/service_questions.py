@@ -89,7 +89,9 @@ class Questions:
         request = about.request
         head = RequestHead(request.stream_id, b"POST", self._path)
         said = {name for name, _ in fields}
-        shown = [one for one in request.fields if one[0] in _KEPT and one[0] not in said]
+        # As services see it: the cookie of access tokens is the gateway's alone.
+        told = request.fields if about.upstream_fields is None else about.upstream_fields
+        shown = [one for one in told if one[0] in _KEPT and one[0] not in said]
         head.fields = [*shown, *fields, *_JSON]
         head.forwarding, head.host = request.forwarding, request.host
         head.length = len(body)

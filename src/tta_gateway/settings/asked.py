@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Final, TypeAlias
 
 import msgspec
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from tta_gateway.features.health.config import CheckPath
 from tta_gateway.features.realtime.bound import Question
@@ -15,7 +15,7 @@ from tta_gateway.kernel.route import Rewrite, Route, Timeouts
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
-from tta_gateway.settings.route import FreeName
+from tta_gateway.settings.route import CREDENTIALS, FreeName
 from tta_gateway.support.config import Config, Duration, Items
 
 Tree: TypeAlias = Mapping[str, Value]
@@ -23,8 +23,23 @@ RouteTo: TypeAlias = Callable[[str], Route]
 """returns the route to a service of which nothing more is said"""
 _CLASS: Final = "admission"
 _CONNECT: Final = 1.0  # seconds
+_LONGEST_OF_MESSAGES: Final = 2.0
+"""seconds: the store and its disk, for the record and for letters, may take 7 more; and behind 10
+(features/realtime/hub.py) a client would hear that what was published was not"""
 _OF_CHANNELS: Final = ("subscribe", "publish")
 _OF_CONNECTIONS: Final = ("connect", "refresh")
+
+
+def _told(name: str) -> str:
+    if name in CREDENTIALS:
+        raise ValueError(
+            f"`{name}` shows who asks, and the gateway alone says that: take it out (a service is "
+            "told `authorization` and `cookie` as on its routes)"
+        )
+    return name
+
+
+ToldName: TypeAlias = Annotated[FreeName, AfterValidator(_told)]
 
 
 class AskConfig(Config):
@@ -39,13 +54,20 @@ class AskConfig(Config):
     timeout: Annotated[Duration, Field(ge=0.05, le=8.0)] = 1.0
     """How long it may take; the client hears of a later answer that it may ask again."""
 
-    headers: Items[FreeName] = ()
+    headers: Items[ToldName] = ()
     """Header fields of the request by which the client came that it is told too; who asks
     (`Authorization`, `Cookie`), `X-Request-ID`, `traceparent` and the way here are always told."""
 
-    emulated_headers: Items[FreeName] = ()
+    emulated_headers: Items[ToldName] = ()
     """Of the fields that clients write into their connect command (`headers` of SDKs), those that
     it is told where the request has none: nobody has looked at them."""
+
+
+class AskOfMessagesConfig(AskConfig):
+    """A service that is asked about what is to be published."""
+
+    timeout: Annotated[Duration, Field(ge=0.05, le=_LONGEST_OF_MESSAGES)] = 1.0
+    """How long it may take; the client hears of a later answer that it may ask again."""
 
 
 def question(

@@ -33,7 +33,7 @@ from tta_gateway.features.realtime.sending import SEND
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.settings import asked as asking
-from tta_gateway.settings.asked import AskConfig, RouteTo, question
+from tta_gateway.settings.asked import AskConfig, AskOfMessagesConfig, RouteTo, question
 from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
@@ -75,6 +75,13 @@ class AskingRuleConfig(RuleConfig):
     """The service that is asked what comes of it, once nothing above objects."""
 
 
+class PublishRuleConfig(RuleConfig):
+    """Who may publish, and the service that is asked behind that."""
+
+    ask: AskOfMessagesConfig | None = None
+    """The service that is asked what comes of it, once nothing above objects."""
+
+
 class ProcedureConfig(RuleConfig):
     """Who may call a procedure, and the service that does it."""
 
@@ -85,6 +92,7 @@ class ProcedureConfig(RuleConfig):
 _WORD: Final = Shorthand(lambda value: {"mode": value}, {"enum": ["on", "off"]})
 Rule: TypeAlias = Annotated[RuleConfig, _WORD]
 AskingRule: TypeAlias = Annotated[AskingRuleConfig, _WORD]
+PublishRule: TypeAlias = Annotated[PublishRuleConfig, _WORD]
 _NOBODY: Final = RuleConfig(mode="off")
 
 
@@ -97,7 +105,7 @@ class ChannelConfig(Config):
     subscribe: AskingRule = AskingRuleConfig()
     """Who may hear what is published there."""
 
-    publish: AskingRule = AskingRuleConfig(mode="off")
+    publish: PublishRule = PublishRuleConfig(mode="off")
     """Who may publish there from a connection; services may by their own way."""
 
     presence: Rule = _NOBODY

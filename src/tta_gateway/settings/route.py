@@ -53,7 +53,7 @@ TEMPLATE: Final = WithJsonSchema({"title": "path", "type": "string"})
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LOCATION: Final = re.compile(r"(?:/(?!/)|https?://[^\s/?#{}@\\]+(?:/|$))[^\s?#\\\x00-\x1f\x7f]*")
 _PROTOCOL: Final = re.compile(r"[a-z0-9!$&'*+\-.^_`|~]+(?:/[a-z0-9.]+)?")
-_CREDENTIALS: Final = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
+CREDENTIALS: Final = frozenset({"authorization", "cookie", "x-api-key", "x-auth-token"})
 APPEND: Final = "append"
 # Beside those that a codec refuses to see twice: no lists, so that a second one would be an error,
 # or the reader's to choose from (RFC 9110 5.3).
@@ -270,7 +270,7 @@ def _change_text(change: str | tuple[str, ...] | None) -> str | dict[str, list[s
 
 def _permitted(fields: "dict[str, Change]") -> "dict[str, Change]":
     for name, change in fields.items():
-        if name in _CREDENTIALS and change is not None:
+        if name in CREDENTIALS and change is not None:
             raise ValueError(f"`{name}` would be a secret in plain text: null alone is taken here")
         if isinstance(change, tuple) and (name in _ONCE or known(name.encode())[1] == Kind.SINGLE):
             raise ValueError(f"`{name}` may stand in a message once: set it, with a value alone")

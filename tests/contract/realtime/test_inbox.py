@@ -32,6 +32,8 @@ from tta_gateway.features.realtime.inbox import (
     Posted,
     channel_of,
 )
+from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.mail import Boxes, Mail
 from tta_gateway.features.realtime.publication import ClientInfo, Publication
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.support.valkey.client import Valkey
@@ -64,6 +66,12 @@ def has(some: Sequence[object], count: int) -> bool:
     return len(some) == count
 
 
+async def acks_alike(inbox: ValkeyInbox, user: str, ids: list[str], box: Box, now: int) -> bool:
+    """Acknowledge the same of both, and say whether they say the same of it."""
+    told = await inbox.acknowledge_all(user, ids)
+    return told == [box.acknowledge(one, now) for one in ids]
+
+
 async def compare(valkey: Valkey, seed: int) -> None:
     """Tell both the same, and hold what they answer against each other."""
     chance, clock, box = random.Random(seed), Clock(), Box()
@@ -80,7 +88,7 @@ async def compare(valkey: Valkey, seed: int) -> None:
                 after = chance.choice((0, 0, 3, 8))
                 assert await inbox.drain(user, after) == tagged(box.drain(now, after))
             case 3:
-                assert await inbox.acknowledge(user, id) is box.acknowledge(id, now)
+                assert await acks_alike(inbox, user, [id, str(chance.randrange(30)), id], box, now)
             case 4:
                 box.redeliver(now, reaches=False)
                 due = box.next_due()
@@ -103,6 +111,25 @@ def test_the_store_does_what_the_box_does(shared: Server) -> None:
         async with client(shared.unix) as (valkey, _):
             for seed in range(12):  # one after the other: they sweep for each other
                 await compare(valkey, seed)
+
+    uvloop.run(body())
+
+
+def test_one_letter_to_very_many_leaves_room_for_all_others(shared: Server) -> None:
+    """Red where they are all in the store's queue at once: it takes 16 MiB, and then no more."""
+
+    async def body() -> None:
+        async with client(shared.unix) as (valkey, _):
+            clock = Clock()
+            inbox = ValkeyInbox(lambda: valkey, wall=clock.wall)
+            mail = Mail(Boxes(inbox, inbox), kinds=lambda: Kinds(()), fresh=str, wall=clock.wall)
+            users = [f"{uuid.uuid4().hex} {number}" for number in range(1000)]
+            large = Publication(b'"' + b"x" * 64_000 + b'"')
+            posting = mail.post(users, large, id="1", seconds=60.0, durable=False)
+            posted, page = await asyncio.gather(posting, inbox.drain(users[-1]))
+            assert (len(posted), {one.outcome for one in posted}) == (1000, {Outcome.NEW})
+            assert len(page.letters) <= 1
+            await valkey.command(b"FLUSHALL")
 
     uvloop.run(body())
 

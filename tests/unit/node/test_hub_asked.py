@@ -8,13 +8,15 @@ import msgspec
 import pytest
 
 from tests.helpers.asked_services import AskedServices, Told
-from tests.helpers.builders import a_head, a_route, an_exchange
-from tests.unit.node.test_hub_desk import BOUND, NEWS, SESSION, House, route
+from tests.helpers.builders import Bound, a_head, a_route, an_exchange
+from tests.unit.node.test_hub_desk import ADA, BOUND, NEWS, SESSION, House, route
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.bound import Question
 from tta_gateway.features.realtime.codes import Disconnection, Refused
 from tta_gateway.features.realtime.command import ConnectRequest, SubscribeRequest
 from tta_gateway.features.realtime.doorkeeper import Admission, Amended, Caller, Grant
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.problem import NOT_FOUND
 from tta_gateway.node.hub_desk import HubDesk
 from tta_gateway.node.hub_services import HubServices
@@ -343,3 +345,64 @@ def test_a_service_that_is_away_lets_nothing_happen() -> None:
     assert house.publishes() is codes.INTERNAL
     assert "players" in house.log[0]
     assert "breaker_open" in house.log[0]
+
+
+def test_with_somebody_elses_token_nothing_goes_on_and_nobody_is_asked() -> None:
+    """Red where the token counts, and ends what was shown before, until a service has refused."""
+    house = Served()
+    house.tokens[b"Bearer ben"] = msgspec.structs.replace(ADA, subject="ben")
+    house.says(result={})
+    house.connects()
+    house.says(error={"code": 403, "message": "not hers"})
+    assert house.settled(house.desk.refresh("ben", house.caller)) == codes.INVALID_TOKEN
+    assert [path for path, _ in house.told()] == ["/connect"]
+    visitor = house.desk.visitor("1")
+    assert visitor is not None
+    assert visitor.shown == [(b"authorization", b"Bearer ada")]
+    assert house.finished == ["/connect"]  # of the refresh
+    house.kept["/connect"].origin.dismiss(1008, b"")
+    house.says(result={})
+    house.publishes()
+    about = house.services.about[-1].principal
+    assert about is not None
+    assert about.subject == "ada"
+
+
+def test_whose_a_connection_is_is_known_before_a_service_is_asked() -> None:
+    """Red where an order about somebody passes over who is being let in."""
+    house, known = Served(), list[tuple[str, str, int]]()
+    house.desk.known = lambda client, user: known.append((client, user, len(house.told())))
+    house.connects()
+    house.refreshes()
+    assert known == [("1", "ada", 0)]
+
+
+def test_what_ends_while_another_is_looked_up_is_not_read() -> None:
+    """Red where it is read with nothing behind it that would end it."""
+    house = Served()
+    house.says(result={"channels": ["session:a", "session:b"]})
+
+    async def later() -> None:
+        house.kept["/session/a"].origin.dismiss(1008, b"")
+
+    def slow(exchange: Exchange) -> Response | Awaitable[Response | None] | None:
+        answer = house.on_request(exchange)
+        return later() if exchange.request.path == b"/session/b" else answer
+
+    house.policy = Bound(on_request=slow, on_response=house.on_response, on_finish=house.on_finish)
+    house.adopt(ALL)
+    request = ConnectRequest(token="ada")
+
+    async def connecting() -> object:
+        answer = house.desk.connect(request, Caller("", "1"))
+        assert isinstance(answer, Awaitable)
+        tasks = [asking := asyncio.ensure_future(answer)]
+        while not asking.done():
+            tasks += [asyncio.ensure_future(one) for one in house.works]  # type: ignore[arg-type]
+            house.works.clear()
+            await asyncio.sleep(0)
+        return await asking
+
+    admitted = asyncio.run(connecting())
+    assert isinstance(admitted, Admission)
+    assert list(admitted.channels) == ["session:b"]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+import msgspec
 import pytest
 
 from tests.helpers.builders import Bound, a_head, an_exchange
@@ -501,3 +502,20 @@ def test_who_is_gone_meanwhile_gets_nothing() -> None:
     house.desk.gone("1")
     assert house.settled(connecting) == codes.CONNECTION_EXPIRED
     assert house.finished == ["/connect"]
+
+
+def test_a_narrow_token_opens_no_letters_of_its_user() -> None:
+    """Red where an app that is allowed one thing reads, and acknowledges, the whole inbox."""
+    house = House()
+    assert not house.desk.has_inbox("1")
+    narrow = msgspec.structs.replace(ADA, is_narrow=True, scopes=frozenset({"openid"}))
+    house.tokens[b"Bearer narrow"] = narrow
+    house.tokens[b"Bearer whole"] = msgspec.structs.replace(narrow, scopes=frozenset({"all"}))
+    for token, has_inbox in (("ada", True), ("narrow", False), ("whole", True)):
+        admitted = house.connect(token)
+        assert isinstance(admitted, Admission)
+        assert admitted.has_inbox is house.desk.has_inbox("1") is has_inbox
+    house.settled(house.desk.refresh("narrow", house.caller))
+    assert house.parted == [("!inbox:ada", codes.UNSUBSCRIBED)]
+    assert not house.desk.has_inbox("1")
+    assert not house.desk.has_inbox("2")

@@ -13,6 +13,8 @@ from tests.helpers.fake_origin import FakeTunnel
 from tta_gateway.features.admission.bound import AdmissionBound, RouteAdmission
 from tta_gateway.features.admission.policy import Gate, TrafficClass
 from tta_gateway.features.admission.rooms import Rooms
+from tta_gateway.features.identity.access_cookie import AccessCookie
+from tta_gateway.features.identity.bound import CookieBound
 from tta_gateway.features.mirror.policy import Ways
 from tta_gateway.features.sticky.bound import StickyBound
 from tta_gateway.features.token_relay.bound import TokenRelayBound
@@ -113,6 +115,16 @@ def test_a_service_is_asked_as_who_asks_and_with_nothing_else_of_the_request() -
     assert plan is not None
     assert (plan.fallback, plan.rewrite, plan.features) == (None, Rewrite(), {})
     assert (asked.request_id, asked.params) == (b"r1", {"id": "s1"})
+
+
+def test_a_cookie_with_the_access_token_is_the_gateways_alone() -> None:
+    """Red where the fields of the request are told instead of those that services see."""
+    house, about = House(whole), a_request()
+    about.request.fields = [(b"cookie", b"__Host-access=secret; a=b")]
+    assert AccessCookie(CookieBound(name="__Host-access")).take(about) == b"secret"
+    house.ask(about)
+    assert (b"cookie", b"a=b") in house.asked[0].request.fields
+    assert b"secret" not in repr(house.asked[0].request.fields).encode()
 
 
 def test_what_sticks_to_an_endpoint_is_said_too() -> None:

@@ -98,7 +98,27 @@ def test_a_procedure_has_its_rule_and_one_that_is_off_is_none() -> None:
         ("refresh: {service: chat}", "refresh.path", "is missing"),
         ("connect: {service: chat, path: x}", "connect.path", "must be a path"),
         ("connect: {service: chat, path: /, timeout: 9s}", "connect.timeout", "at most 8"),
+        (
+            "channels: {a: {publish: {ask: {service: chat, path: /, timeout: 3s}}}}",
+            "channels.a.publish.ask.timeout",
+            "at most 2",
+        ),
         ("connect: {service: chat, path: /, headers: [Host]}", "connect.headers[0]", "take it out"),
+        (
+            "connect: {service: chat, path: /, headers: [X-API-Key]}",
+            "connect.headers[0]",
+            "`x-api-key` shows who asks",
+        ),
+        (
+            "refresh: {service: chat, path: /, emulated_headers: [a, Cookie]}",
+            "refresh.emulated_headers[1]",
+            "`cookie` shows who asks",
+        ),
+        (
+            "channels: {a: {publish: {ask: {service: chat, path: /, headers: [Authorization]}}}}",
+            "channels.a.publish.ask.headers[0]",
+            "`authorization` shows who asks",
+        ),
         ("procedures: {a b: {ask: {service: chat, path: /}}}", "procedures", "`chat.close`"),
         ("procedures: {ack: {ask: {service: chat, path: /}}}", "procedures", "take it out"),
         ("procedures: {a: {}}", "procedures.a.ask", "is missing"),

@@ -1,6 +1,5 @@
 """`ack`: whoever has letters says which have come; those are sent no more."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -31,10 +30,13 @@ _decode: Final = msgspec.json.Decoder(Receipt).decode
 class Acknowledging:
     """The procedure."""
 
-    def __init__(self, inbox: Inbox, *, is_open: Callable[[], bool]) -> None:
-        """Tell this inbox, while there are any."""
+    def __init__(
+        self, inbox: Inbox, *, is_open: Callable[[], bool], has_inbox: Callable[[str], bool]
+    ) -> None:
+        """Tell this inbox, while there are any; `has_inbox` says whether a connection has one."""
         self._inbox: Final = inbox
         self._is_open: Final = is_open
+        self._has_inbox: Final = has_inbox
 
     async def __call__(self, data: bytes, caller: Caller) -> Returned:
         """Take a receipt; tell which ids are no letters of theirs (any more)."""
@@ -43,9 +45,10 @@ class Acknowledging:
         asked = understood(ACK, data, _decode)
         if isinstance(asked, Refused):
             return asked
-        if not caller.user:
+        if not caller.user or not self._has_inbox(caller.client):
             return PERMISSION_DENIED
         ids = list(dict.fromkeys(asked.ids))
-        took = await asyncio.gather(*(self._inbox.acknowledge(caller.user, id) for id in ids))
+        # in one step: the store's queue is for all clients of the worker
+        took = await self._inbox.acknowledge_all(caller.user, ids)
         unknown = [id for id, known in zip(ids, took, strict=True) if not known]
         return msgspec.json.encode({"unknown": unknown})

@@ -4,7 +4,7 @@ What can be done at once is done at once, without a task; only what must wait fo
 somebody else returns something to wait for.  While it waits, the session gives no other command.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -70,7 +70,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Tokens,
     Verdict,
 )
-from tta_gateway.features.realtime.publication import Keeping, Position, Publication
+from tta_gateway.features.realtime.publication import Keeping, Position, Publication, key_of_service
 from tta_gateway.features.realtime.session import NEVER, Session, State, Subscription, Terms
 from tta_gateway.support.clock import Clock
 
@@ -217,7 +217,7 @@ class Attendant:
             self._channels.made(name, each): _recovery(request.subs.get(name))
             for name, each in known.items()
         }
-        places = await self._channels.places(wanted)
+        places = _within(await self._channels.places(wanted))
         results = {
             channel.name: _result(channel, place, recovers=wanted[channel] is not None)
             for channel, place in places.items()
@@ -395,7 +395,7 @@ class Attendant:
         there = session.subscriptions.get(request.channel)
         info = Subscription(session, request.channel).info if there is None else there.info
         made, kept = amended(Publication(request.data, info=info), keeping, allowed)
-        key = "" if allowed is None else allowed.key
+        key = "" if allowed is None else key_of_service(allowed.key)
         return self._published(session, request.channel, made, kept, key)
 
     async def _published(
@@ -524,6 +524,18 @@ def _page(publications: Sequence[Publication]) -> Sequence[Publication]:
         if count and size > LARGEST_RECOVERED:
             return publications[:count]
     return publications
+
+
+def _within(places: Mapping[Channel, Place]) -> dict[Channel, Place]:
+    """Return places of which all together give no more than one may: the others begin anew."""
+    found, left = dict[Channel, Place](), LARGEST_RECOVERED
+    for channel, place in places.items():
+        size = sum(len(one.data) for one in place.missed)
+        if size > left:
+            found[channel] = Place(Position(place.offset, place.position.epoch), place.offset)
+        else:
+            found[channel], left = place, left - size
+    return found
 
 
 def _recovery(request: SubscribeRequest | None) -> Position | None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from tta_gateway.features.realtime.broker import Away, Broker, Stored
-from tta_gateway.features.realtime.channel import MOST_RECOVERED, Channel, Place
+from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.doorkeeper import Rules
 from tta_gateway.features.realtime.fanout import Turn
 from tta_gateway.features.realtime.publication import Position
@@ -19,6 +19,7 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 LINGERS: Final = 15.0
 """seconds that a channel is followed without readers: they may only have lost their connection"""
+_LARGEST_READ: Final = 4 * LARGEST_RECOVERED  # for one who comes back to many channels
 _READ_AT_ONCE: Final = 32
 _MOST_LINGERING: Final = 1000
 """channels without readers; beyond, those that have had none for longest are left"""
@@ -87,23 +88,29 @@ class Channels:
     async def places(self, wanted: Mapping[Channel, Position | None]) -> dict[Channel, Place]:
         """Return where somebody begins in each channel, all at one moment, or raise Away.
 
-        The places are to be taken before anything else happens.
+        The places are to be taken before anything else happens.  Behind so much that was missed
+        no more is read: in the other channels they begin anew.
         """
         told: dict[Channel, Stored] = {}
+        since, size = dict(wanted), 0
         for channel in wanted:
             channel.joining += 1
         try:
             for _ in range(_TRIES):
                 await self._follow_all(wanted)
-                places = {each: each.place(wanted[each], told.get(each)) for each in wanted}
+                places = {each: each.place(since[each], told.get(each)) for each in wanted}
                 found = {each: place for each, place in places.items() if place is not None}
                 if len(found) == len(wanted):
                     return found
-                for channel in places.keys() - found.keys():
+                for channel in [each for each in wanted if each not in found]:
                     self.look_after(channel)
-                    stored = await self._stored(channel, wanted[channel])
-                    if stored is not None:
-                        told[channel] = stored
+                    stored = await self._stored(channel, since[channel])
+                    if stored is None:
+                        continue
+                    told[channel] = stored
+                    size += sum(len(one.data) for one in stored.publications)
+                    if size > _LARGEST_READ:
+                        since.update(dict.fromkeys(wanted.keys() - told.keys()))
         finally:
             for channel in wanted:
                 channel.joining -= 1

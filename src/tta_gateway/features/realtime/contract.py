@@ -25,10 +25,11 @@ from tta_gateway.features.realtime.codes import (
 )
 from tta_gateway.features.realtime.command import ConnectRequest
 from tta_gateway.features.realtime.doorkeeper import Amended, Caller, Verdict
+from tta_gateway.features.realtime.publication import LARGEST_TAGS, size_of
 
 _LONGEST_MESSAGE: Final = 256  # characters of why a command is refused
 _LONGEST_KEY: Final = 128
-_LARGEST_META: Final = 4096  # bytes that are kept for each connection
+_LARGEST_META: Final = 4096  # bytes that are kept for each connection, `info` as well
 _TEMPORARY: Final = frozenset(
     one.code for one in (INTERNAL, TOO_MANY_REQUESTS, CONCURRENT_PAGINATION)
 )
@@ -285,6 +286,8 @@ def _subscribed(found: _Subscription) -> Subscribed:
 
 
 def _amended(found: _Publication) -> Amended:
+    if size_of(found.tags or {}) > LARGEST_TAGS:
+        raise Unclear(f"`tags` are larger than they may be: {LARGEST_TAGS} bytes")
     return Amended(
         data=_data(found),
         tags=found.tags or {},
@@ -294,7 +297,10 @@ def _amended(found: _Publication) -> Amended:
 
 
 def _about(found: _Payloads) -> bytes:
-    return _payload(found.info, found.b64info, "info")
+    info = _payload(found.info, found.b64info, "info")
+    if len(info) > _LARGEST_META:  # it goes with every message of theirs
+        raise Unclear(f"`info` is larger than it may be: {_LARGEST_META} bytes")
+    return info
 
 
 def _data(found: _Payloads) -> bytes:

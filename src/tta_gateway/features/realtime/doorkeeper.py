@@ -60,6 +60,7 @@ class Admission:
     about: bytes = b""
     data: bytes = b""
     is_quiet: bool = False
+    has_inbox: bool = True
     channels: Mapping[str, bytes] = field(default_factory=dict)
     traffic: int = THERAPEUTIC
 

@@ -17,6 +17,7 @@ from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.channels import Channels
 from tta_gateway.features.realtime.codec import Codec
 from tta_gateway.features.realtime.codes import (
+    CONNECTION_EXPIRED,
     INTERNAL,
     SUBSCRIPTION_ENDED,
     SUBSCRIPTION_EXPIRED,
@@ -210,6 +211,9 @@ class Hub:
             session.joining = ""  # it does not begin: the client is refused
             session.may_rejoin = not why.is_final
             return True
+        if session.state is State.CONNECTING:
+            self.end(client, CONNECTION_EXPIRED)  # what it will read may be settled: it comes back
+            return True
         subscription = session.subscriptions.get(channel)
         if subscription is None:
             return False
@@ -298,6 +302,13 @@ class Hub:
         self._presence.tick(now)
 
     # --- who comes and goes (Register) ---
+
+    def known(self, client: str, user: str) -> None:
+        """Take whose a connection is that is not let in yet: orders about them find it."""
+        connection = self._connections.get(client)
+        if connection is not None and connection.session.state is State.CONNECTING:
+            connection.session.user = user
+            self.came(connection.session)
 
     def came(self, session: Session) -> None:
         """Take that it is known who a session is."""

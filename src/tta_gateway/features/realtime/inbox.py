@@ -152,6 +152,10 @@ class Inbox(Protocol):
         """Take his receipt; False if there is no such letter (any more)."""
         ...
 
+    async def acknowledge_all(self, user: str, ids: Sequence[str]) -> Sequence[bool]:
+        """Take his receipts in one step; say of each what `acknowledge` says."""
+        ...
+
     async def redeliver(self, user: str) -> int:
         """Send again what is due; return milliseconds until the next is, -1 for none."""
         ...

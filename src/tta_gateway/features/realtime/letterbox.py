@@ -94,7 +94,9 @@ class Threshold:
         return self._in(await admitted)
 
     def _in(self, admitted: Admitted) -> Admitted:
-        if not self.has_inboxes or not isinstance(admitted, Admission) or not admitted.user:
+        if not self.has_inboxes or not isinstance(admitted, Admission):
+            return admitted
+        if not admitted.user or not admitted.has_inbox:
             return admitted
         return replace(admitted, channels={**admitted.channels, channel_of(admitted.user): b""})
 

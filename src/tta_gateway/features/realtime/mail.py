@@ -2,7 +2,8 @@
 
 A message is a letter for whomever its channel is about (`receipts: {to: …}`), and for those whom a
 service names.  It is published first, then posted: where posting fails its sender hears so, and
-what they send again under the same id is published no more, and posted if it was not.
+what they send again under the same id is published no more, and posted if it was not: as it was
+published, whatever they say the second time.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from tta_gateway.features.realtime.broker import Broker, Published, Stored
 from tta_gateway.features.realtime.inbox import Inbox, Letter, Posted
 from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.support.tasks import cause_of
 
 CHANNEL: Final = "channel"
 """the tag of a letter that says in which channel it was published"""
@@ -44,6 +46,11 @@ class Mail:
         self._kinds: Final = kinds
         self._fresh: Final = fresh
         self._wall: Final = wall
+
+    def takes(self, channel: str) -> bool:
+        """Return whether what is published there becomes letters."""
+        kind = self._kinds().find(channel)
+        return kind is not None and kind.rule.receipts is not None
 
     async def copy(
         self,
@@ -83,11 +90,27 @@ class Mail:
         now = int(self._wall() * 1000)
         letter = Letter(id, replace(publication, time=now), now + int(seconds * 1000))
         inbox = self._boxes.sure if durable else self._boxes.plain
-        return await asyncio.gather(*(inbox.post(user, letter) for user in users))
+        try:
+            async with asyncio.TaskGroup() as group:  # once one has failed the others end
+                work = [group.create_task(inbox.post(user, letter)) for user in users]
+        except ExceptionGroup as error:
+            raise cause_of(error) from error
+        return [one.result() for one in work]
 
     def name(self) -> str:
         """Return an id that no letter has."""
         return self._fresh()
+
+
+async def record_of(broker: Broker, channel: str, at: Position) -> Publication | None:
+    """Return what stands there in a channel, if it does still; Away."""
+    if not at.offset:
+        return None
+    stored = await broker.history(channel, since=Position(at.offset - 1, at.epoch), limit=1)
+    found = [one for one in stored.publications if one.offset == at.offset]
+    if not found or stored.top.epoch != at.epoch:
+        return None
+    return replace(found[0], offset=0)
 
 
 class Posting:
@@ -103,6 +126,8 @@ class Posting:
     ) -> Published:
         """Publish and post it; it is durable if all of that is."""
         told = await self._broker.publish(channel, publication, keeping=keeping, key=key)
+        if told.repeated and self._mail.takes(channel):
+            publication = await record_of(self._broker, channel, told.position) or publication
         posted = await self._mail.copy(channel, publication, durable=keeping.durable, key=key)
         return replace(told, durable=told.durable and all(one.durable for one in posted))
 

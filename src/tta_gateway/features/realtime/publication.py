@@ -1,7 +1,11 @@
 """What flows through channels: publications, where they stand, and who is there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+LARGEST_TAGS: Final = 4096
+"""bytes of the tags that services give a publication: they go with it wherever it goes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,13 @@ class Keeping:
     def is_on(self) -> bool:
         """Whether anything is kept."""
         return self.size > 0 and self.seconds > 0
+
+
+def size_of(tags: Mapping[str, str]) -> int:
+    """Return how many bytes tags have."""
+    return sum(len(name.encode()) + len(value.encode()) for name, value in tags.items())
+
+
+def key_of_service(key: str) -> str:
+    """Return what a service's key is known by: no client's message has the same (sending.py)."""
+    return f"service:{key}" if key else ""

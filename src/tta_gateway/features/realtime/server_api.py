@@ -21,9 +21,18 @@ from tta_gateway.features.realtime.codes import (
     Refused,
 )
 from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
-from tta_gateway.features.realtime.inbox import Posted
+from tta_gateway.features.realtime.inbox import Outcome, Posted
 from tta_gateway.features.realtime.kinds import Kind, Kinds
-from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
+from tta_gateway.features.realtime.mail import record_of
+from tta_gateway.features.realtime.publication import (
+    LARGEST_TAGS,
+    ClientInfo,
+    Keeping,
+    Position,
+    Publication,
+    key_of_service,
+    size_of,
+)
 
 Answer: TypeAlias = dict[str, Any]
 MOST: Final = 1000
@@ -34,6 +43,8 @@ LONGEST: Final = 30 * 24 * 3600
 """seconds that one may wait"""
 User: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 _NOTHING_KEPT: Final = Keeping()
+_PUBLISHED_AT_ONCE: Final = 32  # of a broadcast: of 64 KiB, 2 MiB of the store's queue
+_DEAD: Final = frozenset((Outcome.CROWDED, Outcome.EXPIRED))
 
 
 class Out(Exception):
@@ -221,21 +232,20 @@ class ServerApi:
             raise Out(Refused(BAD_REQUEST.code, "`to`: the channel asks for no receipts"))
         made = self._made(call.data, call.tags, kind.rule.largest)
         keeping = _NOTHING_KEPT if call.skip_history else kind.keeping
-        told = await self._broker.publish(
-            call.channel, made, keeping=keeping, key=call.idempotency_key
+        key = key_of_service(call.idempotency_key)
+        told = await self._broker.publish(call.channel, made, keeping=keeping, key=key)
+        if told.repeated and kind.rule.receipts is not None:
+            made = await record_of(self._broker, call.channel, told.position) or made
+        posted = await self._post.copy(
+            call.channel, made, durable=keeping.durable, key=key, to=call.to
         )
-        await self._post.copy(
-            call.channel,
-            made,
-            durable=keeping.durable,
-            key=call.idempotency_key,
-            to=call.to,
-        )
-        position = told.position
-        durable: Answer = {"durable": told.durable} if keeping.durable else {}
-        if not position.offset:
-            return durable
-        return {"offset": position.offset, "epoch": position.epoch, **durable}
+        answer: Answer = {}
+        if told.position.offset:
+            answer = {"offset": told.position.offset, "epoch": told.position.epoch}
+        if keeping.durable:
+            answer["durable"] = told.durable and all(one.durable for one in posted)
+        dead = sum(one.outcome in _DEAD for one in posted)
+        return {**answer, "dead": dead} if dead else answer
 
     async def post(self, call: PostCall) -> Answer:
         """Post a letter; what has become of it is told for each user, in their order."""
@@ -253,8 +263,13 @@ class ServerApi:
     async def broadcast(self, call: BroadcastCall) -> Answer:
         """Publish the same in many channels; each has an answer of its own, in their order."""
         beside = call.model_dump(exclude={"channels"})
-        asked = [self.run("publish", {**beside, "channel": one}) for one in call.channels]
-        return {"responses": await asyncio.gather(*asked)}
+        few = asyncio.Semaphore(_PUBLISHED_AT_ONCE)
+
+        async def published(channel: str) -> Answer:
+            async with few:  # not all of them in the store's queue
+                return await self.run("publish", {**beside, "channel": channel})
+
+        return {"responses": await asyncio.gather(*map(published, call.channels))}
 
     async def presence(self, call: ChannelCall) -> Answer:
         """Return who is in a channel."""
@@ -309,6 +324,8 @@ class ServerApi:
         data = msgspec.json.encode(said)
         if len(data) > largest:
             raise Out(Refused(BAD_REQUEST.code, f"more than {largest} bytes"))
+        if size_of(tags) > LARGEST_TAGS:
+            raise Out(Refused(BAD_REQUEST.code, f"`tags`: more than {LARGEST_TAGS} bytes"))
         return Publication(data, tags=tags, time=int(self._clock.wall() * 1000))
 
     def _kind(self, channel: str) -> Kind:

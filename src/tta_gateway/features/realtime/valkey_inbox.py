@@ -8,7 +8,8 @@ Of a part there is `last`: when something was posted, and how many dead letters 
 times are milliseconds of the worker's clock.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -40,6 +41,7 @@ from tta_gateway.support.valkey.connection import Arg, Reply
 from tta_gateway.support.valkey.script import Script
 
 PARTS: Final = 64
+_POSTED_AT_ONCE: Final = 32  # letters on their way to the store: of 64 KiB, 2 MiB of its queue
 _TOGETHER: Final = 100  # users that are swept in one step
 _BEGIN: Final = f"""
 local part, user, now = KEYS[1], ARGV[1], tonumber(ARGV[2])
@@ -163,21 +165,24 @@ return {{found, after}}
 """
 )
 
-# ARGV: user, now, id.  Returns whether it is acknowledged.
+# ARGV: user, now, ids.  Returns of each whether it is acknowledged.
 _ACKNOWLEDGE: Final = Script(
     f"""{_BEGIN}
 expire()
-local id = ARGV[3]
-local till = redis.call('ZSCORE', key('until'), id)
-if till then
-  redis.call('ZADD', key('done'), text(tonumber(till) + {KNOWN}), id)
-  drop(id)
-elseif dig(id) == 1 then
-  redis.call('ZADD', key('done'), text(now + {DEAD_FOR}), id)
+local known = {{}}
+for at = 3, #ARGV do
+  local id = ARGV[at]
+  local till = redis.call('ZSCORE', key('until'), id)
+  if till then
+    redis.call('ZADD', key('done'), text(tonumber(till) + {KNOWN}), id)
+    drop(id)
+  elseif dig(id) == 1 then
+    redis.call('ZADD', key('done'), text(now + {DEAD_FOR}), id)
+  end
+  known[#known + 1] = redis.call('ZSCORE', key('done'), id) and 1 or 0
 end
 index()
-if redis.call('ZSCORE', key('done'), id) then return 1 end
-return 0
+return known
 """
 )
 
@@ -263,6 +268,7 @@ class ValkeyInbox:
         self._name = bus_of(database)
         self._ask = Asking(client)
         self._wall = wall
+        self._few = asyncio.Semaphore(_POSTED_AT_ONCE)
 
     async def post(self, user: str, letter: Letter) -> Posted:
         """Keep a letter, and send it to whoever listens."""
@@ -274,7 +280,8 @@ class ValkeyInbox:
             time=publication.time,
         )
         args = (self._bus(user), letter.id, pack(tagged), letter.expires)
-        outcome, server = as_list(await self._of(_POST, user, *args))
+        async with self._few:  # not one's whole crowd in the store's queue
+            outcome, server = as_list(await self._of(_POST, user, *args))
         disk = self._disk
         durable = disk is not None and await disk.holds(_part_of(user) + b"disk", as_bytes(server))
         return Posted(Outcome(as_bytes(outcome).decode()), durable)
@@ -287,7 +294,11 @@ class ValkeyInbox:
 
     async def acknowledge(self, user: str, id: str) -> bool:
         """Take his receipt; False if there is no such letter (any more)."""
-        return await self._of(_ACKNOWLEDGE, user, id) == 1
+        return (await self.acknowledge_all(user, [id]))[0]
+
+    async def acknowledge_all(self, user: str, ids: Sequence[str]) -> Sequence[bool]:
+        """Take his receipts in one step; say of each what `acknowledge` says."""
+        return [one == 1 for one in as_list(await self._of(_ACKNOWLEDGE, user, *ids))]
 
     async def redeliver(self, user: str) -> int:
         """Send again what is due; return milliseconds until the next is, -1 for none."""

@@ -22,8 +22,11 @@ class House:
 
     def __init__(self) -> None:
         self.inbox = MemoryInbox(MemoryStore())
-        self.acknowledging = Acknowledging(self.inbox, is_open=lambda: self.is_open)
+        self.acknowledging = Acknowledging(
+            self.inbox, is_open=lambda: self.is_open, has_inbox=lambda one: one not in self.narrow
+        )
         self.is_open = True
+        self.narrow = set[str]()
 
     async def post(self) -> None:
         for user in ("ada", "ben"):
@@ -74,3 +77,23 @@ async def test_without_a_store_nothing_is_acknowledged() -> None:
     house.inbox.store.is_away = True
     with pytest.raises(Away):
         await house.ack(BEN, "a")
+
+
+@on_a_loop
+async def test_very_many_are_one_step_of_the_store() -> None:
+    """Red where each is a script: a few connections fill what the worker's clients share."""
+    house = House()
+    await house.post()
+    told = await house.ack(ADA, *(str(number) for number in range(MOST - 1)), "b")
+    assert isinstance(told, bytes)
+    assert len(json.loads(told)["unknown"]) == MOST - 1
+    assert (house.inbox.steps, house.waiting("ada")) == (1, ["a"])
+
+
+@on_a_loop
+async def test_whoever_has_no_inbox_takes_no_letters_out_of_it() -> None:
+    house = House()
+    await house.post()
+    house.narrow = {"1"}
+    assert await house.ack(ADA, "a") is PERMISSION_DENIED
+    assert house.waiting("ada") == ["a", "b"]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.helpers.client_schema import Json
 from tests.helpers.client_words import Written
-from tests.helpers.hub_house import KEEPING, Client, HubHouse, code_of, on_a_loop, settle
+from tests.helpers.hub_house import KEEPING, KEPT, Client, HubHouse, code_of, on_a_loop, settle
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.doorkeeper import Admission, Amended, Grant, Rules
 
@@ -450,3 +450,30 @@ async def test_a_subscription_whose_service_is_asked_again_ends_and_its_client_m
     pushes = [one for one in client.heard() if isinstance(one, dict) and "push" in one]
     why: Json = {"code": 2501, "reason": "subscription expired"}
     assert pushes == [{"push": {"channel": "loose", "unsubscribe": why}}]
+
+
+@on_a_loop
+async def test_who_comes_back_is_given_of_all_channels_no_more_than_of_one() -> None:
+    """Red where each has its own bound: a frame of many MiB, which fills any queue."""
+    house = HubHouse()
+    names = [f"ch{number}" for number in range(5)]
+    house.door.channels |= dict.fromkeys(names, KEPT)
+    for name in names:
+        for _ in range(6):
+            house.store.put(name, b'"' + b"x" * 65_000 + b'"', KEEPING)
+    house.store.put("a", b"1", KEEPING)
+    house.door.tokens["t"] = Admission(user="u", channels=dict.fromkeys([*names, "a"], b""))
+    client = house.socket()
+    subs: Json = {name: {"recover": True} for name in [*names, "a"]}
+    client.send({"id": 1, "connect": {"token": "t", "subs": subs}})
+    await settle()
+    await settle()
+    assert sum(map(len, client.frames)) < 1_100_000
+    (connected,) = client.heard()
+    found = connected["connect"]["subs"]  # type: ignore[index, call-overload]
+    recovered = [name for name, one in found.items() if one.get("recovered")]  # type: ignore[union-attr]
+    assert recovered == ["ch0", "ch1", "a"]
+    assert found["ch2"]["offset"] == 6  # type: ignore[index, call-overload]
+    house.store.put("ch2", b"7", KEEPING)
+    await settle()
+    assert len(client.heard()) == 1

@@ -229,3 +229,19 @@ async def test_a_channel_that_was_left_is_read_no_more() -> None:
     await settle()
     assert not channel.is_reading
     assert yard.faults == []
+
+
+@on_a_loop
+async def test_of_very_many_channels_only_so_much_is_read() -> None:
+    """Red where all that was missed in each is held at once."""
+    yard = Yard()
+    wanted = {}
+    for number in range(40):
+        name = f"ch{number}"
+        for _ in range(4):
+            yard.store.put(name, b"x" * 65_000, KEEPING)
+        wanted[yard.channels.made(name, KEPT)] = Position(0, "")
+    places = await yard.channels.places(wanted)
+    recovered = [each.name for each, place in places.items() if place.recovered]
+    assert recovered == [f"ch{number}" for number in range(17)]  # four MiB
+    assert {place.offset for place in places.values()} == {4}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -225,3 +226,24 @@ def test_what_is_wrong_is_told_without_what_was_said() -> None:
     with pytest.raises(contract.Unclear) as told:
         contract.connected(b'{"result":{"expire_at":"a secret"}}')
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "result", "why"),
+    [
+        (contract.connected, {"info": "x" * 4095}, "`info`"),
+        (contract.connected, {"subs": {"a": {"info": "x" * 4095}}}, "`info`"),
+        (contract.subscribed, {"info": "x" * 4095}, "`info`"),
+        (contract.amended, {"tags": {"a": "x" * 2048, "b": "é" * 1024}}, "`tags`"),
+    ],
+)
+def test_what_goes_with_every_message_is_little(
+    read: Callable[[bytes], object], result: object, why: str
+) -> None:
+    with pytest.raises(contract.Unclear) as told:
+        read(body(result=result))
+    assert why in str(told.value)
+    assert "4096 bytes" in str(told.value)
+    assert contract.subscribed(body(result={"info": "x" * 4094})) == Subscribed(
+        about=b'"' + b"x" * 4094 + b'"'
+    )

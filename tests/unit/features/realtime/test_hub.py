@@ -775,3 +775,43 @@ async def test_who_is_parted_before_it_begins_may_ask_again_if_the_reason_passes
     (refused,) = client.heard()
     assert code_of(refused) == 103
     assert house.faults == []
+
+
+@on_a_loop
+async def test_orders_reach_who_is_being_let_in() -> None:
+    """Red where somebody is found only once a service has answered about them."""
+    house = HubHouse()
+    gate = asyncio.get_running_loop().create_future()
+
+    async def slow(admission: Admission) -> Admission:
+        await gate
+        return admission
+
+    let_in = Admission(user="user", channels={"a": b""})
+    house.door.connect = lambda *_: slow(let_in)  # type: ignore[method-assign]  # a service thinks
+    away, parted, other = (house.socket(name) for name in ("away", "parted", "other"))
+    for client in (away, parted, other):
+        client.send({"id": 1, "connect": {"token": "t"}})
+    for name, user in (("away", "ada"), ("parted", "user"), ("other", "ben"), ("gone", "ben")):
+        house.hub.known(name, user)
+    assert house.hub.disconnect("ada", codes.FORCE_NO_RECONNECT) == 1
+    assert house.hub.unsubscribe("user", "a") == 1
+    gate.set_result(None)
+    await settle()
+    assert (away.ended, away.heard()) == (codes.FORCE_NO_RECONNECT, [])
+    assert (parted.ended, parted.heard()) == (codes.CONNECTION_EXPIRED, [])  # it comes back
+    assert other.ended is None
+    house.hub.known("other", "cleo")  # too late: it is let in
+    assert not house.hub.is_here("cleo")
+
+
+@on_a_loop
+async def test_what_is_taken_away_while_it_is_followed_is_not_read() -> None:
+    house = HubHouse()
+    house.door.tokens["t"] = Admission(user="user", channels={"a": b""})
+    client = house.socket()
+    client.send({"id": 1, "connect": {"token": "t"}})
+    assert house.hub.unsubscribe("user", "a") == 1
+    await settle()
+    assert (client.ended, client.heard()) == (codes.CONNECTION_EXPIRED, [])
+    assert client.connection.session.subscriptions == {}

@@ -267,3 +267,13 @@ async def test_what_happens_in_other_channels_is_passed_on() -> None:
     house.letterbox.lost()
     await settle()
     assert house.faults == []
+
+
+@on_a_loop
+async def test_who_may_not_read_letters_has_no_inbox() -> None:
+    house = House()
+    await house.post("ada", "a")
+    house.door.tokens["ada"] = Admission(user="ada", has_inbox=False)
+    ada = await house.came("1", "ada")
+    assert letters(ada) == []
+    assert list(house.hub.users()) == ["ada"]

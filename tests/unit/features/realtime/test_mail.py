@@ -1,5 +1,6 @@
 """Mail: who is posted what, once, and what is said of the disk."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,9 @@ from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tests.helpers.memory_inbox import MemoryInbox
 from tta_gateway.features.realtime.bound import ChannelRule, Receipts
 from tta_gateway.features.realtime.broker import Away, Published
+from tta_gateway.features.realtime.inbox import Letter, Posted
 from tta_gateway.features.realtime.kinds import Kinds
-from tta_gateway.features.realtime.mail import Boxes, Mail, Posting
+from tta_gateway.features.realtime.mail import Boxes, Mail, Posting, record_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Position, Publication
 
 KEPT = Keeping(10, 60)
@@ -84,9 +86,11 @@ async def test_what_is_published_again_under_its_key_is_posted_once() -> None:
 async def test_what_was_published_and_not_posted_is_posted_when_it_is_sent_again() -> None:
     house = House()
     house.store.add("user:ben", SAID, KEPT, "k")  # and then its worker was killed
-    told = await house.posting.publish("user:ben", SAID, keeping=KEPT, key="k")
+    other = Publication(b'"other"')
+    told = await house.posting.publish("user:ben", other, keeping=KEPT, key="k")
     assert told.repeated
-    assert len(house.ids("ben")) == 1
+    (letter,) = (await house.plain.drain("ben")).letters
+    assert (letter.data, letter.info, letter.offset) == (b'"hello"', ADA, 0)  # as it was published
     assert len(house.store.kept["user:ben"]) == 1
 
 
@@ -147,3 +151,40 @@ async def test_all_else_is_asked_of_the_broker() -> None:
     assert await posting.present("a") == []
     await posting.announce("a", ADA, joined=True)
     assert house.broker.asked[-1] == "announce"
+
+
+class Failing(MemoryInbox):
+    """An inbox that cannot be reached for one user, and takes a turn for each other."""
+
+    async def post(self, user: str, letter: Letter) -> Posted:
+        if user == "away":
+            raise Away("the store is away", may_be_done=False)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return await super().post(user, letter)
+
+
+@on_a_loop
+async def test_once_one_cannot_be_posted_the_others_are_not_posted_in_vain() -> None:
+    inbox = Failing(MemoryStore())
+    mail = Mail(inbox.both(), kinds=lambda: KINDS, fresh=lambda: "new", wall=lambda: 2.0)
+    with pytest.raises(Away):
+        await mail.post(["a", "away", "b"], SAID, id="1", seconds=1.0, durable=False)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert inbox.boxes == {}
+
+
+@on_a_loop
+async def test_what_stands_there_no_more_is_posted_as_it_is_said() -> None:
+    house = House()
+    house.store.add("user:ben", SAID, KEPT, "k")
+    house.store.kept["user:ben"].clear()
+    await house.posting.publish("user:ben", replace(SAID, data=b"2"), keeping=KEPT, key="k")
+    (letter,) = (await house.plain.drain("ben")).letters
+    assert letter.data == b"2"
+    assert await record_of(house.broker, "user:ben", Position()) is None
+    house.store.put("user:ben", b"3", KEPT)
+    assert await record_of(house.broker, "user:ben", Position(2, "0")) is None
+    assert not house.mail.takes("plain")
+    assert not house.mail.takes("unknown")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.hub_house import HubHouse, on_a_loop
+from tests.helpers.hub_house import HubHouse, on_a_loop, settle
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codes import (
     LIMIT_EXCEEDED,
@@ -125,3 +125,15 @@ async def test_it_is_published_as_whoever_allows_it_says_and_once_by_its_own_id(
     assert await house.told() == answer(1, repeated=True)
     (kept,) = house.hub.store.kept["a"]
     assert (kept.data, kept.tags) == (b'"clean"', {"by": "chat"})
+
+
+@on_a_loop
+async def test_no_key_of_a_service_is_one_of_a_senders() -> None:
+    """Red where a service that hands on what a client has said lets one swallow another's."""
+    house = House()
+    mallory = await house.hub.client()
+    house.hub.door.amended = Amended(key=key_of(BEN, "m1"))
+    mallory.send({"id": 2, "publish": {"channel": "a", "data": "mallory's"}})
+    await settle()
+    house.hub.door.amended = None
+    assert await house.told(BEN) == answer(2)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -10,12 +11,16 @@ import pytest
 from tests.helpers.memory_broker import MemoryBroker, MemoryStore
 from tests.helpers.memory_inbox import MemoryInbox
 from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, Receipts
+from tta_gateway.features.realtime.broker import Published
 from tta_gateway.features.realtime.codes import FORCE_NO_RECONNECT, UNSUBSCRIBED
+from tta_gateway.features.realtime.doorkeeper import Caller
 from tta_gateway.features.realtime.errand import Disconnect, Order, Unsubscribe
+from tta_gateway.features.realtime.inbox import MOST as MOST_LETTERS
 from tta_gateway.features.realtime.kinds import Kinds
 from tta_gateway.features.realtime.mail import Mail
 from tta_gateway.features.realtime.post_office import PostOffice
-from tta_gateway.features.realtime.publication import ClientInfo
+from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
+from tta_gateway.features.realtime.sending import key_of
 from tta_gateway.features.realtime.server_api import CALLS, ServerApi
 from tta_gateway.kernel.route import Route
 
@@ -224,3 +229,82 @@ def test_members_that_say_nothing_here_are_passed_over(house: House) -> None:
 
 def test_every_call_says_what_it_does() -> None:
     assert all(body.__doc__ for body, _ in CALLS.values())
+
+
+class Busy(MemoryBroker):
+    """A broker that counts how much is published at once."""
+
+    now = most = 0
+
+    async def publish(
+        self, channel: str, publication: Publication, *, keeping: Keeping, key: str = ""
+    ) -> Published:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        told = await super().publish(channel, publication, keeping=keeping, key=key)
+        self.now -= 1
+        return told
+
+
+def test_very_many_are_published_some_at_a_time() -> None:
+    """Red where one broadcast fills what all clients of the store share."""
+    house = House()
+    broker = Busy(house.store)
+    house.api = ServerApi(lambda: KINDS, broker, house, house, post=house.office())
+    told = house.ask("broadcast", channels=[f"session:{n}" for n in range(100)], data=1)
+    assert [one["result"]["offset"] for one in told["result"]["responses"]] == [1] * 100
+    assert broker.most == 32
+
+
+def test_no_key_of_a_service_is_one_of_a_clients(house: House) -> None:
+    """Red where what a client sends is taken for sent, because a service has used its key."""
+    key = key_of(Caller("bob", "1"), "m1")
+    house.ask("publish", channel="session:a", data="a", idempotency_key=key)
+    sent = house.store.add("session:a", Publication(b"1"), Keeping(10, 60), key)
+    assert not sent.repeated
+
+
+def test_what_became_of_the_letters_is_told(house: House) -> None:
+    house.inbox.durable = False
+    told = house.ask("publish", channel="user:ada", data=1)["result"]
+    assert (told["durable"], "dead" in told) == (False, False)
+    for number in range(MOST_LETTERS):
+        house.ask("post", users=["ada"], data=1, id=str(number))
+    told = house.ask("publish", channel="user:ada", data=2, to=["ben"], idempotency_key="k")[
+        "result"
+    ]
+    assert (told["offset"], told["dead"]) == (2, 1)
+
+
+def test_a_letter_that_is_not_on_disk_is_not_said_to_be() -> None:
+    """Red where the record alone is asked about."""
+    house = House()
+    broker = Told(house.store)
+    house.api = ServerApi(lambda: KINDS, broker, house, house, post=house.office())
+    assert house.ask("publish", channel="user:ada", data=1)["result"]["durable"]
+    house.inbox.durable = False
+    assert not house.ask("publish", channel="user:ada", data=1)["result"]["durable"]
+
+
+class Told(MemoryBroker):
+    """A broker of a disk that is quick."""
+
+    async def publish(
+        self, channel: str, publication: Publication, *, keeping: Keeping, key: str = ""
+    ) -> Published:
+        told = await super().publish(channel, publication, keeping=keeping, key=key)
+        return replace(told, durable=keeping.durable)
+
+
+def test_tags_are_few(house: House) -> None:
+    refused = house.ask("publish", channel="session:a", data=1, tags={"a": "x" * 4096})
+    assert refused["error"]["code"] == 107
+    assert "`tags`: more than 4096 bytes" in refused["error"]["message"]
+    assert "result" in house.ask("post", users=["a"], data=1, tags={"a": "x" * 4095})
+
+
+def test_a_letter_says_what_was_published_whatever_is_said_again(house: House) -> None:
+    """Red where a first try that was published, and not posted, leaves a letter of another text."""
+    house.store.add("user:ada", Publication(b"1"), Keeping(10, 60), "service:k")
+    house.ask("publish", channel="user:ada", data=2, idempotency_key="k")
+    assert [one["data"] for one in letters(house)["ada"]] == [1]
