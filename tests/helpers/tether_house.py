@@ -1,7 +1,8 @@
 """The tethers of a worker, with sockets and a service that a test moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.socket import Hearer
 
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")
 TOO_MANY: Final = Problem("too_many", 429, "Too many", "There are too many.")
 AUTH: Final = b'{"type": "auth", "token": "good"}'
@@ -117,7 +119,7 @@ class House:
         self.kept.remove(one)
 
     def came(
-        self, target: str, who: str | None = "p1", **shown: object
+        self, target: str, who: str | None = "p1", shown: Mapping[str, object] = NOTHING
     ) -> tuple[ClientSocket, Hearer]:
         """Have somebody open a socket, with a token that says this of them."""
         exchange = an_exchange(a_head(target=target), plan=self.plan)
@@ -131,10 +133,10 @@ class House:
         return socket, hearer
 
     def joined(
-        self, target: str = "/ws", who: str | None = "p1", **shown: object
+        self, target: str = "/ws", who: str | None = "p1", shown: Mapping[str, object] = NOTHING
     ) -> tuple[ClientSocket, Hearer]:
         """Have somebody open a socket, and the service answer."""
-        socket, hearer = self.came(target, who, **shown)
+        socket, hearer = self.came(target, who, shown)
         self.ear.opened()
         return socket, hearer
 

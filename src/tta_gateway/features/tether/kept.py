@@ -193,11 +193,6 @@ class Kept:
             said = words.event(status, session=session, at=self._keeper.stamp(), more=more)
         client.send(said, is_text=True)
 
-    def say(self, payload: bytes, *, is_text: bool) -> None:
-        """Say something of the gateway's own to a client that is there."""
-        if self._client is not None:
-            self._client.send(payload, is_text=is_text)
-
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
         self._client = None
@@ -281,7 +276,12 @@ class _Ear:
 
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Pass on what the gateway says itself: it is not kept for whoever is away."""
-        self._kept.say(payload, is_text=is_text)
+        self._tether.gateway_said(payload, is_text=is_text)
+
+    def stopped(self, payload: bytes) -> None:
+        """Pass on that a message of the client's has not reached the service."""
+        if self.leg is not None:
+            self._tether.client_stopped(self.leg, payload)
 
     def may_write(self, *, may: bool) -> None:
         """Pass on that the service does not keep up, or does again."""

@@ -140,10 +140,10 @@ def test_who_shows_a_token_that_may_other_things_has_another_tether(
     changed: dict[str, object], *, resumed: bool, by_token: bool
 ) -> None:
     house = House()
-    socket, hearer = house.joined("/ws?session_id=s1", **_FULL)
+    socket, hearer = house.joined("/ws?session_id=s1", shown=_FULL)
     hearer.closed(1006)
     token = f"&resume={socket.events()[0]['resume']}" if by_token else ""
-    house.came(f"/ws?session_id=s1{token}", **{**_FULL, **changed})
+    house.came(f"/ws?session_id=s1{token}", shown={**_FULL, **changed})
     assert len(house.desk.legs) == (1 if resumed else 2)
 
 
