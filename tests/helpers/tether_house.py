@@ -1,7 +1,8 @@
 """The tethers of a worker, with sockets and a service that a test moves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
 from tta_gateway.kernel.socket import Hearer
 
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")
 TOO_MANY: Final = Problem("too_many", 429, "Too many", "There are too many.")
 AUTH: Final = b'{"type": "auth", "token": "good"}'
@@ -93,6 +95,7 @@ class House:
 
     def __init__(self, *, words: bool = False, **bound: object) -> None:
         self.now = 0.0
+        self.address = "192.0.2.1"
         self.desk = Desk()
         self.kept: list[Kept] = []
         self.names = iter(f"name-{number}" for number in range(100))
@@ -115,19 +118,25 @@ class House:
     def forget(self, one: Kept) -> None:
         self.kept.remove(one)
 
-    def came(self, target: str, who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
-        """Have somebody open a socket."""
+    def came(
+        self, target: str, who: str | None = "p1", shown: Mapping[str, object] = NOTHING
+    ) -> tuple[ClientSocket, Hearer]:
+        """Have somebody open a socket, with a token that says this of them."""
         exchange = an_exchange(a_head(target=target), plan=self.plan)
+        exchange.client = self.address
         if who is not None:
-            exchange.principal = Principal(subject=who, issuer="today")
+            said = {"subject": who, "issuer": "today", **shown}
+            exchange.principal = Principal(**said)  # type: ignore[arg-type]
         socket = ClientSocket(exchange)
         hearer = self.sockets.hearer(exchange)
         hearer.opened(socket)
         return socket, hearer
 
-    def joined(self, target: str = "/ws", who: str | None = "p1") -> tuple[ClientSocket, Hearer]:
+    def joined(
+        self, target: str = "/ws", who: str | None = "p1", shown: Mapping[str, object] = NOTHING
+    ) -> tuple[ClientSocket, Hearer]:
         """Have somebody open a socket, and the service answer."""
-        socket, hearer = self.came(target, who)
+        socket, hearer = self.came(target, who, shown)
         self.ear.opened()
         return socket, hearer
 

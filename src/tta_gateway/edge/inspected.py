@@ -88,10 +88,13 @@ class Lane:
         """Read the source, or do not: while a message is looked at, nothing follows it."""
         if self._has_ended and self.way.is_done:
             self._socket.end(self.target)
-        if self.way.is_behind and not self._in_turn:
+        way = self.way
+        # What is compressed stays so until it is taken: a little may become very much.
+        if way.is_behind and not self._in_turn and not self._is_slow:
             self._in_turn = True
             self._socket.later(self._go_on)
-        paused = self._is_slow or self._in_turn or self.way.is_held or self._is_unheard()
+        waits = self._in_turn or way.is_held or way.is_behind
+        paused = self._is_slow or waits or self._is_unheard()
         if paused != self._is_paused:
             self._is_paused = paused
             if paused:
@@ -109,9 +112,15 @@ class Lane:
         """Tell whether the target does not keep up."""
         return self._is_slow
 
+    @property
+    def is_all_said(self) -> bool:
+        """Tell whether nothing follows: of what the target does not take, nobody knows when."""
+        return self.way.is_done or (self._is_slow and not self.way.is_held)
+
     def _go_on(self) -> None:
         self._in_turn = False
-        self.way.go_on()
+        if not self._is_slow:
+            self.way.go_on()
         self._socket.settle()
 
 
@@ -203,7 +212,7 @@ class Inspected:
             self.end(self._client)
         if service.over and service.closed:
             self.end(self._service)
-        if self._client_gone and self._relay.from_client.is_done:
+        if self._client_gone and self.to_service.is_all_said:
             self._client_gone = False
             self._service.let_go()
         self.to_service.regulate()

@@ -12,15 +12,35 @@ Deliver = Callable[[bytes, bool], None]
 
 
 class Passing:
-    """Passes on what policies let through; `held` hears whether the source is to be held back."""
+    """Passes on what policies let through; `held` hears whether the source is to be held back.
 
-    __slots__ = ("_deliver", "_held", "_is_held", "_is_looking", "_passage", "_waiting")
+    `stopped` hears each that is not, as it had come.
+    """
 
-    def __init__(self, passage: Passage, deliver: Deliver, held: Callable[[bool], None]) -> None:
+    __slots__ = (
+        "_deliver",
+        "_held",
+        "_is_held",
+        "_is_looking",
+        "_looked_at",
+        "_passage",
+        "_stopped",
+        "_waiting",
+    )
+
+    def __init__(
+        self,
+        passage: Passage,
+        deliver: Deliver,
+        held: Callable[[bool], None],
+        stopped: Callable[[bytes], None],
+    ) -> None:
         """Ask by this passage, and deliver there."""
         self._passage = passage
         self._deliver = deliver
         self._held = held
+        self._stopped = stopped
+        self._looked_at = b""
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._is_looking = False
         self._is_held = False
@@ -43,6 +63,7 @@ class Passing:
         while waiting and not self._is_looking:
             payload, is_text = waiting.popleft()
             self._is_looking = True
+            self._looked_at = payload
             if self._passage.look(payload, is_text=is_text):
                 self._is_looking = False
                 self._pass_on()
@@ -58,5 +79,8 @@ class Passing:
 
     def _pass_on(self) -> None:
         said = self._passage.passes
-        if said is not None:
+        came, self._looked_at = self._looked_at, b""
+        if said is None:
+            self._stopped(came)
+        else:
             self._deliver(said.data, said.is_text)

@@ -68,6 +68,9 @@ class Hearer(Protocol):
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Take something that the gateway says itself."""
 
+    def stopped(self, payload: bytes) -> None:
+        """Take that policies have let a message of the client's not go on."""
+
     def may_write(self, *, may: bool) -> None:
         """Take note that the service does not keep up, or does again."""
 
@@ -174,8 +177,8 @@ class ServiceSocket:
         self._in_turn = False
         self._asked = False  # for a sign of life
         talk = Conversation(self.exchange, sockets.runner, _Talk(self))
-        self._from_client = Passing(talk.from_client, self._send, self._hold_client)
-        self._from_service = Passing(talk.from_service, self._hear, self._hold_service)
+        self._from_client = Passing(talk.from_client, self._send, self._hold_client, self._stop)
+        self._from_service = Passing(talk.from_service, self._hear, self._hold_service, _pass_over)
 
     def begin(self) -> None:
         """Ask for it."""
@@ -198,6 +201,10 @@ class ServiceSocket:
     def _hear(self, payload: bytes, is_text: bool) -> None:
         if self._hearer is not None:
             self._hearer.message(payload, is_text=is_text)
+
+    def _stop(self, payload: bytes) -> None:
+        if self._hearer is not None:
+            self._hearer.stopped(payload)
 
     def close(self, code: int, reason: bytes) -> None:
         """Tell the service that this ends; nothing is heard any more."""
@@ -415,6 +422,10 @@ class ServiceSocket:
             data = self._endpoint.taken()
             self.exchange.sent += len(data)
             end.write(data)
+
+
+def _pass_over(_: bytes) -> None:
+    """Tell nobody of a reply that does not go on."""
 
 
 def _mask() -> bytes:

@@ -440,6 +440,7 @@ class Squeezed:
     """A client and a service each of which deflates, and a policy that looks at both."""
 
     def __init__(self, gateway: PaperGateway, *, answers: bool = True) -> None:
+        self.turn = gateway.loop.run_ready
         self.client, self.service = gateway.asking(ASK)
         self.asked = self.service.take()
         said_of_it = EXTENSION + b"; server_no_context_takeover; client_no_context_takeover"
@@ -504,6 +505,34 @@ def test_a_little_that_becomes_very_much_is_not_inflated(build: Open, policy: Po
         ("close", 1009)
     ]
     assert policy.seen == []
+
+
+@pytest.fixture
+def bombed(build: Open) -> Squeezed:
+    """A client that has sent thirty times a little that becomes a MiB, to who takes nothing."""
+    looks = Bound(on_message=lambda _, __: None)
+    talk = Squeezed(build(policies=[looks], sockets=Sockets(deflate="client")), answers=False)
+    talk.service.get_stuck()
+    talk.client.feed(talk.said_by(talk.at_client, *[bytes(LARGEST)] * 30))
+    talk.turn()
+    return talk
+
+
+def test_what_is_not_taken_is_not_inflated_either(bombed: Squeezed) -> None:
+    assert sum(len(one) for one in bombed.service.writes) < 8 * LARGEST
+    assert not bombed.client.reading
+    bombed.service.get_unstuck()
+    bombed.turn()
+    assert sum(len(one) for one in bombed.service.writes) > 30 * LARGEST
+    assert bombed.client.reading
+
+
+def test_who_goes_does_not_leave_it_with_a_service_that_takes_nothing(
+    bombed: Squeezed,
+) -> None:
+    bombed.client.lose()
+    bombed.turn()
+    assert bombed.service.ended
 
 
 def test_a_service_that_deflates_unasked_is_ended(build: Open, policy: Policy) -> None:

@@ -23,9 +23,10 @@ class House:
         self.thinks = False
         self.delivered: list[bytes] = []
         self.held: list[bool] = []
+        self.stopped: list[bytes] = []
         exchange = an_exchange(plan=a_plan(policies))
         passage = Conversation(exchange, self, Socket()).from_client
-        self.passing = Passing(passage, self._deliver, self.held.append)
+        self.passing = Passing(passage, self._deliver, self.held.append, self.stopped.append)
 
     def ask(self, exchange: Exchange, said: Said, told: Callable[[Answer], None]) -> None:  # noqa: ARG002
         if self.thinks:
@@ -49,10 +50,19 @@ def test_what_is_let_through_passes_in_order(*, is_looked_at: bool) -> None:
     assert house.delivered == [b"a", b"b"]
 
 
-def test_what_is_not_let_through_does_not() -> None:
+def test_what_is_not_let_through_does_not_and_that_is_heard() -> None:
     house = House()
     house.put(b"a", b"no", b"b")
-    assert house.delivered == [b"a", b"b"]
+    assert (house.delivered, house.stopped) == ([b"a", b"b"], [b"no"])
+
+
+def test_so_is_what_had_to_wait() -> None:
+    house = House()
+    house.thinks = True
+    house.put(b"late")
+    assert house.stopped == []
+    house.waiting.pop()(Response(204))
+    assert (house.delivered, house.stopped) == ([], [b"late"])
 
 
 def test_what_follows_waits_behind_one_that_is_looked_at() -> None:

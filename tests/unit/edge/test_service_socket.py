@@ -108,6 +108,9 @@ class House:
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         self.heard.append(("told", payload, is_text))
 
+    def stopped(self, payload: bytes) -> None:
+        self.heard.append(("stopped", payload))
+
     def may_write(self, *, may: bool) -> None:
         self.heard.append(("may write", may))
 
@@ -306,4 +309,12 @@ def test_what_policies_say_themselves_is_told() -> None:
     house = House(Bound(on_message=lambda _, __: Response(200, body=b"pong")))
     house.answer()
     house.socket.send(b"ping", is_text=True)
-    assert house.heard[-1] == ("told", b"pong", True)
+    assert house.heard[-2:] == [("told", b"pong", True), ("stopped", b"ping")]
+
+
+def test_a_reply_that_does_not_go_on_is_no_message_of_the_client_s() -> None:
+    house = House(Bound(on_message=lambda _, __: Response(204), hears_replies=True))
+    house.answer()
+    house.peer.send(b"reply", is_text=True)
+    house.socket.write(house.peer.taken())
+    assert house.heard == ["opened"]

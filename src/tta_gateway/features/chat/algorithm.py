@@ -6,6 +6,8 @@ import msgspec
 
 _LONGEST_PING: Final = 512
 _LONGEST_NAME: Final = 64
+_LARGEST_READ: Final = 64 * 1024
+"""Bytes of a message that is read for its members: nothing of these is as large."""
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -32,7 +34,7 @@ def marked(data: bytes) -> bytes:
 
     They are put in front; nothing else of it is touched.
     """
-    if data.find(b'"event"') < 0:
+    if len(data) > _LARGEST_READ or data.find(b'"event"') < 0:
         return data
     members = members_of(data)
     if members.get("role") != "system" or "type" in members or "event_type" in members:
@@ -91,6 +93,8 @@ class Envelope:
 
 def named_by(data: bytes) -> object:
     """Return by what a client may know its own message again: its id, or when it was sent."""
+    if len(data) > _LARGEST_READ:
+        return None
     members = members_of(data)
     for key in ("id", "message_id", "timestamp"):
         found = short(members.get(key))

@@ -65,6 +65,8 @@ class OpenStreams:
             self._by_session.setdefault(principal.session, set()).add(exchange)
         if principal.expires < inf:
             self._ends.setdefault(_part(principal), set()).add(exchange)
+            if _part(principal) <= self._looked:  # no look to come would find it
+                self._end((exchange,), _EXPIRED)
 
     def forget(self, exchange: Exchange) -> None:
         """Take note that it is over."""

@@ -51,6 +51,9 @@ class LegHearer(Protocol):
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Take something that the gateway says itself."""
 
+    def stopped(self, payload: bytes) -> None:
+        """Take that policies have let a message of the client's not go on."""
+
     def may_write(self, *, may: bool) -> None:
         """Take note that the service does not keep up, or does again."""
 

@@ -1,14 +1,19 @@
 """Messages that a client sends again, because it cannot know whether they had arrived.
 
-A message that names itself (a member `id` or `message_id`, of eight characters at least: a shorter
-one may be a number that begins anew with each page) is passed on once, as long as its name is
-remembered.  Another is known by its bytes, and only for a while after the client has come back,
-once for each time that it was said before: a person may say the same twice.  What a client had said
-before it gave a sign of life is no longer on its way, and nobody says it again.
+A message is known by its bytes: a name in it may be what it refers to.  One that names itself (a
+member `id` or `message_id`, of eight characters at least: a shorter one may be a number that begins
+anew with each page) is passed on once, as long as it is remembered.  Another is a double only for a
+while after the client has come back, once for each time that it was said before: a person may say
+the same twice.  What a client had said before it gave a sign of life is no longer on its way, and
+nobody says it again.  A ping is none: each wants its answer.
+
+What has gone on and is lost with a service, and what a policy has stopped, may be said again.
 """
 
 import hashlib
 import json
+from collections import deque
+from enum import Enum
 from typing import Final
 
 _MOST: Final = 512  # messages that are remembered
@@ -18,14 +23,25 @@ _LARGEST: Final = 64 * 1024  # bytes of a message that is read for its name
 _SHORTEST: Final = 8  # characters of a name that is nobody else's
 
 
+class Kind(Enum):
+    """How a message is known again."""
+
+    NAMED = "at any time"
+    OTHER = "for a while"
+    PING = "never"
+
+
 class Doubles:
     """Those of one client."""
 
-    __slots__ = ("_before", "_names", "_said", "_until")
+    __slots__ = ("_before", "_last", "_named", "_said", "_until")
 
     def __init__(self) -> None:
         """Remember nothing."""
-        self._names: dict[str, None] = {}
+        self._named: dict[bytes, None] = {}
+        """by digest, as everything here: what is kept is small, however large what was said"""
+        self._last: deque[bytes] = deque(maxlen=_MOST)
+        """what was passed on last, in order"""
         self._said: dict[bytes, int] = {}
         """by digest, how often; of this connection, and of the one before until its window ends"""
         self._before: dict[bytes, int] = {}
@@ -44,22 +60,50 @@ class Doubles:
 
     def is_double(self, payload: bytes, now: float) -> bool:
         """Tell whether a message has been passed on already; if not, it is from now on."""
-        name = name_of(payload)
-        if name:
-            if name in self._names:
-                return True
-            self._names[name] = None
-            if len(self._names) > _MOST:
-                del self._names[next(iter(self._names))]
-            return False
-        digest = hashlib.blake2b(payload, digest_size=16).digest()
-        if now >= self._until:
-            self._before = {}
-        left = self._before.pop(digest, 0)
-        if left > 1:
-            self._before[digest] = left - 1
-        _count(self._said, digest, 1)
-        return left > 0
+        digest = _digest_of(payload)
+        kind = kind_of(payload)
+        is_double = False
+        if kind is Kind.NAMED:
+            is_double = digest in self._named
+            self._named[digest] = None
+            if len(self._named) > _MOST:
+                del self._named[next(iter(self._named))]
+        elif kind is Kind.OTHER:
+            if now >= self._until:
+                self._before = {}
+            is_double = _discount(self._before, digest)
+            _count(self._said, digest, 1)
+        if not is_double:
+            self._last.append(digest)
+        return is_double
+
+    def lost(self, number: int, *, waiting: int) -> None:
+        """Take that so many are lost with a service, behind which so many still wait for one."""
+        last = list(self._last)
+        end = max(0, len(last) - waiting)
+        begin = max(0, end - number)
+        for digest in last[begin:end]:
+            self._forget(digest)
+        self._last = deque(last[:begin] + last[end:], maxlen=_MOST)
+
+    def stopped(self, payload: bytes, *, within: int) -> bool:
+        """Take that one has not gone on, and may be said again.
+
+        Tell whether it was one of so many that were said last.
+        """
+        digest = _digest_of(payload)
+        self._forget(digest)
+        last = self._last
+        for back in range(1, len(last) + 1):
+            if last[-back] == digest:
+                del last[-back]
+                return back <= within
+        return False
+
+    def _forget(self, digest: bytes) -> None:
+        self._named.pop(digest, None)
+        if not _discount(self._said, digest):
+            _discount(self._before, digest)
 
 
 def _count(said: dict[bytes, int], digest: bytes, times: int) -> None:
@@ -69,16 +113,28 @@ def _count(said: dict[bytes, int], digest: bytes, times: int) -> None:
         del said[next(iter(said))]
 
 
-def name_of(payload: bytes) -> str:
-    """Return what a message calls itself; empty if it does not."""
+def _discount(said: dict[bytes, int], digest: bytes) -> bool:
+    """Take one off how often it was said; False if it was not."""
+    left = said.pop(digest, 0)
+    if left > 1:
+        said[digest] = left - 1
+    return left > 0
+
+
+def _digest_of(payload: bytes) -> bytes:
+    return hashlib.blake2b(payload, digest_size=16).digest()
+
+
+def kind_of(payload: bytes) -> Kind:
+    """Return how a message is known again."""
     if payload[:1] != b"{" or len(payload) > _LARGEST:
-        return ""
+        return Kind.OTHER
     try:
         read = json.loads(payload)
     except (ValueError, RecursionError):
-        return ""
-    for name in _NAMES:
-        value = read.get(name)
-        if isinstance(value, str) and len(value) >= _SHORTEST:
-            return f"{name}:{value}"
-    return ""
+        return Kind.OTHER
+    if read.get("type") == "ping":
+        return Kind.PING
+    names = [read.get(name) for name in _NAMES]
+    is_named = any(isinstance(one, str) and len(one) >= _SHORTEST for one in names)
+    return Kind.NAMED if is_named else Kind.OTHER

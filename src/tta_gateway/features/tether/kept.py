@@ -19,6 +19,7 @@ from tta_gateway.features.tether.session import (
     Tether,
 )
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.principal import Principal
 
 _TOO_MANY: Final = 429
 _FORBIDDEN: Final = (400, 401, 403, 404, 451)
@@ -76,6 +77,8 @@ class Kept:
         self.deadline = _NEVER
         self.guest = guest
         self.key: Final = key
+        self.whose: Final = _whose(guest)
+        """Whose it is, of whom only so much is kept; it stays, wherever they come back from."""
         self.token: Final = keeper.fresh()
         self._bound: Final = bound
         self._keeper: Final = keeper
@@ -83,12 +86,6 @@ class Kept:
         self._session: Final = keeper.fresh()
         self._client: Client | None = None
         self._tether: Tether | None = None
-
-    @property
-    def whose(self) -> str:
-        """Return whose it is, of whom only so much is kept; nobody known is known by address."""
-        principal = self.guest.principal
-        return f"address {self.guest.exchange.client}" if principal is None else principal.key
 
     @property
     def is_here(self) -> bool:
@@ -110,11 +107,8 @@ class Kept:
         return self._tether
 
     def is_of(self, ask: Ask) -> bool:
-        """Tell whether it is this person's, on the same route."""
-        mine, theirs = self.guest.principal, ask.principal
-        if (mine is None) != (theirs is None) or route_of(self.guest) != ask.route:
-            return False
-        return mine is None or theirs is None or mine.key == theirs.key
+        """Tell whether it is this person's, on the same route, and what they show is no less."""
+        return route_of(self.guest) == ask.route and _may_have(ask.principal, self.guest.principal)
 
     def begin(self, client: Client) -> None:
         """Begin with this client."""
@@ -164,6 +158,9 @@ class Kept:
     def on_deadline(self, now: float) -> None:
         """Do what is due."""
         self.tether.tick(now)
+        if self._client is not None and self.tether.is_alone:  # no sign of life
+            self._client = None
+            self._keeper.left_alone(self)
         self.deadline = self.tether.due
 
     # What the tether asks (its Means)
@@ -195,11 +192,6 @@ class Kept:
             session = self.key[2] if self.key is not None else ""
             said = words.event(status, session=session, at=self._keeper.stamp(), more=more)
         client.send(said, is_text=True)
-
-    def say(self, payload: bytes, *, is_text: bool) -> None:
-        """Say something of the gateway's own to a client that is there."""
-        if self._client is not None:
-            self._client.send(payload, is_text=is_text)
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
@@ -284,7 +276,12 @@ class _Ear:
 
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Pass on what the gateway says itself: it is not kept for whoever is away."""
-        self._kept.say(payload, is_text=is_text)
+        self._tether.gateway_said(payload, is_text=is_text)
+
+    def stopped(self, payload: bytes) -> None:
+        """Pass on that a message of the client's has not reached the service."""
+        if self.leg is not None:
+            self._tether.client_stopped(self.leg, payload)
 
     def may_write(self, *, may: bool) -> None:
         """Pass on that the service does not keep up, or does again."""
@@ -299,3 +296,27 @@ class _Ear:
             code = RESTART if is_of_policy else code
             self._tether.service_went(self.leg, code, reason, self._kept.now())
         self._kept.deadline = self._tether.due
+
+
+def _whose(guest: Guest) -> str:
+    """Return whose a tether is; nobody known is known by address."""
+    principal = guest.principal
+    return f"address {guest.exchange.client}" if principal is None else principal.key
+
+
+def _may_have(theirs: Principal | None, mine: Principal | None) -> bool:
+    """Tell whether who comes may have what was opened for somebody: nobody else, and no less.
+
+    The service's socket was opened with a token; who shows one that may do other things, or proves
+    less, would speak and read with the rights of the one before.
+    """
+    if mine is None or theirs is None:
+        return mine is theirs
+    return (
+        theirs.key == mine.key
+        and theirs.roles == mine.roles
+        and theirs.is_narrow == mine.is_narrow
+        and theirs.scopes == mine.scopes
+        and theirs.permitted == mine.permitted
+        and theirs.level >= mine.level
+    )

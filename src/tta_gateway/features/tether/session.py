@@ -35,6 +35,8 @@ POLICY: Final = 1008
 FAULT: Final = 1011
 RESTART: Final = 1012
 LATER: Final = 1013
+_UNTAKEN: Final = 64 * 1024
+"""Bytes of the gateway's own that a client may leave untaken before it is heard no further."""
 _OF_TROUBLE: Final = (GOING_AWAY, NO_CODE, LOST, FAULT, RESTART, LATER, 1014, 1015)
 """Closes of a service behind which another endpoint, or the same, may serve."""
 
@@ -124,6 +126,8 @@ class Tether:
         "_since",
         "_tries",
         "_unanswered",
+        "_untaken",
+        "_was_behind",
         "due",
         "has_begun",
         "state",
@@ -149,6 +153,7 @@ class Tether:
         # The client
         self._client: Client | None = client
         self._is_slow = False
+        self._untaken = 0  # bytes that the gateway itself has said while it was slow
         self._pinged = -1  # the number in the Ping that is not answered; -1: there is none
         self._asked = NEVER  # when that was
         self._seen = now  # when the client gave its last sign
@@ -156,6 +161,7 @@ class Tether:
         # The service
         self._leg: Leg | None = None
         self._is_behind = False
+        self._was_behind = False  # since the client was looked at last
         self._tries = 0
         self._since = now  # since when it has been away
         self._began = NEVER  # when the leg was opened
@@ -178,6 +184,24 @@ class Tether:
         elif not self._queue.add(message):
             self.end(LATER, b"the service is away: connect again later")
 
+    def client_stopped(self, leg: Leg, payload: bytes) -> None:
+        """Take that policies have not let a message reach the service: it may be said again."""
+        if leg is not self._leg or self.state is State.OVER:
+            return
+        if self._doubles.stopped(payload, within=self._unanswered + len(self._queue)):
+            self._unanswered = max(0, self._unanswered - 1)
+
+    def gateway_said(self, payload: bytes, *, is_text: bool) -> None:
+        """Tell a client that is there; one that asks on and takes no answer is heard no further."""
+        client = self._client
+        if client is None:
+            return
+        client.send(payload, is_text=is_text)
+        if self._is_slow and self.is_of(client):
+            self._untaken += len(payload)
+            if self._untaken > _UNTAKEN:
+                client.pause()
+
     def client_ponged(self, payload: bytes, now: float) -> None:
         """Take that the client has all that was sent before a Ping of ours."""
         self._seen = now
@@ -193,6 +217,11 @@ class Tether:
     def client_may_write(self, *, may: bool) -> None:
         """Hear the service no further while the client does not keep up."""
         self._is_slow = not may
+        if may:
+            is_unheard, self._untaken = self._untaken > _UNTAKEN, 0
+            is_behind = self._is_behind and has_service(self.state)
+            if is_unheard and not is_behind and self._client is not None:
+                self._client.resume()
         if self._leg is not None and has_service(self.state):
             if may:
                 self._leg.resume()
@@ -233,8 +262,9 @@ class Tether:
         backlog.confirmed(min(last, backlog.said))
         if backlog.said > backlog.floor:
             self._ping(now)
+        if not has_service(self.state):
+            self._tries, self._since, self._has_told = 0, now, False
         if self._leg is None:
-            self._tries, self._since = 0, now
             self._reach()
         elif self._is_behind:
             client.pause()
@@ -308,11 +338,12 @@ class Tether:
     def service_may_write(self, *, may: bool) -> None:
         """Hear the client no further while the service does not keep up."""
         self._is_behind = not may
+        self._was_behind = self._was_behind or self._is_behind
         if self._client is not None and has_service(self.state):
-            if may:
-                self._client.resume()
-            else:
+            if not may:
                 self._client.pause()
+            elif self._untaken <= _UNTAKEN:
+                self._client.resume()
 
     def service_went(self, leg: Leg, code: int, reason: bytes, now: float) -> None:
         """Look for another endpoint, unless the service has ended it for good."""
@@ -320,6 +351,8 @@ class Tether:
             return
         was_there = has_service(self.state)
         self._leg = None
+        if was_there:
+            self._doubles.lost(self._unanswered, waiting=len(self._queue))
         if self._is_behind:
             self.service_may_write(may=True)
         if was_there and code not in _OF_TROUBLE:
@@ -391,6 +424,11 @@ class Tether:
 
     def _look_at_client(self, now: float) -> None:
         """Ask a client for a sign of life; one that gives none has gone."""
+        if self._was_behind:  # it was not read: nothing can have been heard of it
+            self._was_behind = self._is_behind
+            self._seen = now
+            if self._pinged >= 0:
+                self._asked = now
         if self._pinged < 0:
             if now >= self._seen + _SIGN:
                 self._ping(now)

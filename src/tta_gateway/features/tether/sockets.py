@@ -123,7 +123,7 @@ class TetherSockets:
             return named if named is not None and named.is_of(ask) else None
         now = self.clock()
         for one in reversed(self._by_session.get(ask.key, []) if ask.key is not None else []):
-            if one.tether.seems_gone(now):
+            if one.tether.seems_gone(now) and one.is_of(ask):
                 return one
         return None
 
@@ -197,15 +197,18 @@ class TetherHearer:
         self._place: Place | Relayed | None = None
         self._proof: Proof | None = None
         self._token = b""
+        self._may_write = True
 
     def opened(self, socket: Socket) -> None:
         """Begin, or wait for a token."""
         self._socket = socket
         principal = self._exchange.principal
-        if principal is None and self._bound.first_message:
+        if not self._bound.first_message:
+            self._join(Guest(self._exchange, principal))
+        elif principal is None:
             socket.wake_at(self._sockets.clock() + self._bound.first_message)
-            return
-        self._join(Guest(self._exchange, principal))
+        else:  # the handshake has proved who they are, and not yet what they may do
+            self._prove(socket, b"")
 
     def _join(self, guest: Guest) -> None:
         """Go on with the tether that they come back to, here or at another worker; or begin."""
@@ -232,14 +235,16 @@ class TetherHearer:
             if line is not None:
                 line.end()
             return
+        socket.resume()
         if line is not None:
             self._goes_on(Relayed(line, socket))
         else:
             self._goes_on(self._sockets.begin(guest, ask, self._bound, socket).at(socket))
-        socket.resume()
 
     def _goes_on(self, place: Place | Relayed) -> None:
         self._place = place
+        if not self._may_write:
+            place.may_write(may=False)
         if self._socket is not None:
             self._socket.hear_pongs(place.ponged)
 
@@ -256,6 +261,10 @@ class TetherHearer:
             socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
             return
         socket.wake_at(_NEVER)
+        self._prove(socket, token)
+
+    def _prove(self, socket: Socket, token: bytes) -> None:
+        """Ask about a token, and hear nothing meanwhile; empty: the request has shown one."""
         socket.pause()
         self._token = token
         self._proof = self._sockets.desk.prove(self._exchange, token, self)
@@ -270,9 +279,8 @@ class TetherHearer:
             inquiry.over()
             return
         inquiry.keep()
+        socket.resume()  # whoever is joined may hold it back again
         self._join(Guest(self._exchange, inquiry.exchange.principal, self._token))
-        if self._place is not None:  # else other workers are asked, and it waits on
-            socket.resume()
 
     def may_not(self, inquiry: Proof, response: Response) -> None:  # noqa: ARG002 - a port
         """End it."""
@@ -292,6 +300,7 @@ class TetherHearer:
 
     def may_write(self, *, may: bool) -> None:
         """Pass on that the client does not keep up, or does again."""
+        self._may_write = may
         if self._place is not None:
             self._place.may_write(may=may)
 

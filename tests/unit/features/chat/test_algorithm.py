@@ -168,3 +168,8 @@ def test_the_session_of_a_socket_is_named_by_its_address(
     query: bytes | None, session: str | None
 ) -> None:
     assert session_in(query) == session
+
+
+def test_what_is_large_is_not_read_for_its_members() -> None:
+    large = b'{"id":"a","role":"system","content":{"event":"b"},"c":"%b"}' % (b"." * 65_536)
+    assert (named_by(large), marked(large)) == (None, large)

@@ -66,6 +66,16 @@ def test_one_ends_when_its_token_does_and_hears_that_it_may_come_back() -> None:
     assert len(house.streams) == 0
 
 
+def test_one_that_opens_behind_its_token_s_end_ends_at_once() -> None:
+    house = House()
+    for number in range(3):
+        house.open(expires=NOW + 1000 + number)
+    house.at(NOW + 3)
+    exchange = house.open(expires=NOW + 1)
+    house.turn()
+    assert said(exchange) == ["3000 the token has expired: connect again with a new one"]
+
+
 def test_one_without_an_end_stays() -> None:
     house = House()
     exchange = house.open()

@@ -1,35 +1,100 @@
 """What a client says again."""
 
+import tracemalloc
+
 import pytest
 
-from tta_gateway.features.tether.doubles import Doubles, name_of
+from tta_gateway.features.tether.doubles import Doubles, Kind, kind_of
 
 NAMED = b'{"message_id": "m-0000001", "text": "a"}'
 
 
 @pytest.mark.parametrize(
-    ("payload", "name"),
+    ("payload", "kind"),
     [
-        (NAMED, "message_id:m-0000001"),
-        (b'{"id": "12345678"}', "id:12345678"),
-        (b'{"id": "1234567"}', ""),
-        (b'{"id": 12345678}', ""),
-        (b'{"text": "a"}', ""),
-        (b'["id", "12345678"]', ""),
-        (b"{broken", ""),
-        (b'{"id": ' + b"[" * 50_000, ""),
-        (b'{"id": "12345678", "a": "' + b"." * 70_000 + b'"}', ""),
-        (b"\xff\xfe", ""),
+        (NAMED, Kind.NAMED),
+        (b'{"id": "12345678"}', Kind.NAMED),
+        (b'{"id": "1234567"}', Kind.OTHER),
+        (b'{"id": 12345678}', Kind.OTHER),
+        (b'{"text": "a"}', Kind.OTHER),
+        (b'["id", "12345678"]', Kind.OTHER),
+        (b"{broken", Kind.OTHER),
+        (b'{"id": ' + b"[" * 50_000, Kind.OTHER),
+        (b'{"id": "12345678", "a": "' + b"." * 70_000 + b'"}', Kind.OTHER),
+        (b"\xff\xfe", Kind.OTHER),
+        (b'{"type": "ping", "id": "12345678"}', Kind.PING),
     ],
 )
-def test_a_message_names_itself_by_a_text_that_is_long_enough(payload: bytes, name: str) -> None:
-    assert name_of(payload) == name
+def test_a_message_names_itself_by_a_text_that_is_long_enough(payload: bytes, kind: Kind) -> None:
+    assert kind_of(payload) is kind
 
 
 def test_a_named_message_is_passed_on_once_at_any_time() -> None:
     doubles = Doubles()
     assert not doubles.is_double(NAMED, 0.0)
-    assert doubles.is_double(NAMED + b" ", 100.0)
+    assert doubles.is_double(NAMED, 100.0)
+
+
+def test_the_same_name_in_another_message_is_no_double() -> None:
+    doubles = Doubles()
+    assert not doubles.is_double(NAMED, 0.0)
+    assert not doubles.is_double(NAMED + b" ", 100.0)
+
+
+def test_a_ping_is_no_double() -> None:
+    doubles = Doubles()
+    doubles.is_double(b'{"type": "ping"}', 0.0)
+    doubles.came_back(1.0)
+    assert not doubles.is_double(b'{"type": "ping"}', 2.0)
+
+
+def test_names_of_any_length_take_little_room() -> None:
+    doubles = Doubles()
+    tracemalloc.start()
+    for number in range(64):
+        doubles.is_double(b'{"id": "%b%d"}' % (b"n" * 60_000, number), 0.0)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 500_000
+
+
+def test_what_is_lost_with_a_service_may_be_said_again_and_what_waits_may_not() -> None:
+    doubles = Doubles()
+    said = [b'{"id": "number-%d"}' % number for number in range(4)]
+    for one in said:
+        doubles.is_double(one, 0.0)
+    doubles.lost(2, waiting=1)
+    assert [doubles.is_double(one, 1.0) for one in said] == [True, False, False, True]
+
+
+def test_more_may_wait_than_is_remembered() -> None:
+    doubles = Doubles()
+    doubles.is_double(NAMED, 0.0)
+    doubles.lost(1, waiting=5)
+    assert doubles.is_double(NAMED, 1.0)
+
+
+@pytest.mark.parametrize("message", [NAMED, b"yes"])
+@pytest.mark.parametrize("behind_a_return", [False, True])
+def test_what_was_stopped_may_be_said_again(message: bytes, *, behind_a_return: bool) -> None:
+    doubles = Doubles()
+    doubles.is_double(message, 0.0)
+    doubles.is_double(b"no", 0.0)
+    if behind_a_return:
+        doubles.came_back(1.0)
+    assert doubles.stopped(message, within=2)
+    assert not doubles.stopped(message, within=2)
+    if not behind_a_return:
+        doubles.came_back(1.0)
+    assert not doubles.is_double(message, 2.0)
+    assert doubles.is_double(b"no", 2.0)
+
+
+def test_what_was_stopped_late_was_not_said_last() -> None:
+    doubles = Doubles()
+    doubles.is_double(NAMED, 0.0)
+    doubles.is_double(b"no", 0.0)
+    assert not doubles.stopped(NAMED, within=1)
 
 
 def test_names_are_remembered_within_bounds() -> None:

@@ -63,6 +63,27 @@ def test_what_the_gateway_ends_is_over_but_for_an_expired_token(
     assert len(house.sockets) == int(goes_on)
 
 
+def test_what_has_not_reached_the_service_may_be_said_again() -> None:
+    house = House()
+    _, hearer = house.joined()
+    message = b'{"id": "msg_00112233"}'
+    hearer.message(message, is_text=True)
+    house.ear.stopped(message)
+    hearer.message(message, is_text=True)
+    assert house.leg.heard == [message, message]
+
+
+def test_who_takes_nothing_of_what_the_gateway_says_is_heard_no_further() -> None:
+    house = House()
+    socket, hearer = house.joined()
+    hearer.may_write(may=False)
+    for _ in range(300):
+        house.ear.tell(b"x" * 250, is_text=True)
+    assert not socket.is_read
+    hearer.may_write(may=True)
+    assert socket.is_read
+
+
 def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
     house = House()
     socket, hearer = house.joined()

@@ -168,6 +168,47 @@ def test_what_a_leg_that_dies_has_not_been_told_waits_for_the_next() -> None:
     assert (first.heard, held.leg.heard) == ([b"a"], [b"b"])
 
 
+def test_what_is_lost_with_a_service_may_be_said_again_and_reaches_the_next() -> None:
+    held = Held()
+    message = b'{"id": "msg_00112233"}'
+    held.client_says(message)
+    held.went()
+    held.tick(0.2)
+    held.came()
+    held.client_says(message)
+    assert held.leg.heard == [message]
+
+
+def test_what_the_service_answered_and_what_waits_for_it_may_not() -> None:
+    held = Held()
+    messages = [b'{"id": "number-%d"}' % number for number in range(3)]
+    held.client_says(messages[0])
+    held.service_says(b"1")
+    held.client_says(messages[1])
+    held.leg.on_send = held.went
+    held.went()
+    held.client_says(messages[2], *messages)
+    held.tick(0.2)
+    held.came()
+    assert held.leg.heard == [messages[2], messages[1]]
+
+
+def test_what_a_limit_has_stopped_may_be_said_again_and_is_not_lost_with_the_service() -> None:
+    held = Held()
+    message = b'{"id": "msg_00112233"}'
+    held.client_says(b"a", message)
+    held.tether.client_stopped(held.means.legs[0], message)
+    held.client_says(message)
+    assert held.leg.heard == [b"a", message, message]
+    held.tether.client_stopped(held.means.legs[0], message)
+    held.tether.client_stopped(held.means.legs[0], b"never said")
+    held.went()
+    held.tick(0.2)
+    held.came()
+    assert held.means.told[-1] == ("reattached", {"unanswered": 1})
+    held.tether.client_stopped(held.means.legs[0], b"a leg of before")
+
+
 # --- the client goes ---
 
 
@@ -257,6 +298,20 @@ def test_a_service_that_goes_while_nobody_is_there_is_reached_when_somebody_is()
     assert len(held.means.legs) == 2
 
 
+def test_who_comes_back_while_a_leg_is_opening_has_as_long_as_anybody() -> None:
+    held = Held()
+    held.now = 10.0
+    held.went()
+    held.tick(0.2)
+    held.client_goes()
+    held.now = 35.0
+    back = held.client_comes()
+    held.tick(0.1)
+    assert (back.ended, len(held.means.legs)) == (None, 2)
+    held.tick(20.0)
+    assert back.ended is not None
+
+
 def test_a_leg_may_come_while_the_client_is_away() -> None:
     held = Held(opens=False)
     held.client_goes()
@@ -317,6 +372,62 @@ def test_one_that_gives_none_has_gone() -> None:
     assert held.is_in(State.CLIENT_AWAY)
     assert held.tether.seems_gone(held.now)
     assert held.tether.due == 85.0
+
+
+def test_one_that_is_not_read_since_the_service_is_behind_has_not_gone() -> None:
+    held = Held()
+    held.tick(14.0)
+    held.tether.service_may_write(may=False)
+    for _ in range(60):
+        held.tick(1.0)
+    assert (held.client.ended, held.client.pings) == (None, [])
+    held.tether.service_may_write(may=True)
+    held.tick(15.0)
+    held.tick(15.0)
+    assert held.client.pings == [b"0"]
+    held.tick(10.0)
+    assert held.client.ended is not None
+
+
+def test_nor_is_one_that_was_asked_before() -> None:
+    held = Held()
+    held.tick(15.0)
+    held.tether.service_may_write(may=False)
+    held.tick(9.0)
+    held.tether.service_may_write(may=True)
+    held.tick(1.0)
+    assert held.client.ended is None
+    held.tick(10.0)
+    assert held.client.ended is not None
+
+
+def test_who_takes_nothing_of_what_the_gateway_says_is_heard_no_further() -> None:
+    held = Held()
+    held.tether.gateway_said(b"x" * 70_000, is_text=True)
+    held.tether.client_may_write(may=False)
+    is_read = []
+    for size in (60_000, 6_000):
+        held.tether.gateway_said(b"x" * size, is_text=True)
+        is_read.append(held.client.is_read)
+    held.tether.service_may_write(may=False)
+    held.tether.service_may_write(may=True)
+    for may in (False, True):
+        held.tether.client_may_write(may=may)
+        is_read.append(held.client.is_read)
+    assert is_read == [True, False, False, True]
+    held.client_goes()
+    held.tether.gateway_said(b"nobody is there", is_text=True)
+
+
+def test_it_is_heard_again_when_the_service_keeps_up_too() -> None:
+    held = Held()
+    held.tether.client_may_write(may=False)
+    held.tether.gateway_said(b"x" * 70_000, is_text=True)
+    held.tether.service_may_write(may=False)
+    held.tether.client_may_write(may=True)
+    assert not held.client.is_read
+    held.tether.service_may_write(may=True)
+    assert held.client.is_read
 
 
 def test_who_does_not_keep_up_holds_the_other_side_back() -> None:

@@ -119,6 +119,34 @@ def test_nobody_else_and_nothing_else_is_gone_on_with(target: str, who: str | No
     assert len(house.sockets) == 2
 
 
+_FULL = {"level": 2, "scopes": frozenset(("chat",)), "roles": frozenset(("nurse",))}
+
+
+@pytest.mark.parametrize(
+    ("changed", "resumed"),
+    [
+        ({}, True),
+        ({"level": 3, "expires": 9e9}, True),
+        ({"level": 1}, False),
+        ({"roles": frozenset()}, False),
+        ({"is_narrow": True}, False),
+        ({"scopes": frozenset(("profile",))}, False),
+        ({"permitted": frozenset(("read",))}, False),
+        ({"issuer": "another"}, False),
+    ],
+)
+@pytest.mark.parametrize("by_token", [False, True])
+def test_who_shows_a_token_that_may_other_things_has_another_tether(
+    changed: dict[str, object], *, resumed: bool, by_token: bool
+) -> None:
+    house = House()
+    socket, hearer = house.joined("/ws?session_id=s1", shown=_FULL)
+    hearer.closed(1006)
+    token = f"&resume={socket.events()[0]['resume']}" if by_token else ""
+    house.came(f"/ws?session_id=s1{token}", shown={**_FULL, **changed})
+    assert len(house.desk.legs) == (1 if resumed else 2)
+
+
 def test_somebody_unknown_comes_back_by_the_token_alone() -> None:
     house = House(session="")
     socket, hearer = house.joined(who=None)
@@ -142,6 +170,29 @@ def test_what_was_taken_over_is_heard_no_more() -> None:
 
 
 # --- the first message ---
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_token_that_the_request_shows_is_proved_before_anything_is_joined(
+    *, is_refused: bool
+) -> None:
+    house = House(first_message=10.0)
+    _, before = house.came("/ws?session_id=s1")
+    house.desk.asked[0][1].may(house.desk.proofs[0])
+    before.closed(1006)
+    socket, hearer = house.came("/ws?session_id=s1")
+    assert (socket.is_read, socket.heard, house.kept[0].is_here) == (False, [], False)
+    token, asker = house.desk.asked[1]
+    assert token == b""
+    if is_refused:
+        asker.may_not(house.desk.proofs[1], Response(403))
+        assert (socket.ended, socket.heard) == ((1008, b"refused"), [])
+        return
+    house.desk.proofs[1].exchange.principal = Principal(subject="p1", issuer="today")
+    asker.may(house.desk.proofs[1])
+    assert (socket.is_read, house.kept[0].is_here, len(house.desk.legs)) == (True, True, 1)
+    hearer.due(99.0)
+    assert socket.ended is None
 
 
 def test_the_first_message_shows_the_token() -> None:
@@ -214,6 +265,29 @@ def test_who_has_gone_meanwhile_hears_nothing() -> None:
     assert (socket.ended, proof.is_over, house.desk.legs) == (None, True, [])
 
 
+def test_a_client_that_was_slow_before_its_token_was_proved_still_is() -> None:
+    house = House(first_message=10.0)
+    _, hearer = house.came("/ws")
+    hearer.may_write(may=False)
+    house.desk.asked[0][1].may(house.desk.proofs[0])
+    house.ear.opened()
+    assert not house.leg.is_read
+
+
+def test_a_service_that_is_behind_is_so_for_whoever_comes_back_by_a_first_message() -> None:
+    house = House(first_message=10.0)
+    _, before = house.came("/ws?session_id=s1")
+    house.desk.proofs[0].exchange.principal = Principal(subject="p1", issuer="today")
+    house.desk.asked[0][1].may(house.desk.proofs[0])
+    house.ear.opened()
+    house.ear.may_write(may=False)
+    before.closed(1006)
+    socket, _ = house.came("/ws?session_id=s1")
+    house.desk.proofs[1].exchange.principal = Principal(subject="p1", issuer="today")
+    house.desk.asked[1][1].may(house.desk.proofs[1])
+    assert not socket.is_read
+
+
 def test_flow_is_passed_on() -> None:
     house = House()
     socket, hearer = house.joined()
@@ -250,6 +324,33 @@ def test_of_one_person_only_so_many_are_waited_for(who: str | None) -> None:
             house.ear.opened()
         resumed.append(socket.events()[0]["resumed"])
     assert resumed == [False, True, True]
+
+
+def test_who_comes_back_from_another_address_is_waited_for_as_before() -> None:
+    house = House()
+    socket, hearer = house.joined(who=None)
+    hearer.closed(1006)
+    house.address = "192.0.2.2"
+    live, there = house.came(f"/ws?resume={socket.events()[0]['resume']}", None)
+    house.address = "192.0.2.1"
+    for _ in range(MOST_AWAY):
+        house.joined(who=None)[1].closed(1006)
+    assert live.ended is None
+    there.closed(1006)
+    assert len(house.sockets) == MOST_AWAY
+
+
+def test_a_client_that_gives_no_sign_of_life_is_waited_for_as_one_that_has_gone() -> None:
+    house = House()
+    for _ in range(MOST_AWAY + 2):
+        house.joined()
+    for now in (15.0, 25.0):
+        house.now = now
+        for one in list(house.kept):
+            one.on_deadline(now)
+    assert len(house.sockets) == MOST_AWAY
+    house.sockets.leave()
+    assert len(house.sockets) == 0
 
 
 def test_who_comes_back_is_waited_for_no_longer() -> None:
