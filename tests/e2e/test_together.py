@@ -79,6 +79,7 @@ def test_who_was_offline_catches_up_without_a_reload(demo: Demonstration) -> Non
         assert said(phone, 8) == said(laptop, 8)
         assert said(phone, 8)[-1] == "written without a net"
         assert phone.locator("#said li.waiting").count() == 0
+        assert phone.get_by_role("alert").inner_text() == ""
         elsewhere.close()
 
 

@@ -54,11 +54,12 @@ async function sessionOf(user) {
 // --- the session ---
 
 function open(id) {
+  const channel = `session:${id}`;
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   const client = new Centrifuge(`${scheme}//${location.host}/connection/websocket`, {
     token, getToken: refreshed, maxReconnectDelay: 2000,
   });
-  const session = client.newSubscription(`session:${id}`);
+  const session = client.newSubscription(channel);
   client.on("connecting", () => {
     state("Away: what is written meanwhile will be here later", true);
     at("others").textContent = "";
@@ -69,12 +70,16 @@ function open(id) {
     if (about.wasRecovering && !about.recovered) note("Some of what was said is too long ago to be shown.");
     if (!about.wasRecovering) earlier(session);
     present(session);
-    for (const one of waiting.values()) send(session, one);
+    for (const one of waiting.values()) send(one);
   });
   session.on("publication", ({data, offset}) => show(data, offset));
   session.on("join", () => present(session));
   session.on("leave", () => present(session));
   session.on("error", ({error}) => trouble(error.message));
+  // Sent again as often as it takes: the gateway publishes what has the same id once.
+  const send = one => client.rpc("message.send", {channel, id: one.id, data: one}).catch(error => {
+    if (session.state === "subscribed") trouble(`Not sent: ${error.message}.`);  // else it is sent later
+  });
   session.subscribe();
   client.connect();
   at("write").addEventListener("submit", event => {
@@ -84,21 +89,13 @@ function open(id) {
     field.value = "";
     waiting.set(one.id, one);
     show(one, null);
-    send(session, one);
+    send(one);
   });
 }
 
 async function earlier(session) {
   const {publications} = await session.history({limit: 100}).catch(() => ({publications: []}));
   for (const {data, offset} of publications) show(data, offset);
-}
-
-async function send(session, one) {
-  try {
-    await session.publish(one);
-  } catch (error) {
-    if (session.state === "subscribed") trouble(`Not sent: ${error.message}.`);  // else it is sent later
-  }
 }
 
 async function present(session) {
