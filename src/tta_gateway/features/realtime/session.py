@@ -152,6 +152,7 @@ class Session:
         self._waiting: list[Command] = []
         self._current: Command | None = None
         self._stale_by = now + terms.stale
+        self._overdue = STALE
         self._ping_at = NEVER
         self._pong_by = NEVER
         self._ends = NEVER
@@ -231,6 +232,8 @@ class Session:
         if isinstance(command.request, ConnectRequest):
             self.state = State.REFUSED
             self._waiting.clear()
+            if not refused.temporary:
+                self._overdue = STALE
 
     def done(self) -> None:
         """End the command that is under way, which is not answered."""
@@ -311,8 +314,7 @@ class Session:
         if self.state is State.CLOSED:
             return []
         if now >= self._stale_by:
-            # Who has said who it is waits for us: what is final would send it away for our fault.
-            self.close(SERVER_ERROR if self.state is State.CONNECTING else STALE)
+            self.close(self._overdue)
         elif now >= self._ends:
             self.close(CONNECTION_EXPIRED)
         elif now >= self._pong_by and not self._is_held:
@@ -371,6 +373,7 @@ class Session:
             return PingResult()
         if isinstance(request, ConnectRequest):
             self.state = State.CONNECTING
+            self._overdue = SERVER_ERROR  # it waits for us: it should not go for good
             return None
         return self._objection(request)
 

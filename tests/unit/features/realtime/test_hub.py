@@ -738,7 +738,7 @@ def test_whatever_happens_readers_hear_all_in_order_or_that_they_do_not(seed: in
 async def test_who_waits_for_us_while_it_connects_may_come_back() -> None:
     """What is stale is for good: that is for clients who say nothing, not for who is not answered.
 
-    Red without the look at `state` in `Session.due`.
+    Red without `_overdue` in session.py.
     """
     house = HubHouse()
     answer: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()

@@ -139,6 +139,38 @@ def test_whoever_says_nothing_is_stale() -> None:
     assert session.next_due == float("inf")
 
 
+def test_who_is_not_answered_in_time_may_come_back() -> None:
+    """Red without `_overdue`: what is stale is final, and it is not the client who says nothing."""
+    session = a_session()
+    session.receive(in_json(CONNECT))
+    assert session.next() is not None
+    session.due(109.9)
+    assert end(session) is None
+    session.due(110.0)
+    assert end(session) == codes.SERVER_ERROR
+    assert not codes.SERVER_ERROR.is_final
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [
+        (codes.INTERNAL, codes.SERVER_ERROR),
+        (codes.TOO_MANY_REQUESTS, codes.SERVER_ERROR),
+        (codes.PERMISSION_DENIED, codes.STALE),
+    ],
+)
+def test_who_was_refused_for_a_moment_only_is_not_ended_for_good(
+    refused: codes.Refused, why: codes.Disconnection
+) -> None:
+    """Red without the look at `temporary` in `refuse`."""
+    session = a_session()
+    session.receive(in_json(CONNECT))
+    session.next()
+    session.refuse(refused)
+    session.due(110.0)
+    assert end(session) == why
+
+
 A: Final[Json] = {"channel": "a"}
 IN_A: Final[Written] = {"channel": "a"}
 
