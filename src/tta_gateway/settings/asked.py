@@ -26,12 +26,13 @@ _CONNECT: Final = 1.0  # seconds
 _LONGEST_OF_MESSAGES: Final = 2.0
 """seconds: the store and its disk, for the record and for letters, may take 7 more; and behind 10
 (features/realtime/hub.py) a client would hear that what was published was not"""
+_OFFER: Final = "sec-websocket-protocol"  # pages show their token in it
 _OF_CHANNELS: Final = ("subscribe", "publish")
 _OF_CONNECTIONS: Final = ("connect", "refresh")
 
 
 def _told(name: str) -> str:
-    if name in CREDENTIALS:
+    if name in CREDENTIALS or name == _OFFER:
         raise ValueError(
             f"`{name}` shows who asks, and the gateway alone says that: take it out (a service is "
             "told `authorization` and `cookie` as on its routes)"

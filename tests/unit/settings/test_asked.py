@@ -110,6 +110,11 @@ def test_a_procedure_has_its_rule_and_one_that_is_off_is_none() -> None:
             "`x-api-key` shows who asks",
         ),
         (
+            "connect: {service: chat, path: /, headers: [Sec-WebSocket-Protocol]}",
+            "connect.headers[0]",
+            "take it out",
+        ),
+        (
             "refresh: {service: chat, path: /, emulated_headers: [a, Cookie]}",
             "refresh.emulated_headers[1]",
             "`cookie` shows who asks",

@@ -528,7 +528,8 @@ def _page(publications: Sequence[Publication]) -> Sequence[Publication]:
 
 def _within(places: Mapping[Channel, Place]) -> dict[Channel, Place]:
     """Return places of which all together give no more than one may: the others begin anew."""
-    found, left = dict[Channel, Place](), LARGEST_RECOVERED
+    found: dict[Channel, Place] = {}
+    left = LARGEST_RECOVERED
     for channel, place in places.items():
         size = sum(len(one.data) for one in place.missed)
         if size > left:

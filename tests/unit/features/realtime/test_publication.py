@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.realtime.publication import Keeping, Position
+from tta_gateway.features.realtime.publication import Keeping, Position, key_of_service, size_of
 
 AMOUNT = st.integers(min_value=0, max_value=10)
 
@@ -16,3 +16,12 @@ def test_nothing_is_kept_without_both_a_size_and_a_time(size: int, seconds: int)
 def test_a_position_of_another_epoch_is_another() -> None:
     assert Position(3, "a") != Position(3, "b")
     assert Position(3, "a") == Position(3, "a")
+
+
+def test_tags_are_as_large_as_they_are_written() -> None:
+    assert (size_of({}), size_of({"a": "é", "bc": ""})) == (0, 5)
+
+
+def test_a_key_of_a_service_is_its_own_and_none_is_none() -> None:
+    assert key_of_service("") == ""
+    assert key_of_service("k") not in ("", "k", '["user","ada","k"]')
