@@ -82,9 +82,11 @@ class AProof:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
         self.is_kept = self.is_over = False
+        self.on_keep: Callable[[], None] = lambda: None
 
     def keep(self) -> None:
         self.is_kept = True
+        self.on_keep()
 
     def over(self) -> None:
         self.is_over = True

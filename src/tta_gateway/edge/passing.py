@@ -25,6 +25,7 @@ class Passing:
         "_looked_at",
         "_passage",
         "_stopped",
+        "_then",
         "_waiting",
     )
 
@@ -41,6 +42,7 @@ class Passing:
         self._held = held
         self._stopped = stopped
         self._looked_at = b""
+        self._then: Callable[[], None] | None = None
         self._waiting: deque[tuple[bytes, bool]] = deque()
         self._is_looking = False
         self._is_held = False
@@ -57,6 +59,18 @@ class Passing:
     def clear(self) -> None:
         """Take nothing more: it is over."""
         self._waiting.clear()
+        self._then = None
+
+    def behind_all(self, then: Callable[[], None]) -> None:
+        """Call this when all that has come is decided; at once, if it is."""
+        self._then = then
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        then = self._then
+        if then is not None and not self._is_looking and not self._waiting:
+            self._then = None
+            then()
 
     def _go_on(self) -> None:
         waiting = self._waiting
@@ -76,6 +90,7 @@ class Passing:
         self._is_looking = False
         self._pass_on()
         self._go_on()
+        self._end_if_done()
 
     def _pass_on(self) -> None:
         said = self._passage.passes

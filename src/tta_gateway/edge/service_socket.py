@@ -7,6 +7,7 @@ exchange open, so that whoever ends tunnels ends this too.
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 from tta_gateway.edge.passing import Passing
@@ -141,9 +142,12 @@ class ServiceSocket:
         "_from_service",
         "_hearer",
         "_in_turn",
+        "_is_client_held",
+        "_is_ending",
         "_is_held",
         "_is_over",
         "_is_paused",
+        "_is_service_slow",
         "_sockets",
         "deadline",
         "exchange",
@@ -174,6 +178,9 @@ class ServiceSocket:
         self._is_over = False
         self._is_paused = False
         self._is_held = False  # messages of the service wait for policies
+        self._is_client_held = False  # messages of the client do
+        self._is_service_slow = False
+        self._is_ending = False  # the service has: what it had said is still looked at
         self._in_turn = False
         self._asked = False  # for a sign of life
         talk = Conversation(self.exchange, sockets.runner, _Talk(self))
@@ -195,6 +202,8 @@ class ServiceSocket:
             self._from_client.put(payload, is_text=is_text)
 
     def _send(self, payload: bytes, is_text: bool) -> None:
+        if self._is_ending:
+            return  # nobody takes it
         self._endpoint.send(payload, is_text=is_text)
         self._flush()
 
@@ -227,7 +236,17 @@ class ServiceSocket:
         self._regulate()
 
     def _hold_client(self, is_held: bool) -> None:
-        if self._hearer is not None:
+        was_held = self._is_client_to_wait()
+        self._is_client_held = is_held
+        self._regulate_client(was_held=was_held)
+
+    def _is_client_to_wait(self) -> bool:
+        return self._is_client_held or self._is_service_slow or self._is_ending
+
+    def _regulate_client(self, *, was_held: bool) -> None:
+        """Have the client wait for as long as there is any reason."""
+        is_held = self._is_client_to_wait()
+        if is_held != was_held and self._hearer is not None:
             self._hearer.may_write(may=not is_held)
 
     def _hold_service(self, is_held: bool) -> None:
@@ -332,15 +351,17 @@ class ServiceSocket:
     def pause_reading(self) -> None:
         """Take note that the service does not keep up."""
         self._endpoint.hold()
-        if self._hearer is not None:
-            self._hearer.may_write(may=False)
+        was_held = self._is_client_to_wait()
+        self._is_service_slow = True
+        self._regulate_client(was_held=was_held)
 
     def resume_reading(self) -> None:
         """Take note that it does again."""
         self._endpoint.release()
         self._flush()
-        if self._hearer is not None:
-            self._hearer.may_write(may=True)
+        was_held = self._is_client_to_wait()
+        self._is_service_slow = False
+        self._regulate_client(was_held=was_held)
 
     def on_deadline(self, now: float) -> None:
         """Ask a silent service for a sign of life; one that gives none has gone."""
@@ -383,9 +404,19 @@ class ServiceSocket:
     # --- the end ---
 
     def _lost(self, code: int, reason: bytes) -> None:
-        """Tell of the end that the service has made."""
-        hearer, self._hearer = self._hearer, None
+        """Tell of the end that the service has made, behind all that it had said."""
+        if self._is_ending:
+            return
+        was_held = self._is_client_to_wait()
+        self._is_ending = True
+        self.deadline = NEVER
         self._flush()
+        self._from_service.behind_all(partial(self._gone, code, reason))
+        if not self._is_over:
+            self._regulate_client(was_held=was_held)
+
+    def _gone(self, code: int, reason: bytes) -> None:
+        hearer, self._hearer = self._hearer, None
         self._over()
         if hearer is not None:
             hearer.closed(code, reason, is_of_policy=False)

@@ -18,6 +18,7 @@ from tta_gateway.features.tether.relay import ASK, TAKEN, UNKNOWN, Ask, Line
 from tta_gateway.support.tasks import spawn
 
 _FOLDER: Final = "tethers"
+_UNHEARD: Final = "."  # before the name of a socket that nobody listens at yet
 _PRIVATE: Final = 0o700
 _PATIENCE: Final = 1.0  # seconds for a neighbour to answer
 _HEAD: Final = 9  # bytes: a length of four, a kind of one, a number of four
@@ -151,10 +152,13 @@ class TetherLines:
             self._folder = -1
 
     async def _listen(self) -> None:
-        self._bury(self._own)  # of one that had this number before
+        unheard = _UNHEARD + self._own  # nobody is there yet, and nobody is to bury it
+        for one in (self._own, unheard):
+            self._bury(one)  # of one that had this number before
         self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Stream(self._came), self._path(self._own)
+            lambda: Stream(self._came), self._path(unheard)
         )
+        os.rename(self._path(unheard), self._path(self._own))  # noqa: PTH104 - likewise
 
     def _came(self, line: Stream) -> None:
         line.hear = partial(self._asked, line)
@@ -185,7 +189,7 @@ class TetherLines:
             names = os.listdir(self._folder)  # noqa: PTH208 - by the folder's descriptor
         except OSError:  # no descriptor is left, which it needs for a moment
             return []
-        return [one for one in names if one != self._own]
+        return [one for one in names if one != self._own and not one.startswith(_UNHEARD)]
 
     async def _seek(
         self, others: list[str], asked: bytes, told: Callable[[Line | None], None]

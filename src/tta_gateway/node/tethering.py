@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
@@ -186,11 +187,16 @@ def _route_of(exchange: Exchange) -> str:
     return "" if route is None else route.name
 
 
+def _name_in(one: bytes) -> bytes:
+    """Return the name of a parameter, as it is read where somebody comes back by it."""
+    return unquote_to_bytes(one.partition(b"=")[0].replace(b"+", b" "))
+
+
 def _head(exchange: Exchange, token: bytes) -> RequestHead:
     """Return the request as a service gets it, with the token that was shown behind it."""
     request = exchange.request
     path, _, query = request.target.partition(b"?")
-    left = [one for one in query.split(b"&") if one and one.partition(b"=")[0] not in OURS]
+    left = [one for one in query.split(b"&") if one and _name_in(one) not in OURS]
     target = path + b"?" + b"&".join(left) if left else path
     head = request.again(request.stream_id, target)
     head.path = request.path  # made normal

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -151,6 +152,17 @@ def test_one_that_has_died_is_buried(tmp_path: Path) -> None:
             assert await here.ask() is None
             assert os.listdir(tmp_path / "tethers") == ["0"]  # noqa: PTH208
             assert await here.ask() is None
+
+    asyncio.run(asyncio.wait_for(work(), PATIENCE))
+
+
+def test_one_that_does_not_listen_yet_is_not_buried(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with opened(tmp_path, False) as [here]:
+            with socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(str(tmp_path / "tethers" / ".7"))
+                assert not here.all.seek(ASKED, lambda _: None)
+            assert sorted(os.listdir(tmp_path / "tethers")) == [".7", "0"]  # noqa: PTH208
 
     asyncio.run(asyncio.wait_for(work(), PATIENCE))
 

@@ -183,6 +183,12 @@ def _config(folder: Path, ports: dict[str, int]) -> dict[str, object]:
         "routes": [
             {"path": "/ws/chat", **kept},
             {"path": "/ws/first", **kept, "tether": {**tether, "first_message": "600ms"}},
+            {
+                "path": "/ws/therapists",
+                **kept,
+                "tether": {**tether, "first_message": "600ms"},
+                "roles": ["therapist"],
+            },
             {"path": "/ws/told", **kept, "socket": {"profile": "chat"}},
             {"path": "/ws/short", **kept, "tether": {**tether, "reattach": "500ms"}},
         ],
@@ -349,6 +355,19 @@ def test_the_token_may_come_as_the_first_message(house: House) -> None:
     assert first["fields"]["authorization"].startswith("Bearer ")
     assert talk.ask("hello")["heard"] == "hello"
     talk.socket.close()
+
+
+def test_who_shows_it_in_the_request_comes_only_where_it_lets_them(house: House) -> None:
+    query = f"token={token_of('p1')}&session_id=s14"
+    talk = Talk(house.connect(query, path="/ws/first"))
+    assert talk.event()["status"] == "attached"
+    assert talk.told()["fields"]["authorization"].startswith("Bearer ")
+    assert talk.ask("hello")["heard"] == "hello"
+    talk.socket.close()
+    assert Talk(house.connect(query, path="/ws/therapists")).end() == (
+        POLICY,
+        "access_role_missing",
+    )
 
 
 @pytest.mark.parametrize(

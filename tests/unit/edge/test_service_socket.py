@@ -7,7 +7,8 @@ import pytest
 
 from tests.helpers.builders import Bound, a_head, a_plan, an_exchange, from_upstream
 from tests.helpers.fake_origin import FakeTunnel
-from tests.helpers.steps import Work
+from tests.helpers.steps import Gate, Work, turn
+from tta_gateway.edge.passing import MANY
 from tta_gateway.edge.service_socket import ServiceSocket, ServiceSockets
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.exchange import Exchange, Tunnel
@@ -258,6 +259,40 @@ def test_flow_is_passed_on_both_ways(open_one: House) -> None:
     assert not open_one.end.reading
     open_one.socket.resume()
     assert open_one.end.reading
+
+
+def test_a_client_waits_for_as_long_as_there_is_any_reason() -> None:
+    slow = Gate()
+    house = House(Bound(on_message=lambda _, __: slow))
+    house.answer()
+    for _ in range(MANY + 1):
+        house.socket.send(b"a", is_text=True)
+    house.socket.pause_reading()
+    house.socket.resume_reading()
+    assert house.heard == ["opened", ("may write", False)]
+    slow.open()
+    while house.works:
+        turn(house.works)
+    assert house.heard == ["opened", ("may write", False), ("may write", True)]
+
+
+@pytest.mark.parametrize("ends", ["close", "eof", "both"])
+def test_what_a_service_had_said_is_heard_before_its_end(ends: str) -> None:
+    slow = Gate()
+    house = House(Bound(on_message=lambda _, __: slow, hears_replies=True))
+    house.answer()
+    house.peer.send(b"last", is_text=True)
+    if ends != "eof":
+        house.peer.close(4001, b"why")
+    house.socket.write(house.peer.taken())
+    if ends != "close":
+        house.socket.write_eof()
+    assert house.heard == ["opened", ("may write", False)]
+    slow.open()
+    turn(house.works)
+    code = (1006, b"", False) if ends == "eof" else (4001, b"why", False)
+    assert house.heard[2:] == [b"last", code]
+    assert house.asked[0].finished
 
 
 def test_a_silent_service_is_asked_for_a_sign_of_life_and_given_up(open_one: House) -> None:

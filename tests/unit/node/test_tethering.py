@@ -118,6 +118,7 @@ def test_who_may_show_a_token_later_is_not_asked_for_one_before(
         ("/ws?session_id=a&x=1", b"/ws?session_id=a&x=1"),
         ("/ws?resume=secret&session_id=a&received=1", b"/ws?session_id=a"),
         ("/ws?resume=secret", b"/ws"),
+        ("/ws?r%65sume=secret&%72eceived=1&a%3Db=c", b"/ws?a%3Db=c"),
     ],
 )
 def test_the_service_sees_no_resume_token(target: str, asked: bytes) -> None:

@@ -198,6 +198,7 @@ class TetherHearer:
         self._proof: Proof | None = None
         self._token = b""
         self._may_write = True
+        self._is_ended = False
 
     def opened(self, socket: Socket) -> None:
         """Begin, or wait for a token."""
@@ -279,6 +280,8 @@ class TetherHearer:
             inquiry.over()
             return
         inquiry.keep()
+        if self._is_ended:
+            return  # a fault in what it means to keep it: nobody may
         socket.resume()  # whoever is joined may hold it back again
         self._join(Guest(self._exchange, inquiry.exchange.principal, self._token))
 
@@ -293,6 +296,7 @@ class TetherHearer:
 
     def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:  # noqa: ARG002 - a port
         """End the client's side: it may go on no longer, or with another token."""
+        self._is_ended = True
         if self._socket is not None:
             self._socket.close(code, reason)
 

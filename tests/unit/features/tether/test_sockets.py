@@ -242,6 +242,16 @@ def test_a_token_that_is_refused_ends_it(answer: Response, ended: tuple[int, byt
     assert socket.ended == ended
 
 
+def test_a_token_that_cannot_be_held_joins_nothing() -> None:
+    house = House(first_message=10.0)
+    socket, hearer = house.came("/ws", None)
+    hearer.message(AUTH, is_text=True)
+    asker, proof = house.desk.asked[0][1], house.desk.proofs[0]
+    proof.on_keep = lambda: asker.ended(proof, 1011, b"a fault")
+    asker.may(proof)
+    assert (socket.ended, house.desk.legs) == ((1011, b"a fault"), [])
+
+
 def test_a_token_that_is_withdrawn_ends_it() -> None:
     house = House(first_message=10.0)
     socket, hearer = house.came("/ws", None)
