@@ -76,7 +76,8 @@ class _Plans:
 
     def __init__(self, route: Route, policies: Sequence[Policy], forward: Forward) -> None:
         behind = [one for one in policies if type(one) not in _OF_OPENING]
-        self.service = bind(behind, route, forward=forward)
+        # A socket to the service is a request to it like any other: it is let in where those are.
+        self.service = bind(behind, msgspec.structs.replace(route, socket=""), forward=forward)
         judges = [one for one in behind if type(one) not in _OF_SERVICE]
         self.proof = bind(judges, route, forward=pass_on)
 

@@ -1,11 +1,13 @@
 """The database of control: opened aside, tried again and again, told of once."""
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tta_gateway.node.databases import Databases, TooNew, opened
 from tta_gateway.snapshot.model import Snapshot
@@ -95,13 +97,19 @@ def test_what_is_wrong_is_told_once_and_tried_again(tmp_path: Path) -> None:
     asyncio.run(work())
 
 
+async def _lost(_: AsyncConnection) -> None:
+    """Have the connection be given up, as where a disk fails."""
+    raise sqlite3.OperationalError("disk I/O error")
+
+
 def test_one_that_goes_away_is_not_given_until_it_is_back(tmp_path: Path) -> None:
     async def work() -> None:
         house = House(tmp_path)
         house.adopt()
         await house.databases.look()
         database = house.databases.database
-        await database.close()
+        with pytest.raises(Unavailable):
+            await database.seen(_lost)
         file = tmp_path / "gateway.sqlite3"
         file.rename(tmp_path / "aside")
         file.mkdir()

@@ -101,6 +101,12 @@ def test_who_comes_is_judged_once_and_what_the_service_sees_is_made_for_each_soc
     assert "BoundWebSocketOrigin" not in service
 
 
+def test_a_socket_to_the_service_is_let_in_there_as_a_request_is() -> None:
+    house = House()
+    assert "BoundGate" not in _names(house.plan)
+    assert "BoundGate" in _names(house.asked("/ws").plan)
+
+
 @pytest.mark.parametrize(("first", "needed"), [(0.0, True), (10.0, False)])
 def test_who_may_show_a_token_later_is_not_asked_for_one_before(
     first: float, *, needed: bool

@@ -121,7 +121,7 @@ class Window:
 class Easing:
     """What was, before less was asked to see what comes of it."""
 
-    __slots__ = ("asked", "at", "ceiling", "done", "is_doubt", "limit", "rate", "took")
+    __slots__ = ("asked", "at", "ceiling", "done", "is_doubt", "limit", "rate", "took", "unseen")
 
     def __init__(self, limit: float, ceiling: float, at: float) -> None:
         """Begin then, from this limit."""
@@ -132,6 +132,7 @@ class Easing:
         self.rate = 0.0  # answers in a second
         self.took = 0.0  # seconds, typically
         self.done = 0  # answers since, to whatever was asked before too
+        self.unseen = 0.0  # seconds in which whoever timed answers was late
         self.is_doubt = False  # whether answers took about as long as is typical
 
 
@@ -226,6 +227,10 @@ class Adaptive:
         """Return how long answers take typically, over the routes that were asked last, seconds."""
         return self._typical * self._base
 
+    def takes(self, timing: Timing) -> float:
+        """Return how long answers of this route take typically, seconds; 0.0: it is not known."""
+        return timing.typical * self._base
+
     def is_free(self) -> bool:
         """Tell whether nothing is limited: the service has shown no distress, or long ago."""
         return not self._met and self._easing is None
@@ -282,7 +287,15 @@ class Adaptive:
         return int(self.limit)
 
     def pass_over(self, now: float, *, in_flight: int) -> int:
-        """Return the limit, and judge by nothing that came since: whoever timed it was late."""
+        """Return the limit, and judge by nothing that came since: whoever timed it was late.
+
+        What comes of an easing cannot be seen meanwhile: if that lasts, it is undone.
+        """
+        easing = self._easing
+        if easing is not None:
+            easing.unseen += now - self._looked
+            if easing.unseen > _STUCK:
+                self._undo()
         self._forget(now, in_flight)
         self._since = now
         self._in_flight, self._looked, self._heard = in_flight, now, 0
@@ -554,10 +567,14 @@ class Adaptive:
 
     def _lift(self) -> None:
         """Give back at once what was taken for the sake of those who ask no more."""
+        self._undo()
+        self._give_back(_FAST)
+
+    def _undo(self) -> None:
+        """Ask as much as before the easing, if there is one."""
         easing, self._easing = self._easing, None
         if easing is not None:
             self.limit, self.ceiling = easing.limit, easing.ceiling
-        self._give_back(_FAST)
 
     def _give_back(self, factor: float) -> None:
         self.limit *= factor

@@ -5,10 +5,12 @@ nothing is short, that is so of what is reserved for a crisis alone.  Who
 finds no room waits, and a higher class is let in first; but no class that waits is passed over more
 than `PASSED` times.  Of `standard` and `background` only so many wait as can be let in within their
 patience: one more, and the oldest of them goes.  Where all who may wait do, the oldest of the
-lowest class goes.  Of those in a crisis nobody goes; they are half of all who may wait, at most,
-and have what is kept for them whatever else is over the limit.  Of the two higher classes those who
-have waited long enough are let in all the same, as long as the service answers so many in time: a
-limit that was found is no more than a guess, and refuses nobody in need.
+lowest class goes; but of the two higher ones more may, as long as the service answers in time all
+who are in and who wait.  Of those in a crisis nobody goes; they are half of all who may wait, at
+most, and have what is kept for them whatever else is over the limit.  Of the two higher classes
+those who have waited long enough are let in all the same, those in a crisis first, as long as the
+service answers so many in time: a limit that was found is no more than a guess, and refuses nobody
+in need.  While the limit is exceeded so, every class has what is reserved for it.
 Nobody waits who would fit: whatever frees room or makes more of it lets in who does.
 """
 
@@ -126,7 +128,8 @@ class Room:
 
     def _fits(self, traffic: int) -> bool:
         """Tell whether there is room that is not kept for others."""
-        if traffic == CRISIS and self.of[CRISIS] < self._reserved[CRISIS]:
+        is_over = traffic == CRISIS or self.in_flight > self.limit
+        if is_over and self.of[traffic] < self._reserved[traffic]:
             return True  # whatever else is over the limit
         taken = self.in_flight
         if taken >= self._ceiling and (
@@ -150,7 +153,7 @@ class Room:
             return False
         queue = self._queues[traffic]
         if traffic == CRISIS:
-            if 2 * len(queue) >= self._most:
+            if 2 * len(queue) >= max(self._most, self.bearable - self.in_flight):
                 return False  # the others must be able to wait too
         elif traffic > THERAPEUTIC and len(queue) >= self._fitting(traffic, one.until - now):
             self._drop_oldest(traffic)
@@ -158,7 +161,9 @@ class Room:
             lowest = self._lowest()
             if lowest < traffic:
                 return False
-            self._drop_oldest(lowest)
+            # Those in need may wait however many they are whom the service answers in time.
+            if lowest > THERAPEUTIC or self.in_flight + self.waiting >= self.bearable:
+                self._drop_oldest(lowest)
         queue[one] = None
         self.waiting += 1
         self._came[traffic] += 1
@@ -233,7 +238,9 @@ class Room:
 
         `peak` and `wanted` begin anew: read them before.
         """
-        self.mix.look([self._let_in[one] + self._came[one] for one in _ALL], now)
+        # Who takes long asks for more of the service than who is answered at once.
+        asked = [max(self._let_in[one] + self._came[one], self.of[one]) for one in _ALL]
+        self.mix.look(asked, now)
         for traffic in _ALL:
             self._came[traffic] = 0
             rate = self._let_in[traffic] / elapsed
@@ -249,14 +256,22 @@ class Room:
         for one in [one for one in queue if one.until <= now]:
             del queue[one]
             self.waiting -= 1
-            self._let_go_of(one, LATE)
+            self._let_go_of(one)
 
-    def _let_go_of(self, one: Waiting, why: int) -> None:
-        """Turn somebody away, or let them in over the limit: the service answers them in time."""
-        if one.traffic <= THERAPEUTIC and self.in_flight < self.bearable:
-            self._let(one)
-        else:
-            one.decided(why)
+    def _let_go_of(self, one: Waiting) -> None:
+        """Turn somebody away, or let them in over the limit: the service answers them in time.
+
+        Those in a crisis who wait are let in before anybody else is let in so.
+        """
+        if one.traffic > THERAPEUTIC or self.in_flight >= self.bearable:
+            one.decided(LATE)
+            return
+        first = self._queues[CRISIS]
+        while first and one.traffic != CRISIS and self.in_flight + 1 < self.bearable:
+            sooner, _ = first.popitem(last=False)
+            self.waiting -= 1
+            self._let(sooner)
+        self._let(one)
 
     def __repr__(self) -> str:
         """Say what an operator wants to know."""

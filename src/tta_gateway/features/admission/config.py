@@ -81,7 +81,8 @@ class AdmissionConfig(Config):
     """How long each class may wait."""
 
     waiting: Annotated[int, Field(ge=1, le=100_000)] = _DEFAULT.waiting
-    """How many wait for a service in one worker, at most."""
+    """How many wait for a service in one worker, at most; of crises and therapy more may, as long
+    as the service answers in time all who are in and who wait."""
 
     least: Annotated[int, Field(ge=1, le=1000)] = _DEFAULT.least
     """How much one worker may always ask of a service at once, however badly it does."""

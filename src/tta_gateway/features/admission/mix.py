@@ -24,9 +24,9 @@ class Mix:
         self._asked = [0.0 for _ in CLASSES]
         self._seen = [_LONG_AGO for _ in CLASSES]
 
-    def look(self, came: Sequence[int], now: float) -> None:
-        """Take note of how many came since the last look, of each class."""
-        for traffic, count in enumerate(came):
+    def look(self, asked: Sequence[int], now: float) -> None:
+        """Take note of how much was asked since the last look, or still is, in each class."""
+        for traffic, count in enumerate(asked):
             self._asked[traffic] += _RATE * (count - self._asked[traffic])
             if count:
                 self._seen[traffic] = now

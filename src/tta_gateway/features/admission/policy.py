@@ -194,7 +194,8 @@ class BoundGate:
     def _wait(self, exchange: Exchange, room: ServiceRoom) -> "Future[Answer] | Refusal":
         rooms, traffic = self._rooms, exchange.lane
         now = rooms.clock()
-        in_time = exchange.started + self._total - room.adaptive.typical
+        timing = self._timing if room is self._room else room.timing_of(self._route)
+        in_time = exchange.started + self._total - room.adaptive.takes(timing)
         turn = Turn(exchange, room, rooms)
         until = min(now + self._patience[traffic], in_time)
         waiting = Waiting(traffic, until, turn.decided)

@@ -183,9 +183,14 @@ class SignIn:
         self._signing.signer()
         with self._placed() as place:  # before anything is asked: who is refused costs nothing
             shown = await self._proved(name, password, place, address=address)
-        if not shown.user.provider:
-            await self._renew_hash(shown.user, password)
-        return await self._enter(shown)
+        try:
+            if not shown.user.provider:
+                await self._renew_hash(shown.user, password)
+            return await self._enter(shown)
+        except Unavailable:
+            with contextlib.suppress(Unavailable):  # it may be there again, or answer this
+                await self._take_back(*shown.tried)  # it was right even so
+            raise
 
     async def _enter(self, shown: _Proved) -> Grant:
         """Begin the session of who has shown a password, or ask for a second factor."""

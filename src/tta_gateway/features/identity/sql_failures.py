@@ -140,7 +140,8 @@ async def _known(connection: AsyncConnection, key: bytes) -> Tries:
     if row is None:
         await put_new(connection, TRIES, key=key, failures=0, last=0.0, waits_until=0.0)
         row = await _HELD.first(connection, tried=key)
-        assert row is not None  # it is there now
+    if row is None:  # forgotten in this moment, by a good one
+        return Tries()
     return Tries(*row[1:])
 
 

@@ -89,9 +89,15 @@ class Lane:
         self._name = name
         self._turns: SimpleQueue[_Turn] = SimpleQueue()
         self._is_open = False
+        self._is_over = False
 
     async def done(self, work: Work[T]) -> T:
-        """Return what comes of a transaction, committed; if who asks gives up it is undone."""
+        """Return what comes of a transaction, committed; if who asks gives up it is undone.
+
+        ConnectionError, once it is closed: a thread that began again would be ended by nobody.
+        """
+        if self._is_over:
+            raise ConnectionError("closed")
         if not self._is_open:
             self._is_open = True
             # Not one that is waited for at the end: it may hang at a disk.
@@ -106,7 +112,8 @@ class Lane:
         return told
 
     async def close(self) -> None:
-        """End the thread, behind what it has begun."""
+        """End the thread, behind what it has begun; for good."""
+        self._is_over = True
         if self._is_open:
             self._is_open = False
             last = _Turn(None)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -91,10 +91,12 @@ class Database:
         async with self.write() as connection:
             return await connection.run_sync(partial(driven, work))
 
-    async def close(self) -> None:
-        """Let go of all connections."""
+    async def close(self, *, patience: float = PATIENCE) -> None:
+        """Let go of all connections, for good; of what hangs after so many seconds."""
         for lane in self._lanes or ():
-            await lane.close()
+            with suppress(TimeoutError):  # it hangs at a disk: its thread keeps nobody
+                async with asyncio.timeout(patience):
+                    await lane.close()
         await self._engine.dispose()
 
     @property

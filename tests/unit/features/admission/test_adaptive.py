@@ -436,6 +436,19 @@ def test_what_was_timed_by_one_who_was_late_tells_nothing() -> None:
     assert adaptive.ratio > 10.0
 
 
+def test_an_easing_of_which_nothing_can_be_seen_is_undone_after_a_while() -> None:
+    timing = Timing()
+    adaptive = a_limit(timing)
+    for now in (3.0, 4.0, 5.0):
+        answers(adaptive, timing, took=0.5, at=now - 0.6)
+        adaptive.look(now, in_flight=50, peak=50, wanted=True)
+    assert adaptive.limit < 50
+    limits = [adaptive.pass_over(5.0 + late, in_flight=30) for late in range(1, 300)]
+    assert limits[:10] == [int(limits[0])] * 10
+    assert limits[20:] == [100] * len(limits[20:])
+    assert adaptive.is_free()
+
+
 @pytest.mark.parametrize(("relief", "limit"), [(0.2, 36), (0.09, 100)])
 def test_less_is_asked_only_for_the_sake_of_somebody(relief: float, limit: int) -> None:
     timing = Timing()

@@ -100,6 +100,60 @@ def test_those_above_who_have_waited_enough_are_let_in_over_the_limit_if_that_is
     assert (hall.room.in_flight, hall.room.of) == (3, [1, 1, 1, 0])
 
 
+def test_nobody_below_is_let_in_over_the_limit_before_those_in_a_crisis_who_wait() -> None:
+    hall = Hall(2)
+    hall.room.bearable = 4
+    hall.take(THERAPEUTIC, THERAPEUTIC)
+    hall.wait("t0", THERAPEUTIC, until=1.0)
+    hall.wait("t1", THERAPEUTIC, until=1.0)
+    hall.wait("c", CRISIS, until=9.0)
+    hall.room.look(1.0, 1.0)
+    assert hall.said == ["c", "t0", "t1"]
+    assert hall.outcomes == {"c": LET_IN, "t0": LET_IN, "t1": LATE}
+    assert (hall.room.in_flight, hall.room.of, hall.room.waiting) == (4, [1, 3, 0, 0], 0)
+
+
+@pytest.mark.parametrize(
+    ("traffic", "places", "gone"),
+    [(CRISIS, 10, {"10": -1}), (THERAPEUTIC, 20, {"0": DISPLACED}), (STANDARD, 4, None)],
+)
+def test_of_those_in_need_as_many_wait_as_the_service_answers_in_time_however_few_places(
+    traffic: int, places: int, gone: dict[str, int] | None
+) -> None:
+    hall = Hall(1, waiting=4)
+    hall.room.bearable = 21
+    hall.take(STANDARD)
+    for name in range(places):
+        hall.wait(str(name), traffic)
+    assert (hall.outcomes, hall.room.waiting) == ({}, places)
+    hall.wait(str(places), traffic)
+    assert hall.outcomes == (gone or {"0": DISPLACED})
+    assert hall.room.waiting == places
+
+
+def test_who_can_wait_gives_their_place_up_before_more_wait_than_there_are_places() -> None:
+    hall = Hall(1, waiting=2)
+    hall.room.bearable = 20
+    hall.take(STANDARD)
+    for name, traffic in (("s", STANDARD), ("t0", THERAPEUTIC), ("t1", THERAPEUTIC)):
+        hall.wait(name, traffic)
+    assert hall.outcomes == {"s": DISPLACED}
+    hall.wait("t2", THERAPEUTIC)
+    hall.wait("b", BACKGROUND)
+    assert (hall.outcomes, hall.room.waiting) == ({"s": DISPLACED, "b": -1}, 3)
+
+
+def test_who_has_less_than_is_kept_for_them_is_let_in_while_therapy_is_over_the_limit() -> None:
+    hall = Hall(40, reserved=RESERVED)
+    hall.room.bearable = 100
+    hall.take(*[THERAPEUTIC] * 34)
+    for name in range(20):
+        hall.wait(f"t{name}", THERAPEUTIC, until=1.0)
+    hall.room.look(1.0, 1.0)
+    assert hall.room.in_flight == 54
+    assert hall.take(STANDARD, STANDARD, STANDARD, BACKGROUND) == [True, True, False, False]
+
+
 def test_a_crisis_has_what_is_kept_for_it_whatever_is_over_the_limit() -> None:
     hall = Hall(20, reserved=RESERVED)
     hall.take(*[THERAPEUTIC] * 17)
@@ -300,6 +354,17 @@ def test_a_look_begins_the_count_anew() -> None:
     hall.take(STANDARD, STANDARD)
     hall.room.look(1.0, 0.0)
     assert (hall.room.peak, hall.room.wanted) == (1, False)
+
+
+def test_few_who_take_long_are_as_much_to_wait_as_many_who_are_answered_at_once() -> None:
+    hall = Hall(100)
+    hall.take(*[BACKGROUND] * 60)
+    for now in range(1, 100):
+        for _ in range(20):
+            hall.take(THERAPEUTIC)
+            hall.room.give_back(THERAPEUTIC)
+        hall.room.look(0.2, now * 0.2)
+    assert hall.room.mix.relief(20.0) == pytest.approx(0.75, abs=0.05)
 
 
 def test_it_says_what_an_operator_wants_to_know() -> None:

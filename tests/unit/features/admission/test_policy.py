@@ -361,6 +361,33 @@ def test_who_is_let_in_while_nobody_awaits_it_any_more_gives_the_room_back() -> 
         assert house.room.in_flight == 3
 
 
+@pytest.mark.parametrize("traffic", [CRISIS, THERAPEUTIC, STANDARD])
+def test_who_asks_what_is_quick_waits_though_all_else_of_the_service_takes_long(
+    traffic: int,
+) -> None:
+    with FakeLoop() as loop:
+        house = House(loop)
+        slow, quick = (
+            house.gate(a_route(name=name, timeouts=Timeouts(total=total)))
+            for name, total in (("slow", 60.0), ("quick", 10.0))
+        )
+        for gate, took, many in ((slow, 20.0, 40), (quick, 0.1, 10)):
+            for _ in range(many):
+                exchange = an_exchange(started=house.clock.monotonic())
+                gate.on_request(exchange)
+                exchange.tries, exchange.first_byte_at = 1, exchange.started + took
+                exchange.response = from_upstream()
+                gate.on_response(exchange)
+        assert look(house).adaptive.typical > 10.0
+        full(house)
+        exchange = an_exchange(started=house.clock.monotonic())
+        exchange.traffic = traffic
+        assert isinstance(quick.on_request(exchange), asyncio.Future)
+        exchange = an_exchange(started=house.clock.monotonic() - 45.0)
+        exchange.traffic = traffic
+        assert isinstance(slow.on_request(exchange), Refusal)
+
+
 def test_who_cannot_be_answered_in_time_is_turned_away_at_once() -> None:
     with FakeLoop() as loop:
         house = House(loop)

@@ -206,6 +206,26 @@ def test_without_its_database_nobody_is_let_in_and_it_is_said(tmp_path: Path) ->
     within(tmp_path, work)
 
 
+def test_a_right_password_is_no_failure_though_no_session_can_be_begun(tmp_path: Path) -> None:
+    async def work(house: SignInHouse) -> None:
+        await house.ada()
+        wrong = [await refused(house, password="another one") for _ in range(2)]
+        assert wrong == [problems.LOGIN_REFUSED] * 2
+        begin = house.kept.logins.begin
+
+        async def away(*_: object, **__: object) -> None:
+            raise Unavailable("away")
+
+        house.kept.logins.begin = away  # type: ignore[method-assign]
+        for _ in range(ISSUING.lockout.account + 2):
+            with pytest.raises(Unavailable):
+                await house.login()
+        house.kept.logins.begin = begin  # type: ignore[method-assign]
+        await house.login()
+
+    within(tmp_path, work)
+
+
 def test_a_refresh_gives_the_next_of_both(tmp_path: Path) -> None:
     async def work(house: SignInHouse) -> None:
         await house.ada()

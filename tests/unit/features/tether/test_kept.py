@@ -3,8 +3,9 @@
 import pytest
 
 from tests.helpers.tether_house import TOO_MANY, House
+from tta_gateway.features.admission.problems import SHED
 from tta_gateway.kernel.message import Response, answer_of
-from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE
+from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE, Problem
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,7 @@ from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE
         (Response(404), None),
         (Response(503), None),
         (answer_of(OWN_UNAVAILABLE), None),
+        (answer_of(SHED), None),
     ],
 )
 def test_only_whoever_may_not_come_hears_so(
@@ -32,14 +34,18 @@ def test_only_whoever_may_not_come_hears_so(
     assert len(house.desk.legs) == (2 if ended is None else 1)
 
 
-def test_a_session_that_goes_on_waits_where_there_are_too_many() -> None:
+@pytest.mark.parametrize("shed", [TOO_MANY, SHED])
+def test_a_session_that_goes_on_waits_where_there_are_too_many(shed: Problem) -> None:
     house = House()
     socket, _ = house.joined()
     house.ear.closed(1006, b"", is_of_policy=False)
     house.now = 1.0
     house.kept[0].on_deadline(1.0)
-    house.ear.refused(answer_of(TOO_MANY))
+    house.ear.refused(answer_of(shed))
     assert socket.ended is None
+    house.now = 5.0
+    house.kept[0].on_deadline(5.0)
+    assert len(house.desk.legs) == 3
 
 
 def test_each_leg_is_of_the_same_session() -> None:

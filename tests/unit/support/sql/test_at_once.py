@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tta_gateway.support.sql.away import Conflict
+from tta_gateway.support.sql.away import Conflict, Unavailable
 from tta_gateway.support.sql.database import Database
 from tta_gateway.support.sql.url import in_folder
 
@@ -103,10 +103,32 @@ def test_one_that_nobody_waits_for_any_more_is_undone(tmp_path: Path) -> None:
     on(tmp_path, work)
 
 
-def test_it_is_asked_again_once_its_file_is_closed_and_opened(tmp_path: Path) -> None:
+def test_once_it_is_closed_nobody_has_its_threads_begin_again(tmp_path: Path) -> None:
     async def work(database: Database) -> None:
         await database.written(two)
         await database.close()
-        assert await database.seen(sum_of) == 2
+        for asked in (database.seen(sum_of), database.written(two)):
+            with pytest.raises(Unavailable):
+                await asked
+
+    on(tmp_path, work)
+
+
+def test_its_end_does_not_wait_for_one_that_hangs(tmp_path: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def hanging(connection: AsyncConnection) -> None:  # noqa: ARG001 - a transaction
+        begun.set()
+        may_end.wait(30)
+
+    async def work(database: Database) -> None:
+        first = asyncio.ensure_future(database.written(hanging))
+        await asyncio.to_thread(begun.wait, 10)
+        try:
+            async with asyncio.timeout(10):
+                await database.close(patience=0.1)
+        finally:
+            may_end.set()
+        await first
 
     on(tmp_path, work)
