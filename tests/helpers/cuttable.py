@@ -62,18 +62,19 @@ class Cuttable:
         for task in connections:
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
-        for _ in range(3):  # what was aborted is closed in turns of its own
+        for _ in range(5):  # what was aborted is closed in turns of its own
             await asyncio.sleep(0)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on, and break off behind that, also where the task ends before its first step."""
+        task = asyncio.ensure_future(self._pass(reader, writer))
         self._passing.add(task)
-        try:
-            await self._pass(reader, writer)
-        finally:
+
+        def over(_: object) -> None:
             self._passing.discard(task)
             writer.transport.abort()
+
+        task.add_done_callback(over)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
