@@ -38,7 +38,8 @@ def test_a_step_to_seconds_sheds_what_can_wait_and_keeps_the_times_of_therapy(
         for one in asked
         if one.traffic == "therapeutic" and one.status == 200 and 17 <= one.at < 24
     )
-    assert took[int(0.99 * (len(took) - 1))] <= 2.5 * STEP
+    # Who has waited its patience (3 s) is let in over the limit, and then takes the step.
+    assert took[int(0.99 * (len(took) - 1))] <= 3 * STEP
     for traffic, most in (("standard", 0.8), ("background", 0.5)):
         assert share(asked, traffic, begin=17, end=24) <= most
     assert share(asked, *CLASSES, begin=31) >= 0.98
