@@ -108,7 +108,7 @@ def test_the_client_s_frame_under_way_comes_first(pair: Pair) -> None:
     assert code_at_service(pair, MASKED) == GOING_AWAY
 
 
-@pytest.mark.parametrize("begun", [b"", MASKED[:4]])
+@pytest.mark.parametrize("begun", [b"", MASKED[:4]], ids=["between", "within"])
 def test_each_side_has_one_close_of_ours(pair: Pair, begun: bytes) -> None:
     """Red without the look at the Close before it in `Lane.close`."""
     pair.from_client.write(begun)
