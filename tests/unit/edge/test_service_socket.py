@@ -1,5 +1,6 @@
 """Sockets that the gateway opens to a service, by a real driver, to an end on paper."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -51,22 +52,10 @@ class Try:
 
 
 class Time:
-    """The sweeper, and its loop."""
+    """A loop whose turns the test takes."""
 
     def __init__(self) -> None:
-        self.now = 0.0
-        self.loop = self
         self.later: list[Callable[[], None]] = []
-        self.watched: list[object] = []
-
-    def clock(self) -> float:
-        return self.now
-
-    def watch(self, one: object) -> None:
-        self.watched.append(one)
-
-    def forget(self, one: object) -> None:
-        self.watched = [each for each in self.watched if each is not one]
 
     def call_soon(self, call: Callable[[], None]) -> None:
         self.later.append(call)
@@ -84,11 +73,12 @@ class House:
         self.heard: list[object] = []
         self.asked: list[Exchange] = []
         self.time = Time()
+        self.sweeper = Sweeper(cast("asyncio.AbstractEventLoop", self.time), lambda: 0.0)
         self.works: list[Work] = []
         self.end = End()
         self.peer = SocketEndpoint()
         self.runner = Runner(self.works.append, lambda _, __: None)
-        sockets = ServiceSockets(cast("Sweeper", self.time), self.runner, largest=1 << 16)
+        sockets = ServiceSockets(self.sweeper, self.runner, largest=1 << 16)
         plan = a_plan(policies, forward=self.asked.append)
         like = an_exchange(a_head(fields=list(SHOWN)))
         head = like.request.again(1, b"/ws?session_id=a")
@@ -225,7 +215,7 @@ def test_a_service_that_breaks_a_rule_has_gone(open_one: House) -> None:
 def test_a_service_that_goes_without_a_word_has_gone(open_one: House, way: str) -> None:
     getattr(open_one.socket, way)()
     assert open_one.heard[-1] == (1006, b"", False)
-    assert open_one.time.watched == []
+    assert not open_one.sweeper._watched
 
 
 def test_who_closes_it_hears_nothing_more(open_one: House) -> None:
@@ -308,7 +298,7 @@ def test_a_silent_service_is_asked_for_a_sign_of_life_and_given_up(open_one: Hou
 def test_one_that_gives_a_sign_stays(open_one: House) -> None:
     open_one.socket.on_deadline(30.0)
     open_one.gets()
-    open_one.time.now = 31.0
+    open_one.sweeper.now = 31.0
     open_one.socket.write(open_one.peer.taken())
     assert open_one.socket.deadline == 61.0
 

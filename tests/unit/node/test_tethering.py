@@ -1,5 +1,6 @@
 """By what plans tethers open, and what a service is asked."""
 
+import asyncio
 from typing import Final, cast
 
 import msgspec
@@ -32,18 +33,9 @@ def _died(name: str, error: BaseException) -> None:
 
 
 class Loop:
-    """The sweeper and its loop, as far as they are asked."""
+    """A loop that never turns."""
 
-    def __init__(self) -> None:
-        self.loop = self
-        self.now = 0.0
-        self.later: list[object] = []
-
-    def clock(self) -> float:
-        return 0.0
-
-    def call_soon(self, call: object) -> None:
-        self.later.append(call)
+    def call_soon(self, call: object) -> None: ...
 
 
 class House:
@@ -52,7 +44,7 @@ class House:
     def __init__(self, auth: Auth = "required", **bound: object) -> None:
         works: list[Work] = []
         runner = Runner(works.append, lambda _, __: None)
-        sweeper = cast("Sweeper", Loop())
+        sweeper = Sweeper(cast("asyncio.AbstractEventLoop", Loop()), lambda: 0.0)
         sockets = OwnSockets(sweeper, runner, lambda _, __: None)
         self.tethering = Tethering(
             sweeper,
