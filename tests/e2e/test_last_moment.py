@@ -33,7 +33,7 @@ class Guests:
         else:
             self._empty.set()
 
-    def drain(self, _: int) -> None:
+    def drain(self, _: int, *, seconds: float) -> None:
         pass
 
     async def emptied(self) -> None:
