@@ -36,6 +36,9 @@ class Guests:
     def drain(self, _: int, *, seconds: float) -> None:
         pass
 
+    def hurry(self) -> None:
+        pass
+
     async def emptied(self) -> None:
         await self._empty.wait()
 
