@@ -11,7 +11,7 @@ from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
 from tests.helpers.sayings import Words
 from tests.helpers.tethered import Side
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
-from tta_gateway.features.tether.desk import Asker, LegHearer, Proof
+from tta_gateway.features.tether.desk import Asker, Proof
 from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.kept import Kept
 from tta_gateway.features.tether.session import Leg
@@ -20,7 +20,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
-from tta_gateway.kernel.socket import Hearer
+from tta_gateway.kernel.socket import Hearer, LegHearer
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 EXPIRED: Final = Problem("identity_token_expired", 401, "Expired", "It has expired.")

@@ -18,6 +18,7 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_GARBAGE
 from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.pipeline.conversation import Conversation
 from tta_gateway.wire.socket_codec import Broken, Close, Message, SocketEvent, SocketLimits
 from tta_gateway.wire.socket_endpoint import LOST, SocketEndpoint
@@ -54,31 +55,6 @@ class Runner(Protocol):
         """Ask the policies about one message; `told` hears the answer, now or later."""
 
 
-class Hearer(Protocol):
-    """Whoever hears one; `refused` or `closed` comes once, and nothing behind it."""
-
-    def opened(self) -> None:
-        """Begin."""
-
-    def refused(self, response: Response) -> None:
-        """Take that it did not come about."""
-
-    def message(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message of the service."""
-
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Take something that the gateway says itself."""
-
-    def stopped(self, payload: bytes) -> None:
-        """Take that policies have let a message of the client's not go on."""
-
-    def may_write(self, *, may: bool) -> None:
-        """Take note that the service does not keep up, or does again."""
-
-    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
-        """Take the end; `is_of_policy` says that the gateway has ended it, not the service."""
-
-
 class ServiceSockets:
     """Opens those of one worker."""
 
@@ -89,7 +65,7 @@ class ServiceSockets:
         self.limits = SocketLimits(frame=largest, message=largest)
 
     def open(
-        self, plan: Plan, head: RequestHead, *, like: Exchange, hearer: Hearer
+        self, plan: Plan, head: RequestHead, *, like: Exchange, hearer: LegHearer
     ) -> "ServiceSocket":
         """Begin to open one, on behalf of another exchange; `hearer` hears of it in a later turn.
 
@@ -160,7 +136,7 @@ class ServiceSocket:
         head: RequestHead,
         *,
         like: Exchange,
-        hearer: Hearer,
+        hearer: LegHearer,
     ) -> None:
         """Wait to begin."""
         sweeper = sockets.sweeper
@@ -172,7 +148,7 @@ class ServiceSocket:
         self.exchange.upstream_path = like.upstream_path
         self.deadline = NEVER
         self._sockets = sockets
-        self._hearer: Hearer | None = hearer
+        self._hearer: LegHearer | None = hearer
         self._endpoint = SocketEndpoint(limits=sockets.limits, mask=_mask)
         self._end: Spliced | None = None
         self._is_over = False

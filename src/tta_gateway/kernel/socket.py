@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
 
 
 class SocketTerms:
@@ -107,3 +108,31 @@ class SocketService(Protocol):
 
     def hearer(self, exchange: Exchange) -> Hearer:
         """Return who hears the socket of this request, which has passed all policies."""
+
+
+class LegHearer(Protocol):
+    """What hears a socket to a service that the gateway has opened itself.
+
+    `refused` or `closed` comes once, and nothing behind it.
+    """
+
+    def opened(self) -> None:
+        """Begin."""
+
+    def refused(self, response: Response) -> None:
+        """Take that it did not come about."""
+
+    def message(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the service."""
+
+    def tell(self, payload: bytes, *, is_text: bool) -> None:
+        """Take something that the gateway says itself."""
+
+    def stopped(self, payload: bytes) -> None:
+        """Take that policies have let a message of the client's not go on."""
+
+    def may_write(self, *, may: bool) -> None:
+        """Take note that the service does not keep up, or does again."""
+
+    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
+        """Take the end; `is_of_policy` says that the gateway has ended it, not the service."""

@@ -6,12 +6,26 @@ from typing import Final
 
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
+from tta_gateway.support.tasks import Died
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.dial import tls_of
 from tta_gateway.support.valkey.link import Way
 from tta_gateway.support.valkey.topology import Store, Topology
 
 _NAME: Final = "tta-gateway-control"
+
+
+def way_to(store: Store, *, name: str, log: EventLog, died: Died) -> Way | None:
+    """Return how to reach the store for state; None, told, if its certificates cannot be read.
+
+    `name` is what who asks calls itself to the server.
+    """
+    try:
+        tls = tls_of(store.login)
+    except OSError as error:
+        log.event("store_unfit", store="state", complaints=[str(error)])
+        return None
+    return Way(store.login, tls=tls, name=name, chance=random.random, died=died)
 
 
 class StateClient:
@@ -60,12 +74,9 @@ class StateClient:
         self._client, self._store, self._served = None, None, None
         if store is None:
             return
-        try:
-            tls = tls_of(store.login)
-        except OSError as error:
-            self._log.event("store_unfit", store="state", complaints=[str(error)])
+        way = way_to(store, name=self._name, log=self._log, died=self._died)
+        if way is None:
             return
-        way = Way(store.login, tls=tls, name=self._name, chance=random.random, died=self._died)
         tell = self._log.event
         self._client = Valkey(None, way=way, name="state", tell=tell, stale=lambda _: None)
         self._store = store

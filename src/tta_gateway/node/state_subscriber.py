@@ -1,13 +1,11 @@
 """A subscriber of the store for state: there where somebody wants one, of whoever serves."""
 
-import random
 from collections.abc import Callable
 
+from tta_gateway.node.state_client import way_to
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import Died
-from tta_gateway.support.valkey.dial import tls_of
-from tta_gateway.support.valkey.link import Way
 from tta_gateway.support.valkey.subscriber import Listener, Subscriber
 from tta_gateway.support.valkey.topology import Store, Topology
 
@@ -66,12 +64,9 @@ class StateSubscriber:
         self._subscriber, self._store, self.served = None, store, None
         if store is None:
             return
-        try:
-            tls = tls_of(store.login)
-        except OSError as error:
-            self._log.event("store_unfit", store="state", complaints=[str(error)])
+        way = way_to(store, name=self._name, log=self._log, died=self._died)
+        if way is None:
             return
-        way = Way(store.login, tls=tls, name=self._name, chance=random.random, died=self._died)
         self._subscriber = Subscriber(
             None, way=way, name="state", tell=self._log.event, listener=self._listener
         )

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from tta_gateway.edge.own_socket import OwnSockets
-from tta_gateway.edge.service_socket import Hearer, ServiceSocket, ServiceSockets
+from tta_gateway.edge.service_socket import ServiceSocket, ServiceSockets
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.features.access.policy import Access
 from tta_gateway.features.access_log.policy import AccessLog
@@ -43,6 +43,7 @@ from tta_gateway.kernel.message import Fields, RequestHead
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import BoundPolicy, Policy
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.node.tether_lines import TetherLines
 from tta_gateway.pipeline.plan import bind
@@ -164,7 +165,7 @@ class Tethering:
         params = exchange.params
         return self._inquiries.ask(plans.proof, head, like=exchange, params=params, asker=asker)
 
-    def open(self, guest: Guest, hearer: Hearer) -> ServiceSocket:
+    def open(self, guest: Guest, hearer: LegHearer) -> ServiceSocket:
         """Begin to open a socket to the service on behalf of a guest."""
         exchange = guest.exchange
         plans = self._plans[_route_of(exchange)]

@@ -11,7 +11,6 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.own_sockets import Echo
 from tests.helpers.steps import Work
 from tta_gateway.edge.own_socket import OwnSockets
-from tta_gateway.edge.service_socket import Hearer
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
 from tta_gateway.features.tether.desk import Asker
@@ -19,6 +18,7 @@ from tta_gateway.features.tether.guest import Guest
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.route import Auth
+from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.node.policies import policies
 from tta_gateway.node.tethering import Tethering
 from tta_gateway.pipeline.run import Runner
@@ -75,7 +75,7 @@ class House:
         return guest
 
     def asked(self, target: str, token: bytes = b"") -> Exchange:
-        hearer = cast("Hearer", Echo())
+        hearer = cast("LegHearer", Echo())
         return self.tethering.open(self.guest(target, token), hearer).exchange
 
 

@@ -6,6 +6,7 @@ from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.socket import LegHearer
 
 
 class Proof(Protocol):
@@ -34,31 +35,6 @@ class Asker(Protocol):
 
     def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:
         """Take that they may be there no longer."""
-
-
-class LegHearer(Protocol):
-    """Whoever hears a leg; `refused` or `closed` comes once, and nothing behind it."""
-
-    def opened(self) -> None:
-        """Begin."""
-
-    def refused(self, response: Response) -> None:
-        """Take that it did not come about."""
-
-    def message(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message of the service."""
-
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Take something that the gateway says itself."""
-
-    def stopped(self, payload: bytes) -> None:
-        """Take that policies have let a message of the client's not go on."""
-
-    def may_write(self, *, may: bool) -> None:
-        """Take note that the service does not keep up, or does again."""
-
-    def closed(self, code: int, reason: bytes, *, is_of_policy: bool) -> None:
-        """Take the end; `is_of_policy` says that the gateway has ended it, not the service."""
 
 
 class Desk(Protocol):
