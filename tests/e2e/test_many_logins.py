@@ -150,9 +150,10 @@ def test_a_login_is_answered_whose_hashing_process_is_killed(one: Issuing) -> No
     (idle,) = hashers_of(one, "idle")
     os.kill(idle, signal.SIGKILL)
     assert one.login().status == 200
+    # A process that only ever gets time left over may need some to die on a busy machine.
+    assert wait_until(lambda: not is_alive(idle), PATIENCE)
     assert one.login().status == 200
-    (other,) = hashers_of(one, "idle")
-    assert other != idle
+    assert wait_until(lambda: bool(hashers_of(one, "idle")), PATIENCE)
     assert wait_until(lambda: bool(one.stage.events("hashing_process_lost")))
     assert len(one.stage.events("hashing_process_lost")) == 1
 

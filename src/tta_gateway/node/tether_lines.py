@@ -15,6 +15,7 @@ from typing import Final, cast
 import msgspec
 
 from tta_gateway.features.tether.relay import ASK, TAKEN, UNKNOWN, Ask, Line
+from tta_gateway.node.near import listening
 from tta_gateway.support.tasks import spawn
 
 _FOLDER: Final = "tethers"
@@ -153,10 +154,9 @@ class TetherLines:
 
     async def _listen(self) -> None:
         unheard = _UNHEARD + self._own  # nobody is there yet, and nobody is to bury it
-        for one in (self._own, unheard):
-            self._bury(one)  # of one that had this number before
+        self._bury(self._own)  # of one that had this number before
         self._server = await asyncio.get_running_loop().create_unix_server(
-            lambda: Stream(self._came), self._path(unheard)
+            lambda: Stream(self._came), sock=listening(Path(self._path(unheard)))
         )
         os.rename(self._path(unheard), self._path(self._own))  # noqa: PTH104 - likewise
 
