@@ -1,0 +1,43 @@
+"""What a worker tells the guard of somebody in need: a record of the journal."""
+
+from collections.abc import Awaitable
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from tta_gateway.kernel.verdict import Category
+
+Source: TypeAlias = Literal["request", "message", "reply", "moderation", "drill"]
+Identity: TypeAlias = Literal["verified", "unverified", "unknown"]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
+    """One thing that somebody in need has written, or was about to be shown.
+
+    `at` is in seconds since the epoch.  `person` is the key of the principal, or a pseudonym of the
+    network where nobody knows who asks: reports of one person are one incident.  `evidence` is
+    what they wrote, sealed by support/crypto and bound to `id`; empty where it is not kept.
+    """
+
+    id: str
+    at: float
+    person: str
+    identity: Identity
+    level: int
+    categories: tuple[Category, ...]
+    rules: tuple[str, ...]
+    version: str
+    source: Source
+    route: str
+    service: str
+    correlation: str
+    delivered: bool
+    """Whether it went to the service; kept or counted by the gateway if not."""
+    evidence: bytes = b""
+
+
+class Reports(Protocol):
+    """Where a worker's reports become durable."""
+
+    def put(self, report: Report, text: str) -> Awaitable[bool]:
+        """Keep it, with what was written sealed as evidence; True once that is on the disk."""
