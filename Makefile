@@ -45,8 +45,8 @@ setup: system-run .venv/.test system-build .venv/.gateway ## .venv from requirem
 run: setup .venv/pages/installed ## the gateway in front of the sample services of the platform
 	@exec $(BIN)/python -m examples.tta.run
 
-# What needs no gateway runs while it is compiled.  Of the tests that wait three run at once, since two
-# leave a core idle half of the time; first those that take long.
+# What needs no gateway runs while it is compiled.  Of the tests that wait four run at once, since three
+# leave a third of both cores idle; first those that take long.
 test: system-run .venv/.test system-test ## every test: the checks, a short fuzz, then all of tests/
 	@$(MAKE) static unhurried > .venv/meanwhile.txt 2>&1 & meanwhile=$$!; \
 	$(MAKE) setup || { kill $$meanwhile; exit 1; }; \
@@ -55,7 +55,7 @@ test: system-run .venv/.test system-test ## every test: the checks, a short fuzz
 	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS_IN_TEST)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -o pythonpath=. tests/unit tests/conformance tests/fuzz tests/contract/valkey
 	@$(BIN)/python -m pytest -q $(ALONE)
-	@$(BIN)/python -m pytest -q -n 3 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
+	@$(BIN)/python -m pytest -q -n 4 --hypothesis-profile=thorough --dist loadfile --no-loadscope-reorder \
 		$(ALONE:%=--ignore=%) $(WAITING)
 
 check: system-run .venv/.test static ## all that needs no gateway: style, types, imports, layout, units, docs
