@@ -12,8 +12,8 @@ from tta_gateway.features.safety.bound import Texts
 ENGLISH: Final = Texts(
     static_title="Support is available",
     static=(
-        "This page could not help just now, but people can. If you are having a hard time, or are "
-        "worried about somebody, you can talk with one of them."
+        "This did not work just now. If you are having a hard time, or are worried about somebody, "
+        "you can talk with one of these people."
     ),
     elevated_title="Support is available",
     elevated=(
