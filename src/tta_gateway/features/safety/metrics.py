@@ -11,3 +11,28 @@ HELPS: Final = Metric(
     " alone.",
     ("kind",),
 )
+FOUND: Final = Metric(
+    "tta_gateway_safety_requests_total",
+    "counter",
+    "Requests whose bodies were looked at, by the mode of their route and the level that was found.",
+    ("mode", "level"),
+)
+UNSEEN: Final = Metric(
+    "tta_gateway_safety_unseen_total",
+    "counter",
+    "Bodies of a `request` or an `answer` that were not looked at, or not as a whole, and why: a"
+    " `coding` that is not known, `undecodable`, `too_large` once decoded, the `middle` of a long"
+    " one, a `kind` that is no text.",
+    ("side", "why"),
+)
+WITHHELD: Final = Metric(
+    "tta_gateway_safety_withheld_total",
+    "counter",
+    "Answers of services that were not shown, or not to their end, by the level that was found.",
+    ("level",),
+)
+LOST: Final = Metric(
+    "tta_gateway_safety_reports_lost_total",
+    "counter",
+    "Reports of somebody in need that could not be made durable.",
+)
