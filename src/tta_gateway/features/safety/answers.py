@@ -13,7 +13,7 @@ from typing import Final
 from tta_gateway.features.safety.body import Body
 from tta_gateway.features.safety.looking import NOTHING, Judge, look
 from tta_gateway.features.safety.parts import Events, Lines, Parts, Words
-from tta_gateway.features.safety.problems import REPLY_WITHHELD
+from tta_gateway.features.safety.problems import WITHHELD
 from tta_gateway.features.safety.withholding import Ending, Withholding
 from tta_gateway.kernel.exchange import Exchange, Sink
 from tta_gateway.kernel.message import Response, answer_of, is_of_events
@@ -148,7 +148,7 @@ class Answers:
         if found.level < HIGH:
             return None
         self.found(exchange, found, text)
-        return answer_of(REPLY_WITHHELD)
+        return answer_of(WITHHELD)
 
     # What streams
 
@@ -188,7 +188,7 @@ class Answers:
     def _safe_text(self, exchange: Exchange) -> bytes:
         kind = b"" if exchange.response is None else exchange.response.get(_KIND) or b""
         if kind.lower().startswith(b"text/"):
-            return b"\n\n" + REPLY_WITHHELD.detail.encode() + b"\n"
+            return b"\n\n" + WITHHELD.detail.encode() + b"\n"
         return self._safe(exchange) + b"\n"
 
 

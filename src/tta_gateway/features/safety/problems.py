@@ -1,14 +1,12 @@
-"""What is said in the place of an answer that would do harm."""
+"""What is not shown, and why."""
 
 from typing import Final
 
 from tta_gateway.kernel.problem import Problem
 
-REPLY_WITHHELD: Final = Problem(
+WITHHELD: Final = Problem(
     "safety_reply_withheld",
     422,
-    "This answer is not shown.",
-    "The answer could have done harm, so it is not shown. If things are hard right now, talking to"
-    " somebody can help: you are welcome to reach out to the people named here, or to your care"
-    " team.",
+    "A reply was not shown.",
+    "What the service said could not be looked at, or might do harm. Ask again in other words.",
 )
