@@ -20,6 +20,7 @@ from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
 from tta_gateway.features.safety.care import Care
+from tta_gateway.features.safety.policy import Scan
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.split.policy import Split
@@ -29,6 +30,7 @@ from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.pipeline.lane import Lane
 
 ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Trace, "everything after it is inside its span, and can name the exchange"),
@@ -56,6 +58,11 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (TrafficClass, "an open crisis or session lifts the class before any limit counts"),
     (RateLimit, "keyed by a proved name; who may not see a thing at all is told that instead"),
     (Chat, "whatever a client says counts, pings too: behind the limits"),
+    (
+        Lane,
+        "behind whatever refuses by load or name: a crisis is not refused, or answered with help",
+    ),
+    (Scan, "what is delivered has been looked at, and lifts the class for what follows"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),
     (Sticky, "what sticks is the chosen service's to say"),

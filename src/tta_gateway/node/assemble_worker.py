@@ -50,6 +50,7 @@ from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.room import room
+from tta_gateway.node.scanning import Scanning
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
@@ -175,6 +176,14 @@ class Worker:
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
+        self.scanning = Scanning(
+            self.snapshot,
+            self.reporting,
+            clock=self.clock,
+            registry=self.registry,
+            spawn=self._spawn,
+            report=self._report,
+        )
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -279,6 +288,7 @@ class Worker:
             standing=self.standing,
             hearing=self.hearing,
         )
+        reach.scanning = self.scanning
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
         reach.tally, reach.exact = self.limiting.tally, self.limiting.store

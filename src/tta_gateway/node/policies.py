@@ -57,6 +57,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.node.owner_lookups import Apart, OwnerLookups
+from tta_gateway.node.scanning import Nowhere, Scanning
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -87,6 +88,7 @@ def policies(
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     protection = _protection(snapshot, registry, clock, reach)
+    helping = Helping(bound(snapshot, "safety", SafetyBound))
     lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
@@ -95,7 +97,7 @@ def policies(
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
             _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
-            Care(Helping(bound(snapshot, "safety", SafetyBound)), registry=registry),
+            Care(helping, registry=registry),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
@@ -105,6 +107,7 @@ def policies(
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
             Chat(now=Stamp(clock.wall).text, chance=os.urandom),
+            *_scanning(snapshot, registry, clock, reach).policies(helping),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -188,6 +191,20 @@ def _limits(
     return EarlyRateLimit(keeping), RateLimit(keeping)
 
 
+def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:
+    """Return what looks at bodies; of an explanation, one that tells nobody."""
+    if reach.scanning is not None:
+        return reach.scanning
+    return Scanning(
+        snapshot,
+        Nowhere(),
+        clock=clock,
+        registry=registry,
+        spawn=lambda work: work.close(),
+        report=lambda _, __: None,
+    )
+
+
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
@@ -202,7 +219,8 @@ class Reach:
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
-    limits, `exact` who is asked of strict ones, and `ward` who is kept out.
+    limits, `exact` who is asked of strict ones, `ward` who is kept out, and `scanning` looks at
+    what people write.
     """
 
     def __init__(
@@ -223,6 +241,7 @@ class Reach:
         self.circle = circle
         self.rooms: Rooms | None = None
         self.ward: Ward | None = None
+        self.scanning: Scanning | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams

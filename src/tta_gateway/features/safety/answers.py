@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.safety.body import Body
-from tta_gateway.features.safety.looking import NOTHING, Judge, look
+from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, look
 from tta_gateway.features.safety.parts import Events, Lines, Parts, Words
 from tta_gateway.features.safety.problems import WITHHELD
 from tta_gateway.features.safety.withholding import Ending, Withholding
@@ -69,7 +69,8 @@ class Preview:
         if self._exchange.aborted:
             return None
         found, text = NOTHING, self._body.head()
-        for number, found in enumerate(look(self._answers.judge, text)):
+        for number, so_far in enumerate(look(self._answers.judge, text)):
+            found = so_far
             if number:
                 await asyncio.sleep(0)
         if self._body.unseen or not self.is_over:
@@ -136,9 +137,8 @@ class Answers:
             return preview
         body = body_of(response)
         body.take(data)
-        text, found = body.head(), NOTHING
-        for found in look(self.judge, text):
-            continue
+        text = body.head()
+        found = at_once(self.judge, text)
         if body.unseen:
             self.unseen(body.unseen)
         return self.instead(exchange, found, text)

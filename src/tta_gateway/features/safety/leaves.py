@@ -82,7 +82,9 @@ def _name(kind: bytes) -> bytes:
 
 def _is_text(name: bytes) -> bool:
     """Tell whether a body of this type is a text, whatever is in it."""
-    return name.startswith(b"text/") or name.endswith((b"json", b"json-seq", b"xml")) or name == _FORM
+    return (
+        name.startswith(b"text/") or name.endswith((b"json", b"json-seq", b"xml")) or name == _FORM
+    )
 
 
 def _decoded(body: bytes, kind: bytes, *, sure: bool) -> str | None:
