@@ -58,10 +58,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (TrafficClass, "an open crisis or session lifts the class before any limit counts"),
     (RateLimit, "keyed by a proved name; who may not see a thing at all is told that instead"),
     (Chat, "whatever a client says counts, pings too: behind the limits"),
-    (
-        Lane,
-        "behind whatever refuses by load or name: a crisis is not refused, or answered with help",
-    ),
+    (Lane, "behind whatever refuses for load: it looks before that stands, and a crisis goes on"),
     (Scan, "what is delivered has been looked at, and lifts the class for what follows"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),

@@ -174,6 +174,7 @@ class Exchange:
         "wraps",
     )
 
+    principal: "Principal | None"
     lapsed: "Principal | None"
     safety: "Verdict | None"
     preview: "Preview | None"
@@ -194,9 +195,8 @@ class Exchange:
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
-        self.principal: Principal | None = None
-        # Whose token has expired, not long ago; what was found in its body; who reads the answer's
-        self.lapsed = self.safety = self.preview = None
+        # The last three: whose token has expired of late; what was found; who reads the answer first
+        self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
