@@ -195,7 +195,7 @@ class Exchange:
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
-        # The last three: whose token has expired of late; what was found; who reads the answer first
+        # Then: whose token has expired of late; what was found; who reads the answer first
         self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
