@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -105,7 +107,7 @@ def test_nothing_is_lost_between_two_slices(text: str) -> None:
     assert all(len(piece) <= SLICE for piece in pieces)
     made = pieces[0] + "".join(piece[OVERLAP:] for piece in pieces[1:])
     assert made == text
-    assert all(a[-OVERLAP:] == b[:OVERLAP] for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a[-OVERLAP:] == b[:OVERLAP] for a, b in pairwise(pieces))
 
 
 def test_what_is_json_is_told_by_its_name() -> None:
