@@ -40,7 +40,8 @@ class Preview:
         self._answers = answers
         self._exchange = exchange
         self._body = body_of(response)
-        self._came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._came: asyncio.Future[None] | None = None
+        self._is_enough = False
         self.is_over = False
 
     def take(self, data: bytes) -> bool:
@@ -57,7 +58,8 @@ class Preview:
         self._wake()
 
     def _wake(self) -> None:
-        if not self._came.done():
+        self._is_enough = True
+        if self._came is not None and not self._came.done():
             self._came.set_result(None)
 
     async def answer(self) -> Response | None:
@@ -65,7 +67,9 @@ class Preview:
 
         What follows the window is shown unseen, and counted.
         """
-        await self._came
+        if not self._is_enough:
+            self._came = asyncio.get_running_loop().create_future()
+            await self._came
         if self._exchange.aborted:
             return None
         found, text = NOTHING, self._body.head()
