@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.e2e.edge.stage import Stage, scripted, stage
-from tests.helpers.clients import Answer, Field, post_of
+from tests.helpers.clients import PATIENCE, Answer, Field, post_of
 from tests.helpers.gateway import free_port
 from tests.helpers.issuing_gateway import AUTH, issuing
 
@@ -83,6 +85,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
                     "timeouts": {"first_byte": "200ms"},
                 },
                 {**plain, "path": "/british/{rest:path}", "safety": {"region": "GB"}},
+                {**plain, "path": "/chat", "service": "gone", "socket": {"profile": "chat"}},
                 {**plain, "path": "/standard/{id}", "class": "standard", "methods": ["GET"]},
                 {
                     **plain,
@@ -185,6 +188,21 @@ def test_an_answer_to_head_says_it_in_its_field(one: Stage) -> None:
 def test_a_page_of_another_origin_may_read_the_field(one: Stage) -> None:
     answer = asked(one, THERAPEUTIC[404], (b"origin", b"https://app.example"))
     assert answer.value(b"access-control-expose-headers") == b"x-crisis-support"
+
+
+def test_a_request_that_could_not_be_read_may_have_been_of_somebody_in_need(one: Stage) -> None:
+    answer = asked(one, Asked(b"/", fields=((b"x-large", b"x" * 40_000),)))
+    assert (answer.status, card_in(answer)["level"]) == (431, 0)
+
+
+def test_who_is_refused_a_chat_hears_where_help_is(one: Stage) -> None:
+    with connect(f"ws://127.0.0.1:{one.port}/chat", open_timeout=PATIENCE) as socket:
+        told = json.loads(socket.recv(timeout=PATIENCE))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=PATIENCE)
+    assert (told["event_type"], told["content"]["help"]["level"]) == ("help", 0)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
 
 
 def test_who_cannot_log_in_is_helped(tmp_path: Path) -> None:

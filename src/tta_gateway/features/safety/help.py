@@ -19,6 +19,7 @@ from tta_gateway.kernel.verdict import NONE, Category
 _MOST: Final = 4096
 """cards that are kept: what strangers write decides which are asked for"""
 _WHICH: Final = b"accept-language"
+_SOCKET: Final = b"websocket"
 
 
 class Helping:
@@ -140,6 +141,8 @@ class Helping:
     def static(self, exchange: Exchange, near: str = "") -> bool:
         """Have an error carry static help: the field, and the card where it has a document.
 
+        Who is refused a WebSocket whose form the gateway knows hears of the card as an event.
+
         `near` is the region of the route under whose path it is.  True if it gets the card.
         """
         response = exchange.response
@@ -148,6 +151,9 @@ class Helping:
         told.add_to(response)
         if response.problem is not None:
             response.members = {**(response.members or {}), "help": made}
+            wording = exchange.plan.wording
+            if wording is not None and exchange.request.upgrade == _SOCKET:
+                response.farewell = wording.event(exchange, "help", {"help": made})
             return True
         if response.local:
             return False  # an operator's own words

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.builders import a_head, a_plan, a_route, an_exchange, answered, from_upstream
+from tests.helpers.builders import (
+    Bound,
+    a_head,
+    a_plan,
+    a_route,
+    an_exchange,
+    answered,
+    from_upstream,
+)
 from tta_gateway.features.safety import help as module
 from tta_gateway.features.safety.bound import Line, Region, RouteSafety, SafetyBound
 from tta_gateway.features.safety.help import Helping
@@ -128,6 +136,30 @@ def test_the_cool_down_is_the_operator_s() -> None:
 
 
 # How answers carry it
+
+
+class Speaking(Bound):
+    """A policy that has words for sockets."""
+
+    @property
+    def wording(self) -> "Speaking":
+        return self
+
+    def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:
+        assert exchange.request.upgrade == b"websocket"
+        return msgspec.json.encode({"event": name, **members})
+
+
+@pytest.mark.parametrize("upgrade", [None, b"websocket"])
+def test_who_is_refused_a_socket_hears_of_the_card(upgrade: bytes | None) -> None:
+    plan = a_plan([Speaking(on_response=lambda _: None)], route=a_route("/a"))
+    exchange = answered(an_exchange(plan=plan), answer_of(NOT_FOUND))
+    exchange.request.upgrade = upgrade
+    assert helping().static(exchange)
+    assert exchange.response is not None
+    told = exchange.response.farewell
+    assert (b'"event":"help"' in told) is (upgrade is not None)
+    assert (b"findahelpline" in told) is (upgrade is not None)
 
 
 def given_to(response: Response, made: Helping | None = None, method: str = "POST") -> bool:
