@@ -20,6 +20,7 @@ _MOST: Final = 4096
 """cards that are kept: what strangers write decides which are asked for"""
 _WHICH: Final = b"accept-language"
 _SOCKET: Final = b"websocket"
+_KEEPING: Final = b"cache-control"
 
 
 class Helping:
@@ -134,8 +135,8 @@ class Helping:
         path = ("metadata", "safety") if nested else ("safety",)
         held = self._insert(exchange, response, path, block(made, categories, nested=nested))
         told.add_to(response)
-        response.drop(b"cache-control")
-        response.fields.append((b"cache-control", b"no-store"))
+        response.drop(_KEEPING)
+        response.fields.append((_KEEPING, b"no-store"))
         return held
 
     def static(self, exchange: Exchange, near: str = "") -> bool:
@@ -155,6 +156,8 @@ class Helping:
             if wording is not None and exchange.request.upgrade == _SOCKET:
                 response.farewell = wording.event(exchange, "help", {"help": made})
             return True
+        if response.get(_KEEPING) is None:
+            response.fields.append((_KEEPING, b"no-store"))  # it speaks to somebody somewhere
         if response.local:
             return False  # an operator's own words
         return self._insert(exchange, response, ("help",), told.card[len(b'{"help":') : -1])

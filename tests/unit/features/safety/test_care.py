@@ -105,6 +105,13 @@ def test_an_operator_s_own_words_stay_as_they_are() -> None:
     response = Response(503, [], b"closed")
     told(a_care(), a_route("/a"), response)
     assert (response.get(SUPPORT) is not None, response.body) == (True, b"closed")
+    assert response.get(b"cache-control") == b"no-store"
+
+
+def test_how_long_it_may_be_kept_is_the_operator_s_to_say() -> None:
+    response = Response(503, [(b"cache-control", b"max-age=5")], b"closed")
+    told(a_care(), a_route("/a"), response)
+    assert [value for name, value in response.fields if name == b"cache-control"] == [b"max-age=5"]
 
 
 def test_what_control_answers_is_the_gateway_s_own_too() -> None:
