@@ -233,10 +233,20 @@ def test_another_answer_gets_the_field_alone(fields: Fields, body: bytes) -> Non
     assert response.get(SUPPORT) is not None
 
 
-def test_an_answer_of_the_gateway_s_own_gets_the_field() -> None:
-    response = answer_of(NOT_FOUND)
+def test_an_error_gets_the_card_of_the_level_and_keeps_it() -> None:
+    response, exchange, made = answer_of(NOT_FOUND), asked(), helping()
+    assert not made.give(answered(exchange, response), response, 3, ("suicide",))
+    assert made.static(exchange)
+    members = response.members or {}
+    assert members["help"] == made.card_of(exchange, 3, ("suicide",))
+    assert [name for name, _ in response.fields].count(SUPPORT) == 1
+
+
+def test_what_is_help_already_stays_as_it_is() -> None:
+    response = helping().of(asked(), 2, (), "kept").accepted()
+    before = response.body
     assert not given_to(response)
-    assert response.get(SUPPORT) is not None
+    assert response.body == before
 
 
 @given(st.integers(-3, 9), st.binary(max_size=40), st.text(max_size=3))
