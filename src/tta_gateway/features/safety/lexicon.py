@@ -12,7 +12,7 @@ from tta_gateway.features.safety.normal import Words
 from tta_gateway.kernel.verdict import Category
 
 CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
-FLAGS: Final = frozenset({"stands", "anyone", "asks", "weak"})
+FLAGS: Final = frozenset({"stands", "anyone", "plain", "self", "weak"})
 _STARRED: Final = 3
 """letters of the shortest words that are known with stars in them"""
 
@@ -24,16 +24,22 @@ class LexiconError(ValueError):
 class Rule:
     """What its phrases mean: a category, a level, and how the sentence around may change that."""
 
-    __slots__ = ("anyone", "asks", "category", "level", "name", "stands", "weak")
+    __slots__ = (
+        *("anyone", "category", "idiom", "level", "name", "own", "plain", "service"),
+        *("stands", "weak"),
+    )
 
     def __init__(self, name: str, category: Category, level: int, flags: frozenset[str]) -> None:
         """Name it; flags are those of FLAGS."""
         self.name = name
         self.category: Category = category
         self.level = level
+        self.idiom = level == 0
+        self.service = name.startswith("service.")
         self.stands = "stands" in flags
         self.anyone = "anyone" in flags
-        self.asks = "asks" in flags
+        self.plain = "plain" in flags
+        self.own = "self" in flags
         self.weak = "weak" in flags
 
 

@@ -38,7 +38,8 @@ _OTHERS: Final = frozenset(
     "dad mother father student patient client cousin girlfriend boyfriend partner teenager kid "
     "child children nephew niece uncle aunt roommate neighbor coworker colleague users user others "
     "veterans men women teens adolescents characters character bf gf ex patients clients those "
-    "students kids teenagers who whoever everyone soldiers celebrities".split()
+    "students you your yourself youre parents parent family brother sister grandma grandpa grandmother "
+    "grandfather class kids teenagers who whoever everyone soldiers celebrities".split()
 )
 _NO: Final = frozenset(
     "not never no dont didnt doesnt isnt wasnt arent wont wouldnt havent hasnt hadnt without "
@@ -72,18 +73,18 @@ _ABSTRACT: Final = frozenset(
 _JOKE: Final = frozenset("lol lmao jk haha hahaha rofl joking kidding 😂 🤣 xd lmfao".split())
 
 
-def reading(words: list[str], hit: Hit) -> int:
+def reading(words: list[str], hit: Hit, rule: Rule) -> int:
     """Return how a phrase is meant: flags of the above."""
     begin, end = _sentence(words, hit)
     flags = _whose(words, begin, hit) | _around(words, begin, end, hit)
-    if _is_negated(words, begin, hit):
+    if _is_negated(words, begin, hit) or (rule.plain and _denies(words, hit)):
         flags |= NEGATED
     return flags
 
 
 def level(rule: Rule, flags: int) -> int:
     """Return the level of a rule whose phrase is meant so."""
-    if rule.level == NONE or _is_of_nobody(rule, flags):
+    if rule.weak or _is_of_nobody(rule, flags):
         return NONE
     if flags & FICTION and not flags & SELF:
         return ELEVATED
@@ -92,6 +93,8 @@ def level(rule: Rule, flags: int) -> int:
     if flags & (OTHER | REPORTED) and not rule.anyone and not flags & SELF:
         return ELEVATED
     if flags & (NEGATED | PAST) and not rule.stands:
+        return ELEVATED
+    if rule.own and (flags & ABSTRACT or not flags & SELF):
         return ELEVATED
     if rule.level == IMMINENT and not flags & SELF and not rule.anyone:
         return HIGH
@@ -154,4 +157,12 @@ def _is_negated(words: list[str], begin: int, hit: Hit) -> bool:
         if words[at] in _NO:
             after = words[at + 1]
             return after not in _NO_DENIAL
+    return False
+
+
+def _denies(words: list[str], hit: Hit) -> bool:
+    """Tell whether a word that denies stands in a phrase."""
+    for at in range(hit.begin, hit.end):  # noqa: SIM110 - faster than a generator: bench/safety.py
+        if words[at] in _NO:
+            return True
     return False
