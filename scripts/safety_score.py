@@ -135,7 +135,9 @@ def best_f1(scored: Sequence[Scored]) -> float:
 
 def share(scored: Sequence[Scored], *, level: int = HIGH, related: bool = True) -> float:
     """Return the part of rows at a level or above it."""
-    hits = (is_high(one.verdict, level) if related else one.verdict.level >= level for one in scored)
+    hits = (
+        is_high(one.verdict, level) if related else one.verdict.level >= level for one in scored
+    )
     return sum(hits) / max(1, len(scored))
 
 
@@ -245,12 +247,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made = [*bars(scored, detectors), *times(known, detectors[0])]
     for one in made:
         sign = "<=" if one.at_most else ">="
-        print(f"{'met    ' if one.met else 'NOT MET'} {one.name}: {one.figure:.3f} {sign} {one.bar}")
+        print(
+            f"{'met    ' if one.met else 'NOT MET'} {one.name}: {one.figure:.3f} {sign} {one.bar}"
+        )
     if given.misses:
         for one in sorted(scored, key=lambda one: (one.row.label, one.verdict.score)):
             if is_high(one.verdict) != bool(one.row.label):
                 verdict = one.verdict
-                print(one.row.label, one.row.id, verdict.level, f"{verdict.score:.3f}", verdict.rules)
+                print(
+                    one.row.label, one.row.id, verdict.level, f"{verdict.score:.3f}", verdict.rules
+                )
     return 1 if given.strict and not all(one.met for one in made) else 0
 
 

@@ -100,7 +100,8 @@ def of_corpus(lexicon: Lexicon, head: Head) -> list[Example]:
         made += [
             example(lexicon, one.text, head, 0, 0.25)
             for one in texts
-            if one.head == "person" and not re.match(r"(?i)how|what|tell|write|where|show", one.text)
+            if one.head == "person"
+            and not re.match(r"(?i)how|what|tell|write|where|show", one.text)
         ]
     return made
 
@@ -109,9 +110,7 @@ def of_rows(lexicon: Lexicon, given: Sequence[Row], head: Head) -> list[Example]
     """Return rows for a head; to services' they are texts without harm, if not at risk at all."""
     if head == "service":
         return [example(lexicon, one.text, head, 0, 0.5) for one in given if not one.label]
-    return [
-        example(lexicon, one.text, head, one.label, WEIGHT["rows", one.label]) for one in given
-    ]
+    return [example(lexicon, one.text, head, one.label, WEIGHT["rows", one.label]) for one in given]
 
 
 def trained(examples: Sequence[Example]) -> Weights:
@@ -148,9 +147,7 @@ def _step(one: Example, slope: float, weights: list[float], squares: list[float]
 
 def packed_model(person: Weights, service: Weights) -> bytes:
     """Return the file of weights of both heads."""
-    return packed(
-        VERSION, [(weights, bias, ELEVATED, HIGH) for weights, bias in (person, service)]
-    )
+    return packed(VERSION, [(weights, bias, ELEVATED, HIGH) for weights, bias in (person, service)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from tta_gateway.features.safety.automaton import Hit
-from tta_gateway.features.safety.lexicon import CATEGORIES, Lexicon, Rule
-from tta_gateway.features.safety.reading import level, reading
+from tta_gateway.features.safety.lexicon import CATEGORIES, Lexicon
+from tta_gateway.features.safety.reading import level
+from tta_gateway.features.safety.rule import Rule
 from tta_gateway.kernel.verdict import NONE, Category
 
 
@@ -32,7 +33,7 @@ def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) ->
         rule = rules[hit.rule]
         if rule.idiom or rule.service != of_service or _is_hidden(hit, idioms):
             continue
-        flags = reading(words, hit, rule)
+        flags = lexicon.reader.flags(words, hit, plain=rule.plain)
         made.append(Finding(rule, flags, level(rule, flags)))
     return made
 
@@ -51,7 +52,7 @@ def urgent_first(found: Iterable[Finding]) -> tuple[Category, ...]:
 
 def _is_hidden(hit: Hit, idioms: list[Hit]) -> bool:
     """Tell whether an idiom overlaps a phrase."""
-    for idiom in idioms:  # noqa: SIM110 - faster than a generator: bench/safety.py
+    for idiom in idioms:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
         if idiom.begin < hit.end and hit.begin < idiom.end:
             return True
     return False

@@ -52,7 +52,7 @@ class Words:
     def __init__(self, known: frozenset[str], *, starred: frozenset[str] = frozenset()) -> None:
         """Know these; the `starred` are known too where stars or other marks hide vowels."""
         self.known = known
-        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known)}
+        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known, key=_shorter_last)}
         self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
         self._halves = {
             (word[:cut], word[cut:]): word
@@ -216,8 +216,12 @@ def _latin(token: str) -> str:
     return "".join(char for char in bare if not unicodedata.combining(char)).translate(LATIN)
 
 
+def _shorter_last(word: str) -> tuple[int, str]:
+    return -len(word), word
+
+
 def _is_drawn_out(text: str) -> bool:
-    for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: bench/safety.py
+    for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
         if run in text:
             return True
     return False
