@@ -251,12 +251,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{'met    ' if one.met else 'NOT MET'} {one.name}: {one.figure:.3f} {sign} {one.bar}"
         )
     if given.misses:
-        for one in sorted(scored, key=lambda one: (one.row.label, one.verdict.score)):
-            if is_high(one.verdict) != bool(one.row.label):
-                verdict = one.verdict
-                print(
-                    one.row.label, one.row.id, verdict.level, f"{verdict.score:.3f}", verdict.rules
-                )
+        for each in sorted(scored, key=lambda one: (one.row.label, one.verdict.score)):
+            if is_high(each.verdict) != bool(each.row.label):
+                row, made_of = each
+                print(row.label, row.id, made_of.level, f"{made_of.score:.3f}", made_of.rules)
     return 1 if given.strict and not all(one.met for one in made) else 0
 
 
