@@ -6,7 +6,8 @@ included.  The file knows people by a salted digest.  What SQLite or the disk st
 that was erased is wrapped: change the key-encryption key to be sure of it.
 
 Where a new key cannot be kept (a full or broken disk), one is made for this once, and travels with
-what it seals: nothing that somebody in need has written waits for room.  One thread uses a store.
+what it seals: nothing that somebody in need has written waits for room.  One thread at a time
+uses a store.
 """
 
 import contextlib
@@ -55,8 +56,12 @@ class DataKey:
 class KeyStore:
     """The data keys of a state folder."""
 
-    def __init__(self, state: Path, keys: Wrapping) -> None:
-        """Look for them there, wrapped by these; nothing is opened before it is needed."""
+    def __init__(self, state: Path, keys: Wrapping, *, patience: float = _PATIENCE) -> None:
+        """Look for them there, wrapped by these; nothing is opened before it is needed.
+
+        Another process that writes is waited for that long, in seconds.
+        """
+        self._patience = patience
         self.keys = keys
         self._file = state / NAME
         self._database: sqlite3.Connection | None = None
@@ -148,7 +153,7 @@ class KeyStore:
             return self._database
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        database = sqlite3.connect(self._file, timeout=_PATIENCE)
+        database = sqlite3.connect(self._file, timeout=self._patience, check_same_thread=False)
         try:
             for statement in _SCHEMA:
                 database.execute(statement)
