@@ -16,7 +16,10 @@ _NAME: Final = b"tta-gateway key id\0"
 
 
 class Wrapping(Protocol):
-    """Who wraps keys: the ring, or a key management service behind the same three questions."""
+    """Who wraps keys: the ring, or a key management service behind the same questions."""
+
+    newest: bytes
+    """The id of the key that wraps now; what it wraps begins with it."""
 
     def wrap(self, key: bytes, *, purpose: bytes) -> bytes:
         """Return a key that only this can unwrap, for this purpose."""
