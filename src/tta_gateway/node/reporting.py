@@ -125,7 +125,7 @@ class Reporting:
             number,
             keys=keys,
             disk=SystemDisk(),
-            monotonic=self._clock.monotonic,
+            clock=self._clock,
             trouble=partial(self._tell, "journal_trouble"),
         )
 
