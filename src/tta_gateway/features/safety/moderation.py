@@ -2,8 +2,8 @@
 
 Beside the usual members a result has `x_severity`, 0 to 3, of what was found in the text as
 something that a person writes or that a service says, whichever is graver; `x_person` and
-`x_service` are the two, `x_categories` our own words.  Nobody is told of what is found here: whoever
-asks knows whose words they are, and what to do.
+`x_service` are the two, `x_categories` our own words.  Nobody is told of what is found here:
+whoever asks knows whose words they are, and what to do.
 """
 
 import asyncio
