@@ -16,6 +16,7 @@ from typing import Final, cast
 import msgspec
 from paper import PaperTransport
 
+from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.safety.bound import Mode, RouteSafety
 from tta_gateway.features.safety.looking import Judge
@@ -70,6 +71,14 @@ def stream(_: int) -> bytes:
     return _CHUNKED + chunks + b"0\r\n\r\n"
 
 
+class Wire(PaperTransport):
+    """One that has sent all."""
+
+    def get_write_buffer_size(self) -> int:
+        """Say that nothing waits."""
+        return 0
+
+
 class Path:
     """A worker with one route, a client and a service, all of paper."""
 
@@ -95,12 +104,12 @@ class Path:
             registry=Registry(),
             logs=lambda _: LineFile("/dev/null"),
         )
-        self._side = PaperTransport()
+        self._side = Wire()
         self._client = worker.client(0)
         self._client.connection_made(cast("asyncio.Transport", self._side))
         pool = worker.forwarder.upstreams["up"].pools[0]
         self._up = UpstreamConnection(pool, sweeper=worker.sweeper, limits=worker.snapshot.limits)
-        self._service = PaperTransport()
+        self._service = Wire()
         self._up.connection_made(cast("asyncio.Transport", self._service))
         pool.open = 1
         pool.idle.append(self._up)
@@ -108,12 +117,11 @@ class Path:
 
     def once(self, request: bytes, said: bytes) -> None:
         """Take one request there and its answer back."""
-        self._client.data_received(request)
+        self._loop.call_soon(self._client.data_received, request)
         self._until(lambda: bool(self._service.last))
         self._service.last = b""
-        self._up.data_received(said)
-        self._until(lambda: bool(self._pool.idle))
-        self._turn()
+        self._loop.call_soon(self._up.data_received, said)
+        self._until(lambda: bool(self._pool.idle and self._client.idle_since() < NEVER))
 
     def _until(self, done: Callable[[], bool]) -> None:
         for _ in range(_TURNS):

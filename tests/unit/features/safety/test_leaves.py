@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tta_gateway.features.safety.leaves import OVERLAP, SLICE, is_json, slices, texts
 
 JSON = b"application/json"
-WORDS = st.text(st.characters(codec="utf-8", categories=("L",)), min_size=1, max_size=20)
+WORDS = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=20)
 
 
 @given(st.recursive(WORDS, lambda one: st.lists(one, max_size=4) | st.dictionaries(WORDS, one)))
