@@ -9,7 +9,7 @@ from tta_gateway.features.safety.block import Inserting, let_change, may_hold, p
 from tta_gateway.features.safety.bound import Region, SafetyBound, Texts, safety_of
 from tta_gateway.features.safety.card import Card, Place, block, body, card, header
 from tta_gateway.features.safety.region import country, language_of, region_of
-from tta_gateway.features.safety.texts import ENGLISH, SHIPPED
+from tta_gateway.features.safety.texts import SHIPPED
 from tta_gateway.kernel.crisis import SUPPORT, Fate, Help
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
@@ -18,6 +18,10 @@ from tta_gateway.kernel.verdict import NONE, Category
 
 _MOST: Final = 4096
 """cards that are kept: what strangers write decides which are asked for"""
+_MOST_FIELDS: Final = 512
+"""of languages that are remembered; strangers write them too"""
+_LONGEST_FIELD: Final = 128
+"""bytes of one that is"""
 _WHICH: Final = b"accept-language"
 _SOCKET: Final = b"websocket"
 _KEEPING: Final = b"cache-control"
@@ -32,6 +36,7 @@ class Helping:
         self._texts: dict[str, Texts] = {**SHIPPED, **bound.texts}
         self._regions = _by_country(bound.regions)
         self._of_routes: dict[str, str] = {}
+        self._fields: dict[bytes, tuple[str, str]] = {}
         self._made: dict[tuple[object, ...], tuple[Card, Help]] = {}
 
     @property
@@ -66,8 +71,9 @@ class Helping:
         found = self._made.get(key)
         if found is None:
             level, topics, fate = what
-            texts = self._texts.get(language, ENGLISH)
-            made = card(place, texts, language=language, level=level, topics=topics, fate=fate)
+            spoken = language if language in self._texts else "en"
+            texts = self._texts[spoken]
+            made = card(place, texts, language=spoken, level=level, topics=topics, fate=fate)
             found = made, Help(header(made), body(made))
             if len(self._made) < _MOST:
                 self._made[key] = found
@@ -77,12 +83,20 @@ class Helping:
 
     def _where(self, exchange: Exchange, near: str = "") -> tuple[Place, str]:
         """Return where help is looked for, and the language; `near` is the region of a route."""
-        field = exchange.request.get(_WHICH)
-        language = language_of(field, self._texts, self._bound.language)
+        language, guess = self._read(exchange.request.get(_WHICH) or b"")
         known = near or self._said(exchange)
-        if known:
-            return self._place(known, guessed=False), language
-        return self._place(region_of(field, self._regions), guessed=True), language
+        place = self._place(known, guessed=False) if known else self._place(guess, guessed=True)
+        return place, language
+
+    def _read(self, field: bytes) -> tuple[str, str]:
+        """Return the language and the country that a browser names; read once, mostly."""
+        found = self._fields.get(field)
+        if found is None:
+            language = language_of(field, self._texts, self._bound.language)
+            found = language, region_of(field, self._regions)
+            if len(field) <= _LONGEST_FIELD and len(self._fields) < _MOST_FIELDS:
+                self._fields[field] = found
+        return found
 
     def _said(self, exchange: Exchange) -> str:
         """Return the region that somebody answers for: route, claim, field, or the operator."""

@@ -100,7 +100,19 @@ def test_the_language_is_the_first_that_there_is() -> None:
 
 
 def test_a_language_without_words_is_english() -> None:
-    assert helping(language="xx").card_of(asked(), 0).title == ENGLISH.static_title
+    card = helping(language="xx").card_of(asked(), 0)
+    assert (card.title, card.language) == (ENGLISH.static_title, "en")
+
+
+def test_what_strangers_write_is_read_again_once_enough_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_MOST_FIELDS", 0)
+    made = helping()
+    for _ in range(2):
+        assert made.card_of(asked((b"accept-language", b"de-DE")), 0).region == "DE"
+    long = (b"accept-language", b"en-GB, " + b"x" * 200)
+    assert made.card_of(asked(long), 0).region == "GB"
 
 
 def test_off_an_exchange_the_route_or_the_region_counts() -> None:
