@@ -7,7 +7,8 @@ from typing import Final
 
 from tta_gateway.features.safety.block import Inserting, let_change, may_hold, put, stream
 from tta_gateway.features.safety.bound import Region, SafetyBound, Texts, safety_of
-from tta_gateway.features.safety.card import Card, Place, block, body, card, header
+from tta_gateway.features.safety.card import Card, Place, block, body, card, encoded, header
+from tta_gateway.features.safety.metrics import HELPS
 from tta_gateway.features.safety.region import country, language_of, region_of
 from tta_gateway.features.safety.texts import SHIPPED
 from tta_gateway.kernel.crisis import SUPPORT, Fate, Help
@@ -15,6 +16,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.verdict import NONE, Category
+from tta_gateway.support.metrics import Registry
 
 _MOST: Final = 4096
 """cards that are kept: what strangers write decides which are asked for"""
@@ -37,7 +39,12 @@ class Helping:
         self._regions = _by_country(bound.regions)
         self._of_routes: dict[str, str] = {}
         self._fields: dict[bytes, tuple[str, str]] = {}
+        self._counts: Registry | None = None
         self._made: dict[tuple[object, ...], tuple[Card, Help]] = {}
+
+    def count_in(self, registry: Registry) -> None:
+        """Count there what is given from now on."""
+        self._counts = registry
 
     @property
     def cool_down(self) -> float:
@@ -145,30 +152,35 @@ class Helping:
         (block.py); an error gets the card.  True if it gets the block.  Nobody may keep such an
         answer.
         """
+        if response.local and response.problem is None and response.get(SUPPORT) is not None:
+            return False  # it is help already
         made, told = self._both(*self._where(exchange), (level, categories, ""))
         nested = self._bound.nested
         path = ("metadata", "safety") if nested else ("safety",)
-        if response.local and response.problem is None and response.get(SUPPORT) is not None:
-            return False  # it is help already
         held = self._insert(exchange, response, path, block(made, categories, nested=nested))
         if response.problem is not None:
             response.members = {**(response.members or {}), "help": made}
         told.add_to(response)
         response.drop(_KEEPING)
         response.fields.append((_KEEPING, b"no-store"))
+        self._count("answer_block" if held else "answer_field")
         return held
 
     def static(self, exchange: Exchange, near: str = "") -> bool:
         """Have an error carry static help: the field, and the card where it has a document.
 
         Who is refused a WebSocket whose form the gateway knows hears of the card as an event.
-
         `near` is the region of the route under whose path it is.  True if it gets the card.
         """
         response = exchange.response
         assert response is not None  # this is the response phase
         made, told = self._both(*self._where(exchange, near), (NONE, (), ""))
         told.add_to(response)
+        held = self._with_card(exchange, response, made)
+        self._count("error_card" if held else "error_field")
+        return held
+
+    def _with_card(self, exchange: Exchange, response: Response, made: Card) -> bool:
         if response.problem is not None:
             response.members = {"help": made, **(response.members or {})}
             wording = exchange.plan.wording
@@ -179,7 +191,11 @@ class Helping:
             response.fields.append((_KEEPING, b"no-store"))  # it speaks to somebody somewhere
         if response.local:
             return False  # an operator's own words
-        return self._insert(exchange, response, ("help",), told.card[len(b'{"help":') : -1])
+        return self._insert(exchange, response, ("help",), encoded(made))
+
+    def _count(self, kind: str) -> None:
+        if self._counts is not None:
+            self._counts.child(HELPS, kind).add()
 
     def _insert(
         self, exchange: Exchange, response: Response, path: tuple[str, ...], piece: bytes

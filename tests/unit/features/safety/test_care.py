@@ -164,7 +164,7 @@ def test_help_is_counted_by_kind() -> None:
     told(care, a_route("/a"), Response(503, [], b"closed"))
     told(care, a_route("/a"), Response(503, [], b"closed"))
     found = {labels: cells[0] for metric, labels, cells in registry.collect() if metric == HELPS}
-    assert found == {("card",): 1.0, ("field",): 2.0}
+    assert found == {("error_card",): 1.0, ("error_field",): 2.0}
 
 
 def test_it_says_what_it_does() -> None:
