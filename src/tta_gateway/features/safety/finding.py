@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tta_gateway.features.safety.automaton import Hit
 from tta_gateway.features.safety.lexicon import CATEGORIES, Lexicon
-from tta_gateway.features.safety.reading import level
+from tta_gateway.features.safety.meaning import level
 from tta_gateway.features.safety.rule import Rule
 from tta_gateway.kernel.verdict import NONE, Category
 
@@ -15,7 +15,7 @@ class Finding:
     __slots__ = ("flags", "level", "rule")
 
     def __init__(self, rule: Rule, flags: int, level_: int) -> None:
-        """Say so; flags are those of reading.py."""
+        """Say so; flags are those of meaning.py."""
         self.rule = rule
         self.flags = flags
         self.level = level_

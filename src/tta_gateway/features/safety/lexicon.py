@@ -8,12 +8,15 @@ from itertools import product
 from typing import Final, cast, get_args
 
 from tta_gateway.features.safety.automaton import ANY, Automaton, Element
+from tta_gateway.features.safety.meaning import NEEDED, Reader
 from tta_gateway.features.safety.normal import Words
-from tta_gateway.features.safety.reading import NEEDED, Reader
 from tta_gateway.features.safety.rule import FLAGS, Rule
 from tta_gateway.kernel.verdict import Category
 
 CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
+
+
+_NO_WORD: Final = frozenset("?'-_@")
 
 
 class LexiconError(ValueError):
@@ -89,8 +92,10 @@ class Lexicon:
                 if word not in self._classes:
                     raise LexiconError(f"no class {word}")
                 made |= self._classes[word]
-            elif word:
+            elif word and _NO_WORD.isdisjoint(word):
                 made.add(word)
+            elif word:
+                raise LexiconError(f"no word as normal.py leaves them: {word}")
         if not made:
             raise LexiconError("an element of no word")
         return frozenset(made)

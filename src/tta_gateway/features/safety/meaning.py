@@ -29,7 +29,7 @@ JOKE: Final = 128
 READINGS: Final = ("negated", "other", "past", "reported", "fiction", "abstract", "self", "joke")
 BEFORE: Final = 12
 AFTER: Final = 8
-_NEAR: Final = 4
+_NEAR: Final = 5
 """words within which a denial stands before what it denies"""
 _AROUND: Final = {"past": PAST, "fiction": FICTION, "abstract": ABSTRACT, "joke": JOKE}
 NEEDED: Final = frozenset({"self", "others", "no", "no_denial", "saying", "still", *_AROUND})
@@ -66,10 +66,16 @@ class Reader:
         return flags
 
     def _whose(self, words: list[str], begin: int, hit: Hit) -> int:
-        """Return whose it is: of what is named nearest before the phrase, or in it."""
+        """Return whose it is: of who is named in the phrase, or nearest before it."""
+        inside = 0
         for at in range(hit.begin, hit.end):
             if words[at] in self._self:
                 return SELF
+            if words[at] in self._others:
+                inside = OTHER
+        return inside or self._named_before(words, begin, hit)
+
+    def _named_before(self, words: list[str], begin: int, hit: Hit) -> int:
         said = 0
         for at in range(hit.begin - 1, begin - 1, -1):
             word = words[at]
@@ -119,7 +125,7 @@ def level(rule: Rule, flags: int) -> int:
     if flags & FICTION and not flags & SELF:
         return ELEVATED
     if flags & JOKE:
-        return min(rule.level, HIGH)
+        return rule.level - 1
     if flags & (OTHER | REPORTED) and not rule.anyone and not flags & SELF:
         return ELEVATED
     if flags & (NEGATED | PAST) and not rule.stands:
