@@ -13,6 +13,7 @@ common i to want
 %no_denial = only
 %past = ago
 %still = now
+%breaks = but
 %saying = says
 %fiction = novel
 %abstract = essay

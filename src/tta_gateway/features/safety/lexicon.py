@@ -34,6 +34,7 @@ class Lexicon:
         self._common: Element = frozenset()
         self._starred: Element = frozenset()
         self._groups: dict[str, Element] = {}
+        self._elements: dict[str, Element] = {}
         phrases: list[tuple[int, list[Element]]] = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
@@ -86,6 +87,12 @@ class Lexicon:
         return [[self._element(word)]]
 
     def _element(self, text: str) -> Element:
+        known = self._elements.get(text)
+        if known is None:
+            known = self._elements[text] = self._made(text)
+        return known
+
+    def _made(self, text: str) -> Element:
         made: set[str] = set()
         for word in text.split("|"):
             if word.startswith("@"):

@@ -32,7 +32,9 @@ AFTER: Final = 8
 _NEAR: Final = 5
 """words within which a denial stands before what it denies"""
 _AROUND: Final = {"past": PAST, "fiction": FICTION, "abstract": ABSTRACT, "joke": JOKE}
-NEEDED: Final = frozenset({"self", "others", "no", "no_denial", "saying", "still", *_AROUND})
+NEEDED: Final = frozenset(
+    {"self", "others", "no", "no_denial", "saying", "still", "breaks", *_AROUND}
+)
 """the groups of words that a lexicon must name"""
 
 
@@ -47,6 +49,7 @@ class Reader:
         self._no_denial = groups["no_denial"]
         self._saying = groups["saying"]
         self._still = groups["still"]
+        self._breaks = groups["breaks"]
         self._around: dict[str, int] = {}
         for name, flag in _AROUND.items():
             for word in groups[name]:
@@ -107,8 +110,11 @@ class Reader:
 
     def _is_negated(self, words: list[str], begin: int, hit: Hit) -> bool:
         for at in range(hit.begin - 1, max(begin, hit.begin - _NEAR) - 1, -1):
-            if words[at] in self._no:
+            word = words[at]
+            if word in self._no:
                 return words[at + 1] not in self._no_denial
+            if word in self._breaks:
+                return False
         return False
 
     def _denies(self, words: list[str], hit: Hit) -> bool:

@@ -16,6 +16,7 @@ GROUPS = {
     "fiction": frozenset({"novel"}),
     "abstract": frozenset({"essay"}),
     "joke": frozenset({"lol"}),
+    "breaks": frozenset({"but"}),
 }
 READER = Reader(GROUPS)
 
@@ -46,6 +47,7 @@ def flags(text: str, *, plain: bool = False) -> int:
         ("i dont want to [die]", meaning.SELF | meaning.NEGATED),
         ("i dont know if [die]", meaning.SELF),
         ("not . [die]", 0),
+        ("i dont eat but [die]", meaning.SELF),
         ("i used to [die]", meaning.SELF | meaning.PAST),
         ("i used to [die] again", meaning.SELF),
         ("a novel of [die]", meaning.FICTION),
