@@ -14,6 +14,7 @@ common i to want
 %past = ago
 %still = now
 %breaks = but
+%denial = not
 %saying = says
 %fiction = novel
 %abstract = essay
@@ -30,6 +31,8 @@ hits me
 cuts herself
 [idiom.dying suicide 0]
 die of laughter
+[service.care suicide 0]
+no best way
 [service.method suicide 3]
 best way
 """

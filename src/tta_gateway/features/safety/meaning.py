@@ -33,7 +33,7 @@ _NEAR: Final = 5
 """words within which a denial stands before what it denies"""
 _AROUND: Final = {"past": PAST, "fiction": FICTION, "abstract": ABSTRACT, "joke": JOKE}
 NEEDED: Final = frozenset(
-    {"self", "others", "no", "no_denial", "saying", "still", "breaks", *_AROUND}
+    {"self", "others", "no", "no_denial", "saying", "still", "breaks", "denial", *_AROUND}
 )
 """the groups of words that a lexicon must name"""
 
@@ -47,6 +47,7 @@ class Reader:
         self._others = groups["others"]
         self._no = groups["no"]
         self._no_denial = groups["no_denial"]
+        self._denial = groups["denial"]
         self._saying = groups["saying"]
         self._still = groups["still"]
         self._breaks = groups["breaks"]
@@ -119,7 +120,7 @@ class Reader:
 
     def _denies(self, words: list[str], hit: Hit) -> bool:
         for at in range(hit.begin, hit.end):  # noqa: SIM110
-            if words[at] in self._no:
+            if words[at] in self._denial:
                 return True
         return False
 

@@ -35,6 +35,11 @@ def test_people_and_services_are_read_by_rules_of_their_own() -> None:
     assert found(text, of_service=True) == [("service.method", 3)]
 
 
+def test_what_hides_phrases_of_services_hides_none_of_people() -> None:
+    assert found("no best way to want to die", of_service=True) == []
+    assert found("no best way. I want to die") == [("suicide.active", 2)]
+
+
 def test_categories_come_most_urgent_first() -> None:
     rules = {rule.name: rule for rule in LEXICON.rules}
     made = [

@@ -15,6 +15,7 @@ starred die
 %past = ago
 %still = now
 %breaks = but
+%denial = not
 %saying = says
 %fiction = novel
 %abstract = essay

@@ -17,6 +17,7 @@ GROUPS = {
     "abstract": frozenset({"essay"}),
     "joke": frozenset({"lol"}),
     "breaks": frozenset({"but"}),
+    "denial": frozenset({"not"}),
 }
 READER = Reader(GROUPS)
 
