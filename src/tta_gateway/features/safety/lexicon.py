@@ -31,7 +31,7 @@ class Lexicon:
         self.version = ""
         self.rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
-        self._common: Element = frozenset()
+        self._common: list[str] = []
         self._starred: Element = frozenset()
         self._groups: dict[str, Element] = {}
         self._elements: dict[str, Element] = {}
@@ -56,7 +56,7 @@ class Lexicon:
         if first == "version":
             self.version = rest
         elif first == "common":
-            self._common = frozenset(rest.split())
+            self._common = rest.split()
         elif first == "starred":
             self._starred = frozenset(rest.split())
         elif first.startswith("%"):

@@ -41,8 +41,14 @@ _MARKS: Final = str.maketrans(
 )
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
+_KNOWN: Final[dict[str, str]] = {}
+"""characters that were looked at before, and what they are read as"""
+_MOST_KNOWN: Final = 4096
 _ODD: Final = re.compile(r"[0-9@$|*]|[a-z][!+][a-z]")
-_TOKEN: Final = re.compile(r"[^\s.,;:?\"()\[\]{}<>/#]+")
+# It begins only where a token does, and gives nothing back: time grows with the length, no faster.
+_APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
+_TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
 _SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
 _SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
 _DRAWN_OUT: Final = tuple(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
@@ -184,11 +190,16 @@ class Words:
 
 def plain(text: str) -> str:
     """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
-    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).translate(_MARKS)
-    if text.isascii():
-        return text
-    text = _PICTURE.sub(r" \g<0> ", text)
-    return " ".join(map(_latin, text.split(" ")))
+    text = unicodedata.normalize("NFKC", text)
+    for char in set(_FOREIGN.findall(text)):
+        known = _KNOWN.get(char)
+        if known is None:
+            known = _KNOWN[char] = _plain_char(char)
+            if len(_KNOWN) > _MOST_KNOWN:
+                _KNOWN.clear()
+        if known != char:
+            text = text.replace(char, known)
+    return text
 
 
 def pieces(text: str) -> list[str]:
@@ -219,11 +230,16 @@ def _spoken(slurred: re.Match[str]) -> str:
     return _SPOKEN.get(slurred[0], "going to")
 
 
-def _latin(token: str) -> str:
-    if token.isascii():
-        return token
-    bare = unicodedata.normalize("NFKD", token.translate(LATIN))
-    return "".join(char for char in bare if not unicodedata.combining(char)).translate(LATIN)
+def _plain_char(char: str) -> str:
+    if _UNSEEN.match(char) or unicodedata.combining(char):
+        return ""
+    if _PICTURE.match(char):
+        return f" {char} "
+    plain_mark = char.translate(_MARKS)
+    if plain_mark != char:
+        return plain_mark
+    letters = unicodedata.normalize("NFKD", char.translate(LATIN))
+    return "".join([one for one in letters if not unicodedata.combining(one)]).translate(LATIN)
 
 
 def _shorter_last(word: str) -> tuple[int, str]:
