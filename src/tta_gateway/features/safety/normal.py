@@ -45,7 +45,8 @@ _FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
 _KNOWN: Final[dict[str, str]] = {}
 """characters that were looked at before, and what they are read as"""
 _MOST_KNOWN: Final = 4096
-_ODD: Final = re.compile(r"[0-9@$|*]|[a-z][!+][a-z]")
+_ODD: Final = re.compile(r"[0-9@$|*]")
+_ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
 # It begins only where a token does, and gives nothing back: time grows with the length, no faster.
 _APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
 _TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
@@ -69,10 +70,11 @@ class Words:
         self._halves = {
             (word[:cut], word[cut:]): word
             for word in starred
-            for cut in range(1, len(word))
-            if word[:cut] not in known or word[cut:] not in known
+            for cut in range(2, len(word) - 1)
+            if word[:cut] not in known and word[cut:] not in known
         }
         self._first_halves = frozenset(first for first, _ in self._halves)
+        self._second_halves = frozenset(second for _, second in self._halves)
 
     def of(self, text: str) -> list[str]:
         """Return the words of a text."""
@@ -81,7 +83,7 @@ class Words:
         lower = text.lower()
         if "nna" in lower or "tryna" in lower:
             lower = _SLURRED.sub(_spoken, lower)
-        if _ODD.search(lower) is not None:
+        if _is_odd(lower):
             lower = _TOKEN.sub(self._read, lower)
         lower = lower.translate(_PLAIN)
         words = lower.replace(STOP, " . ").split()
@@ -89,7 +91,7 @@ class Words:
             words = [self._squeeze(word) for word in words]
         if _is_spelt(words):
             words = self._joined(words)
-        if not self._first_halves.isdisjoint(words):
+        if not (self._second_halves.isdisjoint(words) or self._first_halves.isdisjoint(words)):
             words = self._mended(words)
         return words
 
@@ -244,6 +246,13 @@ def _plain_char(char: str) -> str:
 
 def _shorter_last(word: str) -> tuple[int, str]:
     return -len(word), word
+
+
+def _is_odd(text: str) -> bool:
+    """Tell whether there are digits or marks that may stand for letters."""
+    if _ODD.search(text) is not None:
+        return True
+    return ("!" in text or "+" in text) and _ODD_TOO.search(text) is not None
 
 
 def _is_drawn_out(text: str) -> bool:
