@@ -46,6 +46,7 @@ class Lexicon:
             raise LexiconError(f"without {' '.join(sorted(NEEDED - self._groups.keys()))}")
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
+        known |= frozenset(self._common)
         self.words = Words(known, starred=self._starred)
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:

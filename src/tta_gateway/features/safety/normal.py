@@ -21,7 +21,9 @@ OVERLAP: Final = 256
 _TAIL: Final = LONGEST // 4
 _SPELT: Final = 3
 """letters on their own that are taken for a word spelt out"""
-_LONGEST_SPELT: Final = 48
+_LONGEST_WORD: Final = 14
+_UNREAD: Final = 2.0
+"""what a letter of no word counts, where a word counts 1"""
 
 
 def _folded(code: int) -> str | None:
@@ -164,19 +166,25 @@ class Words:
         return [*self._parted(letters), *stop]
 
     def _parted(self, letters: str) -> list[str]:
-        """Return the fewest known words that a string is made of; itself if there are none."""
-        letters = letters[:_LONGEST_SPELT]
-        best: list[list[str] | None] = [[]]
+        """Return the words that a string is made of, with as little as can be that is no word."""
+        costs = [0.0]
+        begins = [0]
         for end in range(1, len(letters) + 1):
-            found: list[str] | None = None
-            for begin in range(max(0, end - 14), end):
-                before = best[begin]
-                if before is None or letters[begin:end] not in self.known:
-                    continue
-                if found is None or len(before) + 1 < len(found):
-                    found = [*before, letters[begin:end]]
-            best.append(found)
-        return best[-1] or [letters]
+            begin, least = end - 1, costs[end - 1] + _UNREAD
+            for at in range(max(0, end - _LONGEST_WORD), end):
+                if costs[at] + 1.0 < least and letters[at:end] in self.known:
+                    begin, least = at, costs[at] + 1.0
+            costs.append(least)
+            begins.append(begin)
+        made: list[str] = []
+        end = len(letters)
+        while end:
+            begin = begins[end]
+            while begin and costs[end] - costs[begin] > 1.0 and _is_unread(costs, begins, begin):
+                begin = begins[begin]
+            made.append(letters[begin:end])
+            end = begin
+        return made[::-1]
 
     def _mended(self, words: list[str]) -> list[str]:
         """Join words that were cut in two."""
@@ -273,6 +281,11 @@ def _is_spelt(words: list[str]) -> bool:
             if run == _SPELT:
                 return True
     return False
+
+
+def _is_unread(costs: list[float], begins: list[int], end: int) -> bool:
+    """Tell whether the letter before is of no word."""
+    return costs[end] - costs[begins[end]] > 1.0
 
 
 def _is_masked(token: str) -> bool:
