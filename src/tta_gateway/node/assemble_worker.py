@@ -160,6 +160,13 @@ class Worker:
         self.shielding.follow(self.parts.live)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
+        self._reach_stores()
+        self._look_after_people()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _reach_stores(self) -> None:
+        """Have what is shared with other workers."""
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -174,6 +181,9 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
+
+    def _look_after_people(self) -> None:
+        """Have what looks at what they write, and what keeps it for the guard."""
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
@@ -185,8 +195,6 @@ class Worker:
             spawn=self._spawn,
             report=self._report,
         )
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""

@@ -88,7 +88,6 @@ def policies(
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     protection = _protection(snapshot, registry, clock, reach)
-    helping = Helping(bound(snapshot, "safety", SafetyBound))
     lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
@@ -97,7 +96,6 @@ def policies(
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
             _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
-            Care(helping, registry=registry),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
@@ -107,7 +105,7 @@ def policies(
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
             Chat(now=Stamp(clock.wall).text, chance=os.urandom),
-            *_scanning(snapshot, registry, clock, reach).policies(helping),
+            *_safety(snapshot, registry, clock, reach),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -189,6 +187,15 @@ def _limits(
         tally = Tally(monotonic=clock.monotonic, wall=clock.wall, chance=random.random)
     keeping = Keeping(limits, tally, registry=registry, exact=reach.exact)
     return EarlyRateLimit(keeping), RateLimit(keeping)
+
+
+def _safety(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[Policy, ...]:
+    """Return what people in need are seen and helped by."""
+    helping = Helping(bound(snapshot, "safety", SafetyBound))
+    lane, scan = _scanning(snapshot, registry, clock, reach).policies(helping)
+    return Care(helping, registry=registry), lane, scan
 
 
 def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:
