@@ -114,8 +114,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
-    ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
-    own = own_limits.limited(tuple(ours), settings.ratelimit)
+    own = _own_routes(settings)
     channels = _judged_as_routes(settings)
     features["realtime"] = _encoded(channels)
     limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
@@ -151,6 +150,12 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         volatile_journal=settings.journal.in_memory == "allow",
         features=features,
     )
+
+
+def _own_routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes of the gateway's own, with their limits."""
+    ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
+    return own_limits.limited(tuple(ours), settings.ratelimit)
 
 
 def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:
