@@ -120,7 +120,6 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
-    urls = settings.valkey_url, settings.cache_url
     return Snapshot(
         version=version,
         state_dir=settings.state_dir,
@@ -140,10 +139,10 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
-        state=credentials.store(store(urls[0], socket=sockets / "state.sock")),
-        cache=credentials.store(store(urls[1], socket=sockets / "cache.sock")),
+        state=credentials.store(store(settings.valkey_url, socket=sockets / "state.sock")),
+        cache=credentials.store(store(settings.cache_url, socket=sockets / "cache.sock")),
         database=_database(settings, credentials),
-        embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
+        embedded=embedded(settings.valkey, state=settings.valkey_url, cache=settings.cache_url),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
         encryption_keys=encryption.keys(settings.encryption),
