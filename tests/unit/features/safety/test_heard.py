@@ -1,4 +1,5 @@
 import asyncio
+import gzip
 from collections.abc import Coroutine
 from typing import Any
 
@@ -58,6 +59,13 @@ def test_the_beginning_is_waited_for() -> None:
         return told
 
     assert run(wait()) == [True, True, False, False, False]
+
+
+def test_no_more_is_waited_for_than_the_upload_holds() -> None:
+    made = Heard(Body(b"text/plain", b"gzip"))
+    made.heard(gzip.compress(b"so") + bytes(WINDOW))
+    run(made.beginning(60.0))
+    assert made.is_enough
 
 
 def test_patience_ends() -> None:

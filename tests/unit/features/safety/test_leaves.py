@@ -42,6 +42,7 @@ def strings(document: object) -> list[str]:
         (b'{"I cannot go on":1}', "I cannot go on"),
         (b"no JSON at all", "no JSON at all"),
         (b'{"a":"one"}\n{"a":"two"}\n', "one\ntwo"),
+        (b'{"a":"' + b"QUJD" * 9999 + b'","b":"so"}', "QUJD" * 128 + "\nso"),
         (b"{}", "{}"),
         (b'\xef\xbb\xbf{"a":"marked"}', "marked"),
         ('{"a":"wide"}'.encode("utf-16"), "wide"),
