@@ -105,7 +105,6 @@ def policies(
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
             Chat(now=Stamp(clock.wall).text, chance=os.urandom),
-            *_safety(snapshot, registry, clock, reach),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -113,7 +112,8 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
-    made |= {type(one): one for one in protection}
+    safety = _safety(snapshot, registry, clock, reach)
+    made |= {type(one): one for one in (*protection, *safety)}
     return _in_order(made)
 
 
