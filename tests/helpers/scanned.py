@@ -15,7 +15,7 @@ from tta_gateway.features.safety.accounts import Accounts, Refused
 from tta_gateway.features.safety.bound import Mode, RouteSafety, SafetyBound
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
-from tta_gateway.features.safety.policy import Scan
+from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.message import Refusal, Response
@@ -37,9 +37,12 @@ class Phrases:
 
     def __init__(self) -> None:
         self.read: list[str] = []
+        self.fails = False
 
     def of_person(self, text: str) -> Verdict:
         self.read.append(text)
+        if self.fails:
+            raise ZeroDivisionError
         for phrase, level in _LEVELS:
             if phrase in text:
                 return Verdict(level, ("suicide",), (phrase,), "1", 0.9)
@@ -50,7 +53,7 @@ class Phrases:
 
 
 class Journal:
-    """Reports: `durable`, not, or never."""
+    """Reports: `durable`, not, failing, or never."""
 
     def __init__(self) -> None:
         self.how = "durable"
@@ -61,6 +64,8 @@ class Journal:
         return self._put()
 
     async def _put(self) -> bool:
+        if self.how == "failing":
+            raise OSError
         if self.how == "never":
             await asyncio.sleep(1000.0)
         return self.how == "durable"
@@ -73,6 +78,7 @@ class ScannedHouse:
         self.detector, self.journal = Phrases(), Journal()
         self.refused, self.person = 0, "p7"
         self.lapsed = False
+        self.faults: list[BaseException] = []
         self.exchanges: list[Exchange] = []
         self.registry = Registry()
         self.now = 1_000_000.0
@@ -96,8 +102,11 @@ class ScannedHouse:
             self.detector,
             accounts,
             helping,
-            spawn=lambda work: self.gateway.runner._spawn(work),
-            later=lambda call: asyncio.get_running_loop().call_soon(call),
+            aside=Aside(
+                spawn=lambda work: self.gateway.runner._spawn(work),
+                later=lambda call: asyncio.get_running_loop().call_soon(call),
+                report=lambda _, error: self.faults.append(error),
+            ),
             registry=self.registry,
         )
         safety = msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode=mode, reason="a test")))

@@ -17,7 +17,7 @@ from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.detector import load
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.moderation import Moderation
-from tta_gateway.features.safety.policy import Scan
+from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
@@ -125,8 +125,7 @@ class Scanning:
             the_detector(),
             self.accounts,
             helps,
-            spawn=self._spawn,
-            later=_later,
+            aside=Aside(spawn=self._spawn, later=_later, report=self._report),
             registry=self._registry,
         )
         return lane, scan

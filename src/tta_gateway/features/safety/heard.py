@@ -112,6 +112,8 @@ class Heard:
 
     def look_at_once(self, judge: Judge) -> bool:
         """Look at a short body that has come; False if it is too long for one turn."""
+        if self.is_looked_at:
+            return True
         if not self.is_over or self.body.size > SHORT:
             return False
         text = "\n".join(filter(None, (self.body.head(), self.body.tail())))

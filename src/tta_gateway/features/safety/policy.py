@@ -54,6 +54,26 @@ class Helping(Helps, Protocol):
         """Have the answer carry help, in the response phase."""
 
 
+class Aside:
+    """What goes on beside exchanges.
+
+    `spawn` runs something, `later` calls something in a turn of its own, and `report` hears of
+    faults of ours: what somebody writes goes on in spite of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        spawn: Callable[[Work], object],
+        later: Callable[[Callable[[], None]], object],
+        report: Callable[[Exchange, BaseException], None],
+    ) -> None:
+        """Go on like this."""
+        self.spawn = spawn
+        self.later = later
+        self.report = report
+
+
 class Scan:
     """Looks at the bodies of requests and answers."""
 
@@ -67,25 +87,22 @@ class Scan:
         accounts: Accounts,
         helps: Helping,
         *,
-        spawn: Callable[[Work], object],
-        later: Callable[[Callable[[], None]], object],
+        aside: Aside,
         registry: Registry,
     ) -> None:
-        """Look by this detector.
-
-        `spawn` runs what goes on behind an exchange, `later` calls something in a turn of its own.
-        """
+        """Look by this detector."""
         self.detector = detector
         self.accounts = accounts
         self.helps = helps
-        self.spawn = spawn
+        self.spawn = aside.spawn
+        self.report = aside.report
         self.registry = registry
         self.answers = Answers(
             detector.of_service,
             found=self._withheld,
             unseen=lambda why: registry.child(UNSEEN, "answer", why).add(),
             safe=self._safe,
-            later=later,
+            later=aside.later,
         )
 
     def for_route(self, route: Route | None) -> "BoundScan | None":
@@ -167,9 +184,6 @@ class BoundScan:
         await heard.beginning(PATIENCE)
         if exchange.aborted:
             return
-        if heard.look_at_once(self._judge):
-            self._act(exchange, heard)
-            return
         if heard.is_over or heard.is_enough:
             await self._look(exchange, heard)
         if not heard.is_looked_at:
@@ -178,9 +192,16 @@ class BoundScan:
                 await self._look(exchange, heard)
 
     async def _look(self, exchange: Exchange, heard: Heard) -> None:
-        """Look at what has come, and do what follows."""
-        await heard.look(self._judge)
-        self._act(exchange, heard)
+        """Look at what has come, and do what follows; it goes on whatever fails here."""
+        try:
+            if not heard.look_at_once(self._judge):
+                await heard.look(self._judge)
+            self._act(exchange, heard)
+        except Exception as error:  # noqa: BLE001 - the message is delivered, and counted as unseen
+            heard.is_looked_at = True
+            heard.body.unseen = "fault"
+            self._count(heard)
+            self._scan.report(exchange, error)
 
     def _act(self, exchange: Exchange, heard: Heard) -> None:
         """Do what follows from what was found, once for each level that it has risen to."""
@@ -260,8 +281,9 @@ class BoundScan:
         try:
             async with asyncio.timeout(DURABLE):
                 fate = await self._scan.accounts.tell(exchange, found, heard.text, delivered=False)
-        except TimeoutError:
-            fate = ""
+        except Exception as error:  # noqa: BLE001 - the error stands, with help
+            self._scan.report(exchange, error)
+            return None
         if not fate or response.status < _ERRORS or response.status == _UNAUTHORIZED:
             return None
         return self._scan.helps.of(exchange, found.level, found.categories, fate).accepted()

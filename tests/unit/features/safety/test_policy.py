@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.builders import a_head
 from tests.helpers.paper_gateway import GET, OK, paper_gateways, statuses
 from tests.helpers.scanned import (
     CRY,
@@ -23,7 +24,8 @@ from tests.helpers.scanned import (
     said,
     streaming,
 )
-from tta_gateway.features.safety.metrics import FOUND, UNSEEN
+from tta_gateway.features.safety.bound import Mode
+from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN
 from tta_gateway.features.safety.policy import PATIENCE
 from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 
@@ -219,6 +221,45 @@ def test_a_route_that_is_not_looked_at_is_not() -> None:
         assert (house.asked, house.detector.read) == (1, [])
 
 
+@pytest.mark.parametrize("mode", ["scan", "parallel", "async"])
+def test_what_somebody_writes_goes_on_though_nobody_can_look(mode: Mode) -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build, mode)
+        house.detector.fails = True
+        client = house.ask(said(CRY))
+        assert house.asked == 1
+        house.answer(OK)
+        assert statuses(client.sent) == [200]
+        assert unseen(house, "request", "fault") == 1
+        assert len(house.faults) == 1
+
+
+def test_a_route_says_what_is_looked_at() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        plan = house.gateway.entrance.directory.find(a_head("POST", "/a"))[0].plan
+        assert any("before the service hears" in one.explain() for one in plan.policies)
+
+
+def test_a_client_that_goes_while_its_body_is_held_leaves_nothing() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(said(CRY)[:-5])
+        client.lose()
+        house.gateway.wait(PATIENCE + 0.1)
+        house.settle()
+        assert (house.asked, house.detector.read) == (0, [])
+
+
+def test_what_was_withheld_and_could_not_be_kept_is_counted() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.journal.how = "not"
+        house.ask(GET)
+        house.answer(answered(HARM.encode(), kind=b"text/plain"))
+        assert house.registry.child(LOST).values() == [1.0]
+
+
 # What the gateway answers itself
 
 
@@ -246,13 +287,18 @@ def test_a_message_that_no_service_hears_is_kept_and_answered_with_help() -> Non
         assert [report.delivered for report in house.reports] == [True, False]
 
 
-def test_what_cannot_be_kept_is_answered_with_the_error_and_help() -> None:
+@pytest.mark.parametrize("how", ["not", "failing", "never"])
+def test_what_cannot_be_kept_is_answered_with_the_error_and_help(how: str) -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build, tries=1)
-        house.journal.how = "not"
+        house.journal.how = how
         client = house.ask(said(CRY))
         house.gateway.service.lose()
         house.settle()
+        house.gateway.wait(2.1)
+        house.gateway.wait(2.1)
+        house.settle()
+        house.gateway.reported.clear()  # a journal that fails dies in its task
         assert statuses(client.sent) == [502]
         assert SUPPORT in client.sent
 
