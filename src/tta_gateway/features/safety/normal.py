@@ -28,7 +28,7 @@ _UNREAD: Final = 2.0
 
 def _folded(code: int) -> str | None:
     char = chr(code)
-    if char.isalnum() or char == "*":
+    if char.isalnum():
         return char.lower()
     if char in ".!?;\n":
         return STOP
@@ -47,14 +47,15 @@ _FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
 _KNOWN: Final[dict[str, str]] = {}
 """characters that were looked at before, and what they are read as"""
 _MOST_KNOWN: Final = 4096
-_ODD: Final = re.compile(r"[0-9@$|*]")
+_ODD: Final = re.compile(r"[0-9@$|*]+")
 _ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
 # It begins only where a token does, and gives nothing back: time grows with the length, no faster.
 _APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
 _TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
 _SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
 _SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
-_DRAWN_OUT: Final = tuple(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
+_DRAWN_OUT: Final = tuple(letter * 3 for letter in "aeioudhklmnrsty")
+"""runs of letters that are drawn out, of those that people do it with"""
 _RUN: Final = re.compile(r"([a-z])\1+")
 _LEET: Final = str.maketrans("013457869@$!|+", "oleastbgqasilt")
 _LEET_I: Final = str.maketrans("013457869@$!|+", "oieastbgqasiit")
@@ -257,9 +258,11 @@ def _shorter_last(word: str) -> tuple[int, str]:
 
 
 def _is_odd(text: str) -> bool:
-    """Tell whether there are digits or marks that may stand for letters."""
-    if _ODD.search(text) is not None:
-        return True
+    """Tell whether digits or marks stand beside letters, so that they may be letters too."""
+    for found in _ODD.finditer(text):
+        begin, end = found.span()
+        if (begin and text[begin - 1].isalpha()) or text[end : end + 1].isalpha():
+            return True
     return ("!" in text or "+" in text) and _ODD_TOO.search(text) is not None
 
 
@@ -294,7 +297,7 @@ def _is_masked(token: str) -> bool:
     for char in token:
         letters = letters or char.isalpha()
         marks = marks or char in _LEET_CHARS
-    return marks and (letters or len(token) > _SPELT)
+    return marks and letters
 
 
 def _hidden(word: str) -> set[str]:

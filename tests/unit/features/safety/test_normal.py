@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tta_gateway.features.safety import normal
 from tta_gateway.features.safety.normal import LONGEST, OVERLAP, PIECE, Words, pieces, plain
 
 KNOWN = frozenset(
@@ -79,6 +80,17 @@ def test_what_is_no_disguise_is_left(text: str, words: str) -> None:
 
 def test_pictures_are_words_of_their_own() -> None:
     assert read("die\U0001f480now") == "die \U0001f480 now"
+
+
+def test_slurred_words_are_those_that_they_stand_for() -> None:
+    assert read("Wanna, gonna, tryna die") == "want to going to trying to die"
+
+
+def test_characters_that_were_looked_at_are_forgotten_when_there_are_many() -> None:
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 5000)))
+    assert plain(many) == many
+    assert len(normal._KNOWN) <= normal._MOST_KNOWN
+    assert read("d\u0456e") == "die"
 
 
 def test_a_text_of_marks_alone_has_no_words() -> None:
