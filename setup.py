@@ -22,6 +22,11 @@ RIBS: Final = (
     *("json_codec.py", "kinds.py", "protobuf_codec.py", "protobuf_wire.py"),
     *("book.py", "floor.py", "source.py", "ward.py"),
     *("tally.py", "whose.py"),
+    *("care.py", "paths.py"),
+    *("answers.py", "body.py", "harmless.py", "heard.py", "leaves.py", "looking.py"),
+    *("parts.py", "running.py", "withholding.py"),
+    *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),
+    *("normal.py", "meaning.py", "rule.py"),
 )
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.

@@ -19,6 +19,8 @@ from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
+from tta_gateway.features.safety.care import Care
+from tta_gateway.features.safety.policy import Scan
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.split.policy import Split
@@ -28,12 +30,14 @@ from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.pipeline.lane import Lane
 
 ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Trace, "everything after it is inside its span, and can name the exchange"),
     (AccessLog, "finishes last: knows the final status and every duration"),
     (Metrics, "finishes last, for the same reason"),
     (Problem, "before anything may refuse, so that every refusal is worded here"),
+    (Care, "before anything may refuse, so that whoever is refused is told where help is"),
     (SecurityHeaders, "around whatever is answered below, errors included"),
     (Cors, "a preflight carries no credentials: answer it before asking for any"),
     (
@@ -56,6 +60,8 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Chat, "whatever a client says counts, pings too: behind the limits"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),
+    (Lane, "behind all whose refusals may wait: it looks before one stands, and a crisis goes on"),
+    (Scan, "what is let in is looked at before a service hears it, and what that answers, first"),
     (Sticky, "what sticks is the chosen service's to say"),
     (TokenRelay, "what a service is shown of who is asking is the chosen one's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),

@@ -1,27 +1,37 @@
 """What the crisis lane asks and tells: ports, and the help that is given whatever else fails."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, Response
+from tta_gateway.kernel.verdict import Category
 
+Fate: TypeAlias = Literal["", "kept", "counted"]
+"""What has become of a message that no service hears: it is kept, or only counted."""
 SUPPORT: Final = b"x-crisis-support"
 
 
 class Verdicts(Protocol):
     """Who can tell whether a body is of somebody in a crisis."""
 
-    def is_crisis(self, exchange: Exchange, body: bytes) -> bool:
-        """Tell whether it is; it may take a millisecond or two of the worker's time."""
+    def look(self, exchange: Exchange, body: bytes) -> Iterator[bool]:
+        """Yield whether it is, as far as has been looked: the last says.
+
+        Each step takes a millisecond or two of the worker's time, at most; what is found stands on
+        the exchange (`safety`).
+        """
 
 
 class Incidents(Protocol):
     """Who keeps crises until a human has taken care of them."""
 
-    def open(self, exchange: Exchange, body: bytes) -> Awaitable[bool]:
-        """Open an incident, or fold this into the one that is open; True once that is durable."""
+    def open(self, exchange: Exchange, body: bytes) -> Awaitable[Fate]:
+        """Open an incident, or fold this into the one that is open.
+
+        Tell what has become of the message once that is durable; nothing if it is not.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +53,12 @@ class Help:
         made = Response(202, fields, self.card)
         self.add_to(made)
         return made
+
+
+class Helps(Protocol):
+    """Who knows the help for somebody: by their route, region and language."""
+
+    def of(
+        self, exchange: Exchange, level: int, categories: tuple[Category, ...] = (), fate: Fate = ""
+    ) -> Help:
+        """Return it; quick, and it never fails.  `level` is that of the verdict, 0 for an error."""

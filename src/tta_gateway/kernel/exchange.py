@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tta_gateway.kernel.plan import Plan
     from tta_gateway.kernel.principal import Principal
     from tta_gateway.kernel.upload import Upload
+    from tta_gateway.kernel.verdict import Verdict
 
 NO_PARAMS: Final[dict[str, str]] = {}
 
@@ -99,6 +100,22 @@ class Try(Protocol):
     def resume_answer(self) -> None:
         """Go on reading the answer."""
 
+    def fall_behind(self) -> None:
+        """Stop reading the answer: a policy that takes its body first cannot keep up."""
+
+    def catch_up(self) -> None:
+        """Go on, if the client keeps up too."""
+
+
+class Preview(Protocol):
+    """Who reads an answer's body while its head is held: a policy that waits for what it says."""
+
+    def take(self, data: bytes) -> bool:
+        """Take a part of it; False says that this was enough."""
+
+    def end(self) -> None:
+        """Take its end, or that there will be none."""
+
 
 class Exchange:
     """One request on its way.
@@ -106,6 +123,8 @@ class Exchange:
     What belongs to the request is set by the edge; facts are given by policies, and are None (or
     empty) until then; what became of it is set by the attempt loop.  It holds no socket.
     `admitted` is since when it takes up room at its service; below 0 says that it waits for it.
+    `lapsed` is whose token has expired of late, who is not let in by it; `safety` is what was found
+    in the request's body; `preview` reads the answer's before its head leaves.
     """
 
     __slots__ = (
@@ -123,17 +142,20 @@ class Exchange:
         "first_byte_at",
         "key",
         "lane",
+        "lapsed",
         "limited",
         "origin",
         "params",
         "peer",
         "plan",
+        "preview",
         "principal",
         "received",
         "refusal",
         "request",
         "request_id",
         "response",
+        "safety",
         "sent",
         "service",
         "shadowed",
@@ -154,6 +176,11 @@ class Exchange:
         "wraps",
     )
 
+    principal: "Principal | None"
+    lapsed: "Principal | None"
+    safety: "Verdict | None"
+    preview: "Preview | None"
+
     def __init__(
         self, request: RequestHead, *, origin: Origin, peer: Peer, plan: "Plan", started: float
     ) -> None:
@@ -170,7 +197,7 @@ class Exchange:
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
-        self.principal: Principal | None = None
+        self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""

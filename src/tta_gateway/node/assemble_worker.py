@@ -32,6 +32,7 @@ from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
+from tta_gateway.features.safety.public import MODERATIONS
 from tta_gateway.features.tether.bound import SOCKET as TETHER
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
@@ -48,7 +49,9 @@ from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
 from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
+from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.room import room
+from tta_gateway.node.scanning import Scanning
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
@@ -157,6 +160,13 @@ class Worker:
         self.shielding.follow(self.parts.live)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
+        self._reach_stores()
+        self._look_after_people()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _reach_stores(self) -> None:
+        """Have what is shared with other workers."""
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -171,8 +181,20 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
+
+    def _look_after_people(self) -> None:
+        """Have what looks at what they write, and what keeps it for the guard."""
+        self.reporting = Reporting(
+            self.loop, clock=self.clock, registry=self.registry, log=self.log
+        )
+        self.scanning = Scanning(
+            self.snapshot,
+            self.reporting,
+            clock=self.clock,
+            registry=self.registry,
+            spawn=self._spawn,
+            report=self._report,
+        )
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""
@@ -226,6 +248,7 @@ class Worker:
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.answers = OwnStreams(self.loop, self.runner, self._report)
+        self.answers.serve(MODERATIONS, self.scanning.moderation(self.died))
         self.tethering = Tethering(
             self.sweeper,
             self.runner,
@@ -275,6 +298,7 @@ class Worker:
             standing=self.standing,
             hearing=self.hearing,
         )
+        reach.scanning = self.scanning
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
         reach.tally, reach.exact = self.limiting.tally, self.limiting.store
@@ -329,6 +353,7 @@ class Worker:
         await self._follow([one for one in changed if _stays(one, before, parts)], parts)
         upstreams = await self._replacement.make(services, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
+        self.reporting.adopt(complete)
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
         self._adopt_channels()

@@ -38,6 +38,9 @@ from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
 from tta_gateway.features.ratelimit.store import Exact
 from tta_gateway.features.ratelimit.tally import Tally
+from tta_gateway.features.safety.bound import SafetyBound
+from tta_gateway.features.safety.care import Care
+from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.bound import ShieldBound
@@ -54,6 +57,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.node.owner_lookups import Apart, OwnerLookups
+from tta_gateway.node.scanning import Nowhere, Scanning
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -108,7 +112,8 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
-    made |= {type(one): one for one in protection}
+    safety = _safety(snapshot, registry, clock, reach)
+    made |= {type(one): one for one in (*protection, *safety)}
     return _in_order(made)
 
 
@@ -184,6 +189,29 @@ def _limits(
     return EarlyRateLimit(keeping), RateLimit(keeping)
 
 
+def _safety(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[Policy, ...]:
+    """Return what people in need are seen and helped by."""
+    helping = Helping(bound(snapshot, "safety", SafetyBound))
+    lane, scan = _scanning(snapshot, registry, clock, reach).policies(helping)
+    return Care(helping, registry=registry), lane, scan
+
+
+def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:
+    """Return what looks at bodies; of an explanation, one that tells nobody."""
+    if reach.scanning is not None:
+        return reach.scanning
+    return Scanning(
+        snapshot,
+        Nowhere(),
+        clock=clock,
+        registry=registry,
+        spawn=lambda work: work.close(),
+        report=lambda _, __: None,
+    )
+
+
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
@@ -198,7 +226,8 @@ class Reach:
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
-    limits, `exact` who is asked of strict ones, and `ward` who is kept out.
+    limits, `exact` who is asked of strict ones, `ward` who is kept out, and `scanning` looks at
+    what people write.
     """
 
     def __init__(
@@ -219,6 +248,7 @@ class Reach:
         self.circle = circle
         self.rooms: Rooms | None = None
         self.ward: Ward | None = None
+        self.scanning: Scanning | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams

@@ -18,6 +18,7 @@ from tta_gateway.features.metrics import config as metrics
 from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.problem import config as problem
 from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.safety.bound import RouteSafety
 from tta_gateway.features.security_headers import config as security_headers
 from tta_gateway.features.shield import config as shield
 from tta_gateway.features.shield.bound import RouteShield
@@ -44,12 +45,14 @@ from tta_gateway.settings import (
     breaker,
     caller,
     discovery,
+    encryption,
     fallback,
     identity,
     own_limits,
     ratelimit,
     realtime,
     registration,
+    safety,
     socket,
     tether,
     token,
@@ -96,6 +99,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "identity": lambda settings: identity.compile(
         settings.identity, _pages(settings), access.compile(settings.access).roles or ROLES
     ),
+    "safety": lambda settings: safety.compile(settings.safety),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "shield": lambda settings: shield.compile(settings.shield),
     "token_relay": lambda settings: token.compile(
@@ -110,13 +114,12 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
-    own = own_limits.limited((*own_routes(settings), *_forwarded(settings)), settings.ratelimit)
+    own = _own_routes(settings)
     channels = _judged_as_routes(settings)
     features["realtime"] = _encoded(channels)
     limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
-    urls = settings.valkey_url, settings.cache_url
     return Snapshot(
         version=version,
         state_dir=settings.state_dir,
@@ -136,14 +139,22 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
-        state=credentials.store(store(urls[0], socket=sockets / "state.sock")),
-        cache=credentials.store(store(urls[1], socket=sockets / "cache.sock")),
+        state=credentials.store(store(settings.valkey_url, socket=sockets / "state.sock")),
+        cache=credentials.store(store(settings.cache_url, socket=sockets / "cache.sock")),
         database=_database(settings, credentials),
-        embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
+        embedded=embedded(settings.valkey, state=settings.valkey_url, cache=settings.cache_url),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
+        encryption_keys=encryption.keys(settings.encryption),
+        volatile_journal=settings.journal.in_memory == "allow",
         features=features,
     )
+
+
+def _own_routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes of the gateway's own, with their limits."""
+    ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
+    return own_limits.limited(tuple(ours), settings.ratelimit)
 
 
 def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:
@@ -152,9 +163,10 @@ def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | Non
 
 
 def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
-    """Return each file that a secret came from."""
+    """Return each file that a secret came from, and that of the help lines."""
     found = (secret.file for _, secret in secrets_of(settings))
-    return tuple(dict.fromkeys(file for file in found if file is not None))
+    secret = dict.fromkeys(file for file in found if file is not None)
+    return (*secret, *safety.watched(settings.safety))
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
@@ -401,6 +413,9 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
         asked["identity"] = _encoded(query)
     if config.traffic_class is not None:
         asked["admission"] = _encoded(RouteAdmission(traffic=config.traffic_class))
+    looked_at = safety.compiled_route(config.safety, config.traffic_class)
+    if looked_at != RouteSafety():
+        asked["safety"] = _encoded(looked_at)
     if config.traffic_class == "crisis":
         asked["shield"] = _encoded(RouteShield())
     if config.tether is not None:

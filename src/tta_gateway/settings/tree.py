@@ -20,6 +20,7 @@ from tta_gateway.settings.address import Address
 from tta_gateway.settings.alerts import AlertsConfig
 from tta_gateway.settings.database import DatabaseAt
 from tta_gateway.settings.discovery import DiscoveryConfig
+from tta_gateway.settings.encryption import EncryptionConfig, JournalConfig
 from tta_gateway.settings.identity import IdentityConfig
 from tta_gateway.settings.listener import (
     Listen,
@@ -30,6 +31,7 @@ from tta_gateway.settings.own_limits import RateLimitSettings
 from tta_gateway.settings.realtime import RealtimeConfig
 from tta_gateway.settings.registration import RegistrationConfig
 from tta_gateway.settings.route import RouteConfig
+from tta_gateway.settings.safety import SafetyConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
 from tta_gateway.settings.valkey import StoreUrl, ValkeyConfig
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line, Size
@@ -138,6 +140,12 @@ class Settings(Config):
     database_url: DatabaseAt | None = None
     """The PostgreSQL for what must last; left out, SQLite in `state_dir`."""
 
+    encryption: EncryptionConfig = EncryptionConfig()
+    """What content that rests is sealed with."""
+
+    journal: JournalConfig = JournalConfig()
+    """What workers keep until the guard has taken it over."""
+
     valkey: ValkeyConfig = ValkeyConfig()
     """The embedded Valkey, which serves where no URL names another."""
 
@@ -191,6 +199,9 @@ class Settings(Config):
 
     ratelimit: RateLimitSettings = RateLimitSettings()
     """How much they may ask: limits that routes have together."""
+
+    safety: SafetyConfig = SafetyConfig()
+    """What help people are given who may be in need; which routes are scanned, routes say."""
 
     realtime: RealtimeConfig | None = None
     """Channels: who hears what is published there; left out, there are none."""

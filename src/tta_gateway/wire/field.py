@@ -57,6 +57,8 @@ _KINDS: Final[dict[bytes, Kind]] = {
             b"x-method-override",
             b"x-request-id",
             b"x-traffic-class",
+            b"x-safety-level",
+            b"x-safety-categories",
             b"traceparent",
             b"via",
             b"tracestate",

@@ -63,8 +63,9 @@ class CorsConfig(Config):
     headers: Items[FieldName] = _DEFAULT.headers
     """Request headers that those pages may send; none written, and whatever they ask for."""
 
-    expose: Items[FieldName] = _DEFAULT.expose
-    """Headers of answers that those pages may read, beside the few that every page may."""
+    expose: Items[FieldName] = ()
+    """Headers of answers that those pages may read, beside the few that every page may and
+    `X-Crisis-Support`."""
 
     max_age: Annotated[DurationOrZero, AfterValidator(_whole)] = _DEFAULT.max_age
     """How long a browser may remember the answer to a preflight."""
@@ -87,6 +88,6 @@ def compile(config: CorsConfig) -> CorsBound:
         credentials=config.credentials,
         methods=config.methods,
         headers=config.headers,
-        expose=config.expose,
+        expose=tuple(dict.fromkeys((*config.expose, *_DEFAULT.expose))),
         max_age=int(config.max_age),
     )

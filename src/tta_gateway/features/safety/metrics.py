@@ -1,0 +1,39 @@
+"""What is counted of safety."""
+
+from typing import Final
+
+from tta_gateway.support.metrics import Metric
+
+HELPS: Final = Metric(
+    "tta_gateway_safety_help_total",
+    "counter",
+    "Answers that carried help: errors of the gateway's own with a card (`error_card`) or the field"
+    " alone (`error_field`), and answers to people at risk with a block (`answer_block`) or without"
+    " (`answer_field`).",
+    ("kind",),
+)
+FOUND: Final = Metric(
+    "tta_gateway_safety_requests_total",
+    "counter",
+    "Requests whose bodies were looked at, by the mode of their route and the level found.",
+    ("mode", "level"),
+)
+UNSEEN: Final = Metric(
+    "tta_gateway_safety_unseen_total",
+    "counter",
+    "Bodies of a `request` or an `answer` that were not looked at, or not as a whole, and why: a"
+    " `coding` that is not known, `undecodable`, `too_large` once decoded, the `middle` of a long"
+    " one, a `kind` that is no text, a `fault` of ours.",
+    ("side", "why"),
+)
+WITHHELD: Final = Metric(
+    "tta_gateway_safety_withheld_total",
+    "counter",
+    "Answers of services that were not shown, or not to their end, by the level that was found.",
+    ("level",),
+)
+LOST: Final = Metric(
+    "tta_gateway_safety_reports_lost_total",
+    "counter",
+    "Reports of somebody in need that could not be made durable.",
+)

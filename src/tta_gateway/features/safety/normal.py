@@ -1,0 +1,309 @@
+"""Texts as a lexicon reads them: plain lower-case words, with disguises taken off.
+
+Cheap things are done to every text, dear ones only to tokens that look odd: marks that nobody sees
+are dropped, letters of other alphabets that look like Latin ones become those, digits that stand
+for letters are read as such where a known word comes of it, letters that are drawn out or spaced
+out are drawn together.  A full stop of a sentence is a word of its own, ".".
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
+
+STOP: Final = "."
+LONGEST: Final = 64 * 1024
+"""characters of a text that are read: three quarters at its head, the rest at its tail"""
+PIECE: Final = 4096
+"""characters that are read at once"""
+OVERLAP: Final = 256
+_TAIL: Final = LONGEST // 4
+_SPELT: Final = 3
+"""letters on their own that are taken for a word spelt out"""
+_LONGEST_WORD: Final = 14
+_UNREAD: Final = 2.0
+"""what a letter of no word counts, where a word counts 1"""
+
+
+def _folded(code: int) -> str | None:
+    char = chr(code)
+    if char.isalnum():
+        return char.lower()
+    if char in ".!?;\n":
+        return STOP
+    return None if char in "'`" else " "
+
+
+_PLAIN: Final = {code: _folded(code) for code in range(128)}
+_MARKS: Final = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u00b4\u02bc", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2022\u00b7", " ")
+    | dict.fromkeys("\u2026\u3002\u00bf\u00a1\u2028\u2029", STOP)
+)
+_UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
+_PICTURE: Final = re.compile(f"[{EMOJI}]")
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
+_KNOWN: Final[dict[str, str]] = {}
+"""characters that were looked at before, and what they are read as"""
+_MOST_KNOWN: Final = 4096
+_ODD: Final = re.compile(r"[0-9@$|*]+")
+_ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
+# It begins only where a token does, and gives nothing back: time grows with the length, no faster.
+_APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
+_TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
+_SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
+_SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
+_DRAWN_OUT: Final = tuple(letter * 3 for letter in "aeioudhklmnrsty")
+"""runs of letters that are drawn out, of those that people do it with"""
+_RUN: Final = re.compile(r"([a-z])\1+")
+_LEET: Final = str.maketrans("013457869@$!|+", "oleastbgqasilt")
+_LEET_I: Final = str.maketrans("013457869@$!|+", "oieastbgqasiit")
+_LEET_CHARS: Final = frozenset("0123456789@$!|+")
+
+
+class Words:
+    """The words that disguises are tried against."""
+
+    def __init__(self, known: frozenset[str], *, starred: frozenset[str] = frozenset()) -> None:
+        """Know these; the `starred` are known too where stars or other marks hide vowels."""
+        self.known = known
+        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known, key=_shorter_last)}
+        self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
+        self._halves = {
+            (word[:cut], word[cut:]): word
+            for word in starred
+            for cut in range(2, len(word) - 1)
+            if word[:cut] not in known and word[cut:] not in known
+        }
+        self._first_halves = frozenset(first for first, _ in self._halves)
+        self._second_halves = frozenset(second for _, second in self._halves)
+
+    def of(self, text: str) -> list[str]:
+        """Return the words of a text."""
+        if not text.isascii():
+            text = plain(text)
+        lower = text.lower()
+        if "nna" in lower or "tryna" in lower:
+            lower = _SLURRED.sub(_spoken, lower)
+        if _is_odd(lower):
+            lower = _TOKEN.sub(self._read, lower)
+        lower = lower.translate(_PLAIN)
+        words = lower.replace(STOP, " . ").split()
+        if _is_drawn_out(lower):
+            words = [self._squeeze(word) for word in words]
+        if _is_spelt(words):
+            words = self._joined(words)
+        if not (self._second_halves.isdisjoint(words) or self._first_halves.isdisjoint(words)):
+            words = self._mended(words)
+        return words
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Return the words of a text, each with where it begins and ends in it; slow.
+
+        Words that were spelt out, or cut in two, stand here as they were written.
+        """
+        return [
+            (word, found.start(), found.end())
+            for found in re.finditer(r"\S+", text)
+            for word in self.of(found[0])
+        ]
+
+    def _read(self, token: re.Match[str]) -> str:
+        """Return a token with its digits and marks read as letters, if a known word comes of it."""
+        return self._unmasked(token[0])
+
+    def _unmasked(self, token: str) -> str:
+        bare = token.strip("!|+'`-_~=&^%\\")
+        if "*" in bare and not bare.startswith("*") and bare.rstrip("*") in self.known:
+            return token.replace("*", " ")
+        plain_marks = bare.replace("!", "*").replace("@", "*").replace("#", "*")
+        hidden = self._hidden.get(plain_marks)
+        if hidden is not None:
+            return hidden
+        if not _is_masked(bare):
+            return token.replace("*", " ")
+        for table in (_LEET, _LEET_I):
+            # Without apostrophes, as words stand here: d0n't.
+            read = bare.translate(table).replace("'", "")
+            if read in self.known or self._squeezed.get(_RUN.sub(r"\1", read)) is not None:
+                return read
+        parts = re.split(r"[-_~*]", bare)
+        if len(parts) > 1:
+            return " ".join(self._unmasked(part) for part in parts)
+        if bare[0].isalpha() and bare[-1].isalpha():
+            return bare.translate(_LEET_I)
+        return token.replace("*", " ")
+
+    def _squeeze(self, word: str) -> str:
+        """Return a word without letters that are drawn out."""
+        if word in self.known or not _is_drawn_out(word):
+            return word
+        short = _RUN.sub(r"\1", word)
+        return self._squeezed.get(short, short)
+
+    def _joined(self, words: list[str]) -> list[str]:
+        """Join letters that stand on their own, three or more in a row, and part what comes of it.
+
+        Words of one letter, such as I and a, stay where fewer are in a row.
+        """
+        made: list[str] = []
+        run: list[str] = []
+        for word in [*words, ""]:
+            if len(word) == 1 and (word != STOP or (run and run[-1] != STOP)):
+                run.append(word)
+                continue
+            made += self._word_of(run)
+            run = []
+            if word:
+                made.append(word)
+        return made
+
+    def _word_of(self, run: list[str]) -> list[str]:
+        letters = "".join(run).replace(STOP, "")
+        if len(letters) < _SPELT or not letters.isalpha():
+            return run
+        stop = [STOP] if run[-1] == STOP else []
+        return [*self._parted(letters), *stop]
+
+    def _parted(self, letters: str) -> list[str]:
+        """Return the words that a string is made of, with as little as can be that is no word."""
+        costs = [0.0]
+        begins = [0]
+        for end in range(1, len(letters) + 1):
+            begin, least = end - 1, costs[end - 1] + _UNREAD
+            for at in range(max(0, end - _LONGEST_WORD), end):
+                if costs[at] + 1.0 < least and letters[at:end] in self.known:
+                    begin, least = at, costs[at] + 1.0
+            costs.append(least)
+            begins.append(begin)
+        made: list[str] = []
+        end = len(letters)
+        while end:
+            begin = begins[end]
+            while begin and costs[end] - costs[begin] > 1.0 and _is_unread(costs, begins, begin):
+                begin = begins[begin]
+            made.append(letters[begin:end])
+            end = begin
+        return made[::-1]
+
+    def _mended(self, words: list[str]) -> list[str]:
+        """Join words that were cut in two."""
+        made: list[str] = []
+        for word in words:
+            whole = self._halves.get((made[-1], word)) if made else None
+            if whole is None:
+                made.append(word)
+            else:
+                made[-1] = whole
+        return made
+
+
+def plain(text: str) -> str:
+    """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
+    text = unicodedata.normalize("NFKC", text)
+    for char in set(_FOREIGN.findall(text)):
+        known = _KNOWN.get(char)
+        if known is None:
+            known = _KNOWN[char] = _plain_char(char)
+            if len(_KNOWN) > _MOST_KNOWN:
+                _KNOWN.clear()
+        if known != char:
+            text = text.replace(char, known)
+    return text
+
+
+def pieces(text: str) -> list[str]:
+    """Cut a text to what is read at once; of one that is very long, its head and its tail.
+
+    Pieces overlap, and are cut between words where there are any.
+    """
+    if len(text) <= PIECE:
+        return [text]
+    if len(text) > LONGEST:
+        return _cut(text[: LONGEST - _TAIL]) + _cut(text[-_TAIL:])
+    return _cut(text)
+
+
+def _cut(text: str) -> list[str]:
+    made = []
+    begin = 0
+    while begin + PIECE < len(text):
+        end = text.rfind(" ", begin + PIECE - OVERLAP, begin + PIECE)
+        end = begin + PIECE if end < 0 else end
+        made.append(text[begin:end])
+        again = text.find(" ", end - OVERLAP, end)
+        begin = end - OVERLAP if again < 0 else again
+    return [*made, text[begin:]]
+
+
+def _spoken(slurred: re.Match[str]) -> str:
+    return _SPOKEN.get(slurred[0], "going to")
+
+
+def _plain_char(char: str) -> str:
+    if _UNSEEN.match(char) or unicodedata.combining(char):
+        return ""
+    if _PICTURE.match(char):
+        return f" {char} "
+    plain_mark = char.translate(_MARKS)
+    if plain_mark != char:
+        return plain_mark
+    letters = unicodedata.normalize("NFKD", char.translate(LATIN))
+    return "".join([one for one in letters if not unicodedata.combining(one)]).translate(LATIN)
+
+
+def _shorter_last(word: str) -> tuple[int, str]:
+    return -len(word), word
+
+
+def _is_odd(text: str) -> bool:
+    """Tell whether digits or marks stand beside letters, so that they may be letters too."""
+    for found in _ODD.finditer(text):
+        begin, end = found.span()
+        if (begin and text[begin - 1].isalpha()) or text[end : end + 1].isalpha():
+            return True
+    return ("!" in text or "+" in text) and _ODD_TOO.search(text) is not None
+
+
+def _is_drawn_out(text: str) -> bool:
+    for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
+        if run in text:
+            return True
+    return False
+
+
+def _is_spelt(words: list[str]) -> bool:
+    """Tell whether three letters stand on their own in a row, stops between them or not."""
+    run = 0
+    for word in words:
+        if len(word) > 1:
+            run = 0
+        elif word != STOP:
+            run += 1
+            if run == _SPELT:
+                return True
+    return False
+
+
+def _is_unread(costs: list[float], begins: list[int], end: int) -> bool:
+    """Tell whether the letter before is of no word."""
+    return costs[end] - costs[begins[end]] > 1.0
+
+
+def _is_masked(token: str) -> bool:
+    """Tell whether there are letters in a token, and marks or digits that may stand for others."""
+    letters = marks = False
+    for char in token:
+        letters = letters or char.isalpha()
+        marks = marks or char in _LEET_CHARS
+    return marks and letters
+
+
+def _hidden(word: str) -> set[str]:
+    """Return a word with stars for its vowels: all, one of them, or all between first and last."""
+    vowels = [at for at, char in enumerate(word) if char in "aeiou" and at]
+    made = {word[:at] + "*" + word[at + 1 :] for at in range(1, len(word))}
+    made.add("".join("*" if at in vowels else char for at, char in enumerate(word)))
+    made.add(word[0] + "*" * (len(word) - 2) + word[-1])
+    return {one for one in made if "*" in one}
