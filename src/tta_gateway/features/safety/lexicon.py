@@ -1,0 +1,118 @@
+"""The lexicon: phrases of eight kinds of need, read from the file beside this one.
+
+The head of lexicon.txt says how phrases are written.
+"""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Final, cast, get_args
+
+from tta_gateway.features.safety.automaton import ANY, Automaton, Element
+from tta_gateway.features.safety.normal import Words
+from tta_gateway.kernel.verdict import Category
+
+CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
+FLAGS: Final = frozenset({"stands", "anyone", "asks", "weak"})
+_STARRED: Final = 3
+"""letters of the shortest words that are known with stars in them"""
+
+
+class LexiconError(ValueError):
+    """A line of the lexicon that says nothing that is understood."""
+
+
+class Rule:
+    """What its phrases mean: a category, a level, and how the sentence around may change that."""
+
+    __slots__ = ("anyone", "asks", "category", "level", "name", "stands", "weak")
+
+    def __init__(self, name: str, category: Category, level: int, flags: frozenset[str]) -> None:
+        """Name it; flags are those of FLAGS."""
+        self.name = name
+        self.category: Category = category
+        self.level = level
+        self.stands = "stands" in flags
+        self.anyone = "anyone" in flags
+        self.asks = "asks" in flags
+        self.weak = "weak" in flags
+
+
+class Lexicon:
+    """Rules, the automaton that finds their phrases, and the words that these are made of."""
+
+    def __init__(self, text: str) -> None:
+        """Read it; LexiconError names the line that is wrong."""
+        self.version = ""
+        self.rules: list[Rule] = []
+        self._classes: dict[str, Element] = {}
+        self._common: Element = frozenset()
+        phrases: list[tuple[int, list[Element]]] = []
+        for number, line in enumerate(text.splitlines(), 1):
+            try:
+                phrases += self._read(line.strip())
+            except LexiconError as error:
+                raise LexiconError(f"line {number}: {error}") from None
+        self.automaton = Automaton(phrases, self._common)
+        known = frozenset(word for _, elements in phrases for one in elements for word in one)
+        self.words = Words(known, starred=_starred(known - self._common))
+
+    def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
+        """Take one line; yield the phrases that it stands for."""
+        first, _, rest = line.partition(" ")
+        if not line or first == "#" or line.startswith("# "):
+            return
+        if first == "version":
+            self.version = rest
+        elif first == "common":
+            self._common = frozenset(rest.split())
+        elif line.startswith("["):
+            self.rules.append(_rule(line))
+        elif rest.startswith("= "):
+            self._classes[first] = self._element(rest[2:].replace(" ", "|"))
+        else:
+            yield from ((len(self.rules) - 1, made) for made in self._phrases(line))
+
+    def _phrases(self, line: str) -> Iterator[list[Element]]:
+        """Yield a phrase with and without all that may be missing."""
+        if not self.rules:
+            raise LexiconError("a phrase before the first rule")
+        choices = [self._choices(word) for word in line.split()]
+        for chosen in product(*choices):
+            elements = [element for part in chosen for element in part]
+            if all(not element for element in elements):
+                raise LexiconError("a phrase that any word would be")
+            yield elements
+
+    def _choices(self, word: str) -> list[list[Element]]:
+        if set(word) == {"_"}:
+            return [[ANY] * count for count in range(len(word) + 1)]
+        if word.endswith("?"):
+            return [[self._element(word[:-1])], []]
+        return [[self._element(word)]]
+
+    def _element(self, text: str) -> Element:
+        made: set[str] = set()
+        for word in text.split("|"):
+            if word.startswith("@"):
+                if word not in self._classes:
+                    raise LexiconError(f"no class {word}")
+                made |= self._classes[word]
+            elif word:
+                made.add(word)
+        if not made:
+            raise LexiconError("an element of no word")
+        return frozenset(made)
+
+
+def _rule(line: str) -> Rule:
+    parts = line.strip("[]").split()
+    if len(parts) < 3:  # noqa: PLR2004 - name, category, level
+        raise LexiconError("a rule is [name category level flags]")
+    name, category, level, *flags = parts
+    if category not in CATEGORIES or level not in "0123" or not FLAGS.issuperset(flags):
+        raise LexiconError(f"no category, level or flag of a rule: {line}")
+    return Rule(name, category, int(level), frozenset(flags))
+
+
+def _starred(words: Element) -> Element:
+    return frozenset(word for word in words if len(word) >= _STARRED and word.isalpha())

@@ -1,0 +1,254 @@
+"""Texts as a lexicon reads them: plain lower-case words, with disguises taken off.
+
+Cheap things are done to every text, dear ones only to tokens that look odd: marks that nobody sees
+are dropped, letters of other alphabets that look like Latin ones become those, digits that stand
+for letters are read as such where a known word comes of it, letters that are drawn out or spaced
+out are drawn together.  A full stop of a sentence is a word of its own, ".".
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
+
+STOP: Final = "."
+LONGEST: Final = 64 * 1024
+"""characters of a text that are read: three quarters at its head, the rest at its tail"""
+PIECE: Final = 4096
+"""characters that are read at once"""
+OVERLAP: Final = 256
+_TAIL: Final = LONGEST // 4
+_SPELT: Final = 3
+"""letters on their own that are taken for a word spelt out"""
+_LONGEST_SPELT: Final = 48
+
+
+def _folded(code: int) -> str | None:
+    char = chr(code)
+    if char.isalnum() or char == "*":
+        return char.lower()
+    if char in ".!?;\n":
+        return STOP
+    return None if char in "'`" else " "
+
+
+_PLAIN: Final = {code: _folded(code) for code in range(128)}
+_QUOTES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u00b4": "'", "\u02bc": "'"})
+_UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
+_PICTURE: Final = re.compile(f"[{EMOJI}]")
+_ODD: Final = re.compile(r"[0-9@$|*]|[a-z][!+][a-z]")
+_TOKEN: Final = re.compile(r"[^\s.,;:?\"()\[\]{}<>/#]+")
+_DRAWN_OUT: Final = tuple(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
+_RUN: Final = re.compile(r"([a-z])\1+")
+_LEET: Final = str.maketrans("013457869@$!|+", "oleastbgqasilt")
+_LEET_I: Final = str.maketrans("013457869@$!|+", "oieastbgqasiit")
+_LEET_CHARS: Final = frozenset("0123456789@$!|+")
+
+
+class Words:
+    """The words that disguises are tried against."""
+
+    def __init__(self, known: frozenset[str], *, starred: frozenset[str] = frozenset()) -> None:
+        """Know these; the `starred` are known too where stars or other marks hide vowels."""
+        self.known = known
+        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known)}
+        self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
+        self._halves = {
+            (word[:cut], word[cut:]): word
+            for word in starred
+            for cut in range(1, len(word))
+            if word[:cut] not in known or word[cut:] not in known
+        }
+        self._first_halves = frozenset(first for first, _ in self._halves)
+
+    def of(self, text: str) -> list[str]:
+        """Return the words of a text."""
+        if not text.isascii():
+            text = plain(text)
+        lower = text.lower()
+        if _ODD.search(lower) is not None:
+            lower = _TOKEN.sub(self._read, lower)
+        lower = lower.translate(_PLAIN)
+        words = lower.replace(STOP, " . ").split()
+        if _is_drawn_out(lower):
+            words = [self._squeeze(word) for word in words]
+        if _is_spelt(words):
+            words = self._joined(words)
+        if not self._first_halves.isdisjoint(words):
+            words = self._mended(words)
+        return words
+
+    def spans(self, text: str) -> list[tuple[str, int, int]]:
+        """Return the words of a text, each with where it begins and ends in it; slow.
+
+        Words that were spelt out, or cut in two, stand here as they were written.
+        """
+        return [
+            (word, found.start(), found.end())
+            for found in re.finditer(r"\S+", text)
+            for word in self.of(found[0])
+        ]
+
+    def _read(self, token: re.Match[str]) -> str:
+        """Return a token with its digits and marks read as letters, if a known word comes of it."""
+        return self._unmasked(token[0])
+
+    def _unmasked(self, token: str) -> str:
+        bare = token.strip("!|+'`-_~=&^%\\")
+        if "*" in bare and not bare.startswith("*") and bare.rstrip("*") in self.known:
+            return token.replace("*", " ")
+        plain_marks = bare.replace("!", "*").replace("@", "*").replace("#", "*")
+        hidden = self._hidden.get(plain_marks)
+        if hidden is not None:
+            return hidden
+        if not _is_masked(bare):
+            return token.replace("*", " ")
+        for table in (_LEET, _LEET_I):
+            # Without apostrophes, as words stand here: d0n't.
+            read = bare.translate(table).replace("'", "")
+            if read in self.known or self._squeezed.get(_RUN.sub(r"\1", read)) is not None:
+                return read
+        parts = re.split(r"[-_~*]", bare)
+        if len(parts) > 1:
+            return " ".join(self._unmasked(part) for part in parts)
+        inner = bare[1:-1]
+        has_letters = any(char.isalpha() for char in (bare[0], bare[-1]))
+        if has_letters and any(char in _LEET_CHARS for char in inner) and bare[0].isalpha():
+            return bare.translate(_LEET_I)
+        return token.replace("*", " ")
+
+    def _squeeze(self, word: str) -> str:
+        """Return a word without letters that are drawn out."""
+        if word in self.known or not _is_drawn_out(word):
+            return word
+        short = _RUN.sub(r"\1", word)
+        return self._squeezed.get(short, short)
+
+    def _joined(self, words: list[str]) -> list[str]:
+        """Join letters that stand on their own, three or more in a row, and part what comes of it.
+
+        Words of one letter, such as I and a, stay where fewer are in a row.
+        """
+        made: list[str] = []
+        run: list[str] = []
+        for word in [*words, ""]:
+            if len(word) == 1 and (word != STOP or (run and run[-1] != STOP)):
+                run.append(word)
+                continue
+            made += self._word_of(run)
+            run = []
+            if word:
+                made.append(word)
+        return made
+
+    def _word_of(self, run: list[str]) -> list[str]:
+        letters = "".join(run).replace(STOP, "")
+        if len(letters) < _SPELT or not letters.isalpha():
+            return run
+        stop = [STOP] if run[-1] == STOP else []
+        return [*self._parted(letters), *stop]
+
+    def _parted(self, letters: str) -> list[str]:
+        """Return the fewest known words that a string is made of; itself if there are none."""
+        letters = letters[:_LONGEST_SPELT]
+        best: list[list[str] | None] = [[]]
+        for end in range(1, len(letters) + 1):
+            found: list[str] | None = None
+            for begin in range(max(0, end - 14), end):
+                before = best[begin]
+                if before is None or letters[begin:end] not in self.known:
+                    continue
+                if found is None or len(before) + 1 < len(found):
+                    found = [*before, letters[begin:end]]
+            best.append(found)
+        return best[-1] or [letters]
+
+    def _mended(self, words: list[str]) -> list[str]:
+        """Join words that were cut in two."""
+        made: list[str] = []
+        for word in words:
+            whole = self._halves.get((made[-1], word)) if made else None
+            if whole is None:
+                made.append(word)
+            else:
+                made[-1] = whole
+        return made
+
+
+def plain(text: str) -> str:
+    """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).translate(_QUOTES)
+    if text.isascii():
+        return text
+    text = _PICTURE.sub(r" \g<0> ", text)
+    return " ".join(map(_latin, text.split(" ")))
+
+
+def pieces(text: str) -> list[str]:
+    """Cut a text to what is read at once; of one that is very long, its head and its tail.
+
+    Pieces overlap, and are cut between words where there are any.
+    """
+    if len(text) <= PIECE:
+        return [text]
+    if len(text) > LONGEST:
+        return _cut(text[: LONGEST - _TAIL]) + _cut(text[-_TAIL:])
+    return _cut(text)
+
+
+def _cut(text: str) -> list[str]:
+    made = []
+    begin = 0
+    while begin + PIECE < len(text):
+        end = text.rfind(" ", begin + PIECE - OVERLAP, begin + PIECE)
+        end = begin + PIECE if end < 0 else end
+        made.append(text[begin:end])
+        again = text.find(" ", end - OVERLAP, end)
+        begin = end - OVERLAP if again < 0 else again
+    return [*made, text[begin:]]
+
+
+def _latin(token: str) -> str:
+    if token.isascii():
+        return token
+    bare = unicodedata.normalize("NFKD", token.translate(LATIN))
+    return "".join(char for char in bare if not unicodedata.combining(char)).translate(LATIN)
+
+
+def _is_drawn_out(text: str) -> bool:
+    for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: bench/safety.py
+        if run in text:
+            return True
+    return False
+
+
+def _is_spelt(words: list[str]) -> bool:
+    """Tell whether three letters stand on their own in a row, stops between them or not."""
+    run = 0
+    for word in words:
+        if len(word) > 1:
+            run = 0
+        elif word != STOP:
+            run += 1
+            if run == _SPELT:
+                return True
+    return False
+
+
+def _is_masked(token: str) -> bool:
+    """Tell whether there are letters in a token, and marks or digits that may stand for others."""
+    letters = marks = False
+    for char in token:
+        letters = letters or char.isalpha()
+        marks = marks or char in _LEET_CHARS
+    return marks and (letters or len(token) > _SPELT)
+
+
+def _hidden(word: str) -> set[str]:
+    """Return a word with stars for its vowels: all, one of them, or all between first and last."""
+    vowels = [at for at, char in enumerate(word) if char in "aeiou" and at]
+    made = {word[:at] + "*" + word[at + 1 :] for at in range(1, len(word))}
+    made.add("".join("*" if at in vowels else char for at, char in enumerate(word)))
+    made.add(word[0] + "*" * (len(word) - 2) + word[-1])
+    return {one for one in made if "*" in one}
