@@ -22,6 +22,7 @@ RIBS: Final = (
     *("json_codec.py", "kinds.py", "protobuf_codec.py", "protobuf_wire.py"),
     *("book.py", "floor.py", "source.py", "ward.py"),
     *("tally.py", "whose.py"),
+    *("care.py", "paths.py"),
 )
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.

@@ -19,6 +19,7 @@ from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
+from tta_gateway.features.safety.care import Care
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.split.policy import Split
@@ -34,6 +35,7 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (AccessLog, "finishes last: knows the final status and every duration"),
     (Metrics, "finishes last, for the same reason"),
     (Problem, "before anything may refuse, so that every refusal is worded here"),
+    (Care, "before anything may refuse, so that whoever is refused is told where help is"),
     (SecurityHeaders, "around whatever is answered below, errors included"),
     (Cors, "a preflight carries no credentials: answer it before asking for any"),
     (

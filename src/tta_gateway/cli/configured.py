@@ -46,6 +46,16 @@ def snapshot_of(settings: "Settings") -> "Snapshot":
         refuse(error)
 
 
+def coverage_of(settings: "Settings") -> list[str]:
+    """Return what is scanned, in lines, or end with what is wrong with the help lines."""
+    from tta_gateway.settings import coverage
+
+    try:
+        return list(coverage.lines(settings))
+    except ConfigError as error:
+        refuse(error)
+
+
 def warn(loaded: "Loaded", file: Path) -> None:
     """Say what will not stop the gateway, but somebody should look at."""
     from tta_gateway.settings import expiry, exposure, trust

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tta_gateway.cli.configured import FILE, counted, loaded_of, snapshot_of, warn
+from tta_gateway.cli.configured import FILE, counted, coverage_of, loaded_of, snapshot_of, warn
 
 if TYPE_CHECKING:
     from tta_gateway.settings.tree import Settings
@@ -20,6 +20,8 @@ def check(file: Path) -> None:
     warn(loaded, file)
     services, routes = len(loaded.settings.services), len(loaded.settings.routes)
     click.echo(f"{file} is good: {counted(services, 'service')}, {counted(routes, 'route')}")
+    for line in coverage_of(loaded.settings):
+        click.echo(line)
 
 
 @click.command()

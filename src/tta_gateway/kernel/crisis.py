@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, Response
+from tta_gateway.kernel.verdict import Category
 
+Fate: TypeAlias = Literal["", "kept", "counted"]
+"""What has become of a message that no service hears: it is kept, or only counted."""
 SUPPORT: Final = b"x-crisis-support"
 
 
@@ -43,3 +46,12 @@ class Help:
         made = Response(202, fields, self.card)
         self.add_to(made)
         return made
+
+
+class Helps(Protocol):
+    """Who knows the help for somebody: by their route, region and language."""
+
+    def of(
+        self, exchange: Exchange, level: int, categories: tuple[Category, ...] = (), fate: Fate = ""
+    ) -> Help:
+        """Return it; quick, and it never fails.  `level` is that of the verdict, 0 for an error."""

@@ -158,7 +158,7 @@ class Response:
         self.body = body
         self.problem = problem
         self.detail = detail
-        self.members: dict[str, list[str]] | None = None
+        self.members: dict[str, object] | None = None
         self.reason = b""
         self.length = len(body) if body is not None else CHUNKED
         self.keep_alive = True

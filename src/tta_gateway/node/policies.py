@@ -38,6 +38,9 @@ from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
 from tta_gateway.features.ratelimit.store import Exact
 from tta_gateway.features.ratelimit.tally import Tally
+from tta_gateway.features.safety.bound import SafetyBound
+from tta_gateway.features.safety.care import Care
+from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.bound import ShieldBound
@@ -92,6 +95,7 @@ def policies(
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
             _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
+            Care(Helping(bound(snapshot, "safety", SafetyBound)), registry=registry),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),

@@ -18,6 +18,7 @@ from tta_gateway.features.metrics import config as metrics
 from tta_gateway.features.nodes.bound import NodesBound
 from tta_gateway.features.problem import config as problem
 from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.safety.bound import RouteSafety
 from tta_gateway.features.security_headers import config as security_headers
 from tta_gateway.features.shield import config as shield
 from tta_gateway.features.shield.bound import RouteShield
@@ -50,6 +51,7 @@ from tta_gateway.settings import (
     ratelimit,
     realtime,
     registration,
+    safety,
     socket,
     tether,
     token,
@@ -96,6 +98,7 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "identity": lambda settings: identity.compile(
         settings.identity, _pages(settings), access.compile(settings.access).roles or ROLES
     ),
+    "safety": lambda settings: safety.compile(settings.safety),
     "security_headers": lambda settings: security_headers.compile(settings.security_headers),
     "shield": lambda settings: shield.compile(settings.shield),
     "token_relay": lambda settings: token.compile(
@@ -110,7 +113,8 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
-    own = own_limits.limited((*own_routes(settings), *_forwarded(settings)), settings.ratelimit)
+    ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
+    own = own_limits.limited(tuple(ours), settings.ratelimit)
     channels = _judged_as_routes(settings)
     features["realtime"] = _encoded(channels)
     limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
@@ -152,9 +156,10 @@ def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | Non
 
 
 def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
-    """Return each file that a secret came from."""
+    """Return each file that a secret came from, and that of the help lines."""
     found = (secret.file for _, secret in secrets_of(settings))
-    return tuple(dict.fromkeys(file for file in found if file is not None))
+    secret = dict.fromkeys(file for file in found if file is not None)
+    return (*secret, *safety.watched(settings.safety))
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:
@@ -401,6 +406,9 @@ def _asked(config: RouteConfig) -> dict[str, msgspec.Raw]:
         asked["identity"] = _encoded(query)
     if config.traffic_class is not None:
         asked["admission"] = _encoded(RouteAdmission(traffic=config.traffic_class))
+    looked_at = safety.compiled_route(config.safety, config.traffic_class)
+    if looked_at != RouteSafety():
+        asked["safety"] = _encoded(looked_at)
     if config.traffic_class == "crisis":
         asked["shield"] = _encoded(RouteShield())
     if config.tether is not None:

@@ -7,8 +7,9 @@ from tta_gateway.settings.complaint import Path, Source
 from tta_gateway.settings.document import Document, Value
 
 PROFILES: Final[Mapping[str, Mapping[tuple[str, str], Value]]] = {
-    # Today's clients of the platform show the member `message` of an error.
-    "tta": {("problem", "message"): True},
+    # Today's clients of the platform show the member `message` of an error, and look for
+    # `metadata.safety`.
+    "tta": {("problem", "message"): True, ("safety", "nested"): True},
 }
 
 # What it says of the breaker of every service, and of every route that has one of its own.

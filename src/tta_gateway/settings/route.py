@@ -27,6 +27,7 @@ from tta_gateway.settings.fallback import WrittenFallback, final
 from tta_gateway.settings.identity import WrittenQuery
 from tta_gateway.settings.listener import network
 from tta_gateway.settings.ratelimit import RouteLimitsWritten
+from tta_gateway.settings.safety import WrittenSafety
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.settings.socket import SocketConfig
 from tta_gateway.settings.split import CanaryConfig, MirrorConfig, SplitConfig
@@ -397,6 +398,11 @@ class RouteConfig(Config):
     traffic_class: Annotated[TrafficClass | None, Field(alias="class")] = None
     """How much depends on it, where there is too much to do: `crisis`, `therapeutic` (where nothing
     is written), `standard` or `background`, in this order."""
+
+    safety: WrittenSafety | None = None
+    """How what people write there is looked at: `scan`, `parallel`, `async`, `observe` or `off`;
+    left out, `scan` where its class is therapeutic, else `off`.  A therapeutic route that is not
+    looked at says why: `{mode: off, reason: …}`."""
 
     rewrite: RewriteConfig = RewriteConfig()
     """What the service sees instead of what the client asked for."""

@@ -22,6 +22,7 @@ from tta_gateway.settings import (
     ratelimit,
     realtime,
     registering,
+    safety,
     second_factor,
     tether,
     token,
@@ -450,5 +451,6 @@ _RULES: Final[tuple[Callable[[Mapping], Complaints], ...]] = (
     _asked_in_the_query,
     _opened_by_tickets,
     tether.complaints,
+    safety.complaints,
     _redirect,
 )

@@ -30,6 +30,7 @@ from tta_gateway.settings.own_limits import RateLimitSettings
 from tta_gateway.settings.realtime import RealtimeConfig
 from tta_gateway.settings.registration import RegistrationConfig
 from tta_gateway.settings.route import RouteConfig
+from tta_gateway.settings.safety import SafetyConfig
 from tta_gateway.settings.service import Count, ServiceConfig, ServiceName
 from tta_gateway.settings.valkey import StoreUrl, ValkeyConfig
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line, Size
@@ -191,6 +192,9 @@ class Settings(Config):
 
     ratelimit: RateLimitSettings = RateLimitSettings()
     """How much they may ask: limits that routes have together."""
+
+    safety: SafetyConfig = SafetyConfig()
+    """What help people are given who may be in need; which routes are scanned, routes say."""
 
     realtime: RealtimeConfig | None = None
     """Channels: who hears what is published there; left out, there are none."""

@@ -6,6 +6,7 @@ from typing import Annotated, Final, cast
 from pydantic import AfterValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from tta_gateway.features.cors.bound import CorsBound
+from tta_gateway.kernel.crisis import SUPPORT
 from tta_gateway.support.config import Config, DurationOrZero, FieldName, Items, Method
 
 _DEFAULT = CorsBound()
@@ -64,7 +65,8 @@ class CorsConfig(Config):
     """Request headers that those pages may send; none written, and whatever they ask for."""
 
     expose: Items[FieldName] = _DEFAULT.expose
-    """Headers of answers that those pages may read, beside the few that every page may."""
+    """Headers of answers that those pages may read, beside the few that every page may and
+    `X-Crisis-Support`."""
 
     max_age: Annotated[DurationOrZero, AfterValidator(_whole)] = _DEFAULT.max_age
     """How long a browser may remember the answer to a preflight."""
@@ -87,6 +89,6 @@ def compile(config: CorsConfig) -> CorsBound:
         credentials=config.credentials,
         methods=config.methods,
         headers=config.headers,
-        expose=config.expose,
+        expose=tuple(dict.fromkeys((*config.expose, SUPPORT.decode()))),
         max_age=int(config.max_age),
     )

@@ -19,7 +19,7 @@ def document(
     *,
     request_id: str,
     bound: ProblemBound,
-    members: dict[str, list[str]] | None = None,
+    members: dict[str, object] | None = None,
 ) -> bytes:
     """Return the document of an error (RFC 9457), with further members of its kind."""
     base = bound.base

@@ -1,0 +1,58 @@
+"""Coverage: which routes are looked at, in words, so that nobody believes more than is so."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from tta_gateway.features.safety.bound import MODES, Mode, SafetyBound
+from tta_gateway.features.safety.resources import unverified
+from tta_gateway.settings.route import RouteConfig
+from tta_gateway.settings.safety import THERAPEUTIC, compile, compiled_route
+from tta_gateway.settings.tree import Settings
+
+_HEARD: Final[frozenset[Mode]] = frozenset(("scan", "parallel", "async"))
+"""The modes in which somebody hears of what is found."""
+
+
+def lines(settings: Settings) -> Iterator[str]:
+    """Yield what is scanned, what is not and why, and what is known of the help lines.
+
+    ConfigError if these are not what was signed.
+    """
+    routes = settings.routes
+    therapeutic = [one for one in routes if one.traffic_class in THERAPEUTIC]
+    scanned = sum(_mode(one) in _HEARD for one in therapeutic)
+    share = f" ({100 * scanned // len(therapeutic)} %)" if therapeutic else ""
+    yield (
+        f"safety: {scanned} of {len(therapeutic)} therapeutic routes are scanned{share}; of all "
+        f"routes: {_counted(routes)}"
+    )
+    for place, one in enumerate(routes):
+        if one.traffic_class in THERAPEUTIC and _mode(one) not in _HEARD:
+            yield f"safety: routes[{place}] {one.path}: {_mode(one)}{_reason(one)}"
+    yield _of_help_lines(compile(settings.safety))
+
+
+def _mode(config: RouteConfig) -> Mode:
+    return compiled_route(config.safety, config.traffic_class).mode
+
+
+def _reason(config: RouteConfig) -> str:
+    reason = None if config.safety is None else config.safety.reason
+    return f", because: {reason}" if reason else ", which only counts"
+
+
+def _counted(routes: Sequence[RouteConfig]) -> str:
+    """Return how many routes there are of each mode, the most careful first."""
+    count = Counter(map(_mode, routes))
+    return ", ".join(f"{mode} {count[mode]}" for mode in reversed(MODES) if count[mode])
+
+
+def _of_help_lines(bound: SafetyBound) -> str:
+    count = sum(len(region.lines) for region in bound.regions.values())
+    untried = unverified(bound.regions)
+    advice = ": call each before you serve people" if untried else ""
+    return (
+        f"safety: {count} help lines of {len(bound.regions)} regions, edition {bound.edition}; "
+        f"{untried} that nobody has tried{advice}"
+    )
