@@ -42,14 +42,18 @@ class Speaker:
 
 
 class Place:
-    """Where it is said: a route, or a kind of channels; and the service behind it, if any."""
+    """Where it is said: a route, or a kind of channels; and the service behind it, if any.
 
-    __slots__ = ("route", "service")
+    `is_observed`: what is found there is only counted.
+    """
 
-    def __init__(self, route: str, service: str) -> None:
+    __slots__ = ("is_observed", "route", "service")
+
+    def __init__(self, route: str, service: str, *, is_observed: bool = False) -> None:
         """Be this one."""
         self.route = route
         self.service = service
+        self.is_observed = is_observed
 
 
 class Heard:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tta_gateway.features.access.bound import WHOLE
 from tta_gateway.features.realtime import contract
-from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
@@ -39,6 +39,7 @@ from tta_gateway.features.realtime.doorkeeper import (
 )
 from tta_gateway.features.realtime.inbox import channel_of
 from tta_gateway.features.realtime.kinds import Kind, Kinds
+from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields
 from tta_gateway.kernel.plan import Plan
@@ -86,6 +87,7 @@ class _Plans:
         self.publish = bound(rule.publish)
         self.presence = bound(rule.presence)
         self.history = bound(rule.history)
+        self.safety: Mode = _safety_of(rule)
         self.rules = Rules(
             keeping=kind.keeping,
             presence=rule.presence is not None,
@@ -138,6 +140,13 @@ class HubDesk:
     def visitor(self, client: str) -> Visitor | None:
         """Return a connection, if it is there."""
         return self._visitors.get(client)
+
+    def safety_in(self, channel: str) -> tuple[str, Mode]:
+        """Return the kind of a channel, and how what is said there is looked at."""
+        plans = self._plans_of(channel)
+        if plans is None:
+            return "", "scan"  # where there is no such channel somebody speaks all the same
+        return plans.kind.rule.prefix, plans.safety
 
     def has_inbox(self, client: str) -> bool:
         """Return whether a connection reads, and acknowledges, the letters of its user."""
@@ -285,6 +294,7 @@ class HubDesk:
         answer = Answer(
             lambda inquiry, code: self._parted(caller.client, channel, why_parted(inquiry, code))
         )
+        visitor.noticed = caller.noticed
         inquiry = self._ask(plans.subscribe, b"SUBSCRIBE", channel, plans, visitor, answer)
 
         def then() -> Granted | Awaitable[Granted]:
@@ -324,6 +334,7 @@ class HubDesk:
         body = contract.publish(caller, visitor.as_told_to(says.service), channel, data)
         read = partial(amended, largest=plans.rules.largest)
         answer = Answer()
+        visitor.noticed = caller.noticed
         inquiry = self._ask(plans.publish, b"PUBLISH", channel, plans, visitor, answer)
 
         def then() -> MayPublish | Awaitable[MayPublish]:
@@ -389,6 +400,7 @@ class HubDesk:
         if plan is None:
             return PERMISSION_DENIED
         answer = Answer()
+        visitor.noticed = caller.noticed
         inquiry = self._ask(plan, method, channel, plans, visitor, answer)
 
         def then() -> Allowed:
@@ -410,7 +422,10 @@ class HubDesk:
     ) -> Inquiry:
         made = head(method, _path_of(channel), visitor.shown, visitor.opening)
         params = self._kinds.params(plans.kind, channel)
-        return self._inquiries.ask(plan, made, like=visitor.opening, params=params, asker=asker)
+        noticed, visitor.noticed = visitor.noticed, None
+        return self._inquiries.ask(
+            plan, made, like=visitor.opening, params=params, asker=asker, noticed=noticed
+        )
 
     def _parted(self, client: str, channel: str, why: Unsubscription) -> None:
         visitor = self._visitors.get(client)
@@ -428,6 +443,12 @@ class HubDesk:
             if normal(path) != (path, False):
                 return None
         return self._plans.get(id(kind))
+
+
+def _safety_of(rule: ChannelRule) -> Mode:
+    """Return how what is said in channels of a kind is looked at; by clients, or else services."""
+    route = rule.publish or rule.subscribe
+    return "scan" if route is None else safety_of(route).mode
 
 
 def _has_inbox(principal: Principal) -> bool:

@@ -244,6 +244,16 @@ class Hub:
             self._write(connection)
         return len(found)
 
+    def help(self, client: str, data: bytes, level: int) -> None:
+        """Give one connection the help card, ahead of all that waits.
+
+        It comes as a publication in a channel that the server has it read: every SDK hears that.
+        """
+        connection = self._connections.get(client)
+        if connection is not None and connection.session.state is not State.CLOSED:
+            connection.session.help(Publication(data, tags={"help": f"{level}"}))
+            self._write(connection)
+
     def is_here(self, user: str) -> bool:
         """Return whether somebody is connected."""
         return user in self._users

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.card import chat_content, chat_metadata, frame
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.problems import WITHHELD
@@ -22,7 +23,10 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.said import Said
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.pipeline.budget import PerPerson
+from tta_gateway.support.tasks import followed
 
+PATIENCE: Final = 0.25
+"""Seconds for which the card waits for the record."""
 A_MINUTE: Final = 10
 """Messages of one person at risk that limits do not stop."""
 _encode: Final = msgspec.json.Encoder().encode
@@ -41,12 +45,11 @@ class Messages:
         listener: Listener,
         helping: Helping,
         *,
-        scans: Callable[[Route], bool],
         network: Callable[[str], str],
         clock: Callable[[], float],
         later: Later,
     ) -> None:
-        """Listen by this on the routes that `scans` says.
+        """Listen by this, and give this help.
 
         `network` is what an address counts as where nobody knows who it is; `clock` is monotonic,
         in seconds; `later` sees to what nobody waits for.
@@ -57,11 +60,10 @@ class Messages:
         self.clock = clock
         self.later = later
         self.spared = PerPerson(A_MINUTE)
-        self._scans = scans
 
     def for_route(self, route: Route | None) -> "BoundMessages | None":
         """Act where what is said may be somebody's need."""
-        if route is None or route.socket or route.stream or not self._scans(route):
+        if route is None or route.socket or route.stream or safety_of(route).mode == "off":
             return None
         return BoundMessages(self, route)
 
@@ -87,7 +89,8 @@ class BoundMessages:
         """Listen there."""
         self._all = messages
         self._listener = messages.listener
-        self._place = Place(route.name, route.service)
+        is_observed = safety_of(route).mode == "observe"
+        self._place = Place(route.name, route.service, is_observed=is_observed)
 
     def explain(self) -> str:
         """Say what it does."""
@@ -129,8 +132,6 @@ class BoundMessages:
         """Do what a message comes to; the record of one that is not urgent delays nobody."""
         if not heard.level:
             return None
-        if heard.needs_card:
-            said.talk.tell(self._card(exchange, heard), is_text=True)
         if heard.is_urgent:
             exchange.traffic = CRISIS
             return self._keep(exchange, said, speaker, heard)
@@ -150,8 +151,15 @@ class BoundMessages:
                 said.refusal = None
             else:
                 self._with_help(exchange, refusal, heard)
-        delivered = said.refusal is None
-        await self._listener.report(speaker, self._place, heard, delivered=delivered)
+        report = self._listener.report(
+            speaker, self._place, heard, delivered=said.refusal is None
+        )
+
+        def give() -> None:
+            if heard.needs_card:
+                said.talk.tell(self._card(exchange, heard), is_text=True)
+
+        await followed(report, give, seconds=PATIENCE)
         return None
 
     def _with_help(self, exchange: Exchange, refusal: Response, heard: Heard) -> None:

@@ -8,6 +8,7 @@ is heard as one.
 from collections import OrderedDict
 from typing import Final, Protocol
 
+from tta_gateway.features.safety.card import Shown, is_due
 from tta_gateway.kernel.verdict import HIGH, Verdict
 
 MOST: Final = 10_000
@@ -39,7 +40,7 @@ class Person:
         self.turns = turns
         self.level = 0
         self._until = 0.0
-        self._given: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._given: OrderedDict[str, Shown] = OrderedDict()
         self._said: list[tuple[float, str]] = []
 
     def is_at_risk(self, now: float) -> bool:
@@ -57,10 +58,9 @@ class Person:
 
         It is not given again for so many seconds, unless the level rises.
         """
-        had = self._given.get(connection)
-        if had is not None and had[0] >= level and now < had[1] + cool_down:
+        if not is_due(self._given.get(connection), level, now=now, cool_down=cool_down):
             return False
-        self._given[connection] = (level, now)
+        self._given[connection] = Shown(level, now)
         self._given.move_to_end(connection)
         if len(self._given) > _CONNECTIONS:
             self._given.popitem(last=False)
