@@ -149,6 +149,12 @@ class OwnSocket:
     def pause_answer(self) -> None:
         """Wait: an answer of one head has nothing to pause."""
 
+    def fall_behind(self) -> None:
+        """Wait: no policy takes what is said here first."""
+
+    def catch_up(self) -> None:
+        """Go on: nothing has waited."""
+
     def resume_answer(self) -> None:
         """Begin: the head has left."""
         exchange = self.exchange

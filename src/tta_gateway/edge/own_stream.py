@@ -118,6 +118,12 @@ class OwnStream:
         """Pass on that the client does not keep up."""
         self._may_write(may=False)
 
+    def fall_behind(self) -> None:
+        """Wait: no policy takes what is said here first."""
+
+    def catch_up(self) -> None:
+        """Go on: nothing has waited."""
+
     def resume_answer(self) -> None:
         """Pass on that it does again, or that the head has left at last."""
         if self._waits:

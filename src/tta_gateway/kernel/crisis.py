@@ -1,6 +1,6 @@
 """What the crisis lane asks and tells: ports, and the help that is given whatever else fails."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -16,15 +16,22 @@ SUPPORT: Final = b"x-crisis-support"
 class Verdicts(Protocol):
     """Who can tell whether a body is of somebody in a crisis."""
 
-    def is_crisis(self, exchange: Exchange, body: bytes) -> bool:
-        """Tell whether it is; it may take a millisecond or two of the worker's time."""
+    def look(self, exchange: Exchange, body: bytes) -> Iterator[bool]:
+        """Yield whether it is, as far as has been looked: the last says.
+
+        Each step takes a millisecond or two of the worker's time, at most; what is found stands on
+        the exchange (`safety`).
+        """
 
 
 class Incidents(Protocol):
     """Who keeps crises until a human has taken care of them."""
 
-    def open(self, exchange: Exchange, body: bytes) -> Awaitable[bool]:
-        """Open an incident, or fold this into the one that is open; True once that is durable."""
+    def open(self, exchange: Exchange, body: bytes) -> Awaitable[Fate]:
+        """Open an incident, or fold this into the one that is open.
+
+        Tell what has become of the message once that is durable; nothing if it is not.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tta_gateway.kernel.plan import Plan
     from tta_gateway.kernel.principal import Principal
     from tta_gateway.kernel.upload import Upload
+    from tta_gateway.kernel.verdict import Verdict
 
 NO_PARAMS: Final[dict[str, str]] = {}
 
@@ -99,6 +100,22 @@ class Try(Protocol):
     def resume_answer(self) -> None:
         """Go on reading the answer."""
 
+    def fall_behind(self) -> None:
+        """Stop reading the answer: a policy that takes its body first cannot keep up."""
+
+    def catch_up(self) -> None:
+        """Go on, if the client keeps up too."""
+
+
+class Preview(Protocol):
+    """Who reads an answer's body while its head is held: a policy that waits for what it says."""
+
+    def take(self, data: bytes) -> bool:
+        """Take a part of it; False says that this was enough."""
+
+    def end(self) -> None:
+        """Take its end, or that there will be none."""
+
 
 class Exchange:
     """One request on its way.
@@ -123,17 +140,20 @@ class Exchange:
         "first_byte_at",
         "key",
         "lane",
+        "lapsed",
         "limited",
         "origin",
         "params",
         "peer",
         "plan",
+        "preview",
         "principal",
         "received",
         "refusal",
         "request",
         "request_id",
         "response",
+        "safety",
         "sent",
         "service",
         "shadowed",
@@ -171,6 +191,8 @@ class Exchange:
         # Facts
         self.request_id = self.traceparent = b""
         self.principal: Principal | None = None
+        self.lapsed: Principal | None = None  # whose token has expired, not long ago
+        self.safety: Verdict | None = None  # what was found in its body
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
@@ -188,6 +210,7 @@ class Exchange:
         self.sink: Sink = origin
         self.wraps: list[Callable[[Sink], Sink]] | None = None  # added in the response phase
         self.attempt: Try | None = None
+        self.preview: Preview | None = None
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel

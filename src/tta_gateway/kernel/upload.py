@@ -22,6 +22,16 @@ class UploadSink(Protocol):
         """Take the end of the body."""
 
 
+class UploadHearer(Protocol):
+    """Who hears what a body says, whoever it is sent to and however often."""
+
+    def heard(self, data: bytes) -> None:
+        """Hear a part of the body, before anybody is sent it."""
+
+    def heard_all(self) -> None:
+        """Hear that this was all of it."""
+
+
 class UploadSource(Protocol):
     """Where the body comes from: the client's side of the exchange; told twice is told once."""
 
@@ -36,6 +46,7 @@ class Upload:
     """A request's body.  `received` bytes have come of it; `over` when all have."""
 
     __slots__ = (
+        "_hearer",
         "_kept",
         "_paused",
         "_sink",
@@ -54,6 +65,7 @@ class Upload:
         self._sink: UploadSink | None = None
         self._waiting: list[bytes] = []
         self._kept: list[bytes] | None = []
+        self._hearer: UploadHearer | None = None
         self._paused = False
         self.limit = limit
         self.keep = keep
@@ -77,6 +89,8 @@ class Upload:
         if self.received > self.limit:
             self._kept = None
             return False
+        if self._hearer is not None:
+            self._hearer.heard(data)
         if self._sink is None:
             # Nothing of it is let go while nobody takes it: another try needs its beginning.
             (self._waiting if self._kept is None else self._kept).append(data)
@@ -95,8 +109,21 @@ class Upload:
         """Take the end of the body."""
         self.over = True
         self.trailers = trailers
+        if self._hearer is not None:
+            self._hearer.heard_all()
         if self._sink is not None:
             self._sink.end_body(trailers)
+
+    def listen(self, hearer: UploadHearer) -> None:
+        """Have somebody hear what has come so far, and what comes from now on.
+
+        To be asked before anybody is sent what is not kept: nothing else would have the beginning.
+        """
+        self._hearer = hearer
+        for piece in self._kept if self._kept is not None else self._waiting:
+            hearer.heard(piece)
+        if self.over:
+            hearer.heard_all()
 
     def attach(self, sink: UploadSink) -> None:
         """Send to this sink what has come so far, and what comes from now on."""

@@ -15,13 +15,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
-from tta_gateway.kernel.crisis import Help, Incidents, Verdicts
+from tta_gateway.kernel.crisis import Helps, Incidents, Verdicts
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, Response
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.kernel.upload import Upload
+from tta_gateway.kernel.verdict import HIGH, NONE
 from tta_gateway.pipeline.budget import PerPerson, Share
 
 BYTES: Final = 16 * 1024
@@ -53,7 +54,7 @@ class Lane:
         *,
         verdicts: Verdicts,
         incidents: Incidents,
-        help_given: Help,
+        helps: Helps,
         scans: Callable[[Route], bool],
         clock: Callable[[], float],
         report: Callable[[Exchange, BaseException], None],
@@ -64,7 +65,7 @@ class Lane:
         """
         self._verdicts = verdicts
         self._incidents = incidents
-        self._help = help_given
+        self._helps = helps
         self._scans = scans
         self._clock = clock
         self._report = report
@@ -98,7 +99,7 @@ class Lane:
         if refusal.status != _UNAUTHORIZED and exchange in self._forwarded:
             exchange.refusal = None  # it has had its part of the budgets
             return None
-        self._help.add_to(refusal)
+        self._helps.of(exchange, NONE).add_to(refusal)
         if exchange.request.length > BYTES or not self._share.has_some(self._clock()):
             return None
         return self._look(exchange, refusal) if self._has_place(self._person(exchange)) else None
@@ -130,7 +131,7 @@ class Lane:
             body = await self._body_of(exchange)
         finally:
             self._hold(person, -1)
-        if body is None or exchange.aborted or not self._is_crisis(exchange, body):
+        if body is None or exchange.aborted or not await self._is_crisis(exchange, body):
             return None
         exchange.traffic = CRISIS
         if refusal.status != _UNAUTHORIZED and self._may_forward(exchange):
@@ -149,15 +150,22 @@ class Lane:
             exchange.origin.flush()
         return await _Collected(upload).whole()
 
-    def _is_crisis(self, exchange: Exchange, body: bytes) -> bool:
-        begun = self._clock()
-        try:
-            return self._verdicts.is_crisis(exchange, body)
-        except Exception as error:  # noqa: BLE001 - the refusal stands, with help
-            self._report(exchange, error)
-            return False
-        finally:
-            self._share.spend(self._clock() - begun)
+    async def _is_crisis(self, exchange: Exchange, body: bytes) -> bool:
+        """Look, a step in each turn of the loop; only the steps' own time is spent."""
+        found: bool | None = False
+        steps = self._verdicts.look(exchange, body)
+        while True:
+            begun, last = self._clock(), found
+            try:
+                found = next(steps, None)
+            except Exception as error:  # noqa: BLE001 - the refusal stands, with help
+                self._report(exchange, error)
+                return False
+            finally:
+                self._share.spend(self._clock() - begun)
+            if found is None:
+                return bool(last)
+            await asyncio.sleep(0)
 
     def _may_forward(self, exchange: Exchange) -> bool:
         if len(self._forwarded) >= FORWARDED and self.forwarded >= FORWARDED:
@@ -168,13 +176,15 @@ class Lane:
         """Answer 202 once the incident is durable; else the refusal stands, with help."""
         try:
             async with asyncio.timeout(SECONDS):
-                durable = await self._incidents.open(exchange, body)
+                fate = await self._incidents.open(exchange, body)
         except Exception as error:  # noqa: BLE001 - the refusal stands, with help
             self._report(exchange, error)
-            durable = False
-        if not durable or refusal.status == _UNAUTHORIZED:
             return None
-        return self._help.accepted()
+        if not fate or refusal.status == _UNAUTHORIZED:
+            return None
+        found = exchange.safety
+        level, categories = (HIGH, ()) if found is None else (found.level, found.categories)
+        return self._helps.of(exchange, level, categories, fate).accepted()
 
 
 class _Collected:

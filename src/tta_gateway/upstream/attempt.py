@@ -146,6 +146,7 @@ class Attempt:
     __slots__ = (
         "_answered",
         "_begun",
+        "_behind",
         "_connection",
         "_method",
         "_over",
@@ -190,7 +191,7 @@ class Attempt:
         self._sent_at = _NEVER
         self._status = 0  # the service's own, whatever a policy makes of it
         self._over = False
-        self._paused = False
+        self._paused = self._behind = False
         self._pending: list[bytes | Fields] | None = None
         exchange.attempt = self
         pool.in_flight += 1
@@ -354,7 +355,8 @@ class Attempt:
         """Keep what comes of the answer until its head has left: a policy is waiting."""
         assert self._connection is not None  # the answer came on it
         self._pending = []
-        self._connection.pause_reading()
+        if self.exchange.preview is None:
+            self._connection.pause_reading()
 
     def _publish(self, response: Response) -> None:
         prefix = self.route.rewrite.strip_prefix.encode()
@@ -374,9 +376,23 @@ class Attempt:
         """Take a part of the answer's body."""
         if self._pending is not None:
             self._pending.append(data)
+            self._show(data)
             return
         self.exchange.sent += len(data)
         self.exchange.sink.send_data(data)
+
+    def _show(self, data: bytes) -> None:
+        """Let the policy that holds the head see a part of the body; wait when it has enough."""
+        preview = self.exchange.preview
+        if preview is not None and not preview.take(data):
+            self.exchange.preview = None
+            if self._connection is not None:
+                self._connection.pause_reading()
+
+    def _show_end(self) -> None:
+        preview, self.exchange.preview = self.exchange.preview, None
+        if preview is not None:
+            preview.end()
 
     def ended(self, trailers: Fields = NO_FIELDS, *, reusable: bool) -> None:
         """Take the end of the answer, and let the connection serve others if it can."""
@@ -385,6 +401,7 @@ class Attempt:
         self._let_go(reusable=reusable)
         if self._pending is not None:
             self._pending.append(trailers)
+            self._show_end()
             return
         self.exchange.sink.send_end(trailers)
 
@@ -431,6 +448,7 @@ class Attempt:
             self.upstream.active -= 1
             self._pending = None
             exchange.error = error
+            self._show_end()
             exchange.sink.abort()
             return
         if self._repeatable(error):
@@ -521,6 +539,7 @@ class Attempt:
     def cancel(self) -> None:
         """Give up: the client has gone, or has another answer."""
         self._pending = None
+        self._show_end()
         if self._over:
             return
         if self.exchange.upload is not None:
@@ -547,10 +566,22 @@ class Attempt:
             self._paused = False
         if self.exchange.suspended:
             return
-        if self._connection is not None and not self._paused:
+        if self._connection is not None and not self._paused and not self._behind:
             self._connection.resume_reading()
         if self._pending is not None:
             self._release(self._pending)
+
+    def fall_behind(self) -> None:
+        """Stop reading the answer: a policy that takes its body first cannot keep up."""
+        self._behind = True
+        if self._connection is not None:
+            self._connection.pause_reading()
+
+    def catch_up(self) -> None:
+        """Go on, if the client keeps up too."""
+        self._behind = False
+        if self._connection is not None and not self._paused:
+            self._connection.resume_reading()
 
     def _release(self, pending: list[bytes | Fields]) -> None:
         """Pass on what has come behind a head that has just left."""

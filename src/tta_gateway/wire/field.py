@@ -57,6 +57,8 @@ _KINDS: Final[dict[bytes, Kind]] = {
             b"x-method-override",
             b"x-request-id",
             b"x-traffic-class",
+            b"x-tta-safety-level",
+            b"x-tta-safety-categories",
             b"traceparent",
             b"via",
             b"tracestate",

@@ -31,15 +31,20 @@ class Fault(Enum):
     SUBJECT = "subject"
 
 
-def who(claims: Mapping[str, object], issuer: Issuer, now: float) -> Principal | Fault:
-    """Return whom a token of this issuer speaks of, or why it does not count."""
+def who(
+    claims: Mapping[str, object], issuer: Issuer, now: float, late: float = 0.0
+) -> Principal | Fault:
+    """Return whom a token of this issuer speaks of, or why it does not count.
+
+    It may have ended up to `late` seconds ago.
+    """
     if claims.get("type") == REFRESH or claims.get("token_use") == REFRESH or INNER in claims:
         return Fault.PURPOSE
     if issuer.issuer and claims.get("iss") != issuer.issuer:
         return Fault.ISSUER
     if issuer.audiences and not _is_for(claims.get("aud"), issuer.audiences):
         return Fault.AUDIENCE
-    lifetime = _until(claims, issuer, now)
+    lifetime = _until(claims, issuer, now, late)
     if isinstance(lifetime, Fault):
         return lifetime
     subject = claims.get(issuer.subject_claim)
@@ -76,7 +81,9 @@ def _is_narrow(claims: Mapping[str, object], issuer: Issuer, subject: str) -> bo
     return issuer.narrows == "always"
 
 
-def _until(claims: Mapping[str, object], issuer: Issuer, now: float) -> float | Fault:
+def _until(
+    claims: Mapping[str, object], issuer: Issuer, now: float, late: float
+) -> float | Fault:
     """Return when a token ends, or why it is not valid now."""
     times = {name: _time(claims, name) for name in ("exp", "nbf", "iat")}
     if any(value is None and name in claims for name, value in times.items()):
@@ -86,7 +93,7 @@ def _until(claims: Mapping[str, object], issuer: Issuer, now: float) -> float | 
         return Fault.EARLY
     if end is None:
         return Fault.LASTING if issuer.needs_expiry else float("inf")
-    if end + issuer.leeway <= now:
+    if end + issuer.leeway + late <= now:
         return Fault.EXPIRED
     if end - (made if made is not None else now) > issuer.longest:
         return Fault.LASTING

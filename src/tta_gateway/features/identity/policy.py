@@ -34,7 +34,7 @@ from tta_gateway.features.identity.revoked import Revoked
 from tta_gateway.features.identity.ticket import PARAMETER, Tickets
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import RequestHead, Response, answer_of, is_of_events
+from tta_gateway.kernel.message import Refusal, RequestHead, Response, answer_of, is_of_events
 from tta_gateway.kernel.own import CLOSED_FOR, OWN
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
@@ -46,6 +46,8 @@ _API_KEY: Final = b"x-api-key"
 _SWITCHED: Final = 101
 _UNAVAILABLE: Final = 503
 _LONGEST: Final = 5.0  # seconds: whatever control says, somebody looks again
+LAPSED: Final = 24 * 3600.0
+"""Seconds behind its end in which a token still says who may be in need; nobody is let in by it."""
 
 
 class Identity:
@@ -135,6 +137,18 @@ class Identity:
             return EXPIRED
         return REVOKED if self.revoked.has(found) else found
 
+    def lapsed(self, token: bytes) -> Principal | None:
+        """Return whose token it was that has expired, less than a day ago, and is not revoked."""
+        if token.startswith(PREFIX):
+            return None
+        now = self.wall()
+        found: Principal | Problem | None = self._remembered.find(token)
+        if found is None:
+            found = self._verifier.prove(token, now, LAPSED)
+        if not isinstance(found, Principal) or found.expires + LAPSED <= now:
+            return None
+        return None if self.revoked.has(found) else found
+
     def knows(self, token: bytes) -> bool:
         """Tell whether a token was proved before and still counts; nothing is proved for it."""
         now = self.wall()
@@ -220,7 +234,7 @@ class BoundIdentity:
             return "asks for an access token"
         return "takes an access token, and lets in who shows none"
 
-    def on_request(self, exchange: Exchange) -> Response | None:
+    def on_request(self, exchange: Exchange) -> Response | Refusal | None:
         """Find out who it is; refuse a token that is not believed, even where none is needed."""
         cookie = self._identity.cookie
         try:
@@ -250,13 +264,17 @@ class BoundIdentity:
         """Tell whether the request names nobody else."""
         return True
 
-    def _known(self, exchange: Exchange, token: bytes | None) -> Response | None:
+    def _known(self, exchange: Exchange, token: bytes | None) -> Response | Refusal | None:
         """Find out whose token it is."""
         if token is None:
             return answer_of(MISSING) if self._is_needed else None
         found = self._identity.principal_of(token)
         if not isinstance(found, Principal):
-            return answer_of(found)
+            if found is not EXPIRED or exchange.plan.scan is None:
+                return answer_of(found)
+            # Who is in need may not be lost for a token that ended while they wrote.
+            exchange.lapsed = self._identity.lapsed(token)
+            return Refusal(answer_of(found), deferrable=exchange.lapsed is not None)
         # A key is for the gateway alone: no service is shown one.
         exchange.principal, exchange.token = found, b"" if token.startswith(PREFIX) else token
         if exchange.request.upgrade == b"websocket":
@@ -316,7 +334,7 @@ class QueriedIdentity(BoundIdentity):
         exchange.upstream_query = left
         return beside
 
-    def _known(self, exchange: Exchange, token: bytes | None) -> Response | None:
+    def _known(self, exchange: Exchange, token: bytes | None) -> Response | Refusal | None:
         refusal = super()._known(exchange, token)
         if refusal is not None or exchange.principal is None:
             return refusal
@@ -344,7 +362,9 @@ class TicketIdentity:
         name = PARAMETER.decode()
         return f"{self._usual.explain()}; or a ticket for once, of the query (`{name}`)"
 
-    def on_request(self, exchange: Exchange) -> Response | Awaitable[Response | None] | None:
+    def on_request(
+        self, exchange: Exchange
+    ) -> Response | Refusal | Awaitable[Response | None] | None:
         """Find out who it is, by a ticket if one is shown; that is taken out in any case."""
         request = exchange.request
         query = request.query

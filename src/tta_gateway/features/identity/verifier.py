@@ -58,8 +58,11 @@ class Verifier:
         ]
         self._missing = missing
 
-    def prove(self, token: bytes, now: float) -> Principal | Problem:
-        """Return whose token it is at this time of the epoch, or what is wrong with it."""
+    def prove(self, token: bytes, now: float, late: float = 0.0) -> Principal | Problem:
+        """Return whose token it is at this time of the epoch, or what is wrong with it.
+
+        One that has expired up to `late` seconds ago is taken, too.
+        """
         try:
             signed = read(token)
         except Malformed:
@@ -68,7 +71,7 @@ class Verifier:
         for issuer, key in self._candidates(signed):
             if not key.has_signed(signed.signature, signed.input):
                 continue
-            said = _claims(signed, issuer, now)
+            said = _claims(signed, issuer, now, late)
             if isinstance(said, Principal):
                 return said
             refusal = said  # another issuer may share the key, and say yes
@@ -148,12 +151,12 @@ def _published(issuer: Issuer, found: IssuerKeys | None) -> Iterator[Key]:
             continue
 
 
-def _claims(signed: Signed, issuer: Issuer, now: float) -> Principal | Problem:
+def _claims(signed: Signed, issuer: Issuer, now: float, late: float) -> Principal | Problem:
     if signed.type not in issuer.types:
         return PURPOSE
     try:
         claims = objects(signed.payload)
     except Malformed:
         return MALFORMED
-    found = who(claims, issuer, now)
+    found = who(claims, issuer, now, late)
     return _WORDS[found] if isinstance(found, Fault) else found

@@ -1,4 +1,4 @@
-"""Safety: what a person in need writes is heard, and answered with help.
+"""Safety: what a person in need writes is seen, answered with help, and brought to those who care.
 
 Whoever is refused on a therapeutic route, or finds nothing under its path, is told where help is:
 the field `X-Crisis-Support`, and a card (`help`) in the error itself.  An answer to somebody at

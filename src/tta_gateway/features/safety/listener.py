@@ -15,7 +15,7 @@ from typing import Final
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
 from tta_gateway.features.safety.looking import NOTHING, graver
 from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
-from tta_gateway.features.safety.metrics import HEARD, UNREPORTED
+from tta_gateway.features.safety.metrics import HEARD, LOST
 from tta_gateway.features.safety.people import People, Person, Turns
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report, Reports, Source
@@ -69,7 +69,7 @@ class SafetyListener:
         """seconds"""
         child = means.registry.child
         self._heard = [child(HEARD, str(level)) for level in range(4)]
-        self._unreported = child(UNREPORTED)
+        self._lost = child(LOST)
         self.judging = Judging(
             means.detector,
             clock=means.clock,
@@ -187,7 +187,7 @@ class SafetyListener:
             means.died("safety report", error)
             is_kept = False
         if not is_kept:
-            self._unreported.add()
+            self._lost.add()
         return is_kept
 
     def is_at_risk(self, person: str) -> bool:

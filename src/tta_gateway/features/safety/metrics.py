@@ -11,10 +11,35 @@ HELPS: Final = Metric(
     " alone.",
     ("kind",),
 )
+FOUND: Final = Metric(
+    "tta_gateway_safety_requests_total",
+    "counter",
+    "Requests whose bodies were looked at, by the mode of their route and the level that was found.",
+    ("mode", "level"),
+)
+UNSEEN: Final = Metric(
+    "tta_gateway_safety_unseen_total",
+    "counter",
+    "Bodies of a `request` or an `answer` that were not looked at, or not as a whole, and why: a"
+    " `coding` that is not known, `undecodable`, `too_large` once decoded, the `middle` of a long"
+    " one, a `kind` that is no text.",
+    ("side", "why"),
+)
+WITHHELD: Final = Metric(
+    "tta_gateway_safety_withheld_total",
+    "counter",
+    "Answers of services that were not shown, or not to their end, by the level that was found.",
+    ("level",),
+)
+LOST: Final = Metric(
+    "tta_gateway_safety_reports_lost_total",
+    "counter",
+    "Reports of somebody in need that could not be made durable.",
+)
 HEARD: Final = Metric(
     "tta_gateway_safety_messages_total",
     "counter",
-    "Messages of people through sockets that were looked at, by the level that they come to (0 to 3).",
+    "Messages of people through sockets that were looked at, by the level that they come to, 0 to 3.",
     ("level",),
 )
 REPLACED: Final = Metric(
@@ -22,10 +47,4 @@ REPLACED: Final = Metric(
     "counter",
     "Messages of services, by the route or kind of channels, of which something was not shown.",
     ("route",),
-)
-UNREPORTED: Final = Metric(
-    "tta_gateway_safety_unreported_total",
-    "counter",
-    "Messages of people at risk whose record did not reach the disk: they were delivered, and given"
-    " help, and nobody else was told. Anything above 0 wants an operator at once.",
 )

@@ -1,0 +1,216 @@
+"""What services and models answer: looked at before anybody is shown it.
+
+An answer that comes whole is held, head and all, until it has been looked at, and replaced by an
+error with a safe text where it is harmful.  One that streams (server-sent events, a text without a
+length) is looked at part by part on its way.  What is no text, or cannot be decoded, is passed on
+and counted as unseen.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from tta_gateway.features.safety.body import Body
+from tta_gateway.features.safety.looking import NOTHING, Judge, look
+from tta_gateway.features.safety.parts import Events, Lines, Parts, Words
+from tta_gateway.features.safety.problems import WITHHELD
+from tta_gateway.features.safety.withholding import Ending, Withholding
+from tta_gateway.kernel.exchange import Exchange, Sink
+from tta_gateway.kernel.message import Response, answer_of, is_of_events
+from tta_gateway.kernel.verdict import HIGH, Verdict
+
+Found = Callable[[Exchange, Verdict, str], None]
+"""Hears of what was withheld."""
+_KIND: Final = b"content-type"
+_CODING: Final = b"content-encoding"
+_LINES: Final = frozenset(
+    (
+        *(b"application/x-ndjson", b"application/ndjson", b"application/jsonl"),
+        *(b"application/json-seq", b"application/stream+json"),
+    )
+)
+_BODILESS: Final = frozenset((101, 204, 205, 304))
+
+
+class Preview:
+    """An answer that comes whole, while its head is held (kernel/exchange.py)."""
+
+    def __init__(self, answers: "Answers", exchange: Exchange, response: Response) -> None:
+        """Keep what comes of it."""
+        self._answers = answers
+        self._exchange = exchange
+        self._body = body_of(response)
+        self._came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_over = False
+
+    def take(self, data: bytes) -> bool:
+        """Take a part of it; False when the window is full."""
+        self._body.take(data)
+        if self._body.has_head:
+            self._wake()
+            return False
+        return True
+
+    def end(self) -> None:
+        """Take its end."""
+        self.is_over = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._came.done():
+            self._came.set_result(None)
+
+    async def answer(self) -> Response | None:
+        """Return what is said instead once it has come and been looked at; None: it may be shown.
+
+        What follows the window is shown unseen, and counted.
+        """
+        await self._came
+        if self._exchange.aborted:
+            return None
+        found, text = NOTHING, self._body.head()
+        for number, found in enumerate(look(self._answers.judge, text)):
+            if number:
+                await asyncio.sleep(0)
+        if self._body.unseen or not self.is_over:
+            self._answers.unseen(self._body.unseen or "middle")
+        return self._answers.instead(self._exchange, found, text)
+
+
+class Answers:
+    """Looks at the answers of a worker's services.
+
+    `found` hears of what was withheld, `unseen` why something was not looked at, `safe` gives the
+    text for somebody who has been shown a part of an answer, as JSON, and `later` calls something
+    in a turn of its own.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        found: Found,
+        unseen: Callable[[str], None],
+        safe: Callable[[Exchange], bytes],
+        later: Callable[[Callable[[], None]], object],
+    ) -> None:
+        """Look by this judge."""
+        self.judge = judge
+        self.found = found
+        self.unseen = unseen
+        self._safe = safe
+        self._later = later
+
+    def look(self, exchange: Exchange, response: Response) -> Preview | Response | None:
+        """Look at an answer: what stands in its place, who waits for its body, or None."""
+        if response.local or response.status in _BODILESS or exchange.request.method == b"HEAD":
+            return None
+        if is_of_events(response):
+            self._follow(exchange, response, Events(), self._safe_event)
+            return None
+        if response.body is not None:
+            return self._whole(exchange, response, response.body)
+        parts = _parts_of(response)
+        if parts is not None:
+            self._follow(exchange, response, parts, self._safe_text)
+            return None
+        if _is_unreadable(response):
+            self.unseen("kind")
+            return None
+        preview = Preview(self, exchange, response)
+        exchange.preview = preview
+        return preview
+
+    def _whole(
+        self, exchange: Exchange, response: Response, data: bytes
+    ) -> Preview | Response | None:
+        if not data:
+            return None
+        if _is_unreadable(response):
+            self.unseen("kind")
+            return None
+        if len(data) > SHORT or response.get(_CODING) is not None:
+            preview = Preview(self, exchange, response)
+            if preview.take(data):
+                preview.end()
+            return preview
+        body = body_of(response)
+        body.take(data)
+        text, found = body.head(), NOTHING
+        for found in look(self.judge, text):
+            continue
+        if body.unseen:
+            self.unseen(body.unseen)
+        return self.instead(exchange, found, text)
+
+    def instead(self, exchange: Exchange, found: Verdict, text: str) -> Response | None:
+        """Return what is said in the place of what is harmful."""
+        if found.level < HIGH:
+            return None
+        self.found(exchange, found, text)
+        return answer_of(WITHHELD)
+
+    # What streams
+
+    def _follow(
+        self,
+        exchange: Exchange,
+        response: Response,
+        parts: Parts,
+        safe: Callable[[Exchange], bytes],
+    ) -> None:
+        """Look at an answer on its way; one that is compressed cannot be, and is counted."""
+        coding = response.get(_CODING)
+        if coding is not None and coding.lower() != b"identity":
+            self.unseen("coding")
+            return
+        may_end = response.length < 0
+        ending = Ending(
+            (lambda: safe(exchange)) if may_end else None,
+            lambda found, text: self.found(exchange, found, text),
+        )
+
+        def wrapped(sink: Sink) -> Sink:
+            return Withholding(
+                exchange,
+                sink,
+                parts=parts,
+                judge=self.judge,
+                later=self._later,
+                ending=ending,
+            )
+
+        exchange.wraps = [*(exchange.wraps or ()), wrapped]
+
+    def _safe_event(self, exchange: Exchange) -> bytes:
+        return b"event: safety\ndata: %b\n\n" % self._safe(exchange)
+
+    def _safe_text(self, exchange: Exchange) -> bytes:
+        kind = b"" if exchange.response is None else exchange.response.get(_KIND) or b""
+        if kind.lower().startswith(b"text/"):
+            return b"\n\n" + WITHHELD.detail.encode() + b"\n"
+        return self._safe(exchange) + b"\n"
+
+
+SHORT: Final = 1800
+"""Bytes of an answer that are looked at in one turn of the loop."""
+
+
+def body_of(response: Response) -> Body:
+    """Return what keeps the body of an answer."""
+    return Body(response.get(_KIND) or b"", response.get(_CODING) or b"")
+
+
+def _parts_of(response: Response) -> Parts | None:
+    """Return how an answer without a length is taken apart that is of use before it is whole."""
+    kind = (response.get(_KIND) or b"").partition(b";")[0].strip().lower()
+    if response.length >= 0:
+        return None
+    if kind in _LINES:
+        return Lines()
+    return Words() if kind.startswith(b"text/") else None
+
+
+def _is_unreadable(response: Response) -> bool:
+    kind = (response.get(_KIND) or b"").lower()
+    return kind.startswith((b"image/", b"audio/", b"video/", b"font/", b"application/octet-stream"))

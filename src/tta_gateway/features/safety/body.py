@@ -1,0 +1,135 @@
+"""What is kept of a body to be looked at: its beginning and its end, decoded as it comes.
+
+What lies between the two windows, and what cannot be decoded, is not seen: `unseen` says so, and
+whoever asked counts it.
+"""
+
+import zlib
+from typing import Final
+
+from tta_gateway.features.safety.leaves import texts
+
+WINDOW: Final = 64 * 1024
+"""Bytes at the beginning that are looked at, and as many at the end."""
+DECODED: Final = 256 * 1024
+"""Bytes of a compressed body that are looked at, once they are decoded."""
+RATIO: Final = 200
+"""How many times its size a compressed body may decode to, beyond its first kilobytes."""
+_FREE: Final = 64 * 1024  # decoded bytes before the ratio counts
+_ANY: Final = 47  # zlib's window bits for gzip and zlib, whichever it is
+_RAW: Final = -15
+_CODINGS: Final = frozenset((b"gzip", b"x-gzip", b"deflate"))
+
+
+class Inflating:
+    """Decodes gzip and deflate (RFC 9110 8.4.1) within limits; `broken` says why not to the end."""
+
+    __slots__ = ("_came", "_inflating", "_is_deflate", "_made", "broken")
+
+    def __init__(self, coding: bytes) -> None:
+        """Decode this coding."""
+        self._is_deflate = coding == b"deflate"
+        self._inflating = zlib.decompressobj(_ANY)
+        self._came = self._made = 0
+        self.broken = ""
+
+    def take(self, data: bytes) -> bytes:
+        """Return what these bytes decode to; nothing once it is broken."""
+        if self.broken:
+            return b""
+        self._came += len(data)
+        try:
+            made = self._inflating.decompress(data, DECODED - self._made + 1)
+        except zlib.error:
+            if not self._is_deflate or self._made or self._came > len(data):
+                self.broken = "undecodable"
+                return b""
+            # Some send the bare stream and call it that.
+            self._is_deflate = False
+            self._came -= len(data)
+            self._inflating = zlib.decompressobj(_RAW)
+            return self.take(data)
+        self._made += len(made)
+        if self._made > DECODED or self._made > max(_FREE, RATIO * self._came):
+            self.broken = "too_large"
+            return made
+        rest = self._inflating.unused_data
+        if not rest:
+            return made
+        # Another member follows (RFC 1952 2.2), and is read by whoever gets the body, too.
+        self._inflating = zlib.decompressobj(_ANY)
+        self._came -= len(rest)
+        return made + self.take(rest)
+
+
+class Body:
+    """A body as it comes; `size` bytes of it, decoded."""
+
+    __slots__ = ("_head", "_inflating", "_kept", "_kind", "_tail", "size", "unseen")
+
+    def __init__(self, kind: bytes, coding: bytes = b"") -> None:
+        """Keep one of this media type and content coding."""
+        self._kind = kind
+        self._head: list[bytes] = []
+        self._kept = 0  # in the head
+        self._tail = bytearray()
+        self._inflating: Inflating | None = None
+        self.size = 0
+        self.unseen = ""
+        """Why not all of it has been seen: `coding`, `undecodable`, `too_large`, `middle`,
+        `kind`; empty if it has."""
+        coding = coding.strip().lower()
+        if coding in _CODINGS:
+            self._inflating = Inflating(coding)
+        elif coding not in {b"", b"identity"}:
+            self.unseen = "coding"
+
+    @property
+    def has_head(self) -> bool:
+        """Tell whether the window at the beginning is full: what follows does not change it."""
+        return self._kept >= WINDOW or bool(self.unseen)
+
+    def take(self, data: bytes) -> None:
+        """Take a part of it."""
+        if self.unseen == "coding":
+            return
+        inflating = self._inflating
+        if inflating is not None:
+            data = inflating.take(data)
+            self.unseen = inflating.broken
+        self.size += len(data)
+        room = WINDOW - self._kept
+        if room > 0:
+            self._head.append(data[:room])
+            self._kept += min(room, len(data))
+            data = data[room:]
+        if data:
+            tail = self._tail
+            tail += data[-WINDOW:]
+            if len(tail) > WINDOW:
+                del tail[:-WINDOW]
+
+    def head(self) -> str:
+        """Return the texts at the beginning."""
+        head = b"".join(self._head)
+        self._head = [head]
+        if not head:
+            return ""
+        return self._read(head, whole=True)
+
+    def tail(self) -> str:
+        """Return the texts behind the beginning, once all has come; empty if there is nothing."""
+        if not self._tail:
+            return ""
+        if self.size > WINDOW + len(self._tail) and not self.unseen:
+            self.unseen = "middle"
+        # What the window at the beginning cut in two stands whole in this one.
+        before = b"" if self.unseen == "middle" else b"".join(self._head)[-1024:]
+        return self._read(before + bytes(self._tail), whole=False)
+
+    def _read(self, data: bytes, *, whole: bool) -> str:
+        read = texts(data, self._kind, whole=whole)
+        if read is None:
+            self.unseen = self.unseen or "kind"
+            return ""
+        return read

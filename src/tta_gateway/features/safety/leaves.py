@@ -1,0 +1,179 @@
+"""The texts in a body: what somebody has written, without what frames it.
+
+Of JSON, every string is read where it stands, not by way of a tree: so what is nested too deeply,
+stands under a key twice, is cut off or is no JSON after all is read like the rest, in time that
+grows with its length alone.  Escapes are undone: they would hide words.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote_plus
+
+SLICE: Final = 2000
+"""Characters that a detector is given in one turn of the loop."""
+OVERLAP: Final = 300
+"""Characters of a slice that the next one begins with: nothing is lost between two."""
+_STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*+)(?:"(\s*:)?|\\?\Z)', re.DOTALL)
+_ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|([bfnrt"\\/]))')
+_PLAIN: Final = {"b": " ", "f": " ", "n": "\n", "r": "\n", "t": "\t"}
+_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+_WORD: Final = re.compile(r"[^\W\d_]")
+_MEDIA: Final = (b"image/", b"audio/", b"video/", b"font/")
+_FORM: Final = b"application/x-www-form-urlencoded"
+_MULTIPART: Final = b"multipart/"
+_BOUNDARY: Final = re.compile(rb'boundary=(?:"([^"]{1,70})"|([^\s;]{1,70}))', re.IGNORECASE)
+_CHARSET: Final = re.compile(rb'charset="?([a-z0-9._\-]{1,40})', re.IGNORECASE)
+_CHARSETS: Final = frozenset(
+    ("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "utf-16", "utf-16-le", "utf-16-be")
+)
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PARTS: Final = 256  # of a multipart body
+
+
+def is_json(kind: bytes) -> bool:
+    """Tell whether a media type (RFC 9110 8.3.1) is of JSON, in one document or several."""
+    name = _name(kind)
+    return name.endswith((b"json", b"json-seq"))
+
+
+def texts(body: bytes, kind: bytes, *, whole: bool = True) -> str | None:
+    """Return the texts in a body of this media type, a line each; None if nobody can read it.
+
+    Where it is not `whole`, it is a part from somewhere inside, and nothing of its frame is known.
+    """
+    name = _name(kind)
+    if name.startswith(_MEDIA):
+        return None
+    if name.startswith(_MULTIPART):
+        return _multipart(body, kind)
+    written = _decoded(body, kind, sure=_is_text(name))
+    if written is None:
+        return None
+    if not whole:
+        return _unescaped(written) if is_json(kind) else written
+    if name == _FORM:
+        return _form(written)
+    if is_json(kind) or (not name.startswith(b"text/") and written.lstrip()[:1] in ("{", "[", '"')):
+        return _strings(written)
+    return written
+
+
+def slices(text: str) -> Iterator[str]:
+    """Yield a text in pieces of at most SLICE characters, each beginning within the one before."""
+    if len(text) <= SLICE:
+        yield text
+        return
+    begin = 0
+    while begin + OVERLAP < len(text):
+        yield text[begin : begin + SLICE]
+        begin += SLICE - OVERLAP
+
+
+def _name(kind: bytes) -> bytes:
+    return kind.partition(b";")[0].strip().lower()
+
+
+def _is_text(name: bytes) -> bool:
+    """Tell whether a body of this type is a text, whatever is in it."""
+    return name.startswith(b"text/") or name.endswith((b"json", b"json-seq", b"xml")) or name == _FORM
+
+
+def _decoded(body: bytes, kind: bytes, *, sure: bool) -> str | None:
+    """Return what the bytes say; None if it is no text, where that is not sure."""
+    for mark, charset in _MARKS:
+        if body.startswith(mark):
+            return body.decode(charset, "replace")
+    named = _CHARSET.search(kind)
+    if named is not None:
+        try:
+            charset = codecs.lookup(named[1].decode()).name
+        except LookupError:
+            charset = ""
+        if charset in _CHARSETS:
+            return body.decode(charset, "replace")
+    if not sure and _is_binary(body):
+        return None
+    return body.decode("utf-8", "replace")
+
+
+def _is_binary(body: bytes) -> bool:
+    """Tell whether bytes without a name for what they are seem to be no text."""
+    if b"\0" in body:
+        return True
+    return body[:1024].decode("utf-8", "replace").count("\ufffd") > len(body[:1024]) // 16
+
+
+def _strings(written: str) -> str:
+    """Return the strings of JSON; of keys, those that say something."""
+    found = []
+    for match in _STRING.finditer(written):
+        said = match[1]
+        if match[2] is not None and " " not in said:
+            continue  # a name of a field
+        if _WORD.search(said):
+            found.append(_unescaped(said))
+    if not found and '"' not in written:
+        return written  # no JSON at all
+    return "\n".join(found)
+
+
+def _unescaped(said: str) -> str:
+    """Return JSON's text with its escapes undone, two halves of a character put together."""
+    if "\\" not in said:
+        return said
+    made = _ESCAPE.sub(_meant, said)
+    if _HALF.search(made):
+        made = _HALF.sub("\ufffd", _PAIR.sub(_joined, made))
+    return made
+
+
+def _meant(escape: re.Match[str]) -> str:
+    code: str | None = escape[1]
+    if code is not None:
+        return chr(int(code, 16))
+    letter: str = escape[2]
+    return _PLAIN.get(letter, letter)
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+
+
+def _form(written: str) -> str:
+    """Return the values of a form (the URL standard, application/x-www-form-urlencoded)."""
+    values = [unquote_plus(field.partition("=")[2] or field) for field in written.split("&")]
+    return "\n".join(values)
+
+
+def _multipart(body: bytes, kind: bytes) -> str | None:
+    """Return the fields of a form in parts (RFC 7578), and its files that are texts."""
+    named = _BOUNDARY.search(kind)
+    if named is None:
+        return _decoded(body, b"", sure=False)
+    found: list[str] = []
+    for part in body.split(b"--" + (named[1] or named[2]), _PARTS):
+        head, gap, content = part.partition(b"\r\n\r\n")
+        if not gap:
+            continue
+        said = _part(head, content.removesuffix(b"\r\n"))
+        if said:
+            found.append(said)
+    return "\n".join(found)
+
+
+def _part(head: bytes, content: bytes) -> str | None:
+    kind = b""
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-type":
+            kind = value.strip()
+    if _name(kind).startswith(_MULTIPART):
+        return _decoded(content, b"", sure=False)
+    return texts(content, kind)

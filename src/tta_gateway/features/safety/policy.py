@@ -1,0 +1,295 @@
+"""Look at what people write on a route, and at what its service answers.
+
+What somebody at risk writes is delivered, in the crisis class; the service is told, the guard is
+told before the answer leaves, and the answer carries help.  Where the gateway itself has to answer
+with an error, the message is kept, and the answer is 202 with help.  What would do harm is not
+shown.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
+
+from tta_gateway.features.safety.accounts import Accounts, body_of
+from tta_gateway.features.safety.answers import Answers, Preview
+from tta_gateway.features.safety.bound import Mode, safety_of
+from tta_gateway.features.safety.heard import Heard
+from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN, WITHHELD
+from tta_gateway.kernel.crisis import Helps
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.policy import Answer
+from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.kernel.verdict import HIGH, NONE, Category, Detector, Verdict
+from tta_gateway.support.metrics import Registry
+
+PATIENCE: Final = 5.0
+"""Seconds that a body is held; a slower one goes on as it comes, and its answer waits."""
+DURABLE: Final = 2.0
+"""Seconds that an answer waits for what was found to be on the disk."""
+LEVEL: Final = b"x-tta-safety-level"
+"""The field that tells a service how much at risk somebody is."""
+CATEGORIES: Final = b"x-tta-safety-categories"
+_ACCEPT: Final = b"accept-encoding"
+_PLAIN: Final = (_ACCEPT, b"identity")
+_CONTINUE: Final = 100
+_ERRORS: Final = 400
+_UNAUTHORIZED: Final = 401
+_HOLDING: Final[tuple[Mode, ...]] = ("parallel", "scan")
+
+Work: TypeAlias = Coroutine[Any, Any, None]
+
+
+class Helping(Helps, Protocol):
+    """Who knows the help for somebody, and has an answer carry it."""
+
+    def give(
+        self,
+        exchange: Exchange,
+        response: Response,
+        level: int,
+        categories: tuple[Category, ...] = (),
+    ) -> bool:
+        """Have the answer carry help, in the response phase."""
+
+
+class Scan:
+    """Looks at the bodies of requests and answers."""
+
+    name: ClassVar = "scan"
+    needs: ClassVar[frozenset[str]] = frozenset({"principal", "traffic"})
+    gives: ClassVar[frozenset[str]] = frozenset({"safety"})
+
+    def __init__(
+        self,
+        detector: Detector,
+        accounts: Accounts,
+        helps: Helping,
+        *,
+        spawn: Callable[[Work], object],
+        later: Callable[[Callable[[], None]], object],
+        registry: Registry,
+    ) -> None:
+        """Look by this detector.
+
+        `spawn` runs what goes on behind an exchange, `later` calls something in a turn of its own.
+        """
+        self.detector = detector
+        self.accounts = accounts
+        self.helps = helps
+        self.spawn = spawn
+        self._later = later
+        self.registry = registry
+
+    def for_route(self, route: Route | None) -> "BoundScan | None":
+        """Act where bodies are looked at."""
+        if route is None:
+            return None
+        mode = safety_of(route).mode
+        return None if mode == "off" else BoundScan(self, mode)
+
+    def answers(self) -> Answers:
+        """Return what looks at answers."""
+        return Answers(
+            self.detector.of_service,
+            found=self._withheld,
+            unseen=lambda why: self.registry.child(UNSEEN, "answer", why).add(),
+            safe=self._safe,
+            later=self._later,
+        )
+
+    def _withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
+        """Count and tell what was not shown."""
+        self.registry.child(WITHHELD, str(found.level)).add()
+        self.spawn(self._tell_withheld(exchange, found, text))
+
+    async def _tell_withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
+        fate = await self.accounts.tell(exchange, found, text, delivered=False, source="reply")
+        if not fate:
+            self.registry.child(LOST).add()
+
+    def _safe(self, exchange: Exchange) -> bytes:
+        found = exchange.safety
+        return self.helps.of(exchange, NONE if found is None else found.level).card
+
+
+class BoundScan:
+    """What is looked at on one route, and how."""
+
+    def __init__(self, scan: Scan, mode: Mode) -> None:
+        """Look in this mode."""
+        self._scan = scan
+        self._mode = mode
+        self._judge = scan.detector.of_person
+        self._answers = scan.answers()
+        self._holds = mode in _HOLDING
+        self._heard: dict[Exchange, Heard] = {}
+        child = scan.registry.child
+        self._found = [child(FOUND, mode, str(level)) for level in range(4)]
+
+    def explain(self) -> str:
+        """Say what it does."""
+        told = {
+            "scan": "before the service hears them",
+            "parallel": "while the service answers, which waits",
+            "async": "without holding anything",
+            "observe": "to be counted alone",
+        }
+        return f"looks at what people write, {told[self._mode]}; withholds harmful answers"
+
+    # The request
+
+    def on_request(self, exchange: Exchange) -> Awaitable[None] | None:
+        """Hear the body; where it is scanned, the service hears it afterwards."""
+        upload = exchange.upload
+        request = exchange.request
+        if self._holds and request.get(_ACCEPT) is not None:
+            _ask_for_plain(exchange)
+        if upload is None or request.upgrade is not None or request.length > upload.limit:
+            return None
+        heard = self._heard[exchange] = Heard(body_of(exchange))
+        upload.listen(heard)
+        if exchange.safety is not None:  # the lane has looked, and all of it is here
+            heard.found, heard.text = exchange.safety, heard.body.head()
+            heard.is_looked_at = True
+            self._act(exchange, heard)
+            return None
+        if self._mode == "scan":
+            return self._hold(exchange, heard)
+        heard.then = lambda: self._scan.spawn(self._look(exchange, heard))
+        if heard.is_over:
+            heard.then()
+            heard.then = None
+        return None
+
+    async def _hold(self, exchange: Exchange, heard: Heard) -> None:
+        """Hold the body until its beginning has been looked at, or until patience is over."""
+        if not heard.is_over and exchange.request.expects_continue:
+            exchange.origin.send_interim(Response(_CONTINUE))
+            exchange.origin.flush()
+        await heard.beginning(PATIENCE)
+        if exchange.aborted:
+            return
+        if heard.look_at_once(self._judge):
+            self._act(exchange, heard)
+            return
+        if heard.is_over or heard.body.has_head:
+            await self._look(exchange, heard)
+        if not heard.is_looked_at:
+            heard.then = lambda: self._scan.spawn(self._look(exchange, heard))
+            if heard.is_over:
+                await self._look(exchange, heard)
+
+    async def _look(self, exchange: Exchange, heard: Heard) -> None:
+        """Look at what has come, and do what follows."""
+        await heard.look(self._judge)
+        self._act(exchange, heard)
+
+    def _act(self, exchange: Exchange, heard: Heard) -> None:
+        """Do what follows from what was found, once for each level that it has risen to."""
+        found = heard.found
+        if heard.is_looked_at:
+            self._count(heard)
+        before = exchange.safety
+        if self._mode == "observe" or not found.level:
+            return
+        if before is not None and before.level >= found.level and heard.acted:
+            return
+        heard.acted = True
+        exchange.safety = found
+        if found.level >= HIGH:
+            exchange.traffic = CRISIS
+        if exchange.attempt is None and exchange.response is None:
+            _tell_service(exchange, found)
+        self._scan.spawn(self._tell(exchange, heard, heard.tells()))
+
+    def _count(self, heard: Heard) -> None:
+        if heard.counted:
+            return
+        heard.counted = True
+        self._found[heard.found.level].add()
+        if heard.body.unseen:
+            self._scan.registry.child(UNSEEN, "request", heard.body.unseen).add()
+
+    async def _tell(
+        self, exchange: Exchange, heard: Heard, telling: "asyncio.Future[None]"
+    ) -> None:
+        """Tell the guard; nothing else waits for it but the answer."""
+        try:
+            heard.fate = await self._scan.accounts.tell(
+                exchange, heard.found, heard.text, delivered=True
+            )
+        finally:
+            if not heard.fate:
+                self._scan.registry.child(LOST).add()
+            if not telling.done():
+                telling.set_result(None)
+
+    # The answer
+
+    def on_response(self, exchange: Exchange) -> Answer | Awaitable[Answer]:
+        """Hold what the service answers until what was asked, and that, have been looked at."""
+        response, heard = exchange.response, self._heard.get(exchange)
+        assert response is not None  # the response phase has one
+        looked = self._answers.look(exchange, response) if self._holds else None
+        waits = heard is not None and self._holds and not heard.is_looked_at
+        if not waits and exchange.safety is None and not isinstance(looked, Preview):
+            return looked
+        return self._answered(exchange, heard, looked)
+
+    async def _answered(
+        self, exchange: Exchange, heard: Heard | None, looked: Preview | Response | None
+    ) -> Answer:
+        response = exchange.response
+        assert response is not None  # as before
+        if heard is not None and self._holds:
+            await self._look(exchange, heard)
+        found = exchange.safety
+        if heard is not None and found is not None and found.level >= HIGH:
+            await heard.told(DURABLE)
+            if response.local:
+                kept = await self._kept(exchange, heard, found, response)
+                if kept is not None:
+                    return kept
+        answer = await looked.answer() if isinstance(looked, Preview) else looked
+        if found is not None and found.level:
+            self._scan.helps.give(exchange, answer or response, found.level, found.categories)
+        return answer
+
+    async def _kept(
+        self, exchange: Exchange, heard: Heard, found: Verdict, response: Response
+    ) -> Response | None:
+        """Tell what no service has heard; an error makes way for 202 where that is durable."""
+        try:
+            async with asyncio.timeout(DURABLE):
+                fate = await self._scan.accounts.tell(
+                    exchange, found, heard.text, delivered=False
+                )
+        except TimeoutError:
+            fate = ""
+        if not fate or response.status < _ERRORS or response.status == _UNAUTHORIZED:
+            return None
+        return self._scan.helps.of(exchange, found.level, found.categories, fate).accepted()
+
+    def on_finish(self, exchange: Exchange) -> None:
+        """Keep nothing of it; what has not come is not looked at."""
+        heard = self._heard.pop(exchange, None)
+        if heard is not None:
+            heard.then = None
+
+
+def _ask_for_plain(exchange: Exchange) -> None:
+    """Have the service compress nothing: what is compressed as it streams cannot be looked at."""
+    fields = exchange.upstream_fields
+    if fields is None:
+        fields = exchange.request.fields
+    exchange.upstream_fields = [field for field in fields if field[0] != _ACCEPT]
+    exchange.extra.append(_PLAIN)
+
+
+def _tell_service(exchange: Exchange, found: Verdict) -> None:
+    """Have the service know: the fields are the gateway's own, and no client's."""
+    exchange.extra.append((LEVEL, b"%d" % found.level))
+    if found.categories:
+        exchange.extra.append((CATEGORIES, ", ".join(found.categories).encode()))
