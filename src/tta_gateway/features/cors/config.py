@@ -6,7 +6,6 @@ from typing import Annotated, Final, cast
 from pydantic import AfterValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from tta_gateway.features.cors.bound import CorsBound
-from tta_gateway.kernel.crisis import SUPPORT
 from tta_gateway.support.config import Config, DurationOrZero, FieldName, Items, Method
 
 _DEFAULT = CorsBound()
@@ -64,7 +63,7 @@ class CorsConfig(Config):
     headers: Items[FieldName] = _DEFAULT.headers
     """Request headers that those pages may send; none written, and whatever they ask for."""
 
-    expose: Items[FieldName] = _DEFAULT.expose
+    expose: Items[FieldName] = ()
     """Headers of answers that those pages may read, beside the few that every page may and
     `X-Crisis-Support`."""
 
@@ -89,6 +88,6 @@ def compile(config: CorsConfig) -> CorsBound:
         credentials=config.credentials,
         methods=config.methods,
         headers=config.headers,
-        expose=tuple(dict.fromkeys((*config.expose, SUPPORT.decode()))),
+        expose=tuple(dict.fromkeys((*config.expose, *_DEFAULT.expose))),
         max_age=int(config.max_age),
     )

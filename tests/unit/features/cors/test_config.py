@@ -27,7 +27,7 @@ def test_everything_written_reaches_the_worker() -> None:
         credentials=True,
         methods=("GET",),
         headers=("authorization",),
-        expose=("x-request-id",),
+        expose=("x-request-id", "x-crisis-support"),
         max_age=60,
     )
 

@@ -82,6 +82,7 @@ def test_a_preflight_is_told_what_is_allowed() -> None:
         b"access-control-allow-methods": b"GET, PUT",
         b"access-control-allow-headers": b"content-type, x-a",
         b"access-control-max-age": b"60",
+        b"access-control-expose-headers": b"x-crisis-support",
         b"vary": b"Origin",
     }
 
@@ -133,7 +134,10 @@ def test_who_names_no_origin_is_told_nothing_but_that_it_matters() -> None:
 
 def test_every_page_may_read_where_all_are_allowed() -> None:
     fields = read(a_cors(origins=("*",)), from_upstream(), origin=OTHER)
-    assert fields == {b"access-control-allow-origin": b"*"}
+    assert fields == {
+        b"access-control-allow-origin": b"*",
+        b"access-control-expose-headers": b"x-crisis-support",
+    }
 
 
 def test_an_allowed_page_may_send_credentials_where_they_are_allowed() -> None:
@@ -166,7 +170,10 @@ def test_what_the_service_says_about_other_origins_goes() -> None:
 def test_what_the_service_says_about_other_origins_goes_where_all_are_allowed_too() -> None:
     said = [(b"access-control-allow-origin", b"https://inner.example")]
     fields = read(a_cors(origins=("*",)), from_upstream(fields=said), origin=OTHER)
-    assert fields == {b"access-control-allow-origin": b"*"}
+    assert fields == {
+        b"access-control-allow-origin": b"*",
+        b"access-control-expose-headers": b"x-crisis-support",
+    }
 
 
 @pytest.mark.parametrize(
