@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from tta_gateway.kernel.incident import Identity, Source
 from tta_gateway.kernel.verdict import HIGH, NONE, Verdict
 
-SAFETY_LEVEL: Final = b"x-safety-level"
+SAFETY_LEVEL: Final = b"x-tta-safety-level"
 """The field by which a service is told what was found in what it is asked about: 1 to 3."""
 
 

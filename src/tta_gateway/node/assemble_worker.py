@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from functools import partial
 from itertools import count
 from resource import RLIM_INFINITY
@@ -32,7 +32,9 @@ from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
+from tta_gateway.features.safety.detector import load as detector
 from tta_gateway.features.tether.bound import SOCKET as TETHER
+from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -41,8 +43,9 @@ from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.hearing import listening
 from tta_gateway.node.hub_services import HubServices
-from tta_gateway.node.inquiry import Inquiries
+from tta_gateway.node.inquiry import Inquiries, Sparing
 from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
@@ -175,6 +178,15 @@ class Worker:
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
+        self.listener = listening(
+            detector(),
+            self.reporting,
+            clock=self.clock,
+            registry=self.registry,
+            told=self._safety_raised,
+            died=self.died,
+        )
+        self.admitting.rooms.incident = self.listener.is_at_risk
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -189,10 +201,12 @@ class Worker:
             log=self.log,
             died=self.died,
         )
+        services = HubServices(self.log, self.registry, clock=self.clock.monotonic)
+        services.listener = self.listener
         self.real_time = RealTime(
             store,
             Inquiries(self.runner, clock=self.clock.monotonic),
-            HubServices(self.log, self.registry, clock=self.clock.monotonic),
+            services,
             fresh=lambda: draw().decode(),
             chance=random.random,
             clock=self.clock,
@@ -204,6 +218,7 @@ class Worker:
 
     def _adopt_channels(self) -> None:
         asked = [one for one in self.policies if type(one) in CHANNELS]
+        asked.append(Sparing())
         known = bound(self.snapshot, "realtime", RealtimeBound)
         asks = ServiceQuestions(self._ways(), self.policies, clock=self.clock.monotonic)
         self.real_time.adopt(known, asked, self.snapshot, asks)
@@ -281,6 +296,7 @@ class Worker:
         )
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
+        reach.listener, reach.later = self.listener, self._report_later
         reach.tally, reach.exact = self.limiting.tally, self.limiting.store
         made = policies(
             snapshot,
@@ -530,6 +546,17 @@ class Worker:
             error=type(error).__name__,
             where=places(error),
         )
+
+    def _safety_raised(self, event: SafetyRaised) -> None:
+        """Tell of somebody who may be at risk: operators, control, and those who care for them."""
+        self.telling.safety_raised(event)
+        self.real_time.tell_care(event)
+
+    def _report_later(self, report: Awaitable[bool]) -> None:
+        async def done() -> None:
+            await report
+
+        spawn(done(), name="safety report", died=self.died)
 
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""

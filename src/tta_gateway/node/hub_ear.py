@@ -57,7 +57,7 @@ class HubEar:
 
     def hear(
         self, client: str, channel: str, data: bytes
-    ) -> Noticed | None | Awaitable[Noticed | None]:
+    ) -> Noticed | Awaitable[Noticed | None] | None:
         """Listen to what a client says, in a channel or in none."""
         visitor = self._desk.visitor(client)
         kind, mode = self._desk.safety_in(channel) if channel else ("", "scan")
@@ -120,9 +120,7 @@ class HubEar:
 
     def report(self, found: "Found", *, delivered: bool) -> Awaitable[bool]:
         """Have it kept."""
-        return self._listener.report(
-            found.speaker, found.place, found.heard, delivered=delivered
-        )
+        return self._listener.report(found.speaker, found.place, found.heard, delivered=delivered)
 
     def later(self, work: Awaitable[bool]) -> None:
         """See to what nobody waits for."""

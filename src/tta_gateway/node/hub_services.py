@@ -6,7 +6,7 @@ counted, and told in the log with the service's name.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
 from tta_gateway.features.realtime.bound import Question, RealtimeBound
@@ -14,8 +14,9 @@ from tta_gateway.features.realtime.codes import INTERNAL, Disconnection, Refused
 from tta_gateway.features.realtime.contract import Unclear
 from tta_gateway.features.realtime.metrics import QUESTIONS
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.listening import SAFETY_LEVEL, Judged, Place
+from tta_gateway.kernel.listening import SAFETY_LEVEL, Judged, Listener, Place
 from tta_gateway.kernel.message import Fields
+from tta_gateway.node.hearing import NOBODY
 from tta_gateway.node.hub_visitor import Visitor
 from tta_gateway.node.inquiry import Inquiry
 from tta_gateway.node.service_questions import Told
@@ -28,9 +29,6 @@ LONGEST_VALUE: Final = 4096
 """characters of a field that a client has written; a longer one is not told"""
 _VALUE: Final = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 T = TypeVar("T")
-
-
-Judge = Callable[[Place, str, bytes], Judged | Awaitable[Judged]]
 
 
 class Events(Protocol):
@@ -68,8 +66,8 @@ class HubServices:
     def __init__(self, log: Events, registry: Registry, *, clock: Callable[[], float]) -> None:
         """Ask nobody before `asks` is there; `clock` is the monotonic one."""
         self.asks: Asks | None = None
-        self.judge: Judge | None = None
-        """looks at what services say"""
+        self.listener: Listener = NOBODY
+        """hears what clients say, and looks at what services do"""
         self._log = log
         self._registry = registry
         self._clock = clock
@@ -83,9 +81,7 @@ class HubServices:
 
     async def shown(self, event: str, service: str, body: bytes) -> bytes:
         """Return what a service has said, without what may do harm; Unclear if nobody can tell."""
-        if self.judge is None:
-            return body
-        judged = self.judge(Place(f"realtime {event}", service), "", body)
+        judged = self.listener.judge(Place(f"realtime {event}", service), "", body)
         if not isinstance(judged, Judged):
             judged = await judged
         if not judged.data:

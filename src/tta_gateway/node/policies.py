@@ -5,7 +5,7 @@
 
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -38,9 +38,11 @@ from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
 from tta_gateway.features.ratelimit.store import Exact
 from tta_gateway.features.ratelimit.tally import Tally
+from tta_gateway.features.ratelimit.whose import network
 from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
+from tta_gateway.features.safety.messages import Later, Messages
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.bound import ShieldBound
@@ -54,8 +56,10 @@ from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.listening import Listener
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.node.hearing import NOBODY
 from tta_gateway.node.owner_lookups import Apart, OwnerLookups
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
@@ -87,6 +91,7 @@ def policies(
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     protection = _protection(snapshot, registry, clock, reach)
+    helping = Helping(bound(snapshot, "safety", SafetyBound))
     lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
@@ -95,7 +100,14 @@ def policies(
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
             _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
-            Care(Helping(bound(snapshot, "safety", SafetyBound)), registry=registry),
+            Care(helping, registry=registry),
+            Messages(
+                reach.listener,
+                helping,
+                network=network,
+                clock=clock.monotonic,
+                later=reach.later,
+            ),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
@@ -202,7 +214,8 @@ class Reach:
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
-    limits, `exact` who is asked of strict ones, and `ward` who is kept out.
+    limits, `exact` who is asked of strict ones, and `ward` who is kept out.  `listener` is who
+    listens to people, and `later` sees to what nobody waits for.
     """
 
     def __init__(
@@ -216,6 +229,8 @@ class Reach:
         hearing: Hearing | None = None,
     ) -> None:
         """Reach these."""
+        self.listener: Listener = NOBODY
+        self.later: Later = _nothing_later
         self.tally: Tally | None = None
         self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
@@ -230,6 +245,10 @@ class Reach:
 
 def _never(_: Callable[[], None]) -> None:
     """Call nothing: nothing is open."""
+
+
+def _nothing_later(_: Awaitable[bool]) -> None:
+    """See to nothing: nothing was said."""
 
 
 def _no_time() -> float:

@@ -43,7 +43,7 @@ class Ear(Protocol):
 
     def hear(
         self, client: str, channel: str, data: bytes
-    ) -> Noticed | None | Awaitable[Noticed | None]:
+    ) -> Noticed | Awaitable[Noticed | None] | None:
         """Listen to what a client says, in a channel (or in none); None: nothing of note.
 
         Help has been given by then, where it is needed.

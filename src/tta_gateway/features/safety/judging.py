@@ -43,7 +43,7 @@ class Judging:
         registry: Registry,
         pause: Pause = asyncio.sleep,
     ) -> None:
-        """Go by this detector; `clock` is monotonic, in seconds, `pause` lets others have a turn."""
+        """Go by this detector; `clock` is monotonic, in seconds, `pause` gives others a turn."""
         self._find = detector.of_service
         self._clock = clock
         self._died = died
@@ -62,9 +62,7 @@ class Judging:
         try:
             members = Members(data)
             reply = self._replies.at(said_in)
-            verdicts = {
-                name: self._harm(look_at) for name, look_at in _asked(members, reply)
-            }
+            verdicts = {name: self._harm(look_at) for name, look_at in _asked(members, reply)}
             return self._shown(place, data, members, reply, verdicts)
         except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
             return self._fault(place, error)

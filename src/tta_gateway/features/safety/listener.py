@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
 from tta_gateway.features.safety.looking import NOTHING, graver
-from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
 from tta_gateway.features.safety.metrics import HEARD, LOST
 from tta_gateway.features.safety.people import People, Person, Turns
 from tta_gateway.kernel.events import SafetyRaised
@@ -112,31 +112,30 @@ class SafetyListener:
         key = speaker.person
         if speaker.identity == "unknown":
             key = f"{key} {speaker.connection}"  # a network is many people
-        who = self.people.find(key)
-        if who is None:
-            who = Person(self._means.turns())
-        together = who.together(text, now)
-        if together and found.level < HIGH:
-            both = self._find(together)
-            if both.level > found.level:
-                found, text = graver(both, found), together
+        who = self.people.find(key) or Person(self._means.turns())
+        found, text = self._together(who, found, text, now)
         level = max(found.level, who.turns.hear(found, now))
         self._heard[level].add()
-        if place.is_observed:
-            return SILENCE
         if level:
             who.is_at(level, now)
-        at_risk = who.is_at_risk(now)
-        self.people.keep(key, who, at_risk=at_risk)
-        if not level:
+        self.people.keep(key, who, at_risk=who.is_at_risk(now))
+        if not level or place.is_observed:
             return SILENCE
-        if level < HIGH:
-            return Heard(found, level=level, text=text[:_EVIDENCE])
-        who.forget_said()
-        needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
-        if needs_card:
-            self._tell(speaker, place, found, level)
-        return Heard(found, level=level, text=text[:_EVIDENCE], needs_card=needs_card)
+        heard = Heard(found, level=level, text=text[:_EVIDENCE])
+        if heard.is_urgent:
+            who.forget_said()
+            heard.needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
+            if heard.needs_card:
+                self._tell(speaker, place, found, level)
+        return heard
+
+    def _together(self, who: Person, found: Verdict, text: str, now: float) -> tuple[Verdict, str]:
+        """Return what is graver: a message, or it with the short ones before it."""
+        together = who.together(text, now)
+        if not together or found.level >= HIGH:
+            return found, text
+        both = self._find(together)
+        return (graver(both, found), together) if both.level > found.level else (found, text)
 
     def _tell(self, speaker: Speaker, place: Place, found: Verdict, level: int) -> None:
         """Tell that somebody may be at risk, without what they said."""
@@ -191,7 +190,7 @@ class SafetyListener:
         return is_kept
 
     def is_at_risk(self, person: str) -> bool:
-        """Tell whether somebody has shown signs of it here lately, by the key of their principal."""
+        """Tell whether somebody has shown signs of it here lately: the key of a principal."""
         return self.people.is_at_risk(person, self._clock())
 
     # --- what services say ---

@@ -63,7 +63,7 @@ class Messages:
 
     def for_route(self, route: Route | None) -> "BoundMessages | None":
         """Act where what is said may be somebody's need."""
-        if route is None or route.socket or route.stream or safety_of(route).mode == "off":
+        if route is None or route.stream or safety_of(route).mode == "off":
             return None
         return BoundMessages(self, route)
 
@@ -135,15 +135,11 @@ class BoundMessages:
         if heard.is_urgent:
             exchange.traffic = CRISIS
             return self._keep(exchange, said, speaker, heard)
-        report = self._listener.report(
-            speaker, self._place, heard, delivered=said.refusal is None
-        )
+        report = self._listener.report(speaker, self._place, heard, delivered=said.refusal is None)
         self._all.later(report)
         return None
 
-    async def _keep(
-        self, exchange: Exchange, said: Said, speaker: Speaker, heard: Heard
-    ) -> Answer:
+    async def _keep(self, exchange: Exchange, said: Said, speaker: Speaker, heard: Heard) -> Answer:
         """Let a refused message go on, if there is budget; have it kept before it does."""
         refusal = said.refusal
         if refusal is not None:
@@ -151,9 +147,7 @@ class BoundMessages:
                 said.refusal = None
             else:
                 self._with_help(exchange, refusal, heard)
-        report = self._listener.report(
-            speaker, self._place, heard, delivered=said.refusal is None
-        )
+        report = self._listener.report(speaker, self._place, heard, delivered=said.refusal is None)
 
         def give() -> None:
             if heard.needs_card:

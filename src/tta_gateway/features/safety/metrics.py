@@ -39,7 +39,7 @@ LOST: Final = Metric(
 HEARD: Final = Metric(
     "tta_gateway_safety_messages_total",
     "counter",
-    "Messages of people through sockets that were looked at, by the level that they come to, 0 to 3.",
+    "Messages of people through sockets that were looked at, by the level that they come to.",
     ("level",),
 )
 REPLACED: Final = Metric(
