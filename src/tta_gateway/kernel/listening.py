@@ -125,7 +125,7 @@ class Listener(Protocol):
     def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
         """Return what is shown of a service's message: as it is, or with safe words in places.
 
-        `said_in` is the connection or channel in which a reply comes in parts.
+        `said_in` is the connection or channel in which a reply comes in parts; empty: it is whole.
         """
 
     def over(self, said_in: str) -> None:

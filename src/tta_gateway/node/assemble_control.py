@@ -61,6 +61,8 @@ from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
+from tta_gateway.features.safety.detector import load as detector
+from tta_gateway.features.safety.judging import Judging as SafetyJudging
 from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
@@ -288,13 +290,17 @@ class Control:
             died=self.died,
             name=ASKS_OF_DISK,
         )
+        clock = SystemClock()
         return server_api(
             lambda: self.snapshot,
             self._client,
             disk=disk,
             log=self.log,
-            clock=SystemClock(),
+            clock=clock,
             died=self.died,
+            judge=SafetyJudging(
+                detector(), clock=clock.monotonic, died=self.died, registry=self.counts
+            ),
         )
 
     def _own_endpoints(self) -> PublicApp:

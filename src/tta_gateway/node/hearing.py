@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.features.realtime.bound import ChannelRule
+from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.listener import Means, SafetyListener
 from tta_gateway.features.safety.rising import Rising
 from tta_gateway.kernel.events import SafetyRaised
@@ -71,3 +73,9 @@ def listening(
             by=f"worker {os.getpid()}",
         )
     )
+
+
+def mode_in(rule: ChannelRule) -> Mode:
+    """Return how what is said in channels of a kind is looked at."""
+    route = rule.publish or rule.subscribe
+    return "scan" if route is None else safety_of(route).mode

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tta_gateway.features.access.bound import WHOLE
 from tta_gateway.features.realtime import contract
-from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
+from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
@@ -39,7 +39,7 @@ from tta_gateway.features.realtime.doorkeeper import (
 )
 from tta_gateway.features.realtime.inbox import channel_of
 from tta_gateway.features.realtime.kinds import Kind, Kinds
-from tta_gateway.features.safety.bound import Mode, safety_of
+from tta_gateway.features.safety.bound import Mode
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields
 from tta_gateway.kernel.plan import Plan
@@ -47,6 +47,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
+from tta_gateway.node.hearing import mode_in
 from tta_gateway.node.hub_answers import (
     EXPIRED,
     Again,
@@ -87,7 +88,7 @@ class _Plans:
         self.publish = bound(rule.publish)
         self.presence = bound(rule.presence)
         self.history = bound(rule.history)
-        self.safety: Mode = _safety_of(rule)
+        self.safety: Mode = mode_in(rule)
         self.rules = Rules(
             keeping=kind.keeping,
             presence=rule.presence is not None,
@@ -443,12 +444,6 @@ class HubDesk:
             if normal(path) != (path, False):
                 return None
         return self._plans.get(id(kind))
-
-
-def _safety_of(rule: ChannelRule) -> Mode:
-    """Return how what is said in channels of a kind is looked at; by clients, or else services."""
-    route = rule.publish or rule.subscribe
-    return "scan" if route is None else safety_of(route).mode
 
 
 def _has_inbox(principal: Principal) -> bool:

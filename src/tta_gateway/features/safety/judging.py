@@ -61,7 +61,7 @@ class Judging:
             return self._judge_long(place, said_in, data)
         try:
             members = Members(data)
-            reply = self._replies.at(said_in)
+            reply = self._replies.at(said_in) if said_in else Reply()
             verdicts = {name: self._harm(look_at) for name, look_at in _asked(members, reply)}
             return self._shown(place, data, members, reply, verdicts)
         except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
@@ -70,7 +70,7 @@ class Judging:
     async def _judge_long(self, place: Place, said_in: str, data: bytes) -> Judged:
         try:
             members = Members(data)
-            reply = self._replies.at(said_in)
+            reply = self._replies.at(said_in) if said_in else Reply()
             verdicts: dict[str, Verdict] = {}
             for name, look_at in _asked(members, reply):
                 verdicts[name], _ = await slowly(

@@ -2,8 +2,8 @@
 
 Of each member of its messages the end of what was said there lately is kept, and looked at together
 with what comes: a sentence that is cut across any number of messages is found with the part that
-makes it what it is, and that part is never shown.  Nor is what follows in the same reply: until the
-client speaks again, or nothing has come for a while.
+makes it what it is, and that part is never shown.  Nor is what goes on behind it: until the client
+speaks again, or nothing has come for some seconds, half a minute at most.
 """
 
 from collections import OrderedDict
@@ -14,10 +14,10 @@ TAIL: Final = 256
 """characters of what was said that are looked at again"""
 PAUSE: Final = 30.0
 """seconds behind which what comes begins anew"""
+GOES_ON: Final = 3.0
+"""seconds in which what comes goes on with what was not shown"""
 _MOST: Final = 5000  # replies
 _MEMBERS: Final = 16
-PART: Final = 400
-"""characters of what may be a part of a reply; what is longer is looked at by itself too"""
 
 
 class Reply:
@@ -28,7 +28,7 @@ class Reply:
     def __init__(self) -> None:
         """Begin with nothing said."""
         self._tails: OrderedDict[str, str] = OrderedDict()
-        self._muted: set[str] = set()
+        self._muted: dict[str, tuple[float, float]] = {}  # since when, and when it went on last
         self._at = 0.0
 
     def at(self, now: float) -> None:
@@ -44,7 +44,15 @@ class Reply:
 
     def is_muted(self, member: str) -> bool:
         """Tell whether what is said there now goes on with what was not shown."""
-        return member in self._muted
+        muted = self._muted.get(member)
+        if muted is None:
+            return False
+        since, last = muted
+        if self._at < min(last + GOES_ON, since + PAUSE):
+            self._muted[member] = since, self._at
+            return True
+        del self._muted[member]
+        return False
 
     def before(self, member: str) -> str:
         """Return what was said there before."""
@@ -59,8 +67,8 @@ class Reply:
 
     def withheld(self, member: str) -> None:
         """Take that what was said there is not shown."""
-        if self._tails.pop(member, ""):
-            self._muted.add(member)  # it came in parts, and goes on
+        self._tails.pop(member, None)
+        self._muted[member] = self._at, self._at
 
 
 class Replies:
