@@ -53,6 +53,35 @@ class Node:
         return node
 
 
+_NONE: Final[list[Node]] = []
+
+
+class _Step:
+    """What is under way after a word."""
+
+    __slots__ = ("_at", "begins", "nodes")
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self.nodes: list[Node] = []
+        self.begins: list[int] = []
+
+    def after(self, node: Node, word: str, begin: int, found: list[Hit]) -> None:
+        """Go on from a node by a word."""
+        for one in node.edges.get(word, _NONE):
+            self.into(one, begin, found)
+        if node.rest is not None:
+            self.into(node.rest, begin, found)
+
+    def into(self, node: Node, begin: int, found: list[Hit]) -> None:
+        """Come to a node."""
+        for rule in node.rules:
+            found.append(Hit(rule, begin, self._at + 1))  # noqa: PERF401 - no copy of the list
+        if node.children and len(self.nodes) < _MOST:
+            self.nodes.append(node)
+            self.begins.append(begin)
+
+
 class Automaton:
     """Finds phrases."""
 
@@ -81,31 +110,13 @@ class Automaton:
             if word == STOP:
                 under_way, begins = [], []
                 continue
-            nodes: list[Node] = []
-            starts: list[int] = []
+            step = _Step(at)
             for index, node in enumerate(under_way):
-                after = node.edges.get(word)
-                if after is not None:
-                    for one in after:
-                        _step(one, begins[index], at, nodes, starts, found)
-                if node.rest is not None:
-                    _step(node.rest, begins[index], at, nodes, starts, found)
-            first = edges.get(word)
-            if first is not None:
-                for one in first:
-                    _step(one, at, at, nodes, starts, found)
-            under_way, begins = nodes[:_MOST], starts[:_MOST]
+                step.after(node, word, begins[index], found)
+            for one in edges.get(word, _NONE):
+                step.into(one, begin=at, found=found)
+            under_way, begins = step.nodes, step.begins
         return found
-
-
-def _step(  # noqa: PLR0913 - bench/safety.py: lists that are made once a word
-    node: Node, begin: int, at: int, nodes: list[Node], starts: list[int], found: list[Hit]
-) -> None:
-    for rule in node.rules:
-        found.append(Hit(rule, begin, at + 1))  # noqa: PERF401 - as above
-    if node.children:
-        nodes.append(node)
-        starts.append(begin)
 
 
 def _needed(elements: Sequence[Element], common: Element) -> Element:

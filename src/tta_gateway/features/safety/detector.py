@@ -1,94 +1,85 @@
 """The detector: lexicon and model, for what people write and for what services answer.
 
 Stage 1 finds phrases and reads how they are meant; stage 2 is the model, which sees the whole and
-what stage 1 has found.  The model may raise a level, and lower what stage 1 is not sure of.
+what stage 1 has found.  The model lifts what has no phrase, and lowers, never to nothing, a phrase
+that the rest speaks against; what stage 1 takes for imminent stands.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tta_gateway.features.safety.automaton import Hit
-from tta_gateway.features.safety.lexicon import CATEGORIES, Lexicon, Rule
+from tta_gateway.features.safety.finding import Finding, findings, urgent_first
+from tta_gateway.features.safety.lexicon import Lexicon
+from tta_gateway.features.safety.model import Head, Model, length_of, of_findings, of_words
 from tta_gateway.features.safety.normal import pieces
-from tta_gateway.features.safety.reading import level, reading
-from tta_gateway.kernel.verdict import NONE, Verdict
+from tta_gateway.kernel.verdict import ELEVATED, HIGH, NONE, Category, Verdict
 
 LEXICON: Final = Path(__file__).with_name("lexicon.txt")
+WEIGHTS: Final = Path(__file__).with_name("weights.bin")
+BY_MODEL: Final = "model"
+"""the rule where the model lifts a level by itself"""
+RELATED: Final[frozenset[Category]] = frozenset({"suicide", "self_harm", "eating_disorder"})
+"""what the model knows of"""
+_DOUBT: Final = 0.25
+"""of the score from which a level is lifted: below it, a phrase is doubted"""
 
 
-class Finding:
-    """A phrase, how it is meant, and the level that comes of it."""
-
-    __slots__ = ("flags", "level", "rule")
-
-    def __init__(self, rule: Rule, flags: int, level_: int) -> None:
-        """Say so."""
-        self.rule = rule
-        self.flags = flags
-        self.level = level_
-
-
-def load() -> "LexicalDetector":
+def load() -> "EmbeddedDetector":
     """Return the detector that the package brings; it reads two files, in some 50 ms."""
-    return LexicalDetector(Lexicon(LEXICON.read_text(encoding="utf-8")))
+    return EmbeddedDetector(
+        Lexicon(LEXICON.read_text(encoding="utf-8")), Model(WEIGHTS.read_bytes())
+    )
 
 
-class LexicalDetector:
-    """Implements kernel/verdict.py's Detector."""
+class EmbeddedDetector:
+    """Implements kernel/verdict.py's Detector.
 
-    def __init__(self, lexicon: Lexicon) -> None:
-        """Go by this lexicon."""
+    A text of more than one piece of normal.py takes as much longer: who must not hold the loop
+    asks for each piece on its own, `pieces`, and gives way in between; `merged` makes one verdict.
+    """
+
+    def __init__(self, lexicon: Lexicon, model: Model) -> None:
+        """Go by these."""
         self._lexicon = lexicon
+        self._model = model
+        self.version = f"{lexicon.version}+{model.version}"
 
     def of_person(self, text: str) -> Verdict:
         """Return how much at risk somebody is who writes this."""
-        return merged(self._look(piece) for piece in pieces(text))
+        return merged([self._look(piece, of_service=False) for piece in pieces(text)])
 
     def of_service(self, text: str) -> Verdict:
         """Return how harmful this is to be shown."""
-        return merged(self._look(piece) for piece in pieces(text))
+        return merged([self._look(piece, of_service=True) for piece in pieces(text)])
 
-    def _look(self, text: str) -> Verdict:
-        found = findings(self._lexicon, self._lexicon.words.of(text))
-        highest = max((one.level for one in found), default=NONE)
-        if highest == NONE:
-            return Verdict(version=self._lexicon.version)
-        return Verdict(
-            level=highest,
-            categories=urgent_first(found),
-            rules=tuple(sorted({one.rule.name for one in found if one.level})),
-            version=self._lexicon.version,
-            score=highest / 4 + 0.2,
-        )
+    def _look(self, text: str, *, of_service: bool) -> Verdict:
+        words = self._lexicon.words.of(text)
+        found = findings(self._lexicon, words, of_service=of_service)
+        head = self._model.service if of_service else self._model.person
+        score = head.score(of_words(words), of_findings(found), length_of(words))
+        return verdict(found, score, head, self.version)
 
 
-def findings(lexicon: Lexicon, words: list[str]) -> list[Finding]:
-    """Return what is found in the words of a text, but for what only sounds like it."""
-    hits = lexicon.automaton.hits(words)
-    if not hits:
-        return []
-    rules = lexicon.rules
-    idioms = [hit for hit in hits if rules[hit.rule].level == NONE]
-    made = []
-    for hit in hits:
-        rule = rules[hit.rule]
-        if rule.level != NONE and not (idioms and _is_hidden(hit, idioms)):
-            flags = reading(words, hit)
-            made.append(Finding(rule, flags, level(rule, flags)))
-    return made
-
-
-def urgent_first(found: Iterable[Finding]) -> tuple[str, ...]:
-    """Return the categories of findings."""
-    levels: dict[str, int] = {}
-    for one in found:
-        category = one.rule.category
-        levels[category] = max(one.level, levels.get(category, NONE))
-    return tuple(
-        category
-        for category in sorted(levels, key=lambda each: (-levels[each], CATEGORIES.index(each)))
-        if levels[category]
+def verdict(found: list[Finding], score: float, head: Head, version: str) -> Verdict:
+    """Return what comes of both stages."""
+    by_rules = max((one.level for one in found), default=NONE)
+    level = by_rules
+    if by_rules == HIGH and score < head.high * _DOUBT and _is_related(found):
+        level = ELEVATED
+    elif by_rules < HIGH and score >= head.high:
+        level = HIGH
+    elif by_rules == NONE and score >= head.elevated:
+        level = ELEVATED
+    if level == NONE:
+        return Verdict(version=version, score=score)
+    rules = {one.rule.name for one in found if one.level}
+    return Verdict(
+        level=level,
+        categories=urgent_first(found) or _likely(found),
+        rules=tuple(sorted(rules | {BY_MODEL} if level > by_rules else rules)),
+        version=version,
+        score=score,
     )
 
 
@@ -107,9 +98,14 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
     )
 
 
-def _is_hidden(hit: Hit, idioms: list[Hit]) -> bool:
-    """Tell whether an idiom overlaps a phrase."""
-    for idiom in idioms:  # noqa: SIM110 - faster than a generator: bench/safety.py
-        if idiom.begin < hit.end and hit.begin < idiom.end:
-            return True
-    return False
+def _is_related(found: list[Finding]) -> bool:
+    """Tell whether all that was found high is of what the model knows."""
+    return all(one.rule.category in RELATED for one in found if one.level == HIGH)
+
+
+def _likely(found: list[Finding]) -> tuple[Category, ...]:
+    """Return the category of what is too weak for a level; else what is feared most."""
+    for one in found:
+        if one.rule.category in RELATED:
+            return (one.rule.category,)
+    return ("suicide",)

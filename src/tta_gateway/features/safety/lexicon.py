@@ -9,32 +9,15 @@ from typing import Final, cast, get_args
 
 from tta_gateway.features.safety.automaton import ANY, Automaton, Element
 from tta_gateway.features.safety.normal import Words
+from tta_gateway.features.safety.reading import NEEDED, Reader
+from tta_gateway.features.safety.rule import FLAGS, Rule
 from tta_gateway.kernel.verdict import Category
 
 CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
-FLAGS: Final = frozenset({"stands", "anyone", "asks", "weak"})
-_STARRED: Final = 3
-"""letters of the shortest words that are known with stars in them"""
 
 
 class LexiconError(ValueError):
     """A line of the lexicon that says nothing that is understood."""
-
-
-class Rule:
-    """What its phrases mean: a category, a level, and how the sentence around may change that."""
-
-    __slots__ = ("anyone", "asks", "category", "level", "name", "stands", "weak")
-
-    def __init__(self, name: str, category: Category, level: int, flags: frozenset[str]) -> None:
-        """Name it; flags are those of FLAGS."""
-        self.name = name
-        self.category: Category = category
-        self.level = level
-        self.stands = "stands" in flags
-        self.anyone = "anyone" in flags
-        self.asks = "asks" in flags
-        self.weak = "weak" in flags
 
 
 class Lexicon:
@@ -46,6 +29,8 @@ class Lexicon:
         self.rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
         self._common: Element = frozenset()
+        self._starred: Element = frozenset()
+        self._groups: dict[str, Element] = {}
         phrases: list[tuple[int, list[Element]]] = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
@@ -53,8 +38,11 @@ class Lexicon:
             except LexiconError as error:
                 raise LexiconError(f"line {number}: {error}") from None
         self.automaton = Automaton(phrases, self._common)
+        if not self._groups.keys() >= NEEDED:
+            raise LexiconError(f"without {' '.join(sorted(NEEDED - self._groups.keys()))}")
+        self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
-        self.words = Words(known, starred=_starred(known - self._common))
+        self.words = Words(known, starred=self._starred)
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
         """Take one line; yield the phrases that it stands for."""
@@ -65,6 +53,10 @@ class Lexicon:
             self.version = rest
         elif first == "common":
             self._common = frozenset(rest.split())
+        elif first == "starred":
+            self._starred = frozenset(rest.split())
+        elif first.startswith("%"):
+            self._groups[first[1:]] = frozenset(rest.removeprefix("= ").split())
         elif line.startswith("["):
             self.rules.append(_rule(line))
         elif rest.startswith("= "):
@@ -106,13 +98,9 @@ class Lexicon:
 
 def _rule(line: str) -> Rule:
     parts = line.strip("[]").split()
-    if len(parts) < 3:  # noqa: PLR2004 - name, category, level
+    if len(parts) < 3:
         raise LexiconError("a rule is [name category level flags]")
     name, category, level, *flags = parts
     if category not in CATEGORIES or level not in "0123" or not FLAGS.issuperset(flags):
         raise LexiconError(f"no category, level or flag of a rule: {line}")
     return Rule(name, category, int(level), frozenset(flags))
-
-
-def _starred(words: Element) -> Element:
-    return frozenset(word for word in words if len(word) >= _STARRED and word.isalpha())

@@ -45,4 +45,4 @@ _ALIKE: Final = {
 
 LATIN: Final = {
     ord(char): letter for letter, alike in _ALIKE.items() for char in alike if not char.isascii()
-} | {ord("\u2014"): " ", ord("\u2013"): " ", ord("\u2026"): "."}
+}

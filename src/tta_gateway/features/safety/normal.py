@@ -34,7 +34,11 @@ def _folded(code: int) -> str | None:
 
 
 _PLAIN: Final = {code: _folded(code) for code in range(128)}
-_QUOTES: Final = str.maketrans({"\u2018": "'", "\u2019": "'", "\u00b4": "'", "\u02bc": "'"})
+_MARKS: Final = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u00b4\u02bc", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2022\u00b7", " ")
+    | dict.fromkeys("\u2026\u3002\u00bf\u00a1\u2028\u2029", STOP)
+)
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
 _ODD: Final = re.compile(r"[0-9@$|*]|[a-z][!+][a-z]")
@@ -52,7 +56,7 @@ class Words:
     def __init__(self, known: frozenset[str], *, starred: frozenset[str] = frozenset()) -> None:
         """Know these; the `starred` are known too where stars or other marks hide vowels."""
         self.known = known
-        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known)}
+        self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known, key=_shorter_last)}
         self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
         self._halves = {
             (word[:cut], word[cut:]): word
@@ -112,9 +116,7 @@ class Words:
         parts = re.split(r"[-_~*]", bare)
         if len(parts) > 1:
             return " ".join(self._unmasked(part) for part in parts)
-        inner = bare[1:-1]
-        has_letters = any(char.isalpha() for char in (bare[0], bare[-1]))
-        if has_letters and any(char in _LEET_CHARS for char in inner) and bare[0].isalpha():
+        if bare[0].isalpha() and bare[-1].isalpha():
             return bare.translate(_LEET_I)
         return token.replace("*", " ")
 
@@ -178,7 +180,7 @@ class Words:
 
 def plain(text: str) -> str:
     """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
-    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).translate(_QUOTES)
+    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).translate(_MARKS)
     if text.isascii():
         return text
     text = _PICTURE.sub(r" \g<0> ", text)
@@ -216,8 +218,12 @@ def _latin(token: str) -> str:
     return "".join(char for char in bare if not unicodedata.combining(char)).translate(LATIN)
 
 
+def _shorter_last(word: str) -> tuple[int, str]:
+    return -len(word), word
+
+
 def _is_drawn_out(text: str) -> bool:
-    for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: bench/safety.py
+    for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
         if run in text:
             return True
     return False
