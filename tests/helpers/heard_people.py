@@ -4,7 +4,6 @@ from collections.abc import Awaitable
 
 from tests.helpers.fake_clock import FakeClock
 from tta_gateway.features.safety.listener import Means, SafetyListener
-from tta_gateway.features.safety.rising import Rising
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.listening import Heard, Judged, Place, Speaker
@@ -61,7 +60,6 @@ class People:
             Means(
                 detector=self.words,
                 reports=self,
-                turns=Rising,
                 clock=self.clock.monotonic,
                 wall=lambda: 1000.0,
                 fresh=lambda: f"report {len(self.kept)}",

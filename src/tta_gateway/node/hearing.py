@@ -7,7 +7,6 @@ from typing import Final
 from tta_gateway.features.realtime.bound import ChannelRule
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.listener import Means, SafetyListener
-from tta_gateway.features.safety.rising import Rising
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Reports, Source
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Listener, Place, Speaker
@@ -63,7 +62,6 @@ def listening(
         Means(
             detector=detector,
             reports=reports,
-            turns=Rising,
             clock=clock.monotonic,
             wall=clock.wall,
             fresh=lambda: draw().decode(),

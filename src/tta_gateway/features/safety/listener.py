@@ -16,7 +16,7 @@ from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
 from tta_gateway.features.safety.looking import NOTHING, graver
 from tta_gateway.features.safety.metrics import HEARD, LOST
-from tta_gateway.features.safety.people import People, Person, Turns
+from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report, Reports, Source
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
@@ -45,7 +45,6 @@ class Means:
 
     detector: Detector
     reports: Reports
-    turns: Callable[[], Turns]
     clock: Callable[[], float]
     wall: Callable[[], float]
     fresh: Callable[[], str]
@@ -112,9 +111,10 @@ class SafetyListener:
         key = speaker.person
         if speaker.identity == "unknown":
             key = f"{key} {speaker.connection}"  # a network is many people
-        who = self.people.find(key) or Person(self._means.turns())
+        who = self.people.find(key) or Person()
         found, text = self._together(who, found, text, now)
-        level = max(found.level, who.turns.hear(found, now))
+        found = who.conversation.weighed(found, now=now)
+        level = found.level
         self._heard[level].add()
         if level:
             who.is_at(level, now)

@@ -6,10 +6,11 @@ is heard as one.
 """
 
 from collections import OrderedDict
-from typing import Final, Protocol
+from typing import Final
 
 from tta_gateway.features.safety.card import Shown, is_due
-from tta_gateway.kernel.verdict import HIGH, Verdict
+from tta_gateway.features.safety.conversation import Conversation
+from tta_gateway.kernel.verdict import HIGH
 
 MOST: Final = 10_000
 """people who are remembered, of each kind"""
@@ -23,21 +24,14 @@ _LONGEST: Final = 240
 _CONNECTIONS: Final = 8
 
 
-class Turns(Protocol):
-    """What somebody says over the turns of a conversation."""
-
-    def hear(self, verdict: Verdict, now: float) -> int:
-        """Take a turn; return the level that it comes to, no lower than its own."""
-
-
 class Person:
     """One of them; times are in seconds of a clock that only goes forward."""
 
-    __slots__ = ("_given", "_said", "_until", "level", "turns")
+    __slots__ = ("_given", "_said", "_until", "conversation", "level")
 
-    def __init__(self, turns: "Turns") -> None:
-        """Begin with somebody of whom nothing is known; `turns` is what is made of theirs."""
-        self.turns = turns
+    def __init__(self) -> None:
+        """Begin with somebody of whom nothing is known."""
+        self.conversation = Conversation()
         self.level = 0
         self._until = 0.0
         self._given: OrderedDict[str, Shown] = OrderedDict()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ def test_a_text_that_is_no_json_is_replaced_whole() -> None:
 def test_a_sentence_cut_anywhere_is_never_shown_to_its_end(cuts: list[int], is_text: bool) -> None:
     people = People()
     ends = [0, *sorted(set(cuts)), len(SENTENCE)]
-    parts = [SENTENCE[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [SENTENCE[a:b] for a, b in pairwise(ends)]
     if is_text:
         seen = "".join(people.shows(part.encode()).data.decode() for part in parts)
     else:

@@ -5,13 +5,12 @@ from hypothesis import strategies as st
 
 from tta_gateway.features.safety import people as module
 from tta_gateway.features.safety.people import AT_RISK, SHORT, TOGETHER, People, Person
-from tta_gateway.features.safety.rising import Rising
 
 COOL = 600.0
 
 
 def somebody() -> Person:
-    return Person(Rising())
+    return Person()
 
 
 def test_the_card_is_given_once_in_a_while_and_again_when_the_level_rises() -> None:
