@@ -278,5 +278,7 @@ def test_in_a_batch_and_by_calls_it_is_heard_too(hub: HubStage) -> None:
     assert channels == [HELP, HELP]
     ids = [one.get("id", 0) for one in told]
     assert ids.index(0) < ids.index(3) < ids.index(4), at
-    kept = [report for report, _ in reports_in(hub.gateway.state) if report.person.endswith("batch")]
+    kept = [
+        report for report, _ in reports_in(hub.gateway.state) if report.person.endswith("batch")
+    ]
     assert [report.delivered for report in kept] == [True]
