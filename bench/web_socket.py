@@ -61,7 +61,7 @@ DELIVERY_BAR: Final = 1e6 / 60_000
 """µs: the hub has to do with what this leaves of it"""
 TURN_BAR: Final = 2.0
 """ms"""
-HEARD: Final = (129, 360, 1024, 4096)
+HEARD: Final = (129, 360, 1024, 2048)
 """bytes of what is listened to"""
 _ADA: Final = Speaker(
     "home/ada", subject="ada", identity="verified", connection="c1", correlation="r1"

@@ -18,9 +18,9 @@ from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import Died
 
-AT_ONCE: Final = 4096
+AT_ONCE: Final = 2048
 """Bytes of a message that is looked at in the turn in which it comes (bench/web_socket.py)."""
-_TURN: Final = 0.001  # seconds of a turn of the loop
+_TURN: Final = 0.0005  # seconds of a turn of the loop
 _EVIDENCE: Final = 4000
 """characters that are kept of what was not shown"""
 SAFE: Final = (
