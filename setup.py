@@ -23,6 +23,8 @@ RIBS: Final = (
     *("book.py", "floor.py", "source.py", "ward.py"),
     *("tally.py", "whose.py"),
     *("care.py", "paths.py"),
+    *("answers.py", "body.py", "heard.py", "leaves.py", "looking.py"),
+    *("parts.py", "running.py", "withholding.py"),
 )
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.

@@ -21,6 +21,7 @@ from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.messages import Messages
+from tta_gateway.features.safety.policy import Scan
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
 from tta_gateway.features.split.policy import Split
@@ -30,6 +31,7 @@ from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.policy import Policy
+from tta_gateway.pipeline.lane import Lane
 
 ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Trace, "everything after it is inside its span, and can name the exchange"),
@@ -64,6 +66,8 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Chat, "whatever a client says counts, pings too: behind the limits"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),
+    (Lane, "behind all whose refusals may wait: it looks before one stands, and a crisis goes on"),
+    (Scan, "what is let in is looked at before a service hears it, and what that answers, first"),
     (Sticky, "what sticks is the chosen service's to say"),
     (TokenRelay, "what a service is shown of who is asking is the chosen one's to say"),
     (Transform, "last in, first out: the service sees exactly this, the others never do"),

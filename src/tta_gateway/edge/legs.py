@@ -7,17 +7,18 @@ memory for it.
 
 from typing import Final
 
+from tta_gateway.kernel.crisis import SUPPORT
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.pipeline.conversation import FAULT, LATER, POLICY
-from tta_gateway.wire.socket_codec import CLOSE, close_data, framed
+from tta_gateway.wire.socket_codec import CLOSE, TEXT, close_data, framed
 from tta_gateway.wire.socket_deflate import Agreed, agree, agreed_by
 from tta_gateway.wire.socket_handshake import EXTENSIONS, PROTOCOL, all_of, opening, refused
 
 _ERRORS: Final = 400
 _TOO_MANY: Final = 429
 _INTERNAL: Final = 500
-_REQUEST_ID: Final = b"x-request-id"
+_KEPT: Final = frozenset((b"x-request-id", SUPPORT))
 
 
 class Legs:
@@ -50,7 +51,7 @@ def agreed_on(exchange: Exchange, response: Response) -> Legs:
 
 
 class Ending:
-    """An answer that opens a WebSocket, and the Close that ends it at once."""
+    """An answer that opens a WebSocket, and the Close that ends it, behind what is said before."""
 
     __slots__ = ("close", "response")
 
@@ -65,7 +66,7 @@ def ending(exchange: Exchange, response: Response) -> Ending | None:
 
     No browser tells a page why a WebSocket did not open.  So where the route speaks a form of
     messages that the gateway knows, it is opened, and the Close says why: 1008 who may not come in,
-    1013 who may come again later, 1011 a fault.
+    1013 who may come again later, 1011 a fault.  What else they should hear comes before it.
     """
     route, problem = exchange.plan.route, response.problem
     if route is None or not route.sockets.profile or problem is None:
@@ -75,9 +76,10 @@ def ending(exchange: Exchange, response: Response) -> Ending | None:
     # A page that has named protocols hears of no Close where none of them is chosen.
     named = b",".join(all_of(exchange.request.fields, PROTOCOL)).split(b",")
     head = opening(exchange.request, protocols=[one.strip() for one in named]).response
-    head.fields += [field for field in response.fields if field[0] == _REQUEST_ID]
+    head.fields += [field for field in response.fields if field[0] in _KEPT]
+    said = framed(TEXT, response.farewell) if response.farewell else b""
     data = close_data(_code_of(response.status), problem.code.encode())
-    return Ending(head, framed(CLOSE, data))
+    return Ending(head, said + framed(CLOSE, data))
 
 
 def _code_of(status: int) -> int:

@@ -174,6 +174,11 @@ class Exchange:
         "wraps",
     )
 
+    principal: "Principal | None"
+    lapsed: "Principal | None"
+    safety: "Verdict | None"
+    preview: "Preview | None"
+
     def __init__(
         self, request: RequestHead, *, origin: Origin, peer: Peer, plan: "Plan", started: float
     ) -> None:
@@ -190,9 +195,8 @@ class Exchange:
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
-        self.principal: Principal | None = None
-        self.lapsed: Principal | None = None  # whose token has expired, not long ago
-        self.safety: Verdict | None = None  # what was found in its body
+        # Then: whose token has expired of late; what was found; who reads the answer first
+        self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse
         self.service = self.shadowed = ""
@@ -210,7 +214,6 @@ class Exchange:
         self.sink: Sink = origin
         self.wraps: list[Callable[[Sink], Sink]] | None = None  # added in the response phase
         self.attempt: Try | None = None
-        self.preview: Preview | None = None
         self.endpoint: str | None = None
         self.degraded = b""  # the services in whose place another answers
         # The ticket: of its route's breaker, until it has counted; received: through a tunnel

@@ -17,6 +17,10 @@ CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
 
 
+UNREAD: Final = b"-"
+"""The method of a request whose head could not be read."""
+
+
 class RequestHead:
     """A request up to the end of its header section (RFC 9112 2.1).
 
@@ -45,7 +49,7 @@ class RequestHead:
         "upgrade",
     )
 
-    def __init__(self, stream_id: int = 0, method: bytes = b"-", target: bytes = b"/") -> None:
+    def __init__(self, stream_id: int = 0, method: bytes = UNREAD, target: bytes = b"/") -> None:
         """Make the head of a request without fields and without a body."""
         self.stream_id = stream_id
         self.method = method
@@ -126,12 +130,14 @@ class Response:
     `length` is the number of body bytes, CHUNKED or UNTIL_CLOSE; `body` is None while the body
     streams.  `local` tells whether the answer is the gateway's own.  `problem` marks an error of
     the gateway's own, which gets its body when it leaves; `members` stand in it beside the usual
-    ones (RFC 9457 3.2).
+    ones (RFC 9457 3.2).  `farewell` is a text for a client whose WebSocket is refused, before the
+    Close that says so.
     """
 
     __slots__ = (
         "body",
         "detail",
+        "farewell",
         "fields",
         "keep_alive",
         "length",
@@ -159,7 +165,7 @@ class Response:
         self.problem = problem
         self.detail = detail
         self.members: dict[str, object] | None = None
-        self.reason = b""
+        self.reason = self.farewell = b""
         self.length = len(body) if body is not None else CHUNKED
         self.keep_alive = True
         self.stream_id = 0

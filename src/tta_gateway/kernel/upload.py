@@ -86,11 +86,11 @@ class Upload:
     def feed(self, data: bytes) -> bool:
         """Take a part of the body; False says that it is larger than it may be."""
         self.received += len(data)
+        if self._hearer is not None:
+            self._hearer.heard(data)  # what is too large is refused, and has been said
         if self.received > self.limit:
             self._kept = None
             return False
-        if self._hearer is not None:
-            self._hearer.heard(data)
         if self._sink is None:
             # Nothing of it is let go while nobody takes it: another try needs its beginning.
             (self._waiting if self._kept is None else self._kept).append(data)

@@ -61,7 +61,6 @@ from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
-from tta_gateway.features.safety.detector import load as detector
 from tta_gateway.features.safety.judging import Judging as SafetyJudging
 from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
@@ -107,6 +106,7 @@ from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
 from tta_gateway.node.sections import Sections
+from tta_gateway.node.scanning import the_detector
 from tta_gateway.node.services import Services
 from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
@@ -115,6 +115,7 @@ from tta_gateway.node.taking import Taking
 from tta_gateway.node.times import Times
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
+from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp, SystemClock
@@ -254,6 +255,7 @@ class Control:
         self.stores = Stores(self.log)
         self.stores.tell = partial(self.away.take, "stores")
         self.letters = ValkeyInbox(self._client, wall=clock.wall)
+        self.letters.vault = following(self.log, lambda: self.snapshot)
         inboxes = Now(lambda: self.snapshot).inbox
         self.mourning = Mourning(
             self.letters, self.counts, has_inboxes=lambda: inboxes() is not None
@@ -299,7 +301,7 @@ class Control:
             clock=clock,
             died=self.died,
             judge=SafetyJudging(
-                detector(), clock=clock.monotonic, died=self.died, registry=self.counts
+                the_detector(), clock=clock.monotonic, died=self.died, registry=self.counts
             ),
         )
 

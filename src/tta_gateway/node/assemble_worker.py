@@ -32,7 +32,6 @@ from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
-from tta_gateway.features.safety.detector import load as detector
 from tta_gateway.features.tether.bound import SOCKET as TETHER
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
@@ -53,6 +52,7 @@ from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.room import room
+from tta_gateway.node.scanning import Scanning, the_detector
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
@@ -178,8 +178,16 @@ class Worker:
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
+        self.scanning = Scanning(
+            self.snapshot,
+            self.reporting,
+            clock=self.clock,
+            registry=self.registry,
+            spawn=self._spawn,
+            report=self._report,
+        )
         self.listener = listening(
-            detector(),
+            the_detector(),
             self.reporting,
             clock=self.clock,
             registry=self.registry,
@@ -202,7 +210,7 @@ class Worker:
             died=self.died,
         )
         services = HubServices(self.log, self.registry, clock=self.clock.monotonic)
-        services.listener = self.listener
+        services.listener, services.pseudonym = self.listener, self.scanning.pseudonym
         self.real_time = RealTime(
             store,
             Inquiries(self.runner, clock=self.clock.monotonic),
@@ -294,6 +302,7 @@ class Worker:
             standing=self.standing,
             hearing=self.hearing,
         )
+        reach.scanning = self.scanning
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
         reach.listener, reach.later = self.listener, self._report_later

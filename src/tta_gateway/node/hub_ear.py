@@ -38,12 +38,12 @@ class HubEar:
         *,
         give: Give,
         clock: Callable[[], float],
-        network: Callable[[str], str],
+        pseudonym: Callable[[str], str],
         died: Died,
     ) -> None:
         """Have cards given by `give`: to a connection, the card, of this level.
 
-        `network` is what an address counts as where nobody knows who it is.
+        `pseudonym` stands for the network of an address, where nobody knows who it is.
         """
         self.helping: Helping | None = None
         """of the configuration; without one nobody is listened to"""
@@ -51,7 +51,7 @@ class HubEar:
         self._desk = desk
         self._give = give
         self._clock = clock
-        self._network = network
+        self._pseudonym = pseudonym
         self._died = died
         self._spared = PerPerson(A_MINUTE)
 
@@ -109,9 +109,8 @@ class HubEar:
     def _speaker(self, client: str, visitor: Visitor) -> Speaker:
         opening, connected = visitor.opening, visitor.connected
         principal = opening.principal if connected is None else connected.exchange.principal
-        network = self._network(opening.client)
         return Speaker(
-            f"@{network}" if principal is None else principal.key,
+            self._pseudonym(opening.client) if principal is None else principal.key,
             subject="" if principal is None else principal.subject,
             identity="unknown" if principal is None else "verified",
             connection=client,

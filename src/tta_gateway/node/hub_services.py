@@ -68,6 +68,8 @@ class HubServices:
         self.asks: Asks | None = None
         self.listener: Listener = NOBODY
         """hears what clients say, and looks at what services do"""
+        self.pseudonym: Callable[[str], str] = str
+        """stands for the network of an address, where nobody knows who speaks"""
         self._log = log
         self._registry = registry
         self._clock = clock

@@ -38,7 +38,6 @@ from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, Keeping, RateLimit
 from tta_gateway.features.ratelimit.store import Exact
 from tta_gateway.features.ratelimit.tally import Tally
-from tta_gateway.features.ratelimit.whose import network
 from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
@@ -61,6 +60,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.node.hearing import NOBODY
 from tta_gateway.node.owner_lookups import Apart, OwnerLookups
+from tta_gateway.node.scanning import Nowhere, Scanning
 from tta_gateway.order import ORDER
 from tta_gateway.pipeline.check import complaints
 from tta_gateway.snapshot.model import Snapshot
@@ -92,6 +92,7 @@ def policies(
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     protection = _protection(snapshot, registry, clock, reach)
     helping = Helping(bound(snapshot, "safety", SafetyBound))
+    scanning = _scanning(snapshot, registry, clock, reach)
     lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
@@ -104,7 +105,7 @@ def policies(
             Messages(
                 reach.listener,
                 helping,
-                network=network,
+                pseudonym=scanning.pseudonym,
                 clock=clock.monotonic,
                 later=reach.later,
             ),
@@ -117,6 +118,7 @@ def policies(
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
             Chat(now=Stamp(clock.wall).text, chance=os.urandom),
+            *scanning.policies(helping),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -200,6 +202,20 @@ def _limits(
     return EarlyRateLimit(keeping), RateLimit(keeping)
 
 
+def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:
+    """Return what looks at bodies; of an explanation, one that tells nobody."""
+    if reach.scanning is not None:
+        return reach.scanning
+    return Scanning(
+        snapshot,
+        Nowhere(),
+        clock=clock,
+        registry=registry,
+        spawn=lambda work: work.close(),
+        report=lambda _, __: None,
+    )
+
+
 def _in_order(made: Mapping[type, Policy]) -> list[Policy]:
     ordered = [made[kind] for kind, _ in ORDER]
     found = complaints(ordered)
@@ -214,8 +230,9 @@ class Reach:
     `ways` is how copies are sent, `services` who is there, `streams` are those that are open,
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
-    limits, `exact` who is asked of strict ones, and `ward` who is kept out.  `listener` is who
-    listens to people, and `later` sees to what nobody waits for.
+    limits, `exact` who is asked of strict ones, `ward` who is kept out, and `scanning` looks at
+    what people write.  `listener` is who listens to people, and `later` sees to what nobody waits
+    for.
     """
 
     def __init__(
@@ -238,6 +255,7 @@ class Reach:
         self.circle = circle
         self.rooms: Rooms | None = None
         self.ward: Ward | None = None
+        self.scanning: Scanning | None = None
         self.ways = ways
         self.services = services
         self.streams = OpenStreams(later=_never) if streams is None else streams

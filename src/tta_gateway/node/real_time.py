@@ -9,7 +9,6 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.identity.policy import Identity
-from tta_gateway.features.ratelimit.whose import network
 from tta_gateway.features.realtime.acknowledging import ACK, Acknowledging
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
@@ -107,7 +106,7 @@ class RealTime:
             self.desk,
             give=lambda client, card, level: self.hub.help(client, card, level),
             clock=clock.monotonic,
-            network=network,
+            pseudonym=services.pseudonym,
             died=died,
         )
         self._care = ""

@@ -65,7 +65,7 @@ class Lane:
         """
         self._verdicts = verdicts
         self._incidents = incidents
-        self._helps = helps
+        self.helps = helps
         self._scans = scans
         self._clock = clock
         self._report = report
@@ -99,7 +99,7 @@ class Lane:
         if refusal.status != _UNAUTHORIZED and exchange in self._forwarded:
             exchange.refusal = None  # it has had its part of the budgets
             return None
-        self._helps.of(exchange, NONE).add_to(refusal)
+        self.helps.of(exchange, NONE).add_to(refusal)
         if exchange.request.length > BYTES or not self._share.has_some(self._clock()):
             return None
         return self._look(exchange, refusal) if self._has_place(self._person(exchange)) else None
@@ -184,7 +184,7 @@ class Lane:
             return None
         found = exchange.safety
         level, categories = (HIGH, ()) if found is None else (found.level, found.categories)
-        return self._helps.of(exchange, level, categories, fate).accepted()
+        return self.helps.of(exchange, level, categories, fate).accepted()
 
 
 class _Collected:

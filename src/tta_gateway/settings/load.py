@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.routing.conflict import conflicts
-from tta_gateway.settings import health_defaults, rules, sentence
+from tta_gateway.settings import health_defaults, rules, safety, sentence
 from tta_gateway.settings.compile import compiled_routes
 from tta_gateway.settings.complaint import Complaint, Mark, lines
 from tta_gateway.settings.database import unusable
@@ -79,6 +79,10 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", other, "path"), f"{words} {advice}")
     for one, words in shadows(routes, settings):
         document.complain(("routes", one, "path"), words)
+    for path, words in safety.without_lines(
+        settings.safety, [one.safety for one in settings.routes]
+    ):
+        document.complain(path, words)
     _stores(settings, document)
     return settings
 

@@ -4,7 +4,7 @@ A therapeutic route is scanned where nothing is written.  One that is not scanne
 why: what nobody looks at, nobody hears.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Final, TypeAlias
 
@@ -32,6 +32,7 @@ from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Route
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
+from tta_gateway.settings.nearest import nearest
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.snapshot.model import SecretFile
@@ -278,6 +279,21 @@ def compile(config: SafetyConfig) -> SafetyBound:
         largest=config.largest_answer,
         cool_down=config.cool_down,
     )
+
+
+def without_lines(
+    config: SafetyConfig, routes: Sequence[RouteSafetyConfig | None]
+) -> Iterator[tuple[Path, str]]:
+    """Yield each region that is written and has no help lines; ConfigError if there are none."""
+    found = _lines_of(config.resources).regions
+    known = {*found, *(one for region in found.values() for one in region.members)}
+    written: list[tuple[Path, str | None]] = [(("safety", "region"), config.region)]
+    for place, one in enumerate(routes):
+        region = None if one is None else one.region
+        written.append((("routes", place, "safety", "region"), region))
+    for path, region in written:
+        if region is not None and region not in known:
+            yield path, f"there are no help lines for `{region}`: {nearest(region, sorted(known))}"
 
 
 def _lines_of(config: ResourcesConfig | None) -> Resources:

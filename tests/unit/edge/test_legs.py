@@ -14,7 +14,7 @@ from tta_gateway.kernel.problem import (
     Problem,
 )
 from tta_gateway.kernel.route import Sockets
-from tta_gateway.wire.socket_codec import Close, SocketLimits, SocketReader
+from tta_gateway.wire.socket_codec import Close, Message, SocketLimits, SocketReader
 
 OFFER = (b"sec-websocket-extensions", b"permessage-deflate; client_max_window_bits")
 TAKEN = (b"sec-websocket-extensions", b"permessage-deflate; server_no_context_takeover")
@@ -86,6 +86,19 @@ def test_a_refusal_is_told_by_a_close(problem: Problem, code: int) -> None:
     (close,) = SocketReader(is_server=False, limits=SocketLimits()).receive(told.close)
     assert isinstance(close, Close)
     assert (close.code, close.reason) == (code, problem.code.encode())
+
+
+def test_who_is_refused_hears_first_what_else_they_should() -> None:
+    response = answer_of(NOT_FOUND)
+    response.fields = [(b"x-crisis-support", b"available")]
+    response.farewell = b'{"help":{}}'
+    told = ending(opening(Sockets(profile="chat")), response)
+    assert told is not None
+    assert (b"x-crisis-support", b"available") in told.response.fields
+    said, close = SocketReader(is_server=False, limits=SocketLimits()).receive(told.close)
+    assert isinstance(said, Message)
+    assert (said.data, said.is_text) == (b'{"help":{}}', True)
+    assert isinstance(close, Close)
 
 
 def test_a_protocol_that_a_page_has_named_is_chosen() -> None:

@@ -105,6 +105,42 @@ def test_an_empty_body_is_ended_without_being_sent(upload: Upload) -> None:
     assert (service.pieces, service.trailers) == ([], NO_FIELDS)
 
 
+class Hearer:
+    """Who hears what a body says."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.ends = 0
+
+    def heard(self, data: bytes) -> None:
+        self.said += data
+
+    def heard_all(self) -> None:
+        self.ends += 1
+
+
+def test_who_listens_hears_what_has_come_and_what_comes_whoever_takes_it(upload: Upload) -> None:
+    hearer, service = Hearer(), Service()
+    upload.feed(b"one")
+    upload.listen(hearer)
+    upload.feed(b"two")
+    upload.attach(service)
+    upload.feed(b"three")
+    upload.detach()
+    upload.end()
+    assert (hearer.said, hearer.ends) == (b"onetwothree", 1)
+    late = Hearer()
+    upload.listen(late)
+    assert (late.said, late.ends) == (b"onetwothree", 1)
+
+
+def test_what_is_too_large_has_been_said(client: Client) -> None:
+    upload, hearer = Upload(client, limit=4, keep=4), Hearer()
+    upload.listen(hearer)
+    assert not upload.feed(b"words")
+    assert hearer.said == b"words"
+
+
 def test_a_body_that_is_whole_and_small_is_sent_again_from_its_beginning(upload: Upload) -> None:
     upload.feed(b"one ")
     upload.attach(Service())

@@ -51,7 +51,7 @@ class House:
             self.desk,
             give=lambda client, card, level: self.given.append((client, json.loads(card), level)),
             clock=self.people.clock.monotonic,
-            network=lambda address: f"net {address}",
+            pseudonym=lambda address: f"net {address}",
             died=lambda _, error: self.failed(error),
         )
         self.ear.helping = Helping(SafetyBound())
@@ -153,5 +153,5 @@ def test_who_has_shown_nothing_is_a_network() -> None:
     house = House()
     asyncio.run(house.hears(DARK))
     ((report, _),) = house.people.kept
-    assert report.person == f"@net {house.opening.client}"
+    assert report.person == f"net {house.opening.client}"
     assert (report.identity, report.correlation) == ("unknown", "r1")

@@ -44,6 +44,10 @@ class Attempt:
     def pause_answer(self) -> None:
         """Nobody asks."""
 
+    def fall_behind(self) -> None: ...
+
+    def catch_up(self) -> None: ...
+
     def resume_answer(self) -> None:
         """Nobody asks."""
 

@@ -5,7 +5,7 @@ bare refusal; and nobody else gets anything but the refusal.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from tests.helpers.builders import Bound
 from tests.helpers.fake_transport import FakeTransport
 from tests.helpers.paper_gateway import GET, OK, Open, paper_gateways, post, statuses
-from tta_gateway.kernel.crisis import Help
+from tta_gateway.kernel.crisis import Fate, Help
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.kernel.verdict import Category
 from tta_gateway.pipeline.lane import A_MINUTE, BYTES, FORWARDED, HELD, HELD_EACH, SECONDS, Lane
 
 HELP: Final = Help(line=b"call 988", card=b"the card")
@@ -38,11 +39,11 @@ class Words:
         self.fails = False
         self.read: list[bytes] = []
 
-    def is_crisis(self, exchange: Exchange, body: bytes) -> bool:  # noqa: ARG002 - the port's
+    def look(self, exchange: Exchange, body: bytes) -> Iterator[bool]:  # noqa: ARG002 - the port's
         self.read.append(body)
         if self.fails:
             raise ZeroDivisionError
-        return CRY in body
+        yield CRY in body
 
 
 class Journal:
@@ -52,16 +53,29 @@ class Journal:
         self.how = "durable"
         self.opened: list[bytes] = []
 
-    def open(self, exchange: Exchange, body: bytes) -> Awaitable[bool]:  # noqa: ARG002 - as above
+    def open(self, exchange: Exchange, body: bytes) -> Awaitable[Fate]:  # noqa: ARG002 - as above
         self.opened.append(body)
         return self._open()
 
-    async def _open(self) -> bool:
+    async def _open(self) -> Fate:
         if self.how == "failing":
             raise OSError
         if self.how == "never":
             await asyncio.sleep(1000.0)
-        return self.how == "durable"
+        return "kept" if self.how == "durable" else ""
+
+
+class Helping:
+    """Helps: the same for everybody."""
+
+    def of(
+        self,
+        exchange: Exchange,  # noqa: ARG002 - the port's, as the others
+        level: int,  # noqa: ARG002
+        categories: tuple[Category, ...] = (),  # noqa: ARG002
+        fate: Fate = "",  # noqa: ARG002
+    ) -> Help:
+        return HELP
 
 
 class House:
@@ -78,7 +92,7 @@ class House:
         self.lane = Lane(
             verdicts=self.words,
             incidents=self.journal,
-            help_given=HELP,
+            helps=Helping(),
             scans=lambda _: True,
             clock=self._time,
             report=lambda _, error: self.reported.append(error),

@@ -259,6 +259,10 @@ class FakeAttempt:
     def pause_answer(self) -> None:
         self.told.append("pause")
 
+    def fall_behind(self) -> None: ...
+
+    def catch_up(self) -> None: ...
+
     def resume_answer(self) -> None:
         self.told.append("resume")
 

@@ -1405,6 +1405,78 @@ def held(
     return rig, origin, connection
 
 
+class Reader:
+    """A policy that reads so many parts of a body while it holds the head."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self.read = b""
+        self.ended = False
+
+    def take(self, data: bytes) -> bool:
+        self.read += data
+        self.parts -= 1
+        return self.parts > 0
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def previewed(parts: int) -> tuple[Held, FakeOrigin, FakeConnection, Reader]:
+    """Return an answer whose head waits for a policy that reads its body."""
+    rig, reader = Held(), Reader(parts)
+    origin, connection = rig.asked()
+    exchange_of(origin).preview = reader
+    connection.begin_answer(200)
+    rig.turn()
+    return rig, origin, connection, reader
+
+
+def test_a_policy_that_holds_the_head_may_read_the_body() -> None:
+    rig, origin, connection, reader = previewed(9)
+    connection.send(b"one")
+    connection.send(b"two")
+    assert (reader.read, origin.said, connection.reading) == (b"onetwo", [], True)
+    connection.end_answer()
+    assert reader.ended
+    rig.open()
+    assert origin.said == ["200", b"one", b"two", "end"]
+
+
+def test_it_is_read_no_further_than_the_policy_wants() -> None:
+    rig, origin, connection, reader = previewed(1)
+    connection.send(b"one")
+    assert not connection.reading
+    connection.send(b"two")
+    assert reader.read == b"one"
+    rig.open()
+    assert (origin.said, connection.reading) == (["200", b"one", b"two"], True)
+
+
+@pytest.mark.parametrize("how", ["lost", "cancelled"])
+def test_who_reads_is_told_that_nothing_more_comes(how: str) -> None:
+    _, origin, connection, reader = previewed(9)
+    if how == "lost":
+        connection.lose()
+    else:
+        attempt_of(origin).cancel()
+    assert reader.ended
+
+
+def test_a_policy_that_cannot_keep_up_stops_the_answer_and_the_client_counts_too() -> None:
+    origin, connection = Rig().asked()
+    connection.begin_answer()
+    attempt = attempt_of(origin)
+    attempt.fall_behind()
+    attempt.resume_answer()
+    assert not connection.reading
+    attempt.pause_answer()
+    attempt.catch_up()
+    assert not connection.reading
+    attempt.resume_answer()
+    assert connection.reading
+
+
 def test_nothing_of_an_answer_leaves_before_its_head() -> None:
     rig, origin, connection = held()
     connection.send(b"one")

@@ -81,9 +81,7 @@ def _is_narrow(claims: Mapping[str, object], issuer: Issuer, subject: str) -> bo
     return issuer.narrows == "always"
 
 
-def _until(
-    claims: Mapping[str, object], issuer: Issuer, now: float, late: float
-) -> float | Fault:
+def _until(claims: Mapping[str, object], issuer: Issuer, now: float, late: float) -> float | Fault:
     """Return when a token ends, or why it is not valid now."""
     times = {name: _time(claims, name) for name in ("exp", "nbf", "iat")}
     if any(value is None and name in claims for name, value in times.items()):

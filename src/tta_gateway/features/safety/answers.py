@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.safety.body import Body
-from tta_gateway.features.safety.looking import NOTHING, Judge, look
+from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, look
 from tta_gateway.features.safety.parts import Events, Lines, Parts, Words
 from tta_gateway.features.safety.problems import WITHHELD
 from tta_gateway.features.safety.withholding import Ending, Withholding
@@ -40,7 +40,8 @@ class Preview:
         self._answers = answers
         self._exchange = exchange
         self._body = body_of(response)
-        self._came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._came: asyncio.Future[None] | None = None
+        self._is_enough = False
         self.is_over = False
 
     def take(self, data: bytes) -> bool:
@@ -57,7 +58,8 @@ class Preview:
         self._wake()
 
     def _wake(self) -> None:
-        if not self._came.done():
+        self._is_enough = True
+        if self._came is not None and not self._came.done():
             self._came.set_result(None)
 
     async def answer(self) -> Response | None:
@@ -65,11 +67,14 @@ class Preview:
 
         What follows the window is shown unseen, and counted.
         """
-        await self._came
+        if not self._is_enough:
+            self._came = asyncio.get_running_loop().create_future()
+            await self._came
         if self._exchange.aborted:
             return None
         found, text = NOTHING, self._body.head()
-        for number, found in enumerate(look(self._answers.judge, text)):
+        for number, so_far in enumerate(look(self._answers.judge, text)):
+            found = so_far
             if number:
                 await asyncio.sleep(0)
         if self._body.unseen or not self.is_over:
@@ -136,9 +141,8 @@ class Answers:
             return preview
         body = body_of(response)
         body.take(data)
-        text, found = body.head(), NOTHING
-        for found in look(self.judge, text):
-            continue
+        text = body.head()
+        found = at_once(self.judge, text)
         if body.unseen:
             self.unseen(body.unseen)
         return self.instead(exchange, found, text)

@@ -10,6 +10,7 @@ from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.metrics import HELPS
 from tta_gateway.features.safety.paths import Paths
 from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import UNREAD
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.metrics import Registry
@@ -88,10 +89,17 @@ class CareOfNowhere:
         return "errors under the path of a therapeutic route say where help is"
 
     def on_response(self, exchange: Exchange) -> None:
-        """Have an error carry help, if it lies under the path of a route that is cared for."""
+        """Have an error carry help, if it lies under the path of a route that is cared for.
+
+        Of a request that could not be read nobody knows where it was to go: it might have been
+        there.
+        """
         response = exchange.response
         if response is None or response.status < _ERRORS:
             return
-        region = self._paths.region_over(exchange.request.path)
+        if exchange.request.method == UNREAD:
+            region = self._paths.any_region
+        else:
+            region = self._paths.region_over(exchange.request.path)
         if region is not None:
             self._care.give(exchange, region)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.safety.body import Body
-from tta_gateway.features.safety.looking import NOTHING, Judge, graver, look
+from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, graver, look
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.verdict import Verdict
 
@@ -94,7 +94,8 @@ class Heard:
             texts.append(self.body.tail())
         for text in filter(None, texts):
             found = NOTHING
-            for number, found in enumerate(look(judge, text)):
+            for number, so_far in enumerate(look(judge, text)):
+                found = so_far
                 if number:
                     await asyncio.sleep(0)
             if found.level >= self.found.level:
@@ -107,8 +108,7 @@ class Heard:
         if not self.is_over or self.body.size > SHORT:
             return False
         text = "\n".join(filter(None, (self.body.head(), self.body.tail())))
-        for found in look(judge, text):
-            self.found = graver(found, self.found)
+        self.found = graver(at_once(judge, text), self.found)
         self.text = text
         self.is_looked_at = True
         return True

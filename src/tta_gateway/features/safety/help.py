@@ -10,7 +10,7 @@ from tta_gateway.features.safety.bound import Region, SafetyBound, Texts, safety
 from tta_gateway.features.safety.card import Card, Place, block, body, card, header
 from tta_gateway.features.safety.region import country, language_of, region_of
 from tta_gateway.features.safety.texts import ENGLISH, SHIPPED
-from tta_gateway.kernel.crisis import Fate, Help
+from tta_gateway.kernel.crisis import SUPPORT, Fate, Help
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.route import Route
@@ -19,6 +19,8 @@ from tta_gateway.kernel.verdict import NONE, Category
 _MOST: Final = 4096
 """cards that are kept: what strangers write decides which are asked for"""
 _WHICH: Final = b"accept-language"
+_SOCKET: Final = b"websocket"
+_KEEPING: Final = b"cache-control"
 
 
 class Helping:
@@ -126,19 +128,26 @@ class Helping:
         """Have the answer to somebody at risk carry help, in the response phase.
 
         The field in any case, and the block where the answer is a JSON object that may be changed
-        (block.py).  True if it gets the block.  Nobody may keep such an answer.
+        (block.py); an error gets the card.  True if it gets the block.  Nobody may keep such an
+        answer.
         """
         made, told = self._both(*self._where(exchange), (level, categories, ""))
         nested = self._bound.nested
         path = ("metadata", "safety") if nested else ("safety",)
+        if response.local and response.problem is None and response.get(SUPPORT) is not None:
+            return False  # it is help already
         held = self._insert(exchange, response, path, block(made, categories, nested=nested))
+        if response.problem is not None:
+            response.members = {**(response.members or {}), "help": made}
         told.add_to(response)
-        response.drop(b"cache-control")
-        response.fields.append((b"cache-control", b"no-store"))
+        response.drop(_KEEPING)
+        response.fields.append((_KEEPING, b"no-store"))
         return held
 
     def static(self, exchange: Exchange, near: str = "") -> bool:
         """Have an error carry static help: the field, and the card where it has a document.
+
+        Who is refused a WebSocket whose form the gateway knows hears of the card as an event.
 
         `near` is the region of the route under whose path it is.  True if it gets the card.
         """
@@ -147,8 +156,13 @@ class Helping:
         made, told = self._both(*self._where(exchange, near), (NONE, (), ""))
         told.add_to(response)
         if response.problem is not None:
-            response.members = {**(response.members or {}), "help": made}
+            response.members = {"help": made, **(response.members or {})}
+            wording = exchange.plan.wording
+            if wording is not None and exchange.request.upgrade == _SOCKET:
+                response.farewell = wording.event(exchange, "help", {"help": made})
             return True
+        if response.get(_KEEPING) is None:
+            response.fields.append((_KEEPING, b"no-store"))  # it speaks to somebody somewhere
         if response.local:
             return False  # an operator's own words
         return self._insert(exchange, response, ("help",), told.card[len(b'{"help":') : -1])

@@ -24,6 +24,7 @@ _WORD: Final = re.compile(r"[^\W\d_]")
 _MEDIA: Final = (b"image/", b"audio/", b"video/", b"font/")
 _FORM: Final = b"application/x-www-form-urlencoded"
 _MULTIPART: Final = b"multipart/"
+_TEXTS: Final = (b"json", b"json-seq", b"xml", b"jsonl")
 _BOUNDARY: Final = re.compile(rb'boundary=(?:"([^"]{1,70})"|([^\s;]{1,70}))', re.IGNORECASE)
 _CHARSET: Final = re.compile(rb'charset="?([a-z0-9._\-]{1,40})', re.IGNORECASE)
 _CHARSETS: Final = frozenset(
@@ -40,7 +41,7 @@ _PARTS: Final = 256  # of a multipart body
 def is_json(kind: bytes) -> bool:
     """Tell whether a media type (RFC 9110 8.3.1) is of JSON, in one document or several."""
     name = _name(kind)
-    return name.endswith((b"json", b"json-seq"))
+    return name.endswith((b"json", b"json-seq", b"jsonl"))
 
 
 def texts(body: bytes, kind: bytes, *, whole: bool = True) -> str | None:
@@ -82,7 +83,7 @@ def _name(kind: bytes) -> bytes:
 
 def _is_text(name: bytes) -> bool:
     """Tell whether a body of this type is a text, whatever is in it."""
-    return name.startswith(b"text/") or name.endswith((b"json", b"json-seq", b"xml")) or name == _FORM
+    return name == _FORM or name.startswith(b"text/") or name.endswith(_TEXTS)
 
 
 def _decoded(body: bytes, kind: bytes, *, sure: bool) -> str | None:

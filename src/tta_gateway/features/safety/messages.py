@@ -45,18 +45,18 @@ class Messages:
         listener: Listener,
         helping: Helping,
         *,
-        network: Callable[[str], str],
+        pseudonym: Callable[[str], str],
         clock: Callable[[], float],
         later: Later,
     ) -> None:
         """Listen by this, and give this help.
 
-        `network` is what an address counts as where nobody knows who it is; `clock` is monotonic,
-        in seconds; `later` sees to what nobody waits for.
+        `pseudonym` stands for the network of an address, where nobody knows who it is; `clock` is
+        monotonic, in seconds; `later` sees to what nobody waits for.
         """
         self.listener = listener
         self.helping = helping
-        self.network = network
+        self.pseudonym = pseudonym
         self.clock = clock
         self.later = later
         self.spared = PerPerson(A_MINUTE)
@@ -71,7 +71,7 @@ class Messages:
         """Return who speaks through a socket that this exchange has opened."""
         principal, request_id = exchange.principal, exchange.request_id.decode("latin-1")
         return Speaker(
-            f"@{self.network(exchange.client)}" if principal is None else principal.key,
+            self.pseudonym(exchange.client) if principal is None else principal.key,
             subject="" if principal is None else principal.subject,
             identity="unknown" if principal is None else "verified",
             connection=request_id,

@@ -14,7 +14,7 @@ HELPS: Final = Metric(
 FOUND: Final = Metric(
     "tta_gateway_safety_requests_total",
     "counter",
-    "Requests whose bodies were looked at, by the mode of their route and the level that was found.",
+    "Requests whose bodies were looked at, by the mode of their route and the level found.",
     ("mode", "level"),
 )
 UNSEEN: Final = Metric(

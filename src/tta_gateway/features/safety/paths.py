@@ -20,9 +20,11 @@ class Paths:
     def __init__(self) -> None:
         """Begin with none."""
         self._root = _Node()
+        self._regions: set[str] = set()
 
     def add(self, template: str, region: str) -> None:
         """Take one more; all that is below it lies under it."""
+        self._regions.add(region)
         node = self._root
         for segment in parse(template):
             if segment.tail:
@@ -33,6 +35,13 @@ class Paths:
             elif segment.literal:
                 node = node.literal.setdefault(segment.literal, _Node())
         node.region = region if node.region is None else node.region or region
+
+    @property
+    def any_region(self) -> str | None:
+        """Return the region that all templates share, empty where they differ; None: of none."""
+        if not self._regions:
+            return None
+        return next(iter(self._regions)) if len(self._regions) == 1 else ""
 
     def region_over(self, path: bytes) -> str | None:
         """Return the region of the longest template that a path lies under; None: of none.

@@ -28,9 +28,9 @@ PATIENCE: Final = 5.0
 """Seconds that a body is held; a slower one goes on as it comes, and its answer waits."""
 DURABLE: Final = 2.0
 """Seconds that an answer waits for what was found to be on the disk."""
-LEVEL: Final = b"x-tta-safety-level"
+LEVEL: Final = b"x-safety-level"
 """The field that tells a service how much at risk somebody is."""
-CATEGORIES: Final = b"x-tta-safety-categories"
+CATEGORIES: Final = b"x-safety-categories"
 _ACCEPT: Final = b"accept-encoding"
 _PLAIN: Final = (_ACCEPT, b"identity")
 _CONTINUE: Final = 100
@@ -263,9 +263,7 @@ class BoundScan:
         """Tell what no service has heard; an error makes way for 202 where that is durable."""
         try:
             async with asyncio.timeout(DURABLE):
-                fate = await self._scan.accounts.tell(
-                    exchange, found, heard.text, delivered=False
-                )
+                fate = await self._scan.accounts.tell(exchange, found, heard.text, delivered=False)
         except TimeoutError:
             fate = ""
         if not fate or response.status < _ERRORS or response.status == _UNAUTHORIZED:

@@ -9,12 +9,17 @@ _LONGEST: Final = 512
 _MOST: Final = 16
 """languages of a field that are looked at"""
 _COUNTRY: Final = re.compile("[A-Za-z]{2}")
+_ALSO: Final = {"UK": "GB"}
+"""What many write for a code, which no other country has."""
 _QUALITY: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 def country(value: object) -> str:
     """Return the code of a country in upper case; nothing where it is none."""
-    return value.upper() if isinstance(value, str) and _COUNTRY.fullmatch(value) else ""
+    if not isinstance(value, str) or not _COUNTRY.fullmatch(value):
+        return ""
+    code = value.upper()
+    return _ALSO.get(code, code)
 
 
 def accepted(field: bytes | None) -> list[tuple[str, str]]:
@@ -29,7 +34,7 @@ def accepted(field: bytes | None) -> list[tuple[str, str]]:
         parts = tag.strip().replace("_", "-").split("-")
         if quality > 0 and re.fullmatch("[A-Za-z]{2,3}", parts[0]):
             found = next((part for part in parts[1:] if _COUNTRY.fullmatch(part)), "")
-            ranked.append((-quality, place, parts[0].lower(), found.upper()))
+            ranked.append((-quality, place, parts[0].lower(), country(found)))
     return [(language, region) for _, _, language, region in sorted(ranked)]
 
 

@@ -1,8 +1,8 @@
 """A text that comes in parts: its last words are looked at together with what comes.  Pure.
 
 Parts are words, or pieces of them, and nobody says whether a space belongs between two: so where
-neither side has one, the text is read both ways.  A part that is the same each time (an id, the name
-of a kind) is no text that goes on, and is read once.
+neither side has one, the text is read both ways.  A part that is the same each time (an id, the
+name of a kind) is no text that goes on, and is read once.
 """
 
 from collections.abc import Iterator

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from tta_gateway.features.safety.leaves import SLICE
 from tta_gateway.features.safety.looking import Judge
 from tta_gateway.features.safety.parts import HELD, Part, Parts
 from tta_gateway.features.safety.running import Running
@@ -61,11 +62,14 @@ class Withholding:
         self._behind = False
         self._trailers: Fields | None = None
         self._texts: dict[str, Running] = {}
-        self._held: list[bytes] = []
-        self._held_size = 0  # characters
+        self._pending: list[bytes] = []  # parts that are not shown yet
+        self._whole = 0  # of them end where words do
+        self._open = 0  # characters of those behind
+        self._new = 0  # characters that have not been looked at
         self._steps: Iterator[None] | None = None
         self._waits = False  # for a turn
-        self._looked = 0  # slices in this turn
+        self._has_turn = False
+        self._looked = 0  # characters in this turn
         self._over = False
 
     # What the answer brings
@@ -92,26 +96,27 @@ class Withholding:
     # In turns of the loop
 
     def _go_on(self) -> None:
-        """Do what can be done in this turn."""
-        if self._waits:
-            self._mind_the_pace()
-            return
-        self._looked = 0
-        if self._steps is None:
-            self._steps = self._work()
-        for _ in self._steps:
-            self._waits = True
-            self._later(self._turn)
-            self._mind_the_pace()
-            return
-        self._steps = None
+        """Do what can be done in this turn; however many parts come in it, no more than a slice."""
+        if not self._waits:
+            if self._steps is None:
+                self._steps = self._work()
+            for _ in self._steps:
+                self._waits = True
+                break
+            else:
+                self._steps = None
+            if self._looked and not self._has_turn:
+                self._has_turn = True
+                self._later(self._turn)
         self._mind_the_pace()
 
     def _turn(self) -> None:
-        self._waits = False
+        self._has_turn = False
+        self._looked = 0
         exchange = self._exchange
-        if self._over or exchange.aborted or exchange.finished:
+        if not self._waits or self._over or exchange.aborted or exchange.finished:
             return
+        self._waits = False
         self._go_on()
         exchange.origin.flush()
 
@@ -130,54 +135,49 @@ class Withholding:
 
     def _work(self) -> Iterator[None]:
         """Look, and pass on; yield when a turn has been long enough."""
+        taken = 0
         while self._queue:
             data = self._queue.popleft()
+            taken += len(data)
             for part in self._parts.feed(data):
-                yield from self._take(part)
-                if self._over:
-                    return
-            self._size -= len(data)
+                self._add(part)
+            if self._queue and self._new < SLICE:
+                continue  # what has come together is looked at together
+            yield from self._show()
+            if self._over:
+                return
+            self._size -= taken
+            taken = 0
         if self._trailers is None:
             return
         for part in self._parts.rest():
-            yield from self._take(part)
-        yield from self._look()
+            self._add(part)
+        self._whole = len(self._pending)
+        yield from self._show()
         if not self._over:
-            self._release()
             self._over = True
             self._sink.send_end(self._trailers)
 
-    def _take(self, part: Part) -> Iterator[None]:
-        """Take a part; pass on what is whole words with it."""
+    def _add(self, part: Part) -> None:
+        """Take a part, and note how many are whole words by now."""
+        pending = self._pending
+        pending.append(part.data)
         if not part.said:
-            self._pass_on(part)
+            if self._whole == len(pending) - 1:
+                self._whole += 1
             return
         is_closed, size = True, 0
         for path, said in part.said:
             is_closed = self._text(path).add(said) and is_closed
             size += len(said)
+        self._new += size
+        self._open += size
         is_open = any(text.is_open for text in self._texts.values())
-        if is_open and not is_closed and self._has_room(size):
-            self._hold(part, size)
-            return
-        yield from self._look()
-        if self._over:
-            return
-        self._release()
-        if is_open and self._has_room(size):
-            self._hold(part, size)  # what came before is whole words now; this ends within one
-        else:
-            self._sink.send_data(part.data)
-
-    def _pass_on(self, part: Part) -> None:
-        """Pass on what says nothing, in its place."""
-        if self._held:
-            self._held.append(part.data)
-        else:
-            self._sink.send_data(part.data)
-
-    def _has_room(self, size: int) -> bool:
-        return self._held_size + size <= HELD and len(self._held) < _PARTS
+        if is_open and is_closed:
+            # What came before is whole words now; this part ends within one.
+            self._whole, self._open = len(pending) - 1, size
+        if not is_open or self._open > HELD or len(pending) - self._whole > _PARTS:
+            self._whole, self._open = len(pending), 0
 
     def _text(self, path: str) -> Running:
         found = self._texts.get(path)
@@ -187,24 +187,24 @@ class Withholding:
             found = self._texts.setdefault(path, Running())
         return found
 
-    def _hold(self, part: Part, size: int) -> None:
-        self._held.append(part.data)
-        self._held_size += size
-
-    def _release(self) -> None:
-        """Pass on what was held back: it has been looked at."""
-        held, self._held, self._held_size = self._held, [], 0
-        if held:
-            self._sink.send_data(b"".join(held))
+    def _show(self) -> Iterator[None]:
+        """Look at what is new, and pass on what ends where words do."""
+        if not self._whole:
+            return
+        yield from self._look()
+        if self._over:
+            return
+        shown, self._pending = self._pending[: self._whole], self._pending[self._whole :]
+        self._whole = 0
+        self._sink.send_data(b"".join(shown))
 
     def _look(self) -> Iterator[None]:
-        """Look at what is new."""
+        self._new = 0
         for text in self._texts.values():
             for piece in text.pieces():
-                if self._looked:
+                if self._looked and self._looked + len(piece) > SLICE:
                     yield
-                    self._looked = 0
-                self._looked += 1
+                self._looked += len(piece)
                 found = self._judge(piece)
                 if found.level >= HIGH:
                     self._end(found, piece)
@@ -214,7 +214,7 @@ class Withholding:
         """Show nothing more, but what is safe."""
         self._over = True
         self._queue.clear()
-        self._held = []
+        self._pending = []
         self._ending.found(found, piece)
         attempt = self._exchange.attempt
         if attempt is not None:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from tests.helpers.builders import a_head, a_route, an_exchange
+from tests.helpers.builders import Bound, a_head, a_plan, a_route, an_exchange
 from tests.unit.features.identity.issuing import ISSUER, NOW, a_key, a_signer, a_token
 from tta_gateway.features.identity.access_cookie import AccessCookie
 from tta_gateway.features.identity.api_key import digest, made
@@ -22,6 +22,7 @@ from tta_gateway.features.identity.bound import (
 from tta_gateway.features.identity.metrics import LOGINS
 from tta_gateway.features.identity.open_streams import OpenStreams
 from tta_gateway.features.identity.policy import (
+    LAPSED,
     Anteroom,
     BoundIdentity,
     Identity,
@@ -47,7 +48,7 @@ from tta_gateway.features.identity.public import LOGIN, ROUTES
 from tta_gateway.features.identity.ticket import TYPE, Tickets, issuer_of
 from tta_gateway.features.identity.verifier import Verifier
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.own import CLOSED_FOR
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
@@ -63,9 +64,9 @@ class CountingVerifier(Verifier):
 
     asked = 0
 
-    def prove(self, token: bytes, now: float) -> Principal | Problem:
+    def prove(self, token: bytes, now: float, late: float = 0.0) -> Principal | Problem:
         self.asked += 1
-        return super().prove(token, now)
+        return super().prove(token, now, late)
 
 
 class House:
@@ -87,7 +88,9 @@ class House:
         head = a_head(fields=list(fields))
         head.upgrade = upgrade
         exchange = an_exchange(head)
-        return exchange, self.bound.on_request(exchange)
+        answer = self.bound.on_request(exchange)
+        assert not isinstance(answer, Refusal)  # no scan stands behind it
+        return exchange, answer
 
     def show(self, token: bytes) -> tuple[Exchange, Response | None]:
         return self.ask((b"authorization", b"Bearer " + token))
@@ -226,6 +229,46 @@ def test_a_token_that_is_remembered_expires_all_the_same() -> None:
     assert house.show(TOKEN)[1] is None
     house.now = NOW + 590 + ISSUER.leeway
     assert refused(house.show(TOKEN)[1]) is EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("since", "claims", "is_known"),
+    [
+        (0.0, {}, True),
+        (LAPSED - 1.0, {}, True),
+        (LAPSED, {}, False),
+        (60.0, {"sid": "s-out"}, False),
+        (60.0, {"aud": "elsewhere"}, False),
+    ],
+)
+def test_whose_token_has_expired_of_late_is_known_to_the_scan_and_refused_all_the_same(
+    since: float, claims: dict[str, object], is_known: bool
+) -> None:
+    house = House()
+    own = msgspec.structs.replace(ISSUER, name=OWN_ISSUER)
+    house.identity.believe(Verifier([(own, [a_key(OURS)])]))
+    house.identity.revoked.newly(RevokedTokens(sessions={"s-out": NOW + 99.0}))
+    house.now = NOW + 590 + ISSUER.leeway + since
+    head = a_head(fields=[(b"authorization", b"Bearer " + a_token(OURS, **claims))])
+    scan = Bound(on_request=lambda _: None, scans_refused=True)
+    exchange = an_exchange(head, plan=a_plan([scan], route=a_route()))
+    answer = house.bound.on_request(exchange)
+    deferrable = isinstance(answer, Refusal) and answer.deferrable
+    assert (exchange.principal, exchange.lapsed is not None, deferrable) == (
+        None,
+        is_known,
+        is_known,
+    )
+
+
+def test_one_that_was_remembered_is_known_to_the_scan_and_an_api_key_is_not() -> None:
+    house = House()
+    house.show(TOKEN)
+    asked = house.verifier.asked
+    house.now = NOW + 600 + ISSUER.leeway
+    assert house.identity.lapsed(TOKEN) is not None
+    assert house.identity.lapsed(b"tta_gw_x") is None
+    assert house.verifier.asked == asked
 
 
 def test_what_was_refused_is_not_remembered() -> None:

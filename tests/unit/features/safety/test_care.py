@@ -14,9 +14,9 @@ from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.metrics import HELPS
 from tta_gateway.kernel.crisis import SUPPORT
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.message import Response, answer_of
+from tta_gateway.kernel.message import RequestHead, Response, answer_of
 from tta_gateway.kernel.own import OWN
-from tta_gateway.kernel.problem import NOT_FOUND, SPINE, Problem
+from tta_gateway.kernel.problem import FIELDS_TOO_LARGE, NOT_FOUND, SPINE, Problem
 from tta_gateway.kernel.route import Route
 from tta_gateway.support.metrics import Registry
 
@@ -105,6 +105,13 @@ def test_an_operator_s_own_words_stay_as_they_are() -> None:
     response = Response(503, [], b"closed")
     told(a_care(), a_route("/a"), response)
     assert (response.get(SUPPORT) is not None, response.body) == (True, b"closed")
+    assert response.get(b"cache-control") == b"no-store"
+
+
+def test_how_long_it_may_be_kept_is_the_operator_s_to_say() -> None:
+    response = Response(503, [(b"cache-control", b"max-age=5")], b"closed")
+    told(a_care(), a_route("/a"), response)
+    assert [value for name, value in response.fields if name == b"cache-control"] == [b"max-age=5"]
 
 
 def test_what_control_answers_is_the_gateway_s_own_too() -> None:
@@ -127,6 +134,19 @@ def test_under_the_path_of_a_therapeutic_route_who_misses_it_is_helped() -> None
     helped = [target for target, one in found.items() if one is not None and one.get(SUPPORT)]
     assert helped == ["/players/7/none", "/players/7"]
     assert b'emergency="999"' in (found["/players/7"].get(SUPPORT) or b"")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("has_routes", [True, False])
+def test_who_could_not_be_read_may_have_been_in_need(*, has_routes: bool) -> None:
+    care = a_care()
+    if has_routes:
+        care.for_route(saying(RouteSafety(), "/a"))
+    plan = a_plan([care])
+    exchange = answered(an_exchange(RequestHead(1), plan=plan), answer_of(FIELDS_TOO_LARGE))
+    for _, step in plan.response:
+        step(exchange)
+    assert exchange.response is not None
+    assert (exchange.response.get(SUPPORT) is not None) is has_routes
 
 
 def test_what_is_no_error_is_not_touched_where_no_route_is() -> None:

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.builders import a_head, a_plan, a_route, an_exchange, answered, from_upstream
+from tests.helpers.builders import (
+    Bound,
+    a_head,
+    a_plan,
+    a_route,
+    an_exchange,
+    answered,
+    from_upstream,
+)
 from tta_gateway.features.safety import help as module
 from tta_gateway.features.safety.bound import Line, Region, RouteSafety, SafetyBound
 from tta_gateway.features.safety.help import Helping
@@ -130,6 +138,30 @@ def test_the_cool_down_is_the_operator_s() -> None:
 # How answers carry it
 
 
+class Speaking(Bound):
+    """A policy that has words for sockets."""
+
+    @property
+    def wording(self) -> "Speaking":
+        return self
+
+    def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:
+        assert exchange.request.upgrade == b"websocket"
+        return msgspec.json.encode({"event": name, **members})
+
+
+@pytest.mark.parametrize("upgrade", [None, b"websocket"])
+def test_who_is_refused_a_socket_hears_of_the_card(upgrade: bytes | None) -> None:
+    plan = a_plan([Speaking(on_response=lambda _: None)], route=a_route("/a"))
+    exchange = answered(an_exchange(plan=plan), answer_of(NOT_FOUND))
+    exchange.request.upgrade = upgrade
+    assert helping().static(exchange)
+    assert exchange.response is not None
+    told = exchange.response.farewell
+    assert (b'"event":"help"' in told) is (upgrade is not None)
+    assert (b"findahelpline" in told) is (upgrade is not None)
+
+
 def given_to(response: Response, made: Helping | None = None, method: str = "POST") -> bool:
     exchange = asked()
     exchange.request.method = method.encode()
@@ -201,10 +233,20 @@ def test_another_answer_gets_the_field_alone(fields: Fields, body: bytes) -> Non
     assert response.get(SUPPORT) is not None
 
 
-def test_an_answer_of_the_gateway_s_own_gets_the_field() -> None:
-    response = answer_of(NOT_FOUND)
+def test_an_error_gets_the_card_of_the_level_and_keeps_it() -> None:
+    response, exchange, made = answer_of(NOT_FOUND), asked(), helping()
+    assert not made.give(answered(exchange, response), response, 3, ("suicide",))
+    assert made.static(exchange)
+    members = response.members or {}
+    assert members["help"] == made.card_of(exchange, 3, ("suicide",))
+    assert [name for name, _ in response.fields].count(SUPPORT) == 1
+
+
+def test_what_is_help_already_stays_as_it_is() -> None:
+    response = helping().of(asked(), 2, (), "kept").accepted()
+    before = response.body
     assert not given_to(response)
-    assert response.get(SUPPORT) is not None
+    assert response.body == before
 
 
 @given(st.integers(-3, 9), st.binary(max_size=40), st.text(max_size=3))

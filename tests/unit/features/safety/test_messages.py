@@ -40,7 +40,7 @@ class House:
         self.messages = Messages(
             self.people.listener,
             Helping(SafetyBound()),
-            network=lambda address: f"net {address}",
+            pseudonym=lambda address: f"net {address}",
             clock=self.people.clock.monotonic,
             later=self.reports.append,
         )
@@ -173,7 +173,7 @@ def test_who_is_not_known_is_a_network() -> None:
     house.exchange.principal = None
     asyncio.run(house.says(DARK))
     ((report, _),) = house.people.kept
-    assert (report.identity, report.person) == ("unknown", f"@net {house.exchange.client}")
+    assert (report.identity, report.person) == ("unknown", f"net {house.exchange.client}")
 
 
 def test_a_long_message_is_listened_to_as_well() -> None:

@@ -71,6 +71,18 @@ def test_where_one_branch_ends_the_other_is_gone_on_with() -> None:
     assert paths("/a/b/c", "/{x}/b/d").region_over(b"/a/b/d") == ""
 
 
+@pytest.mark.parametrize(
+    ("regions", "shared"), [((), None), (("GB",), "GB"), (("GB", "GB"), "GB"), (("GB", "US"), "")]
+)
+def test_where_nobody_knows_the_path_the_region_is_that_of_all(
+    regions: tuple[str, ...], shared: str | None
+) -> None:
+    made = Paths()
+    for at, region in enumerate(regions):
+        made.add(f"/{at}", region)
+    assert made.any_region == shared
+
+
 @given(st.lists(TEMPLATE, max_size=5), PATH)
 def test_the_tree_agrees_with_expressions(templates: list[str], path: str) -> None:
     expressions = [re.sub(r"\{\w+\}", "[^/]+", one).rstrip("/") + "(?:/.*)?" for one in templates]

@@ -10,7 +10,8 @@ KNOWN = ("GB", "US", "DE")
 
 
 @pytest.mark.parametrize(
-    ("value", "code"), [("us", "US"), ("GB", "GB"), ("USA", ""), ("", ""), (None, ""), ("1A", "")]
+    ("value", "code"),
+    [("us", "US"), ("GB", "GB"), ("uk", "GB"), ("USA", ""), ("", ""), (None, ""), ("1A", "")],
 )
 def test_a_country_is_two_letters(value: object, code: str) -> None:
     assert country(value) == code
@@ -24,6 +25,7 @@ def test_a_country_is_two_letters(value: object, code: str) -> None:
         (b"en-GB", [("en", "GB")]),
         (b"en", [("en", "")]),
         (b"de_DE", [("de", "DE")]),
+        (b"en-UK", [("en", "GB")]),
         (b"en;q=0.5, de-AT;q=0.9", [("de", "AT"), ("en", "")]),
         (b"en;q=0, fr", [("fr", "")]),
         (b"en;q=2, fr", [("fr", "")]),

@@ -1,0 +1,135 @@
+"""What looks at bodies in a worker: the detector, the crisis lane, the scan of each route.
+
+Made once a worker: what people have had of the lane's budgets, and how much of theirs is kept, must
+outlast a reload.
+"""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cache
+from typing import Any, Final
+
+from tta_gateway.edge.entrance import network_of
+from tta_gateway.features.safety.accounts import Accounts, Refused
+from tta_gateway.features.safety.bound import safety_of
+from tta_gateway.features.safety.detector import load
+from tta_gateway.features.safety.help import Helping
+from tta_gateway.features.safety.policy import Scan
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.incident import Report, Reports
+from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.verdict import Detector
+from tta_gateway.node.key_ring import file_of
+from tta_gateway.pipeline.lane import Lane
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.clock import Clock
+from tta_gateway.support.crypto.sealing import derived, key_in
+from tta_gateway.support.identifier import Identifiers
+from tta_gateway.support.metrics import Registry
+
+_PURPOSE: Final = b"tta-gateway pseudonyms of networks 1"
+_LETTERS: Final = 32  # of a pseudonym, 4 bits each
+
+Work = Coroutine[Any, Any, None]
+
+
+@cache
+def the_detector() -> Detector:
+    """Return the detector of the package, read once a process."""
+    return load()
+
+
+class Nowhere:
+    """Reports that nobody keeps: of an explanation, which nobody is helped by."""
+
+    def put(self, report: Report, text: str) -> Awaitable[bool]:  # noqa: ARG002 - the port's
+        """Keep nothing."""
+        return asyncio.sleep(0, result=False)
+
+
+class Pseudonyms:
+    """What networks are called where nobody knows who asks: nobody finds out which they are."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Make them with the newest key at hand, when the first is asked for."""
+        self._snapshot = snapshot
+        self._key = b""
+
+    def of(self, address: str) -> str:
+        """Return what stands for the network of an address."""
+        if not self._key:
+            self._key = self._found()
+        named = network_of(address).encode()
+        return f"network/{hmac.new(self._key, named, 'sha256').hexdigest()[:_LETTERS]}"
+
+    def _found(self) -> bytes:
+        own = self._snapshot.encryption_keys
+        try:
+            return derived(own[0] if own else key_in(file_of(self._snapshot)), _PURPOSE)
+        except OSError:  # the journal tells of it; until then they are this worker's alone
+            return secrets.token_bytes(32)
+
+
+class Scanning:
+    """The parts; `policies` has them go by another snapshot."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        reports: Reports,
+        *,
+        clock: Clock,
+        registry: Registry,
+        spawn: Callable[[Work], object],
+        report: Callable[[Exchange, BaseException], None],
+    ) -> None:
+        """Tell the guard by way of `reports`; `report` hears of faults of ours."""
+        draw = Identifiers(clock.wall).uuid7
+        self.pseudonym: Final = Pseudonyms(snapshot).of
+        self.accounts = Accounts(
+            reports,
+            wall=clock.wall,
+            fresh=lambda: draw().decode(),
+            pseudonym=self.pseudonym,
+        )
+        self._clock = clock
+        self._registry = registry
+        self._spawn = spawn
+        self._report = report
+        self._lane: Lane | None = None
+
+    def policies(self, helps: Helping) -> tuple[Lane, Scan]:
+        """Return the policies, giving this help."""
+        lane = self._lane
+        if lane is None:
+            refused = Refused(self.accounts, the_detector().of_person)
+            lane = self._lane = Lane(
+                verdicts=refused,
+                incidents=refused,
+                helps=helps,
+                scans=is_scanned,
+                clock=self._clock.monotonic,
+                report=self._report,
+            )
+            lane.network = network_of
+        lane.helps = helps
+        scan = Scan(
+            the_detector(),
+            self.accounts,
+            helps,
+            spawn=self._spawn,
+            later=_later,
+            registry=self._registry,
+        )
+        return lane, scan
+
+
+def is_scanned(route: Route) -> bool:
+    """Tell whether what people write on a route is acted upon."""
+    return safety_of(route).mode not in {"off", "observe"}
+
+
+def _later(call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_soon(call)

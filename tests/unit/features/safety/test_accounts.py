@@ -1,0 +1,163 @@
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+
+from tests.helpers.builders import a_plan, a_route, an_exchange
+from tta_gateway.features.safety.accounts import AGAIN, DAY, EVIDENCE, KEPT, Accounts, Refused
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.incident import Report
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.verdict import Verdict
+
+FOUND = Verdict(3, ("suicide",), ("rule",), "7", 0.9)
+WHO = Principal(subject="p7", issuer="a")
+
+
+class Kept:
+    def __init__(self) -> None:
+        self.durable = True
+        self.told: list[tuple[Report, str]] = []
+
+    def put(self, report: Report, text: str) -> Awaitable[bool]:
+        self.told.append((report, text))
+        return asyncio.sleep(0, result=self.durable)
+
+
+class House:
+    def __init__(self) -> None:
+        self.now = 5_000_000.0
+        self.kept = Kept()
+        self.accounts = Accounts(
+            self.kept,
+            wall=lambda: self.now,
+            fresh=lambda: f"r{len(self.kept.told)}",
+            pseudonym=lambda address: f"network of {address}",
+        )
+
+    def tell(self, exchange: Exchange, text: str = "words") -> str:
+        return asyncio.run(self.accounts.tell(exchange, FOUND, text, delivered=True))
+
+    def tell_of_lapsed(self, exchange: Exchange) -> str:
+        return asyncio.run(self.accounts.tell_of_lapsed(exchange, FOUND, "words"))
+
+
+def asking(*, service: str = "", routed: bool = True) -> Exchange:
+    made = an_exchange(plan=a_plan(route=a_route() if routed else None))
+    made.principal = WHO
+    made.service = service
+    made.request_id = b"q1"
+    return made
+
+
+def test_a_report_says_who_where_and_what_was_found() -> None:
+    house = House()
+    assert house.tell(asking()) == "kept"
+    ((report, text),) = house.kept.told
+    assert text == "words"
+    assert report == Report(
+        id="r0",
+        at=house.now,
+        person="a/p7",
+        identity="verified",
+        level=3,
+        categories=("suicide",),
+        rules=("rule",),
+        version="7",
+        source="request",
+        route="/{rest:path}",
+        service="players",
+        correlation="q1",
+        delivered=True,
+    )
+
+
+def test_the_service_is_the_one_that_was_chosen_and_there_may_be_none() -> None:
+    house = House()
+    house.tell(asking(service="other"))
+    house.tell(asking(routed=False))
+    assert [(one.route, one.service) for one, _ in house.kept.told] == [
+        ("/{rest:path}", "other"),
+        ("", ""),
+    ]
+
+
+def test_who_it_is_is_told_as_well_as_it_is_known() -> None:
+    house, exchange = House(), asking()
+    exchange.principal = None
+    assert house.accounts.person(exchange) == ("network of 192.0.2.7", "unknown")
+    exchange.lapsed = WHO
+    assert house.accounts.person(exchange) == ("a/p7", "unverified")
+
+
+def test_so_many_texts_of_a_person_are_kept_in_a_day() -> None:
+    house = House()
+    assert [house.tell(asking()) for _ in range(KEPT + 1)] == ["kept"] * KEPT + ["counted"]
+    assert house.kept.told[-1][1] == ""
+    house.now += DAY
+    assert house.tell(asking()) == "kept"
+    assert house.tell(asking()) == "kept"
+
+
+def test_a_long_text_is_kept_in_part() -> None:
+    house = House()
+    house.tell(asking(), "a" * 2 * EVIDENCE)
+    assert len(house.kept.told[0][1]) == EVIDENCE
+
+
+def test_what_is_not_durable_has_no_fate_and_takes_no_place() -> None:
+    house = House()
+    house.kept.durable = False
+    assert [house.tell(asking()) for _ in range(KEPT + 5)] == [""] * (KEPT + 5)
+    house.kept.durable = True
+    assert house.tell(asking()) == "kept"
+
+
+def lapsed() -> Exchange:
+    exchange = asking()
+    exchange.principal, exchange.lapsed = None, WHO
+    return exchange
+
+
+def test_whose_token_has_expired_is_told_of_once_an_hour_and_never_as_imminent() -> None:
+    house = House()
+    assert [house.tell_of_lapsed(lapsed()) for _ in range(3)] == ["kept", "", ""]
+    assert house.kept.told[0][0].level == 2
+    house.now += AGAIN
+    assert house.tell_of_lapsed(lapsed()) == "kept"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_it_is_told_again_if_it_could_not_be_kept(fails: bool) -> None:
+    house = House()
+    house.kept.durable = False
+    assert house.tell_of_lapsed(lapsed()) == ""
+    house.kept.durable = not fails
+    assert bool(house.tell_of_lapsed(lapsed())) != fails
+
+
+def test_people_are_forgotten_in_the_order_in_which_they_came() -> None:
+    house = House()
+
+    async def tell_of_many() -> None:
+        for number in range(10_001):
+            exchange = lapsed()
+            exchange.lapsed = Principal(subject=f"p{number}", issuer="a")
+            await house.accounts.tell_of_lapsed(exchange, FOUND, "words")
+
+    asyncio.run(tell_of_many())
+    assert next(iter(house.accounts._told)) == next(iter(house.accounts._kept)) == "a/p1"
+
+
+def test_what_was_refused_is_looked_at_and_told_of() -> None:
+    house = House()
+    refused = Refused(house.accounts, lambda text: FOUND if "on" in text else Verdict())
+    exchange = asking()
+    assert list(refused.look(exchange, b'"fair"')) == [False]
+    assert exchange.safety is None
+    assert list(refused.look(exchange, b'"go on"')) == [True]
+    assert exchange.safety == FOUND
+    assert asyncio.run(refused.open(exchange, b'"go on"')) == "kept"
+    report, text = house.kept.told[0]
+    assert (report.delivered, text) == (False, "go on")
+    assert asyncio.run(refused.open(lapsed(), b"")) == "kept"

@@ -1,0 +1,175 @@
+"""Which answers are looked at, and how; the whole way stands in test_policy.py."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from tests.helpers.builders import a_head, an_exchange
+from tta_gateway.features.safety.answers import SHORT, Answers, Preview
+from tta_gateway.features.safety.problems import WITHHELD
+from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.message import CHUNKED, UNTIL_CLOSE, Response
+from tta_gateway.kernel.verdict import Verdict
+
+HARM = b"nobody would miss you"
+
+
+class House:
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self.unseen: list[str] = []
+        self.later: list[Callable[[], None]] = []
+        self.answers = Answers(
+            lambda text: Verdict(2 if HARM.decode() in text else 1),
+            found=lambda _, __, text: self.found.append(text),
+            unseen=self.unseen.append,
+            safe=lambda _: b"{}",
+            later=self.later.append,
+        )
+
+    def look(self, answer: Response, method: str = "GET") -> Preview | Response | None:
+        self.exchange = exchange = an_exchange(a_head(method))
+        exchange.response = answer
+        return self.answers.look(exchange, answer)
+
+
+def of_service(
+    body: bytes | None = b"",
+    *,
+    kind: bytes = b"text/plain",
+    status: int = 200,
+    length: int = 10,
+    coding: bytes = b"",
+) -> Response:
+    answer = Response(status, [(b"content-type", kind)], body)
+    answer.local = False
+    answer.length = length
+    if coding:
+        answer.fields.append((b"content-encoding", coding))
+    return answer
+
+
+@pytest.mark.parametrize("status", [204, 304, 101])
+def test_what_has_no_body_is_not_looked_at(status: int) -> None:
+    house = House()
+    assert house.look(of_service(None, status=status)) is None
+    assert house.look(of_service(HARM), method="HEAD") is None
+    assert house.look(of_service(b"")) is None
+    assert house.exchange.wraps is None
+
+
+def test_the_gateway_s_own_words_are_not_looked_at() -> None:
+    assert House().look(Response(200, [], HARM)) is None
+
+
+def test_a_short_one_is_looked_at_at_once() -> None:
+    house = House()
+    assert house.look(of_service(b"fair weather")) is None
+    found = house.look(of_service(b"well, " + HARM))
+    assert isinstance(found, Response)
+    assert found.problem is WITHHELD
+    assert house.found == ["well, " + HARM.decode()]
+
+
+@pytest.mark.parametrize("length", [100, 100_000])
+def test_a_longer_one_in_turns(length: int) -> None:
+    house = House()
+    preview = house.look(of_service(HARM + b"." * (length + SHORT)))
+    assert isinstance(preview, Preview)
+    found = asyncio.run(answer_of(preview))
+    assert found is not None
+    assert house.unseen == (["middle"] if length > 65536 else [])
+
+
+async def answer_of(preview: Preview) -> Response | None:
+    return await preview.answer()
+
+
+def test_what_is_no_text_is_passed_on_and_counted() -> None:
+    house = House()
+    assert house.look(of_service(b"\x89PNG", kind=b"image/png")) is None
+    assert house.look(of_service(None, kind=b"application/octet-stream")) is None
+    assert house.unseen == ["kind", "kind"]
+
+
+def test_a_whole_one_that_nobody_can_decode_is_counted() -> None:
+    house = House()
+    preview = house.look(of_service(b"packed", coding=b"br"))
+    assert isinstance(preview, Preview)
+    assert asyncio.run(answer_of(preview)) is None
+    assert house.unseen == ["coding"]
+
+
+def test_one_that_seems_to_be_no_text_is_counted() -> None:
+    house = House()
+    assert house.look(of_service(b"\0\1\2", kind=b"application/pdf")) is None
+    assert house.unseen == ["kind"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "is_followed"),
+    [
+        (b"text/event-stream", CHUNKED, True),
+        (b"text/event-stream", 100, True),
+        (b"text/plain", CHUNKED, True),
+        (b"text/plain", UNTIL_CLOSE, True),
+        (b"application/x-ndjson", CHUNKED, True),
+        (b"application/json", CHUNKED, False),
+        (b"text/plain", 100, False),
+    ],
+)
+def test_what_is_of_use_before_it_is_whole_is_followed(
+    kind: bytes, length: int, is_followed: bool
+) -> None:
+    async def look() -> None:
+        house = House()
+        found = house.look(of_service(None, kind=kind, length=length))
+        assert (found is None, bool(house.exchange.wraps)) == (is_followed, is_followed)
+
+    asyncio.run(look())
+
+
+def test_a_stream_that_is_compressed_cannot_be_followed_and_is_counted() -> None:
+    house = House()
+    answer = of_service(None, kind=b"text/event-stream", length=CHUNKED, coding=b"gzip")
+    assert house.look(answer) is None
+    assert (house.exchange.wraps, house.unseen) == (None, ["coding"])
+
+
+class Client:
+    def __init__(self) -> None:
+        self.shown = b""
+        self.how = ""
+
+    def send_data(self, data: bytes) -> None:
+        self.shown += data
+
+    def send_end(self, trailers: object = None) -> None:  # noqa: ARG002 - the port's
+        self.how = "ended"
+
+    def abort(self) -> None:
+        self.how = "cut"
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "shown", "how"),
+    [
+        (b"text/event-stream", CHUNKED, b"event: safety\ndata: {}\n\n", "ended"),
+        (b"application/x-ndjson", CHUNKED, b"{}\n", "ended"),
+        (b"text/plain", CHUNKED, b"\n\n" + WITHHELD.detail.encode() + b"\n", "ended"),
+        (b"text/event-stream", 100, b"", "cut"),
+    ],
+)
+def test_in_the_place_of_what_is_harmful_stands_what_the_client_can_read(
+    kind: bytes, length: int, shown: bytes, how: str
+) -> None:
+    house, client = House(), Client()
+    house.look(of_service(None, kind=kind, length=length))
+    exchange: Exchange = house.exchange
+    assert exchange.wraps is not None
+    (wrap,) = exchange.wraps
+    sink = wrap(client)
+    sink.send_data(b'data: "%b."\n\n' % HARM)
+    sink.send_end()
+    assert (client.shown, client.how) == (shown, how)

@@ -1,0 +1,103 @@
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from tta_gateway.features.safety.body import WINDOW, Body
+from tta_gateway.features.safety.heard import SHORT, Heard
+from tta_gateway.kernel.verdict import Verdict
+
+
+def judge(text: str) -> Verdict:
+    return Verdict(2, ("suicide",)) if "go on" in text else Verdict()
+
+
+def heard(data: bytes = b"", *, over: bool = False) -> Heard:
+    made = Heard(Body(b"text/plain"))
+    if data:
+        made.heard(data)
+    if over:
+        made.heard_all()
+    return made
+
+
+def run(work: Coroutine[Any, Any, Any]) -> object:
+    return asyncio.run(work)
+
+
+def test_a_short_body_that_is_here_is_looked_at_at_once() -> None:
+    made = heard(b"cannot go on", over=True)
+    assert made.look_at_once(judge)
+    assert (made.found.level, made.text, made.is_looked_at) == (2, "cannot go on", True)
+
+
+def test_one_that_is_long_or_not_over_is_not() -> None:
+    assert not heard(b"go on").look_at_once(judge)
+    assert not heard(b"a" * (SHORT + 1), over=True).look_at_once(judge)
+
+
+def test_what_follows_its_end_is_done_once() -> None:
+    made, done = heard(b"so"), []
+    made.then = lambda: done.append(1)
+    made.heard_all()
+    made.heard_all()
+    assert done == [1]
+
+
+def test_the_beginning_is_waited_for() -> None:
+    async def wait() -> list[bool]:
+        told = []
+        for made in (heard(over=True), heard(b"a" * WINDOW), heard(b"go "), heard(), heard()):
+            waiting = asyncio.create_task(made.beginning(0.01))
+            await asyncio.sleep(0)
+            told.append(waiting.done())
+            if made.body.size == 3:
+                made.heard_all()
+            elif not made.body.size:
+                made.heard(b"b" * WINDOW)
+            await waiting
+        return told
+
+    assert run(wait()) == [True, True, False, False, False]
+
+
+def test_patience_ends() -> None:
+    run(heard(b"so").beginning(0.001))
+
+
+def test_what_has_come_is_looked_at_and_again_with_the_rest() -> None:
+    async def look() -> None:
+        made = heard(b"fair " * 3000)
+        assert (await made.look(judge)).level == 0
+        assert not made.is_looked_at
+        made.heard(b" go on")
+        made.heard_all()
+        both = await asyncio.gather(made.look(judge), made.look(judge))
+        assert [one.level for one in both] == [2, 2]
+        assert made.is_looked_at
+        assert (await made.look(judge)).level == 2
+
+    run(look())
+
+
+def test_what_was_found_in_the_beginning_stays_found() -> None:
+    async def look() -> None:
+        made = heard(b"go on" + b" fair" * WINDOW)
+        assert (await made.look(judge)).level == 2
+        made.heard_all()
+        assert (await made.look(judge)).level == 2
+        assert made.text.startswith("go on")
+
+    run(look())
+
+
+def test_an_answer_waits_for_what_is_told() -> None:
+    async def tell() -> None:
+        made = heard()
+        await made.told(1.0)
+        telling = made.tells()
+        await made.told(0.001)
+        asyncio.get_running_loop().call_soon(telling.set_result, None)
+        await made.told(1.0)
+        assert telling.done()
+
+    run(tell())

@@ -1,0 +1,25 @@
+from tta_gateway.features.safety.leaves import SLICE
+from tta_gateway.features.safety.looking import NOTHING, at_once, graver, look
+from tta_gateway.kernel.verdict import Verdict
+
+LOW = Verdict(1, ("abuse",), ("a",), "1", 0.2)
+HIGH = Verdict(2, ("suicide",), ("s",), "1", 0.9)
+BOTH = Verdict(2, ("suicide", "abuse"), ("s", "a"), "1", 0.9)
+
+
+def test_of_two_the_graver_counts_and_names_what_both_have_found() -> None:
+    assert graver(LOW, HIGH) == graver(HIGH, LOW) == BOTH
+    assert graver(NOTHING, LOW) == graver(LOW, NOTHING) == LOW
+    assert graver(HIGH, HIGH) == HIGH
+
+
+def test_a_long_text_is_looked_at_in_slices_and_the_worst_of_them_counts() -> None:
+    text = "low" + " " * SLICE + "high" + " " * SLICE
+    read: list[str] = []
+
+    def judge(piece: str) -> Verdict:
+        read.append(piece)
+        return HIGH if "high" in piece else LOW if "low" in piece else Verdict()
+
+    assert [one.level for one in look(judge, text)] == [1, 2, 2][: len(read)]
+    assert at_once(judge, text) == BOTH

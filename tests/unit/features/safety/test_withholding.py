@@ -1,0 +1,196 @@
+"""A stream of texts through the sink that withholds; the whole way stands in test_policy.py."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.helpers.builders import an_exchange
+from tta_gateway.features.safety.leaves import SLICE
+from tta_gateway.features.safety.parts import Events, Words
+from tta_gateway.features.safety.withholding import BEHIND, Ending, Withholding
+from tta_gateway.kernel.message import NO_FIELDS, Fields
+from tta_gateway.kernel.verdict import Verdict
+
+HARM = "nobody would miss you"
+
+
+class Client:
+    def __init__(self) -> None:
+        self.shown = b""
+        self.how = ""
+
+    def send_data(self, data: bytes) -> None:
+        assert not self.how
+        self.shown += data
+
+    def send_end(self, trailers: Fields = NO_FIELDS) -> None:
+        assert not self.how
+        self.how = f"ended {len(trailers)}"
+
+    def abort(self) -> None:
+        self.how = "cut"
+
+
+class Attempt:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def cancel(self) -> None:
+        self.told.append("cancel")
+
+    def fall_behind(self) -> None:
+        self.told.append("wait")
+
+    def catch_up(self) -> None:
+        self.told.append("go on")
+
+    def pause_answer(self) -> None: ...
+
+    def resume_answer(self) -> None: ...
+
+
+class House:
+    def __init__(self, *, events: bool = False, can_end: bool = True) -> None:
+        self.client, self.attempt = Client(), Attempt()
+        self.turns: list[Callable[[], None]] = []
+        self.found: list[str] = []
+        self.judged: list[str] = []
+        self.exchange = an_exchange(origin=self)
+        self.exchange.attempt = self.attempt
+        self.sink = Withholding(
+            self.exchange,
+            self.client,
+            parts=Events() if events else Words(),
+            judge=self._judge,
+            later=self.turns.append,
+            ending=Ending(
+                (lambda: b" [safe]") if can_end else None,
+                lambda _, text: self.found.append(text),
+            ),
+        )
+
+    def flush(self) -> None: ...
+
+    def _judge(self, text: str) -> Verdict:
+        self.judged.append(text)
+        return Verdict(2) if HARM in text else Verdict()
+
+    def say(self, *parts: str) -> None:
+        for part in parts:
+            self.sink.send_data(part.encode())
+
+    def turn(self) -> None:
+        for call in [self.turns.pop(0) for _ in range(len(self.turns))]:
+            call()
+
+
+def test_words_are_shown_when_they_are_whole() -> None:
+    house = House()
+    house.say("so it", " goes")
+    assert house.client.shown == b"so it "
+    house.sink.send_end([(b"a", b"b")])
+    assert (house.client.shown, house.client.how) == (b"so it goes", "ended 1")
+
+
+def test_what_is_harmful_is_not_shown_nor_anything_behind_it() -> None:
+    house = House()
+    house.say("well, nobody would ", "miss y", "ou at all", " and more")
+    house.sink.send_end()
+    assert HARM.encode() not in house.client.shown
+    assert house.client.shown.endswith(b" [safe]")
+    assert (house.client.how, house.attempt.told) == ("ended 0", ["cancel"])
+    assert len(house.found) == 1
+
+
+def test_it_is_found_in_the_last_word_too() -> None:
+    house = House()
+    house.say("nobody would miss you")
+    house.sink.send_end()
+    assert house.client.shown == b"nobody would miss  [safe]"
+
+
+def test_an_answer_of_a_stated_length_is_cut() -> None:
+    house = House(can_end=False)
+    house.say(HARM + ". ")
+    assert (house.client.shown, house.client.how) == (b"", "cut")
+    house.sink.send_data(b"more")
+
+
+def test_a_long_part_is_looked_at_a_slice_in_a_turn_while_the_service_waits() -> None:
+    house = House()
+    text = "fair weather " * (BEHIND // 6)
+    house.say(text)
+    assert (len(house.judged), house.client.shown) == (1, b"")
+    assert house.attempt.told == ["wait"]
+    house.say("and more. ")
+    house.sink.send_end()
+    turns = 0
+    while house.turns:
+        house.turn()
+        turns += 1
+    assert turns >= len(text) // SLICE - 1
+    assert house.client.shown == (text + "and more. ").encode()
+    assert house.client.how == "ended 0"
+
+
+def test_the_service_goes_on_when_all_has_been_looked_at() -> None:
+    house = House()
+    house.say("fair weather " * (BEHIND // 6))
+    while house.turns:
+        house.turn()
+    assert house.attempt.told == ["wait", "go on"]
+
+
+@pytest.mark.parametrize("how", ["aborted", "finished", "cut"])
+def test_nothing_goes_on_when_it_is_over(how: str) -> None:
+    house = House()
+    house.say("fair weather " * 2000)
+    if how == "cut":
+        house.sink.abort()
+    else:
+        setattr(house.exchange, how, True)
+    judged = len(house.judged)
+    house.turn()
+    assert (len(house.judged), house.turns, house.client.shown) == (judged, [], b"")
+
+
+def test_what_is_held_back_is_not_shown_when_the_service_breaks_off() -> None:
+    house = House()
+    house.say("half a wor")
+    house.sink.abort()
+    house.sink.send_end()
+    assert (house.client.shown, house.client.how) == (b"half a ", "cut")
+
+
+def test_events_that_say_nothing_keep_their_place() -> None:
+    house = House(events=True)
+    house.say(": ping\n\n", "data: wor\n\n", ": ping\n\n", "data: d.\n\n")
+    assert house.client.shown == b": ping\n\ndata: wor\n\n: ping\n\ndata: d.\n\n"
+
+
+def test_no_more_than_so_much_is_held_back() -> None:
+    house = House(events=True)
+    house.say(*[f"data: {'a' * 20}{number:04}\n\n" for number in range(40)])
+    assert house.client.shown
+    house.sink.send_end()
+    while house.turns:
+        house.turn()
+    assert house.client.shown.count(b"data") == 40
+
+
+def test_texts_beyond_the_bounds_go_on_together() -> None:
+    house = House(events=True)
+    members = ",".join(f'"m{number}":"x{number}."' for number in range(64))
+    house.say(f"data: {{{members}}}\n\n")
+    house.say('data: {"b":"nobody would "}\n\n', 'data: {"c":"miss you."}\n\n')
+    assert len(house.found) == 1
+
+
+def test_without_an_attempt_there_is_nobody_to_wait() -> None:
+    house = House()
+    house.exchange.attempt = None
+    house.say("fair weather " * (BEHIND // 6), HARM)
+    while house.turns:
+        house.turn()
+    house.sink.send_end()
+    assert house.client.shown.endswith(b" [safe]")
