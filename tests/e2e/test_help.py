@@ -195,6 +195,20 @@ def test_a_request_that_could_not_be_read_may_have_been_of_somebody_in_need(one:
     assert (answer.status, card_in(answer)["level"]) == (431, 0)
 
 
+def test_who_is_turned_back_before_they_ask_may_be_in_need(tmp_path: Path) -> None:
+    bounds = {"per_address": 1}
+    with (
+        scripted() as upstream,
+        stage(tmp_path, upstream=upstream, connections=bounds) as crowded,
+        crowded.client() as first,
+    ):
+        target = crowded.on(lambda call: call.answer(b"{}"))
+        assert first.get(target).status == 200
+        with crowded.client() as second:
+            answer = second.answer()
+    assert (answer.status, card_in(answer)["level"]) == (503, 0)
+
+
 def test_who_is_refused_a_chat_hears_where_help_is(one: Stage) -> None:
     with connect(f"ws://127.0.0.1:{one.port}/chat", open_timeout=PATIENCE) as socket:
         told = json.loads(socket.recv(timeout=PATIENCE))

@@ -79,12 +79,18 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", other, "path"), f"{words} {advice}")
     for one, words in shadows(routes, settings):
         document.complain(("routes", one, "path"), words)
-    for path, words in safety.without_lines(
-        settings.safety, [one.safety for one in settings.routes]
-    ):
-        document.complain(path, words)
+    _helped(settings, document)
     _stores(settings, document)
     return settings
+
+
+def _helped(settings: Settings, document: Document) -> None:
+    """Complain about people who would be told too little, or in no words."""
+    for path, words in safety.without_words(settings.safety):
+        document.complain(path, words)
+    regions = [one.safety for one in settings.routes]
+    for path, words in safety.without_lines(settings.safety, regions):
+        document.complain(path, words)
 
 
 def _stores(settings: Settings, document: Document) -> None:

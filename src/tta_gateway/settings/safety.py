@@ -27,6 +27,7 @@ from tta_gateway.features.safety.resources import (
     read,
     shipped,
 )
+from tta_gateway.features.safety.texts import SHIPPED as SHIPPED_TEXTS
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Route
@@ -279,6 +280,16 @@ def compile(config: SafetyConfig) -> SafetyBound:
         largest=config.largest_answer,
         cool_down=config.cool_down,
     )
+
+
+def without_words(config: SafetyConfig) -> Iterator[tuple[Path, str]]:
+    """Yield the language, if there are no words in it."""
+    known = {*SHIPPED_TEXTS, *config.texts}
+    if config.language not in known:
+        yield (
+            ("safety", "language"),
+            f"there are no texts in `{config.language}`: write `texts: {{{config.language}: …}}`",
+        )
 
 
 def without_lines(

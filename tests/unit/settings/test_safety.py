@@ -120,6 +120,7 @@ def test_the_platform_s_profile_has_its_block() -> None:
     [
         ("{region: ZZ}", "safety.region: there are no help lines for `ZZ`"),
         ("{region: uk}", "safety.region"),
+        ("{language: de}", "safety.language: there are no texts in `de`"),
         ("{texts: {en: {static: a}}}", "safety.texts.en"),
         ("{texts: {english: {}}}", "safety.texts"),
         ("{cool_down: 0}", "safety.cool_down: must be more than 0"),

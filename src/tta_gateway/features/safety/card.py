@@ -155,6 +155,11 @@ def _is_plain(value: str) -> bool:
     return value.isascii() and value.isprintable() and not set('"\\') & set(value)
 
 
+def encoded(made: Card) -> bytes:
+    """Return the card as JSON."""
+    return _encode(made)
+
+
 def body(made: Card) -> bytes:
     """Return the card as a document of its own: `{"help": {…}}`."""
     return b'{"help":%b}' % _encode(made)

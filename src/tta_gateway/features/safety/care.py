@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.help import Helping
-from tta_gateway.features.safety.metrics import HELPS
 from tta_gateway.features.safety.paths import Paths
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import UNREAD
@@ -30,11 +29,10 @@ class Care:
     gives: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, helping: Helping, *, registry: Registry) -> None:
-        """Give this help."""
+        """Give this help, and count there what is given."""
         self._helping = helping
         self._paths = Paths()
-        self._cards = registry.child(HELPS, "card")
-        self._fields = registry.child(HELPS, "field")
+        helping.count_in(registry)
 
     def for_route(self, route: Route | None) -> "CareOfRoute | CareOfNowhere | None":
         """Act where people are who may be in need."""
@@ -49,10 +47,7 @@ class Care:
 
     def give(self, exchange: Exchange, near: str) -> None:
         """Have an error carry help."""
-        if self._helping.static(exchange, near):
-            self._cards.add()
-        else:
-            self._fields.add()
+        self._helping.static(exchange, near)
 
 
 class CareOfRoute:

@@ -7,17 +7,23 @@ from typing import Final
 
 from tta_gateway.features.safety.block import Inserting, let_change, may_hold, put, stream
 from tta_gateway.features.safety.bound import Region, SafetyBound, Texts, safety_of
-from tta_gateway.features.safety.card import Card, Place, block, body, card, header
+from tta_gateway.features.safety.card import Card, Place, block, body, card, encoded, header
+from tta_gateway.features.safety.metrics import HELPS
 from tta_gateway.features.safety.region import country, language_of, region_of
-from tta_gateway.features.safety.texts import ENGLISH, SHIPPED
+from tta_gateway.features.safety.texts import SHIPPED
 from tta_gateway.kernel.crisis import SUPPORT, Fate, Help
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.verdict import NONE, Category
+from tta_gateway.support.metrics import Registry
 
 _MOST: Final = 4096
 """cards that are kept: what strangers write decides which are asked for"""
+_MOST_FIELDS: Final = 512
+"""of languages that are remembered; strangers write them too"""
+_LONGEST_FIELD: Final = 128
+"""bytes of one that is"""
 _WHICH: Final = b"accept-language"
 _SOCKET: Final = b"websocket"
 _KEEPING: Final = b"cache-control"
@@ -32,7 +38,13 @@ class Helping:
         self._texts: dict[str, Texts] = {**SHIPPED, **bound.texts}
         self._regions = _by_country(bound.regions)
         self._of_routes: dict[str, str] = {}
+        self._fields: dict[bytes, tuple[str, str]] = {}
+        self._counts: Registry | None = None
         self._made: dict[tuple[object, ...], tuple[Card, Help]] = {}
+
+    def count_in(self, registry: Registry) -> None:
+        """Count there what is given from now on."""
+        self._counts = registry
 
     @property
     def cool_down(self) -> float:
@@ -66,8 +78,9 @@ class Helping:
         found = self._made.get(key)
         if found is None:
             level, topics, fate = what
-            texts = self._texts.get(language, ENGLISH)
-            made = card(place, texts, language=language, level=level, topics=topics, fate=fate)
+            spoken = language if language in self._texts else "en"
+            texts = self._texts[spoken]
+            made = card(place, texts, language=spoken, level=level, topics=topics, fate=fate)
             found = made, Help(header(made), body(made))
             if len(self._made) < _MOST:
                 self._made[key] = found
@@ -77,12 +90,20 @@ class Helping:
 
     def _where(self, exchange: Exchange, near: str = "") -> tuple[Place, str]:
         """Return where help is looked for, and the language; `near` is the region of a route."""
-        field = exchange.request.get(_WHICH)
-        language = language_of(field, self._texts, self._bound.language)
+        language, guess = self._read(exchange.request.get(_WHICH) or b"")
         known = near or self._said(exchange)
-        if known:
-            return self._place(known, guessed=False), language
-        return self._place(region_of(field, self._regions), guessed=True), language
+        place = self._place(known, guessed=False) if known else self._place(guess, guessed=True)
+        return place, language
+
+    def _read(self, field: bytes) -> tuple[str, str]:
+        """Return the language and the country that a browser names; read once, mostly."""
+        found = self._fields.get(field)
+        if found is None:
+            language = language_of(field, self._texts, self._bound.language)
+            found = language, region_of(field, self._regions)
+            if len(field) <= _LONGEST_FIELD and len(self._fields) < _MOST_FIELDS:
+                self._fields[field] = found
+        return found
 
     def _said(self, exchange: Exchange) -> str:
         """Return the region that somebody answers for: route, claim, field, or the operator."""
@@ -131,30 +152,35 @@ class Helping:
         (block.py); an error gets the card.  True if it gets the block.  Nobody may keep such an
         answer.
         """
+        if response.local and response.problem is None and response.get(SUPPORT) is not None:
+            return False  # it is help already
         made, told = self._both(*self._where(exchange), (level, categories, ""))
         nested = self._bound.nested
         path = ("metadata", "safety") if nested else ("safety",)
-        if response.local and response.problem is None and response.get(SUPPORT) is not None:
-            return False  # it is help already
         held = self._insert(exchange, response, path, block(made, categories, nested=nested))
         if response.problem is not None:
             response.members = {**(response.members or {}), "help": made}
         told.add_to(response)
         response.drop(_KEEPING)
         response.fields.append((_KEEPING, b"no-store"))
+        self._count("answer_block" if held else "answer_field")
         return held
 
     def static(self, exchange: Exchange, near: str = "") -> bool:
         """Have an error carry static help: the field, and the card where it has a document.
 
         Who is refused a WebSocket whose form the gateway knows hears of the card as an event.
-
         `near` is the region of the route under whose path it is.  True if it gets the card.
         """
         response = exchange.response
         assert response is not None  # this is the response phase
         made, told = self._both(*self._where(exchange, near), (NONE, (), ""))
         told.add_to(response)
+        held = self._with_card(exchange, response, made)
+        self._count("error_card" if held else "error_field")
+        return held
+
+    def _with_card(self, exchange: Exchange, response: Response, made: Card) -> bool:
         if response.problem is not None:
             response.members = {"help": made, **(response.members or {})}
             wording = exchange.plan.wording
@@ -165,7 +191,11 @@ class Helping:
             response.fields.append((_KEEPING, b"no-store"))  # it speaks to somebody somewhere
         if response.local:
             return False  # an operator's own words
-        return self._insert(exchange, response, ("help",), told.card[len(b'{"help":') : -1])
+        return self._insert(exchange, response, ("help",), encoded(made))
+
+    def _count(self, kind: str) -> None:
+        if self._counts is not None:
+            self._counts.child(HELPS, kind).add()
 
     def _insert(
         self, exchange: Exchange, response: Response, path: tuple[str, ...], piece: bytes

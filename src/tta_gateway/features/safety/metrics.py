@@ -7,8 +7,9 @@ from tta_gateway.support.metrics import Metric
 HELPS: Final = Metric(
     "tta_gateway_safety_help_total",
     "counter",
-    "Answers of the gateway's own that carried static help: with a `card` in them, or the `field`"
-    " alone.",
+    "Answers that carried help: errors of the gateway's own with a card (`error_card`) or the field"
+    " alone (`error_field`), and answers to people at risk with a block (`answer_block`) or without"
+    " (`answer_field`).",
     ("kind",),
 )
 FOUND: Final = Metric(

@@ -16,8 +16,9 @@ from tta_gateway.kernel.crisis import SUPPORT
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import RequestHead, Response, answer_of
 from tta_gateway.kernel.own import OWN
-from tta_gateway.kernel.problem import FIELDS_TOO_LARGE, NOT_FOUND, SPINE, Problem
+from tta_gateway.kernel.problem import FIELDS_TOO_LARGE, NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
+from tta_gateway.node.reference import problems
 from tta_gateway.support.metrics import Registry
 
 LINE = Line(name="Lifeline", call="988")
@@ -164,7 +165,7 @@ def test_help_is_counted_by_kind() -> None:
     told(care, a_route("/a"), Response(503, [], b"closed"))
     told(care, a_route("/a"), Response(503, [], b"closed"))
     found = {labels: cells[0] for metric, labels, cells in registry.collect() if metric == HELPS}
-    assert found == {("card",): 1.0, ("field",): 2.0}
+    assert found == {("error_card",): 1.0, ("error_field",): 2.0}
 
 
 def test_it_says_what_it_does() -> None:
@@ -174,7 +175,7 @@ def test_it_says_what_it_does() -> None:
 
 
 @given(
-    st.sampled_from(SPINE),
+    st.sampled_from(problems()),
     st.booleans(),
     st.binary(max_size=60),
     st.sampled_from(["/a", "/a/b", "/a/%41", "/a/b/c"]),

@@ -23,6 +23,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import CHUNKED, NO_FIELDS, Fields, Response, answer_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import NOT_FOUND
+from tta_gateway.support.metrics import Registry
 
 GERMAN = msgspec.structs.replace(ENGLISH, static_title="Es gibt Hilfe")
 BOUND = SafetyBound(
@@ -100,7 +101,19 @@ def test_the_language_is_the_first_that_there_is() -> None:
 
 
 def test_a_language_without_words_is_english() -> None:
-    assert helping(language="xx").card_of(asked(), 0).title == ENGLISH.static_title
+    card = helping(language="xx").card_of(asked(), 0)
+    assert (card.title, card.language) == (ENGLISH.static_title, "en")
+
+
+def test_what_strangers_write_is_read_again_once_enough_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_MOST_FIELDS", 0)
+    made = helping()
+    for _ in range(2):
+        assert made.card_of(asked((b"accept-language", b"de-DE")), 0).region == "DE"
+    long = (b"accept-language", b"en-GB, " + b"x" * 200)
+    assert made.card_of(asked(long), 0).region == "GB"
 
 
 def test_off_an_exchange_the_route_or_the_region_counts() -> None:
@@ -240,6 +253,17 @@ def test_an_error_gets_the_card_of_the_level_and_keeps_it() -> None:
     members = response.members or {}
     assert members["help"] == made.card_of(exchange, 3, ("suicide",))
     assert [name for name, _ in response.fields].count(SUPPORT) == 1
+
+
+def test_answers_to_people_at_risk_are_counted_by_what_they_carry() -> None:
+    registry, made = Registry(), helping()
+    made.count_in(registry)
+    response = from_upstream(200, [*JSON])
+    response.body, response.length = b"{}", 2
+    assert given_to(response, made)
+    assert not given_to(from_upstream(204), made)
+    found = {labels: cells for _, labels, cells in registry.collect()}
+    assert found == {("answer_block",): [1.0], ("answer_field",): [1.0]}
 
 
 def test_what_is_help_already_stays_as_it_is() -> None:
