@@ -1,5 +1,7 @@
 """What workers have told the guard: a node's journal, read as the guard reads it."""
 
+from pathlib import Path
+
 import msgspec
 
 from tests.unit.node.test_state_client import EMPTY
@@ -9,7 +11,6 @@ from tta_gateway.node.reporting import FOLDER, report_of, text_of
 from tta_gateway.support.crypto.envelope import Envelope
 from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.journal.reader import Reader
-from pathlib import Path
 
 
 def reports_in(state: Path) -> list[tuple[Report, str]]:

@@ -83,7 +83,7 @@ from tta_gateway.node.away import Away
 from tta_gateway.node.banning import DatabaseShelf, has_file
 from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
-from tta_gateway.node.channel_calls import Now, server_api
+from tta_gateway.node.channel_calls import Now, server_api, shown_by
 from tta_gateway.node.channel_store import ASKS_OF_DISK
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
@@ -105,8 +105,8 @@ from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
-from tta_gateway.node.sections import Sections
 from tta_gateway.node.scanning import the_detector
+from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.sqlalchemy_aside import import_now
 from tta_gateway.node.state_client import StateClient
@@ -293,17 +293,19 @@ class Control:
             name=ASKS_OF_DISK,
         )
         clock = SystemClock()
-        return server_api(
+        made = server_api(
             lambda: self.snapshot,
             self._client,
             disk=disk,
             log=self.log,
             clock=clock,
             died=self.died,
-            judge=SafetyJudging(
-                the_detector(), clock=clock.monotonic, died=self.died, registry=self.counts
-            ),
         )
+        judge = SafetyJudging(
+            the_detector(), clock=clock.monotonic, died=self.died, registry=self.counts
+        )
+        made.shown = shown_by(judge)
+        return made
 
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""

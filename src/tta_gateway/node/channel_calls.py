@@ -89,12 +89,10 @@ def server_api(
     log: EventLog,
     clock: Clock,
     died: Died,
-    judge: Judge | None = None,
 ) -> ServerApi:
     """Return what services may ask, by the store that the configuration names.
 
-    `disk` is a client of it that nobody else uses (features/realtime/disk.py); `judge` looks at
-    what they publish.
+    `disk` is a client of it that nobody else uses (features/realtime/disk.py).
     """
     draw = Identifiers(clock.wall).uuid7
     now, asked = Now(snapshot), Disk(disk, died=died)
@@ -107,10 +105,7 @@ def server_api(
     broker.vault = following(log, snapshot)
     inboxes = boxes(client, asked, wall=clock.wall, vault=broker.vault)
     mail = Mail(inboxes, kinds=now.kinds, fresh=fresh, wall=clock.wall)
-    office = PostOffice(mail, now.inbox)
-    if judge is None:
-        return ServerApi(now.kinds, broker, orders, clock, post=office)
-    return ServerApi(now.kinds, broker, orders, clock, post=office, shown=shown_by(judge))
+    return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))
 
 
 def shown_by(judge: Judge) -> Shown:

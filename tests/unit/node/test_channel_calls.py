@@ -117,7 +117,7 @@ def test_services_publish_what_a_judge_lets_be_shown() -> None:
         log=cast("Any", Quiet()),
         clock=SystemClock(),
         died=lambda _, __: None,
-        judge=People().listener,
     )
+    api.shown = shown_by(People().listener)
     told = asyncio.run(api.run("publish", {"channel": "news", "data": HARM}))
     assert told["error"]["code"] == 100

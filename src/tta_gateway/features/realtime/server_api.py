@@ -210,15 +210,15 @@ class ServerApi:
         clock: Clock,
         *,
         post: Post,
-        shown: Shown = _as_it_is,
     ) -> None:
-        """Publish by the kinds that there are at the moment, what `shown` lets be shown."""
+        """Publish by the kinds that there are at the moment."""
+        self.shown: Shown = _as_it_is
+        """what services say, as far as it may be shown"""
         self._kinds = kinds
         self._broker = broker
         self._orders = orders
         self._clock = clock
         self._post = post
-        self._shown = shown
 
     async def run(self, name: str, body: Mapping[str, Any]) -> Answer:
         """Run one; what is wrong is told as Centrifugo tells it, in the answer."""
@@ -243,7 +243,7 @@ class ServerApi:
         if call.to and kind.rule.receipts is None:
             raise Out(Refused(BAD_REQUEST.code, "`to`: the channel asks for no receipts"))
         made = self._made(call.data, call.tags, kind.rule.largest)
-        made = replace(made, data=await self._shown(kind, call.channel, made.data))
+        made = replace(made, data=await self.shown(kind, call.channel, made.data))
         keeping = _NOTHING_KEPT if call.skip_history else kind.keeping
         key = key_of_service(call.idempotency_key)
         told = await self._broker.publish(call.channel, made, keeping=keeping, key=key)
@@ -265,7 +265,7 @@ class ServerApi:
         if not self._post.is_open():
             raise Out(NOT_AVAILABLE)
         made = self._made(call.data, call.tags, LARGEST)
-        made = replace(made, data=await self._shown(None, "", made.data))
+        made = replace(made, data=await self.shown(None, "", made.data))
         users = list(dict.fromkeys(call.users))
         id, posted = await self._post.post(users, made, id=call.id, seconds=call.seconds)
         letters = [
