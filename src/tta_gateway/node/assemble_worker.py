@@ -32,6 +32,7 @@ from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
+from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.tether.bound import SOCKET as TETHER
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
@@ -42,7 +43,7 @@ from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
-from tta_gateway.node.hearing import listening
+from tta_gateway.node.hearing import listening, weighing
 from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.inquiry import Inquiries, Sparing
 from tta_gateway.node.limiting import Limiting
@@ -195,6 +196,7 @@ class Worker:
             died=self.died,
         )
         self.admitting.rooms.incident = self.listener.is_at_risk
+        self.scanning.weigh = weighing(self.listener)
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -303,6 +305,7 @@ class Worker:
             hearing=self.hearing,
         )
         reach.scanning = self.scanning
+        self.listener.cool_down = bound(snapshot, "safety", SafetyBound).cool_down
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
         reach.listener, reach.later = self.listener, self._report_later

@@ -8,9 +8,10 @@ from tta_gateway.features.realtime.bound import ChannelRule
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.listener import Means, SafetyListener
 from tta_gateway.kernel.events import SafetyRaised
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Reports, Source
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Listener, Place, Speaker
-from tta_gateway.kernel.verdict import Detector
+from tta_gateway.kernel.verdict import Detector, Verdict
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.metrics import Registry
@@ -44,6 +45,8 @@ class Nobody:
         """Nothing was heard there."""
 
 
+REQUESTS: Final = "requests"
+"""What all requests of somebody are, beside their sockets: the care team hears once in a while."""
 NOBODY: Final[Listener] = Nobody()
 
 
@@ -71,6 +74,25 @@ def listening(
             by=f"worker {os.getpid()}",
         )
     )
+
+
+def weighing(listener: SafetyListener) -> Callable[[Exchange, Verdict], Verdict]:
+    """Return what has requests count among the turns of whoever is known, as their sockets do."""
+
+    def weigh(exchange: Exchange, found: Verdict) -> Verdict:
+        principal, route = exchange.principal, exchange.plan.route
+        if principal is None or route is None:
+            return found
+        speaker = Speaker(
+            principal.key,
+            subject=principal.subject,
+            identity="verified",
+            connection=REQUESTS,
+            correlation=exchange.request_id.decode("latin-1"),
+        )
+        return listener.weigh(speaker, Place(route.name, route.service), found)
+
+    return weigh
 
 
 def mode_in(rule: ChannelRule) -> Mode:

@@ -20,7 +20,7 @@ from tta_gateway.features.safety.policy import Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.verdict import Detector
+from tta_gateway.kernel.verdict import Detector, Verdict
 from tta_gateway.node.key_ring import file_of
 from tta_gateway.pipeline.lane import Lane
 from tta_gateway.snapshot.model import Snapshot
@@ -99,6 +99,8 @@ class Scanning:
         self._spawn = spawn
         self._report = report
         self._lane: Lane | None = None
+        self.weigh: Callable[[Exchange, Verdict], Verdict] | None = None
+        """what is found in a body comes to, with what the person has said before"""
 
     def policies(self, helps: Helping) -> tuple[Lane, Scan]:
         """Return the policies, giving this help."""
@@ -123,6 +125,8 @@ class Scanning:
             later=_later,
             registry=self._registry,
         )
+        if self.weigh is not None:
+            scan.weigh = self.weigh
         return lane, scan
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 
-from tests.helpers.heard_people import DARK, PLACE, a_speaker
+from tests.helpers.builders import a_plan, a_route, an_exchange
+from tests.helpers.heard_people import DARK, PLACE, People, a_speaker
 from tta_gateway.features.realtime.bound import ChannelRule
 from tta_gateway.features.safety.detector import load
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.listening import SILENCE, Heard
-from tta_gateway.node.hearing import NOBODY, listening, mode_in
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.node.hearing import NOBODY, listening, mode_in, weighing
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.metrics import Registry
 
@@ -61,3 +63,15 @@ def test_the_detector_of_the_package_hears_people() -> None:
 
 def test_channels_that_say_nothing_are_looked_at() -> None:
     assert mode_in(ChannelRule(prefix="news")) == "scan"
+
+
+def test_requests_count_among_the_turns_of_whoever_is_known() -> None:
+    people = People()
+    weigh = weighing(people.listener)
+    exchange = an_exchange(plan=a_plan(route=a_route()))
+    found = people.words.of_person(DARK)
+    assert weigh(exchange, found) is found
+    assert not people.listener.is_at_risk("home/ada")
+    exchange.principal = Principal(subject="ada", issuer="home")
+    assert weigh(exchange, found).level == 2
+    assert people.listener.is_at_risk("home/ada")

@@ -129,6 +129,19 @@ class SafetyListener:
                 self._tell(speaker, place, found, level)
         return heard
 
+    def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
+        """Return what is found otherwise than in a socket comes to, with what was said before."""
+        now = self._clock()
+        who = self.people.find(speaker.person) or Person()
+        found = who.conversation.weighed(found, now=now)
+        if found.level:
+            who.is_at(found.level, now)
+        self.people.keep(speaker.person, who, at_risk=who.is_at_risk(now))
+        is_urgent = found.level >= HIGH
+        if is_urgent and who.needs_card(speaker.connection, found.level, now, self.cool_down):
+            self._tell(speaker, place, found, found.level)
+        return found
+
     def _together(self, who: Person, found: Verdict, text: str, now: float) -> tuple[Verdict, str]:
         """Return what is graver: a message, or it with the short ones before it."""
         together = who.together(text, now)

@@ -81,6 +81,8 @@ class Scan:
         self.spawn = spawn
         self._later = later
         self.registry = registry
+        self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
+        """what is found comes to, with what was said before"""
 
     def for_route(self, route: Route | None) -> "BoundScan | None":
         """Act where bodies are looked at."""
@@ -188,9 +190,11 @@ class BoundScan:
 
     def _act(self, exchange: Exchange, heard: Heard) -> None:
         """Do what follows from what was found, once for each level that it has risen to."""
-        found = heard.found
         if heard.is_looked_at:
+            if not heard.counted and self._mode != "observe":
+                heard.found = self._scan.weigh(exchange, heard.found)
             self._count(heard)
+        found = heard.found
         before = exchange.safety
         if self._mode == "observe" or not found.level:
             return
@@ -275,6 +279,11 @@ class BoundScan:
         heard = self._heard.pop(exchange, None)
         if heard is not None:
             heard.then = None
+
+
+def _as_it_is(_: Exchange, found: Verdict) -> Verdict:
+    """Take it by itself."""
+    return found
 
 
 def _ask_for_plain(exchange: Exchange) -> None:

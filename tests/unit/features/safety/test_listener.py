@@ -177,3 +177,16 @@ def test_what_a_client_says_begins_another_reply() -> None:
     assert people.shows(b'{"text":"a harmful "}').verdict is None
     people.says("nice day")
     assert people.shows(b'{"text":"thing"}').verdict is None
+
+
+def test_what_is_said_in_requests_is_of_the_same_person() -> None:
+    people = People()
+    speaker = a_speaker(connection="requests")
+    slight = people.words.of_person(GREY)
+    for _ in range(2):
+        assert people.listener.weigh(speaker, PLACE, slight).level == 1
+    assert people.says(GREY).level == 2
+    assert people.listener.weigh(speaker, PLACE, people.words.of_person(BLACK)).level == 3
+    assert people.listener.weigh(speaker, PLACE, people.words.of_person("nice")).level == 0
+    assert [event.level for event in people.told] == [2, 3]
+    assert people.listener.is_at_risk("home/ada")
