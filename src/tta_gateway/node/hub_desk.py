@@ -6,14 +6,18 @@ roles, ownership, ties of care, limits and revocations hold for channels as they
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
+
 from tta_gateway.features.access.bound import WHOLE
+from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.realtime import contract
-from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
@@ -66,6 +70,7 @@ from tta_gateway.pipeline.plan import bind
 from tta_gateway.routing.path import normal
 
 _NOBODY: Final = NOT_FOUND
+_decode: Final = msgspec.msgpack.Decoder(RouteAdmission).decode
 _EARLY: Final = 25.0  # seconds before its end in which a token is to be replaced, at most
 Proved = Callable[[bytes], Principal | Problem]
 End = Callable[[str, Disconnection], None]
@@ -95,6 +100,7 @@ class _Plans:
             announces=rule.join_leave,
             deltas=rule.deltas,
             largest=rule.largest,
+            urgent=is_urgent(rule),
         )
 
 
@@ -135,6 +141,10 @@ class HubDesk:
         self._kinds = kinds = Kinds(bound.channels)
         services = self._services
         self._plans = {id(kind): _Plans(kind, plan, services) for kind in kinds.all()}
+        care = kinds.find(bound.care) if bound.care else None
+        if care is not None:
+            plans = self._plans[id(care)]
+            plans.rules = replace(plans.rules, urgent=True)
         self._connect = plan(bound.connect)
         self._asked.adopt(bound)
 
@@ -444,6 +454,12 @@ class HubDesk:
             if normal(path) != (path, False):
                 return None
         return self._plans.get(id(kind))
+
+
+def is_urgent(rule: ChannelRule) -> bool:
+    """Tell whether what is published in channels of a kind overtakes others: it is of crises."""
+    raw = None if rule.subscribe is None else rule.subscribe.features.get("admission")
+    return raw is not None and _decode(raw).traffic == "crisis"
 
 
 def _has_inbox(principal: Principal) -> bool:
