@@ -21,12 +21,15 @@ from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report, Reports, Source
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
+from tta_gateway.pipeline.budget import PerPerson
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.tasks import Died
 
 WINDOW: Final = 32 * 1024
 """Bytes of each end of a message that are looked at."""
 _PART: Final = 8 * 1024  # of a long message, which is read in such parts
+A_MINUTE: Final = 60
+"""Records of one person; beyond that there is none for each message."""
 _DURABLE: Final = 2.0  # seconds until a record is on the disk, or counts as lost
 _EVIDENCE: Final = 4000
 """characters of what was said that are kept with an incident"""
@@ -69,6 +72,7 @@ class SafetyListener:
         child = means.registry.child
         self._heard = [child(HEARD, str(level)) for level in range(4)]
         self._lost = child(LOST)
+        self._records = PerPerson(A_MINUTE)
         self.judging = Judging(
             means.detector,
             clock=means.clock,
@@ -125,8 +129,9 @@ class SafetyListener:
         if heard.is_urgent:
             who.forget_said()
             heard.needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
-            if heard.needs_card:
-                self._tell(speaker, place, found, level)
+            self._tell(who, speaker, place, found)
+        if not who.gives_text():
+            heard.text = ""
         return heard
 
     def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
@@ -137,9 +142,8 @@ class SafetyListener:
         if found.level:
             who.is_at(found.level, now)
         self.people.keep(speaker.person, who, at_risk=who.is_at_risk(now))
-        is_urgent = found.level >= HIGH
-        if is_urgent and who.needs_card(speaker.connection, found.level, now, self.cool_down):
-            self._tell(speaker, place, found, found.level)
+        if found.level >= HIGH:
+            self._tell(who, speaker, place, found)
         return found
 
     def _together(self, who: Person, found: Verdict, text: str, now: float) -> tuple[Verdict, str]:
@@ -150,8 +154,11 @@ class SafetyListener:
         both = self._find(together)
         return (graver(both, found), together) if both.level > found.level else (found, text)
 
-    def _tell(self, speaker: Speaker, place: Place, found: Verdict, level: int) -> None:
-        """Tell that somebody may be at risk, without what they said."""
+    def _tell(self, who: Person, speaker: Speaker, place: Place, found: Verdict) -> None:
+        """Tell that somebody may be at risk, without what they said, once in a while."""
+        level = found.level
+        if not who.needs_telling(level, self._clock(), self.cool_down):
+            return
         self._means.told(
             SafetyRaised(
                 person=speaker.person,
@@ -177,6 +184,8 @@ class SafetyListener:
     ) -> bool:
         """Keep it for whoever takes care of people; True once that is durable."""
         found, means = heard.verdict, self._means
+        if not self._records.take(speaker.person, self._clock()):
+            return True  # there are records enough: more would crowd out those of others
         report = Report(
             id=means.fresh(),
             at=means.wall(),

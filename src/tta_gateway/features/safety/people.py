@@ -16,6 +16,8 @@ MOST: Final = 10_000
 """people who are remembered, of each kind"""
 AT_RISK: Final = 1800.0
 """seconds that somebody counts as at risk behind the last sign of it"""
+TEXTS: Final = 20
+"""texts of one person that are kept; what they say beyond that is recorded without its words"""
 TOGETHER: Final = 60.0
 """seconds in which short messages may be one sentence"""
 SHORT: Final = 80
@@ -27,7 +29,7 @@ _CONNECTIONS: Final = 8
 class Person:
     """One of them; times are in seconds of a clock that only goes forward."""
 
-    __slots__ = ("_given", "_said", "_until", "conversation", "level")
+    __slots__ = ("_given", "_kept", "_said", "_told", "_until", "conversation", "level")
 
     def __init__(self) -> None:
         """Begin with somebody of whom nothing is known."""
@@ -36,6 +38,8 @@ class Person:
         self._until = 0.0
         self._given: OrderedDict[str, Shown] = OrderedDict()
         self._said: list[tuple[float, str]] = []
+        self._told: Shown | None = None
+        self._kept = 0
 
     def is_at_risk(self, now: float) -> bool:
         """Tell whether there has been a sign of it lately."""
@@ -59,6 +63,18 @@ class Person:
         if len(self._given) > _CONNECTIONS:
             self._given.popitem(last=False)
         return True
+
+    def needs_telling(self, level: int, now: float, cool_down: float) -> bool:
+        """Tell whether others are to be told now, whatever connection it is; then they have been."""
+        if not is_due(self._told, level, now=now, cool_down=cool_down):
+            return False
+        self._told = Shown(level, now)
+        return True
+
+    def gives_text(self) -> bool:
+        """Tell whether what they say is kept with its record; of the first ones it is."""
+        self._kept += 1
+        return self._kept <= TEXTS
 
     def together(self, text: str, now: float) -> str:
         """Take a message; return it with the short ones before it, or nothing if there are none."""

@@ -190,3 +190,30 @@ def test_what_is_said_in_requests_is_of_the_same_person() -> None:
     assert people.listener.weigh(speaker, PLACE, people.words.of_person("nice")).level == 0
     assert [event.level for event in people.told] == [2, 3]
     assert people.listener.is_at_risk("home/ada")
+
+
+def test_others_are_told_once_whatever_connection_it_is() -> None:
+    people = People()
+    assert all(people.says(DARK, connection=f"c{number}").needs_card for number in range(5))
+    assert [event.level for event in people.told] == [2, 3]  # it rises over turns
+
+
+def test_of_very_many_messages_few_texts_are_kept() -> None:
+    people = People()
+    texts = [people.says(f"{DARK} {number}").text for number in range(25)]
+    assert [bool(text) for text in texts] == [True] * 20 + [False] * 5
+
+
+def test_nobody_fills_the_journal() -> None:
+    people = People()
+    heard = people.says(DARK)
+
+    async def many() -> list[bool]:
+        report = people.listener.report
+        return [await report(a_speaker(), PLACE, heard, delivered=True) for _ in range(70)]
+
+    assert all(asyncio.run(many()))
+    assert len(people.kept) == 60
+    people.clock.advance(60.0)
+    assert asyncio.run(_report(people, heard, delivered=True))
+    assert len(people.kept) == 61

@@ -35,6 +35,17 @@ def test_of_many_connections_the_oldest_are_forgotten() -> None:
     assert who.needs_card("c0", 2, 1.0, COOL)
 
 
+def test_others_are_told_in_the_same_way_whatever_the_connection() -> None:
+    who = somebody()
+    found = [who.needs_telling(level, now, COOL) for level, now in ((2, 0.0), (2, 9.0), (3, 10.0))]
+    assert found == [True, False, True]
+
+
+def test_so_many_texts_are_given() -> None:
+    who = somebody()
+    assert [who.gives_text() for _ in range(21)] == [True] * 20 + [False]
+
+
 def test_short_messages_are_heard_together() -> None:
     who = somebody()
     assert who.together("one", 0.0) == ""
