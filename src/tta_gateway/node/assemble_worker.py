@@ -176,6 +176,12 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
+        self._hear_people()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _hear_people(self) -> None:
+        """Have who looks at bodies, and who listens to sockets; they tell the guard alike."""
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
@@ -197,8 +203,6 @@ class Worker:
         )
         self.admitting.rooms.incident = self.listener.is_at_risk
         self.scanning.weigh = weighing(self.listener)
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""

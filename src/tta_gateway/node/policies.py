@@ -91,8 +91,7 @@ def policies(
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     protection = _protection(snapshot, registry, clock, reach)
-    helping = Helping(bound(snapshot, "safety", SafetyBound))
-    scanning = _scanning(snapshot, registry, clock, reach)
+    safety = _of_safety(snapshot, registry, clock, reach)
     lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
@@ -101,14 +100,6 @@ def policies(
             AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
             _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
-            Care(helping, registry=registry),
-            Messages(
-                reach.listener,
-                helping,
-                pseudonym=scanning.pseudonym,
-                clock=clock.monotonic,
-                later=reach.later,
-            ),
             Cors(bound(snapshot, "cors", CorsBound)),
             SecurityHeaders(bound(snapshot, "security_headers", SecurityHeadersBound)),
             AllowFrom(),
@@ -118,7 +109,6 @@ def policies(
             Nodes(bound(snapshot, "nodes", NodesBound), reach.hearing, registry=registry),
             _access(snapshot, registry, clock, reach, asking=(*lets_in, sticky, relay)),
             Chat(now=Stamp(clock.wall).text, chance=os.urandom),
-            *scanning.policies(helping),
             Split(random.random, reach.services),
             sticky,
             relay,
@@ -126,7 +116,7 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
-    made |= {type(one): one for one in protection}
+    made |= {type(one): one for one in (*protection, *safety)}
     return _in_order(made)
 
 
@@ -200,6 +190,22 @@ def _limits(
         tally = Tally(monotonic=clock.monotonic, wall=clock.wall, chance=random.random)
     keeping = Keeping(limits, tally, registry=registry, exact=reach.exact)
     return EarlyRateLimit(keeping), RateLimit(keeping)
+
+
+def _of_safety(
+    snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
+) -> tuple[Policy, ...]:
+    """Return what hears people in need, and gives them help."""
+    helping = Helping(bound(snapshot, "safety", SafetyBound))
+    scanning = _scanning(snapshot, registry, clock, reach)
+    messages = Messages(
+        reach.listener,
+        helping,
+        pseudonym=scanning.pseudonym,
+        clock=clock.monotonic,
+        later=reach.later,
+    )
+    return (Care(helping, registry=registry), messages, *scanning.policies(helping))
 
 
 def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:

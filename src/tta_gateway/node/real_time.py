@@ -101,14 +101,7 @@ class RealTime:
         self._clock = clock
         self._died = died = store.died
         self._threshold: Final = Threshold(self.desk)
-        self._ear = HubEar(
-            services.listener,
-            self.desk,
-            give=lambda client, card, level: self.hub.help(client, card, level),
-            clock=clock.monotonic,
-            pseudonym=services.pseudonym,
-            died=died,
-        )
+        self._ear = self._ears(services)
         self._care = ""
         ports = self._ports(fresh)
         self.hub: Final = Hub(ports, died=died, chance=chance)
@@ -130,6 +123,17 @@ class RealTime:
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
         self._kinds = Kinds(())
+
+    def _ears(self, services: HubServices) -> HubEar:
+        """Return who listens to clients, and has the hub give them the card."""
+        return HubEar(
+            services.listener,
+            self.desk,
+            give=lambda client, card, level: self.hub.help(client, card, level),
+            clock=self._clock.monotonic,
+            pseudonym=services.pseudonym,
+            died=self._died,
+        )
 
     def _letters(self) -> Letterbox:
         """Return what gives letters to whoever is connected."""

@@ -5,6 +5,7 @@ What they said is kept only as far as it is short, so that a sentence that comes
 is heard as one.
 """
 
+import re
 from collections import OrderedDict
 from typing import Final
 
@@ -23,13 +24,15 @@ TOGETHER: Final = 60.0
 SHORT: Final = 80
 """characters of a message that may be a part of a sentence"""
 _LONGEST: Final = 240
+_LINES: Final = 20
+_FORM: Final = re.compile(r"[_\d]")
 _CONNECTIONS: Final = 8
 
 
 class Person:
     """One of them; times are in seconds of a clock that only goes forward."""
 
-    __slots__ = ("_given", "_kept", "_said", "_told", "_until", "conversation", "level")
+    __slots__ = ("_given", "_kept", "_lines", "_said", "_told", "_until", "conversation", "level")
 
     def __init__(self) -> None:
         """Begin with somebody of whom nothing is known."""
@@ -38,6 +41,7 @@ class Person:
         self._until = 0.0
         self._given: OrderedDict[str, Shown] = OrderedDict()
         self._said: list[tuple[float, str]] = []
+        self._lines: frozenset[str] = frozenset()  # of the message before
         self._told: Shown | None = None
         self._kept = 0
 
@@ -77,7 +81,13 @@ class Person:
         return self._kept <= TEXTS
 
     def together(self, text: str, now: float) -> str:
-        """Take a message; return it with the short ones before it, or nothing if there are none."""
+        """Take a message; return it with the short ones before it, or nothing if there are none.
+
+        Lines of it that are only its form, a type or an id, do not come between.
+        """
+        lines = text.split("\n")
+        text = " ".join(one for one in lines if " " in one or self._is_said(one))
+        self._lines = frozenset(lines[:_LINES])
         if len(text) > SHORT:
             self._said.clear()
             return ""
@@ -86,6 +96,10 @@ class Person:
         while len(self._said) > 1 and sum(len(one) + 1 for _, one in self._said) > _LONGEST:
             del self._said[0]
         return " ".join(one for _, one in self._said) if len(self._said) > 1 else ""
+
+    def _is_said(self, word: str) -> bool:
+        """Tell whether somebody says this word: its like does not come again and again."""
+        return _FORM.search(word) is None and word not in self._lines
 
     def forget_said(self) -> None:
         """Take that what they said has been understood: it is not heard again with what follows."""

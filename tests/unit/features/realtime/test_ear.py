@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers.client_words import Written
+from tests.helpers.client_words import Written, in_protobuf
 from tests.helpers.hub_house import HubHouse, code_of, on_a_loop, settle
 from tta_gateway.features.realtime.command import ConnectRequest, PingRequest
 from tta_gateway.features.realtime.doorkeeper import Rules
@@ -141,10 +141,15 @@ async def test_who_has_gone_is_given_nothing() -> None:
 
 
 @on_a_loop
-async def test_a_client_of_protocol_buffers_is_given_the_card_too() -> None:
+async def test_a_client_of_protocol_buffers_is_heard_and_given_the_card_too() -> None:
     house = HubHouse()
-    client = await house.client()
-    client.connection.session.codec = ProtobufCodec()  # type: ignore[misc]  # it speaks that now
+    client = house.socket(codec=ProtobufCodec())
+    client.connection.received(in_protobuf({"id": 1, "connect": {"token": "t"}}))
+    publish = {"id": 2, "publish": {"channel": "a", "data": "dark"}}
+    client.connection.received(in_protobuf(publish))
+    await settle()
+    assert house.ear.diary == ['a:"dark" delivered']
+    client.frames.clear()
     house.hub.help("c", CARD, 2)
     (frame,) = client.frames
     assert frame.count(HELP.encode()) == 2

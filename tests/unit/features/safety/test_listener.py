@@ -59,6 +59,13 @@ def test_a_sentence_in_several_messages_is_heard_as_one() -> None:
     assert people.says("indeed") is SILENCE
 
 
+def test_it_is_so_in_messages_of_json_too() -> None:
+    people = People()
+    form = '{"type":"user_message","at":"2026-11-26T10:00:0%dZ","content":{"text":"%s"}}'
+    assert people.says(form % (1, "dark")) is SILENCE
+    assert people.says(form % (2, "thoughts")).level == 2
+
+
 def test_a_network_is_many_people() -> None:
     people = People()
     assert people.says("dark", who="", connection="c1") is SILENCE

@@ -53,6 +53,13 @@ def test_short_messages_are_heard_together() -> None:
     assert who.together("three", TOGETHER + 0.5) == "two three"
 
 
+def test_the_form_of_messages_does_not_come_between() -> None:
+    who = somebody()
+    who.together("message\none\nuser_1", 0.0)
+    assert who.together("message\ntwo\nuser_1", 1.0) == "message one two"
+    assert who.together("message\nand three\nuser_1", 2.0) == "message one two and three"
+
+
 def test_what_was_understood_is_not_heard_again() -> None:
     who = somebody()
     who.together("one", 0.0)
