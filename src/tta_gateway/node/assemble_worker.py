@@ -33,6 +33,7 @@ from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
 from tta_gateway.features.safety.bound import SafetyBound
+from tta_gateway.features.safety.public import MODERATIONS
 from tta_gateway.features.tether.bound import SOCKET as TETHER
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
@@ -259,6 +260,7 @@ class Worker:
     def _forwarder_to(self, snapshot: Snapshot) -> Forwarder:
         self.sockets = OwnSockets(self.sweeper, self.runner, self._report)
         self.answers = OwnStreams(self.loop, self.runner, self._report)
+        self.answers.serve(MODERATIONS, self.scanning.moderation(self.died))
         self.tethering = Tethering(
             self.sweeper,
             self.runner,

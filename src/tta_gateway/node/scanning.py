@@ -16,6 +16,7 @@ from tta_gateway.features.safety.accounts import Accounts, Refused
 from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.detector import load
 from tta_gateway.features.safety.help import Helping
+from tta_gateway.features.safety.moderation import Moderation
 from tta_gateway.features.safety.policy import Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
@@ -28,6 +29,7 @@ from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.sealing import derived, key_in
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.tasks import Died
 
 _PURPOSE: Final = b"tta-gateway pseudonyms of networks 1"
 _LETTERS: Final = 32  # of a pseudonym, 4 bits each
@@ -87,11 +89,12 @@ class Scanning:
     ) -> None:
         """Tell the guard by way of `reports`; `report` hears of faults of ours."""
         draw = Identifiers(clock.wall).uuid7
+        self._fresh = lambda: draw().decode()
         self.pseudonym: Final = Pseudonyms(snapshot).of
         self.accounts = Accounts(
             reports,
             wall=clock.wall,
-            fresh=lambda: draw().decode(),
+            fresh=self._fresh,
             pseudonym=self.pseudonym,
         )
         self._clock = clock
@@ -101,6 +104,10 @@ class Scanning:
         self._lane: Lane | None = None
         self.weigh: Callable[[Exchange, Verdict], Verdict] | None = None
         """what is found in a body comes to, with what the person has said before"""
+
+    def moderation(self, died: Died) -> Moderation:
+        """Return what answers services that ask what is made of a text."""
+        return Moderation(the_detector(), fresh=self._fresh, died=died)
 
     def policies(self, helps: Helping) -> tuple[Lane, Scan]:
         """Return the policies, giving this help."""

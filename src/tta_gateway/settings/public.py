@@ -21,6 +21,7 @@ from tta_gateway.features.identity import public as identity
 from tta_gateway.features.openapi import public as openapi
 from tta_gateway.features.realtime import public as realtime
 from tta_gateway.features.registration import public as registration
+from tta_gateway.features.safety import public as moderation
 from tta_gateway.kernel.own import OWN, endpoint
 from tta_gateway.kernel.route import Rewrite, Route, Service
 from tta_gateway.routing.conflict import conflicts
@@ -97,6 +98,7 @@ OFF: Final[dict[str, str]] = {
     "realtime": "no `realtime: …`",
     "registration": "no `registration: …`",
     "ratelimit": "`ratelimit: {status: off}`",
+    "safety": "`safety: {moderations: false}`",
 }
 # The same of what internal listeners serve to services.
 INTERNAL: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] = {
@@ -119,6 +121,7 @@ def own_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes to what the gateway itself serves."""
     return (
         *_sockets(settings),
+        *_moderations(settings),
         *(route for _, route in _owned(settings)),
         *(route for _, route in _inside(settings)),
         *_limits(settings),
@@ -132,6 +135,11 @@ def _sockets(settings: Settings) -> tuple[Route, ...]:
     pages = tuple(origin for origin in settings.cors.origins if origin != "*")
     ways = (*realtime.SOCKETS, *realtime.STREAMS)
     return tuple(msgspec.structs.replace(one, origins=pages) for one in ways)
+
+
+def _moderations(settings: Settings) -> tuple[Route, ...]:
+    """Return the route on which workers say what they make of a text."""
+    return moderation.ROUTES if settings.safety.moderations else ()
 
 
 def _limits(settings: Settings) -> tuple[Route, ...]:
@@ -198,6 +206,7 @@ def shadows(routes: Sequence[Route], settings: Settings) -> Iterator[tuple[int, 
         *_inside(settings),
         *(("delegated", route) for route in forwarded(settings)),
         *(("ratelimit", route) for route in _limits(settings)),
+        *(("safety", route) for route in _moderations(settings)),
     ]
     spelt = [one if one.methods else msgspec.structs.replace(one, methods=_ALL) for one in routes]
     count = len(spelt)

@@ -264,6 +264,10 @@ class SafetyConfig(Config):
     cool_down: Duration = _DEFAULT.cool_down
     """How long nobody is shown another card in a socket, unless they are in more danger."""
 
+    moderations: bool = False
+    """Whether services may ask at `POST /v1/moderations` what is made of a text, in the shape of
+    OpenAI's; any token that is believed will do."""
+
 
 def compile(config: SafetyConfig) -> SafetyBound:
     """Return what a worker needs of it; ConfigError if the help lines are not what was signed."""

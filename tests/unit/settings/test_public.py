@@ -100,7 +100,7 @@ def test_a_feature_that_is_switched_off_serves_nothing(key: str) -> None:
 
 
 def test_it_is_said_of_each_how_it_is_switched_off() -> None:
-    assert OFF.keys() == PUBLIC.keys() | INTERNAL.keys() | {"ratelimit"}
+    assert OFF.keys() == PUBLIC.keys() | INTERNAL.keys() | {"ratelimit", "safety"}
     assert PUBLIC.keys() == SWITCHED_OFF.keys()
 
 

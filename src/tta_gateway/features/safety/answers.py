@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.safety.body import Body
+from tta_gateway.features.safety.harmless import Harmless, digest_of
 from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, look
 from tta_gateway.features.safety.parts import Events, Lines, Parts, Words
 from tta_gateway.features.safety.problems import WITHHELD
@@ -103,6 +104,7 @@ class Answers:
         self.judge = judge
         self.found = found
         self.unseen = unseen
+        self.harmless = Harmless()
         self._safe = safe
         self._later = later
 
@@ -139,12 +141,17 @@ class Answers:
             if preview.take(data):
                 preview.end()
             return preview
+        digest = digest_of(data, response.get(_KIND) or b"")
+        if self.harmless.has(digest):
+            return None
         body = body_of(response)
         body.take(data)
         text = body.head()
         found = at_once(self.judge, text)
         if body.unseen:
             self.unseen(body.unseen)
+        elif found.level < HIGH:
+            self.harmless.keep(digest)
         return self.instead(exchange, found, text)
 
     def instead(self, exchange: Exchange, found: Verdict, text: str) -> Response | None:

@@ -79,10 +79,16 @@ class Scan:
         self.accounts = accounts
         self.helps = helps
         self.spawn = spawn
-        self._later = later
         self.registry = registry
         self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
         """what is found comes to, with what was said before"""
+        self.answers = Answers(
+            detector.of_service,
+            found=self._withheld,
+            unseen=lambda why: registry.child(UNSEEN, "answer", why).add(),
+            safe=self._safe,
+            later=later,
+        )
 
     def for_route(self, route: Route | None) -> "BoundScan | None":
         """Act where bodies are looked at."""
@@ -90,16 +96,6 @@ class Scan:
             return None
         mode = safety_of(route).mode
         return None if mode == "off" else BoundScan(self, mode)
-
-    def answers(self) -> Answers:
-        """Return what looks at answers."""
-        return Answers(
-            self.detector.of_service,
-            found=self._withheld,
-            unseen=lambda why: self.registry.child(UNSEEN, "answer", why).add(),
-            safe=self._safe,
-            later=self._later,
-        )
 
     def _withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
         """Count and tell what was not shown."""
@@ -124,7 +120,7 @@ class BoundScan:
         self._scan = scan
         self._mode = mode
         self._judge = scan.detector.of_person
-        self._answers = scan.answers()
+        self._answers = scan.answers
         self._holds = mode in _HOLDING
         self._heard: dict[Exchange, Heard] = {}
         child = scan.registry.child

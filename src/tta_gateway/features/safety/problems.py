@@ -10,3 +10,9 @@ WITHHELD: Final = Problem(
     "A reply was not shown.",
     "What the service said could not be looked at, or might do harm. Ask again in other words.",
 )
+NOT_MODERATED: Final = Problem(
+    "safety_not_moderated",
+    400,
+    "There is nothing here that can be looked at.",
+    "Send `input`: a text, up to 32 of them, or parts of type `text`.",
+)

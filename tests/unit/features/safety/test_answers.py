@@ -173,3 +173,15 @@ def test_in_the_place_of_what_is_harmful_stands_what_the_client_can_read(
     sink.send_data(b'data: "%b."\n\n' % HARM)
     sink.send_end()
     assert (client.shown, client.how) == (shown, how)
+
+
+def test_the_same_harmless_answer_is_looked_at_once() -> None:
+    read: list[str] = []
+    house = House()
+    judge = house.answers.judge
+    house.answers.judge = lambda text: (read.append(text), judge(text))[1]
+    for _ in range(3):
+        assert house.look(of_service(b"fair weather")) is None
+        assert isinstance(house.look(of_service(HARM)), Response)
+    assert read.count("fair weather") == 1
+    assert read.count(HARM.decode()) == 3
