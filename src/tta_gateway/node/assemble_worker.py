@@ -127,6 +127,7 @@ class Worker:
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
+        self._hear_people()
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
@@ -177,7 +178,6 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
-        self._hear_people()
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -202,7 +202,7 @@ class Worker:
             told=self._safety_raised,
             died=self.died,
         )
-        self.admitting.rooms.incident = self.listener.is_at_risk
+        self.admitting.at_risk.here = self.listener.is_at_risk
         self.scanning.weigh = weighing(self.listener)
 
     def _have_channels(self) -> None:
@@ -568,6 +568,7 @@ class Worker:
     def _safety_raised(self, event: SafetyRaised) -> None:
         """Tell of somebody who may be at risk: operators, control, and those who care for them."""
         self.telling.safety_raised(event)
+        self.admitting.at_risk.heard(event)
         self.real_time.tell_care(event)
 
     def _report_later(self, report: Awaitable[bool]) -> None:
