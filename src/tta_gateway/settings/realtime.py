@@ -30,6 +30,7 @@ from tta_gateway.features.realtime.config import (
     ReceiptsConfig,
 )
 from tta_gateway.features.realtime.sending import SEND
+from tta_gateway.features.safety.bound import Mode
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.settings import asked as asking
@@ -356,6 +357,12 @@ def _route(
         features=features,
     )
     return limited(made, rule.rate_limit, limits)
+
+
+def mode_of(config: ChannelConfig) -> Mode:
+    """Return how what is said in channels is looked at: by clients, or by services alone."""
+    rule = config.subscribe if config.publish.mode == "off" else config.publish
+    return compiled_route(config.safety, rule.traffic_class).mode
 
 
 def _looked_at(
