@@ -25,6 +25,8 @@ RIBS: Final = (
     *("care.py", "paths.py"),
     *("answers.py", "body.py", "harmless.py", "heard.py", "leaves.py", "looking.py"),
     *("parts.py", "running.py", "withholding.py"),
+    *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),
+    *("normal.py", "meaning.py", "rule.py"),
 )
 """of features: what a worker runs"""
 # mypyc knows neither the classes that msgspec makes nor pydantic's: such modules stay as they are.

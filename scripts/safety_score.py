@@ -1,6 +1,6 @@
 """Measure the detector: on rows of others, on disguised ones, and by the clock.
 
-    python scripts/safety_score.py ROWS.jsonl... [--strict] [--shipped]
+    python -m scripts.safety_score ROWS.jsonl... [--strict] [--shipped]
 
 By cross-validation: each row is scored by a model that was trained on the project's phrases and on
 other rows only, and rows of one question or one text stay together.  (The lexicon was written with

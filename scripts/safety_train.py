@@ -1,6 +1,6 @@
 """Train the detector's model and write src/tta_gateway/features/safety/weights.bin.
 
-    python scripts/safety_train.py ROWS.jsonl... [--to FILE]
+    python -m scripts.safety_train ROWS.jsonl... [--to FILE]
 
 ROWS are texts of others with `text`, `label`, `source` and `licence`; those whose licence is not on
 the list are left out.  The project's own phrases, safety_corpus.txt, are always in.  The same rows

@@ -32,12 +32,12 @@ class Hit:
 class Node:
     """What may follow once so much of a phrase has been read."""
 
-    __slots__ = ("children", "edges", "rest", "rules")
+    __slots__ = ("_edges", "children", "rest", "rules")
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.children: dict[Element, Node] = {}
-        self.edges: dict[str, list[Node]] = {}
+        self._edges: dict[str, list[Node]] | None = None
         self.rest: Node | None = None
         self.rules: list[int] = []
 
@@ -48,9 +48,17 @@ class Node:
             node = self.children[element] = Node()
             if not element:
                 self.rest = node
-            for word in element:
-                self.edges.setdefault(word, []).append(node)
         return node
+
+    def edges(self) -> dict[str, list["Node"]]:
+        """Return what follows each word; made when it is first asked for, which most never are."""
+        made = self._edges
+        if made is None:
+            made = self._edges = {}
+            for element, node in self.children.items():
+                for word in element:
+                    made.setdefault(word, []).append(node)
+        return made
 
 
 _NONE: Final[list[Node]] = []
@@ -68,7 +76,7 @@ class _Step:
 
     def after(self, node: Node, word: str, begin: int, found: list[Hit]) -> None:
         """Go on from a node by a word."""
-        for one in node.edges.get(word, _NONE):
+        for one in node.edges().get(word, _NONE):
             self.into(one, begin, found)
         if node.rest is not None:
             self.into(node.rest, begin, found)
@@ -105,7 +113,7 @@ class Automaton:
             return found
         under_way: list[Node] = []
         begins: list[int] = []
-        edges = self._root.edges
+        edges = self._root.edges()
         for at, word in enumerate(words):
             if word == STOP:
                 under_way, begins = [], []

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tta_gateway.features.safety.automaton import Hit
 from tta_gateway.features.safety.lexicon import CATEGORIES, Lexicon
-from tta_gateway.features.safety.reading import level
+from tta_gateway.features.safety.meaning import level
 from tta_gateway.features.safety.rule import Rule
 from tta_gateway.kernel.verdict import NONE, Category
 
@@ -15,7 +15,7 @@ class Finding:
     __slots__ = ("flags", "level", "rule")
 
     def __init__(self, rule: Rule, flags: int, level_: int) -> None:
-        """Say so; flags are those of reading.py."""
+        """Say so; flags are those of meaning.py."""
         self.rule = rule
         self.flags = flags
         self.level = level_
@@ -27,7 +27,7 @@ def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) ->
     if not hits:
         return []
     rules = lexicon.rules
-    idioms = [hit for hit in hits if rules[hit.rule].idiom]
+    idioms = [hit for hit in hits if _is_idiom(rules[hit.rule], of_service=of_service)]
     made: list[Finding] = []
     for hit in hits:
         rule = rules[hit.rule]
@@ -48,6 +48,11 @@ def urgent_first(found: Iterable[Finding]) -> tuple[Category, ...]:
     for wanted in (3, 2, 1):
         made += [one for one in CATEGORIES if levels.get(one, NONE) == wanted]
     return tuple(made)
+
+
+def _is_idiom(rule: Rule, *, of_service: bool) -> bool:
+    """Tell whether a rule hides others; those of services do only in what services say."""
+    return rule.idiom and (of_service or not rule.service)
 
 
 def _is_hidden(hit: Hit, idioms: list[Hit]) -> bool:

@@ -8,12 +8,15 @@ from itertools import product
 from typing import Final, cast, get_args
 
 from tta_gateway.features.safety.automaton import ANY, Automaton, Element
+from tta_gateway.features.safety.meaning import NEEDED, Reader
 from tta_gateway.features.safety.normal import Words
-from tta_gateway.features.safety.reading import NEEDED, Reader
 from tta_gateway.features.safety.rule import FLAGS, Rule
 from tta_gateway.kernel.verdict import Category
 
 CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
+
+
+_NO_WORD: Final = frozenset("?'-_@")
 
 
 class LexiconError(ValueError):
@@ -31,6 +34,7 @@ class Lexicon:
         self._common: Element = frozenset()
         self._starred: Element = frozenset()
         self._groups: dict[str, Element] = {}
+        self._elements: dict[str, Element] = {}
         phrases: list[tuple[int, list[Element]]] = []
         for number, line in enumerate(text.splitlines(), 1):
             try:
@@ -83,14 +87,22 @@ class Lexicon:
         return [[self._element(word)]]
 
     def _element(self, text: str) -> Element:
+        known = self._elements.get(text)
+        if known is None:
+            known = self._elements[text] = self._made(text)
+        return known
+
+    def _made(self, text: str) -> Element:
         made: set[str] = set()
         for word in text.split("|"):
             if word.startswith("@"):
                 if word not in self._classes:
                     raise LexiconError(f"no class {word}")
                 made |= self._classes[word]
-            elif word:
+            elif word and _NO_WORD.isdisjoint(word):
                 made.add(word)
+            elif word:
+                raise LexiconError(f"no word as normal.py leaves them: {word}")
         if not made:
             raise LexiconError("an element of no word")
         return frozenset(made)

@@ -43,6 +43,8 @@ _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
 _ODD: Final = re.compile(r"[0-9@$|*]|[a-z][!+][a-z]")
 _TOKEN: Final = re.compile(r"[^\s.,;:?\"()\[\]{}<>/#]+")
+_SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
+_SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
 _DRAWN_OUT: Final = tuple(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
 _RUN: Final = re.compile(r"([a-z])\1+")
 _LEET: Final = str.maketrans("013457869@$!|+", "oleastbgqasilt")
@@ -71,6 +73,8 @@ class Words:
         if not text.isascii():
             text = plain(text)
         lower = text.lower()
+        if "nna" in lower or "tryna" in lower:
+            lower = _SLURRED.sub(_spoken, lower)
         if _ODD.search(lower) is not None:
             lower = _TOKEN.sub(self._read, lower)
         lower = lower.translate(_PLAIN)
@@ -209,6 +213,10 @@ def _cut(text: str) -> list[str]:
         again = text.find(" ", end - OVERLAP, end)
         begin = end - OVERLAP if again < 0 else again
     return [*made, text[begin:]]
+
+
+def _spoken(slurred: re.Match[str]) -> str:
+    return _SPOKEN.get(slurred[0], "going to")
 
 
 def _latin(token: str) -> str:

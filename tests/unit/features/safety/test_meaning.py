@@ -1,8 +1,8 @@
 import pytest
 
-from tta_gateway.features.safety import reading
+from tta_gateway.features.safety import meaning
 from tta_gateway.features.safety.automaton import Hit
-from tta_gateway.features.safety.reading import Reader, level
+from tta_gateway.features.safety.meaning import Reader, level
 from tta_gateway.features.safety.rule import Rule
 
 GROUPS = {
@@ -16,6 +16,8 @@ GROUPS = {
     "fiction": frozenset({"novel"}),
     "abstract": frozenset({"essay"}),
     "joke": frozenset({"lol"}),
+    "breaks": frozenset({"but"}),
+    "denial": frozenset({"not"}),
 }
 READER = Reader(GROUPS)
 
@@ -34,21 +36,24 @@ def flags(text: str, *, plain: bool = False) -> int:
     ("text", "meant"),
     [
         ("[die]", 0),
-        ("i [die]", reading.SELF),
-        ("[kill myself]", reading.SELF),
-        ("[die] is what i think", reading.SELF),
-        ("he wants to [die]", reading.OTHER),
-        ("he says that people [die]", reading.OTHER),
-        ("he says to [die]", reading.OTHER | reading.REPORTED),
-        ("he told me i [die]", reading.SELF),
-        ("i dont want to [die]", reading.SELF | reading.NEGATED),
-        ("i dont know if [die]", reading.SELF),
+        ("i [die]", meaning.SELF),
+        ("[kill myself]", meaning.SELF),
+        ("[die] is what i think", meaning.SELF),
+        ("he wants to [die]", meaning.OTHER),
+        ("he says that people [die]", meaning.OTHER),
+        ("he says to [die]", meaning.OTHER | meaning.REPORTED),
+        ("[people die]", meaning.OTHER),
+        ("[people and i die]", meaning.SELF),
+        ("he told me i [die]", meaning.SELF),
+        ("i dont want to [die]", meaning.SELF | meaning.NEGATED),
+        ("i dont know if [die]", meaning.SELF),
         ("not . [die]", 0),
-        ("i used to [die]", reading.SELF | reading.PAST),
-        ("i used to [die] again", reading.SELF),
-        ("a novel of [die]", reading.FICTION),
-        ("[die] in an essay", reading.ABSTRACT),
-        ("[die] lol", reading.JOKE),
+        ("i dont eat but [die]", meaning.SELF),
+        ("i used to [die]", meaning.SELF | meaning.PAST),
+        ("i used to [die] again", meaning.SELF),
+        ("a novel of [die]", meaning.FICTION),
+        ("[die] in an essay", meaning.ABSTRACT),
+        ("[die] lol", meaning.JOKE),
         ("[die] . lol", 0),
         ("i one two three four five six seven eight nine ten eleven twelve [die]", 0),
     ],
@@ -58,7 +63,7 @@ def test_a_phrase_is_read_by_the_words_around_it(text: str, meant: int) -> None:
 
 
 def test_a_phrase_that_is_plain_is_denied_within_too() -> None:
-    assert flags("[want not die]", plain=True) == reading.NEGATED
+    assert flags("[want not die]", plain=True) == meaning.NEGATED
     assert flags("[want to die]", plain=True) == 0
     assert flags("[want not die]") == 0
 
@@ -70,26 +75,26 @@ def rule(number: int, *which: str) -> Rule:
 @pytest.mark.parametrize(
     ("given", "meant", "expected"),
     [
-        (rule(3), reading.SELF, 3),
+        (rule(3), meaning.SELF, 3),
         (rule(3), 0, 2),
         (rule(3, "anyone"), 0, 3),
         (rule(2), 0, 2),
-        (rule(2, "weak"), reading.SELF, 0),
-        (rule(2), reading.ABSTRACT, 0),
-        (rule(2), reading.ABSTRACT | reading.SELF, 2),
-        (rule(2, "anyone"), reading.ABSTRACT, 2),
-        (rule(3), reading.FICTION, 1),
-        (rule(3), reading.FICTION | reading.SELF, 3),
-        (rule(3), reading.JOKE | reading.SELF, 2),
-        (rule(3), reading.OTHER, 1),
-        (rule(3), reading.REPORTED, 1),
-        (rule(1, "anyone"), reading.OTHER, 1),
-        (rule(2), reading.NEGATED | reading.SELF, 1),
-        (rule(2), reading.PAST | reading.SELF, 1),
-        (rule(2, "stands"), reading.PAST | reading.NEGATED | reading.SELF, 2),
+        (rule(2, "weak"), meaning.SELF, 0),
+        (rule(2), meaning.ABSTRACT, 0),
+        (rule(2), meaning.ABSTRACT | meaning.SELF, 2),
+        (rule(2, "anyone"), meaning.ABSTRACT, 2),
+        (rule(3), meaning.FICTION, 1),
+        (rule(3), meaning.FICTION | meaning.SELF, 3),
+        (rule(3), meaning.JOKE | meaning.SELF, 2),
+        (rule(3), meaning.OTHER, 1),
+        (rule(3), meaning.REPORTED, 1),
+        (rule(1, "anyone"), meaning.OTHER, 1),
+        (rule(2), meaning.NEGATED | meaning.SELF, 1),
+        (rule(2), meaning.PAST | meaning.SELF, 1),
+        (rule(2, "stands"), meaning.PAST | meaning.NEGATED | meaning.SELF, 2),
         (rule(2, "self"), 0, 1),
-        (rule(2, "self"), reading.SELF | reading.ABSTRACT, 1),
-        (rule(2, "self"), reading.SELF, 2),
+        (rule(2, "self"), meaning.SELF | meaning.ABSTRACT, 1),
+        (rule(2, "self"), meaning.SELF, 2),
     ],
 )
 def test_a_level_follows_from_how_a_phrase_is_meant(given: Rule, meant: int, expected: int) -> None:

@@ -29,10 +29,12 @@ JOKE: Final = 128
 READINGS: Final = ("negated", "other", "past", "reported", "fiction", "abstract", "self", "joke")
 BEFORE: Final = 12
 AFTER: Final = 8
-_NEAR: Final = 4
+_NEAR: Final = 5
 """words within which a denial stands before what it denies"""
 _AROUND: Final = {"past": PAST, "fiction": FICTION, "abstract": ABSTRACT, "joke": JOKE}
-NEEDED: Final = frozenset({"self", "others", "no", "no_denial", "saying", "still", *_AROUND})
+NEEDED: Final = frozenset(
+    {"self", "others", "no", "no_denial", "saying", "still", "breaks", "denial", *_AROUND}
+)
 """the groups of words that a lexicon must name"""
 
 
@@ -45,8 +47,10 @@ class Reader:
         self._others = groups["others"]
         self._no = groups["no"]
         self._no_denial = groups["no_denial"]
+        self._denial = groups["denial"]
         self._saying = groups["saying"]
         self._still = groups["still"]
+        self._breaks = groups["breaks"]
         self._around: dict[str, int] = {}
         for name, flag in _AROUND.items():
             for word in groups[name]:
@@ -66,10 +70,16 @@ class Reader:
         return flags
 
     def _whose(self, words: list[str], begin: int, hit: Hit) -> int:
-        """Return whose it is: of what is named nearest before the phrase, or in it."""
+        """Return whose it is: of who is named in the phrase, or nearest before it."""
+        inside = 0
         for at in range(hit.begin, hit.end):
             if words[at] in self._self:
                 return SELF
+            if words[at] in self._others:
+                inside = OTHER
+        return inside or self._named_before(words, begin, hit)
+
+    def _named_before(self, words: list[str], begin: int, hit: Hit) -> int:
         said = 0
         for at in range(hit.begin - 1, begin - 1, -1):
             word = words[at]
@@ -101,13 +111,16 @@ class Reader:
 
     def _is_negated(self, words: list[str], begin: int, hit: Hit) -> bool:
         for at in range(hit.begin - 1, max(begin, hit.begin - _NEAR) - 1, -1):
-            if words[at] in self._no:
+            word = words[at]
+            if word in self._no:
                 return words[at + 1] not in self._no_denial
+            if word in self._breaks:
+                return False
         return False
 
     def _denies(self, words: list[str], hit: Hit) -> bool:
         for at in range(hit.begin, hit.end):  # noqa: SIM110
-            if words[at] in self._no:
+            if words[at] in self._denial:
                 return True
         return False
 
@@ -119,7 +132,7 @@ def level(rule: Rule, flags: int) -> int:
     if flags & FICTION and not flags & SELF:
         return ELEVATED
     if flags & JOKE:
-        return min(rule.level, HIGH)
+        return rule.level - 1
     if flags & (OTHER | REPORTED) and not rule.anyone and not flags & SELF:
         return ELEVATED
     if flags & (NEGATED | PAST) and not rule.stands:
