@@ -29,6 +29,7 @@ NAMED: Final = frozenset(
         "routes[].headers",
         "routes[].request_headers",
         "routes[].response_headers",
+        "safety.texts",
         "security_headers.add",
     }
 )

@@ -50,6 +50,7 @@ def test_every_feature_has_its_part() -> None:
         "ratelimit",
         "realtime",
         "registration",
+        "safety",
         "security_headers",
         "shield",
         "token_relay",

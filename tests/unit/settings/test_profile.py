@@ -41,6 +41,7 @@ def test_the_platform_s_profile_has_its_breakers(written: str, expected: object)
         "services": {"a": {"breaker": expected}},
         "routes": [{"breaker": expected}],
         "problem": {"message": True},
+        "safety": {"nested": True},
     }
 
 
@@ -60,7 +61,9 @@ def test_what_a_profile_says_is_known_to_come_from_it() -> None:
     assert document.place(("problem", "message")) == Source("profile tta")
 
 
-@pytest.mark.parametrize("text", ["- a", "profile: 1", "profile: x", "profile: tta\nproblem: 1"])
+@pytest.mark.parametrize(
+    "text", ["- a", "profile: 1", "profile: x", "profile: tta\nproblem: 1\nsafety: 1"]
+)
 def test_what_is_not_of_its_kind_is_left_to_others(text: str) -> None:
     document = read(text)
     before = dict(document.places)

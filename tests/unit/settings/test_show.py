@@ -28,7 +28,8 @@ def test_what_comes_from_elsewhere_says_so() -> None:
     assert "  head: 16KiB  # from TTA_GATEWAY__LIMITS__HEAD" in lines
     assert "  message: true  # from profile tta" in lines
     assert "      open: 1m  # from profile tta" in lines
-    assert sum("#" in line for line in lines) == 4
+    assert "  nested: true  # from profile tta" in lines
+    assert sum("#" in line for line in lines) == 5
 
 
 def test_what_is_not_built_yet_is_not_shown() -> None:
