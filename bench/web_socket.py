@@ -222,7 +222,7 @@ def _said(size: int) -> bytes:
 
 
 def _longest_turn() -> float:
-    """Return ms of the longest turn of the loop in which 64 KiB are looked at, the least of five."""
+    """Return ms of the longest turn of the loop while 64 KiB are looked at, the least of five."""
     listener = _listener()
     place = Place("talks", "talker")
     data = _said(64 * 1024)

@@ -130,7 +130,6 @@ class Worker:
         self._hear_people()
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
-        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
         self.standings = Standings(
@@ -240,6 +239,7 @@ class Worker:
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
+        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self._have_channels()
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add

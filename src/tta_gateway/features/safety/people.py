@@ -69,7 +69,7 @@ class Person:
         return True
 
     def needs_telling(self, level: int, now: float, cool_down: float) -> bool:
-        """Tell whether others are to be told now, whatever connection it is; then they have been."""
+        """Tell whether others are to be told now, whatever the connection; then they have been."""
         if not is_due(self._told, level, now=now, cool_down=cool_down):
             return False
         self._told = Shown(level, now)
@@ -81,7 +81,7 @@ class Person:
         return self._kept <= TEXTS
 
     def together(self, text: str, now: float) -> str:
-        """Take a message; return it with the short ones before it, or nothing if there are none.
+        """Take a message; return it with the short ones before it, or nothing without any.
 
         Lines of it that are only its form, a type or an id, do not come between.
         """
