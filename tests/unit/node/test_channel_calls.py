@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable
 from typing import Any, cast
 
 import msgspec
@@ -90,7 +91,11 @@ def shown_in(mode: Mode | None, *, fails: bool = False) -> bytes:
     people.words.fails = fails
     show = shown_by(people.listener)
     kind = None if mode is None else in_mode(mode)
-    return asyncio.run(show(kind, "news", f'{{"text":"{HARM}"}}'.encode()))
+    return asyncio.run(_awaited(show(kind, "news", f'{{"text":"{HARM}"}}'.encode())))
+
+
+async def _awaited(shown: Awaitable[bytes]) -> bytes:
+    return await shown
 
 
 def test_what_a_service_publishes_is_judged_where_people_may_be_in_need() -> None:
@@ -106,7 +111,7 @@ def test_what_could_not_be_judged_is_not_published() -> None:
 
 def test_a_long_publication_is_judged_too() -> None:
     said = b"lovely day " * 1000
-    assert asyncio.run(shown_by(People().listener)(None, "", said)) == said
+    assert asyncio.run(_awaited(shown_by(People().listener)(None, "", said))) == said
 
 
 def test_services_publish_what_a_judge_lets_be_shown() -> None:

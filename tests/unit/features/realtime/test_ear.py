@@ -145,7 +145,7 @@ async def test_a_client_of_protocol_buffers_is_heard_and_given_the_card_too() ->
     house = HubHouse()
     client = house.socket(codec=ProtobufCodec())
     client.connection.received(in_protobuf({"id": 1, "connect": {"token": "t"}}))
-    publish = {"id": 2, "publish": {"channel": "a", "data": "dark"}}
+    publish: Written = {"id": 2, "publish": {"channel": "a", "data": "dark"}}
     client.connection.received(in_protobuf(publish))
     await settle()
     assert house.ear.diary == ['a:"dark" delivered']

@@ -56,7 +56,7 @@ class House:
 
     def _limit(self, exchange: Exchange, said: Said) -> Answer:
         assert exchange is self.exchange
-        assert said
+        assert said.talk is self.socket
         return Refusal(LIMIT, deferrable=True) if self.refuses else None
 
     async def says(self, text: str | bytes, *, by_service: bool = False) -> tuple[Answer, bytes]:
