@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tests.e2e.edge.stage import Route, Stage, routes, scripted, stage
+from tests.e2e.edge.stage import Stage, scripted, stage, unheard
 from tests.helpers.clients import PATIENCE, Client, Stream, post_of
 from tests.helpers.raw_client import End
 from tests.helpers.scripted_upstream import Call, Script, ScriptedUpstream
@@ -25,12 +25,6 @@ MIB = 1 << 20
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 UPGRADE = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
 CHAT = Subprotocol("chat")
-
-
-def unheard(*special: Mapping[str, object]) -> list[Route]:
-    """Routes whose bytes are passed on unread: nobody listens to what is said there."""
-    off = {"mode": "off", "reason": "bytes, and no words"}
-    return [{**one, "safety": off} for one in routes(*special)]
 
 
 @pytest.fixture(scope="module")
