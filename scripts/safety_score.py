@@ -227,7 +227,7 @@ def bars(scored: Sequence[Scored], detectors: Sequence[EmbeddedDetector]) -> lis
     if talk:
         made += [
             Bar("counselling talk at level 2", share(talk), 0.02, at_most=True),
-            Bar("the same, of any category", share(talk, related=False), 0.05, at_most=True),
+            Bar("the same, of any category", share(talk, related=False), 0.03, at_most=True),
             Bar("the same, at level 1", share(talk, level=ELEVATED), 0.10, at_most=True),
         ]
     made += [Bar(f"loss by {name}", loss, 0.03, at_most=True) for name, loss in losses.items()]

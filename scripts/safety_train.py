@@ -36,8 +36,8 @@ EPOCHS: Final = 12
 RATE: Final = 0.12
 DECAY: Final = 2e-4
 """of each weight at each example that has it: weights that few texts speak for stay small"""
-ELEVATED: Final = 0.35
-HIGH: Final = 0.75
+ELEVATED: Final = 0.3
+HIGH: Final = 0.55
 WEIGHT: Final = {("rows", 1): 6.0, ("rows", 0): 1.0, ("corpus", 1): 0.5, ("corpus", 0): 0.5}
 _SEED: Final = 20261126
 

@@ -1,11 +1,12 @@
 """Many phrases found in one pass over the words of a text.
 
-A phrase is a row of elements; an element is a set of words, or any word at all.  Phrases that begin
-alike share their beginning, as in a trie, so that a word costs one look-up for each phrase that is
-under way.  Nothing is looked for unless a word is there that some phrase cannot be without.
+A phrase is a row of elements; an element is a set of words, or any word at all.  Each phrase has an
+anchor, the element whose words are rarest, and is looked for only where a word of that stands: from
+there on along a trie of what follows, then back along a trie of what comes before.  So a word that
+is nobody's anchor costs one look-up.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from tta_gateway.features.safety.normal import STOP
@@ -13,8 +14,9 @@ from tta_gateway.features.safety.normal import STOP
 Element: TypeAlias = frozenset[str]
 ANY: Final[Element] = frozenset()
 """the element that is any word"""
-_MOST: Final = 96
-"""phrases under way at once: texts made to hold more of them cost no more"""
+STEPS: Final = 20_000
+"""along the tries, for one text: what is made to need more is not read to its end"""
+_RARE: Final = 0.0004
 
 
 class Hit:
@@ -30,15 +32,20 @@ class Hit:
 
 
 class Node:
-    """What may follow once so much of a phrase has been read."""
+    """What may follow once so much of a phrase has been read.
 
-    __slots__ = ("_edges", "children", "rest", "rules")
+    `before` is where the way back from the anchor begins, if nothing need follow; on the way back
+    `rules` are those whose phrase is whole.
+    """
+
+    __slots__ = ("_edges", "before", "children", "rest", "rules")
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.children: dict[Element, Node] = {}
         self._edges: dict[str, list[Node]] | None = None
         self.rest: Node | None = None
+        self.before: Node | None = None
         self.rules: list[int] = []
 
     def child(self, element: Element) -> "Node":
@@ -61,75 +68,95 @@ class Node:
         return made
 
 
-_NONE: Final[list[Node]] = []
-
-
-class _Step:
-    """What is under way after a word."""
-
-    __slots__ = ("_at", "begins", "nodes")
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-        self.nodes: list[Node] = []
-        self.begins: list[int] = []
-
-    def after(self, node: Node, word: str, begin: int, found: list[Hit]) -> None:
-        """Go on from a node by a word."""
-        for one in node.edges().get(word, _NONE):
-            self.into(one, begin, found)
-        if node.rest is not None:
-            self.into(node.rest, begin, found)
-
-    def into(self, node: Node, begin: int, found: list[Hit]) -> None:
-        """Come to a node."""
-        for rule in node.rules:
-            found.append(Hit(rule, begin, self._at + 1))  # noqa: PERF401 - no copy of the list
-        if node.children and len(self.nodes) < _MOST:
-            self.nodes.append(node)
-            self.begins.append(begin)
-
-
 class Automaton:
     """Finds phrases."""
 
-    def __init__(self, phrases: Iterable[tuple[int, Sequence[Element]]], common: Element) -> None:
-        """Look for these, by number; every text has words that are `common`."""
-        self._root = Node()
-        needed: set[str] = set()
+    def __init__(
+        self, phrases: Iterable[tuple[int, Sequence[Element]]], common: Sequence[str]
+    ) -> None:
+        """Look for these, by number; `common` are the words that are usual, most usual first."""
+        costs = {word: 1.0 / (10.0 + rank) for rank, word in enumerate(common)}
+        root = Node()
         for rule, elements in phrases:
-            node = self._root
-            for element in elements:
+            anchor = _anchor(elements, costs)
+            node = root.child(elements[anchor])
+            for element in elements[anchor + 1 :]:
                 node = node.child(element)
-            if rule not in node.rules:
-                node.rules.append(rule)
-            needed |= _needed(elements, common)
-        self._needed = frozenset(needed)
+            if node.before is None:
+                node.before = Node()
+            back = node.before
+            for at in range(anchor - 1, -1, -1):
+                back = back.child(elements[at])
+            if rule not in back.rules:
+                back.rules.append(rule)
+        self._anchors = root.edges()
 
     def hits(self, words: list[str]) -> list[Hit]:
-        """Return what is found, in the order of its ends."""
-        found: list[Hit] = []
-        if self._needed.isdisjoint(words):
-            return found
-        under_way: list[Node] = []
-        begins: list[int] = []
-        edges = self._root.edges()
+        """Return what is found, in the order of its anchors."""
+        walk = _Walk(words)
+        anchors = self._anchors
         for at, word in enumerate(words):
-            if word == STOP:
-                under_way, begins = [], []
-                continue
-            step = _Step(at)
-            for index, node in enumerate(under_way):
-                step.after(node, word, begins[index], found)
-            for one in edges.get(word, _NONE):
-                step.into(one, begin=at, found=found)
-            under_way, begins = step.nodes, step.begins
-        return found
+            nodes = anchors.get(word)
+            if nodes is not None:
+                for node in nodes:
+                    walk.onward(node, at, at + 1)
+                if walk.steps > STEPS:
+                    break
+        return walk.found
 
 
-def _needed(elements: Sequence[Element], common: Element) -> Element:
-    """Return the words one of which is in every text that holds the phrase."""
-    rare = [element for element in elements if element and element.isdisjoint(common)]
-    if rare:
-        return min(rare, key=len)
-    return min((element for element in elements if element), key=len)
+class _Walk:
+    """One text, and what is found in it."""
+
+    __slots__ = ("_words", "found", "steps")
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+        self.found: list[Hit] = []
+        self.steps = 0
+
+    def onward(self, node: Node, anchor: int, at: int) -> None:
+        """Go on from a node, reached by all words from the anchor up to `at`."""
+        self.steps += 1
+        if node.before is not None:
+            self.back(node.before, anchor - 1, at)
+        if not node.children or at >= len(self._words):
+            return
+        word = self._words[at]
+        if word == STOP:
+            return
+        after = node.edges().get(word)
+        if after is not None:
+            for one in after:
+                self.onward(one, anchor, at + 1)
+        if node.rest is not None:
+            self.onward(node.rest, anchor, at + 1)
+
+    def back(self, node: Node, at: int, end: int) -> None:
+        """Go back from a node, reached by all words after `at`."""
+        self.steps += 1
+        for rule in node.rules:
+            self.found.append(Hit(rule, at + 1, end))
+        if not node.children or at < 0:
+            return
+        word = self._words[at]
+        if word == STOP:
+            return
+        after = node.edges().get(word)
+        if after is not None:
+            for one in after:
+                self.back(one, at - 1, end)
+        if node.rest is not None:
+            self.back(node.rest, at - 1, end)
+
+
+def _anchor(elements: Sequence[Element], costs: Mapping[str, float]) -> int:
+    """Return which element has the rarest words."""
+    best = -1
+    least = 0.0
+    for at, element in enumerate(elements):
+        if element:
+            cost = sum([costs.get(word, _RARE) for word in element])
+            if best < 0 or cost < least:
+                best, least = at, cost
+    return best

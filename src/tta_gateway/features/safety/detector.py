@@ -21,7 +21,7 @@ BY_MODEL: Final = "model"
 """the rule where the model lifts a level by itself"""
 RELATED: Final[frozenset[Category]] = frozenset({"suicide", "self_harm", "eating_disorder"})
 """what the model knows of"""
-_DOUBT: Final = 0.25
+_DOUBT: Final = 0.15
 """of the score from which a level is lifted: below it, a phrase is doubted"""
 
 

@@ -31,7 +31,7 @@ class Lexicon:
         self.version = ""
         self.rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
-        self._common: Element = frozenset()
+        self._common: list[str] = []
         self._starred: Element = frozenset()
         self._groups: dict[str, Element] = {}
         self._elements: dict[str, Element] = {}
@@ -46,6 +46,7 @@ class Lexicon:
             raise LexiconError(f"without {' '.join(sorted(NEEDED - self._groups.keys()))}")
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
+        known |= frozenset(self._common)
         self.words = Words(known, starred=self._starred)
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
@@ -56,7 +57,7 @@ class Lexicon:
         if first == "version":
             self.version = rest
         elif first == "common":
-            self._common = frozenset(rest.split())
+            self._common = rest.split()
         elif first == "starred":
             self._starred = frozenset(rest.split())
         elif first.startswith("%"):

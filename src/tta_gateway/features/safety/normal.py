@@ -21,12 +21,14 @@ OVERLAP: Final = 256
 _TAIL: Final = LONGEST // 4
 _SPELT: Final = 3
 """letters on their own that are taken for a word spelt out"""
-_LONGEST_SPELT: Final = 48
+_LONGEST_WORD: Final = 14
+_UNREAD: Final = 2.0
+"""what a letter of no word counts, where a word counts 1"""
 
 
 def _folded(code: int) -> str | None:
     char = chr(code)
-    if char.isalnum() or char == "*":
+    if char.isalnum():
         return char.lower()
     if char in ".!?;\n":
         return STOP
@@ -41,11 +43,19 @@ _MARKS: Final = str.maketrans(
 )
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
-_ODD: Final = re.compile(r"[0-9@$|*]|[a-z][!+][a-z]")
-_TOKEN: Final = re.compile(r"[^\s.,;:?\"()\[\]{}<>/#]+")
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
+_KNOWN: Final[dict[str, str]] = {}
+"""characters that were looked at before, and what they are read as"""
+_MOST_KNOWN: Final = 4096
+_ODD: Final = re.compile(r"[0-9@$|*]+")
+_ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
+# It begins only where a token does, and gives nothing back: time grows with the length, no faster.
+_APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
+_TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
 _SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
 _SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
-_DRAWN_OUT: Final = tuple(letter * 3 for letter in "abcdefghijklmnopqrstuvwxyz")
+_DRAWN_OUT: Final = tuple(letter * 3 for letter in "aeioudhklmnrsty")
+"""runs of letters that are drawn out, of those that people do it with"""
 _RUN: Final = re.compile(r"([a-z])\1+")
 _LEET: Final = str.maketrans("013457869@$!|+", "oleastbgqasilt")
 _LEET_I: Final = str.maketrans("013457869@$!|+", "oieastbgqasiit")
@@ -63,10 +73,11 @@ class Words:
         self._halves = {
             (word[:cut], word[cut:]): word
             for word in starred
-            for cut in range(1, len(word))
-            if word[:cut] not in known or word[cut:] not in known
+            for cut in range(2, len(word) - 1)
+            if word[:cut] not in known and word[cut:] not in known
         }
         self._first_halves = frozenset(first for first, _ in self._halves)
+        self._second_halves = frozenset(second for _, second in self._halves)
 
     def of(self, text: str) -> list[str]:
         """Return the words of a text."""
@@ -75,7 +86,7 @@ class Words:
         lower = text.lower()
         if "nna" in lower or "tryna" in lower:
             lower = _SLURRED.sub(_spoken, lower)
-        if _ODD.search(lower) is not None:
+        if _is_odd(lower):
             lower = _TOKEN.sub(self._read, lower)
         lower = lower.translate(_PLAIN)
         words = lower.replace(STOP, " . ").split()
@@ -83,7 +94,7 @@ class Words:
             words = [self._squeeze(word) for word in words]
         if _is_spelt(words):
             words = self._joined(words)
-        if not self._first_halves.isdisjoint(words):
+        if not (self._second_halves.isdisjoint(words) or self._first_halves.isdisjoint(words)):
             words = self._mended(words)
         return words
 
@@ -156,19 +167,25 @@ class Words:
         return [*self._parted(letters), *stop]
 
     def _parted(self, letters: str) -> list[str]:
-        """Return the fewest known words that a string is made of; itself if there are none."""
-        letters = letters[:_LONGEST_SPELT]
-        best: list[list[str] | None] = [[]]
+        """Return the words that a string is made of, with as little as can be that is no word."""
+        costs = [0.0]
+        begins = [0]
         for end in range(1, len(letters) + 1):
-            found: list[str] | None = None
-            for begin in range(max(0, end - 14), end):
-                before = best[begin]
-                if before is None or letters[begin:end] not in self.known:
-                    continue
-                if found is None or len(before) + 1 < len(found):
-                    found = [*before, letters[begin:end]]
-            best.append(found)
-        return best[-1] or [letters]
+            begin, least = end - 1, costs[end - 1] + _UNREAD
+            for at in range(max(0, end - _LONGEST_WORD), end):
+                if costs[at] + 1.0 < least and letters[at:end] in self.known:
+                    begin, least = at, costs[at] + 1.0
+            costs.append(least)
+            begins.append(begin)
+        made: list[str] = []
+        end = len(letters)
+        while end:
+            begin = begins[end]
+            while begin and costs[end] - costs[begin] > 1.0 and _is_unread(costs, begins, begin):
+                begin = begins[begin]
+            made.append(letters[begin:end])
+            end = begin
+        return made[::-1]
 
     def _mended(self, words: list[str]) -> list[str]:
         """Join words that were cut in two."""
@@ -184,11 +201,16 @@ class Words:
 
 def plain(text: str) -> str:
     """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
-    text = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).translate(_MARKS)
-    if text.isascii():
-        return text
-    text = _PICTURE.sub(r" \g<0> ", text)
-    return " ".join(map(_latin, text.split(" ")))
+    text = unicodedata.normalize("NFKC", text)
+    for char in set(_FOREIGN.findall(text)):
+        known = _KNOWN.get(char)
+        if known is None:
+            known = _KNOWN[char] = _plain_char(char)
+            if len(_KNOWN) > _MOST_KNOWN:
+                _KNOWN.clear()
+        if known != char:
+            text = text.replace(char, known)
+    return text
 
 
 def pieces(text: str) -> list[str]:
@@ -219,15 +241,29 @@ def _spoken(slurred: re.Match[str]) -> str:
     return _SPOKEN.get(slurred[0], "going to")
 
 
-def _latin(token: str) -> str:
-    if token.isascii():
-        return token
-    bare = unicodedata.normalize("NFKD", token.translate(LATIN))
-    return "".join(char for char in bare if not unicodedata.combining(char)).translate(LATIN)
+def _plain_char(char: str) -> str:
+    if _UNSEEN.match(char) or unicodedata.combining(char):
+        return ""
+    if _PICTURE.match(char):
+        return f" {char} "
+    plain_mark = char.translate(_MARKS)
+    if plain_mark != char:
+        return plain_mark
+    letters = unicodedata.normalize("NFKD", char.translate(LATIN))
+    return "".join([one for one in letters if not unicodedata.combining(one)]).translate(LATIN)
 
 
 def _shorter_last(word: str) -> tuple[int, str]:
     return -len(word), word
+
+
+def _is_odd(text: str) -> bool:
+    """Tell whether digits or marks stand beside letters, so that they may be letters too."""
+    for found in _ODD.finditer(text):
+        begin, end = found.span()
+        if (begin and text[begin - 1].isalpha()) or text[end : end + 1].isalpha():
+            return True
+    return ("!" in text or "+" in text) and _ODD_TOO.search(text) is not None
 
 
 def _is_drawn_out(text: str) -> bool:
@@ -250,13 +286,18 @@ def _is_spelt(words: list[str]) -> bool:
     return False
 
 
+def _is_unread(costs: list[float], begins: list[int], end: int) -> bool:
+    """Tell whether the letter before is of no word."""
+    return costs[end] - costs[begins[end]] > 1.0
+
+
 def _is_masked(token: str) -> bool:
     """Tell whether there are letters in a token, and marks or digits that may stand for others."""
     letters = marks = False
     for char in token:
         letters = letters or char.isalpha()
         marks = marks or char in _LEET_CHARS
-    return marks and (letters or len(token) > _SPELT)
+    return marks and letters
 
 
 def _hidden(word: str) -> set[str]:

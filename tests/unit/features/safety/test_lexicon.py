@@ -60,6 +60,7 @@ def test_a_rule_has_a_name_a_category_a_level_and_flags() -> None:
         ("[one suicide 2]\n_ __", 2),
         ("[one suicide 2]\n@none", 2),
         ("[one suicide 2]\nx |", 2),
+        ("[one suicide 2]\ndon't", 2),
     ],
 )
 def test_a_line_that_says_nothing_is_named(text: str, line: int) -> None:

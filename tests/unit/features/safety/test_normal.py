@@ -65,7 +65,7 @@ def test_a_disguise_is_taken_off(text: str) -> None:
         ("help* me", "help me"),
         ("*help", "help"),
         ("gr8t-b0x", "grbt box"),
-        ("U.S.A. is", "usa . is"),
+        ("U.S.A. is", "us a . is"),
         ("sooo gooood", "so god"),
         ("x y", "x y"),
         ("1 2 3 4", "1 2 3 4"),
@@ -80,6 +80,17 @@ def test_what_is_no_disguise_is_left(text: str, words: str) -> None:
 
 def test_pictures_are_words_of_their_own() -> None:
     assert read("die\U0001f480now") == "die \U0001f480 now"
+
+
+def test_slurred_words_are_those_that_they_stand_for() -> None:
+    assert read("Wanna, gonna, tryna die") == "want to going to trying to die"
+
+
+def test_characters_that_were_looked_at_are_forgotten_when_there_are_many() -> None:
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 5000)))
+    assert plain(many) == many
+    assert len(normal._KNOWN) <= normal._MOST_KNOWN
+    assert read("d\u0456e") == "die"
 
 
 def test_a_text_of_marks_alone_has_no_words() -> None:
@@ -164,5 +175,5 @@ def test_time_grows_with_the_length_and_no_faster(unit: str) -> None:
     assert taken(4000) < 40 * taken(400) + 0.02
 
 
-def test_a_word_of_letters_that_stand_alone_has_a_longest() -> None:
-    assert len("".join(WORDS.of("k " * 500))) == normal._LONGEST_SPELT
+def test_letters_that_stand_alone_are_parted_into_words_and_the_rest() -> None:
+    assert read("i q x w a n t z t o d i e q") == "i qx want z to die q"
