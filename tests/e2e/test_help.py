@@ -18,6 +18,7 @@ from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.clients import PATIENCE, Answer, Field, post_of
 from tests.helpers.gateway import free_port
 from tests.helpers.issuing_gateway import AUTH, issuing
+from tests.helpers.scripted_upstream import Call
 
 pytestmark = pytest.mark.e2e
 
@@ -51,6 +52,10 @@ THERAPEUTIC: Final[dict[int, Asked]] = {
 }
 
 
+def say_nothing(call: Call) -> None:
+    call.read_to_end()
+
+
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway with a way to every error."""
@@ -59,7 +64,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     issuer = {"name": "clinic", "secret": {"file": str(folder / "secret")}, "roles": ["player"]}
     plain: dict[str, object] = {"service": "up", "auth": "none"}
     with scripted() as upstream, scripted() as silent:
-        silent.answers(b"/slow", lambda call: call.read_to_end())
+        silent.answers(b"/slow", say_nothing)
         with stage(
             folder,
             upstream=upstream,

@@ -1,5 +1,6 @@
 """The words of an error: its document and its fields, whoever answers it."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -19,7 +20,7 @@ def document(
     *,
     request_id: str,
     bound: ProblemBound,
-    members: dict[str, object] | None = None,
+    members: Mapping[str, object] | None = None,
 ) -> bytes:
     """Return the document of an error (RFC 9457), with further members of its kind."""
     base = bound.base

@@ -11,6 +11,7 @@ that a file is the one which came with the code; it cannot show that a number is
 
 import json
 import re
+from collections.abc import Mapping
 from importlib import resources as packaged
 from typing import Final
 
@@ -63,12 +64,12 @@ def read(data: bytes, *, key: str) -> Resources:
     return checked(file.signed)
 
 
-def canonical(signed: dict[str, object]) -> bytes:
+def canonical(signed: Mapping[str, object]) -> bytes:
     """Return the bytes that are signed."""
     return json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def checked(signed: dict[str, object]) -> Resources:
+def checked(signed: Mapping[str, object]) -> Resources:
     """Return what is signed; NoResources if it could not be shown to anybody."""
     try:
         found = msgspec.convert(signed, Resources)
