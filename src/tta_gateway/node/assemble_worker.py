@@ -163,6 +163,12 @@ class Worker:
         )
         self.valkeys.adopt(self.snapshot, self.parts.live)
         self.proving.spend = Spending(self.valkeys.clients).spend
+        self._limit_and_report()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _limit_and_report(self) -> None:
+        """Have what limits are counted with, and what people in need are reported with."""
         self.limiting = Limiting(
             self._sections,
             self.log,
@@ -175,8 +181,6 @@ class Worker:
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""

@@ -143,10 +143,23 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
-        encryption_keys=encryption.keys(settings.encryption),
-        volatile_journal=settings.journal.in_memory == "allow",
         features=features,
+        **_at_rest(settings),
     )
+
+
+class _AtRest(TypedDict):
+    """What keeps that which people have written."""
+
+    encryption_keys: tuple[bytes, ...]
+    volatile_journal: bool
+
+
+def _at_rest(settings: Settings) -> _AtRest:
+    return {
+        "encryption_keys": encryption.keys(settings.encryption),
+        "volatile_journal": settings.journal.in_memory == "allow",
+    }
 
 
 def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:
