@@ -158,17 +158,18 @@ class Worker:
         self.shielding.follow(self.parts.live)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
+        self._reach_stores()
+        self._look_after_people()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _reach_stores(self) -> None:
+        """Have what is shared with other workers."""
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
         self.valkeys.adopt(self.snapshot, self.parts.live)
         self.proving.spend = Spending(self.valkeys.clients).spend
-        self._limit_and_report()
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
-
-    def _limit_and_report(self) -> None:
-        """Have what limits are counted with, and what people in need are reported with."""
         self.limiting = Limiting(
             self._sections,
             self.log,
@@ -178,6 +179,9 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
+
+    def _look_after_people(self) -> None:
+        """Have what keeps for the guard what they write."""
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
