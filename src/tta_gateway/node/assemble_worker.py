@@ -127,7 +127,6 @@ class Worker:
         self.telling = Telling(self.log, registry, monotonic=clock.monotonic, wall=clock.wall)
         self._look_after_itself()
         self.runner = Runner(self._spawn, self._report)
-        self._hear_people()
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
         self.policies = self._policies_of(snapshot)
@@ -163,6 +162,13 @@ class Worker:
         self.shielding.follow(self.parts.live)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
+        self._reach_stores()
+        self._look_after_people()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _reach_stores(self) -> None:
+        """Have what is shared with other workers."""
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -177,10 +183,8 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
 
-    def _hear_people(self) -> None:
+    def _look_after_people(self) -> None:
         """Have who looks at bodies, and who listens to sockets; they tell the guard alike."""
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
