@@ -123,6 +123,8 @@ class Exchange:
     What belongs to the request is set by the edge; facts are given by policies, and are None (or
     empty) until then; what became of it is set by the attempt loop.  It holds no socket.
     `admitted` is since when it takes up room at its service; below 0 says that it waits for it.
+    `lapsed` is whose token has expired of late, who is not let in by it; `safety` is what was found
+    in the request's body; `preview` reads the answer's before its head leaves.
     """
 
     __slots__ = (
@@ -195,7 +197,6 @@ class Exchange:
         self.upload: Upload | None = None
         # Facts
         self.request_id = self.traceparent = b""
-        # Then: whose token has expired of late; what was found; who reads the answer first
         self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
         # The service, where its route has several; the code by which a rule in shadow would refuse

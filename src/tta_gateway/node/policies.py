@@ -91,7 +91,6 @@ def policies(
     sticky = Sticky(random.random)
     relay = TokenRelay(bound(snapshot, "token_relay", TokenRelayBound), wall=clock.wall)
     protection = _protection(snapshot, registry, clock, reach)
-    safety = _of_safety(snapshot, registry, clock, reach)
     lets_in = [Apart(one) for one in protection if isinstance(one, (TrafficClass, Gate))]
     made: dict[type, Policy] = {
         type(policy): policy
@@ -116,6 +115,7 @@ def policies(
             Mirror(reach.ways, chance=random.random, registry=registry, spares=_spares),
         )
     }
+    safety = _safety(snapshot, registry, clock, reach)
     made |= {type(one): one for one in (*protection, *safety)}
     return _in_order(made)
 
@@ -192,7 +192,7 @@ def _limits(
     return EarlyRateLimit(keeping), RateLimit(keeping)
 
 
-def _of_safety(
+def _safety(
     snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
 ) -> tuple[Policy, ...]:
     """Return what hears people in need, and gives them help."""

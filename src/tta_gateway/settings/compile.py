@@ -114,14 +114,12 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
     credentials = Credentials()
     routes = compiled_routes(settings)
     features = {name: _encoded(bound(settings)) for name, bound in _BOUND.items()}
-    ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
-    own = own_limits.limited(tuple(ours), settings.ratelimit)
+    own = _own_routes(settings)
     channels = _judged_as_routes(settings)
     features["realtime"] = _encoded(channels)
     limited = (*routes, *own, *_likes(settings), *realtime.routes(channels))
     features["ratelimit"] = _encoded(ratelimit.compile(settings.ratelimit, limited))
     sockets = Path(settings.state_dir) / "valkey"
-    urls = settings.valkey_url, settings.cache_url
     return Snapshot(
         version=version,
         state_dir=settings.state_dir,
@@ -135,10 +133,10 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
         connections=ConnectionLimits(**dict(settings.connections)),
-        state=credentials.store(store(urls[0], socket=sockets / "state.sock")),
-        cache=credentials.store(store(urls[1], socket=sockets / "cache.sock")),
+        state=credentials.store(store(settings.valkey_url, socket=sockets / "state.sock")),
+        cache=credentials.store(store(settings.cache_url, socket=sockets / "cache.sock")),
         database=_database(settings, credentials),
-        embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
+        embedded=embedded(settings.valkey, state=settings.valkey_url, cache=settings.cache_url),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
         encryption_keys=encryption.keys(settings.encryption),
@@ -151,6 +149,12 @@ def _services(settings: Settings, credentials: Credentials) -> tuple[Service, ..
     """Return the operator's services, and the gateway's own."""
     named = (_service(name, one, credentials, settings) for name, one in settings.services.items())
     return (*named, *own_services(settings))
+
+
+def _own_routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the routes of the gateway's own, with their limits."""
+    ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
+    return own_limits.limited(tuple(ours), settings.ratelimit)
 
 
 def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:

@@ -40,6 +40,7 @@ class Preview:
         """Keep what comes of it."""
         self._answers = answers
         self._exchange = exchange
+        self._kind = response.get(_KIND) or b""
         self._body = body_of(response)
         self._came: asyncio.Future[None] | None = None
         self._is_enough = False
@@ -73,14 +74,24 @@ class Preview:
             await self._came
         if self._exchange.aborted:
             return None
-        found, text = NOTHING, self._body.head()
-        for number, so_far in enumerate(look(self._answers.judge, text)):
+        answers, body = self._answers, self._body
+        digest = digest_of(body.beginning(), self._kind)
+        if answers.harmless.has(digest):
+            return self._counted(None)
+        found, text = NOTHING, body.head()
+        for number, so_far in enumerate(look(answers.judge, text)):
             found = so_far
             if number:
                 await asyncio.sleep(0)
+        if found.level < HIGH:
+            answers.harmless.keep(digest)
+        return self._counted(answers.instead(self._exchange, found, text))
+
+    def _counted(self, answer: Response | None) -> Response | None:
+        """Return it, and count what was not seen."""
         if self._body.unseen or not self.is_over:
             self._answers.unseen(self._body.unseen or "middle")
-        return self._answers.instead(self._exchange, found, text)
+        return answer
 
 
 class Answers:

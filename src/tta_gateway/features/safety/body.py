@@ -7,7 +7,7 @@ whoever asked counts it.
 import zlib
 from typing import Final
 
-from tta_gateway.features.safety.leaves import texts
+from tta_gateway.features.safety.leaves import is_media, texts
 
 WINDOW: Final = 64 * 1024
 """Bytes at the beginning that are looked at, and as many at the end."""
@@ -18,6 +18,7 @@ RATIO: Final = 200
 _FREE: Final = 64 * 1024  # decoded bytes before the ratio counts
 _ANY: Final = 47  # zlib's window bits for gzip and zlib, whichever it is
 _RAW: Final = -15
+_NEVER: Final = frozenset(("coding", "kind"))  # seen: nothing of it need be kept
 _CODINGS: Final = frozenset((b"gzip", b"x-gzip", b"deflate"))
 
 
@@ -83,6 +84,8 @@ class Body:
             self._inflating = Inflating(coding)
         elif coding not in {b"", b"identity"}:
             self.unseen = "coding"
+        if is_media(kind):
+            self.unseen = "kind"
 
     @property
     def has_head(self) -> bool:
@@ -91,7 +94,7 @@ class Body:
 
     def take(self, data: bytes) -> None:
         """Take a part of it."""
-        if self.unseen == "coding":
+        if self.unseen in _NEVER:
             return
         inflating = self._inflating
         if inflating is not None:
@@ -109,10 +112,15 @@ class Body:
             if len(tail) > WINDOW:
                 del tail[:-WINDOW]
 
-    def head(self) -> str:
-        """Return the texts at the beginning."""
+    def beginning(self) -> bytes:
+        """Return the bytes in the window at the beginning."""
         head = b"".join(self._head)
         self._head = [head]
+        return head
+
+    def head(self) -> str:
+        """Return the texts at the beginning."""
+        head = self.beginning()
         if not head:
             return ""
         return self._read(head, whole=True)

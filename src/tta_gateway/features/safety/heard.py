@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from tta_gateway.features.safety.body import Body
+from tta_gateway.features.safety.body import WINDOW, Body
 from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, graver, look
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.verdict import Verdict
@@ -25,6 +25,7 @@ class Heard:
         self.found: Verdict = NOTHING
         self.text = ""
         """What was looked at last, of which `found` speaks."""
+        self._came = 0  # bytes, as they came
         self.is_over = False
         self.is_looked_at = False
         """Whether all that has come, or will, has been looked at."""
@@ -40,8 +41,14 @@ class Heard:
     def heard(self, data: bytes) -> None:
         """Take a part of the body."""
         self.body.take(data)
-        if self._waiting is not None and self.body.has_head:
+        self._came += len(data)
+        if self._waiting is not None and self.is_enough:
             self._wake()
+
+    @property
+    def is_enough(self) -> bool:
+        """Tell whether there is nothing to wait for: the upload itself holds no more than this."""
+        return self.body.has_head or self._came >= WINDOW
 
     def heard_all(self) -> None:
         """Take the end of it."""
@@ -58,7 +65,7 @@ class Heard:
 
     async def beginning(self, patience: float) -> None:
         """Wait for the window at the beginning, or for all, but not longer than so many seconds."""
-        if self.is_over or self.body.has_head:
+        if self.is_over or self.is_enough:
             return
         self._waiting = waiting = asyncio.get_running_loop().create_future()
         try:

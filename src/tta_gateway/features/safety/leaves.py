@@ -36,12 +36,18 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _PARTS: Final = 256  # of a multipart body
+_BLOB: Final = 512  # characters without a space, from which on nobody has written them
 
 
 def is_json(kind: bytes) -> bool:
     """Tell whether a media type (RFC 9110 8.3.1) is of JSON, in one document or several."""
     name = _name(kind)
     return name.endswith((b"json", b"json-seq", b"jsonl"))
+
+
+def is_media(kind: bytes) -> bool:
+    """Tell whether a media type is of pictures, sounds and the like."""
+    return _name(kind).startswith(_MEDIA)
 
 
 def texts(body: bytes, kind: bytes, *, whole: bool = True) -> str | None:
@@ -118,6 +124,8 @@ def _strings(written: str) -> str:
         said = match[1]
         if match[2] is not None and " " not in said:
             continue  # a name of a field
+        if len(said) > _BLOB and said.isascii() and " " not in said:
+            said = said[:_BLOB]  # a file, as base64 has it
         if _WORD.search(said):
             found.append(_unescaped(said))
     if not found and '"' not in written:

@@ -172,7 +172,7 @@ class BoundScan:
         if heard.look_at_once(self._judge):
             self._act(exchange, heard)
             return
-        if heard.is_over or heard.body.has_head:
+        if heard.is_over or heard.is_enough:
             await self._look(exchange, heard)
         if not heard.is_looked_at:
             heard.then = lambda: self._scan.spawn(self._look(exchange, heard))

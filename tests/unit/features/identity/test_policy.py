@@ -232,24 +232,25 @@ def test_a_token_that_is_remembered_expires_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("since", "claims", "is_known"),
+    ("since", "session", "audience", "is_known"),
     [
-        (0.0, {}, True),
-        (LAPSED - 1.0, {}, True),
-        (LAPSED, {}, False),
-        (60.0, {"sid": "s-out"}, False),
-        (60.0, {"aud": "elsewhere"}, False),
+        (0.0, "s-in", "api", True),
+        (LAPSED - 1.0, "s-in", "api", True),
+        (LAPSED, "s-in", "api", False),
+        (60.0, "s-out", "api", False),
+        (60.0, "s-in", "elsewhere", False),
     ],
 )
 def test_whose_token_has_expired_of_late_is_known_to_the_scan_and_refused_all_the_same(
-    since: float, claims: dict[str, object], is_known: bool
+    since: float, session: str, audience: str, is_known: bool
 ) -> None:
     house = House()
     own = msgspec.structs.replace(ISSUER, name=OWN_ISSUER)
     house.identity.believe(Verifier([(own, [a_key(OURS)])]))
     house.identity.revoked.newly(RevokedTokens(sessions={"s-out": NOW + 99.0}))
     house.now = NOW + 590 + ISSUER.leeway + since
-    head = a_head(fields=[(b"authorization", b"Bearer " + a_token(OURS, **claims))])
+    token = a_token(OURS, sid=session, aud=audience)
+    head = a_head(fields=[(b"authorization", b"Bearer " + token)])
     scan = Bound(on_request=lambda _: None, scans_refused=True)
     exchange = an_exchange(head, plan=a_plan([scan], route=a_route()))
     answer = house.bound.on_request(exchange)
@@ -375,7 +376,9 @@ def queried(query: bytes, *, upgrade: bytes | None = b"websocket", **fields: byt
     head = a_head(fields=[(name.encode(), value) for name, value in fields.items()])
     head.upgrade, head.query = upgrade, query
     exchange = an_exchange(head)
-    exchange.response = bound.on_request(exchange)
+    answer = bound.on_request(exchange)
+    assert not isinstance(answer, Refusal)  # no scan stands behind it
+    exchange.response = answer
     return exchange
 
 
@@ -468,7 +471,7 @@ def with_cookie(
     )
     exchange = an_exchange(a_head(method, fields=list(fields)))
     answer = bound_to(identity, auth).on_request(exchange)
-    assert not isinstance(answer, Awaitable)
+    assert not isinstance(answer, Awaitable | Refusal)
     exchange.response = answer
     return exchange
 
@@ -598,8 +601,9 @@ def with_ticket(
     return exchange, house
 
 
-def settled(answer: Response | Awaitable[Response | None] | None) -> Response | None:
-    """What a step answers in the end."""
+def settled(answer: Response | Refusal | Awaitable[Response | None] | None) -> Response | None:
+    """What a step answers in the end, where no scan stands behind it."""
+    assert not isinstance(answer, Refusal)
 
     async def waited(later: Awaitable[Response | None]) -> Response | None:
         return await later

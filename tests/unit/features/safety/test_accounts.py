@@ -154,7 +154,8 @@ def test_what_was_refused_is_looked_at_and_told_of() -> None:
     refused = Refused(house.accounts, lambda text: FOUND if "on" in text else Verdict())
     exchange = asking()
     assert list(refused.look(exchange, b'"fair"')) == [False]
-    assert exchange.safety is None
+    before = exchange.safety
+    assert before is None
     assert list(refused.look(exchange, b'"go on"')) == [True]
     assert exchange.safety == FOUND
     assert asyncio.run(refused.open(exchange, b'"go on"')) == "kept"

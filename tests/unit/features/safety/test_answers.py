@@ -179,7 +179,12 @@ def test_the_same_harmless_answer_is_looked_at_once() -> None:
     read: list[str] = []
     house = House()
     judge = house.answers.judge
-    house.answers.judge = lambda text: (read.append(text), judge(text))[1]
+
+    def noted(text: str) -> Verdict:
+        read.append(text)
+        return judge(text)
+
+    house.answers.judge = noted
     for _ in range(3):
         assert house.look(of_service(b"fair weather")) is None
         assert isinstance(house.look(of_service(HARM)), Response)

@@ -89,6 +89,11 @@ def test_a_coding_that_nobody_knows_is_unseen() -> None:
     assert Body(PLAIN, b" Identity ").unseen == ""
 
 
-def test_what_is_no_text_is_unseen() -> None:
-    body = taken(Body(b"image/png"), b"\x89PNG")
+@pytest.mark.parametrize("kind", [b"image/png", b"application/pdf"])
+def test_what_is_no_text_is_unseen(kind: bytes) -> None:
+    body = taken(Body(kind), b"\x89PNG\0")
     assert (body.head(), body.unseen) == ("", "kind")
+
+
+def test_nobody_waits_for_pictures() -> None:
+    assert Body(b"image/png").has_head

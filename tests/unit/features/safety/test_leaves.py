@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tta_gateway.features.safety.leaves import OVERLAP, SLICE, is_json, slices, texts
 
 JSON = b"application/json"
-WORDS = st.text(st.characters(codec="utf-8", categories=("L",)), min_size=1, max_size=20)
+WORDS = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=20)
 
 
 @given(st.recursive(WORDS, lambda one: st.lists(one, max_size=4) | st.dictionaries(WORDS, one)))
@@ -42,6 +42,7 @@ def strings(document: object) -> list[str]:
         (b'{"I cannot go on":1}', "I cannot go on"),
         (b"no JSON at all", "no JSON at all"),
         (b'{"a":"one"}\n{"a":"two"}\n', "one\ntwo"),
+        (b'{"a":"' + b"QUJD" * 9999 + b'","b":"so"}', "QUJD" * 128 + "\nso"),
         (b"{}", "{}"),
         (b'\xef\xbb\xbf{"a":"marked"}', "marked"),
         ('{"a":"wide"}'.encode("utf-16"), "wide"),

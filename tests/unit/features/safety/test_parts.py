@@ -10,7 +10,7 @@ def through(parts: Parts, data: bytes, step: int) -> list[tuple[bytes, list[tupl
     found = []
     for at in range(0, len(data), step):
         found += list(parts.feed(data[at : at + step]))
-    return [tuple(one) for one in [*found, *parts.rest()]]
+    return [(one.data, one.said) for one in [*found, *parts.rest()]]
 
 
 @given(st.binary(max_size=300), st.integers(1, 40))

@@ -261,6 +261,7 @@ def test_beyond_twenty_texts_it_says_that_the_message_was_not_kept() -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build)
         house.refused = 429
+        client = house.ask(said("fair weather"))
         for _ in range(10 + 20):
             client = house.ask(said(CRY))
             if house.asked:
