@@ -30,6 +30,13 @@ from websockets.protocol import SERVER, Protocol
 
 from tests.helpers.own_sockets import Echoes
 from tests.helpers.socket_worker import SocketWorker, socket_worker
+from tta_gateway.features.safety.detector import load
+from tta_gateway.features.safety.listener import SafetyListener
+from tta_gateway.kernel.incident import Report
+from tta_gateway.kernel.listening import Heard, Judged, Place, Speaker
+from tta_gateway.node.hearing import listening
+from tta_gateway.support.clock import SystemClock
+from tta_gateway.support.metrics import Registry
 from tta_gateway.wire.socket_codec import TEXT, SocketLimits, SocketReader, framed
 from tta_gateway.wire.socket_deflate import agree
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
@@ -52,6 +59,13 @@ RELAY_BAR: Final = 25.0
 """µs for a message that is looked into, its sockets and policies included"""
 DELIVERY_BAR: Final = 1e6 / 60_000
 """µs: the hub has to do with what this leaves of it"""
+TURN_BAR: Final = 2.0
+"""ms"""
+HEARD: Final = (129, 360, 1024, 2048)
+"""bytes of what is listened to"""
+_ADA: Final = Speaker(
+    "home/ada", subject="ada", identity="verified", connection="c1", correlation="r1"
+)
 TALKING: Final = 50
 """clients that talk at once, each waiting for its answer"""
 HELD: Final = 1000
@@ -71,6 +85,7 @@ LOOKED_INTO: Final = {
     "/seen": "what clients say, by one policy",
     "/chat": "what both say, in the platform's form: each answer is an event that is marked",
     "/both": "what both say, deflated on either leg",
+    "/heard": "as `/chat`, and people at risk are listened to, answers judged",
 }
 _ASK: Final = (
     b"GET /all HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -114,6 +129,13 @@ def main() -> int:
             _verdict(looked_into["idle"], MEMORY_BAR),
         ]
     )
+    heard = [[str(size), *(f"{one:,.1f}" for one in _heard(size))] for size in HEARD]
+    bars.append(
+        [
+            f"a turn of the loop takes at most {TURN_BAR} ms of what is said in 64 KiB",
+            _verdict(_longest_turn(), TURN_BAR),
+        ]
+    )
     ways = [[path, what, f"{looked_into[path]:.1f}"] for path, what in LOOKED_INTO.items()]
     with tempfile.TemporaryDirectory() as folder:
         about = machine.description(Path(folder))
@@ -124,6 +146,9 @@ def main() -> int:
             *parts,
             report.table(head, rows=rows),
             report.table(["route", "what is looked at", "µs a message"], rows=ways),
+            report.table(
+                ["bytes said", "µs to listen to a person", "µs to judge a service"], rows=heard
+            ),
             report.table(["bar", "result"], rows=bars),
         ]
     )
@@ -170,6 +195,79 @@ def _relayed(size: int) -> float:
         relay.service.taken()
 
     return _least(pass_on)
+
+
+def _heard(size: int) -> tuple[float, float]:
+    """Return µs to listen to somebody who says so much, and to judge a service that does."""
+    listener = _listener()
+    place = Place("talks", "talker")
+    data = _said(size)
+
+    def listen() -> None:
+        for _ in range(BATCH):
+            listener.listen(_ADA, place, data)
+
+    def judge() -> None:
+        for _ in range(BATCH):
+            listener.judge(place, "", data)
+
+    return _least(listen), _least(judge)
+
+
+def _said(size: int) -> bytes:
+    """Return a message of the platform's form, of about so many bytes."""
+    words = "We talked about the weather, and what else I had done that day. "
+    text = (words * (size // len(words) + 1))[: max(1, size - 60)]
+    return b'{"type":"user_message","content":{"text":"%b"}}' % text.encode()
+
+
+def _longest_turn() -> float:
+    """Return ms of the longest turn of the loop while 64 KiB are looked at, the least of five."""
+    listener = _listener()
+    place = Place("talks", "talker")
+    data = _said(64 * 1024)
+
+    async def turns() -> float:
+        longest = 0.0
+        begun = time.thread_time()
+        done = False
+
+        async def look() -> None:
+            nonlocal done
+            heard = listener.listen(_ADA, place, data)
+            assert not isinstance(heard, Heard)
+            await heard
+            judged = listener.judge(place, "", data)
+            assert not isinstance(judged, Judged)
+            await judged
+            done = True
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(look())
+            while not done:
+                await asyncio.sleep(0)
+                longest, begun = max(longest, time.thread_time() - begun), time.thread_time()
+        return longest
+
+    return min(asyncio.run(turns()) for _ in range(5)) * 1e3
+
+
+class _Shelf:
+    """Keeps nothing: what is said here is nothing of note."""
+
+    async def put(self, report: Report, text: str) -> bool:
+        raise AssertionError(report, len(text))
+
+
+def _listener() -> SafetyListener:
+    return listening(
+        load(),
+        _Shelf(),
+        clock=SystemClock(),
+        registry=Registry(),
+        told=print,
+        died=print,
+    )
 
 
 def _least(call: Callable[[], object]) -> float:

@@ -20,6 +20,7 @@ from tta_gateway.features.nodes.policy import Nodes
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
 from tta_gateway.features.safety.care import Care
+from tta_gateway.features.safety.messages import Messages
 from tta_gateway.features.safety.policy import Scan
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldAct, ShieldMark
@@ -57,6 +58,11 @@ ORDER: Final[tuple[tuple[type[Policy], str], ...]] = (
     (Access, "refuse before anything is spent on the caller, and whatever the service may be"),
     (TrafficClass, "an open crisis or session lifts the class before any limit counts"),
     (RateLimit, "keyed by a proved name; who may not see a thing at all is told that instead"),
+    (
+        Messages,
+        "whoever is at risk is heard, though a limit would stop the message: behind the limits;"
+        " what they say to the gateway itself too: before chat",
+    ),
     (Chat, "whatever a client says counts, pings too: behind the limits"),
     (Split, "behind whatever refuses, before whatever depends on the service"),
     (Gate, "the last that refuses; where there are several services, the chosen one's room counts"),

@@ -123,15 +123,16 @@ def test_a_tunnel_goes_on(node: Stage, file: File) -> None:
         call.send(
             b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
         )
-        call.send(call.read_exactly(10))
+        assert len(call.read_exactly(10)) == 10
+        call.send(_ANSWER)
 
     with node.client() as client:
         client.send(head_of(node.on(script), fields=_UPGRADE))
         assert client.head().status == 101
         file.reload(routes=more_routes(7))
         assert file.applied(2)
-        client.send(b"still here")
-        assert client.read_exactly(10) == b"still here"
+        client.send(_SAID)
+        assert client.read_exactly(len(_ANSWER)) == _ANSWER
 
 
 def test_under_load_no_request_is_lost(node: Stage, file: File) -> None:
@@ -164,5 +165,7 @@ def test_under_load_no_request_is_lost(node: Stage, file: File) -> None:
     assert min(answers) > 0
 
 
+_SAID: Final = b"\x81\x84\0\0\0\0here"  # a masked text (RFC 6455 5.2)
+_ANSWER: Final = b"\x81\x05there"
 _UPGRADE: Final = ((b"Connection", b"upgrade"), (b"Upgrade", b"websocket"))
 _BALANCE: Final = ("round_robin", "least_request")

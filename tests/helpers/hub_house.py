@@ -34,6 +34,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Returned,
     Rules,
 )
+from tta_gateway.features.realtime.ear import Noticed
 from tta_gateway.features.realtime.hub import Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Keeping
@@ -177,6 +178,38 @@ class Client:
         return [json.loads(line) for frame in frames for line in frame.split(b"\n")]
 
 
+class Found:
+    """What somebody may need help with (the port Noticed)."""
+
+    def __init__(self, ear: "Listening", said: str) -> None:
+        self.level = 2
+        self.is_spared = True
+        self._ear = ear
+        self._said = said
+        self._is_kept = False
+
+    async def keep(self, *, delivered: bool) -> None:
+        await asyncio.sleep(0)
+        if not self._is_kept:
+            self._is_kept = True
+            self._ear.diary.append(f"{self._said} {'delivered' if delivered else 'refused'}")
+
+
+class Listening:
+    """Listens for the word `dark`; `waits` says whether that takes a turn, `diary` what came."""
+
+    def __init__(self) -> None:
+        self.diary: list[str] = []
+        self.waits = False
+
+    def hear(
+        self, client: str, channel: str, data: bytes
+    ) -> Noticed | Awaitable[Noticed | None] | None:
+        assert client
+        found = Found(self, f"{channel}:{data.decode()}") if b"dark" in data else None
+        return _later(found) if self.waits else found
+
+
 class HubHouse:
     """A hub; everybody with the token "t" is "user", others by `door.tokens`.
 
@@ -198,6 +231,7 @@ class HubHouse:
             tokens={"t": Admission(user="user"), "": Admission(user="")},
             channels={"a": KEPT, "b": KEPT, "loose": Rules(), "social": SOCIAL},
         )
+        self.ear = Listening()
         self.faults: list[str] = []
         self.lobby: list[str] = []
         """who came and went, by their sockets"""
@@ -210,6 +244,7 @@ class HubHouse:
             terms=Terms(),
             version="tta",
             arrivals=1e9 if arrivals is None else arrivals,
+            ear=self.ear,
         )
         self.hub = Hub(ports, died=lambda name, error: self.faults.append(f"{name}: {error!r}"))
         self.broker.listener = self.hub

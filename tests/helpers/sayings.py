@@ -28,6 +28,14 @@ class Words:
     def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:  # noqa: ARG002
         return f"{name} {members}".encode()
 
+    def says(
+        self,
+        exchange: Exchange,  # noqa: ARG002 - a port
+        content: dict[str, object],
+        metadata: dict[str, object],  # noqa: ARG002 - a port
+    ) -> bytes:
+        return f"says {content['text']}".encode()
+
 
 def a_saying(
     data: bytes = b"hello",

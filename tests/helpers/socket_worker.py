@@ -12,6 +12,7 @@ import msgspec
 from tests.helpers.builders import Bound, a_route, an_endpoint
 from tests.helpers.own_sockets import Echoes
 from tta_gateway.features.access_log.bound import AccessLogBound
+from tta_gateway.features.safety.bound import Mode, RouteSafety
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.own import socket
 from tta_gateway.kernel.policy import BoundPolicy, Policy
@@ -29,7 +30,9 @@ _LOOKED_INTO: Final = {
     "/seen": Sockets(),
     "/both": Sockets(deflate="both"),
     "/chat": Sockets(profile="chat"),
+    "/heard": Sockets(profile="chat"),
 }
+_HEARD: Final = "/heard"
 
 
 class SocketWorker:
@@ -73,6 +76,12 @@ def _look(_: Exchange, __: Said) -> None:
     """Let it pass."""
 
 
+def _safety(path: str) -> dict[str, msgspec.Raw]:
+    """Return what a route says of safety: nobody listens but at one."""
+    mode: Mode = "scan" if path == _HEARD else "off"
+    return {"safety": msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode=mode)))}
+
+
 def _services(port: int) -> tuple[Service, ...]:
     """Return the one behind the worker, which takes as many sockets as tests open."""
     many = EndpointLimits(connections=10_000, in_flight=10_000)
@@ -85,9 +94,9 @@ async def socket_worker(
 ) -> AsyncIterator[SocketWorker]:
     """Run one; each service's path is its name.
 
-    Where a port of an `upstream` is given, `/seen`, `/both` and `/chat` lead there, and messages
-    are looked at: those of clients, those of both sides, which are deflated there, and those of
-    both sides in the platform's form.
+    Where a port of an `upstream` is given, `/seen`, `/both`, `/chat` and `/heard` lead there, and
+    messages are looked at: those of clients, those of both sides, which are deflated there, those
+    of both sides in the platform's form, and the same where people at risk are listened to.
     """
     log, loop = folder / "log", asyncio.get_running_loop()
     accesses = msgspec.msgpack.encode(AccessLogBound(path=str(log)))
@@ -102,7 +111,7 @@ async def socket_worker(
                 for name in services
             ),
             *(
-                a_route(path, service="up", sockets=sockets)
+                a_route(path, service="up", sockets=sockets, features=_safety(path))
                 for path, sockets in (_LOOKED_INTO if upstream else {}).items()
             ),
         ),

@@ -28,6 +28,7 @@ from tta_gateway.kernel.problem import (
     REQUEST_TIMEOUT,
     Problem,
 )
+from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.kernel.upload import Upload
 from tta_gateway.upstream.way import client_of
 from tta_gateway.wire.event import Data, End, Reset
@@ -282,6 +283,10 @@ class ClientConnection:
         exchange = self._exchange
         streams = exchange is not None and isinstance(exchange.attempt, OwnStream)
         return self._web_socket is not None or streams
+
+    def is_in_need(self) -> bool:
+        """Tell whether what is under way is of somebody who may be at risk."""
+        return self._exchange is not None and self._exchange.traffic == CRISIS
 
     def _idle(self) -> float:
         """Return how long a client may leave the connection unused."""

@@ -244,6 +244,10 @@ class Doorway:
         """Get through, and then be told behind the first answer; but not for ever."""
         self.deadline = min(self.deadline, self._entrance.sweeper.now + _LAST_CALL)
 
+    def is_in_need(self) -> bool:
+        """Say no: nothing has been said yet."""
+        return False
+
     def comes_back(self) -> bool:
         """Say no: it has asked for nothing yet."""
         return False

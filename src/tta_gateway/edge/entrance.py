@@ -61,6 +61,9 @@ class Guest(Protocol):
     def comes_back(self) -> bool:
         """Tell whether its client would come back at once, if it were asked to leave."""
 
+    def is_in_need(self) -> bool:
+        """Tell whether somebody speaks through it who may be at risk: they are asked last."""
+
     def abort(self) -> None:
         """End now, whatever is under way."""
 
@@ -237,17 +240,19 @@ class Guests:
             loop = asyncio.get_running_loop()
             loop.call_soon(self._ask_to_leave, connections, end, seconds)
         later: list[Callable[[], None]] = []
+        last: list[Callable[[], None]] = []
         for connection in connections[begin:end]:
             if connection not in self._open:
                 continue
             if seconds > 0 and connection.comes_back():
-                later.append(partial(self._ask_one, connection))
+                when = last if connection.is_in_need() else later
+                when.append(partial(self._ask_one, connection))
             else:
                 connection.drain()
-        if later:
+        if later or last:
             if self._leaving is None:
                 self._leaving = Spread(asyncio.get_running_loop(), random)
-            self._leaving.add(later, seconds=seconds)
+            self._leaving.add(later, seconds=seconds, last=last)
 
     def _ask_one(self, connection: Guest) -> None:
         if connection in self._open:

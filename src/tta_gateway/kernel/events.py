@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from tta_gateway.kernel.verdict import Category
+
 EndpointChange = Literal[
     "appeared",
     "gone",
@@ -260,6 +262,25 @@ class BanChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ban"):
     cause: str = ""
 
 
+class SafetyRaised(msgspec.Struct, frozen=True, kw_only=True, tag="safety"):
+    """Somebody may be at risk, by what they have said; never what that was.
+
+    `person` is the key of their principal, or a pseudonym of their network where nobody knows who
+    it is; `subject` who they are to the platform, or empty.  `level` and `categories` are those of
+    kernel/verdict.py.
+    """
+
+    person: str
+    subject: str
+    level: int
+    categories: tuple[Category, ...]
+    route: str
+    service: str
+    correlation: str
+    at: float
+    by: str
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -281,4 +302,5 @@ Event = (
     | AttackChanged
     | AccountChanged
     | BanChanged
+    | SafetyRaised
 )

@@ -22,9 +22,10 @@ class Said:
     `by_service` tells who said it.  A policy that wants another to go on in its place sets `data`,
     and `is_text`; those behind it see that.  Text is UTF-8.  `refusal` is set while the safety scan
     is asked about a message that another policy refuses (a limit): None from then on lifts that.
+    `is_heard` says that the scan has looked: it does so once.
     """
 
-    __slots__ = ("by_service", "data", "is_text", "refusal", "talk")
+    __slots__ = ("by_service", "data", "is_heard", "is_text", "refusal", "talk")
 
     def __init__(self, data: bytes, *, is_text: bool, by_service: bool, talk: Talk) -> None:
         """Keep what was said."""
@@ -33,6 +34,7 @@ class Said:
         self.by_service = by_service
         self.talk = talk
         self.refusal: Response | None = None
+        self.is_heard = False
 
     def __repr__(self) -> str:
         """Say how long it is: what is in it is somebody's."""
@@ -51,3 +53,8 @@ class Wording(Protocol):
 
     def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:
         """Return what tells a client that something has happened; `members` say more of it."""
+
+    def says(
+        self, exchange: Exchange, content: dict[str, object], metadata: dict[str, object]
+    ) -> bytes:
+        """Return what a person reads as said by the gateway itself."""

@@ -11,6 +11,7 @@ from typing import Final
 from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.features.admission.rooms import Rooms
 from tta_gateway.kernel.policy import Answer
+from tta_gateway.node.at_risk import AtRisk
 from tta_gateway.node.in_session import InSession
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
@@ -35,6 +36,11 @@ class Admitting:
             extent=self._extent,
         )
         self.in_session = InSession(self.rooms.sessions, number=os.getpid(), clock=clock)
+        self.at_risk = AtRisk(clock)
+        self._risks = InSession(
+            self.at_risk.open, number=os.getpid(), clock=clock, folder="at_risk"
+        )
+        self.rooms.incident = self.at_risk.includes
         self._loop = loop
         self._clock = clock
         self._looked = clock()
@@ -47,12 +53,14 @@ class Admitting:
         """Begin to hear of sessions at other workers; without a way to these go on alone."""
         try:
             self.in_session.open(self._loop, state)
+            self._risks.open(self._loop, state)
         except OSError as error:
             log.event("sessions_without_neighbours", error=str(error))
 
     def close(self) -> None:
         """Hear of nothing any more."""
         self.in_session.close(self._loop)
+        self._risks.close(self._loop)
 
     def tick(self, upstreams: Mapping[str, Upstream], sweeper: Sweeper) -> None:
         """Do what is due."""
@@ -63,6 +71,8 @@ class Admitting:
         if self._ticks % _RARELY == 0:
             self.rooms.retain(frozenset(upstreams))
         self.in_session.tick()
+        self.at_risk.tick()
+        self._risks.tick()
         self.rooms.tick(busy=busy, lag=sweeper.lag)
 
     def _claimed(self) -> float:

@@ -61,6 +61,7 @@ from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.features.registration import api as registration
 from tta_gateway.features.registration.api import EndpointOf
 from tta_gateway.features.registration.service import Registrations
+from tta_gateway.features.safety.judging import Judging as SafetyJudging
 from tta_gateway.features.shield import api as shield
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Rewrite
@@ -82,7 +83,7 @@ from tta_gateway.node.away import Away
 from tta_gateway.node.banning import DatabaseShelf, has_file
 from tta_gateway.node.caring import Caring
 from tta_gateway.node.changing import ROLES, Changing, Granting
-from tta_gateway.node.channel_calls import Now, server_api
+from tta_gateway.node.channel_calls import Now, server_api, shown_by
 from tta_gateway.node.channel_store import ASKS_OF_DISK
 from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
@@ -104,6 +105,7 @@ from tta_gateway.node.public_api import PublicApp
 from tta_gateway.node.reach import Reach
 from tta_gateway.node.registering import Outside
 from tta_gateway.node.remembered import remembered_of
+from tta_gateway.node.scanning import the_detector
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.services import Services
 from tta_gateway.node.sqlalchemy_aside import import_now
@@ -290,14 +292,20 @@ class Control:
             died=self.died,
             name=ASKS_OF_DISK,
         )
-        return server_api(
+        clock = SystemClock()
+        made = server_api(
             lambda: self.snapshot,
             self._client,
             disk=disk,
             log=self.log,
-            clock=SystemClock(),
+            clock=clock,
             died=self.died,
         )
+        judge = SafetyJudging(
+            the_detector(), clock=clock.monotonic, died=self.died, registry=self.counts
+        )
+        made.shown = shown_by(judge)
+        return made
 
     def _own_endpoints(self) -> PublicApp:
         """Return the app of what the gateway serves to clients and services."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from functools import partial
 from itertools import count
 from resource import RLIM_INFINITY
@@ -32,8 +32,10 @@ from tta_gateway.features.nodes.policy import Hearing
 from tta_gateway.features.ratelimit.bound import RateLimitBound
 from tta_gateway.features.realtime.bound import RealtimeBound
 from tta_gateway.features.realtime.public import SOCKET
+from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.safety.public import MODERATIONS
 from tta_gateway.features.tether.bound import SOCKET as TETHER
+from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.route import Route, Service
@@ -42,8 +44,9 @@ from tta_gateway.node.admitting import Admitting
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.declared_routes import DeclaredRoutes
 from tta_gateway.node.expiry import Expiry
+from tta_gateway.node.hearing import listening, weighing
 from tta_gateway.node.hub_services import HubServices
-from tta_gateway.node.inquiry import Inquiries
+from tta_gateway.node.inquiry import Inquiries, Sparing
 from tta_gateway.node.limiting import Limiting
 from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
@@ -51,7 +54,7 @@ from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
 from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.room import room
-from tta_gateway.node.scanning import Scanning
+from tta_gateway.node.scanning import Scanning, the_detector
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.service_questions import ServiceQuestions
 from tta_gateway.node.shielding import Shielding
@@ -126,7 +129,6 @@ class Worker:
         self.runner = Runner(self._spawn, self._report)
         self.forwarder = self._forwarder_to(snapshot)
         self.handshakes = Handshakes(loop, snapshot.connections.handshakes, now=self.sweeper.now)
-        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self.policies = self._policies_of(snapshot)
         self.table, self.internal = self._tables_of(parts, snapshot.routes)
         self.standings = Standings(
@@ -183,7 +185,7 @@ class Worker:
         self.limiting.follow(self.parts.live)
 
     def _look_after_people(self) -> None:
-        """Have what looks at what they write, and what keeps it for the guard."""
+        """Have who looks at bodies, and who listens to sockets; they tell the guard alike."""
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
@@ -195,6 +197,16 @@ class Worker:
             spawn=self._spawn,
             report=self._report,
         )
+        self.listener = listening(
+            the_detector(),
+            self.reporting,
+            clock=self.clock,
+            registry=self.registry,
+            told=self._safety_raised,
+            died=self.died,
+        )
+        self.admitting.at_risk.here = self.listener.is_at_risk
+        self.scanning.weigh = weighing(self.listener)
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""
@@ -207,10 +219,12 @@ class Worker:
             log=self.log,
             died=self.died,
         )
+        services = HubServices(self.log, self.registry, clock=self.clock.monotonic)
+        services.listener, services.pseudonym = self.listener, self.scanning.pseudonym
         self.real_time = RealTime(
             store,
             Inquiries(self.runner, clock=self.clock.monotonic),
-            HubServices(self.log, self.registry, clock=self.clock.monotonic),
+            services,
             fresh=lambda: draw().decode(),
             chance=random.random,
             clock=self.clock,
@@ -222,12 +236,14 @@ class Worker:
 
     def _adopt_channels(self) -> None:
         asked = [one for one in self.policies if type(one) in CHANNELS]
+        asked.append(Sparing())
         known = bound(self.snapshot, "realtime", RealtimeBound)
         asks = ServiceQuestions(self._ways(), self.policies, clock=self.clock.monotonic)
         self.real_time.adopt(known, asked, self.snapshot, asks)
 
     def _build_the_way_in(self) -> None:
         snapshot = self.snapshot
+        self._outcomes = {one: self.registry.child(HANDSHAKES, one) for one in OUTCOMES}
         self._have_channels()
         self.hangups = Hangups(self.loop)
         open_now = self.registry.child(CONNECTIONS, "api-gateway").add
@@ -299,8 +315,10 @@ class Worker:
             hearing=self.hearing,
         )
         reach.scanning = self.scanning
+        self.listener.cool_down = bound(snapshot, "safety", SafetyBound).cool_down
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
+        reach.listener, reach.later = self.listener, self._report_later
         reach.tally, reach.exact = self.limiting.tally, self.limiting.store
         made = policies(
             snapshot,
@@ -550,6 +568,18 @@ class Worker:
             error=type(error).__name__,
             where=places(error),
         )
+
+    def _safety_raised(self, event: SafetyRaised) -> None:
+        """Tell of somebody who may be at risk: operators, control, and those who care for them."""
+        self.telling.safety_raised(event)
+        self.admitting.at_risk.heard(event)
+        self.real_time.tell_care(event)
+
+    def _report_later(self, report: Awaitable[bool]) -> None:
+        async def done() -> None:
+            await report
+
+        spawn(done(), name="safety report", died=self.died)
 
     def died(self, name: str, error: BaseException) -> None:
         """Log the death of a task."""

@@ -1,20 +1,23 @@
 """Channels as control asks of them for services: it publishes and looks, and hears nothing."""
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
 
 import msgspec
 
 from tta_gateway.features.realtime.bound import InboxBound, RealtimeBound
+from tta_gateway.features.realtime.codes import INTERNAL
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
 from tta_gateway.features.realtime.errands import BrokerErrands
-from tta_gateway.features.realtime.kinds import Kinds
+from tta_gateway.features.realtime.kinds import Kind, Kinds
 from tta_gateway.features.realtime.mail import Mail
 from tta_gateway.features.realtime.post_office import PostOffice
-from tta_gateway.features.realtime.server_api import ServerApi
+from tta_gateway.features.realtime.server_api import Out, ServerApi, Shown
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
+from tta_gateway.kernel.listening import Judged, Place
 from tta_gateway.node.channel_store import Ear, boxes
+from tta_gateway.node.hearing import mode_in
 from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
@@ -25,6 +28,13 @@ from tta_gateway.support.valkey.client import Valkey
 
 _NOTHING: Final = msgspec.Raw(msgspec.msgpack.encode(RealtimeBound()))
 _decode: Final = msgspec.msgpack.Decoder(RealtimeBound).decode
+
+
+class Judge(Protocol):
+    """Looks at what services say (features/safety/judging.py)."""
+
+    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
+        """Return what is shown of it."""
 
 
 class Idle:
@@ -96,3 +106,22 @@ def server_api(
     inboxes = boxes(client, asked, wall=clock.wall, vault=broker.vault)
     mail = Mail(inboxes, kinds=now.kinds, fresh=fresh, wall=clock.wall)
     return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))
+
+
+def shown_by(judge: Judge) -> Shown:
+    """Return what is shown of what services say, as this judges it."""
+
+    async def shown(kind: Kind | None, channel: str, data: bytes) -> bytes:
+        mode = "scan" if kind is None else mode_in(kind.rule)
+        if mode == "off":
+            return data
+        route = "letters" if kind is None else kind.rule.prefix
+        place = Place(f"realtime {route}", "", is_observed=mode == "observe")
+        judged = judge.judge(place, channel, data)
+        if not isinstance(judged, Judged):
+            judged = await judged
+        if not judged.data:
+            raise Out(INTERNAL)
+        return judged.data
+
+    return shown

@@ -57,7 +57,12 @@ class HandedProcedures:
         body = contract.call(caller, visitor.as_told_to(says.service), method, data)
         answer = Answer()
         inquiry = self._inquiries.ask(
-            handed.plan, asked, like=visitor.opening, params={}, asker=answer
+            handed.plan,
+            asked,
+            like=visitor.opening,
+            params={},
+            asker=answer,
+            noticed=caller.noticed,
         )
 
         def then() -> Returned | Awaitable[Returned]:

@@ -6,14 +6,18 @@ roles, ownership, ties of care, limits and revocations hold for channels as they
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import Final
 from urllib.parse import quote
 
+import msgspec
+
 from tta_gateway.features.access.bound import WHOLE
+from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.realtime import contract
-from tta_gateway.features.realtime.bound import RealtimeBound
+from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
 from tta_gateway.features.realtime.codes import (
     CONNECTION_EXPIRED,
     INTERNAL,
@@ -39,6 +43,7 @@ from tta_gateway.features.realtime.doorkeeper import (
 )
 from tta_gateway.features.realtime.inbox import channel_of
 from tta_gateway.features.realtime.kinds import Kind, Kinds
+from tta_gateway.features.safety.bound import Mode
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields
 from tta_gateway.kernel.plan import Plan
@@ -46,6 +51,7 @@ from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
+from tta_gateway.node.hearing import mode_in
 from tta_gateway.node.hub_answers import (
     EXPIRED,
     Again,
@@ -64,6 +70,7 @@ from tta_gateway.pipeline.plan import bind
 from tta_gateway.routing.path import normal
 
 _NOBODY: Final = NOT_FOUND
+_decode: Final = msgspec.msgpack.Decoder(RouteAdmission).decode
 _EARLY: Final = 25.0  # seconds before its end in which a token is to be replaced, at most
 Proved = Callable[[bytes], Principal | Problem]
 End = Callable[[str, Disconnection], None]
@@ -86,12 +93,14 @@ class _Plans:
         self.publish = bound(rule.publish)
         self.presence = bound(rule.presence)
         self.history = bound(rule.history)
+        self.safety: Mode = mode_in(rule)
         self.rules = Rules(
             keeping=kind.keeping,
             presence=rule.presence is not None,
             announces=rule.join_leave,
             deltas=rule.deltas,
             largest=rule.largest,
+            urgent=is_urgent(rule),
         )
 
 
@@ -132,12 +141,23 @@ class HubDesk:
         self._kinds = kinds = Kinds(bound.channels)
         services = self._services
         self._plans = {id(kind): _Plans(kind, plan, services) for kind in kinds.all()}
+        care = kinds.find(bound.care) if bound.care else None
+        if care is not None:
+            plans = self._plans[id(care)]
+            plans.rules = replace(plans.rules, urgent=True)
         self._connect = plan(bound.connect)
         self._asked.adopt(bound)
 
     def visitor(self, client: str) -> Visitor | None:
         """Return a connection, if it is there."""
         return self._visitors.get(client)
+
+    def safety_in(self, channel: str) -> tuple[str, Mode]:
+        """Return the kind of a channel, and how what is said there is looked at."""
+        plans = self._plans_of(channel)
+        if plans is None:
+            return "", "scan"  # where there is no such channel somebody speaks all the same
+        return plans.kind.rule.prefix, plans.safety
 
     def has_inbox(self, client: str) -> bool:
         """Return whether a connection reads, and acknowledges, the letters of its user."""
@@ -285,6 +305,7 @@ class HubDesk:
         answer = Answer(
             lambda inquiry, code: self._parted(caller.client, channel, why_parted(inquiry, code))
         )
+        visitor.noticed = caller.noticed
         inquiry = self._ask(plans.subscribe, b"SUBSCRIBE", channel, plans, visitor, answer)
 
         def then() -> Granted | Awaitable[Granted]:
@@ -324,6 +345,7 @@ class HubDesk:
         body = contract.publish(caller, visitor.as_told_to(says.service), channel, data)
         read = partial(amended, largest=plans.rules.largest)
         answer = Answer()
+        visitor.noticed = caller.noticed
         inquiry = self._ask(plans.publish, b"PUBLISH", channel, plans, visitor, answer)
 
         def then() -> MayPublish | Awaitable[MayPublish]:
@@ -389,6 +411,7 @@ class HubDesk:
         if plan is None:
             return PERMISSION_DENIED
         answer = Answer()
+        visitor.noticed = caller.noticed
         inquiry = self._ask(plan, method, channel, plans, visitor, answer)
 
         def then() -> Allowed:
@@ -410,7 +433,10 @@ class HubDesk:
     ) -> Inquiry:
         made = head(method, _path_of(channel), visitor.shown, visitor.opening)
         params = self._kinds.params(plans.kind, channel)
-        return self._inquiries.ask(plan, made, like=visitor.opening, params=params, asker=asker)
+        noticed, visitor.noticed = visitor.noticed, None
+        return self._inquiries.ask(
+            plan, made, like=visitor.opening, params=params, asker=asker, noticed=noticed
+        )
 
     def _parted(self, client: str, channel: str, why: Unsubscription) -> None:
         visitor = self._visitors.get(client)
@@ -428,6 +454,12 @@ class HubDesk:
             if normal(path) != (path, False):
                 return None
         return self._plans.get(id(kind))
+
+
+def is_urgent(rule: ChannelRule) -> bool:
+    """Tell whether what is published in channels of a kind overtakes others: it is of crises."""
+    raw = None if rule.subscribe is None else rule.subscribe.features.get("admission")
+    return raw is not None and _decode(raw).traffic == "crisis"
 
 
 def _has_inbox(principal: Principal) -> bool:

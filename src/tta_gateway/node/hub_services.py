@@ -14,8 +14,11 @@ from tta_gateway.features.realtime.codes import INTERNAL, Disconnection, Refused
 from tta_gateway.features.realtime.contract import Unclear
 from tta_gateway.features.realtime.metrics import QUESTIONS
 from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.listening import SAFETY_LEVEL, Judged, Listener, Place
 from tta_gateway.kernel.message import Fields
+from tta_gateway.node.hearing import NOBODY
 from tta_gateway.node.hub_visitor import Visitor
+from tta_gateway.node.inquiry import Inquiry
 from tta_gateway.node.service_questions import Told
 from tta_gateway.support.metrics import Registry
 
@@ -63,6 +66,10 @@ class HubServices:
     def __init__(self, log: Events, registry: Registry, *, clock: Callable[[], float]) -> None:
         """Ask nobody before `asks` is there; `clock` is the monotonic one."""
         self.asks: Asks | None = None
+        self.listener: Listener = NOBODY
+        """hears what clients say, and looks at what services do"""
+        self.pseudonym: Callable[[str], str] = str
+        """stands for the network of an address, where nobody knows who speaks"""
         self._log = log
         self._registry = registry
         self._clock = clock
@@ -73,6 +80,15 @@ class HubServices:
         if asked is None or self.asks is None:
             return None
         return ServiceSays(self, event, self.asks.of(asked), self._registry)
+
+    async def shown(self, event: str, service: str, body: bytes) -> bytes:
+        """Return what a service has said, without what may do harm; Unclear if nobody can tell."""
+        judged = self.listener.judge(Place(f"realtime {event}", service), "", body)
+        if not isinstance(judged, Judged):
+            judged = await judged
+        if not judged.data:
+            raise Unclear("says what could not be looked at")
+        return judged.data
 
     def complain(self, service: str, event: str, why: str) -> None:
         """Tell operators that a service was asked in vain; of each once in a while."""
@@ -105,15 +121,24 @@ class ServiceSays:
         """
         asked = self._questions.asked
         fields = fields_of(asked, visitor.opening.request.fields, visitor.told)
+        fields += _level_of(exchange)
         told = await self._questions.ask(exchange, body, fields)
         try:
-            found = read(_body(told))
+            found = read(await self._services.shown(self._event, self.service, _body(told)))
         except Unclear as error:
             (self._unclear if told.status == _OK else self._away).add()
             self._services.complain(self._questions.service, self._event, str(error))
             return INTERNAL
         (self._refused if isinstance(found, Refused | Disconnection) else self._allowed).add()
         return found
+
+
+def _level_of(about: Exchange) -> Fields:
+    """Return the field that tells a service that who asks may be at risk."""
+    origin = about.origin
+    if not isinstance(origin, Inquiry) or origin.noticed is None:
+        return []
+    return [(SAFETY_LEVEL, b"%d" % origin.noticed.level)]
 
 
 def _body(told: Told) -> bytes:

@@ -7,6 +7,7 @@ from typing import Final
 
 from tta_gateway.features.identity.credential import Ambiguous, token_of, without_token
 from tta_gateway.features.realtime.contract import Carrier
+from tta_gateway.features.realtime.ear import Noticed
 from tta_gateway.features.realtime.public import PROTOCOLS
 from tta_gateway.features.realtime.sockets import asks_for_protobuf
 from tta_gateway.features.realtime.streams import is_binary as streams_binary
@@ -40,6 +41,8 @@ class Visitor:
         """the time of day to which a service lets it go on"""
         self.given: set[str] = set()
         """the channels that a service has it read from the start"""
+        self.noticed: Noticed | None = None
+        """what was found in what it says by the command that is about to be asked about"""
         self.connected: Inquiry | None = None
         self.reading: dict[str, Inquiry] = {}
         """by channel: what lets it read there"""

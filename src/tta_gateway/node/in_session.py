@@ -31,12 +31,22 @@ _decode = msgspec.msgpack.Decoder(Datagram).decode
 class InSession:
     """Tells the neighbours, and hears them."""
 
-    def __init__(self, sessions: Sessions, *, number: int, clock: Callable[[], float]) -> None:
-        """Begin alone; `number` is that of this process, `clock` is monotonic, in seconds."""
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        number: int,
+        clock: Callable[[], float],
+        folder: str = "sessions",
+    ) -> None:
+        """Begin alone; `number` is that of this process, `clock` is monotonic, in seconds.
+
+        `folder` is where neighbours find each other who tell of the same.
+        """
         self._sessions = sessions
         self._number = number
         self._clock = clock
-        self.neighbours = Neighbours(self.hear, number=number, folder="sessions")
+        self.neighbours = Neighbours(self.hear, number=number, folder=folder)
         self._again: list[bytes] = []  # what is still to be told of all
         self._told = clock()  # when that began last
         self._looked = clock()

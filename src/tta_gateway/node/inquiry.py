@@ -6,11 +6,15 @@ tunnels, because their token has been withdrawn or a tie of care has ended, ends
 """
 
 from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
+from tta_gateway.features.realtime.ear import Noticed
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
 from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response
 from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.kernel.verdict import HIGH
 from tta_gateway.pipeline.run import Runner
 
 _SWITCHED: Final = 101
@@ -35,12 +39,13 @@ class Asker(Protocol):
 class Inquiry:
     """One question, and what goes on behind it; the origin of its exchange."""
 
-    __slots__ = ("_asker", "_is_over", "_runner", "exchange", "is_kept")
+    __slots__ = ("_asker", "_is_over", "_runner", "exchange", "is_kept", "noticed")
 
     def __init__(
         self, plan: Plan, head: RequestHead, *, like: Exchange, runner: Runner, asker: Asker
     ) -> None:
         """Ask about this on the connection of another exchange."""
+        self.noticed: Noticed | None = None
         self.exchange: Final = Exchange(
             head, origin=self, peer=like.peer, plan=plan, started=like.started
         )
@@ -123,6 +128,34 @@ class Inquiry:
         """There is no body."""
 
 
+class Sparing:
+    """A policy, the last of commands: what somebody at risk says, no limit stops within a budget.
+
+    Whoever may not do a thing at all is refused before anything that may wait is counted.
+    """
+
+    name: ClassVar = "sparing"
+    needs: ClassVar[frozenset[str]] = frozenset({"traffic"})
+    gives: ClassVar[frozenset[str]] = frozenset()
+    scans_refused: ClassVar = True
+
+    def for_route(self, route: Route | None) -> "Sparing | None":
+        """Act on every command."""
+        return None if route is None else self
+
+    def explain(self) -> str:
+        """Say what it does."""
+        return "has what people at risk say pass limits, within a budget"
+
+    def on_request(self, exchange: Exchange) -> None:
+        """Lift a refusal that may wait, where it meets somebody at risk."""
+        origin = exchange.origin
+        if exchange.refusal is None or not isinstance(origin, Inquiry):
+            return
+        if origin.noticed is not None and origin.noticed.is_spared:
+            exchange.refusal = None
+
+
 def pass_on(exchange: Exchange) -> None:
     """Tell who has asked that no policy objects: what plans of inquiries lead to."""
     origin = exchange.origin
@@ -139,10 +172,23 @@ class Inquiries:
         self._clock = clock
 
     def ask(
-        self, plan: Plan, head: RequestHead, *, like: Exchange, params: Params, asker: Asker
+        self,
+        plan: Plan,
+        head: RequestHead,
+        *,
+        like: Exchange,
+        params: Params,
+        asker: Asker,
+        noticed: Noticed | None = None,
     ) -> Inquiry:
-        """Ask whether this is allowed, on the connection of another exchange."""
+        """Ask whether this is allowed, on the connection of another exchange.
+
+        `noticed` is what was found in what the client says by it.
+        """
         made = Inquiry(plan, head, like=like, runner=self._runner, asker=asker)
+        made.noticed = noticed
+        if noticed is not None and noticed.level >= HIGH:
+            made.exchange.traffic = CRISIS
         made.exchange.started = self._clock()
         made.exchange.params = params
         self._runner.begin(made.exchange)

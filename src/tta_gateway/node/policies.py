@@ -5,7 +5,7 @@
 
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -41,6 +41,7 @@ from tta_gateway.features.ratelimit.tally import Tally
 from tta_gateway.features.safety.bound import SafetyBound
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
+from tta_gateway.features.safety.messages import Later, Messages
 from tta_gateway.features.security_headers.bound import SecurityHeadersBound
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.bound import ShieldBound
@@ -54,8 +55,10 @@ from tta_gateway.features.trace.policy import Trace
 from tta_gateway.features.transform.policy import Transform
 from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.listening import Listener
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.node.hearing import NOBODY
 from tta_gateway.node.owner_lookups import Apart, OwnerLookups
 from tta_gateway.node.scanning import Nowhere, Scanning
 from tta_gateway.order import ORDER
@@ -192,10 +195,17 @@ def _limits(
 def _safety(
     snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach"
 ) -> tuple[Policy, ...]:
-    """Return what people in need are seen and helped by."""
+    """Return what hears people in need, and gives them help."""
     helping = Helping(bound(snapshot, "safety", SafetyBound))
-    lane, scan = _scanning(snapshot, registry, clock, reach).policies(helping)
-    return Care(helping, registry=registry), lane, scan
+    scanning = _scanning(snapshot, registry, clock, reach)
+    messages = Messages(
+        reach.listener,
+        helping,
+        pseudonym=scanning.pseudonym,
+        clock=clock.monotonic,
+        later=reach.later,
+    )
+    return (Care(helping, registry=registry), messages, *scanning.policies(helping))
 
 
 def _scanning(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Scanning:
@@ -227,7 +237,8 @@ class Reach:
     `circle` is who is tied to whom, `standing` what is open by certificates, `hearing` until when
     what is known is so, `rooms` how much room there is at services, `tally` what is spent of
     limits, `exact` who is asked of strict ones, `ward` who is kept out, and `scanning` looks at
-    what people write.
+    what people write.  `listener` is who listens to people, and `later` sees to what nobody waits
+    for.
     """
 
     def __init__(
@@ -241,6 +252,8 @@ class Reach:
         hearing: Hearing | None = None,
     ) -> None:
         """Reach these."""
+        self.listener: Listener = NOBODY
+        self.later: Later = _nothing_later
         self.tally: Tally | None = None
         self.exact: Exact | None = None
         self.standing = Standing() if standing is None else standing
@@ -256,6 +269,10 @@ class Reach:
 
 def _never(_: Callable[[], None]) -> None:
     """Call nothing: nothing is open."""
+
+
+def _nothing_later(_: Awaitable[bool]) -> None:
+    """See to nothing: nothing was said."""
 
 
 def _no_time() -> float:

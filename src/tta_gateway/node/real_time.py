@@ -1,9 +1,12 @@
 """Real time in a worker: the sockets and streams of clients, and the hub that they talk to."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from secrets import token_urlsafe
 from typing import Final
+
+import msgspec
 
 from tta_gateway.features.identity.policy import Identity
 from tta_gateway.features.realtime.acknowledging import ACK, Acknowledging
@@ -25,21 +28,28 @@ from tta_gateway.features.realtime.letterbox import Letterbox, Threshold
 from tta_gateway.features.realtime.mail import Mail, Posting
 from tta_gateway.features.realtime.procedures import Named, Procedure
 from tta_gateway.features.realtime.public import EMULATION, HTTP_STREAM, SSE
+from tta_gateway.features.realtime.publication import Publication
 from tta_gateway.features.realtime.sending import SEND, Sending
 from tta_gateway.features.realtime.session import Terms
 from tta_gateway.features.realtime.sockets import HubSockets, terms_of
 from tta_gateway.features.realtime.streams import EventStream, HttpStream, HubStreams
+from tta_gateway.features.safety.bound import SafetyBound
+from tta_gateway.features.safety.help import Helping
+from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.stream import StreamService
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.handed_procedures import HandedProcedures
 from tta_gateway.node.hub_desk import HubDesk
+from tta_gateway.node.hub_ear import HubEar
 from tta_gateway.node.hub_services import Asks, HubServices
 from tta_gateway.node.inquiry import Inquiries
+from tta_gateway.node.policies import bound as bound_in
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.tasks import spawn
 
+_encode: Final = msgspec.json.Encoder().encode
 _SLICE: Final = 40  # connections, and channels that they read: each is an inquiry
 
 
@@ -91,6 +101,8 @@ class RealTime:
         self._clock = clock
         self._died = died = store.died
         self._threshold: Final = Threshold(self.desk)
+        self._ear = self._ears(services)
+        self._care = ""
         ports = self._ports(fresh)
         self.hub: Final = Hub(ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
@@ -111,6 +123,17 @@ class RealTime:
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
         self._kinds = Kinds(())
+
+    def _ears(self, services: HubServices) -> HubEar:
+        """Return who listens to clients, and has the hub give them the card."""
+        return HubEar(
+            services.listener,
+            self.desk,
+            give=lambda client, card, level: self.hub.help(client, card, level),
+            clock=self._clock.monotonic,
+            pseudonym=services.pseudonym,
+            died=self._died,
+        )
 
     def _letters(self) -> Letterbox:
         """Return what gives letters to whoever is connected."""
@@ -146,6 +169,7 @@ class RealTime:
             clock=clock,
             terms=Terms(),
             version="tta-gateway",
+            ear=self._ear,
         )
 
     @property
@@ -165,6 +189,8 @@ class RealTime:
         asks: Asks | None = None,
     ) -> None:
         """Judge by this configuration from now on, and have services asked by `asks`."""
+        self._ear.helping = Helping(bound_in(snapshot, "safety", SafetyBound))
+        self._care = bound.care
         self._services.asks = asks
         self.desk.adopt(bound, policies)
         self._handed.adopt(bound.procedures, policies)
@@ -191,6 +217,22 @@ class RealTime:
             channels=bound.most_channels,
             queue=bound.queue,
         )
+
+    def tell_care(self, event: SafetyRaised) -> None:
+        """Tell the care team's channel at once, where there is one, without what was said.
+
+        That they have heard is the guard's to see to: what is lost here is told by it all the same.
+        """
+        if self._is_on and self._care:
+            spawn(self._tell_care(self._care, event), name="care channel", died=self._died)
+
+    async def _tell_care(self, channel: str, event: SafetyRaised) -> None:
+        rules = self._threshold.rules(channel)
+        if rules is None:
+            return
+        with contextlib.suppress(Away):  # the guard tells by other ways
+            said = Publication(_encode(event))
+            await self._store.broker.publish(channel, said, keeping=rules.keeping)
 
     def close(self) -> None:
         """Hear no more of the store."""

@@ -21,7 +21,7 @@ from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.verdict import Detector
+from tta_gateway.kernel.verdict import Detector, Verdict
 from tta_gateway.node.key_ring import file_of
 from tta_gateway.pipeline.lane import Lane
 from tta_gateway.snapshot.model import Snapshot
@@ -90,17 +90,20 @@ class Scanning:
         """Tell the guard by way of `reports`; `report` hears of faults of ours."""
         draw = Identifiers(clock.wall).uuid7
         self._fresh = lambda: draw().decode()
+        self.pseudonym: Final = Pseudonyms(snapshot).of
         self.accounts = Accounts(
             reports,
             wall=clock.wall,
             fresh=self._fresh,
-            pseudonym=Pseudonyms(snapshot).of,
+            pseudonym=self.pseudonym,
         )
         self._clock = clock
         self._registry = registry
         self._spawn = spawn
         self._report = report
         self._lane: Lane | None = None
+        self.weigh: Callable[[Exchange, Verdict], Verdict] | None = None
+        """what is found in a body comes to, with what the person has said before"""
 
     def moderation(self, died: Died) -> Moderation:
         """Return what answers services that ask what is made of a text."""
@@ -128,6 +131,8 @@ class Scanning:
             aside=Aside(spawn=self._spawn, later=_later, report=self._report),
             registry=self._registry,
         )
+        if self.weigh is not None:
+            scan.weigh = self.weigh
         return lane, scan
 
 

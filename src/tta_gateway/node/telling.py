@@ -18,6 +18,7 @@ from tta_gateway.kernel.events import (
     Event,
     GlassUsed,
     IssuerKeyMissing,
+    SafetyRaised,
     SectionsTaken,
     ServiceTlsChanged,
     SourceBlocked,
@@ -182,6 +183,11 @@ class Telling:
         """Tell of who attacks; each block that begins has its line."""
         if isinstance(event, SourceBlocked):
             self._log.event("shield_block", source=event.source, cause=event.cause)
+        self._tell(event)
+
+    def safety_raised(self, event: SafetyRaised) -> None:
+        """Tell that somebody may be at risk."""
+        self._log.event("safety_raised", level=event.level, route=event.route)
         self._tell(event)
 
     def key_missing(self, issuer: str) -> None:

@@ -57,8 +57,8 @@ def _wording(bound: tuple[BoundPolicy, ...]) -> Wording | None:
 def _message_scan(bound: tuple[BoundPolicy, ...]) -> MessageStep | None:
     """Return the step that looks at refused messages too, if there is one."""
     for policy in bound:
-        if getattr(policy, "scans_refused", False):
-            found: MessageStep | None = getattr(policy, "on_message", None)
+        if getattr(policy, "scans_refused", False) and hasattr(policy, "on_message"):
+            found: MessageStep = policy.on_message
             return found
     return None
 
@@ -66,6 +66,6 @@ def _message_scan(bound: tuple[BoundPolicy, ...]) -> MessageStep | None:
 def _scan(bound: tuple[BoundPolicy, ...]) -> int | None:
     """Return the number of the policy that looks at refused requests too, if there is one."""
     for number, policy in enumerate(bound, start=1):
-        if getattr(policy, "scans_refused", False):
+        if getattr(policy, "scans_refused", False) and hasattr(policy, "on_request"):
             return number
     return None

@@ -6,6 +6,7 @@ from typing import Final
 
 from tta_gateway.features.safety.bound import MODES, Mode, SafetyBound
 from tta_gateway.features.safety.resources import unverified
+from tta_gateway.settings.realtime import ChannelConfig, mode_of
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.safety import THERAPEUTIC, compile, compiled_route
 from tta_gateway.settings.tree import Settings
@@ -29,17 +30,32 @@ def lines(settings: Settings) -> Iterator[str]:
     )
     for place, one in enumerate(routes):
         if one.traffic_class in THERAPEUTIC and _mode(one) not in _HEARD:
-            yield f"safety: routes[{place}] {one.path}: {_mode(one)}{_reason(one)}"
+            yield f"safety: routes[{place}] {one.path}: {_mode(one)}{_reason(one, _mode(one))}"
+    yield from _of_channels(settings)
     yield _of_help_lines(compile(settings.safety))
+
+
+def _of_channels(settings: Settings) -> Iterator[str]:
+    """Yield how what is said in channels is looked at, where there are any."""
+    channels = {} if settings.realtime is None else settings.realtime.channels
+    modes = {name: mode_of(one) for name, one in channels.items()}
+    if modes:
+        heard = sum(mode in _HEARD for mode in modes.values())
+        yield f"safety: {heard} of {len(modes)} kinds of channels are looked at"
+    for name, mode in modes.items():
+        if mode not in _HEARD:
+            yield f"safety: channels {name}: {mode}{_reason(channels[name], mode)}"
 
 
 def _mode(config: RouteConfig) -> Mode:
     return compiled_route(config.safety, config.traffic_class).mode
 
 
-def _reason(config: RouteConfig) -> str:
+def _reason(config: RouteConfig | ChannelConfig, mode: Mode) -> str:
     reason = None if config.safety is None else config.safety.reason
-    return f", because: {reason}" if reason else ", which only counts"
+    if reason:
+        return f", because: {reason}"
+    return ", by its class" if mode == "off" else ", which only counts"
 
 
 def _counted(routes: Sequence[RouteConfig]) -> str:

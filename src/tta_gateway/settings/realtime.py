@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
@@ -30,6 +30,7 @@ from tta_gateway.features.realtime.config import (
     ReceiptsConfig,
 )
 from tta_gateway.features.realtime.sending import SEND
+from tta_gateway.features.safety.bound import Mode
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import TrafficClass
 from tta_gateway.settings import asked as asking
@@ -38,6 +39,12 @@ from tta_gateway.settings.channel import rules
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.ratelimit import RouteLimitsWritten, limited
+from tta_gateway.settings.safety import (
+    THERAPEUTIC,
+    RouteSafetyConfig,
+    WrittenSafety,
+    compiled_route,
+)
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.support.config import Config, Items, Size
 
@@ -130,6 +137,21 @@ class ChannelConfig(Config):
     message: Size = _RULE.largest
     """The largest message that may be published."""
 
+    safety: WrittenSafety | None = None
+    """Whether what is said there is looked at; left out, it is where its class is therapeutic.
+    `observe` only counts; the modes of routes that wait for an answer are `scan` here."""
+
+    @model_validator(mode="after")
+    def _is_heard(self) -> "ChannelConfig":
+        says = self.safety
+        is_off = says is not None and says.mode == "off" and not says.reason
+        if is_off and any(rule.traffic_class in THERAPEUTIC for _, rule in _rules(self)):
+            raise ValueError(
+                "`safety`: nobody would look at what people in need say in these channels: write "
+                "`scan`, rules of a `class` that is not therapeutic, or `{mode: off, reason: …}`"
+            )
+        return self
+
 
 def _kind(name: str) -> str:
     if not _TEMPLATE.fullmatch(name):
@@ -164,6 +186,10 @@ class RealtimeConfig(Config):
     """What clients may call (RPC) and a service does, each by its name; a name that ends in `.` or
     `:` stands for all that begin so."""
 
+    care: str | None = None
+    """A channel, of a kind in `channels`, in which the care team hears at once that somebody may be
+    at risk, without a word of what was said; left out, escalation alone tells them."""
+
     inbox: InboxConfig | None = None
     """That everybody has an inbox; left out, nobody has."""
 
@@ -178,6 +204,13 @@ class RealtimeConfig(Config):
             if kinds.count(name) > 1:
                 raise ValueError(f"has two kinds of `{name}`: their channels cannot be told apart")
         return channels
+
+    @model_validator(mode="after")
+    def _care_is_a_channel(self) -> "RealtimeConfig":
+        kinds = {name.partition(":")[0] for name in self.channels}
+        if self.care is not None and self.care.partition(":")[0] not in kinds:
+            raise ValueError(f"`care`: no kind of channels is called as `{self.care}` is")
+        return self
 
     @field_validator("procedures")
     @classmethod
@@ -220,6 +253,7 @@ def compile(
             for name, one in config.channels.items()
         ),
         inbox=box,
+        care=config.care or "",
         ping=written.ping,
         pong=written.pong,
         stale=written.stale,
@@ -260,7 +294,9 @@ def _channel(
 ) -> ChannelRule:
     kind, _, parameter = name.partition(":")
     found = {
-        operation: _route(operation, name, rule, config.service, auth, limits)
+        operation: _looked_at(
+            _route(operation, name, rule, config.service, auth, limits), config.safety, rule
+        )
         for operation, rule in _rules(config)
     }
     keep, receipts = config.keep, config.receipts
@@ -321,6 +357,22 @@ def _route(
         features=features,
     )
     return limited(made, rule.rate_limit, limits)
+
+
+def mode_of(config: ChannelConfig) -> Mode:
+    """Return how what is said in channels is looked at: by clients, or by services alone."""
+    rule = config.subscribe if config.publish.mode == "off" else config.publish
+    return compiled_route(config.safety, rule.traffic_class).mode
+
+
+def _looked_at(
+    route: Route | None, safety: RouteSafetyConfig | None, rule: RuleConfig
+) -> Route | None:
+    """Return a rule that says how what is said by it is looked at."""
+    if route is None:
+        return None
+    raw = _encoded(compiled_route(safety, rule.traffic_class))
+    return msgspec.structs.replace(route, features={**route.features, "safety": raw})
 
 
 def _encoded(bound: msgspec.Struct) -> msgspec.Raw:

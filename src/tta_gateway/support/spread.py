@@ -5,7 +5,7 @@ whoever is left.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Final
 
@@ -24,18 +24,23 @@ class Spread:
         self._loop: Final = loop
         self._chance: Final = chance
         self._left: list[Deed] = []
+        self._last: list[Deed] = []  # behind all others
         self._in_a_step = 0
         self._is_hurried = False
         self._is_under_way = False
 
     def __len__(self) -> int:
         """Return how much is left to do."""
-        return len(self._left)
+        return len(self._left) + len(self._last)
 
-    def add(self, deeds: list[Deed], *, seconds: float) -> None:
-        """Do these too, so that all is done within `seconds`, or sooner if it is little."""
+    def add(self, deeds: list[Deed], *, seconds: float, last: Sequence[Deed] = ()) -> None:
+        """Do these too, so that all is done within `seconds`, or sooner if it is little.
+
+        What is `last` comes behind all else that is left.
+        """
         self._left += deeds
-        rate = max(CALM, len(self._left) / max(seconds, _STEP))
+        self._last += last
+        rate = max(CALM, len(self) / max(seconds, _STEP))
         self._in_a_step = max(self._in_a_step, ceil(rate * _STEP))
         if not self._is_under_way:
             self._go_on()
@@ -48,7 +53,8 @@ class Spread:
 
     def _go_on(self) -> None:
         count = _IN_A_TURN if self._is_hurried else min(self._in_a_step, _IN_A_TURN)
-        some = [self._one() for _ in range(min(count, len(self._left)))]
+        some = [self._one() for _ in range(min(count, len(self)))]
+        some.reverse()  # they are taken from the end
         try:
             while some:
                 some.pop()()
@@ -57,8 +63,8 @@ class Spread:
             self._go_on_later(count)
 
     def _go_on_later(self, count: int) -> None:
-        self._is_under_way = bool(self._left)
-        if not self._left:
+        self._is_under_way = len(self) > 0
+        if not self._is_under_way:
             self._in_a_step = 0
         elif self._is_hurried:
             self._loop.call_soon(self._go_on)
@@ -68,7 +74,7 @@ class Spread:
 
     def _one(self) -> Deed:
         """Take one that is left, whichever."""
-        left = self._left
+        left = self._left or self._last
         at = min(int(self._chance() * len(left)), len(left) - 1)
         left[at], left[-1] = left[-1], left[at]
         return left.pop()

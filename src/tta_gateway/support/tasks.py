@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from tta_gateway.support.places import places
 
@@ -11,6 +11,7 @@ _LONGEST: Final = 15.0
 _CALM: Final = 60.0  # seconds without a fault, after which one is news again
 _alive: set[asyncio.Task[None]] = set()
 Died = Callable[[str, BaseException], None]
+T = TypeVar("T")
 
 
 def spawn(work: Coroutine[Any, Any, None], *, name: str, died: Died) -> None:
@@ -55,6 +56,24 @@ async def lasting(
             died(name, cause)
         await sleep(pause)
         pause = min(2.0 * pause, _LONGEST)
+
+
+async def followed(work: Awaitable[T], then: Callable[[], None], *, seconds: float) -> T:
+    """Return what some work comes to; `then` is called behind it, or after so many seconds."""
+    is_done = False
+
+    def once() -> None:
+        nonlocal is_done
+        if not is_done:
+            is_done = True
+            then()
+
+    timer = asyncio.get_running_loop().call_later(seconds, once)
+    try:
+        return await work
+    finally:
+        timer.cancel()
+        once()
 
 
 def cause_of(error: Exception) -> Exception:

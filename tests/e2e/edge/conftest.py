@@ -25,7 +25,11 @@ def edge(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -
             "timeouts": {"body_idle": "600ms"},
             "max_body": "1GiB",
         },
-        {"path": "/tunnel-idle/{rest:path}", "timeouts": {"tunnel_idle": "600ms"}},
+        {
+            "path": "/tunnel-idle/{rest:path}",
+            "timeouts": {"tunnel_idle": "600ms"},
+            "safety": {"mode": "off", "reason": "bytes, and no words"},
+        },
         {"path": "/no-upgrade/{rest:path}", "upgrade": "off"},
     )
     path = tmp_path_factory.mktemp("edge")

@@ -110,6 +110,12 @@ def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
     ]
 
 
+def unheard(*special: Mapping[str, object]) -> list[Route]:
+    """Routes whose WebSockets are passed on unread: nobody listens to what is said there."""
+    off = {"mode": "off", "reason": "bytes, and no words"}
+    return [{**one, "safety": off} for one in routes(*special)]
+
+
 @contextlib.contextmanager
 def stage(
     tmp_path: Path,

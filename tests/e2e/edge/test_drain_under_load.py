@@ -73,7 +73,8 @@ def platform(tmp_path: Path) -> Iterator[tuple[Stage, Echo]]:
                 "up": {"endpoints": [upstream.url]},
                 "echo": {"endpoints": [f"http://127.0.0.1:{echo.port}"]},
             }
-            talk = {"path": "/talk", "service": "echo"}
+            off = {"mode": "off", "reason": "letters, and no words"}
+            talk = {"path": "/talk", "service": "echo", "safety": off}
             with stage(tmp_path, talk, upstream=upstream, services=services) as one:
                 yield one, echo
     finally:

@@ -459,7 +459,11 @@ def test_a_tunnel_that_was_held_back_and_then_falls_idle_is_closed(tmp_path: Pat
         call.send(bytes(int(call.head.value(b"x-size") or b"0")))
         call.gone()
 
-    short = {"path": "/short/{rest:path}", "timeouts": {"tunnel_idle": "600ms"}}
+    short = {
+        "path": "/short/{rest:path}",
+        "timeouts": {"tunnel_idle": "600ms"},
+        "safety": {"mode": "off", "reason": "bytes, and no words"},
+    }
     door = tmp_path / "door"
     with (
         scripted() as upstream,

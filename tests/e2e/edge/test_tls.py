@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.edge.stage import Stage, scripted, stage
+from tests.e2e.edge.stage import Stage, scripted, stage, unheard
 from tests.helpers.certificates import Folder
 from tests.helpers.clients import Client, Stream, head_of
 from tests.helpers.gateway import free_port
@@ -102,6 +102,7 @@ def _encrypted(path: Path) -> Iterator[Encrypted]:
         stage(
             path,
             upstream=upstream,
+            routes=unheard(),
             listen=listen,
             probe=f"127.0.0.1:{probe}",
             client_timeouts=timeouts,

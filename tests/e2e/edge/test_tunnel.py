@@ -13,10 +13,10 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from tests.e2e.edge.stage import Stage, scripted, stage
+from tests.e2e.edge.stage import Stage, scripted, stage, unheard
 from tests.helpers.clients import PATIENCE, Client, Stream, post_of
 from tests.helpers.raw_client import End
-from tests.helpers.scripted_upstream import Call, Script
+from tests.helpers.scripted_upstream import Call, Script, ScriptedUpstream
 from tests.helpers.slow import fill, resident, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -25,6 +25,18 @@ MIB = 1 << 20
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 UPGRADE = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
 CHAT = Subprotocol("chat")
+
+
+@pytest.fixture(scope="module")
+def edge(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A gateway whose tunnels are those of these tests."""
+    special = (
+        {"path": "/tunnel-idle/{rest:path}", "timeouts": {"tunnel_idle": "600ms"}},
+        {"path": "/no-upgrade/{rest:path}", "upgrade": "off"},
+    )
+    path = tmp_path_factory.mktemp("tunnels")
+    with stage(path, upstream=upstream, routes=unheard(*special)) as running:
+        yield running
 
 
 def switch_then(script: Callable[[Call], None]) -> Script:
@@ -57,7 +69,10 @@ def websocket_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         port = server.socket.getsockname()[1]
         services = {"up": {"endpoints": [f"http://127.0.0.1:{port}"]}}
-        with scripted() as unused, stage(path, upstream=unused, services=services) as running:
+        with (
+            scripted() as unused,
+            stage(path, upstream=unused, services=services, routes=unheard()) as running,
+        ):
             yield f"ws://127.0.0.1:{running.port}/chat?token=secret"
         server.shutdown()
 
@@ -171,7 +186,7 @@ def test_what_was_sent_before_the_change_is_held_back_too(tmp_path: Path) -> Non
     script = partial(_answer_first_and_read_later, release=release, go_on=go_on, got=got)
     with (
         scripted(unix=tmp_path / "up") as upstream,
-        stage(tmp_path, upstream=upstream) as one,
+        stage(tmp_path, upstream=upstream, routes=unheard()) as one,
         one.client() as first,
         one.client() as second,
     ):
@@ -293,7 +308,7 @@ def test_nothing_is_lost_when_both_halves_close_before_a_slow_service_has_read(
 
     with (
         scripted(unix=tmp_path / "up") as upstream,
-        stage(tmp_path, upstream=upstream) as one,
+        stage(tmp_path, upstream=upstream, routes=unheard()) as one,
         contextlib.ExitStack() as open_ones,
     ):
         target = one.on(switch_then(script))

@@ -38,6 +38,9 @@ class Guest:
     def drain(self) -> None:
         self.told.append("drain")
 
+    def is_in_need(self) -> bool:
+        return False
+
     def comes_back(self) -> bool:
         return self.holds_socket
 

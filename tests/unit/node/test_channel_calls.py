@@ -1,14 +1,23 @@
 """What control does in channels for services."""
 
 import asyncio
+import json
+from collections.abc import Awaitable
 from typing import Any, cast
 
 import msgspec
+import pytest
 
+from tests.helpers.heard_people import HARM, People
 from tests.unit.node.test_state_client import EMPTY
 from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound
 from tta_gateway.features.realtime.errand import Disconnect, Unsubscribe
-from tta_gateway.node.channel_calls import Idle, Now, server_api
+from tta_gateway.features.realtime.kinds import Kind, Kinds
+from tta_gateway.features.realtime.server_api import Out
+from tta_gateway.features.safety.bound import Mode, RouteSafety
+from tta_gateway.features.safety.judging import SAFE
+from tta_gateway.kernel.route import Route
+from tta_gateway.node.channel_calls import Idle, Now, server_api, shown_by
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import SystemClock
 
@@ -67,3 +76,53 @@ def test_control_has_no_sessions() -> None:
     idle.unsubscribe(Unsubscribe("ada", "news", 2000, "x"))
     idle.missed()
     assert not idle.take("1", b"{}")
+
+
+def in_mode(mode: Mode) -> Kind:
+    raw = msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode=mode)))
+    route = Route(name="subscribe", path="/", features={"safety": raw})
+    found = Kinds((ChannelRule(prefix="news", subscribe=route),)).find("news")
+    assert found is not None
+    return found
+
+
+def shown_in(mode: Mode | None, *, fails: bool = False) -> bytes:
+    people = People()
+    people.words.fails = fails
+    show = shown_by(people.listener)
+    kind = None if mode is None else in_mode(mode)
+    return asyncio.run(_awaited(show(kind, "news", f'{{"text":"{HARM}"}}'.encode())))
+
+
+async def _awaited(shown: Awaitable[bytes]) -> bytes:
+    return await shown
+
+
+def test_what_a_service_publishes_is_judged_where_people_may_be_in_need() -> None:
+    said = f'{{"text":"{HARM}"}}'.encode()
+    assert json.loads(shown_in("scan")) == json.loads(shown_in(None)) == {"text": SAFE}
+    assert shown_in("off") == shown_in("observe") == said
+
+
+def test_what_could_not_be_judged_is_not_published() -> None:
+    with pytest.raises(Out):
+        shown_in("scan", fails=True)
+
+
+def test_a_long_publication_is_judged_too() -> None:
+    said = b"lovely day " * 1000
+    assert asyncio.run(_awaited(shown_by(People().listener)(None, "", said))) == said
+
+
+def test_services_publish_what_a_judge_lets_be_shown() -> None:
+    api = server_api(
+        lambda: snapshot(NEWS),
+        lambda: None,
+        disk=lambda: None,
+        log=cast("Any", Quiet()),
+        clock=SystemClock(),
+        died=lambda _, __: None,
+    )
+    api.shown = shown_by(People().listener)
+    told = asyncio.run(api.run("publish", {"channel": "news", "data": HARM}))
+    assert told["error"]["code"] == 100

@@ -10,6 +10,7 @@ import pytest
 from tests.helpers.builders import Bound, a_head, an_exchange
 from tests.helpers.steps import Work
 from tta_gateway.features.access.problems import AUTHENTICATION_WEAK
+from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.identity.problems import EXPIRED, MALFORMED, MISSING, REVOKED
 from tta_gateway.features.realtime import codes
 from tta_gateway.features.realtime.bound import ChannelRule, RealtimeBound
@@ -23,7 +24,7 @@ from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import INTERNAL, NOT_FOUND, Problem
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
+from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC, TrafficClass
 from tta_gateway.node.hub_desk import HubDesk
 from tta_gateway.node.inquiry import Inquiries
 from tta_gateway.pipeline.run import Runner
@@ -519,3 +520,18 @@ def test_a_narrow_token_opens_no_letters_of_its_user() -> None:
     assert house.parted == [("!inbox:ada", codes.UNSUBSCRIBED)]
     assert not house.desk.has_inbox("1")
     assert not house.desk.has_inbox("2")
+
+
+def of_crises(prefix: str, traffic: TrafficClass) -> ChannelRule:
+    raw = msgspec.Raw(msgspec.msgpack.encode(RouteAdmission(traffic=traffic)))
+    rule = msgspec.structs.replace(route("subscribe"), features={"admission": raw})
+    return ChannelRule(prefix=prefix, subscribe=rule)
+
+
+def test_what_is_of_crises_overtakes_other_channels_and_what_the_care_team_hears_too() -> None:
+    house = House()
+    channels = (of_crises("help", "crisis"), of_crises("quiet", "background"), SESSION, NEWS)
+    house.adopt(RealtimeBound(connect=route("connect"), channels=channels, care="news"))
+    names = ("help", "quiet", "session:a", "news")
+    found = [house.desk.rules(name) for name in names]
+    assert [rules is not None and rules.urgent for rules in found] == [True, False, False, True]

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.helpers.builders import Bound, a_head, a_plan, an_exchange
+from tests.helpers.builders import Bound, a_head, a_plan, a_route, an_exchange
 from tests.helpers.steps import Gate, Work, turn
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response, answer_of
 from tta_gateway.kernel.problem import NOT_FOUND
-from tta_gateway.node.inquiry import Inquiries, Inquiry, pass_on
+from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
+from tta_gateway.node.inquiry import Inquiries, Inquiry, Sparing, pass_on
 from tta_gateway.pipeline.run import Runner
 
 Step = Callable[[Exchange], object]
@@ -170,3 +171,61 @@ def test_nothing_but_a_code_is_taken_of_an_answer() -> None:
     assert house.told() == ["asked", "may"]
     with pytest.raises(AssertionError):
         origin.open_tunnel(None)  # type: ignore[arg-type]  # nobody has one
+
+
+class Found:
+    """What was found in what somebody says (the port Noticed)."""
+
+    def __init__(self, level: int, *, is_spared: bool) -> None:
+        self.level = level
+        self.is_spared = is_spared
+
+    async def keep(self, *, delivered: bool) -> None:
+        """Keep nothing."""
+
+
+@pytest.mark.parametrize(
+    ("noticed", "told"),
+    [
+        (None, "may not: 429"),
+        (Found(2, is_spared=False), "may not: 429"),
+        (Found(2, is_spared=True), "may"),
+    ],
+)
+def test_a_limit_does_not_stop_what_somebody_at_risk_says(noticed: Found | None, told: str) -> None:
+    house = House(lambda _: Refusal(Response(429), deferrable=True))
+    sparing = Sparing()
+    assert sparing.for_route(None) is None
+    assert sparing.explain().startswith("has what people at risk say pass")
+    plan = a_plan([house.policy, sparing], route=a_route(), forward=pass_on)
+    inquiries = Inquiries(house.runner, clock=lambda: 5.0)
+    inquiries.ask(plan, a_head(), like=house.like, params={}, asker=house, noticed=noticed)
+    for _ in range(5):
+        turn(house.works)
+    assert told in house.told()
+
+
+def test_a_refusal_that_may_not_wait_stands() -> None:
+    house = House(no)
+    plan = a_plan([house.policy, Sparing()], route=a_route(), forward=pass_on)
+    inquiries = Inquiries(house.runner, clock=lambda: 5.0)
+    found = Found(3, is_spared=True)
+    inquiries.ask(plan, a_head(), like=house.like, params={}, asker=house, noticed=found)
+    assert "may not: 404" in house.told()
+
+
+@pytest.mark.parametrize(("level", "traffic"), [(1, THERAPEUTIC), (2, CRISIS)])
+def test_what_is_urgent_is_of_the_class_of_crises(level: int, traffic: int) -> None:
+    house = House()
+    plan = a_plan([house.policy], forward=pass_on)
+    inquiries = Inquiries(house.runner, clock=lambda: 5.0)
+    found = Found(level, is_spared=False)
+    made = inquiries.ask(plan, a_head(), like=house.like, params={}, asker=house, noticed=found)
+    assert made.exchange.traffic == traffic
+
+
+def test_other_exchanges_are_spared_by_nobody() -> None:
+    exchange = an_exchange()
+    exchange.refusal = Response(429)
+    Sparing().on_request(exchange)
+    assert exchange.refusal is not None

@@ -35,3 +35,23 @@ def test_where_all_are_scanned_nothing_more_is_said_of_routes() -> None:
 def test_where_no_route_is_therapeutic_there_is_no_share() -> None:
     text = "routes: [{path: /b, service: players, auth: none, class: standard}]\n"
     assert told(text)[0] == ("safety: 0 of 0 therapeutic routes are scanned; of all routes: off 1")
+
+
+CHANNELS = """\
+identity: {issuers: [{name: home, secret: {env: SECRET}, own_subjects: true}]}
+realtime:
+  channels:
+    "session:{id}": {publish: {}}
+    news: {}
+    "scores:{id}": {publish: {class: standard}}
+    "numbers:{id}": {publish: {}, safety: {mode: off, reason: no words}}
+"""
+
+
+def test_kinds_of_channels_are_counted_and_those_that_nobody_looks_at_named() -> None:
+    found = list(lines(loaded(CHANNELS, {"SECRET": "0123456789abcdef" * 4}).settings))
+    assert found[1:4] == [
+        "safety: 2 of 4 kinds of channels are looked at",
+        "safety: channels scores:{id}: off, by its class",
+        "safety: channels numbers:{id}: off, because: no words",
+    ]

@@ -8,6 +8,7 @@ from tta_gateway.features.access.bound import RouteAccess
 from tta_gateway.features.admission.bound import RouteAdmission
 from tta_gateway.features.ratelimit.bound import RateLimitBound, RouteLimits
 from tta_gateway.features.realtime.bound import ChannelRule, InboxBound, RealtimeBound, Receipts
+from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.kernel.route import Route
 from tta_gateway.settings.compile import compile_snapshot
 
@@ -225,3 +226,35 @@ def test_pages_that_may_read_answers_may_connect() -> None:
     snapshot = compile_snapshot(loaded(text).settings, 1)
     (socket,) = [one for one in snapshot.routes if one.socket]
     assert socket.origins == ("https://app.example",)
+
+
+def mode(route: Route | None) -> str:
+    return safety_of(there(route)).mode
+
+
+def test_what_is_said_in_channels_is_looked_at_where_people_may_be_in_need() -> None:
+    found = rule(ALL)
+    assert (mode(found.subscribe), mode(found.publish)) == ("scan", "scan")
+    found = rule("realtime: {channels: {news: {publish: {class: standard}}}}")
+    assert (mode(found.subscribe), mode(found.publish)) == ("scan", "off")
+
+
+def test_how_it_is_looked_at_may_be_said() -> None:
+    found = rule("realtime: {channels: {news: {publish: {}, safety: observe}}}")
+    assert mode(found.publish) == "observe"
+    says = "{mode: 'off', reason: numbers alone}"
+    found = rule(f"realtime: {{channels: {{news: {{publish: {{}}, safety: {says}}}}}}}")
+    assert mode(found.publish) == "off"
+
+
+def test_nobody_stops_listening_without_a_reason() -> None:
+    written = "realtime: {channels: {news: {publish: {}, safety: off}}}"
+    (found,) = complaints(ISSUERS + written, ENVIRON)
+    assert "nobody would look at what people in need say" in found
+
+
+def test_the_care_team_s_channel_must_be_there() -> None:
+    assert bound('realtime: {care: "team:a", channels: {"team:{id}": {}}}').care == "team:a"
+    assert bound("realtime: {}").care == ""
+    (found,) = complaints(ISSUERS + 'realtime: {care: "crew:a"}', ENVIRON)
+    assert "no kind of channels is called as `crew:a` is" in found

@@ -84,3 +84,16 @@ def test_a_deed_that_fails_leaves_the_others_to_be_done() -> None:
             spread.add([*deeds(30, done), fail], seconds=1.0)
         loop.advance(1.0)
     assert sorted(done) == list(range(30))
+
+
+@given(first=st.integers(0, 400), last=st.integers(1, 50), seed=st.integers(0, 9))
+def test_what_is_last_comes_behind_all_others(first: int, last: int, seed: int) -> None:
+    done: list[int] = []
+    with FakeLoop() as loop:
+        spread = Spread(loop.real, Random(seed).random)
+        behind = [partial(done.append, 1000 + number) for number in range(last)]
+        spread.add(deeds(first, done), seconds=1.0, last=behind)
+        for _ in range(200):
+            loop.advance(0.02)
+    assert sorted(done[:first]) == list(range(first))
+    assert sorted(done[first:]) == list(range(1000, 1000 + last))

@@ -4,7 +4,7 @@ import gc
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tta_gateway.support.tasks import _alive, lasting, spawn
+from tta_gateway.support.tasks import _alive, followed, lasting, spawn
 
 Deaths = list[tuple[str, BaseException]]
 
@@ -127,3 +127,46 @@ def test_what_is_cancelled_is_not_done_again() -> None:
         return len(await asyncio.gather(task, return_exceptions=True))
 
     assert asyncio.run(main()) == 1
+
+
+def test_what_follows_comes_behind_the_work() -> None:
+    diary: list[str] = []
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        diary.append("done")
+        return 7
+
+    async def main() -> int:
+        return await followed(work(), lambda: diary.append("then"), seconds=60.0)
+
+    assert asyncio.run(main()) == 7
+    assert diary == ["done", "then"]
+
+
+def test_what_follows_does_not_wait_for_ever_and_comes_once() -> None:
+    diary: list[str] = []
+
+    async def main() -> None:
+        ends: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def then() -> None:
+            diary.append("then")
+            ends.set_result(None)
+
+        await followed(ends, then, seconds=0.0)
+        diary.append("done")
+
+    asyncio.run(main())
+    assert diary == ["then", "done"]
+
+
+def test_what_follows_comes_where_the_work_fails_too() -> None:
+    diary: list[str] = []
+
+    async def main() -> None:
+        await followed(Work(ValueError("away")).run(), lambda: diary.append("then"), seconds=60.0)
+
+    with pytest.raises(ValueError, match="away"):
+        asyncio.run(main())
+    assert diary == ["then"]

@@ -108,7 +108,7 @@ class BoundTrafficClass:
     def _of(self, principal: Principal) -> int:
         """Return the class of somebody's requests on this route."""
         traffic = self._traffic
-        if traffic == CRISIS or self._rooms.incident(principal.subject):
+        if traffic == CRISIS or self._rooms.incident(principal.key):
             return CRISIS
         roles = principal.roles
         if roles and roles <= self._administrative:

@@ -107,9 +107,9 @@ def _no_future() -> "Future[Answer]":
 class Rooms:
     """All rooms of a worker, who waits, and how much it has to do.
 
-    `incident` tells of somebody whether a crisis of theirs is open: a port, which the safety work
-    fills.  `future` makes what a waiting exchange awaits; without it nobody waits, and there is
-    room for everybody: an explanation asks and lets nobody out.
+    `incident` tells of somebody, by the key of their principal, whether a crisis of theirs is open.
+    `future` makes what a waiting exchange awaits; without it nobody waits, and there is room for
+    everybody: an explanation asks and lets nobody out.
     """
 
     def __init__(

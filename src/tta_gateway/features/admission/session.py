@@ -11,8 +11,6 @@ from collections import OrderedDict
 from hashlib import blake2b
 from typing import Final
 
-from tta_gateway.kernel.exchange import Exchange
-
 MOST: Final = 100_000
 """marks of all neighbours together that a worker remembers: about 20 MB"""
 
@@ -81,7 +79,7 @@ class Sessions:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.elsewhere = Elsewhere()
-        self._whose: dict[Exchange, str] = {}
+        self._whose: dict[object, str] = {}
         self._open: dict[str, int] = {}
         self._here: dict[bytes, None] = {}
         self._changed: dict[bytes, bool] = {}
@@ -90,9 +88,9 @@ class Sessions:
         """Return how many are open here."""
         return len(self._whose)
 
-    def begin(self, exchange: Exchange, whose: str) -> None:
-        """Take note of one."""
-        self._whose[exchange] = whose
+    def begin(self, what: object, whose: str) -> None:
+        """Take note of one: an exchange, or whatever else goes on."""
+        self._whose[what] = whose
         already = self._open.get(whose, 0)
         self._open[whose] = already + 1
         if not already:
@@ -100,9 +98,9 @@ class Sessions:
             self._here[mark] = None
             self._changed[mark] = True
 
-    def end(self, exchange: Exchange) -> None:
+    def end(self, what: object) -> None:
         """Take note that it is over, if it was one."""
-        whose = self._whose.pop(exchange, None)
+        whose = self._whose.pop(what, None)
         if whose is None:
             return
         left = self._open[whose] - 1

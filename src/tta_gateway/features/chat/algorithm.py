@@ -75,6 +75,10 @@ class Envelope:
         """Return what tells, to be read, that something was not passed on."""
         return self._told({}, {"text": text}, {"refused": about})
 
+    def says(self, content: dict[str, object], metadata: dict[str, object]) -> bytes:
+        """Return what a person reads: a text, and what pages show beside it."""
+        return self._told({}, content, metadata)
+
     def _told(
         self, kind: dict[str, object], content: dict[str, object], metadata: dict[str, object]
     ) -> bytes:

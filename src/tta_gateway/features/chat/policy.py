@@ -106,6 +106,12 @@ class BoundChat:
         """Say that something has happened."""
         return self._envelope(exchange).event(name, members)
 
+    def says(
+        self, exchange: Exchange, content: dict[str, object], metadata: dict[str, object]
+    ) -> bytes:
+        """Say something that a person reads."""
+        return self._envelope(exchange).says(content, metadata)
+
     def _envelope(self, exchange: Exchange) -> Envelope:
         number = self._chance(_NUMBER).hex()
         return Envelope(number, self._now(), session_in(exchange.request.query))

@@ -5,13 +5,13 @@ somebody else returns something to wait for.  While it waits, the session gives 
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from tta_gateway.features.realtime.amending import amended
 from tta_gateway.features.realtime.arrivals import RATE, Arrivals
-from tta_gateway.features.realtime.broker import Broker
+from tta_gateway.features.realtime.broker import Broker, Published
 from tta_gateway.features.realtime.channel import LARGEST_RECOVERED, MOST_RECOVERED, Channel, Place
 from tta_gateway.features.realtime.channels import Channels
 from tta_gateway.features.realtime.codes import (
@@ -70,6 +70,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Tokens,
     Verdict,
 )
+from tta_gateway.features.realtime.ear import Deaf, Ear, Noticed, said_by
 from tta_gateway.features.realtime.publication import Keeping, Position, Publication, key_of_service
 from tta_gateway.features.realtime.session import NEVER, Session, State, Subscription, Terms
 from tta_gateway.support.clock import Clock
@@ -85,7 +86,7 @@ Waiting: TypeAlias = Awaitable[None] | None
 class Ports:
     """Everything that the hub needs of others; `version` is told to clients.
 
-    `arrivals` is how many a second are let in.
+    `arrivals` is how many a second are let in; `ear` listens to what clients say.
     """
 
     broker: Broker
@@ -96,6 +97,7 @@ class Ports:
     terms: Terms
     version: str
     arrivals: float = RATE
+    ear: Ear = Deaf()  # noqa: RUF009 - it holds nothing
 
 
 class Register(Protocol):
@@ -129,8 +131,37 @@ class Attendant:
 
     def begin(self, session: Session, command: Command, address: str) -> Waiting:
         """Carry a command out and answer it, or return what still is to be waited for."""
-        request = command.request
         caller = Caller(session.user, session.client, address)
+        channel, said = said_by(command.request)
+        if said:
+            noticed = self._ports.ear.hear(session.client, channel, said)
+            if noticed is not None:
+                return self._begin_noticed(session, command, caller, noticed)
+        return self._begin(session, command, caller)
+
+    async def _begin_noticed(
+        self,
+        session: Session,
+        command: Command,
+        caller: Caller,
+        hearing: Noticed | Awaitable[Noticed | None],
+    ) -> None:
+        """Carry out what somebody may need help with; whatever comes of it, it is kept."""
+        noticed = await hearing if isinstance(hearing, Awaitable) else hearing
+        if noticed is None:
+            more = self._begin(session, command, caller)
+            if more is not None:
+                await more
+            return
+        try:
+            more = self._begin(session, command, replace(caller, noticed=noticed))
+            if more is not None:
+                await more
+        finally:
+            await noticed.keep(delivered=False)  # unless it is kept as delivered by now
+
+    def _begin(self, session: Session, command: Command, caller: Caller) -> Waiting:
+        request = command.request
         if isinstance(request, PublishRequest):
             return self._publish(session, request, caller)
         if isinstance(request, SubscribeRequest):
@@ -384,10 +415,15 @@ class Attendant:
             session.refuse(LIMIT_EXCEEDED)
             return None
         allowed = self._access.may_publish(request.channel, request.data, caller)
-        return _when(allowed, partial(self._put, session, request, rules.keeping))
+        return _when(allowed, partial(self._put, session, request, rules.keeping, caller.noticed))
 
     def _put(
-        self, session: Session, request: PublishRequest, keeping: Keeping, allowed: MayPublish
+        self,
+        session: Session,
+        request: PublishRequest,
+        keeping: Keeping,
+        noticed: Noticed | None,
+        allowed: MayPublish,
     ) -> Waiting:
         if allowed is not None and not isinstance(allowed, Amended):
             _turn_away(session, allowed)
@@ -396,12 +432,15 @@ class Attendant:
         info = Subscription(session, request.channel).info if there is None else there.info
         made, kept = amended(Publication(request.data, info=info), keeping, allowed)
         key = "" if allowed is None else key_of_service(allowed.key)
-        return self._published(session, request.channel, made, kept, key)
+        publish = self._broker.publish(request.channel, made, keeping=kept, key=key)
+        return self._published(session, publish, noticed)
 
     async def _published(
-        self, session: Session, channel: str, made: Publication, keeping: Keeping, key: str
+        self, session: Session, publish: Awaitable[Published], noticed: Noticed | None
     ) -> None:
-        await self._broker.publish(channel, made, keeping=keeping, key=key)
+        await publish
+        if noticed is not None:
+            await noticed.keep(delivered=True)
         session.reply(PublishResult())
 
     def _history(self, session: Session, request: HistoryRequest, caller: Caller) -> Waiting:
@@ -447,10 +486,11 @@ class Attendant:
 
     def _rpc(self, session: Session, request: RpcRequest, caller: Caller) -> Waiting:
         returned = self._ports.procedures.call(request.method, request.data, caller)
-        return _when(returned, partial(_return, session))
+        return _when(returned, partial(_return, session, caller.noticed))
 
     def _send(self, session: Session, request: SendRequest, caller: Caller) -> Waiting:
-        return _when(self._ports.procedures.send(request.data, caller), partial(_sent, session))
+        taken = self._ports.procedures.send(request.data, caller)
+        return _when(taken, partial(_sent, session, caller.noticed))
 
     def _now(self) -> float:
         return self._ports.clock.monotonic()
@@ -502,18 +542,31 @@ def _turn_away(session: Session, why: Verdict) -> None:
         session.close(why)
 
 
-def _return(session: Session, returned: Returned) -> None:
+def _return(session: Session, noticed: Noticed | None, returned: Returned) -> Waiting:
+    if noticed is not None:
+        return _return_kept(session, noticed, returned)
+    _returned(session, returned)
+    return None
+
+
+async def _return_kept(session: Session, noticed: Noticed, returned: Returned) -> None:
+    await noticed.keep(delivered=isinstance(returned, bytes))
+    _returned(session, returned)
+
+
+def _returned(session: Session, returned: Returned) -> None:
     if isinstance(returned, bytes):
         session.reply(RpcResult(returned))
     else:
         _turn_away(session, returned)
 
 
-def _sent(session: Session, taken: Allowed) -> None:
+def _sent(session: Session, noticed: Noticed | None, taken: Allowed) -> Waiting:
     """End a message that has no answer, and so cannot be refused: the connection ends instead."""
     session.done()
     if taken is not None:
         session.close(taken if isinstance(taken, Disconnection) else UNAVAILABLE)
+    return None if noticed is None else noticed.keep(delivered=taken is None)
 
 
 def _page(publications: Sequence[Publication]) -> Sequence[Publication]:

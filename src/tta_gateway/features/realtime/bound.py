@@ -80,7 +80,8 @@ class RealtimeBound(msgspec.Struct, frozen=True, kw_only=True):
     """Channels, and what a connection to them may take; times in seconds, sizes in bytes.
 
     `connect` is the rule of who may connect; None: nobody, there is no real time here.  `inbox`;
-    None: nobody has one.
+    None: nobody has one.  `care` is the channel in which a care team hears who may be at risk;
+    empty: none is told so.
     """
 
     connect: Route | None = None
@@ -89,6 +90,7 @@ class RealtimeBound(msgspec.Struct, frozen=True, kw_only=True):
     procedures: tuple[Procedure, ...] = ()
     channels: tuple[ChannelRule, ...] = ()
     inbox: InboxBound | None = None
+    care: str = ""
     ping: float = 25.0
     pong: float = 8.0
     stale: float = 10.0

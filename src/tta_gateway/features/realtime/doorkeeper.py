@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from tta_gateway.features.realtime.codes import Disconnection, Refused
 from tta_gateway.features.realtime.command import ConnectRequest
+from tta_gateway.features.realtime.ear import Noticed
 from tta_gateway.features.realtime.publication import Keeping
 from tta_gateway.kernel.traffic import THERAPEUTIC
 
@@ -20,12 +21,14 @@ Verdict: TypeAlias = Refused | Disconnection
 class Caller:
     """Whose command it is, as far as a token proved it; the `user` who is nobody is empty.
 
-    `client` is the connection, `address` where it comes from.
+    `client` is the connection, `address` where it comes from; `noticed` is what was found in what
+    they say, if that is anything.
     """
 
     user: str
     client: str
     address: str = ""
+    noticed: Noticed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

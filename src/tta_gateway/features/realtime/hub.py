@@ -74,6 +74,8 @@ class Connection:
         self.can_write = True
         self.is_read = True
         self.is_over = False
+        self.is_in_need = False
+        """whether somebody speaks through it who may be at risk"""
         self._hub: Final = hub
 
     def received(self, frame: bytes) -> None:
@@ -196,10 +198,10 @@ class Hub:
         """
         if self._connections:
             spread = Spread(asyncio.get_running_loop(), self._chance)
-            deeds: list[Callable[[], None]] = [
-                partial(self._end_one, each, why) for each in self._connections.values()
-            ]
-            spread.add(deeds, seconds=seconds)
+            each = self._connections.values()
+            ends = [partial(self._end_one, one, why) for one in each if not one.is_in_need]
+            last = [partial(self._end_one, one, why) for one in each if one.is_in_need]
+            spread.add(list(ends), seconds=seconds, last=last)
 
     def part(self, client: str, channel: str, why: Unsubscription = UNSUBSCRIBED) -> bool:
         """Let one connection read a channel no longer; False if it does not."""
@@ -243,6 +245,17 @@ class Hub:
             connection.session.push(Message(codec.message(data)))
             self._write(connection)
         return len(found)
+
+    def help(self, client: str, data: bytes, level: int) -> None:
+        """Give one connection the help card, ahead of all that waits.
+
+        It comes as a publication in a channel that the server has it read: every SDK hears that.
+        """
+        connection = self._connections.get(client)
+        if connection is not None and connection.session.state is not State.CLOSED:
+            connection.is_in_need = True
+            connection.session.help(Publication(data, tags={"help": f"{level}"}))
+            self._write(connection)
 
     def is_here(self, user: str) -> bool:
         """Return whether somebody is connected."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -189,6 +190,15 @@ class Post(Protocol):
         """Post a letter to each of these; return its id, and what has become of it; Away."""
 
 
+Shown: TypeAlias = Callable[[Kind | None, str, bytes], Awaitable[bytes]]
+"""Returns what is shown of what a service says: in a channel of a kind, or in a letter (None)."""
+
+
+async def _as_it_is(kind: Kind | None, channel: str, data: bytes) -> bytes:  # noqa: ARG001 - a port
+    """Show all of it."""
+    return data
+
+
 class ServerApi:
     """Does them."""
 
@@ -202,6 +212,8 @@ class ServerApi:
         post: Post,
     ) -> None:
         """Publish by the kinds that there are at the moment."""
+        self.shown: Shown = _as_it_is
+        """what services say, as far as it may be shown"""
         self._kinds = kinds
         self._broker = broker
         self._orders = orders
@@ -231,6 +243,7 @@ class ServerApi:
         if call.to and kind.rule.receipts is None:
             raise Out(Refused(BAD_REQUEST.code, "`to`: the channel asks for no receipts"))
         made = self._made(call.data, call.tags, kind.rule.largest)
+        made = replace(made, data=await self.shown(kind, call.channel, made.data))
         keeping = _NOTHING_KEPT if call.skip_history else kind.keeping
         key = key_of_service(call.idempotency_key)
         told = await self._broker.publish(call.channel, made, keeping=keeping, key=key)
@@ -252,6 +265,7 @@ class ServerApi:
         if not self._post.is_open():
             raise Out(NOT_AVAILABLE)
         made = self._made(call.data, call.tags, LARGEST)
+        made = replace(made, data=await self.shown(None, "", made.data))
         users = list(dict.fromkeys(call.users))
         id, posted = await self._post.post(users, made, id=call.id, seconds=call.seconds)
         letters = [

@@ -48,7 +48,8 @@ from tta_gateway.features.realtime.command import (
     UnsubscribeRequest,
     UnsubscribeResult,
 )
-from tta_gateway.features.realtime.publication import ClientInfo
+from tta_gateway.features.realtime.ear import HELP
+from tta_gateway.features.realtime.publication import ClientInfo, Publication
 
 NEVER: Final = float("inf")
 LONGEST_CHANNEL: Final = 255  # bytes
@@ -157,6 +158,8 @@ class Session:
         self._pong_by = NEVER
         self._ends = NEVER
         self._is_held = False
+        self._card: Publication | None = None  # that is due once it is connected
+        self._has_help = False
 
     def __repr__(self) -> str:
         """Tell where it stands, and nothing of who it is."""
@@ -218,7 +221,8 @@ class Session:
         command = self._ended()
         if command is not None:
             message = self.codec.reply(command.id, result)
-            self._backlog.add(Message(message, _channel_of(command.request)))
+            is_first = isinstance(result, ConnectResult)  # nothing comes before that
+            self._backlog.add(Message(message, _channel_of(command.request), urgent=is_first))
 
     def refuse(self, refused: Refused) -> None:
         """Say why the command that is under way is not carried out.
@@ -249,6 +253,8 @@ class Session:
         self._stale_by = NEVER
         self.lasts(result.ttl if result.expires else NEVER, now=now)
         self.reply(result)
+        if self._card is not None:
+            self.help(self._card)
 
     def push(self, message: Message) -> bool:
         """Put a message into the backlog; return whether it was empty, and is to be written out."""
@@ -261,6 +267,20 @@ class Session:
             return True
         self._backlog.add(message)
         return size == 0
+
+    def help(self, card: Publication) -> None:
+        """Push the help card in front of everything else, however much waits.
+
+        To who is about to connect, behind the answer to that: no client takes anything before it.
+        """
+        if self.state is not State.CONNECTED:
+            self._card = card
+            return
+        if not self._has_help:
+            self._has_help = True
+            begun = self.codec.subscribed(HELP, SubscribeResult())
+            self._backlog.add(Message(begun, HELP, urgent=True))
+        self._backlog.add(Message(self.codec.publication(HELP, card), HELP, urgent=True))
 
     def has_room(self) -> bool:
         """Return whether it can be given more than it has to be."""

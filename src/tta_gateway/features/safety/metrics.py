@@ -37,3 +37,15 @@ LOST: Final = Metric(
     "counter",
     "Reports of somebody in need that could not be made durable.",
 )
+HEARD: Final = Metric(
+    "tta_gateway_safety_messages_total",
+    "counter",
+    "Messages of people through sockets that were looked at, by the level that they come to.",
+    ("level",),
+)
+REPLACED: Final = Metric(
+    "tta_gateway_safety_replaced_total",
+    "counter",
+    "Messages of services, by the route or kind of channels, of which something was not shown.",
+    ("route",),
+)

@@ -97,6 +97,8 @@ class Scan:
         self.spawn = aside.spawn
         self.report = aside.report
         self.registry = registry
+        self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
+        """what is found comes to, with what was said before"""
         self.answers = Answers(
             detector.of_service,
             found=self._withheld,
@@ -205,9 +207,11 @@ class BoundScan:
 
     def _act(self, exchange: Exchange, heard: Heard) -> None:
         """Do what follows from what was found, once for each level that it has risen to."""
-        found = heard.found
         if heard.is_looked_at:
+            if not heard.counted and self._mode != "observe":
+                heard.found = self._scan.weigh(exchange, heard.found)
             self._count(heard)
+        found = heard.found
         before = exchange.safety
         if self._mode == "observe" or not found.level:
             return
@@ -293,6 +297,11 @@ class BoundScan:
         heard = self._heard.pop(exchange, None)
         if heard is not None:
             heard.then = None
+
+
+def _as_it_is(_: Exchange, found: Verdict) -> Verdict:
+    """Take it by itself."""
+    return found
 
 
 def _ask_for_plain(exchange: Exchange) -> None:

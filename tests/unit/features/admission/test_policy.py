@@ -118,7 +118,7 @@ def test_nothing_is_said_of_requests_that_no_route_takes() -> None:
 @pytest.mark.parametrize("name", ["crisis", "therapeutic", "standard", "background"])
 def test_who_is_in_a_crisis_that_is_open_is_so_everywhere(name: Name) -> None:
     house = House()
-    house.rooms.incident = "p7".__eq__
+    house.rooms.incident = "a/p7".__eq__
     assert the_class(house, by("player"), name) == CRISIS
     assert the_class(house, by("player", subject="p8"), "standard") == STANDARD
 

@@ -1,0 +1,167 @@
+"""Looks at what services say, before it is shown: a message, or a part of a reply that goes on.
+
+What does harm is taken out where it stands, and safe words stand there; all else of a message stays
+as it is.  What could not be looked at is not shown.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
+
+from tta_gateway.features.safety.leaves import slices
+from tta_gateway.features.safety.looking import NOTHING, graver
+from tta_gateway.features.safety.members import Members
+from tta_gateway.features.safety.metrics import REPLACED
+from tta_gateway.features.safety.reply import Replies, Reply
+from tta_gateway.kernel.listening import Judged, Place
+from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.tasks import Died
+
+AT_ONCE: Final = 2048
+"""Bytes of a message that is looked at in the turn in which it comes (bench/web_socket.py)."""
+_TURN: Final = 0.0005  # seconds of a turn of the loop
+_EVIDENCE: Final = 4000
+"""characters that are kept of what was not shown"""
+SAFE: Final = (
+    "This part of the reply is not shown. If things are hard right now, you can talk to somebody:"
+    " people at a help line listen at any hour. If you are in danger, call your emergency number."
+)
+"""What stands in the place of what a service should not have said; the help card says more."""
+Pause = Callable[[float], Awaitable[None]]
+
+
+class Judging:
+    """Judges what services say, wherever they say it."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        clock: Callable[[], float],
+        died: Died,
+        registry: Registry,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        """Go by this detector; `clock` is monotonic, in seconds, `pause` gives others a turn."""
+        self._find = detector.of_service
+        self._clock = clock
+        self._died = died
+        self._registry = registry
+        self._pause = pause
+        self._replies = Replies(clock)
+
+    def answered(self, said_in: str) -> None:
+        """Take that a client has spoken there: what comes now is another reply."""
+        self._replies.answered(said_in)
+
+    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
+        """Return what is shown of a service's message; see the port."""
+        if len(data) > AT_ONCE:
+            return self._judge_long(place, said_in, data)
+        try:
+            members = Members(data)
+            reply = self._replies.at(said_in) if said_in else Reply()
+            verdicts = {name: self._harm(look_at) for name, look_at in _asked(members, reply)}
+            return self._shown(place, data, members, reply, verdicts)
+        except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
+            return self._fault(place, error)
+
+    async def _judge_long(self, place: Place, said_in: str, data: bytes) -> Judged:
+        try:
+            members = Members(data)
+            reply = self._replies.at(said_in) if said_in else Reply()
+            verdicts: dict[str, Verdict] = {}
+            for name, look_at in _asked(members, reply):
+                verdicts[name], _ = await slowly(
+                    self._find, iter(look_at), self._clock, self._pause
+                )
+            return self._shown(place, data, members, reply, verdicts)
+        except Exception as error:  # noqa: BLE001 - likewise
+            return self._fault(place, error)
+
+    def _harm(self, look_at: tuple[str, ...]) -> Verdict:
+        found = NOTHING
+        for text in look_at:
+            for piece in slices(text):
+                found = graver(found, self._find(piece))
+        return found
+
+    def _shown(
+        self,
+        place: Place,
+        data: bytes,
+        members: Members,
+        reply: Reply,
+        verdicts: dict[str, Verdict],
+    ) -> Judged:
+        """Return the message without what does harm, and without what goes on with that."""
+        instead: dict[str, str] = {}
+        worst = NOTHING
+        text = ""
+        for name, said in members.texts.items():
+            if reply.is_muted(name):
+                instead[name] = ""
+                continue
+            found = verdicts[name]
+            if found.level < HIGH:
+                reply.said(name, said)
+                continue
+            worst = graver(worst, found)
+            text = text or (reply.before(name) + said)[-_EVIDENCE:]
+            reply.withheld(name)
+            instead[name] = SAFE
+        if worst.level:
+            self._registry.child(REPLACED, place.route).add()
+        if not instead or place.is_observed:
+            return Judged(data)
+        return Judged(members.with_texts(instead), worst if worst.level else None, text)
+
+    def _fault(self, place: Place, error: Exception) -> Judged:
+        self._died("judging", error)
+        self._registry.child(REPLACED, place.route).add()
+        return Judged(b"", Verdict(HIGH, rules=("fault",)))
+
+    def over(self, said_in: str) -> None:
+        """Take that nothing more is said there."""
+        self._replies.over(said_in)
+
+
+async def slowly(
+    find: Callable[[str], Verdict], parts: Iterator[str], clock: Callable[[], float], pause: Pause
+) -> tuple[Verdict, str]:
+    """Look at all parts, a little in a turn of the loop; return the verdict, and the gravest piece.
+
+    What is cut between two parts is looked at again in the next one.
+    """
+    found, grave = NOTHING, ""
+    begun = clock()
+    for part in parts:
+        for piece in slices(part):
+            now = graver(found, find(piece))
+            if now.level > found.level:
+                grave = piece
+            found = now
+            if clock() - begun >= _TURN:
+                await pause(0)
+                begun = clock()
+    return found, grave
+
+
+def _asked(members: Members, reply: Reply) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Return what is to be looked at: each member with what was said there before it.
+
+    A whole sentence is looked at by itself, too: what stands before it might soften it.
+    """
+    for name, said in members.texts.items():
+        if reply.is_muted(name):
+            continue
+        before = reply.before(name)
+        if not before:
+            yield name, (said,)
+        elif " " not in said.strip() and before.endswith(said):
+            yield name, ()  # the same word again: a role, an event, a name
+        elif " " in said.strip():
+            yield name, (before + said, said)
+        else:
+            yield name, (before + said,)

@@ -1,0 +1,243 @@
+"""Listens to what people say through sockets, and looks at what services say to them.
+
+The verdict is of the message, of it together with the short ones before it, and of what was said
+over the turns (people.py).  Of each person and each reply a little is kept, in memory.  A long
+message is looked at in several turns of the loop: it holds nobody else up.
+
+Whatever fails here, a person's message goes on.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
+from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
+from tta_gateway.features.safety.looking import NOTHING, graver
+from tta_gateway.features.safety.metrics import HEARD, LOST
+from tta_gateway.features.safety.people import People, Person
+from tta_gateway.kernel.events import SafetyRaised
+from tta_gateway.kernel.incident import Report, Reports, Source
+from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
+from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
+from tta_gateway.pipeline.budget import PerPerson
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.tasks import Died
+
+WINDOW: Final = 32 * 1024
+"""Bytes of each end of a message that are looked at."""
+_PART: Final = 8 * 1024  # of a long message, which is read in such parts
+A_MINUTE: Final = 60
+"""Records of one person; beyond that there is none for each message."""
+_DURABLE: Final = 2.0  # seconds until a record is on the disk, or counts as lost
+_EVIDENCE: Final = 4000
+"""characters of what was said that are kept with an incident"""
+_ANY: Final = b""
+_JSON: Final = b"application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What listening needs: who finds, who keeps, and who is told.
+
+    `clock` is monotonic and `wall` the time of day, in seconds; `fresh` makes ids that are new;
+    `pause` lets others have a turn; `told` hears of whoever may be at risk, and `by` says
+    which worker this is.
+    """
+
+    detector: Detector
+    reports: Reports
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    fresh: Callable[[], str]
+    told: Callable[[SafetyRaised], None]
+    died: Died
+    registry: Registry
+    by: str
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class SafetyListener:
+    """The Listener of a worker."""
+
+    def __init__(self, means: Means) -> None:
+        """Listen by these means; nobody has said anything yet."""
+        self._means = means
+        self._clock = means.clock
+        self._find = means.detector.of_person
+        self.people = People()
+        self.cool_down = 600.0
+        """seconds"""
+        child = means.registry.child
+        self._heard = [child(HEARD, str(level)) for level in range(4)]
+        self._lost = child(LOST)
+        self._records = PerPerson(A_MINUTE)
+        self.judging = Judging(
+            means.detector,
+            clock=means.clock,
+            died=means.died,
+            registry=means.registry,
+            pause=means.pause,
+        )
+
+    # --- what people say ---
+
+    def listen(self, speaker: Speaker, place: Place, data: bytes) -> Heard | Awaitable[Heard]:
+        """Return what is in a message of a person's; see the port."""
+        self.judging.answered(speaker.connection)
+        if len(data) > AT_ONCE:
+            return self._listen_long(speaker, place, data)
+        try:
+            text = said_in(data)
+            if not text:
+                return SILENCE
+            found = NOTHING
+            for piece in slices(text):
+                found = graver(found, self._find(piece))
+            return self._made(speaker, place, found, text)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the message goes on
+            self._means.died("listening", error)
+            return SILENCE
+
+    async def _listen_long(self, speaker: Speaker, place: Place, data: bytes) -> Heard:
+        try:
+            means = self._means
+            found, grave = await slowly(self._find, parts_of(data), means.clock, means.pause)
+            return self._made(speaker, place, found, grave)
+        except Exception as error:  # noqa: BLE001 - likewise
+            self._means.died("listening", error)
+            return SILENCE
+
+    def _made(self, speaker: Speaker, place: Place, found: Verdict, text: str) -> Heard:
+        """Return what a message comes to, with what was said before it."""
+        now = self._clock()
+        key = speaker.person
+        if speaker.identity == "unknown":
+            key = f"{key} {speaker.connection}"  # a network is many people
+        who = self.people.find(key) or Person()
+        found, text = self._together(who, found, text, now)
+        found = who.conversation.weighed(found, now=now)
+        level = found.level
+        self._heard[level].add()
+        if level:
+            who.is_at(level, now)
+        self.people.keep(key, who, at_risk=who.is_at_risk(now))
+        if not level or place.is_observed:
+            return SILENCE
+        heard = Heard(found, level=level, text=text[:_EVIDENCE])
+        if heard.is_urgent:
+            who.forget_said()
+            heard.needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
+            self._tell(who, speaker, place, found)
+        if not who.gives_text():
+            heard.text = ""
+        return heard
+
+    def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
+        """Return what is found otherwise than in a socket comes to, with what was said before."""
+        now = self._clock()
+        who = self.people.find(speaker.person) or Person()
+        found = who.conversation.weighed(found, now=now)
+        if found.level:
+            who.is_at(found.level, now)
+        self.people.keep(speaker.person, who, at_risk=who.is_at_risk(now))
+        if found.level >= HIGH:
+            self._tell(who, speaker, place, found)
+        return found
+
+    def _together(self, who: Person, found: Verdict, text: str, now: float) -> tuple[Verdict, str]:
+        """Return what is graver: a message, or it with the short ones before it."""
+        together = who.together(text, now)
+        if not together or found.level >= HIGH:
+            return found, text
+        both = self._find(together)
+        return (graver(both, found), together) if both.level > found.level else (found, text)
+
+    def _tell(self, who: Person, speaker: Speaker, place: Place, found: Verdict) -> None:
+        """Tell that somebody may be at risk, without what they said, once in a while."""
+        level = found.level
+        if not who.needs_telling(level, self._clock(), self.cool_down):
+            return
+        self._means.told(
+            SafetyRaised(
+                person=speaker.person,
+                subject=speaker.subject,
+                level=level,
+                categories=found.categories,
+                route=place.route,
+                service=place.service,
+                correlation=speaker.correlation,
+                at=self._means.wall(),
+                by=self._means.by,
+            )
+        )
+
+    async def report(
+        self,
+        speaker: Speaker,
+        place: Place,
+        heard: Heard,
+        *,
+        delivered: bool,
+        source: Source = "message",
+    ) -> bool:
+        """Keep it for whoever takes care of people; True once that is durable."""
+        found, means = heard.verdict, self._means
+        if not self._records.take(speaker.person, self._clock()):
+            return True  # there are records enough: more would crowd out those of others
+        report = Report(
+            id=means.fresh(),
+            at=means.wall(),
+            person=speaker.person,
+            identity=speaker.identity,
+            level=heard.level,
+            categories=found.categories,
+            rules=found.rules,
+            version=found.version,
+            source=source,
+            route=place.route,
+            service=place.service,
+            correlation=speaker.correlation,
+            delivered=delivered,
+        )
+        try:
+            async with asyncio.timeout(_DURABLE):
+                is_kept = await means.reports.put(report, heard.text)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
+            means.died("safety report", error)
+            is_kept = False
+        if not is_kept:
+            self._lost.add()
+        return is_kept
+
+    def is_at_risk(self, person: str) -> bool:
+        """Tell whether somebody has shown signs of it here lately: the key of a principal."""
+        return self.people.is_at_risk(person, self._clock())
+
+    # --- what services say ---
+
+    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
+        """Return what is shown of a service's message; see the port."""
+        return self.judging.judge(place, said_in, data)
+
+    def over(self, said_in: str) -> None:
+        """Take that nothing more is said there."""
+        self.judging.over(said_in)
+
+
+def said_in(data: bytes) -> str:
+    """Return what is said in a short message, a line each; bytes that are no text are gaps."""
+    found = texts(data, _ANY)
+    if found is None:
+        found = data.decode("utf-8", "replace").replace("\0", "").replace("\ufffd", " ")
+    return found
+
+
+def parts_of(data: bytes) -> Iterator[str]:
+    """Return what is said in a long message: of its two ends, as it is written, part by part."""
+    for end in (data,) if len(data) <= 2 * WINDOW else (data[:WINDOW], data[-WINDOW:]):
+        for at in range(0, len(end), _PART):
+            part = end[max(0, at - OVERLAP) : at + _PART]
+            found = texts(part, _JSON, whole=False) or ""
+            yield found.replace("\0", "").replace("\ufffd", " ")

@@ -1,0 +1,72 @@
+"""The members of a service's message that say something, by their names; and others in their place.
+
+What comes in parts, a token a message, is put together by the names of the members that it comes
+in (reply.py): so what else stands in a message, an id or a time, does not come between.
+"""
+
+import contextlib
+import re
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.safety.leaves import texts
+
+LARGEST: Final = 64 * 1024
+"""Bytes of a message whose members are told apart; a larger one is one text."""
+_MOST: Final = 2000  # members, about: to read more takes longer than a turn of the loop should
+_DEEPEST: Final = 64
+_MACHINE: Final = re.compile(r"(?=.*\d)[0-9a-fA-FTZ:.,+_\-]{8,}")
+"""Numbers, times and ids: nothing that anybody says."""
+_WRITTEN: Final = b"application/json"
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Members:
+    """The strings of a service's message, each by the names that lead to it."""
+
+    __slots__ = ("_is_like_json", "_tree", "texts")
+
+    def __init__(self, data: bytes) -> None:
+        """Read it; what is no JSON, or very much of it, is one text without a name."""
+        self.texts: dict[str, str] = {}
+        self._tree: object = None
+        self._is_like_json = data.lstrip()[:1] in (b"{", b"[", b'"')
+        if self._is_like_json and len(data) <= LARGEST and data.count(b",") <= _MOST:
+            with contextlib.suppress(msgspec.DecodeError, RecursionError):
+                self._tree = _decode(data)
+        if self._tree is None:
+            self.texts[""] = texts(data, _WRITTEN, whole=False) or ""
+        else:
+            self._read(self._tree, "", 0)
+
+    def _read(self, tree: object, name: str, depth: int) -> None:
+        if isinstance(tree, str):
+            if _MACHINE.fullmatch(tree) is None:
+                self.texts[name] = tree
+        elif depth >= _DEEPEST:
+            self.texts[name] = _encode(tree).decode()  # all that is within, as one
+        elif isinstance(tree, dict):
+            for key, one in tree.items():
+                self._read(one, f"{name}.{key}", depth + 1)
+        elif isinstance(tree, list):
+            for number, one in enumerate(tree):
+                self._read(one, f"{name}.{number}", depth + 1)
+
+    def with_texts(self, instead: dict[str, str]) -> bytes:
+        """Return the message with other texts at these names; all else stays what it is."""
+        if self._tree is None:
+            text = instead[""]
+            return _encode(text) if self._is_like_json else text.encode()
+        return _encode(_with(self._tree, "", instead))
+
+
+def _with(tree: object, name: str, instead: dict[str, str]) -> object:
+    if name in instead:
+        return instead[name]
+    if isinstance(tree, dict):
+        return {key: _with(one, f"{name}.{key}", instead) for key, one in tree.items()}
+    if isinstance(tree, list):
+        return [_with(one, f"{name}.{number}", instead) for number, one in enumerate(tree)]
+    return tree

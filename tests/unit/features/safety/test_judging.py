@@ -1,0 +1,113 @@
+"""What services say, before it is shown."""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.heard_people import HARM, People
+from tta_gateway.features.safety.judging import SAFE
+from tta_gateway.features.safety.reply import GOES_ON
+from tta_gateway.kernel.listening import Judged, Place
+
+SENTENCE = f"You could do {HARM} today, and then more of it."
+
+
+def shown(people: People, text: str, said_in: str = "c1") -> str:
+    data = json.dumps({"id": "msg_1", "content": {"text": text}}).encode()
+    told = json.loads(people.shows(data, said_in).data)
+    assert told["id"] == "msg_1"
+    found = told["content"]["text"]
+    assert isinstance(found, str)
+    return found
+
+
+def test_what_does_no_harm_is_shown_to_the_byte() -> None:
+    data = b'{ "text" : "nice day" }'
+    judged = People().shows(data)
+    assert (judged.data, judged.verdict) == (data, None)
+
+
+def test_what_does_harm_is_replaced_where_it_stands() -> None:
+    people = People()
+    judged = people.shows(json.dumps({"a": HARM, "b": "stays"}).encode())
+    assert judged.verdict is not None
+    assert (judged.verdict.level, judged.text) == (2, HARM)
+    assert json.loads(judged.data) == {"a": SAFE, "b": "stays"}
+
+
+def test_a_text_that_is_no_json_is_replaced_whole() -> None:
+    assert People().shows(HARM.encode()).data == SAFE.encode()
+
+
+@given(st.lists(st.integers(1, len(SENTENCE) - 1), max_size=12), st.booleans())
+def test_a_sentence_cut_anywhere_is_never_shown_to_its_end(cuts: list[int], is_text: bool) -> None:
+    people = People()
+    ends = [0, *sorted(set(cuts)), len(SENTENCE)]
+    parts = [SENTENCE[a:b] for a, b in pairwise(ends)]
+    if is_text:
+        seen = "".join(people.shows(part.encode()).data.decode() for part in parts)
+    else:
+        seen = "".join(shown(people, part) for part in parts)
+    assert HARM not in seen
+    assert "more of it" not in seen
+    assert SAFE in seen
+
+
+def test_what_is_said_elsewhere_is_another_reply() -> None:
+    people = People()
+    assert shown(people, "a harmful ", "c1") == "a harmful "
+    assert shown(people, "thing", "c2") == "thing"
+    assert shown(people, "a harmful ", "") == "a harmful "
+    assert shown(people, "thing", "") == "thing"
+
+
+def test_behind_a_whole_message_that_was_replaced_others_are_shown() -> None:
+    people = People()
+    assert shown(people, SENTENCE) == SAFE
+    assert shown(people, "How are you?") == ""
+    people.clock.advance(GOES_ON)
+    assert shown(people, "How was your day?") == "How was your day?"
+
+
+def test_members_that_say_the_same_again_are_not_looked_at_again() -> None:
+    people = People()
+    data = b'{"role":"assistant"}'
+    people.shows(data)
+    people.shows(data)
+    assert people.words.looked_at == ["assistant"]
+
+
+def test_a_long_message_is_judged_too() -> None:
+    people = People()
+    data = json.dumps({"text": "lovely day " * 800 + HARM}).encode()
+    judged = people.listener.judge(Place("talks", ""), "c1", data)
+    assert isinstance(judged, Awaitable)
+    told = asyncio.run(_awaited(judged))
+    assert json.loads(told.data) == {"text": SAFE}
+
+
+async def _awaited(judged: Awaitable[Judged]) -> Judged:
+    return await judged
+
+
+def test_where_it_is_only_counted_all_is_shown() -> None:
+    people = People()
+    judged = people.listener.judge(Place("talks", "", is_observed=True), "c1", HARM.encode())
+    assert isinstance(judged, Judged)
+    assert (judged.data, judged.verdict) == (HARM.encode(), None)
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_what_nobody_could_look_at_is_not_shown(times: int) -> None:
+    people = People()
+    people.words.fails = True
+    judged = people.listener.judge(Place("talks", ""), "c1", b"lovely day " * times)
+    told = judged if isinstance(judged, Judged) else asyncio.run(_awaited(judged))
+    assert told.data == b""
+    assert told.verdict is not None
+    assert people.faults == ["judging"]

@@ -1,0 +1,226 @@
+"""Who is heard, and what comes of it."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.heard_people import BLACK, DARK, GREY, PLACE, People, a_speaker
+from tta_gateway.features.safety.listener import WINDOW
+from tta_gateway.features.safety.metrics import LOST
+from tta_gateway.kernel.listening import SILENCE, Heard, Place
+
+
+def test_what_is_nothing_of_note_is_silence() -> None:
+    assert People().says("nice day") is SILENCE
+    assert People().says("") is SILENCE
+
+
+def test_a_level_comes_with_what_was_found_and_the_card_once() -> None:
+    people = People()
+    heard = people.says(f"I have {DARK}")
+    assert (heard.level, heard.is_urgent, heard.needs_card) == (2, True, True)
+    assert heard.verdict.categories == ("suicide",)
+    assert heard.text == f"I have {DARK}"
+    assert not people.says(f"I have {DARK} again").needs_card
+    assert people.says(BLACK).needs_card
+    assert [event.level for event in people.told] == [2, 3]
+
+
+def test_whoever_may_be_told_hears_nothing_of_what_was_said() -> None:
+    people = People()
+    people.says(f"my secret is {DARK}")
+    (event,) = people.told
+    assert (event.person, event.subject, event.correlation) == ("home/ada", "ada", "r1")
+    assert "secret" not in repr(event)
+
+
+def test_a_slight_sign_gives_no_card_and_tells_nobody() -> None:
+    people = People()
+    heard = people.says(GREY)
+    assert (heard.level, heard.is_urgent, heard.needs_card) == (1, False, False)
+    assert people.told == []
+
+
+def test_levels_rise_over_turns_and_connections() -> None:
+    people = People()
+    said = [people.says(f"{GREY} {number}", connection=f"c{number}") for number in range(3)]
+    assert [heard.level for heard in said] == [1, 1, 2]
+    assert people.says(f"{GREY} of another", who="bob").level == 1
+
+
+def test_a_sentence_in_several_messages_is_heard_as_one() -> None:
+    people = People()
+    assert people.says("dark") is SILENCE
+    heard = people.says("thoughts")
+    assert (heard.level, heard.text) == (2, DARK)
+    assert people.says("indeed") is SILENCE
+
+
+def test_it_is_so_in_messages_of_json_too() -> None:
+    people = People()
+    form = '{"type":"user_message","at":"2026-11-26T10:00:0%dZ","content":{"text":"%s"}}'
+    assert people.says(form % (1, "dark")) is SILENCE
+    assert people.says(form % (2, "thoughts")).level == 2
+
+
+def test_a_network_is_many_people() -> None:
+    people = People()
+    assert people.says("dark", who="", connection="c1") is SILENCE
+    assert people.says("thoughts", who="", connection="c2") is SILENCE
+
+
+def test_whoever_is_at_risk_is_known_by_their_key() -> None:
+    people = People()
+    people.says(DARK)
+    assert people.listener.is_at_risk("home/ada")
+    assert not people.listener.is_at_risk("home/bob")
+
+
+def test_where_it_is_only_counted_nothing_comes_of_it() -> None:
+    people = People()
+    place = Place("talks", "", is_observed=True)
+    assert people.listener.listen(a_speaker(), place, DARK.encode()) is SILENCE
+    assert people.told == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps({"a": [{"b": DARK}]}).encode(),
+        json.dumps({"a": json.dumps({"b": DARK})}).encode(),
+        json.dumps({DARK: 1}).encode(),
+        b'{"a":"' + "".join(f"\\u{ord(one):04x}" for one in DARK).encode() + b'"}',
+        b'{"a":"dark thoughts","a":"nice day"}',
+        b'{"a":"dark thoughts"',
+        b"\x00\x0f\xff" + DARK.encode() + b"\x00\xfe",
+        b"\x12\x0d" + DARK.encode(),
+        b"[" * 2000 + b'"dark thoughts"' + b"]" * 2000,
+    ],
+    ids=[
+        *("nested", "json-in-json", "key", "escaped", "twice", "cut", "binary", "protobuf", "deep"),
+    ],
+)
+def test_in_no_form_does_it_slip_by(data: bytes) -> None:
+    assert asyncio.run(People().hears(data)).level == 2
+
+
+@given(st.integers(0, 2 * WINDOW - 64), st.booleans())
+def test_nowhere_in_a_long_message_does_it_slip_by(at: int, is_json: bool) -> None:
+    filling = ("lovely day " * (2 * WINDOW // 11 + 1))[: 2 * WINDOW - 64]
+    text = f"{filling[:at]} {DARK} {filling[at:]}"
+    data = json.dumps({"text": text}).encode() if is_json else text.encode()
+    people = People()
+    heard = asyncio.run(people.hears(data[: 2 * WINDOW]))
+    assert heard.level == 2
+    assert DARK in heard.text
+    assert max(map(len, people.words.looked_at)) <= 2400
+
+
+def test_of_a_very_long_message_both_ends_are_looked_at() -> None:
+    filling = b"lovely day " * 20000
+    for data in (DARK.encode() + filling, filling + DARK.encode()):
+        assert asyncio.run(People().hears(data)).level == 2
+
+
+def test_a_long_message_is_looked_at_in_several_turns() -> None:
+    people = People()
+    find = people.words.of_person
+
+    def slow(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as the other
+        people.clock.advance(0.0006)
+        return find(text)
+
+    people.listener._find = slow
+    asyncio.run(people.hears(b"lovely day " * 5000))
+    assert people.turns >= 10
+
+
+def test_whatever_fails_a_message_goes_on() -> None:
+    people = People()
+    people.words.fails = True
+    assert people.says(DARK) is SILENCE
+    assert asyncio.run(people.hears(DARK.encode() * 1000)) is SILENCE
+    assert people.faults == ["listening", "listening"]
+
+
+def test_a_record_says_what_was_found_and_who_it_is() -> None:
+    people = People()
+    heard = people.says(f"I have {DARK}")
+
+    assert asyncio.run(_report(people, heard, delivered=True))
+    ((report, text),) = people.kept
+    assert (report.person, report.identity, report.level) == ("home/ada", "verified", 2)
+    assert (report.route, report.service, report.correlation) == ("talks", "talker", "r1")
+    assert (report.delivered, report.source, text) == (True, "message", f"I have {DARK}")
+
+
+async def _report(people: People, heard: Heard, *, delivered: bool) -> bool:
+    return await people.listener.report(a_speaker(), PLACE, heard, delivered=delivered)
+
+
+def test_a_record_that_is_not_kept_is_counted_and_does_no_harm() -> None:
+    people = People()
+    heard = people.says(DARK)
+    people.keeps = False
+    assert not asyncio.run(_report(people, heard, delivered=True))
+    people.breaks = True
+    assert not asyncio.run(_report(people, heard, delivered=True))
+    assert people.faults == ["safety report"]
+    assert people.registry.child(LOST).values() == [2.0]
+
+
+def test_a_service_s_words_are_judged_and_forgotten() -> None:
+    people = People()
+    assert people.shows(b'{"text":"a harmful "}').verdict is None
+    people.listener.over("c1")
+    assert people.shows(b'{"text":"thing"}').verdict is None
+
+
+def test_what_a_client_says_begins_another_reply() -> None:
+    people = People()
+    assert people.shows(b'{"text":"a harmful "}').verdict is None
+    people.says("nice day")
+    assert people.shows(b'{"text":"thing"}').verdict is None
+
+
+def test_what_is_said_in_requests_is_of_the_same_person() -> None:
+    people = People()
+    speaker = a_speaker(connection="requests")
+    slight = people.words.of_person(GREY)
+    for _ in range(2):
+        assert people.listener.weigh(speaker, PLACE, slight).level == 1
+    assert people.says(GREY).level == 2
+    assert people.listener.weigh(speaker, PLACE, people.words.of_person(BLACK)).level == 3
+    assert people.listener.weigh(speaker, PLACE, people.words.of_person("nice")).level == 0
+    assert [event.level for event in people.told] == [2, 3]
+    assert people.listener.is_at_risk("home/ada")
+
+
+def test_others_are_told_once_whatever_connection_it_is() -> None:
+    people = People()
+    assert all(people.says(DARK, connection=f"c{number}").needs_card for number in range(5))
+    assert [event.level for event in people.told] == [2, 3]  # it rises over turns
+
+
+def test_of_very_many_messages_few_texts_are_kept() -> None:
+    people = People()
+    texts = [people.says(f"{DARK} {number}").text for number in range(25)]
+    assert [bool(text) for text in texts] == [True] * 20 + [False] * 5
+
+
+def test_nobody_fills_the_journal() -> None:
+    people = People()
+    heard = people.says(DARK)
+
+    async def many() -> list[bool]:
+        report = people.listener.report
+        return [await report(a_speaker(), PLACE, heard, delivered=True) for _ in range(70)]
+
+    assert all(asyncio.run(many()))
+    assert len(people.kept) == 60
+    people.clock.advance(60.0)
+    assert asyncio.run(_report(people, heard, delivered=True))
+    assert len(people.kept) == 61
