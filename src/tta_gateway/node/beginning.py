@@ -25,7 +25,7 @@ from tta_gateway.node.services import Services
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of, decode_parts, encoded, service_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.bus import Bus
-from tta_gateway.support.crypto import NotSealed
+from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.log import EventLog
 
 

@@ -58,7 +58,7 @@ from tta_gateway.node.sqlalchemy_aside import imported
 from tta_gateway.snapshot.parts import Parts, bound_of
 from tta_gateway.snapshot.sealed import KEY
 from tta_gateway.support.clock import Clock
-from tta_gateway.support.crypto import derived, key_in
+from tta_gateway.support.crypto.sealing import derived, key_in
 from tta_gateway.support.http_client import Answer, HttpUnreachable, Request
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog

@@ -18,7 +18,7 @@ from tta_gateway.node.keeping import Keeping
 from tta_gateway.node.remembered import PREFIX
 from tta_gateway.snapshot.parts import OWN
 from tta_gateway.snapshot.sealed import KEY
-from tta_gateway.support.crypto import NotSealed, key_in, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, key_in, seal, unseal
 from tta_gateway.support.log import EventLog
 
 NAME: Final = "found.kept"

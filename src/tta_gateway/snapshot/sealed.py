@@ -13,7 +13,7 @@ from tta_gateway.kernel.route import Service
 from tta_gateway.snapshot.encode import decode, encode
 from tta_gateway.snapshot.kept import NAME, Compiled
 from tta_gateway.snapshot.model import Snapshot
-from tta_gateway.support.crypto import NotSealed, key_in, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, key_in, seal, unseal
 from tta_gateway.support.valkey.topology import Address, Store
 
 KEY: Final = "snapshot.key"

@@ -24,7 +24,7 @@ from tta_gateway.snapshot.parts import (
     standing_of,
 )
 from tta_gateway.snapshot.sealed import KEY
-from tta_gateway.support.crypto import key_in, seal
+from tta_gateway.support.crypto.sealing import key_in, seal
 
 ROUTE = "routes: [{path: /, service: players, auth: none}]\n"
 LIVE = "routes: [/live/], auth_none: true"

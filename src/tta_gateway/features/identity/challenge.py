@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.support.crypto import NotSealed, derived, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, derived, seal, unseal
 
 LASTING: Final = 300.0
 """Seconds that one may be answered in."""

@@ -15,7 +15,7 @@ import msgspec
 from tta_gateway.features.identity.bound import External
 from tta_gateway.features.identity.external_metadata import Metadata
 from tta_gateway.features.identity.jws import Malformed, decoded, encoded
-from tta_gateway.support.crypto import NotSealed, derived, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, derived, seal, unseal
 
 LASTING: Final = 600.0  # seconds from the beginning of a login to its answer
 LONGEST: Final = 2048  # characters of a code, a state, or of where somebody comes back to

@@ -14,7 +14,7 @@ from tta_gateway.features.identity import metrics
 from tta_gateway.features.identity.bound import Issuing
 from tta_gateway.features.identity.recheck_store import TURN, Kept, RecheckStore
 from tta_gateway.features.identity.store import Session, User
-from tta_gateway.support.crypto import NotSealed, derived, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, derived, seal, unseal
 from tta_gateway.support.metrics import Registry
 
 _PURPOSE: Final = b"tta-gateway recheck 1"

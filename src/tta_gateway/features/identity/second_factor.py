@@ -22,7 +22,7 @@ from tta_gateway.features.identity.sign_in import Grant, SignIn
 from tta_gateway.features.identity.store import Session, User
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
-from tta_gateway.support.crypto import NotSealed, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, seal, unseal
 
 CODE, HARDWARE = "otp", "hwk"
 """What RFC 8176 calls one-time codes, and keys."""

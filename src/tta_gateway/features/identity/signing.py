@@ -12,7 +12,7 @@ from joserfc.jws import JWSRegistry
 
 from tta_gateway.features.identity.jws import encoded
 from tta_gateway.features.identity.keyring import StoredKey
-from tta_gateway.support.crypto import NotSealed, seal, unseal
+from tta_gateway.support.crypto.sealing import NotSealed, seal, unseal
 
 TYPE: Final = "at+jwt"
 """What the header's `typ` says (RFC 9068 2.1)."""

@@ -7,7 +7,7 @@ import pytest
 from tta_gateway.features.identity.jws import objects, read
 from tta_gateway.features.identity.key import key_of
 from tta_gateway.features.identity.signing import Signer, is_sealed_with, key_set, made
-from tta_gateway.support.crypto import NotSealed
+from tta_gateway.support.crypto.sealing import NotSealed
 
 SEAL, OTHER = b"k" * 32, b"l" * 32
 ALGORITHMS = ("EdDSA", "ES256", "RS256")

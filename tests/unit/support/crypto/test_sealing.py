@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.support.crypto import KEY_BYTES, NotSealed, derived, key_in, seal, unseal
+from tta_gateway.support.crypto.sealing import KEY_BYTES, NotSealed, derived, key_in, seal, unseal
 
 KEY = bytes(range(KEY_BYTES))
 

@@ -1,0 +1,7 @@
+"""Encryption of what rests: keys that seal keys, a key for each person, and what it seals.
+
+`sealing`: bytes sealed with a key.  `ring`: the keys that seal other keys, of which the newest is
+used and older ones still open.  `envelope`: content sealed with a person's own key, which names the
+key.  `key_store`: where those keys are kept, in a file of the state folder; without one, what it
+had sealed is gone.
+"""
