@@ -260,6 +260,20 @@ class BanChanged(msgspec.Struct, frozen=True, kw_only=True, tag="ban"):
     cause: str = ""
 
 
+class EscalationTroubled(msgspec.Struct, frozen=True, kw_only=True, tag="escalation"):
+    """Something keeps the guard from telling people of somebody in need, or does no more (`over`).
+
+    `of` is the incident that nobody is reached about, the segment of a journal of which a record
+    makes no sense, or the guard's own file.
+    """
+
+    kind: Literal["unreached", "parked", "store"]
+    of: str
+    over: bool
+    cause: str
+    at: float
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -281,4 +295,5 @@ Event = (
     | AttackChanged
     | AccountChanged
     | BanChanged
+    | EscalationTroubled
 )

@@ -1,0 +1,90 @@
+"""Delivering: every notice that is owed, each by itself, so that no channel waits for another."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Protocol
+
+from tta_gateway.features.escalation.bound import Owed
+from tta_gateway.features.escalation.channel import Channel, Notice
+from tta_gateway.support.posting import NotTaken
+from tta_gateway.support.tasks import Died, spawn
+
+AT_ONCE: Final = 8
+"""tries under way to one contact"""
+_PATIENCE: Final = 60.0  # seconds, of a try
+
+
+class Desk(Protocol):
+    """Who owes notices, and hears what becomes of them."""
+
+    def owed(self) -> Iterable[Owed]:
+        """Return all that is owed, what is due first at the beginning."""
+
+    def notice(self, owed: Owed) -> Notice | None:
+        """Return it as it is sent now; None if nobody need be told any more."""
+
+    def confirmed(self, owed: Owed) -> None:
+        """Hear that a contact has confirmed it."""
+
+    def failed(self, owed: Owed, why: str) -> None:
+        """Hear that a try was in vain."""
+
+
+class Deliveries:
+    """Tries to bring notices to contacts."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        wall: Callable[[], float],
+        died: Died,
+    ) -> None:
+        """Try nothing yet: see `begin_due`."""
+        self.channels: Mapping[str, Channel] = {}
+        self._desk = desk
+        self._wall = wall
+        self._died = died
+        self._busy: set[tuple[str, str]] = set()
+        self._under_way: Counter[str] = Counter()
+
+    def begin_due(self) -> float:
+        """Begin every try that is due; return when the next is, `inf` for never."""
+        now, next_due = self._wall(), float("inf")
+        for one in self._desk.owed():
+            key = (one.call, one.contact)
+            if key in self._busy or one.contact not in self.channels:
+                continue
+            if one.due > now:
+                return min(next_due, one.due)
+            if self._under_way[one.contact] < AT_ONCE:
+                self._busy.add(key)
+                self._under_way[one.contact] += 1
+                spawn(self._try(one), name="notice", died=self._died)
+        return next_due
+
+    async def _try(self, owed: Owed) -> None:
+        try:
+            why = await self._sent(owed)
+        finally:
+            self._busy.discard((owed.call, owed.contact))
+            self._under_way[owed.contact] -= 1
+        if why is None:
+            self._desk.confirmed(owed)
+        else:
+            self._desk.failed(owed, why)
+
+    async def _sent(self, owed: Owed) -> str | None:
+        """Send it; return why it did not get there, None if it did."""
+        notice = self._desk.notice(owed)
+        if notice is None:
+            return "nobody need be told any more"
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self.channels[owed.contact].send(notice)
+        except NotTaken as error:
+            return str(error)
+        except Exception as fault:  # noqa: BLE001 - nobody else would try it again
+            return type(fault).__name__
+        return None

@@ -1,0 +1,203 @@
+"""Assemble the guard: the only code that knows everything of its process."""
+
+import asyncio
+import random
+import sqlite3
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Mailbox
+from tta_gateway.features.escalation.channel import Channel
+from tta_gateway.features.escalation.delivering import Deliveries
+from tta_gateway.features.escalation.desk import Desk
+from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
+from tta_gateway.features.escalation.service import Escalation, Trouble
+from tta_gateway.features.escalation.smtp_channel import SmtpChannel
+from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
+from tta_gateway.features.escalation.store import Records
+from tta_gateway.features.escalation.trying import NAME as TRYING
+from tta_gateway.features.escalation.trying import Trying
+from tta_gateway.features.escalation.webhook_channel import WebhookChannel
+from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.node import guard_socket
+from tta_gateway.node.crisis_post import CrisisPost
+from tta_gateway.node.guard_journals import Journals
+from tta_gateway.node.state_client import StateClient
+from tta_gateway.snapshot.parts import Parts, base_of, bound_of
+from tta_gateway.support.bus import Notes
+from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.log import EventLog, Log
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.places import places
+from tta_gateway.support.tasks import lasting, spawn
+
+_LOOK: Final = 1.0  # seconds between two looks where nothing wakes it
+_MOST: Final = 64  # records of a transaction
+_FORGOTTEN_EACH: Final = 5.0  # seconds between two looks at what the journals need not keep
+
+
+class Outside:
+    """The rest of the node, as incidents see it."""
+
+    def __init__(self, clock: Clock, log: EventLog, notes: Notes) -> None:
+        """Pass on to these."""
+        self.wall = clock.wall
+        self.chance = random.random
+        self.wake = asyncio.Event()
+        self.changed = self.wake.set
+        self._log = log
+        self._notes = notes
+
+    def tell(self, event: str, **fields: object) -> None:
+        """Write a line of the log."""
+        self._log.event(event, **fields)
+
+    def trouble(self, kind: Trouble, of: str, *, cause: str, over: bool) -> None:
+        """Have an alert begin, or end: control tells people, if it is there."""
+        self._notes.put(
+            EscalationTroubled(kind=kind, of=of, over=over, cause=cause, at=self.wall())
+        )
+
+
+class Guard:
+    """The parts of a guard, bound to a snapshot, which another may replace."""
+
+    def __init__(
+        self, parts: Parts, *, clock: Clock, lines: Log, notes: Notes, counts: Registry
+    ) -> None:
+        """Build everything; OSError or sqlite3.Error if the state folder cannot be used."""
+        self.parts = parts
+        self.snapshot = base_of(parts)
+        self.log = EventLog(lines, Stamp(clock.wall))
+        self.each_second: list[Callable[[], None]] = []
+        self._clock = clock
+        self._lines = lines
+        self._notes = notes
+        self._folder = Path(self.snapshot.state_dir)
+        self._outside = Outside(clock, self.log, notes)
+        self._store = SqliteStore(self._folder / NAME)
+        trying = Trying(self._folder / TRYING)
+        self.escalation = Escalation(self._store, trying, self._outside, counts)
+        self._desk = Desk(self.escalation, self._store, wall=clock.wall)
+        self._client = StateClient(
+            lambda: self.snapshot, topology=lambda: None, log=self.log, died=self.died
+        )
+        self._post: Post = CrisisPost(self._client, wall=clock.wall)
+        self._deliveries = Deliveries(self.escalation, wall=clock.wall, died=self.died)
+        self.records: Records = Journals(
+            self._folder, self.log, woken=self._outside.changed, counts=counts
+        )
+        self._looked = self._forgot = 0.0
+        self._fails = ""
+        self._adopt()
+
+    @property
+    def version(self) -> int:
+        """Return which snapshot is in force."""
+        return self.parts.version
+
+    async def apply(self, parts: Parts) -> None:
+        """Go by this snapshot from now on."""
+        await asyncio.sleep(0)
+        self.parts, self.snapshot = parts, base_of(parts)
+        self._adopt()
+
+    def _adopt(self) -> None:
+        bound = bound_of(self.parts, "escalation", EscalationBound)
+        channels = {}
+        for one in bound.contacts:
+            try:
+                channels[one.name] = self._channel(one, bound)
+            except ssl.SSLError as error:
+                self.log.event("contact_unfit", contact=one.name, error=error.reason)
+        self._deliveries.channels = channels
+        self.escalation.adopt(bound)
+
+    def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:
+        if isinstance(contact, Hook):
+            return WebhookChannel(contact, node=bound.node, link=bound.link, wall=self._clock.wall)
+        if isinstance(contact, Mailbox):
+            return SmtpChannel(contact, link=bound.link, wall=self._clock.wall)
+        return RealtimeChannel(contact, self._post, node=bound.node, link=bound.link)
+
+    # Its life
+
+    async def begin(self) -> None:
+        """Serve, and look after incidents for ever; OSError if it cannot be asked."""
+        self._server = await guard_socket.serve(self._folder, self._desk.answer)
+        work = lasting(self._run, name="escalation", died=self.died, clock=self._clock.monotonic)
+        spawn(work, name="escalation", died=self.died)
+
+    def close(self) -> None:
+        """Let the log go; everything else stands on the disk."""
+        self._server.close()
+        self._client.close()
+        self._lines.close()
+
+    async def _run(self) -> None:
+        while True:
+            self._outside.wake.clear()
+            due = self._turn()
+            self._each_second()
+            await self._wait(min(_LOOK, max(0.0, due - self._clock.wall())))
+
+    async def _wait(self, patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await self._outside.wake.wait()
+        except TimeoutError:
+            return
+
+    def _turn(self) -> float:
+        """Do all that can be done now; return when something is due next."""
+        try:
+            self._read()
+            due = self.escalation.tick()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(type(error).__name__)
+            return float("inf")
+        self._works()
+        return min(due, self._deliveries.begin_due())
+
+    def _read(self) -> None:
+        while records := self.records.read(self.escalation.marks, _MOST):
+            self.escalation.take(records)
+            self.escalation.tick()
+            self._deliveries.begin_due()
+
+    def _fail(self, why: str) -> None:
+        """Tell, once, that nothing can be kept; it is tried again with the next look."""
+        if why != self._fails:
+            self._fails = why
+            self.log.event("guard_store_fails", error=why)
+            self._outside.trouble("store", "guard", cause=why, over=False)
+
+    def _works(self) -> None:
+        if self._fails:
+            self._fails = ""
+            self.escalation.recover()
+            self.log.event("guard_store_works")
+            self._outside.trouble("store", "guard", cause="it works again", over=True)
+
+    def _each_second(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        for work in self.each_second:
+            work()
+        self._lines.flush()
+        self._notes.flush()
+        if self._fails:
+            return
+        self.escalation.count()
+        if now - self._forgot >= _FORGOTTEN_EACH:
+            self._forgot = now
+            self.escalation.forget(self.records.forget(self.escalation.marks))
+
+    def died(self, name: str, error: BaseException) -> None:
+        """Report the death of a task."""
+        kind = type(error).__name__
+        self.log.event("task_died", task=name, error=kind, where=places(error))
