@@ -48,6 +48,7 @@ from tta_gateway.node.policies import Reach, bound, policies
 from tta_gateway.node.proving import Proving
 from tta_gateway.node.real_time import RealTime
 from tta_gateway.node.replacement import Led, Replacement
+from tta_gateway.node.reporting import Reporting
 from tta_gateway.node.room import room
 from tta_gateway.node.sections import Sections
 from tta_gateway.node.service_questions import ServiceQuestions
@@ -171,6 +172,9 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
+        self.reporting = Reporting(
+            self.loop, clock=self.clock, registry=self.registry, log=self.log
+        )
         ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
         self.sweeper.each_tick += ticks
 
@@ -329,6 +333,7 @@ class Worker:
         await self._follow([one for one in changed if _stays(one, before, parts)], parts)
         upstreams = await self._replacement.make(services, parts.live)
         self.snapshot = msgspec.structs.replace(complete, version=parts.version, routes=())
+        self.reporting.adopt(complete)
         self.parts, self.policies = parts, policies
         self.table, self.internal = tables
         self._adopt_channels()

@@ -97,6 +97,7 @@ async def _serve(
     worker.limiting.open(loop, Path(worker.snapshot.state_dir))
     worker.admitting.open(Path(worker.snapshot.state_dir), worker.log)
     worker.tethering.meet(Path(worker.snapshot.state_dir), worker.log)
+    _keep_reports(worker, segment.number)
     _calm_collector(worker)
     covering = Covering(partial(_serve_at, loop, ways_in), worker.log)
     updates = Updates(worker, channel, worker.parts, orphaned=signal.SIGQUIT, other=covering.take)
@@ -108,6 +109,14 @@ async def _serve(
         tell(channel, b"leaving %d" % worker.snapshot.version)
     covering.close()
     await _drain(worker, doors, farewell, is_last=updates.is_last)
+
+
+def _keep_reports(worker: Worker, number: int) -> None:
+    """Open the journal; a worker that cannot keep what people in need write does not serve."""
+    try:
+        worker.reporting.open(worker.snapshot, number)
+    except OSError as error:
+        sys.exit(f"cannot start: {error}")
 
 
 def _worker(data: bytes, *, registry: Registry, logs: Callable[[str], Log]) -> Worker:
@@ -209,6 +218,7 @@ async def _drain(worker: Worker, doors: Doors, farewell: Farewell, *, is_last: b
     worker.limiting.close()
     worker.real_time.close()
     worker.admitting.close()
+    worker.reporting.close()
     worker.valkeys.close()
     for log in worker.logs:
         log.close()

@@ -44,6 +44,7 @@ from tta_gateway.settings import (
     breaker,
     caller,
     discovery,
+    encryption,
     fallback,
     identity,
     own_limits,
@@ -142,6 +143,8 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         embedded=embedded(settings.valkey, state=urls[0], cache=urls[1]),
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
+        encryption_keys=encryption.keys(settings.encryption),
+        volatile_journal=settings.journal.in_memory == "allow",
         features=features,
     )
 

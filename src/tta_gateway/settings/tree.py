@@ -20,6 +20,7 @@ from tta_gateway.settings.address import Address
 from tta_gateway.settings.alerts import AlertsConfig
 from tta_gateway.settings.database import DatabaseAt
 from tta_gateway.settings.discovery import DiscoveryConfig
+from tta_gateway.settings.encryption import EncryptionConfig, JournalConfig
 from tta_gateway.settings.identity import IdentityConfig
 from tta_gateway.settings.listener import (
     Listen,
@@ -137,6 +138,12 @@ class Settings(Config):
 
     database_url: DatabaseAt | None = None
     """The PostgreSQL for what must last; left out, SQLite in `state_dir`."""
+
+    encryption: EncryptionConfig = EncryptionConfig()
+    """What content that rests is sealed with."""
+
+    journal: JournalConfig = JournalConfig()
+    """What workers keep until the guard has taken it over."""
 
     valkey: ValkeyConfig = ValkeyConfig()
     """The embedded Valkey, which serves where no URL names another."""

@@ -89,6 +89,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     `authorities` are certificates that are trusted, in PEM, by the digest of them that listeners
     and services name.
     `secret_files` are watched: what stood in them is part of this.
+    `encryption_keys` wrap data keys, the newest first; none: the one of the state folder does.
+    `volatile_journal`: the journal may stand in memory.
     """
 
     version: int
@@ -109,4 +111,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     embedded: tuple[EmbeddedServer, ...] = ()
     authorities: dict[str, bytes] = {}
     secret_files: tuple[SecretFile, ...] = ()
+    encryption_keys: tuple[bytes, ...] = ()
+    volatile_journal: bool = False
     features: dict[str, msgspec.Raw] = {}

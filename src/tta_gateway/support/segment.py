@@ -36,6 +36,7 @@ class Segment:
 
     def __init__(self, fd: int = -1, index: int = 0) -> None:
         """Map the segment with this number; OSError or ValueError if the file has none."""
+        self.number = index
         self._map = mmap.mmap(-1, SIZE) if fd < 0 else mmap.mmap(fd, SIZE, offset=index * SIZE)
         whole = memoryview(self._map)
         self._header = whole[:_HEADER].cast("Q")

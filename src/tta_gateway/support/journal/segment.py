@@ -96,18 +96,20 @@ def names_in(folder: Path, slot: int) -> list[str]:
 
 def slots_in(folder: Path) -> list[int]:
     """Return the slots that a journal has files of."""
-    with contextlib.suppress(FileNotFoundError):
-        return sorted(int(one.name) for one in folder.iterdir() if one.name.isdecimal())
-    return []
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _numbers(folder: Path) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            if path.suffix == _SUFFIX and path.stem.isdecimal():
-                found.append(int(path.stem))
-    return sorted(found)
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    stems = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
+    return sorted(int(stem) for stem in stems if stem.isdecimal())
 
 
 class Segment:

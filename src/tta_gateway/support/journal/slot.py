@@ -1,9 +1,9 @@
 """A slot: the segments of one writer, the one it writes in and the one that it has in reserve.
 
-What is urgent may use the reserve; what is not is refused once none can be made any more.  A segment
-of which a write or a sync has failed is given up: what is on the disk of it is not known, and asking
-again tells nothing (a kernel may report a failed sync once and forget it).  What was to be written
-goes into the next one, once.  Blocking: one thread calls it.
+What is urgent may use the reserve; what is not is refused once none can be made any more.  A
+segment of which a write or a sync has failed is given up: what is on the disk of it is not known,
+and asking again tells nothing (a kernel may report a failed sync once and forget it).  What was to
+be written goes into the next one, once.  Blocking: one thread calls it.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """The writer: records from a loop to the disk, by a thread of their own.
 
-What is given while the thread waits for the disk goes together, with one sync.  Of what is under way
-there is a bound; beyond it a record is refused at once.  Nothing here raises, and nothing holds the
-loop: whoever asks hears True once the record is durable, else False.
+What is given while the thread waits for the disk goes together, with one sync.  Of what is under
+way there is a bound; beyond it a record is refused at once.  Nothing here raises, and nothing holds
+the loop: whoever asks hears True once the record is durable, else False.
 """
 
 import asyncio

@@ -1,0 +1,180 @@
+"""Reporting: what a worker tells the guard of somebody in need, by way of the journal.
+
+A report is sealed and written by the journal's thread; who asked hears True once it is durable.
+The guard is woken then; if there is none at the moment, the next one begins by reading.  What
+somebody wrote is sealed with a key of their own, so that it can be erased; where a new key cannot
+be kept, it travels with the record (support/crypto/key_store.py).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tta_gateway.kernel.incident import Report
+from tta_gateway.node.key_ring import file_of, ring_of
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.clock import Clock
+from tta_gateway.support.crypto.envelope import Envelope
+from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.crypto.ring import Ring
+from tta_gateway.support.journal.disk import SystemDisk
+from tta_gateway.support.journal.medium import is_in_memory
+from tta_gateway.support.journal.slot import Slot
+from tta_gateway.support.journal.wake import Ringer
+from tta_gateway.support.journal.writer import Writer
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.metrics import Registry
+
+FOLDER: Final = "journal"
+"""Where journals stand, in the state folder."""
+EVIDENCE: Final = "evidence"
+"""What the text of a report is sealed for; it is bound to the id of the report."""
+LONGEST: Final = 64 * 1024
+"""bytes of a text that are kept: beyond that, the half of that from each end"""
+_LEFT_OUT: Final = b"\n[...]\n"
+_PATIENCE: Final = 2.0  # seconds, at the end, for what is under way
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Report).decode
+
+
+def report_of(payload: bytes) -> Report:
+    """Return the report that a record holds; msgspec.DecodeError if it is none."""
+    return _decode(payload)
+
+
+def text_of(report: Report, envelope: Envelope) -> str:
+    """Return what was written; Erased or NotSealed if nobody can read it (any more).
+
+    OSError if the keys cannot be read.
+    """
+    data = envelope.open(report.evidence, purpose=EVIDENCE, about=report.id)
+    return data.decode(errors="replace")
+
+
+class Reporting:
+    """A worker's reports."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        clock: Clock,
+        registry: Registry,
+        log: EventLog,
+    ) -> None:
+        """Keep nothing yet: until it is opened, what is put is refused."""
+        self._loop = loop
+        self._clock = clock
+        self._registry = registry
+        self._log = log
+        self._writer: Writer | None = None
+        self._slot: Slot | None = None
+        self._envelope: Envelope | None = None
+
+    def open(self, snapshot: Snapshot, number: int) -> None:
+        """Begin to keep reports in the files of this number, which no other process has.
+
+        OSError if the folder is one in memory and that is not allowed.  Without a key nothing can
+        be kept: that is told, and requests are served all the same.
+        """
+        state = Path(snapshot.state_dir)
+        if not snapshot.volatile_journal and is_in_memory(state):
+            raise OSError(
+                f"{state} is kept in memory, and with it what people in need have written: put "
+                "`state_dir` on a disk, or for a demonstration write `journal: {in_memory: allow}`"
+            )
+        try:
+            keys = self._ring(snapshot)
+        except OSError as error:
+            self._log.event("journal_without_key", error=str(error))
+            return
+        self._envelope = Envelope(KeyStore(state, keys))
+        self._slot = self._slot_in(state / FOLDER, number, keys)
+        self._writer = Writer(
+            self._slot,
+            loop=self._loop,
+            clock=self._clock,
+            registry=self._registry,
+            wake=Ringer(state / FOLDER).ring,
+            failed=partial(self._tell, "journal_fault", ""),
+        )
+        self._writer.start()
+
+    def _ring(self, snapshot: Snapshot) -> Ring:
+        """Return the keys; say so if one had to be made that stands beside what it protects."""
+        is_new = not snapshot.encryption_keys and not file_of(snapshot).exists()
+        keys = ring_of(snapshot)
+        if is_new:
+            self._log.event(
+                "encryption_key_made",
+                file=str(file_of(snapshot)),
+                advice="in production name your own, kept elsewhere: `encryption: {keys: [...]}`",
+            )
+        return keys
+
+    def _slot_in(self, folder: Path, number: int, keys: Ring) -> Slot:
+        return Slot(
+            folder,
+            number,
+            keys=keys,
+            disk=SystemDisk(),
+            monotonic=self._clock.monotonic,
+            trouble=partial(self._tell, "journal_trouble"),
+        )
+
+    def _tell(self, event: str, what: str, why: str) -> None:
+        """Have the loop write an event: the journal's thread calls this."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(partial(self._log.event, event, what=what, why=why))
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Seal with the keys of another snapshot from now on, if they can be had."""
+        if self._slot is None or self._envelope is None:
+            return
+        try:
+            keys = ring_of(snapshot)
+        except OSError as error:
+            self._log.event("journal_without_key", error=str(error))
+            return
+        self._slot.keys = self._envelope.store.keys = keys
+
+    def put(self, report: Report, text: str) -> Awaitable[bool]:
+        """Keep it, with what was written sealed as evidence; True once that is on the disk."""
+        writer = self._writer
+        if writer is None:
+            return _refused(self._loop)
+        return writer.put(partial(self._record, report, text))
+
+    def _record(self, report: Report, text: str) -> bytes:
+        """Return the bytes of a record; the journal's thread calls this."""
+        assert self._envelope is not None  # there is a writer
+        evidence = b""
+        if text:
+            evidence = self._envelope.seal(
+                shortened(text), person=report.person, purpose=EVIDENCE, about=report.id
+            )
+        return _encode(msgspec.structs.replace(report, evidence=evidence))
+
+    def close(self) -> None:
+        """Let what is under way be written, and keep nothing any more."""
+        if self._writer is not None:
+            self._writer.close(_PATIENCE)
+
+
+def shortened(text: str) -> bytes:
+    """Return what is kept of a text: all of it, or its beginning and its end."""
+    data = text.encode(errors="replace")
+    if len(data) <= LONGEST:
+        return data
+    return data[: LONGEST // 2] + _LEFT_OUT + data[-LONGEST // 2 :]
+
+
+def _refused(loop: asyncio.AbstractEventLoop) -> "asyncio.Future[bool]":
+    refused: asyncio.Future[bool] = loop.create_future()
+    refused.set_result(False)
+    return refused

@@ -1,0 +1,56 @@
+"""The envelope: content sealed with the key of the person whose it is.
+
+    1 | key id 16 | nonce, ciphertext, tag                        the key is in the store
+    2 | key id 16 | length 2 | wrapped key | nonce, …             the key travels with it
+
+`purpose` and `about` are bound to it: what was sealed as evidence of one report is taken for
+neither that of another nor anything else.
+"""
+
+from typing import Final
+
+from tta_gateway.support.crypto.key_store import ID_BYTES, KeyStore
+from tta_gateway.support.crypto.sealing import NotSealed, seal, unseal
+
+_KEPT: Final = b"\x01"
+_TRAVELS: Final = b"\x02"
+_PURPOSE: Final = b"tta-gateway content 1"
+_AT: Final = 1 + ID_BYTES
+
+
+class Envelope:
+    """Seals and opens what people have written.  One thread uses it."""
+
+    def __init__(self, store: KeyStore) -> None:
+        """Use the keys of this store."""
+        self.store = store
+
+    def seal(self, data: bytes, *, person: str, purpose: str, about: str) -> bytes:
+        """Return the data sealed with the person's key; it never fails."""
+        key = self.store.of(person)
+        sealed = seal(data, key=key.key, purpose=_bound(purpose, about))
+        if key.is_kept:
+            return _KEPT + key.id + sealed
+        return b"".join(
+            (_TRAVELS, key.id, len(key.wrapped).to_bytes(2, "big"), key.wrapped, sealed)
+        )
+
+    def open(self, sealed: bytes, *, purpose: str, about: str) -> bytes:
+        """Return the data; Erased if its key is gone, NotSealed if it is something else.
+
+        OSError if the keys cannot be read.
+        """
+        kind, id, rest = sealed[:1], sealed[1:_AT], sealed[_AT:]
+        if kind == _KEPT:
+            key = self.store.by_id(id)
+        elif kind == _TRAVELS:
+            length = int.from_bytes(rest[:2], "big")
+            wrapped, rest = rest[2 : 2 + length], rest[2 + length :]
+            key = self.store.unwrapped(id, wrapped)
+        else:
+            raise NotSealed("not sealed as content of this version")
+        return unseal(rest, key=key, purpose=_bound(purpose, about))
+
+
+def _bound(purpose: str, about: str) -> bytes:
+    return b"\0".join((_PURPOSE, purpose.encode(), about.encode()))

@@ -1,0 +1,199 @@
+"""Data keys: a random key for each person, wrapped, in one file that all processes of a node share.
+
+An SQLite file in the state folder, for it is there whatever has become of SQL and Valkey, and takes
+many small keys durably; whoever erases a person's key leaves what it had sealed unreadable, copies
+included.  The file knows people by a salted digest.  What SQLite or the disk still hold of a key
+that was erased is wrapped: change the key-encryption key to be sure of it.
+
+Where a new key cannot be kept (a full or broken disk), one is made for this once, and travels with
+what it seals: nothing that somebody in need has written waits for room.  One thread uses a store.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tta_gateway.support.crypto.ring import Wrapping
+from tta_gateway.support.crypto.sealing import KEY_BYTES, NotSealed
+
+NAME: Final = "keys.db"
+"""the file, in the state folder"""
+ID_BYTES: Final = 16
+_MOST: Final = 10_000  # keys in memory
+_PATIENCE: Final = 1.0  # seconds, for another process that writes
+_PURPOSE: Final = b"tta-gateway data key 1 "
+_SALT: Final = b"salt"
+_SCHEMA: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
+    "CREATE TABLE IF NOT EXISTS meta (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS keys (id BLOB PRIMARY KEY, person BLOB NOT NULL UNIQUE, "
+    "wrapped BLOB NOT NULL) WITHOUT ROWID",
+)
+
+
+class Erased(NotSealed):
+    """The key has been erased, or was never kept here: nobody can read it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """A person's key; `is_kept` is False of one that is in no file and must travel."""
+
+    id: bytes
+    key: bytes
+    wrapped: bytes
+    is_kept: bool
+
+
+class KeyStore:
+    """The data keys of a state folder."""
+
+    def __init__(self, state: Path, keys: Wrapping) -> None:
+        """Look for them there, wrapped by these; nothing is opened before it is needed."""
+        self.keys = keys
+        self._file = state / NAME
+        self._database: sqlite3.Connection | None = None
+        self._salt = b""
+        self._seen = -1  # what the file's number of changes was
+        self._known: dict[str, DataKey] = {}
+
+    def of(self, person: str) -> DataKey:
+        """Return the key of a person, a new one where there is none; it never fails."""
+        try:
+            database = self._opened()
+            self._look_for_changes(database)
+            known = self._known.get(person)
+            if known is not None:
+                return known
+            return self._learn(person, self._had_or_made(database, person))
+        except (sqlite3.Error, OSError, NotSealed):
+            return self._made(is_kept=False)
+
+    def by_id(self, id: bytes) -> bytes:
+        """Return a key; Erased if it is gone, NotSealed if what wrapped it is not at hand.
+
+        OSError if the file cannot be read.
+        """
+        try:
+            row = self._opened().execute("SELECT wrapped FROM keys WHERE id = ?", (id,)).fetchone()
+        except sqlite3.Error as error:
+            raise OSError(f"{self._file}: {error}") from error
+        if row is None:
+            raise Erased("its key has been erased")
+        return self.unwrapped(id, row[0])
+
+    def unwrapped(self, id: bytes, wrapped: bytes) -> bytes:
+        """Return a key that has travelled; NotSealed if what wrapped it is not at hand."""
+        return self.keys.unwrap(wrapped, purpose=_PURPOSE + id)
+
+    def erase(self, person: str) -> bool:
+        """Erase the key of a person for good; False if there is none.  OSError if it cannot be."""
+        try:
+            database = self._opened()
+            with database:
+                erased = database.execute(
+                    "DELETE FROM keys WHERE person = ?", (self._digest(person),)
+                ).rowcount
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise OSError(f"{self._file}: {error}") from error
+        self._known.pop(person, None)
+        return bool(erased)
+
+    def rewrap(self) -> int:
+        """Wrap anew what an older key has wrapped; return how many data keys that were.
+
+        They stay what they are, and so does all that they have sealed.  Those of a key that is not
+        at hand are left alone.  OSError if the file cannot be written.
+        """
+        count = 0
+        try:
+            database = self._opened()
+            for id, wrapped in database.execute("SELECT id, wrapped FROM keys").fetchall():
+                if not self.keys.is_newest(wrapped):
+                    count += self._wrap_anew(database, id, wrapped)
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise OSError(f"{self._file}: {error}") from error
+        self._known.clear()
+        return count
+
+    def _wrap_anew(self, database: sqlite3.Connection, id: bytes, wrapped: bytes) -> int:
+        try:
+            key = self.unwrapped(id, wrapped)
+        except NotSealed:
+            return 0
+        anew = self.keys.wrap(key, purpose=_PURPOSE + id)
+        with database:  # one that was erased meanwhile stays so
+            return database.execute(
+                "UPDATE keys SET wrapped = ? WHERE id = ? AND wrapped = ?", (anew, id, wrapped)
+            ).rowcount
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        self._known.clear()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._database is not None:
+            return self._database
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        database = sqlite3.connect(self._file, timeout=_PATIENCE)
+        try:
+            for statement in _SCHEMA:
+                database.execute(statement)
+            with database:
+                database.execute(
+                    "INSERT OR IGNORE INTO meta VALUES (?, ?)", (_SALT, secrets.token_bytes(16))
+                )
+            row = database.execute("SELECT value FROM meta WHERE name = ?", (_SALT,)).fetchone()
+            self._salt = bytes(row[0])
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        return database
+
+    def _look_for_changes(self, database: sqlite3.Connection) -> None:
+        """Forget what is known when another process has changed the file: it may have erased."""
+        version = int(database.execute("PRAGMA data_version").fetchone()[0])
+        if version != self._seen:
+            self._seen = version
+            self._known.clear()
+
+    def _had_or_made(self, database: sqlite3.Connection, person: str) -> DataKey:
+        digest = self._digest(person)
+        query = "SELECT id, wrapped FROM keys WHERE person = ?"
+        row = database.execute(query, (digest,)).fetchone()
+        if row is None:
+            made = self._made(is_kept=True)
+            with database:  # another process may be faster: then it is that one's
+                database.execute(
+                    "INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", (made.id, digest, made.wrapped)
+                )
+            row = database.execute(query, (digest,)).fetchone()
+        id, wrapped = bytes(row[0]), bytes(row[1])
+        return DataKey(id, self.unwrapped(id, wrapped), wrapped, True)
+
+    def _made(self, *, is_kept: bool) -> DataKey:
+        id, key = secrets.token_bytes(ID_BYTES), secrets.token_bytes(KEY_BYTES)
+        return DataKey(id, key, self.keys.wrap(key, purpose=_PURPOSE + id), is_kept)
+
+    def _learn(self, person: str, key: DataKey) -> DataKey:
+        if len(self._known) >= _MOST:
+            del self._known[next(iter(self._known))]
+        self._known[person] = key
+        return key
+
+    def _digest(self, person: str) -> bytes:
+        return hashlib.sha256(self._salt + person.encode()).digest()
