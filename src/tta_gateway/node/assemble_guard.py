@@ -16,7 +16,6 @@ from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChann
 from tta_gateway.features.escalation.service import Escalation, Trouble
 from tta_gateway.features.escalation.smtp_channel import SmtpChannel
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
-from tta_gateway.features.escalation.store import Records
 from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
 from tta_gateway.features.escalation.webhook_channel import WebhookChannel
@@ -86,9 +85,7 @@ class Guard:
         )
         self._post: Post = CrisisPost(self._client, wall=clock.wall)
         self._deliveries = Deliveries(self.escalation, wall=clock.wall, died=self.died)
-        self.records: Records = Journals(
-            self._folder, self.log, woken=self._outside.changed, counts=counts
-        )
+        self._journals = Journals(self.log, counts, wall=clock.wall)
         self._looked = self._forgot = 0.0
         self._fails = ""
         self._adopt()
@@ -101,8 +98,10 @@ class Guard:
     async def apply(self, parts: Parts) -> None:
         """Go by this snapshot from now on."""
         await asyncio.sleep(0)
-        self.parts, self.snapshot = parts, base_of(parts)
-        self._adopt()
+        before, self.parts = self.parts, parts
+        if parts.base != before.base:
+            self.snapshot = base_of(parts)
+            self._adopt()
 
     def _adopt(self) -> None:
         bound = bound_of(self.parts, "escalation", EscalationBound)
@@ -114,6 +113,7 @@ class Guard:
                 self.log.event("contact_unfit", contact=one.name, error=error.reason)
         self._deliveries.channels = channels
         self.escalation.adopt(bound)
+        self._journals.adopt(self.snapshot)
 
     def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:
         if isinstance(contact, Hook):
@@ -126,6 +126,7 @@ class Guard:
 
     async def begin(self) -> None:
         """Serve, and look after incidents for ever; OSError if it cannot be asked."""
+        self._journals.listen(self.snapshot, self._outside.changed)
         self._server = await guard_socket.serve(self._folder, self._desk.answer)
         work = lasting(self._run, name="escalation", died=self.died, clock=self._clock.monotonic)
         spawn(work, name="escalation", died=self.died)
@@ -133,6 +134,7 @@ class Guard:
     def close(self) -> None:
         """Let the log go; everything else stands on the disk."""
         self._server.close()
+        self._journals.close()
         self._client.close()
         self._lines.close()
 
@@ -162,7 +164,7 @@ class Guard:
         return min(due, self._deliveries.begin_due())
 
     def _read(self) -> None:
-        while records := self.records.read(self.escalation.marks, _MOST):
+        while records := self._journals.read(self.escalation.marks, _MOST):
             self.escalation.take(records)
             self.escalation.tick()
             self._deliveries.begin_due()
@@ -193,9 +195,10 @@ class Guard:
         if self._fails:
             return
         self.escalation.count()
+        self._journals.count(self.escalation.marks)
         if now - self._forgot >= _FORGOTTEN_EACH:
             self._forgot = now
-            self.escalation.forget(self.records.forget(self.escalation.marks))
+            self.escalation.forget(self._journals.forget(self.escalation.marks))
 
     def died(self, name: str, error: BaseException) -> None:
         """Report the death of a task."""

@@ -206,7 +206,7 @@ class Node:
         """
         if said.word not in (LIVE, away.WORD):
             self.offspring.heard(child, said)
-        elif child not in self.beside.listeners():
+        elif not self.beside.is_control(child):
             return
         elif said.word == LIVE:
             self._revive(child, said.data)
@@ -222,7 +222,8 @@ class Node:
                 with contextlib.suppress(OSError):  # it does not hear, or has died: another follows
                     child.channel.send(AGAIN)
             return
-        workers = [*self.supervisor.children(), *self.supervisor.leaving()]
+        guard = [one for one in self.beside.listeners() if not self.beside.is_control(one)]
+        workers = [*self.supervisor.children(), *self.supervisor.leaving(), *guard]
         self.offspring.revive(live, workers)
 
     def _handover_of(self, data: bytes, stamp: FileStamp | None) -> Handover:

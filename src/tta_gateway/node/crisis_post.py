@@ -19,9 +19,7 @@ _WAITS: Final = (Outcome.NEW, Outcome.REPEATED)
 class CrisisPost:
     """A Post (features/escalation/realtime_channel.py)."""
 
-    def __init__(
-        self, client: Callable[[], Valkey | None], *, wall: Callable[[], float]
-    ) -> None:
+    def __init__(self, client: Callable[[], Valkey | None], *, wall: Callable[[], float]) -> None:
         """Post by whatever client there is by then."""
         self._inbox = ValkeyInbox(client, wall=wall)
         self._wall = wall
