@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Mailbox
 from tta_gateway.features.escalation.channel import Channel
 from tta_gateway.features.escalation.delivering import Deliveries
@@ -24,6 +26,7 @@ from tta_gateway.node import guard_socket
 from tta_gateway.node.crisis_post import CrisisPost
 from tta_gateway.node.guard_journals import Journals
 from tta_gateway.node.state_client import StateClient
+from tta_gateway.node.valkeys import serves
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.bus import Notes
 from tta_gateway.support.clock import Clock, Stamp
@@ -31,6 +34,7 @@ from tta_gateway.support.log import EventLog, Log
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.places import places
 from tta_gateway.support.tasks import lasting, spawn
+from tta_gateway.support.valkey.topology import Served, Topology
 
 _LOOK: Final = 1.0  # seconds between two looks where nothing wakes it
 _MOST: Final = 64  # records of a transaction
@@ -81,7 +85,7 @@ class Guard:
         self.escalation = Escalation(self._store, trying, self._outside, counts)
         self._desk = Desk(self.escalation, self._store, wall=clock.wall)
         self._client = StateClient(
-            lambda: self.snapshot, topology=lambda: None, log=self.log, died=self.died
+            lambda: self.snapshot, topology=self._topology, log=self.log, died=self.died
         )
         self._post: Post = CrisisPost(self._client, wall=clock.wall)
         self._deliveries = Deliveries(self.escalation, wall=clock.wall, died=self.died)
@@ -121,6 +125,14 @@ class Guard:
         if isinstance(contact, Mailbox):
             return SmtpChannel(contact, link=bound.link, wall=self._clock.wall)
         return RealtimeChannel(contact, self._post, node=bound.node, link=bound.link)
+
+    def _topology(self) -> Topology | None:
+        """Return who serves the store for state, as control has found out."""
+        raw = self.parts.live.get(serves("state"))
+        if raw is None or self.snapshot.state is None:
+            return None
+        served = msgspec.msgpack.decode(raw, type=Served)
+        return served.topology if served.of == self.snapshot.state.named else None
 
     # Its life
 

@@ -45,6 +45,7 @@ from tta_gateway.settings import (
     caller,
     discovery,
     encryption,
+    escalation,
     fallback,
     identity,
     own_limits,
@@ -86,6 +87,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(
         settings.discovery, settings.services, partial(_declared_route, settings)
+    ),
+    "escalation": lambda settings: escalation.compile(
+        settings.escalation, settings.admin, settings.alerts.node or ""
     ),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
@@ -156,7 +160,10 @@ def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | Non
 
 def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
     """Return each file that a secret came from."""
-    found = (secret.file for _, secret in secrets_of(settings))
+    found = (
+        *(secret.file for _, secret in secrets_of(settings)),
+        settings.escalation.policy,
+    )
     return tuple(dict.fromkeys(file for file in found if file is not None))
 
 
