@@ -140,8 +140,9 @@ class LadderConfig(Config):
 
 
 class LevelsConfig(Config):
-    """What is done about each level; where one is left out, all contacts are called at its times:
-    24 h; 15 min three times; 2, 5 and 10 min.
+    """What is done about each level.
+
+    Where one is left out all contacts are called: after 24 h; 15 min, three times; 2, 5 and 10 min.
     """
 
     elevated: LadderConfig | None = None

@@ -82,6 +82,8 @@ class Escalation:
         self._outside = outside
         self._counts = counts
         self._alarming = {one.id: one for one in store.alarming()}
+        self._unheard = {one.id for one in self._alarming.values() if not one.notified}
+        """incidents of which an alert may say that nobody is reached"""
 
     def adopt(self, bound: EscalationBound) -> None:
         """Go by this policy from now on."""
@@ -216,6 +218,13 @@ class Escalation:
     def _nobody(self, incident: Incident, cause: str) -> None:
         self._outside.tell("nobody_reached", incident=incident.id, level=incident.level)
         self._outside.trouble("unreached", incident.id, cause=cause, over=False)
+        self._unheard.add(incident.id)
+
+    def _heard(self, incident: str, cause: str) -> None:
+        """End the alert that nobody is reached, if there may be one."""
+        if incident in self._unheard:
+            self._unheard.discard(incident)
+            self._outside.trouble("unreached", incident, cause=cause, over=True)
 
     def _keep(self, incident: Incident) -> None:
         self._store.put(incident)
@@ -251,7 +260,7 @@ class Escalation:
             self._keep(algorithm.confirmed(incident, now))
         if is_first:
             self._counts.child(NOTIFY, self._level(incident)).observe(now - incident.began)
-            self._outside.trouble("unreached", incident.id, cause="somebody is told", over=True)
+            self._heard(incident.id, "somebody is told")
         self._outside.changed()
 
     def failed(self, owed: Owed, why: str) -> None:
@@ -296,7 +305,7 @@ class Escalation:
         if is_alarming(before) and not is_alarming(after):
             took = act.at - before.began
             self._counts.child(ACKNOWLEDGE, self._level(before)).observe(took)
-            self._outside.trouble("unreached", after.id, cause="somebody answers", over=True)
+            self._heard(after.id, "somebody answers")
         self._outside.tell("incident_acted", incident=act.incident, does=act.does, by=act.by)
         self._outside.changed()
         return after

@@ -77,9 +77,7 @@ def test_the_next_guard_goes_on_with_the_same_notice(house: House) -> None:
     assert calls == {("first", 2), ("second", 2)}  # what was owed to the first is told anew
 
 
-def test_a_confirmation_counts_once_and_ends_the_alert_that_nobody_is_reached(
-    house: House,
-) -> None:
+def test_a_confirmation_counts_once(house: House) -> None:
     house.take(a_report(at=NOW - 1.0))
     (owed,) = house.desk.owed()
     house.outside.now += 2.0
@@ -88,7 +86,7 @@ def test_a_confirmation_counts_once_and_ends_the_alert_that_nobody_is_reached(
     assert house.only().state is State.NOTIFIED
     assert sum(house.counted(NOTIFY, "2")[:-1]) == 1.0
     assert house.counted(NOTIFY, "2")[-1] == 3.0
-    assert house.outside.troubles == [("unreached", house.only().id, True)]
+    assert house.outside.troubles == []  # there was no alert
     house.desk.confirmed(owed)
     assert sum(house.counted(NOTIFY, "2")[:-1]) == 1.0
     (confirmed,) = house.store.confirmations(house.only().id)
@@ -109,6 +107,10 @@ def test_a_try_in_vain_is_tried_again_and_the_next_rung_called(house: House) -> 
     house.desk.failed(first[0], "it is down")
     assert house.outside.troubles == [("unreached", house.only().id, False)]
     assert {(one.tries, one.due) for one in house.desk.owed()} == {(1, NOW + 1.0)}
+    house.close()
+    house.open()
+    house.desk.confirmed(house.desk.owed()[0])
+    assert house.outside.troubles[-1] == ("unreached", house.only().id, True)
 
 
 def test_what_has_been_overtaken_by_a_newer_call_is_not_tried_again(house: House) -> None:
