@@ -80,7 +80,7 @@ class Guard:
         self._notes = notes
         self._folder = Path(self.snapshot.state_dir)
         self._outside = Outside(clock, self.log, notes)
-        self._store = SqliteStore(self._folder / NAME)
+        self._store = self._opened(self._folder / NAME)
         trying = Trying(self._folder / TRYING)
         self.escalation = Escalation(self._store, trying, self._outside, counts)
         self._desk = Desk(self.escalation, self._store, wall=clock.wall)
@@ -93,6 +93,25 @@ class Guard:
         self._looked = self._forgot = 0.0
         self._fails = ""
         self._adopt()
+
+    def _opened(self, path: Path) -> SqliteStore:
+        """Open the guard's file; one that is no file of SQLite any more is put aside.
+
+        What the journals still hold is taken anew then.
+        """
+        try:
+            return SqliteStore(path)
+        except sqlite3.OperationalError:
+            raise  # it is locked, or the disk is full: it may be well with the next start
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"{path.name}.broken-{int(self._clock.wall())}")
+            path.replace(aside)
+            for end in ("-wal", "-shm"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
+            self.log.event("guard_file_broken", error=str(error), kept=str(aside))
+            why = f"its file made no sense, and is kept as {aside.name}: look at it"
+            self._outside.trouble("store", "guard", cause=why, over=False)
+            return SqliteStore(path)
 
     @property
     def version(self) -> int:

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from typing import Final
 
 from tta_gateway.node.assemble_guard import Guard
 from tta_gateway.node.life import settle, tell
@@ -22,6 +23,8 @@ from tta_gateway.support.log_socket import LineSender
 from tta_gateway.support.metrics import Registry
 from tta_gateway.support.segment import Segment
 from tta_gateway.support.usage import Usage
+
+_SILENCE: Final = 15.0  # seconds without a turn of the loop: something hangs
 
 
 def main() -> None:
@@ -54,13 +57,18 @@ async def _serve(
     loop.add_signal_handler(signal.SIGTERM, over.set)
     guard = Guard(decode_parts(data), clock=SystemClock(), lines=lines, notes=notes, counts=counts)
     usage = Usage(counts, "guard")
-    guard.each_second.append(usage.tick)
+    guard.each_second += [usage.tick, _still_alive]
     updates = Updates(guard, channel, guard.parts, orphaned=signal.SIGTERM)
     loop.add_reader(channel.fileno(), updates.hear)
     await guard.begin()
     tell(channel, b"ready %d" % guard.version)
     await over.wait()
     guard.close()
+
+
+def _still_alive() -> None:
+    """Have the kernel end this process if it does not say this again: another follows."""
+    signal.setitimer(signal.ITIMER_REAL, _SILENCE)
 
 
 if __name__ == "__main__":
