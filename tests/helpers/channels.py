@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from tests.helpers.valkey_client import Told, way
 from tta_gateway.features.realtime.broker import Away
@@ -13,9 +14,14 @@ from tta_gateway.features.realtime.errands import Fork
 from tta_gateway.features.realtime.publication import ClientInfo, Position, Publication
 from tta_gateway.features.realtime.reading import Reading
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
+from tta_gateway.support.crypto.ring import Ring
+from tta_gateway.support.crypto.vault import Vault
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.subscriber import Subscriber
 from tta_gateway.support.valkey.topology import Address, Login, Topology, single
+
+VAULT: Final = Vault(Ring([bytes(range(32))]))
+"""what all workers of tests seal with"""
 
 
 class Heard:
@@ -77,6 +83,7 @@ class Worker:
             listener=self.broker.following,
         )
         self.broker.following.use(self.subscriber)
+        self.broker.vault = lambda: VAULT
 
     def _client(self, topology: Topology) -> Valkey:
         return Valkey(

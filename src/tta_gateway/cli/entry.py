@@ -10,6 +10,7 @@ from tta_gateway.cli.api_key import apikey
 from tta_gateway.cli.change import changes
 from tta_gateway.cli.client import client
 from tta_gateway.cli.config import config
+from tta_gateway.cli.encryption import encryption
 from tta_gateway.cli.key import keys
 from tta_gateway.cli.look import docs, routes, services
 from tta_gateway.cli.pki import pki
@@ -33,6 +34,6 @@ def main() -> None:
 
 for _command in (
     *(check, run, config, routes, services, docs, restart, upgrade),
-    *(user, keys, apikey, client, changes, pki, shield, safety),
+    *(user, keys, apikey, client, changes, pki, shield, encryption, safety),
 ):
     main.add_command(_command)

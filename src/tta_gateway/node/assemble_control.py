@@ -115,6 +115,7 @@ from tta_gateway.node.taking import Taking
 from tta_gateway.node.times import Times
 from tta_gateway.node.topologies import Topologies
 from tta_gateway.node.traffic import Traffic
+from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.parts import Parts, base_of, route_of, service_of, standing_of
 from tta_gateway.support.bus import Bus, NotesReader
 from tta_gateway.support.clock import Clock, Stamp, SystemClock
@@ -261,6 +262,7 @@ class Control:
         self.stores = Stores(self.log)
         self.stores.tell = partial(self.away.take, "stores")
         self.letters = ValkeyInbox(self._client, wall=clock.wall)
+        self.letters.vault = following(self.log, lambda: self.snapshot)
         inboxes = Now(lambda: self.snapshot).inbox
         self.mourning = Mourning(
             self.letters, self.counts, has_inboxes=lambda: inboxes() is not None

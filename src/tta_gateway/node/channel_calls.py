@@ -15,6 +15,7 @@ from tta_gateway.features.realtime.post_office import PostOffice
 from tta_gateway.features.realtime.server_api import ServerApi
 from tta_gateway.features.realtime.valkey_broker import ValkeyBroker
 from tta_gateway.node.channel_store import Ear, boxes
+from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.identifier import Identifiers
@@ -91,6 +92,7 @@ def server_api(
 
     broker = ValkeyBroker(client, disk=asked, listener=Ear(), fresh=fresh, tell=log.event)
     orders = BrokerErrands(broker, worker=fresh(), doer=Idle(), tell=log.event, died=died)
-    inboxes = boxes(client, asked, wall=clock.wall)
+    broker.vault = following(log, snapshot)
+    inboxes = boxes(client, asked, wall=clock.wall, vault=broker.vault)
     mail = Mail(inboxes, kinds=now.kinds, fresh=fresh, wall=clock.wall)
     return ServerApi(now.kinds, broker, orders, clock, post=PostOffice(mail, now.inbox))

@@ -11,7 +11,9 @@ from tta_gateway.features.realtime.valkey_broker import PROBED, ValkeyBroker
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.state_subscriber import StateSubscriber
+from tta_gateway.node.vaults import Vaults
 from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.crypto.vault import Vault
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.tasks import Died, spawn
 from tta_gateway.support.valkey.client import Valkey
@@ -76,7 +78,9 @@ class ChannelStore:
         self.broker: Final = ValkeyBroker(
             client, disk=self.disk, listener=self.ear, fresh=fresh, tell=log.event
         )
-        self.boxes: Final = boxes(client, self.disk, wall=wall)
+        self._vaults: Final = Vaults(log)
+        self.broker.vault = self._vault
+        self.boxes: Final = boxes(client, self.disk, wall=wall, vault=self._vault)
         self.log: Final = log
         self.died: Final = died
         following = self.broker.following
@@ -113,10 +117,21 @@ class ChannelStore:
         assert self._snapshot is not None  # else nobody has been asked to ask
         return self._snapshot
 
+    def _vault(self) -> Vault | None:
+        return None if self._snapshot is None else self._vaults.of(self._snapshot)
+
     def _asked_of_disk(self) -> Valkey | None:
         return None if self._snapshot is None else self._disk_client()
 
 
-def boxes(client: Callable[[], Valkey | None], disk: Disk, *, wall: Callable[[], float]) -> Boxes:
+def boxes(
+    client: Callable[[], Valkey | None],
+    disk: Disk,
+    *,
+    wall: Callable[[], float],
+    vault: Callable[[], Vault | None],
+) -> Boxes:
     """Return the inboxes of all, in the node's store."""
-    return Boxes(ValkeyInbox(client, wall=wall), ValkeyInbox(client, wall=wall, disk=disk))
+    plain, durable = ValkeyInbox(client, wall=wall), ValkeyInbox(client, wall=wall, disk=disk)
+    plain.vault = durable.vault = vault
+    return Boxes(plain, durable)

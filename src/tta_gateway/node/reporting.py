@@ -75,6 +75,7 @@ class Reporting:
         self._writer: Writer | None = None
         self._slot: Slot | None = None
         self._envelope: Envelope | None = None
+        self._ringer: Ringer | None = None
 
     def open(self, snapshot: Snapshot, number: int) -> None:
         """Begin to keep reports in the files of this number, which no other process has.
@@ -95,12 +96,13 @@ class Reporting:
             return
         self._envelope = Envelope(KeyStore(state, keys))
         self._slot = self._slot_in(state / FOLDER, number, keys)
+        ringer = self._ringer = Ringer(state / FOLDER)
         self._writer = Writer(
             self._slot,
             loop=self._loop,
             clock=self._clock,
             registry=self._registry,
-            wake=Ringer(state / FOLDER).ring,
+            wake=ringer.ring,
             failed=partial(self._tell, "journal_fault", ""),
         )
         self._writer.start()
@@ -162,8 +164,12 @@ class Reporting:
 
     def close(self) -> None:
         """Let what is under way be written, and keep nothing any more."""
-        if self._writer is not None:
-            self._writer.close(_PATIENCE)
+        if self._writer is None or not self._writer.close(_PATIENCE):
+            return
+        if self._ringer is not None:
+            self._ringer.close()
+        if self._envelope is not None:
+            self._envelope.store.close()
 
 
 def shortened(text: str) -> bytes:

@@ -6,7 +6,7 @@ import re
 from typing import Annotated, Final, Literal, TypeAlias
 
 from tta_gateway.settings.secret import Holds, Secret
-from tta_gateway.support.config import Config
+from tta_gateway.support.config import Config, Items
 from tta_gateway.support.crypto.sealing import KEY_BYTES
 
 _HEX: Final = re.compile(f"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
@@ -41,7 +41,7 @@ class EncryptionConfig(Config):
     Each person has a data key; these keys seal the data keys, and nothing else.
     """
 
-    keys: tuple[EncryptionKey, ...] = ()
+    keys: Items[EncryptionKey] = ()
     """Key-encryption keys, each `{file: …}` or `{env: …}`: the first seals, all of them open.  To
     change it, put a new one first, and take the old one away once nothing is sealed with it.  Left
     out, one is made in `state_dir`: whoever has that folder then has the key as well."""

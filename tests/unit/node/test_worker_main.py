@@ -37,6 +37,7 @@ class Diary:
         self.limiting = Noting(self, "limits told")
         self.real_time = Noting(self, "channels left")
         self.admitting = Noting(self, "neighbours left")
+        self.reporting = Noting(self, "reports kept")
         self.valkeys = Noting(self, "stores left alone")
         self.logs = [Noting(self, "log closed")]
         self._gone = leave_by_themselves
@@ -115,6 +116,7 @@ def test_a_worker_ends_when_its_clients_have_left() -> None:
         "limits told",
         "channels left",
         "neighbours left",
+        "reports kept",
         "stores left alone",
         "log closed",
     ]
@@ -131,6 +133,7 @@ def test_a_worker_cuts_off_who_has_not_left_within_the_grace() -> None:
         "limits told",
         "channels left",
         "neighbours left",
+        "reports kept",
         "stores left alone",
         "log closed",
     ]

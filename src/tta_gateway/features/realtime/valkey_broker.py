@@ -30,6 +30,7 @@ from tta_gateway.features.realtime.scripts import (
     READ_FOR,
     VANISH,
 )
+from tta_gateway.support.crypto.vault import Vault, opened
 from tta_gateway.support.valkey.client import Tell, Valkey
 from tta_gateway.support.valkey.connection import Reply
 
@@ -68,6 +69,8 @@ class ValkeyBroker:
         self._probes = 0
         self._returned = asyncio.Event()
         self.following = Following(self._hear, listener.lost)
+        self.vault: Callable[[], Vault | None] = lambda: None
+        """What publications are sealed with in the store and on the bus: to be set."""
 
     # What is published
 
@@ -87,7 +90,7 @@ class ValkeyBroker:
             (meta, tag + b"stream", tag + _digest(key) if key else meta),
             self._fresh(),
             self._bus + channel.encode(),
-            pack(publication),
+            self._sealed(channel, publication),
             keeping.size if keeping.is_on else 0,
             seconds,
             max(seconds, keeping.epoch_seconds),
@@ -123,10 +126,17 @@ class ValkeyBroker:
     def _stored(self, channel: str, entry: Reply) -> Publication | None:
         id, fields = as_list(entry)
         offset = int(as_bytes(id).partition(b"-")[0])
-        publication = unpack(as_bytes(as_list(fields)[1]), offset)
+        publication = self._opened(channel, as_bytes(as_list(fields)[1]), offset)
         if publication is None:  # whoever reads sees a gap, and says so
             self._tell("channel_garbled", channel=channel, offset=offset)
         return publication
+
+    def _sealed(self, channel: str, publication: Publication) -> bytes:
+        packed, vault = pack(publication), self.vault()
+        return packed if vault is None else vault.seal(packed, owner=channel)
+
+    def _opened(self, channel: str, stored: bytes, offset: int) -> Publication | None:
+        return unpack(opened(self.vault(), stored, owner=channel), offset)
 
     # Who is there
 
@@ -194,7 +204,7 @@ class ValkeyBroker:
         if not offset.isdigit():
             return False
         top = Position(int(offset), epoch.decode(errors="replace"))
-        publication = unpack(body, top.offset)
+        publication = self._opened(channel, body, top.offset)
         if publication is None:
             return False
         self._listener.published(channel, publication, top)

@@ -36,6 +36,7 @@ from tta_gateway.features.realtime.inbox import (
 from tta_gateway.features.realtime.packing import pack, unpack
 from tta_gateway.features.realtime.publication import Publication
 from tta_gateway.features.realtime.scripts import SERVER
+from tta_gateway.support.crypto.vault import Vault, opened
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.connection import Arg, Reply
 from tta_gateway.support.valkey.script import Script
@@ -268,6 +269,8 @@ class ValkeyInbox:
         self._name = bus_of(database)
         self._ask = Asking(client)
         self._wall = wall
+        self.vault: Callable[[], Vault | None] = lambda: None
+        """What letters are sealed with in the store and on the bus: to be set."""
         self._few = asyncio.Semaphore(_POSTED_AT_ONCE)
 
     async def post(self, user: str, letter: Letter) -> Posted:
@@ -279,7 +282,10 @@ class ValkeyInbox:
             tags={**publication.tags, TAG: letter.id},
             time=publication.time,
         )
-        args = (self._bus(user), letter.id, pack(tagged), letter.expires)
+        packed, vault = pack(tagged), self.vault()
+        if vault is not None:  # as the broker that hears it opens it
+            packed = vault.seal(packed, owner=channel_of(user))
+        args = (self._bus(user), letter.id, packed, letter.expires)
         async with self._few:  # not one's whole crowd in the store's queue
             outcome, server = as_list(await self._of(_POST, user, *args))
         disk = self._disk
@@ -289,7 +295,7 @@ class ValkeyInbox:
     async def drain(self, user: str, after: int = 0) -> Page:
         """Return what he has not acknowledged, in order, for a session that has just come."""
         letters, then = as_list(await self._of(_DRAIN, user, after))
-        found = [unpack(as_bytes(one), 0) for one in as_list(letters)]
+        found = [self._opened(user, as_bytes(one)) for one in as_list(letters)]
         return Page([one for one in found if one is not None], int(as_bytes(then)))
 
     async def acknowledge(self, user: str, id: str) -> bool:
@@ -329,7 +335,7 @@ class ValkeyInbox:
         for one in as_list(await self._of(_DEAD, user)):
             id, at, grave = as_list(one)
             why, _, letter = as_bytes(grave).partition(b" ")
-            publication = unpack(letter, 0)
+            publication = self._opened(user, letter)
             if publication is not None:
                 died = DeadLetter(
                     as_bytes(id).decode(), why.decode(), int(as_bytes(at)), publication
@@ -370,6 +376,9 @@ class ValkeyInbox:
     @property
     def _now(self) -> int:
         return int(self._wall() * 1000)
+
+    def _opened(self, user: str, stored: bytes) -> Publication | None:
+        return unpack(opened(self.vault(), stored, owner=channel_of(user)), 0)
 
     def _bus(self, user: str) -> bytes:
         return self._name + channel_of(user).encode()

@@ -6,7 +6,8 @@ included.  The file knows people by a salted digest.  What SQLite or the disk st
 that was erased is wrapped: change the key-encryption key to be sure of it.
 
 Where a new key cannot be kept (a full or broken disk), one is made for this once, and travels with
-what it seals: nothing that somebody in need has written waits for room.  One thread uses a store.
+what it seals: nothing that somebody in need has written waits for room.  One thread at a time
+uses a store.
 """
 
 import contextlib
@@ -18,13 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tta_gateway.support.crypto.ring import ID_BYTES as WRAPPED_BY
 from tta_gateway.support.crypto.ring import Wrapping
 from tta_gateway.support.crypto.sealing import KEY_BYTES, NotSealed
 
 NAME: Final = "keys.db"
-"""the file, in the state folder"""
+"""The file, in the state folder."""
 ID_BYTES: Final = 16
 _MOST: Final = 10_000  # keys in memory
+_TOGETHER: Final = 100  # keys that are wrapped anew in one step, for others want to write too
 _PATIENCE: Final = 1.0  # seconds, for another process that writes
 _PURPOSE: Final = b"tta-gateway data key 1 "
 _SALT: Final = b"salt"
@@ -55,8 +58,12 @@ class DataKey:
 class KeyStore:
     """The data keys of a state folder."""
 
-    def __init__(self, state: Path, keys: Wrapping) -> None:
-        """Look for them there, wrapped by these; nothing is opened before it is needed."""
+    def __init__(self, state: Path, keys: Wrapping, *, patience: float = _PATIENCE) -> None:
+        """Look for them there, wrapped by these; nothing is opened before it is needed.
+
+        Another process that writes is waited for that long, in seconds.
+        """
+        self._patience = patience
         self.keys = keys
         self._file = state / NAME
         self._database: sqlite3.Connection | None = None
@@ -107,6 +114,17 @@ class KeyStore:
         self._known.pop(person, None)
         return bool(erased)
 
+    def counts(self) -> dict[str, int]:
+        """Return how many data keys each key-encryption key has wrapped, by its id in digits.
+
+        OSError if the file cannot be read.
+        """
+        found: dict[str, int] = {}
+        for _, wrapped in self._all():
+            id = wrapped[:WRAPPED_BY].hex()
+            found[id] = found.get(id, 0) + 1
+        return found
+
     def rewrap(self) -> int:
         """Wrap anew what an older key has wrapped; return how many data keys that were.
 
@@ -114,16 +132,24 @@ class KeyStore:
         at hand are left alone.  OSError if the file cannot be written.
         """
         count = 0
+        old = [(id, one) for id, one in self._all() if not self.keys.is_newest(one)]
         try:
             database = self._opened()
-            for id, wrapped in database.execute("SELECT id, wrapped FROM keys").fetchall():
-                if not self.keys.is_newest(wrapped):
-                    count += self._wrap_anew(database, id, wrapped)
+            for at in range(0, len(old), _TOGETHER):
+                with database:
+                    for id, wrapped in old[at : at + _TOGETHER]:
+                        count += self._wrap_anew(database, id, wrapped)
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             raise OSError(f"{self._file}: {error}") from error
         self._known.clear()
         return count
+
+    def _all(self) -> list[tuple[bytes, bytes]]:
+        try:
+            return self._opened().execute("SELECT id, wrapped FROM keys").fetchall()
+        except sqlite3.Error as error:
+            raise OSError(f"{self._file}: {error}") from error
 
     def _wrap_anew(self, database: sqlite3.Connection, id: bytes, wrapped: bytes) -> int:
         try:
@@ -131,10 +157,9 @@ class KeyStore:
         except NotSealed:
             return 0
         anew = self.keys.wrap(key, purpose=_PURPOSE + id)
-        with database:  # one that was erased meanwhile stays so
-            return database.execute(
-                "UPDATE keys SET wrapped = ? WHERE id = ? AND wrapped = ?", (anew, id, wrapped)
-            ).rowcount
+        return database.execute(  # one that was erased meanwhile stays so
+            "UPDATE keys SET wrapped = ? WHERE id = ? AND wrapped = ?", (anew, id, wrapped)
+        ).rowcount
 
     def close(self) -> None:
         """Let go of the file."""
@@ -148,7 +173,7 @@ class KeyStore:
             return self._database
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self._file, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        database = sqlite3.connect(self._file, timeout=_PATIENCE)
+        database = sqlite3.connect(self._file, timeout=self._patience, check_same_thread=False)
         try:
             for statement in _SCHEMA:
                 database.execute(statement)

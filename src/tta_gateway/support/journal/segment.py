@@ -97,7 +97,7 @@ def names_in(folder: Path, slot: int) -> list[str]:
 def slots_in(folder: Path) -> list[int]:
     """Return the slots that a journal has files of."""
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
     return sorted(int(name) for name in names if name.isdecimal())
@@ -105,7 +105,7 @@ def slots_in(folder: Path) -> list[int]:
 
 def _numbers(folder: Path) -> list[int]:
     try:
-        names = os.listdir(folder)
+        names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
     stems = [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]

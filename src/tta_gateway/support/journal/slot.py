@@ -139,7 +139,7 @@ class Slot:
                 break
             if not together and not self._find_room(entry):
                 return []
-            if not self._may_use(entry):
+            if more > LARGEST_PAYLOAD or not self._may_use(entry):
                 break
             together.append(entry)
             size += more + 64

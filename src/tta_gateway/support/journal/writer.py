@@ -83,12 +83,16 @@ class Writer:
         self._queue.put(_Given(make, urgent, clock.wall(), clock.monotonic(), kept))
         return kept
 
-    def close(self, patience: float) -> None:
-        """Write what was given before this, and end; a disk that hangs is not waited for long."""
+    def close(self, patience: float) -> bool:
+        """Write what was given before this, and end; False if a disk that hangs keeps it from that.
+
+        `patience` is in seconds.
+        """
         self._closed = True
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join(patience)
+        return not self._thread.is_alive()
 
     # --- in the thread -------------------------------------------------------------------------
 

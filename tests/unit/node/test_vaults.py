@@ -1,0 +1,85 @@
+"""Vaults: with what a node seals in the store for state, and when it does not."""
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from tests.unit.node.test_key_ring import snapshot
+from tta_gateway.node.key_ring import NAME
+from tta_gateway.node.vaults import Vaults, following
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.clock import Stamp
+from tta_gateway.support.log import EventLog
+from tta_gateway.support.valkey.topology import Address, Store
+
+
+class Kept:
+    """Lines that stay."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.log = EventLog(self, Stamp(lambda: 0.0))
+
+    def put(self, line: bytes) -> None:
+        self.lines.append(line)
+
+    @property
+    def events(self) -> list[str]:
+        return [json.loads(one)["event"] for one in self.lines]
+
+
+def shared(state: Path, *keys: bytes) -> Snapshot:
+    store = Store(addresses=(Address(host="valkey.example", port=6379),))
+    return msgspec.structs.replace(snapshot(state, *keys), state=store)
+
+
+def test_a_store_of_ones_own_is_sealed_in_with_the_key_of_the_state_folder(tmp_path: Path) -> None:
+    vault = Vaults(Kept().log).of(snapshot(tmp_path))
+    another = Vaults(Kept().log).of(snapshot(tmp_path))
+    assert vault is not None
+    assert another is not None
+    assert another.open(vault.seal(b"x", owner="a"), owner="a") == b"x"
+
+
+def test_a_shared_store_is_sealed_in_with_the_keys_that_all_nodes_have(tmp_path: Path) -> None:
+    kept = Kept()
+    one = Vaults(kept.log).of(shared(tmp_path / "one", b"a" * 32))
+    other = Vaults(kept.log).of(shared(tmp_path / "other", b"a" * 32))
+    assert one is not None
+    assert other is not None
+    assert other.open(one.seal(b"x", owner="a"), owner="a") == b"x"
+    assert kept.events == []
+
+
+def test_without_a_key_that_others_have_it_stands_in_clear_and_that_is_said(tmp_path: Path) -> None:
+    kept = Kept()
+    vaults = Vaults(kept.log)
+    assert vaults.of(shared(tmp_path)) is None
+    assert vaults.of(shared(tmp_path)) is None
+    assert kept.events == ["content_in_clear"]
+    assert not (tmp_path / NAME).exists()
+
+
+def test_other_keys_are_another_vault_and_the_same_the_same(tmp_path: Path) -> None:
+    now = [snapshot(tmp_path, b"a" * 32)]
+    vault_of = following(Kept().log, lambda: now[0])
+    first = vault_of()
+    assert vault_of() is first
+    now[0] = snapshot(tmp_path, b"b" * 32, b"a" * 32)
+    second = vault_of()
+    assert first is not None
+    assert second is not None
+    assert second is not first
+    assert second.open(first.seal(b"x", owner="a"), owner="a") == b"x"
+
+
+def test_a_key_that_cannot_be_had_is_said_once_for_each_time(tmp_path: Path) -> None:
+    kept = Kept()
+    vaults = Vaults(kept.log)
+    (tmp_path / NAME).write_bytes(b"no key")
+    assert vaults.of(snapshot(tmp_path)) is None
+    assert vaults.of(snapshot(tmp_path)) is None
+    assert kept.events == ["content_in_clear"]
+    (tmp_path / NAME).unlink()
+    assert vaults.of(snapshot(tmp_path)) is not None
