@@ -27,6 +27,7 @@ from tta_gateway.node.crisis_post import CrisisPost
 from tta_gateway.node.guard_journals import Journals
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.valkeys import serves
+from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
 from tta_gateway.support.bus import Notes
 from tta_gateway.support.clock import Clock, Stamp
@@ -87,7 +88,9 @@ class Guard:
         self._client = StateClient(
             lambda: self.snapshot, topology=self._topology, log=self.log, died=self.died
         )
-        self._post: Post = CrisisPost(self._client, wall=clock.wall)
+        self._post: Post = CrisisPost(
+            self._client, wall=clock.wall, vault=following(self.log, lambda: self.snapshot)
+        )
         self._deliveries = Deliveries(self.escalation, wall=clock.wall, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._looked = self._forgot = 0.0

@@ -9,6 +9,7 @@ from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.inbox import Letter, Outcome
 from tta_gateway.features.realtime.publication import Publication
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
+from tta_gateway.support.crypto.vault import Vault
 from tta_gateway.support.tasks import cause_of
 from tta_gateway.support.valkey.client import Valkey
 
@@ -19,9 +20,16 @@ _WAITS: Final = (Outcome.NEW, Outcome.REPEATED)
 class CrisisPost:
     """A Post (features/escalation/realtime_channel.py)."""
 
-    def __init__(self, client: Callable[[], Valkey | None], *, wall: Callable[[], float]) -> None:
-        """Post by whatever client there is by then."""
+    def __init__(
+        self,
+        client: Callable[[], Valkey | None],
+        *,
+        wall: Callable[[], float],
+        vault: Callable[[], Vault | None],
+    ) -> None:
+        """Post by whatever client there is by then, sealed as all letters are."""
         self._inbox = ValkeyInbox(client, wall=wall)
+        self._inbox.vault = vault
         self._wall = wall
 
     async def post(self, users: Sequence[str], data: bytes, *, id: str) -> bool:

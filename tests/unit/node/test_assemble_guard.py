@@ -1,0 +1,155 @@
+"""The guard's parts together: it goes on whatever its file and its policy are like."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.fake_clock import FakeClock
+from tests.helpers.incidents import NOW, a_report
+from tta_gateway.features.escalation.bound import (
+    EscalationBound,
+    Hook,
+    Ladder,
+    Letters,
+    Mailbox,
+    Rung,
+)
+from tta_gateway.features.escalation.sqlite_store import NAME
+from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.node.assemble_guard import Guard
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import Parts, parted
+from tta_gateway.support.metrics import Registry
+
+
+class Lines:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def put(self, line: bytes) -> None:
+        self.lines.append(line.decode())
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take_dropped(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+class Notes:
+    """A way to control that keeps what goes there."""
+
+    def __init__(self) -> None:
+        self.told: list[EscalationTroubled] = []
+
+    def put(self, event: EscalationTroubled) -> None:
+        self.told.append(event)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+def parts(folder: Path, bound: EscalationBound, version: int = 1) -> Parts:
+    features = {"escalation": msgspec.Raw(msgspec.msgpack.encode(bound))}
+    return parted(
+        Snapshot(
+            version=version,
+            state_dir=str(folder),
+            listeners=(),
+            services=(),
+            routes=(),
+            features=features,
+        )
+    )
+
+
+def policy(*contacts: Hook | Mailbox | Letters) -> EscalationBound:
+    ladder = Ladder((Rung(tuple(one.name for one in contacts), 60.0),), 60.0)
+    return EscalationBound(contacts=contacts, ladders=(ladder, ladder, ladder))
+
+
+class House:
+    """A guard in a folder."""
+
+    def __init__(self, folder: Path, bound: EscalationBound) -> None:
+        self.folder = folder
+        self.lines, self.notes = Lines(), Notes()
+        self.guard = Guard(
+            parts(folder, bound),
+            clock=FakeClock(wall=NOW),
+            lines=self.lines,
+            notes=cast("Any", self.notes),
+            counts=Registry(),
+        )
+
+
+def test_a_policy_that_is_replaced_holds_and_one_that_is_the_same_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        house = House(tmp_path, policy())
+        guard = house.guard
+        mail = Mailbox(name="m", host="h", port=25, security="none", sender="a@b", to=("c@d",))
+        hook, letters = Hook(name="h", url="http://h/"), Letters(name="l", users=("ben",))
+        await guard.apply(parts(tmp_path, policy(mail, hook, letters), 2))
+        assert guard.version == 2
+        channels = guard._deliveries.channels
+        assert sorted(channels) == ["h", "l", "m"]
+        await guard.apply(parts(tmp_path, policy(mail, hook, letters), 3))
+        assert guard._deliveries.channels is channels
+
+    asyncio.run(run())
+
+
+def test_a_contact_whose_authorities_are_none_is_told_of_and_others_are_called(
+    tmp_path: Path,
+) -> None:
+    bad = Hook(name="bad", url="https://h/", ca="no certificate")
+    house = House(tmp_path, policy(bad, Hook(name="good", url="http://h/")))
+    assert sorted(house.guard._deliveries.channels) == ["good"]
+    assert '"contact":"bad"' in house.lines.lines[0]
+
+
+def test_a_file_that_makes_no_sense_is_put_aside_and_that_is_an_alert(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"this is no file of SQLite " * 100)
+    house = House(tmp_path, policy())
+    assert (tmp_path / f"{NAME}.broken-{int(NOW)}").exists()
+    assert house.guard.escalation.report(a_report()).person == "ada"
+    assert [(one.kind, one.over) for one in house.notes.told][:1] == [("store", False)]
+
+
+def test_a_file_that_cannot_be_written_is_told_of_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = House(tmp_path, policy())
+    guard = house.guard
+
+    def full() -> float:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(guard.escalation, "tick", full)
+        assert guard._turn() == float("inf")
+        assert guard._turn() == float("inf")
+    assert [(one.kind, one.over) for one in house.notes.told] == [("store", False)]
+    assert guard._turn() == float("inf")  # nothing is due
+    assert [(one.kind, one.over) for one in house.notes.told] == [
+        ("store", False),
+        ("store", True),
+    ]
+
+
+def test_the_death_of_a_task_is_told(tmp_path: Path) -> None:
+    house = House(tmp_path, policy())
+    house.guard.died("notice", KeyError("kanarie"))
+    assert '"task_died"' in house.lines.lines[-1]
+    assert "kanarie" not in house.lines.lines[-1]
