@@ -112,8 +112,8 @@ class Guard:
             for end in ("-wal", "-shm"):
                 path.with_name(path.name + end).unlink(missing_ok=True)
             self.log.event("guard_file_broken", error=str(error), kept=str(aside))
-            why = f"its file made no sense, and is kept as {aside.name}: look at it"
-            self._outside.trouble("store", "guard", cause=why, over=False)
+            why = "the guard's file makes no sense, and is put aside: look at it"
+            self._outside.trouble("parked", aside.name, cause=why, over=False)
             return SqliteStore(path)
 
     @property

@@ -124,7 +124,7 @@ def test_a_file_that_makes_no_sense_is_put_aside_and_that_is_an_alert(tmp_path: 
     house = House(tmp_path, policy())
     assert (tmp_path / f"{NAME}.broken-{int(NOW)}").exists()
     assert house.guard.escalation.report(a_report()).person == "ada"
-    assert [(one.kind, one.over) for one in house.notes.told][:1] == [("store", False)]
+    assert [(one.kind, one.over) for one in house.notes.told][:1] == [("parked", False)]
 
 
 def test_a_file_that_cannot_be_written_is_told_of_once_and_tried_again(

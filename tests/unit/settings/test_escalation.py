@@ -93,7 +93,7 @@ def test_a_policy_of_a_file_holds_is_watched_and_is_shown_as_it_is(tmp_path: Pat
     assert [Path(one.path).name for one in files] == ["crisis.yaml"]
     shown = show(found.settings, found.document)
     assert "call: [ward]" in shown
-    assert "policy:" not in shown
+    assert "\n  policy:" not in shown
     assert "kanarie" not in shown
 
 
