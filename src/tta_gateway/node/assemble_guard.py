@@ -1,6 +1,7 @@
 """Assemble the guard: the only code that knows everything of its process."""
 
 import asyncio
+import contextlib
 import random
 import sqlite3
 import ssl
@@ -10,12 +11,13 @@ from typing import Final
 
 import msgspec
 
+from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Mailbox
 from tta_gateway.features.escalation.channel import Channel
 from tta_gateway.features.escalation.delivering import Deliveries
 from tta_gateway.features.escalation.desk import Desk
 from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
-from tta_gateway.features.escalation.service import Escalation, Trouble
+from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown
 from tta_gateway.features.escalation.smtp_channel import SmtpChannel
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.features.escalation.trying import NAME as TRYING
@@ -81,10 +83,12 @@ class Guard:
         self._notes = notes
         self._folder = Path(self.snapshot.state_dir)
         self._outside = Outside(clock, self.log, notes)
+        self._fails = ""
         self._store = self._opened(self._folder / NAME)
         trying = Trying(self._folder / TRYING)
-        self.escalation = Escalation(self._store, trying, self._outside, counts)
-        self._desk = Desk(self.escalation, self._store, wall=clock.wall)
+        store = self._store or SqliteStore(None)
+        self.escalation = Escalation(store, trying, self._outside, counts)
+        self._desk = Desk(self.escalation, wall=clock.wall)
         self._client = StateClient(
             lambda: self.snapshot, topology=self._topology, log=self.log, died=self.died
         )
@@ -94,18 +98,19 @@ class Guard:
         self._deliveries = Deliveries(self.escalation, wall=clock.wall, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._looked = self._forgot = 0.0
-        self._fails = ""
         self._adopt()
 
-    def _opened(self, path: Path) -> SqliteStore:
-        """Open the guard's file; one that is no file of SQLite any more is put aside.
+    def _opened(self, path: Path) -> SqliteStore | None:
+        """Open the guard's file; None if that is not possible at the moment.
 
-        What the journals still hold is taken anew then.
+        One that is no file of SQLite any more is put aside: what the journals still hold is taken
+        anew then.
         """
         try:
             return SqliteStore(path)
-        except sqlite3.OperationalError:
-            raise  # it is locked, or the disk is full: it may be well with the next start
+        except sqlite3.OperationalError as error:
+            self._fail(error)
+            return None
         except sqlite3.DatabaseError as error:
             aside = path.with_name(f"{path.name}.broken-{int(self._clock.wall())}")
             path.replace(aside)
@@ -189,13 +194,13 @@ class Guard:
     def _turn(self) -> float:
         """Do all that can be done now; return when something is due next."""
         try:
+            if self._fails:
+                self._return()
             self._read()
-            due = self.escalation.tick()
+            return min(self.escalation.tick(), self._deliveries.begin_due())
         except (sqlite3.Error, OSError) as error:
-            self._fail(type(error).__name__)
-            return float("inf")
-        self._works()
-        return min(due, self._deliveries.begin_due())
+            self._fail(error)
+        return self._go_on()
 
     def _read(self) -> None:
         while records := self._journals.read(self.escalation.marks, _MOST):
@@ -203,19 +208,45 @@ class Guard:
             self.escalation.tick()
             self._deliveries.begin_due()
 
-    def _fail(self, why: str) -> None:
-        """Tell, once, that nothing can be kept; it is tried again with the next look."""
+    # A disk that fails: somebody in need is told of all the same
+
+    def _fail(self, error: Exception) -> None:
+        """Tell, once, that nothing can be kept."""
+        why = type(error).__name__
         if why != self._fails:
             self._fails = why
             self.log.event("guard_store_fails", error=why)
             self._outside.trouble("store", "guard", cause=why, over=False)
 
-    def _works(self) -> None:
-        if self._fails:
-            self._fails = ""
-            self.escalation.recover()
-            self.log.event("guard_store_works")
-            self._outside.trouble("store", "guard", cause="it works again", over=True)
+    def _go_on(self) -> float:
+        """Go on in memory, with what could be read; return when something is due next.
+
+        The journals keep their records: they are taken again when the disk works, and come to the
+        same incidents and notices, by the same ids.
+        """
+        try:
+            if self.escalation.store is self._store:
+                self.escalation.use(self._store.copied())
+            self._read()
+            return min(self.escalation.tick(), self._deliveries.begin_due())
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return float("inf")
+
+    def _return(self) -> None:
+        """Go back to the file, with what people have done meanwhile; sqlite3.Error if it fails."""
+        store = self._store or SqliteStore(self._folder / NAME)
+        store.prove()
+        acts = self.escalation.store.all_acts()
+        self._store = store
+        self.escalation.use(store)
+        self._read()
+        for act in acts:
+            with contextlib.suppress(Unknown, Impossible):
+                self.escalation.act(act)
+        self._fails = ""
+        self.log.event("guard_store_works")
+        self._outside.trouble("store", "guard", cause="it works again", over=True)
 
     def _each_second(self) -> None:
         now = self._clock.monotonic()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,17 +10,20 @@ import msgspec
 import pytest
 
 from tests.helpers.fake_clock import FakeClock
-from tests.helpers.incidents import NOW, a_report
+from tests.helpers.incidents import NOW, Written, a_report, written
 from tta_gateway.features.escalation.bound import (
+    Act,
     EscalationBound,
     Hook,
     Ladder,
     Letters,
     Mailbox,
     Rung,
+    State,
 )
-from tta_gateway.features.escalation.sqlite_store import NAME
+from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.node import assemble_guard
 from tta_gateway.node.assemble_guard import Guard
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, parted
@@ -127,25 +131,75 @@ def test_a_file_that_makes_no_sense_is_put_aside_and_that_is_an_alert(tmp_path: 
     assert [(one.kind, one.over) for one in house.notes.told][:1] == [("parked", False)]
 
 
-def test_a_file_that_cannot_be_written_is_told_of_once_and_tried_again(
+def write(guard: Guard, id: str) -> None:
+    """Have the journal hold a report that nobody has taken."""
+    guard._journals = cast("Any", Journal(written(a_report(id))))
+
+
+class Journal:
+    """One record, which is there until it is marked."""
+
+    def __init__(self, record: Written) -> None:
+        self.record = record
+
+    def read(self, marks: dict[str, int], most: int) -> list[Written]:
+        assert most > 0
+        return [] if marks.get(self.record.segment) == self.record.end else [self.record]
+
+
+def test_while_the_disk_fails_people_are_called_from_memory_and_then_from_the_file(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        guard = (house := House(tmp_path, policy())).guard
+        disk = guard.escalation.store
+        disk._db.execute("PRAGMA query_only = 1")
+        write(guard, "r1")
+        assert guard._turn() == NOW + 60.0
+        (incident,) = guard.escalation.store.incidents(10, all=True)
+        assert guard.escalation.store is not disk
+        guard.escalation.act(
+            Act(id="a1", incident=incident.id, does="acknowledge", by="ben", at=NOW)
+        )
+        guard._turn()
+        assert guard.escalation.store is not disk
+        disk._db.execute("PRAGMA query_only = 0")
+        assert guard._turn() == float("inf")
+        assert guard.escalation.store is disk
+        (kept,) = disk.incidents(10, all=True)
+        assert (kept.id, kept.state) == (incident.id, State.ACKNOWLEDGED)
+        stores = [one.over for one in house.notes.told if one.kind == "store"]
+        assert stores == [False, True]
+
+    asyncio.run(run())
+
+
+def test_a_file_that_cannot_be_opened_is_opened_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = House(tmp_path, policy())
-    guard = house.guard
+    def full(_: Path | None) -> SqliteStore:
+        raise sqlite3.OperationalError("disk is full")
 
-    def full() -> float:
-        raise sqlite3.OperationalError("database or disk is full")
+    async def run() -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(assemble_guard, "SqliteStore", Once(full))
+            guard = House(tmp_path, policy()).guard
+        write(guard, "r1")
+        assert guard._turn() == NOW + 60.0
+        assert (tmp_path / NAME).exists()
+        assert guard._fails == ""
 
-    with monkeypatch.context() as broken:
-        broken.setattr(guard.escalation, "tick", full)
-        assert guard._turn() == float("inf")
-        assert guard._turn() == float("inf")
-    assert [(one.kind, one.over) for one in house.notes.told] == [("store", False)]
-    assert guard._turn() == float("inf")  # nothing is due
-    assert [(one.kind, one.over) for one in house.notes.told] == [
-        ("store", False),
-        ("store", True),
-    ]
+    asyncio.run(run())
+
+
+class Once:
+    """Fails the first time, and is the store then."""
+
+    def __init__(self, fail: Callable[[Path | None], SqliteStore]) -> None:
+        self.fail = fail
+
+    def __call__(self, path: Path | None) -> SqliteStore:
+        return self.fail(path) if path is not None else SqliteStore(None)
 
 
 def test_the_death_of_a_task_is_told(tmp_path: Path) -> None:

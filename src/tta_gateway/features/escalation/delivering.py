@@ -1,7 +1,7 @@
 """Delivering: every notice that is owed, each by itself, so that no channel waits for another."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
@@ -43,41 +43,50 @@ class Deliveries:
     ) -> None:
         """Try nothing yet: see `begin_due`."""
         self.channels: Mapping[str, Channel] = {}
-        self._desk = desk
+        self.desk = desk
         self._wall = wall
         self._died = died
         self._busy: set[tuple[str, str]] = set()
+        self._come: deque[tuple[Owed, str | None]] = deque()
         self._under_way: Counter[str] = Counter()
 
     def begin_due(self) -> float:
         """Begin every try that is due; return when the next is, `inf` for never."""
-        now, next_due = self._wall(), float("inf")
-        for one in self._desk.owed():
+        self._settle()
+        now = self._wall()
+        for one in self.desk.owed():
             key = (one.call, one.contact)
             if key in self._busy or one.contact not in self.channels:
                 continue
             if one.due > now:
-                return min(next_due, one.due)
+                return one.due
             if self._under_way[one.contact] < AT_ONCE:
                 self._busy.add(key)
                 self._under_way[one.contact] += 1
                 spawn(self._try(one), name="notice", died=self._died)
-        return next_due
+        return float("inf")
 
     async def _try(self, owed: Owed) -> None:
         try:
-            why = await self._sent(owed)
+            self._come.append((owed, await self._sent(owed)))
         finally:
-            self._busy.discard((owed.call, owed.contact))
             self._under_way[owed.contact] -= 1
-        if why is None:
-            self._desk.confirmed(owed)
-        else:
-            self._desk.failed(owed, why)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell what has come of tries; what cannot be kept is told again, and not sent again."""
+        while self._come:
+            owed, why = self._come[0]
+            if why is None:
+                self.desk.confirmed(owed)
+            else:
+                self.desk.failed(owed, why)
+            self._busy.discard((owed.call, owed.contact))
+            self._come.popleft()
 
     async def _sent(self, owed: Owed) -> str | None:
         """Send it; return why it did not get there, None if it did."""
-        notice = self._desk.notice(owed)
+        notice = self.desk.notice(owed)
         if notice is None:
             return "nobody need be told any more"
         try:

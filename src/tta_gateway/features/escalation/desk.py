@@ -6,6 +6,7 @@ be asked again when the guard has died over it.
 """
 
 import base64
+import sqlite3
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -14,7 +15,6 @@ import msgspec
 from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import Act, Does, Incident
 from tta_gateway.features.escalation.service import Escalation, Unknown
-from tta_gateway.features.escalation.sqlite_store import SqliteStore
 from tta_gateway.features.escalation.wording import shown, stamp
 from tta_gateway.kernel.incident import Report
 
@@ -82,12 +82,9 @@ def drill(asked: Drill, at: float) -> Report:
 class Desk:
     """Answers."""
 
-    def __init__(
-        self, escalation: Escalation, store: SqliteStore, *, wall: Callable[[], float]
-    ) -> None:
+    def __init__(self, escalation: Escalation, *, wall: Callable[[], float]) -> None:
         """Answer from these."""
         self._escalation = escalation
-        self._store = store
         self._wall = wall
 
     def answer(self, line: bytes) -> bytes:
@@ -100,11 +97,13 @@ class Desk:
             told = _refused(404, "There is no such incident.")
         except Impossible as error:
             told = _refused(409, f"That cannot be done: {error}.")
+        except sqlite3.Error:
+            told = _refused(503, "The guard cannot write at the moment: ask again.")
         return _encode(told)
 
     def _told(self, asked: Asked) -> Answer:
         if isinstance(asked, List):
-            found = self._store.incidents(min(asked.most, MOST), all=asked.all)
+            found = self._escalation.store.incidents(min(asked.most, MOST), all=asked.all)
             return {"incidents": [shown(one) for one in found]}
         if isinstance(asked, Show):
             return self._whole(self._found(asked.incident))
@@ -127,13 +126,13 @@ class Desk:
         if asked.does == "read_evidence":
             answer["evidence"] = [
                 {"report": one.id, "sealed": base64.b64encode(one.evidence).decode()}
-                for one in self._store.reports(asked.incident)
+                for one in self._escalation.store.reports(asked.incident)
                 if one.evidence
             ]
         return answer
 
     def _found(self, id: str) -> Incident:
-        found = self._store.incident(id)
+        found = self._escalation.store.incident(id)
         if found is None:
             raise Unknown(id)
         return found
@@ -142,16 +141,16 @@ class Desk:
         id = incident.id
         return {
             "incident": shown(incident),
-            "reports": [_report(one) for one in self._store.reports(id)],
+            "reports": [_report(one) for one in self._escalation.store.reports(id)],
             "notices": [
                 {"id": call, "contact": contact, "number": number, "confirmed_at": stamp(at)}
-                for call, contact, number, at in self._store.confirmations(id)
+                for call, contact, number, at in self._escalation.store.confirmations(id)
             ],
             "owed": [
                 {"id": one.call, "contact": one.contact, "number": one.number, "tries": one.tries}
-                for one in self._store.owed_of(id)
+                for one in self._escalation.store.owed_of(id)
             ],
-            "acts": [_act(one) for one in self._store.acts(id)],
+            "acts": [_act(one) for one in self._escalation.store.acts(id)],
         }
 
 

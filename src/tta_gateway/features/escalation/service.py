@@ -75,12 +75,16 @@ class Escalation:
     ) -> None:
         """Go on with what the store holds."""
         self.bound = EscalationBound()
-        self.marks = store.marks()
         self._contacts: dict[str, Contact] = {}
-        self._store = store
         self._trying = trying
         self._outside = outside
         self._counts = counts
+        self.use(store)
+
+    def use(self, store: SqliteStore) -> None:
+        """Go on with what another store holds."""
+        self.store = store
+        self.marks = store.marks()
         self._alarming = {one.id: one for one in store.alarming()}
         self._unheard = {one.id for one in self._alarming.values() if not one.notified}
         """incidents of which an alert may say that nobody is reached"""
@@ -96,7 +100,7 @@ class Escalation:
     def take(self, records: Sequence[Record]) -> None:
         """Take records, each with its incident, and their marks in one transaction."""
         marks = dict(self.marks)
-        with self._store.transaction():
+        with self.store.transaction():
             for record in records:
                 self._take(record)
                 marks[record.segment] = record.end
@@ -106,15 +110,10 @@ class Escalation:
 
     def forget(self, segments: Iterable[str]) -> None:
         """Keep no marks of these segments, which are no more."""
-        with self._store.transaction():
+        with self.store.transaction():
             for segment in segments:
-                self._store.unmark(segment)
-        self.marks = self._store.marks()
-
-    def recover(self) -> None:
-        """Go on with what the store holds, after it has failed."""
-        self.marks = self._store.marks()
-        self._alarming = {one.id: one for one in self._store.alarming()}
+                self.store.unmark(segment)
+        self.marks = self.store.marks()
 
     def _take(self, record: Record) -> None:
         if self._trying.deaths(record.segment, record.end) >= MOST:
@@ -122,11 +121,11 @@ class Escalation:
         else:
             self._trying.begin(record.segment, record.end)
             self._try(record)
-        self._store.mark(record.segment, record.end)
+        self.store.mark(record.segment, record.end)
 
     def _try(self, record: Record) -> None:
         try:
-            with self._store.savepoint():
+            with self.store.savepoint():
                 self._report(_decode(record.payload))
         except sqlite3.Error:
             raise
@@ -137,14 +136,14 @@ class Escalation:
         """Put a record aside, and have people called: somebody may be in need."""
         now = self._outside.wall()
         segment, end = record.segment, record.end
-        self._store.park(segment, end, record.payload, at=now, cause=cause)
+        self.store.park(segment, end, record.payload, at=now, cause=cause)
         self._outside.tell("record_parked", segment=segment, end=end, cause=cause)
         self._outside.trouble("parked", segment, cause=cause, over=False)
         self._report(unreadable(f"{segment}:{end}", now))
 
     def report(self, report: Report) -> Incident:
         """Take a report that has come by no journal: a drill."""
-        with self._store.transaction():
+        with self.store.transaction():
             found = self._report(report)
         self._outside.changed()
         return found
@@ -152,10 +151,10 @@ class Escalation:
     def _report(self, report: Report) -> Incident:
         """Keep a report with its incident; one that is known already changes nothing."""
         drill = report.source == "drill"
-        known = self._store.incident_of(report.id)
+        known = self.store.incident_of(report.id)
         if known:
             return self._found(known)
-        found = self._store.open_of(report.person, drill=drill)
+        found = self.store.open_of(report.person, drill=drill)
         now = self._outside.wall()
         if found is None:
             made, keeps = algorithm.opened(report, now), True
@@ -164,7 +163,7 @@ class Escalation:
             level = max(found.level, algorithm.level_of(report))
             made = algorithm.folded(found, report, self.bound.ladder(level), now)
         kept = report if keeps else msgspec.structs.replace(report, evidence=b"")
-        self._store.add(kept, made.id)
+        self.store.add(kept, made.id)
         self._counts.child(REPORTS, self._level(made)).add()
         return self._step(made, now)
 
@@ -175,7 +174,7 @@ class Escalation:
         now = self._outside.wall()
         due = [one for one in self._alarming.values() if self._is_due(one, now)]
         if due:
-            with self._store.transaction():
+            with self.store.transaction():
                 for one in due:
                     self._step(one, now)
             self._outside.changed()
@@ -203,8 +202,8 @@ class Escalation:
         """Owe a call to its contacts; False if there are none."""
         known = [one for one in call.contacts if one in self._contacts]
         for contact in known:
-            self._store.supersede(call.incident, contact)
-            self._store.owe(
+            self.store.supersede(call.incident, contact)
+            self.store.owe(
                 Owed(
                     call=call.id,
                     contact=contact,
@@ -227,7 +226,7 @@ class Escalation:
             self._outside.trouble("unreached", incident, cause=cause, over=True)
 
     def _keep(self, incident: Incident) -> None:
-        self._store.put(incident)
+        self.store.put(incident)
         if is_alarming(incident):
             self._alarming[incident.id] = incident
         else:
@@ -237,7 +236,7 @@ class Escalation:
 
     def owed(self) -> list[Owed]:
         """Return every notice that is owed to a contact that there is."""
-        return [one for one in self._store.owed() if one.contact in self._contacts]
+        return [one for one in self.store.owed() if one.contact in self._contacts]
 
     def notice(self, owed: Owed) -> Notice | None:
         """Return a notice as it is sent now; None if nobody need be told any more."""
@@ -253,8 +252,8 @@ class Escalation:
         """Take note that a contact has confirmed a notice."""
         now = self._outside.wall()
         self._counts.child(NOTICES, owed.contact, "confirmed").add()
-        with self._store.transaction():
-            self._store.confirm(owed, now)
+        with self.store.transaction():
+            self.store.confirm(owed, now)
             incident = self._found(owed.incident)
             is_first = is_alarming(incident) and not incident.notified
             self._keep(algorithm.confirmed(incident, now))
@@ -275,11 +274,11 @@ class Escalation:
             return
         tries = owed.tries + 1
         due = now + algorithm.pause(tries, self._outside.chance())
-        with self._store.transaction():
-            if owed.call not in {one.call for one in self._store.owed_of(owed.incident)}:
+        with self.store.transaction():
+            if owed.call not in {one.call for one in self.store.owed_of(owed.incident)}:
                 return  # a newer call has taken its place meanwhile
-            self._store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
-            if self._store.is_unreached(owed.call):
+            self.store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
+            if self.store.is_unreached(owed.call):
                 self._unreached(incident, now, why)
         self._outside.changed()
 
@@ -294,14 +293,14 @@ class Escalation:
     def act(self, act: Act) -> Incident:
         """Do it, once for each id; Unknown or Impossible."""
         before = self._found(act.incident)
-        if self._store.act(act.id) is not None:
+        if self.store.act(act.id) is not None:
             return before
         after = algorithm.acted(before, act)
-        with self._store.transaction():
-            self._store.add_act(act)
+        with self.store.transaction():
+            self.store.add_act(act)
             self._keep(after)
             if not is_alarming(after):
-                self._store.forgive(act.incident)
+                self.store.forgive(act.incident)
         if is_alarming(before) and not is_alarming(after):
             took = act.at - before.began
             self._counts.child(ACKNOWLEDGE, self._level(before)).observe(took)
@@ -311,7 +310,7 @@ class Escalation:
         return after
 
     def _found(self, id: str) -> Incident:
-        found = self._store.incident(id)
+        found = self.store.incident(id)
         if found is None:
             raise Unknown(id)
         return found
@@ -327,11 +326,11 @@ class Escalation:
         for level in range(1, len(self.bound.ladders) + 1):
             number = sum(one.level == level for one in late)
             self._counts.child(PAST_DUE, str(level)).set(float(number))
-        self._counts.child(PARKED).set(float(self._store.parked()))
+        self._counts.child(PARKED).set(float(self.store.parked()))
 
     def _sums(self) -> dict[tuple[int, bool], int]:
         """Return how many are open, by level: of all, and of those nobody has acknowledged."""
-        found = self._store.open_levels()
+        found = self.store.open_levels()
         levels = range(1, len(self.bound.ladders) + 1)
         waiting = {(one, True): found.get((one, True), 0) for one in levels}
         whole = {(one, False): found.get((one, False), 0) + waiting[one, True] for one in levels}

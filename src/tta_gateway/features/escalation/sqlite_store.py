@@ -4,6 +4,7 @@ One transaction holds the reader's mark in a journal and what has come of the re
 that a guard that is killed reads nothing twice and misses nothing (WAL, synchronous=FULL).
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,10 +60,11 @@ _OWED: Final = "SELECT call, contact, incident, number, tries, due FROM notices"
 class SqliteStore:
     """The file; sqlite3.Error says that it cannot be used at the moment."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it, or make it for its owner alone."""
-        path.touch(0o600)
-        self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    def __init__(self, path: Path | None) -> None:
+        """Open it, or make it for its owner alone; None: in memory, for a while."""
+        if path is not None:
+            path.touch(0o600)
+        self._db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         with self.transaction():
@@ -73,6 +75,18 @@ class SqliteStore:
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
                 raise OSError(f"{path} is of another version ({version}): it is kept as it is")
+
+    def copied(self) -> "SqliteStore":
+        """Return a copy in memory, with as much as can be read."""
+        made = SqliteStore(None)
+        with contextlib.suppress(sqlite3.Error):
+            self._db.backup(made._db)
+        return made
+
+    def prove(self) -> None:
+        """Write something that changes nothing; sqlite3.Error if that is not possible."""
+        with self.transaction():
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def close(self) -> None:
         """Use it no more."""
@@ -269,7 +283,6 @@ class SqliteStore:
         query = "SELECT body FROM acts WHERE incident = ? ORDER BY number"
         return [_act(body) for (body,) in self._db.execute(query, (incident,))]
 
-    def acts_after(self, number: int, most: int) -> list[tuple[int, Act]]:
-        """Return what has been done since, with its numbers, for who keeps it elsewhere."""
-        query = "SELECT number, body FROM acts WHERE number > ? ORDER BY number LIMIT ?"
-        return [(at, _act(body)) for at, body in self._db.execute(query, (number, most))]
+    def all_acts(self) -> list[Act]:
+        """Return all that has been done, in order."""
+        return [_act(body) for (body,) in self._db.execute("SELECT body FROM acts ORDER BY number")]

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
+import pytest
+
 from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.escalation.algorithm import opened
 from tta_gateway.features.escalation.bound import Owed
@@ -153,3 +155,29 @@ def test_what_nobody_need_be_told_any_more_is_not_sent() -> None:
     asyncio.run(run())
     assert channel.sent == []
     assert desk.heard == [("a", "nobody need be told any more")]
+
+
+def test_what_cannot_be_kept_is_kept_later_and_not_sent_again() -> None:
+    class Full(Desk):
+        full = True
+
+        def confirmed(self, owed: Owed) -> None:
+            if self.full:
+                raise OSError("no room")
+            super().confirmed(owed)
+
+    desk, channel = Full(owed("a")), Channel(takes)
+    deaths: list[str] = []
+
+    async def run() -> None:
+        made = Deliveries(desk, wall=lambda: NOW, died=lambda name, _: deaths.append(name))
+        made.channels = {"a": channel}
+        made.begin_due()
+        await settle()
+        with pytest.raises(OSError, match="no room"):
+            made.begin_due()
+        desk.full, desk.owes = False, []
+        made.begin_due()
+
+    asyncio.run(run())
+    assert (channel.sent, desk.heard, deaths) == (["n1"], [("a", "confirmed")], ["notice"])

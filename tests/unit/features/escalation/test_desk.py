@@ -16,7 +16,7 @@ class Asking(House):
 
     def ask(self, **asked: object) -> dict[str, Any]:
         """Ask, and return the answer."""
-        desk = Desk(self.desk, self.store, wall=self.outside.wall)
+        desk = Desk(self.desk, wall=self.outside.wall)
         told: dict[str, Any] = json.loads(desk.answer(json.dumps(asked).encode()))
         return told
 
@@ -74,3 +74,11 @@ def test_what_cannot_be_is_said_with_a_status(house: Asking) -> None:
     house.take(a_report())
     house.act("resolve")
     assert house.act("acknowledge", "a2")["error"]["status"] == 409
+
+
+def test_a_file_that_cannot_be_written_is_said_to_be_for_a_while(house: Asking) -> None:
+    house.take(a_report())
+    id = house.only().id
+    house.store._db.execute("PRAGMA query_only = 1")
+    told = house.ask(do="act", id="a1", incident=id, does="note", by="ben")
+    assert told["error"]["status"] == 503

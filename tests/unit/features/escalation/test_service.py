@@ -222,7 +222,7 @@ def test_marks_of_segments_that_are_no_more_are_forgotten(house: House) -> None:
     house.take(a_report())
     house.desk.forget(["0/1"])
     assert house.desk.marks == {}
-    house.desk.recover()
+    house.desk.use(house.store)
     assert house.desk.tick() == NOW + 120.0
 
 

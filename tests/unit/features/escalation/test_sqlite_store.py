@@ -60,8 +60,7 @@ def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
     assert store.owed_of(incident.id) == store.owed()
     assert store.act("a") == act
     assert store.act("b") is None
-    assert store.acts_after(0, 10) == [(1, act)]
-    assert store.acts_after(1, 10) == []
+    assert store.all_acts() == [act]
 
 
 def test_a_call_is_in_vain_only_when_each_contact_has_been_tried(tmp_path: Path) -> None:
@@ -82,3 +81,15 @@ def test_a_file_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(OSError, match="another version"):
         SqliteStore(tmp_path / NAME)
+
+
+def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    store.put(opened(a_report(), NOW))
+    copy = store.copied()
+    assert copy.incidents(10, all=True) == store.incidents(10, all=True)
+    copy.mark("0/1", 5)
+    assert store.marks() == {}
+    store.prove()
+    store.close()
+    assert store.copied().marks() == {}  # what cannot be read is left out
