@@ -10,6 +10,7 @@ from tta_gateway.features.escalation.bound import (
     Hook,
     Incident,
     Ladder,
+    Owed,
     Rung,
 )
 from tta_gateway.features.escalation.service import Escalation, Trouble
@@ -130,6 +131,11 @@ class House:
         """Take reports of a journal."""
         begin = self.desk.marks.get("0/1", 0)
         self.desk.take([written(one, begin + at) for at, one in enumerate(reports, 1)])
+
+    def owed(self) -> list[Owed]:
+        """What is owed to contacts that there are, due or not."""
+        names = [one.name for one in self.desk.bound.contacts]
+        return [owed for name in names for owed in self.store.owed(name, float("inf"), 99)]
 
     def only(self) -> Incident:
         """The one incident that there is."""

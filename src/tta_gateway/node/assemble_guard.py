@@ -95,7 +95,7 @@ class Guard:
         self._post: Post = CrisisPost(
             self._client, wall=clock.wall, vault=following(self.log, lambda: self.snapshot)
         )
-        self._deliveries = Deliveries(self.escalation, wall=clock.wall, died=self.died)
+        self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._looked = self._forgot = 0.0
         self._adopt()

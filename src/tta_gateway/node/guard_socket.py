@@ -17,9 +17,12 @@ SOCKET: Final = "guard.sock"
 _LONGEST: Final = 64 * 1024  # bytes of a question
 _LARGEST: Final = 16 * 2**20  # of an answer
 _PATIENCE: Final = 5.0  # seconds
-_TRIES: Final = 20
 _PAUSE: Final = 0.2  # seconds between two tries: a guard that has died is back within a second
 Told = dict[str, Any]
+
+
+class BrokenAnswer(OSError):
+    """The guard has died over it: ask again."""
 
 
 async def serve(state: Path, answer: Callable[[bytes], bytes]) -> asyncio.Server:
@@ -40,15 +43,12 @@ async def serve(state: Path, answer: Callable[[bytes], bytes]) -> asyncio.Server
 
 async def asked(state: Path, question: Mapping[str, object]) -> Told:
     """Return what the guard answers; OSError if there is none for a while."""
-    for left in range(_TRIES, 0, -1):
-        try:
-            async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(_PATIENCE):
+        while True:
+            try:
                 return await _asked(state, question)
-        except OSError:  # TimeoutError is one
-            if left == 1:
-                raise
-        await asyncio.sleep(_PAUSE)
-    raise AssertionError("the last try returns or raises")
+            except (FileNotFoundError, ConnectionError, BrokenAnswer):
+                await asyncio.sleep(_PAUSE)  # the next guard is on its way
 
 
 async def _asked(state: Path, question: Mapping[str, object]) -> Told:
@@ -72,6 +72,6 @@ def ask(state: Path, question: Mapping[str, object]) -> Told:
 
 def _read(line: bytes) -> Told:
     if not line.endswith(b"\n"):
-        raise OSError("the guard's answer broke off: ask again")
+        raise BrokenAnswer("the guard's answer broke off: ask again")
     told: Told = json.loads(line)
     return told

@@ -122,7 +122,7 @@ def test_the_administration_acts_in_no_name_and_reads_nothing_that_was_written(
 
 
 def test_a_guard_that_is_away_is_said_to_be(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard_socket, "_TRIES", 1)
+    monkeypatch.setattr(guard_socket, "_PATIENCE", 0.05)
     with pytest.raises(HTTPException) as error:
         asyncio.run(house.incidents.ask({"do": "list"}))
     assert error.value.status_code == 503

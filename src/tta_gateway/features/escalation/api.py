@@ -194,7 +194,7 @@ class IncidentDesk:
     def _question(
         self, id: str, does: str, who: Who, key: str | None, text: str
     ) -> dict[str, object]:
-        own = self._house.new_id() if key is None else f"{who.name} {does} {key}"
+        own = self._house.new_id() if key is None else f"{who.name} {does} {id} {key}"
         return {
             "do": "act",
             "id": own,

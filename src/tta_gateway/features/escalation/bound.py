@@ -158,6 +158,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     contact: str
     incident: str
     number: int
+    level: int = 3
     tries: int = 0
     due: float = 0.0
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from tta_gateway.features.escalation.bound import Owed
@@ -18,8 +18,11 @@ _PATIENCE: Final = 60.0  # seconds, of a try
 class Desk(Protocol):
     """Who owes notices, and hears what becomes of them."""
 
-    def owed(self) -> Iterable[Owed]:
-        """Return all that is owed, what is due first at the beginning."""
+    def owed(self, contact: str, most: int) -> Iterable[Owed]:
+        """Return notices that are due to a contact, the most urgent first."""
+
+    def next_due(self) -> float:
+        """Return when something more is due; `inf` for never."""
 
     def notice(self, owed: Owed) -> Notice | None:
         """Return it as it is sent now; None if nobody need be told any more."""
@@ -34,17 +37,10 @@ class Desk(Protocol):
 class Deliveries:
     """Tries to bring notices to contacts."""
 
-    def __init__(
-        self,
-        desk: Desk,
-        *,
-        wall: Callable[[], float],
-        died: Died,
-    ) -> None:
+    def __init__(self, desk: Desk, *, died: Died) -> None:
         """Try nothing yet: see `begin_due`."""
         self.channels: Mapping[str, Channel] = {}
         self.desk = desk
-        self._wall = wall
         self._died = died
         self._busy: set[tuple[str, str]] = set()
         self._come: deque[tuple[Owed, str | None]] = deque()
@@ -53,18 +49,18 @@ class Deliveries:
     def begin_due(self) -> float:
         """Begin every try that is due; return when the next is, `inf` for never."""
         self._settle()
-        now = self._wall()
-        for one in self.desk.owed():
-            key = (one.call, one.contact)
-            if key in self._busy or one.contact not in self.channels:
-                continue
-            if one.due > now:
-                return one.due
-            if self._under_way[one.contact] < AT_ONCE:
-                self._busy.add(key)
-                self._under_way[one.contact] += 1
-                spawn(self._try(one), name="notice", died=self._died)
-        return float("inf")
+        for contact in self.channels:
+            for one in self.desk.owed(contact, 2 * AT_ONCE):  # half of them may be under way
+                self._begin(one)
+        return self.desk.next_due()
+
+    def _begin(self, owed: Owed) -> None:
+        key = (owed.call, owed.contact)
+        if key in self._busy or self._under_way[owed.contact] >= AT_ONCE:
+            return
+        self._busy.add(key)
+        self._under_way[owed.contact] += 1
+        spawn(self._try(owed), name="notice", died=self._died)
 
     async def _try(self, owed: Owed) -> None:
         try:

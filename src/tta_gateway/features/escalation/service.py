@@ -189,7 +189,7 @@ class Escalation:
         ladder = self.bound.ladder(incident.level)
         moved, call = algorithm.tick(incident, ladder, now)
         while call is not None:
-            if not self._call(call, now):
+            if not self._call(call, moved.level, now):
                 last = moved.calls >= len(ladder.rungs)
                 if last:
                     self._nobody(moved, "the policy names nobody who can be called")
@@ -198,7 +198,7 @@ class Escalation:
         self._keep(moved)
         return moved
 
-    def _call(self, call: Call, now: float) -> bool:
+    def _call(self, call: Call, level: int, now: float) -> bool:
         """Owe a call to its contacts; False if there are none."""
         known = [one for one in call.contacts if one in self._contacts]
         for contact in known:
@@ -209,6 +209,7 @@ class Escalation:
                     contact=contact,
                     incident=call.incident,
                     number=call.number,
+                    level=level,
                     due=now,
                 )
             )
@@ -234,9 +235,13 @@ class Escalation:
 
     # What channels say
 
-    def owed(self) -> list[Owed]:
-        """Return every notice that is owed to a contact that there is."""
-        return [one for one in self.store.owed() if one.contact in self._contacts]
+    def owed(self, contact: str, most: int) -> list[Owed]:
+        """Return notices that are due to a contact, the most urgent first."""
+        return self.store.owed(contact, self._outside.wall(), most)
+
+    def next_due(self) -> float:
+        """Return when something more is due; `inf` for never."""
+        return self.store.next_due(self._outside.wall())
 
     def notice(self, owed: Owed) -> Notice | None:
         """Return a notice as it is sent now; None if nobody need be told any more."""
@@ -253,7 +258,8 @@ class Escalation:
         now = self._outside.wall()
         self._counts.child(NOTICES, owed.contact, "confirmed").add()
         with self.store.transaction():
-            self.store.confirm(owed, now)
+            if not self.store.confirm(owed, now):
+                return  # a newer call has taken its place, or somebody has answered
             incident = self._found(owed.incident)
             is_first = is_alarming(incident) and not incident.notified
             self._keep(algorithm.confirmed(incident, now))

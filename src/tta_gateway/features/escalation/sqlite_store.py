@@ -36,10 +36,11 @@ CREATE TABLE reports (
 CREATE INDEX reports_of ON reports (incident, at);
 CREATE TABLE notices (
   call TEXT NOT NULL, contact TEXT NOT NULL, incident TEXT NOT NULL, number INTEGER NOT NULL,
-  tries INTEGER NOT NULL, due REAL NOT NULL, confirmed REAL NOT NULL DEFAULT 0,
+  level INTEGER NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL,
+  confirmed REAL NOT NULL DEFAULT 0,
   PRIMARY KEY (call, contact)
 ) WITHOUT ROWID;
-CREATE INDEX owed ON notices (due) WHERE confirmed = 0;
+CREATE INDEX owed ON notices (contact, level, due) WHERE confirmed = 0;
 CREATE INDEX notices_of ON notices (incident, number);
 CREATE TABLE acts (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, incident TEXT NOT NULL, body BLOB NOT NULL
@@ -54,7 +55,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _incident = msgspec.msgpack.Decoder(Incident).decode
 _report = msgspec.msgpack.Decoder(Report).decode
 _act = msgspec.msgpack.Decoder(Act).decode
-_OWED: Final = "SELECT call, contact, incident, number, tries, due FROM notices"
+_OWED: Final = "SELECT call, contact, incident, number, level, tries, due FROM notices"
 
 
 class SqliteStore:
@@ -216,29 +217,51 @@ class SqliteStore:
 
     def owe(self, owed: Owed) -> None:
         """Owe a contact a notice, or keep that it was tried."""
-        row = (owed.call, owed.contact, owed.incident, owed.number, owed.tries, owed.due)
-        self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, 0)", row)
+        row = (owed.call, owed.contact, owed.incident, owed.number, owed.level)
+        self._db.execute(
+            "INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+            (*row, owed.tries, owed.due),
+        )
 
-    def owed(self) -> list[Owed]:
-        """Return all that is owed, what is due first at the beginning."""
-        return self._owed(f"{_OWED} WHERE confirmed = 0 ORDER BY due", ())
+    def owed(self, contact: str, now: float, most: int) -> list[Owed]:
+        """Return what is owed to a contact and due, the most urgent first."""
+        where = "WHERE contact = ? AND confirmed = 0 AND due <= ?"
+        query = f"{_OWED} {where} ORDER BY level DESC, due LIMIT ?"
+        return self._owed(query, (contact, now, most))
+
+    def next_due(self, now: float) -> float:
+        """Return when something more is due that is owed; `inf` for never."""
+        query = "SELECT min(due) FROM notices WHERE confirmed = 0 AND due > ?"
+        (due,) = self._db.execute(query, (now,)).fetchone()
+        return float("inf") if due is None else float(due)
 
     def owed_of(self, incident: str) -> list[Owed]:
         """Return what is owed about an incident."""
         return self._owed(f"{_OWED} WHERE incident = ? AND confirmed = 0", (incident,))
 
-    def _owed(self, query: str, values: Sequence[str]) -> list[Owed]:
+    def _owed(self, query: str, values: Sequence[str | float]) -> list[Owed]:
         return [
-            Owed(call=call, contact=contact, incident=incident, number=number, tries=tries, due=due)
-            for call, contact, incident, number, tries, due in self._db.execute(query, values)
+            Owed(
+                call=call,
+                contact=contact,
+                incident=incident,
+                number=number,
+                level=level,
+                tries=tries,
+                due=due,
+            )
+            for call, contact, incident, number, level, tries, due in self._db.execute(
+                query, values
+            )
         ]
 
-    def confirm(self, owed: Owed, at: float) -> None:
-        """Take note that a contact has confirmed a notice."""
-        self._db.execute(
-            "UPDATE notices SET confirmed = ? WHERE call = ? AND contact = ?",
+    def confirm(self, owed: Owed, at: float) -> bool:
+        """Take note that a contact has confirmed a notice; False if it is owed none any more."""
+        done = self._db.execute(
+            "UPDATE notices SET confirmed = ? WHERE call = ? AND contact = ? AND confirmed = 0",
             (at, owed.call, owed.contact),
         )
+        return done.rowcount > 0
 
     def forgive(self, incident: str) -> None:
         """Owe nothing of an incident any more: its people are at work."""

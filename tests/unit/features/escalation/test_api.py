@@ -89,7 +89,7 @@ def test_what_is_asked_again_under_a_key_has_the_same_id(house: House) -> None:
     for _ in range(2):
         house.asked("POST", "/i1/acknowledge", idempotency_key="k1")
     assert [one.get("id") for one in house.questions if one["do"] == "act"] == [
-        "ben acknowledge k1"
+        "ben acknowledge i1 k1"
     ] * 2
 
 

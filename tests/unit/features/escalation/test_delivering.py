@@ -21,8 +21,12 @@ class Desk:
         self.needed = needed
         self.heard: list[tuple[str, str]] = []
 
-    def owed(self) -> list[Owed]:
-        return self.owes
+    def owed(self, contact: str, most: int) -> list[Owed]:
+        due = [one for one in self.owes if one.contact == contact and one.due <= NOW]
+        return due[:most]
+
+    def next_due(self) -> float:
+        return min((one.due for one in self.owes if one.due > NOW), default=float("inf"))
 
     def notice(self, owed: Owed) -> Notice | None:
         incident = opened(a_report(), NOW)
@@ -70,7 +74,7 @@ def deliveries(desk: Desk, **channels: Channel) -> Deliveries:
     def died(name: str, error: BaseException) -> None:
         raise AssertionError(name) from error
 
-    made = Deliveries(desk, wall=lambda: NOW, died=died)
+    made = Deliveries(desk, died=died)
     made.channels = channels
     return made
 
@@ -127,6 +131,7 @@ def test_there_are_only_so_many_tries_of_a_contact_at_once() -> None:
         made.begin_due()
         await settle()
         assert len(slow.sent) == AT_ONCE
+        desk.owes = desk.owes[AT_ONCE:]
         over.set()
         await settle()
         made.begin_due()
@@ -170,7 +175,7 @@ def test_what_cannot_be_kept_is_kept_later_and_not_sent_again() -> None:
     deaths: list[str] = []
 
     async def run() -> None:
-        made = Deliveries(desk, wall=lambda: NOW, died=lambda name, _: deaths.append(name))
+        made = Deliveries(desk, died=lambda name, _: deaths.append(name))
         made.channels = {"a": channel}
         made.begin_due()
         await settle()

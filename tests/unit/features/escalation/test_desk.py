@@ -40,7 +40,7 @@ def test_incidents_are_listed_and_those_that_are_over_only_if_asked_for(house: A
 
 def test_one_is_shown_with_all_that_belongs_to_it(house: Asking) -> None:
     house.take(a_report(), a_report("r2"))
-    (owed,) = house.desk.owed()
+    (owed,) = house.owed()
     house.desk.confirmed(owed)
     house.act("note", text="called")
     told = house.ask(do="show", incident=house.only().id)

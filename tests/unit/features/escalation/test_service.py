@@ -32,7 +32,7 @@ def an_act(house: House, does: Does, id: str = "a1", **more: str) -> Act:
 
 def test_a_report_is_called_about_in_the_step_that_takes_it(house: House) -> None:
     house.take(a_report())
-    (owed,) = house.desk.owed()
+    (owed,) = house.owed()
     assert (owed.contact, owed.number, owed.due) == ("first", 1, NOW)
     assert house.desk.tick() == NOW + 120.0
     assert house.counted(REPORTS, "2") == [1.0]
@@ -66,23 +66,23 @@ def test_texts_beyond_the_last_that_is_kept_are_not_in_the_file(house: House) ->
 
 def test_the_next_guard_goes_on_with_the_same_notice(house: House) -> None:
     house.take(a_report())
-    before = house.desk.owed()
+    before = house.owed()
     house.close()
     house.open()
-    assert house.desk.owed() == before
+    assert house.owed() == before
     assert house.desk.marks == {"0/1": 1}
     house.outside.now += 120.0
     house.desk.tick()
-    calls = {(one.contact, one.number) for one in house.desk.owed()}
+    calls = {(one.contact, one.number) for one in house.owed()}
     assert calls == {("first", 2), ("second", 2)}  # what was owed to the first is told anew
 
 
 def test_a_confirmation_counts_once(house: House) -> None:
     house.take(a_report(at=NOW - 1.0))
-    (owed,) = house.desk.owed()
+    (owed,) = house.owed()
     house.outside.now += 2.0
     house.desk.confirmed(owed)
-    assert house.desk.owed() == []
+    assert house.owed() == []
     assert house.only().state is State.NOTIFIED
     assert sum(house.counted(NOTIFY, "2")[:-1]) == 1.0
     assert house.counted(NOTIFY, "2")[-1] == 3.0
@@ -95,31 +95,31 @@ def test_a_confirmation_counts_once(house: House) -> None:
 
 def test_a_try_in_vain_is_tried_again_and_the_next_rung_called(house: House) -> None:
     house.take(a_report())
-    (owed,) = house.desk.owed()
+    (owed,) = house.owed()
     house.desk.failed(owed, "it is down")
-    found = {(one.contact, one.number, one.tries, one.due) for one in house.desk.owed()}
+    found = {(one.contact, one.number, one.tries, one.due) for one in house.owed()}
     assert found == {("first", 2, 0, NOW), ("second", 2, 0, NOW)}
     assert house.counted(NOTICES, "first", "failed") == [1.0]
-    second = [one for one in house.desk.owed() if one.contact == "second"]
+    second = [one for one in house.owed() if one.contact == "second"]
     house.desk.failed(second[0], "it is down")
     assert house.outside.troubles == []  # the other has not been tried
-    first = [one for one in house.desk.owed() if one.contact == "first"]
+    first = [one for one in house.owed() if one.contact == "first"]
     house.desk.failed(first[0], "it is down")
     assert house.outside.troubles == [("unreached", house.only().id, False)]
-    assert {(one.tries, one.due) for one in house.desk.owed()} == {(1, NOW + 1.0)}
+    assert {(one.tries, one.due) for one in house.owed()} == {(1, NOW + 1.0)}
     house.close()
     house.open()
-    house.desk.confirmed(house.desk.owed()[0])
+    house.desk.confirmed(house.owed()[0])
     assert house.outside.troubles[-1] == ("unreached", house.only().id, True)
 
 
 def test_what_has_been_overtaken_by_a_newer_call_is_not_tried_again(house: House) -> None:
     house.take(a_report())
-    (old,) = house.desk.owed()
+    (old,) = house.owed()
     house.outside.now += 120.0
     house.desk.tick()
     house.desk.failed(old, "it is down")
-    assert {one.number for one in house.desk.owed()} == {2}
+    assert {one.number for one in house.owed()} == {2}
 
 
 def test_where_the_policy_names_nobody_that_is_an_alert_at_once(tmp_path: Path) -> None:
@@ -132,16 +132,16 @@ def test_where_the_policy_names_nobody_that_is_an_alert_at_once(tmp_path: Path) 
 
 def test_an_acknowledgement_ends_calls_for_every_channel_and_is_taken_once(house: House) -> None:
     house.take(a_report())
-    (owed,) = house.desk.owed()
+    (owed,) = house.owed()
     house.outside.now += 60.0
     act = an_act(house, "acknowledge")
     answered = house.desk.act(act)
     assert house.desk.act(act) == answered
     assert len(house.store.acts(answered.id)) == 1
-    assert house.desk.owed() == []
+    assert house.owed() == []
     assert house.desk.notice(owed) is None
     house.desk.failed(owed, "late")
-    assert house.desk.owed() == []
+    assert house.owed() == []
     assert house.desk.tick() == float("inf")
     assert sum(house.counted(ACKNOWLEDGE, "2")[:-1]) == 1.0
     assert house.counted(ACKNOWLEDGE, "2")[-1] == 60.0
@@ -152,7 +152,7 @@ def test_an_acknowledgement_ends_calls_for_every_channel_and_is_taken_once(house
 def test_a_note_changes_nothing_but_is_kept(house: House) -> None:
     house.take(a_report())
     house.desk.act(an_act(house, "note", text="called the ward"))
-    assert len(house.desk.owed()) == 1
+    assert len(house.owed()) == 1
     assert house.store.acts(house.only().id)[0].text == "called the ward"
 
 
@@ -250,7 +250,27 @@ def test_gauges_say_what_is_open_and_what_is_late(house: House) -> None:
 def test_contacts_that_are_no_more_are_owed_nothing_and_others_are_called(house: House) -> None:
     house.take(a_report())
     house.desk.adopt(msgspec.structs.replace(POLICY, contacts=POLICY.contacts[1:]))
-    assert house.desk.owed() == []
+    assert house.owed() == []
     house.outside.now += 120.0
     house.desk.tick()
-    assert [one.contact for one in house.desk.owed()] == ["second"]
+    assert [one.contact for one in house.owed()] == ["second"]
+
+
+def test_the_most_urgent_is_told_first_and_only_what_is_due(house: House) -> None:
+    house.take(*(a_report(f"r{one}", person=f"p{one}", level=2 + one % 2) for one in range(6)))
+    assert [one.level for one in house.desk.owed("first", 4)] == [3, 3, 3, 2]
+    house.desk.failed(house.owed()[0], "it is down")
+    assert house.desk.next_due() == float("inf")  # the next rung is called at once
+    house.outside.now += 1.0
+    assert house.desk.next_due() == float("inf")
+
+
+def test_a_confirmation_of_what_has_been_overtaken_says_nothing_of_the_newer_call(
+    house: House,
+) -> None:
+    house.take(a_report())
+    (old,) = house.owed()
+    house.take(a_report("r2", level=3))
+    house.desk.confirmed(old)
+    assert house.only().state is State.OPEN
+    assert [one.number for one in house.owed()] == [2]

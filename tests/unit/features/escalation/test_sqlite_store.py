@@ -57,7 +57,7 @@ def test_what_was_kept_is_there_for_the_next_guard(tmp_path: Path) -> None:
     assert store.incident_of("r1") == incident.id
     assert store.incident_of("r2") == ""
     assert store.reports(incident.id) == [a_report()]
-    assert store.owed_of(incident.id) == store.owed()
+    assert store.owed_of(incident.id) == store.owed("k", NOW, 9)
     assert store.act("a") == act
     assert store.act("b") is None
     assert store.all_acts() == [act]
@@ -71,8 +71,18 @@ def test_a_call_is_in_vain_only_when_each_contact_has_been_tried(tmp_path: Path)
     assert not store.is_unreached("c")
     store.owe(Owed(call="c", contact="b", incident="i", number=1, tries=1))
     assert store.is_unreached("c")
-    store.confirm(store.owed()[0], NOW)
+    (one,) = store.owed("a", NOW, 9)
+    assert store.confirm(one, NOW)
+    assert not store.confirm(one, NOW)
     assert not store.is_unreached("c")
+
+
+def test_what_is_due_later_is_not_given_and_said_to_be(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    assert store.next_due(NOW) == float("inf")
+    store.owe(Owed(call="c", contact="a", incident="i", number=1, due=NOW + 5.0))
+    assert store.owed("a", NOW, 9) == []
+    assert store.next_due(NOW) == NOW + 5.0
 
 
 def test_a_file_of_another_version_is_left_as_it_is(tmp_path: Path) -> None:
