@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from tta_gateway.support.journal.medium import is_in_memory
+
 _READY: Final = "ready: "
 _START: Final = 30.0
 _STOP: Final = 15.0
@@ -73,7 +75,13 @@ def start_gateway(
     `under` is a command that runs the command it is given, such as `prlimit`.
     """
     # As little as there can be, unless a test is about more.
-    config = {"workers": 1, "probe": "127.0.0.1:0", "admin": "off", **_never_broken(config)}
+    config = {
+        "workers": 1,
+        "probe": "127.0.0.1:0",
+        "admin": "off",
+        **({"journal": {"in_memory": "allow"}} if is_in_memory(tmp_path) else {}),
+        **_never_broken(config),
+    }
     file, log = tmp_path / "gateway.yaml", tmp_path / "gateway.log"
     file.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     process = _spawn(file, log, under)

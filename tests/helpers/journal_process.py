@@ -49,7 +49,7 @@ async def _main(folder: Path, slot: int, first: int, count: int, size: int) -> N
             slot,
             keys=RING,
             disk=SystemDisk(),
-            monotonic=clock.monotonic,
+            clock=clock,
             trouble=lambda what, why: _say(f"trouble {what}: {why}"),
         ),
         loop=asyncio.get_running_loop(),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from tests.helpers.fake_clock import FakeClock
 from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.journal.disk import SystemDisk
 from tta_gateway.support.journal.reader import Reader, Record, Trouble
@@ -61,7 +62,7 @@ class Stage:
         self.folder = folder
         self.disk = FailingDisk()
         self.told: list[str] = []
-        self.now = 0.0
+        self.clock = FakeClock(wall=0.0)
         self.keys = keys
         self.troubles: list[Trouble] = []
         self.reader = Reader(folder, keys, trouble=self.troubles.append)
@@ -73,7 +74,7 @@ class Stage:
             number,
             keys=self.keys,
             disk=self.disk,
-            monotonic=lambda: self.now,
+            clock=self.clock,
             trouble=self._trouble,
         )
         made.open()

@@ -15,6 +15,7 @@ from tta_gateway.settings.public import OFF, PUBLIC
 from tta_gateway.settings.reference import rows
 from tta_gateway.support import bus
 from tta_gateway.support.collector import PAUSE
+from tta_gateway.support.journal import metrics as journal
 from tta_gateway.support.log import DROPPED
 from tta_gateway.support.metrics import Metric
 from tta_gateway.support.usage import CPU, MEMORY
@@ -124,7 +125,8 @@ def problems() -> list[Problem]:
 def metrics() -> list[Metric]:
     """Return every metric; a histogram with its default buckets."""
     own = (bus.DROPPED, CONNECTED, CPU, DROPPED, DURATION, LAG, MEMORY, PAUSE)
-    return [*own, *(one for one in _declared("metrics") if isinstance(one, Metric))]
+    others = (*vars(journal).values(), *_declared("metrics"))
+    return [*own, *(one for one in others if isinstance(one, Metric))]
 
 
 def _declared(file: str) -> Iterator[object]:

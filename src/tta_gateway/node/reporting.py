@@ -125,7 +125,7 @@ class Reporting:
             number,
             keys=keys,
             disk=SystemDisk(),
-            monotonic=self._clock.monotonic,
+            clock=self._clock,
             trouble=partial(self._tell, "journal_trouble"),
         )
 
@@ -154,6 +154,12 @@ class Reporting:
 
     def _record(self, report: Report, text: str) -> bytes:
         """Return the bytes of a record; the journal's thread calls this."""
+        try:
+            return self._sealed(report, text)
+        except UnicodeEncodeError:  # of what is no text; it must not keep a report from anybody
+            return self._sealed(cleaned(report), text)
+
+    def _sealed(self, report: Report, text: str) -> bytes:
         assert self._envelope is not None  # there is a writer
         evidence = b""
         if text:
@@ -170,6 +176,16 @@ class Reporting:
             self._ringer.close()
         if self._envelope is not None:
             self._envelope.store.close()
+
+
+def cleaned(report: Report) -> Report:
+    """Return a report whose texts can be encoded: halves of characters (surrogates) become `?`."""
+    texts = {
+        name: value.encode(errors="replace").decode()
+        for name, value in msgspec.structs.asdict(report).items()
+        if isinstance(value, str)
+    }
+    return msgspec.structs.replace(report, **texts)
 
 
 def shortened(text: str) -> bytes:

@@ -239,3 +239,16 @@ def test_of_a_long_text_both_ends_are_kept() -> None:
     assert (kept[:1], kept[-1:]) == (b"a", b"z")
     assert shortened("a" * LONGEST) == b"a" * LONGEST
     assert shortened("\ud800") == b"?"
+
+
+@pytest.mark.parametrize("name", ["person", "id", "route", "correlation"])
+def test_no_half_of_a_character_keeps_a_report_from_being_kept(tmp_path: Path, name: str) -> None:
+    async def work(house: House) -> None:
+        house.reporting.open(a_snapshot(tmp_path, b"a" * 32), 0)
+        odd = msgspec.structs.replace(REPORT, **{name: "a\ud800"})
+        assert await house.reporting.put(odd, TEXT)
+        (found,) = house.reports(b"a" * 32)
+        assert getattr(found, name) == "a?"
+        assert text_of(found, house.envelope(b"a" * 32)) == TEXT
+
+    assert run(tmp_path, work).events == []

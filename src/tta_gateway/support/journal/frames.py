@@ -12,7 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-LARGEST: Final = 512 * 1024
+LARGEST: Final = 128 * 1024
 """bytes of the data of a frame"""
 HEAD: Final = 12
 _MARKER: Final = b"\xf5TJ\xa7"

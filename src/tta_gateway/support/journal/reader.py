@@ -70,6 +70,8 @@ class _View:
         """Read from this descriptor."""
         self.fd = fd
         self.header = header
+        self.nothing_at = -1
+        """where nothing was found of a segment that nobody writes in"""
 
     def is_left(self) -> bool:
         """Tell whether nobody writes in it."""
@@ -193,7 +195,8 @@ class Reader:
     def _frames(self, name: str, view: _View, at: int) -> Iterator[Frame]:
         """Yield whole frames; tell of what is passed over between them, and of a torn end."""
         is_left = view.is_left()  # before it is read: what is there then is all
-        data = view.whole_rest(at) if is_left else view.rest(at)
+        is_known = view.nothing_at == at  # to be blank: there is no need to look at all of it
+        data = view.whole_rest(at) if is_left and not is_known else view.rest(at)
         begin = at
         while data:
             frame = frame_at(data, at - begin) or next_frame(data, at - begin)
@@ -208,6 +211,8 @@ class Reader:
             at = frame.end + begin
             yield Frame(frame.begin + begin, at, frame.data)
         torn = data[at - begin :].rstrip(b"\0")
+        if is_left and not torn:
+            view.nothing_at = at
         if is_left and torn:
             self._tell(Trouble("torn", name, at, len(torn)))
 

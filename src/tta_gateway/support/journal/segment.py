@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,10 +20,12 @@ from tta_gateway.support.crypto.sealing import KEY_BYTES, NotSealed, seal, unsea
 from tta_gateway.support.journal.disk import Disk, lock
 from tta_gateway.support.journal.frames import Frame, frame_at, framed, is_blank
 
-SIZE: Final = 4 * 2**20
+SIZE: Final = 2**20
 """bytes of a segment"""
 _SUFFIX: Final = ".journal"
 _UNFINISHED: Final = ".new"
+_TRIES: Final = 3
+_MOMENT: Final = 0.001  # seconds
 _VERSION: Final = b"\x01"
 _PURPOSE: Final = b"tta-gateway journal 1 "
 _TIME: Final = struct.Struct("<d")
@@ -151,11 +154,15 @@ class Segment:
         os.close(self._fd)
 
 
-def make(folder: Path, slot: int, *, keys: Wrapping, disk: Disk) -> Segment:
-    """Make a segment behind those of its slot; OSError if the disk has no room for one."""
+def make(folder: Path, slot: int, *, keys: Wrapping, disk: Disk, now: float) -> Segment:
+    """Make a segment behind those of its slot; OSError if the disk has no room for one.
+
+    Its number is one that the slot never had before, so that no old mark counts for it: `now` is
+    in seconds since the epoch.
+    """
     place = folder / str(slot)
     while True:
-        number = max(_numbers(place), default=0) + 1
+        number = max(int(now * 1000), *_numbers(place), 0) + 1
         name = name_of(slot, number)
         path = path_of(folder, name)
         beside = path.with_suffix(f".{secrets.token_hex(4)}{_UNFINISHED}")
@@ -196,13 +203,22 @@ def take_blank(folder: Path, name: str, *, keys: Wrapping, disk: Disk) -> Segmen
     except OSError:
         return None
     with contextlib.suppress(OSError, NotSealed):
-        if lock(fd) and _is_still(fd, path):
+        if _lock_soon(fd) and _is_still(fd, path):
             whole = os.pread(fd, SIZE, 0)
             header = header_of(whole, name, keys)
             if len(whole) == SIZE and is_blank(whole, header.end):
                 return Segment(name, fd, header, disk)
     os.close(fd)
     return None
+
+
+def _lock_soon(fd: int) -> bool:
+    """Take a file that a reader may have for a moment, to see whether it is anybody's."""
+    for _ in range(_TRIES):
+        if lock(fd):
+            return True
+        time.sleep(_MOMENT)
+    return False
 
 
 def _is_still(fd: int, path: Path) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.ring import Wrapping
 from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.journal.disk import Disk, lock
@@ -29,7 +30,7 @@ from tta_gateway.support.journal.segment import (
 )
 
 _PAUSE: Final = 1.0  # seconds, before a reserve is tried again
-MOST_TOGETHER: Final = 1024 * 1024
+MOST_TOGETHER: Final = 256 * 1024
 """bytes of the payloads that are written with one sync"""
 LARGEST_PAYLOAD: Final = LARGEST - 64
 """bytes of a record; a larger one is refused"""
@@ -55,7 +56,7 @@ class Slot:
         *,
         keys: Wrapping,
         disk: Disk,
-        monotonic: Callable[[], float],
+        clock: Clock,
         trouble: Trouble,
     ) -> None:
         """Begin with nothing open.  `trouble` hears what has failed, and why: a word and a text."""
@@ -63,7 +64,7 @@ class Slot:
         self._number = number
         self.keys = keys
         self._disk = disk
-        self._monotonic = monotonic
+        self._clock = clock
         self._trouble = trouble
         self._current: Segment | None = None
         self._reserve: Segment | None = None
@@ -105,17 +106,18 @@ class Slot:
         """See to it that there is a segment to write in, and one in reserve."""
         if self._current is not None and self._reserve is not None:
             return
-        if self._monotonic() < self._again:
+        if self._clock.monotonic() < self._again:
             return
         try:
             while self._current is None or self._reserve is None:
                 self._stock(self._made())
         except OSError as error:
-            self._again = self._monotonic() + _PAUSE
+            self._again = self._clock.monotonic() + _PAUSE
             self._tell("journal_no_reserve", error)
 
     def _made(self) -> Segment:
-        return make(self._folder, self._number, keys=self.keys, disk=self._disk)
+        now = self._clock.wall()
+        return make(self._folder, self._number, keys=self.keys, disk=self._disk, now=now)
 
     def write(self, entries: list[Entry]) -> list[bool]:
         """Write them; return of each whether it is on the disk."""

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def made(folder: Path) -> Segment:
-    return make(folder, 0, keys=RING, disk=FailingDisk())
+    return make(folder, 0, keys=RING, disk=FailingDisk(), now=0.0)
 
 
 def test_segments_are_numbered_in_their_order(folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_cannot_be_written_gets_no_name(folder: Path) -> None:
     disk = FailingDisk()
     disk.failing["sync"] = errno.ENOSPC
     with pytest.raises(OSError, match="fails in this test"):
-        make(folder, 0, keys=RING, disk=disk)
+        make(folder, 0, keys=RING, disk=disk, now=0.0)
     assert list((folder / "0").iterdir()) == []
 
 
@@ -128,3 +128,9 @@ def test_closing_cuts_off_what_was_not_used(folder: Path) -> None:
     used = segment.used
     segment.close()
     assert path_of(folder, segment.name).stat().st_size == used
+
+
+def test_numbers_go_by_the_clock_and_only_up(folder: Path) -> None:
+    keys, disk = RING, FailingDisk()
+    names = [make(folder, 0, keys=keys, disk=disk, now=now).name for now in (5.0, 5.0, 1.0, 6.0)]
+    assert names == ["0/5001", "0/5002", "0/5003", "0/6001"]

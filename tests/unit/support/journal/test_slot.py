@@ -9,7 +9,7 @@ from tests.helpers.journals import Stage, damage, entries
 from tta_gateway.support.journal.segment import SIZE, names_in, path_of
 from tta_gateway.support.journal.slot import LARGEST_PAYLOAD, cut
 
-BIG = bytes(400_000)
+BIG = bytes(100_000)
 FILLS = SIZE // len(BIG)  # so many of them go into a segment
 
 
@@ -45,7 +45,7 @@ def test_nothing_of_a_segment_whose_sync_failed_is_acknowledged_there(stage: Sta
     stage.disk.failing.clear()
     assert slot.write(entries(b"after")) == [True]
     assert stage.take()[0] == b"before"
-    assert stage.marks.keys() >= {"0/1", "0/3"}
+    assert len(stage.marks) == 3
 
 
 def test_what_failed_once_is_written_again_in_the_next_segment(stage: Stage) -> None:
@@ -101,7 +101,7 @@ def test_once_there_is_room_again_everything_is_taken(stage: Stage) -> None:
     stage.disk.fill()
     slot.write(entries(*[BIG] * (2 * FILLS)))
     stage.disk.failing.clear()
-    stage.now += 2.0
+    stage.clock.advance(2.0)
     assert slot.write(entries(BIG, urgent=False)) == [True]
     assert len(stage.take()) == 2 * FILLS + 1
 
@@ -202,3 +202,15 @@ def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         stage.slot()
     assert names_in(tmp_path / "none", 0) == []
+
+
+def test_a_number_is_never_had_again_so_that_no_old_mark_counts(stage: Stage) -> None:
+    first = stage.slot()
+    first.write(entries(b"one"))
+    first.close()
+    stage.take()
+    stage.reader.forget(stage.marks)
+    (stage.folder / stage.files()[0]).unlink()  # even if nothing is left
+    stage.clock.advance(0.01)
+    stage.slot().write(entries(b"two"))
+    assert stage.take() == [b"two"]

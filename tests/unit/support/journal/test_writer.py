@@ -31,7 +31,7 @@ class Desk:
                 0,
                 keys=stage.keys,
                 disk=stage.disk,
-                monotonic=self.clock.monotonic,
+                clock=self.clock,
                 trouble=lambda *_: None,
             ),
             loop=asyncio.get_running_loop(),
