@@ -127,6 +127,18 @@ def _is_store(pid: int) -> bool:
     return "valkey" in Path(f"/proc/{pid}/cmdline").read_text()
 
 
+def test_a_service_of_the_platform_is_told_at_its_endpoints(
+    tmp_path: Path, pager: Receiver
+) -> None:
+    services = {"care": {"endpoints": [f"http://127.0.0.1:{free_port()}", pager.url]}}
+    routes = [{"path": "/{rest:path}", "service": "care", "auth": "none"}]
+    contacts = {"care": {"service": {"name": "care", "path": "/events/crisis"}}}
+    with escalated(tmp_path, {"contacts": contacts}, services=services, routes=routes) as one:
+        one.write("gateway/ada")
+        assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
+        assert pager.calls[0].path == "/events/crisis"
+
+
 def test_where_nobody_can_be_reached_that_is_an_alert(tmp_path: Path, pager: Receiver) -> None:
     dead = {"webhook": {"url": f"http://127.0.0.1:{free_port()}/crisis"}}
     alerts = {"wait": "500ms", "webhooks": [{"url": f"{pager.url}/alerts"}]}

@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Mailbox
+from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Letters, Mailbox
 from tta_gateway.features.escalation.channel import Channel
 from tta_gateway.features.escalation.delivering import Deliveries
 from tta_gateway.features.escalation.desk import Desk
 from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
 from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown
+from tta_gateway.features.escalation.service_channel import ServiceChannel
 from tta_gateway.features.escalation.smtp_channel import SmtpChannel
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.features.escalation.trying import NAME as TRYING
@@ -26,6 +27,7 @@ from tta_gateway.features.escalation.webhook_channel import WebhookChannel
 from tta_gateway.kernel.events import EscalationTroubled
 from tta_gateway.node import guard_socket
 from tta_gateway.node.crisis_post import CrisisPost
+from tta_gateway.node.crisis_services import CrisisServices
 from tta_gateway.node.guard_journals import Journals
 from tta_gateway.node.state_client import StateClient
 from tta_gateway.node.valkeys import serves
@@ -95,6 +97,7 @@ class Guard:
         self._post: Post = CrisisPost(
             self._client, wall=clock.wall, vault=following(self.log, lambda: self.snapshot)
         )
+        self._services = CrisisServices(lambda: self.parts)
         self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._looked = self._forgot = 0.0
@@ -151,7 +154,11 @@ class Guard:
             return WebhookChannel(contact, node=bound.node, link=bound.link, wall=self._clock.wall)
         if isinstance(contact, Mailbox):
             return SmtpChannel(contact, link=bound.link, wall=self._clock.wall)
-        return RealtimeChannel(contact, self._post, node=bound.node, link=bound.link)
+        if isinstance(contact, Letters):
+            return RealtimeChannel(contact, self._post, node=bound.node, link=bound.link)
+        return ServiceChannel(
+            contact, self._services, node=bound.node, link=bound.link, wall=self._clock.wall
+        )
 
     def _topology(self) -> Topology | None:
         """Return who serves the store for state, as control has found out."""

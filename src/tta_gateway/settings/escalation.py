@@ -29,6 +29,7 @@ from tta_gateway.features.escalation.bound import (
     Letters,
     Mailbox,
     Rung,
+    ServiceHook,
 )
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.complaint import Mark, Path, Source
@@ -37,11 +38,13 @@ from tta_gateway.settings.nearest import nearest
 from tta_gateway.settings.reaching import (
     HookConfig,
     MailboxConfig,
+    Word,
     authorities,
     port_of,
     value,
 )
 from tta_gateway.settings.secret import Sources
+from tta_gateway.settings.service import ServiceName
 from tta_gateway.snapshot.model import SecretFile
 from tta_gateway.support.config import Config, Duration, Items, Line
 from tta_gateway.support.file_stamp import stamp_of
@@ -98,6 +101,19 @@ class LettersConfig(Config):
     """The subjects of their tokens."""
 
 
+class ServiceHookConfig(Config):
+    """A service of the platform that takes notices as JSON, like a webhook."""
+
+    name: ServiceName
+    """Its name under `services`; it is asked wherever it is found."""
+
+    path: Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$")]
+    """Where notices are sent by POST, at its endpoints."""
+
+    secret: Word | None = None
+    """Signs each call, in `X-TTA-Signature`."""
+
+
 class ContactConfig(Config):
     """One way to people."""
 
@@ -110,11 +126,14 @@ class ContactConfig(Config):
     realtime: LettersConfig | None = None
     """Users of the hub."""
 
+    service: ServiceHookConfig | None = None
+    """A service of the platform that wants to be told."""
+
     @model_validator(mode="after")
     def _is_one(self) -> "ContactConfig":
-        ways = (self.webhook, self.mail, self.realtime)
+        ways = (self.webhook, self.mail, self.realtime, self.service)
         if sum(one is not None for one in ways) != 1:
-            raise ValueError("must have one of `webhook`, `mail` and `realtime`")
+            raise ValueError("must have one of `webhook`, `mail`, `realtime` and `service`")
         return self
 
 
@@ -235,6 +254,11 @@ def complaints(tree: Mapping[str, Value]) -> Iterator[tuple[Path, str]]:
     for name, contact in contacts.items():
         if "realtime" in _mapping(contact) and not _has_inbox(tree):
             yield ("escalation", "contacts", name, "realtime"), "needs `realtime: {inbox: …}`"
+        service = _mapping(_mapping(contact).get("service")).get("name")
+        known = list(_mapping(tree.get("services")))
+        if isinstance(service, str) and service not in known:
+            words = f"there is no service `{service}`: {nearest(service, known)}"
+            yield ("escalation", "contacts", name, "service", "name"), words
     for level, ladder in _mapping(section.get("levels")).items():
         for path, name in _called(ladder):
             if name not in contacts:
@@ -294,8 +318,11 @@ def _contact(name: str, config: ContactConfig) -> Contact:
         )
     if config.mail is not None:
         return _mailbox(name, config.mail)
-    assert config.realtime is not None  # see ContactConfig
-    return Letters(name=name, users=config.realtime.users)
+    if config.realtime is not None:
+        return Letters(name=name, users=config.realtime.users)
+    assert config.service is not None  # see ContactConfig
+    asked = config.service
+    return ServiceHook(name=name, service=asked.name, path=asked.path, secret=value(asked.secret))
 
 
 def _mailbox(name: str, config: MailboxConfig) -> Mailbox:

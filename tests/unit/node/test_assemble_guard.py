@@ -13,12 +13,14 @@ from tests.helpers.fake_clock import FakeClock
 from tests.helpers.incidents import NOW, Written, a_report, written
 from tta_gateway.features.escalation.bound import (
     Act,
+    Contact,
     EscalationBound,
     Hook,
     Ladder,
     Letters,
     Mailbox,
     Rung,
+    ServiceHook,
     State,
 )
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
@@ -76,7 +78,7 @@ def parts(folder: Path, bound: EscalationBound, version: int = 1) -> Parts:
     )
 
 
-def policy(*contacts: Hook | Mailbox | Letters) -> EscalationBound:
+def policy(*contacts: Contact) -> EscalationBound:
     ladder = Ladder((Rung(tuple(one.name for one in contacts), 60.0),), 60.0)
     return EscalationBound(contacts=contacts, ladders=(ladder, ladder, ladder))
 
@@ -104,11 +106,12 @@ def test_a_policy_that_is_replaced_holds_and_one_that_is_the_same_changes_nothin
         guard = house.guard
         mail = Mailbox(name="m", host="h", port=25, security="none", sender="a@b", to=("c@d",))
         hook, letters = Hook(name="h", url="http://h/"), Letters(name="l", users=("ben",))
-        await guard.apply(parts(tmp_path, policy(mail, hook, letters), 2))
+        told = ServiceHook(name="s", service="care", path="/crisis")
+        await guard.apply(parts(tmp_path, policy(mail, hook, letters, told), 2))
         assert guard.version == 2
         channels = guard._deliveries.channels
-        assert sorted(channels) == ["h", "l", "m"]
-        await guard.apply(parts(tmp_path, policy(mail, hook, letters), 3))
+        assert sorted(channels) == ["h", "l", "m", "s"]
+        await guard.apply(parts(tmp_path, policy(mail, hook, letters, told), 3))
         assert guard._deliveries.channels is channels
 
     asyncio.run(run())

@@ -13,6 +13,7 @@ from tta_gateway.features.escalation.bound import (
     Letters,
     Mailbox,
     Rung,
+    ServiceHook,
 )
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.settings.compile import compile_snapshot
@@ -83,6 +84,15 @@ def test_users_of_the_hub_may_be_called_where_there_are_inboxes() -> None:
     assert bound.contacts == (Letters(name="team", users=("ben",)),)
 
 
+def test_a_service_of_the_platform_may_be_told() -> None:
+    written = "{service: {name: players, path: /crisis, secret: {env: TOKEN}}}"
+    bound = compiled(f"escalation: {{contacts: {{care: {written}}}}}\n")
+    assert bound.contacts == (
+        ServiceHook(name="care", service="players", path="/crisis", secret="kanarie"),
+    )
+    assert "kanarie" not in repr(bound)
+
+
 def test_a_policy_of_a_file_holds_is_watched_and_is_shown_as_it_is(tmp_path: Path) -> None:
     found = with_policy(
         tmp_path,
@@ -141,9 +151,11 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
     [
         ("{policy: a.yaml, levels: {}}", "stands beside `levels`"),
         ("{policy: 5}", "must be the path of a file"),
-        ("{contacts: {a: {}}}", "must have one of `webhook`, `mail` and `realtime`"),
+        ("{contacts: {a: {}}}", "must have one of `webhook`, `mail`, `realtime` and `service`"),
         ("{contacts: {a: {webhook: {url: 'http://h/'}}}}", "must be `https://…`"),
         ("{contacts: {a: {realtime: {users: []}}}}", "users"),
+        ("{contacts: {a: {service: {name: nobody, path: /x}}}}", "there is no service `nobody`"),
+        ("{contacts: {a: {service: {name: players, path: x}}}}", "path"),
         ("{levels: {high: {rungs: [{call: [], within: 1m}]}}}", "call"),
         ("{levels: {high: {rungs: [{call: [a], within: 1ms}]}}}", "at least 1"),
     ],

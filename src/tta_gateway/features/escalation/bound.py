@@ -53,7 +53,20 @@ class Letters(msgspec.Struct, frozen=True, kw_only=True, tag="realtime"):
     users: tuple[str, ...]
 
 
-Contact: TypeAlias = Hook | Mailbox | Letters
+class ServiceHook(msgspec.Struct, frozen=True, kw_only=True, tag="service"):
+    """A service of the platform that takes notices as JSON; with a `secret` each call is signed."""
+
+    name: str
+    service: str
+    path: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Say which it is, and no secret."""
+        return f"<service {self.service} {self.path}>"
+
+
+Contact: TypeAlias = Hook | Mailbox | Letters | ServiceHook
 
 
 class Rung(msgspec.Struct, frozen=True):
