@@ -192,6 +192,7 @@ class Guard:
             await self._wait(min(_LOOK, max(0.0, due - self._clock.wall())))
 
     async def _wait(self, patience: float) -> None:
+        await asyncio.sleep(0)
         try:
             async with asyncio.timeout(patience):
                 await self._outside.wake.wait()
@@ -203,17 +204,21 @@ class Guard:
         try:
             if self._fails:
                 self._return()
-            self._read()
-            return min(self.escalation.tick(), self._deliveries.begin_due())
+            return self._step()
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
         return self._go_on()
 
-    def _read(self) -> None:
-        while records := self._journals.read(self.escalation.marks, _MOST):
+    def _step(self) -> float:
+        """Take some records and make the calls that are due; return when to do so again.
+
+        Not all records at once: what channels are to do comes between.
+        """
+        records = self._journals.read(self.escalation.marks, _MOST)
+        if records:
             self.escalation.take(records)
-            self.escalation.tick()
-            self._deliveries.begin_due()
+        due = min(self.escalation.tick(), self._deliveries.begin_due())
+        return 0.0 if records else due
 
     # A disk that fails: somebody in need is told of all the same
 
@@ -234,8 +239,7 @@ class Guard:
         try:
             if self.escalation.store is self._store:
                 self.escalation.use(self._store.copied())
-            self._read()
-            return min(self.escalation.tick(), self._deliveries.begin_due())
+            return self._step()
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
             return float("inf")
@@ -247,7 +251,8 @@ class Guard:
         acts = self.escalation.store.all_acts()
         self._store = store
         self.escalation.use(store)
-        self._read()
+        while records := self._journals.read(self.escalation.marks, _MOST):
+            self.escalation.take(records)
         for act in acts:
             with contextlib.suppress(Unknown, Impossible):
                 self.escalation.act(act)

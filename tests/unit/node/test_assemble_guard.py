@@ -158,7 +158,7 @@ def test_while_the_disk_fails_people_are_called_from_memory_and_then_from_the_fi
         disk = guard.escalation.store
         disk._db.execute("PRAGMA query_only = 1")
         write(guard, "r1")
-        assert guard._turn() == NOW + 60.0
+        assert [guard._turn(), guard._turn()] == [0.0, NOW + 60.0]
         (incident,) = guard.escalation.store.incidents(10, all=True)
         assert guard.escalation.store is not disk
         guard.escalation.act(

@@ -264,7 +264,8 @@ class Escalation:
             is_first = is_alarming(incident) and not incident.notified
             self._keep(algorithm.confirmed(incident, now))
         if is_first:
-            self._counts.child(NOTIFY, self._level(incident)).observe(now - incident.began)
+            took = max(0.0, now - incident.began)
+            self._counts.child(NOTIFY, self._level(incident)).observe(took)
             self._heard(incident.id, "somebody is told")
         self._outside.changed()
 
@@ -308,7 +309,7 @@ class Escalation:
             if not is_alarming(after):
                 self.store.forgive(act.incident)
         if is_alarming(before) and not is_alarming(after):
-            took = act.at - before.began
+            took = max(0.0, act.at - before.began)
             self._counts.child(ACKNOWLEDGE, self._level(before)).observe(took)
             self._heard(after.id, "somebody answers")
         self._outside.tell("incident_acted", incident=act.incident, does=act.does, by=act.by)
