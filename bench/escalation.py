@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -101,6 +102,9 @@ def main(folder: Path, *, stormy: bool) -> None:
             if stormy:
                 killer.join()
     print(said("until durable", took))
+    taken = {one.json["incident"]["person"]: one.json["incident"]["opened_at"] for one in calls}
+    moments = {person: datetime.fromisoformat(text).timestamp() for person, text in taken.items()}
+    print(said("until guard has it", [moments[person] - at for person, at in begun.items()]))
     print(said("until told", [calls.at[person] - at for person, at in begun.items()]))
     print(f"told more than once: {len(calls) - len(calls.at)}; never: {COUNT - len(calls.at)}")
 

@@ -5,7 +5,7 @@ import contextlib
 import random
 import sqlite3
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +21,7 @@ from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown
 from tta_gateway.features.escalation.service_channel import ServiceChannel
 from tta_gateway.features.escalation.smtp_channel import SmtpChannel
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
+from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
 from tta_gateway.features.escalation.webhook_channel import WebhookChannel
@@ -101,6 +102,7 @@ class Guard:
         self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._looked = self._forgot = 0.0
+        self._is_rung = True
         self._adopt()
 
     def _opened(self, path: Path) -> SqliteStore | None:
@@ -172,7 +174,7 @@ class Guard:
 
     async def begin(self) -> None:
         """Serve, and look after incidents for ever; OSError if it cannot be asked."""
-        self._journals.listen(self.snapshot, self._outside.changed)
+        self._journals.listen(self.snapshot, self._rung)
         self._server = await guard_socket.serve(self._folder, self._desk.answer)
         work = lasting(self._run, name="escalation", died=self.died, clock=self._clock.monotonic)
         spawn(work, name="escalation", died=self.died)
@@ -183,6 +185,11 @@ class Guard:
         self._journals.close()
         self._client.close()
         self._lines.close()
+
+    def _rung(self) -> None:
+        """Hear that a journal holds more."""
+        self._is_rung = True
+        self._outside.changed()
 
     async def _run(self) -> None:
         while True:
@@ -214,9 +221,12 @@ class Guard:
 
         Not all records at once: what channels are to do comes between.
         """
-        records = self._journals.read(self.escalation.marks, _MOST)
+        records: Sequence[Record] = ()
+        if self._is_rung:
+            records = self._journals.read(self.escalation.marks, _MOST)
         if records:
             self.escalation.take(records)
+        self._is_rung = bool(records)
         due = min(self.escalation.tick(), self._deliveries.begin_due())
         return 0.0 if records else due
 
@@ -239,6 +249,7 @@ class Guard:
         try:
             if self.escalation.store is self._store:
                 self.escalation.use(self._store.copied())
+                self._is_rung = True
             return self._step()
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
@@ -264,7 +275,7 @@ class Guard:
         now = self._clock.monotonic()
         if now - self._looked < _LOOK:
             return
-        self._looked = now
+        self._looked, self._is_rung = now, True  # a ring may have been lost
         for work in self.each_second:
             work()
         self._lines.flush()
