@@ -158,6 +158,13 @@ class Worker:
         self.shielding.follow(self.parts.live)
         self._word = LiveWord(self._sections, self.hearing, self.telling.taken)
         self._word.follow(self.parts.live)
+        self._reach_stores()
+        self._look_after_people()
+        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
+        self.sweeper.each_tick += ticks
+
+    def _reach_stores(self) -> None:
+        """Have what is shared with other workers."""
         self.valkeys = Valkeys(
             registry=self.registry, log=self.log, chance=random.random, died=self.died
         )
@@ -172,11 +179,12 @@ class Worker:
             died=self.died,
         )
         self.limiting.follow(self.parts.live)
+
+    def _look_after_people(self) -> None:
+        """Have what keeps for the guard what they write."""
         self.reporting = Reporting(
             self.loop, clock=self.clock, registry=self.registry, log=self.log
         )
-        ticks = [self._flush, self.collector.tick, self._observe, self.valkeys.tick]
-        self.sweeper.each_tick += ticks
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""

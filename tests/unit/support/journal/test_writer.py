@@ -156,7 +156,7 @@ def test_many_go_together_and_in_order(stage: Stage) -> None:
 
 def test_what_was_given_before_the_end_is_written(stage: Stage) -> None:
     async def work(desk: Desk) -> None:
-        desk.writer.put(lambda: b"last")
+        assert not desk.writer.put(lambda: b"last").done()
 
     run(stage, work)
     assert stage.take() == [b"last"]
