@@ -26,7 +26,7 @@ from tests.helpers.clients import Client
 from tests.helpers.gateway import free_port
 from tests.helpers.slow import companion_of, wait_until
 from tta_gateway.features.alerts.metrics import TRANSITIONS
-from tta_gateway.features.alerts.webhook_sink import signature
+from tta_gateway.support.posting import signature
 
 pytestmark = pytest.mark.e2e
 

@@ -16,6 +16,7 @@ from tta_gateway.cli.key import keys
 from tta_gateway.cli.look import docs, routes, services
 from tta_gateway.cli.pki import pki
 from tta_gateway.cli.renew import restart, upgrade
+from tta_gateway.cli.safety import safety
 from tta_gateway.cli.serve import check, run
 from tta_gateway.cli.shield import shield
 from tta_gateway.cli.user import user
@@ -34,6 +35,6 @@ def main() -> None:
 
 for _command in (
     *(check, run, config, routes, services, docs, restart, upgrade),
-    *(user, keys, apikey, client, changes, pki, shield, encryption, helplines),
+    *(user, keys, apikey, client, changes, pki, shield, encryption, helplines, safety),
 ):
     main.add_command(_command)

@@ -281,6 +281,20 @@ class SafetyRaised(msgspec.Struct, frozen=True, kw_only=True, tag="safety"):
     by: str
 
 
+class EscalationTroubled(msgspec.Struct, frozen=True, kw_only=True, tag="escalation"):
+    """Something keeps the guard from telling people of somebody in need, or does no more (`over`).
+
+    `of` is the incident that nobody is reached about, the segment of a journal of which a record
+    makes no sense, or the guard's own file.
+    """
+
+    kind: Literal["unreached", "parked", "store"]
+    of: str
+    over: bool
+    cause: str
+    at: float
+
+
 Event = (
     EndpointChanged
     | ServiceChanged
@@ -303,4 +317,5 @@ Event = (
     | AccountChanged
     | BanChanged
     | SafetyRaised
+    | EscalationTroubled
 )

@@ -22,6 +22,7 @@ from tta_gateway.features.changes import api as changes
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
+from tta_gateway.features.escalation import api as escalation
 from tta_gateway.features.identity import (
     accounts_admin_api,
     accounts_api,
@@ -93,6 +94,7 @@ from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
 from tta_gateway.node.here import Here
+from tta_gateway.node.incidents import Incidents
 from tta_gateway.node.issuing import Issuance
 from tta_gateway.node.judging import Judging
 from tta_gateway.node.keepsake import Keepsake
@@ -243,6 +245,13 @@ class Control:
         self.attending = self._attending(parts, clock)
         self._admin_token = admin_token.kept(Path(self.snapshot.state_dir))
         self.changing = self._changing(clock)
+        self.incidents = Incidents(
+            self.log,
+            clock,
+            shown=self.issuance.bearers.needed,
+            is_admin=admin_token.shows(self._admin_token),
+            known=lambda: self.findings.known,
+        )
         self.times = Times(self.segments)
         self.judging = Judging(self.services, self.times, wall=clock.wall)
         self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)
@@ -344,6 +353,7 @@ class Control:
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
+        made.include_router(escalation.router(self.incidents))
         return made
 
     def _changing(self, clock: Clock) -> Changing:
@@ -477,6 +487,7 @@ class Control:
         self.issuance.adopt(parts, Path(self.snapshot.state_dir))
         self.caring.adopt(parts)
         self.changing.adopt(parts)
+        self.incidents.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
         bans = self.defending.banning.is_needed or has_file(self.snapshot.state_dir)
         self.databases.adopt(self.snapshot, is_needed=is_needed or bans)
@@ -621,6 +632,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         ),
         realtime_admin.router(cast("ValkeyInbox", None)),
         changes.router(cast("Changing", None)),
+        escalation.router(cast("Incidents", None)),
     )
     return _told(routers)
 

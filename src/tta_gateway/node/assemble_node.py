@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import msgspec
 
@@ -35,6 +35,8 @@ from tta_gateway.snapshot.encode import decode
 from tta_gateway.snapshot.parts import LIVE, Live, decode_live
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.file_stamp import FileStamp, stamp_of
+
+_GUARD_PAUSE: Final = 0.5  # seconds: somebody in need may wait for the next guard
 
 
 class Node:
@@ -72,7 +74,9 @@ class Node:
             self._slots, spawn=self.offspring.worker, clock=self._clock, log=self.log, owner=self
         )
         self.supervisor.grace = self.snapshot.client_timeouts.drain
-        companions = [self._companion("guard", self.offspring.guard)]
+        guard = self._companion("guard", self.offspring.guard)
+        guard.longest = _GUARD_PAUSE
+        companions = [guard]
         if self.addresses.admin is not None:
             companions.append(self._companion("control", self.offspring.control))
         embedded = Embedded(
@@ -206,7 +210,7 @@ class Node:
         """
         if said.word not in (LIVE, away.WORD):
             self.offspring.heard(child, said)
-        elif child not in self.beside.listeners():
+        elif not self.beside.is_control(child):
             return
         elif said.word == LIVE:
             self._revive(child, said.data)
@@ -222,7 +226,8 @@ class Node:
                 with contextlib.suppress(OSError):  # it does not hear, or has died: another follows
                     child.channel.send(AGAIN)
             return
-        workers = [*self.supervisor.children(), *self.supervisor.leaving()]
+        guard = [one for one in self.beside.listeners() if not self.beside.is_control(one)]
+        workers = [*self.supervisor.children(), *self.supervisor.leaving(), *guard]
         self.offspring.revive(live, workers)
 
     def _handover_of(self, data: bytes, stamp: FileStamp | None) -> Handover:

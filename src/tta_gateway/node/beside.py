@@ -81,8 +81,12 @@ class Beside:
         return self._embedded.is_over and all(one.is_over for one in self._companions)
 
     def listeners(self) -> list[Child]:
-        """Return who wants newer snapshots."""
-        return [one.child for one in self._companions if one.name == "control" and one.child]
+        """Return who wants newer snapshots: all of them."""
+        return [one.child for one in self._companions if one.child]
+
+    def is_control(self, child: Child) -> bool:
+        """Tell whether this is the control that there is: it alone finds things out."""
+        return any(one.name == "control" and one.child is child for one in self._companions)
 
     # What operators see
 
@@ -94,7 +98,7 @@ class Beside:
     def missing(self) -> list[str]:
         """Return the names of those that do not serve at the moment."""
         companions = [one.name for one in self._companions if one.state is not State.SERVING]
-        is_old = self._said_by not in self.listeners()
+        is_old = self._said_by is None or not self.is_control(self._said_by)
         then = [f"{one} when control looked last" for one in self._away]
         return companions + self._embedded.missing() + (then if is_old else self._away)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from tta_gateway.node.child import Child, Said, hear
-from tta_gateway.node.slot import NEVER, Slot, State
+from tta_gateway.node.slot import LONGEST_PAUSE, NEVER, Slot, State
 from tta_gateway.support.log import EventLog
 
 _LONGEST_END: Final = 5.0  # seconds
@@ -42,6 +42,8 @@ class Companion:
     ) -> None:
         """Begin without it."""
         self.name = name
+        self.longest = LONGEST_PAUSE
+        """seconds, at most, until another one is started"""
         self._slot = Slot(0)
         self._spawn = spawn
         self._selector = selector
@@ -132,7 +134,7 @@ class Companion:
         if self._renewed and not asked:
             self._renewed, self._slot = False, Slot(0)
             return
-        self._slot.end(self._clock())
+        self._slot.end(self._clock(), longest=self.longest)
         if not asked:
             status = child.process.returncode or 0
             self._log.event(f"{self.name}_died", status=128 - status if status < 0 else status)

@@ -32,8 +32,8 @@ class Offspring:
         return self._start("worker_main", [self._told.fileno(), *sockets])
 
     def guard(self) -> Child:
-        """Start guard, which counts nothing yet."""
-        return start("tta_gateway.node.guard_main", data=b"")
+        """Start guard."""
+        return self._start("guard_main", [self._told.fileno()])
 
     def control(self) -> Child:
         """Start control."""

@@ -93,8 +93,11 @@ class Slot:
         if self.state is not State.EMPTY:
             self.state = State.LEAVING
 
-    def end(self, now: float) -> None:
-        """Take note that the worker has ended, and say when the next is due."""
+    def end(self, now: float, *, longest: float = LONGEST_PAUSE) -> None:
+        """Take note that the worker has ended, and say when the next is due.
+
+        That is not later than after `longest` seconds.
+        """
         asked = self.state is State.LEAVING
         self.state = State.EMPTY
         self.version = 0
@@ -103,7 +106,7 @@ class Slot:
         self.deaths += 1
         self.empty_since = now
         self._young = 0 if now - self._started >= LIVED else self._young + 1
-        self.due = now + pause(self._young)
+        self.due = now + min(longest, pause(self._young))
 
     def __repr__(self) -> str:
         """Say what an operator wants to know."""

@@ -3,13 +3,12 @@
 They stand here and not in their feature's folder because they hold secrets.
 """
 
-import re
 from collections import Counter
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import AfterValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tta_gateway.features.alerts.bound import (
     Alertmanager,
@@ -20,74 +19,23 @@ from tta_gateway.features.alerts.bound import (
     SinkBound,
     Webhook,
 )
-from tta_gateway.kernel.errors import ConfigError
-from tta_gateway.settings import certificate
-from tta_gateway.settings.address import LARGEST_PORT, Address
-from tta_gateway.settings.address import host as host_of
-from tta_gateway.settings.secret import Holds, Secret
-from tta_gateway.settings.shorthand import URL
+from tta_gateway.settings.address import Address
+from tta_gateway.settings.reaching import (
+    HookConfig,
+    MailboxConfig,
+    SinkUrlOrSecret,
+    User,
+    Word,
+    authorities,
+    both,
+    port_of,
+    value,
+)
+from tta_gateway.settings.secret import Secret
 from tta_gateway.settings.tls import AuthoritiesFile
 from tta_gateway.support.config import Config, Duration, DurationOrZero, Items, Line
 
 _DEFAULT: Final = Rules()
-_PRINTED: Final = re.compile(r"[\x21-\x7e]+")
-# RFC 5321 4.1.2, without quoted names: nobody has such a mailbox.
-_MAILBOX: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\-]{1,64}@([A-Za-z0-9.\-]{1,253})")
-_FORM: Final = "`https://hooks.example/path`"
-_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-
-
-def sink_url(value: object) -> str:
-    """Return a URL; ValueError if none of ours can be sent to it."""
-    if not isinstance(value, str) or not _PRINTED.fullmatch(value):
-        raise ValueError(f"must be a URL: {_FORM}")
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        raise ValueError(f"must be a URL with a host and perhaps a port: {_FORM}") from None
-    if parts.scheme not in ("http", "https"):
-        raise ValueError(f"must begin with `https://` or `http://`: {_FORM}")
-    if "@" in parts.netloc:
-        raise ValueError("holds a user or a password: take it out, and write `token` or `password`")
-    if parts.fragment or port == 0:
-        raise ValueError(f"must have no `#…`, and no port 0: {_FORM}")
-    host_of(f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "")
-    return value
-
-
-def _word(value: object) -> str:
-    """Return a secret that goes into a header field or a login."""
-    if not isinstance(value, str) or not value.isprintable() or not value.isascii():
-        raise ValueError("must be one line of visible ASCII characters")
-    return value
-
-
-def _user(text: str) -> str:
-    """Return who logs in (RFC 7617 2: without a colon)."""
-    if not text.isprintable() or not text.isascii() or ":" in text or not text:
-        raise ValueError("must be one line of visible ASCII characters without `:`, and not empty")
-    return text
-
-
-def _mailbox(text: str) -> str:
-    match = _MAILBOX.fullmatch(text)
-    if match is None:
-        raise ValueError(f"`{text}` is not a mailbox: write `somebody@example.org`")
-    return text
-
-
-SinkUrlOrSecret: TypeAlias = Annotated[Secret[str], Holds(sink_url, shown=str, schema=URL)]
-Word: TypeAlias = Annotated[Secret[str], Holds(_word)]
-User: TypeAlias = Annotated[
-    str, AfterValidator(_user), WithJsonSchema({"title": "text", "type": "string"})
-]
-Mailbox: TypeAlias = Annotated[
-    str, AfterValidator(_mailbox), WithJsonSchema({"title": "mailbox", "type": "string"})
-]
-ServerHost: TypeAlias = Annotated[
-    str, AfterValidator(host_of), WithJsonSchema({"title": "host", "type": "string"})
-]
 
 
 class FlappingConfig(Config):
@@ -132,7 +80,7 @@ class AlertmanagerConfig(Config):
     def _known_once(self) -> "AlertmanagerConfig":
         if self.token is not None and self.user is not None:
             raise ValueError("`token` and `user` are two ways in: keep one of them")
-        _both(self.user, self.password)
+        both(self.user, self.password)
         return self
 
     @field_validator("url")
@@ -143,69 +91,18 @@ class AlertmanagerConfig(Config):
         return url
 
 
-class WebhookConfig(Config):
+class WebhookConfig(HookConfig):
     """Somebody who takes alerts as JSON, in the form of docs/alerts.md."""
-
-    url: SinkUrlOrSecret
-    """Where alerts are sent by POST; `{file: …}` where it holds a key."""
-
-    ca: AuthoritiesFile | None = None
-    """A file in PEM with the authorities of its certificate; left out, those of this machine."""
-
-    token: Word | None = None
-    """Shown to it as `Authorization: Bearer`."""
-
-    secret: Word | None = None
-    """Signs each call, in `X-TTA-Signature`."""
 
     severity: Severity = "info"
     """The least severity that it hears of."""
 
 
-class MailConfig(Config):
+class MailConfig(MailboxConfig):
     """Alerts as mail in plain text, those that come together in one."""
-
-    host: ServerHost
-    """The server that takes mail to be sent."""
-
-    port: Annotated[int, Field(ge=1, le=LARGEST_PORT)] | None = None
-    """Its port; left out, the usual one: 587, with `security: tls` 465, with `none` 25."""
-
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    """How the way there is encrypted; `none` for a server on this machine or in a safe network."""
-
-    ca: AuthoritiesFile | None = None
-    """A file in PEM with the authorities of its certificate; left out, those of this machine."""
-
-    user: User | None = None
-    """Who logs in, with `password`."""
-
-    password: Word | None = None
-    """The password of `user`."""
-
-    sender: Mailbox
-    """The mailbox that they come from."""
-
-    to: Annotated[Items[Mailbox], Field(min_length=1, max_length=50)]
-    """The mailboxes that they go to."""
 
     severity: Severity = "warning"
     """The least severity that is sent."""
-
-    @model_validator(mode="after")
-    def _lets_nobody_listen(self) -> "MailConfig":
-        _both(self.user, self.password)
-        if self.password is not None and self.security == "none":
-            raise ValueError(
-                "a password would be sent in the clear: write `security: starttls` or `tls`, or "
-                "take `user` and `password` out"
-            )
-        return self
-
-
-def _both(user: str | None, password: Secret[str] | None) -> None:
-    if (user is None) != (password is None):
-        raise ValueError("`user` and `password` belong together: write both, or none of them")
 
 
 class AlertsConfig(Config):
@@ -292,11 +189,11 @@ def _place(url: str) -> str:
 def _alertmanager(config: AlertmanagerConfig) -> Alertmanager:
     return Alertmanager(
         url=config.url.value,
-        ca=_ca(config.ca),
+        ca=authorities(config.ca),
         severity=config.severity,
-        token=_value(config.token),
+        token=value(config.token),
         user=config.user or "",
-        password=_value(config.password),
+        password=value(config.password),
         resolve_timeout=config.resolve_timeout,
     )
 
@@ -304,34 +201,22 @@ def _alertmanager(config: AlertmanagerConfig) -> Alertmanager:
 def _webhook(config: WebhookConfig) -> Webhook:
     return Webhook(
         url=config.url.value,
-        ca=_ca(config.ca),
+        ca=authorities(config.ca),
         severity=config.severity,
-        token=_value(config.token),
-        secret=_value(config.secret),
+        token=value(config.token),
+        secret=value(config.secret),
     )
 
 
 def _mail(config: MailConfig) -> Mail:
     return Mail(
         host=config.host,
-        port=config.port or _PORTS[config.security],
+        port=port_of(config),
         security=config.security,
         severity=config.severity,
-        ca=_ca(config.ca),
+        ca=authorities(config.ca),
         user=config.user or "",
-        password=_value(config.password),
+        password=value(config.password),
         sender=config.sender,
         to=config.to,
     )
-
-
-def _value(secret: Secret[str] | None) -> str:
-    return "" if secret is None else secret.value
-
-
-def _ca(file: str | None) -> str:
-    try:
-        return "" if file is None else certificate.trusted(file).decode()
-    except ValueError as error:
-        words = f"{error}: it has changed since it was checked a moment ago; try again"
-        raise ConfigError([words]) from None

@@ -46,6 +46,7 @@ from tta_gateway.settings import (
     caller,
     discovery,
     encryption,
+    escalation,
     fallback,
     identity,
     own_limits,
@@ -88,6 +89,9 @@ _BOUND: Final[dict[str, Callable[[Settings], msgspec.Struct]]] = {
     "cors": lambda settings: cors.compile(settings.cors),
     "discovery": lambda settings: discovery.compile(
         settings.discovery, settings.services, partial(_declared_route, settings)
+    ),
+    "escalation": lambda settings: escalation.compile(
+        settings.escalation, settings.admin, settings.alerts.node or ""
     ),
     "health": lambda settings: health.compile(settings.services),
     "metrics": lambda settings: metrics.compile(settings.metrics),
@@ -163,10 +167,13 @@ def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | Non
 
 
 def secret_files(settings: Settings) -> tuple[SecretFile, ...]:
-    """Return each file that a secret came from, and that of the help lines."""
-    found = (secret.file for _, secret in secrets_of(settings))
-    secret = dict.fromkeys(file for file in found if file is not None)
-    return (*secret, *safety.watched(settings.safety))
+    """Return each file that a secret came from, the policy of escalation, and the help lines."""
+    found = (
+        *(secret.file for _, secret in secrets_of(settings)),
+        settings.escalation.policy,
+    )
+    others = dict.fromkeys(file for file in found if file is not None)
+    return (*others, *safety.watched(settings.safety))
 
 
 def compiled_routes(settings: Settings) -> tuple[Route, ...]:

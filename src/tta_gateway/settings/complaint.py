@@ -16,6 +16,7 @@ NAMED: Final = frozenset(
         "services.<name>.health.headers",
         "access.roles",
         "access.scopes",
+        "escalation.contacts",
         "identity.issuers[].levels",
         "ratelimit.limits",
         "realtime.channels",

@@ -65,7 +65,11 @@ class Document:
 
     def complain(self, path: Path, sentence: str) -> None:
         """Take note that something is wrong at a path."""
-        self.complaints.append(Complaint(self.place(path), path, sentence))
+        self.complain_at(self.place(path), path, sentence)
+
+    def complain_at(self, place: Mark | Source, path: Path, sentence: str) -> None:
+        """Take note that something is wrong at a place, which may be of another file."""
+        self.complaints.append(Complaint(place, path, sentence))
 
 
 def read(text: str) -> Document:

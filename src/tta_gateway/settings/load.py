@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.routing.conflict import conflicts
-from tta_gateway.settings import health_defaults, rules, safety, sentence
+from tta_gateway.settings import escalation, health_defaults, rules, safety, sentence
 from tta_gateway.settings.compile import compiled_routes
 from tta_gateway.settings.complaint import Complaint, Mark, lines
 from tta_gateway.settings.database import unusable
@@ -43,6 +43,7 @@ def load_text(text: str, name: str, *, environ: Mapping[str, str]) -> Loaded:
     overlay(document, environ)
     underlay(document)
     health_defaults.underlay(document)
+    escalation.lay(document, Path(name).parent)
     take_out(document)
     rules.check(document)
     settings = _settings(document, Sources(Path(name).parent, environ))

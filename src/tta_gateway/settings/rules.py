@@ -16,6 +16,7 @@ from tta_gateway.settings import (
     caller,
     declaring,
     delegated,
+    escalation,
     fallback,
     own_limits,
     providers,
@@ -149,6 +150,7 @@ def check(document: Document) -> None:
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
         *realtime.complaints(tree),
+        *escalation.complaints(tree),
         *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)

@@ -21,6 +21,7 @@ from tta_gateway.settings.alerts import AlertsConfig
 from tta_gateway.settings.database import DatabaseAt
 from tta_gateway.settings.discovery import DiscoveryConfig
 from tta_gateway.settings.encryption import EncryptionConfig, JournalConfig
+from tta_gateway.settings.escalation import EscalationConfig
 from tta_gateway.settings.identity import IdentityConfig
 from tta_gateway.settings.listener import (
     Listen,
@@ -208,6 +209,9 @@ class Settings(Config):
 
     alerts: AlertsConfig = AlertsConfig()
     """Who hears what happens to services, and when."""
+
+    escalation: EscalationConfig = EscalationConfig()
+    """Whom the guard calls about somebody in need, until one acknowledges."""
 
     health: HealthDefaultsConfig = HealthDefaultsConfig()
     """What the checks of services take where they say nothing; looked at is who has `health`."""

@@ -24,9 +24,8 @@ from tests.helpers.alerting import a_notice
 from tests.helpers.certificates import Folder
 from tta_gateway.features.alerts.alertmanager_sink import AlertmanagerSink
 from tta_gateway.features.alerts.bound import Alertmanager, Webhook
-from tta_gateway.features.alerts.post import post
-from tta_gateway.features.alerts.sink import SinkFailed
 from tta_gateway.features.alerts.webhook_sink import WebhookSink
+from tta_gateway.support.posting import NotTaken, post
 
 NOW: Final = 1_700_000_100.0
 LINK: Final = "http://127.0.0.1:8081/admin/v1/alerts"
@@ -108,7 +107,7 @@ def test_what_is_not_taken_may_be_taken_later(
     receiver: Receiver, status: int, *, again: bool
 ) -> None:
     receiver.status = status
-    with pytest.raises(SinkFailed, match=f"it answers {status}") as failed:
+    with pytest.raises(NotTaken, match=f"it answers {status}") as failed:
         asyncio.run(webhook(receiver.url).send([a_notice()]))
     assert failed.value.again is again
 
@@ -116,7 +115,7 @@ def test_what_is_not_taken_may_be_taken_later(
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_what_is_refused_for_what_it_is_is_not_sent_again(receiver: Receiver, status: int) -> None:
     receiver.status = status
-    with pytest.raises(SinkFailed) as failed:
+    with pytest.raises(NotTaken) as failed:
         asyncio.run(webhook(receiver.url).send([a_notice()]))
     assert not failed.value.again
 
@@ -140,7 +139,7 @@ def test_a_certificate_that_is_not_good_is_told_nothing(tmp_path: Path, days: fl
     folder, other = Folder(tmp_path / "a"), Folder(tmp_path / "b")
     ca = folder.ca if days < 0 else other.ca
     with Receiver(tls=served(folder, days=days)) as receiver:
-        with pytest.raises(SinkFailed, match="its certificate is not good") as failed:
+        with pytest.raises(NotTaken, match="its certificate is not good") as failed:
             asyncio.run(webhook(receiver.url, ca=ca.read_text()).send([a_notice()]))
         assert (receiver.calls, failed.value.again) == ([], True)
 
@@ -148,14 +147,14 @@ def test_a_certificate_that_is_not_good_is_told_nothing(tmp_path: Path, days: fl
 def test_nobody_there_is_a_failure_in_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(SinkFailed, match="it cannot be reached: "):
+    with pytest.raises(NotTaken, match="it cannot be reached: "):
         asyncio.run(webhook(f"http://127.0.0.1:{port}").send([a_notice()]))
 
 
 def test_one_that_is_silent_is_left() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(SinkFailed, match=r"did not answer within 0\.2 s"):
+        with pytest.raises(NotTaken, match=r"did not answer within 0\.2 s"):
             asyncio.run(post(url, b"{}", {}, context=None, patience=0.2))
 
 
@@ -169,5 +168,5 @@ def test_one_that_speaks_no_http_is_a_failure_in_words() -> None:
             port = server.sockets[0].getsockname()[1]
             await post(f"http://127.0.0.1:{port}", b"{}", {}, context=None)
 
-    with pytest.raises(SinkFailed, match="no HTTP"):
+    with pytest.raises(NotTaken, match="no HTTP"):
         asyncio.run(talk())

@@ -13,8 +13,8 @@ from tests.helpers.alerting import a_notice
 from tests.helpers.certificates import Folder
 from tests.helpers.mail_server import MailServer
 from tta_gateway.features.alerts.bound import Mail
-from tta_gateway.features.alerts.sink import SinkFailed
 from tta_gateway.features.alerts.smtp_sink import SmtpSink
+from tta_gateway.support.posting import NotTaken
 
 NOW = 1_700_000_100.0
 LOGIN = ("gateway", "a secret")
@@ -74,19 +74,19 @@ def test_it_logs_in_where_nobody_listens(folder: Folder, security: str) -> None:
 def test_a_wrong_password_is_a_failure_in_words(folder: Folder) -> None:
     with MailServer(starttls=served(folder), login=LOGIN) as server:
         ca = folder.ca.read_text()
-        with pytest.raises(SinkFailed, match="refuses `user` or `password`"):
+        with pytest.raises(NotTaken, match="refuses `user` or `password`"):
             sends(server.port, security="starttls", ca=ca, user="gateway", password="wrong")
     assert server.post.mailed == []
 
 
 def test_a_server_without_starttls_gets_no_mail() -> None:
-    with MailServer() as server, pytest.raises(SinkFailed, match="STARTTLS"):
+    with MailServer() as server, pytest.raises(NotTaken, match="STARTTLS"):
         sends(server.port, security="starttls")
     assert server.post.mailed == []
 
 
 def test_a_certificate_that_is_not_good_gets_no_mail(folder: Folder) -> None:
-    bad = pytest.raises(SinkFailed, match="its certificate is not good")
+    bad = pytest.raises(NotTaken, match="its certificate is not good")
     with MailServer(starttls=served(folder, days=-1)) as server, bad:
         sends(server.port, security="starttls", ca=folder.ca.read_text())
     assert server.post.mailed == []
@@ -95,12 +95,12 @@ def test_a_certificate_that_is_not_good_gets_no_mail(folder: Folder) -> None:
 def test_what_the_server_refuses_is_told_by_its_code() -> None:
     with MailServer() as server:
         server.post.refuses = "554 we do not like it"
-        with pytest.raises(SinkFailed, match=r"it answers 554$"):
+        with pytest.raises(NotTaken, match=r"it answers 554$"):
             sends(server.port)
 
 
 def test_nobody_there_is_a_failure_in_words() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(SinkFailed, match="it cannot be reached: "):
+    with pytest.raises(NotTaken, match="it cannot be reached: "):
         sends(port)

@@ -5,14 +5,14 @@ import socket
 
 import pytest
 
-from tests.helpers.house import CONTROL, WORKER, Events, House
+from tests.helpers.house import CONTROL, GUARD, WORKER, Events, House
 from tta_gateway.support.segment import Segment
 
 
 def test_every_process_counts_in_another_segment(house: House) -> None:
     house.serving()
-    own = [process.given[0] for process in house.of(WORKER, CONTROL)]
-    assert sorted(own) == ["1", "2", "3"]
+    own = [process.given[0] for process in house.of(WORKER, CONTROL, GUARD)]
+    assert sorted(own) == ["1", "2", "3", "4"]
 
 
 def test_every_worker_gets_its_slot_s_sockets(house: House) -> None:

@@ -153,3 +153,11 @@ def test_deaths_are_counted() -> None:
 
 def test_it_says_where_it_stands() -> None:
     assert repr(dying(0.1)) == "<slot 0: empty, 1 deaths>"
+
+
+def test_who_is_missed_most_is_back_sooner() -> None:
+    slot = Slot(0)
+    for _ in range(20):
+        slot.start(0.0)
+        slot.end(0.0, longest=0.5)
+    assert slot.due == 0.5

@@ -9,8 +9,8 @@ from tests.helpers.certificates import Folder
 from tests.helpers.configuration import complaints, completed, loaded
 from tta_gateway.features.alerts.bound import Alertmanager, AlertsBound, Mail, Rules, Webhook
 from tta_gateway.kernel.errors import ConfigError
-from tta_gateway.settings.alerts import _ca
 from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.reaching import authorities
 from tta_gateway.settings.show import show
 
 ENVIRON = {"TOKEN": "kanarie-1", "HOOK": "https://hooks.example/services/kanarie-2"}
@@ -108,7 +108,7 @@ def test_authorities_are_read(certificates: Folder) -> None:
 
 def test_authorities_that_have_changed_since_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="has changed since"):
-        _ca(str(tmp_path / "gone.pem"))
+        authorities(str(tmp_path / "gone.pem"))
 
 
 def mail(written: str) -> str:

@@ -14,8 +14,8 @@ from typing import TypedDict
 import msgspec
 
 from tta_gateway.features.alerts.bound import Alertmanager, Notice
-from tta_gateway.features.alerts.post import encryption, post
 from tta_gateway.features.alerts.wording import stamp, summary
+from tta_gateway.support.posting import encryption, post
 
 _encode = msgspec.json.Encoder().encode
 
@@ -44,7 +44,7 @@ class AlertmanagerSink:
         self._context: ssl.SSLContext | None = encryption(bound.url, bound.ca)
 
     async def send(self, notices: Sequence[Notice]) -> None:
-        """Post all of them; SinkFailed if they are not taken."""
+        """Post all of them; NotTaken if they are not taken."""
         body = _encode([self.postable(one) for one in notices])
         url = self._bound.url.rstrip("/") + "/api/v2/alerts"
         await post(url, body, self._login(), context=self._context)

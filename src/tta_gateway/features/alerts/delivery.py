@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from tta_gateway.features.alerts.bound import SEVERITIES, Alertmanager, Notice, SinkBound
 from tta_gateway.features.alerts.metrics import DROPPED, FAILED, SENT, WAITING
 from tta_gateway.features.alerts.outbox import Outbox, pause
-from tta_gateway.features.alerts.sink import Sink, SinkFailed
+from tta_gateway.features.alerts.sink import Sink
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.posting import NotTaken
 
 _OFTEN = 60.0  # seconds, at most, between two words that an alert lasts
 
@@ -93,7 +94,7 @@ class Delivery:
         """Send these; return whether the next may follow at once."""
         try:
             await self._sink.send(notices)
-        except SinkFailed as error:
+        except NotTaken as error:
             self._fail(str(error), again=error.again, count=len(notices))
             return False
         except Exception as fault:  # noqa: BLE001 - nobody else would try again

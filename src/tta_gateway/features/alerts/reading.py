@@ -7,6 +7,8 @@
     attack    begun -> over
     TLS       fails -> works                        keys of an issuer  unreachable -> reachable
     logins    many fail -> (nobody says so any more)
+    incident  nobody is reached -> somebody is told, or answers
+    guard     a record is parked -> (a day is over)      its file fails -> works
 
 Ejections and open breakers say how long they last: when nobody speaks of one after that (the worker
 is no more, or nobody asks), it ends by itself.  So does a slow endpoint after an hour.
@@ -20,6 +22,7 @@ from tta_gateway.kernel.events import (
     BreakerChanged,
     CertificateExpires,
     EndpointChanged,
+    EscalationTroubled,
     Event,
     IssuerKeysChanged,
     LoginProviderChanged,
@@ -33,6 +36,11 @@ LONGEST: Final = 500  # characters of a cause
 _SOON: Final = 5.0  # seconds after its end that an ejection is given up, if nobody says so
 _LATE: Final = 60.0  # likewise a breaker: it is closed by those who ask
 _HOUR: Final = 3600.0
+_TROUBLES: Final = {
+    "unreached": ("CrisisUnreached", "incident"),
+    "parked": ("CrisisRecordParked", "segment"),
+    "store": ("CrisisStoreFails", "of"),
+}
 
 
 class Turn:
@@ -105,6 +113,8 @@ def _kind_of_tls(event: Event) -> str:
         return "issuer_keys_reachable" if event.reachable else "issuer_keys_unreachable"
     if isinstance(event, LoginProviderChanged):
         return "login_provider_back" if event.reachable else "login_provider_away"
+    if isinstance(event, EscalationTroubled):
+        return f"escalation_{event.kind}{'_over' if event.over else ''}"
     return "logins_failing" if isinstance(event, LoginsFailing) else ""
 
 
@@ -209,6 +219,8 @@ def _of_tls(event: Event) -> list[Turn]:
         return [_of_attack(event)]
     if isinstance(event, LoginsFailing):
         return _of_failing(event)
+    if isinstance(event, EscalationTroubled):
+        return [_of_escalation(event)]
     return _of_keys(event) if isinstance(event, IssuerKeysChanged) else []
 
 
@@ -220,6 +232,15 @@ def _of_attack(event: AttackChanged) -> Turn:
     lease = 0.0 if severity is None else event.at + _HOUR
     turn = Turn("AttackUnderWay", {"of": "addresses"}, at=event.at, severity=severity)
     turn.cause, turn.lease = event.cause[:LONGEST], lease
+    return turn
+
+
+def _of_escalation(event: EscalationTroubled) -> Turn:
+    name, label = _TROUBLES[event.kind]
+    severity: Severity | None = None if event.over else "critical"
+    turn = Turn(name, {label: event.of}, at=event.at, severity=severity, cause=event.cause)
+    if event.kind == "parked" and not event.over:
+        turn.lease = event.at + 24 * _HOUR
     return turn
 
 

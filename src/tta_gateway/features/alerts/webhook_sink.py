@@ -1,12 +1,6 @@
-"""Webhooks: alerts as JSON of our own, which docs/alerts.md describes field by field.
-
-Where there is a secret each call carries `X-TTA-Signature: t=<seconds>,v1=<hex>`: the HMAC-SHA256
-of the seconds, a full stop and the body.  Whoever checks it, and that the seconds are near, knows
-that the call is ours and new.
-"""
+"""Webhooks: alerts as JSON of our own, which docs/alerts.md describes field by field."""
 
 import hashlib
-import hmac
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -14,11 +8,10 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.alerts.bound import Notice, Webhook
-from tta_gateway.features.alerts.post import encryption, post
 from tta_gateway.features.alerts.wording import stamp, status, summary
+from tta_gateway.support.posting import encryption, post, shown
 
 VERSION: Final = 1
-SIGNATURE: Final = "x-tta-signature"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -44,13 +37,6 @@ def told(notice: Notice, node: str) -> dict[str, object]:
     }
 
 
-def signature(secret: str, body: bytes, *, now: float) -> str:
-    """Return the value of the field that signs a body."""
-    seconds = str(int(now))
-    mac = hmac.new(secret.encode(), seconds.encode() + b"." + body, hashlib.sha256)
-    return f"t={seconds},v1={mac.hexdigest()}"
-
-
 class WebhookSink:
     """One webhook."""
 
@@ -63,7 +49,7 @@ class WebhookSink:
         self._context: ssl.SSLContext | None = encryption(bound.url, bound.ca)
 
     async def send(self, notices: Sequence[Notice]) -> None:
-        """Post all of them; SinkFailed if they are not taken."""
+        """Post all of them; NotTaken if they are not taken."""
         now = self._wall()
         body = _encode(
             {
@@ -74,9 +60,5 @@ class WebhookSink:
                 "alerts": [told(one, self._node) for one in notices],
             }
         )
-        fields = {}
-        if self._bound.token:
-            fields["authorization"] = f"Bearer {self._bound.token}"
-        if self._bound.secret:
-            fields[SIGNATURE] = signature(self._bound.secret, body, now=now)
+        fields = shown(self._bound.token, self._bound.secret, body, now=now)
         await post(self._bound.url, body, fields, context=self._context)

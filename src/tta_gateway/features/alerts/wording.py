@@ -20,6 +20,9 @@ _SAID: Final = {
     "AttackUnderWay": "attack the gateway, and are kept out",
     "LoginsFailing": "sees many logins fail: somebody may be trying out passwords",
     "ServiceTlsFails": "cannot be spoken to by TLS",
+    "CrisisUnreached": "is an incident that nobody can be told of",
+    "CrisisRecordParked": "has a record that cannot be read: somebody may be in need",
+    "CrisisStoreFails": "cannot keep incidents",
 }
 _ORDER: Final = (
     "service",
@@ -31,6 +34,8 @@ _ORDER: Final = (
     "provider",
     "of",
     "path",
+    "incident",
+    "segment",
 )
 
 

@@ -306,6 +306,12 @@ class ValkeyInbox:
         """Take his receipts in one step; say of each what `acknowledge` says."""
         return [one == 1 for one in as_list(await self._of(_ACKNOWLEDGE, user, *ids))]
 
+    async def is_acknowledged(self, user: str, id: str) -> bool:
+        """Tell whether he has acknowledged a letter, as long as its id is known."""
+        part = _part_of(user)
+        key = part + b"done:" + user.encode()
+        return await self._ask.command("ZSCORE", key, id, key=part) is not None
+
     async def redeliver(self, user: str) -> int:
         """Send again what is due; return milliseconds until the next is, -1 for none."""
         _, due = as_list(await self._of(_REDELIVER, user, self._bus(user)))

@@ -210,10 +210,12 @@ class Reader:
                     self._tell(Trouble("damaged", name, at, frame.begin + begin - at))
             at = frame.end + begin
             yield Frame(frame.begin + begin, at, frame.data)
+        if not is_left:  # what follows may be on its way
+            return
         torn = data[at - begin :].rstrip(b"\0")
-        if is_left and not torn:
+        if not torn:
             view.nothing_at = at
-        if is_left and torn:
+        else:
             self._tell(Trouble("torn", name, at, len(torn)))
 
     def _record(self, name: str, view: _View, frame: Frame) -> Record | None:

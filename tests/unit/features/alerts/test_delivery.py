@@ -8,8 +8,8 @@ from tests.helpers.alerting import a_notice
 from tests.helpers.house import Events
 from tta_gateway.features.alerts.bound import Alertmanager, Notice, SinkBound, Webhook
 from tta_gateway.features.alerts.delivery import Delivery
-from tta_gateway.features.alerts.sink import SinkFailed
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.posting import NotTaken
 
 WEBHOOK = Webhook(url="http://h", name="http://h")
 
@@ -65,7 +65,7 @@ class House:
 
 
 def test_a_sink_that_fails_is_tried_again_after_growing_pauses() -> None:
-    house = House(Script(SinkFailed("it is down"), SinkFailed("it is down"), None))
+    house = House(Script(NotTaken("it is down"), NotTaken("it is down"), None))
     house.delivery.put([a_notice(), a_notice("resolved")])
     house.runs()
     assert house.sink.taken == [["new", "resolved"]] * 3
@@ -80,7 +80,7 @@ def test_a_sink_that_fails_is_tried_again_after_growing_pauses() -> None:
 
 
 def test_a_sink_that_refuses_for_good_is_not_asked_again() -> None:
-    house = House(Script(SinkFailed("it answers 400", again=False)))
+    house = House(Script(NotTaken("it answers 400", again=False)))
     house.delivery.put([a_notice()])
     house.runs()
     assert (len(house.delivery.outbox), house.counted()["dropped_total"]) == (0, 1.0)

@@ -10,6 +10,7 @@ from tta_gateway.kernel.events import (
     BreakerChanged,
     CertificateExpires,
     EndpointSeen,
+    EscalationTroubled,
     Event,
     IssuerKeyMissing,
     IssuerKeysChanged,
@@ -43,6 +44,10 @@ def login(*, reachable: bool) -> LoginProviderChanged:
 
 def attack(state: str) -> AttackChanged:
     return AttackChanged(state=state, cause="9 blocked", sources=9, at=1.0)  # type: ignore[arg-type]
+
+
+def escalation(kind: str, *, over: bool) -> EscalationTroubled:
+    return EscalationTroubled(kind=kind, of="x", over=over, cause="503", at=1.0)  # type: ignore[arg-type]
 
 
 def issuer_keys(*, reachable: bool) -> IssuerKeysChanged:
@@ -104,6 +109,10 @@ def tls(*, works: bool) -> ServiceTlsChanged:
             [],
         ),
         (issuer_keys(reachable=True), "issuer_keys_reachable", [], ["IssuerKeysUnreachable"]),
+        (escalation("unreached", over=False), "escalation_unreached", ["CrisisUnreached"], []),
+        (escalation("unreached", over=True), "escalation_unreached_over", [], ["CrisisUnreached"]),
+        (escalation("parked", over=False), "escalation_parked", ["CrisisRecordParked"], []),
+        (escalation("store", over=True), "escalation_store_over", [], ["CrisisStoreFails"]),
         (attack("begun"), "attack_begun", ["AttackUnderWay"], []),
         (attack("goes_on"), "", ["AttackUnderWay"], []),
         (attack("over"), "attack_over", [], ["AttackUnderWay"]),
@@ -175,3 +184,10 @@ def test_failing_logins_are_one_alert_that_ends_when_nobody_speaks_of_it() -> No
     )
     again = msgspec.structs.replace(FAILING, failed=90, most_from=("07bc",), at=16.0)
     assert turns_of(again)[0].key == turn.key
+
+
+def test_a_parked_record_is_told_of_for_a_day_and_nobody_reached_until_somebody_is() -> None:
+    (parked,) = turns_of(escalation("parked", over=False))
+    (unreached,) = turns_of(escalation("unreached", over=False))
+    assert (parked.lease, unreached.lease) == (1.0 + 86_400.0, 0.0)
+    assert (unreached.severity, unreached.labels) == ("critical", {"incident": "x"})

@@ -1,14 +1,10 @@
 """Mail: what stands in it.  A real server takes it in tests/contract/alerts."""
 
-import asyncio
-import smtplib
 from email.message import EmailMessage
-
-import pytest
 
 from tests.helpers.alerting import a_notice
 from tta_gateway.features.alerts.bound import Mail, Notice
-from tta_gateway.features.alerts.smtp_sink import SmtpSink, _aside, _said
+from tta_gateway.features.alerts.smtp_sink import SmtpSink
 
 NOW = 1_700_000_100.0
 
@@ -65,37 +61,3 @@ def test_no_cause_can_write_a_field_or_a_line() -> None:
 
 def test_the_subject_has_an_end() -> None:
     assert len(mail(a_notice(labels={"service": "x" * 1000}))["subject"]) == 200
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (smtplib.SMTPNotSupportedError(), "STARTTLS"),
-        (smtplib.SMTPRecipientsRefused({}), "mailboxes"),
-        (smtplib.SMTPAuthenticationError(535, b"no kanarie"), "`password` (535)"),
-        (smtplib.SMTPDataError(554, b"no kanarie"), "answers 554"),
-        (smtplib.SMTPServerDisconnected("kanarie"), "ends the connection"),
-    ],
-)
-def test_every_refusal_has_words_and_none_are_the_server_s(
-    error: smtplib.SMTPException, words: str
-) -> None:
-    assert words in _said(error)
-    assert "kanarie" not in _said(error)
-
-
-def test_a_fault_in_the_thread_is_raised_where_it_is_waited_for() -> None:
-    def fail() -> None:
-        raise ValueError("in the thread")
-
-    with pytest.raises(ValueError, match="in the thread"):
-        asyncio.run(_aside(fail))
-
-
-def test_who_waits_no_longer_disturbs_nobody() -> None:
-    async def leave() -> None:
-        async with asyncio.timeout(0.0):
-            await _aside(lambda: None)
-
-    with pytest.raises(TimeoutError):
-        asyncio.run(leave())

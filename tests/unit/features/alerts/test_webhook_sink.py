@@ -1,10 +1,7 @@
-"""Webhooks: the form that docs/alerts.md describes, and the signature."""
-
-import hashlib
-import hmac
+"""Webhooks: the form that docs/alerts.md describes."""
 
 from tests.helpers.alerting import a_notice
-from tta_gateway.features.alerts.webhook_sink import signature, told
+from tta_gateway.features.alerts.webhook_sink import told
 
 
 def test_one_that_fires_is_told_with_its_cause() -> None:
@@ -44,10 +41,3 @@ def test_a_notice_keeps_its_id_and_no_other_has_it() -> None:
     ids = [told(one, "edge-1")["id"] for one in notices]
     assert ids == [told(one, "edge-1")["id"] for one in notices]
     assert len({*ids, told(a_notice(), "edge-2")["id"]}) == 5
-
-
-def test_whoever_has_the_secret_can_check_the_signature() -> None:
-    body = b'{"version":1}'
-    stamp, _, mac = signature("secret", body, now=1_700_000_000.9).partition(",")
-    expected = hmac.new(b"secret", b"1700000000." + body, hashlib.sha256).hexdigest()
-    assert (stamp, mac) == ("t=1700000000", f"v1={expected}")

@@ -1,22 +1,51 @@
-"""Posting: one request to a URL on a connection of its own, for sinks that speak HTTP.
+"""Posting: one request to a URL on a connection of its own, for whoever tells people's tools.
 
 What is answered does not matter beyond its status.  Certificates are verified, by the operator's
-authorities or the machine's.
+authorities or the machine's.  Where there is a secret each call carries
+`X-TTA-Signature: t=<seconds>,v1=<hex>`: the HMAC-SHA256 of the seconds, a full stop and the body.
+Whoever checks it, and that the seconds are near, knows that the call is ours and new.
 """
 
 import asyncio
+import hashlib
+import hmac
 import re
 import ssl
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from tta_gateway.features.alerts.sink import SinkFailed
-
 PATIENCE: Final = 10.0  # seconds, for all of it
+SIGNATURE: Final = "x-tta-signature"
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?:[ \r\n])")
 _MOST_FIELDS: Final = 200
 _HOPELESS: Final = (400, 413, 422)  # the same again would be refused again
+
+
+class NotTaken(Exception):
+    """The other side has not taken it; `again` says whether another try may help."""
+
+    def __init__(self, why: str, *, again: bool = True) -> None:
+        """Keep the reason, in words."""
+        super().__init__(why)
+        self.again = again
+
+
+def signature(secret: str, body: bytes, *, now: float) -> str:
+    """Return the value of the field that signs a body."""
+    seconds = str(int(now))
+    mac = hmac.new(secret.encode(), seconds.encode() + b"." + body, hashlib.sha256)
+    return f"t={seconds},v1={mac.hexdigest()}"
+
+
+def shown(token: str, secret: str, body: bytes, *, now: float) -> dict[str, str]:
+    """Return the fields of a call that show a token and sign its body, where there is either."""
+    fields = {}
+    if token:
+        fields["authorization"] = f"Bearer {token}"
+    if secret:
+        fields[SIGNATURE] = signature(secret, body, now=now)
+    return fields
 
 
 def encryption(url: str, ca: str) -> ssl.SSLContext | None:
@@ -34,19 +63,19 @@ async def post(
     context: ssl.SSLContext | None,
     patience: float = PATIENCE,
 ) -> None:
-    """Post JSON; SinkFailed, with the reason in words, unless it is taken."""
+    """Post JSON; NotTaken, with the reason in words, unless it is taken."""
     try:
         async with asyncio.timeout(patience):
             status = await _posted(url, body, fields, context)
     except TimeoutError:
-        raise SinkFailed(f"it did not answer within {patience:g} s") from None
+        raise NotTaken(f"it did not answer within {patience:g} s") from None
     except ssl.SSLCertVerificationError as error:
-        raise SinkFailed(f"its certificate is not good: {error.verify_message}") from None
+        raise NotTaken(f"its certificate is not good: {error.verify_message}") from None
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise SinkFailed(f"it cannot be reached: {words}") from None
+        raise NotTaken(f"it cannot be reached: {words}") from None
     if not 200 <= status < 300:
-        raise SinkFailed(f"it answers {status}", again=status not in _HOPELESS)
+        raise NotTaken(f"it answers {status}", again=status not in _HOPELESS)
 
 
 async def _posted(

@@ -1,12 +1,14 @@
 """Posting: what is read of an answer.  Real servers answer in tests/contract/alerts."""
 
 import asyncio
+import hashlib
+import hmac
 import ssl
 
 import pytest
 
 from tests.helpers.certificates import Folder
-from tta_gateway.features.alerts.post import _status, encryption
+from tta_gateway.support.posting import NotTaken, _status, encryption, shown, signature
 
 
 def status_of(data: bytes) -> int:
@@ -54,3 +56,24 @@ def test_tls_is_spoken_where_the_url_says_so_by_the_authorities_named(
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert len(context.get_ca_certs()) == 1
+
+
+def test_another_try_may_help_unless_it_is_said_not_to() -> None:
+    assert NotTaken("no").again
+    assert (str(NotTaken("no", again=False)), NotTaken("no", again=False).again) == ("no", False)
+
+
+def test_whoever_has_the_secret_can_check_the_signature() -> None:
+    body = b'{"version":1}'
+    stamp, _, mac = signature("secret", body, now=1_700_000_000.9).partition(",")
+    expected = hmac.new(b"secret", b"1700000000." + body, hashlib.sha256).hexdigest()
+    assert (stamp, mac) == ("t=1700000000", f"v1={expected}")
+
+
+def test_a_call_shows_what_there_is_to_show() -> None:
+    assert shown("", "", b"x", now=5.0) == {}
+    signed = signature("secret", b"x", now=5.0)
+    assert shown("token", "secret", b"x", now=5.0) == {
+        "authorization": "Bearer token",
+        "x-tta-signature": signed,
+    }

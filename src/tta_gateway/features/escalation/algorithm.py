@@ -1,0 +1,276 @@
+"""The states of an incident, and when who is called; pure.
+
+    open          somebody is to be told, and no channel has confirmed yet
+    notified      a channel has confirmed; nobody has acknowledged
+    acknowledged  somebody has it
+    handed_over   somebody has given it to somebody else, or to a service outside
+    resolved      it is over; only people say so
+    reopened      it alarms again: it got worse, came back, or somebody says so
+
+An incident that alarms (open, notified, reopened) has always a moment at which the next call is
+made.  It is never further ahead than the rung allows, so that a clock that is set back delays a
+call by no more than its rung's time.  Levels only rise.  What a person without a proved identity
+writes is never level 3 by itself.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from tta_gateway.features.escalation.bound import (
+    MOST_TEXTS,
+    Act,
+    Call,
+    Does,
+    Incident,
+    Ladder,
+    State,
+)
+from tta_gateway.kernel.incident import Report
+from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT
+
+_ALARMING: Final = (State.OPEN, State.NOTIFIED, State.REOPENED)
+CONFIRMED: Final[Mapping[State, State]] = {
+    State.OPEN: State.NOTIFIED,
+    State.NOTIFIED: State.NOTIFIED,
+    State.REOPENED: State.NOTIFIED,
+}
+"""A channel has confirmed: it changes nothing where somebody has it already."""
+WORSE: Final[Mapping[State, State]] = {
+    State.OPEN: State.OPEN,
+    State.NOTIFIED: State.OPEN,
+    State.REOPENED: State.REOPENED,
+    State.ACKNOWLEDGED: State.REOPENED,
+    State.HANDED_OVER: State.REOPENED,
+}
+"""What was told before is not enough; who is resolved gets a new incident."""
+_ACKNOWLEDGE: Final[Mapping[State, State]] = {
+    State.OPEN: State.ACKNOWLEDGED,
+    State.NOTIFIED: State.ACKNOWLEDGED,
+    State.REOPENED: State.ACKNOWLEDGED,
+    State.ACKNOWLEDGED: State.ACKNOWLEDGED,
+    State.HANDED_OVER: State.HANDED_OVER,
+}
+_HAND_OVER: Final[Mapping[State, State]] = dict.fromkeys(
+    (*_ALARMING, State.ACKNOWLEDGED, State.HANDED_OVER), State.HANDED_OVER
+)
+_RESOLVE: Final[Mapping[State, State]] = dict.fromkeys(State, State.RESOLVED)
+_REOPEN: Final[Mapping[State, State]] = {
+    State.OPEN: State.OPEN,
+    State.NOTIFIED: State.NOTIFIED,
+    State.REOPENED: State.REOPENED,
+    State.ACKNOWLEDGED: State.REOPENED,
+    State.HANDED_OVER: State.REOPENED,
+    State.RESOLVED: State.REOPENED,
+}
+_STAY: Final[Mapping[State, State]] = {one: one for one in State}
+ACTS: Final[Mapping[Does, Mapping[State, State]]] = {
+    "acknowledge": _ACKNOWLEDGE,
+    "hand_over": _HAND_OVER,
+    "resolve": _RESOLVE,
+    "reopen": _REOPEN,
+    "note": _STAY,
+    "read_evidence": _STAY,
+}
+"""What people do.  What is not here cannot be done: who is resolved is re-opened first."""
+
+
+def is_alarming(incident: Incident) -> bool:
+    """Tell whether people are still to be called."""
+    return incident.state in _ALARMING
+
+
+def is_open(incident: Incident) -> bool:
+    """Tell whether further reports of the person belong to it."""
+    return incident.state is not State.RESOLVED
+
+
+def level_of(report: Report) -> int:
+    """Return how urgent a report is by itself."""
+    most = HIGH if report.identity == "unverified" else IMMINENT
+    return min(max(report.level, ELEVATED), most)
+
+
+def incident_id(report: Report) -> str:
+    """Return the id of the incident that a report opens: the same whenever it is read again."""
+    return _digest("incident", report.id)
+
+
+def opened(report: Report, now: float) -> Incident:
+    """Return the incident that a report opens; its first call is due at once."""
+    return Incident(
+        id=incident_id(report),
+        person=report.person,
+        identity=report.identity,
+        drill=report.source == "drill",
+        level=level_of(report),
+        categories=report.categories,
+        route=report.route,
+        service=report.service,
+        opened=now,
+        last=now,
+        began=min(report.at, now),
+        due=now,
+        texts=int(bool(report.evidence)),
+        undelivered=int(not report.delivered),
+    )
+
+
+def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> Incident:
+    """Return an open incident with one report more.
+
+    It alarms anew if it gets worse, or if nobody has said anything for as long as the first rung
+    of its `ladder` has time: who acknowledged then may not be looking now.
+    """
+    level = max(incident.level, level_of(report))
+    before = (*incident.categories, *report.categories)
+    made = replace(
+        incident,
+        level=level,
+        identity=report.identity if incident.identity != "verified" else "verified",
+        categories=tuple(dict.fromkeys(before)),
+        route=report.route,
+        service=report.service,
+        last=max(incident.last, now),
+        reports=incident.reports + 1,
+        texts=incident.texts + int(keeps_text(incident, report)),
+        undelivered=incident.undelivered + int(not report.delivered),
+    )
+    ago = _since(incident.acknowledged, now)
+    is_late = not is_alarming(incident) and ago >= ladder.rungs[0].within
+    if level == incident.level and not is_late:
+        return made
+    return _alarming(made, WORSE[incident.state], began=min(report.at, now), now=now)
+
+
+def _since(moment: float, now: float) -> float:
+    """Return how long ago a moment was; a clock that was set back makes it long ago."""
+    return now - moment if now >= moment else float("inf")
+
+
+def keeps_text(incident: Incident, report: Report) -> bool:
+    """Tell whether what was written is kept with the incident."""
+    return bool(report.evidence) and incident.texts < MOST_TEXTS
+
+
+def _alarming(incident: Incident, state: State, *, began: float, now: float) -> Incident:
+    """Return an incident that begins to call from its first rung."""
+    return replace(
+        incident,
+        state=state,
+        began=began,
+        due=now,
+        calls=0,
+        notified=0.0,
+        acknowledged=0.0,
+        resolved=0.0,
+    )
+
+
+def patience(ladder: Ladder, calls: int) -> float:
+    """Return how long people have after that many calls of an alarm."""
+    if 0 < calls <= len(ladder.rungs):
+        return ladder.rungs[calls - 1].within
+    return ladder.again
+
+
+def tick(incident: Incident, ladder: Ladder, now: float) -> tuple[Incident, Call | None]:
+    """Return the incident as it is now, and the call that is due, if one is."""
+    if not is_alarming(incident):
+        return incident, None
+    latest = now + patience(ladder, incident.calls) if incident.calls else now
+    if incident.due > latest:  # the clock was set back, or the policy is quicker now
+        incident = replace(incident, due=latest)
+    if incident.due > now:
+        return incident, None
+    calls, attempt = incident.calls + 1, incident.attempt + 1
+    call = Call(
+        id=_digest(incident.id, str(attempt)),
+        incident=incident.id,
+        contacts=contacts(ladder, calls),
+        number=attempt,
+        at=now,
+    )
+    due = now + patience(ladder, calls)
+    return replace(incident, calls=calls, attempt=attempt, due=due), call
+
+
+def contacts(ladder: Ladder, calls: int) -> tuple[str, ...]:
+    """Return who is told by a call of an alarm, the first being 1: behind the last rung, all."""
+    if calls <= len(ladder.rungs):
+        return ladder.rungs[calls - 1].contacts
+    return tuple(dict.fromkeys(one for rung in ladder.rungs for one in rung.contacts))
+
+
+def confirmed(incident: Incident, now: float) -> Incident:
+    """Return the incident of whom a channel has confirmed a notice."""
+    state = CONFIRMED.get(incident.state)
+    if state is None:
+        return incident
+    return replace(incident, state=state, notified=incident.notified or now)
+
+
+def unreached(incident: Incident, ladder: Ladder, now: float) -> Incident:
+    """Return the incident of which nobody of a call could be told: the next rung is due at once.
+
+    Behind the last rung that is left to the tries of each channel.
+    """
+    if not is_alarming(incident) or incident.calls >= len(ladder.rungs):
+        return incident
+    return replace(incident, due=min(incident.due, now))
+
+
+class Impossible(Exception):
+    """The incident is in a state in which that cannot be done."""
+
+
+def acted(incident: Incident, act: Act) -> Incident:
+    """Return the incident after what somebody has done; Impossible."""
+    state = ACTS[act.does].get(incident.state)
+    if state is None:
+        raise Impossible(f"it is {incident.state.value}: re-open it first")
+    if act.does == "reopen":
+        if is_alarming(incident):
+            return incident
+        return _alarming(incident, state, began=act.at, now=act.at)
+    if act.does in ("note", "read_evidence"):
+        return incident
+    return replace(
+        incident,
+        state=state,
+        due=0.0,
+        acknowledged=_acknowledged(incident, act),
+        carer=_carer(incident, act),
+        resolved=act.at if state is State.RESOLVED else 0.0,
+    )
+
+
+def _acknowledged(incident: Incident, act: Act) -> float:
+    """Return when it was acknowledged last; who says so once more looks at it now."""
+    if act.does == "resolve":
+        return incident.acknowledged or act.at
+    return max(incident.acknowledged, act.at)
+
+
+def _carer(incident: Incident, act: Act) -> str:
+    if act.does == "hand_over":
+        return act.to
+    if act.does == "acknowledge" and incident.state is not State.HANDED_OVER:
+        return act.by
+    return incident.carer or act.by
+
+
+FIRST_PAUSE: Final = 1.0  # seconds until the second try of a channel
+LONGEST_PAUSE: Final = 30.0
+
+
+def pause(tries: int, chance: float) -> float:
+    """Return seconds to wait after so many tries in vain; `chance` is from 0 to 1."""
+    whole = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(max(tries - 1, 0), 10))
+    return whole * (0.5 + 0.5 * chance)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

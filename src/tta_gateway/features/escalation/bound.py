@@ -1,0 +1,194 @@
+"""What the guard needs of the operator's policy, and what an incident is.  Times are in seconds."""
+
+from enum import Enum
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from tta_gateway.kernel.incident import Identity
+from tta_gateway.kernel.verdict import Category
+
+MOST_TEXTS: Final = 20
+"""texts of an incident that are kept; further ones are counted"""
+_MINUTE: Final = 60.0
+_DAY: Final = 24 * 3600.0
+
+
+class Hook(msgspec.Struct, frozen=True, kw_only=True, tag="webhook"):
+    """A tool of people that takes notices as JSON; with a `secret` each call is signed."""
+
+    name: str
+    url: str
+    ca: str = ""
+    token: str = ""
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Say which it is, and no secret."""
+        return f"<webhook {self.name}>"
+
+
+class Mailbox(msgspec.Struct, frozen=True, kw_only=True, tag="mail"):
+    """Some mailboxes, by way of a server."""
+
+    name: str
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca: str = ""
+    user: str = ""
+    password: str = ""
+    sender: str
+    to: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Say which it is, and no secret."""
+        return f"<mail {self.name}>"
+
+
+class Letters(msgspec.Struct, frozen=True, kw_only=True, tag="realtime"):
+    """Users of the hub, who get a letter and acknowledge it by their client."""
+
+    name: str
+    users: tuple[str, ...]
+
+
+class ServiceHook(msgspec.Struct, frozen=True, kw_only=True, tag="service"):
+    """A service of the platform that takes notices as JSON; with a `secret` each call is signed."""
+
+    name: str
+    service: str
+    path: str
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        """Say which it is, and no secret."""
+        return f"<service {self.service} {self.path}>"
+
+
+Contact: TypeAlias = Hook | Mailbox | Letters | ServiceHook
+
+
+class Rung(msgspec.Struct, frozen=True):
+    """Who is told together, by the names of contacts, and how long they have to acknowledge."""
+
+    contacts: tuple[str, ...]
+    within: float
+
+
+class Ladder(msgspec.Struct, frozen=True):
+    """What is done about a level: rung after rung, then all of them again each `again`."""
+
+    rungs: tuple[Rung, ...]
+    again: float
+
+
+def ladder_of(*within: float, contacts: tuple[str, ...] = ()) -> Ladder:
+    """Return a ladder that calls the same people on each rung."""
+    return Ladder(tuple(Rung(contacts, one) for one in within), within[-1])
+
+
+LADDERS: Final[tuple[Ladder, ...]] = (
+    ladder_of(_DAY),
+    ladder_of(15 * _MINUTE, 15 * _MINUTE, 15 * _MINUTE),
+    ladder_of(2 * _MINUTE, 5 * _MINUTE, 10 * _MINUTE),
+)
+"""Of the levels 1, 2 and 3, where the operator says nothing: the times, and nobody to call."""
+
+
+class EscalationBound(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy; `node` is how notices name this machine, `link` where incidents are listed."""
+
+    node: str = ""
+    link: str = ""
+    contacts: tuple[Contact, ...] = ()
+    ladders: tuple[Ladder, ...] = LADDERS
+
+    def ladder(self, level: int) -> Ladder:
+        """Return what is done about a level."""
+        return self.ladders[min(max(level, 1), len(self.ladders)) - 1]
+
+
+class State(Enum):
+    """What has become of an incident."""
+
+    OPEN = "open"
+    NOTIFIED = "notified"
+    ACKNOWLEDGED = "acknowledged"
+    HANDED_OVER = "handed_over"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody in need, until people have taken care of them.
+
+    `began` is when the present alarm began, `notified` when a channel confirmed for the first time
+    since, `calls` how many calls it has made, `attempt` how many there were ever; `due` is when
+    the next is made, 0 for never.  `carer` has it, once it is acknowledged or handed over.
+    `texts` is how many of the `reports` have kept their evidence, `undelivered` how many of the
+    messages no service has got.
+    """
+
+    id: str
+    person: str
+    identity: Identity
+    drill: bool
+    level: int
+    categories: tuple[Category, ...]
+    route: str
+    service: str
+    opened: float
+    last: float
+    state: State = State.OPEN
+    began: float
+    due: float
+    calls: int = 0
+    attempt: int = 0
+    notified: float = 0.0
+    acknowledged: float = 0.0
+    carer: str = ""
+    resolved: float = 0.0
+    reports: int = 1
+    texts: int = 0
+    undelivered: int = 0
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice that is to go to some contacts; `id` is the same whenever it is sent again."""
+
+    id: str
+    incident: str
+    contacts: tuple[str, ...]
+    number: int
+    at: float
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice that one contact has not confirmed yet; `due` is when it is tried next."""
+
+    call: str
+    contact: str
+    incident: str
+    number: int
+    level: int = 3
+    tries: int = 0
+    due: float = 0.0
+
+
+Does: TypeAlias = Literal["acknowledge", "hand_over", "note", "resolve", "reopen", "read_evidence"]
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has done about an incident; `id` is the same whenever it is asked again.
+
+    `to` is whom it is handed over to; `text` is a note, or the reason.
+    """
+
+    id: str
+    incident: str
+    does: Does
+    by: str
+    at: float
+    to: str = ""
+    text: str = ""

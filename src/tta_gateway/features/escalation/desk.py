@@ -1,0 +1,187 @@
+"""The desk: what control and the command line ask the guard, as one line of JSON, and its answer.
+
+Who asks has reached a socket that is the operator's alone (node/guard_socket.py); who may do what
+has been looked at before.  Everything that changes something has an id of its own, so that it can
+be asked again when the guard has died over it.
+"""
+
+import base64
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from tta_gateway.features.escalation.algorithm import Impossible
+from tta_gateway.features.escalation.bound import Act, Does, Incident
+from tta_gateway.features.escalation.service import Escalation, Unknown
+from tta_gateway.features.escalation.wording import shown, stamp
+from tta_gateway.kernel.incident import Report
+
+Answer: TypeAlias = dict[str, Any]
+MOST: Final = 1000
+"""incidents of an answer"""
+_encode = msgspec.json.Encoder().encode
+
+
+class List(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="list"):
+    """The newest incidents, those that are over only with `all`."""
+
+    all: bool = False
+    most: int = MOST
+
+
+class Show(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="show"):
+    """One incident: its reports, notices, and what people have done."""
+
+    incident: str
+
+
+class Do(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="act"):
+    """Something that somebody does about an incident."""
+
+    id: str
+    incident: str
+    does: Does
+    by: str
+    to: str = ""
+    text: str = ""
+
+
+class Drill(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="drill"):
+    """An incident about nobody, to see whether people are reached."""
+
+    id: str
+    by: str
+    level: int = 3
+
+
+Asked: TypeAlias = List | Show | Do | Drill
+_decode = msgspec.json.Decoder(Asked).decode
+
+
+def drill(asked: Drill, at: float) -> Report:
+    """Return the report of a drill."""
+    return Report(
+        id=f"drill-{asked.id}",
+        at=at,
+        person=f"drill {asked.id} of {asked.by}",
+        identity="verified",
+        level=asked.level,
+        categories=(),
+        rules=(),
+        version="",
+        source="drill",
+        route="",
+        service="",
+        correlation=asked.id,
+        delivered=True,
+    )
+
+
+class Desk:
+    """Answers."""
+
+    def __init__(self, escalation: Escalation, *, wall: Callable[[], float]) -> None:
+        """Answer from these."""
+        self._escalation = escalation
+        self._wall = wall
+
+    def answer(self, line: bytes) -> bytes:
+        """Return the answer to a line; one with `error` says why there is none, as a status."""
+        try:
+            told = self._told(_decode(line))
+        except msgspec.DecodeError as error:
+            told = _refused(400, str(error))
+        except Unknown:
+            told = _refused(404, "There is no such incident.")
+        except Impossible as error:
+            told = _refused(409, f"That cannot be done: {error}.")
+        except sqlite3.Error:
+            told = _refused(503, "The guard cannot write at the moment: ask again.")
+        return _encode(told)
+
+    def _told(self, asked: Asked) -> Answer:
+        if isinstance(asked, List):
+            found = self._escalation.store.incidents(min(asked.most, MOST), all=asked.all)
+            return {"incidents": [shown(one) for one in found]}
+        if isinstance(asked, Show):
+            return self._whole(self._found(asked.incident))
+        if isinstance(asked, Drill):
+            made = self._escalation.report(drill(asked, self._wall()))
+            return {"incident": shown(made)}
+        return self._done(asked)
+
+    def _done(self, asked: Do) -> Answer:
+        act = Act(
+            id=asked.id,
+            incident=asked.incident,
+            does=asked.does,
+            by=asked.by,
+            at=self._wall(),
+            to=asked.to,
+            text=asked.text,
+        )
+        answer: Answer = {"incident": shown(self._escalation.act(act))}
+        if asked.does == "read_evidence":
+            answer["evidence"] = [
+                {"report": one.id, "sealed": base64.b64encode(one.evidence).decode()}
+                for one in self._escalation.store.reports(asked.incident)
+                if one.evidence
+            ]
+        return answer
+
+    def _found(self, id: str) -> Incident:
+        found = self._escalation.store.incident(id)
+        if found is None:
+            raise Unknown(id)
+        return found
+
+    def _whole(self, incident: Incident) -> Answer:
+        id = incident.id
+        return {
+            "incident": shown(incident),
+            "reports": [_report(one) for one in self._escalation.store.reports(id)],
+            "notices": [
+                {"id": call, "contact": contact, "number": number, "confirmed_at": stamp(at)}
+                for call, contact, number, at in self._escalation.store.confirmations(id)
+            ],
+            "owed": [
+                {"id": one.call, "contact": one.contact, "number": one.number, "tries": one.tries}
+                for one in self._escalation.store.owed_of(id)
+            ],
+            "acts": [_act(one) for one in self._escalation.store.acts(id)],
+        }
+
+
+def _report(report: Report) -> Answer:
+    return {
+        "id": report.id,
+        "at": stamp(report.at),
+        "level": report.level,
+        "categories": list(report.categories),
+        "rules": list(report.rules),
+        "version": report.version,
+        "source": report.source,
+        "identity": report.identity,
+        "route": report.route,
+        "service": report.service,
+        "correlation_id": report.correlation,
+        "delivered": report.delivered,
+        "text_kept": bool(report.evidence),
+    }
+
+
+def _act(act: Act) -> Answer:
+    return {
+        "id": act.id,
+        "does": act.does,
+        "by": act.by,
+        "at": stamp(act.at),
+        "to": act.to or None,
+        "text": act.text or None,
+    }
+
+
+def _refused(status: int, detail: str) -> Answer:
+    return {"error": {"status": status, "detail": detail}}

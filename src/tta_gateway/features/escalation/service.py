@@ -1,0 +1,366 @@
+"""The guard's work: reports become incidents, incidents calls, and people answer.
+
+Every step is one transaction of the store, and nothing here waits for anything else: channels are
+another's (delivering.py).
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from tta_gateway.features.escalation import algorithm
+from tta_gateway.features.escalation.algorithm import is_alarming
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Call,
+    Contact,
+    EscalationBound,
+    Incident,
+    Owed,
+)
+from tta_gateway.features.escalation.channel import Notice
+from tta_gateway.features.escalation.metrics import (
+    ACKNOWLEDGE,
+    NOTICES,
+    NOTIFY,
+    OPEN,
+    PARKED,
+    PAST_DUE,
+    REPORTS,
+    UNACKNOWLEDGED,
+)
+from tta_gateway.features.escalation.sqlite_store import SqliteStore
+from tta_gateway.features.escalation.store import Record
+from tta_gateway.features.escalation.trying import MOST, Trying
+from tta_gateway.kernel.incident import Report
+from tta_gateway.kernel.verdict import HIGH
+from tta_gateway.support.metrics import Registry
+
+UNREADABLE: Final = "unreadable-records"
+"""Stands for the person of an incident about records that nothing can be made of."""
+Trouble: TypeAlias = Literal["unreached", "parked", "store"]
+_decode = msgspec.msgpack.Decoder(Report).decode
+
+
+class Outside(Protocol):
+    """The rest of the guard."""
+
+    def wall(self) -> float:
+        """Return seconds since the epoch."""
+
+    def chance(self) -> float:
+        """Return something from 0 to 1."""
+
+    def tell(self, event: str, **fields: object) -> None:
+        """Write a line of the log."""
+
+    def trouble(self, kind: Trouble, of: str, *, cause: str, over: bool) -> None:
+        """Have an alert begin, or end."""
+
+    def changed(self) -> None:
+        """Hear that something may be due earlier than was known."""
+
+
+class Unknown(Exception):
+    """There is no such incident."""
+
+
+class Escalation:
+    """All incidents of this node."""
+
+    def __init__(
+        self, store: SqliteStore, trying: Trying, outside: Outside, counts: Registry
+    ) -> None:
+        """Go on with what the store holds."""
+        self.bound = EscalationBound()
+        self._contacts: dict[str, Contact] = {}
+        self._trying = trying
+        self._outside = outside
+        self._counts = counts
+        self.use(store)
+
+    def use(self, store: SqliteStore) -> None:
+        """Go on with what another store holds."""
+        self.store = store
+        self.marks = store.marks()
+        self._alarming = {one.id: one for one in store.alarming()}
+        self._unheard = {one.id for one in self._alarming.values() if not one.notified}
+        """incidents of which an alert may say that nobody is reached"""
+
+    def adopt(self, bound: EscalationBound) -> None:
+        """Go by this policy from now on."""
+        self.bound = bound
+        self._contacts = {one.name: one for one in bound.contacts}
+        self._outside.changed()
+
+    # Reports
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Take records, each with its incident, and their marks in one transaction."""
+        marks = dict(self.marks)
+        with self.store.transaction():
+            for record in records:
+                self._take(record)
+                marks[record.segment] = record.end
+            self._trying.end()  # what follows is the disk's: to be killed there says nothing of it
+        self.marks = marks
+        self._outside.changed()
+
+    def forget(self, segments: Iterable[str]) -> None:
+        """Keep no marks of these segments, which are no more."""
+        with self.store.transaction():
+            for segment in segments:
+                self.store.unmark(segment)
+        self.marks = self.store.marks()
+
+    def _take(self, record: Record) -> None:
+        if self._trying.deaths(record.segment, record.end) >= MOST:
+            self._park(record, "guards have died of it")
+        else:
+            self._trying.begin(record.segment, record.end)
+            self._try(record)
+        self.store.mark(record.segment, record.end)
+
+    def _try(self, record: Record) -> None:
+        try:
+            with self.store.savepoint():
+                self._report(_decode(record.payload))
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever it is, what comes behind it is taken
+            self._park(record, type(fault).__name__)
+
+    def _park(self, record: Record, cause: str) -> None:
+        """Put a record aside, and have people called: somebody may be in need."""
+        now = self._outside.wall()
+        segment, end = record.segment, record.end
+        self.store.park(segment, end, record.payload, at=now, cause=cause)
+        self._outside.tell("record_parked", segment=segment, end=end, cause=cause)
+        self._outside.trouble("parked", segment, cause=cause, over=False)
+        self._report(unreadable(f"{segment}:{end}", now))
+
+    def report(self, report: Report) -> Incident:
+        """Take a report that has come by no journal: a drill."""
+        with self.store.transaction():
+            found = self._report(report)
+        self._outside.changed()
+        return found
+
+    def _report(self, report: Report) -> Incident:
+        """Keep a report with its incident; one that is known already changes nothing."""
+        drill = report.source == "drill"
+        known = self.store.incident_of(report.id)
+        if known:
+            return self._found(known)
+        found = self.store.open_of(report.person, drill=drill)
+        now = self._outside.wall()
+        if found is None:
+            made, keeps = algorithm.opened(report, now), True
+        else:
+            keeps = algorithm.keeps_text(found, report)
+            level = max(found.level, algorithm.level_of(report))
+            made = algorithm.folded(found, report, self.bound.ladder(level), now)
+        kept = report if keeps else msgspec.structs.replace(report, evidence=b"")
+        self.store.add(kept, made.id)
+        self._counts.child(REPORTS, self._level(made)).add()
+        return self._step(made, now)
+
+    # Calls
+
+    def tick(self) -> float:
+        """Make the calls that are due; return when the next is, `inf` for never."""
+        now = self._outside.wall()
+        due = [one for one in self._alarming.values() if self._is_due(one, now)]
+        if due:
+            with self.store.transaction():
+                for one in due:
+                    self._step(one, now)
+            self._outside.changed()
+        return min((one.due for one in self._alarming.values()), default=float("inf"))
+
+    def _is_due(self, incident: Incident, now: float) -> bool:
+        patience = algorithm.patience(self.bound.ladder(incident.level), incident.calls)
+        return not now < incident.due <= now + patience
+
+    def _step(self, incident: Incident, now: float) -> Incident:
+        """Keep an incident, with every call that is due."""
+        ladder = self.bound.ladder(incident.level)
+        moved, call = algorithm.tick(incident, ladder, now)
+        while call is not None:
+            if not self._call(call, moved.level, now):
+                last = moved.calls >= len(ladder.rungs)
+                if last:
+                    self._nobody(moved, "the policy names nobody who can be called")
+                moved = algorithm.unreached(moved, ladder, now)
+            moved, call = algorithm.tick(moved, ladder, now)
+        self._keep(moved)
+        return moved
+
+    def _call(self, call: Call, level: int, now: float) -> bool:
+        """Owe a call to its contacts; False if there are none."""
+        known = [one for one in call.contacts if one in self._contacts]
+        for contact in known:
+            self.store.supersede(call.incident, contact)
+            self.store.owe(
+                Owed(
+                    call=call.id,
+                    contact=contact,
+                    incident=call.incident,
+                    number=call.number,
+                    level=level,
+                    due=now,
+                )
+            )
+        return bool(known)
+
+    def _nobody(self, incident: Incident, cause: str) -> None:
+        self._outside.tell("nobody_reached", incident=incident.id, level=incident.level)
+        self._outside.trouble("unreached", incident.id, cause=cause, over=False)
+        self._unheard.add(incident.id)
+
+    def _heard(self, incident: str, cause: str) -> None:
+        """End the alert that nobody is reached, if there may be one."""
+        if incident in self._unheard:
+            self._unheard.discard(incident)
+            self._outside.trouble("unreached", incident, cause=cause, over=True)
+
+    def _keep(self, incident: Incident) -> None:
+        self.store.put(incident)
+        if is_alarming(incident):
+            self._alarming[incident.id] = incident
+        else:
+            self._alarming.pop(incident.id, None)
+
+    # What channels say
+
+    def owed(self, contact: str, most: int) -> list[Owed]:
+        """Return notices that are due to a contact, the most urgent first."""
+        return self.store.owed(contact, self._outside.wall(), most)
+
+    def next_due(self) -> float:
+        """Return when something more is due; `inf` for never."""
+        return self.store.next_due(self._outside.wall())
+
+    def notice(self, owed: Owed) -> Notice | None:
+        """Return a notice as it is sent now; None if nobody need be told any more."""
+        incident = self._alarming.get(owed.incident)
+        if incident is None:
+            return None
+        at = self._outside.wall()
+        return Notice(
+            id=owed.call, number=owed.number, contact=owed.contact, incident=incident, at=at
+        )
+
+    def confirmed(self, owed: Owed) -> None:
+        """Take note that a contact has confirmed a notice."""
+        now = self._outside.wall()
+        self._counts.child(NOTICES, owed.contact, "confirmed").add()
+        with self.store.transaction():
+            if not self.store.confirm(owed, now):
+                return  # a newer call has taken its place, or somebody has answered
+            incident = self._found(owed.incident)
+            is_first = is_alarming(incident) and not incident.notified
+            self._keep(algorithm.confirmed(incident, now))
+        if is_first:
+            took = max(0.0, now - incident.began)
+            self._counts.child(NOTIFY, self._level(incident)).observe(took)
+            self._heard(incident.id, "somebody is told")
+        self._outside.changed()
+
+    def failed(self, owed: Owed, why: str) -> None:
+        """Take note that a try was in vain; where nobody of a call is reached the next follows."""
+        now = self._outside.wall()
+        self._counts.child(NOTICES, owed.contact, "failed").add()
+        self._outside.tell(
+            "notice_not_sent", contact=owed.contact, incident=owed.incident, error=why
+        )
+        incident = self._alarming.get(owed.incident)
+        if incident is None:
+            return
+        tries = owed.tries + 1
+        due = now + algorithm.pause(tries, self._outside.chance())
+        with self.store.transaction():
+            if owed.call not in {one.call for one in self.store.owed_of(owed.incident)}:
+                return  # a newer call has taken its place meanwhile
+            self.store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
+            if self.store.is_unreached(owed.call):
+                self._unreached(incident, now, why)
+        self._outside.changed()
+
+    def _unreached(self, incident: Incident, now: float, why: str) -> None:
+        ladder = self.bound.ladder(incident.level)
+        if incident.calls >= len(ladder.rungs) and not incident.notified:
+            self._nobody(incident, f"no channel works: {why}")
+        self._step(algorithm.unreached(incident, ladder, now), now)
+
+    # What people do
+
+    def act(self, act: Act) -> Incident:
+        """Do it, once for each id; Unknown or Impossible."""
+        before = self._found(act.incident)
+        if self.store.act(act.id) is not None:
+            return before
+        after = algorithm.acted(before, act)
+        with self.store.transaction():
+            self.store.add_act(act)
+            self._keep(after)
+            if not is_alarming(after):
+                self.store.forgive(act.incident)
+        if is_alarming(before) and not is_alarming(after):
+            took = max(0.0, act.at - before.began)
+            self._counts.child(ACKNOWLEDGE, self._level(before)).observe(took)
+            self._heard(after.id, "somebody answers")
+        self._outside.tell("incident_acted", incident=act.incident, does=act.does, by=act.by)
+        self._outside.changed()
+        return after
+
+    def _found(self, id: str) -> Incident:
+        found = self.store.incident(id)
+        if found is None:
+            raise Unknown(id)
+        return found
+
+    # What is counted
+
+    def count(self) -> None:
+        """Count what there is now."""
+        for (level, alarming), number in self._sums().items():
+            gauge = UNACKNOWLEDGED if alarming else OPEN
+            self._counts.child(gauge, str(level)).set(float(number))
+        late = [one for one in self._alarming.values() if one.calls > 1 and not one.drill]
+        for level in range(1, len(self.bound.ladders) + 1):
+            number = sum(one.level == level for one in late)
+            self._counts.child(PAST_DUE, str(level)).set(float(number))
+        self._counts.child(PARKED).set(float(self.store.parked()))
+
+    def _sums(self) -> dict[tuple[int, bool], int]:
+        """Return how many are open, by level: of all, and of those nobody has acknowledged."""
+        found = self.store.open_levels()
+        levels = range(1, len(self.bound.ladders) + 1)
+        waiting = {(one, True): found.get((one, True), 0) for one in levels}
+        whole = {(one, False): found.get((one, False), 0) + waiting[one, True] for one in levels}
+        return {**waiting, **whole}
+
+    def _level(self, incident: Incident) -> str:
+        return "drill" if incident.drill else str(incident.level)
+
+
+def unreadable(id: str, at: float) -> Report:
+    """Return the report of a record that nothing can be made of."""
+    return Report(
+        id=id,
+        at=at,
+        person=UNREADABLE,
+        identity="unknown",
+        level=HIGH,
+        categories=(),
+        rules=(),
+        version="",
+        source="message",
+        route="",
+        service="",
+        correlation="",
+        delivered=False,
+    )

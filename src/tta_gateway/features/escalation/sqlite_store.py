@@ -1,0 +1,311 @@
+"""What the guard keeps: a file of SQLite of its own, in which every transaction waits for the disk.
+
+One transaction holds the reader's mark in a journal and what has come of the records before it, so
+that a guard that is killed reads nothing twice and misses nothing (WAL, synchronous=FULL).
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.escalation.algorithm import is_alarming, is_open
+from tta_gateway.features.escalation.bound import Act, Incident, Owed
+from tta_gateway.kernel.incident import Report
+
+NAME: Final = "guard.sqlite"
+"""The file, in the state folder."""
+_VERSION: Final = 1
+_PATIENCE: Final = 5.0  # seconds, for whoever else looks into the file
+_SCHEMA: Final = """
+CREATE TABLE marks (segment TEXT PRIMARY KEY, end INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE incidents (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, drill INTEGER NOT NULL, open INTEGER NOT NULL,
+  due REAL NOT NULL, opened REAL NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX open_of ON incidents (person, drill) WHERE open;
+CREATE INDEX due_at ON incidents (due) WHERE due > 0;
+CREATE INDEX opened_at ON incidents (opened);
+CREATE TABLE reports (
+  id TEXT PRIMARY KEY, incident TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX reports_of ON reports (incident, at);
+CREATE TABLE notices (
+  call TEXT NOT NULL, contact TEXT NOT NULL, incident TEXT NOT NULL, number INTEGER NOT NULL,
+  level INTEGER NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL,
+  confirmed REAL NOT NULL DEFAULT 0,
+  PRIMARY KEY (call, contact)
+) WITHOUT ROWID;
+CREATE INDEX owed ON notices (contact, level, due) WHERE confirmed = 0;
+CREATE INDEX notices_of ON notices (incident, number);
+CREATE TABLE acts (
+  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, incident TEXT NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX acts_of ON acts (incident);
+CREATE TABLE parked (
+  segment TEXT NOT NULL, end INTEGER NOT NULL, at REAL NOT NULL, cause TEXT NOT NULL,
+  data BLOB NOT NULL, PRIMARY KEY (segment, end)
+) WITHOUT ROWID;
+"""
+_encode = msgspec.msgpack.Encoder().encode
+_incident = msgspec.msgpack.Decoder(Incident).decode
+_report = msgspec.msgpack.Decoder(Report).decode
+_act = msgspec.msgpack.Decoder(Act).decode
+_OWED: Final = "SELECT call, contact, incident, number, level, tries, due FROM notices"
+
+
+class SqliteStore:
+    """The file; sqlite3.Error says that it cannot be used at the moment."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open it, or make it for its owner alone; None: in memory, for a while."""
+        if path is not None:
+            path.touch(0o600)
+        self._db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        with self.transaction():
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                for statement in _SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            elif version != _VERSION:
+                raise OSError(f"{path} is of another version ({version}): it is kept as it is")
+
+    def copied(self) -> "SqliteStore":
+        """Return a copy in memory, with as much as can be read."""
+        made = SqliteStore(None)
+        with contextlib.suppress(sqlite3.Error):
+            self._db.backup(made._db)
+        return made
+
+    def prove(self) -> None:
+        """Write something that changes nothing; sqlite3.Error if that is not possible."""
+        with self.transaction():
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def close(self) -> None:
+        """Use it no more."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all or nothing of what is done within; what has been done is on the disk then."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Do all or nothing of what is done within, as a part of the transaction."""
+        self._db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO part")
+            raise
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("RELEASE part")
+
+    # Journals
+
+    def marks(self) -> dict[str, int]:
+        """Return up to where each segment of a journal has been taken."""
+        return dict(self._db.execute("SELECT segment, end FROM marks").fetchall())
+
+    def mark(self, segment: str, end: int) -> None:
+        """Take note that all up to there has been taken."""
+        self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (segment, end))
+
+    def unmark(self, segment: str) -> None:
+        """Forget a segment that is no more."""
+        self._db.execute("DELETE FROM marks WHERE segment = ?", (segment,))
+
+    def park(self, segment: str, end: int, data: bytes, *, at: float, cause: str) -> None:
+        """Keep a record that nothing can be made of, for people to look at."""
+        row = (segment, end, at, cause, data)
+        self._db.execute("INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?)", row)
+
+    def parked(self) -> int:
+        """Return how many records are parked."""
+        (count,) = self._db.execute("SELECT count(*) FROM parked").fetchone()
+        return int(count)
+
+    # Incidents
+
+    def put(self, incident: Incident) -> None:
+        """Keep an incident as it is now."""
+        row = (
+            incident.id,
+            incident.person,
+            incident.drill,
+            is_open(incident),
+            incident.due if is_alarming(incident) else 0.0,
+            incident.opened,
+            _encode(incident),
+        )
+        self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def incident(self, id: str) -> Incident | None:
+        """Return an incident; None if there is none of this id."""
+        row = self._db.execute("SELECT body FROM incidents WHERE id = ?", (id,)).fetchone()
+        return None if row is None else _incident(row[0])
+
+    def open_of(self, person: str, *, drill: bool) -> Incident | None:
+        """Return the incident of a person that is not over."""
+        row = self._db.execute(
+            "SELECT body FROM incidents WHERE person = ? AND drill = ? AND open", (person, drill)
+        ).fetchone()
+        return None if row is None else _incident(row[0])
+
+    def alarming(self) -> list[Incident]:
+        """Return every incident of which people are still to be called, the next one first."""
+        rows = self._db.execute("SELECT body FROM incidents WHERE due > 0 ORDER BY due")
+        return [_incident(body) for (body,) in rows]
+
+    def incidents(self, most: int, *, all: bool) -> list[Incident]:
+        """Return the newest, those that are over only with `all`."""
+        where = "" if all else "WHERE open"
+        rows = self._db.execute(
+            f"SELECT body FROM incidents {where} ORDER BY opened DESC LIMIT ?",  # noqa: S608 - ours
+            (most,),
+        )
+        return [_incident(body) for (body,) in rows]
+
+    def open_levels(self) -> dict[tuple[int, bool], int]:
+        """Return how many are not over, by level and whether nobody has acknowledged."""
+        rows = self._db.execute("SELECT body FROM incidents WHERE open")
+        found: dict[tuple[int, bool], int] = {}
+        for (body,) in rows:
+            one = _incident(body)
+            key = (one.level, is_alarming(one))
+            found[key] = found.get(key, 0) + int(not one.drill)
+        return found
+
+    # Reports
+
+    def incident_of(self, report: str) -> str:
+        """Return the incident that a report has been taken into; empty: it has not."""
+        query = "SELECT incident FROM reports WHERE id = ?"
+        row = self._db.execute(query, (report,)).fetchone()
+        return "" if row is None else str(row[0])
+
+    def add(self, report: Report, incident: str) -> None:
+        """Keep a report with its incident."""
+        row = (report.id, incident, report.at, _encode(report))
+        self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
+
+    def reports(self, incident: str) -> list[Report]:
+        """Return the reports of an incident, in the order of their writing."""
+        rows = self._db.execute(
+            "SELECT body FROM reports WHERE incident = ? ORDER BY at, id", (incident,)
+        )
+        return [_report(body) for (body,) in rows]
+
+    # Notices
+
+    def owe(self, owed: Owed) -> None:
+        """Owe a contact a notice, or keep that it was tried."""
+        row = (owed.call, owed.contact, owed.incident, owed.number, owed.level)
+        self._db.execute(
+            "INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+            (*row, owed.tries, owed.due),
+        )
+
+    def owed(self, contact: str, now: float, most: int) -> list[Owed]:
+        """Return what is owed to a contact and due, the most urgent first."""
+        where = "WHERE contact = ? AND confirmed = 0 AND due <= ?"
+        query = f"{_OWED} {where} ORDER BY level DESC, due LIMIT ?"
+        return self._owed(query, (contact, now, most))
+
+    def next_due(self, now: float) -> float:
+        """Return when something more is due that is owed; `inf` for never."""
+        query = "SELECT min(due) FROM notices WHERE confirmed = 0 AND due > ?"
+        (due,) = self._db.execute(query, (now,)).fetchone()
+        return float("inf") if due is None else float(due)
+
+    def owed_of(self, incident: str) -> list[Owed]:
+        """Return what is owed about an incident."""
+        return self._owed(f"{_OWED} WHERE incident = ? AND confirmed = 0", (incident,))
+
+    def _owed(self, query: str, values: Sequence[str | float]) -> list[Owed]:
+        return [
+            Owed(
+                call=call,
+                contact=contact,
+                incident=incident,
+                number=number,
+                level=level,
+                tries=tries,
+                due=due,
+            )
+            for call, contact, incident, number, level, tries, due in self._db.execute(
+                query, values
+            )
+        ]
+
+    def confirm(self, owed: Owed, at: float) -> bool:
+        """Take note that a contact has confirmed a notice; False if it is owed none any more."""
+        done = self._db.execute(
+            "UPDATE notices SET confirmed = ? WHERE call = ? AND contact = ? AND confirmed = 0",
+            (at, owed.call, owed.contact),
+        )
+        return done.rowcount > 0
+
+    def forgive(self, incident: str) -> None:
+        """Owe nothing of an incident any more: its people are at work."""
+        self._db.execute("DELETE FROM notices WHERE incident = ? AND confirmed = 0", (incident,))
+
+    def supersede(self, incident: str, contact: str) -> None:
+        """Owe a contact no older notices of an incident: a newer one follows."""
+        self._db.execute(
+            "DELETE FROM notices WHERE incident = ? AND contact = ? AND confirmed = 0",
+            (incident, contact),
+        )
+
+    def is_unreached(self, call: str) -> bool:
+        """Tell whether every contact of a call has been tried in vain."""
+        query = "SELECT count(*), sum(tries > 0), sum(confirmed > 0) FROM notices WHERE call = ?"
+        count, tried, confirmed = self._db.execute(query, (call,)).fetchone()
+        return bool(count) and tried == count and not confirmed
+
+    def confirmations(self, incident: str) -> list[tuple[str, str, int, float]]:
+        """Return notice, contact, number and moment of each that was confirmed."""
+        rows = self._db.execute(
+            "SELECT call, contact, number, confirmed FROM notices"
+            " WHERE incident = ? AND confirmed > 0 ORDER BY number, contact",
+            (incident,),
+        )
+        return [(call, contact, number, at) for call, contact, number, at in rows]
+
+    # Acts
+
+    def act(self, id: str) -> Act | None:
+        """Return what was done under an id."""
+        row = self._db.execute("SELECT body FROM acts WHERE id = ?", (id,)).fetchone()
+        return None if row is None else _act(row[0])
+
+    def add_act(self, act: Act) -> None:
+        """Keep what somebody has done."""
+        row = (act.id, act.incident, _encode(act))
+        self._db.execute("INSERT INTO acts (id, incident, body) VALUES (?, ?, ?)", row)
+
+    def acts(self, incident: str) -> list[Act]:
+        """Return what has been done about an incident, in order."""
+        query = "SELECT body FROM acts WHERE incident = ? ORDER BY number"
+        return [_act(body) for (body,) in self._db.execute(query, (incident,))]
+
+    def all_acts(self) -> list[Act]:
+        """Return all that has been done, in order."""
+        return [_act(body) for (body,) in self._db.execute("SELECT body FROM acts ORDER BY number")]

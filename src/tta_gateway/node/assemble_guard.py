@@ -1,0 +1,294 @@
+"""Assemble the guard: the only code that knows everything of its process."""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tta_gateway.features.escalation.algorithm import Impossible
+from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Letters, Mailbox
+from tta_gateway.features.escalation.channel import Channel
+from tta_gateway.features.escalation.delivering import Deliveries
+from tta_gateway.features.escalation.desk import Desk
+from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
+from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown
+from tta_gateway.features.escalation.service_channel import ServiceChannel
+from tta_gateway.features.escalation.smtp_channel import SmtpChannel
+from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
+from tta_gateway.features.escalation.store import Record
+from tta_gateway.features.escalation.trying import NAME as TRYING
+from tta_gateway.features.escalation.trying import Trying
+from tta_gateway.features.escalation.webhook_channel import WebhookChannel
+from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.node import guard_socket
+from tta_gateway.node.crisis_post import CrisisPost
+from tta_gateway.node.crisis_services import CrisisServices
+from tta_gateway.node.guard_journals import Journals
+from tta_gateway.node.state_client import StateClient
+from tta_gateway.node.valkeys import serves
+from tta_gateway.node.vaults import following
+from tta_gateway.snapshot.parts import Parts, base_of, bound_of
+from tta_gateway.support.bus import Notes
+from tta_gateway.support.clock import Clock, Stamp
+from tta_gateway.support.log import EventLog, Log
+from tta_gateway.support.metrics import Registry
+from tta_gateway.support.places import places
+from tta_gateway.support.tasks import lasting, spawn
+from tta_gateway.support.valkey.topology import Served, Topology
+
+_LOOK: Final = 1.0  # seconds between two looks where nothing wakes it
+_MOST: Final = 64  # records of a transaction
+_FORGOTTEN_EACH: Final = 5.0  # seconds between two looks at what the journals need not keep
+
+
+class Outside:
+    """The rest of the node, as incidents see it."""
+
+    def __init__(self, clock: Clock, log: EventLog, notes: Notes) -> None:
+        """Pass on to these."""
+        self.wall = clock.wall
+        self.chance = random.random
+        self.wake = asyncio.Event()
+        self.changed = self.wake.set
+        self._log = log
+        self._notes = notes
+
+    def tell(self, event: str, **fields: object) -> None:
+        """Write a line of the log."""
+        self._log.event(event, **fields)
+
+    def trouble(self, kind: Trouble, of: str, *, cause: str, over: bool) -> None:
+        """Have an alert begin, or end: control tells people, if it is there."""
+        self._notes.put(
+            EscalationTroubled(kind=kind, of=of, over=over, cause=cause, at=self.wall())
+        )
+
+
+class Guard:
+    """The parts of a guard, bound to a snapshot, which another may replace."""
+
+    def __init__(
+        self, parts: Parts, *, clock: Clock, lines: Log, notes: Notes, counts: Registry
+    ) -> None:
+        """Build everything; OSError or sqlite3.Error if the state folder cannot be used."""
+        self.parts = parts
+        self.snapshot = base_of(parts)
+        self.log = EventLog(lines, Stamp(clock.wall))
+        self.each_second: list[Callable[[], None]] = []
+        self._clock = clock
+        self._lines = lines
+        self._notes = notes
+        self._folder = Path(self.snapshot.state_dir)
+        self._outside = Outside(clock, self.log, notes)
+        self._fails = ""
+        self._store = self._opened(self._folder / NAME)
+        trying = Trying(self._folder / TRYING)
+        store = self._store or SqliteStore(None)
+        self.escalation = Escalation(store, trying, self._outside, counts)
+        self._desk = Desk(self.escalation, wall=clock.wall)
+        self._client = StateClient(
+            lambda: self.snapshot, topology=self._topology, log=self.log, died=self.died
+        )
+        self._post: Post = CrisisPost(
+            self._client, wall=clock.wall, vault=following(self.log, lambda: self.snapshot)
+        )
+        self._services = CrisisServices(lambda: self.parts)
+        self._deliveries = Deliveries(self.escalation, died=self.died)
+        self._journals = Journals(self.log, counts, wall=clock.wall)
+        self._looked = self._forgot = 0.0
+        self._is_rung = True
+        self._adopt()
+
+    def _opened(self, path: Path) -> SqliteStore | None:
+        """Open the guard's file; None if that is not possible at the moment.
+
+        One that is no file of SQLite any more is put aside: what the journals still hold is taken
+        anew then.
+        """
+        try:
+            return SqliteStore(path)
+        except sqlite3.OperationalError as error:
+            self._fail(error)
+            return None
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"{path.name}.broken-{int(self._clock.wall())}")
+            path.replace(aside)
+            for end in ("-wal", "-shm"):
+                path.with_name(path.name + end).unlink(missing_ok=True)
+            self.log.event("guard_file_broken", error=str(error), kept=str(aside))
+            why = "the guard's file makes no sense, and is put aside: look at it"
+            self._outside.trouble("parked", aside.name, cause=why, over=False)
+            return SqliteStore(path)
+
+    @property
+    def version(self) -> int:
+        """Return which snapshot is in force."""
+        return self.parts.version
+
+    async def apply(self, parts: Parts) -> None:
+        """Go by this snapshot from now on."""
+        await asyncio.sleep(0)
+        before, self.parts = self.parts, parts
+        if parts.base != before.base:
+            self.snapshot = base_of(parts)
+            self._adopt()
+
+    def _adopt(self) -> None:
+        bound = bound_of(self.parts, "escalation", EscalationBound)
+        channels = {}
+        for one in bound.contacts:
+            try:
+                channels[one.name] = self._channel(one, bound)
+            except ssl.SSLError as error:
+                self.log.event("contact_unfit", contact=one.name, error=error.reason)
+        self._deliveries.channels = channels
+        self.escalation.adopt(bound)
+        self._journals.adopt(self.snapshot)
+
+    def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:
+        if isinstance(contact, Hook):
+            return WebhookChannel(contact, node=bound.node, link=bound.link, wall=self._clock.wall)
+        if isinstance(contact, Mailbox):
+            return SmtpChannel(contact, link=bound.link, wall=self._clock.wall)
+        if isinstance(contact, Letters):
+            return RealtimeChannel(contact, self._post, node=bound.node, link=bound.link)
+        return ServiceChannel(
+            contact, self._services, node=bound.node, link=bound.link, wall=self._clock.wall
+        )
+
+    def _topology(self) -> Topology | None:
+        """Return who serves the store for state, as control has found out."""
+        raw = self.parts.live.get(serves("state"))
+        if raw is None or self.snapshot.state is None:
+            return None
+        served = msgspec.msgpack.decode(raw, type=Served)
+        return served.topology if served.of == self.snapshot.state.named else None
+
+    # Its life
+
+    async def begin(self) -> None:
+        """Serve, and look after incidents for ever; OSError if it cannot be asked."""
+        self._journals.listen(self.snapshot, self._rung)
+        self._server = await guard_socket.serve(self._folder, self._desk.answer)
+        work = lasting(self._run, name="escalation", died=self.died, clock=self._clock.monotonic)
+        spawn(work, name="escalation", died=self.died)
+
+    def close(self) -> None:
+        """Let the log go; everything else stands on the disk."""
+        self._server.close()
+        self._journals.close()
+        self._client.close()
+        self._lines.close()
+
+    def _rung(self) -> None:
+        """Hear that a journal holds more."""
+        self._is_rung = True
+        self._outside.changed()
+
+    async def _run(self) -> None:
+        while True:
+            self._outside.wake.clear()
+            due = self._turn()
+            self._each_second()
+            await self._wait(min(_LOOK, max(0.0, due - self._clock.wall())))
+
+    async def _wait(self, patience: float) -> None:
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(patience):
+                await self._outside.wake.wait()
+        except TimeoutError:
+            return
+
+    def _turn(self) -> float:
+        """Do all that can be done now; return when something is due next."""
+        try:
+            if self._fails:
+                self._return()
+            return self._step()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+        return self._go_on()
+
+    def _step(self) -> float:
+        """Take some records and make the calls that are due; return when to do so again.
+
+        Not all records at once: what channels are to do comes between.
+        """
+        records: Sequence[Record] = ()
+        if self._is_rung:
+            records = self._journals.read(self.escalation.marks, _MOST)
+        if records:
+            self.escalation.take(records)
+        self._is_rung = bool(records)
+        due = min(self.escalation.tick(), self._deliveries.begin_due())
+        return 0.0 if records else due
+
+    # A disk that fails: somebody in need is told of all the same
+
+    def _fail(self, error: Exception) -> None:
+        """Tell, once, that nothing can be kept."""
+        why = type(error).__name__
+        if why != self._fails:
+            self._fails = why
+            self.log.event("guard_store_fails", error=why)
+            self._outside.trouble("store", "guard", cause=why, over=False)
+
+    def _go_on(self) -> float:
+        """Go on in memory, with what could be read; return when something is due next.
+
+        The journals keep their records: they are taken again when the disk works, and come to the
+        same incidents and notices, by the same ids.
+        """
+        try:
+            if self.escalation.store is self._store:
+                self.escalation.use(self._store.copied())
+                self._is_rung = True
+            return self._step()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
+            return float("inf")
+
+    def _return(self) -> None:
+        """Go back to the file, with what people have done meanwhile; sqlite3.Error if it fails."""
+        store = self._store or SqliteStore(self._folder / NAME)
+        store.prove()
+        acts = self.escalation.store.all_acts()
+        self._store = store
+        self.escalation.use(store)
+        while records := self._journals.read(self.escalation.marks, _MOST):
+            self.escalation.take(records)
+        for act in acts:
+            with contextlib.suppress(Unknown, Impossible):
+                self.escalation.act(act)
+        self._fails = ""
+        self.log.event("guard_store_works")
+        self._outside.trouble("store", "guard", cause="it works again", over=True)
+
+    def _each_second(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        self._looked, self._is_rung = now, True  # a ring may have been lost
+        for work in self.each_second:
+            work()
+        self._lines.flush()
+        self._notes.flush()
+        if self._fails:
+            return
+        self.escalation.count()
+        self._journals.count(self.escalation.marks)
+        if now - self._forgot >= _FORGOTTEN_EACH:
+            self._forgot = now
+            self.escalation.forget(self._journals.forget(self.escalation.marks))
+
+    def died(self, name: str, error: BaseException) -> None:
+        """Report the death of a task."""
+        kind = type(error).__name__
+        self.log.event("task_died", task=name, error=kind, where=places(error))

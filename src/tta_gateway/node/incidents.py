@@ -1,0 +1,157 @@
+"""Incidents: where people who take care of them, and the guard, meet in control."""
+
+import base64
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from fastapi import HTTPException
+
+from tta_gateway.features.access.algorithm import Book
+from tta_gateway.features.access.bound import AccessBound, Held, section_of
+from tta_gateway.features.access.policy import book_of
+from tta_gateway.features.escalation.api import Answer, Who
+from tta_gateway.kernel.errors import ClientFault
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.node import guard_socket
+from tta_gateway.node.key_ring import ring_of
+from tta_gateway.node.reporting import EVIDENCE
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import Parts, base_of, bound_of
+from tta_gateway.support.clock import Clock
+from tta_gateway.support.crypto.envelope import Envelope
+from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.crypto.sealing import NotSealed
+from tta_gateway.support.identifier import Identifiers
+from tta_gateway.support.log import EventLog
+
+READS: Final = "crisis:read"
+RESPONDS: Final = "crisis:respond"
+ADMINISTRATION: Final = "administration"
+"""What is kept of who has shown the token of the administration, which is nobody's own."""
+_FORBIDDEN: Final = 403
+_NOBODY: Final = (
+    "What people have written is shown to people alone: send the access token of somebody who may "
+    "respond to crises."
+)
+_GONE: Final = "The guard does not answer: ask again; it goes on calling people all the same."
+
+
+def _everybody(_: str) -> bool:
+    return True
+
+
+class Incidents:
+    """A House (features/escalation/api.py)."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Clock,
+        *,
+        shown: Callable[[str | None], Principal],
+        is_admin: Callable[[str], bool],
+        known: Callable[[], Mapping[str, bytes]],
+    ) -> None:
+        """Begin without a configuration.
+
+        `shown` returns whose access token it is, or raises ClientFault; `is_admin` tells whether
+        it is the token of the administration; `known` are the live sections, with who cares for
+        whom.
+        """
+        self._log = log
+        self._wall = clock.wall
+        self._ids = Identifiers(clock.wall)
+        self._shown = shown
+        self._is_admin = is_admin
+        self._known = known
+        self._book = Book({})
+        self._snapshot: Snapshot | None = None
+        self._state = Path()
+
+    def adopt(self, parts: Parts) -> None:
+        """Go by this configuration."""
+        self._book = book_of(bound_of(parts, "access", AccessBound))
+        self._snapshot = base_of(parts)
+        self._state = Path(self._snapshot.state_dir)
+
+    # Who asks
+
+    def reader(self, authorization: str | None) -> Who:
+        """Return who shows this, and may see incidents."""
+        return self._who(authorization, READS)
+
+    def responder(self, authorization: str | None) -> Who:
+        """Return who shows this, and may act."""
+        return self._who(authorization, RESPONDS)
+
+    def clinician(self, authorization: str | None) -> Who:
+        """Return who shows this, and may read what was written."""
+        if self._is_admin(authorization or ""):
+            raise HTTPException(403, _NOBODY)
+        return self._person(authorization, RESPONDS)
+
+    def _who(self, authorization: str | None, wanted: str) -> Who:
+        if self._is_admin(authorization or ""):
+            return Who(ADMINISTRATION, _everybody)
+        return self._person(authorization, wanted)
+
+    def _person(self, authorization: str | None, wanted: str) -> Who:
+        try:
+            principal = self._shown(authorization)
+        except ClientFault as error:
+            status = _FORBIDDEN if error.problem.status == _FORBIDDEN else 401
+            fields = {"www-authenticate": "Bearer"} if status == 401 else None
+            raise HTTPException(status, error.problem.title, fields) from None
+        mask, demand = self._held(principal), self._book.demand(wanted)
+        if mask & demand.any:
+            return Who(principal.subject, _everybody)
+        if not mask & demand.care:
+            raise HTTPException(403, f"None of your roles holds `{wanted}`.")
+        carer = principal.subject
+        return Who(carer, lambda person: self._cares(carer, person))
+
+    def _held(self, principal: Principal) -> int:
+        mask = self._book.mask(principal.roles)
+        if principal.is_narrow:
+            mask &= self._book.scoped(principal.scopes)
+        if principal.permitted:
+            mask &= self._book.within(principal.permitted)
+        return mask
+
+    def _cares(self, carer: str, person: str) -> bool:
+        """Tell whether somebody cares for a person, by the key of their principal."""
+        raw = self._known().get(section_of(carer))
+        subject = person.partition("/")[2]
+        if raw is None or not subject:
+            return False
+        held = msgspec.msgpack.decode(raw, type=Held).until.get(carer, {})
+        return self._wall() < held.get(subject, 0.0)
+
+    # What they ask
+
+    async def ask(self, question: Mapping[str, object]) -> Answer:
+        """Return what the guard answers; HTTPException where it refuses, or is not there."""
+        try:
+            told = await guard_socket.asked(self._state, question)
+        except OSError:
+            raise HTTPException(503, _GONE, {"retry-after": "1"}) from None
+        if "error" in told:
+            raise HTTPException(told["error"]["status"], told["error"]["detail"])
+        return told
+
+    def opened(self, report: str, sealed: str) -> str | None:
+        """Return what was written; None if nobody can read it any more."""
+        assert self._snapshot is not None  # nobody has reached the administration before
+        try:
+            keys = KeyStore(self._state, ring_of(self._snapshot))
+            data = Envelope(keys).open(base64.b64decode(sealed), purpose=EVIDENCE, about=report)
+        except (Erased, NotSealed, OSError) as error:
+            self._log.event("evidence_not_opened", report=report, error=type(error).__name__)
+            return None
+        return data.decode(errors="replace")
+
+    def new_id(self) -> str:
+        """Return an id that nothing else has."""
+        return self._ids.uuid7().decode()

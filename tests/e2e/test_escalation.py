@@ -1,0 +1,199 @@
+"""Escalation of a running node: whoever is in need is told of to people, until one answers."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from tests.e2e.edge.test_process import HEAVY
+from tests.helpers.alert_receiver import Receiver
+from tests.helpers.escalated import SECRET, Escalated, escalated, heard, quick, times
+from tests.helpers.gateway import free_port
+from tests.helpers.mail_server import MailServer
+from tests.helpers.slow import children, wait_until
+from tta_gateway.features.escalation.metrics import ACKNOWLEDGE, NOTIFY
+from tta_gateway.support.posting import signature
+
+pytestmark = pytest.mark.e2e
+_NAMES: Final = "import sys, tta_gateway.node.guard_main; print(*sys.modules)"
+
+
+@pytest.fixture
+def pager() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def ward() -> Iterator[Receiver]:
+    with Receiver() as made:
+        yield made
+
+
+def hook(receiver: Receiver) -> dict[str, object]:
+    return {"webhook": {"url": f"{receiver.url}/crisis"}}
+
+
+def test_a_report_reaches_every_channel_at_once_signed_and_without_what_was_written(
+    tmp_path: Path, pager: Receiver
+) -> None:
+    (tmp_path / "secret").write_text(SECRET)
+    with MailServer() as mail:
+        contacts = {
+            "pager": {"webhook": {"url": f"{pager.url}/crisis", "secret": {"file": "secret"}}},
+            "ward": {
+                "mail": {
+                    "host": "127.0.0.1",
+                    "port": mail.port,
+                    "security": "none",
+                    "sender": "gw@example.org",
+                    "to": ["ward@example.org"],
+                }
+            },
+        }
+        with escalated(tmp_path, {"contacts": contacts}) as one:
+            one.write("gateway/ada")
+            assert wait_until(lambda: bool(pager.calls) and bool(mail.post.mailed))
+            told = one.incidents()["gateway/ada"]
+            assert wait_until(lambda: one.incidents()["gateway/ada"]["state"] == "notified")
+    (call,) = pager.calls
+    stamp = call.fields["x-tta-signature"].partition(",")[0].removeprefix("t=")
+    assert call.fields["x-tta-signature"] == signature(SECRET, call.body, now=float(stamp))
+    assert (call.json["incident"]["id"], call.json["incident"]["level"]) == (told["id"], 3)
+    (mailed,) = mail.post.mailed
+    assert mailed.message["message-id"] == f"<{call.json['id']}@example.org>"
+    text = mailed.message.as_string()
+    assert "ada" not in text
+    assert b"kanarie" not in call.body + text.encode()
+
+
+def test_who_does_not_answer_is_followed_by_the_next_until_somebody_does(
+    tmp_path: Path, pager: Receiver, ward: Receiver
+) -> None:
+    policy = {"levels": {"imminent": quick("pager", "ward")}}
+    (tmp_path / "crisis.yaml").write_text(yaml.safe_dump(policy))
+    escalation = {"contacts": {"pager": hook(pager), "ward": hook(ward)}, "policy": "crisis.yaml"}
+    with escalated(tmp_path, escalation) as one:
+        one.write("gateway/ada")
+        assert wait_until(lambda: len(heard(ward, "gateway/ada")) >= 2)
+        assert [told["number"] for told in heard(pager, "gateway/ada")][:2] == [1, 3]
+        assert [told["number"] for told in heard(ward, "gateway/ada")][:2] == [2, 3]
+        id = one.incidents()["gateway/ada"]["id"]
+        status, _, body = one.admin.ask(f"/admin/v1/incidents/{id}/acknowledge", method="POST")
+        assert (status, b"acknowledged" in body) == (200, True)
+        seen = len(pager.calls)
+        assert not wait_until(lambda: len(pager.calls) > seen, 2.5)
+        samples = one.admin.samples()
+        assert samples[f"{NOTIFY.name}_count", ("3",)] == 1.0
+        assert samples[f"{ACKNOWLEDGE.name}_count", ("3",)] == 1.0
+        assert all(count == 1 for count in times(pager).values())
+
+
+def test_a_channel_that_is_down_holds_no_other_up_and_gets_the_same_notice_later(
+    tmp_path: Path, pager: Receiver, ward: Receiver
+) -> None:
+    ward.status = 503
+    with escalated(tmp_path, {"contacts": {"pager": hook(pager), "ward": hook(ward)}}) as one:
+        one.write("gateway/ada")
+        assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
+        assert wait_until(lambda: len(ward.calls) >= 2)
+        ward.status = 200
+        told = one.ask(do="show", incident=one.incidents()["gateway/ada"]["id"])
+        assert wait_until(lambda: not one.ask(do="show", incident=told["incident"]["id"])["owed"])
+    assert set(times(ward)) == set(times(pager))
+
+
+def test_it_needs_neither_control_nor_valkey(tmp_path: Path, pager: Receiver) -> None:
+    with escalated(tmp_path, {"contacts": {"pager": hook(pager)}}) as one:
+        supervisor = one.gateway.process.pid
+        others = [pid for pid in children(supervisor) if _is_store(pid)]
+        assert others
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        one.kill("control")
+        one.write("gateway/ada")
+        assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
+        for pid in others:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _is_store(pid: int) -> bool:
+    return "valkey" in Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def test_a_service_of_the_platform_is_told_at_its_endpoints(
+    tmp_path: Path, pager: Receiver
+) -> None:
+    services = {"care": {"endpoints": [f"http://127.0.0.1:{free_port()}", pager.url]}}
+    routes = [{"path": "/{rest:path}", "service": "care", "auth": "none"}]
+    contacts = {"care": {"service": {"name": "care", "path": "/events/crisis"}}}
+    with escalated(tmp_path, {"contacts": contacts}, services=services, routes=routes) as one:
+        one.write("gateway/ada")
+        assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
+        assert pager.calls[0].path == "/events/crisis"
+
+
+def test_where_nobody_can_be_reached_that_is_an_alert(tmp_path: Path, pager: Receiver) -> None:
+    dead = {"webhook": {"url": f"http://127.0.0.1:{free_port()}/crisis"}}
+    alerts = {"wait": "500ms", "webhooks": [{"url": f"{pager.url}/alerts"}]}
+    with escalated(tmp_path, {"contacts": {"dead": dead}}, alerts=alerts) as one:
+        one.write("gateway/ada")
+        assert pager.hears("CrisisUnreached", "firing")
+        one.acknowledge("gateway/ada")
+
+
+def test_a_policy_that_is_edited_holds_from_then_on(
+    tmp_path: Path, pager: Receiver, ward: Receiver
+) -> None:
+    file = tmp_path / "crisis.yaml"
+    file.write_text(yaml.safe_dump({"levels": {"high": quick("pager", within="1h")}}))
+    escalation = {"contacts": {"pager": hook(pager), "ward": hook(ward)}, "policy": "crisis.yaml"}
+    with escalated(tmp_path, escalation) as one:
+        one.write("gateway/ada", level=2)
+        assert wait_until(lambda: len(heard(pager, "gateway/ada")) == 1)
+        file.write_text(yaml.safe_dump({"levels": {"high": quick("pager", "ward")}}))
+        assert wait_until(lambda: len(heard(ward, "gateway/ada")) >= 1)
+
+
+def test_a_drill_shows_each_step_and_ends_with_1_if_somebody_is_not_reached(
+    tmp_path: Path, pager: Receiver, ward: Receiver
+) -> None:
+    contacts = {"pager": hook(pager), "ward": hook(ward)}
+    with escalated(tmp_path, {"contacts": contacts}) as one:
+        done = _command(one, "drill", "--by", "ben")
+        assert done.returncode == 0, done.stderr
+        steps = [line.split()[0] for line in done.stdout.splitlines()[:4]]
+        assert (steps[:2], set(steps[2:])) == (["journal", "guard"], {"pager", "ward"})
+        assert pager.calls[0].json["title"].startswith("[DRILL] ")
+        ward.status = 503
+        failed = _command(one, "drill", "--wait", "2")
+        assert failed.returncode == 1
+        assert "ward" in failed.stderr
+        told = _command(one, "incidents", "--all").stdout
+        assert told.count("drill") >= 2
+        one.write("gateway/ada")
+        assert wait_until(lambda: "gateway/ada" in one.incidents())
+        id = one.incidents()["gateway/ada"]["id"]
+        assert "acknowledged" in _command(one, "ack", id, "--by", "ben").stdout
+        assert "acknowledge by ben" in _command(one, "show", id).stdout
+
+
+def _command(one: Escalated, *words: str) -> subprocess.CompletedProcess[str]:
+    file = str(one.folder / "gateway.yaml")
+    command = [sys.executable, "-m", "tta_gateway", "safety", words[0], "-c", file, *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_guard_imports_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _NAMES], capture_output=True, text=True, check=True, timeout=30
+    )
+    packages = {name.partition(".")[0] for name in done.stdout.split()}
+    assert packages.isdisjoint(HEAVY)
+    assert "tta_gateway.settings" not in done.stdout.split()

@@ -1,0 +1,262 @@
+"""Incidents: each report has one, and whoever has not been answered is called again."""
+
+import contextlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.incidents import LADDER, NOW, POLICY, a_report
+from tta_gateway.features.escalation import algorithm
+from tta_gateway.features.escalation.algorithm import (
+    ACTS,
+    Impossible,
+    acted,
+    confirmed,
+    contacts,
+    folded,
+    is_alarming,
+    opened,
+    pause,
+    tick,
+    unreached,
+)
+from tta_gateway.features.escalation.bound import (
+    LADDERS,
+    MOST_TEXTS,
+    Act,
+    Does,
+    Incident,
+    State,
+    ladder_of,
+)
+
+DOES: list[Does] = ["acknowledge", "hand_over", "note", "resolve", "reopen", "read_evidence"]
+
+
+def an_act(does: Does, at: float = NOW, *, by: str = "ben", to: str = "") -> Act:
+    return Act(id="a1", incident="i", does=does, by=by, at=at, to=to)
+
+
+def called(incident: Incident, now: float = NOW) -> Incident:
+    moved, call = tick(incident, LADDER, now)
+    assert call is not None
+    return moved
+
+
+def test_a_report_opens_an_incident_that_is_called_about_at_once() -> None:
+    made = opened(a_report(), NOW)
+    moved, call = tick(made, LADDER, NOW)
+    assert (made.state, made.due, made.texts) == (State.OPEN, NOW, 1)
+    assert call is not None
+    assert (call.contacts, call.number, moved.due) == (("first",), 1, NOW + 120.0)
+
+
+def test_without_an_answer_the_next_rung_is_called_and_behind_the_last_all_again() -> None:
+    incident, seen = opened(a_report(), NOW), []
+    for at in (0.0, 119.9, 120.0, 420.0, 1020.0):
+        incident, call = tick(incident, LADDER, NOW + at)
+        seen.append(None if call is None else (call.number, call.contacts))
+    assert seen == [
+        (1, ("first",)),
+        None,
+        (2, ("second", "first")),
+        (3, ("first", "second")),
+        (4, ("first", "second")),
+    ]
+    assert contacts(LADDER, 3) == ("first", "second")
+
+
+def test_notices_have_ids_that_do_not_depend_on_when_they_are_made() -> None:
+    incident = opened(a_report(), NOW)
+    _, one = tick(incident, LADDER, NOW)
+    _, other = tick(opened(a_report(), NOW + 5.0), LADDER, NOW + 9.0)
+    _, later = tick(called(incident), LADDER, NOW + 120.0)
+    assert one is not None
+    assert other is not None
+    assert later is not None
+    assert one.id == other.id != later.id
+
+
+def test_a_clock_that_is_set_back_delays_a_call_by_no_more_than_the_time_of_its_rung() -> None:
+    back = NOW - 86_400.0
+    waiting, call = tick(called(opened(a_report(), NOW)), LADDER, back)
+    assert call is None
+    assert waiting.due == back + 120.0
+    fresh, call = tick(opened(a_report(), NOW), LADDER, back)
+    assert call is not None
+    assert fresh.due == back + 120.0
+
+
+def test_a_channel_that_confirms_notifies_and_stops_no_timer() -> None:
+    incident = confirmed(called(opened(a_report(), NOW)), NOW + 1.0)
+    assert (incident.state, incident.notified, incident.due) == (
+        State.NOTIFIED,
+        NOW + 1.0,
+        NOW + 120.0,
+    )
+    assert confirmed(incident, NOW + 2.0).notified == NOW + 1.0
+    answered = acted(incident, an_act("acknowledge"))
+    assert confirmed(answered, NOW + 3.0) is answered
+
+
+def test_where_nobody_of_a_rung_is_reached_the_next_one_does_not_wait() -> None:
+    incident = called(opened(a_report(), NOW))
+    assert unreached(incident, LADDER, NOW + 1.0).due == NOW + 1.0
+    last = called(unreached(incident, LADDER, NOW + 1.0), NOW + 1.0)
+    assert unreached(last, LADDER, NOW + 2.0) is last
+    answered = acted(incident, an_act("acknowledge"))
+    assert unreached(answered, LADDER, NOW + 1.0) is answered
+
+
+def test_reports_of_a_person_are_folded_and_change_no_timer_while_it_alarms() -> None:
+    incident = called(opened(a_report(), NOW))
+    more = folded(incident, a_report("r2", delivered=False), LADDER, NOW + 60.0)
+    assert (more.reports, more.texts, more.undelivered) == (2, 2, 1)
+    assert (more.due, more.calls, more.state) == (incident.due, 1, State.OPEN)
+
+
+def test_what_gets_worse_is_called_about_from_the_first_rung() -> None:
+    incident = confirmed(called(opened(a_report(), NOW)), NOW)
+    worse = folded(incident, a_report("r2", at=NOW + 9.0, level=3), LADDER, NOW + 10.0)
+    assert (worse.level, worse.state, worse.calls, worse.due) == (3, State.OPEN, 0, NOW + 10.0)
+    assert (worse.began, worse.notified) == (NOW + 9.0, 0.0)
+    answered = acted(incident, an_act("hand_over", to="ward 3"))
+    again = folded(answered, a_report("r2", level=3), LADDER, NOW + 10.0)
+    assert (again.state, again.carer) == (State.REOPENED, "ward 3")
+
+
+def test_levels_never_fall() -> None:
+    incident = opened(a_report(level=3), NOW)
+    assert folded(incident, a_report("r2", level=1), LADDER, NOW).level == 3
+
+
+def test_who_acknowledged_long_ago_is_called_again_and_who_did_just_now_is_not() -> None:
+    incident = acted(called(opened(a_report(), NOW)), an_act("acknowledge", NOW + 10.0))
+    soon = folded(incident, a_report("r2"), LADDER, NOW + 129.0)
+    late = folded(incident, a_report("r2"), LADDER, NOW + 130.0)
+    back = folded(incident, a_report("r2"), LADDER, NOW - 3600.0)
+    assert soon.state is State.ACKNOWLEDGED
+    assert late.state is State.REOPENED
+    assert back.state is State.REOPENED  # nobody can tell how long ago that was
+
+
+def test_who_is_not_proved_to_be_somebody_is_never_level_3_by_itself() -> None:
+    assert opened(a_report(level=3, identity="unverified"), NOW).level == 2
+    assert opened(a_report(level=3, identity="unknown"), NOW).level == 3
+    assert opened(a_report(level=0), NOW).level == 1
+    known = folded(opened(a_report(), NOW), a_report("r2", identity="unverified"), LADDER, NOW)
+    found = folded(opened(a_report(identity="unverified"), NOW), a_report("r2"), LADDER, NOW)
+    assert (known.identity, found.identity) == ("verified", "verified")
+
+
+def test_no_more_texts_are_kept_than_a_few_and_all_are_counted() -> None:
+    incident = opened(a_report(), NOW)
+    for number in range(40):
+        incident = folded(incident, a_report(f"r{number}"), LADDER, NOW)
+    assert (incident.reports, incident.texts) == (41, MOST_TEXTS)
+    assert folded(opened(a_report(), NOW), a_report(evidence=b""), LADDER, NOW).texts == 1
+
+
+def test_an_acknowledgement_ends_the_calls_and_says_who_has_it() -> None:
+    answered = acted(called(opened(a_report(), NOW)), an_act("acknowledge", NOW + 5.0))
+    assert (answered.state, answered.carer, answered.due) == (State.ACKNOWLEDGED, "ben", 0.0)
+    assert tick(answered, LADDER, NOW + 9e9) == (answered, None)
+    again = acted(answered, an_act("acknowledge", NOW + 9.0, by="eva"))
+    assert (again.state, again.acknowledged, again.carer) == (
+        State.ACKNOWLEDGED,
+        NOW + 9.0,
+        "eva",
+    )
+
+
+def test_what_is_handed_over_stays_with_whom_it_was_handed_to() -> None:
+    given_on = acted(opened(a_report(), NOW), an_act("hand_over", to="ward 3"))
+    assert (given_on.state, given_on.carer) == (State.HANDED_OVER, "ward 3")
+    assert acted(given_on, an_act("acknowledge")).carer == "ward 3"
+    over = acted(given_on, an_act("resolve", NOW + 9.0))
+    assert (over.state, over.resolved, over.carer) == (State.RESOLVED, NOW + 9.0, "ward 3")
+
+
+def test_what_is_over_is_reopened_before_anything_else() -> None:
+    over = acted(opened(a_report(), NOW), an_act("resolve", NOW + 1.0))
+    assert (over.acknowledged, over.carer) == (NOW + 1.0, "ben")
+    with pytest.raises(Impossible, match="resolved: re-open it first"):
+        acted(over, an_act("acknowledge"))
+    again = acted(over, an_act("reopen", NOW + 5.0))
+    assert (again.state, again.due, again.resolved) == (State.REOPENED, NOW + 5.0, 0.0)
+    assert acted(over, an_act("note")) is over
+
+
+def test_to_reopen_what_alarms_changes_nothing() -> None:
+    incident = called(opened(a_report(), NOW))
+    assert acted(incident, an_act("reopen")) is incident
+
+
+def test_every_state_knows_what_may_happen_in_it() -> None:
+    for does, table in ACTS.items():
+        for state in State:
+            assert (state in table) or (state, does in ("acknowledge", "hand_over")) == (
+                State.RESOLVED,
+                True,
+            )
+    assert set(algorithm.WORSE) == set(State) - {State.RESOLVED}
+
+
+def test_pauses_between_tries_grow_to_half_a_minute() -> None:
+    assert [pause(tries, 1.0) for tries in (0, 1, 2, 3, 6, 50)] == [1.0, 1.0, 2.0, 4.0, 30.0, 30.0]
+    assert pause(3, 0.0) == 2.0
+
+
+def test_the_ladders_are_those_of_the_levels_where_nothing_is_written() -> None:
+    assert [one.rungs[0].within for one in LADDERS] == [86_400.0, 900.0, 120.0]
+    assert [one.within for one in LADDERS[2].rungs] == [120.0, 300.0, 600.0]
+    assert POLICY.ladder(0) is POLICY.ladder(1)
+    assert POLICY.ladder(9) is POLICY.ladder(3)
+    assert ladder_of(5.0, contacts=("a",)).again == 5.0
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("report"), st.integers(0, 3)),
+        st.tuples(st.just("wait"), st.floats(-5000.0, 5000.0)),
+        st.tuples(st.just("act"), st.sampled_from(DOES)),
+        st.tuples(st.just("confirm"), st.none()),
+        st.tuples(st.just("unreached"), st.none()),
+    ),
+    max_size=40,
+)
+
+
+def after(incident: Incident, step: tuple[str, object], now: float) -> Incident:
+    """The incident after a step that is no report."""
+    what, value = step
+    if what == "confirm":
+        return confirmed(incident, now)
+    if what == "unreached":
+        return unreached(incident, LADDER, now)
+    if what == "act":
+        with contextlib.suppress(Impossible):
+            return acted(incident, an_act(value, now))  # type: ignore[arg-type]  # one of DOES
+    return incident
+
+
+@given(STEPS)
+def test_whatever_happens_who_has_no_answer_has_a_call_to_come_and_no_report_is_lost(
+    steps: list[tuple[str, object]],
+) -> None:
+    now, level, reports = NOW, 2, 1
+    incident, _ = tick(opened(a_report(), NOW), LADDER, NOW)
+    for number, (what, value) in enumerate(steps):
+        before = incident.attempt
+        now += value if isinstance(value, float) else 0.0
+        if isinstance(value, int) and incident.state is not State.RESOLVED:
+            incident = folded(incident, a_report(f"r{number}", level=value), LADDER, now)
+            reports, level = reports + 1, max(level, value)
+        incident, _ = tick(after(incident, (what, value), now), LADDER, now)
+        assert incident.attempt >= before
+        assert (incident.reports, incident.level) == (reports, level)
+        waits = now < incident.due <= now + 600.0
+        assert waits if is_alarming(incident) else incident.due == 0.0
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(incident), type=Incident) == incident

@@ -1,0 +1,84 @@
+"""The desk: one line of JSON asked, one answered."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers.incidents import House, a_report
+from tta_gateway.features.escalation.desk import Desk
+
+
+class Asking(House):
+    """Somebody at the guard's socket."""
+
+    def ask(self, **asked: object) -> dict[str, Any]:
+        """Ask, and return the answer."""
+        desk = Desk(self.desk, wall=self.outside.wall)
+        told: dict[str, Any] = json.loads(desk.answer(json.dumps(asked).encode()))
+        return told
+
+    def act(self, does: str, id: str = "a1", **more: str) -> dict[str, Any]:
+        """Do something about the one incident."""
+        return self.ask(do="act", id=id, incident=self.only().id, does=does, by="ben", **more)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Asking:
+    return Asking(tmp_path)
+
+
+def test_incidents_are_listed_and_those_that_are_over_only_if_asked_for(house: Asking) -> None:
+    house.take(a_report())
+    assert [one["person"] for one in house.ask(do="list")["incidents"]] == ["ada"]
+    house.act("resolve")
+    assert house.ask(do="list")["incidents"] == []
+    assert len(house.ask(do="list", all=True)["incidents"]) == 1
+
+
+def test_one_is_shown_with_all_that_belongs_to_it(house: Asking) -> None:
+    house.take(a_report(), a_report("r2"))
+    (owed,) = house.owed()
+    house.desk.confirmed(owed)
+    house.act("note", text="called")
+    told = house.ask(do="show", incident=house.only().id)
+    assert [one["id"] for one in told["reports"]] == ["r1", "r2"]
+    assert [one["contact"] for one in told["notices"]] == ["first"]
+    assert told["owed"] == []
+    assert [(one["does"], one["by"], one["text"]) for one in told["acts"]] == [
+        ("note", "ben", "called")
+    ]
+    assert "sealed" not in json.dumps(told)
+
+
+def test_evidence_is_given_sealed_and_who_has_read_it_is_kept(house: Asking) -> None:
+    house.take(a_report(), a_report("r2", evidence=b""))
+    told = house.act("read_evidence", text="to help")
+    sealed = base64.b64encode(b"sealed").decode()
+    assert told["evidence"] == [{"report": "r1", "sealed": sealed}]
+    assert house.store.acts(house.only().id)[0].text == "to help"
+
+
+def test_a_drill_opens_an_incident_about_nobody_once(house: Asking) -> None:
+    made = house.ask(do="drill", id="1", by="ben", level=2)["incident"]
+    assert (made["drill"], made["level"]) == (True, 2)
+    assert house.ask(do="drill", id="1", by="ben", level=2)["incident"]["id"] == made["id"]
+    assert len(house.store.incidents(10, all=True)) == 1
+
+
+def test_what_cannot_be_is_said_with_a_status(house: Asking) -> None:
+    assert house.ask(do="dance")["error"]["status"] == 400
+    assert house.ask(do="show", incident="none")["error"]["status"] == 404
+    house.take(a_report())
+    house.act("resolve")
+    assert house.act("acknowledge", "a2")["error"]["status"] == 409
+
+
+def test_a_file_that_cannot_be_written_is_said_to_be_for_a_while(house: Asking) -> None:
+    house.take(a_report())
+    id = house.only().id
+    house.store._db.execute("PRAGMA query_only = 1")
+    told = house.ask(do="act", id="a1", incident=id, does="note", by="ben")
+    assert told["error"]["status"] == 503

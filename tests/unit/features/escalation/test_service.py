@@ -1,0 +1,276 @@
+"""The guard's desk: reports become calls, and nothing is lost when it is killed."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.helpers.incidents import NOW, POLICY, House, Written, a_report, written
+from tta_gateway.features.escalation.algorithm import Impossible
+from tta_gateway.features.escalation.bound import Act, Does, EscalationBound, State
+from tta_gateway.features.escalation.metrics import (
+    ACKNOWLEDGE,
+    NOTICES,
+    NOTIFY,
+    OPEN,
+    PARKED,
+    PAST_DUE,
+    REPORTS,
+    UNACKNOWLEDGED,
+)
+from tta_gateway.features.escalation.service import UNREADABLE, Unknown
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def an_act(house: House, does: Does, id: str = "a1", **more: str) -> Act:
+    return Act(id=id, incident=house.only().id, does=does, by="ben", at=house.outside.now, **more)
+
+
+def test_a_report_is_called_about_in_the_step_that_takes_it(house: House) -> None:
+    house.take(a_report())
+    (owed,) = house.owed()
+    assert (owed.contact, owed.number, owed.due) == ("first", 1, NOW)
+    assert house.desk.tick() == NOW + 120.0
+    assert house.counted(REPORTS, "2") == [1.0]
+    notice = house.desk.notice(owed)
+    assert notice is not None
+    assert (notice.id, notice.contact, notice.incident) == (owed.call, "first", house.only())
+
+
+def test_reports_of_one_person_are_one_incident_and_those_of_another_are_another(
+    house: House,
+) -> None:
+    house.take(a_report(), a_report("r2"), a_report("r3", person="bob"))
+    found = {one.person: one.reports for one in house.store.incidents(10, all=True)}
+    assert found == {"ada": 2, "bob": 1}
+
+
+def test_a_report_that_is_read_twice_counts_once(house: House) -> None:
+    house.take(a_report())
+    house.desk.take([written(a_report(), end=9, segment="0/2")])
+    assert house.only().reports == 1
+    house.desk.act(an_act(house, "resolve"))
+    house.desk.take([written(a_report(), end=10, segment="0/2")])
+    assert house.only().state is State.RESOLVED
+
+
+def test_texts_beyond_the_last_that_is_kept_are_not_in_the_file(house: House) -> None:
+    house.take(*(a_report(f"r{number:02}", at=NOW + number) for number in range(25)))
+    kept = [bool(one.evidence) for one in house.store.reports(house.only().id)]
+    assert kept == [True] * 20 + [False] * 5
+
+
+def test_the_next_guard_goes_on_with_the_same_notice(house: House) -> None:
+    house.take(a_report())
+    before = house.owed()
+    house.close()
+    house.open()
+    assert house.owed() == before
+    assert house.desk.marks == {"0/1": 1}
+    house.outside.now += 120.0
+    house.desk.tick()
+    calls = {(one.contact, one.number) for one in house.owed()}
+    assert calls == {("first", 2), ("second", 2)}  # what was owed to the first is told anew
+
+
+def test_a_confirmation_counts_once(house: House) -> None:
+    house.take(a_report(at=NOW - 1.0))
+    (owed,) = house.owed()
+    house.outside.now += 2.0
+    house.desk.confirmed(owed)
+    assert house.owed() == []
+    assert house.only().state is State.NOTIFIED
+    assert sum(house.counted(NOTIFY, "2")[:-1]) == 1.0
+    assert house.counted(NOTIFY, "2")[-1] == 3.0
+    assert house.outside.troubles == []  # there was no alert
+    house.desk.confirmed(owed)
+    assert sum(house.counted(NOTIFY, "2")[:-1]) == 1.0
+    (confirmed,) = house.store.confirmations(house.only().id)
+    assert confirmed[:3] == (owed.call, "first", 1)
+
+
+def test_a_try_in_vain_is_tried_again_and_the_next_rung_called(house: House) -> None:
+    house.take(a_report())
+    (owed,) = house.owed()
+    house.desk.failed(owed, "it is down")
+    found = {(one.contact, one.number, one.tries, one.due) for one in house.owed()}
+    assert found == {("first", 2, 0, NOW), ("second", 2, 0, NOW)}
+    assert house.counted(NOTICES, "first", "failed") == [1.0]
+    second = [one for one in house.owed() if one.contact == "second"]
+    house.desk.failed(second[0], "it is down")
+    assert house.outside.troubles == []  # the other has not been tried
+    first = [one for one in house.owed() if one.contact == "first"]
+    house.desk.failed(first[0], "it is down")
+    assert house.outside.troubles == [("unreached", house.only().id, False)]
+    assert {(one.tries, one.due) for one in house.owed()} == {(1, NOW + 1.0)}
+    house.close()
+    house.open()
+    house.desk.confirmed(house.owed()[0])
+    assert house.outside.troubles[-1] == ("unreached", house.only().id, True)
+
+
+def test_what_has_been_overtaken_by_a_newer_call_is_not_tried_again(house: House) -> None:
+    house.take(a_report())
+    (old,) = house.owed()
+    house.outside.now += 120.0
+    house.desk.tick()
+    house.desk.failed(old, "it is down")
+    assert {one.number for one in house.owed()} == {2}
+
+
+def test_where_the_policy_names_nobody_that_is_an_alert_at_once(tmp_path: Path) -> None:
+    house = House(tmp_path, policy=EscalationBound())
+    house.take(a_report(level=3))
+    assert house.outside.troubles == [("unreached", house.only().id, False)]
+    assert [name for name, _ in house.outside.events] == ["nobody_reached"]
+    assert house.only().due > NOW
+
+
+def test_an_acknowledgement_ends_calls_for_every_channel_and_is_taken_once(house: House) -> None:
+    house.take(a_report())
+    (owed,) = house.owed()
+    house.outside.now += 60.0
+    act = an_act(house, "acknowledge")
+    answered = house.desk.act(act)
+    assert house.desk.act(act) == answered
+    assert len(house.store.acts(answered.id)) == 1
+    assert house.owed() == []
+    assert house.desk.notice(owed) is None
+    house.desk.failed(owed, "late")
+    assert house.owed() == []
+    assert house.desk.tick() == float("inf")
+    assert sum(house.counted(ACKNOWLEDGE, "2")[:-1]) == 1.0
+    assert house.counted(ACKNOWLEDGE, "2")[-1] == 60.0
+    house.desk.confirmed(owed)  # it was under way
+    assert house.only().state is State.ACKNOWLEDGED
+
+
+def test_a_note_changes_nothing_but_is_kept(house: House) -> None:
+    house.take(a_report())
+    house.desk.act(an_act(house, "note", text="called the ward"))
+    assert len(house.owed()) == 1
+    assert house.store.acts(house.only().id)[0].text == "called the ward"
+
+
+def test_what_cannot_be_done_is_not_kept(house: House) -> None:
+    house.take(a_report())
+    house.desk.act(an_act(house, "resolve"))
+    with pytest.raises(Impossible):
+        house.desk.act(an_act(house, "acknowledge", "a2"))
+    with pytest.raises(Unknown):
+        house.desk.act(Act(id="a3", incident="none", does="note", by="ben", at=NOW))
+    assert [one.id for one in house.store.acts(house.only().id)] == ["a1"]
+
+
+def test_who_comes_back_after_it_was_over_gets_a_new_incident(house: House) -> None:
+    house.take(a_report())
+    house.desk.act(an_act(house, "resolve"))
+    house.take(a_report("r2"))
+    states = {one.state for one in house.store.incidents(10, all=True)}
+    assert states == {State.RESOLVED, State.OPEN}
+    assert len(house.store.incidents(10, all=False)) == 1
+
+
+def test_a_record_that_makes_no_sense_is_parked_and_people_are_called(house: House) -> None:
+    house.desk.take([Written("0/1", 5, b"\xc1"), written(a_report(), end=9)])
+    people = {one.person for one in house.store.incidents(10, all=True)}
+    assert people == {UNREADABLE, "ada"}
+    assert ("parked", "0/1", False) in house.outside.troubles
+    assert house.desk.marks == {"0/1": 9}
+    house.desk.count()
+    assert house.counted(PARKED) == [1.0]
+
+
+def test_a_record_that_has_killed_two_guards_is_parked_by_the_third(house: House) -> None:
+    record = written(a_report(), end=7)
+    for _ in range(2):
+        house.trying.begin(record.segment, record.end)  # and then it dies
+        house.close()
+        house.open()
+    house.desk.take([record])
+    assert house.only().person == UNREADABLE
+    assert house.outside.events[0][1]["cause"] == "guards have died of it"
+
+
+def test_a_guard_that_dies_before_it_has_taken_a_record_takes_it_again(house: House) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Deadly(Written):
+        @property
+        def payload(self) -> bytes:
+            raise Killed
+
+    deadly = object.__new__(Deadly)
+    object.__setattr__(deadly, "segment", "0/1")
+    object.__setattr__(deadly, "end", 2)
+    with pytest.raises(Killed):
+        house.desk.take([written(a_report()), deadly])
+    house.close()
+    house.open()
+    assert house.store.incidents(10, all=True) == []
+    assert house.desk.marks == {}
+    house.desk.take([written(a_report()), written(a_report("r2"), end=2)])
+    assert house.only().reports == 2
+
+
+def test_marks_of_segments_that_are_no_more_are_forgotten(house: House) -> None:
+    house.take(a_report())
+    house.desk.forget(["0/1"])
+    assert house.desk.marks == {}
+    house.desk.use(house.store)
+    assert house.desk.tick() == NOW + 120.0
+
+
+def test_drills_stand_by_themselves(house: House) -> None:
+    house.take(a_report())
+    made = house.desk.report(a_report("d1", source="drill"))
+    assert made.drill
+    assert len(house.store.incidents(10, all=True)) == 2
+    house.desk.count()
+    assert house.counted(OPEN, "2") == [1.0]
+    assert house.counted(REPORTS, "drill") == [1.0]
+
+
+def test_gauges_say_what_is_open_and_what_is_late(house: House) -> None:
+    house.take(a_report(), a_report("r2", person="bob", level=3))
+    house.outside.now += 120.0
+    house.desk.tick()
+    house.desk.count()
+    levels = ("1", "2", "3")
+    assert [house.counted(OPEN, one) for one in levels] == [[0.0], [1.0], [1.0]]
+    assert [house.counted(UNACKNOWLEDGED, one) for one in levels] == [[0.0], [1.0], [1.0]]
+    assert [house.counted(PAST_DUE, one) for one in levels] == [[0.0], [1.0], [1.0]]
+
+
+def test_contacts_that_are_no_more_are_owed_nothing_and_others_are_called(house: House) -> None:
+    house.take(a_report())
+    house.desk.adopt(msgspec.structs.replace(POLICY, contacts=POLICY.contacts[1:]))
+    assert house.owed() == []
+    house.outside.now += 120.0
+    house.desk.tick()
+    assert [one.contact for one in house.owed()] == ["second"]
+
+
+def test_the_most_urgent_is_told_first_and_only_what_is_due(house: House) -> None:
+    house.take(*(a_report(f"r{one}", person=f"p{one}", level=2 + one % 2) for one in range(6)))
+    assert [one.level for one in house.desk.owed("first", 4)] == [3, 3, 3, 2]
+    house.desk.failed(house.owed()[0], "it is down")
+    assert house.desk.next_due() == float("inf")  # the next rung is called at once
+    house.outside.now += 1.0
+    assert house.desk.next_due() == float("inf")
+
+
+def test_a_confirmation_of_what_has_been_overtaken_says_nothing_of_the_newer_call(
+    house: House,
+) -> None:
+    house.take(a_report())
+    (old,) = house.owed()
+    house.take(a_report("r2", level=3))
+    house.desk.confirmed(old)
+    assert house.only().state is State.OPEN
+    assert [one.number for one in house.owed()] == [2]

@@ -1,0 +1,212 @@
+"""The guard's parts together: it goes on whatever its file and its policy are like."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from tests.helpers.fake_clock import FakeClock
+from tests.helpers.incidents import NOW, Written, a_report, written
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Contact,
+    EscalationBound,
+    Hook,
+    Ladder,
+    Letters,
+    Mailbox,
+    Rung,
+    ServiceHook,
+    State,
+)
+from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
+from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.node import assemble_guard
+from tta_gateway.node.assemble_guard import Guard
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import Parts, parted
+from tta_gateway.support.metrics import Registry
+
+
+class Lines:
+    """A log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def put(self, line: bytes) -> None:
+        self.lines.append(line.decode())
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take_dropped(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+class Notes:
+    """A way to control that keeps what goes there."""
+
+    def __init__(self) -> None:
+        self.told: list[EscalationTroubled] = []
+
+    def put(self, event: EscalationTroubled) -> None:
+        self.told.append(event)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
+def parts(folder: Path, bound: EscalationBound, version: int = 1) -> Parts:
+    features = {"escalation": msgspec.Raw(msgspec.msgpack.encode(bound))}
+    return parted(
+        Snapshot(
+            version=version,
+            state_dir=str(folder),
+            listeners=(),
+            services=(),
+            routes=(),
+            features=features,
+        )
+    )
+
+
+def policy(*contacts: Contact) -> EscalationBound:
+    ladder = Ladder((Rung(tuple(one.name for one in contacts), 60.0),), 60.0)
+    return EscalationBound(contacts=contacts, ladders=(ladder, ladder, ladder))
+
+
+class House:
+    """A guard in a folder."""
+
+    def __init__(self, folder: Path, bound: EscalationBound) -> None:
+        self.folder = folder
+        self.lines, self.notes = Lines(), Notes()
+        self.guard = Guard(
+            parts(folder, bound),
+            clock=FakeClock(wall=NOW),
+            lines=self.lines,
+            notes=cast("Any", self.notes),
+            counts=Registry(),
+        )
+
+
+def test_a_policy_that_is_replaced_holds_and_one_that_is_the_same_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        house = House(tmp_path, policy())
+        guard = house.guard
+        mail = Mailbox(name="m", host="h", port=25, security="none", sender="a@b", to=("c@d",))
+        hook, letters = Hook(name="h", url="http://h/"), Letters(name="l", users=("ben",))
+        told = ServiceHook(name="s", service="care", path="/crisis")
+        await guard.apply(parts(tmp_path, policy(mail, hook, letters, told), 2))
+        assert guard.version == 2
+        channels = guard._deliveries.channels
+        assert sorted(channels) == ["h", "l", "m", "s"]
+        await guard.apply(parts(tmp_path, policy(mail, hook, letters, told), 3))
+        assert guard._deliveries.channels is channels
+
+    asyncio.run(run())
+
+
+def test_a_contact_whose_authorities_are_none_is_told_of_and_others_are_called(
+    tmp_path: Path,
+) -> None:
+    bad = Hook(name="bad", url="https://h/", ca="no certificate")
+    house = House(tmp_path, policy(bad, Hook(name="good", url="http://h/")))
+    assert sorted(house.guard._deliveries.channels) == ["good"]
+    assert '"contact":"bad"' in house.lines.lines[0]
+
+
+def test_a_file_that_makes_no_sense_is_put_aside_and_that_is_an_alert(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"this is no file of SQLite " * 100)
+    house = House(tmp_path, policy())
+    assert (tmp_path / f"{NAME}.broken-{int(NOW)}").exists()
+    assert house.guard.escalation.report(a_report()).person == "ada"
+    assert [(one.kind, one.over) for one in house.notes.told][:1] == [("parked", False)]
+
+
+def write(guard: Guard, id: str) -> None:
+    """Have the journal hold a report that nobody has taken."""
+    guard._journals = cast("Any", Journal(written(a_report(id))))
+
+
+class Journal:
+    """One record, which is there until it is marked."""
+
+    def __init__(self, record: Written) -> None:
+        self.record = record
+
+    def read(self, marks: dict[str, int], most: int) -> list[Written]:
+        assert most > 0
+        return [] if marks.get(self.record.segment) == self.record.end else [self.record]
+
+
+def test_while_the_disk_fails_people_are_called_from_memory_and_then_from_the_file(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        guard = (house := House(tmp_path, policy())).guard
+        disk = guard.escalation.store
+        disk._db.execute("PRAGMA query_only = 1")
+        write(guard, "r1")
+        assert [guard._turn(), guard._turn()] == [0.0, NOW + 60.0]
+        (incident,) = guard.escalation.store.incidents(10, all=True)
+        assert guard.escalation.store is not disk
+        guard.escalation.act(
+            Act(id="a1", incident=incident.id, does="acknowledge", by="ben", at=NOW)
+        )
+        guard._turn()
+        assert guard.escalation.store is not disk
+        disk._db.execute("PRAGMA query_only = 0")
+        assert guard._turn() == float("inf")
+        assert guard.escalation.store is disk
+        (kept,) = disk.incidents(10, all=True)
+        assert (kept.id, kept.state) == (incident.id, State.ACKNOWLEDGED)
+        stores = [one.over for one in house.notes.told if one.kind == "store"]
+        assert stores == [False, True]
+
+    asyncio.run(run())
+
+
+def test_a_file_that_cannot_be_opened_is_opened_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path | None) -> SqliteStore:
+        raise sqlite3.OperationalError("disk is full")
+
+    async def run() -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(assemble_guard, "SqliteStore", Once(full))
+            guard = House(tmp_path, policy()).guard
+        write(guard, "r1")
+        assert guard._turn() == NOW + 60.0
+        assert (tmp_path / NAME).exists()
+        assert guard._fails == ""
+
+    asyncio.run(run())
+
+
+class Once:
+    """Fails the first time, and is the store then."""
+
+    def __init__(self, fail: Callable[[Path | None], SqliteStore]) -> None:
+        self.fail = fail
+
+    def __call__(self, path: Path | None) -> SqliteStore:
+        return self.fail(path) if path is not None else SqliteStore(None)
+
+
+def test_the_death_of_a_task_is_told(tmp_path: Path) -> None:
+    house = House(tmp_path, policy())
+    house.guard.died("notice", KeyError("kanarie"))
+    assert '"task_died"' in house.lines.lines[-1]
+    assert "kanarie" not in house.lines.lines[-1]

@@ -1,0 +1,152 @@
+"""Who may see incidents, and what they are told where the guard does not answer."""
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from fastapi import HTTPException
+
+from tests.helpers.fake_clock import FakeClock
+from tests.helpers.house import Events
+from tta_gateway.features.access.bound import AccessBound, Held, section_of
+from tta_gateway.features.identity.problems import MISSING
+from tta_gateway.kernel.errors import ClientFault
+from tta_gateway.kernel.principal import Principal
+from tta_gateway.node import guard_socket
+from tta_gateway.node.incidents import ADMINISTRATION, Incidents
+from tta_gateway.node.key_ring import ring_of
+from tta_gateway.node.reporting import EVIDENCE
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.snapshot.parts import Parts, base_of, parted
+from tta_gateway.support.crypto.envelope import Envelope
+from tta_gateway.support.crypto.key_store import KeyStore
+
+ROLES = {
+    "responder": ("crisis:read", "crisis:respond"),
+    "therapist": ("crisis:read:care", "crisis:respond:care"),
+    "player": ("profile:read",),
+}
+
+
+def parts(folder: Path) -> Parts:
+    features = {"access": msgspec.Raw(msgspec.msgpack.encode(AccessBound(roles=ROLES)))}
+    return parted(
+        Snapshot(
+            version=1,
+            state_dir=str(folder),
+            listeners=(),
+            services=(),
+            routes=(),
+            features=features,
+        )
+    )
+
+
+class House:
+    """Who shows a name and a role is that person; `admin` is the administration."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.events = FakeClock(), Events()
+        self.known: dict[str, bytes] = {}
+        self.incidents = Incidents(
+            cast("Any", self.events),
+            self.clock,
+            shown=self.shown,
+            is_admin=lambda said: said == "admin",
+            known=lambda: self.known,
+        )
+        self.parts = parts(folder)
+        self.incidents.adopt(self.parts)
+
+    def shown(self, authorization: str | None) -> Principal:
+        if not authorization:
+            raise ClientFault(MISSING)
+        name, role, *scopes = authorization.split()
+        return Principal(
+            subject=name,
+            issuer="gateway",
+            roles=frozenset({role}),
+            is_narrow=bool(scopes),
+            scopes=frozenset(scopes),
+        )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def refused(house: House, shows: str | None) -> int:
+    with pytest.raises(HTTPException) as error:
+        house.incidents.responder(shows)
+    return error.value.status_code
+
+
+def test_who_responds_to_crises_sees_everybody(house: House) -> None:
+    who = house.incidents.responder("ben responder")
+    assert (who.name, who.sees("gateway/ada"), who.sees("")) == ("ben", True, True)
+
+
+def test_a_therapist_sees_whom_they_care_for_as_long_as_they_do(house: House) -> None:
+    until = house.clock.wall() + 60.0
+    held = Held(until={"eva": {"ada": until}})
+    house.known[section_of("eva")] = msgspec.msgpack.encode(held)
+    who = house.incidents.reader("eva therapist")
+    assert [who.sees(one) for one in ("gateway/ada", "gateway/bob", "10.0.0.1")] == [
+        True,
+        False,
+        False,
+    ]
+    house.clock.advance(61.0)
+    assert not who.sees("gateway/ada")
+    assert not house.incidents.reader("kim therapist").sees("gateway/ada")
+
+
+def test_others_are_refused(house: House) -> None:
+    assert refused(house, "ada player") == 403
+    assert refused(house, None) == 401
+    assert refused(house, "ben responder profile:read") == 403
+    assert house.incidents.responder("ben responder crisis:respond").name == "ben"
+
+
+def test_the_administration_acts_in_no_name_and_reads_nothing_that_was_written(
+    house: House,
+) -> None:
+    assert house.incidents.responder("admin").name == ADMINISTRATION
+    with pytest.raises(HTTPException, match="people alone"):
+        house.incidents.clinician("admin")
+    assert house.incidents.clinician("ben responder").name == "ben"
+
+
+def test_a_guard_that_is_away_is_said_to_be(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_socket, "_PATIENCE", 0.05)
+    with pytest.raises(HTTPException) as error:
+        asyncio.run(house.incidents.ask({"do": "list"}))
+    assert error.value.status_code == 503
+
+
+def test_what_the_guard_refuses_is_passed_on(house: House, tmp_path: Path) -> None:
+    async def run() -> None:
+        server = await guard_socket.serve(
+            tmp_path, lambda _: b'{"error": {"status": 409, "detail": "it is over"}}'
+        )
+        async with server:
+            await house.incidents.ask({"do": "list"})
+
+    with pytest.raises(HTTPException, match="it is over") as error:
+        asyncio.run(run())
+    assert error.value.status_code == 409
+
+
+def test_what_was_written_is_opened_and_what_cannot_be_is_none(
+    house: House, tmp_path: Path
+) -> None:
+    store = KeyStore(tmp_path, ring_of(base_of(house.parts)))
+    sealed = Envelope(store).seal(b"words", person="ada", purpose=EVIDENCE, about="r1")
+    text = base64.b64encode(sealed).decode()
+    assert house.incidents.opened("r1", text) == "words"
+    assert house.incidents.opened("r2", text) is None
+    assert len(house.incidents.new_id()) == 36

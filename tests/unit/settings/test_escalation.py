@@ -1,0 +1,170 @@
+"""Escalation, as operators and clinicians write it, and every mistake with its place."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.helpers.configuration import complaints, loaded
+from tta_gateway.features.escalation.bound import (
+    EscalationBound,
+    Hook,
+    Ladder,
+    Letters,
+    Mailbox,
+    Rung,
+    ServiceHook,
+)
+from tta_gateway.kernel.errors import ConfigError
+from tta_gateway.settings.compile import compile_snapshot
+from tta_gateway.settings.load import Loaded, load
+from tta_gateway.settings.show import show
+
+ENVIRON = {"TOKEN": "kanarie"}
+CONTACTS = """\
+escalation:
+  contacts:
+    pager: {webhook: {url: "https://h/crisis", secret: {env: TOKEN}}}
+    ward: {mail: {host: smtp.example, sender: gw@example.org, to: [ward@example.org]}}
+"""
+GATEWAY = f"""\
+services: {{a: {{endpoints: ["http://127.0.0.1:1"]}}}}
+routes: [{{path: /a, service: a, auth: none}}]
+{CONTACTS}  policy: crisis.yaml
+"""
+
+
+def bound_of(found: Loaded) -> EscalationBound:
+    snapshot = compile_snapshot(found.settings, 1)
+    return msgspec.msgpack.decode(snapshot.features["escalation"], type=EscalationBound)
+
+
+def compiled(text: str) -> EscalationBound:
+    return bound_of(loaded(text, ENVIRON))
+
+
+def with_policy(folder: Path, policy: str) -> Loaded:
+    (folder / "crisis.yaml").write_text(policy)
+    (folder / "gateway.yaml").write_text(GATEWAY)
+    return load(folder / "gateway.yaml", ENVIRON)
+
+
+def test_where_no_level_is_written_all_contacts_are_called_at_the_times_of_each() -> None:
+    bound = compiled(CONTACTS)
+    assert bound.link == "http://127.0.0.1:8081/admin/v1/incidents"
+    assert bound.contacts == (
+        Hook(name="pager", url="https://h/crisis", secret="kanarie"),
+        Mailbox(
+            name="ward",
+            host="smtp.example",
+            port=587,
+            sender="gw@example.org",
+            to=("ward@example.org",),
+        ),
+    )
+    both = ("pager", "ward")
+    assert bound.ladders[2] == Ladder(
+        (Rung(both, 120.0), Rung(both, 300.0), Rung(both, 600.0)), 600.0
+    )
+    assert [one.rungs[0].within for one in bound.ladders] == [86_400.0, 900.0, 120.0]
+
+
+def test_a_level_is_what_is_written_of_it() -> None:
+    levels = (
+        "  levels: {high: {rungs: [{call: [pager], within: 5m}, {call: [ward], within: 1h}]}}\n"
+    )
+    bound = compiled(CONTACTS + levels)
+    assert bound.ladders[1] == Ladder((Rung(("pager",), 300.0), Rung(("ward",), 3600.0)), 3600.0)
+
+
+def test_users_of_the_hub_may_be_called_where_there_are_inboxes() -> None:
+    escalation = "escalation: {contacts: {team: {realtime: {users: [ben]}}}}\n"
+    assert "needs `realtime: {inbox: …}`" in "\n".join(complaints(escalation))
+    bound = compiled("realtime: {inbox: {}}\n" + escalation)
+    assert bound.contacts == (Letters(name="team", users=("ben",)),)
+
+
+def test_a_service_of_the_platform_may_be_told() -> None:
+    written = "{service: {name: players, path: /crisis, secret: {env: TOKEN}}}"
+    bound = compiled(f"escalation: {{contacts: {{care: {written}}}}}\n")
+    assert bound.contacts == (
+        ServiceHook(name="care", service="players", path="/crisis", secret="kanarie"),
+    )
+    assert "kanarie" not in repr(bound)
+
+
+def test_a_policy_of_a_file_holds_is_watched_and_is_shown_as_it_is(tmp_path: Path) -> None:
+    found = with_policy(
+        tmp_path,
+        "levels:\n  high:\n    rungs:\n      - {call: [ward], within: 1m}\n    again: 2m\n",
+    )
+    assert bound_of(found).ladders[1] == Ladder((Rung(("ward",), 60.0),), 120.0)
+    files = compile_snapshot(found.settings, 1).secret_files
+    assert [Path(one.path).name for one in files] == ["crisis.yaml"]
+    shown = show(found.settings, found.document)
+    assert "call: [ward]" in shown
+    assert "\n  policy:" not in shown
+    assert "kanarie" not in shown
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (
+            "levels:\n  high:\n    rungs:\n      - {call: [wrd], within: 1m}\n",
+            "crisis.yaml:4:17 escalation.levels.high.rungs[0].call[0]: there is no contact `wrd`: "
+            "do you mean `ward`?",
+        ),
+        (
+            "levels:\n  high: {rungs: []}\n",
+            "crisis.yaml:2:10 escalation.levels.high.rungs: holds too few",
+        ),
+        ("levels:\n  hihg: {}\n", "crisis.yaml:2:3 escalation.levels.hihg: is not a key here"),
+        ("levels: {}\nmore: 1\n", "crisis.yaml:1:1: must hold one key, `levels`"),
+        ("", "crisis.yaml:1:1: must hold one key, `levels`"),
+        ("levels: [\n", "crisis.yaml:2:1: is not YAML"),
+        ("levels: {high: 1, high: 2}\n", "crisis.yaml:1:19"),
+        ("levels: 5\n", "crisis.yaml:1:1 escalation.levels: must be a mapping"),
+    ],
+)
+def test_what_is_wrong_in_a_policy_is_said_with_its_own_line(
+    tmp_path: Path, policy: str, words: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        with_policy(tmp_path, policy)
+    assert words in str(error.value)
+
+
+def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None:
+    for data, words in ((b"\xff", "not UTF-8"), (b"a" * 300_000, "larger than 256KiB")):
+        (tmp_path / "crisis.yaml").write_bytes(data)
+        (tmp_path / "gateway.yaml").write_text(GATEWAY)
+        with pytest.raises(ConfigError, match=words):
+            load(tmp_path / "gateway.yaml", ENVIRON)
+    (tmp_path / "crisis.yaml").unlink()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "gateway.yaml", ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("{policy: a.yaml, levels: {}}", "stands beside `levels`"),
+        ("{policy: 5}", "must be the path of a file"),
+        ("{contacts: {a: {}}}", "must have one of `webhook`, `mail`, `realtime` and `service`"),
+        ("{contacts: {a: {webhook: {url: 'http://h/'}}}}", "must be `https://…`"),
+        ("{contacts: {a: {realtime: {users: []}}}}", "users"),
+        ("{contacts: {a: {service: {name: nobody, path: /x}}}}", "there is no service `nobody`"),
+        ("{contacts: {a: {service: {name: players, path: x}}}}", "path"),
+        ("{levels: {high: {rungs: [{call: [], within: 1m}]}}}", "call"),
+        ("{levels: {high: {rungs: [{call: [a], within: 1ms}]}}}", "at least 1"),
+    ],
+)
+def test_what_makes_no_sense_is_said(written: str, words: str) -> None:
+    assert words in "\n".join(complaints(f"escalation: {written}\n"))
+
+
+def test_here_a_webhook_may_be_plain() -> None:
+    for host in ("localhost", "127.0.0.1", "[::1]"):
+        text = f"escalation: {{contacts: {{a: {{webhook: {{url: 'http://{host}/'}}}}}}}}\n"
+        assert len(compiled(text).contacts) == 1
