@@ -28,6 +28,9 @@ class Words:
     def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:  # noqa: ARG002
         return f"{name} {members}".encode()
 
+    def heard(self, exchange: Exchange, data: bytes, *, by_service: bool) -> bytes:  # noqa: ARG002
+        return b"%b: %b" % (b"service" if by_service else b"other", data)
+
 
 def a_saying(
     data: bytes = b"hello",

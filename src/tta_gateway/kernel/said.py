@@ -51,3 +51,6 @@ class Wording(Protocol):
 
     def event(self, exchange: Exchange, name: str, members: dict[str, object]) -> bytes:
         """Return what tells a client that something has happened; `members` say more of it."""
+
+    def heard(self, exchange: Exchange, data: bytes, *, by_service: bool) -> bytes:
+        """Return what tells a client what was said at another socket, or in the channel of both."""

@@ -36,6 +36,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Granted,
     MayPublish,
     Rules,
+    Verdict,
 )
 from tta_gateway.features.realtime.inbox import channel_of
 from tta_gateway.features.realtime.kinds import Kind, Kinds
@@ -57,6 +58,7 @@ from tta_gateway.node.hub_answers import (
     why_parted,
 )
 from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended, shorter
+from tta_gateway.node.hub_limits import HubLimits
 from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.hub_visitor import Visitor, head
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
@@ -109,6 +111,7 @@ class HubDesk:
         self._inquiries = inquiries
         self._wall = wall
         self._services = services
+        self._limits = HubLimits(inquiries)
         self._asked = HubAsked(services, wall=wall, subscribe=self._subscribe)
         self._visitors: dict[str, Visitor] = {}
         self._kinds = Kinds(())
@@ -133,19 +136,22 @@ class HubDesk:
         services = self._services
         self._plans = {id(kind): _Plans(kind, plan, services) for kind in kinds.all()}
         self._connect = plan(bound.connect)
+        self._limits.adopt(bound, policies)
         self._asked.adopt(bound)
 
     def visitor(self, client: str) -> Visitor | None:
         """Return a connection, if it is there."""
         return self._visitors.get(client)
 
-    def has_inbox(self, client: str) -> bool:
-        """Return whether a connection reads, and acknowledges, the letters of its user."""
-        visitor = self._visitors.get(client)
+    def may_acknowledge(self, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether a connection may acknowledge letters: it reads them, and not too often."""
+        visitor = self._visitors.get(caller.client)
         if visitor is None or visitor.connected is None:
-            return False
+            return PERMISSION_DENIED
         principal = visitor.connected.exchange.principal
-        return principal is not None and _has_inbox(principal)
+        if principal is None or not _has_inbox(principal):
+            return PERMISSION_DENIED
+        return self._limits.receipt(visitor, visitor.connected)
 
     def clients(self) -> list[str]:
         """Return the connections that there are."""
@@ -162,9 +168,9 @@ class HubDesk:
 
     # --- connections ---
 
-    def came(self, client: str, opening: Exchange) -> None:
-        """Know a connection from now on."""
-        self._visitors[client] = Visitor(opening)
+    def came(self, client: str, opening: Exchange, *, is_inner: bool = False) -> None:
+        """Know a connection from now on; `is_inner`: it is a socket bound to a channel."""
+        self._visitors[client] = Visitor(opening, is_inner=is_inner)
 
     def gone(self, client: str) -> None:
         """Know it no longer."""
@@ -213,13 +219,11 @@ class HubDesk:
         def then() -> Admitted | Awaitable[Admitted]:
             if answer.response is not None:
                 return why_not_connect(answer.response)
-            if self._visitors.get(caller.client) is not visitor:
-                inquiry.over()
-                return CONNECTION_EXPIRED
-            admission = self._admission(inquiry.exchange)
-            if of is not None and of != admission.user:
-                inquiry.over()
-                return INVALID_TOKEN  # before anything counts by it, or a service hears of it
+            why = self._objection(caller, visitor, inquiry, of)
+            if why is not None:
+                inquiry.over()  # before anything counts by it, or a service hears of it
+                return why
+            admission = self._admission(inquiry.exchange, visitor)
             if visitor.connected is not None:
                 visitor.connected.over()
             visitor.connected, visitor.shown = inquiry, shown
@@ -230,6 +234,19 @@ class HubDesk:
 
         return settled(answer, then, inquiry)
 
+    def _objection(
+        self, caller: Caller, visitor: Visitor, inquiry: Inquiry, of: str | None
+    ) -> Verdict | None:
+        """Return why somebody who may connect does not; `of`: whose the connection is already."""
+        if self._visitors.get(caller.client) is not visitor:
+            return CONNECTION_EXPIRED
+        principal = inquiry.exchange.principal
+        if of is not None:
+            is_theirs = of == ("" if principal is None else principal.subject)
+            return None if is_theirs else INVALID_TOKEN
+        refusal = self._limits.seat(visitor, inquiry)
+        return None if refusal is None else why_not_connect(refusal)
+
     def _is_known(self, client: str, admission: Admission, *, is_new: bool) -> None:
         """Take whose a connection is, before a service is asked: it may end from now on."""
         if is_new:
@@ -237,7 +254,7 @@ class HubDesk:
         elif not admission.has_inbox:
             self.part(client, channel_of(admission.user), UNSUBSCRIBED)
 
-    def _admission(self, exchange: Exchange) -> Admission:
+    def _admission(self, exchange: Exchange, visitor: Visitor) -> Admission:
         principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
             return Admission(user="", traffic=traffic)
@@ -246,7 +263,7 @@ class HubDesk:
             user=principal.subject,
             seconds=seconds,
             traffic=traffic,
-            has_inbox=_has_inbox(principal),
+            has_inbox=not visitor.is_inner and _has_inbox(principal),
         )
 
     def _seconds_of(self, principal: Principal) -> int | None:

@@ -139,11 +139,23 @@ class Inquiries:
         self._clock = clock
 
     def ask(
-        self, plan: Plan, head: RequestHead, *, like: Exchange, params: Params, asker: Asker
+        self,
+        plan: Plan,
+        head: RequestHead,
+        *,
+        like: Exchange,
+        params: Params,
+        asker: Asker,
+        proved: Exchange | None = None,
     ) -> Inquiry:
-        """Ask whether this is allowed, on the connection of another exchange."""
+        """Ask whether this is allowed, on the connection of another exchange.
+
+        `proved` is one that has said already who it is, for a plan that does not ask.
+        """
         made = Inquiry(plan, head, like=like, runner=self._runner, asker=asker)
         made.exchange.started = self._clock()
         made.exchange.params = params
+        if proved is not None:
+            made.exchange.principal, made.exchange.traffic = proved.principal, proved.traffic
         self._runner.begin(made.exchange)
         return made

@@ -148,6 +148,7 @@ def check(document: Document) -> None:
         *second_factor.complaints(tree),
         *ratelimit.complaints(tree),
         *realtime.complaints(tree),
+        *tether.of_channels(tree),
         *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)
