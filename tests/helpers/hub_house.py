@@ -219,6 +219,10 @@ class HubHouse:
         inner = " within" * is_inner
         self.lobby.append(f"{client} came by {opening.request.method.decode()}{inner}")
 
+    def may_speak(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether somebody may publish."""
+        return self.door.may_publish(channel, b"0", caller)  # type: ignore[return-value]
+
     def gone(self, client: str) -> None:
         """Take that it is gone."""
         self.lobby.append(f"{client} went")

@@ -11,7 +11,7 @@ first to claim a publication takes it, of all workers and nodes.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
@@ -20,7 +20,7 @@ import msgspec
 
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.codes import TOKEN_EXPIRED, Disconnection
-from tta_gateway.features.realtime.doorkeeper import Caller
+from tta_gateway.features.realtime.doorkeeper import Allowed, Caller
 from tta_gateway.features.realtime.hub import Connection, Hub
 from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Position
@@ -90,6 +90,10 @@ class Lobby(Protocol):
         """Know it no longer."""
         ...
 
+    def may_speak(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether somebody may publish at all, whatever it is; no service is asked."""
+        ...
+
 
 class Watch(Protocol):
     """Who looks at the time (edge/sweeper.py)."""
@@ -145,11 +149,12 @@ class Binding:
             bindings.ports,
             channel,
             tags={SOCKET: self._name},
+            speaks=bindings.lobby.may_speak,
             unshared=self._unshared,
             died=bindings.died,
         )
         bindings.watch.watch(self)
-        self.deadline = 0.0
+        asyncio.get_running_loop().call_soon(self._come_in)
 
     # --- what the tether says ---
 
@@ -184,6 +189,9 @@ class Binding:
     def on_deadline(self, now: float) -> None:  # noqa: ARG002 - the sweeper's
         """Come in."""
         self.deadline = _NEVER
+        self._come_in()
+
+    def _come_in(self) -> None:
         if self._connection is not None or self._is_over:
             return
         all_of_us = self._bindings

@@ -351,6 +351,11 @@ class HubDesk:
 
         return settled(answer, then, inquiry)
 
+    def may_speak(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether somebody may publish in a channel at all; no service is asked."""
+        plans = self._plans_of(channel)
+        return self._once(None if plans is None else plans.publish, b"PUBLISH", channel, caller)
+
     def may_see_presence(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
         """Say whether somebody may see who is there."""
         plans = self._plans_of(channel)

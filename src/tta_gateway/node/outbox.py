@@ -2,7 +2,8 @@
 
 While its member is not in the channel, or the store is away, it waits here, within bounds.  What a
 client has said is published as if it had published it itself: by the channel's rules, whoever is
-asked about them, and with its name.  What the service has said is the platform's own.
+asked about them, and with its name.  What the service has said is published for those alone who
+may publish: a service repeats what it is told, and nobody is to speak through it who may not.
 """
 
 import asyncio
@@ -20,9 +21,10 @@ from tta_gateway.features.realtime.codes import (
     BAD_REQUEST,
     INTERNAL,
     LIMIT_EXCEEDED,
+    PERMISSION_DENIED,
     UNKNOWN_CHANNEL,
 )
-from tta_gateway.features.realtime.doorkeeper import Amended, Caller, MayPublish
+from tta_gateway.features.realtime.doorkeeper import Allowed, Amended, Caller, MayPublish
 from tta_gateway.features.realtime.publication import (
     ClientInfo,
     Keeping,
@@ -42,6 +44,7 @@ _FIRST: Final = 0.1  # seconds
 _LONGEST: Final = 5.0
 _encode: Final = msgspec.json.Encoder().encode
 Done = Callable[[bool], None]
+Speaks = Callable[[str, Caller], Allowed | Awaitable[Allowed]]
 
 
 class _Item:
@@ -67,13 +70,18 @@ class Outbox:
         channel: str,
         *,
         tags: dict[str, str],
+        speaks: Speaks,
         unshared: Callable[[int], None],
         died: Died,
     ) -> None:
-        """Publish nothing before `go_on`; `unshared` hears by which error something is not."""
+        """Publish nothing before `go_on`.
+
+        `speaks` says whose service may be heard, `unshared` hears by which error something is not.
+        """
         self._ports: Final = ports
         self._channel: Final = channel
         self._tags: Final = tags
+        self._speaks: Final = speaks
         self._unshared: Final = unshared
         self._died: Final = died
         self._caller: Caller | None = None
@@ -81,6 +89,8 @@ class Outbox:
         self._size = 0
         self._number = 0
         self._is_working = False
+        self._heard: bool | None = None
+        """Whether the service may be heard; None: nobody has said."""
 
     def put(self, payload: bytes, *, is_text: bool, by: str) -> None:
         """Have a message published, behind all before it."""
@@ -103,6 +113,7 @@ class Outbox:
     def go_on(self, caller: Caller) -> None:
         """Publish as this member from now on."""
         self._caller = caller
+        self._heard = None
         self._work_on()
 
     def hold(self) -> None:
@@ -130,15 +141,20 @@ class Outbox:
             while self._items and self._caller is not None:
                 item = self._items[0]
                 try:
-                    await self._settle(item, self._caller)
+                    is_settled = await self._settle(item, self._caller)
                 except Away as away:
                     if item.claimed is None or not away.may_be_done:
                         await asyncio.sleep(pause)
                         pause = min(2 * pause, _LONGEST)
                         continue
                     item.claimed(False)  # nobody can tell whose it is
+                    is_settled = True
+                except BaseException:
+                    self._drop(item)  # those behind it are not held up by it
+                    raise
                 pause = _FIRST
-                self._drop(item)
+                if is_settled:
+                    self._drop(item)
         finally:
             self._is_working = False
 
@@ -147,7 +163,8 @@ class Outbox:
             self._items.popleft()
             self._size -= len(item.data)
 
-    async def _settle(self, item: _Item, caller: Caller) -> None:
+    async def _settle(self, item: _Item, caller: Caller) -> bool:
+        """Publish or claim it; False: its member has gone meanwhile, and it waits for the next."""
         if item.claimed is not None:
             name = _CLAIMED + self._channel
             publication = Publication(item.data)
@@ -155,15 +172,20 @@ class Outbox:
                 name, publication, keeping=_NOTHING, key=item.key
             )
             item.claimed(not told.repeated)
-            return
+            return True
+        if item.by != CLIENT and self._heard is False:
+            return True  # its client has been told
         if item.made is None:
             why = await self._allow(item, caller)
             if why:
+                if self._caller is not caller:
+                    return False
                 self._unshared(why)
-                return
+                return True
         assert item.made is not None  # it is allowed
         made, keeping, key = item.made
         await self._ports.broker.publish(self._channel, made, keeping=keeping, key=key)
+        return True
 
     async def _allow(self, item: _Item, caller: Caller) -> int:
         """Settle how it is published; return by which error it is not, or 0."""
@@ -179,6 +201,8 @@ class Outbox:
             info = ClientInfo(caller.user, caller.client)
             asked = access.may_publish(self._channel, item.data, caller)
             allowed = await asked if isinstance(asked, Awaitable) else asked
+        elif self._heard is None:
+            allowed = await self._may_be_heard(caller)
         if allowed is not None and not isinstance(allowed, Amended):
             return allowed.code or INTERNAL.code
         publication = Publication(item.data, info=info, tags={**self._tags, BY: item.by})
@@ -186,6 +210,14 @@ class Outbox:
         key = key_of_service(allowed.key) if allowed is not None and allowed.key else item.key
         item.made = made, keeping, key
         return 0
+
+    async def _may_be_heard(self, caller: Caller) -> Allowed:
+        """Ask whether the service may be heard; what is settled is not asked again."""
+        asked = self._speaks(self._channel, caller)
+        allowed = await asked if isinstance(asked, Awaitable) else asked
+        if allowed is None or allowed is PERMISSION_DENIED:
+            self._heard = allowed is None
+        return allowed
 
 
 def data_of(payload: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.helpers.hub_house import HubHouse, on_a_loop, settle
 from tta_gateway.features.realtime.broker import Away, Published
-from tta_gateway.features.realtime.doorkeeper import Amended, Caller, Rules
+from tta_gateway.features.realtime.codes import PERMISSION_DENIED, TOO_MANY_REQUESTS
+from tta_gateway.features.realtime.doorkeeper import Allowed, Amended, Caller, Rules
 from tta_gateway.features.realtime.publication import Keeping, Position, Publication
 from tta_gateway.features.tether.bond import CLIENT, SERVICE
 from tta_gateway.node import outbox
@@ -49,13 +52,24 @@ class House(HubHouse):
         self.kept = Store()
         super().__init__(broker=self.kept)  # type: ignore[arg-type]  # nothing else is asked of it
         self.unshared: list[int] = []
+        self.says: list[Allowed] = []
+        self.asked = 0
         self.box = Outbox(
             self.ports,
             channel,
             tags={"socket": "s"},
+            speaks=self.speaks,
             unshared=self.unshared.append,
             died=lambda name, error: self.faults.append(f"{name} {error!r}"),
         )
+
+    def speaks(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        assert (channel, caller) != ("", None)
+        self.asked += 1
+        said = self.says.pop(0) if self.says else None
+        if isinstance(said, ValueError):
+            raise said
+        return said
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +120,55 @@ async def test_what_cannot_be_published_is_told() -> None:
     gone.box.put(b"1", is_text=True, by=SERVICE)
     await settle()
     assert gone.unshared == [102]
+
+
+@on_a_loop
+async def test_nobody_speaks_through_a_service_who_may_not_publish() -> None:
+    """Red where somebody who may read alone has the service say it for them."""
+    house = House()
+    house.says = [TOO_MANY_REQUESTS, PERMISSION_DENIED]
+    house.box.go_on(ADA)
+    for number in range(4):
+        house.box.put(b"%d" % number, is_text=True, by=SERVICE)
+    house.box.put(b"5", is_text=True, by=CLIENT)
+    await settle()
+    assert (house.kept.texts(), house.unshared, house.asked) == ([b"5"], [111, 103], 2)
+    house.box.go_on(ADA)  # by another token, perhaps
+    for number in range(3):
+        house.box.put(b"%d" % number, is_text=True, by=SERVICE)
+    await settle()
+    assert (len(house.kept.said), house.asked) == (4, 3)
+
+
+@on_a_loop
+async def test_what_is_refused_because_its_member_has_gone_waits_for_the_next() -> None:
+    house = House()
+    house.door.denied.add("publish a")
+    house.door.waits = True
+    house.box.go_on(ADA)
+    house.box.put(b"1", is_text=True, by=CLIENT)
+    await asyncio.sleep(0)
+    house.box.hold()
+    await settle()
+    assert house.unshared == []
+    house.door.denied.clear()
+    house.box.go_on(Caller("ada", "2"))
+    await settle()
+    assert house.kept.texts() == [b"1"]
+
+
+@on_a_loop
+async def test_a_fault_costs_one_message_and_no_other() -> None:
+    house = House()
+    house.says = [cast("Allowed", ValueError("what nobody expects"))]
+    house.box.go_on(ADA)
+    house.box.put(b"1", is_text=True, by=SERVICE)
+    house.box.put(b"2", is_text=True, by=SERVICE)
+    await settle()
+    assert "what nobody expects" in house.faults[0]
+    house.box.put(b"3", is_text=True, by=SERVICE)
+    await settle()
+    assert house.kept.texts() == [b"2", b"3"]
 
 
 @on_a_loop

@@ -82,7 +82,9 @@ def test_what_asks_for_receipts_reaches_the_workers() -> None:
     assert inbox == InboxBound(seconds=7200.0, durable=True, receipts=inbox.receipts)
     assert rule(INBOX).receipts == Receipts(to="user_id", seconds=7200.0, durable=True)
     assert rule(INBOX, 1).receipts == Receipts(seconds=30.0, durable=True)
-    assert bound("realtime: {inbox: {}}\n").inbox == InboxBound()
+    inbox = bound("realtime: {inbox: {}}\n").inbox
+    assert inbox is not None
+    assert (inbox.seconds, inbox.durable) == (7 * 24 * 3600.0, False)
     assert (bound(ALL).inbox, rule(ALL).receipts) == (None, None)
 
 
