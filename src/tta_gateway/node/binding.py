@@ -143,6 +143,8 @@ class Binding:
         """up to where it has heard the channel"""
         self._frames: deque[bytes] = deque()
         self._is_reading = self._is_told = self._is_over = False
+        self._is_out = False
+        """whether it may not be there: nothing that is said meanwhile is for the channel"""
         self._may_write = True
         self._tries = 0
         self._outbox: Final = Outbox(
@@ -160,7 +162,7 @@ class Binding:
 
     def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
         """Publish it, behind all that was said before."""
-        if not self._is_over:
+        if not self._is_over and not self._is_out:
             self._outbox.put(payload, is_text=is_text, by=by)
 
     def may_write(self, *, may: bool) -> None:
@@ -194,6 +196,7 @@ class Binding:
     def _come_in(self) -> None:
         if self._connection is not None or self._is_over:
             return
+        self._is_out = False
         all_of_us = self._bindings
         guest = self._bonded.guest
         opening = guest.exchange
@@ -233,6 +236,7 @@ class Binding:
         self._leave()
         self._is_told = False
         if code != TOKEN_EXPIRED.code:  # with another it goes on, and hears what it has missed
+            self._is_out = True
             self._position = None
             self._outbox.clear()
         self._bonded.told("unbound", {"channel": self._channel, "code": code})
@@ -270,14 +274,16 @@ class Binding:
         frames = self._frames
         while frames and not self._is_over:
             for line in frames.popleft().split(b"\n"):
-                if line == _PING:
-                    self._pong()
-                else:
-                    self._take(_decode(line))
+                self._take_line(line)
 
-    def _pong(self) -> None:
-        if self._connection is not None:
-            self._connection.received(_PING)
+    def _take_line(self, line: bytes) -> None:
+        connection = self._connection
+        if connection is None:
+            return  # it has left, by a line before this one
+        if line == _PING:
+            connection.received(_PING)
+        else:
+            self._take(_decode(line))
 
     def _take(self, message: _Message) -> None:
         if message.push is not None:

@@ -1,7 +1,11 @@
 """Sockets bound to channels: members of a hub in the same process, and what their clients hear."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.builders import a_head, an_exchange
 from tests.helpers.hub_house import KEPT, Client, HubHouse, on_a_loop, settle
@@ -177,6 +181,13 @@ async def test_who_may_not_read_the_channel_is_not_bound_and_says_nothing_there(
     await house.look(60.0)
     assert socket.events == [("unbound", {"channel": "a", "code": 103})]
     assert publications(reader) == []
+    house.door.denied.clear()
+    binding.said(b"2", is_text=True, by=SERVICE)
+    binding.came_back()
+    await house.look()
+    binding.said(b"3", is_text=True, by=SERVICE)
+    await settle()
+    assert [one["data"] for one in publications(reader)] == [3]
 
 
 @on_a_loop
@@ -351,3 +362,50 @@ async def test_what_others_have_it_read_is_not_heard() -> None:
     member.send({"id": 3, "publish": {"channel": "b", "data": 1}})
     await settle()
     assert (socket.events, socket.heard) == ([BOUND], [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(("say", "serve", "member", "cut", "slow", "look")), st.integers(0, 2)
+        )
+    )
+)
+def test_whatever_happens_each_socket_hears_all_of_the_others_once_and_in_order(
+    story: list[tuple[str, int]],
+) -> None:
+    asyncio.run(told(story))
+
+
+async def happens(house: House, event: str, binding: Binding, number: int, member: Client) -> None:
+    """Let one thing happen."""
+    if event in ("say", "serve"):
+        binding.said(b"%d" % number, is_text=True, by=CLIENT if event == "say" else SERVICE)
+    elif event == "member":
+        await house.publish(member, number)
+    elif event == "cut":
+        house.hub.disconnect("user", FORCE_RECONNECT, client=binding._id)
+    elif event == "slow":
+        binding.may_write(may=not binding._may_write)
+    else:
+        await house.look(0.6)
+
+
+async def told(story: list[tuple[str, int]]) -> None:
+    """Let it happen; then hold what each socket has heard against the channel's history."""
+    house = House()
+    member = await house.client("member", "")
+    both = [await house.bound() for _ in range(3)]
+    for number, (event, at) in enumerate(story):
+        await happens(house, event, both[at][1], number, member)
+    for _, binding in both:
+        binding.may_write(may=True)
+    for _ in range(6):
+        await house.look(3.0)
+    kept = house.store.kept["a"]
+    assert len(kept) == sum(event in ("say", "serve", "member") for event, _ in story)
+    for socket, binding in both:
+        others = [one.data for one in kept if one.tags.get("socket") != binding._name]
+        assert [data for data, _ in socket.heard] == others
+    assert house.faults == []
