@@ -32,6 +32,7 @@ from tta_gateway.support.tasks import Died
 _NEVER: Final = float("inf")
 _FIRST: Final = 0.5  # seconds
 _LONGEST: Final = 20.0
+_LAST: Final = 5.0  # seconds that the last words may take to be published
 _FINAL: Final = 2500  # unsubscriptions below are for good (features/realtime/codes.py)
 _PING: Final = b"{}"
 _CODEC: Final = JsonCodec()
@@ -178,20 +179,22 @@ class Binding:
             self.deadline = 0.0
 
     def over(self) -> None:
-        """Leave."""
+        """Leave, behind what is still to be published."""
         if self._is_over:
             return
         self._is_over = True
-        self._leave()
-        self._outbox.clear()
-        self._bindings.watch.forget(self)
+        self.deadline = self._bindings.ports.clock.monotonic() + _LAST
+        self._outbox.end(self._part)
 
     # --- the member ---
 
     def on_deadline(self, now: float) -> None:  # noqa: ARG002 - the sweeper's
         """Come in."""
         self.deadline = _NEVER
-        self._come_in()
+        if self._is_over:
+            self._part()
+        else:
+            self._come_in()
 
     def _come_in(self) -> None:
         if self._connection is not None or self._is_over:
@@ -209,6 +212,13 @@ class Binding:
             self._connection.may_write(False)
         token = guest.token or opening.token
         self._ask(_CONNECT, "connect", {"token": token.decode("latin-1")} if token else {})
+
+    def _part(self) -> None:
+        """Leave for good: all that was said is published, or waits for too long."""
+        self.deadline = _NEVER
+        self._leave()
+        self._outbox.clear()
+        self._bindings.watch.forget(self)
 
     def _ask(self, number: int, name: str, what: dict[str, object]) -> None:
         if self._connection is not None:
@@ -318,10 +328,10 @@ class Binding:
             self._bonded.told("bound", {"channel": self._channel})
         elif told.was_recovering and not told.recovered:
             self._bonded.told("bound", {"channel": self._channel, "recovered": False})
+        self._position = Position(told.offset, told.epoch)  # what was missed stands behind it
         if told.was_recovering and told.recovered:
             for one in told.publications:
                 self._heard(one)
-        self._position = Position(told.offset, told.epoch)
 
     @property
     def _user(self) -> str:

@@ -89,6 +89,7 @@ class Outbox:
         self._size = 0
         self._number = 0
         self._is_working = False
+        self._done: Callable[[], None] | None = None
         self._heard: bool | None = None
         """Whether the service may be heard; None: nobody has said."""
 
@@ -119,6 +120,17 @@ class Outbox:
     def hold(self) -> None:
         """Publish nothing until `go_on`."""
         self._caller = None
+
+    def end(self, done: Callable[[], None]) -> None:
+        """Call this when nothing waits any more; at once, where nothing does or can leave."""
+        self._done = done
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        done = self._done
+        if done is not None and (not self._items or self._caller is None):
+            self._done = None
+            done()
 
     def clear(self) -> None:
         """Publish nothing of what waits."""
@@ -157,6 +169,7 @@ class Outbox:
                     self._drop(item)
         finally:
             self._is_working = False
+            self._end_if_done()
 
     def _drop(self, item: _Item) -> None:
         if self._items and self._items[0] is item:  # else all was cleared meanwhile

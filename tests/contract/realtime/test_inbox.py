@@ -267,7 +267,8 @@ def test_dead_letters_that_are_large_come_a_few_at_a_time(shared: Server) -> Non
             for number in range(5):
                 large = Letter(f"x{number}", Publication(b"x" * 400_000), START)
                 await inbox.post(user, large)
-            ids, sizes = [], []
+            ids: list[str] = []
+            sizes: list[int] = []
             while len(ids) < 5:
                 page = await inbox.dead(user, skip=len(ids))
                 assert page.all == 5

@@ -242,7 +242,7 @@ async def test_it_is_told_where_something_may_have_been_missed() -> None:
     for number in range(3):
         await house.publish(member, number)
     house.hub._channels._channels.pop("a")  # nothing is known here of before
-    house.hub._channels._followed.pop("a")
+    del house.hub._channels._followed["a"]
     await house.look(1.0)
     assert socket.events == [BOUND, ("bound", {"channel": "a", "recovered": False})]
 
@@ -320,6 +320,7 @@ async def test_what_is_over_is_in_no_channel() -> None:
     house = House()
     member = await house.reader()
     socket, binding = await house.bound()
+    binding.said(b"last", is_text=True, by=SERVICE)
     binding.over()
     binding.over()
     binding.said(b"1", is_text=True, by=CLIENT)
@@ -327,7 +328,20 @@ async def test_what_is_over_is_in_no_channel() -> None:
     await house.publish(member, 2)
     assert (socket.heard, house.watched) == ([], [])
     assert house.lobby[-1] == "name-1 went"
-    assert [one["data"] for one in publications(member)] == [2]
+    assert [one["data"] for one in publications(member)] == ["last", 2]
+
+
+@on_a_loop
+async def test_last_words_are_waited_for_only_so_long() -> None:
+    house = House()
+    socket, binding = await house.bound()
+    house.store.is_away = True
+    binding.said(b"1", is_text=True, by=SERVICE)
+    binding.over()
+    await settle()
+    assert house.watched == [binding]
+    await house.look(6.0)
+    assert (house.watched, socket.events) == ([], [BOUND])
 
 
 @on_a_loop

@@ -64,7 +64,8 @@ class House(HubHouse):
         )
 
     def speaks(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
-        assert (channel, caller) != ("", None)
+        assert channel
+        assert caller.user == "ada"
         self.asked += 1
         said = self.says.pop(0) if self.says else None
         if isinstance(said, ValueError):

@@ -77,9 +77,8 @@ class Envelope:
 
     def shared(self, data: bytes) -> bytes:
         """Return what another person of the session has said: nothing but its content is theirs."""
-        content = members_of(data).get("content")
-        if not isinstance(content, dict):
-            content = {"text": _text_of(data)}
+        said = members_of(data).get("content")
+        content: dict[str, object] = said if isinstance(said, dict) else {"text": _text_of(data)}
         return self._told({}, content, {"shared": True}, role="user")
 
     def _told(

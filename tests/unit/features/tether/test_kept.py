@@ -1,5 +1,7 @@
 """A tether as its worker keeps it: what its service and the gateway end, and what goes on."""
 
+from typing import Any, Final
+
 import pytest
 
 from tests.helpers.tether_house import TOO_MANY, House
@@ -99,7 +101,7 @@ def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
     assert socket.texts() == ["pong"]
 
 
-BINDING = {"channel": "session:", "parameter": "session_id"}
+BINDING: Final[dict[str, Any]] = {"channel": "session:", "parameter": "session_id"}
 
 
 def test_what_is_said_at_a_bound_socket_is_said_in_its_channel() -> None:
