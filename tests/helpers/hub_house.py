@@ -235,7 +235,7 @@ class HubHouse:
         self.faults: list[str] = []
         self.lobby: list[str] = []
         """who came and went, by their sockets"""
-        ports = Ports(
+        self.ports = ports = Ports(
             broker=broker or self.broker,
             tokens=self.door,
             access=self.door,
@@ -249,9 +249,14 @@ class HubHouse:
         self.hub = Hub(ports, died=lambda name, error: self.faults.append(f"{name}: {error!r}"))
         self.broker.listener = self.hub
 
-    def came(self, client: str, opening: Exchange) -> None:
+    def came(self, client: str, opening: Exchange, *, is_inner: bool = False) -> None:
         """Take that a socket has been opened (the port of features/realtime/sockets.py)."""
-        self.lobby.append(f"{client} came by {opening.request.method.decode()}")
+        inner = " within" * is_inner
+        self.lobby.append(f"{client} came by {opening.request.method.decode()}{inner}")
+
+    def may_speak(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether somebody may publish."""
+        return self.door.may_publish(channel, b"0", caller)  # type: ignore[return-value]
 
     def gone(self, client: str) -> None:
         """Take that it is gone."""

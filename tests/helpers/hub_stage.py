@@ -65,14 +65,14 @@ def token(subject: str, role: str = "player", *, lasts: float = 300.0, **more: o
 @contextlib.contextmanager
 def hub_stage(
     folder: Path,
-    *,
+    *special: Mapping[str, object],
     more: Mapping[str, object] | None = None,
     beside: Mapping[str, object] | None = None,
     **connection: object,
 ) -> Iterator[HubStage]:
     """Start it, with two workers; `more` stands below `realtime`, and may have other channels.
 
-    `beside` are further services.
+    `special` are further routes, `beside` further services.
     """
     secret = folder / "secret"
     secret.write_bytes(_SECRET)
@@ -92,6 +92,7 @@ def hub_stage(
     with (
         issuing(
             folder,
+            *special,
             identity={"issuers": [issuer]},
             realtime=realtime,
             cors=cors,

@@ -41,11 +41,13 @@ class MemoryStore:
 
     def add(self, channel: str, publication: Publication, keeping: Keeping, key: str) -> Published:
         self.published.append(publication)
-        if not keeping.is_on:
-            self.spread(channel, lambda to: to.published(channel, publication, Position()))
-            return Published(Position())
         if key and (channel, key) in self._keys:
             return Published(self._keys[channel, key], repeated=True)
+        if not keeping.is_on:
+            if key:
+                self._keys[channel, key] = Position()
+            self.spread(channel, lambda to: to.published(channel, publication, Position()))
+            return Published(Position())
         self.tops[channel] += 1
         top = self.top(channel)
         if key:

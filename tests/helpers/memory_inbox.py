@@ -6,9 +6,10 @@ from dataclasses import replace
 from tests.helpers.memory_broker import MemoryStore
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.inbox import (
+    PAGE,
     TAG,
     Box,
-    DeadLetter,
+    DeadPage,
     Letter,
     Mourners,
     Outcome,
@@ -58,7 +59,7 @@ class MemoryInbox:
 
     async def redeliver(self, user: str) -> int:
         box = self._box(user)
-        for one in box.redeliver(self.now, reaches=True):
+        for one in box.redeliver(self.now):
             self._send(channel_of(user), one)
         due = box.next_due()
         return due - self.now if due >= 0 else due
@@ -66,10 +67,11 @@ class MemoryInbox:
     async def sweep(self) -> int:
         return sum(self._box(user).expire(self.now) for user in self.boxes)
 
-    async def dead(self, user: str) -> list[DeadLetter]:
+    async def dead(self, user: str, *, skip: int = 0, limit: int = PAGE) -> DeadPage:
         box = self._box(user)
         box.expire(self.now)
-        return list(box.graves.values())
+        found = list(box.graves.values())
+        return DeadPage(found[skip : skip + limit], len(found))
 
     async def mourners(self, limit: int, after: str = "") -> Mourners:
         self._look()

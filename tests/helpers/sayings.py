@@ -36,6 +36,9 @@ class Words:
     ) -> bytes:
         return f"says {content['text']}".encode()
 
+    def heard(self, exchange: Exchange, data: bytes, *, by_service: bool) -> bytes:  # noqa: ARG002
+        return b"%b: %b" % (b"service" if by_service else b"other", data)
+
 
 def a_saying(
     data: bytes = b"hello",

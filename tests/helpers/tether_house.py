@@ -10,6 +10,7 @@ import msgspec
 from tests.helpers.builders import a_head, a_plan, a_route, an_exchange
 from tests.helpers.sayings import Words
 from tests.helpers.tethered import Side
+from tta_gateway.features.tether.bond import Bond, Bonded
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
 from tta_gateway.features.tether.desk import Asker, Proof
 from tta_gateway.features.tether.guest import Guest
@@ -58,6 +59,28 @@ class ClientSocket(Side):
         return [msgspec.json.decode(one)["content"] for one in told]
 
 
+class ABond:
+    """A place in a channel: what is said to it, and whether it is over."""
+
+    def __init__(self, channel: str, bonded: Bonded, *, serves: bool) -> None:
+        self.channel, self.bonded, self.serves = channel, bonded, serves
+        self.heard: list[object] = []
+        self.is_over = False
+
+    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+        self.heard.append((payload, is_text, by))
+
+    def may_write(self, *, may: bool) -> None:
+        self.heard.append(may)
+
+    def came_back(self) -> None:
+        self.heard.append("came back")
+
+    def over(self) -> None:
+        assert not self.is_over
+        self.is_over = True
+
+
 class Desk:
     """Proves tokens and makes legs, when the test says so."""
 
@@ -65,6 +88,7 @@ class Desk:
         self.legs: list[tuple[Guest, LegHearer, Side]] = []
         self.asked: list[tuple[bytes, Asker]] = []
         self.proofs: list[AProof] = []
+        self.bonds: list[ABond] = []
 
     def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
         self.asked.append((token, asker))
@@ -74,6 +98,10 @@ class Desk:
     def open(self, guest: Guest, hearer: LegHearer) -> Leg:
         self.legs.append((guest, hearer, Side()))
         return self.legs[-1][2]
+
+    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond:
+        self.bonds.append(ABond(channel, bonded, serves=serves))
+        return self.bonds[-1]
 
 
 class AProof:
@@ -145,6 +173,10 @@ class House:
     @property
     def ear(self) -> LegHearer:
         return self.desk.legs[-1][1]
+
+    @property
+    def bond(self) -> ABond:
+        return self.desk.bonds[-1]
 
     @property
     def leg(self) -> Side:

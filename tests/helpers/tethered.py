@@ -13,10 +13,12 @@ class Side:
     def __init__(self) -> None:
         """Begin with nothing said."""
         self.heard: list[bytes] = []
+        self.relayed: list[bytes] = []
         self.pings: list[bytes] = []
         self.ended: tuple[int, bytes] | None = None
         self.is_read = True
         self.on_send: Callable[[], None] = lambda: None
+        self.on_relay: Callable[[], None] = lambda: None
 
     def send(self, payload: bytes, *, is_text: bool) -> None:
         """Keep a message."""
@@ -24,6 +26,12 @@ class Side:
         assert self.ended is None
         self.heard.append(payload)
         self.on_send()
+
+    def relay(self, payload: bytes) -> None:
+        """Keep what others have said."""
+        assert self.ended is None
+        self.relayed.append(payload)
+        self.on_relay()
 
     def ping(self, payload: bytes = b"") -> None:
         """Keep a Ping."""

@@ -182,6 +182,15 @@ class ServiceSocket:
             return  # nobody takes it
         self._endpoint.send(payload, is_text=is_text)
         self._flush()
+        if self._hearer is not None:
+            self._hearer.passed(payload, is_text=is_text)
+
+    def relay(self, payload: bytes) -> None:
+        """Send what was judged elsewhere, without asking the route's policies."""
+        if self._is_over or self._is_ending:
+            return
+        self._endpoint.send(payload, is_text=True)
+        self._flush()
 
     def _hear(self, payload: bytes, is_text: bool) -> None:
         if self._hearer is not None:

@@ -58,3 +58,6 @@ class Wording(Protocol):
         self, exchange: Exchange, content: dict[str, object], metadata: dict[str, object]
     ) -> bytes:
         """Return what a person reads as said by the gateway itself."""
+
+    def heard(self, exchange: Exchange, data: bytes, *, by_service: bool) -> bytes:
+        """Return what tells a client what was said at another socket, or in the channel of both."""

@@ -128,6 +128,9 @@ class LegHearer(Protocol):
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Take something that the gateway says itself."""
 
+    def passed(self, payload: bytes, *, is_text: bool) -> None:
+        """Take a message of the client's that has gone to the service, as policies have made it."""
+
     def stopped(self, payload: bytes) -> None:
         """Take that policies have let a message of the client's not go on."""
 

@@ -230,6 +230,7 @@ class Worker:
             clock=self.clock,
         )
         self.sockets.serve(SOCKET, self.real_time.sockets)
+        self.tethering.bindings = self.real_time.bindings(self.sweeper)
         for name, service in self.real_time.streams.items():
             self.answers.serve(name, service)
         self._adopt_channels()

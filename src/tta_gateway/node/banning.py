@@ -202,15 +202,21 @@ class Banning:
                 self._put()
 
     async def _read(self, store: BanStore) -> None:
-        """Take up what lasts, and write what the database has never heard of: of an upgrade."""
+        """Take up what lasts and what is over, and write what the database has never heard of.
+
+        That is of an upgrade; and whom this node keeps out may have been let in at another one.
+        """
         lasting = await store.lasting(self._outside.wall(), most=MOST)
-        self.is_read = True
         self._shield.restore(lasting)
         if lasting:
             self._outside.event("shield_bans_read", bans=len(lasting))
         there = {one.source for one in lasting}
-        for block in self._shield.blocks():
-            if block.by and block.source not in there:
+        rest = [one for one in self._shield.blocks() if one.by and one.source not in there]
+        over = await store.lifted(rest) if rest else []
+        self._shield.merge([], {one.source: one.since for one in rest if one.source in over})
+        self.is_read = True
+        for block in rest:
+            if block.source not in over:
                 self._owe(_word(block))
 
     def _complain(self, error: str) -> None:

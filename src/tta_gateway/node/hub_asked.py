@@ -87,13 +87,26 @@ class HubAsked:
         """Return what comes of somebody who may connect."""
         if self._connect is None:
             return _as_it_is
-        return partial(self._welcomed, self._connect, request, caller)
+        return partial(self._in_turn, self._connect, request, caller)
 
     def refreshing(self, caller: Caller) -> Further:
         """Return what comes of somebody who may go on."""
         if self._refresh is None:
             return self._until
         return partial(self._renewed, self._refresh, caller)
+
+    def _in_turn(
+        self,
+        says: ServiceSays,
+        request: ConnectRequest,
+        caller: Caller,
+        visitor: Visitor,
+        inquiry: Inquiry,
+        admission: Admission,
+    ) -> Admitted:
+        """Return that a service is asked when it is their turn: a storm reaches none at once."""
+        asks = partial(self._welcomed, says, request, caller, visitor, inquiry, admission)
+        return replace(admission, further=asks)
 
     async def _welcomed(
         self,

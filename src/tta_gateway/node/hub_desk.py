@@ -40,6 +40,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Granted,
     MayPublish,
     Rules,
+    Verdict,
 )
 from tta_gateway.features.realtime.inbox import channel_of
 from tta_gateway.features.realtime.kinds import Kind, Kinds
@@ -63,6 +64,7 @@ from tta_gateway.node.hub_answers import (
     why_parted,
 )
 from tta_gateway.node.hub_asked import Further, HubAsked, Reading, amended, shorter
+from tta_gateway.node.hub_limits import HubLimits
 from tta_gateway.node.hub_services import HubServices
 from tta_gateway.node.hub_visitor import Visitor, head
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
@@ -118,6 +120,7 @@ class HubDesk:
         self._inquiries = inquiries
         self._wall = wall
         self._services = services
+        self._limits = HubLimits(inquiries)
         self._asked = HubAsked(services, wall=wall, subscribe=self._subscribe)
         self._visitors: dict[str, Visitor] = {}
         self._kinds = Kinds(())
@@ -146,6 +149,7 @@ class HubDesk:
             plans = self._plans[id(care)]
             plans.rules = replace(plans.rules, urgent=True)
         self._connect = plan(bound.connect)
+        self._limits.adopt(bound, policies)
         self._asked.adopt(bound)
 
     def visitor(self, client: str) -> Visitor | None:
@@ -159,13 +163,15 @@ class HubDesk:
             return "", "scan"  # where there is no such channel somebody speaks all the same
         return plans.kind.rule.prefix, plans.safety
 
-    def has_inbox(self, client: str) -> bool:
-        """Return whether a connection reads, and acknowledges, the letters of its user."""
-        visitor = self._visitors.get(client)
+    def may_acknowledge(self, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether a connection may acknowledge letters: it reads them, and not too often."""
+        visitor = self._visitors.get(caller.client)
         if visitor is None or visitor.connected is None:
-            return False
+            return PERMISSION_DENIED
         principal = visitor.connected.exchange.principal
-        return principal is not None and _has_inbox(principal)
+        if principal is None or not _has_inbox(principal):
+            return PERMISSION_DENIED
+        return self._limits.receipt(visitor, visitor.connected)
 
     def clients(self) -> list[str]:
         """Return the connections that there are."""
@@ -182,9 +188,9 @@ class HubDesk:
 
     # --- connections ---
 
-    def came(self, client: str, opening: Exchange) -> None:
-        """Know a connection from now on."""
-        self._visitors[client] = Visitor(opening)
+    def came(self, client: str, opening: Exchange, *, is_inner: bool = False) -> None:
+        """Know a connection from now on; `is_inner`: it is a socket bound to a channel."""
+        self._visitors[client] = Visitor(opening, is_inner=is_inner)
 
     def gone(self, client: str) -> None:
         """Know it no longer."""
@@ -233,13 +239,11 @@ class HubDesk:
         def then() -> Admitted | Awaitable[Admitted]:
             if answer.response is not None:
                 return why_not_connect(answer.response)
-            if self._visitors.get(caller.client) is not visitor:
-                inquiry.over()
-                return CONNECTION_EXPIRED
-            admission = self._admission(inquiry.exchange)
-            if of is not None and of != admission.user:
-                inquiry.over()
-                return INVALID_TOKEN  # before anything counts by it, or a service hears of it
+            why = self._objection(caller, visitor, inquiry, of)
+            if why is not None:
+                inquiry.over()  # before anything counts by it, or a service hears of it
+                return why
+            admission = self._admission(inquiry.exchange, visitor)
             if visitor.connected is not None:
                 visitor.connected.over()
             visitor.connected, visitor.shown = inquiry, shown
@@ -250,6 +254,19 @@ class HubDesk:
 
         return settled(answer, then, inquiry)
 
+    def _objection(
+        self, caller: Caller, visitor: Visitor, inquiry: Inquiry, of: str | None
+    ) -> Verdict | None:
+        """Return why somebody who may connect does not; `of`: whose the connection is already."""
+        if self._visitors.get(caller.client) is not visitor:
+            return CONNECTION_EXPIRED
+        principal = inquiry.exchange.principal
+        if of is not None:
+            is_theirs = of == ("" if principal is None else principal.subject)
+            return None if is_theirs else INVALID_TOKEN
+        refusal = self._limits.seat(visitor, inquiry)
+        return None if refusal is None else why_not_connect(refusal)
+
     def _is_known(self, client: str, admission: Admission, *, is_new: bool) -> None:
         """Take whose a connection is, before a service is asked: it may end from now on."""
         if is_new:
@@ -257,7 +274,7 @@ class HubDesk:
         elif not admission.has_inbox:
             self.part(client, channel_of(admission.user), UNSUBSCRIBED)
 
-    def _admission(self, exchange: Exchange) -> Admission:
+    def _admission(self, exchange: Exchange, visitor: Visitor) -> Admission:
         principal, traffic = exchange.principal, exchange.traffic
         if principal is None:
             return Admission(user="", traffic=traffic)
@@ -266,7 +283,7 @@ class HubDesk:
             user=principal.subject,
             seconds=seconds,
             traffic=traffic,
-            has_inbox=_has_inbox(principal),
+            has_inbox=not visitor.is_inner and _has_inbox(principal),
         )
 
     def _seconds_of(self, principal: Principal) -> int | None:
@@ -355,6 +372,11 @@ class HubDesk:
             return says.about(inquiry.exchange, visitor, body, read)
 
         return settled(answer, then, inquiry)
+
+    def may_speak(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        """Say whether somebody may publish in a channel at all; no service is asked."""
+        plans = self._plans_of(channel)
+        return self._once(None if plans is None else plans.publish, b"PUBLISH", channel, caller)
 
     def may_see_presence(self, channel: str, caller: Caller) -> Allowed | Awaitable[Allowed]:
         """Say whether somebody may see who is there."""

@@ -27,10 +27,12 @@ _SHOWN: Final = frozenset(
 class Visitor:
     """One connection as the desk knows it: how it came, what it has shown, what goes on of it."""
 
-    def __init__(self, opening: Exchange) -> None:
+    def __init__(self, opening: Exchange, *, is_inner: bool = False) -> None:
         """Begin with what the request has shown that opened the socket."""
         request = opening.request
         self.opening: Final = opening
+        self.is_inner: Final = is_inner
+        """whether it is a socket bound to a channel: it reads no letters, and takes no seat"""
         self.shown: Fields = shown_by(request)
         self.carrier: Final = carrier_of(opening)
         self.meta: tuple[str, bytes] = ("", b"")
@@ -44,6 +46,7 @@ class Visitor:
         self.noticed: Noticed | None = None
         """what was found in what it says by the command that is about to be asked about"""
         self.connected: Inquiry | None = None
+        self.seat: Inquiry | None = None
         self.reading: dict[str, Inquiry] = {}
         """by channel: what lets it read there"""
 
@@ -62,8 +65,9 @@ class Visitor:
         """End everything."""
         for channel in list(self.reading):
             self.leave(channel)
-        if self.connected is not None:
-            self.connected.over()
+        for one in (self.connected, self.seat):
+            if one is not None:
+                one.over()
 
 
 def shown_by(request: RequestHead) -> Fields:

@@ -189,6 +189,17 @@ class Inquiries:
         made.noticed = noticed
         if noticed is not None and noticed.level >= HIGH:
             made.exchange.traffic = CRISIS
+        return self._begun(made, params)
+
+    def ask_again(
+        self, plan: Plan, head: RequestHead, *, like: Exchange, proved: Exchange, asker: Asker
+    ) -> Inquiry:
+        """Ask a plan that proves nobody: `proved` has said already who it is."""
+        made = Inquiry(plan, head, like=like, runner=self._runner, asker=asker)
+        made.exchange.principal, made.exchange.traffic = proved.principal, proved.traffic
+        return self._begun(made, {})
+
+    def _begun(self, made: Inquiry, params: Params) -> Inquiry:
         made.exchange.started = self._clock()
         made.exchange.params = params
         self._runner.begin(made.exchange)

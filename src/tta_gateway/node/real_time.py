@@ -38,6 +38,7 @@ from tta_gateway.features.safety.help import Helping
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.policy import Policy
 from tta_gateway.kernel.stream import StreamService
+from tta_gateway.node.binding import Bindings, Watch
 from tta_gateway.node.channel_store import ChannelStore
 from tta_gateway.node.handed_procedures import HandedProcedures
 from tta_gateway.node.hub_desk import HubDesk
@@ -98,13 +99,14 @@ class RealTime:
         self._services = services
         self._handed = HandedProcedures(self.desk, inquiries, services)
         self._store = store
-        self._clock = clock
+        self._clock, self._fresh, self._chance = clock, fresh, chance
         self._died = died = store.died
         self._threshold: Final = Threshold(self.desk)
         self._ear = self._ears(services)
         self._care = ""
-        ports = self._ports(fresh)
-        self.hub: Final = Hub(ports, died=died, chance=chance)
+        self.ports: Final = self._ports(fresh)
+        """what the hub asks, for other members of the worker (node/binding.py)"""
+        self.hub: Final = Hub(self.ports, died=died, chance=chance)
         self.sockets: Final = HubSockets(self.hub, self.desk, fresh=fresh, chance=chance)
         self.desk.end, self.desk.part = self.hub.end, self.hub.part
         self.desk.known = self.hub.known
@@ -135,6 +137,18 @@ class RealTime:
             died=self._died,
         )
 
+    def bindings(self, watch: Watch) -> Bindings:
+        """Return what binds sockets of services to channels."""
+        return Bindings(
+            hub=self.hub,
+            lobby=self.desk,
+            ports=self.ports,
+            watch=watch,
+            fresh=self._fresh,
+            chance=self._chance,
+            died=self._died,
+        )
+
     def _letters(self) -> Letterbox:
         """Return what gives letters to whoever is connected."""
         made = Letterbox(
@@ -158,7 +172,7 @@ class RealTime:
             ACK: Acknowledging(
                 store.boxes.plain,
                 is_open=lambda: self._threshold.has_inboxes,
-                has_inbox=self.desk.has_inbox,
+                may=self.desk.may_acknowledge,
             ),
         }
         return Ports(

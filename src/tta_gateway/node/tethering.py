@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -31,6 +32,7 @@ from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldMark
 from tta_gateway.features.split.policy import Split
 from tta_gateway.features.sticky.policy import Sticky
+from tta_gateway.features.tether.bond import Bond, Bonded
 from tta_gateway.features.tether.bound import SOCKET
 from tta_gateway.features.tether.guest import OURS, Guest, bound_of_route
 from tta_gateway.features.tether.metrics import EVENTS, TETHERS
@@ -44,6 +46,7 @@ from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import BoundPolicy, Policy
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.socket import LegHearer
+from tta_gateway.node.binding import Bindings
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
 from tta_gateway.node.tether_lines import TetherLines
 from tta_gateway.pipeline.plan import bind
@@ -73,14 +76,24 @@ Forward = Callable[[Exchange], None]
 
 
 class _Plans:
-    """How the sockets of one route open."""
+    """How the sockets of one route open, and what the plan of its clients leads to.
 
-    def __init__(self, route: Route, policies: Sequence[Policy], forward: Forward) -> None:
+    That plan holds it: it lives for as long as a table, or a client that is there, has the plan.
+    """
+
+    def __init__(
+        self, route: Route, policies: Sequence[Policy], forward: Forward, opens: Forward
+    ) -> None:
+        self._opens = opens
         behind = [one for one in policies if type(one) not in _OF_OPENING]
         # A socket to the service is a request to it like any other: it is let in where those are.
         self.service = bind(behind, msgspec.structs.replace(route, socket=""), forward=forward)
         judges = [one for one in behind if type(one) not in _OF_SERVICE]
         self.proof = bind(judges, route, forward=pass_on)
+
+    def __call__(self, exchange: Exchange) -> None:
+        """Open the socket of a client."""
+        self._opens(exchange)
 
 
 class _Waits:
@@ -115,7 +128,8 @@ class Tethering:
         died: Callable[[str, BaseException], None],
     ) -> None:
         """Have none yet; clients' sockets are opened by `sockets`, `died` hears of tasks."""
-        self._plans: dict[str, _Plans] = {}
+        self._plans: WeakValueDictionary[str, _Plans] = WeakValueDictionary()
+        """by the name of their route, the newest"""
         self._runner = runner
         self._open = sockets.open
         self._inquiries = Inquiries(runner, clock=clock.monotonic)
@@ -132,6 +146,8 @@ class Tethering:
         self.sockets.count = lambda event: counts[event]()
         sockets.serve(SOCKET, self.sockets)
         self._lines = TetherLines(self.sockets.take, died)
+        self.bindings: Bindings | None = None
+        """by which sockets are bound to channels, once there are any"""
 
     def meet(self, state: Path, log: EventLog) -> None:
         """Reach the other workers, by a folder of the state folder; without it, be alone."""
@@ -148,19 +164,28 @@ class Tethering:
         Who may show a token behind the handshake is not asked for one before; whether they may come
         at all is asked when they have shown it.
         """
-        self._plans[route.name] = _Plans(route, policies, forward)
+        plans = self._plans[route.name] = _Plans(route, policies, forward, self._open)
         kept = [one for one in policies if type(one) not in _OF_SERVICE]
         if not bound_of_route(route).first_message:
-            return bind(kept, route, forward=self._open)
+            return bind(kept, route, forward=plans)
         kept = [one for one in kept if type(one) is not Access]
         waits = [_Waits(one) if type(one) is Identity else one for one in kept]
-        return bind(waits, route, forward=self._open)
+        return bind(waits, route, forward=plans)
+
+    def _plans_of(self, exchange: Exchange) -> _Plans:
+        """Return by what plans it goes on: those in force, or its own, where its route has gone."""
+        route, plans = exchange.plan.route, exchange.plan.forward
+        found = None if route is None else self._plans.get(route.name)
+        if found is None:
+            assert isinstance(plans, _Plans)  # nothing else leads here
+            return plans
+        return found
 
     # --- the desk ---
 
     def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Inquiry:
         """Ask whether this token lets somebody in, as of a request that shows it."""
-        plans = self._plans[_route_of(exchange)]
+        plans = self._plans_of(exchange)
         head = _head(exchange, token)
         params = exchange.params
         return self._inquiries.ask(plans.proof, head, like=exchange, params=params, asker=asker)
@@ -168,7 +193,7 @@ class Tethering:
     def open(self, guest: Guest, hearer: LegHearer) -> ServiceSocket:
         """Begin to open a socket to the service on behalf of a guest."""
         exchange = guest.exchange
-        plans = self._plans[_route_of(exchange)]
+        plans = self._plans_of(exchange)
         head = _head(exchange, guest.token)
         head.fields = [
             *(one for one in head.fields if one[0] not in (_SESSION, _NUMBER)),
@@ -177,16 +202,16 @@ class Tethering:
         ]
         return self._services.open(plans.service, head, like=exchange, hearer=hearer)
 
+    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:
+        """Bind a tether to a channel of the hub."""
+        bindings = self.bindings
+        return None if bindings is None else bindings.bind(channel, bonded, serves=serves)
+
     def tick(self, *, is_leaving: bool) -> None:
         """Keep nothing for whoever is away, once the worker goes: nobody would come back to it."""
         if is_leaving:
             self._lines.close()
             self.sockets.leave()
-
-
-def _route_of(exchange: Exchange) -> str:
-    route = exchange.plan.route
-    return "" if route is None else route.name
 
 
 def _name_in(one: bytes) -> bytes:

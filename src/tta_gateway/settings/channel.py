@@ -15,6 +15,9 @@ def rules(tree: Tree) -> Iterator[tuple[Path, Tree]]:
     realtime = _mapping(tree.get("realtime"))
     if "rate_limit" in realtime:
         yield ("realtime",), {"rate_limit": realtime["rate_limit"], "path": "/"}
+    inbox = _mapping(realtime.get("inbox"))
+    if "rate_limit" in inbox:
+        yield ("realtime", "inbox"), {"rate_limit": inbox["rate_limit"], "path": "/"}
     for name, procedure in _mapping(realtime.get("procedures")).items():
         if isinstance(procedure, dict):
             yield ("realtime", "procedures", name), {**procedure, "path": "/call"}

@@ -1,12 +1,12 @@
 """Limits of routes as operators write them, what must agree about them, and what they become."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Final, Protocol, TypeAlias
 
 import msgspec
 from pydantic import PlainSerializer
 
-from tta_gateway.features.ratelimit.bound import Limit, RateLimitBound, RouteLimits
+from tta_gateway.features.ratelimit.bound import Limit, Of, RateLimitBound, RouteLimits
 from tta_gateway.features.ratelimit.config import (
     Place,
     RateLimitConfig,
@@ -78,10 +78,15 @@ class RouteLimitsOf(Protocol):
 
 
 def limited(
-    route: Route, written: tuple[RouteLimitConfig, ...] | None, config: RateLimitConfig
+    route: Route,
+    written: tuple[RouteLimitConfig, ...] | None,
+    config: RateLimitConfig,
+    *,
+    of: Sequence[Of] = ("requests", "messages", "concurrent"),
 ) -> Route:
-    """Return a route with its limits."""
-    limits = compile_route(written, config, Place(route.name, route.service))
+    """Return a route with its limits, as far as they are `of` these."""
+    place = Place(route.name, route.service)
+    limits = tuple(one for one in compile_route(written, config, place) if one.of in of)
     if not limits:
         return route
     raw = msgspec.Raw(msgspec.msgpack.encode(RouteLimits(limits=limits)))

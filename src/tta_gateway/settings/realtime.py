@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from tta_gateway.features.access import config as access
 from tta_gateway.features.access.config import RoleName, RouteAccessConfig
 from tta_gateway.features.admission.bound import RouteAdmission
-from tta_gateway.features.ratelimit.config import RateLimitConfig
+from tta_gateway.features.ratelimit.config import RateLimitConfig, RouteLimitConfig
 from tta_gateway.features.realtime.acknowledging import ACK
 from tta_gateway.features.realtime.bound import (
     ChannelRule,
@@ -162,6 +162,16 @@ def _kind(name: str) -> str:
     return name
 
 
+_RECEIPTS: Final = (RouteLimitConfig(requests=6000, per=60.0, burst=2000, key=("user",)),)
+
+
+class LimitedInboxConfig(InboxConfig):
+    """Everybody has an inbox: whoever connects is given what waits for them there."""
+
+    rate_limit: RouteLimitsWritten = _RECEIPTS
+    """How often somebody may acknowledge letters, up to a hundred at a time; as in a route."""
+
+
 class RealtimeConfig(Config):
     """Channels over WebSockets, in the protocol of Centrifugo's clients."""
 
@@ -190,7 +200,7 @@ class RealtimeConfig(Config):
     """A channel, of a kind in `channels`, in which the care team hears at once that somebody may be
     at risk, without a word of what was said; left out, escalation alone tells them."""
 
-    inbox: InboxConfig | None = None
+    inbox: LimitedInboxConfig | None = None
     """That everybody has an inbox; left out, nobody has."""
 
     channels: dict[str, ChannelConfig] = Field(default_factory=dict)
@@ -237,10 +247,11 @@ def compile(
         return RealtimeBound()
     written = config.connection
     inbox = config.inbox
-    box = None if inbox is None else InboxBound(seconds=inbox.time, durable=inbox.durable)
     connect = Route(name="connect", path="/connect", methods=("CONNECT",), auth=config.auth)
+    box = None if inbox is None else _inbox(inbox, limits)
     return RealtimeBound(
-        connect=limited(connect, config.rate_limit, limits),
+        connect=limited(connect, config.rate_limit, limits, of=("requests", "messages")),
+        seats=_seats(connect, config, limits),
         asked_connect=question(config.connect, "connect", route_to),
         asked_refresh=question(config.refresh, "refresh", route_to),
         procedures=tuple(
@@ -263,10 +274,30 @@ def compile(
     )
 
 
+def _inbox(config: LimitedInboxConfig, limits: RateLimitConfig) -> InboxBound:
+    plain = Route(name="ack", path="/ack", methods=("ACK",))
+    receipts = limited(plain, config.rate_limit, limits)
+    return InboxBound(
+        seconds=config.time,
+        durable=config.durable,
+        receipts=None if receipts is plain else receipts,
+    )
+
+
+def _seats(connect: Route, config: RealtimeConfig, limits: RateLimitConfig) -> Route | None:
+    """Return the limits of how many connections there may be at once; None where there are none."""
+    found = limited(connect, config.rate_limit, limits, of=("concurrent",))
+    return None if found is connect else found
+
+
 def routes(bound: RealtimeBound) -> Iterator[Route]:
     """Yield what commands run through as requests do."""
     if bound.connect is not None:
         yield bound.connect
+    if bound.seats is not None:
+        yield bound.seats
+    if bound.inbox is not None and bound.inbox.receipts is not None:
+        yield bound.inbox.receipts
     for each in bound.procedures:
         yield each.rule
     for one in bound.channels:
@@ -427,11 +458,12 @@ def _of_rule(where: Path, rule: Tree, named: Tree) -> Iterator[tuple[Path, str]]
         limit = _mapping(named.get(name) if isinstance(name, str) else each)
         if limit.get("messages") is not None:
             yield (*where, "rate_limit"), "each message is a request here: write `requests`"
-        if limit.get("concurrent") is not None:
+        if limit.get("concurrent") is not None and where != ("realtime",):
             yield (
                 (*where, "rate_limit"),
                 "nothing of a channel is under way for long: write `requests`; how many channels a "
-                "connection may have is `realtime.connection.channels`",
+                "connection may have is `realtime.connection.channels`, and how many connections "
+                "somebody may have a `concurrent` at `realtime.rate_limit`",
             )
     if _mapping(rule.get("access")).get("permissions"):
         yield (*where, "access", "permissions"), "there are no methods here: write `permission`"

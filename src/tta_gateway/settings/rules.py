@@ -151,6 +151,7 @@ def check(document: Document) -> None:
         *ratelimit.complaints(tree),
         *realtime.complaints(tree),
         *escalation.complaints(tree),
+        *tether.of_channels(tree),
         *own_limits.complaints(tree),
     ):
         document.complain(path, sentence)

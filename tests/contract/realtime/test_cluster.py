@@ -11,7 +11,7 @@ import uvloop
 from tests.helpers.channels import Reader, until, workers
 from tests.helpers.valkey_cluster import cluster, id_of, owner_of, topology
 from tests.helpers.valkey_server import BOTH, Server
-from tta_gateway.features.realtime.inbox import Letter, channel_of
+from tta_gateway.features.realtime.inbox import FIRST, Letter, channel_of
 from tta_gateway.features.realtime.publication import ClientInfo, Keeping, Publication
 from tta_gateway.features.realtime.valkey_inbox import ValkeyInbox
 from tta_gateway.support.valkey.slot import slot
@@ -75,6 +75,43 @@ def test_letters_of_all_users_are_kept_and_sent(nodes: list[Server]) -> None:
             late = ValkeyInbox(lambda: other.valkey, wall=lambda: 1001.0)
             assert await late.sweep() == 20
             assert len((await late.mourners(100)).users) == await late.count() == 20
+
+    uvloop.run(body())
+
+
+def test_letters_are_sent_again_after_longer_and_longer_pauses(nodes: list[Server]) -> None:
+    """Red where it counts as sent only what listens at the server that has the letter."""
+
+    async def body() -> None:
+        clock = [2000.0]
+        async with workers(topology(nodes), 1) as (one,):
+            inbox = ValkeyInbox(lambda: one.valkey, wall=lambda: clock[0])
+            for number in range(12):
+                user = f"patient {uuid.uuid4().hex}"
+                await one.broker.follow(channel_of(user))
+                await inbox.post(user, Letter("a", said(number), 9_000_000))
+                pauses = [FIRST]
+                for _ in range(3):
+                    clock[0] += pauses[-1] / 1000
+                    pauses.append(await inbox.redeliver(user))
+                assert pauses[-1] >= 4 * FIRST
+                await inbox.acknowledge(user, "a")
+
+    uvloop.run(body())
+
+
+def test_a_publication_is_claimed_once_whichever_server_has_it(nodes: list[Server]) -> None:
+    async def body() -> None:
+        async with workers(topology(nodes), 2) as both:
+            for number in range(12):
+                channel, key = f"!heard:session:{uuid.uuid4().hex}", f"claim e {number}"
+                told = await asyncio.gather(
+                    *(
+                        one.broker.publish(channel, said(0), keeping=Keeping(), key=key)
+                        for one in (*both, *both)
+                    )
+                )
+                assert sorted(answer.repeated for answer in told) == [False, True, True, True]
 
     uvloop.run(body())
 

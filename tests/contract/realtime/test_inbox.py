@@ -26,6 +26,7 @@ from tta_gateway.features.realtime.inbox import (
     TAG,
     Box,
     DeadLetter,
+    DeadPage,
     Letter,
     Outcome,
     Page,
@@ -90,7 +91,7 @@ async def compare(valkey: Valkey, seed: int) -> None:
             case 3:
                 assert await acks_alike(inbox, user, [id, str(chance.randrange(30)), id], box, now)
             case 4:
-                box.redeliver(now, reaches=False)
+                box.redeliver(now)
                 due = box.next_due()
                 assert await inbox.redeliver(user) == (-1 if due < 0 else due - now)
             case 5:
@@ -102,7 +103,7 @@ async def compare(valkey: Valkey, seed: int) -> None:
                 await inbox.sweep()
         assert await inbox.count() == len(box.graves)
         expected = [(one.id, one.why, one.at) for one in box.graves.values()]
-        dead = await inbox.dead(user)
+        dead = (await inbox.dead(user)).letters
         assert sorted((one.id, one.why, one.at) for one in dead) == sorted(expected)
 
 
@@ -230,7 +231,7 @@ def test_whoever_was_away_gets_all_that_waits_in_order(own: Server) -> None:
             assert [one.tags["letter"] for one in waiting] == [
                 f"{number:02}" for number in range(20) if number != 7
             ]
-            assert await inbox.dead(user) == []
+            assert await inbox.dead(user) == DeadPage([], 0)
 
     uvloop.run(body())
 
@@ -253,7 +254,28 @@ def test_many_letters_come_a_part_at_a_time(shared: Server) -> None:
             assert counts == [PAGE, 7, 1]
             clock.now += FIRST
             waits = [await inbox.redeliver(user) for _ in range(3)]
-            assert waits == [0, 0, FIRST]  # nobody listens
+            assert waits == [0, 0, 2 * FIRST]  # who asks has him, whoever the server knows of
+
+    uvloop.run(body())
+
+
+def test_dead_letters_that_are_large_come_a_few_at_a_time(shared: Server) -> None:
+    async def body() -> None:
+        user, clock = uuid.uuid4().hex, Clock()
+        async with client(shared.unix) as (valkey, _):
+            inbox = ValkeyInbox(lambda: valkey, wall=clock.wall)
+            for number in range(5):
+                large = Letter(f"x{number}", Publication(b"x" * 400_000), START)
+                await inbox.post(user, large)
+            ids: list[str] = []
+            sizes: list[int] = []
+            while len(ids) < 5:
+                page = await inbox.dead(user, skip=len(ids))
+                assert page.all == 5
+                ids += [one.id for one in page.letters]
+                sizes.append(len(page.letters))
+            assert ids == [f"x{number}" for number in range(5)]
+            assert sizes == [3, 2]
 
     uvloop.run(body())
 
@@ -266,12 +288,12 @@ def test_what_is_too_much_is_dead_at_once_and_seen(shared: Server) -> None:
             posts = [inbox.post(user, letter(f"{n:05}", START + 1)) for n in range(MOST + 3)]
             outcomes = [one.outcome for one in await asyncio.gather(*posts)]
             assert outcomes == [Outcome.NEW] * MOST + [Outcome.CROWDED] * 3
-            dead = await inbox.dead(user)
-            tagged = Publication(b"01000", tags={"letter": "01000"})
-            assert dead[0] == DeadLetter("01000", "crowded", START, tagged)
+            dead = (await inbox.dead(user, skip=1, limit=1)).letters
+            tagged = Publication(b"01001", tags={"letter": "01001"})
+            assert dead == [DeadLetter("01001", "crowded", START, tagged)]
             clock.now += 1
             assert await inbox.drain(user) == Page([], -1)
-            assert len(await inbox.dead(user)) == MOST_DEAD
+            assert (await inbox.dead(user, limit=1)).all == MOST_DEAD
             assert user in (await inbox.mourners(1000)).users
 
     uvloop.run(body())

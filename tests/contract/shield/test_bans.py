@@ -83,6 +83,19 @@ def test_who_is_let_in_is_no_more_and_it_stays_known_who_did(on: Callable[[Work]
     on(work)
 
 
+def test_it_is_told_which_of_them_have_been_let_in(on: Callable[[Work], None]) -> None:
+    async def work(store: SqlStore) -> None:
+        other = a_ban("2001:db8::/64")
+        await store.ban(a_ban())
+        await store.ban(other)
+        await store.lift("192.0.2.7", at=NOW + 1.0, by="ben")
+        assert await store.lifted([a_ban(), other]) == ["192.0.2.7"]
+        assert await store.lifted([a_ban(since=NOW + 2.0), a_ban("192.0.2.9")]) == []
+        assert await store.lifted([]) == []
+
+    on(work)
+
+
 def test_the_last_word_counts_and_what_is_said_twice_counts_once(
     on: Callable[[Work], None],
 ) -> None:

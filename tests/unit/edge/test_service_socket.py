@@ -71,6 +71,7 @@ class House:
 
     def __init__(self, *policies: Any) -> None:  # noqa: ANN401 - whatever has steps
         self.heard: list[object] = []
+        self.passing: list[tuple[bytes, bool]] = []
         self.asked: list[Exchange] = []
         self.time = Time()
         self.sweeper = Sweeper(cast("asyncio.AbstractEventLoop", self.time), lambda: 0.0)
@@ -98,6 +99,9 @@ class House:
 
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         self.heard.append(("told", payload, is_text))
+
+    def passed(self, payload: bytes, *, is_text: bool) -> None:
+        self.passing.append((payload, is_text))
 
     def stopped(self, payload: bytes) -> None:
         self.heard.append(("stopped", payload))
@@ -343,3 +347,26 @@ def test_a_reply_that_does_not_go_on_is_no_message_of_the_client_s() -> None:
     house.peer.send(b"reply", is_text=True)
     house.socket.write(house.peer.taken())
     assert house.heard == ["opened"]
+
+
+def test_what_has_gone_to_the_service_is_told_as_it_went(open_one: House) -> None:
+    open_one.socket.send(b"a", is_text=True)
+    assert (open_one.passing, open_one.gets()) == ([(b"a", True)], [b"a"])
+
+
+def test_what_a_policy_stops_has_not_gone_there() -> None:
+    house = House(Bound(on_message=lambda _, __: Response(200)))
+    house.answer()
+    house.socket.send(b"a", is_text=True)
+    assert (house.passing, house.gets()) == ([], [])
+
+
+def test_what_was_judged_elsewhere_asks_no_policy() -> None:
+    house = House(Bound(on_message=lambda _, __: Response(200)))
+    house.answer()
+    house.socket.relay(b"a")
+    assert (house.passing, house.gets()) == ([], [b"a"])
+    house.socket.close(1000, b"")
+    house.gets()
+    house.socket.relay(b"b")
+    assert house.gets() == []

@@ -32,6 +32,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.bans: dict[str, Block] = {}
+        self.over: set[tuple[str, float]] = set()
         self.said: list[str] = []
         self.is_away = False
         self.meanwhile: Callable[[], None] = quietly
@@ -49,11 +50,17 @@ class Kept:
     async def lift(self, source: str, *, at: float, by: str) -> None:
         self._ask()
         self.said.append(f"lift {source} {at:.0f} {by}")
-        self.bans.pop(source, None)
+        was = self.bans.pop(source, None)
+        if was is not None:
+            self.over.add((source, was.since))
 
     async def lasting(self, now: float, *, most: int) -> list[Block]:
         self._ask()
         return [one for one in self.bans.values() if one.until > now][:most]
+
+    async def lifted(self, blocks: list[Block]) -> list[str]:
+        self._ask()
+        return [one.source for one in blocks if (one.source, one.since) in self.over]
 
 
 class Node:
@@ -240,6 +247,33 @@ def test_what_a_gateway_of_before_has_kept_elsewhere_is_written_too() -> None:
     node.look()
     assert node.kept.bans == {HOSTILE: made}
     assert node.banning.is_kept(made)
+
+
+def test_whom_another_node_has_let_in_meanwhile_is_let_in() -> None:
+    """Red where what a control remembers of before its start stands against the database."""
+    node = a_node()
+    made = node.ban()
+    node.look()
+    asyncio.run(node.kept.lift(HOSTILE, at=node.wall(), by="ben"))
+    again = Node(node.kept, node.clock)
+    again.shield.merge([made], {})  # as the control before it has left it
+    assert again.blocked() == [HOSTILE]
+    again.look()
+    assert (again.blocked(), again.kept.bans) == ([], {})
+    assert again.banning.is_known
+
+
+def test_whom_the_database_has_let_in_can_be_kept_out_anew() -> None:
+    node = a_node()
+    node.ban()
+    node.look()
+    asyncio.run(node.kept.lift(HOSTILE, at=node.wall(), by="ben"))
+    node.clock.advance(5.0)
+    again = Node(node.kept, node.clock)
+    anew = again.shield.block(HOSTILE, lasts=60.0, cause="a", by="ada")
+    again.look()
+    again.look()
+    assert (again.blocked(), again.kept.bans) == ([HOSTILE], {HOSTILE: anew})
 
 
 def test_a_shield_that_is_turned_on_again_reads_again() -> None:

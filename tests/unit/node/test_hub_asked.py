@@ -78,7 +78,10 @@ class Served(House):
 
     def connects(self, token: str = "ada", **more: object) -> object:
         request = ConnectRequest(**{"token": token, **more})  # type: ignore[arg-type]  # of a test
-        return self.settled(self.desk.connect(request, Caller("", "1")))
+        admitted = self.settled(self.desk.connect(request, Caller("", "1")))
+        if isinstance(admitted, Admission) and admitted.further is not None:
+            return self.settled(admitted.further())
+        return admitted
 
     def refreshes(self) -> object:
         return self.settled(self.desk.refresh("ada", self.caller))
@@ -394,7 +397,10 @@ def test_what_ends_while_another_is_looked_up_is_not_read() -> None:
     request = ConnectRequest(token="ada")
 
     async def connecting() -> object:
-        answer = house.desk.connect(request, Caller("", "1"))
+        admitted = house.desk.connect(request, Caller("", "1"))
+        assert isinstance(admitted, Admission)
+        assert admitted.further is not None
+        answer = admitted.further()
         assert isinstance(answer, Awaitable)
         tasks = [asking := asyncio.ensure_future(answer)]
         while not asking.done():

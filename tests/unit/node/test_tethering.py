@@ -1,7 +1,8 @@
 """By what plans tethers open, and what a service is asked."""
 
 import asyncio
-from typing import Final, cast
+import gc
+from typing import Any, Final, cast
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from tests.helpers.own_sockets import Echo
 from tests.helpers.steps import Work
 from tta_gateway.edge.own_socket import OwnSockets
 from tta_gateway.edge.sweeper import Sweeper
+from tta_gateway.features.tether.bond import Bonded
 from tta_gateway.features.tether.bound import SOCKET, TetherBound
 from tta_gateway.features.tether.desk import Asker
 from tta_gateway.features.tether.guest import Guest
@@ -168,3 +170,33 @@ def test_a_worker_that_goes_keeps_nothing_any_more() -> None:
     assert not house.tethering.sockets.is_leaving
     house.tethering.tick(is_leaving=True)
     assert house.tethering.sockets.is_leaving
+
+
+def test_plans_of_routes_that_have_gone_are_forgotten_and_serve_who_is_there() -> None:
+    """Red where each reload that renames a route leaves its plans behind."""
+    house = House()
+    guest = house.guest("/ws")
+    assert len(house.tethering._plans) == 1
+    house.plan = guest.exchange.plan
+    house.tethering._plans.clear()  # as where the table of before has gone
+    hearer = cast("LegHearer", Echo())
+    assert "BoundGate" in _names(house.tethering.open(guest, hearer).exchange.plan)
+    again = House()
+    del again.plan
+    gc.collect()
+    assert len(again.tethering._plans) == 0
+
+
+def test_a_tether_is_bound_once_there_are_channels() -> None:
+    house = House()
+    bonded = cast("Bonded", object())
+    assert house.tethering.bind("a", bonded, serves=False) is None
+    made: list[object] = []
+
+    class Bindings:
+        def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> None:
+            made.append((channel, bonded, serves))
+
+    house.tethering.bindings = cast("Any", Bindings())
+    house.tethering.bind("a", bonded, serves=True)
+    assert made == [("a", bonded, True)]

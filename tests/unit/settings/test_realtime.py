@@ -78,10 +78,14 @@ realtime:
 
 
 def test_what_asks_for_receipts_reaches_the_workers() -> None:
-    assert bound(INBOX).inbox == InboxBound(seconds=7200.0, durable=True)
+    inbox = bound(INBOX).inbox
+    assert inbox is not None
+    assert inbox == InboxBound(seconds=7200.0, durable=True, receipts=inbox.receipts)
     assert rule(INBOX).receipts == Receipts(to="user_id", seconds=7200.0, durable=True)
     assert rule(INBOX, 1).receipts == Receipts(seconds=30.0, durable=True)
-    assert bound("realtime: {inbox: {}}\n").inbox == InboxBound()
+    inbox = bound("realtime: {inbox: {}}\n").inbox
+    assert inbox is not None
+    assert (inbox.seconds, inbox.durable) == (7 * 24 * 3600.0, False)
     assert (bound(ALL).inbox, rule(ALL).receipts) == (None, None)
 
 
@@ -132,6 +136,50 @@ def test_who_may_subscribe_may_read_again_unless_it_says_otherwise() -> None:
         there(rule(ALL).history).features["access"] == there(rule(ALL).subscribe).features["access"]
     )
     assert rule(ALL, 1).history is None
+
+
+def test_how_many_connections_there_may_be_is_kept_apart_from_how_often() -> None:
+    limits = "rate_limit: [{requests: 5, per: 1s}, {concurrent: 3, key: [user]}]"
+    made = compile_snapshot(
+        loaded(ISSUERS + f"realtime: {{{limits}, channels: {{}}}}\n", ENVIRON).settings, 1
+    )
+    found = msgspec.msgpack.decode(made.features["realtime"], type=RealtimeBound)
+    kinds = [
+        [
+            one.of
+            for one in msgspec.msgpack.decode(
+                there(route).features["ratelimit"], type=RouteLimits
+            ).limits
+        ]
+        for route in (found.connect, found.seats)
+    ]
+    assert kinds == [["requests"], ["concurrent"]]
+    known = msgspec.msgpack.decode(made.features["ratelimit"], type=RateLimitBound)
+    assert {"connect: requests", "connect: concurrent"} <= {one.id for one in known.limits}
+
+
+@pytest.mark.parametrize(
+    ("written", "amount"), [("{}", 6000), ("{rate_limit: {requests: 7, per: 1s}}", 7)]
+)
+def test_receipts_have_a_limit(written: str, amount: int) -> None:
+    made = compile_snapshot(
+        loaded(ISSUERS + f"realtime: {{inbox: {written}}}\n", ENVIRON).settings, 1
+    )
+    found = msgspec.msgpack.decode(made.features["realtime"], type=RealtimeBound)
+    assert found.inbox is not None
+    raw = there(found.inbox.receipts).features["ratelimit"]
+    assert [one.amount for one in msgspec.msgpack.decode(raw, type=RouteLimits).limits] == [amount]
+    known = msgspec.msgpack.decode(made.features["ratelimit"], type=RateLimitBound)
+    assert amount in {one.amount for one in known.limits}
+
+
+def test_an_inbox_without_a_limit_of_receipts() -> None:
+    made = compile_snapshot(
+        loaded(ISSUERS + "realtime: {inbox: {rate_limit: off}}\n", ENVIRON).settings, 1
+    )
+    found = msgspec.msgpack.decode(made.features["realtime"], type=RealtimeBound)
+    assert found.inbox is not None
+    assert found.inbox.receipts is None
 
 
 def test_limits_of_channels_are_limits_like_others() -> None:

@@ -79,20 +79,41 @@ class Envelope:
         """Return what a person reads: a text, and what pages show beside it."""
         return self._told({}, content, metadata)
 
+    def shared(self, data: bytes) -> bytes:
+        """Return what another person of the session has said: nothing but its content is theirs."""
+        said = members_of(data).get("content")
+        content: dict[str, object] = said if isinstance(said, dict) else {"text": _text_of(data)}
+        return self._told({}, content, {"shared": True}, role="user")
+
     def _told(
-        self, kind: dict[str, object], content: dict[str, object], metadata: dict[str, object]
+        self,
+        kind: dict[str, object],
+        content: dict[str, object],
+        metadata: dict[str, object],
+        *,
+        role: str = "system",
     ) -> bytes:
         return _encode(
             {
                 **kind,
                 "id": f"msg_{self._number}",
-                "role": "system",
+                "role": role,
                 "session_id": self._session,
                 "content": content,
                 "timestamp": self._time,
                 "metadata": metadata,
             }
         )
+
+
+def _text_of(data: bytes) -> str:
+    """Return what a message that has no content says."""
+    try:
+        found: object = _decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return data.decode(errors="replace")
+    text = found.get("text") if isinstance(found, dict) else found
+    return text if isinstance(text, str) else data.decode()
 
 
 def named_by(data: bytes) -> object:

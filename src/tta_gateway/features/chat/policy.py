@@ -112,6 +112,10 @@ class BoundChat:
         """Say something that a person reads."""
         return self._envelope(exchange).says(content, metadata)
 
+    def heard(self, exchange: Exchange, data: bytes, *, by_service: bool) -> bytes:
+        """Say what was said at another socket; nobody but the service speaks as the service."""
+        return data if by_service else self._envelope(exchange).shared(data)
+
     def _envelope(self, exchange: Exchange) -> Envelope:
         number = self._chance(_NUMBER).hex()
         return Envelope(number, self._now(), session_in(exchange.request.query))

@@ -1,18 +1,21 @@
 """`ack`: whoever has letters says which have come; those are sent no more."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 import msgspec
 
 from tta_gateway.features.realtime.codes import NOT_AVAILABLE, PERMISSION_DENIED, Refused
-from tta_gateway.features.realtime.doorkeeper import Caller, Returned
+from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
 from tta_gateway.features.realtime.inbox import Inbox
 from tta_gateway.features.realtime.procedures import understood
 
 ACK: Final = "ack"
 MOST: Final = 100
 """letters that are acknowledged at once"""
+
+
+May = Callable[[Caller], Allowed | Awaitable[Allowed]]
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,13 +33,11 @@ _decode: Final = msgspec.json.Decoder(Receipt).decode
 class Acknowledging:
     """The procedure."""
 
-    def __init__(
-        self, inbox: Inbox, *, is_open: Callable[[], bool], has_inbox: Callable[[str], bool]
-    ) -> None:
-        """Tell this inbox, while there are any; `has_inbox` says whether a connection has one."""
+    def __init__(self, inbox: Inbox, *, is_open: Callable[[], bool], may: May) -> None:
+        """Tell this inbox, while there are any; `may` says who reads one, and may do so now."""
         self._inbox: Final = inbox
         self._is_open: Final = is_open
-        self._has_inbox: Final = has_inbox
+        self._may: Final = may
 
     async def __call__(self, data: bytes, caller: Caller) -> Returned:
         """Take a receipt; tell which ids are no letters of theirs (any more)."""
@@ -45,8 +46,13 @@ class Acknowledging:
         asked = understood(ACK, data, _decode)
         if isinstance(asked, Refused):
             return asked
-        if not caller.user or not self._has_inbox(caller.client):
+        if not caller.user:
             return PERMISSION_DENIED
+        allowed = self._may(caller)
+        if isinstance(allowed, Awaitable):
+            allowed = await allowed
+        if allowed is not None:
+            return allowed
         ids = list(dict.fromkeys(asked.ids))
         # in one step: the store's queue is for all clients of the worker
         took = await self._inbox.acknowledge_all(caller.user, ids)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from tta_gateway.features.realtime.broker import Away
-from tta_gateway.features.realtime.inbox import DeadLetter, Mourners
+from tta_gateway.features.realtime.inbox import DeadLetter, DeadPage, Mourners
 from tta_gateway.features.realtime.mail import CHANNEL
 
 _AWAY: Final = "Letters cannot be read: the store for state is away."
@@ -26,8 +26,8 @@ class Graves(Protocol):
     async def mourners(self, limit: int, after: str = "") -> Mourners:
         """Return users who have dead letters; Away."""
 
-    async def dead(self, user: str) -> list[DeadLetter]:
-        """Return somebody's, the oldest first; Away."""
+    async def dead(self, user: str, *, skip: int, limit: int) -> DeadPage:
+        """Return some of somebody's, the oldest first; Away."""
 
     async def forget(self, user: str, id: str) -> bool:
         """Throw one away; False if there is none; Away."""
@@ -57,7 +57,10 @@ class LetterShown(BaseModel):
 
 
 class LettersShown(BaseModel):
-    """Somebody's dead letters, the oldest first, of so many in `all`."""
+    """Somebody's dead letters, the oldest first, of so many in `all`.
+
+    A page ends before `limit` where letters are large: `skip` as many as have come.
+    """
 
     user: str
     letters: list[LetterShown]
@@ -93,18 +96,17 @@ class Desk:
         self,
         user: User,
         limit: Count = 100,
-        skip: Annotated[int, Query(ge=0)] = 0,
+        skip: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
         *,
         text: bool = False,
     ) -> LettersShown:
         """List a user's dead letters, in pages; with `text` what they say too."""
         try:
-            found = await self._graves.dead(user)
+            found = await self._graves.dead(user, skip=skip, limit=limit)
         except Away:
             raise _away() from None
-        page = found[skip : skip + limit]
-        letters = [_shown(one, text=text) for one in page]
-        return LettersShown(user=user, letters=letters, all=len(found))
+        letters = [_shown(one, text=text) for one in found.letters]
+        return LettersShown(user=user, letters=letters, all=found.all)
 
     async def forget(self, user: User, id: Id) -> None:
         """Throw a dead letter away."""

@@ -233,10 +233,24 @@ class Attendant:
             await more
 
     def _enter(self, session: Session, request: ConnectRequest, admitted: Admission) -> Waiting:
+        if admitted.further is not None:
+            if session.state is not State.CONNECTING:
+                return None  # it has gone meanwhile: nobody is asked about it
+            return _when(admitted.further(), partial(self._enter_behind, session, request))
         if not admitted.channels:
             self._connected(session, admitted, {})
             return None
         return self._connect_with_channels(session, request, admitted)
+
+    def _enter_behind(
+        self, session: Session, request: ConnectRequest, admitted: Admitted
+    ) -> Waiting:
+        """Let somebody in about whom a service has been asked, whose turn it was."""
+        if not isinstance(admitted, Admission):
+            _turn_away(session, admitted)
+            return None
+        session.about = admitted.about
+        return self._enter(session, request, admitted)
 
     async def _connect_with_channels(
         self, session: Session, request: ConnectRequest, admitted: Admission

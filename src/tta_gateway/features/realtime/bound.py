@@ -43,11 +43,12 @@ class Receipts(msgspec.Struct, frozen=True, kw_only=True):
 class InboxBound(msgspec.Struct, frozen=True, kw_only=True):
     """Everybody has an inbox: letters wait there for so many seconds, if nothing else is said.
 
-    `durable`: whoever posts waits for the disk.
+    `durable`: whoever posts waits for the disk.  `receipts` has the limits of who acknowledges.
     """
 
     seconds: float = 7 * 24 * 3600.0
     durable: bool = False
+    receipts: Route | None = None
 
 
 class ChannelRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,12 +80,13 @@ class ChannelRule(msgspec.Struct, frozen=True, kw_only=True):
 class RealtimeBound(msgspec.Struct, frozen=True, kw_only=True):
     """Channels, and what a connection to them may take; times in seconds, sizes in bytes.
 
-    `connect` is the rule of who may connect; None: nobody, there is no real time here.  `inbox`;
-    None: nobody has one.  `care` is the channel in which a care team hears who may be at risk;
-    empty: none is told so.
+    `connect` is the rule of who may connect; None: nobody, there is no real time here.  `seats` has
+    the limits of how many connections there may be at once.  `inbox`; None: nobody has one.  `care`
+    is the channel in which a care team hears who may be at risk; empty: none is told so.
     """
 
     connect: Route | None = None
+    seats: Route | None = None
     asked_connect: Question | None = None
     asked_refresh: Question | None = None
     procedures: tuple[Procedure, ...] = ()

@@ -3,7 +3,7 @@
 Each is asked anew for every command.  An answer may be given at once, or be awaited.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -56,6 +56,7 @@ class Admission:
     are told.  `is_quiet`: they are not told when it ends, and cannot show anything new; they come
     back instead.  `channels` are those that the server subscribes them to, with what is said there.
     Where very many come at once, those of a more urgent class of `traffic` are let in first.
+    `further` is what is asked when it is their turn: it has the last word.
     """
 
     user: str
@@ -66,6 +67,7 @@ class Admission:
     has_inbox: bool = True
     channels: Mapping[str, bytes] = field(default_factory=dict)
     traffic: int = THERAPEUTIC
+    further: "Further | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class Amended:
 
 
 Admitted: TypeAlias = Admission | Verdict
+Further: TypeAlias = Callable[[], Admitted | Awaitable[Admitted]]
 Granted: TypeAlias = Grant | Verdict
 Allowed: TypeAlias = Verdict | None
 MayPublish: TypeAlias = Amended | Verdict | None

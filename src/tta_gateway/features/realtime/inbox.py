@@ -32,6 +32,8 @@ KNOWN: Final = 3600 * 1000  # milliseconds beyond its time that the id of one is
 TAG: Final = "letter"  # of the publication: its id
 PAGE: Final = 100  # letters that are given, or sent again, in one step
 LARGEST: Final = 128 * 1024  # bytes of them, beyond which one more is one too many
+LARGEST_DEAD: Final = 1024 * 1024
+"""bytes of dead letters in a page, likewise"""
 _PREFIX: Final = "!inbox:"
 
 
@@ -122,6 +124,14 @@ class DeadLetter:
     publication: Publication
 
 
+@dataclass(frozen=True, slots=True)
+class DeadPage:
+    """Some of somebody's dead letters, of so many in `all`."""
+
+    letters: Sequence[DeadLetter] = ()
+    all: int = 0
+
+
 def channel_of(user: str) -> str:
     """Return the channel that a user's letters come over: no client may name it."""
     return _PREFIX + user
@@ -164,8 +174,8 @@ class Inbox(Protocol):
         """Bury what has expired, of all users; return how many."""
         ...
 
-    async def dead(self, user: str) -> list[DeadLetter]:
-        """Return his dead letters, the oldest first."""
+    async def dead(self, user: str, *, skip: int = 0, limit: int = PAGE) -> DeadPage:
+        """Return so many of his dead letters, the oldest first; fewer of those that are large."""
         ...
 
     async def mourners(self, limit: int, after: str = "") -> Mourners:
@@ -236,12 +246,15 @@ class Box:
             self.done[id] = now + DEAD_FOR
         return id in self.done
 
-    def redeliver(self, now: int, *, reaches: bool) -> list[Publication]:
-        """Return what is due, as much as goes in one step: the rest is due at once."""
+    def redeliver(self, now: int) -> list[Publication]:
+        """Return what is due, as much as goes in one step: the rest is due at once.
+
+        Who asks has him here: it reaches him.
+        """
         self.expire(now)
         due = _some([one for one in self.kept.values() if one.due <= now])
         for one in due:
-            self._try(one, now, reaches=reaches)
+            self._try(one, now, reaches=True)
         return [one.letter.publication for one in due]
 
     def next_due(self) -> int:

@@ -8,6 +8,7 @@ a letter is looked at by the postman, until they have acknowledged it.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final, Protocol
 
 from tta_gateway.features.realtime.broker import Away, Listener
@@ -18,6 +19,7 @@ from tta_gateway.features.realtime.doorkeeper import (
     Admitted,
     Allowed,
     Caller,
+    Further,
     Granted,
     MayPublish,
     Rules,
@@ -93,9 +95,15 @@ class Threshold:
     async def _later(self, admitted: Awaitable[Admitted]) -> Admitted:
         return self._in(await admitted)
 
+    def _behind(self, further: Further) -> Admitted | Awaitable[Admitted]:
+        admitted = further()
+        return self._later(admitted) if isinstance(admitted, Awaitable) else self._in(admitted)
+
     def _in(self, admitted: Admitted) -> Admitted:
         if not self.has_inboxes or not isinstance(admitted, Admission):
             return admitted
+        if admitted.further is not None:
+            return replace(admitted, further=partial(self._behind, admitted.further))
         if not admitted.user or not admitted.has_inbox:
             return admitted
         return replace(admitted, channels={**admitted.channels, channel_of(admitted.user): b""})

@@ -20,12 +20,14 @@ from tta_gateway.features.realtime.inbox import (
     FIRST,
     KNOWN,
     LARGEST,
+    LARGEST_DEAD,
     LONGEST,
     MOST,
     MOST_DEAD,
     PAGE,
     TAG,
     DeadLetter,
+    DeadPage,
     Letter,
     Mourners,
     Outcome,
@@ -187,7 +189,8 @@ return known
 """
 )
 
-# ARGV: user, now, name on the bus.  Returns how many were sent, and when the next is due.
+# ARGV: user, now, name on the bus.  Returns how many were sent, and when the next is due.  Who asks
+# has him here, so it reaches him: of a cluster PUBLISH counts those alone who listen at one server.
 _REDELIVER: Final = Script(
     f"""{_BEGIN}{_SEND}
 expire()
@@ -200,7 +203,8 @@ local size, sent = 0, 0
 for at, one in ipairs(due) do
   if at > {PAGE} or (at > 1 and size > {LARGEST}) then break end
   local letter = redis.call('HGET', key('letters'), one[2])
-  try(one[2], send(letter))
+  send(letter)
+  try(one[2], true)
   size, sent = size + #letter, at
 end
 index()
@@ -225,17 +229,20 @@ return {died, #users}
 """
 )
 
-# ARGV: user, now.  Returns id, when, and why and what, of each.
+# ARGV: user, now, how many are passed over, how many are told.  Returns how many there are, and id,
+# when, and why and what, of each.
 _DEAD: Final = Script(
-    _BEGIN
-    + """
+    f"""{_BEGIN}
 if expire() > 0 then index() end
-local found = {}
-local ids = redis.call('ZRANGE', key('dead'), 0, -1, 'WITHSCORES')
+local found, size, first = {{}}, 0, tonumber(ARGV[3])
+local ids = redis.call('ZRANGE', key('dead'), first, first + tonumber(ARGV[4]) - 1, 'WITHSCORES')
 for at = 1, #ids, 2 do
-  found[#found + 1] = {ids[at], ids[at + 1], redis.call('HGET', key('graves'), ids[at])}
+  if at > 1 and size > {LARGEST_DEAD} then break end
+  local grave = redis.call('HGET', key('graves'), ids[at])
+  found[#found + 1] = {{ids[at], ids[at + 1], grave}}
+  size = size + #grave
 end
-return found
+return {{redis.call('ZCARD', key('dead')), found}}
 """
 )
 
@@ -329,10 +336,11 @@ class ValkeyInbox:
                 died += some
         return died
 
-    async def dead(self, user: str) -> list[DeadLetter]:
-        """Return his dead letters, the oldest first."""
+    async def dead(self, user: str, *, skip: int = 0, limit: int = PAGE) -> DeadPage:
+        """Return so many of his dead letters, the oldest first; fewer of those that are large."""
         found = []
-        for one in as_list(await self._of(_DEAD, user)):
+        all_of_them, some = as_list(await self._of(_DEAD, user, skip, limit))
+        for one in as_list(some):
             id, at, grave = as_list(one)
             why, _, letter = as_bytes(grave).partition(b" ")
             publication = self._opened(user, letter)
@@ -341,7 +349,7 @@ class ValkeyInbox:
                     as_bytes(id).decode(), why.decode(), int(as_bytes(at)), publication
                 )
                 found.append(died)
-        return found
+        return DeadPage(found, as_int(all_of_them))
 
     async def mourners(self, limit: int, after: str = "") -> Mourners:
         """Return users who have dead letters, in pages.

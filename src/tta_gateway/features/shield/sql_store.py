@@ -95,6 +95,18 @@ class SqlStore:
         except Unavailable as error:
             raise Away(str(error)) from error
 
+    async def lifted(self, blocks: list[Block]) -> list[str]:
+        """Return the sources of these that were kept here, and have been let in since."""
+        since = {one.source: one.since for one in blocks}
+        asked = select(_BANS.c.source, _BANS.c.since)
+        asked = asked.where(_BANS.c.source.in_(since), _BANS.c.lifted > 0.0)
+        try:
+            async with self._database().read() as connection:
+                found = (await connection.execute(asked)).all()
+        except Unavailable as error:
+            raise Away(str(error)) from error
+        return [source for source, at in found if since[source] == at]
+
 
 def _before(source: str, at: float) -> ColumnElement[bool]:
     return and_(_BANS.c.source == source, _BANS.c.since <= at, _BANS.c.until > at, _NOT_LIFTED)

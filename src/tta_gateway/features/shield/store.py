@@ -33,3 +33,6 @@ class BanStore(Protocol):
 
     async def lasting(self, now: float, *, most: int) -> list[Block]:
         """Return those that last, the last to end first; Away."""
+
+    async def lifted(self, blocks: list[Block]) -> list[str]:
+        """Return the sources of these that were kept here, and have been let in since; Away."""

@@ -19,6 +19,10 @@ class TetherBound(msgspec.Struct, frozen=True, kw_only=True):
     looked for that long (`reattach`).  Each direction keeps at most `messages`, of `size` bytes
     together.  `session` is the parameter of the query by which a person's client comes back that
     has no resume token; empty: none does.  `events` says whether clients are told what happens.
+
+    A socket is bound to the channel whose name is `channel`, and behind it what `parameter` of path
+    or query says; where `channel` is empty, or that is, to none.  `serves`: what members of the
+    channel publish goes to the service too.
     """
 
     first_message: float = 0.0
@@ -28,3 +32,6 @@ class TetherBound(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 256 * 1024
     session: str = "session_id"
     events: bool = True
+    channel: str = ""
+    parameter: str = ""
+    serves: bool = False

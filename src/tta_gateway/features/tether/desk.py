@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from tta_gateway.features.tether.bond import Bond, Bonded
 from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.kernel.exchange import Exchange
@@ -45,3 +46,10 @@ class Desk(Protocol):
 
     def open(self, guest: Guest, hearer: LegHearer) -> Leg:
         """Begin to open a leg on behalf of a guest; its hearer hears of it in a later turn."""
+
+    def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:
+        """Bind a tether to a channel; None where there are no channels.
+
+        `serves`: its service hears what members of the channel say.
+        """
+        ...

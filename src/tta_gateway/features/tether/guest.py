@@ -47,7 +47,16 @@ class Guest:
             target=request.target,
             fields=request.fields,
             shown=self.token,
+            proved=self.exchange.token,
         )
+
+    def channel(self, bound: TetherBound) -> str:
+        """Return the channel that their socket is bound to; empty: none."""
+        if not bound.channel:
+            return ""
+        params = self.exchange.params
+        named = params.get(bound.parameter) or _asked(self.exchange).get(bound.parameter, "")
+        return bound.channel + named if named else ""
 
     def come_to_another(self, ask: Ask) -> "Guest":
         """Return them as they have come to another worker, with what they have shown there."""
@@ -65,6 +74,7 @@ class Guest:
         )
         exchange.client, exchange.params = before.client, before.params
         exchange.upstream_path = before.upstream_path
+        exchange.token = ask.proved
         return instead(self, Guest(exchange, ask.principal, ask.shown))
 
 

@@ -4,6 +4,7 @@ from typing import Final, Protocol
 
 from tta_gateway.features.tether import words
 from tta_gateway.features.tether.backlog import Bounds
+from tta_gateway.features.tether.bond import CLIENT, SERVICE, Bond
 from tta_gateway.features.tether.bound import TetherBound
 from tta_gateway.features.tether.desk import Desk
 from tta_gateway.features.tether.guest import Guest, route_of
@@ -86,6 +87,7 @@ class Kept:
         self._session: Final = keeper.fresh()
         self._client: Client | None = None
         self._tether: Tether | None = None
+        self._bond: Bond | None = None
 
     @property
     def is_here(self) -> bool:
@@ -119,6 +121,9 @@ class Kept:
         now = self._keeper.clock()
         self._tether = Tether(self, terms, token=self.token, client=client, now=now)
         self.deadline = self._tether.due
+        channel = self.guest.channel(bound)
+        if channel:
+            self._bond = self._keeper.desk.bind(channel, self, serves=bound.serves)
 
     def come_back(self, client: Client, received: int) -> None:
         """Go on with this client."""
@@ -127,6 +132,8 @@ class Kept:
         self._keeper.counted("resumed")
         self.tether.client_came(client, received=received, now=self._keeper.clock())
         self.deadline = self.tether.due
+        if self._bond is not None:
+            self._bond.came_back()
 
     # What the socket says
 
@@ -142,11 +149,14 @@ class Kept:
     def may_write(self, *, may: bool) -> None:
         """Take note that the client does not keep up, or does again."""
         self.tether.client_may_write(may=may)
+        if self._bond is not None:
+            self._bond.may_write(may=may)
 
     def went(self, code: int) -> None:
         """Take that the client has gone."""
         self._client = None
         self.tether.client_went(code, self._keeper.clock())
+        self._hear_on()
         if self._keeper.is_leaving:
             self.tether.end(GOING_AWAY, b"")
         elif self.tether.is_alone:
@@ -161,7 +171,39 @@ class Kept:
         if self._client is not None and self.tether.is_alone:  # no sign of life
             self._client = None
             self._keeper.left_alone(self)
+            self._hear_on()
         self.deadline = self.tether.due
+
+    def _hear_on(self) -> None:
+        """Hear what others say, without a client that does not keep up."""
+        if self._bond is not None:
+            self._bond.may_write(may=True)
+
+    # What is said in the channel that it is bound to
+
+    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+        """Have those in the channel hear what was said here."""
+        if self._bond is not None:
+            self._bond.said(payload, is_text=is_text, by=by)
+
+    def others_said(self, payload: bytes, *, by_service: bool) -> None:
+        """Pass on what others have said, in the words of the route."""
+        exchange = self.guest.exchange
+        wording, heard = exchange.plan.wording, payload
+        if wording is not None:
+            heard = wording.heard(exchange, payload, by_service=by_service)
+        self.tether.others_said(heard, now=self._keeper.clock())
+        self.deadline = self.tether.due
+
+    def service_hears(self, payload: bytes) -> None:
+        """Have the service hear what a member has said; the client is told where it cannot."""
+        if not self.tether.service_hears(payload):
+            self.told("unheard", {})
+
+    def told(self, status: str, more: dict[str, object]) -> None:
+        """Tell the client what happens to the bond."""
+        self._keeper.counted(status)
+        self.tell(self.tether, status, more)
 
     # What the tether asks (its Means)
 
@@ -196,6 +238,9 @@ class Kept:
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
         self._client = None
+        bond, self._bond = self._bond, None
+        if bond is not None:
+            bond.over()
         self._keeper.forget(self)
 
     def chance(self) -> float:
@@ -273,6 +318,11 @@ class _Ear:
         """Pass on what the service says."""
         self._tether.service_said(payload, is_text=is_text, now=self._kept.now())
         self._kept.deadline = self._tether.due
+        self._kept.said(payload, is_text=is_text, by=SERVICE)
+
+    def passed(self, payload: bytes, *, is_text: bool) -> None:
+        """Pass on what has gone to the service."""
+        self._kept.said(payload, is_text=is_text, by=CLIENT)
 
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Pass on what the gateway says itself: it is not kept for whoever is away."""

@@ -8,7 +8,18 @@ TETHERS: Final = Metric(
     "tta_gateway_tethers_total",
     "counter",
     "What has become of WebSockets that outlive their connections: `begun`; `resumed`, their"
-    " client has come back; `reattached`, their service was reached again; `ended`.",
+    " client has come back; `reattached`, their service was reached again; `ended`."
+    " Of those bound to a channel: `bound`; `unbound`, it may not be in it; `unshared`,"
+    " `unheard`: messages that could not be published, or told the service.",
     ("event",),
 )
-EVENTS: Final = ("begun", "resumed", "reattached", "ended")
+EVENTS: Final = (
+    "begun",
+    "resumed",
+    "reattached",
+    "ended",
+    "bound",
+    "unbound",
+    "unshared",
+    "unheard",
+)

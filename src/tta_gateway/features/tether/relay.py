@@ -27,7 +27,10 @@ _GONE: Final = b"the worker has gone: connect again"
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Who has come, with what, and to which tether they want to come back."""
+    """Who has come, with what, and to which tether they want to come back.
+
+    `shown` is the token of a first message, `proved` the one by which policies know them.
+    """
 
     token: str
     key: tuple[str, str, str] | None
@@ -37,6 +40,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     target: bytes
     fields: list[tuple[bytes, bytes]]
     shown: bytes
+    proved: bytes = b""
 
 
 class Line(Protocol):

@@ -66,6 +66,9 @@ class Leg(Protocol):
     def send(self, payload: bytes, *, is_text: bool) -> None:
         """Send a message."""
 
+    def relay(self, payload: bytes) -> None:
+        """Send what was judged elsewhere: no policy of the route is asked about it."""
+
     def close(self, code: int, reason: bytes) -> None:
         """End it; nothing more is heard of it."""
 
@@ -108,6 +111,7 @@ class Tether:
     """One of them.  `due` says when `tick` is to be called."""
 
     __slots__ = (
+        "_aside",
         "_asked",
         "_backlog",
         "_began",
@@ -148,7 +152,8 @@ class Tether:
         """Whether the service has been reached before."""
         self._means = means
         self._backlog = Backlog(terms.bounds)
-        self._queue = Queue(terms.bounds)
+        # For the service, what the client has said, and what others have
+        self._queue, self._aside = Queue(terms.bounds), Queue(terms.bounds)
         self._doubles = Doubles()
         # The client
         self._client: Client | None = client
@@ -313,7 +318,16 @@ class Tether:
             if message is None:
                 break
             self._pass(message)
+        self._tell_aside(leg)
         self._set_due()
+
+    def _tell_aside(self, leg: Leg) -> None:
+        """Tell a service that has come what others have said meanwhile."""
+        while has_service(self.state):
+            message = self._aside.take()
+            if message is None:
+                return
+            leg.relay(message.payload)
 
     def _say_that_it_came(self) -> None:
         if self.has_begun:
@@ -327,10 +341,27 @@ class Tether:
         if not has_service(self.state):
             return
         self._unanswered = 0
-        self._backlog.add(Said(payload, is_text=is_text))
+        self._give(Said(payload, is_text=is_text), now)
+
+    def others_said(self, payload: bytes, *, now: float) -> None:
+        """Pass on what others say in the channel that it is bound to, as what the service says."""
+        if self.state is not State.OVER:
+            self._give(Said(payload, is_text=True), now)
+
+    def service_hears(self, payload: bytes) -> bool:
+        """Tell the service what others say; False if it is away, and no more of it can wait."""
+        if has_service(self.state):
+            assert self._leg is not None  # the state says that it is there
+            self._leg.relay(payload)
+            return True
+        return self.state is not State.OVER and self._aside.add(Said(payload, is_text=True))
+
+    def _give(self, message: Said, now: float) -> None:
+        """Number a message, keep it, and pass it on."""
+        self._backlog.add(message)
         client = self._client
         if client is not None:
-            client.send(payload, is_text=is_text)
+            client.send(message.payload, is_text=message.is_text)
             if self._pinged < 0:
                 self._ping(now)
             self._set_due()
@@ -458,6 +489,7 @@ class Tether:
         client, self._client = self._client, None
         leg, self._leg = self._leg, None
         self._queue.clear()
+        self._aside.clear()
         self._backlog = Backlog(self.terms.bounds)
         self._set_due()
         if client is not None:

@@ -1,6 +1,7 @@
 """`ack`: whose letters, and which."""
 
 import json
+from collections.abc import Awaitable
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.helpers.memory_inbox import MemoryInbox
 from tta_gateway.features.realtime.acknowledging import MOST, Acknowledging
 from tta_gateway.features.realtime.broker import Away
 from tta_gateway.features.realtime.codes import NOT_AVAILABLE, PERMISSION_DENIED, Refused
-from tta_gateway.features.realtime.doorkeeper import Caller, Returned
+from tta_gateway.features.realtime.doorkeeper import Allowed, Caller, Returned
 from tta_gateway.features.realtime.inbox import Letter
 from tta_gateway.features.realtime.publication import Publication
 
@@ -22,11 +23,17 @@ class House:
 
     def __init__(self) -> None:
         self.inbox = MemoryInbox(MemoryStore())
-        self.acknowledging = Acknowledging(
-            self.inbox, is_open=lambda: self.is_open, has_inbox=lambda one: one not in self.narrow
-        )
+        self.acknowledging = Acknowledging(self.inbox, is_open=lambda: self.is_open, may=self.may)
         self.is_open = True
         self.narrow = set[str]()
+        self.waits = False
+
+    def may(self, caller: Caller) -> Allowed | Awaitable[Allowed]:
+        allowed = PERMISSION_DENIED if caller.client in self.narrow else None
+        return self.later(allowed) if self.waits else allowed
+
+    async def later(self, allowed: Allowed) -> Allowed:
+        return allowed
 
     async def post(self) -> None:
         for user in ("ada", "ben"):

@@ -572,6 +572,32 @@ async def test_a_storm_of_arrivals_is_let_in_in_its_turn_or_told_to_come_back() 
     assert house.faults == []
 
 
+@on_a_loop
+async def test_a_service_is_asked_about_somebody_when_it_is_their_turn() -> None:
+    """Red where a storm of connections is one of questions too."""
+    house = HubHouse(arrivals=40.0)
+    asked: list[int] = []
+
+    def further() -> Admitted:
+        asked.append(1)
+        return Admission(user="user", about=b'{"x":1}') if len(asked) != 2 else codes.FORBIDDEN
+
+    house.door.tokens["asked"] = Admission(user="user", further=further)
+    crowd = [house.socket(f"c{number}") for number in range(5)]
+    for client in crowd:
+        client.send({"id": 1, "connect": {"token": "asked"}})
+    await settle()
+    assert (len(asked), len(crowd[0].frames), crowd[1].ended) == (2, 1, codes.FORBIDDEN)
+    crowd[3].connection.lost()
+    house.clock.advance(0.06)
+    await until(lambda: len(crowd[2].frames) == 1)
+    house.clock.advance(0.06)
+    await until(lambda: len(crowd[4].frames) == 1)
+    assert len(asked) == 4  # nobody is asked about who has gone
+    assert crowd[0].connection.session.about == b'{"x":1}'
+    assert house.faults == []
+
+
 async def until(true: Callable[[], bool]) -> None:
     """Wait, for no longer than it takes a machine that is busy."""
     for _ in range(2000):

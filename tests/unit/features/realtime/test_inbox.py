@@ -60,14 +60,14 @@ def test_a_letter_is_sent_again_until_it_is_acknowledged() -> None:
     times = []
     for _ in range(4):
         due = box.next_due()
-        assert box.redeliver(due - 1, reaches=True) == []
-        assert [one.data for one in box.redeliver(due, reaches=True)] == [b"a"]
+        assert box.redeliver(due - 1) == []
+        assert [one.data for one in box.redeliver(due)] == [b"a"]
         times.append(due)
     assert times == [FIRST, 3 * FIRST, 7 * FIRST, 15 * FIRST]
     assert box.acknowledge("a", 16 * FIRST)
     assert box.acknowledge("a", 16 * FIRST)  # once more: the first answer was lost
     assert not box.acknowledge("b", 0)
-    assert box.redeliver(HOUR, reaches=True) == []
+    assert box.redeliver(HOUR) == []
     assert box.post(letter("a"), HOUR + KNOWN - 1, reaches=True) is Outcome.REPEATED
 
 
@@ -75,7 +75,7 @@ def test_whoever_was_away_gets_all_in_order_when_he_comes() -> None:
     box = Box()
     for number in range(5):
         box.post(letter(str(number)), 0, reaches=False)
-    box.redeliver(FIRST, reaches=False)
+    box.redeliver(FIRST)
     assert box.acknowledge("2", FIRST)
     for _ in range(2):
         page = box.drain(FIRST)
@@ -93,9 +93,9 @@ def test_many_letters_or_large_ones_are_given_and_sent_again_a_part_at_a_time() 
     last = box.drain(1, page.after)
     assert [one.data for one in last.letters] == [b"101", b"102"]
     assert last.after == -1
-    assert len(box.redeliver(FIRST + 1, reaches=True)) == PAGE
+    assert len(box.redeliver(FIRST + 1)) == PAGE
     assert box.next_due() == FIRST + 1
-    assert len(box.redeliver(FIRST + 1, reaches=True)) == 2
+    assert len(box.redeliver(FIRST + 1)) == 2
     large = Box()
     for number in range(3):
         one = Letter(f"{number}", Publication(b"x" * (LARGEST + 1)), HOUR)
@@ -178,7 +178,7 @@ def test_no_letter_is_lost_in_silence_and_none_comes_after_its_receipt(
             assert box.acknowledge(str(number), now) is (str(number) in posted)
             acknowledged |= {str(number)} & set(posted)
         elif name == "redeliver":
-            given = box.redeliver(now, reaches=reaches)
+            given = box.redeliver(now)
             assert box.next_due() == -1 or now < box.next_due() <= now + LONGEST
         else:
             now += number

@@ -1,7 +1,10 @@
 """The letterbox: whoever comes is given what waits, once, in order; and again what is not heard."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import cast
+
+import pytest
 
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.hub_house import KEPT, Client, Door, HubHouse, on_a_loop, settle
@@ -10,7 +13,7 @@ from tests.helpers.memory_inbox import MemoryInbox
 from tta_gateway.features.realtime.attendant import Ports
 from tta_gateway.features.realtime.codes import INVALID_TOKEN, PERMISSION_DENIED
 from tta_gateway.features.realtime.command import ConnectRequest
-from tta_gateway.features.realtime.doorkeeper import Admission, Caller, Grant, Rules
+from tta_gateway.features.realtime.doorkeeper import Admission, Admitted, Caller, Grant, Rules
 from tta_gateway.features.realtime.hub import Hub
 from tta_gateway.features.realtime.inbox import FIRST, PAGE, Letter
 from tta_gateway.features.realtime.json_codec import JsonCodec
@@ -277,3 +280,20 @@ async def test_who_may_not_read_letters_has_no_inbox() -> None:
     ada = await house.came("1", "ada")
     assert letters(ada) == []
     assert list(house.hub.users()) == ["ada"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_about_whom_a_service_is_asked_later_has_an_inbox_too(*, waits: bool) -> None:
+    house = House()
+    await house.post("ada", "a")
+
+    async def later() -> Admitted:
+        return Admission(user="ada")
+
+    def further() -> Admitted | Awaitable[Admitted]:
+        return later() if waits else Admission(user="ada")
+
+    house.door.tokens["ada"] = Admission(user="ada", further=further)
+    ada = await house.came("1", "ada")
+    assert letters(ada) == ["a"]

@@ -28,7 +28,7 @@ class Boxes:
         if self.is_away:
             raise Away("away", may_be_done=True)
         box = self.boxes.setdefault(user, Box())
-        self.sent += [one.data for one in box.redeliver(self.now, reaches=True)]
+        self.sent += [one.data for one in box.redeliver(self.now)]
         due = box.next_due()
         return due - self.now if due >= 0 else due
 

@@ -80,3 +80,28 @@ def test_a_route_without_a_word_has_the_defaults() -> None:
     assert bound_of_route(None) == bound_of_route(a_route()) == TetherBound()
     raw = msgspec.Raw(msgspec.msgpack.encode(TetherBound(resume=1.0)))
     assert bound_of_route(a_route(features={SOCKET: raw})).resume == 1.0
+
+
+@pytest.mark.parametrize(
+    ("target", "params", "bound", "channel"),
+    [
+        ("/ws?session_id=s1", {}, {"channel": "session:", "parameter": "session_id"}, "session:s1"),
+        ("/ws?id=a%20b", {}, {"channel": "session:", "parameter": "id"}, "session:a b"),
+        ("/ws?id=q", {"id": "p"}, {"channel": "room:", "parameter": "id"}, "room:p"),
+        ("/ws", {}, {"channel": "session:", "parameter": "session_id"}, ""),
+        ("/ws?session_id=s1", {}, {}, ""),
+    ],
+)
+def test_path_or_query_name_the_channel(
+    target: str, params: dict[str, str], bound: dict[str, str], channel: str
+) -> None:
+    guest = a_guest(target)
+    guest.exchange.params = params
+    assert guest.channel(TetherBound(**bound)) == channel  # type: ignore[arg-type]
+
+
+def test_the_token_of_a_query_is_known_at_another_worker_too() -> None:
+    """Red where a socket that has come to another worker shows none, and is bound no longer."""
+    guest = a_guest()
+    guest.exchange.token = b"of the query"
+    assert guest.come_to_another(guest.ask(BOUND)).exchange.token == b"of the query"

@@ -1,5 +1,7 @@
 """A tether as its worker keeps it: what its service and the gateway end, and what goes on."""
 
+from typing import Any, Final
+
 import pytest
 
 from tests.helpers.tether_house import TOO_MANY, House
@@ -97,3 +99,74 @@ def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
     hearer.closed(1006)
     house.ear.tell(b"nobody hears", is_text=True)
     assert socket.texts() == ["pong"]
+
+
+BINDING: Final[dict[str, Any]] = {"channel": "session:", "parameter": "session_id"}
+
+
+def test_what_is_said_at_a_bound_socket_is_said_in_its_channel() -> None:
+    house = House(**BINDING)
+    _, hearer = house.joined("/ws?session_id=s1")
+    hearer.message(b"asked", is_text=True)
+    assert house.bond.heard == []  # it is not known whether it goes on
+    house.ear.passed(b"as policies made it", is_text=True)
+    house.ear.message(b"told", is_text=True)
+    assert (house.bond.channel, house.bond.serves) == ("session:s1", False)
+    assert house.bond.heard == [
+        (b"as policies made it", True, "client"),
+        (b"told", True, "service"),
+    ]
+
+
+@pytest.mark.parametrize("target", ["/ws", "/ws?session_id=", "/ws?other=s1"])
+def test_who_names_no_session_is_bound_to_none(target: str) -> None:
+    house = House(**BINDING)
+    house.joined(target)
+    house.ear.message(b"told", is_text=True)
+    assert house.desk.bonds == []
+
+
+def test_what_others_say_reaches_the_client_in_the_words_of_the_route() -> None:
+    house = House(words=True, **BINDING)
+    socket, _ = house.joined("/ws?session_id=s1")
+    house.bond.bonded.others_said(b"1", by_service=False)
+    house.bond.bonded.others_said(b"2", by_service=True)
+    assert socket.heard[-2:] == [b"other: 1", b"service: 2"]
+
+
+def test_a_service_that_cannot_hear_a_member_has_its_client_told() -> None:
+    house = House(serves=True, messages=1, **BINDING)
+    counted: list[str] = []
+    house.sockets.count = counted.append
+    socket, _ = house.joined("/ws?session_id=s1")
+    house.bond.bonded.service_hears(b"1")
+    house.ear.closed(1006, b"", is_of_policy=False)
+    for one in (b"2", b"3"):
+        house.bond.bonded.service_hears(one)
+    assert house.leg.relayed == [b"1"]
+    assert house.bond.serves
+    assert [one["status"] for one in socket.events()] == ["attached", "service_away", "unheard"]
+    assert counted == ["begun", "unheard"]
+
+
+def test_a_bond_hears_whether_its_client_keeps_up_comes_back_and_goes() -> None:
+    house = House(**BINDING)
+    _, hearer = house.joined("/ws?session_id=s1")
+    hearer.may_write(may=False)
+    hearer.closed(1006)
+    _, again = house.came("/ws?session_id=s1")
+    bond = house.bond
+    assert bond.heard == [False, True, "came back"]
+    again.closed(1000)
+    assert bond.is_over
+    assert len(house.desk.bonds) == 1
+
+
+def test_a_client_without_a_sign_of_life_holds_no_channel_back() -> None:
+    house = House(**BINDING)
+    _, hearer = house.joined("/ws?session_id=s1")
+    hearer.may_write(may=False)
+    house.ear.message(b"1", is_text=True)
+    house.now = 30.0
+    house.kept[0].on_deadline(30.0)
+    assert house.bond.heard[-1] is True

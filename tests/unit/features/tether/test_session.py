@@ -584,3 +584,60 @@ def test_each_side_gets_all_that_the_other_has_said_once_and_in_order(
     world._service_dies(0)
     assert world.client_has == [b"s%d" % one for one in range(1, world.said_by_service + 1)]
     assert world.service_has == [b"c%d" % one for one in range(1, world.said_by_client + 1)]
+
+
+def test_what_others_say_is_numbered_with_what_the_service_says() -> None:
+    held = Held()
+    held.service_says(b"1")
+    held.tether.others_said(b"2", now=0.0)
+    held.client_goes()
+    held.tether.others_said(b"3", now=0.0)
+    held.service_says(b"4")
+    assert held.client_comes(received=1).heard == [b"2", b"3", b"4"]
+
+
+def test_what_others_say_is_heard_without_a_service_and_answers_nothing() -> None:
+    held = Held()
+    held.client_says(b"asked")
+    held.tether.others_said(b"1", now=0.0)
+    held.went()
+    held.tether.others_said(b"2", now=0.0)
+    assert held.client.heard == [b"1", b"2"]
+    held.tick(1.0)
+    held.came()
+    assert held.means.told[-1] == ("reattached", {"unanswered": 1})
+
+
+def test_a_service_hears_what_others_say_or_will_when_it_is_there() -> None:
+    held = Held(messages=2)
+    assert held.tether.service_hears(b"1")
+    assert held.leg.relayed == [b"1"]
+    held.went()
+    assert [held.tether.service_hears(one) for one in (b"2", b"3", b"4")] == [True, True, False]
+    held.client_says(b"mine")
+    held.tick(1.0)
+    held.came()
+    assert (held.leg.heard, held.leg.relayed) == ([b"mine"], [b"2", b"3"])
+
+
+def test_what_is_over_hears_nothing_of_others() -> None:
+    held = Held()
+    held.client_goes(1000)
+    held.tether.others_said(b"1", now=0.0)
+    assert not held.tether.service_hears(b"1")
+    assert held.leg.relayed == []
+
+
+def test_a_service_that_goes_while_it_is_told_hears_the_rest_later() -> None:
+    held = Held()
+    held.went()
+    for one in (b"1", b"2"):
+        held.tether.service_hears(one)
+    held.tick(1.0)
+    leg = held.leg
+    leg.on_relay = held.went
+    held.came()
+    assert leg.relayed == [b"1"]
+    held.tick(5.0)
+    held.came()
+    assert held.leg.relayed == [b"2"]
