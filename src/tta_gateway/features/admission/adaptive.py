@@ -49,6 +49,7 @@ _SLOW: Final = 1.1  # and where something may
 _OUTLIER: Final = 5.0  # times as long as all answers did last
 _AGAIN: Final = 5.0  # seconds, after which a limit that is met all the time is doubted
 _DOUBT: Final = 0.8
+_QUEUES: Final = 1.2  # times as long as is typical: too long to ask more, and reason to doubt
 _LEARN: Final = 0.2
 _CERTAIN: Final = 0.85  # times as long, which is no chance
 _AS_EVER: Final = 1.1  # times as long as is typical
@@ -121,7 +122,18 @@ class Window:
 class Easing:
     """What was, before less was asked to see what comes of it."""
 
-    __slots__ = ("asked", "at", "ceiling", "done", "is_doubt", "limit", "rate", "took", "unseen")
+    __slots__ = (
+        "asked",
+        "at",
+        "ceiling",
+        "done",
+        "heard",
+        "is_doubt",
+        "limit",
+        "rate",
+        "took",
+        "unseen",
+    )
 
     def __init__(self, limit: float, ceiling: float, at: float) -> None:
         """Begin then, from this limit."""
@@ -134,6 +146,7 @@ class Easing:
         self.done = 0  # answers since, to whatever was asked before too
         self.unseen = 0.0  # seconds in which whoever timed answers was late
         self.is_doubt = False  # whether answers took about as long as is typical
+        self.heard = False  # whether the first have come back that were asked since
 
 
 class Adaptive:
@@ -177,12 +190,16 @@ class Adaptive:
 
     def observe(self, timing: Timing, elapsed: float, began: float) -> None:
         """Take note of an answer's time, in seconds, to a request of then."""
-        if self._easing is not None:
-            self._easing.done += 1
+        easing, window = self._easing, self._window
+        if easing is not None:
+            easing.done += 1
         if began < self._since:
             return
         elapsed = max(_LEAST, elapsed)
-        window = self._window
+        if easing is not None and not easing.heard:
+            # Nothing could come before: what is answered in a second is counted from here on.
+            easing.heard = True
+            window.began = max(window.began, began + elapsed)
         window.count += 1
         if timing.typical == 0.0:
             self._meet(timing, elapsed)
@@ -317,7 +334,7 @@ class Adaptive:
             drains = max(1e-3, now - easing.at)
             rate = easing.done / drains
             easing.rate = rate if drains > _PATIENCE else max(easing.rate, rate)
-            self._since = now
+            self._since, easing.heard = now, False
             return True
         if in_flight > self.limit or self._is_stuck(now):
             self._go_on(wanted=False)
@@ -522,17 +539,26 @@ class Adaptive:
             self.limit = easing.limit  # as much was asked all the same: that tells nothing
         elif needed <= easing.asked - _HELPED * (easing.asked - asked):
             self._met = True
-            if needed <= _FREE * asked:
-                self._doubts = now  # it queues still
-            if needed > _FREE * asked or easing.is_doubt:
-                self._believe(self.ratio / _TO)
-            self.ceiling = max(float(self.least), _TO * max(needed, asked))
-            # Room that is kept for who does not come is part of the limit, and is not asked.
-            self.limit = min(easing.limit, self.limit * max(1.0, _TO * needed / asked))
-            self._enough = self.limit
+            self._lower(easing, now, asked=asked, needs=needed / asked)
         else:
             self.limit = easing.limit
             self._believe(self.ratio)
+
+    def _lower(self, easing: Easing, now: float, *, asked: float, needs: float) -> None:
+        """Take for the limit what so much was asked with, where as many times that is needed.
+
+        Room that is kept for who does not come is part of the limit, and is not asked.
+        """
+        more = max(1.0, _TO * needs)
+        if needs > _FREE:
+            self._believe(self.ratio / _TO)
+        else:
+            self._doubts, more = now, 1.0  # it queues still: how long it takes then is not known
+            if easing.is_doubt:
+                self._believe(self.ratio / _QUEUES)
+        self.ceiling = max(float(self.least), asked * more)
+        self.limit = min(easing.limit, self.limit * more)
+        self._enough = self.limit
 
     def _believe(self, ratio: float) -> None:
         """Take for typical what is as many times as long."""
