@@ -26,6 +26,7 @@ from typing import Final
 _LEAST: Final = 1e-6  # seconds: whatever a clock says, an answer takes some time
 _ENOUGH: Final = 50  # answers, to judge by
 _SURE: Final = 100  # to judge an easing by
+_SURE_OF_LITTLE: Final = 200  # and a doubt, which changes little
 _SOME: Final = 10  # are enough at first, and after
 _PATIENCE: Final = 1.0  # seconds
 _SETTLES: Final = 3.0  # times as long as is typical, after an easing
@@ -41,6 +42,7 @@ _STUCK: Final = 15.0  # seconds
 _CROWD: Final = 64  # under way, in this worker: nothing is limited before
 _MUCH_LONGER: Final = 2.2  # times as long
 _NEARLY: Final = 0.95
+_MOSTLY: Final = 0.65
 _LESS: Final = 0.93  # of what was asked before, to tell anything
 _BAD: Final = 0.1  # of the answers
 _BACK: Final = 0.7  # of what was asked, where they were bad
@@ -183,6 +185,7 @@ class Adaptive:
         # found no room, or answers were bad.
         self._met, self._trouble = False, -_CALM
         self._doubts = 0.0  # when the limit is doubted, if it is met all the time
+        self._roomy = 0.0  # when everybody found room last
         self._enough = _ENDLESS  # the limit that the last easing found to be one
         self._helps = True  # whether there is anybody to whom it would be of use to ask less
 
@@ -283,6 +286,8 @@ class Adaptive:
         window.peak = max(window.peak, peak)
         if wanted:
             self._want(now)
+        else:
+            self._roomy = now
         if self._easing is None and now > self._since + _PATIENCE:
             self._since = 0.0  # what takes longer than that was not late for the worker's sake
         if self._is_settling(now, in_flight):
@@ -371,7 +376,8 @@ class Adaptive:
         timed = answers - window.untimed
         if timed < _SOME:
             return timed == 0 and looked >= _AGAIN
-        return looked >= self.typical and (timed >= _SURE or looked >= 2.0 * _PATIENCE)
+        enough = _SURE_OF_LITTLE if self._easing.is_doubt else _SURE
+        return looked >= self.typical and (timed >= enough or looked >= 2.0 * _PATIENCE)
 
     def _forget(self, now: float, in_flight: int) -> None:
         for timing in self._used:
@@ -463,8 +469,13 @@ class Adaptive:
         self._odd = 0.0
         if wanted and ratio <= _GROWS_BELOW and self.limit < self.most:
             self._grow(_FAST if ratio <= _FREE and self.limit < self._enough else _SLOW)
-        elif wanted and now > self._doubts:
+        elif now > self._doubts and self._is_met(now):
             self._ease(now, _DOUBT, of=self.limit)
+
+    def _is_met(self, now: float) -> bool:
+        """Tell whether the limit is met all the time, and not by chance now and then."""
+        met = self._asked >= _MOSTLY * min(self.limit, self.ceiling)
+        return met and now - self._roomy >= _PATIENCE
 
     def _suspect(self, now: float, wanted: bool) -> None:
         """Ask less where answers take too long because too much is asked."""
