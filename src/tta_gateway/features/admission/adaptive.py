@@ -184,8 +184,8 @@ class Adaptive:
         # Whether there was too much, and has not been time enough since; and when somebody last
         # found no room, or answers were bad.
         self._met, self._trouble = False, -_CALM
-        self._doubts = 0.0  # when the limit is doubted, if it is met all the time
-        self._roomy = 0.0  # when everybody found room last
+        # When the limit is doubted, if it is met all the time; and when everybody found room last.
+        self._doubts, self._roomy = 0.0, 0.0
         self._enough = _ENDLESS  # the limit that the last easing found to be one
         self._helps = True  # whether there is anybody to whom it would be of use to ask less
 

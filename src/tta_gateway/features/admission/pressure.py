@@ -14,7 +14,7 @@ from tta_gateway.kernel.traffic import BACKGROUND, STANDARD
 _BUSY: Final = 0.95  # of the time
 _LATE: Final = 0.025  # seconds
 _LASTS: Final = 3  # looks in a row: a burst is soon done
-_EASY: Final = 0.85
+_EASY: Final = 0.9
 _UP: Final = 0.12  # of a class, at a look
 _STEEP: Final = 8.0  # times as much, where it is very late
 _STALLED: Final = 0.1  # seconds: one look that comes so late counts twice

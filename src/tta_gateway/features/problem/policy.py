@@ -55,7 +55,7 @@ class Problem:
         response.fields += fields(kind)
 
     def _worded(self, kind: Kind) -> tuple[bytes, bytes]:
-        """Return what stands before an exchange's id, and behind it, where nothing is particular."""
+        """Return what stands before an exchange's id and behind it, where all is general."""
         made = document(kind, kind.detail, request_id="", bound=self._bound)
         before, mark, after = made.partition(_ID)
         if len(self._general) < _MOST:
