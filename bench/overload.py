@@ -37,7 +37,7 @@ _RESTS: Final = 5.0  # seconds, until nobody is turned away any more for what wa
 # So many others are busy on the worker's core all the time: it has a sixth of that.  More, and what
 # load and service can do on theirs would be found instead of what the worker can.
 BUSY: Final = 5
-READY: Final = 4000
+READY: Final = 6000
 _FINER: Final = (1.6, 1.25, 1.1)
 _SOON: Final = 500.0  # milliseconds
 METHOD: Final = """\

@@ -315,6 +315,7 @@ class Adaptive:
         """
         easing = self._easing
         if easing is not None:
+            easing.heard = False
             easing.unseen += now - self._looked
             if easing.unseen > _STUCK:
                 self._undo()
