@@ -21,14 +21,13 @@ import cpu
 import machine
 import process
 import report
-from asking import PASSWORD, Key, started, users
+from asking import PASSWORD, Key, control_of, started, users
 from paced import monotonic
 from process import BenchError
 from products import UPSTREAM, launch
 
 COUNT: Final = 2000
 IDLE: Final = 5.0  # seconds
-MODULE: Final = b"tta_gateway.node.control_main"
 AUTH: Final = "/api/v1/auth"
 
 
@@ -46,7 +45,7 @@ def main() -> int:
         stack.callback(process.stop, upstream.daemon)
         gateway = started(Key(), folder, stack, core=core, upstream_port=upstream.port)
         users(gateway)
-        pid = _control(gateway.daemon.pid)
+        pid = control_of(gateway.daemon.pid)
         connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
         with closing(connection):
             rows = _measured(connection, pid, count)
@@ -98,13 +97,6 @@ def _asked(
         raise BenchError(f"{what} was refused: {answer.status} {said.decode()}")
     told: dict[str, str] = json.loads(said)
     return told
-
-
-def _control(root: int) -> int:
-    for one in cpu.tree(root):
-        if MODULE in (cpu.PROC / str(one.pid) / "cmdline").read_bytes().split(b"\0"):
-            return one.pid
-    raise BenchError("there is no control")
 
 
 def _seconds(pid: int) -> float:

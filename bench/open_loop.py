@@ -1,13 +1,15 @@
 """An open-loop load: requests come at random, at a rate that no answer slows down.
 
-    python bench/open_loop.py PORT RATE:SECONDS [RATE:SECONDS …]
+    python bench/open_loop.py PORT RATE:SECONDS [RATE:SECONDS …] [--ready N] [--apart]
 
 Asks `/crisis`, `/therapeutic`, `/standard` and `/background` in their shares, pair after pair; the
-line for each request on standard output is when it was due, its class, its status (0: none came
-within the patience) and how long it took, in seconds.  Connections are kept and used again; there
-is one for each request under way.
+line for each request on standard output is when it was due (seconds from the start), its class, its
+status (0: none came within the patience), how long it took, and how late it was sent, in seconds.
+Connections are kept and used again; there is one for each request under way.  So many stand ready
+from the start, each used once: clients that have long been there.
 """
 
+import argparse
 import asyncio
 import random
 import sys
@@ -15,12 +17,15 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 import uvloop
+from paced import elsewhere
 
 CLASSES: Final = ("crisis", "therapeutic", "standard", "background")
 SHARES: Final = (1, 12, 47, 40)
 PATIENCE: Final = 10.0
 _SEED: Final = 6
 _MOST: Final = 8000  # connections
+_AT_ONCE: Final = 50  # opened before the start
+_STANDARD: Final = CLASSES.index("standard")
 
 
 class Load:
@@ -32,19 +37,21 @@ class Load:
         self.idle: list[Connection] = []
         self.open = 0
         self.lines: list[str] = []
+        self.begun = 0.0
         self.under_way = 0
         self.quiet = asyncio.Event()
         self.tasks: set[asyncio.Task[None]] = set()
 
-    def note(self, asked: float, traffic: int, status: int, now: float) -> None:
+    def note(self, asked: float, traffic: int, status: int, now: float, *, late: float) -> None:
         """Keep what became of a request."""
         self.under_way -= 1
         if not self.under_way:
             self.quiet.set()
-        self.lines.append(f"{asked:.4f} {CLASSES[traffic]} {status} {now - asked:.5f}")
+        due, told = asked - self.begun, now - asked
+        self.lines.append(f"{due:.4f} {CLASSES[traffic]} {status} {told:.5f} {late:.5f}")
 
     def ask(self, traffic: int, now: float) -> None:
-        """Ask on an idle connection, or a new one."""
+        """Ask, what was due then, on an idle connection or a new one."""
         self.under_way += 1
         self.quiet.clear()
         while self.idle:
@@ -52,24 +59,42 @@ class Load:
             if connection.ask(traffic, now):
                 return
         if self.open >= _MOST:
-            self.note(now, traffic, 0, now)
+            self.note(now, traffic, 0, now, late=0.0)
             return
         task = asyncio.get_running_loop().create_task(self._open(traffic, now))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
     async def _open(self, traffic: int, now: float) -> None:
-        loop = asyncio.get_running_loop()
+        try:
+            connection = await self._connection()
+        except OSError:
+            there = asyncio.get_running_loop().time()
+            self.note(now, traffic, 0, there, late=there - now)
+            return
+        connection.ask(traffic, now)
+
+    async def _connection(self) -> "Connection":
         self.open += 1
         try:
-            _, connection = await loop.create_connection(
+            _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: Connection(self), "127.0.0.1", self.port
             )
         except OSError:
             self.open -= 1
-            self.note(now, traffic, 0, loop.time())
-            return
-        connection.ask(traffic, now)
+            raise
+        return connection
+
+    async def prepare(self, ready: int) -> None:
+        """Open so many connections, and use each once: those that have not been soon end."""
+        while self.open < ready:
+            more = min(_AT_ONCE, ready - self.open)
+            for connection in await asyncio.gather(*(self._connection() for _ in range(more))):
+                self.under_way += 1
+                self.quiet.clear()
+                connection.ask(_STANDARD, asyncio.get_running_loop().time())
+            await self.quiet.wait()
+        self.lines.clear()
 
 
 class Connection(asyncio.Protocol):
@@ -80,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._load = load
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._asked = -1.0
+        self._asked, self._late = -1.0, 0.0
         self._traffic = 0
         self._read = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -94,6 +119,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return False
         self._asked, self._traffic, self._read = now, traffic, b""
+        self._late = self._loop.time() - now
         self._timer = self._loop.call_later(PATIENCE, self._transport.abort)
         self._transport.write(REQUESTS[traffic])
         return True
@@ -121,7 +147,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         asked, self._asked = self._asked, -1.0
         if asked >= 0.0:
-            self._load.note(asked, self._traffic, status, self._loop.time())
+            self._load.note(asked, self._traffic, status, self._loop.time(), late=self._late)
 
 
 REQUESTS: Final = [
@@ -139,9 +165,10 @@ def arrivals(rate: float, seconds: float, chance: random.Random) -> Iterator[tup
         at += chance.expovariate(rate)
 
 
-async def _run(port: int, phases: list[tuple[float, float]]) -> list[str]:
+async def _run(port: int, ready: int, phases: list[tuple[float, float]]) -> list[str]:
     loop, load, chance = asyncio.get_running_loop(), Load(port), random.Random(_SEED)  # noqa: S311
-    begun = loop.time()
+    await load.prepare(ready)
+    begun = load.begun = loop.time()
     for rate, seconds in phases:
         for at, traffic in arrivals(rate, seconds, chance):
             wait = begun + at - loop.time()
@@ -153,6 +180,20 @@ async def _run(port: int, phases: list[tuple[float, float]]) -> list[str]:
     return load.lines
 
 
+def _phase(text: str) -> tuple[float, float]:
+    rate, seconds = map(float, text.split(":"))
+    return rate, seconds
+
+
 if __name__ == "__main__":
-    asked_for = [tuple(map(float, one.split(":"))) for one in sys.argv[2:]]
-    sys.stdout.write("\n".join(uvloop.run(_run(int(sys.argv[1]), asked_for))) + "\n")  # type: ignore[arg-type]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("phases", type=_phase, nargs="+", metavar="RATE:SECONDS")
+    parser.add_argument("--ready", type=int, default=0, help="connections that stand ready")
+    parser.add_argument("--apart", action="store_true", help="as if on a machine of its own")
+    options = parser.parse_args()
+    if options.apart:
+        elsewhere()
+    sys.stdout.write(
+        "\n".join(uvloop.run(_run(options.port, options.ready, options.phases))) + "\n"
+    )

@@ -59,10 +59,8 @@ def load(port: int, phases: Sequence[tuple[float, float]]) -> list[Asked]:
         subprocess.run(command, stdout=file, check=True, timeout=120)
         file.seek(0)
         read = [line.split() for line in file]
-    broken = [words for words in read if len(words) != len(Asked.__slots__)]
+    broken = [words for words in read if len(words) != len(Asked.__slots__) + 1]
     assert broken == []
-    begun = min(float(at) for at, *_ in read)
     return [
-        Asked(float(at) - begun, traffic, int(status), float(took))
-        for at, traffic, status, took in read
+        Asked(float(at), traffic, int(status), float(took)) for at, traffic, status, took, _ in read
     ]

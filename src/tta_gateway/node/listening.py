@@ -17,6 +17,9 @@ from tta_gateway.node import near
 from tta_gateway.snapshot.model import Listener
 
 _BACKLOG: Final = 4096
+_UNSENT: Final = 128 * 1024
+"""bytes for a client that the system takes before it can send them: what more there is waits at the
+service.  Without a bound it takes megabytes for each that reads slowly, and all pass through us."""
 
 
 class Listening:
@@ -30,6 +33,8 @@ class Listening:
         except OSError as error:
             where = listener.unix or f"{listener.host}:{listener.port}"
             raise OSError(error.errno, error.strerror, where) from error
+        for sock in self._sockets:
+            _hold_little(sock)
         self.url = url(self._sockets[0], listener)
         self._file = _file(listener.unix)
 
@@ -93,6 +98,13 @@ def bound(host: str, port: int, *, shared: bool) -> socket.socket:
         raise
     sock.set_inheritable(True)
     return sock
+
+
+def _hold_little(sock: socket.socket) -> None:
+    """Have what is accepted here hold little that cannot be sent (tcp(7), TCP_NOTSENT_LOWAT)."""
+    if sock.family != socket.AF_UNIX:
+        with contextlib.suppress(AttributeError, OSError):  # a system that knows no such thing
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
 
 
 def _tcp(listener: Listener, slots: int) -> list[socket.socket]:

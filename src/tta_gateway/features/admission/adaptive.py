@@ -26,6 +26,7 @@ from typing import Final
 _LEAST: Final = 1e-6  # seconds: whatever a clock says, an answer takes some time
 _ENOUGH: Final = 50  # answers, to judge by
 _SURE: Final = 100  # to judge an easing by
+_SURE_OF_LITTLE: Final = 200  # and a doubt, which changes little
 _SOME: Final = 10  # are enough at first, and after
 _PATIENCE: Final = 1.0  # seconds
 _SETTLES: Final = 3.0  # times as long as is typical, after an easing
@@ -41,6 +42,7 @@ _STUCK: Final = 15.0  # seconds
 _CROWD: Final = 64  # under way, in this worker: nothing is limited before
 _MUCH_LONGER: Final = 2.2  # times as long
 _NEARLY: Final = 0.95
+_MOSTLY: Final = 0.65
 _LESS: Final = 0.93  # of what was asked before, to tell anything
 _BAD: Final = 0.1  # of the answers
 _BACK: Final = 0.7  # of what was asked, where they were bad
@@ -49,6 +51,7 @@ _SLOW: Final = 1.1  # and where something may
 _OUTLIER: Final = 5.0  # times as long as all answers did last
 _AGAIN: Final = 5.0  # seconds, after which a limit that is met all the time is doubted
 _DOUBT: Final = 0.8
+_QUEUES: Final = 1.2  # times as long as is typical: too long to ask more, and reason to doubt
 _LEARN: Final = 0.2
 _CERTAIN: Final = 0.85  # times as long, which is no chance
 _AS_EVER: Final = 1.1  # times as long as is typical
@@ -121,7 +124,18 @@ class Window:
 class Easing:
     """What was, before less was asked to see what comes of it."""
 
-    __slots__ = ("asked", "at", "ceiling", "done", "is_doubt", "limit", "rate", "took", "unseen")
+    __slots__ = (
+        "asked",
+        "at",
+        "ceiling",
+        "done",
+        "heard",
+        "is_doubt",
+        "limit",
+        "rate",
+        "took",
+        "unseen",
+    )
 
     def __init__(self, limit: float, ceiling: float, at: float) -> None:
         """Begin then, from this limit."""
@@ -134,6 +148,7 @@ class Easing:
         self.done = 0  # answers since, to whatever was asked before too
         self.unseen = 0.0  # seconds in which whoever timed answers was late
         self.is_doubt = False  # whether answers took about as long as is typical
+        self.heard = False  # whether the first have come back that were asked since
 
 
 class Adaptive:
@@ -169,7 +184,8 @@ class Adaptive:
         # Whether there was too much, and has not been time enough since; and when somebody last
         # found no room, or answers were bad.
         self._met, self._trouble = False, -_CALM
-        self._doubts = 0.0  # when the limit is doubted, if it is met all the time
+        # When the limit is doubted, if it is met all the time; and when everybody found room last.
+        self._doubts, self._roomy = 0.0, 0.0
         self._enough = _ENDLESS  # the limit that the last easing found to be one
         self._helps = True  # whether there is anybody to whom it would be of use to ask less
 
@@ -177,12 +193,16 @@ class Adaptive:
 
     def observe(self, timing: Timing, elapsed: float, began: float) -> None:
         """Take note of an answer's time, in seconds, to a request of then."""
-        if self._easing is not None:
-            self._easing.done += 1
+        easing, window = self._easing, self._window
+        if easing is not None:
+            easing.done += 1
         if began < self._since:
             return
         elapsed = max(_LEAST, elapsed)
-        window = self._window
+        if easing is not None and not easing.heard:
+            # Nothing could come before: what is answered in a second is counted from here on.
+            easing.heard = True
+            window.began = max(window.began, began + elapsed)
         window.count += 1
         if timing.typical == 0.0:
             self._meet(timing, elapsed)
@@ -266,6 +286,8 @@ class Adaptive:
         window.peak = max(window.peak, peak)
         if wanted:
             self._want(now)
+        else:
+            self._roomy = now
         if self._easing is None and now > self._since + _PATIENCE:
             self._since = 0.0  # what takes longer than that was not late for the worker's sake
         if self._is_settling(now, in_flight):
@@ -293,6 +315,7 @@ class Adaptive:
         """
         easing = self._easing
         if easing is not None:
+            easing.heard = False
             easing.unseen += now - self._looked
             if easing.unseen > _STUCK:
                 self._undo()
@@ -317,7 +340,7 @@ class Adaptive:
             drains = max(1e-3, now - easing.at)
             rate = easing.done / drains
             easing.rate = rate if drains > _PATIENCE else max(easing.rate, rate)
-            self._since = now
+            self._since, easing.heard = now, False
             return True
         if in_flight > self.limit or self._is_stuck(now):
             self._go_on(wanted=False)
@@ -354,7 +377,8 @@ class Adaptive:
         timed = answers - window.untimed
         if timed < _SOME:
             return timed == 0 and looked >= _AGAIN
-        return looked >= self.typical and (timed >= _SURE or looked >= 2.0 * _PATIENCE)
+        enough = _SURE_OF_LITTLE if self._easing.is_doubt else _SURE
+        return looked >= self.typical and (timed >= enough or looked >= 2.0 * _PATIENCE)
 
     def _forget(self, now: float, in_flight: int) -> None:
         for timing in self._used:
@@ -446,8 +470,13 @@ class Adaptive:
         self._odd = 0.0
         if wanted and ratio <= _GROWS_BELOW and self.limit < self.most:
             self._grow(_FAST if ratio <= _FREE and self.limit < self._enough else _SLOW)
-        elif wanted and now > self._doubts:
+        elif now > self._doubts and self._is_met(now):
             self._ease(now, _DOUBT, of=self.limit)
+
+    def _is_met(self, now: float) -> bool:
+        """Tell whether the limit is met all the time, and not by chance now and then."""
+        met = self._asked >= _MOSTLY * min(self.limit, self.ceiling)
+        return met and now - self._roomy >= _PATIENCE
 
     def _suspect(self, now: float, wanted: bool) -> None:
         """Ask less where answers take too long because too much is asked."""
@@ -522,17 +551,26 @@ class Adaptive:
             self.limit = easing.limit  # as much was asked all the same: that tells nothing
         elif needed <= easing.asked - _HELPED * (easing.asked - asked):
             self._met = True
-            if needed <= _FREE * asked:
-                self._doubts = now  # it queues still
-            if needed > _FREE * asked or easing.is_doubt:
-                self._believe(self.ratio / _TO)
-            self.ceiling = max(float(self.least), _TO * max(needed, asked))
-            # Room that is kept for who does not come is part of the limit, and is not asked.
-            self.limit = min(easing.limit, self.limit * max(1.0, _TO * needed / asked))
-            self._enough = self.limit
+            self._lower(easing, now, asked=asked, needs=needed / asked)
         else:
             self.limit = easing.limit
             self._believe(self.ratio)
+
+    def _lower(self, easing: Easing, now: float, *, asked: float, needs: float) -> None:
+        """Take for the limit what so much was asked with, where as many times that is needed.
+
+        Room that is kept for who does not come is part of the limit, and is not asked.
+        """
+        more = max(1.0, _TO * needs)
+        if needs > _FREE:
+            self._believe(self.ratio / _TO)
+        else:
+            self._doubts, more = now, 1.0  # it queues still: how long it takes then is not known
+            if easing.is_doubt:
+                self._believe(self.ratio / _QUEUES)
+        self.ceiling = max(float(self.least), asked * more)
+        self.limit = min(easing.limit, self.limit * more)
+        self._enough = self.limit
 
     def _believe(self, ratio: float) -> None:
         """Take for typical what is as many times as long."""

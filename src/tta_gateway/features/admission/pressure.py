@@ -14,9 +14,12 @@ from tta_gateway.kernel.traffic import BACKGROUND, STANDARD
 _BUSY: Final = 0.95  # of the time
 _LATE: Final = 0.025  # seconds
 _LASTS: Final = 3  # looks in a row: a burst is soon done
-_EASY: Final = 0.85
+_EASY: Final = 0.9
 _UP: Final = 0.12  # of a class, at a look
+_STEEP: Final = 8.0  # times as much, where it is very late
+_STALLED: Final = 0.1  # seconds: one look that comes so late counts twice
 _DOWN: Final = 0.04
+_BACK: Final = 0.4  # of the time that there is again
 _MOST: Final = 0.97  # of a class: none starves
 _LAG: Final = 0.4  # of what a look has seen, in the lag that is remembered
 _TOP: Final = 2.0
@@ -37,13 +40,14 @@ class Pressure:
         """Take note of the share of the time in which it had to do, and of how late it was."""
         self._lag += _LAG * (lag - self._lag)
         if busy >= _BUSY or (busy >= _EASY and self._lag >= _LATE):
-            self._pressed += 1
+            self._pressed += 2 if lag >= _STALLED else 1
             if self._pressed >= _LASTS:
-                self.level = min(_TOP, self.level + _UP)
+                # What has piled up makes it late, and grows faster than a steady step can follow.
+                self.level = min(_TOP, self.level + _UP * min(_STEEP, 1.0 + lag / _LATE))
             return
         self._pressed = 0
         if busy < _EASY:
-            self.level = max(0.0, self.level - _DOWN)
+            self.level = max(0.0, self.level - max(_DOWN, _BACK * (_EASY - busy)))
 
     def distorts(self, seconds: float) -> bool:
         """Tell whether a time like that, taken here, tells of this worker rather than of others."""

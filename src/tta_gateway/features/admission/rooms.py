@@ -130,6 +130,7 @@ class Rooms:
         self.sessions = Sessions()
         self.incident: Callable[[str], bool] = _no_incident
         self.waiting: dict[Exchange, Waiting] = {}
+        self._kinds: dict[tuple[str, int], Problem] = {}
         self._chance = chance
         self._extent = extent
         self._rooms: dict[str, ServiceRoom] = {}
@@ -171,7 +172,11 @@ class Rooms:
         """Return the answer to one that is turned away; all of them must not come back at once."""
         least, more = _AGAIN[traffic]
         again = least + int(self._chance() * (more + 1))
-        return Refusal(answer_of(replace(kind, retry_after=again), detail or None), deferrable=True)
+        # Made once: there are few, and where many are refused there is no time: bench/refusal.py.
+        told = self._kinds.get((kind.code, again))
+        if told is None:
+            told = self._kinds[(kind.code, again)] = replace(kind, retry_after=again)
+        return Refusal(answer_of(told, detail or None), deferrable=True)
 
     def tick(self, *, busy: float, lag: float) -> None:
         """Look at everything; `busy` is the share of the time in which there was something to do.

@@ -43,6 +43,7 @@ class Metrics:
         self._endpoint = route.path if route else ""
         self._service = route.service if route else ""
         self._of: dict[tuple[bytes, int], tuple[Child, Child]] = {}
+        self._errors: dict[tuple[str, str], Child] = {}
         self._in_flight = registry.child(IN_FLIGHT, self._endpoint)
         self._received = registry.child(RECEIVED, self._endpoint)
         self._sent = registry.child(SENT, self._endpoint)
@@ -98,4 +99,8 @@ class Metrics:
             assert response is not None  # the caller has looked
             assert response.problem is not None  # the caller has looked
             code = response.problem.code
-        self._registry.child(ERRORS, code, exchange.service or self._service).add()
+        of = (code, exchange.service or self._service)
+        errors = self._errors.get(of)
+        if errors is None:
+            errors = self._errors[of] = self._registry.child(ERRORS, *of)
+        errors.add()

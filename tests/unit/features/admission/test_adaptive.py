@@ -64,6 +64,24 @@ def test_at_five_times_the_load_what_matters_is_answered_and_soon(seed: int) -> 
     assert simulation.goodput(20.0) >= 0.8 * CAPACITY
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_however_the_load_has_grown_five_times_too_much_delays_nobody_in_need(seed: int) -> None:
+    """Just as much as it can do, and twice that, queue in it first: what is typical hardly shows.
+
+    Red without both of `window.began = …` in `observe` and what `_lower` believes of a doubt.
+    """
+    simulation = Simulation(servers=40, takes=lambda _: 0.1, rate=200.0, seed=seed)
+    for times in (0.5, 1.0, 2.0):
+        simulation.rate = times * 400
+        simulation.run(10.0)
+    simulation.rate = 5 * 400
+    tallies = simulation.run(20.0)
+    for traffic in (CRISIS, THERAPEUTIC):
+        assert tallies[traffic].turned_away == 0
+        assert tallies[traffic].quantile(0.99) <= 0.2
+    assert simulation.goodput(20.0) >= 0.95 * 400
+
+
 def test_at_ten_times_the_load_a_crisis_comes_through_and_therapy_has_the_rest() -> None:
     simulation = a_service()
     simulation.rate = 10 * CAPACITY
@@ -372,12 +390,28 @@ def test_a_limit_that_is_met_all_the_time_is_doubted() -> None:
     assert adaptive.typical == pytest.approx(0.125 / 1.1, rel=0.05)
 
 
+def test_a_limit_that_is_met_now_and_then_is_not_doubted() -> None:
+    timing = Timing()
+    adaptive = a_limit_that_was_found(timing)
+    answers(adaptive, timing, took=0.15, of=5 * 100, at=4.1)  # on average 13 at once
+    assert adaptive.look(9.0, in_flight=47, peak=47, wanted=True) == 47
+
+
+def test_a_limit_that_was_met_for_a_moment_is_not_doubted() -> None:
+    timing = Timing()
+    adaptive = a_limit_that_was_found(timing)
+    answers(adaptive, timing, took=0.15, of=5 * 313, at=4.1)
+    adaptive.look(9.0, in_flight=47, peak=47, wanted=False)
+    answers(adaptive, timing, took=0.15, of=63, at=9.0)
+    assert adaptive.look(9.2, in_flight=47, peak=47, wanted=True) == 47
+
+
 def test_a_doubt_tells_nothing_where_as_much_is_asked_all_the_same() -> None:
     timing = Timing()
     adaptive = a_limit_that_was_found(timing)
     answers(adaptive, timing, took=0.15, of=200, at=3.1)
     assert adaptive.look(4.0, in_flight=35, peak=47, wanted=True) == 47
-    answers(adaptive, timing, took=0.15, of=200, at=4.1)
+    answers(adaptive, timing, took=0.15, of=1100, at=4.1)
     assert adaptive.look(9.0, in_flight=35, peak=47, wanted=True) == 38
     typical = adaptive.typical
     answers(adaptive, timing, took=0.15, of=200, at=9.5)

@@ -1,3 +1,6 @@
+import pytest
+
+from tests.helpers.worker_simulation import Worker
 from tta_gateway.features.admission.pressure import Pressure
 from tta_gateway.kernel.traffic import BACKGROUND, CRISIS, STANDARD, THERAPEUTIC
 
@@ -75,3 +78,52 @@ def test_between_busy_and_easy_it_stays() -> None:
     before = pressure.level
     pressure.look(busy=0.9, lag=0.0)
     assert pressure.level == before
+
+
+def test_one_that_is_very_late_turns_away_all_it_can_at_once() -> None:
+    pressure = Pressure()
+    pressure.look(busy=1.0, lag=0.3)
+    assert pressure.level == 0.0  # it may be over already
+    for _ in range(3):
+        pressure.look(busy=1.0, lag=0.3)
+    assert pressure.level == 2.0
+
+
+# A worker, simulated
+
+
+@pytest.mark.parametrize("load", [1.2, 1.6, 2.0])
+def test_at_twice_what_a_worker_can_do_nothing_piles_up_and_who_is_in_need_is_served(
+    load: float,
+) -> None:
+    """Red with a step that is always the same: at 1.6 it is more than four seconds late."""
+    worker = Worker(refusing=0.4)
+    worker.run(5.0, load=0.5)
+    shares = worker.run(15.0, load=load)
+    assert worker.latest <= 0.5
+    assert shares[CRISIS].share == shares[THERAPEUTIC].share == 1.0
+    assert shares[STANDARD].share >= shares[BACKGROUND].share > 0.0
+
+
+def test_where_a_little_too_much_is_asked_most_of_what_can_be_done_is_done() -> None:
+    worker = Worker()
+    worker.run(5.0, load=0.5)
+    worker.run(5.0, load=1.2)
+    shares = worker.run(10.0, load=1.2)
+    assert sum(one.served for one in shares.values()) >= 0.55 * 10.0 * worker.capacity
+    assert worker.lag <= 0.05
+
+
+def test_everybody_is_served_again_three_seconds_after_twice_what_a_worker_can_do() -> None:
+    worker = Worker(refusing=0.4)
+    worker.run(5.0, load=0.5)
+    worker.run(15.0, load=2.0)
+    worker.run(3.0, load=0.5)
+    assert worker.pressure.level == 0.0
+    shares = worker.run(5.0, load=0.5)
+    assert all(one.share == 1.0 for one in shares.values())
+
+
+def test_a_worker_that_can_do_what_is_asked_turns_nobody_away() -> None:
+    shares = Worker().run(20.0, load=0.9)
+    assert all(one.share == 1.0 for one in shares.values())

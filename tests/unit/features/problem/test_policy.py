@@ -55,6 +55,30 @@ def test_a_message_is_added_for_clients_that_look_for_one() -> None:
     assert document(TEAPOT, "Broken.", ProblemBound(message=True))["message"] == "Broken."
 
 
+def test_what_is_general_is_worded_once_and_each_time_for_its_own_exchange() -> None:
+    policy, told = Problem(ProblemBound(message=True)), []
+    quoting = Kind("tea_pot", 418, "Title", 'No "correlation_id":"x" in here.')
+    for number in (b"id-1", b"id-2"):
+        exchange, response = an_exchange(), answer_of(quoting)
+        exchange.request_id = number
+        policy.on_response(answered(exchange, response))
+        assert response.length == len(response.body or b"")
+        told.append(msgspec.json.decode(response.body or b""))
+    assert [one.pop("correlation_id") for one in told] == ["id-1", "id-2"]
+    assert told[0] == told[1]
+    assert told[0]["detail"] == told[0]["message"] == quoting.detail
+
+
+def test_kinds_that_are_made_as_they_come_fill_no_memory() -> None:
+    policy = Problem(ProblemBound())
+    for number in range(300):
+        kind = Kind("tea_pot", 418, "Title", f"Cup {number}.")
+        response = answer_of(kind)
+        policy.on_response(answered(an_exchange(), response))
+        assert msgspec.json.decode(response.body or b"")["detail"] == kind.detail
+    assert len(policy._general) == 256
+
+
 def test_an_error_says_what_its_body_is() -> None:
     assert worded(answer_of(TEAPOT)).get(b"content-type") == b"application/problem+json"
 
