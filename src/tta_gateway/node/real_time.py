@@ -112,19 +112,25 @@ class RealTime:
         self.desk.known = self.hub.known
         self._letterbox: Final = self._letters()
         fork = Fork(self._letterbox)
-        self._streams = streams = HubStreams(
+        self._streams = HubStreams(
             self.hub, self.desk, fresh=fresh, secret=token_urlsafe, chance=chance, clock=clock
         )
-        streams.node = worker = fresh()
-        doing = Doing(self.hub, streams)
-        self._errands = BrokerErrands(
-            store.broker, worker=worker, doer=doing, tell=store.log.event, died=died
-        )
-        fork.errands = self._errands
+        fork.errands = self._errands = self._orders(fresh())
         store.ear.listener = fork
         self._is_on = self._hears = self._begins = self._was_away = False
         self._channels: tuple[ChannelRule, ...] = ()
         self._kinds = Kinds(())
+
+    def _orders(self, worker: str) -> BrokerErrands:
+        """Return what does what services want done at this worker."""
+        self._streams.node = worker
+        return BrokerErrands(
+            self._store.broker,
+            worker=worker,
+            doer=Doing(self.hub, self._streams),
+            tell=self._store.log.event,
+            died=self._died,
+        )
 
     def _ears(self, services: HubServices) -> HubEar:
         """Return who listens to clients, and has the hub give them the card."""

@@ -131,7 +131,26 @@ def check(document: Document) -> None:
     """Complain about what does not agree."""
     tree = document.tree if isinstance(document.tree, dict) else {}
     services = _mapping(tree.get("services"))
-    for path, sentence in (
+    for path, sentence in _of_sections(tree, services):
+        document.complain(path, sentence)
+    routes = tree.get("routes")
+    known = [_mapping(route) for route in (routes if isinstance(routes, list) else ())]
+    for name, value in services.items():
+        service = _mapping(value)
+        found = _discovery(service, tree) if isinstance(value, dict) else ()
+        beside = (*fallback.check(service, name, services), *found)
+        for path, sentence in (*_of_service(name, service, known), *beside):
+            document.complain(("services", name, *path), sentence)
+    for index, route in enumerate(routes if isinstance(routes, list) else ()):
+        if isinstance(route, dict):
+            own = (*_own_service(route, tree), *registering.leads_inside(route))
+            for path, sentence in (*_of_route(route, services), *own):
+                document.complain(("routes", index, *path), sentence)
+
+
+def _of_sections(tree: Mapping, services: Mapping) -> tuple[tuple[Path, str], ...]:
+    """Return what is said of sections that do not agree with one another."""
+    return (
         *_stores(tree),
         *dependencies(services),
         *unwatched(tree, services),
@@ -153,21 +172,7 @@ def check(document: Document) -> None:
         *escalation.complaints(tree),
         *tether.of_channels(tree),
         *own_limits.complaints(tree),
-    ):
-        document.complain(path, sentence)
-    routes = tree.get("routes")
-    known = [_mapping(route) for route in (routes if isinstance(routes, list) else ())]
-    for name, value in services.items():
-        service = _mapping(value)
-        found = _discovery(service, tree) if isinstance(value, dict) else ()
-        beside = (*fallback.check(service, name, services), *found)
-        for path, sentence in (*_of_service(name, service, known), *beside):
-            document.complain(("services", name, *path), sentence)
-    for index, route in enumerate(routes if isinstance(routes, list) else ()):
-        if isinstance(route, dict):
-            own = (*_own_service(route, tree), *registering.leads_inside(route))
-            for path, sentence in (*_of_route(route, services), *own):
-                document.complain(("routes", index, *path), sentence)
+    )
 
 
 def effective_stores(tree: Mapping) -> Mapping:

@@ -62,7 +62,9 @@ def test_neither_a_stream_nor_a_letter_dead_or_alive_shows_what_it_says(shared: 
             stored = await one.broker.history(channel, since=None, limit=-1)
             assert [each.data for each in stored.publications] == [said.data]
             assert [each.data for each in (await inbox.drain(user)).letters] == [said.data]
-            assert [each.publication.data for each in await inbox.dead(user)] == [said.data]
+            assert [each.publication.data for each in (await inbox.dead(user)).letters] == [
+                said.data
+            ]
 
     uvloop.run(body())
 
