@@ -13,7 +13,7 @@ from typing import Final
 NAME: Final = "gateway.lock"
 _OURS: Final = (
     *("gateway.lock", "admin.", "control.", "supervisor.", "snapshot.", "valkey", "limits"),
-    "sessions",
+    *("sessions", "journal", "keys.db", "encryption.key"),
 )
 """With what the names of all that a gateway keeps in its folder begin."""
 
