@@ -160,27 +160,33 @@ def make(folder: Path, slot: int, *, keys: Wrapping, disk: Disk, now: float) -> 
     Its number is one that the slot never had before, so that no old mark counts for it: `now` is
     in seconds since the epoch.
     """
+    while (made := _made(folder, slot, keys=keys, disk=disk, now=now)) is None:
+        pass  # another writer of this slot was faster
+    return made
+
+
+def _made(folder: Path, slot: int, *, keys: Wrapping, disk: Disk, now: float) -> Segment | None:
+    """Make a segment; None where the number has been taken meanwhile."""
     place = folder / str(slot)
-    while True:
-        number = max(int(now * 1000), *_numbers(place), 0) + 1
-        name = name_of(slot, number)
-        path = path_of(folder, name)
-        beside = path.with_suffix(f".{secrets.token_hex(4)}{_UNFINISHED}")
-        fd = disk.create(str(beside))
-        try:
-            lock(fd)
-            header = _write_header(fd, name, keys=keys, disk=disk)
-            path.hardlink_to(beside)  # in one step, and never over another writer's
-        except FileExistsError:
-            os.close(fd)
-            continue
-        except BaseException:
-            os.close(fd)
-            raise
-        finally:
-            beside.unlink()
-        disk.sync_folder(str(place))
-        return Segment(name, fd, header, disk)
+    number = max(int(now * 1000), *_numbers(place), 0) + 1
+    name = name_of(slot, number)
+    path = path_of(folder, name)
+    beside = path.with_suffix(f".{secrets.token_hex(4)}{_UNFINISHED}")
+    fd = disk.create(str(beside))
+    try:
+        lock(fd)
+        header = _write_header(fd, name, keys=keys, disk=disk)
+        path.hardlink_to(beside)  # in one step, and never over another writer's
+    except FileExistsError:
+        os.close(fd)
+        return None
+    except BaseException:
+        os.close(fd)
+        raise
+    finally:
+        beside.unlink()
+    disk.sync_folder(str(place))
+    return Segment(name, fd, header, disk)
 
 
 def _write_header(fd: int, name: str, *, keys: Wrapping, disk: Disk) -> Header:

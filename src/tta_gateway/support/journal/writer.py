@@ -67,13 +67,13 @@ class Writer:
         self._seconds = registry.child(SECONDS)
         self._given_up = registry.child(GIVEN_UP)
         self._queue: queue.SimpleQueue[_Given | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._syncing = threading.Thread(target=self._run, name="journal", daemon=True)
         self.waiting = 0
         self._closed = False
 
     def start(self) -> None:
         """Begin to write; segments are made by the thread."""
-        self._thread.start()
+        self._syncing.start()
 
     def put(self, make: Callable[[], bytes], *, urgent: bool = True) -> "asyncio.Future[bool]":
         """Have the bytes made by the thread, and kept; True once they are durable."""
@@ -93,9 +93,9 @@ class Writer:
         """
         self._closed = True
         self._queue.put(None)
-        if self._thread.is_alive():
-            self._thread.join(patience)
-        return not self._thread.is_alive()
+        if self._syncing.is_alive():
+            self._syncing.join(patience)
+        return not self._syncing.is_alive()
 
     # --- in the thread -------------------------------------------------------------------------
 
