@@ -28,16 +28,18 @@ class Vaults:
         is_own = snapshot.state is None or snapshot.state.embedded
         keys = snapshot.encryption_keys
         if not keys and not is_own:
-            return self._without("others share the store, and `encryption` names no key")
+            self._say("others share the store, and `encryption` names no key")
+            return None
         if self._vault is None or keys != self._keys:
             try:
                 self._vault, self._keys = Vault(ring_of(snapshot)), keys
             except OSError as error:
-                return self._without(str(error))
+                self._say(str(error))
+                return None
         self._said = ""
         return self._vault
 
-    def _without(self, why: str) -> None:
+    def _say(self, why: str) -> None:
         """Say, once, that there is none."""
         if why != self._said:
             self._said = why

@@ -128,13 +128,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         admin=None if settings.admin is None else _address(settings.admin),
         open_metrics=settings.admin_metrics == "open",
         listeners=tuple(_listener(one, credentials) for one in settings.listen),
-        services=(
-            *(
-                _service(name, one, credentials, settings)
-                for name, one in settings.services.items()
-            ),
-            *own_services(settings),
-        ),
+        services=_services(settings, credentials),
         routes=stepped_up((*routes, *own), settings),
         limits=Limits(**dict(settings.limits)),
         client_timeouts=ClientTimeouts(**dict(settings.client_timeouts)),
@@ -155,6 +149,12 @@ def _own_routes(settings: Settings) -> tuple[Route, ...]:
     """Return the routes of the gateway's own, with their limits."""
     ours = map(safety.own, (*own_routes(settings), *_forwarded(settings)))
     return own_limits.limited(tuple(ours), settings.ratelimit)
+
+
+def _services(settings: Settings, credentials: Credentials) -> tuple[Service, ...]:
+    """Return the operator's services, and the gateway's own."""
+    named = (_service(name, one, credentials, settings) for name, one in settings.services.items())
+    return (*named, *own_services(settings))
 
 
 def _database(settings: Settings, credentials: Credentials) -> DatabaseUrl | None:
