@@ -22,7 +22,7 @@ from tta_gateway.features.identity.bound import (
     RevokedTokens,
 )
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.identity.policy import LAPSED, Identity
 from tta_gateway.features.identity.revoked import News, Revoked
 from tta_gateway.features.identity.ticket import Spend, Tickets, issuer_of, nobody
 from tta_gateway.features.identity.verifier import verifier
@@ -109,7 +109,7 @@ class Proving:
             if number and number % _SLICE == 0:
                 await asyncio.sleep(0)
             self._take_keys(name, live)
-        self.revoked.tidy(self._wall())
+        self.revoked.tidy(self._wall(), LAPSED)
         if self._read_keys(live):
             self.equip(policies, bound())
 

@@ -27,7 +27,7 @@ from tta_gateway.features.identity.bound import (
     RevokedTokens,
 )
 from tta_gateway.features.identity.open_streams import OpenStreams
-from tta_gateway.features.identity.policy import Identity
+from tta_gateway.features.identity.policy import LAPSED, Identity
 from tta_gateway.features.identity.problems import KEY_UNKNOWN, TICKET_INVALID, UNPROVED
 from tta_gateway.features.identity.problems import REVOKED as COUNTS_NO_MORE
 from tta_gateway.features.identity.revoked import News
@@ -179,9 +179,12 @@ def test_many_sections_are_taken_up_in_slices() -> None:
     assert house.ask() is COUNTS_NO_MORE
 
 
-def test_what_is_over_is_forgotten() -> None:
+def test_what_is_over_is_forgotten_when_nobody_asks_whose_an_expired_token_was() -> None:
     house = House({**keys(OURS), **revoked(0, "s1", until=NOW + 5)})
     house.now = NOW + 60
+    house.follow(keys(OURS))
+    assert len(house.proving.revoked) == 1
+    house.now += LAPSED
     house.follow(keys(OURS))
     assert len(house.proving.revoked) == 0
 

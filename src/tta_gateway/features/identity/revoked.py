@@ -19,6 +19,7 @@ EVERYBODY: Final = ""
 API keys are no tokens: they were issued at no time, and stay.
 """
 _IN_A_TURN: Final = 100  # of each part
+_KNOWN_LATE: Final = 50_000  # of both kinds, some 10 MB
 _PARTS: Final = 29  # the last digits of ids each have another one
 
 
@@ -98,12 +99,15 @@ class Revoked:
         """Return the part that a session is known in, if it is."""
         return self._sessions[ord(session[-1]) % _PARTS if session else 0]
 
-    def tidy(self, now: float) -> None:
+    def tidy(self, now: float, late: float = 0.0) -> None:
         """Forget what is over, of what has been known for longest: all tokens of it have expired.
 
         What was revoked first is over first, about; so few need be looked at, and what is over a
-        little late does no harm.
+        little late does no harm.  Unless it is very much, it is known for `late` seconds more, for
+        who asks whose an expired token was.
         """
+        if len(self) <= _KNOWN_LATE:
+            now -= late
         for part in self._sessions:
             for session, end in list(islice(part.items(), _IN_A_TURN)):
                 if end >= now:

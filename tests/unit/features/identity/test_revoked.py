@@ -84,6 +84,16 @@ def test_what_is_over_is_forgotten_now_and_then() -> None:
     assert not revoked.has(ADA)
 
 
+def test_what_is_over_is_known_for_a_while_more_unless_it_is_very_much() -> None:
+    revoked = Revoked()
+    revoked.newly(told("s1", until=NOW + 1))
+    revoked.tidy(NOW + 20, late=60.0)
+    assert revoked.has(ADA)
+    revoked.newly(told(*(f"{number:x}" for number in range(50_000)), until=NOW + 1))
+    revoked.tidy(NOW + 20, late=60.0)
+    assert not revoked.has(ADA)
+
+
 def test_of_very_many_some_are_forgotten_at_a_time() -> None:
     revoked = Revoked()
     revoked.newly(told(*(f"{number:x}" for number in range(4_000)), until=NOW + 1))
