@@ -4,7 +4,10 @@ The service is a process that echoes (tests/helpers/chat_service.py); its client
 and the channel's members those of SDKs, unmodified.
 """
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -13,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pytest
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from tests.helpers.gateway import free_port
@@ -366,3 +370,35 @@ def test_what_was_said_stands_in_the_history(house: House, sdk: Sdk, name: str) 
 
     assert wait_until(lambda: "heard" in said(), PATIENCE)
     assert said().index('"early"') < said().index("heard")
+
+
+def test_the_death_of_workers_loses_nothing_that_stood_in_the_channel(
+    house: House, sdk: Sdk, name: str
+) -> None:
+    """Behind it a socket begins anew, and its channel goes on."""
+    watching = member(house, sdk, f"session:{name}")
+    talk = house.bound(name)
+    talk.say("before")
+    talk.until({"from": "a", "heard": "before"})
+    watching.heard(f"session:{name}", 3)
+    for pid in workers_of(house.stage.gateway.stage.gateway.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    back: list[Talk] = []
+
+    def is_back() -> bool:
+        with contextlib.suppress(OSError, WebSocketException):
+            back.append(house.bound(name))
+        return bool(back)
+
+    assert wait_until(is_back, PATIENCE)
+    events = [one["content"] for one in back[0].heard if "event_type" in one]
+    assert [one["resumed"] for one in events if one["status"] == "attached"] == [False]
+    back[0].say("after")
+    back[0].until({"from": "a", "heard": "after"})
+    found = watching.heard(f"session:{name}", 6)
+    assert [offset for offset, _ in found] == list(range(1, 7))
+    words = [data for _, data in found if not isinstance(data, dict) or "fields" not in data]
+    assert [one if isinstance(one, str) else one["heard"] for one in words] == [
+        *("before", "before"),
+        *("after", "after"),
+    ]
