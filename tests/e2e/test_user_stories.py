@@ -416,8 +416,11 @@ def test_who_shows_no_good_token_gets_no_chat_and_a_page_hears_that_from_the_clo
     player: Player, query: str, protocols: tuple[str, ...]
 ) -> None:
     filled = query.format(token=player.token, **player.names)
-    with _chat(player, filled, *protocols) as socket, pytest.raises(ConnectionClosed) as closed:
-        socket.recv(10)
+    with _chat(player, filled, *protocols) as socket:
+        told = json.loads(socket.recv(10))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(10)
+    assert told["event_type"] == "help"
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1008
 

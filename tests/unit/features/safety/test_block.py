@@ -68,6 +68,7 @@ def test_an_answer_to_head_has_no_body_to_change() -> None:
         (b'{"a":1}', NESTED, b'{"a":1,"metadata":{"safety":%b}}' % PIECE),
         (b'{"metadata":null}', NESTED, b'{"metadata":{"safety":%b}}' % PIECE),
         (b'{"safety":null}', ("safety",), b'{"safety":%b}' % PIECE),
+        (b'{"safety":{"a":1}}', ("safety",), b'{"safety":{"a":1,%b}' % PIECE[1:]),
         (
             b'{"metadata":{"n":1,"safety":{"crisis":false,"types":["x"],"o":2}}}',
             NESTED,

@@ -18,6 +18,7 @@ from tta_gateway.features.safety.card import (
     card,
     chat_content,
     chat_metadata,
+    encoded,
     frame,
     header,
     is_due,
@@ -116,6 +117,7 @@ def test_no_number_can_break_the_field(call: str, emergency: str) -> None:
 
 def test_a_card_is_a_document_of_its_own() -> None:
     told = json.loads(body(made()))["help"]
+    assert told == json.loads(encoded(made()))
     assert (told["level"], told["language"], told["title"]) == (2, "en", ENGLISH.high_title)
     assert told["resources"][0] == {
         "name": "Lifeline",

@@ -151,6 +151,21 @@ def test_the_cool_down_is_the_operator_s() -> None:
 # How answers carry it
 
 
+def test_an_error_without_a_document_of_ours_gets_the_field() -> None:
+    for keeps, kept in (([], b"no-store"), ([(b"cache-control", b"max-age=5")], b"max-age=5")):
+        exchange = answered(asked(), Response(503, list(keeps), b"closed"))
+        assert not helping().static(exchange)
+        assert exchange.response is not None
+        assert exchange.response.get(b"cache-control") == kept
+
+
+def test_an_error_of_control_gets_the_card() -> None:
+    response = from_upstream(401, [*JSON])
+    response.body, response.length = b'{"code":"a"}', 12
+    assert helping().static(answered(asked(), response))
+    assert msgspec.json.decode(response.body)["help"]["level"] == 0
+
+
 class Speaking(Bound):
     """A policy that has words for sockets."""
 
