@@ -41,13 +41,21 @@ _MARKS: Final = str.maketrans(
     | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2022\u00b7", " ")
     | dict.fromkeys("\u2026\u3002\u00bf\u00a1\u2028\u2029", STOP)
 )
+_USUAL: Final = (
+    ("\u2019", "'"),
+    ("\u201c", " "),
+    ("\u201d", " "),
+    ("\u2014", " "),
+    ("\u2026", "."),
+)
+"""marks of a typewriter of today: most texts have no others"""
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
 _FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
 _KNOWN: Final[dict[str, str]] = {}
 """characters that were looked at before, and what they are read as"""
 _MOST_KNOWN: Final = 4096
-_ODD: Final = re.compile(r"[0-9@$|*]+")
+_ODD: Final = re.compile(r"[0-9@$|*]")
 _ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
 # It begins only where a token does, and gives nothing back: time grows with the length, no faster.
 _APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
@@ -201,6 +209,10 @@ class Words:
 
 def plain(text: str) -> str:
     """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
+    for mark, usual in _USUAL:
+        text = text.replace(mark, usual)
+    if text.isascii():
+        return text
     text = unicodedata.normalize("NFKC", text)
     for char in set(_FOREIGN.findall(text)):
         known = _KNOWN.get(char)
@@ -260,8 +272,8 @@ def _shorter_last(word: str) -> tuple[int, str]:
 def _is_odd(text: str) -> bool:
     """Tell whether digits or marks stand beside letters, so that they may be letters too."""
     for found in _ODD.finditer(text):
-        begin, end = found.span()
-        if (begin and text[begin - 1].isalpha()) or text[end : end + 1].isalpha():
+        at = found.start()
+        if (at and text[at - 1].isalpha()) or text[at + 1 : at + 2].isalpha():
             return True
     return ("!" in text or "+" in text) and _ODD_TOO.search(text) is not None
 
