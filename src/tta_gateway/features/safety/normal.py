@@ -15,7 +15,7 @@ from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
 STOP: Final = "."
 LONGEST: Final = 64 * 1024
 """characters of a text that are read: three quarters at its head, the rest at its tail"""
-PIECE: Final = 4096
+PIECE: Final = 3072
 """characters that are read at once"""
 OVERLAP: Final = 256
 _TAIL: Final = LONGEST // 4
