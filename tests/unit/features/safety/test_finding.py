@@ -23,6 +23,9 @@ def test_nothing_is_found_in_a_text_without_phrases() -> None:
 def test_an_idiom_hides_what_it_overlaps_and_no_more() -> None:
     assert found("I will die of laughter") == []
     assert found("I will die of laughter. I want to die") == [("suicide.active", 2)]
+    assert found("I will die of laughter. I die of laughter. I want to die") == [
+        ("suicide.active", 2)
+    ]
 
 
 def test_a_weak_phrase_is_found_and_has_no_level() -> None:
