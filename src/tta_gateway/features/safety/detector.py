@@ -11,6 +11,7 @@ from typing import Final
 
 from tta_gateway.features.safety.finding import Finding, findings, urgent_first
 from tta_gateway.features.safety.lexicon import Lexicon
+from tta_gateway.features.safety.meaning import SELF
 from tta_gateway.features.safety.model import Head, Model, length_of, of_findings, of_words
 from tta_gateway.features.safety.normal import pieces
 from tta_gateway.kernel.verdict import ELEVATED, HIGH, NONE, Category, Verdict
@@ -65,7 +66,7 @@ def verdict(found: list[Finding], score: float, head: Head, version: str) -> Ver
     """Return what comes of both stages."""
     by_rules = max((one.level for one in found), default=NONE)
     level = by_rules
-    if by_rules == HIGH and score < head.high * _DOUBT and _is_related(found):
+    if by_rules == HIGH and score < head.high * _DOUBT and _is_doubtful(found):
         level = ELEVATED
     elif by_rules < HIGH and score >= head.high:
         level = HIGH
@@ -98,9 +99,15 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
     )
 
 
-def _is_related(found: list[Finding]) -> bool:
-    """Tell whether all that was found high is of what the model knows."""
-    return all(one.rule.category in RELATED for one in found if one.level == HIGH)
+def _is_doubtful(found: list[Finding]) -> bool:
+    """Tell whether all that was found high is of what the model knows, and of nobody in particular.
+
+    What somebody says of themselves stands, however long the text around it.
+    """
+    for one in found:
+        if one.level == HIGH and (one.rule.category not in RELATED or one.flags & SELF):
+            return False
+    return True
 
 
 def _likely(found: list[Finding]) -> tuple[Category, ...]:

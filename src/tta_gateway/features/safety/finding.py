@@ -1,12 +1,16 @@
 """Stage 1: what the lexicon finds in a text, and the level that comes of it."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from tta_gateway.features.safety.automaton import Hit
 from tta_gateway.features.safety.lexicon import CATEGORIES, Lexicon
 from tta_gateway.features.safety.meaning import level
 from tta_gateway.features.safety.rule import Rule
 from tta_gateway.kernel.verdict import NONE, Category
+
+MOST_READ: Final = 32
+"""phrases of a rule that are read in one text; and none after one that is all that the rule says"""
 
 
 class Finding:
@@ -27,14 +31,17 @@ def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) ->
     if not hits:
         return []
     rules = lexicon.rules
-    idioms = [hit for hit in hits if _is_idiom(rules[hit.rule], of_service=of_service)]
+    covered = _covered_by_idioms(hits, lexicon, len(words), of_service=of_service)
+    left = [MOST_READ] * len(rules)
     made: list[Finding] = []
     for hit in hits:
         rule = rules[hit.rule]
-        if rule.idiom or rule.service != of_service or _is_hidden(hit, idioms):
+        if rule.idiom or rule.service != of_service or not left[hit.rule]:
             continue
-        flags = lexicon.reader.flags(words, hit, plain=rule.plain)
-        made.append(Finding(rule, flags, level(rule, flags)))
+        if covered is None or not _is_covered(hit, covered):
+            flags = lexicon.reader.flags(words, hit, plain=rule.plain)
+            made.append(Finding(rule, flags, level(rule, flags)))
+            left[hit.rule] = 0 if made[-1].level == rule.level else left[hit.rule] - 1
     return made
 
 
@@ -50,14 +57,24 @@ def urgent_first(found: Iterable[Finding]) -> tuple[Category, ...]:
     return tuple(made)
 
 
-def _is_idiom(rule: Rule, *, of_service: bool) -> bool:
-    """Tell whether a rule hides others; those of services do only in what services say."""
-    return rule.idiom and (of_service or not rule.service)
+def _covered_by_idioms(
+    hits: list[Hit], lexicon: Lexicon, count: int, *, of_service: bool
+) -> bytearray | None:
+    """Return which words are of an idiom; None if none is.
+
+    Idioms of services count only in what services say.
+    """
+    covered: bytearray | None = None
+    for hit in hits:
+        rule = lexicon.rules[hit.rule]
+        if rule.idiom and (of_service or not rule.service):
+            if covered is None:
+                covered = bytearray(count)
+            for at in range(hit.begin, hit.end):
+                covered[at] = 1
+    return covered
 
 
-def _is_hidden(hit: Hit, idioms: list[Hit]) -> bool:
+def _is_covered(hit: Hit, covered: bytearray) -> bool:
     """Tell whether an idiom overlaps a phrase."""
-    for idiom in idioms:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
-        if idiom.begin < hit.end and hit.begin < idiom.end:
-            return True
-    return False
+    return covered.find(1, hit.begin, hit.end) >= 0

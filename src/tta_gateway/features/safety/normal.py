@@ -15,13 +15,17 @@ from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
 STOP: Final = "."
 LONGEST: Final = 64 * 1024
 """characters of a text that are read: three quarters at its head, the rest at its tail"""
-PIECE: Final = 4096
+PIECE: Final = 3072
 """characters that are read at once"""
 OVERLAP: Final = 256
 _TAIL: Final = LONGEST // 4
 _SPELT: Final = 3
 """letters on their own that are taken for a word spelt out"""
 _LONGEST_WORD: Final = 14
+_GLUED: Final = ("myself", "todie", "mylife", "killme", "suicid", "selfharm")
+"""what words hold that are looked at for being several"""
+_SHORTEST_GLUED: Final = 7
+_LONGEST_GLUED: Final = 40
 _UNREAD: Final = 2.0
 """what a letter of no word counts, where a word counts 1"""
 
@@ -30,7 +34,7 @@ def _folded(code: int) -> str | None:
     char = chr(code)
     if char.isalnum():
         return char.lower()
-    if char in ".!?;\n":
+    if char in ".!?;":
         return STOP
     return None if char in "'`" else " "
 
@@ -39,15 +43,23 @@ _PLAIN: Final = {code: _folded(code) for code in range(128)}
 _MARKS: Final = str.maketrans(
     dict.fromkeys("\u2018\u2019\u00b4\u02bc", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2022\u00b7", " ")
-    | dict.fromkeys("\u2026\u3002\u00bf\u00a1\u2028\u2029", STOP)
+    | dict.fromkeys("\u3002\u00bf\u00a1", STOP)
 )
+_USUAL: Final = (
+    ("\u2019", "'"),
+    ("\u201c", " "),
+    ("\u201d", " "),
+    ("\u2014", " "),
+    ("\u2026", " "),
+)
+"""marks of a typewriter of today: most texts have no others"""
 _UNSEEN: Final = re.compile(f"[{INVISIBLE}]")
 _PICTURE: Final = re.compile(f"[{EMOJI}]")
 _FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
 _KNOWN: Final[dict[str, str]] = {}
 """characters that were looked at before, and what they are read as"""
 _MOST_KNOWN: Final = 4096
-_ODD: Final = re.compile(r"[0-9@$|*]+")
+_ODD: Final = re.compile(r"[0-9@$|*]")
 _ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
 # It begins only where a token does, and gives nothing back: time grows with the length, no faster.
 _APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
@@ -88,12 +100,14 @@ class Words:
             lower = _SLURRED.sub(_spoken, lower)
         if _is_odd(lower):
             lower = _TOKEN.sub(self._read, lower)
-        lower = lower.translate(_PLAIN)
+        lower = lower.replace("...", " ").translate(_PLAIN)
         words = lower.replace(STOP, " . ").split()
         if _is_drawn_out(lower):
             words = [self._squeeze(word) for word in words]
         if _is_spelt(words):
             words = self._joined(words)
+        if _is_glued(lower):
+            words = self._unglued(words)
         if not (self._second_halves.isdisjoint(words) or self._first_halves.isdisjoint(words)):
             words = self._mended(words)
         return words
@@ -187,6 +201,17 @@ class Words:
             end = begin
         return made[::-1]
 
+    def _unglued(self, words: list[str]) -> list[str]:
+        """Part words that are written as one, as in hashtags, if nothing is left over."""
+        made: list[str] = []
+        for word in words:
+            if len(word) < _SHORTEST_GLUED or word in self.known or not _is_glued(word):
+                made.append(word)
+                continue
+            parts = self._parted(word[:_LONGEST_GLUED])
+            made += parts if self.known.issuperset(parts) else [word]
+        return made
+
     def _mended(self, words: list[str]) -> list[str]:
         """Join words that were cut in two."""
         made: list[str] = []
@@ -201,6 +226,10 @@ class Words:
 
 def plain(text: str) -> str:
     """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
+    for mark, usual in _USUAL:
+        text = text.replace(mark, usual)
+    if text.isascii():
+        return text
     text = unicodedata.normalize("NFKC", text)
     for char in set(_FOREIGN.findall(text)):
         known = _KNOWN.get(char)
@@ -260,8 +289,8 @@ def _shorter_last(word: str) -> tuple[int, str]:
 def _is_odd(text: str) -> bool:
     """Tell whether digits or marks stand beside letters, so that they may be letters too."""
     for found in _ODD.finditer(text):
-        begin, end = found.span()
-        if (begin and text[begin - 1].isalpha()) or text[end : end + 1].isalpha():
+        at = found.start()
+        if (at and text[at - 1].isalpha()) or text[at + 1 : at + 2].isalpha():
             return True
     return ("!" in text or "+" in text) and _ODD_TOO.search(text) is not None
 
@@ -269,6 +298,13 @@ def _is_odd(text: str) -> bool:
 def _is_drawn_out(text: str) -> bool:
     for run in _DRAWN_OUT:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
         if run in text:
+            return True
+    return False
+
+
+def _is_glued(text: str) -> bool:
+    for part in _GLUED:  # noqa: SIM110 - faster than a generator: scripts/safety_score.py
+        if part in text:
             return True
     return False
 

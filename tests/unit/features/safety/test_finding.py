@@ -1,5 +1,5 @@
 from tests.helpers.lexicons import lexicon
-from tta_gateway.features.safety.finding import Finding, findings, urgent_first
+from tta_gateway.features.safety.finding import MOST_READ, Finding, findings, urgent_first
 
 LEXICON = lexicon()
 
@@ -23,6 +23,9 @@ def test_nothing_is_found_in_a_text_without_phrases() -> None:
 def test_an_idiom_hides_what_it_overlaps_and_no_more() -> None:
     assert found("I will die of laughter") == []
     assert found("I will die of laughter. I want to die") == [("suicide.active", 2)]
+    assert found("I will die of laughter. I die of laughter. I want to die") == [
+        ("suicide.active", 2)
+    ]
 
 
 def test_a_weak_phrase_is_found_and_has_no_level() -> None:
@@ -38,6 +41,17 @@ def test_people_and_services_are_read_by_rules_of_their_own() -> None:
 def test_what_hides_phrases_of_services_hides_none_of_people() -> None:
     assert found("no best way to want to die", of_service=True) == []
     assert found("no best way. I want to die") == [("suicide.active", 2)]
+
+
+def test_a_rule_is_read_until_one_phrase_is_all_that_it_says() -> None:
+    assert found("not want to die. I want to die. I want to die") == [
+        ("suicide.active", 1),
+        ("suicide.active", 2),
+    ]
+
+
+def test_of_many_phrases_of_a_rule_so_many_are_read() -> None:
+    assert len(found("not want to die. " * 100)) == MOST_READ
 
 
 def test_categories_come_most_urgent_first() -> None:

@@ -22,7 +22,7 @@ def read(text: str) -> str:
     [
         ("I don't WANT to.", "i dont want to ."),
         ("self-harm, again", "self harm again"),
-        ("what?! no\nyes", "what . . no . yes"),
+        ("what?! no\nyes... so", "what . . no yes so"),
         ("", ""),
         ("it\u2019s \u201cfine\u201d", "its fine"),
     ],
@@ -75,6 +75,21 @@ def test_a_disguise_is_taken_off(text: str) -> None:
     ],
 )
 def test_what_is_no_disguise_is_left(text: str, words: str) -> None:
+    assert read(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("#killmyself", "kill myself"),
+        ("iwanttodie myself", "i want to die myself"),
+        ("bymyselfish myself", "bymyselfish myself"),
+        ("todie", "todie"),
+    ],
+)
+def test_words_that_are_written_as_one_are_parted_if_all_of_it_is_words(
+    text: str, words: str
+) -> None:
     assert read(text) == words
 
 
