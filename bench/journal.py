@@ -47,12 +47,12 @@ class Lines:
         print(line.decode())
 
 
-def report(number: int) -> Report:
-    """Return a report as a worker makes it."""
+def report(number: int, people: int = 100) -> Report:
+    """Return a report as a worker makes it, of one of so many people."""
     return Report(
         id=f"019a-{number}",
         at=time.time(),  # noqa: TID251 - a measurement
-        person=f"person-{number % 100}",
+        person=f"person-{number % people}",
         identity="verified",
         level=2,
         categories=("self_harm",),
@@ -79,8 +79,11 @@ def a_snapshot(state: Path) -> Snapshot:
     )
 
 
-async def puts(state: Path, at_once: int) -> str:
-    """Have reports put, so many at once; return what that took, in words."""
+async def puts(state: Path, at_once: int, people: int = 100) -> str:
+    """Have reports put, so many at once; return what that took, in words.
+
+    Of more than a hundred people the others are new: a key is made for each.
+    """
     clock = SystemClock()
     log = EventLog(Lines(), Stamp(clock.wall))
     reporting = Reporting(asyncio.get_running_loop(), clock=clock, registry=Registry(), log=log)
@@ -92,7 +95,7 @@ async def puts(state: Path, at_once: int) -> str:
     async def give() -> None:
         for number in numbers:
             begun = time.perf_counter()
-            assert await reporting.put(report(number), TEXT)
+            assert await reporting.put(report(number, people), TEXT)
             took.append(time.perf_counter() - begun)
 
     begun, cpu = time.perf_counter(), time.process_time()
@@ -101,7 +104,7 @@ async def puts(state: Path, at_once: int) -> str:
     reporting.close()
     took.sort()
     return (
-        f"{at_once:4} at once: {RECORDS / seconds:8.0f} a second, until durable "
+        f"{at_once:4} at once, {people:4} people: {RECORDS / seconds:8.0f} a second, until durable "
         f"p50 {took[RECORDS // 2] * 1e3:6.2f} ms  p99 {took[RECORDS * 99 // 100] * 1e3:6.2f} ms  "
         f"max {took[-1] * 1e3:6.2f} ms, CPU {cpu / RECORDS * 1e6:4.0f} us"
     )
@@ -156,6 +159,7 @@ def main(folder: Path) -> None:
         state = Path(name)
         for at_once in LENGTHS:
             print(uvloop.run(puts(state, at_once)))
+        print(uvloop.run(puts(state, LENGTHS[-1], RECORDS)))
         reading(state)
         parts(state)
 

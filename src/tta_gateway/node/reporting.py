@@ -94,7 +94,8 @@ class Reporting:
         except OSError as error:
             self._log.event("journal_without_key", error=str(error))
             return
-        self._envelope = Envelope(KeyStore(state, keys))
+        store = KeyStore(state, keys, gathers=True)
+        self._envelope = Envelope(store)
         self._slot = self._slot_in(state / FOLDER, number, keys)
         ringer = self._ringer = Ringer(state / FOLDER)
         self._writer = Writer(
@@ -105,6 +106,7 @@ class Reporting:
             wake=ringer.ring,
             failed=partial(self._tell, "journal_fault", ""),
         )
+        self._writer.made = store.commit
         self._writer.start()
 
     def _ring(self, snapshot: Snapshot) -> Ring:

@@ -7,7 +7,8 @@ that was erased is wrapped: change the key-encryption key to be sure of it.
 
 Where a new key cannot be kept (a full or broken disk), one is made for this once, and travels with
 what it seals: nothing that somebody in need has written waits for room.  One thread at a time
-uses a store.
+uses a store.  Who needs keys for many people at once has them kept together, with one sync: then
+what they seal must not be used before `commit` has said that they are.
 """
 
 import contextlib
@@ -58,11 +59,18 @@ class DataKey:
 class KeyStore:
     """The data keys of a state folder."""
 
-    def __init__(self, state: Path, keys: Wrapping, *, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self, state: Path, keys: Wrapping, *, patience: float = _PATIENCE, gathers: bool = False
+    ) -> None:
         """Look for them there, wrapped by these; nothing is opened before it is needed.
 
-        Another process that writes is waited for that long, in seconds.
+        Another process that writes is waited for that long, in seconds.  One that `gathers` keeps
+        new keys when it is told to `commit`, not one by one.
         """
+        self._gathers = gathers
+        self._pending = False  # whether there are keys that are not kept yet
+        self._spoilt = False  # whether these may be lost
+        self._refused = False  # whether keys could not be kept: the next ones travel
         self._patience = patience
         self.keys = keys
         self._file = state / NAME
@@ -75,13 +83,36 @@ class KeyStore:
         """Return the key of a person, a new one where there is none; it never fails."""
         try:
             database = self._opened()
-            self._look_for_changes(database)
+            if not self._pending:
+                self._look_for_changes(database)
             known = self._known.get(person)
             if known is not None:
                 return known
-            return self._learn(person, self._had_or_made(database, person))
+            key = self._had_or_made(database, person)
+            return self._learn(person, key) if key.is_kept else key
         except (sqlite3.Error, OSError, NotSealed):
+            self._spoilt = self._pending  # SQLite may have undone all that was begun
             return self._made(is_kept=False)
+
+    def commit(self) -> bool:
+        """Have new keys kept; False if they cannot be: then seal anew what they have sealed.
+
+        The keys of those people travel that time.
+        """
+        self._refused = False
+        if not self._pending:
+            return True
+        self._pending = False
+        try:
+            assert self._database is not None  # it has given keys
+            if not self._spoilt:
+                self._database.commit()
+                return True
+        except sqlite3.Error:
+            pass
+        self._refused, self._spoilt = True, False
+        self.close()  # and with it what it has begun
+        return False
 
     def by_id(self, id: bytes) -> bytes:
         """Return a key; Erased if it is gone, NotSealed if what wrapped it is not at hand.
@@ -177,12 +208,7 @@ class KeyStore:
         try:
             for statement in _SCHEMA:
                 database.execute(statement)
-            with database:
-                database.execute(
-                    "INSERT OR IGNORE INTO meta VALUES (?, ?)", (_SALT, secrets.token_bytes(16))
-                )
-            row = database.execute("SELECT value FROM meta WHERE name = ?", (_SALT,)).fetchone()
-            self._salt = bytes(row[0])
+            self._salt = _salt_of(database)
         except BaseException:
             database.close()
             raise
@@ -201,14 +227,21 @@ class KeyStore:
         query = "SELECT id, wrapped FROM keys WHERE person = ?"
         row = database.execute(query, (digest,)).fetchone()
         if row is None:
-            made = self._made(is_kept=True)
-            with database:  # another process may be faster: then it is that one's
-                database.execute(
-                    "INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", (made.id, digest, made.wrapped)
-                )
+            if self._refused:
+                return self._made(is_kept=False)
+            self._insert(database, digest, self._made(is_kept=True))
             row = database.execute(query, (digest,)).fetchone()
         id, wrapped = bytes(row[0]), bytes(row[1])
         return DataKey(id, self.unwrapped(id, wrapped), wrapped, True)
+
+    def _insert(self, database: sqlite3.Connection, digest: bytes, made: DataKey) -> None:
+        """Keep a key, or that of another process which was faster."""
+        statement = "INSERT OR IGNORE INTO keys VALUES (?, ?, ?)"
+        database.execute(statement, (made.id, digest, made.wrapped))
+        if self._gathers:
+            self._pending = True
+        else:
+            database.commit()
 
     def _made(self, *, is_kept: bool) -> DataKey:
         id, key = secrets.token_bytes(ID_BYTES), secrets.token_bytes(KEY_BYTES)
@@ -222,3 +255,15 @@ class KeyStore:
 
     def _digest(self, person: str) -> bytes:
         return hashlib.sha256(self._salt + person.encode()).digest()
+
+
+def _salt_of(database: sqlite3.Connection) -> bytes:
+    """Return the salt, made where there is none: to read, nothing is written."""
+    query = "SELECT value FROM meta WHERE name = ?"
+    row = database.execute(query, (_SALT,)).fetchone()
+    if row is None:
+        with database:
+            statement = "INSERT OR IGNORE INTO meta VALUES (?, ?)"
+            database.execute(statement, (_SALT, secrets.token_bytes(16)))
+        row = database.execute(query, (_SALT,)).fetchone()
+    return bytes(row[0])

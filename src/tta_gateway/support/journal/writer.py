@@ -54,6 +54,9 @@ class Writer:
 
         Both are called in the thread.
         """
+        self.made: Callable[[], bool] = lambda: True
+        """Is called there when records have been made, before they are written; where it says
+        False they are made once more.  To be set before the start."""
         self._slot = slot
         self._loop = loop
         self._clock = clock
@@ -127,7 +130,7 @@ class Writer:
         return given, True
 
     def _written(self, given: list[_Given]) -> list[tuple[_Given, bool]]:
-        made: list[tuple[_Given, Entry | None]] = [(one, self._made(one)) for one in given]
+        made = self._made_all(given)
         entries = [entry for _, entry in made if entry is not None]
         try:
             results = iter(self._slot.write(entries))
@@ -135,6 +138,17 @@ class Writer:
             self._failed(f"{type(error).__name__} {places(error)[-1:]}")
             results = iter([False] * len(entries))
         return [(one, entry is not None and next(results)) for one, entry in made]
+
+    def _made_all(self, given: list[_Given]) -> list[tuple[_Given, Entry | None]]:
+        made = [(one, self._made(one)) for one in given]
+        try:
+            if self.made():
+                return made
+            made = [(one, self._made(one)) for one in given]
+            return made if self.made() else [(one, None) for one in given]
+        except Exception as error:  # noqa: BLE001 - who waits must hear that it is not kept
+            self._failed(f"{type(error).__name__} {places(error)[-1:]}")
+            return [(one, None) for one in given]
 
     def _made(self, one: _Given) -> Entry | None:
         try:

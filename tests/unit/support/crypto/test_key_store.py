@@ -129,3 +129,63 @@ def test_only_so_many_keys_are_remembered(store: KeyStore) -> None:
     store.of("ben")
     assert len(store._known) == 10_000
     assert "0" not in store._known
+
+
+def test_keys_that_are_gathered_are_kept_together(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path, RING, gathers=True)
+    made = [store.of(name) for name in ("ana", "ben", "ana")]
+    assert made[0] == made[2]
+    with pytest.raises(Erased):
+        other(store).by_id(made[0].id)
+    assert store.commit()
+    assert store.commit()  # nothing is left to be kept
+    assert other(store).by_id(made[0].id) == made[0].key
+    assert other(store).of("ben") == made[1]
+
+
+def test_keys_that_cannot_be_kept_together_travel_when_they_are_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    store = KeyStore(tmp_path, RING, patience=0.0, gathers=True)
+    assert store.of("ana").is_kept
+    assert store.commit()
+    assert store.of("ben").is_kept
+    store._database = Refusing(store._database)  # type: ignore[assignment]
+    assert not store.commit()
+    assert not store.of("ben").is_kept
+    assert store.of("ana").is_kept
+    assert store.commit()
+    ben = store.of("ben")
+    assert ben.is_kept
+    assert store.commit()
+    assert other(store).of("ben") == ben
+
+
+def test_keys_that_may_be_lost_with_another_are_not_said_to_be_kept(tmp_path: Path) -> None:
+    """A full disk may have SQLite undo what it had taken of others."""
+    store = KeyStore(tmp_path, RING, gathers=True)
+    assert store.of("ana").is_kept
+    database = store._database
+    store._database = Refusing(database)  # type: ignore[assignment]
+    assert not store.of("ben").is_kept
+    store._database = database
+    assert not store.commit()
+    assert not store.of("ana").is_kept
+    assert store.commit()
+    assert store.of("ana").is_kept
+    assert store.commit()
+    store.close()
+
+
+class Refusing:
+    """A database that nothing can be written into any more."""
+
+    def __init__(self, database: sqlite3.Connection | None) -> None:
+        assert database is not None
+        self.close = database.close
+
+    def commit(self) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def execute(self, *_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")

@@ -187,3 +187,37 @@ def test_a_folder_that_cannot_be_had_refuses_and_says_so(tmp_path: Path) -> None
         assert not await desk.writer.put(lambda: b"x")
 
     assert run(Stage(tmp_path / "journal"), work).failed
+
+
+def test_records_whose_keys_could_not_be_kept_are_made_once_more(stage: Stage) -> None:
+    answers = iter([False, True, True])
+    numbers = iter(range(10))
+
+    async def main() -> list[bool]:
+        desk = Desk(stage)
+        desk.writer.made = lambda: next(answers)
+        puts = [desk.writer.put(lambda: b"%d" % next(numbers)) for _ in range(2)]
+        desk.writer.start()
+        kept = await asyncio.gather(*puts)
+        desk.writer.close(5.0)
+        return kept
+
+    assert asyncio.run(main()) == [True, True]
+    assert stage.take() == [b"2", b"3"]
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_records_whose_keys_can_never_be_kept_are_refused(stage: Stage, *, fault: bool) -> None:
+    def made() -> bool:
+        return bool(1 / 0) if fault else False
+
+    async def main() -> bool:
+        desk = Desk(stage)
+        desk.writer.made = made
+        desk.writer.start()
+        kept = await desk.writer.put(lambda: b"x")
+        desk.writer.close(5.0)
+        return kept
+
+    assert not asyncio.run(main())
+    assert stage.take() == []
