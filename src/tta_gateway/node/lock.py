@@ -13,7 +13,8 @@ from typing import Final
 NAME: Final = "gateway.lock"
 _OURS: Final = (
     *("gateway.lock", "admin.", "control.", "supervisor.", "snapshot.", "valkey", "limits"),
-    "sessions",
+    *("sessions", "tethers", "found.kept", "gateway.sqlite3"),
+    *("journal", "keys.db", "encryption.key", "guard."),
 )
 """With what the names of all that a gateway keeps in its folder begin."""
 

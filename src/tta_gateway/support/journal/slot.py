@@ -75,7 +75,8 @@ class Slot:
     def open(self) -> None:
         """Take over what a dead writer has left: cut torn ends, and go on with its reserve."""
         try:
-            (self._folder / str(self._number)).mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self._folder, self._folder / str(self._number)):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._disk.sync_folder(str(self._folder))
             clear_unfinished(self._folder, self._number)
         except OSError as error:

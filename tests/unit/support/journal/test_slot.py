@@ -214,3 +214,9 @@ def test_a_number_is_never_had_again_so_that_no_old_mark_counts(stage: Stage) ->
     stage.clock.advance(0.01)
     stage.slot().write(entries(b"two"))
     assert stage.take() == [b"two"]
+
+
+def test_folders_are_their_owners_alone(stage: Stage) -> None:
+    stage.slot()
+    folders = (stage.folder, stage.folder / "0")
+    assert [one.stat().st_mode & 0o777 for one in folders] == [0o700, 0o700]
