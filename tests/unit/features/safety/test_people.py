@@ -55,8 +55,9 @@ def test_short_messages_are_heard_together() -> None:
 
 def test_of_many_short_messages_the_last_are_heard_together() -> None:
     who = somebody()
-    for number in range(20):
-        found = who.together(f"some words {'abcdefghijklmnopqrst'[number]}", 0.0)
+    found = ""
+    for letter in "abcdefghijklmnopqrst":
+        found = who.together(f"some words {letter}", 0.0)
     assert found.endswith("some words s some words t")
     assert len(found) <= 240
 
