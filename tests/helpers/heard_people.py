@@ -21,8 +21,11 @@ _LEVELS = ((BLACK, 3), (DARK, 2), (GREY, 1))
 class Words:
     """Finds the words above; with `fails`, nothing but trouble."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: FakeClock) -> None:
         self.fails = False
+        self.takes = 0.0
+        """seconds to look at a piece"""
+        self._clock = clock
         self.looked_at: list[str] = []
 
     def of_person(self, text: str) -> Verdict:
@@ -34,6 +37,7 @@ class Words:
     def _found(self, text: str, words: tuple[tuple[str, int], ...]) -> Verdict:
         if self.fails:
             raise ValueError
+        self._clock.advance(self.takes)
         self.looked_at.append(text)
         for word, level in words:
             if word in text:
@@ -47,7 +51,7 @@ class People:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.words = Words()
+        self.words = Words(self.clock)
         self.kept: list[tuple[Report, str]] = []
         self.keeps = True
         """whether the disk takes what is kept; None: it breaks"""

@@ -6,10 +6,11 @@ as it is.  What could not be looked at is not shown.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Final
 
 from tta_gateway.features.safety.leaves import slices
-from tta_gateway.features.safety.looking import NOTHING, graver
+from tta_gateway.features.safety.looking import NOTHING, closely, graver
 from tta_gateway.features.safety.members import Members
 from tta_gateway.features.safety.metrics import REPLACED
 from tta_gateway.features.safety.reply import Replies, Reply
@@ -44,7 +45,7 @@ class Judging:
         pause: Pause = asyncio.sleep,
     ) -> None:
         """Go by this detector; `clock` is monotonic, in seconds, `pause` gives others a turn."""
-        self._find = detector.of_service
+        self._find = partial(closely, detector.of_service)
         self._clock = clock
         self._died = died
         self._registry = registry

@@ -10,11 +10,12 @@ Whatever fails here, a person's message goes on.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
-from tta_gateway.features.safety.looking import NOTHING, graver
+from tta_gateway.features.safety.looking import NOTHING, closely, graver
 from tta_gateway.features.safety.metrics import HEARD, LOST
 from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
@@ -65,7 +66,7 @@ class SafetyListener:
         """Listen by these means; nobody has said anything yet."""
         self._means = means
         self._clock = means.clock
-        self._find = means.detector.of_person
+        self._find = partial(closely, means.detector.of_person)
         self.people = People()
         self.cool_down = 600.0
         """seconds"""

@@ -127,13 +127,7 @@ def test_of_a_very_long_message_both_ends_are_looked_at() -> None:
 
 def test_a_long_message_is_looked_at_in_several_turns() -> None:
     people = People()
-    find = people.words.of_person
-
-    def slow(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - as the other
-        people.clock.advance(0.0006)
-        return find(text)
-
-    people.listener._find = slow
+    people.words.takes = 0.0006
     asyncio.run(people.hears(b"lovely day " * 5000))
     assert people.turns >= 10
 

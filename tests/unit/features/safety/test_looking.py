@@ -1,5 +1,8 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tta_gateway.features.safety.leaves import SLICE
-from tta_gateway.features.safety.looking import NOTHING, at_once, graver, look
+from tta_gateway.features.safety.looking import CLOSE, NOTHING, at_once, closely, graver, look
 from tta_gateway.kernel.verdict import Verdict
 
 LOW = Verdict(1, ("abuse",), ("a",), "1", 0.2)
@@ -23,3 +26,25 @@ def test_a_long_text_is_looked_at_in_slices_and_the_worst_of_them_counts() -> No
 
     assert [one.level for one in look(judge, text)] == [1, 2, 2][: len(read)]
     assert at_once(judge, text) == BOTH
+
+
+@given(st.integers(0, 1500), st.integers(0, 1500))
+def test_what_much_else_softens_is_looked_at_without_it(before: int, behind: int) -> None:
+    def judge(text: str) -> Verdict:
+        found = "plain words" in text
+        return Verdict(level=(2 if len(text) <= CLOSE else 1) if found else 0)
+
+    text = "x" * before + " plain words " + "y" * behind
+    assert closely(judge, text).level == 2
+
+
+def test_what_is_nothing_or_plain_is_looked_at_once() -> None:
+    asked: list[int] = []
+
+    def judge(text: str) -> Verdict:
+        asked.append(len(text))
+        return Verdict(level=2 if "plain" in text else 0)
+
+    closely(judge, "x" * 1000)
+    closely(judge, "plain" * 200)
+    assert asked == [1000, 1000]

@@ -53,6 +53,15 @@ def test_short_messages_are_heard_together() -> None:
     assert who.together("three", TOGETHER + 0.5) == "two three"
 
 
+def test_of_many_short_messages_the_last_are_heard_together() -> None:
+    who = somebody()
+    found = ""
+    for letter in "abcdefghijklmnopqrst":
+        found = who.together(f"some words {letter}", 0.0)
+    assert found.endswith("some words s some words t")
+    assert len(found) <= 240
+
+
 def test_the_form_of_messages_does_not_come_between() -> None:
     who = somebody()
     who.together("message\none\nuser_1", 0.0)
