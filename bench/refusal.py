@@ -78,9 +78,7 @@ def main() -> None:
     served, refused = (statistics.median(figures) for figures in found.values())
     print(f"the gateway's path: {form()}")
     print(f"served: {served:.1f} µs, turned away: {refused:.1f} µs (of which 3 in 100 are served)")
-    print(
-        f"{refused / served:.2f} of it; with system calls less, of which serving makes twice as many"
-    )
+    print(f"{refused / served:.2f} of it, without system calls: serving makes twice as many")
 
 
 if __name__ == "__main__":
