@@ -1,10 +1,10 @@
 """Pressure: what a worker turns away because it has no time for it, background first.
 
 It is under pressure while it has something to do nearly all the time, or most of it and comes late
-to what is due.  One that is late and has little to do waits for others on the same machine: to turn
-somebody away would not help.  The share
-that it turns away grows then, and shrinks when there is time again; standard requests follow when
-nearly all of background is turned away.  The higher classes are not turned away here.
+to what is due.  One that is late and has little to do waits for others on the same machine: turning
+somebody away would not help.  The share that it turns away grows then, the faster the later it is,
+and shrinks by as much time as there is again; standard requests follow when nearly all of
+background is turned away.  The higher classes are not turned away here.
 """
 
 from typing import Final
