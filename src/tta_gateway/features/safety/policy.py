@@ -110,7 +110,9 @@ class Scan:
         if route is None:
             return None
         mode = safety_of(route).mode
-        return None if mode == "off" else BoundScan(self, mode)
+        if mode == "off":
+            return None
+        return BoundScan(self, mode, min(PATIENCE, route.timeouts.body_idle / 2))
 
     def _withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
         """Count and tell what was not shown."""
@@ -130,8 +132,9 @@ class Scan:
 class BoundScan:
     """What is looked at on one route, and how."""
 
-    def __init__(self, scan: Scan, mode: Mode) -> None:
-        """Look in this mode."""
+    def __init__(self, scan: Scan, mode: Mode, patience: float) -> None:
+        """Look in this mode; a body is held for so many seconds, so that a slow one ends as ever."""
+        self._patience = patience
         self._scan = scan
         self._mode = mode
         self._judge = scan.detector.of_person
@@ -181,7 +184,7 @@ class BoundScan:
         if not heard.is_over and exchange.request.expects_continue:
             exchange.origin.send_interim(Response(_CONTINUE))
             exchange.origin.flush()
-        await heard.beginning(PATIENCE)
+        await heard.beginning(self._patience)
         if exchange.aborted:
             return
         if heard.is_over or heard.is_enough:
