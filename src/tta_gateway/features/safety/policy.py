@@ -25,7 +25,8 @@ from tta_gateway.kernel.verdict import HIGH, NONE, Category, Detector, Verdict
 from tta_gateway.support.metrics import Registry
 
 PATIENCE: Final = 5.0
-"""Seconds that a body is held; a slower one goes on as it comes, and its answer waits."""
+"""Seconds that a body is held, or half of what its route lets it stand still; a slower one goes on
+as it comes, and its answer waits."""
 DURABLE: Final = 2.0
 """Seconds that an answer waits for what was found to be on the disk."""
 LEVEL: Final = b"x-safety-level"
@@ -133,7 +134,7 @@ class BoundScan:
     """What is looked at on one route, and how."""
 
     def __init__(self, scan: Scan, mode: Mode, patience: float) -> None:
-        """Look in this mode; a body is held for so many seconds, so that a slow one ends as ever."""
+        """Look in this mode; a body is held for so many seconds at most."""
         self._patience = patience
         self._scan = scan
         self._mode = mode
