@@ -18,6 +18,7 @@ from tests.helpers.slow import descriptors, wait_until, workers_of
 UNEXPECTED: Final = ("Traceback", "Fatal error", "exchange_failed", "task_died")
 """What the log of a gateway never holds."""
 _REACHED: Final = '"event":"valkey_reached"'
+_UNREAD: Final = {"mode": "off", "reason": "about how bodies pass, not what they say"}
 Lines = list[dict[str, object]]
 Route = dict[str, object]
 
@@ -104,10 +105,12 @@ class Stage:
 
 
 def routes(*special: Mapping[str, object], service: str = "up") -> list[Route]:
-    """Routes to the service: for every path, and special ones under paths of their own."""
-    return [
-        {"service": service, "auth": "none", **one} for one in ({"path": "/{rest:path}"}, *special)
-    ]
+    """Routes to the service: for every path, and special ones under paths of their own.
+
+    Nobody looks at bodies there, which would hold them: these are about how they pass.
+    """
+    plain = {"service": service, "auth": "none", "safety": _UNREAD}
+    return [{**plain, **one} for one in ({"path": "/{rest:path}"}, *special)]
 
 
 def unheard(*special: Mapping[str, object]) -> list[Route]:

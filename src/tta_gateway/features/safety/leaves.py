@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_plus
 
-SLICE: Final = 2000
-"""Characters that a detector is given in one turn of the loop."""
-OVERLAP: Final = 300
+SLICE: Final = 500
+"""Characters that a detector is given at a time: in a longer text, what is harmless around a
+sentence has the model doubt it."""
+OVERLAP: Final = 256
 """Characters of a slice that the next one begins with: nothing is lost between two."""
 _STRING: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"(\s*:)?|\\?\Z)', re.DOTALL)
 _ESCAPE: Final = re.compile(r'\\(?:u([0-9a-fA-F]{4})|([bfnrt"\\/]))')

@@ -25,7 +25,8 @@ from tta_gateway.kernel.verdict import HIGH, NONE, Category, Detector, Verdict
 from tta_gateway.support.metrics import Registry
 
 PATIENCE: Final = 5.0
-"""Seconds that a body is held; a slower one goes on as it comes, and its answer waits."""
+"""Seconds that a body is held, or half of what its route lets it stand still; a slower one goes on
+as it comes, and its answer waits."""
 DURABLE: Final = 2.0
 """Seconds that an answer waits for what was found to be on the disk."""
 LEVEL: Final = b"x-safety-level"
@@ -112,7 +113,9 @@ class Scan:
         if route is None:
             return None
         mode = safety_of(route).mode
-        return None if mode == "off" else BoundScan(self, mode)
+        if mode == "off":
+            return None
+        return BoundScan(self, mode, min(PATIENCE, route.timeouts.body_idle / 2))
 
     def _withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
         """Count and tell what was not shown."""
@@ -132,8 +135,9 @@ class Scan:
 class BoundScan:
     """What is looked at on one route, and how."""
 
-    def __init__(self, scan: Scan, mode: Mode) -> None:
-        """Look in this mode."""
+    def __init__(self, scan: Scan, mode: Mode, patience: float) -> None:
+        """Look in this mode; a body is held for so many seconds at most."""
+        self._patience = patience
         self._scan = scan
         self._mode = mode
         self._judge = scan.detector.of_person
@@ -183,7 +187,7 @@ class BoundScan:
         if not heard.is_over and exchange.request.expects_continue:
             exchange.origin.send_interim(Response(_CONTINUE))
             exchange.origin.flush()
-        await heard.beginning(PATIENCE)
+        await heard.beginning(self._patience)
         if exchange.aborted:
             return
         if heard.is_over or heard.is_enough:

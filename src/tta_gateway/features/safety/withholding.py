@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tta_gateway.features.safety.leaves import SLICE
 from tta_gateway.features.safety.looking import Judge
 from tta_gateway.features.safety.parts import HELD, Part, Parts
 from tta_gateway.features.safety.running import Running
@@ -19,6 +18,8 @@ from tta_gateway.kernel.verdict import HIGH, Verdict
 
 BEHIND: Final = 64 * 1024
 """Bytes that wait to be looked at, from which on the service is not read."""
+TURN: Final = 2000
+"""Characters that are looked at in one turn of the loop."""
 _MEMBERS: Final = 64  # texts that go on at a time
 _PARTS: Final = 64  # that are held back for the end of a word
 
@@ -141,7 +142,7 @@ class Withholding:
             taken += len(data)
             for part in self._parts.feed(data):
                 self._add(part)
-            if self._queue and self._new < SLICE:
+            if self._queue and self._new < TURN:
                 continue  # what has come together is looked at together
             yield from self._show()
             if self._over:
@@ -202,7 +203,7 @@ class Withholding:
         self._new = 0
         for text in self._texts.values():
             for piece in text.pieces():
-                if self._looked and self._looked + len(piece) > SLICE:
+                if self._looked and self._looked + len(piece) > TURN:
                     yield
                 self._looked += len(piece)
                 found = self._judge(piece)
