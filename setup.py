@@ -25,6 +25,7 @@ RIBS: Final = (
     *("care.py", "paths.py"),
     *("answers.py", "body.py", "harmless.py", "heard.py", "leaves.py", "looking.py"),
     *("parts.py", "running.py", "withholding.py"),
+    *("judging.py", "listener.py", "members.py", "people.py", "reply.py"),
     *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),
     *("normal.py", "meaning.py", "rule.py"),
 )

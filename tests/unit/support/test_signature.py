@@ -26,13 +26,14 @@ def test_what_is_signed_is_taken() -> None:
         (b"data", "not base64", PUBLIC),
         (b"data", "é", PUBLIC),
     ],
+    ids=["0", "1", "2", "3", "4", "5"],
 )
 def test_anything_else_is_refused(data: bytes, signature: str, key: str) -> None:
     with pytest.raises(NotSigned):
         verify(data, signature=signature, key=key)
 
 
-@pytest.mark.parametrize("text", ["", "x", "YQ==", "é", PUBLIC[:-4]])
+@pytest.mark.parametrize("text", ["", "x", "YQ==", "é", PUBLIC[:-4]], ids=["", "x", "2", "3", "4"])
 def test_a_text_that_is_no_key_is_said_to_be_none(text: str) -> None:
     with pytest.raises(ValueError, match="is no public key of Ed25519"):
         public_key(text)
