@@ -301,11 +301,11 @@ def _spoken(to: Aviary) -> None:
     good = bearer.decode().partition(" ")[2]
     for shown in (good, to.marks.new("hub: token")):
         told = {"token": shown, "data": {"a": to.marks.new("hub: data")}}
-        with connect(url, proxy=None, subprotocols=[Subprotocol("centrifuge-json")]) as hub:
-            with contextlib.suppress(ConnectionClosed, TimeoutError):
-                hub.send(json.dumps({"id": 1, "connect": told}))
-                hub.recv(5)
-                for number, said in enumerate(_commands(to.marks)):
-                    hub.send(json.dumps({"id": number + 2, **said}))
-                while True:
-                    hub.recv(1)
+        talk = connect(url, proxy=None, subprotocols=[Subprotocol("centrifuge-json")])
+        with talk as hub, contextlib.suppress(ConnectionClosed, TimeoutError):
+            hub.send(json.dumps({"id": 1, "connect": told}))
+            hub.recv(5)
+            for number, said in enumerate(_commands(to.marks)):
+                hub.send(json.dumps({"id": number + 2, **said}))
+            while True:
+                hub.recv(1)
