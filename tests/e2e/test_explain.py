@@ -299,7 +299,7 @@ def _configuration(port: int, log: Path, more: Mapping[str, object]) -> dict[str
     return {
         "listen": "127.0.0.1:0",
         "state_dir": str(log.parent / "state"),
-        "access_log": {"path": str(log)},
+        "access_log": {"path": str(log), "paths": "whole"},
         "services": {"up": endpoint, "other": endpoint},
         "routes": [{"auth": "none", **route} for route in ROUTES],
         **more,

@@ -142,7 +142,7 @@ def test_a_gateway_does_not_start_with_one_that_hangs_and_says_why(tmp_path: Pat
         "probe": "off",
         "admin": "off",
         "state_dir": str(tmp_path / "state"),
-        "access_log": {"path": str(pipe)},
+        "access_log": {"path": str(pipe), "paths": "whole"},
         "routes": [_answer("/")],
     }
     file.write_text(yaml.safe_dump(config))

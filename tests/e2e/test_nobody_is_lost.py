@@ -49,7 +49,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
         config: dict[str, object] = {
             "listen": f"127.0.0.1:{free_port()}",
             "state_dir": str(tmp_path / "state"),
-            "access_log": {"path": str(tmp_path / "access.log")},
+            "access_log": {"path": str(tmp_path / "access.log"), "paths": "whole"},
             "workers": 2,
             "services": {"up": {"endpoints": [f"http://127.0.0.1:{port}"]}},
             "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none"}],

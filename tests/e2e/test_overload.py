@@ -31,7 +31,7 @@ def gateway_to(
         {
             "listen": "127.0.0.1:0",
             "state_dir": str(tmp_path / "var"),
-            "access_log": {"path": str(tmp_path / "access.log")},
+            "access_log": {"path": str(tmp_path / "access.log"), "paths": "whole"},
             "connections": {"per_address": 20_000},
             "services": {"known": {"endpoints": [f"http://127.0.0.1:{port}"]}},
             "routes": [

@@ -112,7 +112,7 @@ def _config(folder: Path, port: int) -> dict[str, object]:
         "listen": "127.0.0.1:0",
         "state_dir": str(folder / "state"),
         "journal": {"in_memory": "allow"},
-        "access_log": {"path": str(folder / "access.log")},
+        "access_log": {"path": str(folder / "access.log"), "paths": "whole"},
         "services": {"chat": {"endpoints": [f"http://127.0.0.1:{port}"]}},
         "routes": [
             {"path": "/chat", **spoken},

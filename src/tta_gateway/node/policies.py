@@ -12,6 +12,7 @@ import msgspec
 
 from tta_gateway.features.access.bound import AccessBound
 from tta_gateway.features.access.policy import Access, Circle, book_of
+from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.features.access_log.policy import AccessLog
 from tta_gateway.features.admission.bound import AdmissionBound
 from tta_gateway.features.admission.policy import Gate, TrafficClass
@@ -96,7 +97,7 @@ def policies(
         type(policy): policy
         for policy in (
             Trace(Identifiers(clock.wall)),
-            AccessLog(lines, clock=clock.monotonic, stamp=Stamp(clock.wall)),
+            _access_log(snapshot, lines, clock),
             _metrics(snapshot, registry, clock),
             Problem(bound(snapshot, "problem", ProblemBound)),
             Cors(bound(snapshot, "cors", CorsBound)),
@@ -173,6 +174,15 @@ def _ward(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") 
 def _callers(snapshot: Snapshot, registry: Registry, clock: Clock, reach: "Reach") -> Callers:
     known = bound(snapshot, "callers", CallersBound)
     return Callers(known, wall=clock.wall, registry=registry, standing=reach.standing)
+
+
+def _access_log(snapshot: Snapshot, lines: Lines | None, clock: Clock) -> AccessLog:
+    return AccessLog(
+        lines,
+        clock=clock.monotonic,
+        stamp=Stamp(clock.wall),
+        whole_paths=bound(snapshot, "access_log", AccessLogBound).paths == "whole",
+    )
 
 
 def _metrics(snapshot: Snapshot, registry: Registry, clock: Clock) -> Metrics:

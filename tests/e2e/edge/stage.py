@@ -136,7 +136,7 @@ def stage(
     config = {
         "listen": f"127.0.0.1:{free_port()}",
         "state_dir": str(tmp_path / "state"),
-        "access_log": {"path": str(log)},
+        "access_log": {"path": str(log), "paths": "whole"},
         "services": {"up": {"endpoints": [upstream.url]}},
         "routes": routes(*special),
         **more,

@@ -105,7 +105,7 @@ def _config(folder: Path, server: Server) -> dict[str, object]:
     return {
         "listen": "127.0.0.1:0",
         "state_dir": str(folder / "state"),
-        "access_log": {"path": str(folder / "access.log")},
+        "access_log": {"path": str(folder / "access.log"), "paths": "whole"},
         "services": {
             "chat": {"endpoints": [f"http://127.0.0.1:{port}"]},
             "away": {"endpoints": [f"http://127.0.0.1:{free_port()}"]},

@@ -1,5 +1,7 @@
 """What an operator may write about the access log."""
 
+from typing import Literal
+
 from tta_gateway.features.access_log.bound import AccessLogBound
 from tta_gateway.support.config import Config, Line
 
@@ -15,7 +17,11 @@ class AccessLogConfig(Config):
     enabled: bool = _DEFAULT.enabled
     """Whether lines are written at all."""
 
+    paths: Literal["template", "whole"] = _DEFAULT.paths
+    """`template` writes the path of the route, as it stands there, and nothing where no route is
+    met; `whole` writes what was asked, and with it the names and numbers of people in it."""
+
 
 def compile(config: AccessLogConfig) -> AccessLogBound:
     """Return what a worker needs of it."""
-    return AccessLogBound(path=config.path, enabled=config.enabled)
+    return AccessLogBound(path=config.path, enabled=config.enabled, paths=config.paths)

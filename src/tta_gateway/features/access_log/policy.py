@@ -26,13 +26,19 @@ class AccessLog:
         *,
         clock: Callable[[], float],
         stamp: Stamp,
+        whole_paths: bool = False,
         route: Route | None = None,
     ) -> None:
-        """Write here (None: nowhere); `clock` is monotonic, in seconds."""
+        """Write here (None: nowhere); `clock` is monotonic, in seconds.
+
+        With `whole_paths` the path that was asked is written, else the template of its route.
+        """
         self._lines = lines
         self._clock = clock
         self._stamp = stamp
+        self._whole_paths = whole_paths
         self._route = route
+        self._path = route.path if route else ""
         self._name = route.name if route else ""
         self._service = route.service if route else ""
         self._encode = msgspec.json.Encoder().encode
@@ -41,7 +47,13 @@ class AccessLog:
         """Log the exchanges of every route by its name, unless the log is off."""
         if self._lines is None:
             return None
-        return AccessLog(self._lines, clock=self._clock, stamp=self._stamp, route=route)
+        return AccessLog(
+            self._lines,
+            clock=self._clock,
+            stamp=self._stamp,
+            whole_paths=self._whole_paths,
+            route=route,
+        )
 
     def explain(self) -> str:
         """Say what it does."""
@@ -64,7 +76,7 @@ class AccessLog:
             exchange.traceparent[3:35].decode(),
             exchange.client,
             request.method.decode(),
-            request.path.decode("latin-1"),
+            request.path.decode("latin-1") if self._whole_paths else self._path,
             self._name,
             499 if gone else response.status if response is not None else 0,
             code,

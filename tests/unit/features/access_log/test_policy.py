@@ -34,8 +34,10 @@ class Nobody:
         raise AssertionError
 
 
-def a_policy(kept: Kept, clock: FakeClock) -> AccessLog:
-    policy = AccessLog(kept, clock=clock.monotonic, stamp=Stamp(clock.wall))
+def a_policy(kept: Kept, clock: FakeClock, *, whole_paths: bool = True) -> AccessLog:
+    policy = AccessLog(
+        kept, clock=clock.monotonic, stamp=Stamp(clock.wall), whole_paths=whole_paths
+    )
     bound = policy.for_route(a_route("/players/{id}"))
     assert bound is not None
     return bound
@@ -180,3 +182,19 @@ def test_a_log_that_is_off_binds_to_no_route() -> None:
 
 def test_it_says_what_it_does() -> None:
     assert a_policy(Kept(), FakeClock()).explain() == "writes one line when the exchange is over"
+
+
+def test_of_a_path_the_template_is_written_unless_all_of_it_is_wanted() -> None:
+    for whole_paths, path in ((False, "/players/{id}"), (True, "/players/7")):
+        kept, clock = Kept(), FakeClock()
+        exchange = answered(an_exchange(a_head(target="/players/7")), from_upstream(200))
+        a_policy(kept, clock, whole_paths=whole_paths).on_finish(exchange)
+        assert msgspec.json.decode(kept.lines[0])["path"] == path
+
+
+def test_of_a_path_without_a_route_nothing_is_written() -> None:
+    kept, clock = Kept(), FakeClock()
+    policy = AccessLog(kept, clock=clock.monotonic, stamp=Stamp(clock.wall)).for_route(None)
+    assert policy is not None
+    policy.on_finish(answered(an_exchange(a_head(target="/somebody")), from_upstream(404)))
+    assert msgspec.json.decode(kept.lines[0])["path"] == ""
