@@ -33,7 +33,7 @@ pytestmark = pytest.mark.e2e
 
 SECRET: Final = "0123456789abcdef" * 4
 CRY: Final = "I want to end my life"
-FAULTS: Final = 50
+LEAST: Final = 50
 _MARK: Final = re.compile(rb"zq[0-9a-f]{20}zq")
 
 
@@ -147,7 +147,7 @@ def test_no_mark_is_where_it_should_not_be(aviary: Aviary) -> None:
     aviary.stage.rest()
     for say in (_refused, _answered_badly, _broken, _shown, _spoken):
         say(aviary)
-    assert len(aviary.marks.places) > FAULTS
+    assert len(aviary.marks.places) > LEAST
     seen = [
         (what, found) for what, data in aviary.answers if (found := aviary.marks.found_in(data))
     ]
