@@ -137,6 +137,7 @@ def aviary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aviary]:
             realtime={
                 "channels": {"session:{id}": {"publish": {}, "keep": {"size": 9, "time": "5m"}}}
             },
+            access_log={"path": str(folder / "access.log")},
             journal={"in_memory": "allow"},
         ) as running,
     ):

@@ -129,6 +129,9 @@ OWN: Final[dict[tuple[str, str], frozenset[str]]] = {
 PEOPLE_CHANGE: Final = frozenset({"admin", "clinical_supervisor"})
 """Those who propose and decide what two people change, each with a token of their own."""
 CHANGES: Final = "/admin/v1/changes"
+CLINICIANS: Final = frozenset({"therapist", "clinical_supervisor", "crisis_responder"})
+"""Those who see incidents and act on them, therapists of their own patients."""
+INCIDENTS: Final = "/admin/v1/incidents"
 LETTERS: Final = "/admin/v1/realtime/dead-letters"
 NOT_HERE: Final = {  # paths of one listener that another must not know
     "gateway": (
@@ -396,6 +399,8 @@ def test_the_administration_is_the_operators_and_nobody_elses(house: House) -> N
             is_change = path.startswith(CHANGES)
             if is_change and caller in PEOPLE_CHANGE:
                 assert said.status in (200, 404, 409, 422), (method, path, caller, said)
+            elif path.startswith(INCIDENTS) and caller in CLINICIANS:
+                assert said.status in (200, 400, 404, 409, 422), (method, path, caller, said)
             else:
                 assert said.status in (401, 403), (method, path, caller, said)
         if method == "GET" and "{" not in path:

@@ -140,6 +140,7 @@ def test_a_server_that_is_killed_is_back_within_a_second_and_traffic_is_untouche
 
 def test_one_that_is_down_is_said_and_the_node_stays_ready(one: Node) -> None:
     """The pauses between its lives grow, so that one of them is long enough to be seen."""
+    assert wait_until(lambda: "degraded" not in asked(one.probe)[1])
     seen: tuple[int, dict[str, object]] = (0, {})
     for lives in range(1, 6):
         os.kill(one.server("cache"), signal.SIGKILL)

@@ -50,7 +50,8 @@ def lost(tmp_path: Path) -> Iterator[Lost]:
             "alone": {"endpoints": [one.url]},
             "pair": {"endpoints": [one.url, other.url], "balance": "round_robin"},
         }
-        to = {"auth": "none", "timeouts": PATIENCE}
+        off = {"mode": "off", "reason": "bytes, and no words"}
+        to = {"auth": "none", "timeouts": PATIENCE, "safety": off}
         routes = [
             {"path": "/here", "auth": "none", "respond": {"body": "here"}},
             {"path": "/once/{rest:path}", "service": "alone", "retries": 0, **to},

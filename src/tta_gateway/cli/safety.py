@@ -120,7 +120,7 @@ def _report(level: int, by: str) -> "Report":
     from tta_gateway.support.clock import SystemClock
     from tta_gateway.support.identifier import Identifiers
 
-    wall = SystemClock.wall
+    wall = SystemClock().wall
     id = Identifiers(wall).uuid7().decode()
     return drilled(Drill(id=id, by=by, level=level), wall())
 
@@ -141,7 +141,7 @@ def _journaled(snapshot: "Snapshot", report: "Report") -> bool:
     from tta_gateway.support.metrics import Registry
 
     async def write() -> bool:
-        log = EventLog(LineFile("-"), Stamp(SystemClock.wall))
+        log = EventLog(LineFile("-"), Stamp(SystemClock().wall))
         loop = asyncio.get_running_loop()
         reporting = Reporting(loop, clock=SystemClock(), registry=Registry(), log=log)
         reporting.open(snapshot, _SLOT)
@@ -196,7 +196,7 @@ def _act(state: Path, id: str, does: str, *, by: str, text: str) -> None:
 
     question = {
         "do": "act",
-        "id": Identifiers(SystemClock.wall).uuid7().decode(),
+        "id": Identifiers(SystemClock().wall).uuid7().decode(),
         "incident": id,
         "does": does,
         "by": by or _user(),
