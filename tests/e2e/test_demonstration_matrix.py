@@ -400,7 +400,7 @@ def test_the_administration_is_the_operators_and_nobody_elses(house: House) -> N
             if is_change and caller in PEOPLE_CHANGE:
                 assert said.status in (200, 404, 409, 422), (method, path, caller, said)
             elif path.startswith(INCIDENTS) and caller in CLINICIANS:
-                assert said.status in (200, 400, 404, 409, 422), (method, path, caller, said)
+                assert said.status in (200, 201, 400, 404, 409, 422), (method, path, caller, said)
             else:
                 assert said.status in (401, 403), (method, path, caller, said)
         if method == "GET" and "{" not in path:
