@@ -156,6 +156,9 @@ SENT: Final = {
     f"{AUTH}/password/change": _WEAK,
     f"{AUTH}/ticket": '{"path": "/ws/chat"}',
     CHANGES: '{"kind": "roles", "change": {}, "reason": "to see who may ask for it"}',
+    f"{INCIDENTS}/{{id}}/hand-over": '{"to": "somebody"}',
+    **{f"{INCIDENTS}/{{id}}/{act}": '{"text": "a note"}' for act in ("notes", "resolve", "reopen")},
+    f"{INCIDENTS}/{{id}}/evidence": '{"reason": "to see who may read it"}',
 }
 """What is sent where `{}` would be refused before it is asked who it is."""
 
@@ -211,7 +214,11 @@ class House:
         if body is not None:
             said["content-type"] = "application/json"
         connection.request(method, target, body, said)
-        answer = connection.getresponse()
+        try:
+            answer = connection.getresponse()
+        except http.client.RemoteDisconnected:  # it was idle for too long
+            connection.request(method, target, body, said)
+            answer = connection.getresponse()
         read = answer.read()
         told = json.loads(read) if read[:1] == b"{" else {}
         code = told.get("code", "") if answer.status >= 400 else ""
