@@ -40,6 +40,7 @@ class Preview:
         """Keep what comes of it."""
         self._answers = answers
         self._exchange = exchange
+        self._response = response
         self._kind = response.get(_KIND) or b""
         self._body = body_of(response)
         self._came: asyncio.Future[None] | None = None
@@ -67,12 +68,13 @@ class Preview:
     async def answer(self) -> Response | None:
         """Return what is said instead once it has come and been looked at; None: it may be shown.
 
-        What follows the window is shown unseen, and counted.
+        What follows the window is shown unseen, and counted.  Of one that breaks off nothing is
+        shown.
         """
         if not self._is_enough:
             self._came = asyncio.get_running_loop().create_future()
             await self._came
-        if self._exchange.aborted:
+        if self._exchange.aborted or self._exchange.response is not self._response:
             return None
         answers, body = self._answers, self._body
         digest = digest_of(body.beginning(), self._kind)

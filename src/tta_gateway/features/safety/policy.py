@@ -278,6 +278,9 @@ class BoundScan:
                 if kept is not None:
                     return kept
         answer = await looked.answer() if isinstance(looked, Preview) else looked
+        if answer is None and exchange.response is not response:
+            # The service has broken off meanwhile: an error of ours stands there.
+            return await self._answered(exchange, heard, None)
         if found is not None and found.level:
             self._scan.helps.give(exchange, answer or response, found.level, found.categories)
         return answer

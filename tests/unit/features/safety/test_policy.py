@@ -408,15 +408,30 @@ def test_a_compressed_answer_is_read_and_services_are_asked_for_plain_ones() -> 
         assert statuses(client.sent) == [422]
 
 
-def test_a_service_that_breaks_off_while_its_answer_is_held_ends_the_connection() -> None:
+@pytest.mark.parametrize("how", ["lose", "end"])
+@pytest.mark.parametrize(("text", "status"), [("fair weather", 502), (CRY, 202)])
+def test_a_service_that_breaks_off_while_its_answer_is_held_leaves_nobody_without_one(
+    how: str, text: str, status: int
+) -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build)
-        client = house.ask(GET)
-        house.answer(answered(b"x" * 5000, kind=b"text/plain")[:3000])
-        house.gateway.service.lose()
+        client = house.ask(said(text))
+        house.answer(answered(b'{"a":' + b" " * 5000)[:3000])
+        getattr(house.gateway.service, how)()
         house.settle()
-        assert client.sent == b""
-        assert client.lost
+        assert statuses(client.sent) == [status]
+        assert SUPPORT in client.sent
+        assert [one.delivered for one in house.reports] == ([True, False] if text == CRY else [])
+        assert len(house.gateway.codes) == 1
+
+
+def test_nor_does_one_that_stops_within_its_answer() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(said(CRY))
+        house.answer(streaming(b"application/json") + chunk(b'{"a":'))
+        house.gateway.outlast(100.0)
+        assert statuses(client.sent) == [202]
 
 
 def test_a_client_that_goes_while_an_answer_is_held_leaves_nothing() -> None:
