@@ -106,6 +106,7 @@ class Scan:
             unseen=lambda why: registry.child(UNSEEN, "answer", why).add(),
             safe=self._safe,
             later=aside.later,
+            report=aside.report,
         )
 
     def for_route(self, route: Route | None) -> "BoundScan | None":
