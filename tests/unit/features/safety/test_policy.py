@@ -548,6 +548,35 @@ def test_a_client_that_goes_within_a_stream_leaves_nothing() -> None:
         house.settle()
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("words", [WORDS, "It helps to rest a little."])
+def test_events_of_a_stated_length_end_like_any(words: str, pieces: int) -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(GET)
+        whole = answered(b"".join(events(*words.split(" "))), kind=b"text/event-stream")
+        step = -(-len(whole) // pieces)
+        house.answer(*(whole[at : at + step] for at in range(0, len(whole), step)))
+        assert statuses(client.sent) == [200]
+        assert b"content-length" not in client.sent.lower()
+        assert (b"event: safety\ndata: {" in client.sent) == (words == WORDS)
+        assert (shown(client.sent) == words.replace(" ", "")) == (words != WORDS)
+        assert client.sent.endswith(LAST)
+
+
+def test_of_a_stream_that_nobody_can_look_at_nothing_more_is_shown() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(GET)
+        house.answer(streaming(), *map(chunk, events("It", " helps.")))
+        house.detector.fails_services = True
+        house.answer(*map(chunk, events(" So", " it", " goes.")), LAST)
+        assert shown(client.sent) == "It helps."
+        assert b"event: safety\ndata: {" in client.sent
+        assert client.sent.endswith(LAST)
+        assert len(house.faults) == 1
+
+
 def test_help_comes_with_a_stream_too() -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build)
