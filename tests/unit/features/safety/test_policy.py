@@ -594,7 +594,7 @@ def test_help_comes_with_a_stream_too() -> None:
     mode=st.sampled_from(("scan", "parallel", "async")),
     refused=st.sampled_from((0, 429, 503)),
     how=st.sampled_from(("durable", "not")),
-    fate=st.sampled_from(("answers", "fails", "breaks")),
+    fate=st.sampled_from(("answers", "fails", "breaks", "breaks off")),
     parts=st.integers(1, 3),
     level=st.sampled_from((CRY, DIRE)),
 )
@@ -615,6 +615,8 @@ def test_nobody_in_a_crisis_gets_a_bare_error(
         elif house.asked and fate == "fails":
             house.answer(answered(b"{}").replace(b"200 OK", b"500 No"))
         elif house.asked:
+            if fate == "breaks off":
+                house.answer(answered(b'{"answer":"I am here"}')[:-5])
             house.gateway.service.lose()
         house.settle()
         (status,) = statuses(client.sent)
