@@ -37,7 +37,7 @@ class Phrases:
 
     def __init__(self) -> None:
         self.read: list[str] = []
-        self.fails = False
+        self.fails = self.fails_services = False
 
     def of_person(self, text: str) -> Verdict:
         self.read.append(text)
@@ -49,6 +49,8 @@ class Phrases:
         return Verdict()
 
     def of_service(self, text: str) -> Verdict:
+        if self.fails_services:
+            raise ZeroDivisionError
         return Verdict(HIGH, ("suicide",), ("harm",), "1", 0.9) if HARM in text else Verdict()
 
 

@@ -132,7 +132,11 @@ class Runner:
     async def _go_on_leaving(
         self, exchange: Exchange, waiting: Awaitable[Answer], number: int
     ) -> None:
-        """Go on with the response phase behind a step that had to wait."""
+        """Go on with the response phase behind a step that had to wait.
+
+        Meanwhile an error of ours may have come in the answer's place: it has broken off.
+        """
+        held = exchange.response
         try:
             answer = await waiting
             assert not isinstance(answer, Refusal)  # it is too late to refuse
@@ -141,7 +145,8 @@ class Runner:
         exchange.suspended = False
         if exchange.aborted or exchange.finished:
             return
-        if answer is not None:
+        # What a policy has made of a service's answer that has broken off has no body to come.
+        if answer is not None and (answer.local or exchange.response is held):
             exchange.response = answer
         if self._leave(exchange, number - 1) and exchange.attempt is not None:
             exchange.attempt.resume_answer()

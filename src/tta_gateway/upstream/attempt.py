@@ -446,10 +446,7 @@ class Attempt:
             self.upstream.failed(self.pool, error.problem.code, self.attempts.clock())
         if self._answered:
             self.upstream.active -= 1
-            self._pending = None
-            exchange.error = error
-            self._show_end()
-            exchange.sink.abort()
+            self._break_off(error)
             return
         if self._repeatable(error):
             self._repeat(error, failed=its_fault)
@@ -465,6 +462,21 @@ class Attempt:
         exchange.error = error
         self.attempts.runner.respond(exchange, answer_of(error.problem, error.detail))
         exchange.origin.flush()
+
+    def _break_off(self, error: GatewayError) -> None:
+        """Cut an answer that has begun; while its head is held, an error stands in its place.
+
+        Who holds it goes on with that: a client that has been sent nothing is not left with that.
+        """
+        exchange = self.exchange
+        exchange.error = error
+        if self._pending is None:
+            self._show_end()
+            exchange.sink.abort()
+            return
+        self._pending = None
+        exchange.response = answer_of(error.problem, error.detail)
+        self._show_end()
 
     def _repeatable(self, error: GatewayError) -> bool:
         exchange = self.exchange

@@ -1560,12 +1560,23 @@ def test_a_client_that_cannot_keep_up_is_not_overrun_when_the_head_has_left() ->
     assert (origin.said, connection.reading) == (["200"], False)
 
 
-def test_an_answer_that_is_lost_while_its_head_waits_is_broken_off() -> None:
+@pytest.mark.parametrize(("instead", "status"), [(None, "502"), (Response(422), "422")])
+def test_an_answer_that_is_lost_while_its_head_waits_makes_way_for_an_error(
+    instead: Response | None, status: str
+) -> None:
     rig, origin, connection = held()
     connection.send(b"half")
     connection.lose()
-    rig.open()
-    assert (origin.said, rig.counts) == (["abort"], NOTHING)
+    assert origin.said == []
+    rig.open(instead)
+    assert (origin.said, rig.counts) == ([status, "end"], NOTHING)
+
+
+def test_nothing_of_one_that_was_lost_is_shown_whatever_a_policy_made_of_it() -> None:
+    rig, origin, connection = held()
+    connection.lose()
+    rig.open(from_upstream(200))
+    assert origin.said == ["502", "end"]
 
 
 def test_an_answer_that_is_replaced_while_its_body_waits_brings_none_of_it() -> None:

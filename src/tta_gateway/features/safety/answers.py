@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.features.safety.block import stream
 from tta_gateway.features.safety.body import Body
 from tta_gateway.features.safety.harmless import Harmless, digest_of
 from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, look
@@ -30,7 +31,14 @@ _LINES: Final = frozenset(
         *(b"application/json-seq", b"application/stream+json"),
     )
 )
+_MEDIA: Final = (b"image/", b"audio/", b"video/", b"font/", b"application/octet-stream")
+_TEXTS: Final = (
+    *(b"json", b"json-seq", b"jsonl", b"xml", b"yaml", b"javascript", b"graphql"),
+    *(b"-urlencoded", b"/form-data", b"/mixed"),
+)
 _BODILESS: Final = frozenset((101, 204, 205, 304))
+_BLANK: Final = (b"\n\n", b"\r\r", b"\n\r\n")
+_NAMED: Final = b"x-vercel-ai-data-stream"  # a text in lines that say what each is
 
 
 class Preview:
@@ -40,6 +48,7 @@ class Preview:
         """Keep what comes of it."""
         self._answers = answers
         self._exchange = exchange
+        self._response = response
         self._kind = response.get(_KIND) or b""
         self._body = body_of(response)
         self._came: asyncio.Future[None] | None = None
@@ -67,12 +76,13 @@ class Preview:
     async def answer(self) -> Response | None:
         """Return what is said instead once it has come and been looked at; None: it may be shown.
 
-        What follows the window is shown unseen, and counted.
+        What follows the window is shown unseen, and counted.  Of one that breaks off nothing is
+        shown.
         """
         if not self._is_enough:
             self._came = asyncio.get_running_loop().create_future()
             await self._came
-        if self._exchange.aborted:
+        if self._exchange.aborted or self._exchange.response is not self._response:
             return None
         answers, body = self._answers, self._body
         digest = digest_of(body.beginning(), self._kind)
@@ -98,8 +108,8 @@ class Answers:
     """Looks at the answers of a worker's services.
 
     `found` hears of what was withheld, `unseen` why something was not looked at, `safe` gives the
-    text for somebody who has been shown a part of an answer, as JSON, and `later` calls something
-    in a turn of its own.
+    text for somebody who has been shown a part of an answer, as JSON, `later` calls something in a
+    turn of its own, and `report` hears of faults of ours.
     """
 
     def __init__(
@@ -110,6 +120,7 @@ class Answers:
         unseen: Callable[[str], None],
         safe: Callable[[Exchange], bytes],
         later: Callable[[Callable[[], None]], object],
+        report: Callable[[Exchange, BaseException], None],
     ) -> None:
         """Look by this judge."""
         self.judge = judge
@@ -118,10 +129,13 @@ class Answers:
         self.harmless = Harmless()
         self._safe = safe
         self._later = later
+        self._report = report
 
     def look(self, exchange: Exchange, response: Response) -> Preview | Response | None:
         """Look at an answer: what stands in its place, who waits for its body, or None."""
         if response.local or response.status in _BODILESS or exchange.request.method == b"HEAD":
+            return None
+        if response.length == 0 or response.body == b"":
             return None
         if is_of_events(response):
             self._follow(exchange, response, Events(), self._safe_event)
@@ -142,8 +156,6 @@ class Answers:
     def _whole(
         self, exchange: Exchange, response: Response, data: bytes
     ) -> Preview | Response | None:
-        if not data:
-            return None
         if _is_unreadable(response):
             self.unseen("kind")
             return None
@@ -179,17 +191,21 @@ class Answers:
         exchange: Exchange,
         response: Response,
         parts: Parts,
-        safe: Callable[[Exchange], bytes],
+        safe: Callable[[Exchange, bytes], bytes],
     ) -> None:
-        """Look at an answer on its way; one that is compressed cannot be, and is counted."""
+        """Look at an answer on its way; one that is compressed cannot be, and is counted.
+
+        Its length is not known any more: it may end before, or with what is safe.
+        """
         coding = response.get(_CODING)
         if coding is not None and coding.lower() != b"identity":
             self.unseen("coding")
             return
-        may_end = response.length < 0
+        stream(response)
         ending = Ending(
-            (lambda: safe(exchange)) if may_end else None,
-            lambda found, text: self.found(exchange, found, text),
+            lambda last: safe(exchange, last),
+            found=lambda found, text: self.found(exchange, found, text),
+            fault=lambda error: self._report(exchange, error),
         )
 
         def wrapped(sink: Sink) -> Sink:
@@ -204,14 +220,17 @@ class Answers:
 
         exchange.wraps = [*(exchange.wraps or ()), wrapped]
 
-    def _safe_event(self, exchange: Exchange) -> bytes:
-        return b"event: safety\ndata: %b\n\n" % self._safe(exchange)
+    def _safe_event(self, exchange: Exchange, last: bytes) -> bytes:
+        event = b"event: safety\ndata: %b\n\n" % self._safe(exchange)
+        # Only of one too long to wait for has a piece been shown: its line is still open.
+        return event if not last or last.endswith(_BLANK) else b"\n\n" + event
 
-    def _safe_text(self, exchange: Exchange) -> bytes:
+    def _safe_text(self, exchange: Exchange, last: bytes) -> bytes:
         kind = b"" if exchange.response is None else exchange.response.get(_KIND) or b""
         if kind.lower().startswith(b"text/"):
             return b"\n\n" + WITHHELD.detail.encode() + b"\n"
-        return self._safe(exchange) + b"\n"
+        line = self._safe(exchange) + b"\n"
+        return line if not last or last.endswith(b"\n") else b"\n" + line
 
 
 SHORT: Final = 1800
@@ -225,14 +244,21 @@ def body_of(response: Response) -> Body:
 
 def _parts_of(response: Response) -> Parts | None:
     """Return how an answer without a length is taken apart that is of use before it is whole."""
-    kind = (response.get(_KIND) or b"").partition(b";")[0].strip().lower()
     if response.length >= 0:
         return None
-    if kind in _LINES:
+    kind = (response.get(_KIND) or b"").lower()
+    name = kind.partition(b";")[0].strip()
+    if name in _LINES or (name.startswith(b"text/") and response.get(_NAMED) is not None):
         return Lines()
-    return Words() if kind.startswith(b"text/") else None
+    if b"utf-16" in kind:
+        return None  # words are not looked for in it: it is held until it is whole
+    return Words() if name.startswith(b"text/") else None
 
 
 def _is_unreadable(response: Response) -> bool:
-    kind = (response.get(_KIND) or b"").lower()
-    return kind.startswith((b"image/", b"audio/", b"video/", b"font/", b"application/octet-stream"))
+    """Tell whether an answer is no text; of what comes bit by bit, only what surely is one is."""
+    kind = (response.get(_KIND) or b"").partition(b";")[0].strip().lower()
+    if kind.startswith(_MEDIA):
+        return True
+    comes_whole = response.body is not None or response.length >= 0
+    return bool(kind) and not (comes_whole or kind.startswith(b"text/") or kind.endswith(_TEXTS))

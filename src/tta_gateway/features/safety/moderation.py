@@ -4,16 +4,21 @@ Beside the usual members a result has `x_severity`, 0 to 3, of what was found in
 something that a person writes or that a service says, whichever is graver; `x_person` and
 `x_service` are the two, `x_categories` our own words.  Nobody is told of what is found here:
 whoever asks knows whose words they are, and what to do.
+
+To look takes a worker's time: all who ask share one slice in a turn of the loop, so much may wait
+at once, of all and of one, and who has gone is not worked for.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
 from tta_gateway.features.safety.looking import NOTHING, Judge, graver, look
-from tta_gateway.features.safety.problems import NOT_MODERATED
+from tta_gateway.features.safety.problems import MODERATION_BUSY, NOT_MODERATED
+from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.stream import Stream
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
@@ -21,6 +26,11 @@ from tta_gateway.support.tasks import Died, spawn
 
 MOST: Final = 32
 """texts of a request"""
+AT_ONCE: Final = 1_000_000
+"""characters of all requests that wait to be looked at, at most"""
+OF_ONE: Final = AT_ONCE // 2
+"""of which so many are one asker's"""
+_LEAST: Final = 500  # characters that a text counts as
 _KIND: Final = (b"content-type", b"application/json")
 _NO_STORE: Final = (b"cache-control", b"no-store")
 _HARM: Final = frozenset(("suicide", "self_harm"))
@@ -71,6 +81,8 @@ class Moderation:
         self._detector = detector
         self._fresh = fresh
         self._died = died
+        self._waiting: Counter[str] = Counter()  # characters, by who asks
+        self._turn = asyncio.Lock()
 
     def asked(self, stream: Stream, body: bytes) -> None:
         """Look at the texts of a request."""
@@ -78,17 +90,57 @@ class Moderation:
         if texts is None:
             stream.answer(answer_of(NOT_MODERATED))
             return
-        spawn(self._answer(stream, texts), name="moderation", died=self._died)
+        who, size = _asker(stream.exchange), sum(max(_LEAST, len(text)) for text in texts)
+        if self._waiting.total() + size > AT_ONCE or self._waiting[who] + size > OF_ONE:
+            stream.answer(answer_of(MODERATION_BUSY))
+            return
+        self._waiting[who] += size
+        spawn(self._answered(stream, texts, who, size), name="moderation", died=self._died)
+
+    async def _answered(self, stream: Stream, texts: list[str], who: str, size: int) -> None:
+        try:
+            await self._answer(stream, texts)
+        finally:
+            self._waiting[who] -= size
+            if not self._waiting[who]:
+                del self._waiting[who]
 
     async def _answer(self, stream: Stream, texts: list[str]) -> None:
         results, version = [], ""
         for text in texts:
-            person = await _found(self._detector.of_person, text)
-            service = await _found(self._detector.of_service, text)
+            person = await self._found(stream, self._detector.of_person, text)
+            service = await self._found(stream, self._detector.of_service, text)
+            if person is None or service is None:
+                return
             version = person.version or version
             results.append(result(person, service))
         told = Moderated(f"modr-{self._fresh()}", f"tta-gateway-{version}", results)
         stream.answer(Response(200, [_KIND, _NO_STORE], _written(told)))
+
+    async def _found(self, stream: Stream, judge: Judge, text: str) -> Verdict | None:
+        """Return what is found in a text, a slice in a turn; None if nobody waits for it any more.
+
+        The lock goes to whoever has waited longest: each has a slice looked at in its turn.
+        """
+        found = NOTHING
+        exchange, slices = stream.exchange, look(judge, text)
+        while not exchange.aborted and not exchange.finished:
+            async with self._turn:
+                so_far = _next(slices)
+                await asyncio.sleep(0)
+            if so_far is None:
+                return found
+            found = so_far
+        return None
+
+
+def _next(slices: Iterator[Verdict]) -> Verdict | None:
+    return next(slices, None)
+
+
+def _asker(exchange: Exchange) -> str:
+    who = exchange.principal
+    return exchange.client if who is None else f"{who.issuer}/{who.subject}"
 
 
 def texts_in(body: bytes) -> list[str] | None:
@@ -104,14 +156,6 @@ def texts_in(body: bytes) -> list[str] | None:
     if isinstance(said, list) and any(isinstance(one, Part) for one in said):
         return ["\n".join(texts)]  # parts of one input
     return texts
-
-
-async def _found(judge: Judge, text: str) -> Verdict:
-    found = NOTHING
-    for so_far in look(judge, text):
-        found = so_far
-        await asyncio.sleep(0)
-    return found
 
 
 def result(person: Verdict, service: Verdict) -> Result:

@@ -4,12 +4,14 @@ A part is bytes that are passed on together, or not at all, and what they say, b
 of events whose data is JSON, each member's text goes on by itself.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from tta_gateway.features.safety.leaves import texts
 from tta_gateway.features.safety.running import boundary
 
 LONGEST: Final = 64 * 1024
@@ -19,6 +21,9 @@ HELD: Final = 256
 _MOST: Final = 64  # texts of an event, and how deep they may lie
 _BLANK: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n")
 _LINE: Final = re.compile(r"\r\n|\n|\r")
+_FRAME: Final = "\ufeff\x1e\r\n "  # of a line: RFC 7464 begins with the second
+_NAMED: Final = re.compile(r'[0-9a-z]:(?=[\[{"])')  # what a line is, as some streams of tokens say
+_JSON: Final = b"application/json"
 
 
 class Part(NamedTuple):
@@ -44,26 +49,49 @@ class Events:
     def __init__(self) -> None:
         """Begin."""
         self._left = b""
+        self._is_within = False  # a piece of the event has been passed on
+        self._is_data = False  # so is the line that comes next
 
     def feed(self, data: bytes) -> Iterator[Part]:
         """Yield the events that are complete with these bytes."""
-        data = self._left + data
-        begin = 0
         # The line ends of an event may have come in two pieces.
-        for end in _BLANK.finditer(data):
-            yield _event(data[begin : end.end()])
+        begin, known = 0, max(0, len(self._left) - 3)
+        data = self._left + data
+        for end in _BLANK.finditer(data, known):
+            yield self._event(data[begin : end.end()])
             begin = end.end()
         left = data[begin:]
         if len(left) > LONGEST:
-            yield _event(left)
-            left = b""
+            cut = _cut(left)
+            yield self._event(left[:cut], is_over=False)
+            left = left[cut:]
         self._left = left
 
     def rest(self) -> Iterator[Part]:
         """Yield what is left."""
         left, self._left = self._left, b""
         if left:
-            yield _event(left)
+            yield self._event(left)
+
+    def _event(self, raw: bytes, *, is_over: bool = True) -> Part:
+        """Return an event as a part, or a piece of one."""
+        is_piece = self._is_within or not is_over
+        text = "\n".join(self._data(raw.decode("utf-8", "replace").removeprefix("\ufeff")))
+        self._is_within = not is_over
+        return _part(raw, text, is_piece=is_piece)
+
+    def _data(self, text: str) -> Iterator[str]:
+        """Yield the lines of data; the first may go on with that of the piece before."""
+        goes_on = self._is_within
+        for line in _LINE.split(text):
+            value = line
+            if not goes_on:
+                name, _, value = line.partition(":")
+                self._is_data = name == "data"
+                value = value.removeprefix(" ")
+            goes_on = False
+            if self._is_data:
+                yield value
 
 
 class Lines:
@@ -72,22 +100,41 @@ class Lines:
     def __init__(self) -> None:
         """Begin."""
         self._left = b""
+        self._is_within = False  # a piece of the line has been passed on
 
     def feed(self, data: bytes) -> Iterator[Part]:
         """Yield the lines that are complete with these bytes."""
-        *lines, left = (self._left + data).split(b"\n")
-        for line in lines:
-            yield _line(line + b"\n")
+        begin, known = 0, len(self._left)
+        data = self._left + data
+        end = data.find(b"\n", known) + 1
+        while end:
+            yield self._line(data[begin:end])
+            begin = end
+            end = data.find(b"\n", begin) + 1
+        left = data[begin:]
         if len(left) > LONGEST:
-            yield _line(left)
-            left = b""
+            cut = _cut(left)
+            yield self._line(left[:cut], is_over=False)
+            left = left[cut:]
         self._left = left
 
     def rest(self) -> Iterator[Part]:
         """Yield what is left."""
         left, self._left = self._left, b""
         if left:
-            yield _line(left)
+            yield self._line(left)
+
+    def _line(self, raw: bytes, *, is_over: bool = True) -> Part:
+        """Return a line as a part, or a piece of one."""
+        is_piece = self._is_within or not is_over
+        self._is_within = not is_over
+        text = raw.decode("utf-8", "replace")
+        if not is_piece:
+            text = text.strip(_FRAME)
+            named = _NAMED.match(text)
+            if named is not None:
+                text = text[named.end() :]
+        return _part(raw, text, is_piece=is_piece)
 
 
 class Words:
@@ -132,30 +179,48 @@ def _characters(data: bytes) -> int:
     return len(data)
 
 
-def _event(raw: bytes) -> Part:
-    """Return an event as a part."""
-    lines = []
-    for line in _LINE.split(raw.decode("utf-8", "replace")):
-        name, _, value = line.partition(":")
-        if name == "data":
-            lines.append(value.removeprefix(" "))
-    text = "\n".join(lines)
-    return Part(raw, texts_of(text) if text else [])
+def _cut(data: bytes) -> int:
+    """Return how many bytes a piece has: it ends behind a space, or before the end of a line.
+
+    So no character is cut in two, no escape, and no line's name.
+    """
+    least = len(data) - HELD
+    ends = (data.rfind(b" ", least) + 1, data.rfind(b"\n", least), data.rfind(b"\r", least))
+    return max(ends) if max(ends) > 0 else len(data)
 
 
-def _line(raw: bytes) -> Part:
-    text = raw.decode("utf-8", "replace").strip("\x1e\r\n ")  # RFC 7464 begins with the first
-    return Part(raw, texts_of(text) if text else [])
+def _part(raw: bytes, text: str, *, is_piece: bool) -> Part:
+    if not text:
+        return Part(raw, [])
+    # Nobody knows whether a piece begins within a string of JSON: it is read as it stands.
+    return Part(raw, [("", _as_it_stands(text))] if is_piece else texts_of(text))
+
+
+def _as_it_stands(text: str) -> str:
+    """Return a text with JSON's escapes undone."""
+    return texts(text.encode("utf-8", "replace"), _JSON, whole=False) or text
 
 
 def texts_of(text: str) -> list[tuple[str, str]]:
-    """Return the texts in an event's data, each with where it stands."""
-    if text[0] in '{["':
-        try:
-            return _leaves(msgspec.json.decode(text))
-        except (msgspec.DecodeError, RecursionError):
-            pass
-    return [("", text)]
+    """Return the texts in an event's data, each with where it stands.
+
+    What begins like JSON and is none is read as it stands, and its strings by themselves, too.
+    """
+    if text.lstrip()[:1] not in {"{", "[", '"'}:
+        return [("", text)]
+    try:
+        return _leaves(msgspec.json.decode(text))
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        # Python's own writes NaN and Infinity, and clients made with it read them.
+        found = _leaves(json.loads(text, strict=False))
+    except (ValueError, RecursionError):
+        strings = texts(text.encode("utf-8", "replace"), _JSON)
+        whole = _as_it_stands(text)
+        return [("", whole), ("*", strings)] if strings and strings != whole else [("", whole)]
+    # Half a character, escaped, would be one that nobody can write down.
+    return [(path, said.encode("utf-8", "replace").decode()) for path, said in found]
 
 
 def _leaves(value: object) -> list[tuple[str, str]]:
@@ -175,7 +240,8 @@ def _leaves(value: object) -> list[tuple[str, str]]:
         elif isinstance(one, dict):
             todo += [(f"{path}.{name}", each) for name, each in reversed(one.items())]
         elif isinstance(one, list):
-            todo += [(f"{path}.{number}", each) for number, each in enumerate(one)][::-1]
+            todo += [("*", each) for each in reversed(one[_MOST:])]
+            todo += [(f"{path}.{number}", each) for number, each in enumerate(one[:_MOST])][::-1]
     if beyond:
         found.append(("*", "\n".join(beyond)))
     return found

@@ -106,6 +106,7 @@ class Scan:
             unseen=lambda why: registry.child(UNSEEN, "answer", why).add(),
             safe=self._safe,
             later=aside.later,
+            report=aside.report,
         )
 
     def for_route(self, route: Route | None) -> "BoundScan | None":
@@ -278,6 +279,9 @@ class BoundScan:
                 if kept is not None:
                     return kept
         answer = await looked.answer() if isinstance(looked, Preview) else looked
+        if answer is None and exchange.response is not response:
+            # The service has broken off meanwhile: an error of ours stands there.
+            return await self._answered(exchange, heard, None)
         if found is not None and found.level:
             self._scan.helps.give(exchange, answer or response, found.level, found.categories)
         return answer

@@ -16,3 +16,10 @@ NOT_MODERATED: Final = Problem(
     "There is nothing here that can be looked at.",
     "Send `input`: a text, up to 32 of them, or parts of type `text`.",
 )
+MODERATION_BUSY: Final = Problem(
+    "safety_moderation_busy",
+    503,
+    "As much waits here to be looked at as may.",
+    "Try again when Retry-After says; ask one after the other, and of long texts about fewer.",
+    retry_after=1,
+)

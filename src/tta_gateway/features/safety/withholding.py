@@ -20,6 +20,7 @@ BEHIND: Final = 64 * 1024
 """Bytes that wait to be looked at, from which on the service is not read."""
 TURN: Final = 2000
 """Characters that are looked at in one turn of the loop."""
+_EACH: Final = 32  # characters that a part, or a text, counts as beside what is in it
 _MEMBERS: Final = 64  # texts that go on at a time
 _PARTS: Final = 64  # that are held back for the end of a word
 
@@ -27,15 +28,21 @@ _PARTS: Final = 64  # that are held back for the end of a word
 class Ending:
     """How an answer ends in the place of what is harmful.
 
-    `safe` is what is sent, or None where the answer can only be cut; `found` hears of it.
+    `safe` gives what is sent behind these last bytes; `found` hears of what was found, `fault` of
+    what of ours kept a part from being looked at.
     """
 
     def __init__(
-        self, safe: Callable[[], bytes] | None, found: Callable[[Verdict, str], None]
+        self,
+        safe: Callable[[bytes], bytes],
+        *,
+        found: Callable[[Verdict, str], None],
+        fault: Callable[[BaseException], None],
     ) -> None:
         """End like this."""
         self.safe = safe
         self.found = found
+        self.fault = fault
 
 
 class Withholding:
@@ -71,6 +78,7 @@ class Withholding:
         self._waits = False  # for a turn
         self._has_turn = False
         self._looked = 0  # characters in this turn
+        self._last = b""  # bytes that were shown
         self._over = False
 
     # What the answer brings
@@ -99,17 +107,22 @@ class Withholding:
     def _go_on(self) -> None:
         """Do what can be done in this turn; however many parts come in it, no more than a slice."""
         if not self._waits:
-            if self._steps is None:
-                self._steps = self._work()
-            for _ in self._steps:
-                self._waits = True
-                break
-            else:
-                self._steps = None
+            try:
+                self._step()
+            except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
+                self._fault(error)
             if self._looked and not self._has_turn:
                 self._has_turn = True
                 self._later(self._turn)
         self._mind_the_pace()
+
+    def _step(self) -> None:
+        if self._steps is None:
+            self._steps = self._work()
+        for _ in self._steps:
+            self._waits = True
+            return
+        self._steps = None
 
     def _turn(self) -> None:
         self._has_turn = False
@@ -140,9 +153,8 @@ class Withholding:
         while self._queue:
             data = self._queue.popleft()
             taken += len(data)
-            for part in self._parts.feed(data):
-                self._add(part)
-            if self._queue and self._new < TURN:
+            yield from self._take(data)
+            if not self._over and self._queue and self._new < TURN:
                 continue  # what has come together is looked at together
             yield from self._show()
             if self._over:
@@ -158,6 +170,18 @@ class Withholding:
         if not self._over:
             self._over = True
             self._sink.send_end(self._trailers)
+
+    def _take(self, data: bytes) -> Iterator[None]:
+        """Take apart what has come; of much, what is enough for a turn is shown meanwhile."""
+        for part in self._parts.feed(data):
+            self._add(part)
+            self._looked += _EACH + _EACH * len(part.said) // 4
+            if self._looked > TURN:
+                yield
+            if self._new >= TURN:
+                yield from self._show()
+                if self._over:
+                    return
 
     def _add(self, part: Part) -> None:
         """Take a part, and note how many are whole words by now."""
@@ -197,7 +221,9 @@ class Withholding:
             return
         shown, self._pending = self._pending[: self._whole], self._pending[self._whole :]
         self._whole = 0
-        self._sink.send_data(b"".join(shown))
+        data = b"".join(shown)
+        self._last = data[-4:]
+        self._sink.send_data(data)
 
     def _look(self) -> Iterator[None]:
         self._new = 0
@@ -205,7 +231,7 @@ class Withholding:
             for piece in text.pieces():
                 if self._looked and self._looked + len(piece) > TURN:
                     yield
-                self._looked += len(piece)
+                self._looked += _EACH + len(piece)
                 found = self._judge(piece)
                 if found.level >= HIGH:
                     self._end(found, piece)
@@ -214,14 +240,23 @@ class Withholding:
     def _end(self, found: Verdict, piece: str) -> None:
         """Show nothing more, but what is safe."""
         self._over = True
-        self._queue.clear()
-        self._pending = []
         self._ending.found(found, piece)
+        self._close()
+
+    def _fault(self, error: BaseException) -> None:
+        """Show nothing more either, after a fault of ours."""
+        self._ending.fault(error)
+        if self._over:
+            self._sink.abort()
+            return
+        self._over = True
+        self._close()
+
+    def _close(self) -> None:
+        self._queue.clear()
+        self._pending, self._whole = [], 0
         attempt = self._exchange.attempt
         if attempt is not None:
             attempt.cancel()
-        if self._ending.safe is None:
-            self._sink.abort()
-            return
-        self._sink.send_data(self._ending.safe())
+        self._sink.send_data(self._ending.safe(self._last))
         self._sink.send_end()

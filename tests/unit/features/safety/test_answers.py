@@ -26,10 +26,13 @@ class House:
             unseen=self.unseen.append,
             safe=lambda _: b"{}",
             later=self.later.append,
+            report=lambda _, __: None,
         )
 
+    def flush(self) -> None: ...
+
     def look(self, answer: Response, method: str = "GET") -> Preview | Response | None:
-        self.exchange = exchange = an_exchange(a_head(method))
+        self.exchange = exchange = an_exchange(a_head(method), origin=self)
         exchange.response = answer
         return self.answers.look(exchange, answer)
 
@@ -115,6 +118,7 @@ def test_one_that_seems_to_be_no_text_is_counted() -> None:
         (b"text/plain", CHUNKED, True),
         (b"text/plain", UNTIL_CLOSE, True),
         (b"application/x-ndjson", CHUNKED, True),
+        (b"text/plain; charset=UTF-16", CHUNKED, False),
         (b"application/json", CHUNKED, False),
         (b"text/plain", 100, False),
     ],
@@ -153,16 +157,16 @@ class Client:
 
 
 @pytest.mark.parametrize(
-    ("kind", "length", "shown", "how"),
+    ("kind", "length", "shown"),
     [
-        (b"text/event-stream", CHUNKED, b"event: safety\ndata: {}\n\n", "ended"),
-        (b"application/x-ndjson", CHUNKED, b"{}\n", "ended"),
-        (b"text/plain", CHUNKED, b"\n\n" + WITHHELD.detail.encode() + b"\n", "ended"),
-        (b"text/event-stream", 100, b"", "cut"),
+        (b"text/event-stream", CHUNKED, b"event: safety\ndata: {}\n\n"),
+        (b"application/x-ndjson", CHUNKED, b"{}\n"),
+        (b"text/plain", CHUNKED, b"\n\n" + WITHHELD.detail.encode() + b"\n"),
+        (b"text/event-stream", 100, b"event: safety\ndata: {}\n\n"),
     ],
 )
 def test_in_the_place_of_what_is_harmful_stands_what_the_client_can_read(
-    kind: bytes, length: int, shown: bytes, how: str
+    kind: bytes, length: int, shown: bytes
 ) -> None:
     house, client = House(), Client()
     house.look(of_service(None, kind=kind, length=length))
@@ -172,7 +176,64 @@ def test_in_the_place_of_what_is_harmful_stands_what_the_client_can_read(
     sink = wrap(client)
     sink.send_data(b'data: "%b."\n\n' % HARM)
     sink.send_end()
-    assert (client.shown, client.how) == (shown, how)
+    assert (client.shown, client.how) == (shown, "ended")
+    assert exchange.response is not None
+    assert exchange.response.length == CHUNKED
+
+
+@pytest.mark.parametrize(
+    ("kind", "begin", "between"),
+    [(b"text/event-stream", b"data: ", b"\n\n"), (b"application/x-ndjson", b'"', b"\n")],
+)
+def test_it_begins_a_line_of_its_own(kind: bytes, begin: bytes, between: bytes) -> None:
+    house, client = House(), Client()
+    house.look(of_service(None, kind=kind, length=CHUNKED))
+    assert house.exchange.wraps is not None
+    sink = house.exchange.wraps[0](client)
+    long = begin + b"fair weather " * 6000
+    for data in (long, HARM + b". "):
+        sink.send_data(data)
+    sink.send_end()
+    while house.later:
+        house.later.pop(0)()
+    shown, found, _ = client.shown.rpartition(between + (b"event" if between[1:] else b"{"))
+    assert found
+    assert shown
+    assert long.startswith(shown)
+    assert HARM not in client.shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "length", "is_held"),
+    [
+        (b"application/grpc-web+proto", CHUNKED, False),
+        (b"multipart/x-mixed-replace; boundary=a", UNTIL_CLOSE, False),
+        (b"application/grpc-web-text", CHUNKED, False),
+        (b"application/pdf", 100, True),
+        (b"application/problem+json; charset=utf-8", CHUNKED, True),
+        (b"multipart/mixed; boundary=a", CHUNKED, True),
+        (b"", CHUNKED, True),
+    ],
+)
+def test_what_is_no_text_and_comes_bit_by_bit_is_not_held(
+    kind: bytes, length: int, is_held: bool
+) -> None:
+    house = House()
+    held = house.look(of_service(None, kind=kind, length=length))
+    assert (isinstance(held, Preview), house.unseen) == (is_held, [] if is_held else ["kind"])
+
+
+def test_tokens_in_lines_that_say_what_they_are_are_put_together() -> None:
+    house, client = House(), Client()
+    answer = of_service(None, length=CHUNKED)
+    answer.fields.append((b"x-vercel-ai-data-stream", b"v1"))
+    house.look(answer)
+    assert house.exchange.wraps is not None
+    sink = house.exchange.wraps[0](client)
+    for token in (b"nobody", b" would", b" miss", b" you", b"."):
+        sink.send_data(b'0:"%b"\n' % token)
+    assert b"you" not in client.shown
+    assert len(house.found) == 1
 
 
 def test_the_same_harmless_answer_is_looked_at_once() -> None:
@@ -190,3 +251,18 @@ def test_the_same_harmless_answer_is_looked_at_once() -> None:
         assert isinstance(house.look(of_service(HARM)), Response)
     assert read.count("fair weather") == 1
     assert read.count(HARM.decode()) == 3
+
+
+def test_of_an_answer_that_breaks_off_nothing_is_looked_at() -> None:
+    async def broken() -> Response | None:
+        house = House()
+        preview = house.look(of_service(None, kind=b"application/json", length=100))
+        assert isinstance(preview, Preview)
+        preview.take(b'{"a":"%b' % HARM)
+        house.exchange.response = Response(502)
+        preview.end()
+        answer = await preview.answer()
+        assert (house.found, house.unseen) == ([], [])
+        return answer
+
+    assert asyncio.run(broken()) is None

@@ -6,9 +6,10 @@ import pytest
 
 from tests.helpers.builders import an_exchange
 from tests.helpers.scanned import CRY, HARM, Phrases
-from tta_gateway.features.safety.moderation import MOST, Moderation, texts_in
-from tta_gateway.features.safety.problems import NOT_MODERATED
+from tta_gateway.features.safety.moderation import AT_ONCE, MOST, OF_ONE, Moderation, texts_in
+from tta_gateway.features.safety.problems import MODERATION_BUSY, NOT_MODERATED
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.stream import StreamHearer
 
 
@@ -88,3 +89,82 @@ def test_what_holds_no_text_is_refused(body: object) -> None:
 
 def test_one_text_may_stand_alone() -> None:
     assert texts_in(b'{"input":"so"}') == ["so"]
+
+
+class Asked:
+    """Several who ask at a time, of a detector that notes what it has read."""
+
+    def __init__(self) -> None:
+        self.detector = Phrases()
+        self.moderation = Moderation(
+            self.detector, fresh=lambda: "1", died=lambda _, error: self.died.append(error)
+        )
+        self.died: list[BaseException] = []
+
+    def ask(self, text: str, who: str = "a") -> Asking:
+        stream = Asking()
+        stream.exchange.principal = Principal(subject=who, issuer="i")
+        self.moderation.asked(stream, msgspec.json.encode({"input": text}))
+        return stream
+
+    async def settle(self, turns: int = 20_000) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("how", ["aborted", "finished"])
+def test_who_has_gone_is_not_worked_for(how: str) -> None:
+    async def asked() -> None:
+        house = Asked()
+        stream = house.ask("fair weather " * 10_000)
+        await house.settle(10)
+        setattr(stream.exchange, how, True)
+        await house.settle(10)
+        read = len(house.detector.read)
+        await house.settle(50)
+        assert 0 < len(house.detector.read) == read < 20
+        assert stream.answered is None
+        assert house.moderation._waiting.total() == 0
+
+    asyncio.run(asked())
+
+
+def test_so_much_waits_at_once_and_no_more() -> None:
+    async def asked() -> None:
+        house = Asked()
+        large = "a" * (OF_ONE - 1000)
+        first, second = house.ask(large), house.ask(large)
+        small = house.ask("so")
+        other = house.ask(large, "b")
+        third = house.ask("b" * (AT_ONCE - 2 * OF_ONE + 2001), "c")
+        told = [stream.answered for stream in (first, second, small, other, third)]
+        assert [one and one.problem for one in told] == [
+            *(None, MODERATION_BUSY, None, None, MODERATION_BUSY)
+        ]
+        for stream in (first, other):
+            stream.exchange.aborted = True
+        await house.settle(30)
+        assert small.answered is not None
+        assert house.ask(large).answered is None
+
+    asyncio.run(asked())
+
+
+def test_those_who_ask_take_turns_and_one_slice_is_looked_at_in_each() -> None:
+    async def asked() -> None:
+        house = Asked()
+        long = [house.ask("fair weather " * 1000, str(number)) for number in range(5)]
+        await house.settle(3)
+        short = house.ask("so", "late")
+        before = len(house.detector.read)
+        turns = 0
+        while short.answered is None:
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns < 100
+        assert len(house.detector.read) - before <= turns
+        assert all(stream.answered is None for stream in long)
+        await house.settle(2000)
+        assert all(stream.answered is not None for stream in long)
+
+    asyncio.run(asked())

@@ -1,3 +1,5 @@
+from time import process_time
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -41,7 +43,7 @@ def test_the_texts_of_a_document_are_told_by_where_they_stand() -> None:
     told = msgspec.json.encode({"id": "x1", "choices": [{"delta": {"content": " so"}}], "n": ""})
     assert texts_of(told.decode()) == [(".id", "x1"), (".choices.0.delta.content", " so")]
     assert texts_of('"bare"') == [("", "bare")]
-    assert texts_of("{broken") == [("", "{broken")]
+    assert texts_of(' {"a":"b"}') == [(".a", "b")]
     assert texts_of("[" * 100_000) == [("", "[" * 100_000)]
 
 
@@ -76,3 +78,75 @@ def test_bytes_that_are_no_characters_are_gaps(data: bytes) -> None:
 def test_a_word_without_an_end_is_not_waited_for() -> None:
     first = next(iter(Words().feed(b"a" * (HELD + 1))))
     assert len(first.data) == HELD + 1
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "Infinity"])
+def test_numbers_that_only_some_write_hide_nothing(number: str) -> None:
+    assert texts_of(f'{{"d":" so","p":{number}}}') == [(".d", " so")]
+
+
+def test_half_a_character_is_none() -> None:
+    assert texts_of(r'{"d":"a\ud83d","p":NaN}') == [(".d", "a?")]
+
+
+def test_what_is_no_json_is_read_as_it_stands_and_by_its_strings() -> None:
+    assert texts_of("{broken") == [("", "{broken")]
+    found = texts_of(r'[so] it \u0067oes, "on")')
+    assert found[0] == ("", '[so] it goes, "on")')
+    assert texts_of('{"a":"so",}') == [("", '{"a":"so",}'), ("*", "so")]
+    assert texts_of('{"a":1,}') == [("", '{"a":1,}')]
+
+
+@given(st.integers(1, 40_000), st.booleans())
+def test_an_event_too_long_to_wait_for_is_read_to_its_end(step: int, is_line: bool) -> None:
+    step += 2000
+    words = [f"w{number}" for number in range(40_000)]
+    said = msgspec.json.encode({"t": " ".join(words), "u": "caf\u00e9"})
+    if is_line:
+        found = through(Lines(), said + b"\n" + b'{"t":"next"}\n', step)
+    else:
+        sent = b": hello\ndata: " + said + b"\nid: none\n\n" + b'data: {"t":"next"}\n\n'
+        found = through(Events(), sent, step)
+    read = " ".join(text for _, texts in found[:-1] for _, text in texts)
+    assert [one for one in read.replace('"', " ").split() if one[0] == "w"] == words
+    assert "caf\u00e9" in read
+    assert "none" not in read
+    assert found[-1][1] == [(".t", "next")]
+
+
+def test_what_is_no_data_is_none_in_pieces_either() -> None:
+    sent = b"id: " + b"x " * LONGEST + b"\ndata: so\n" + b": y" * LONGEST + b"\n\n"
+    found = through(Events(), sent, 5000)
+    assert "".join(text for _, texts in found for _, text in texts).split() == ["so"]
+
+
+def test_escapes_are_undone_in_pieces() -> None:
+    sent = rb'data: {"t":"' + rb"\u0073o\n " * 20_000 + b'"}\n\n'
+    found = through(Events(), sent, 4096)
+    assert len(found) > 1
+    assert {one for _, texts in found[1:] for _, text in texts for one in text.split()} <= {
+        "so",
+        '"}',
+    }
+
+
+def test_a_mark_at_the_beginning_hides_nothing() -> None:
+    mark = b"\xef\xbb\xbf"
+    assert through(Events(), mark + b"data: so\n\n", 2) == [(mark + b"data: so\n\n", [("", "so")])]
+    assert through(Lines(), mark + b'{"r":"one"}\n', 2)[0][1] == [(".r", "one")]
+
+
+def test_a_line_may_say_what_it_is() -> None:
+    assert [said for _, said in through(Lines(), b'0:" so"\nd:{"why":"stop"}\n', 4)] == [
+        [("", " so")],
+        [(".why", "stop")],
+    ]
+
+
+@pytest.mark.parametrize("parts", [Events(), Lines()])
+def test_what_has_been_searched_is_not_searched_again(parts: Parts) -> None:
+    """Red (a second and more, of events) where each read begins with all that is left."""
+    begun = process_time()
+    for _ in range(LONGEST // 16):
+        assert not list(parts.feed(b"x" * 16))
+    assert process_time() - begun < 0.4

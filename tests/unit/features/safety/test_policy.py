@@ -408,15 +408,30 @@ def test_a_compressed_answer_is_read_and_services_are_asked_for_plain_ones() -> 
         assert statuses(client.sent) == [422]
 
 
-def test_a_service_that_breaks_off_while_its_answer_is_held_ends_the_connection() -> None:
+@pytest.mark.parametrize("how", ["lose", "end"])
+@pytest.mark.parametrize(("text", "status"), [("fair weather", 502), (CRY, 202)])
+def test_a_service_that_breaks_off_while_its_answer_is_held_leaves_nobody_without_one(
+    how: str, text: str, status: int
+) -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build)
-        client = house.ask(GET)
-        house.answer(answered(b"x" * 5000, kind=b"text/plain")[:3000])
-        house.gateway.service.lose()
+        client = house.ask(said(text))
+        house.answer(answered(b'{"a":' + b" " * 5000)[:3000])
+        getattr(house.gateway.service, how)()
         house.settle()
-        assert client.sent == b""
-        assert client.lost
+        assert statuses(client.sent) == [status]
+        assert SUPPORT in client.sent
+        assert [one.delivered for one in house.reports] == ([True, False] if text == CRY else [])
+        assert len(house.gateway.codes) == 1
+
+
+def test_nor_does_one_that_stops_within_its_answer() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(said(CRY))
+        house.answer(streaming(b"application/json") + chunk(b'{"a":'))
+        house.gateway.outlast(100.0)
+        assert statuses(client.sent) == [202]
 
 
 def test_a_client_that_goes_while_an_answer_is_held_leaves_nothing() -> None:
@@ -533,6 +548,35 @@ def test_a_client_that_goes_within_a_stream_leaves_nothing() -> None:
         house.settle()
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("words", [WORDS, "It helps to rest a little."])
+def test_events_of_a_stated_length_end_like_any(words: str, pieces: int) -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(GET)
+        whole = answered(b"".join(events(*words.split(" "))), kind=b"text/event-stream")
+        step = -(-len(whole) // pieces)
+        house.answer(*(whole[at : at + step] for at in range(0, len(whole), step)))
+        assert statuses(client.sent) == [200]
+        assert b"content-length" not in client.sent.lower()
+        assert (b"event: safety\ndata: {" in client.sent) == (words == WORDS)
+        assert (shown(client.sent) == words.replace(" ", "")) == (words != WORDS)
+        assert client.sent.endswith(LAST)
+
+
+def test_of_a_stream_that_nobody_can_look_at_nothing_more_is_shown() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(GET)
+        house.answer(streaming(), *map(chunk, events("It", " helps.")))
+        house.detector.fails_services = True
+        house.answer(*map(chunk, events(" So", " it", " goes.")), LAST)
+        assert shown(client.sent) == "It helps."
+        assert b"event: safety\ndata: {" in client.sent
+        assert client.sent.endswith(LAST)
+        assert len(house.faults) == 1
+
+
 def test_help_comes_with_a_stream_too() -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build)
@@ -550,7 +594,7 @@ def test_help_comes_with_a_stream_too() -> None:
     mode=st.sampled_from(("scan", "parallel", "async")),
     refused=st.sampled_from((0, 429, 503)),
     how=st.sampled_from(("durable", "not")),
-    fate=st.sampled_from(("answers", "fails", "breaks")),
+    fate=st.sampled_from(("answers", "fails", "breaks", "breaks off")),
     parts=st.integers(1, 3),
     level=st.sampled_from((CRY, DIRE)),
 )
@@ -571,6 +615,8 @@ def test_nobody_in_a_crisis_gets_a_bare_error(
         elif house.asked and fate == "fails":
             house.answer(answered(b"{}").replace(b"200 OK", b"500 No"))
         elif house.asked:
+            if fate == "breaks off":
+                house.answer(answered(b'{"answer":"I am here"}')[:-5])
             house.gateway.service.lose()
         house.settle()
         (status,) = statuses(client.sent)

@@ -49,10 +49,12 @@ class Attempt:
 
 
 class House:
-    def __init__(self, *, events: bool = False, can_end: bool = True) -> None:
+    def __init__(self, *, events: bool = False) -> None:
         self.client, self.attempt = Client(), Attempt()
         self.turns: list[Callable[[], None]] = []
         self.found: list[str] = []
+        self.faults: list[BaseException] = []
+        self.is_broken = self.is_deaf = False
         self.judged: list[str] = []
         self.exchange = an_exchange(origin=self)
         self.exchange.attempt = self.attempt
@@ -63,15 +65,23 @@ class House:
             judge=self._judge,
             later=self.turns.append,
             ending=Ending(
-                (lambda: b" [safe]") if can_end else None,
-                lambda _, text: self.found.append(text),
+                lambda last: b" [safe]" if not events or last.endswith(b"\n") else b"\n [safe]",
+                found=self._hear,
+                fault=self.faults.append,
             ),
         )
+
+    def _hear(self, _: Verdict, text: str) -> None:
+        if self.is_deaf:
+            raise ZeroDivisionError
+        self.found.append(text)
 
     def flush(self) -> None: ...
 
     def _judge(self, text: str) -> Verdict:
         self.judged.append(text)
+        if self.is_broken:
+            raise ZeroDivisionError
         return Verdict(2) if HARM in text else Verdict()
 
     def say(self, *parts: str) -> None:
@@ -106,13 +116,6 @@ def test_it_is_found_in_the_last_word_too() -> None:
     house.say("nobody would miss you")
     house.sink.send_end()
     assert house.client.shown == b"nobody would miss  [safe]"
-
-
-def test_an_answer_of_a_stated_length_is_cut() -> None:
-    house = House(can_end=False)
-    house.say(HARM + ". ")
-    assert (house.client.shown, house.client.how) == (b"", "cut")
-    house.sink.send_data(b"more")
 
 
 def test_a_long_part_is_looked_at_a_slice_in_a_turn_while_the_service_waits() -> None:
@@ -182,6 +185,8 @@ def test_texts_beyond_the_bounds_go_on_together() -> None:
     members = ",".join(f'"m{number}":"x{number}."' for number in range(64))
     house.say(f"data: {{{members}}}\n\n")
     house.say('data: {"b":"nobody would "}\n\n', 'data: {"c":"miss you."}\n\n')
+    while house.turns:
+        house.turn()
     assert len(house.found) == 1
 
 
@@ -193,3 +198,48 @@ def test_without_an_attempt_there_is_nobody_to_wait() -> None:
         house.turn()
     house.sink.send_end()
     assert house.client.shown.endswith(b" [safe]")
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+def test_what_a_fault_of_ours_kept_from_being_looked_at_is_not_shown(turns: int) -> None:
+    house = House()
+    house.say("It is fine. ")
+    house.turn()
+    house.is_broken = turns == 0
+    house.say("secret words " * 2000)
+    for _ in range(turns):
+        house.is_broken = True
+        house.turn()
+    house.say("and more. ")
+    house.sink.send_end()
+    assert house.client.shown == b"It is fine.  [safe]"
+    assert house.client.how == "ended 0"
+    assert house.attempt.told[-1] == "cancel"
+    assert len(house.faults) == 1
+
+
+def test_a_fault_in_telling_what_was_found_cuts_the_answer() -> None:
+    house = House()
+    house.is_deaf = True
+    house.say(HARM + ". ")
+    assert (house.client.shown, house.client.how, len(house.faults)) == (b"", "cut", 1)
+
+
+def test_many_small_events_of_one_read_are_taken_apart_over_turns() -> None:
+    house = House(events=True)
+    sent = "data: a.\n\n" * 1000
+    house.say(sent)
+    turns = 0
+    while house.turns:
+        house.turn()
+        turns += 1
+    assert turns > 10
+    assert house.client.shown == sent.encode()
+
+
+def test_what_is_safe_comes_behind_what_was_shown_last() -> None:
+    house = House(events=True)
+    house.say(f"data: {'fair weather ' * 6000}", f"{HARM}. \n\n")
+    while house.turns:
+        house.turn()
+    assert house.client.shown.endswith(b" \n [safe]")
