@@ -5,7 +5,8 @@ another's (delivering.py).
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -79,6 +80,8 @@ class Escalation:
         self._trying = trying
         self._outside = outside
         self._counts = counts
+        self._before: dict[str, Incident | None] = {}
+        """what a step that may still be undone has changed of `_alarming`"""
         self.use(store)
 
     def use(self, store: SqliteStore) -> None:
@@ -95,12 +98,31 @@ class Escalation:
         self._contacts = {one.name: one for one in bound.contacts}
         self._outside.changed()
 
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Do all or nothing of what is done within: a disk that refuses leaves memory as it was."""
+        self._before.clear()
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            for id, incident in self._before.items():
+                self._remember(id, incident)
+            raise
+
+    def _remember(self, id: str, incident: Incident | None) -> None:
+        """Know of an incident that it alarms; None: that it does not."""
+        if incident is None:
+            self._alarming.pop(id, None)
+        else:
+            self._alarming[id] = incident
+
     # Reports
 
     def take(self, records: Sequence[Record]) -> None:
         """Take records, each with its incident, and their marks in one transaction."""
         marks = dict(self.marks)
-        with self.store.transaction():
+        with self._kept():
             for record in records:
                 self._take(record)
                 marks[record.segment] = record.end
@@ -143,7 +165,7 @@ class Escalation:
 
     def report(self, report: Report) -> Incident:
         """Take a report that has come by no journal: a drill."""
-        with self.store.transaction():
+        with self._kept():
             found = self._report(report)
         self._outside.changed()
         return found
@@ -174,7 +196,7 @@ class Escalation:
         now = self._outside.wall()
         due = [one for one in self._alarming.values() if self._is_due(one, now)]
         if due:
-            with self.store.transaction():
+            with self._kept():
                 for one in due:
                     self._step(one, now)
             self._outside.changed()
@@ -228,10 +250,8 @@ class Escalation:
 
     def _keep(self, incident: Incident) -> None:
         self.store.put(incident)
-        if is_alarming(incident):
-            self._alarming[incident.id] = incident
-        else:
-            self._alarming.pop(incident.id, None)
+        self._before.setdefault(incident.id, self._alarming.get(incident.id))
+        self._remember(incident.id, incident if is_alarming(incident) else None)
 
     # What channels say
 
@@ -257,7 +277,7 @@ class Escalation:
         """Take note that a contact has confirmed a notice."""
         now = self._outside.wall()
         self._counts.child(NOTICES, owed.contact, "confirmed").add()
-        with self.store.transaction():
+        with self._kept():
             if not self.store.confirm(owed, now):
                 return  # a newer call has taken its place, or somebody has answered
             incident = self._found(owed.incident)
@@ -281,7 +301,7 @@ class Escalation:
             return
         tries = owed.tries + 1
         due = now + algorithm.pause(tries, self._outside.chance())
-        with self.store.transaction():
+        with self._kept():
             if owed.call not in {one.call for one in self.store.owed_of(owed.incident)}:
                 return  # a newer call has taken its place meanwhile
             self.store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
@@ -303,7 +323,7 @@ class Escalation:
         if self.store.act(act.id) is not None:
             return before
         after = algorithm.acted(before, act)
-        with self.store.transaction():
+        with self._kept():
             self.store.add_act(act)
             self._keep(after)
             if not is_alarming(after):

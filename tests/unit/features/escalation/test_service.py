@@ -1,6 +1,8 @@
 """The guard's desk: reports become calls, and nothing is lost when it is killed."""
 
+import sqlite3
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -274,3 +276,41 @@ def test_a_confirmation_of_what_has_been_overtaken_says_nothing_of_the_newer_cal
     house.desk.confirmed(old)
     assert house.only().state is State.OPEN
     assert [one.number for one in house.owed()] == [2]
+
+
+class Full:
+    """A database whose disk refuses the next commits."""
+
+    def __init__(self, house: House) -> None:
+        self.database = house.store._db
+        self.is_full = True
+        house.store._db = cast("sqlite3.Connection", self)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.database, name)
+
+    def execute(self, statement: str, *values: object) -> object:
+        if statement == "COMMIT" and self.is_full:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self.database.execute(statement, *values)
+
+
+def test_an_act_that_the_disk_refuses_changes_nothing(house: House) -> None:
+    house.take(a_report())
+    disk = Full(house)
+    with pytest.raises(sqlite3.OperationalError):
+        house.desk.act(an_act(house, "acknowledge"))
+    disk.is_full = False
+    assert house.only().state is State.OPEN
+    assert house.desk.notice(house.owed()[0]) is not None
+    house.outside.now += 120.0
+    house.desk.tick()
+    assert {one.number for one in house.owed()} == {2}
+
+
+def test_a_report_that_the_disk_refuses_is_no_incident_in_memory(house: House) -> None:
+    disk = Full(house)
+    with pytest.raises(sqlite3.OperationalError):
+        house.take(a_report())
+    disk.is_full = False
+    assert house.desk.tick() == float("inf")
