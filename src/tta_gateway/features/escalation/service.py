@@ -120,7 +120,19 @@ class Escalation:
     # Reports
 
     def take(self, records: Sequence[Record]) -> None:
-        """Take records, each with its incident, and their marks in one transaction."""
+        """Take records, each with its incident, and their marks in one transaction.
+
+        Where a guard has died at one of them each is taken by itself: else one more that kills
+        would undo that the first is parked, and none ever gets past both.
+        """
+        while records and self._trying.is_wary:
+            self._take_together(records[:1])
+            self._trying.passed(records[0].segment, records[0].end)
+            records = records[1:]
+        if records:
+            self._take_together(records)
+
+    def _take_together(self, records: Sequence[Record]) -> None:
         marks = dict(self.marks)
         with self._kept():
             for record in records:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers.incidents import NOW, POLICY, House, Written, a_report, written
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Act, Does, EscalationBound, State
+from tta_gateway.features.escalation.bound import Act, Does, EscalationBound, Incident, State
 from tta_gateway.features.escalation.metrics import (
     ACKNOWLEDGE,
     NOTICES,
@@ -21,6 +21,7 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
 )
 from tta_gateway.features.escalation.service import UNREADABLE, Unknown
+from tta_gateway.kernel.incident import Report
 
 
 @pytest.fixture
@@ -314,3 +315,48 @@ def test_a_report_that_the_disk_refuses_is_no_incident_in_memory(house: House) -
         house.take(a_report())
     disk.is_full = False
     assert house.desk.tick() == float("inf")
+
+
+class Killed(BaseException):
+    """The guard dies here."""
+
+
+def take_until_killed(house: House, records: list[Written], deadly: set[str]) -> bool:
+    """Take records as a guard that dies of some of them; return whether it lives."""
+    report = house.desk._report
+
+    def deadly_report(one: Report) -> Incident:
+        if one.id in deadly:
+            raise Killed
+        return report(one)
+
+    house.desk._report = deadly_report  # type: ignore[method-assign]
+    try:
+        house.desk.take(records)
+    except Killed:
+        house.close()
+        house.open()
+        return False
+    return True
+
+
+def test_two_records_that_kill_are_both_parked_and_all_others_are_taken(house: House) -> None:
+    names = ("good0", "bad1", "bad2", "good3")
+    records = [written(a_report(one, person=one), end) for end, one in enumerate(names, 1)]
+    lives = False
+    for _ in range(8):
+        left = [one for one in records if one.end > house.desk.marks.get("0/1", 0)]
+        lives = lives or take_until_killed(house, left, {"bad1", "bad2"})
+    assert lives
+    assert house.store.parked() == 2
+    people = {one.person for one in house.store.incidents(10, all=True)}
+    assert people == {"good0", "good3", UNREADABLE}
+
+
+def test_who_has_got_past_what_killed_others_takes_many_together_again(house: House) -> None:
+    house.trying.begin("0/1", 1)  # and then it dies
+    house.close()
+    house.open()
+    assert house.trying.is_wary
+    house.take(a_report())
+    assert not house.trying.is_wary
