@@ -86,6 +86,11 @@ def name_of(slot: int, number: int) -> str:
     return f"{slot}/{number}"
 
 
+def made_at(name: str) -> float:
+    """Return when a segment was made, of its name, in seconds since the epoch."""
+    return int(name.partition("/")[2]) / 1000.0
+
+
 def path_of(folder: Path, name: str) -> Path:
     """Return the file of a segment."""
     slot, _, number = name.partition("/")
