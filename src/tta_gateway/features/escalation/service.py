@@ -41,6 +41,8 @@ from tta_gateway.support.metrics import Registry
 
 UNREADABLE: Final = "unreadable-records"
 """Stands for the person of an incident about records that nothing can be made of."""
+MOST_CALLS: Final = 64
+"""calls of a transaction"""
 Trouble: TypeAlias = Literal["unreached", "parked", "store"]
 _decode = msgspec.msgpack.Decoder(Report).decode
 
@@ -204,15 +206,39 @@ class Escalation:
     # Calls
 
     def tick(self) -> float:
-        """Make the calls that are due; return when the next is, `inf` for never."""
+        """Make calls that are due, the most urgent first; return when the next is, `inf` for never.
+
+        Not all at once: what channels are to do comes between.
+        """
         now = self._outside.wall()
+        self._tell_damaged(now)
         due = [one for one in self._alarming.values() if self._is_due(one, now)]
         if due:
+            due.sort(key=lambda one: (-one.level, one.due))
             with self._kept():
-                for one in due:
-                    self._step(one, now)
+                for one in due[:MOST_CALLS]:
+                    self._step_alone(one, now)
             self._outside.changed()
         return min((one.due for one in self._alarming.values()), default=float("inf"))
+
+    def _step_alone(self, incident: Incident, now: float) -> None:
+        """Make a call; whatever is wrong with one incident, the others are called about."""
+        try:
+            with self.store.savepoint():
+                self._step(incident, now)
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - see above
+            kind = type(fault).__name__
+            self._outside.tell("incident_not_called", incident=incident.id, error=kind)
+            self._remember(incident.id, msgspec.structs.replace(incident, due=now + 1.0))
+
+    def _tell_damaged(self, now: float) -> None:
+        """Have people called about incidents of which nothing can be made: somebody is in need."""
+        for id in self.store.take_damaged():
+            self._outside.tell("incident_damaged", incident=id)
+            self._outside.trouble("parked", id, cause="an incident makes no sense", over=False)
+            self.report(unreadable(f"incident {id}", now))
 
     def _is_due(self, incident: Incident, now: float) -> bool:
         patience = algorithm.patience(self.bound.ladder(incident.level), incident.calls)
