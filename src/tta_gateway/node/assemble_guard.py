@@ -24,7 +24,7 @@ from tta_gateway.features.escalation.channel import Channel
 from tta_gateway.features.escalation.delivering import Deliveries
 from tta_gateway.features.escalation.desk import Desk
 from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
-from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown
+from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown, unreadable
 from tta_gateway.features.escalation.service_channel import ServiceChannel
 from tta_gateway.features.escalation.smtp_channel import SmtpChannel
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore, is_damage
@@ -33,6 +33,7 @@ from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
 from tta_gateway.features.escalation.webhook_channel import WebhookChannel
 from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.kernel.incident import Report
 from tta_gateway.node import guard_socket
 from tta_gateway.node.crisis_post import CrisisPost
 from tta_gateway.node.crisis_services import CrisisServices
@@ -108,6 +109,8 @@ class Guard:
         self._services = CrisisServices(lambda: self.parts)
         self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
+        self._journals.lost = self._lost
+        self._hidden: list[Report] = []
         self._looked = self._forgot = 0.0
         self._is_rung = True
         self._server: asyncio.Server | None = None
@@ -277,6 +280,7 @@ class Guard:
         if records:
             self.escalation.take(records)
             self._is_rung = True
+        self._report_hidden()
         due = min(self.escalation.tick(), self._deliveries.begin_due())
         return 0.0 if records else due
 
@@ -287,6 +291,18 @@ class Guard:
         except OSError as error:
             self._tell_once("journal_not_read", str(error))
             return ()
+
+    def _lost(self, place: str) -> None:
+        """Hear of records that nobody can read: people are called about them."""
+        why = "journals hold something that cannot be read"
+        self._outside.trouble("parked", place, cause=why, over=False)
+        self._hidden.append(unreadable(place, self._clock.wall()))
+
+    def _report_hidden(self) -> None:
+        for report in self._hidden:
+            self.escalation.report(report)
+        if self.escalation.store is self._store:  # memory goes: they are told of again
+            self._hidden.clear()
 
     def _tell_once(self, event: str, why: str) -> None:
         if (event, why) not in self._said:
@@ -360,6 +376,8 @@ class Guard:
         self._looked, self._is_rung = now, True  # a ring may have been lost
         for work in (*self.each_second, self._lines.flush, self._notes.flush, self._look_after):
             self._guarded(work)
+        if not self._journals.is_read:
+            self._journals.adopt(self.snapshot)
         if self._server is None:
             spawn(self._serve(), name="guard socket", died=self.died)
 

@@ -28,8 +28,10 @@ from tta_gateway.kernel.events import EscalationTroubled
 from tta_gateway.node import assemble_guard, guard_socket
 from tta_gateway.node.assemble_guard import Guard
 from tta_gateway.node.guard_journals import Journals
+from tta_gateway.node.reporting import Reporting
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, parted
+from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.metrics import Registry
 
 
@@ -396,5 +398,28 @@ def test_what_people_did_meanwhile_outlives_a_disk_that_fails_again(tmp_path: Pa
         assert guard.escalation.store is disk
         (kept,) = disk.incidents(10, all=True)
         assert kept.state is State.ACKNOWLEDGED
+
+    asyncio.run(run())
+
+
+def test_people_are_called_about_a_journal_whose_key_is_gone(tmp_path: Path) -> None:
+    async def run() -> None:
+        loop, clock = asyncio.get_running_loop(), SystemClock()
+        house = House(tmp_path, policy(Hook(name="h", url="http://h/")))
+        guard = house.guard
+        made = Reporting(loop, clock=clock, registry=Registry(), log=guard.log)
+        keys = msgspec.structs.replace(
+            guard.snapshot, encryption_keys=(b"a" * 32,), volatile_journal=True
+        )
+        made.open(keys, 1)
+        assert await made.put(a_report(), "")
+        made.close()
+        guard._server = cast("Any", object())
+        for _ in range(2):
+            guard._is_rung = True
+            guard._turn()
+            guard._look_after()
+        (found,) = guard.escalation.store.incidents(10, all=True)
+        assert (found.person, found.reports) == ("unreadable-records", 1)
 
     asyncio.run(run())
