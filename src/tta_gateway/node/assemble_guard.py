@@ -176,9 +176,11 @@ class Guard:
             try:
                 channels[one.name] = self._channel(one, bound)
             except ssl.SSLError as error:
-                self.log.event("contact_unfit", contact=one.name, error=error.reason)
+                why = error.reason or str(error)
+                self.log.event("contact_unfit", contact=one.name, error=why)
         self._deliveries.channels = channels
-        self.escalation.adopt(bound)
+        unfit = {one.name for one in bound.contacts} - channels.keys()
+        self.escalation.adopt(bound, unfit)
         self._journals.adopt(self.snapshot)
 
     def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:

@@ -5,7 +5,7 @@ another's (delivering.py).
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -82,6 +82,7 @@ class Escalation:
         self._trying = trying
         self._outside = outside
         self._counts = counts
+        self._is_new = False  # whether the policy may have taken away who was called
         self._before: dict[str, Incident | None] = {}
         """what a step that may still be undone has changed of `_alarming`"""
         self.use(store)
@@ -94,10 +95,11 @@ class Escalation:
         self._unheard = {one.id for one in self._alarming.values() if not one.notified}
         """incidents of which an alert may say that nobody is reached"""
 
-    def adopt(self, bound: EscalationBound) -> None:
-        """Go by this policy from now on."""
+    def adopt(self, bound: EscalationBound, unfit: Collection[str] = ()) -> None:
+        """Go by this policy from now on; nobody can be called by contacts that are `unfit`."""
         self.bound = bound
-        self._contacts = {one.name: one for one in bound.contacts}
+        self._contacts = {one.name: one for one in bound.contacts if one.name not in unfit}
+        self._is_new = True
         self._outside.changed()
 
     @contextmanager
@@ -212,6 +214,11 @@ class Escalation:
         """
         now = self._outside.wall()
         self._tell_damaged(now)
+        if self._is_new and self._contacts:
+            with self._kept():
+                for one in list(self._alarming.values()):
+                    self._call_others(one, now)
+            self._is_new = False
         due = [one for one in self._alarming.values() if self._is_due(one, now)]
         if due:
             due.sort(key=lambda one: (-one.level, one.due))
@@ -220,6 +227,16 @@ class Escalation:
                     self._step_alone(one, now)
             self._outside.changed()
         return min((one.due for one in self._alarming.values()), default=float("inf"))
+
+    def _call_others(self, incident: Incident, now: float) -> None:
+        """Have a call made again whose contacts are no more, or that had none: not a rung later."""
+        owed = {one.contact for one in self.store.owed_of(incident.id)}
+        gone = owed - self._contacts.keys()
+        for contact in gone:
+            self.store.supersede(incident.id, contact)
+        if gone or not (owed or incident.notified):
+            calls = max(0, incident.calls - 1) if gone else 0
+            self._keep(msgspec.structs.replace(incident, due=now, calls=calls))
 
     def _step_alone(self, incident: Incident, now: float) -> None:
         """Make a call; whatever is wrong with one incident, the others are called about."""

@@ -268,12 +268,13 @@ class SqliteStore:
         row = (report.id, incident, report.at, _encode(report))
         self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
 
-    def reports(self, incident: str) -> list[Report]:
-        """Return the reports of an incident, in the order of their writing."""
+    def reports(self, incident: str, most: int = -1) -> list[Report]:
+        """Return the newest reports of an incident, all with -1, in the order of their writing."""
         rows = self._db.execute(
-            "SELECT body FROM reports WHERE incident = ? ORDER BY at, id", (incident,)
+            "SELECT body FROM reports WHERE incident = ? ORDER BY at DESC, id DESC LIMIT ?",
+            (incident, most),
         )
-        return [_report(body) for (body,) in rows]
+        return [_report(body) for (body,) in reversed(rows.fetchall())]
 
     # Notices
 
@@ -347,14 +348,14 @@ class SqliteStore:
         count, tried, confirmed = self._db.execute(query, (call,)).fetchone()
         return bool(count) and tried == count and not confirmed
 
-    def confirmations(self, incident: str) -> list[tuple[str, str, int, float]]:
-        """Return notice, contact, number and moment of each that was confirmed."""
+    def confirmations(self, incident: str, most: int = -1) -> list[tuple[str, str, int, float]]:
+        """Return notice, contact, number and moment of the newest that were confirmed."""
         rows = self._db.execute(
             "SELECT call, contact, number, confirmed FROM notices"
-            " WHERE incident = ? AND confirmed > 0 ORDER BY number, contact",
-            (incident,),
+            " WHERE incident = ? AND confirmed > 0 ORDER BY number DESC, contact DESC LIMIT ?",
+            (incident, most),
         )
-        return [(call, contact, number, at) for call, contact, number, at in rows]
+        return [(call, contact, number, at) for call, contact, number, at in reversed(list(rows))]
 
     # Acts
 

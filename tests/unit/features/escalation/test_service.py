@@ -9,7 +9,17 @@ import pytest
 
 from tests.helpers.incidents import NOW, POLICY, House, Written, a_report, written
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Act, Does, EscalationBound, Incident, State
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Call,
+    Does,
+    EscalationBound,
+    Hook,
+    Incident,
+    Ladder,
+    Rung,
+    State,
+)
 from tta_gateway.features.escalation.metrics import (
     ACKNOWLEDGE,
     NOTICES,
@@ -20,7 +30,7 @@ from tta_gateway.features.escalation.metrics import (
     REPORTS,
     UNACKNOWLEDGED,
 )
-from tta_gateway.features.escalation.service import UNREADABLE, Unknown
+from tta_gateway.features.escalation.service import MOST_CALLS, UNREADABLE, Unknown
 from tta_gateway.kernel.incident import Report
 
 
@@ -360,3 +370,84 @@ def test_who_has_got_past_what_killed_others_takes_many_together_again(house: Ho
     assert house.trying.is_wary
     house.take(a_report())
     assert not house.trying.is_wary
+
+
+def other_policy(*names: str) -> EscalationBound:
+    hooks = tuple(Hook(name=one, url="http://h/") for one in names)
+    return msgspec.structs.replace(
+        POLICY, contacts=hooks, ladders=(Ladder((Rung(names, 60.0),), 60.0),) * 3
+    )
+
+
+def test_a_contact_that_takes_another_s_place_is_called_about_what_is_open(house: House) -> None:
+    house.take(a_report(level=1))
+    house.desk.adopt(other_policy("good"))
+    house.desk.tick()
+    assert [one.contact for one in house.owed()] == ["good"]
+    assert [one.contact for one in house.store.owed_of(house.only().id)] == ["good"]
+    assert house.only().calls == 1
+    before = house.only()
+    house.desk.adopt(other_policy("good"))
+    house.desk.tick()
+    assert house.only() == before
+
+
+def test_contacts_that_are_named_at_last_are_called_about_what_is_open(tmp_path: Path) -> None:
+    house = House(tmp_path, policy=EscalationBound())
+    house.take(a_report(level=1))
+    assert house.owed() == []
+    house.desk.adopt(other_policy("good"))
+    house.desk.tick()
+    assert [one.contact for one in house.owed()] == ["good"]
+
+
+def test_a_contact_that_is_unfit_is_nobody(house: House) -> None:
+    house.desk.adopt(other_policy("bad"), {"bad"})
+    house.take(a_report())
+    assert [one for one in house.outside.troubles if one[0] == "unreached"] != []
+
+
+def test_many_calls_are_made_some_at_a_time_the_most_urgent_first(house: House) -> None:
+    house.take(*(a_report(f"r{n}", person=f"p{n}") for n in range(MOST_CALLS)))
+    house.take(a_report("worse", person="worse", level=3))
+    house.outside.now += 3600.0
+    assert house.desk.tick() <= house.outside.now
+    found = {one.person: one.calls for one in house.store.incidents(99, all=True)}
+    assert found["worse"] == 2
+    assert sorted(found.values()).count(1) == 1
+    assert house.desk.tick() > house.outside.now
+
+
+def test_an_incident_whose_call_fails_keeps_no_other_from_being_called(house: House) -> None:
+    house.take(a_report(), a_report("r2", person="bob"))
+    call, ada = house.desk._call, house.store.open_of("ada", drill=False)
+    assert ada is not None
+
+    def fails(made: Call, level: int, now: float) -> bool:
+        if made.incident == ada.id:
+            raise KeyError("kanarie")
+        return call(made, level, now)
+
+    house.desk._call = fails  # type: ignore[assignment, method-assign]
+    house.outside.now += 120.0
+    assert house.desk.tick() == house.outside.now + 1.0
+    bob = house.store.open_of("bob", drill=False)
+    assert bob is not None
+    assert bob.calls == 2
+    assert "incident_not_called" in [name for name, _ in house.outside.events]
+
+
+def test_unconfirmed_notices_of_an_incident_are_found_without_those_of_others(
+    house: House,
+) -> None:
+    statements: list[str] = []
+    house.take(a_report())
+    house.store._db.set_trace_callback(statements.append)
+    house.outside.now += 120.0
+    house.desk.tick()
+    house.store._db.set_trace_callback(None)
+    deletes = [one for one in statements if one.startswith("DELETE FROM notices")]
+    assert deletes
+    for one in deletes:
+        plan = house.store._db.execute(f"EXPLAIN QUERY PLAN {one}").fetchall()
+        assert "notices_of" in str(plan)
