@@ -187,7 +187,7 @@ class Reader:
             except OSError:
                 self._tell(Trouble("unreadable", name, at, 0))
         for name in sorted(self._closed):
-            begin, unread = _unread_in(path_of(self._folder, name))
+            begin, unread = _unread_in(path_of(self._folder, name), marks.get(name, 0))
             if unread:
                 self._tell(Trouble("unreadable", name, begin, unread))
                 since.append(made_at(name))
@@ -313,15 +313,16 @@ def _behind_in(view: _View, at: int, since: list[float]) -> int:
     return size
 
 
-def _unread_in(path: Path) -> tuple[int, int]:
-    """Return where records of a segment that cannot be opened begin, and how many bytes they are.
+def _unread_in(path: Path, mark: int) -> tuple[int, int]:
+    """Return where records behind a mark begin, and how many bytes they are.
 
-    One whose header is damaged as well begins at 1.
+    They are those of a segment that cannot be opened; one whose header is damaged as well begins
+    at 1.
     """
     try:
         whole = path.read_bytes()
     except OSError:
         return 0, 0
     header = frame_at(whole, 0)
-    begin = 1 if header is None else header.end
+    begin = max(mark, 1 if header is None else header.end)
     return begin, sum(frame.end - frame.begin for frame in _whole_frames(whole[begin:], begin))

@@ -293,3 +293,13 @@ def test_what_cannot_be_opened_is_behind_since_its_segment_was_made(stage: Stage
     size = path.stat().st_size - HEADER
     assert reader.behind({}) == Behind(size, 0.001)
     assert stage.troubles[-1] == Trouble("unreadable", "0/1", HEADER, size)
+
+
+def test_what_was_taken_over_is_not_behind_though_it_cannot_be_opened_any_more(
+    stage: Stage,
+) -> None:
+    written(stage, b"one")
+    stage.take()
+    reader = Reader(stage.folder, Ring([bytes(32)]), trouble=stage.troubles.append)
+    assert reader.read(stage.marks) == []
+    assert reader.behind(stage.marks) == Behind(0, None)
