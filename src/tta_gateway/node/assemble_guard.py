@@ -291,7 +291,8 @@ class Guard:
         try:
             return self._journals.read(self.escalation.marks, _MOST)
         except OSError as error:
-            self._tell_once("journal_not_read", str(error))
+            if self._tell_once("journal_not_read", str(error)):
+                self._outside.trouble("parked", "journal", cause=str(error), over=False)
             return ()
 
     def _lost(self, place: str) -> None:
@@ -306,11 +307,13 @@ class Guard:
         if self.escalation.store is self._store:  # memory goes: they are told of again
             self._hidden.clear()
 
-    def _tell_once(self, event: str, why: str) -> None:
-        if (event, why) not in self._said:
-            self._said.add((event, why))
-            self.log.event(event, error=why)
-            self._outside.trouble("parked", event, cause=why, over=False)
+    def _tell_once(self, event: str, why: str) -> bool:
+        """Write a line of the log, unless it was written before; tell whether it was not."""
+        if (event, why) in self._said:
+            return False
+        self._said.add((event, why))
+        self.log.event(event, error=why)
+        return True
 
     # A disk that fails: somebody in need is told of all the same
 

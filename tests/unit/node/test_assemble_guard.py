@@ -235,7 +235,7 @@ def test_people_are_called_whatever_the_journals_are_like(tmp_path: Path) -> Non
         assert guard._turn() == NOW + 120.0
         assert guard._fails == ""
         assert [line for line in house.lines.lines if '"journal_not_read"' in line] != []
-        assert [one.of for one in house.notes.told if one.kind == "parked"] == ["journal_not_read"]
+        assert [one.of for one in house.notes.told if one.kind == "parked"] == ["journal"]
 
     asyncio.run(run())
 
