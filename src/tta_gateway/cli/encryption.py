@@ -4,6 +4,7 @@ What reads them is imported when a command runs.
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,15 +24,20 @@ def encryption() -> None:
 @encryption.command("status")
 @FILE
 def show_status(file: Path) -> None:
-    """Show how many keys of people each key-encryption key has sealed, here in `state_dir`."""
+    """Show how many keys of people, and of journals, each key has sealed, here in `state_dir`."""
+    from tta_gateway.node.reporting import FOLDER
+    from tta_gateway.support.journal.segment import wrapped_by
+
     store = _store(file)
     try:
         counts = store.counts()
+        journals = Counter(id.hex() for id in wrapped_by(store.state / FOLDER))
     except OSError as error:
         _end(error)
     newest = store.keys.newest.hex()
-    for id in [newest, *sorted(counts.keys() - {newest})]:
-        click.echo(f"{id}  {counts.get(id, 0)} keys{'  seals' if id == newest else ''}")
+    for id in [newest, *sorted((counts.keys() | journals.keys()) - {newest})]:
+        seals = "  seals" if id == newest else ""
+        click.echo(f"{id}  {counts.get(id, 0)} keys  {journals[id]} journals{seals}")
     store.close()
 
 

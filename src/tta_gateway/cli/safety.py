@@ -5,6 +5,7 @@ stores down: whoever may open that socket is the operator.
 """
 
 import getpass
+import os
 import sys
 import time
 from pathlib import Path
@@ -102,6 +103,7 @@ def drill(*, file: Path, level: int, wait: float, keep: bool, by: str) -> None:
     """
     snapshot = snapshot_of(loaded_of(file).settings)
     state, report = Path(snapshot.state_dir), _report(level, by or _user())
+    _as_its_owner(state)
     began = time.monotonic()  # noqa: TID251 - a command, not the gateway
     if not _journaled(snapshot, report):
         click.echo("the journal does not take it: see the log of the gateway", err=True)
@@ -112,6 +114,18 @@ def drill(*, file: Path, level: int, wait: float, keep: bool, by: str) -> None:
     if not keep:
         _act(state, incident, "resolve", by=by, text="the drill is over")
     sys.exit(0 if reached else 1)
+
+
+def _as_its_owner(state: Path) -> None:
+    """End unless this is the user of the gateway: it could not read what another one writes."""
+    try:
+        owner = state.stat().st_uid
+    except OSError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    if owner != os.geteuid():
+        click.echo(f"{state} is another user's: run this as the user of id {owner}", err=True)
+        sys.exit(1)
 
 
 def _report(level: int, by: str) -> "Report":

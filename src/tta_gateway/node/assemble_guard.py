@@ -12,20 +12,28 @@ from typing import Final
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Contact, EscalationBound, Hook, Letters, Mailbox
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Contact,
+    EscalationBound,
+    Hook,
+    Letters,
+    Mailbox,
+)
 from tta_gateway.features.escalation.channel import Channel
 from tta_gateway.features.escalation.delivering import Deliveries
 from tta_gateway.features.escalation.desk import Desk
 from tta_gateway.features.escalation.realtime_channel import Post, RealtimeChannel
-from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown
+from tta_gateway.features.escalation.service import Escalation, Trouble, Unknown, unreadable
 from tta_gateway.features.escalation.service_channel import ServiceChannel
 from tta_gateway.features.escalation.smtp_channel import SmtpChannel
-from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
+from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore, is_damage
 from tta_gateway.features.escalation.store import Record
 from tta_gateway.features.escalation.trying import NAME as TRYING
 from tta_gateway.features.escalation.trying import Trying
 from tta_gateway.features.escalation.webhook_channel import WebhookChannel
 from tta_gateway.kernel.events import EscalationTroubled
+from tta_gateway.kernel.incident import Report
 from tta_gateway.node import guard_socket
 from tta_gateway.node.crisis_post import CrisisPost
 from tta_gateway.node.crisis_services import CrisisServices
@@ -89,7 +97,7 @@ class Guard:
         self._fails = ""
         self._store = self._opened(self._folder / NAME)
         trying = Trying(self._folder / TRYING)
-        store = self._store or SqliteStore(None)
+        store = self._store or self._read_only()
         self.escalation = Escalation(store, trying, self._outside, counts)
         self._desk = Desk(self.escalation, wall=clock.wall)
         self._client = StateClient(
@@ -101,30 +109,52 @@ class Guard:
         self._services = CrisisServices(lambda: self.parts)
         self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
+        self._journals.lost = self._lost
+        self._hidden: list[Report] = []
         self._looked = self._forgot = 0.0
         self._is_rung = True
+        self._server: asyncio.Server | None = None
+        self._said = set[tuple[str, str]]()
         self._adopt()
 
     def _opened(self, path: Path) -> SqliteStore | None:
         """Open the guard's file; None if that is not possible at the moment.
 
-        One that is no file of SQLite any more is put aside: what the journals still hold is taken
-        anew then.
+        One that makes no sense is put aside: what can be read of it is taken over, and what the
+        journals still hold is taken anew.
         """
         try:
-            return SqliteStore(path)
-        except sqlite3.OperationalError as error:
+            return _readable(SqliteStore(path))
+        except (sqlite3.OperationalError, OSError) as error:
             self._fail(error)
             return None
         except sqlite3.DatabaseError as error:
-            aside = path.with_name(f"{path.name}.broken-{int(self._clock.wall())}")
+            return self._renewed(path, error)
+
+    def _renewed(self, path: Path, error: sqlite3.Error) -> SqliteStore | None:
+        aside = path.with_name(f"{path.name}.broken-{int(self._clock.wall())}")
+        try:
             path.replace(aside)
-            for end in ("-wal", "-shm"):
-                path.with_name(path.name + end).unlink(missing_ok=True)
+            wal = path.with_name(f"{path.name}-wal")
+            if wal.exists():
+                wal.replace(aside.with_name(f"{aside.name}-wal"))
+            path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
             self.log.event("guard_file_broken", error=str(error), kept=str(aside))
             why = "the guard's file makes no sense, and is put aside: look at it"
             self._outside.trouble("parked", aside.name, cause=why, over=False)
-            return SqliteStore(path)
+            made = SqliteStore(path)
+            made.salvage(aside)
+        except (sqlite3.Error, OSError) as fault:
+            self._fail(fault)
+            return None
+        return made
+
+    def _read_only(self) -> SqliteStore:
+        """Return what can be read of a file that cannot be written, in memory."""
+        made = SqliteStore(None)
+        with contextlib.suppress(sqlite3.Error):
+            made.salvage(self._folder / NAME)
+        return made
 
     @property
     def version(self) -> int:
@@ -146,9 +176,11 @@ class Guard:
             try:
                 channels[one.name] = self._channel(one, bound)
             except ssl.SSLError as error:
-                self.log.event("contact_unfit", contact=one.name, error=error.reason)
+                why = error.reason or str(error)
+                self.log.event("contact_unfit", contact=one.name, error=why)
         self._deliveries.channels = channels
-        self.escalation.adopt(bound)
+        unfit = {one.name for one in bound.contacts} - channels.keys()
+        self.escalation.adopt(bound, unfit)
         self._journals.adopt(self.snapshot)
 
     def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:
@@ -173,15 +205,30 @@ class Guard:
     # Its life
 
     async def begin(self) -> None:
-        """Serve, and look after incidents for ever; OSError if it cannot be asked."""
-        self._journals.listen(self.snapshot, self._rung)
-        self._server = await guard_socket.serve(self._folder, self._desk.answer)
+        """Serve, and look after incidents for ever, whatever of the state folder is not there."""
+        self._listen()
+        await self._serve()
         work = lasting(self._run, name="escalation", died=self.died, clock=self._clock.monotonic)
         spawn(work, name="escalation", died=self.died)
 
+    def _listen(self) -> None:
+        """Be woken by workers; where that cannot be, journals are looked at each second."""
+        try:
+            self._journals.listen(self.snapshot, self._rung)
+        except OSError as error:
+            self.log.event("guard_not_woken", error=str(error))
+
+    async def _serve(self) -> None:
+        """Be asked; where that cannot be now, it is tried again each second."""
+        try:
+            self._server = await guard_socket.serve(self._folder, self._desk.answer)
+        except OSError as error:
+            self._tell_once("guard_not_asked", str(error))
+
     def close(self) -> None:
         """Let the log go; everything else stands on the disk."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         self._journals.close()
         self._client.close()
         self._lines.close()
@@ -209,11 +256,20 @@ class Guard:
     def _turn(self) -> float:
         """Do all that can be done now; return when something is due next."""
         try:
+            return self._tried()
+        except Exception as fault:  # noqa: BLE001 - whatever it is, there is another turn
+            self.died("escalation", fault)
+            return self._clock.wall() + _LOOK
+
+    def _tried(self) -> float:
+        try:
             if self._fails:
                 self._return()
             return self._step()
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
+            if is_damage(error):
+                self._replace_store(error)
         return self._go_on()
 
     def _step(self) -> float:
@@ -221,14 +277,43 @@ class Guard:
 
         Not all records at once: what channels are to do comes between.
         """
-        records: Sequence[Record] = ()
-        if self._is_rung:
-            records = self._journals.read(self.escalation.marks, _MOST)
+        records = self._read() if self._is_rung else ()
+        self._is_rung = False
         if records:
             self.escalation.take(records)
-        self._is_rung = bool(records)
+            self._is_rung = True
+        self._report_hidden()
         due = min(self.escalation.tick(), self._deliveries.begin_due())
         return 0.0 if records else due
+
+    def _read(self) -> Sequence[Record]:
+        """Return the next records; none where the journals cannot be read, which is told."""
+        try:
+            return self._journals.read(self.escalation.marks, _MOST)
+        except OSError as error:
+            if self._tell_once("journal_not_read", str(error)):
+                self._outside.trouble("parked", "journal", cause=str(error), over=False)
+            return ()
+
+    def _lost(self, place: str) -> None:
+        """Hear of records that nobody can read: people are called about them."""
+        why = "journals hold something that cannot be read"
+        self._outside.trouble("parked", place, cause=why, over=False)
+        self._hidden.append(unreadable(place, self._clock.wall()))
+
+    def _report_hidden(self) -> None:
+        for report in self._hidden:
+            self.escalation.report(report)
+        if self.escalation.store is self._store:  # memory goes: they are told of again
+            self._hidden.clear()
+
+    def _tell_once(self, event: str, why: str) -> bool:
+        """Write a line of the log, unless it was written before; tell whether it was not."""
+        if (event, why) in self._said:
+            return False
+        self._said.add((event, why))
+        self.log.event(event, error=why)
+        return True
 
     # A disk that fails: somebody in need is told of all the same
 
@@ -237,7 +322,7 @@ class Guard:
         why = type(error).__name__
         if why != self._fails:
             self._fails = why
-            self.log.event("guard_store_fails", error=why)
+            self.log.event("guard_store_fails", error=why, why=str(error))
             self._outside.trouble("store", "guard", cause=why, over=False)
 
     def _go_on(self) -> float:
@@ -255,35 +340,66 @@ class Guard:
             self._fail(error)
             return float("inf")
 
+    def _replace_store(self, error: sqlite3.Error) -> None:
+        """Put a file aside that makes no sense any more, and go on with what can be read of it."""
+        if self._store is not None:
+            self._store.close()
+            self._store = self._renewed(self._folder / NAME, error)
+            self.escalation.use(self._store or self._read_only())
+            self._is_rung = True
+
     def _return(self) -> None:
-        """Go back to the file, with what people have done meanwhile; sqlite3.Error if it fails."""
-        store = self._store or SqliteStore(self._folder / NAME)
+        """Go back to the file, with what people have done meanwhile; sqlite3.Error if it fails.
+
+        Then memory, which has all of it, stays what is gone by.
+        """
+        memory = self.escalation.store
+        store = self._store or _readable(SqliteStore(self._folder / NAME))
         store.prove()
-        acts = self.escalation.store.all_acts()
         self._store = store
         self.escalation.use(store)
-        while records := self._journals.read(self.escalation.marks, _MOST):
+        try:
+            self._replay(memory.all_acts() if memory is not store else [])
+        except BaseException:
+            self.escalation.use(memory)
+            raise
+        self._fails = ""
+        self.log.event("guard_store_works")
+        self._outside.trouble("store", "guard", cause="it works again", over=True)
+
+    def _replay(self, acts: Sequence[Act]) -> None:
+        while records := self._read():
             self.escalation.take(records)
         for act in acts:
             with contextlib.suppress(Unknown, Impossible):
                 self.escalation.act(act)
-        self._fails = ""
-        self.log.event("guard_store_works")
-        self._outside.trouble("store", "guard", cause="it works again", over=True)
 
     def _each_second(self) -> None:
         now = self._clock.monotonic()
         if now - self._looked < _LOOK:
             return
         self._looked, self._is_rung = now, True  # a ring may have been lost
-        for work in self.each_second:
+        for work in (*self.each_second, self._lines.flush, self._notes.flush, self._look_after):
+            self._guarded(work)
+        if not self._journals.is_read:
+            self._journals.adopt(self.snapshot)
+        if self._server is None:
+            spawn(self._serve(), name="guard socket", died=self.died)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do it; whatever is wrong with it, people are called."""
+        try:
             work()
-        self._lines.flush()
-        self._notes.flush()
+        except Exception as fault:  # noqa: BLE001 - see above
+            self._tell_once("guard_upkeep_fails", f"{type(fault).__name__} {places(fault)[-1:]}")
+
+    def _look_after(self) -> None:
+        """Count, and tidy up; not while the file fails."""
         if self._fails:
             return
         self.escalation.count()
         self._journals.count(self.escalation.marks)
+        now = self._looked
         if now - self._forgot >= _FORGOTTEN_EACH:
             self._forgot = now
             self.escalation.forget(self._journals.forget(self.escalation.marks))
@@ -292,3 +408,14 @@ class Guard:
         """Report the death of a task."""
         kind = type(error).__name__
         self.log.event("task_died", task=name, error=kind, where=places(error))
+
+
+def _readable(store: SqliteStore) -> SqliteStore:
+    """Return a store of which all can be read that a guard begins with; else sqlite3.Error."""
+    try:
+        store.marks()
+        store.alarming()
+    except BaseException:
+        store.close()
+        raise
+    return store

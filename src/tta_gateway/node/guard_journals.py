@@ -25,13 +25,18 @@ class Journals:
         self._wall = wall
         self._reader: Reader | None = None
         self._bell: Bell | None = None
+        self._said = ""
+        self.lost: Callable[[str], None] = lambda _: None
+        """Hears of each place of which nothing can be made: somebody may be in need."""
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Read with the keys of this snapshot from now on, if they can be had."""
         try:
             keys = ring_of(snapshot)
         except OSError as error:
-            self._log.event("journal_without_key", error=str(error))
+            if str(error) != self._said:
+                self._said = str(error)
+                self._log.event("journal_without_key", error=str(error))
             return
         if self._reader is not None:
             self._reader.keys = keys
@@ -48,6 +53,11 @@ class Journals:
             woken()
 
         asyncio.get_running_loop().add_reader(bell.fileno(), rung)
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether there is a key to read with."""
+        return self._reader is not None
 
     def read(self, marks: Mapping[str, int], most: int = MOST) -> Sequence[Record]:
         """Return the next of each segment, in its order; `marks`: what has been taken of it."""
@@ -75,6 +85,8 @@ class Journals:
             begin=trouble.begin,
             size=trouble.size,
         )
+        if hides_records(trouble):
+            self.lost(f"{trouble.segment}:{trouble.begin}")
 
     def close(self) -> None:
         """Hear no more."""
@@ -83,3 +95,14 @@ class Journals:
             self._bell.close()
         if self._reader is not None:
             self._reader.close()
+
+
+def hides_records(trouble: Trouble) -> bool:
+    """Tell whether there may be records in a place that makes no sense.
+
+    Nothing of a torn end was acknowledged; a segment that cannot be opened is told of again once
+    something is seen to stand in it.
+    """
+    if trouble.kind == "unreadable":
+        return trouble.begin > 0 or "/" not in trouble.segment
+    return trouble.kind == "damaged"

@@ -57,6 +57,8 @@ async def _asked(state: Path, question: Mapping[str, object]) -> Told:
     try:
         writer.write(json.dumps(question).encode() + b"\n")
         line = await reader.readline()
+    except ValueError:
+        raise BrokenAnswer("the guard's answer is too large") from None
     finally:
         writer.transport.abort()
     return _read(line)

@@ -13,7 +13,7 @@ from tta_gateway.features.access.bound import AccessBound, Held, section_of
 from tta_gateway.features.access.policy import book_of
 from tta_gateway.features.escalation.api import Answer, Who
 from tta_gateway.kernel.errors import ClientFault
-from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.principal import GATEWAY, Principal
 from tta_gateway.node import guard_socket
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
@@ -36,6 +36,18 @@ _NOBODY: Final = (
     "respond to crises."
 )
 _GONE: Final = "The guard does not answer: ask again; it goes on calling people all the same."
+
+
+def is_program(principal: Principal) -> bool:
+    """Tell whether nobody has logged in for a token: a client's own (RFC 9068 2.2), an API key.
+
+    What another issuer does not say of a token of its own is not known here.
+    """
+    client = principal.claims.get("client_id") or principal.claims.get("azp")
+    own = principal.subject.rpartition(":")[2]  # as its issuer says it
+    if client in (principal.subject, own):
+        return True
+    return principal.issuer == GATEWAY and not (principal.session and principal.authenticated > 0)
 
 
 def _everybody(_: str) -> bool:
@@ -90,6 +102,8 @@ class Incidents:
         """Return who shows this, and may read what was written."""
         if self._is_admin(authorization or ""):
             raise HTTPException(403, _NOBODY)
+        if is_program(self._proved(authorization)):
+            raise HTTPException(403, _NOBODY)
         return self._person(authorization, RESPONDS)
 
     def _who(self, authorization: str | None, wanted: str) -> Who:
@@ -98,12 +112,7 @@ class Incidents:
         return self._person(authorization, wanted)
 
     def _person(self, authorization: str | None, wanted: str) -> Who:
-        try:
-            principal = self._shown(authorization)
-        except ClientFault as error:
-            status = _FORBIDDEN if error.problem.status == _FORBIDDEN else 401
-            fields = {"www-authenticate": "Bearer"} if status == 401 else None
-            raise HTTPException(status, error.problem.title, fields) from None
+        principal = self._proved(authorization)
         mask, demand = self._held(principal), self._book.demand(wanted)
         if mask & demand.any:
             return Who(principal.subject, _everybody)
@@ -111,6 +120,14 @@ class Incidents:
             raise HTTPException(403, f"None of your roles holds `{wanted}`.")
         carer = principal.subject
         return Who(carer, lambda person: self._cares(carer, person))
+
+    def _proved(self, authorization: str | None) -> Principal:
+        try:
+            return self._shown(authorization)
+        except ClientFault as error:
+            status = _FORBIDDEN if error.problem.status == _FORBIDDEN else 401
+            fields = {"www-authenticate": "Bearer"} if status == 401 else None
+            raise HTTPException(status, error.problem.title, fields) from None
 
     def _held(self, principal: Principal) -> int:
         mask = self._book.mask(principal.roles)

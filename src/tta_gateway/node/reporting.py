@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from tta_gateway.kernel.incident import Report
-from tta_gateway.node.key_ring import file_of, ring_of
+from tta_gateway.node.key_ring import file_of, ring_of, spoilt
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
 from tta_gateway.support.crypto.envelope import Envelope
@@ -37,6 +37,7 @@ EVIDENCE: Final = "evidence"
 LONGEST: Final = 64 * 1024
 """bytes of a text that are kept: beyond that, the half of that from each end"""
 _LEFT_OUT: Final = b"\n[...]\n"
+_PAUSE: Final = 1.0  # seconds between two tries to have a key
 _PATIENCE: Final = 2.0  # seconds, at the end, for what is under way
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Report).decode
@@ -76,6 +77,10 @@ class Reporting:
         self._slot: Slot | None = None
         self._envelope: Envelope | None = None
         self._ringer: Ringer | None = None
+        self._snapshot: Snapshot | None = None
+        self._number = -1
+        self._again = 0.0
+        self._said = ""
 
     def open(self, snapshot: Snapshot, number: int) -> None:
         """Begin to keep reports in the files of this number, which no other process has.
@@ -89,11 +94,20 @@ class Reporting:
                 f"{state} is kept in memory, and with it what people in need have written: put "
                 "`state_dir` on a disk, or for a demonstration write `journal: {in_memory: allow}`"
             )
+        self._number = number
+        self._begin(snapshot)
+
+    def _begin(self, snapshot: Snapshot) -> None:
+        """Begin to keep reports, if there is a key; else see `put` and `adopt`."""
+        state = Path(snapshot.state_dir)
+        self._snapshot = snapshot
+        self._again = self._clock.monotonic() + _PAUSE
         try:
             keys = self._ring(snapshot)
         except OSError as error:
-            self._log.event("journal_without_key", error=str(error))
+            self._without_key(error)
             return
+        number = self._number
         store = KeyStore(state, keys, gathers=True)
         self._envelope = Envelope(store)
         self._slot = self._slot_in(state / FOLDER, number, keys)
@@ -109,10 +123,18 @@ class Reporting:
         self._writer.made = store.commit
         self._writer.start()
 
+    def _without_key(self, error: OSError) -> None:
+        if str(error) != self._said:
+            self._said = str(error)
+            self._log.event("journal_without_key", error=str(error))
+
     def _ring(self, snapshot: Snapshot) -> Ring:
         """Return the keys; say so if one had to be made that stands beside what it protects."""
         is_new = not snapshot.encryption_keys and not file_of(snapshot).exists()
         keys = ring_of(snapshot)
+        why = spoilt(snapshot)
+        if why:
+            self._log.event("encryption_key_spoilt", error=why)
         if is_new:
             self._log.event(
                 "encryption_key_made",
@@ -138,7 +160,9 @@ class Reporting:
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Seal with the keys of another snapshot from now on, if they can be had."""
-        if self._slot is None or self._envelope is None:
+        if self._slot is None or self._envelope is None or self._writer is None:
+            if self._number >= 0:
+                self._begin(snapshot)
             return
         try:
             keys = ring_of(snapshot)
@@ -146,13 +170,20 @@ class Reporting:
             self._log.event("journal_without_key", error=str(error))
             return
         self._slot.keys = self._envelope.store.keys = keys
+        self._writer.restock()
 
     def put(self, report: Report, text: str) -> Awaitable[bool]:
         """Keep it, with what was written sealed as evidence; True once that is on the disk."""
-        writer = self._writer
+        writer = self._writer or self._begun()
         if writer is None:
             return _refused(self._loop)
         return writer.put(partial(self._record, report, text))
+
+    def _begun(self) -> Writer | None:
+        """Try once more to begin, where there was no key: a disk that was full may have room."""
+        if self._snapshot is not None and self._clock.monotonic() >= self._again:
+            self._begin(self._snapshot)
+        return self._writer
 
     def _record(self, report: Report, text: str) -> bytes:
         """Return the bytes of a record; the journal's thread calls this."""

@@ -10,7 +10,7 @@ import os
 import smtplib
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -65,15 +65,22 @@ class Mailer:
         if way.security != "none":
             self._context = ssl.create_default_context(cadata=way.ca or None)
 
-    async def send(self, message: EmailMessage, *, sender: str, to: tuple[str, ...]) -> None:
-        """Send a message; NotTaken if the server does not take it."""
-        await _aside(lambda: self._deliver(message, sender, to))
+    async def send(
+        self, message: EmailMessage, *, sender: str, to: tuple[str, ...]
+    ) -> frozenset[str]:
+        """Send a message; return the mailboxes that it is not taken for.
 
-    def _deliver(self, message: EmailMessage, sender: str, to: tuple[str, ...]) -> None:
+        NotTaken if the server takes it for none.
+        """
+        refused = set[str]()
+        await _aside(lambda: refused.update(self._deliver(message, sender, to)))
+        return frozenset(refused)
+
+    def _deliver(self, message: EmailMessage, sender: str, to: tuple[str, ...]) -> Collection[str]:
         try:
             server = self._server()
             try:
-                self._hand_over(server, message, sender, to)
+                return self._hand_over(server, message, sender, to)
             finally:
                 server.close()
         except ssl.SSLCertVerificationError as error:
@@ -86,16 +93,17 @@ class Mailer:
 
     def _hand_over(
         self, server: smtplib.SMTP, message: EmailMessage, sender: str, to: tuple[str, ...]
-    ) -> None:
+    ) -> Collection[str]:
         way = self._way
         if self._context is not None and way.security == "starttls":
             server.starttls(context=self._context)
         if way.user:
             server.login(way.user, way.password)
-        server.send_message(message, sender, list(to))
+        refused = server.send_message(message, sender, list(to))
         # It has been taken: what goes wrong from here on must not have it sent again.
         with contextlib.suppress(OSError, smtplib.SMTPException):
             server.quit()
+        return refused
 
     def _server(self) -> smtplib.SMTP:
         way, context = self._way, self._context

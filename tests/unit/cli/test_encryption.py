@@ -33,10 +33,13 @@ def test_keys_are_sealed_anew_and_the_old_one_may_go(tmp_path: Path, file: Path)
     old, new = (ring(one).newest.hex() for one in (OLD, NEW))
     assert command("status", tmp_path, file, both) == (
         0,
-        [f"{new}  0 keys  seals", f"{old}  2 keys"],
+        [f"{new}  0 keys  0 journals  seals", f"{old}  2 keys  0 journals"],
     )
     assert command("rewrap", tmp_path, file, both) == (0, ["2 keys are sealed anew"])
-    assert command("status", tmp_path, file, "[{env: NEW}]") == (0, [f"{new}  2 keys  seals"])
+    assert command("status", tmp_path, file, "[{env: NEW}]") == (
+        0,
+        [f"{new}  2 keys  0 journals  seals"],
+    )
     alone = KeyStore(tmp_path, ring(NEW))
     assert alone.by_id(ana.id) == ana.key
     alone.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,3 +122,14 @@ def test_what_the_guard_refuses_is_said_and_where_there_is_none_too(
     answer = run("safety", "incidents", "--state-dir", str(tmp_path / "nowhere"))
     assert answer.exit_code == 1
     assert "no guard answers" in answer.stderr
+
+
+def test_a_drill_of_another_user_is_refused_before_it_leaves_anything(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setenv("TTA_GATEWAY__STATE_DIR", str(tmp_path))
+    answer = run("safety", "drill", "-c", str(file))
+    assert answer.exit_code == 1
+    assert "another user's" in answer.stderr
+    assert not (tmp_path / "journal").exists()

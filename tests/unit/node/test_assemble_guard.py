@@ -25,10 +25,13 @@ from tta_gateway.features.escalation.bound import (
 )
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 from tta_gateway.kernel.events import EscalationTroubled
-from tta_gateway.node import assemble_guard
+from tta_gateway.node import assemble_guard, guard_socket
 from tta_gateway.node.assemble_guard import Guard
+from tta_gateway.node.guard_journals import Journals
+from tta_gateway.node.reporting import Reporting
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, parted
+from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.metrics import Registry
 
 
@@ -210,3 +213,213 @@ def test_the_death_of_a_task_is_told(tmp_path: Path) -> None:
     house.guard.died("notice", KeyError("kanarie"))
     assert '"task_died"' in house.lines.lines[-1]
     assert "kanarie" not in house.lines.lines[-1]
+
+
+class Unreadable:
+    """Journals that the disk does not give."""
+
+    def read(self, *_: object) -> list[Written]:
+        raise PermissionError(13, "not yours", "journal")
+
+    count = forget = read
+
+
+def test_people_are_called_whatever_the_journals_are_like(tmp_path: Path) -> None:
+    async def run() -> None:
+        guard = (house := House(tmp_path, policy(Hook(name="h", url="http://h/")))).guard
+        guard.escalation.report(a_report())
+        guard._journals = cast("Any", Unreadable())
+        assert guard._turn() == NOW + 60.0
+        cast("FakeClock", guard._clock).advance(60.0)
+        guard._is_rung = True
+        assert guard._turn() == NOW + 120.0
+        assert guard._fails == ""
+        assert [line for line in house.lines.lines if '"journal_not_read"' in line] != []
+        assert [one.of for one in house.notes.told if one.kind == "parked"] == ["journal"]
+
+    asyncio.run(run())
+
+
+def test_a_fault_in_counting_is_told_of_and_stops_nothing(tmp_path: Path) -> None:
+    async def run() -> None:
+        house = House(tmp_path, policy())
+        guard, done = house.guard, list[str]()
+
+        def breaks() -> None:
+            raise KeyError("kanarie")
+
+        guard.each_second += [breaks, lambda: done.append("next")]
+        guard._server = cast("Any", object())
+        for _ in range(2):
+            cast("FakeClock", guard._clock).advance(1.0)
+            guard._each_second()
+        assert done == ["next", "next"]
+        told = [line for line in house.lines.lines if '"guard_upkeep_fails"' in line]
+        assert len(told) == 1
+        assert "kanarie" not in told[0]
+
+    asyncio.run(run())
+
+
+def test_a_fault_of_a_turn_is_told_of_and_another_turn_follows(tmp_path: Path) -> None:
+    async def run() -> None:
+        house = House(tmp_path, policy())
+        house.guard._deliveries = cast("Any", None)
+        assert house.guard._turn() == NOW + 1.0
+        assert '"task_died"' in house.lines.lines[-1]
+
+    asyncio.run(run())
+
+
+def damaged_page(path: Path, page: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[page * 4096 : (page + 1) * 4096] = bytes(4096)
+    path.write_bytes(data)
+
+
+def test_a_file_with_a_damaged_page_is_put_aside_and_the_rest_of_it_is_taken_over(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, policy())
+    for number in range(100):
+        house.guard.escalation.report(a_report(f"r{number}", person=f"p{number}"))
+    store = house.guard.escalation.store
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    query = "SELECT pageno FROM dbstat WHERE name = 'incidents' AND pagetype = 'leaf'"
+    leaves = [page for (page,) in store._db.execute(query)]
+    store.close()
+    damaged_page(tmp_path / NAME, leaves[len(leaves) // 2] - 1)
+    again = House(tmp_path, policy())
+    assert (tmp_path / f"{NAME}.broken-{int(NOW)}").exists()
+    assert 50 < len(again.guard.escalation.store.incidents(200, all=True)) < 100
+    assert [(one.kind, one.over) for one in again.notes.told][:1] == [("parked", False)]
+
+
+def test_a_file_that_is_damaged_while_it_is_used_is_put_aside(tmp_path: Path) -> None:
+    async def run() -> None:
+        house = House(tmp_path, policy())
+        guard = house.guard
+        guard.escalation.report(a_report())
+        error = sqlite3.DatabaseError("malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        guard.escalation.store._db = cast("Any", Broken(guard.escalation.store._db, error))
+        write(guard, "r2")
+        guard._turn()
+        guard._turn()
+        assert guard._fails == ""
+        assert (tmp_path / f"{NAME}.broken-{int(NOW)}").exists()
+        (incident,) = guard.escalation.store.incidents(10, all=True)
+        assert incident.reports == 2
+
+    asyncio.run(run())
+
+
+class Broken:
+    """A database that makes no sense once something is begun."""
+
+    def __init__(self, database: sqlite3.Connection, error: sqlite3.Error) -> None:
+        self.database = database
+        self.error = error
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.database, name)
+
+    def execute(self, statement: str, *values: object) -> object:
+        if statement.startswith("BEGIN"):
+            raise self.error
+        return self.database.execute(statement, *values)  # type: ignore[arg-type]
+
+
+def test_an_incident_of_which_nothing_can_be_made_has_people_called(tmp_path: Path) -> None:
+    async def run() -> None:
+        before = House(tmp_path, policy()).guard.escalation
+        before.report(a_report())
+        before.report(a_report("r2", person="bob"))
+        before.store._db.execute("UPDATE incidents SET body = x'c1' WHERE person = 'ada'")
+        before.store.close()
+        house = House(tmp_path, policy(Hook(name="h", url="http://h/")))
+        house.guard._turn()
+        found = house.guard.escalation.store.incidents(10, all=True)
+        assert {one.person for one in found} == {"bob", "unreadable-records"}
+        assert [line for line in house.lines.lines if '"incident_damaged"' in line] != []
+
+    asyncio.run(run())
+
+
+def test_a_folder_that_cannot_be_written_has_people_called_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> SqliteStore:
+        raise OSError(30, "Read-only file system")
+
+    async def run() -> None:
+        before = House(tmp_path, policy()).guard.escalation
+        before.report(a_report())
+        before.store.close()
+        with monkeypatch.context() as broken:
+            broken.setattr(assemble_guard, "SqliteStore", Once(refuses))
+            broken.setattr(guard_socket, "serve", refuses)
+            broken.setattr(Journals, "listen", refuses)
+            house = House(tmp_path, policy(Hook(name="h", url="http://h/")))
+            await house.guard.begin()
+            (incident,) = house.guard.escalation.store.incidents(10, all=True)
+        assert incident.person == "ada"
+        told = " ".join(house.lines.lines)
+        assert '"guard_not_woken"' in told
+        assert '"guard_not_asked"' in told
+        house.guard.close()
+
+    asyncio.run(run())
+
+
+def test_what_people_did_meanwhile_outlives_a_disk_that_fails_again(tmp_path: Path) -> None:
+    async def run() -> None:
+        guard = House(tmp_path, policy()).guard
+        disk = guard.escalation.store
+        disk._db.execute("PRAGMA query_only = 1")
+        write(guard, "r1")
+        guard._turn()
+        (incident,) = guard.escalation.store.incidents(10, all=True)
+        guard.escalation.act(
+            Act(id="a1", incident=incident.id, does="acknowledge", by="ben", at=NOW)
+        )
+        memory = guard.escalation.store
+        disk._db.execute("PRAGMA query_only = 0")
+        add_act = disk.add_act
+
+        def refuses(_: Act) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        disk.add_act = refuses  # type: ignore[assignment, method-assign]
+        guard._turn()
+        assert guard.escalation.store is memory
+        disk.add_act = add_act  # type: ignore[method-assign]
+        guard._turn()
+        assert guard.escalation.store is disk
+        (kept,) = disk.incidents(10, all=True)
+        assert kept.state is State.ACKNOWLEDGED
+
+    asyncio.run(run())
+
+
+def test_people_are_called_about_a_journal_whose_key_is_gone(tmp_path: Path) -> None:
+    async def run() -> None:
+        loop, clock = asyncio.get_running_loop(), SystemClock()
+        house = House(tmp_path, policy(Hook(name="h", url="http://h/")))
+        guard = house.guard
+        made = Reporting(loop, clock=clock, registry=Registry(), log=guard.log)
+        keys = msgspec.structs.replace(
+            guard.snapshot, encryption_keys=(b"a" * 32,), volatile_journal=True
+        )
+        made.open(keys, 1)
+        assert await made.put(a_report(), "")
+        made.close()
+        guard._server = cast("Any", object())
+        for _ in range(2):
+            guard._is_rung = True
+            guard._turn()
+            guard._look_after()
+        (found,) = guard.escalation.store.incidents(10, all=True)
+        assert (found.person, found.reports) == ("unreadable-records", 1)
+
+    asyncio.run(run())

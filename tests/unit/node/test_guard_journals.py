@@ -9,11 +9,12 @@ import pytest
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.house import Events
 from tests.helpers.incidents import a_report
-from tta_gateway.node.guard_journals import Journals
+from tta_gateway.node.guard_journals import Journals, hides_records
 from tta_gateway.node.reporting import Reporting, report_of
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import SystemClock
 from tta_gateway.support.journal.metrics import BEHIND_BYTES, BEHIND_SECONDS
+from tta_gateway.support.journal.reader import Trouble
 from tta_gateway.support.metrics import Registry
 
 
@@ -102,3 +103,19 @@ def test_with_another_key_what_was_written_is_told_to_be_unreadable(house: House
         house.journals.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "hides"),
+    [
+        (Trouble("torn", "0/1", 90, 5), False),
+        (Trouble("damaged", "0/1", 90, 5), True),
+        (Trouble("unreadable", "0/1", 0, 0), False),
+        (Trouble("unreadable", "0/1", 81, 50), True),
+        (Trouble("unreadable", "5", 0, 0), True),
+    ],
+)
+def test_people_hear_of_places_that_may_hold_somebody_in_need(
+    trouble: Trouble, hides: bool
+) -> None:
+    assert hides_records(trouble) is hides

@@ -16,7 +16,7 @@ from tta_gateway.features.identity.problems import MISSING
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.node import guard_socket
-from tta_gateway.node.incidents import ADMINISTRATION, Incidents
+from tta_gateway.node.incidents import ADMINISTRATION, Incidents, is_program
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
 from tta_gateway.snapshot.model import Snapshot
@@ -51,6 +51,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.clock, self.events = FakeClock(), Events()
         self.known: dict[str, bytes] = {}
+        self.logged_in = True
         self.incidents = Incidents(
             cast("Any", self.events),
             self.clock,
@@ -71,6 +72,8 @@ class House:
             roles=frozenset({role}),
             is_narrow=bool(scopes),
             scopes=frozenset(scopes),
+            session="s1" if self.logged_in else "",
+            authenticated=1.0 if self.logged_in else 0.0,
         )
 
 
@@ -150,3 +153,26 @@ def test_what_was_written_is_opened_and_what_cannot_be_is_none(
     assert house.incidents.opened("r1", text) == "words"
     assert house.incidents.opened("r2", text) is None
     assert len(house.incidents.new_id()) == 36
+
+
+@pytest.mark.parametrize(
+    ("fields", "program"),
+    [
+        ({"session": "s", "authenticated": 1.0, "claims": {"client_id": "web"}}, False),
+        ({"session": "s", "authenticated": 1.0, "claims": {"client_id": "ben"}}, True),
+        ({"claims": {"client_id": "web"}}, True),
+        ({"issuer": "clinic", "claims": {"azp": "web"}}, False),
+        ({"issuer": "clinic", "subject": "clinic:bot", "claims": {"azp": "bot"}}, True),
+    ],
+)
+def test_a_program_reads_nothing_that_was_written(fields: dict[str, Any], program: bool) -> None:
+    said = {"subject": "ben", "issuer": "gateway", **fields}
+    assert is_program(Principal(**said)) is program
+
+
+def test_a_program_that_may_respond_is_refused_what_was_written(house: House) -> None:
+    assert house.incidents.responder("ben responder").name == "ben"
+    house.logged_in = False
+    assert house.incidents.responder("bot responder").name == "bot"
+    with pytest.raises(HTTPException, match="people alone"):
+        house.incidents.clinician("bot responder")

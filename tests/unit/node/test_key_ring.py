@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tta_gateway.node.key_ring import NAME, ring_of
+from tta_gateway.node.key_ring import NAME, ring_of, spoilt
 from tta_gateway.snapshot.model import Snapshot
 
 
@@ -48,3 +48,13 @@ def test_a_file_that_holds_no_key_is_an_error(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"short")
     with pytest.raises(OSError, match="holds no key"):
         ring_of(snapshot(tmp_path))
+
+
+def test_the_operator_s_own_key_suffices_whatever_stands_beside_it(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"")
+    one = snapshot(tmp_path, b"a" * 32)
+    wrapped = ring_of(one).wrap(b"k" * 32, purpose=b"p")
+    assert ring_of(one).unwrap(wrapped, purpose=b"p") == b"k" * 32
+    assert "holds no key" in spoilt(one)
+    (tmp_path / NAME).unlink()
+    assert spoilt(one) == ""

@@ -252,3 +252,38 @@ def test_no_half_of_a_character_keeps_a_report_from_being_kept(tmp_path: Path, n
         assert text_of(found, house.envelope(b"a" * 32)) == TEXT
 
     assert run(tmp_path, work).events == []
+
+
+def test_what_is_acknowledged_after_a_change_of_keys_is_read_without_the_old_one(
+    tmp_path: Path,
+) -> None:
+    async def work(house: House) -> None:
+        house.reporting.open(a_snapshot(tmp_path, b"a" * 32), 0)
+        await house.reporting.put(REPORT, TEXT)
+        house.reporting.adopt(a_snapshot(tmp_path, b"b" * 32, b"a" * 32))
+        assert await house.reporting.put(msgspec.structs.replace(REPORT, id="r9"), TEXT)
+        assert await house.reporting.put(msgspec.structs.replace(REPORT, id="r10"), TEXT)
+        assert "r10" in [one.id for one in house.reports(b"b" * 32)]
+
+    run(tmp_path, work)
+
+
+def test_a_key_that_can_be_had_again_begins_to_keep_reports(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        (tmp_path / NAME).write_bytes(b"no key")
+        house.reporting.open(a_snapshot(tmp_path), 0)
+        assert not await house.reporting.put(REPORT, TEXT)
+        (tmp_path / NAME).write_bytes(b"a" * 32)
+        house.reporting.adopt(a_snapshot(tmp_path))
+        assert await house.reporting.put(REPORT, TEXT)
+
+    assert run(tmp_path, work).events == ["journal_without_key"]
+
+
+def test_a_spoilt_key_beside_the_operator_s_own_is_told_of(tmp_path: Path) -> None:
+    async def work(house: House) -> None:
+        (tmp_path / NAME).write_bytes(b"no key")
+        house.reporting.open(a_snapshot(tmp_path, b"a" * 32), 0)
+        assert await house.reporting.put(REPORT, TEXT)
+
+    assert run(tmp_path, work).events == ["encryption_key_spoilt"]

@@ -83,3 +83,10 @@ def test_a_key_that_cannot_be_had_is_said_once_for_each_time(tmp_path: Path) -> 
     assert kept.events == ["content_in_clear"]
     (tmp_path / NAME).unlink()
     assert vaults.of(snapshot(tmp_path)) is not None
+
+
+def test_with_keys_of_the_operator_nothing_stands_in_clear(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"")
+    kept = Kept()
+    assert Vaults(kept.log).of(shared(tmp_path, b"a" * 32)) is not None
+    assert kept.events == []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol, TypeAlias
 
-from fastapi import APIRouter, Header, HTTPException
+from fastapi import APIRouter, Header, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 Answer: TypeAlias = dict[str, Any]
@@ -17,6 +17,8 @@ Key: TypeAlias = Annotated[
     str | None, Header(alias="idempotency-key", pattern=r"^[\x21-\x7e]{1,128}$")
 ]
 Text: TypeAlias = Annotated[str, Field(min_length=1, max_length=2000)]
+_PAGE: Final = 1000
+_MOST_PAGES: Final = 20
 _NONE: Final = "There is no such incident."
 
 
@@ -110,16 +112,30 @@ class IncidentDesk:
     async def all(
         self,
         all: bool = False,
+        skip: Annotated[int, Query(ge=0)] = 0,
         authorization: Authorization = None,
     ) -> Answer:
-        """List incidents, the newest first; with `all=true` those that are over too."""
+        """List incidents behind the first `skip`; with `all=true` those that are over too.
+
+        Those of which people are still to be called come first, the most urgent before others, then
+        the newest.  `next` is the `skip` of what follows, if anything does.
+        """
         who = self._house.reader(authorization)
-        told = await self._house.ask({"do": "list", "all": all})
-        return {"incidents": [one for one in told["incidents"] if who.sees(one["person"])]}
+        found: list[Answer] = []
+        for _ in range(_MOST_PAGES):  # whoever cares for some sees few of each page
+            told = await self._house.ask({"do": "list", "all": all, "skip": skip, "most": _PAGE})
+            page = told["incidents"]
+            found += [one for one in page if who.sees(one["person"])]
+            skip += len(page)
+            if len(page) < _PAGE:
+                return {"incidents": found, "next": None}
+            if len(found) >= _PAGE:
+                break
+        return {"incidents": found, "next": skip}
 
     async def one(self, id: str, authorization: Authorization = None) -> Answer:
         """Show an incident with its reports, notices, and what people have done."""
-        return await self._seen(id, self._house.reader(authorization))
+        return await self._seen(id, self._house.reader(authorization), alone=False)
 
     async def drill(
         self, body: NewDrill | None = None, authorization: Authorization = None, key: Key = None
@@ -165,13 +181,14 @@ class IncidentDesk:
         """Have people called again, and say why."""
         return await self._act(id, "reopen", authorization, key, text=body.text)
 
-    async def evidence(
-        self, id: str, body: Reason, authorization: Authorization = None, key: Key = None
-    ) -> Answer:
-        """Read what the person has written; who does, and why, is kept with the incident."""
+    async def evidence(self, id: str, body: Reason, authorization: Authorization = None) -> Answer:
+        """Read what the person has written; who does, and why, is kept with the incident.
+
+        Each time anew: an `Idempotency-Key` changes nothing.
+        """
         who = self._house.clinician(authorization)
         await self._seen(id, who)
-        told = await self._house.ask(self._question(id, "read_evidence", who, key, body.reason))
+        told = await self._house.ask(self._question(id, "read_evidence", who, None, body.reason))
         texts = [
             {"report": one["report"], "text": self._house.opened(one["report"], one["sealed"])}
             for one in told["evidence"]
@@ -204,8 +221,8 @@ class IncidentDesk:
             "text": text,
         }
 
-    async def _seen(self, id: str, who: Who) -> Answer:
-        told = await self._house.ask({"do": "show", "incident": id})
+    async def _seen(self, id: str, who: Who, *, alone: bool = True) -> Answer:
+        told = await self._house.ask({"do": "show", "incident": id, "alone": alone})
         if not who.sees(told["incident"]["person"]):
             raise HTTPException(404, _NONE)
         return told

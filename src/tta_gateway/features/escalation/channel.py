@@ -1,5 +1,6 @@
 """Channels: how a notice gets to a contact."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 import msgspec
@@ -20,8 +21,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Channel(Protocol):
     """Brings notices to one contact."""
 
-    async def send(self, notice: Notice) -> None:
+    async def send(self, notice: Notice) -> Awaitable[None] | None:
         """Bring it; return once the other side has confirmed, NotTaken if it has not.
 
-        It does not take longer than a minute.
+        Where people confirm it themselves it returns at once with what waits for them, so that
+        others may be brought meanwhile.  All of it does not take longer than a minute.
         """

@@ -21,20 +21,24 @@ from tta_gateway.kernel.incident import Report
 Answer: TypeAlias = dict[str, Any]
 MOST: Final = 1000
 """incidents of an answer"""
+NEWEST: Final = 100
+"""reports, and notices, that are shown with their incident; how many there are it says itself"""
 _encode = msgspec.json.Encoder().encode
 
 
 class List(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="list"):
-    """The newest incidents, those that are over only with `all`."""
+    """Incidents behind the first `skip`, those that are over only with `all`."""
 
     all: bool = False
     most: int = MOST
+    skip: int = 0
 
 
 class Show(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="show"):
-    """One incident: its reports, notices, and what people have done."""
+    """One incident: its newest reports and notices, and what people have done; or it alone."""
 
     incident: str
+    alone: bool = False
 
 
 class Do(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="act"):
@@ -103,10 +107,12 @@ class Desk:
 
     def _told(self, asked: Asked) -> Answer:
         if isinstance(asked, List):
-            found = self._escalation.store.incidents(min(asked.most, MOST), all=asked.all)
+            most, skip = min(asked.most, MOST), max(0, asked.skip)
+            found = self._escalation.store.incidents(most, all=asked.all, skip=skip)
             return {"incidents": [shown(one) for one in found]}
         if isinstance(asked, Show):
-            return self._whole(self._found(asked.incident))
+            found_one = self._found(asked.incident)
+            return {"incident": shown(found_one)} if asked.alone else self._whole(found_one)
         if isinstance(asked, Drill):
             made = self._escalation.report(drill(asked, self._wall()))
             return {"incident": shown(made)}
@@ -141,10 +147,10 @@ class Desk:
         id = incident.id
         return {
             "incident": shown(incident),
-            "reports": [_report(one) for one in self._escalation.store.reports(id)],
+            "reports": [_report(one) for one in self._escalation.store.reports(id, NEWEST)],
             "notices": [
                 {"id": call, "contact": contact, "number": number, "confirmed_at": stamp(at)}
-                for call, contact, number, at in self._escalation.store.confirmations(id)
+                for call, contact, number, at in self._escalation.store.confirmations(id, NEWEST)
             ],
             "owed": [
                 {"id": one.call, "contact": one.contact, "number": one.number, "tries": one.tries}

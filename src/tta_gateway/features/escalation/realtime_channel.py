@@ -51,17 +51,27 @@ class RealtimeChannel:
         self._link = link
         self._sleep = sleep
 
-    async def send(self, notice: Notice) -> None:
-        """Post it and wait for a receipt; NotTaken if none comes, or nobody's inbox has room."""
+    async def send(self, notice: Notice) -> Awaitable[None]:
+        """Post it; return what waits for a receipt.  NotTaken if nobody's inbox has room."""
         data = _encode(told(notice, node=self._node, link=self._link))
-        users, id = self._bound.users, notice.id
         try:
-            if not await self._post.post(users, data, id=id):
+            if not await self._post.post(self._bound.users, data, id=notice.id):
                 raise NotTaken("no inbox has room for it")
+        except OSError as error:
+            raise _away(error) from None
+        return self._receipt(notice.id)
+
+    async def _receipt(self, id: str) -> None:
+        """Wait for a receipt; NotTaken if none comes."""
+        try:
             for _ in range(_LOOKS):
-                if await self._post.is_acknowledged(users, id):
+                if await self._post.is_acknowledged(self._bound.users, id):
                     return
                 await self._sleep(_PAUSE)
         except OSError as error:
-            raise NotTaken(f"the hub's store is away: {error}") from None
+            raise _away(error) from None
         raise NotTaken("no client has acknowledged it yet")
+
+
+def _away(error: OSError) -> NotTaken:
+    return NotTaken(f"the hub's store is away: {error}")

@@ -5,7 +5,8 @@ another's (delivering.py).
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
@@ -40,6 +41,8 @@ from tta_gateway.support.metrics import Registry
 
 UNREADABLE: Final = "unreadable-records"
 """Stands for the person of an incident about records that nothing can be made of."""
+MOST_CALLS: Final = 64
+"""calls of a transaction"""
 Trouble: TypeAlias = Literal["unreached", "parked", "store"]
 _decode = msgspec.msgpack.Decoder(Report).decode
 
@@ -79,6 +82,9 @@ class Escalation:
         self._trying = trying
         self._outside = outside
         self._counts = counts
+        self._is_new = False  # whether the policy may have taken away who was called
+        self._before: dict[str, Incident | None] = {}
+        """what a step that may still be undone has changed of `_alarming`"""
         self.use(store)
 
     def use(self, store: SqliteStore) -> None:
@@ -89,18 +95,50 @@ class Escalation:
         self._unheard = {one.id for one in self._alarming.values() if not one.notified}
         """incidents of which an alert may say that nobody is reached"""
 
-    def adopt(self, bound: EscalationBound) -> None:
-        """Go by this policy from now on."""
+    def adopt(self, bound: EscalationBound, unfit: Collection[str] = ()) -> None:
+        """Go by this policy from now on; nobody can be called by contacts that are `unfit`."""
         self.bound = bound
-        self._contacts = {one.name: one for one in bound.contacts}
+        self._contacts = {one.name: one for one in bound.contacts if one.name not in unfit}
+        self._is_new = True
         self._outside.changed()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Do all or nothing of what is done within: a disk that refuses leaves memory as it was."""
+        self._before.clear()
+        try:
+            with self.store.transaction():
+                yield
+        except BaseException:
+            for id, incident in self._before.items():
+                self._remember(id, incident)
+            raise
+
+    def _remember(self, id: str, incident: Incident | None) -> None:
+        """Know of an incident that it alarms; None: that it does not."""
+        if incident is None:
+            self._alarming.pop(id, None)
+        else:
+            self._alarming[id] = incident
 
     # Reports
 
     def take(self, records: Sequence[Record]) -> None:
-        """Take records, each with its incident, and their marks in one transaction."""
+        """Take records, each with its incident, and their marks in one transaction.
+
+        Where a guard has died at one of them each is taken by itself: else one more that kills
+        would undo that the first is parked, and none ever gets past both.
+        """
+        while records and self._trying.is_wary:
+            self._take_together(records[:1])
+            self._trying.passed(records[0].segment, records[0].end)
+            records = records[1:]
+        if records:
+            self._take_together(records)
+
+    def _take_together(self, records: Sequence[Record]) -> None:
         marks = dict(self.marks)
-        with self.store.transaction():
+        with self._kept():
             for record in records:
                 self._take(record)
                 marks[record.segment] = record.end
@@ -143,7 +181,7 @@ class Escalation:
 
     def report(self, report: Report) -> Incident:
         """Take a report that has come by no journal: a drill."""
-        with self.store.transaction():
+        with self._kept():
             found = self._report(report)
         self._outside.changed()
         return found
@@ -170,15 +208,54 @@ class Escalation:
     # Calls
 
     def tick(self) -> float:
-        """Make the calls that are due; return when the next is, `inf` for never."""
+        """Make calls that are due, the most urgent first; return when the next is, `inf` for never.
+
+        Not all at once: what channels are to do comes between.
+        """
         now = self._outside.wall()
+        self._tell_damaged(now)
+        if self._is_new and self._contacts:
+            with self._kept():
+                for one in list(self._alarming.values()):
+                    self._call_others(one, now)
+            self._is_new = False
         due = [one for one in self._alarming.values() if self._is_due(one, now)]
         if due:
-            with self.store.transaction():
-                for one in due:
-                    self._step(one, now)
+            due.sort(key=lambda one: (-one.level, one.due))
+            with self._kept():
+                for one in due[:MOST_CALLS]:
+                    self._step_alone(one, now)
             self._outside.changed()
         return min((one.due for one in self._alarming.values()), default=float("inf"))
+
+    def _call_others(self, incident: Incident, now: float) -> None:
+        """Have a call made again whose contacts are no more, or that had none: not a rung later."""
+        owed = {one.contact for one in self.store.owed_of(incident.id)}
+        gone = owed - self._contacts.keys()
+        for contact in gone:
+            self.store.supersede(incident.id, contact)
+        if gone or not (owed or incident.notified):
+            calls = max(0, incident.calls - 1) if gone else 0
+            self._keep(msgspec.structs.replace(incident, due=now, calls=calls))
+
+    def _step_alone(self, incident: Incident, now: float) -> None:
+        """Make a call; whatever is wrong with one incident, the others are called about."""
+        try:
+            with self.store.savepoint():
+                self._step(incident, now)
+        except sqlite3.Error:
+            raise
+        except Exception as fault:  # noqa: BLE001 - see above
+            kind = type(fault).__name__
+            self._outside.tell("incident_not_called", incident=incident.id, error=kind)
+            self._remember(incident.id, msgspec.structs.replace(incident, due=now + 1.0))
+
+    def _tell_damaged(self, now: float) -> None:
+        """Have people called about incidents of which nothing can be made: somebody is in need."""
+        for id in self.store.take_damaged():
+            self._outside.tell("incident_damaged", incident=id)
+            self._outside.trouble("parked", id, cause="an incident makes no sense", over=False)
+            self.report(unreadable(f"incident {id}", now))
 
     def _is_due(self, incident: Incident, now: float) -> bool:
         patience = algorithm.patience(self.bound.ladder(incident.level), incident.calls)
@@ -228,10 +305,8 @@ class Escalation:
 
     def _keep(self, incident: Incident) -> None:
         self.store.put(incident)
-        if is_alarming(incident):
-            self._alarming[incident.id] = incident
-        else:
-            self._alarming.pop(incident.id, None)
+        self._before.setdefault(incident.id, self._alarming.get(incident.id))
+        self._remember(incident.id, incident if is_alarming(incident) else None)
 
     # What channels say
 
@@ -257,7 +332,7 @@ class Escalation:
         """Take note that a contact has confirmed a notice."""
         now = self._outside.wall()
         self._counts.child(NOTICES, owed.contact, "confirmed").add()
-        with self.store.transaction():
+        with self._kept():
             if not self.store.confirm(owed, now):
                 return  # a newer call has taken its place, or somebody has answered
             incident = self._found(owed.incident)
@@ -281,7 +356,7 @@ class Escalation:
             return
         tries = owed.tries + 1
         due = now + algorithm.pause(tries, self._outside.chance())
-        with self.store.transaction():
+        with self._kept():
             if owed.call not in {one.call for one in self.store.owed_of(owed.incident)}:
                 return  # a newer call has taken its place meanwhile
             self.store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
@@ -303,7 +378,7 @@ class Escalation:
         if self.store.act(act.id) is not None:
             return before
         after = algorithm.acted(before, act)
-        with self.store.transaction():
+        with self._kept():
             self.store.add_act(act)
             self._keep(after)
             if not is_alarming(after):

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from email.message import EmailMessage
+from typing import Final
 
 from tta_gateway.features.escalation.bound import Mailbox
 from tta_gateway.features.escalation.channel import Notice
 from tta_gateway.features.escalation.wording import lines, title
 from tta_gateway.support import mailing
 from tta_gateway.support.mailing import Mailer, MailWay
+from tta_gateway.support.posting import NotTaken
+
+_MOST: Final = 1000  # notices that are remembered
 
 
 class SmtpChannel:
@@ -18,6 +22,7 @@ class SmtpChannel:
         self._bound = bound
         self._link = link
         self._wall = wall
+        self._have: dict[str, frozenset[str]] = {}  # notices that some mailboxes have
         self._mailer = Mailer(
             MailWay(
                 bound.host,
@@ -30,9 +35,22 @@ class SmtpChannel:
         )
 
     async def send(self, notice: Notice) -> None:
-        """Send it; NotTaken if the server does not take it."""
-        bound = self._bound
-        await self._mailer.send(self.message(notice), sender=bound.sender, to=bound.to)
+        """Send it; NotTaken unless the server takes it for every mailbox.
+
+        Those that have it already get it no second time.
+        """
+        bound, has = self._bound, self._have.get(notice.id, frozenset())
+        left = tuple(one for one in bound.to if one not in has)
+        refused = await self._mailer.send(self.message(notice), sender=bound.sender, to=left)
+        if refused:
+            self._keep(notice.id, frozenset(bound.to) - refused)
+            raise NotTaken(f"it takes no mail for {len(refused)} of the mailboxes of `to`")
+        self._have.pop(notice.id, None)
+
+    def _keep(self, id: str, has: frozenset[str]) -> None:
+        if len(self._have) >= _MOST:
+            del self._have[next(iter(self._have))]
+        self._have[id] = has
 
     def message(self, notice: Notice) -> EmailMessage:
         """Return the message; `Message-ID` is the same whenever the notice is sent again."""

@@ -6,10 +6,10 @@ that a guard that is killed reads nothing twice and misses nothing (WAL, synchro
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -51,6 +51,14 @@ CREATE TABLE parked (
   data BLOB NOT NULL, PRIMARY KEY (segment, end)
 ) WITHOUT ROWID;
 """
+_TABLES: Final = {
+    "marks": "segment",
+    "incidents": "id",
+    "reports": "id",
+    "notices": "call, contact",
+    "acts": "number",
+    "parked": "segment, end",
+}
 _encode = msgspec.msgpack.Encoder().encode
 _incident = msgspec.msgpack.Decoder(Incident).decode
 _report = msgspec.msgpack.Decoder(Report).decode
@@ -66,6 +74,14 @@ class SqliteStore:
         if path is not None:
             path.touch(0o600)
         self._db = sqlite3.connect(path or ":memory:", timeout=_PATIENCE, isolation_level=None)
+        self._damaged: dict[str, bool] = {}  # incidents, and whether somebody has heard of it
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self, path: Path | None) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         with self.transaction():
@@ -83,6 +99,44 @@ class SqliteStore:
         with contextlib.suppress(sqlite3.Error):
             self._db.backup(made._db)
         return made
+
+    def salvage(self, path: Path) -> None:
+        """Take over what can be read of another file of this version, which is left as it is."""
+        for way in ("mode=ro", "mode=ro&immutable=1"):  # the second where nothing can be locked
+            with contextlib.suppress(sqlite3.Error):
+                other = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
+                with contextlib.closing(other):
+                    if other.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+                        self._take_over(other)
+                        return
+
+    def _take_over(self, other: sqlite3.Connection) -> None:
+        with self.transaction():
+            for table, key in _TABLES.items():
+                for direction in ("ASC", "DESC"):  # up to the damage, from both sides
+                    self._add_rows(table, _rows(other, f"{table} ORDER BY {key} {direction}"))
+
+    def _add_rows(self, table: str, rows: Iterator[tuple[object, ...]]) -> None:
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            statement = f"INSERT OR IGNORE INTO {table} VALUES ({marks})"  # noqa: S608 - ours
+            self._db.execute(statement, row)
+
+    def take_damaged(self) -> list[str]:
+        """Return incidents of which nothing can be made, each once."""
+        found = [id for id, is_told in self._damaged.items() if not is_told]
+        self._damaged = dict.fromkeys(self._damaged, True)
+        return found
+
+    def _readable(self, rows: Iterable[tuple[str, bytes]]) -> list[Incident]:
+        """Return the incidents of rows; what makes no sense is put down as damaged."""
+        found = []
+        for id, body in rows:
+            try:
+                found.append(_incident(body))
+            except msgspec.DecodeError:
+                self._damaged.setdefault(id, False)
+        return found
 
     def prove(self) -> None:
         """Write something that changes nothing; sqlite3.Error if that is not possible."""
@@ -158,37 +212,45 @@ class SqliteStore:
         self._db.execute("INSERT OR REPLACE INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
     def incident(self, id: str) -> Incident | None:
-        """Return an incident; None if there is none of this id."""
-        row = self._db.execute("SELECT body FROM incidents WHERE id = ?", (id,)).fetchone()
-        return None if row is None else _incident(row[0])
+        """Return an incident; None if there is none."""
+        rows = self._db.execute("SELECT id, body FROM incidents WHERE id = ?", (id,))
+        return next(iter(self._readable(rows)), None)
 
     def open_of(self, person: str, *, drill: bool) -> Incident | None:
         """Return the incident of a person that is not over."""
-        row = self._db.execute(
-            "SELECT body FROM incidents WHERE person = ? AND drill = ? AND open", (person, drill)
-        ).fetchone()
-        return None if row is None else _incident(row[0])
+        rows = self._db.execute(
+            "SELECT id, body FROM incidents WHERE person = ? AND drill = ? AND open",
+            (person, drill),
+        )
+        return next(iter(self._readable(rows)), None)
 
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
-        rows = self._db.execute("SELECT body FROM incidents WHERE due > 0 ORDER BY due")
-        return [_incident(body) for (body,) in rows]
-
-    def incidents(self, most: int, *, all: bool) -> list[Incident]:
-        """Return the newest, those that are over only with `all`."""
-        where = "" if all else "WHERE open"
-        rows = self._db.execute(
-            f"SELECT body FROM incidents {where} ORDER BY opened DESC LIMIT ?",  # noqa: S608 - ours
-            (most,),
+        return self._readable(
+            self._db.execute("SELECT id, body FROM incidents WHERE due > 0 ORDER BY due")
         )
-        return [_incident(body) for (body,) in rows]
+
+    def incidents(self, most: int, *, all: bool, skip: int = 0) -> list[Incident]:
+        """Return the newest behind so many, those that are over only with `all`.
+
+        Those of which people are still to be called come first, the most urgent before others;
+        those that are over come last.
+        """
+        first = sorted(self.alarming(), key=lambda one: (-one.level, one.opened))
+        found = first[skip : skip + most]
+        where = "due <= 0" if all else "due <= 0 AND open"
+        rows = self._db.execute(
+            f"SELECT id, body FROM incidents WHERE {where}"  # noqa: S608 - ours
+            " ORDER BY open DESC, opened DESC LIMIT ? OFFSET ?",
+            (most - len(found), max(0, skip - len(first))),
+        )
+        return found + self._readable(rows)
 
     def open_levels(self) -> dict[tuple[int, bool], int]:
         """Return how many are not over, by level and whether nobody has acknowledged."""
-        rows = self._db.execute("SELECT body FROM incidents WHERE open")
+        rows = self._db.execute("SELECT id, body FROM incidents WHERE open")
         found: dict[tuple[int, bool], int] = {}
-        for (body,) in rows:
-            one = _incident(body)
+        for one in self._readable(rows):
             key = (one.level, is_alarming(one))
             found[key] = found.get(key, 0) + int(not one.drill)
         return found
@@ -206,12 +268,13 @@ class SqliteStore:
         row = (report.id, incident, report.at, _encode(report))
         self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
 
-    def reports(self, incident: str) -> list[Report]:
-        """Return the reports of an incident, in the order of their writing."""
+    def reports(self, incident: str, most: int = -1) -> list[Report]:
+        """Return the newest reports of an incident, all with -1, in the order of their writing."""
         rows = self._db.execute(
-            "SELECT body FROM reports WHERE incident = ? ORDER BY at, id", (incident,)
+            "SELECT body FROM reports WHERE incident = ? ORDER BY at DESC, id DESC LIMIT ?",
+            (incident, most),
         )
-        return [_report(body) for (body,) in rows]
+        return [_report(body) for (body,) in reversed(rows.fetchall())]
 
     # Notices
 
@@ -237,7 +300,8 @@ class SqliteStore:
 
     def owed_of(self, incident: str) -> list[Owed]:
         """Return what is owed about an incident."""
-        return self._owed(f"{_OWED} WHERE incident = ? AND confirmed = 0", (incident,))
+        where = "INDEXED BY notices_of WHERE incident = ? AND confirmed = 0"
+        return self._owed(f"{_OWED} {where}", (incident,))
 
     def _owed(self, query: str, values: Sequence[str | float]) -> list[Owed]:
         return [
@@ -265,12 +329,16 @@ class SqliteStore:
 
     def forgive(self, incident: str) -> None:
         """Owe nothing of an incident any more: its people are at work."""
-        self._db.execute("DELETE FROM notices WHERE incident = ? AND confirmed = 0", (incident,))
+        self._db.execute(
+            "DELETE FROM notices INDEXED BY notices_of WHERE incident = ? AND confirmed = 0",
+            (incident,),
+        )
 
     def supersede(self, incident: str, contact: str) -> None:
         """Owe a contact no older notices of an incident: a newer one follows."""
         self._db.execute(
-            "DELETE FROM notices WHERE incident = ? AND contact = ? AND confirmed = 0",
+            "DELETE FROM notices INDEXED BY notices_of"
+            " WHERE incident = ? AND contact = ? AND confirmed = 0",
             (incident, contact),
         )
 
@@ -280,14 +348,14 @@ class SqliteStore:
         count, tried, confirmed = self._db.execute(query, (call,)).fetchone()
         return bool(count) and tried == count and not confirmed
 
-    def confirmations(self, incident: str) -> list[tuple[str, str, int, float]]:
-        """Return notice, contact, number and moment of each that was confirmed."""
+    def confirmations(self, incident: str, most: int = -1) -> list[tuple[str, str, int, float]]:
+        """Return notice, contact, number and moment of the newest that were confirmed."""
         rows = self._db.execute(
             "SELECT call, contact, number, confirmed FROM notices"
-            " WHERE incident = ? AND confirmed > 0 ORDER BY number, contact",
-            (incident,),
+            " WHERE incident = ? AND confirmed > 0 ORDER BY number DESC, contact DESC LIMIT ?",
+            (incident, most),
         )
-        return [(call, contact, number, at) for call, contact, number, at in rows]
+        return [(call, contact, number, at) for call, contact, number, at in reversed(list(rows))]
 
     # Acts
 
@@ -309,3 +377,15 @@ class SqliteStore:
     def all_acts(self) -> list[Act]:
         """Return all that has been done, in order."""
         return [_act(body) for (body,) in self._db.execute("SELECT body FROM acts ORDER BY number")]
+
+
+def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
+    """Yield rows up to where something is damaged."""
+    with contextlib.suppress(sqlite3.Error):
+        yield from database.execute(f"SELECT * FROM {table}")  # noqa: S608 - ours
+
+
+def is_damage(error: Exception) -> TypeGuard[sqlite3.Error]:
+    """Tell whether an error says that a file makes no sense (any more)."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the kind, without what is special to it
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

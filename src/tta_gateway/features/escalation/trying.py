@@ -1,6 +1,8 @@
 """Trying: which record the guard is at work on, so that the next guard knows what has killed it.
 
 It stands in a mapped file, which outlives the process (not the machine) and costs no system call.
+Its block is written before it is mapped: on a full disk a hole would end the process by a signal.
+Where that is not possible it stands in memory, and a death is not counted.
 """
 
 import mmap
@@ -24,14 +26,17 @@ class Trying:
     """The record at hand, and the one that a guard before this one died at."""
 
     def __init__(self, path: Path) -> None:
-        """Read what a guard before has left; OSError if there can be no such file."""
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Read what a guard before has left; nothing is kept where there can be no such file."""
         try:
-            os.ftruncate(fd, _SIZE)
-            self._map = mmap.mmap(fd, _SIZE)
-        finally:
-            os.close(fd)
+            self._map = _mapped(path)
+        except OSError:
+            self._map = mmap.mmap(-1, _SIZE)
         self._suspect = self._read()
+
+    @property
+    def is_wary(self) -> bool:
+        """Tell whether a guard has died at a record that none has got past yet."""
+        return self._suspect[2] > 0
 
     def _read(self) -> tuple[str, int, int]:
         size = int.from_bytes(self._map[:_LENGTH], "big")
@@ -43,6 +48,11 @@ class Trying:
     def deaths(self, segment: str, end: int) -> int:
         """Return how many guards have died at a record."""
         return self._suspect[2] if self._suspect[:2] == (segment, end) else 0
+
+    def passed(self, segment: str, end: int) -> None:
+        """Take note that a record is kept, or parked: it kills no guard any more."""
+        if self._suspect[:2] == (segment, end):
+            self._suspect = "", 0, 0
 
     def begin(self, segment: str, end: int) -> None:
         """Take note that this record is at hand."""
@@ -60,3 +70,14 @@ class Trying:
     def close(self) -> None:
         """Use the file no more."""
         self._map.close()
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        held = os.pread(fd, _SIZE, 0)
+        os.pwrite(fd, held.ljust(_SIZE, b"\0"), 0)
+        os.fsync(fd)
+        return mmap.mmap(fd, _SIZE)
+    finally:
+        os.close(fd)

@@ -73,6 +73,7 @@ class KeyStore:
         self._refused = False  # whether keys could not be kept: the next ones travel
         self._patience = patience
         self.keys = keys
+        self.state = state
         self._file = state / NAME
         self._database: sqlite3.Connection | None = None
         self._salt = b""

@@ -18,7 +18,15 @@ from typing import Final, Literal, TypeAlias
 from tta_gateway.support.crypto.ring import Wrapping
 from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.journal.frames import Frame, frame_at, is_blank, next_frame
-from tta_gateway.support.journal.segment import SIZE, Header, header_of, names_in, path_of, slots_in
+from tta_gateway.support.journal.segment import (
+    SIZE,
+    Header,
+    header_of,
+    made_at,
+    names_in,
+    path_of,
+    slots_in,
+)
 
 Marks: TypeAlias = Mapping[str, int]
 """How far each segment has been taken over: its name, and the end of the last record taken."""
@@ -46,7 +54,9 @@ class Trouble:
 
     `torn` is the end of a segment whose writer died: nothing of it was acknowledged, unless the
     disk has lost it.  `damaged` lies between records: what stood there is lost.  `unreadable` is a
-    whole segment, whose header is damaged or whose key is not at hand; it is kept.
+    whole segment, whose header is damaged or whose key is not at hand; it is kept.  So is a slot or
+    a segment that the disk does not give.  What stands in one that cannot be opened is told of by
+    itself, when it is seen to be `behind`.
     """
 
     kind: Kind
@@ -106,22 +116,36 @@ class Reader:
         self._trouble = trouble
         self._views: dict[str, _View] = {}
         self._told: set[tuple[str, int]] = set()
+        self._turns = 0
+        self._closed: set[str] = set()
+        """segments that are there and cannot be read"""
 
     def read(self, marks: Marks, most: int = MOST) -> list[Record]:
         """Return records behind these marks, at most so many; none if nothing is new.
 
-        Oldest segments come first; records of different slots are in no order.
+        Oldest segments of a slot come first; records of different slots are in no order, and each
+        time another slot begins, so that none waits for one that is never done.  OSError if the
+        folder cannot be read; what is wrong with a single slot or segment keeps no other back.
         """
         found: list[Record] = []
-        for name, view in self._all():
+        turn, self._turns = self._turns, self._turns + 1
+        for name, view in self._all(turn):
             at = max(marks.get(name, 0), view.header.end)
-            for frame in self._frames(name, view, at):
-                record = self._record(name, view, frame)
-                if record is not None:
-                    found.append(record)
-                if len(found) >= most:
-                    return found
+            try:
+                self._read(name, view, at, found, most)
+            except OSError:
+                self._tell(Trouble("unreadable", name, at, 0))
+            if len(found) >= most:
+                return found
         return found
+
+    def _read(self, name: str, view: _View, at: int, found: list[Record], most: int) -> None:
+        for frame in self._frames(name, view, at):
+            record = self._record(name, view, frame)
+            if record is not None:
+                found.append(record)
+            if len(found) >= most:
+                return
 
     def forget(self, marks: Marks) -> list[str]:
         """Take away segments that nobody writes in and of which all is taken over.
@@ -131,26 +155,43 @@ class Reader:
         """
         kept = set[str]()
         for name, view in self._all():
-            if not self._is_over(view, max(marks.get(name, 0), view.header.end)):
+            if not self._forgotten(name, view, max(marks.get(name, 0), view.header.end)):
                 kept.add(name)
-                continue
-            path_of(self._folder, name).unlink(missing_ok=True)
-            self._close(name)
-        kept |= {name for name in marks if path_of(self._folder, name).exists()}
+        kept |= {name for name in marks if self._exists(name)}
         return [name for name in marks if name not in kept]
+
+    def _forgotten(self, name: str, view: _View, at: int) -> bool:
+        """Take a segment away if it is over; False if it is not, or cannot be taken away."""
+        try:
+            if not self._is_over(view, at):
+                return False
+            path_of(self._folder, name).unlink(missing_ok=True)
+        except OSError:
+            return False
+        self._close(name)
+        return True
+
+    def _exists(self, name: str) -> bool:
+        try:
+            return path_of(self._folder, name).exists()
+        except OSError:  # nobody can tell: its mark is kept
+            return True
 
     def behind(self, marks: Marks) -> Behind:
         """Return how much nobody has taken over yet."""
         size, since = 0, list[float]()
         for name, view in self._all():
             at = max(marks.get(name, 0), view.header.end)
-            first = True
-            for frame in _whole_frames(view.rest(at), at):
-                size += frame.end - frame.begin
-                if first:
-                    first = False
-                    with contextlib.suppress(NotSealed):
-                        since.append(view.header.cipher.open(frame).at)
+            try:
+                size += _behind_in(view, at, since)
+            except OSError:
+                self._tell(Trouble("unreadable", name, at, 0))
+        for name in sorted(self._closed):
+            begin, unread = _unread_in(path_of(self._folder, name), marks.get(name, 0))
+            if unread:
+                self._tell(Trouble("unreadable", name, begin, unread))
+                since.append(made_at(name))
+                size += unread
         return Behind(size, min(since, default=None))
 
     def close(self) -> None:
@@ -161,9 +202,19 @@ class Reader:
     def _close(self, name: str) -> None:
         os.close(self._views.pop(name).fd)
 
-    def _all(self) -> Iterator[tuple[str, _View]]:
-        """Yield every segment that can be read."""
-        names = [name for slot in slots_in(self._folder) for name in names_in(self._folder, slot)]
+    def _all(self, turn: int = 0) -> Iterator[tuple[str, _View]]:
+        """Yield every segment that can be read, beginning with the slot whose turn it is."""
+        slots = slots_in(self._folder)
+        begin = turn % len(slots) if slots else 0
+        names: list[str] = []
+        for slot in slots[begin:] + slots[:begin]:
+            try:
+                names += names_in(self._folder, slot)
+            except NotADirectoryError:
+                pass  # such a file is no slot
+            except OSError:
+                self._tell(Trouble("unreadable", str(slot), 0, 0))
+        self._closed &= set(names)
         for gone in self._views.keys() - set(names):
             self._close(gone)
         for name in names:
@@ -175,16 +226,21 @@ class Reader:
         try:
             fd = os.open(path_of(self._folder, name), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            self._tell(Trouble("unreadable", name, 0, 0))
+            self._unreadable(name)
             return None
         try:
             view = _View(fd, header_of(os.pread(fd, _BEGINNING, 0), name, self.keys))
         except (OSError, NotSealed):
             os.close(fd)
-            self._tell(Trouble("unreadable", name, 0, 0))
+            self._unreadable(name)
             return None
+        self._closed.discard(name)
         self._views[name] = view
         return view
+
+    def _unreadable(self, name: str) -> None:
+        self._closed.add(name)
+        self._tell(Trouble("unreadable", name, 0, 0))
 
     def _tell(self, trouble: Trouble) -> None:
         place = (trouble.segment, trouble.begin)
@@ -243,3 +299,30 @@ def _whole_frames(data: bytes, begin: int) -> Iterator[Frame]:
     while (frame := next_frame(data, at)) is not None:
         at = frame.end
         yield Frame(frame.begin + begin, frame.end + begin, frame.data)
+
+
+def _behind_in(view: _View, at: int, since: list[float]) -> int:
+    """Return the bytes of records there and behind it; add when the first was given."""
+    size, first = 0, True
+    for frame in _whole_frames(view.rest(at), at):
+        size += frame.end - frame.begin
+        if first:
+            first = False
+            with contextlib.suppress(NotSealed):
+                since.append(view.header.cipher.open(frame).at)
+    return size
+
+
+def _unread_in(path: Path, mark: int) -> tuple[int, int]:
+    """Return where records behind a mark begin, and how many bytes they are.
+
+    They are those of a segment that cannot be opened; one whose header is damaged as well begins
+    at 1.
+    """
+    try:
+        whole = path.read_bytes()
+    except OSError:
+        return 0, 0
+    header = frame_at(whole, 0)
+    begin = max(mark, 1 if header is None else header.end)
+    return begin, sum(frame.end - frame.begin for frame in _whole_frames(whole[begin:], begin))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tta_gateway.support.crypto.ring import Wrapping
+from tta_gateway.support.crypto.ring import ID_BYTES, Wrapping
 from tta_gateway.support.crypto.sealing import KEY_BYTES, NotSealed, seal, unseal
 from tta_gateway.support.journal.disk import Disk, lock
 from tta_gateway.support.journal.frames import Frame, frame_at, framed, is_blank
@@ -66,10 +66,14 @@ class Cipher:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The beginning of a segment: what opens its records, and where the first one begins."""
+    """The beginning of a segment: what opens its records, and where the first one begins.
+
+    `wrapped` is its key, as it stands there.
+    """
 
     cipher: Cipher
     end: int
+    wrapped: bytes
 
 
 def header_of(whole: bytes, name: str, keys: Wrapping) -> Header:
@@ -77,13 +81,44 @@ def header_of(whole: bytes, name: str, keys: Wrapping) -> Header:
     frame = frame_at(whole, 0)
     if frame is None or frame.data[:1] != _VERSION:
         raise NotSealed("begins with no header of this version")
-    key = keys.unwrap(frame.data[1:], purpose=_PURPOSE + name.encode())
-    return Header(Cipher(name, key), frame.end)
+    wrapped = frame.data[1:]
+    key = keys.unwrap(wrapped, purpose=_PURPOSE + name.encode())
+    return Header(Cipher(name, key), frame.end, wrapped)
+
+
+def wrapped_by(folder: Path) -> list[bytes]:
+    """Return which key has wrapped that of each segment that has records or may get some.
+
+    OSError if the folder cannot be read.
+    """
+    paths = [path_of(folder, name) for slot in slots_in(folder) for name in names_in(folder, slot)]
+    found = [_wrapped_by(path) for path in paths]
+    return [id for id in found if id]
+
+
+def _wrapped_by(path: Path) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # all of it has been taken over meanwhile
+        return b""
+    try:
+        whole = os.pread(fd, SIZE, 0)
+        frame = frame_at(whole, 0)
+        if frame is None or (is_blank(whole, frame.end) and lock(fd)):
+            return b""
+        return frame.data[1 : 1 + ID_BYTES]
+    finally:
+        os.close(fd)
 
 
 def name_of(slot: int, number: int) -> str:
     """Return what a segment is known by: it stands in marks, and is bound to its records."""
     return f"{slot}/{number}"
+
+
+def made_at(name: str) -> float:
+    """Return when a segment was made, of its name, in seconds since the epoch."""
+    return int(name.partition("/")[2]) / 1000.0
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -124,7 +159,12 @@ class Segment:
         self.used = self.begin = header.end
         self._fd = fd
         self._cipher = header.cipher
+        self._wrapped = header.wrapped
         self._disk = disk
+
+    def is_sealed_by_newest(self, keys: Wrapping) -> bool:
+        """Tell whether its key is wrapped as one would be now."""
+        return keys.is_newest(self._wrapped)
 
     def has_room(self, length: int) -> bool:
         """Tell whether a payload of so many bytes still fits in."""
@@ -195,7 +235,7 @@ def _write_header(fd: int, name: str, *, keys: Wrapping, disk: Disk) -> Header:
     data = framed(_VERSION + wrapped)
     disk.write(fd, data.ljust(SIZE, b"\0"), 0)
     disk.sync(fd)
-    return Header(Cipher(name, key), len(data))
+    return Header(Cipher(name, key), len(data), wrapped)
 
 
 def take_blank(folder: Path, name: str, *, keys: Wrapping, disk: Disk) -> Segment | None:

@@ -104,17 +104,39 @@ class Slot:
                 self._trouble("journal_torn", f"{name}: {torn} bytes were never acknowledged")
 
     def restock(self) -> None:
-        """See to it that there is a segment to write in, and one in reserve."""
-        if self._current is not None and self._reserve is not None:
-            return
+        """See to it that there is a segment to write in, and one in reserve.
+
+        Those that an older key has sealed are left as soon as others can be made: who changes keys
+        takes the old one away, and nobody could read them any more.
+        """
         if self._clock.monotonic() < self._again:
             return
         try:
+            if self._is_stale(self._reserve):
+                self._leave_reserve(self._made())
             while self._current is None or self._reserve is None:
                 self._stock(self._made())
+            if self._is_stale(self._current):
+                made = self._made()
+                self._turn(failed=False)
+                self._stock(made)
         except OSError as error:
             self._again = self._clock.monotonic() + _PAUSE
             self._tell("journal_no_reserve", error)
+
+    def _is_stale(self, segment: Segment | None) -> bool:
+        return segment is not None and not segment.is_sealed_by_newest(self.keys)
+
+    def _leave_reserve(self, made: Segment) -> None:
+        left, self._reserve = self._reserve, made
+        if left is not None:
+            self._remove(left)
+
+    def _remove(self, segment: Segment) -> None:
+        """Take one away that nothing was written in."""
+        with contextlib.suppress(OSError):
+            path_of(self._folder, segment.name).unlink()
+        segment.close()
 
     def _made(self) -> Segment:
         now = self._clock.wall()
@@ -177,6 +199,8 @@ class Slot:
         if current is not None and failed:
             self.given_up += 1
             current.abandon()
+        elif current is not None and current.used == current.begin and self._is_stale(current):
+            self._remove(current)
         elif current is not None:
             current.close()
         if self._current is None:

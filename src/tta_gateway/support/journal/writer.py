@@ -66,7 +66,7 @@ class Writer:
         self._refused = registry.child(RECORDS, "refused")
         self._seconds = registry.child(SECONDS)
         self._given_up = registry.child(GIVEN_UP)
-        self._queue: queue.SimpleQueue[_Given | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Given | bool | None] = queue.SimpleQueue()
         self._syncing = threading.Thread(target=self._run, name="journal", daemon=True)
         self.waiting = 0
         self._closed = False
@@ -85,6 +85,10 @@ class Writer:
         clock = self._clock
         self._queue.put(_Given(make, urgent, clock.wall(), clock.monotonic(), kept))
         return kept
+
+    def restock(self) -> None:
+        """Have the thread see to its segments, though there is nothing to write."""
+        self._queue.put(True)
 
     def close(self, patience: float) -> bool:
         """Write what was given before this, and end; False if a disk that hangs keeps it from that.
@@ -120,7 +124,8 @@ class Writer:
         given: list[_Given] = []
         one = self._queue.get()
         while one is not None:
-            given.append(one)
+            if isinstance(one, _Given):
+                given.append(one)
             if len(given) >= MOST_BATCH:
                 return given, False
             try:

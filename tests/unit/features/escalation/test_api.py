@@ -58,9 +58,9 @@ def house() -> House:
 
 
 def test_incidents_are_listed_as_far_as_they_are_theirs(house: House) -> None:
-    assert house.asked("GET", "").json == {"incidents": [INCIDENT]}
+    assert house.asked("GET", "").json == {"incidents": [INCIDENT], "next": None}
     house.sees = False
-    assert house.asked("GET", "?all=true").json == {"incidents": []}
+    assert house.asked("GET", "?all=true").json == {"incidents": [], "next": None}
     assert [one["all"] for one in house.questions] == [False, True]
     assert house.asked("GET", "/i1").status == 404
 
@@ -81,7 +81,7 @@ def test_what_people_do_is_asked_of_the_guard_in_their_name(
 ) -> None:
     assert house.asked("POST", f"/i1{path}", body).status == 200
     seen, done = house.questions
-    assert seen == {"do": "show", "incident": "i1"}
+    assert seen == {"do": "show", "incident": "i1", "alone": True}
     assert (done["do"], done["does"], done["by"], done["id"]) == ("act", does, "ben", "fresh")
 
 
@@ -117,3 +117,36 @@ def test_a_drill_is_begun(house: House) -> None:
     assert house.asked("POST", "/drills", {"level": 2}).status == 201
     assert [one["level"] for one in house.questions] == [3, 2]
     assert house.asked("POST", "/drills", {"level": 4}).status == 422
+
+
+def test_each_reading_is_kept_whatever_key_it_is_asked_under(house: House) -> None:
+    body = {"reason": "to help her"}
+    for _ in range(2):
+        house.asked("POST", "/i1/evidence", body, idempotency_key="k1")
+    assert [one["id"] for one in house.questions if one["do"] == "act"] == ["fresh", "fresh"]
+
+
+def test_who_cares_for_few_sees_them_behind_all_others() -> None:
+    class Many(House):
+        async def ask(self, question: Mapping[str, object]) -> dict[str, Any]:
+            self.questions.append(question)
+            skip = question["skip"]
+            if skip == 0:
+                return {"incidents": [{**INCIDENT, "person": "gateway/bob"}] * 1000}
+            return {"incidents": [INCIDENT]}
+
+        def reader(self, _: str | None) -> Who:
+            return Who("eva", lambda person: person == "gateway/ada")
+
+    many = Many()
+    assert many.asked("GET", "").json == {"incidents": [INCIDENT], "next": None}
+    assert [one["skip"] for one in many.questions] == [0, 1000]
+
+
+def test_what_follows_a_full_page_is_asked_for_behind_it() -> None:
+    class Full(House):
+        async def ask(self, _: Mapping[str, object]) -> dict[str, Any]:
+            return {"incidents": [INCIDENT] * 1000}
+
+    assert Full().asked("GET", "?skip=1000").json["next"] == 2000
+    assert Full().asked("GET", "?skip=-1").status == 422

@@ -1,15 +1,16 @@
 """Delivering: each notice by itself, so that no contact waits for another."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 
+import msgspec
 import pytest
 
 from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.escalation.algorithm import opened
 from tta_gateway.features.escalation.bound import Owed
 from tta_gateway.features.escalation.channel import Notice
-from tta_gateway.features.escalation.delivering import AT_ONCE, Deliveries
+from tta_gateway.features.escalation.delivering import AT_ONCE, KEPT_FREE, Deliveries
 from tta_gateway.support.posting import NotTaken
 
 
@@ -45,13 +46,16 @@ class Desk:
 class Channel:
     """Does what a test says."""
 
+    receipt: Callable[[], Coroutine[None, None, None]] | None = None
+
     def __init__(self, does: Callable[[], Coroutine[None, None, None]]) -> None:
         self.does = does
         self.sent: list[str] = []
 
-    async def send(self, notice: Notice) -> None:
+    async def send(self, notice: Notice) -> Awaitable[None] | None:
         self.sent.append(notice.id)
         await self.does()
+        return None if self.receipt is None else self.receipt()
 
 
 async def takes() -> None:
@@ -186,3 +190,51 @@ def test_what_cannot_be_kept_is_kept_later_and_not_sent_again() -> None:
 
     asyncio.run(run())
     assert (channel.sent, desk.heard, deaths) == (["n1"], [("a", "confirmed")], ["notice"])
+
+
+def test_what_waits_for_people_holds_no_letter_back() -> None:
+    async def run() -> None:
+        asked = asyncio.Event()
+
+        async def receipt() -> None:
+            await asked.wait()
+
+        channel = Channel(takes)
+        channel.receipt = receipt
+        desk = Desk(*(owed("a", f"n{number}") for number in range(20)))
+        made = deliveries(desk, a=channel)
+        for _ in range(4):
+            made.begin_due()
+            await settle()
+        assert len(channel.sent) == 20
+        assert desk.heard == []
+        asked.set()
+        await settle()
+        assert desk.heard == [("a", "confirmed")] * 20
+
+    asyncio.run(run())
+
+
+def test_what_is_imminent_has_places_that_nothing_else_takes() -> None:
+    async def run() -> None:
+        over = asyncio.Event()
+
+        async def hangs() -> None:
+            await over.wait()
+
+        slow = Channel(hangs)
+        less = [msgspec.structs.replace(owed("a", f"n{n}"), level=1) for n in range(20)]
+        desk = Desk(*less)
+        made = deliveries(desk, a=slow)
+        made.begin_due()
+        await settle()
+        assert len(slow.sent) == AT_ONCE - KEPT_FREE
+        desk.owes = [owed("a", "imminent"), *less]
+        made.begin_due()
+        await settle()
+        assert slow.sent[-1] == "imminent"
+        desk.owes = []
+        over.set()
+        await settle()
+
+    asyncio.run(run())

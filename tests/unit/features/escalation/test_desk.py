@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.incidents import House, a_report
-from tta_gateway.features.escalation.desk import Desk
+from tests.helpers.incidents import NOW, House, a_report
+from tta_gateway.features.escalation.desk import NEWEST, Desk
 
 
 class Asking(House):
@@ -19,6 +19,12 @@ class Asking(House):
         desk = Desk(self.desk, wall=self.outside.wall)
         told: dict[str, Any] = json.loads(desk.answer(json.dumps(asked).encode()))
         return told
+
+    def act_about(self, person: str, does: str) -> None:
+        """Do something about a person's incident."""
+        found = self.store.open_of(person, drill=False)
+        assert found is not None
+        self.ask(do="act", id=f"{does} {person}", incident=found.id, does=does, by="ben")
 
     def act(self, does: str, id: str = "a1", **more: str) -> dict[str, Any]:
         """Do something about the one incident."""
@@ -82,3 +88,23 @@ def test_a_file_that_cannot_be_written_is_said_to_be_for_a_while(house: Asking) 
     house.store._db.execute("PRAGMA query_only = 1")
     told = house.ask(do="act", id="a1", incident=id, does="note", by="ben")
     assert told["error"]["status"] == 503
+
+
+def test_who_has_waited_longest_for_an_answer_is_not_hidden_by_others(house: Asking) -> None:
+    house.take(a_report("r0", person="first", level=3))
+    house.take(*(a_report(f"r{n}", person=f"p{n}", level=1) for n in range(1, 5)))
+    house.act_about("p1", "acknowledge")
+    people = [one["person"] for one in house.ask(do="list", most=4)["incidents"]]
+    assert people[0] == "first"
+    rest = [one["person"] for one in house.ask(do="list", most=4, skip=4)["incidents"]]
+    assert rest == ["p1"]
+
+
+def test_of_very_many_reports_the_newest_are_shown_and_of_an_incident_alone_none(
+    house: Asking,
+) -> None:
+    house.take(*(a_report(f"r{n:03}", at=NOW + n) for n in range(NEWEST + 5)))
+    told = house.ask(do="show", incident=house.only().id)
+    assert [one["id"] for one in told["reports"]][0::99] == ["r005", "r104"]
+    assert told["incident"]["reports"] == NEWEST + 5
+    assert list(house.ask(do="show", incident=house.only().id, alone=True)) == ["incident"]

@@ -44,7 +44,11 @@ def send(post: Post) -> None:
     channel = RealtimeChannel(
         Letters(name="team", users=("ben",)), post, node="edge-1", link="", sleep=pause
     )
-    asyncio.run(channel.send(NOTICE))
+
+    async def run() -> None:
+        await (await channel.send(NOTICE))
+
+    asyncio.run(run())
 
 
 def test_a_receipt_confirms_it() -> None:
@@ -65,3 +69,15 @@ def test_a_receipt_confirms_it() -> None:
 def test_without_a_receipt_it_is_not_taken(post: Post, words: str) -> None:
     with pytest.raises(NotTaken, match=words):
         send(post)
+
+
+def test_a_letter_is_posted_before_anybody_is_waited_for() -> None:
+    post = Post(after=1000)
+
+    async def run() -> None:
+        channel = RealtimeChannel(Letters(name="team", users=("ben",)), post, node="n", link="")
+        receipt = asyncio.ensure_future(await channel.send(NOTICE))
+        assert [id for _, _, id in post.posted] == ["n1"]
+        receipt.cancel()
+
+    asyncio.run(run())

@@ -1,13 +1,25 @@
 """The guard's desk: reports become calls, and nothing is lost when it is killed."""
 
+import sqlite3
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
 
 from tests.helpers.incidents import NOW, POLICY, House, Written, a_report, written
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Act, Does, EscalationBound, State
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Call,
+    Does,
+    EscalationBound,
+    Hook,
+    Incident,
+    Ladder,
+    Rung,
+    State,
+)
 from tta_gateway.features.escalation.metrics import (
     ACKNOWLEDGE,
     NOTICES,
@@ -18,7 +30,8 @@ from tta_gateway.features.escalation.metrics import (
     REPORTS,
     UNACKNOWLEDGED,
 )
-from tta_gateway.features.escalation.service import UNREADABLE, Unknown
+from tta_gateway.features.escalation.service import MOST_CALLS, UNREADABLE, Unknown
+from tta_gateway.kernel.incident import Report
 
 
 @pytest.fixture
@@ -274,3 +287,167 @@ def test_a_confirmation_of_what_has_been_overtaken_says_nothing_of_the_newer_cal
     house.desk.confirmed(old)
     assert house.only().state is State.OPEN
     assert [one.number for one in house.owed()] == [2]
+
+
+class Full:
+    """A database whose disk refuses the next commits."""
+
+    def __init__(self, house: House) -> None:
+        self.database = house.store._db
+        self.is_full = True
+        house.store._db = cast("sqlite3.Connection", self)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.database, name)
+
+    def execute(self, statement: str, *values: object) -> object:
+        if statement == "COMMIT" and self.is_full:
+            raise sqlite3.OperationalError("database or disk is full")
+        return self.database.execute(statement, *values)  # type: ignore[arg-type]
+
+
+def test_an_act_that_the_disk_refuses_changes_nothing(house: House) -> None:
+    house.take(a_report())
+    disk = Full(house)
+    with pytest.raises(sqlite3.OperationalError):
+        house.desk.act(an_act(house, "acknowledge"))
+    disk.is_full = False
+    assert house.only().state is State.OPEN
+    assert house.desk.notice(house.owed()[0]) is not None
+    house.outside.now += 120.0
+    house.desk.tick()
+    assert {one.number for one in house.owed()} == {2}
+
+
+def test_a_report_that_the_disk_refuses_is_no_incident_in_memory(house: House) -> None:
+    disk = Full(house)
+    with pytest.raises(sqlite3.OperationalError):
+        house.take(a_report())
+    disk.is_full = False
+    assert house.desk.tick() == float("inf")
+
+
+class Killed(BaseException):
+    """The guard dies here."""
+
+
+def take_until_killed(house: House, records: list[Written], deadly: set[str]) -> bool:
+    """Take records as a guard that dies of some of them; return whether it lives."""
+    report = house.desk._report
+
+    def deadly_report(one: Report) -> Incident:
+        if one.id in deadly:
+            raise Killed
+        return report(one)
+
+    house.desk._report = deadly_report  # type: ignore[assignment, method-assign]
+    try:
+        house.desk.take(records)
+    except Killed:
+        house.close()
+        house.open()
+        return False
+    return True
+
+
+def test_two_records_that_kill_are_both_parked_and_all_others_are_taken(house: House) -> None:
+    names = ("good0", "bad1", "bad2", "good3")
+    records = [written(a_report(one, person=one), end) for end, one in enumerate(names, 1)]
+    lives = False
+    for _ in range(8):
+        left = [one for one in records if one.end > house.desk.marks.get("0/1", 0)]
+        lives = lives or take_until_killed(house, left, {"bad1", "bad2"})
+    assert lives
+    assert house.store.parked() == 2
+    people = {one.person for one in house.store.incidents(10, all=True)}
+    assert people == {"good0", "good3", UNREADABLE}
+
+
+def test_who_has_got_past_what_killed_others_takes_many_together_again(house: House) -> None:
+    house.trying.begin("0/1", 1)  # and then it dies
+    house.close()
+    house.open()
+    assert house.trying.is_wary
+    house.take(a_report())
+    assert not house.trying.is_wary
+
+
+def other_policy(*names: str) -> EscalationBound:
+    hooks = tuple(Hook(name=one, url="http://h/") for one in names)
+    return msgspec.structs.replace(
+        POLICY, contacts=hooks, ladders=(Ladder((Rung(names, 60.0),), 60.0),) * 3
+    )
+
+
+def test_a_contact_that_takes_another_s_place_is_called_about_what_is_open(house: House) -> None:
+    house.take(a_report(level=1))
+    house.desk.adopt(other_policy("good"))
+    house.desk.tick()
+    assert [one.contact for one in house.owed()] == ["good"]
+    assert [one.contact for one in house.store.owed_of(house.only().id)] == ["good"]
+    assert house.only().calls == 1
+    before = house.only()
+    house.desk.adopt(other_policy("good"))
+    house.desk.tick()
+    assert house.only() == before
+
+
+def test_contacts_that_are_named_at_last_are_called_about_what_is_open(tmp_path: Path) -> None:
+    house = House(tmp_path, policy=EscalationBound())
+    house.take(a_report(level=1))
+    assert house.owed() == []
+    house.desk.adopt(other_policy("good"))
+    house.desk.tick()
+    assert [one.contact for one in house.owed()] == ["good"]
+
+
+def test_a_contact_that_is_unfit_is_nobody(house: House) -> None:
+    house.desk.adopt(other_policy("bad"), {"bad"})
+    house.take(a_report())
+    assert [one for one in house.outside.troubles if one[0] == "unreached"] != []
+
+
+def test_many_calls_are_made_some_at_a_time_the_most_urgent_first(house: House) -> None:
+    house.take(*(a_report(f"r{n}", person=f"p{n}") for n in range(MOST_CALLS)))
+    house.take(a_report("worse", person="worse", level=3))
+    house.outside.now += 3600.0
+    assert house.desk.tick() <= house.outside.now
+    found = {one.person: one.calls for one in house.store.incidents(99, all=True)}
+    assert found["worse"] == 2
+    assert sorted(found.values()).count(1) == 1
+    assert house.desk.tick() > house.outside.now
+
+
+def test_an_incident_whose_call_fails_keeps_no_other_from_being_called(house: House) -> None:
+    house.take(a_report(), a_report("r2", person="bob"))
+    call, ada = house.desk._call, house.store.open_of("ada", drill=False)
+    assert ada is not None
+
+    def fails(made: Call, level: int, now: float) -> bool:
+        if made.incident == ada.id:
+            raise KeyError("kanarie")
+        return call(made, level, now)
+
+    house.desk._call = fails  # type: ignore[assignment, method-assign]
+    house.outside.now += 120.0
+    assert house.desk.tick() == house.outside.now + 1.0
+    bob = house.store.open_of("bob", drill=False)
+    assert bob is not None
+    assert bob.calls == 2
+    assert "incident_not_called" in [name for name, _ in house.outside.events]
+
+
+def test_unconfirmed_notices_of_an_incident_are_found_without_those_of_others(
+    house: House,
+) -> None:
+    statements: list[str] = []
+    house.take(a_report())
+    house.store._db.set_trace_callback(statements.append)
+    house.outside.now += 120.0
+    house.desk.tick()
+    house.store._db.set_trace_callback(None)
+    deletes = [one for one in statements if one.startswith("DELETE FROM notices")]
+    assert deletes
+    for one in deletes:
+        plan = house.store._db.execute(f"EXPLAIN QUERY PLAN {one}").fetchall()
+        assert "notices_of" in str(plan)

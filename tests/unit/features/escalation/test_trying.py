@@ -20,3 +20,17 @@ def test_who_has_ended_with_it_died_of_nothing(tmp_path: Path) -> None:
     trying.begin("0/1", 5)
     trying.end()
     assert Trying(tmp_path / NAME).deaths("0/1", 5) == 0
+
+
+def test_the_file_has_its_block_before_it_is_mapped(tmp_path: Path) -> None:
+    # Else a disk that is full by then ends every guard at its first record, by SIGBUS.
+    Trying(tmp_path / NAME).close()
+    assert (tmp_path / NAME).stat().st_blocks > 0
+
+
+def test_where_there_can_be_no_file_the_guard_goes_on_without(tmp_path: Path) -> None:
+    trying = Trying(tmp_path / "not there" / NAME)
+    trying.begin("0/1", 5)
+    assert trying.deaths("0/1", 5) == 0
+    trying.end()
+    trying.close()

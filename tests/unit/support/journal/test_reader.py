@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -226,3 +227,79 @@ def test_files_that_are_no_segments_are_left_alone(stage: Stage) -> None:
     (stage.folder / "0" / "notes.txt").write_bytes(b"x")
     assert stage.take() == []
     assert stage.troubles == []
+
+
+def test_a_file_that_is_no_slot_keeps_no_other_back(stage: Stage) -> None:
+    written(stage, b"one")
+    (stage.folder / "7").write_text("")
+    assert stage.take() == [b"one"]
+    assert stage.reader.forget(stage.marks) == ["0/1"]
+    assert stage.troubles == []
+
+
+def test_a_slot_that_is_not_given_is_told_of_and_the_others_are_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(stage, b"one")
+    written(stage, b"two", slot=5)
+    real = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "5":
+            raise PermissionError(errno.EACCES, "not yours")
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert stage.take() == [b"one"]
+    assert stage.troubles == [Trouble("unreadable", "5", 0, 0)]
+
+
+def test_a_segment_that_the_disk_does_not_give_is_told_of_and_the_others_are_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(stage, b"one")
+    written(stage, b"two", slot=5)
+    assert stage.reader.read({}) != []
+    bad, real = stage.reader._views["0/1"].fd, os.pread
+
+    def pread(fd: int, size: int, at: int) -> bytes:
+        if fd == bad:
+            raise OSError(errno.EIO, "a bad sector")
+        return real(fd, size, at)
+
+    monkeypatch.setattr(os, "pread", pread)
+    assert stage.take() == [b"two"]
+    assert stage.reader.forget(stage.marks) == ["5/1"]
+    assert stage.reader.behind({}).size == 0
+    assert [(one.kind, one.segment) for one in stage.troubles] == [("unreadable", "0/1")]
+
+
+def test_a_slot_that_is_never_done_does_not_starve_another(stage: Stage) -> None:
+    busy = stage.slot(0)
+    written(stage, b"two", slot=1)
+    seen: list[bytes] = []
+    for _ in range(2):
+        busy.write(entries(b"one", b"one"))
+        records = stage.reader.read(stage.marks, 1)
+        seen += [one.payload for one in records]
+        stage.marks.update({one.segment: one.end for one in records})
+    assert b"two" in seen
+
+
+def test_what_cannot_be_opened_is_behind_since_its_segment_was_made(stage: Stage) -> None:
+    path = written(stage, b"one")
+    reader = Reader(stage.folder, Ring([bytes(32)]), trouble=stage.troubles.append)
+    assert reader.read({}) == []
+    size = path.stat().st_size - HEADER
+    assert reader.behind({}) == Behind(size, 0.001)
+    assert stage.troubles[-1] == Trouble("unreadable", "0/1", HEADER, size)
+
+
+def test_what_was_taken_over_is_not_behind_though_it_cannot_be_opened_any_more(
+    stage: Stage,
+) -> None:
+    written(stage, b"one")
+    stage.take()
+    reader = Reader(stage.folder, Ring([bytes(32)]), trouble=stage.troubles.append)
+    assert reader.read(stage.marks) == []
+    assert reader.behind(stage.marks) == Behind(0, None)

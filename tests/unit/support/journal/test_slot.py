@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.journals import Stage, damage, entries
-from tta_gateway.support.journal.segment import SIZE, names_in, path_of
+from tests.helpers.journals import RING, Stage, damage, entries
+from tta_gateway.support.crypto.ring import Ring
+from tta_gateway.support.journal.segment import SIZE, names_in, path_of, wrapped_by
 from tta_gateway.support.journal.slot import LARGEST_PAYLOAD, cut
 
+BOTH = Ring([b"n" * 32, bytes(range(32))])
 BIG = bytes(100_000)
 FILLS = SIZE // len(BIG)  # so many of them go into a segment
 
@@ -220,3 +222,31 @@ def test_folders_are_their_owners_alone(stage: Stage) -> None:
     stage.slot()
     folders = (stage.folder, stage.folder / "0")
     assert [one.stat().st_mode & 0o777 for one in folders] == [0o700, 0o700]
+
+
+def test_another_key_has_what_an_older_one_has_sealed_left(stage: Stage) -> None:
+    slot = stage.slot()
+    slot.write(entries(b"one"))
+    slot.keys = BOTH
+    slot.restock()
+    slot.write(entries(b"two"))
+    assert stage.reader.keys is RING
+    stage.reader.keys = BOTH
+    assert stage.take() == [b"one", b"two"]
+    stage.reader.forget(stage.marks)
+    assert set(wrapped_by(stage.folder)) == {BOTH.newest}
+    assert len(stage.files()) == 2
+
+
+def test_a_full_disk_leaves_what_an_older_key_has_sealed_in_use(stage: Stage) -> None:
+    slot = stage.slot()
+    stage.disk.fill()
+    slot.keys = BOTH
+    slot.restock()
+    assert slot.write(entries(b"one")) == [True]
+    assert set(wrapped_by(stage.folder)) == {RING.newest}
+    stage.disk.failing.clear()
+    stage.clock.advance(2.0)
+    slot.restock()
+    slot.write(entries(b"two"))
+    assert BOTH.newest in wrapped_by(stage.folder)
