@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from tta_gateway.features.safety.bound import MODES, Mode, SafetyBound
 from tta_gateway.features.safety.resources import unverified
+from tta_gateway.settings import called
 from tta_gateway.settings.realtime import ChannelConfig, mode_of
 from tta_gateway.settings.route import RouteConfig
 from tta_gateway.settings.safety import THERAPEUTIC, UNHEARD, compile, compiled_route
@@ -12,7 +13,7 @@ from tta_gateway.settings.tree import Settings
 
 
 def lines(settings: Settings) -> Iterator[str]:
-    """Yield what is scanned, what is not and why, and what is known of the help lines.
+    """Yield what is scanned, what is not and why, who is called, and what help lines there are.
 
     ConfigError if these are not what was signed.
     """
@@ -28,6 +29,7 @@ def lines(settings: Settings) -> Iterator[str]:
         if _mode(one) in UNHEARD:
             yield f"safety: routes[{place}] {one.path}: {_mode(one)}{_reason(one, _mode(one))}"
     yield from _of_channels(settings)
+    yield from called.told(settings)
     yield _of_help_lines(compile(settings.safety))
 
 

@@ -28,7 +28,8 @@ def test_routes_are_counted_by_mode_and_those_that_are_not_scanned_named() -> No
 
 
 def test_where_all_are_scanned_nothing_more_is_said_of_routes() -> None:
-    first, last = told("")
+    first, uncalled, last = told("")
+    assert uncalled == "safety: nobody is called: there are no `escalation.contacts`"
     assert first == ("safety: 1 of 1 therapeutic routes are scanned (100 %); of all routes: scan 1")
     assert "that nobody has tried: call each before you serve people" in last
 
