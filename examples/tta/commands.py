@@ -103,6 +103,24 @@ END""",
         "ex_breathing",
     ),
     Command(
+        "Say that you are in need: the answer brings help, and the team is called.",
+        """\
+curl -sS $GATEWAY/api/v1/conversation/send -H "$AUTHORIZATION" --json @- <<END
+{"session_id": "$SESSION", "message": "I do not want to live any more."}
+END""",
+        '"crisis_resources":[{',
+    ),
+    Command(
+        "As an operator: see that the team has heard of it.  What was said is not shown.",
+        """\
+for second in 1 2 3 4 5 6 7 8 9 10; do
+    curl -sS $ADMIN/admin/v1/incidents -H "Authorization: Bearer $(cat $ADMIN_TOKEN)" |
+        grep -o '"state": *"notified"' && break
+    sleep 1
+done""",
+        "notified",
+    ),
+    Command(
         "As an operator: see what has been counted, with the token that the gateway made.",
         """\
 curl -sS $ADMIN/metrics -H "Authorization: Bearer $(cat $ADMIN_TOKEN)" | grep requests_total""",

@@ -31,6 +31,7 @@ INSTANCES: Final = {  # by the name of their blank in gateway.yaml
     "sessions": "sessions",
     "conversation": "conversation",
     "pages": "pages",
+    "team": "team",
 }
 READY: Final = "ready: "
 ADMIN: Final = "admin: "

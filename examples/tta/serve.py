@@ -24,6 +24,7 @@ SERVICES: Final = (
     "sessions",
     "conversation",
     "pages",
+    "team",
 )
 
 

@@ -101,6 +101,15 @@ def test_two_instances_of_the_worlds_both_answer(session: list[str]) -> None:
     ]
 
 
+def test_the_team_is_called_about_who_is_in_need_and_is_not_told_what_they_said(
+    demo: Demonstration, session: list[str]
+) -> None:
+    assert any("notified" in one for one in session)
+    (called,) = [one for one in demo.errors.splitlines() if one.startswith("the team is called: ")]
+    assert "Level 2 (high): somebody needs you: http://127.0.0.1:" in called
+    assert "live" not in called
+
+
 def test_make_run_is_this_demonstration() -> None:
     make = shutil.which("make")
     assert make, "make is what runs it"

@@ -58,12 +58,14 @@ def coverage_of(settings: "Settings") -> list[str]:
 
 def warn(loaded: "Loaded", file: Path) -> None:
     """Say what will not stop the gateway, but somebody should look at."""
-    from tta_gateway.settings import expiry, exposure, trust
+    from tta_gateway.settings import called, expiry, exposure, overheard, trust
     from tta_gateway.support.clock import SystemClock
 
     expired = expiry.warnings(loaded, str(file), now=SystemClock().wall())
     exposed, trusted = exposure.warnings(loaded, str(file)), trust.warnings(loaded, str(file))
-    for warning in [*expired, *exposed, *trusted]:
+    uncalled = called.warnings(loaded, str(file))
+    clear = overheard.warnings(loaded.settings, loaded.document, str(file))
+    for warning in [*expired, *exposed, *trusted, *clear, *uncalled]:
         click.echo(warning, err=True)
 
 

@@ -94,6 +94,14 @@ def host(text: str) -> str:
     return text.lower()
 
 
+def is_here(host: str) -> bool:
+    """Tell whether a host is this machine: an address of its loopback, or `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _ip(text: str, version: int) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     try:
         found = ipaddress.ip_address(text)

@@ -2,36 +2,34 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from tta_gateway.features.safety.bound import MODES, Mode, SafetyBound
 from tta_gateway.features.safety.resources import unverified
+from tta_gateway.settings import called
 from tta_gateway.settings.realtime import ChannelConfig, mode_of
 from tta_gateway.settings.route import RouteConfig
-from tta_gateway.settings.safety import THERAPEUTIC, compile, compiled_route
+from tta_gateway.settings.safety import THERAPEUTIC, UNHEARD, compile, compiled_route
 from tta_gateway.settings.tree import Settings
-
-_HEARD: Final[frozenset[Mode]] = frozenset(("scan", "parallel", "async"))
-"""The modes in which somebody hears of what is found."""
 
 
 def lines(settings: Settings) -> Iterator[str]:
-    """Yield what is scanned, what is not and why, and what is known of the help lines.
+    """Yield what is scanned, what is not and why, who is called, and what help lines there are.
 
     ConfigError if these are not what was signed.
     """
     routes = settings.routes
     therapeutic = [one for one in routes if one.traffic_class in THERAPEUTIC]
-    scanned = sum(_mode(one) in _HEARD for one in therapeutic)
+    scanned = sum(_mode(one) not in UNHEARD for one in therapeutic)
     share = f" ({100 * scanned // len(therapeutic)} %)" if therapeutic else ""
     yield (
         f"safety: {scanned} of {len(therapeutic)} therapeutic routes are scanned{share}; of all "
         f"routes: {_counted(routes)}"
     )
     for place, one in enumerate(routes):
-        if one.traffic_class in THERAPEUTIC and _mode(one) not in _HEARD:
+        if _mode(one) in UNHEARD:
             yield f"safety: routes[{place}] {one.path}: {_mode(one)}{_reason(one, _mode(one))}"
     yield from _of_channels(settings)
+    yield from called.told(settings)
     yield _of_help_lines(compile(settings.safety))
 
 
@@ -40,10 +38,10 @@ def _of_channels(settings: Settings) -> Iterator[str]:
     channels = {} if settings.realtime is None else settings.realtime.channels
     modes = {name: mode_of(one) for name, one in channels.items()}
     if modes:
-        heard = sum(mode in _HEARD for mode in modes.values())
+        heard = sum(mode not in UNHEARD for mode in modes.values())
         yield f"safety: {heard} of {len(modes)} kinds of channels are looked at"
     for name, mode in modes.items():
-        if mode not in _HEARD:
+        if mode in UNHEARD:
             yield f"safety: channels {name}: {mode}{_reason(channels[name], mode)}"
 
 
@@ -52,10 +50,10 @@ def _mode(config: RouteConfig) -> Mode:
 
 
 def _reason(config: RouteConfig | ChannelConfig, mode: Mode) -> str:
-    reason = None if config.safety is None else config.safety.reason
-    if reason:
-        return f", because: {reason}"
-    return ", by its class" if mode == "off" else ", which only counts"
+    counts = ", which only counts" if mode == "observe" else ""
+    if config.safety is None:
+        return ", by its class"
+    return f"{counts}, because: {config.safety.reason}" if config.safety.reason else counts
 
 
 def _counted(routes: Sequence[RouteConfig]) -> str:

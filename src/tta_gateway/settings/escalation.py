@@ -5,13 +5,12 @@ file of its own (`policy`), which clinicians can edit: it is laid into the docum
 what is wrong in it is said with its own name and line.
 """
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
 from typing import Annotated, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -74,24 +73,11 @@ PolicyFile: TypeAlias = Annotated[
     WithJsonSchema({"title": "file", "type": "string"}),
 ]
 Within: TypeAlias = Annotated[Duration, Field(ge=1.0)]
+_HOUR: Final = 3600.0
 
 
 class CrisisHookConfig(HookConfig):
     """A tool of people that takes notices as JSON, in the form of docs/safety/escalation.md."""
-
-    @model_validator(mode="after")
-    def _is_private(self) -> "CrisisHookConfig":
-        parts = urlsplit(self.url.value)
-        if parts.scheme != "https" and not _is_here(parts.hostname or ""):
-            raise ValueError("`url` must be `https://…`: notices say who may be in need")
-        return self
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class LettersConfig(Config):
@@ -158,22 +144,35 @@ class LadderConfig(Config):
     acknowledges; left out, as long as the last rung has."""
 
 
+def _soon(hours: int) -> AfterValidator:
+    """Refuse a ladder on which somebody waits longer than that until others are called."""
+
+    def check(ladder: LadderConfig | None) -> LadderConfig | None:
+        waits = [] if ladder is None else [*(one.within for one in ladder.rungs), ladder.again]
+        if any(wait is not None and wait > hours * _HOUR for wait in waits):
+            raise ValueError(f"has somebody in need wait too long: at this level at most {hours}h")
+        return ladder
+
+    return AfterValidator(check)
+
+
 class LevelsConfig(Config):
     """What is done about each level.
 
     Where one is left out all contacts are called: after 24 h; 15 min, three times; 2, 5 and 10 min.
     """
 
-    elevated: LadderConfig | None = None
-    """Level 1: passive, past, denied, or a worry about somebody else."""
+    elevated: Annotated[LadderConfig | None, _soon(168)] = None
+    """Level 1: passive, past, denied, or a worry about somebody else.  No time is longer than
+    168h."""
 
-    high: LadderConfig | None = None
+    high: Annotated[LadderConfig | None, _soon(24)] = None
     """Level 2: active thoughts or urges, disclosed abuse, other signs that somebody should hear of
-    soon."""
+    soon.  No time is longer than 24h; beyond 15m for the first call the gateway warns."""
 
-    imminent: LadderConfig | None = None
+    imminent: Annotated[LadderConfig | None, _soon(1)] = None
     """Level 3: plan, means, intent or an act under way; a child in danger; a threat to a named
-    person."""
+    person.  No time is longer than 1h; beyond 2m for the first call the gateway warns."""
 
 
 class EscalationConfig(Config):
@@ -286,16 +285,21 @@ def _mapping(value: Value) -> Mapping[str, Value]:
 def compile(config: EscalationConfig, admin: Address | None, node: str) -> EscalationBound:
     """Return what the guard needs of it; ConfigError if a file has changed since."""
     contacts = tuple(_contact(name, one) for name, one in config.contacts.items())
-    everybody = tuple(config.contacts)
-    written = (config.levels.elevated, config.levels.high, config.levels.imminent)
     link = "" if admin is None or admin.unix else f"http://{admin}/admin/v1/incidents"
     return EscalationBound(
         node=node,
         link=link,
         contacts=contacts,
-        ladders=tuple(
-            _ladder(one, default, everybody) for one, default in zip(written, LADDERS, strict=True)
-        ),
+        ladders=laddered(config),
+    )
+
+
+def laddered(config: EscalationConfig) -> tuple[Ladder, ...]:
+    """Return what is done about the levels 1, 2 and 3."""
+    everybody = tuple(config.contacts)
+    written = (config.levels.elevated, config.levels.high, config.levels.imminent)
+    return tuple(
+        _ladder(one, default, everybody) for one, default in zip(written, LADDERS, strict=True)
     )
 
 

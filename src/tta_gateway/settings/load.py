@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.routing.conflict import conflicts
-from tta_gateway.settings import escalation, health_defaults, rules, safety, sentence
+from tta_gateway.settings import escalation, health_defaults, overheard, rules, safety, sentence
 from tta_gateway.settings.compile import compiled_routes
 from tta_gateway.settings.complaint import Complaint, Mark, lines
 from tta_gateway.settings.database import unusable
@@ -82,6 +82,7 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", one, "path"), words)
     _helped(settings, document)
     _stores(settings, document)
+    overheard.complain(settings, document)
     return settings
 
 

@@ -41,6 +41,7 @@ from tta_gateway.settings.document import Value
 from tta_gateway.settings.ratelimit import RouteLimitsWritten, limited
 from tta_gateway.settings.safety import (
     THERAPEUTIC,
+    UNHEARD,
     RouteSafetyConfig,
     WrittenSafety,
     compiled_route,
@@ -139,16 +140,19 @@ class ChannelConfig(Config):
 
     safety: WrittenSafety | None = None
     """Whether what is said there is looked at; left out, it is where its class is therapeutic.
-    `observe` only counts; the modes of routes that wait for an answer are `scan` here."""
+    `observe` only counts, and needs a `reason` as `off` does; the modes of routes that wait for an
+    answer are `scan` here."""
 
     @model_validator(mode="after")
     def _is_heard(self) -> "ChannelConfig":
         says = self.safety
-        is_off = says is not None and says.mode == "off" and not says.reason
-        if is_off and any(rule.traffic_class in THERAPEUTIC for _, rule in _rules(self)):
+        if says is None or says.mode not in UNHEARD or says.reason:
+            return self
+        if any(rule.traffic_class in THERAPEUTIC for _, rule in _rules(self)):
             raise ValueError(
-                "`safety`: nobody would look at what people in need say in these channels: write "
-                "`scan`, rules of a `class` that is not therapeutic, or `{mode: off, reason: …}`"
+                "`safety`: nobody would hear of what people in need say in these channels: write "
+                "`scan`, rules of a `class` that is not therapeutic, or "
+                f"`{{mode: {says.mode}, reason: …}}`"
             )
         return self
 

@@ -401,8 +401,8 @@ class RouteConfig(Config):
 
     safety: WrittenSafety | None = None
     """How what people write there is looked at: `scan`, `parallel`, `async`, `observe` or `off`;
-    left out, `scan` where its class is therapeutic, else `off`.  A therapeutic route that is not
-    looked at says why: `{mode: off, reason: …}`."""
+    left out, `scan` where its class is therapeutic, else `off`.  A therapeutic route of which
+    nobody would hear (`off`, `observe`) says why: `{mode: off, reason: …}`."""
 
     rewrite: RewriteConfig = RewriteConfig()
     """What the service sees instead of what the client asked for."""

@@ -1,7 +1,7 @@
 """Safety: which routes are looked at, and what help people are given, as operators write it.
 
 A therapeutic route is scanned where nothing is written.  One that is not scanned at all must say
-why: what nobody looks at, nobody hears.
+why, and so must one that is only observed: nobody hears of what is only counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,6 +34,7 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
+from tta_gateway.settings.reason import Reason
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.shorthand import Shorthand
 from tta_gateway.snapshot.model import SecretFile
@@ -45,6 +46,8 @@ _DEFAULT: Final = SafetyBound()
 _LARGEST: Final = 1024 * 1024
 THERAPEUTIC: Final = frozenset({None, "therapeutic", "crisis"})
 """The classes of routes whose people may be in need; None stands where none is written."""
+UNHEARD: Final[frozenset[Mode]] = frozenset(("off", "observe"))
+"""The modes in which nobody hears of what is found."""
 
 Country: TypeAlias = Annotated[
     str,
@@ -73,8 +76,8 @@ class RouteSafetyConfig(Config):
     """`scan`: before the service hears it.  `parallel`: while the service answers, whose answer is
     held until then.  `async`: behind the answer.  `observe`: only counted.  `off`: not at all."""
 
-    reason: Line | None = None
-    """Why nobody looks, with `off`."""
+    reason: Reason | None = None
+    """Why nobody would hear, with `off` or `observe`."""
 
     region: Country | None = None
     """Where its people are, who are shown the help lines there; left out, `safety.region`."""
@@ -119,19 +122,22 @@ def own(route: Route) -> Route:
 
 
 def complaints(route: dict[str, Value]) -> Iterator[tuple[Path, str]]:
-    """Complain about a route that nobody looks at, and that does not say why."""
+    """Complain about a route of which nobody hears, and that does not say why."""
     written = route.get("safety")
     says = written if isinstance(written, dict) else {"mode": written}
     mode, reason = says.get("mode", "scan"), says.get("reason")
-    if mode != "off":
+    if mode not in UNHEARD:
         if reason is not None and mode in MODES:
-            yield ("safety", "reason"), "has no effect unless `mode` is `off`: take the line out"
+            yield (
+                ("safety", "reason"),
+                "has no effect unless `mode` is `off` or `observe`: take the line out",
+            )
         return
     if route.get("class") in THERAPEUTIC and not reason and route.get("service") != OWN:
         yield (
             ("safety",),
-            "nobody would look at what people in need write on this route: write another mode, a "
-            "`class` that is not therapeutic, or `{mode: off, reason: …}`",
+            "nobody would hear of what people in need write on this route: write another mode, a "
+            f"`class` that is not therapeutic, or `{{mode: {mode}, reason: …}}`",
         )
 
 

@@ -29,6 +29,7 @@ from tta_gateway.settings.listener import (
     OptionalAddress,
 )
 from tta_gateway.settings.own_limits import RateLimitSettings
+from tta_gateway.settings.plaintext import PlaintextConfig
 from tta_gateway.settings.realtime import RealtimeConfig
 from tta_gateway.settings.registration import RegistrationConfig
 from tta_gateway.settings.route import RouteConfig
@@ -140,6 +141,9 @@ class Settings(Config):
 
     database_url: DatabaseAt | None = None
     """The PostgreSQL for what must last; left out, SQLite in `state_dir`."""
+
+    plaintext: PlaintextConfig = PlaintextConfig()
+    """Why something may cross the network unencrypted."""
 
     encryption: EncryptionConfig = EncryptionConfig()
     """What content that rests is sealed with."""

@@ -12,11 +12,14 @@ from tests.helpers.configuration import PLAYERS, ROUTES
 from tta_gateway.cli import renew
 from tta_gateway.cli import running as asking
 
+CALLED = "escalation: {contacts: {team: {webhook: {url: 'https://team.example/'}}}}\n"
+"""Somebody hears of people in need: nothing is left to be warned of."""
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     found = tmp_path / "gateway.yaml"
-    found.write_text(PLAYERS + ROUTES)
+    found.write_text(PLAYERS + ROUTES + CALLED)
     return found
 
 

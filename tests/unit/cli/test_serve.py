@@ -31,7 +31,7 @@ def test_more_than_one_is_counted_as_many(file: Path) -> None:
     file.write_text(
         "routes: [{path: /, respond: {}, auth: none}, {path: /a, redirect: /, auth: none}]"
     )
-    told = run("check", "-c", str(file)).output.splitlines()
+    told = run("check", "-c", str(file)).stdout.splitlines()
     assert told[0] == f"{file} is good: 0 services, 2 routes"
 
 
@@ -53,6 +53,20 @@ def test_a_certificate_whose_time_is_over_is_a_warning(file: Path, tmp_path: Pat
     assert (result.exit_code, "is good" in result.stdout) == (0, True)
     assert "listen[0].tls.certificates[0].certificate: warning: " in result.stderr
     assert "has expired on " in result.stderr
+
+
+def test_where_nobody_would_be_called_that_is_a_warning(file: Path) -> None:
+    file.write_text(PLAYERS + ROUTES)
+    result = run("check", "-c", str(file))
+    assert (result.exit_code, "is good" in result.stdout) == (0, True)
+    assert "escalation: warning: people in need are looked for, and nobody" in result.stderr
+
+
+def test_what_crosses_the_network_in_the_clear_is_a_warning(file: Path) -> None:
+    file.write_text(f"{file.read_text()}listen: '0.0.0.0:8080'\n")
+    result = run("check", "-c", str(file))
+    assert (result.exit_code, "is good" in result.stdout) == (0, True)
+    assert "listen[0]: warning: what people write would cross the network" in result.stderr
 
 
 def test_the_environment_counts(file: Path) -> None:

@@ -8,7 +8,7 @@ routes:
   - {path: /a, service: players, auth: none}
   - {path: /b, service: players, auth: none, class: standard}
   - {path: /c, service: players, auth: none, safety: {mode: off, reason: by the service}}
-  - {path: /d, service: players, auth: none, safety: observe}
+  - {path: /d, service: players, auth: none, safety: {mode: observe, reason: tried out}}
   - {path: /e, service: players, auth: none, safety: async, class: crisis}
 """
 
@@ -18,23 +18,28 @@ def told(text: str) -> list[str]:
 
 
 def test_routes_are_counted_by_mode_and_those_that_are_not_scanned_named() -> None:
-    assert told(MANY)[:3] == [
+    assert told(MANY)[:4] == [
         "safety: 2 of 4 therapeutic routes are scanned (50 %); of all routes: scan 1, async 1, "
         "observe 1, off 2",
+        "safety: routes[1] /b: off, by its class",
         "safety: routes[2] /c: off, because: by the service",
-        "safety: routes[3] /d: observe, which only counts",
+        "safety: routes[3] /d: observe, which only counts, because: tried out",
     ]
 
 
 def test_where_all_are_scanned_nothing_more_is_said_of_routes() -> None:
-    first, last = told("")
+    first, uncalled, last = told("")
+    assert uncalled == "safety: nobody is called: there are no `escalation.contacts`"
     assert first == ("safety: 1 of 1 therapeutic routes are scanned (100 %); of all routes: scan 1")
     assert "that nobody has tried: call each before you serve people" in last
 
 
 def test_where_no_route_is_therapeutic_there_is_no_share() -> None:
     text = "routes: [{path: /b, service: players, auth: none, class: standard}]\n"
-    assert told(text)[0] == ("safety: 0 of 0 therapeutic routes are scanned; of all routes: off 1")
+    assert told(text)[:2] == [
+        "safety: 0 of 0 therapeutic routes are scanned; of all routes: off 1",
+        "safety: routes[0] /b: off, by its class",
+    ]
 
 
 CHANNELS = """\

@@ -152,19 +152,27 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
         ("{policy: a.yaml, levels: {}}", "stands beside `levels`"),
         ("{policy: 5}", "must be the path of a file"),
         ("{contacts: {a: {}}}", "must have one of `webhook`, `mail`, `realtime` and `service`"),
-        ("{contacts: {a: {webhook: {url: 'http://h/'}}}}", "must be `https://…`"),
         ("{contacts: {a: {realtime: {users: []}}}}", "users"),
         ("{contacts: {a: {service: {name: nobody, path: /x}}}}", "there is no service `nobody`"),
         ("{contacts: {a: {service: {name: players, path: x}}}}", "path"),
         ("{levels: {high: {rungs: [{call: [], within: 1m}]}}}", "call"),
         ("{levels: {high: {rungs: [{call: [a], within: 1ms}]}}}", "at least 1"),
+        (
+            "{levels: {imminent: {rungs: [{call: [a], within: 61m}]}}}",
+            "levels.imminent: has somebody in need wait too long: at this level at most 1h",
+        ),
+        ("{levels: {imminent: {rungs: [{call: [a], within: 1m}], again: 2h}}}", "at most 1h"),
+        ("{levels: {high: {rungs: [{call: [a], within: 25h}]}}}", "at most 24h"),
+        ("{levels: {elevated: {rungs: [{call: [a], within: 8000h}]}}}", "at most 168h"),
     ],
 )
 def test_what_makes_no_sense_is_said(written: str, words: str) -> None:
     assert words in "\n".join(complaints(f"escalation: {written}\n"))
 
 
-def test_here_a_webhook_may_be_plain() -> None:
-    for host in ("localhost", "127.0.0.1", "[::1]"):
-        text = f"escalation: {{contacts: {{a: {{webhook: {{url: 'http://{host}/'}}}}}}}}\n"
-        assert len(compiled(text).contacts) == 1
+@pytest.mark.parametrize(
+    ("level", "within"), [("imminent", "1h"), ("high", "24h"), ("elevated", "168h")]
+)
+def test_as_long_as_a_level_allows_people_may_have(level: str, within: str) -> None:
+    rungs = f"{{rungs: [{{call: [pager], within: {within}}}]}}"
+    assert compiled(f"{CONTACTS}  levels: {{{level}: {rungs}}}\n").contacts

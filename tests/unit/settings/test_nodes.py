@@ -40,7 +40,7 @@ def test_a_role_of_the_operator_s_own_may_be_clinical_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "shared"), [("", False), ("valkey_url: redis://10.0.0.1\n", True)]
+    ("more", "shared"), [("", False), ("valkey_url: rediss://10.0.0.1\n", True)]
 )
 def test_an_embedded_store_is_shared_with_nobody(more: str, shared: bool) -> None:
     snapshot = compile_snapshot(

@@ -288,7 +288,9 @@ def test_what_is_said_in_channels_is_looked_at_where_people_may_be_in_need() -> 
 
 
 def test_how_it_is_looked_at_may_be_said() -> None:
-    found = rule("realtime: {channels: {news: {publish: {}, safety: observe}}}")
+    found = rule(
+        "realtime: {channels: {news: {publish: {}, safety: {mode: observe, reason: a trial}}}}"
+    )
     assert mode(found.publish) == "observe"
     says = "{mode: 'off', reason: numbers alone}"
     found = rule(f"realtime: {{channels: {{news: {{publish: {{}}, safety: {says}}}}}}}")
@@ -296,9 +298,11 @@ def test_how_it_is_looked_at_may_be_said() -> None:
 
 
 def test_nobody_stops_listening_without_a_reason() -> None:
-    written = "realtime: {channels: {news: {publish: {}, safety: off}}}"
-    (found,) = complaints(ISSUERS + written, ENVIRON)
-    assert "nobody would look at what people in need say" in found
+    for mode in ("off", "observe"):
+        written = f"realtime: {{channels: {{news: {{publish: {{}}, safety: {mode}}}}}}}"
+        (found,) = complaints(ISSUERS + written, ENVIRON)
+        assert "nobody would hear of what people in need say" in found
+        assert f"`{{mode: {mode}, reason: …}}`" in found
 
 
 def test_the_care_team_s_channel_must_be_there() -> None:

@@ -17,7 +17,7 @@ from tta_gateway.settings.secret import LARGEST, Holds, Secret, Sources, secrets
 from tta_gateway.settings.show import show
 from tta_gateway.support.config import Config, line
 
-URL = "redis://:hunter2@h:6379"
+URL = "rediss://:hunter2@h:6379"
 
 
 class Folder:
@@ -72,7 +72,7 @@ def test_a_variable_holds_one_as_well(folder: Folder, end: str) -> None:
 def test_a_file_is_read_each_time(folder: Folder) -> None:
     folder.put(URL)
     folder.password("{file: secret}")
-    folder.put("redis://:other@h")
+    folder.put("rediss://:other@h")
     assert folder.password("{file: secret}") == "other"
 
 
@@ -104,11 +104,11 @@ def test_nor_is_it_in_what_the_snapshot_shows(folder: Folder) -> None:
 
 def test_the_snapshot_names_each_file_once(folder: Folder) -> None:
     folder.put(URL)
-    other = folder.put("redis://other", "other")
+    other = folder.put("rediss://other", "other")
     text = "valkey_url: {file: secret}\ncache_url: {file: other}\n"
     files = compile_snapshot(folder.load(text).settings, 1).secret_files
     assert [Path(file.path).name for file in files] == ["secret", "other"]
-    assert files[1].stamp[1:] == (len("redis://other"), other.stat().st_mtime_ns)
+    assert files[1].stamp[1:] == (len("rediss://other"), other.stat().st_mtime_ns)
 
 
 def test_a_path_that_is_not_whole_is_whole_in_the_snapshot(
@@ -199,7 +199,7 @@ def test_who_may_not_read_it_is_told_whom_to_let(
     )
 
 
-@pytest.mark.parametrize("held", ["hunter2", "redis://hunter2:port", "redis://-hunter2", "`"])
+@pytest.mark.parametrize("held", ["hunter2", "rediss://hunter2:port", "rediss://-hunter2", "`"])
 def test_what_is_wrong_with_a_secret_is_said_without_it(folder: Folder, held: str) -> None:
     folder.put(held)
     complaint = folder.refused("{file: secret}")
@@ -215,7 +215,8 @@ def test_no_sentence_quotes_a_piece_of_a_secret(piece: str, before: str, behind:
 
 def test_a_sentence_keeps_what_it_quotes_of_others() -> None:
     assert (
-        without("write `redis://host`, not `h!`", "redis://h!") == "write `redis://host`, not `…`"
+        without("write `rediss://host`, not `h!`", "rediss://h!")
+        == "write `rediss://host`, not `…`"
     )
 
 

@@ -9,7 +9,7 @@ from tta_gateway.settings.show import show
 from tta_gateway.snapshot.model import EmbeddedServer, Snapshot
 from tta_gateway.support.valkey.topology import Address, Store
 
-URL = "redis://:kanarie@h:6379"
+URL = "rediss://:kanarie@h:6379"
 
 
 def compiled(text: str) -> Snapshot:
@@ -39,7 +39,7 @@ def test_how_large_they_get_can_be_said() -> None:
     [
         (f"valkey_url: {URL}\n", ["cache"]),
         (f"cache_url: {URL}\n", ["state"]),
-        (f"valkey_url: {URL}\ncache_url: redis://other\n", []),
+        (f"valkey_url: {URL}\ncache_url: rediss://other\n", []),
     ],
 )
 def test_what_has_a_url_is_not_started(text: str, started: list[str]) -> None:
@@ -91,9 +91,9 @@ def test_what_stands_in_a_secret_is_not_quoted_for_that() -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["redis+sentinel://a/tta", "redis+cluster://a"])
+@pytest.mark.parametrize("url", ["rediss+sentinel://a/tta", "rediss+cluster://a"])
 def test_who_serves_for_several_is_found_out_by_control(url: str) -> None:
-    text = f"admin: off\nvalkey_url: {url}\ncache_url: redis://h\n"
+    text = f"admin: off\nvalkey_url: {url}\ncache_url: rediss://h\n"
     (line,) = complaints(text)
     assert line.startswith("gateway.yaml:2:1 valkey_url: names Sentinels or a cluster, and who ")
     assert complaints(text.replace("admin: off", "admin: 127.0.0.1:9")) == []

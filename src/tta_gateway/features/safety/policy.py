@@ -156,7 +156,8 @@ class BoundScan:
             "async": "without holding anything",
             "observe": "to be counted alone",
         }
-        return f"looks at what people write, {told[self._mode]}; withholds harmful answers"
+        withholds = "; withholds harmful answers" if self._holds else ""
+        return f"looks at what people write, {told[self._mode]}{withholds}"
 
     # The request
 

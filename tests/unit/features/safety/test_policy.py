@@ -234,11 +234,21 @@ def test_what_somebody_writes_goes_on_though_nobody_can_look(mode: Mode) -> None
         assert len(house.faults) == 1
 
 
-def test_a_route_says_what_is_looked_at() -> None:
+@pytest.mark.parametrize(
+    ("mode", "words", "withholds"),
+    [
+        ("scan", "before the service hears", True),
+        ("parallel", "while the service answers", True),
+        ("async", "without holding anything", False),
+        ("observe", "to be counted alone", False),
+    ],
+)
+def test_a_route_says_what_is_looked_at(mode: Mode, words: str, withholds: bool) -> None:
     with paper_gateways() as build:
-        house = ScannedHouse(build)
+        house = ScannedHouse(build, mode)
         plan = house.gateway.entrance.directory.find(a_head("POST", "/a"))[0].plan
-        assert any("before the service hears" in one.explain() for one in plan.policies)
+        (told,) = [one.explain() for one in plan.policies if words in one.explain()]
+        assert ("withholds" in told) is withholds
 
 
 def test_a_client_that_goes_while_its_body_is_held_leaves_nothing() -> None:

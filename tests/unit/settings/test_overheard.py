@@ -1,0 +1,100 @@
+"""Overheard: what is in the clear on the network is refused, or warned of, without a reason."""
+
+import pytest
+
+from tests.helpers.configuration import complaints, loaded
+from tta_gateway.settings.overheard import warnings
+
+PLAIN = 'services: {players: {endpoints: ["http://10.1.2.3"]}}\n'
+
+
+def contact(written: str) -> str:
+    return f"escalation: {{contacts: {{team: {written}}}}}\n"
+
+
+TOLD = contact("{service: {name: players, path: /crisis}}")
+FOUND = "services: {players: {discover: {docker: players, scheme: SCHEME}}}\n"
+REFUSED = [
+    ("valkey_url", "valkey_url", "valkey_url: redis://10.0.0.1\n"),
+    ("valkey_url", "valkey_url", "valkey_url: valkey://:word@store\n"),
+    ("valkey_url", "valkey_url", "valkey_url: redis+sentinel://127.0.0.1,10.0.0.1/tta\n"),
+    ("cache_url", "cache_url", "cache_url: redis+cluster://a,b\n"),
+    (
+        "contacts",
+        "escalation.contacts.team.webhook",
+        contact("{webhook: {url: 'http://h/crisis'}}"),
+    ),
+    ("contacts", "escalation.contacts.team.service", PLAIN + TOLD),
+    ("contacts", "escalation.contacts.team.service", FOUND.replace("SCHEME", "http") + TOLD),
+]
+WARNED = [
+    ("listen", "listen", "listen: 0.0.0.0:8080\n"),
+    ("listen", "admin", "admin: 10.0.0.1:8081\n"),
+    ("services", "services.players.endpoints[0]", PLAIN),
+    ("services", "services.players.discover", FOUND.replace("SCHEME", "http")),
+    ("alerts", "alerts.webhooks[0].url", "alerts: {webhooks: [{url: 'http://h/'}]}\n"),
+    ("alerts", "alerts.alertmanagers[0].url", "alerts: {alertmanagers: [{url: 'http://h'}]}\n"),
+]
+GOOD = [
+    "valkey_url: rediss://10.0.0.1\n",
+    "valkey_url: redis://127.0.0.2\n",
+    "valkey_url: redis://localhost\n",
+    "valkey_url: redis://[::1]\n",
+    "valkey_url: unix:///run/valkey.sock\n",
+    "cache_url: valkeys+cluster://a,b\n",
+    contact("{webhook: {url: 'https://h/crisis'}}"),
+    contact("{webhook: {url: 'http://localhost/'}}"),
+    contact("{webhook: {url: 'http://[::1]/'}}"),
+    TOLD,
+    "services: {players: {endpoints: ['unix:/run/players.sock', 'https://players']}}\n" + TOLD,
+    FOUND.replace("SCHEME", "https") + TOLD,
+    "listen: ['127.0.0.1:8080', 'unix:/run/gateway.sock']\nadmin: off\n",
+    "listen: [{address: '0.0.0.0:80', redirect_to_https: true}]\n",
+    "alerts: {webhooks: [{url: 'https://h/'}, {url: 'http://127.0.0.1/'}]}\n",
+]
+
+
+def warned(text: str) -> list[str]:
+    found = loaded(text)
+    return warnings(found.settings, found.document, "gateway.yaml")
+
+
+def excused(key: str) -> str:
+    return f"plaintext: {{{key}: 'WireGuard lies between'}}\n"
+
+
+@pytest.mark.parametrize(("key", "path", "text"), REFUSED)
+def test_a_store_and_a_contact_are_refused_without_a_reason(key: str, path: str, text: str) -> None:
+    (found,) = complaints(text)
+    assert f" {path}: " in found
+    assert "would cross the network unencrypted" in found
+    assert f"`plaintext: {{{key}: …}}`" in found
+    assert "word" not in found
+
+
+@pytest.mark.parametrize(("key", "path", "text"), REFUSED)
+def test_with_a_reason_they_are_not(key: str, path: str, text: str) -> None:
+    assert complaints(text + excused(key)) == []
+    other = "cache_url" if key != "cache_url" else "contacts"
+    assert path in complaints(text + excused(other))[0]
+
+
+@pytest.mark.parametrize(("key", "path", "text"), WARNED)
+def test_of_all_others_there_is_a_warning_without_a_reason(key: str, path: str, text: str) -> None:
+    (found,) = warned(text)
+    assert f" {path}" in found
+    assert ": warning: " in found
+    assert f"`plaintext: {{{key}: …}}`" in found
+    assert warned(text + excused(key)) == []
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_what_stays_here_or_is_encrypted_is_good(text: str) -> None:
+    assert complaints(text) == []
+    assert warned(text) == []
+
+
+@pytest.mark.parametrize("reason", ["''", "'  '", "true"])
+def test_nothing_is_no_reason(reason: str) -> None:
+    text = f"valkey_url: redis://h\nplaintext: {{valkey_url: {reason}}}\n"
+    assert "plaintext.valkey_url" in "\n".join(complaints(text))
