@@ -282,3 +282,30 @@ def test_in_a_batch_and_by_calls_it_is_heard_too(hub: HubStage) -> None:
         report for report, _ in reports_in(hub.gateway.state) if report.person.endswith("batch")
     ]
     assert [report.delivered for report in kept] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("gone-1", CRISIS, [True]),
+        ("gone-2", "nice day today", []),
+        ("gone-3", f"{LONG} {CRISIS}", [True]),
+    ],
+    ids=["crisis", "ordinary", "long"],
+)
+def test_who_leaves_at_once_is_heard_by_others_all_the_same(
+    hub: HubStage, name: str, text: str, kept: list[bool]
+) -> None:
+    with Sdk("python-json") as sdk:
+        tess = sdk.client(f"tess-{name}", hub.url, token(f"tess-{name}", "therapist"))
+        tess.connected()
+        tess.reads(f"session:{name}")
+        with connect(hub.direct, proxy=None) as socket:
+            socket.send(json.dumps({"id": 1, "connect": {"token": token(name)}}))
+            socket.recv(5)
+            said = {"channel": f"session:{name}", "data": {"text": text}}
+            socket.send(json.dumps({"id": 2, "publish": said}))
+        assert tess.heard(f"session:{name}", 1)[0][1] == {"text": text}
+        sdk.close_all()
+    found = [one for one, _ in reports_in(hub.gateway.state) if one.person.endswith(name)]
+    assert [one.delivered for one in found] == kept

@@ -72,6 +72,14 @@ class HubEar:
             return None
         return self._noticed(visitor, speaker, place, heard)
 
+    def hold(self, client: str) -> None:
+        """Have the desk know a client on; see the port."""
+        self._desk.hold(client)
+
+    def let_go(self, client: str) -> None:
+        """Have it known no longer."""
+        self._desk.let_go(client)
+
     async def _hear_later(
         self, visitor: Visitor, speaker: Speaker, place: Place, hearing: Awaitable[Heard]
     ) -> Noticed | None:
