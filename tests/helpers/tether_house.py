@@ -21,6 +21,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
+from tta_gateway.kernel.said import Need
 from tta_gateway.kernel.socket import Hearer, LegHearer
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -65,10 +66,13 @@ class ABond:
     def __init__(self, channel: str, bonded: Bonded, *, serves: bool) -> None:
         self.channel, self.bonded, self.serves = channel, bonded, serves
         self.heard: list[object] = []
+        self.needs: list[int] = []
         self.is_over = False
 
-    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+    def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
         self.heard.append((payload, is_text, by))
+        if need is not None:
+            self.needs.append(need.level)
 
     def may_write(self, *, may: bool) -> None:
         self.heard.append(may)

@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.kernel.said import Need
 from tta_gateway.pipeline.conversation import Passage
 
 MANY: Final = 16
 """Messages that wait behind one that is looked at, from which on their source is held back."""
-Deliver = Callable[[bytes, bool], None]
+Deliver = Callable[[bytes, bool, Need | None], None]
 
 
 class Passing:
@@ -51,7 +52,7 @@ class Passing:
     def put(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message."""
         if self._passage.is_open:
-            self._deliver(payload, is_text)
+            self._deliver(payload, is_text, None)
             return
         self._waiting.append((payload, is_text))
         self._go_on()
@@ -98,4 +99,4 @@ class Passing:
         if said is None:
             self._stopped(came)
         else:
-            self._deliver(said.data, said.is_text)
+            self._deliver(said.data, said.is_text, said.need)

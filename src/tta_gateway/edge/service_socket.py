@@ -17,7 +17,7 @@ from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response,
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_GARBAGE
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.pipeline.conversation import Conversation
 from tta_gateway.wire.socket_codec import Broken, Close, Message, SocketEvent, SocketLimits
@@ -177,13 +177,13 @@ class ServiceSocket:
         if not self._is_over:
             self._from_client.put(payload, is_text=is_text)
 
-    def _send(self, payload: bytes, is_text: bool) -> None:
+    def _send(self, payload: bytes, is_text: bool, need: Need | None) -> None:
         if self._is_ending:
             return  # nobody takes it
         self._endpoint.send(payload, is_text=is_text)
         self._flush()
         if self._hearer is not None:
-            self._hearer.passed(payload, is_text=is_text)
+            self._hearer.passed(payload, is_text=is_text, need=need)
 
     def relay(self, payload: bytes) -> None:
         """Send what was judged elsewhere, without asking the route's policies."""
@@ -192,7 +192,7 @@ class ServiceSocket:
         self._endpoint.send(payload, is_text=True)
         self._flush()
 
-    def _hear(self, payload: bytes, is_text: bool) -> None:
+    def _hear(self, payload: bytes, is_text: bool, _: Need | None) -> None:
         if self._hearer is not None:
             self._hearer.message(payload, is_text=is_text)
 

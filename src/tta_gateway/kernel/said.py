@@ -16,16 +16,31 @@ class Talk(Protocol):
         """End it: the client hears this, and the service that its client goes."""
 
 
+class Need:
+    """What was found in a message of somebody who may need help: how grave it is, 2 or 3.
+
+    `is_spared`: limits do not stop it, there is budget left for that.
+    """
+
+    __slots__ = ("is_spared", "level")
+
+    def __init__(self, level: int, *, is_spared: bool) -> None:
+        """Be this one."""
+        self.level = level
+        self.is_spared = is_spared
+
+
 class Said:
     """A message on its way, whole.
 
     `by_service` tells who said it.  A policy that wants another to go on in its place sets `data`,
     and `is_text`; those behind it see that.  Text is UTF-8.  `refusal` is set while the safety scan
     is asked about a message that another policy refuses (a limit): None from then on lifts that.
-    `is_heard` says that the scan has looked: it does so once.
+    `is_heard` says that the scan has looked: it does so once; `need` is what it has found, if it
+    is urgent.
     """
 
-    __slots__ = ("by_service", "data", "is_heard", "is_text", "refusal", "talk")
+    __slots__ = ("by_service", "data", "is_heard", "is_text", "need", "refusal", "talk")
 
     def __init__(self, data: bytes, *, is_text: bool, by_service: bool, talk: Talk) -> None:
         """Keep what was said."""
@@ -35,6 +50,7 @@ class Said:
         self.talk = talk
         self.refusal: Response | None = None
         self.is_heard = False
+        self.need: Need | None = None
 
     def __repr__(self) -> str:
         """Say how long it is: what is in it is somebody's."""

@@ -15,6 +15,7 @@ from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.exchange import Exchange, Tunnel
 from tta_gateway.kernel.message import Fields, Refusal, Response, answer_of
 from tta_gateway.kernel.problem import NOT_FOUND, UPSTREAM_RESET
+from tta_gateway.kernel.said import Need
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.socket_codec import Close, Message, Ping
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
@@ -72,6 +73,7 @@ class House:
     def __init__(self, *policies: Any) -> None:  # noqa: ANN401 - whatever has steps
         self.heard: list[object] = []
         self.passing: list[tuple[bytes, bool]] = []
+        self.needs: list[Need | None] = []
         self.asked: list[Exchange] = []
         self.time = Time()
         self.sweeper = Sweeper(cast("asyncio.AbstractEventLoop", self.time), lambda: 0.0)
@@ -100,7 +102,8 @@ class House:
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         self.heard.append(("told", payload, is_text))
 
-    def passed(self, payload: bytes, *, is_text: bool) -> None:
+    def passed(self, payload: bytes, *, is_text: bool, need: Need | None) -> None:
+        self.needs.append(need)
         self.passing.append((payload, is_text))
 
     def stopped(self, payload: bytes) -> None:

@@ -20,7 +20,7 @@ from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Listener, Place
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.pipeline.budget import PerPerson
 from tta_gateway.support.tasks import followed
@@ -142,8 +142,10 @@ class BoundMessages:
     async def _keep(self, exchange: Exchange, said: Said, speaker: Speaker, heard: Heard) -> Answer:
         """Let a refused message go on, if there is budget; have it kept before it does."""
         refusal = said.refusal
+        is_spared = self._all.spared.take(speaker.person, self._all.clock())
+        said.need = Need(heard.level, is_spared=is_spared)
         if refusal is not None:
-            if self._all.spared.take(speaker.person, self._all.clock()):
+            if is_spared:
                 said.refusal = None
             else:
                 self._with_help(exchange, refusal, heard)

@@ -21,6 +21,7 @@ from tta_gateway.features.tether.session import (
 )
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.said import Need
 
 _TOO_MANY: Final = 429
 _FORBIDDEN: Final = (400, 401, 403, 404, 451)
@@ -181,10 +182,10 @@ class Kept:
 
     # What is said in the channel that it is bound to
 
-    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+    def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
         """Have those in the channel hear what was said here."""
         if self._bond is not None:
-            self._bond.said(payload, is_text=is_text, by=by)
+            self._bond.said(payload, is_text=is_text, by=by, need=need)
 
     def others_said(self, payload: bytes, *, by_service: bool) -> None:
         """Pass on what others have said, in the words of the route."""
@@ -320,9 +321,9 @@ class _Ear:
         self._kept.deadline = self._tether.due
         self._kept.said(payload, is_text=is_text, by=SERVICE)
 
-    def passed(self, payload: bytes, *, is_text: bool) -> None:
+    def passed(self, payload: bytes, *, is_text: bool, need: Need | None) -> None:
         """Pass on what has gone to the service."""
-        self._kept.said(payload, is_text=is_text, by=CLIENT)
+        self._kept.said(payload, is_text=is_text, by=CLIENT, need=need)
 
     def tell(self, payload: bytes, *, is_text: bool) -> None:
         """Pass on what the gateway says itself: it is not kept for whoever is away."""

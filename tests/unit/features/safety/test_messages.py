@@ -19,7 +19,7 @@ from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 from tta_gateway.pipeline.run import Runner
 
@@ -58,6 +58,14 @@ class House:
         assert exchange is self.exchange
         assert said.talk is self.socket
         return Refusal(LIMIT, deferrable=True) if self.refuses else None
+
+    async def need(self, text: str) -> Need | None:
+        """What is found in what a client says."""
+        said = Said(text.encode(), is_text=True, by_service=False, talk=self.socket)
+        answer = self.runner.message(self.exchange, said)
+        if answer is not None and not isinstance(answer, (Response, Refusal)):
+            await answer
+        return said.need
 
     async def says(self, text: str | bytes, *, by_service: bool = False) -> tuple[Answer, bytes]:
         """Have one side say something; return what the policies answer, and what goes on."""
@@ -159,6 +167,14 @@ def test_beyond_the_budget_a_refusal_stands_with_help() -> None:
     assert last.response.members is not None
     assert "help" in last.response.members
     assert [report.delivered for report, _ in house.people.kept] == [True] * A_MINUTE + [False]
+
+
+def test_whoever_has_it_next_is_told_what_was_found_and_whether_limits_spare_it() -> None:
+    house = House()
+    assert asyncio.run(house.need("nice day")) is None
+    found = [asyncio.run(house.need(f"{DARK} {number}")) for number in range(A_MINUTE + 1)]
+    assert [one is not None and one.is_spared for one in found] == [True] * A_MINUTE + [False]
+    assert {one.level for one in found if one is not None} == {2, 3}  # they add up
 
 
 def test_a_message_is_listened_to_once() -> None:

@@ -8,6 +8,7 @@ from tests.helpers.tether_house import TOO_MANY, House
 from tta_gateway.features.admission.problems import SHED
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE, Problem
+from tta_gateway.kernel.said import Need
 
 
 @pytest.mark.parametrize(
@@ -109,13 +110,14 @@ def test_what_is_said_at_a_bound_socket_is_said_in_its_channel() -> None:
     _, hearer = house.joined("/ws?session_id=s1")
     hearer.message(b"asked", is_text=True)
     assert house.bond.heard == []  # it is not known whether it goes on
-    house.ear.passed(b"as policies made it", is_text=True)
+    house.ear.passed(b"as policies made it", is_text=True, need=Need(2, is_spared=True))
     house.ear.message(b"told", is_text=True)
     assert (house.bond.channel, house.bond.serves) == ("session:s1", False)
     assert house.bond.heard == [
         (b"as policies made it", True, "client"),
         (b"told", True, "service"),
     ]
+    assert house.bond.needs == [2]
 
 
 @pytest.mark.parametrize("target", ["/ws", "/ws?session_id=", "/ws?other=s1"])
