@@ -229,7 +229,7 @@ class Inspected:
 
     # What policies ask of a socket
 
-    def tell(self, data: bytes, *, is_text: bool) -> None:
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:  # noqa: ARG002 - nothing is kept here
         """Say something of the gateway's own to the client, before what has not gone on yet."""
         self._relay.tell(data, is_text=is_text)
         if self.to_client.is_slow:

@@ -126,8 +126,8 @@ class LegHearer(Protocol):
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message of the service."""
 
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Take something that the gateway says itself."""
+    def tell(self, payload: bytes, *, is_text: bool, is_help: bool) -> None:
+        """Take something that the gateway says itself, perhaps behind the end; see `Talk`."""
 
     def passed(self, payload: bytes, *, is_text: bool, need: Need | None) -> None:
         """Take a message of the client's that has gone to the service, as policies have made it.

@@ -207,7 +207,9 @@ async def test_what_somebody_at_risk_says_is_spared_and_tried_again(times: int, 
     house = House(access=(limits := Limits()))
     limits.times = times
     house.box.go_on(ADA)
-    house.box.put(b"1", is_text=True, by=CLIENT, need=Need(3, is_spared=True))
+    house.box.put(
+        b"1", is_text=True, by=CLIENT, need=Need(3, is_spared=True, undelivered=lambda: None)
+    )
     await settle()
     assert (house.kept.texts(), house.unshared) == ([b"1"], [])
     assert [one is not None and one.level for one in limits.noticed] == [3] * asked
@@ -221,7 +223,9 @@ async def test_what_is_beyond_the_budget_is_tried_for_so_long_and_then_told() ->
     house = House(access=(limits := Limits()))
     house.box.go_on(ADA)
     house.box.put(b"1", is_text=True, by=CLIENT)
-    house.box.put(b"2", is_text=True, by=CLIENT, need=Need(2, is_spared=False))
+    house.box.put(
+        b"2", is_text=True, by=CLIENT, need=Need(2, is_spared=False, undelivered=lambda: None)
+    )
     for _ in range(5):
         await settle()
     assert house.unshared == [TOO_MANY_REQUESTS.code] * 2

@@ -22,6 +22,7 @@ from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.kernel.verdict import NONE
 from tta_gateway.pipeline.budget import PerPerson
 from tta_gateway.support.tasks import followed
 
@@ -110,7 +111,8 @@ class BoundMessages:
                 return self._judged(exchange, said, judged)
             return self._judge_later(exchange, said, judged)
         if said.is_heard:
-            return None  # it was refused before, and looked at then
+            self._heard_before(exchange, said)
+            return None
         said.is_heard = True
         speaker = self._all.speaker(exchange)
         heard = self._listener.listen(speaker, self._place, said.data)
@@ -119,6 +121,13 @@ class BoundMessages:
         return self._hear_later(exchange, said, speaker, heard)
 
     # What people say
+
+    def _heard_before(self, exchange: Exchange, said: Said) -> None:
+        """Let what was looked at before go on: it was refused, or has waited."""
+        if said.need is not None:
+            exchange.traffic = CRISIS
+            if said.need.is_spared:
+                said.refusal = None
 
     async def _hear_later(
         self, exchange: Exchange, said: Said, speaker: Speaker, hearing: Awaitable[Heard]
@@ -143,7 +152,11 @@ class BoundMessages:
         """Let a refused message go on, if there is budget; have it kept before it does."""
         refusal = said.refusal
         is_spared = self._all.spared.take(speaker.person, self._all.clock())
-        said.need = Need(heard.level, is_spared=is_spared)
+
+        def undelivered() -> None:
+            self._all.later(self._listener.report(speaker, self._place, heard, delivered=False))
+
+        said.need = Need(heard.level, is_spared=is_spared, undelivered=undelivered)
         if refusal is not None:
             if is_spared:
                 said.refusal = None
@@ -153,7 +166,7 @@ class BoundMessages:
 
         def give() -> None:
             if heard.needs_card:
-                said.talk.tell(self._card(exchange, heard), is_text=True)
+                said.talk.tell(self._card(exchange, heard), is_text=True, is_help=True)
 
         await followed(report, give, seconds=PATIENCE)
         return None
@@ -170,6 +183,14 @@ class BoundMessages:
         if wording is None:
             return _encode(frame(card, categories))
         return wording.says(exchange, chat_content(card), chat_metadata(card, categories))
+
+    def farewell(self, exchange: Exchange) -> bytes:
+        """Return static help, for whoever is to hear that a socket ends."""
+        card = self._all.helping.card_of(exchange, NONE)
+        wording = exchange.plan.wording
+        if wording is None:
+            return _encode(frame(card, ()))
+        return wording.event(exchange, "help", {"help": card})
 
     # What services say
 
