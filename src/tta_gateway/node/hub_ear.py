@@ -98,7 +98,7 @@ class HubEar:
         visitor.opening.traffic = CRISIS
         if visitor.connected is not None:
             visitor.connected.exchange.traffic = CRISIS
-        found.is_spared = self._spared.take(speaker.person, self._clock())
+        found.is_spared = self._spared.take(speaker.key, self._clock())
         return self._urgent(visitor.opening, found)
 
     async def _urgent(self, opening: Exchange, found: "Found") -> "Found":

@@ -204,7 +204,9 @@ class Tethering:
             (_SESSION, guest.session.encode()),
             (_NUMBER, b"%d" % guest.number),
         ]
-        return self._services.open(plans.service, head, like=exchange, hearer=hearer)
+        leg = self._services.open(plans.service, head, like=exchange, hearer=hearer)
+        leg.exchange.socket_id = f"tether {guest.session}"
+        return leg
 
     def hear(self, guest: Guest, payload: bytes, *, is_text: bool, talk: Talk) -> Hearing | None:
         """Listen to what waits for a service, as the scan of its socket would."""
@@ -256,6 +258,7 @@ def _about(guest: Guest) -> Exchange:
     )
     made.client, made.params, made.request_id = before.client, before.params, before.request_id
     made.principal, made.traffic = guest.principal, before.traffic
+    made.socket_id = f"tether {guest.session}" if guest.session else before.socket_id
     return made
 
 

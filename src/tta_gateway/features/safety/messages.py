@@ -7,6 +7,7 @@ shown.
 """
 
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import ClassVar, Final
 
 import msgspec
@@ -31,6 +32,7 @@ PATIENCE: Final = 0.25
 A_MINUTE: Final = 10
 """Messages of one person at risk that limits do not stop."""
 _encode: Final = msgspec.json.Encoder().encode
+_numbers: Final = count(1)
 Later = Callable[[Awaitable[bool]], None]
 
 
@@ -70,13 +72,13 @@ class Messages:
 
     def speaker(self, exchange: Exchange) -> Speaker:
         """Return who speaks through a socket that this exchange has opened."""
-        principal, request_id = exchange.principal, exchange.request_id.decode("latin-1")
+        principal = exchange.principal
         return Speaker(
             self.pseudonym(exchange.client) if principal is None else principal.key,
             subject="" if principal is None else principal.subject,
             identity="unknown" if principal is None else "verified",
-            connection=request_id,
-            correlation=request_id,
+            connection=_socket_of(exchange),
+            correlation=exchange.request_id.decode("latin-1"),
         )
 
 
@@ -99,14 +101,13 @@ class BoundMessages:
 
     def on_finish(self, exchange: Exchange) -> None:
         """Forget what was said."""
-        self._listener.over(exchange.request_id.decode("latin-1"))
+        if exchange.socket_id:
+            self._listener.over(exchange.socket_id)
 
     def on_message(self, exchange: Exchange, said: Said) -> Answer | Awaitable[Answer]:
         """Look at a message; it goes on, later where a record has to be durable first."""
         if said.by_service:
-            judged = self._listener.judge(
-                self._place, exchange.request_id.decode("latin-1"), said.data
-            )
+            judged = self._listener.judge(self._place, _socket_of(exchange), said.data)
             if isinstance(judged, Judged):
                 return self._judged(exchange, said, judged)
             return self._judge_later(exchange, said, judged)
@@ -151,7 +152,7 @@ class BoundMessages:
     async def _keep(self, exchange: Exchange, said: Said, speaker: Speaker, heard: Heard) -> Answer:
         """Let a refused message go on, if there is budget; have it kept before it does."""
         refusal = said.refusal
-        is_spared = self._all.spared.take(speaker.person, self._all.clock())
+        is_spared = self._all.spared.take(speaker.key, self._all.clock())
 
         def undelivered() -> None:
             self._all.later(self._listener.report(speaker, self._place, heard, delivered=False))
@@ -216,3 +217,10 @@ class BoundMessages:
             )
         )
         return None
+
+
+def _socket_of(exchange: Exchange) -> str:
+    """Return the name of a socket, which nobody but the gateway gives."""
+    if not exchange.socket_id:
+        exchange.socket_id = f"socket {next(_numbers)}"
+    return exchange.socket_id

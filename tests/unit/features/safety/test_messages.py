@@ -13,7 +13,7 @@ from tests.helpers.sayings import Socket, Words
 from tta_gateway.features.safety.bound import Mode, RouteSafety, SafetyBound
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.judging import SAFE
-from tta_gateway.features.safety.messages import A_MINUTE, Messages
+from tta_gateway.features.safety.messages import A_MINUTE, BoundMessages, Messages
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
@@ -255,3 +255,35 @@ def test_binary_messages_are_looked_at_too(is_text: bool) -> None:
 
     asyncio.run(look())
     assert len(house.people.kept) == 1
+
+
+def test_two_sockets_are_two_whatever_their_clients_call_them() -> None:
+    house, other = House(), House()
+    other.people = house.people
+    other.messages.listener = house.people.listener  # of one worker
+    (bound,) = (one for one in other.exchange.plan.policies if isinstance(one, BoundMessages))
+    bound._listener = house.people.listener
+    assert house.exchange.request_id == other.exchange.request_id
+    asyncio.run(house.says("a harmful ", by_service=True))
+    assert asyncio.run(other.says("thing", by_service=True)) == (None, b"thing")
+    house.runner.finish(other.exchange)
+    answer, data = asyncio.run(house.says("thing", by_service=True))
+    assert (answer, data) == (None, SAFE.encode())
+    house.runner.finish(House().exchange)  # that nobody has said anything through
+    asyncio.run(_done(house.reports.pop()))
+
+
+def test_the_budget_of_limits_is_a_socket_s_where_nobody_is_known() -> None:
+    house = House()
+    house.exchange.principal = None
+    found = [asyncio.run(house.need(f"{DARK} {number}")) for number in range(A_MINUTE + 1)]
+    assert found[-1] is not None
+    assert not found[-1].is_spared
+    house.exchange = an_exchange(plan=house.exchange.plan)
+    need = asyncio.run(house.need(DARK))
+    assert need is not None
+    assert need.is_spared
+
+
+async def _done(work: Awaitable[bool]) -> None:
+    await work
