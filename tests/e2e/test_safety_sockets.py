@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import Any, Final
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
-from tests.helpers.gateway import Gateway, start_gateway
+from tests.helpers.gateway import Gateway, free_port, start_gateway
 from tests.helpers.hub_stage import HubStage, hub_stage, token
 from tests.helpers.reports_kept import reports_in
 from tests.helpers.sdk import KINDS, STREAMS, Sdk
@@ -113,10 +115,15 @@ def _config(folder: Path, port: int) -> dict[str, object]:
         "state_dir": str(folder / "state"),
         "journal": {"in_memory": "allow"},
         "access_log": {"path": str(folder / "access.log"), "paths": "whole"},
-        "services": {"chat": {"endpoints": [f"http://127.0.0.1:{port}"]}},
+        "services": {
+            "chat": {"endpoints": [f"http://127.0.0.1:{port}"]},
+            "away": {"endpoints": [f"http://127.0.0.1:{free_port()}"]},
+        },
         "routes": [
             {"path": "/chat", **spoken},
             {"path": "/limited", **spoken, "rate_limit": limit},
+            {"path": "/tether", **spoken, "tether": {"resume": "20s"}},
+            {"path": "/away", **spoken, "service": "away", "tether": {"reattach": "2s"}},
             {"path": "/plain", "service": "chat", "auth": "none"},
             {"path": "/off", **spoken, "safety": {"mode": "off", "reason": "a test of the tests"}},
         ],
@@ -193,7 +200,8 @@ def test_a_reply_in_parts_is_not_shown_to_its_end(stage: Stage) -> None:
     assert HARM not in "".join(texts)
     assert texts.count(SAFE) == 1
     at = texts.index(SAFE)
-    assert set(texts[at + 1 :]) == {""}
+    assert set(texts[at + 1 : -1]) == {""}
+    assert texts[-1] == ANSWER  # a sentence by itself
     wait_until(lambda: len(stage.kept()) == 1)
     assert [delivered for _, delivered, _ in stage.kept()] == [False]
 
@@ -222,6 +230,48 @@ def test_nothing_that_was_said_stands_in_any_log(stage: Stage) -> None:
     for one in (stage.folder / "state").rglob("*"):
         if one.is_file():
             assert marker.encode() not in one.read_bytes()
+
+
+# --- tethers ---
+
+
+@pytest.mark.parametrize("path", ["/chat", "/tether"])
+@pytest.mark.parametrize("text", [CRISIS, f"{LONG} {CRISIS}"], ids=["short", "long"])
+def test_who_says_it_and_goes_at_once_is_delivered(stage: Stage, path: str, text: str) -> None:
+    with stage.talk(path) as socket:
+        if path == "/tether":
+            received(socket, 1)
+        socket.send(client_says(text))
+    wait_until(lambda: bool(stage.chat.heard))
+    assert stage.chat.heard == [client_says(text)]
+    assert [delivered for _, delivered, _ in stage.kept()] == [True]
+
+
+def test_where_the_service_is_away_the_gateway_itself_helps_and_keeps_it(stage: Stage) -> None:
+    with stage.talk("/away") as socket:
+        socket.send(client_says(CRISIS))
+        told = []
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                told += received(socket, 1)
+        assert socket.close_code == 1013
+    cards = [one for one in told if one.get("metadata", {}).get("safety", {}).get("crisis")]
+    assert len(cards) == 1
+    assert "help" in json.dumps(told[-1])  # and nobody is sent away without
+    assert told[-1] is not cards[0]
+    wait_until(lambda: len(stage.kept()) == 2)
+    assert [delivered for _, delivered, _ in stage.kept()] == [True, False]
+
+
+def test_who_is_cut_off_is_given_the_card_when_they_come_back(stage: Stage) -> None:
+    with stage.talk("/tether") as socket:
+        (attached,) = received(socket, 1)
+        socket.send(client_says(f"{LONG} {CRISIS}"))
+        socket.socket.shutdown(SHUT_RDWR)
+    wait_until(lambda: len(stage.kept()) == 1)
+    with stage.talk(f"/tether?resume={attached['content']['resume']}") as socket:
+        _, card = received(socket, 2)
+    assert card["metadata"]["safety"]["crisis"]
 
 
 # --- the hub ---
@@ -282,3 +332,30 @@ def test_in_a_batch_and_by_calls_it_is_heard_too(hub: HubStage) -> None:
         report for report, _ in reports_in(hub.gateway.state) if report.person.endswith("batch")
     ]
     assert [report.delivered for report in kept] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("gone-1", CRISIS, [True]),
+        ("gone-2", "nice day today", []),
+        ("gone-3", f"{LONG} {CRISIS}", [True]),
+    ],
+    ids=["crisis", "ordinary", "long"],
+)
+def test_who_leaves_at_once_is_heard_by_others_all_the_same(
+    hub: HubStage, name: str, text: str, kept: list[bool]
+) -> None:
+    with Sdk("python-json") as sdk:
+        tess = sdk.client(f"tess-{name}", hub.url, token(f"tess-{name}", "therapist"))
+        tess.connected()
+        tess.reads(f"session:{name}")
+        with connect(hub.direct, proxy=None) as socket:
+            socket.send(json.dumps({"id": 1, "connect": {"token": token(name)}}))
+            socket.recv(5)
+            said = {"channel": f"session:{name}", "data": {"text": text}}
+            socket.send(json.dumps({"id": 2, "publish": said}))
+        assert tess.heard(f"session:{name}", 1)[0][1] == {"text": text}
+        sdk.close_all()
+    found = [one for one, _ in reports_in(hub.gateway.state) if one.person.endswith(name)]
+    assert [one.delivered for one in found] == kept

@@ -200,14 +200,23 @@ class Listening:
 
     def __init__(self) -> None:
         self.diary: list[str] = []
+        self.held: list[str] = []
+        self.heard: list[str] = []
         self.waits = False
 
     def hear(
         self, client: str, channel: str, data: bytes
     ) -> Noticed | Awaitable[Noticed | None] | None:
         assert client
+        self.heard.append(data.decode().strip('"'))
         found = Found(self, f"{channel}:{data.decode()}") if b"dark" in data else None
         return _later(found) if self.waits else found
+
+    def hold(self, client: str) -> None:
+        self.held.append(client)
+
+    def let_go(self, client: str) -> None:
+        self.held.remove(client)
 
 
 class HubHouse:

@@ -11,8 +11,10 @@ class Socket:
     def __init__(self) -> None:
         self.told: list[tuple[bytes, bool]] = []
         self.closed: list[tuple[int, bytes]] = []
+        self.helps = 0
 
-    def tell(self, data: bytes, *, is_text: bool) -> None:
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
+        self.helps += is_help
         self.told.append((data, is_text))
 
     def close(self, code: int, reason: bytes) -> None:

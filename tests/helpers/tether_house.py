@@ -21,6 +21,7 @@ from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.problem import Problem
+from tta_gateway.kernel.said import Hearing, Need, Talk
 from tta_gateway.kernel.socket import Hearer, LegHearer
 
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -65,10 +66,13 @@ class ABond:
     def __init__(self, channel: str, bonded: Bonded, *, serves: bool) -> None:
         self.channel, self.bonded, self.serves = channel, bonded, serves
         self.heard: list[object] = []
+        self.needs: list[int] = []
         self.is_over = False
 
-    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+    def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
         self.heard.append((payload, is_text, by))
+        if need is not None:
+            self.needs.append(need.level)
 
     def may_write(self, *, may: bool) -> None:
         self.heard.append(may)
@@ -89,11 +93,25 @@ class Desk:
         self.asked: list[tuple[bytes, Asker]] = []
         self.proofs: list[AProof] = []
         self.bonds: list[ABond] = []
+        self.listened: list[bytes] = []
+        self.goes_before = b""
 
     def prove(self, exchange: Exchange, token: bytes, asker: Asker) -> Proof:
         self.asked.append((token, asker))
         self.proofs.append(AProof(exchange))
         return self.proofs[-1]
+
+    def hear(self, guest: Guest, payload: bytes, *, is_text: bool, talk: Talk) -> Hearing | None:
+        assert guest.exchange is not None
+        assert isinstance(is_text, bool)
+        self.listened.append(payload)
+        if b"dark" in payload:
+            talk.tell(b"card", is_text=True, is_help=True)
+        return None
+
+    def farewell(self, exchange: Exchange) -> bytes:
+        assert exchange.plan is not None
+        return self.goes_before
 
     def open(self, guest: Guest, hearer: LegHearer) -> Leg:
         self.legs.append((guest, hearer, Side()))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tta_gateway.features.tether.algorithm import State
 from tta_gateway.features.tether.backlog import Bounds
 from tta_gateway.features.tether.session import Leg, Terms, Tether
+from tta_gateway.kernel.said import Hearing
 
 
 class Side:
@@ -13,6 +14,7 @@ class Side:
     def __init__(self) -> None:
         """Begin with nothing said."""
         self.heard: list[bytes] = []
+        self.hearings: list[Hearing | None] = []
         self.relayed: list[bytes] = []
         self.pings: list[bytes] = []
         self.ended: tuple[int, bytes] | None = None
@@ -20,8 +22,9 @@ class Side:
         self.on_send: Callable[[], None] = lambda: None
         self.on_relay: Callable[[], None] = lambda: None
 
-    def send(self, payload: bytes, *, is_text: bool) -> None:
+    def send(self, payload: bytes, *, is_text: bool, hearing: Hearing | None = None) -> None:
         """Keep a message."""
+        self.hearings.append(hearing)
         assert is_text
         assert self.ended is None
         self.heard.append(payload)
@@ -59,6 +62,9 @@ class Means:
         self.legs: list[Side] = []
         self.told: list[tuple[str, dict[str, object]]] = []
         self.times_over = 0
+        self.hearing: Hearing | None = None
+        self.listened: list[bytes] = []
+        self.goes_before = b""
 
     def reach(self, tether: Tether) -> Leg:  # noqa: ARG002 - a port
         """Make a leg, which is not open yet."""
@@ -68,6 +74,16 @@ class Means:
     def tell(self, tether: Tether, status: str, more: dict[str, object]) -> None:  # noqa: ARG002 - likewise
         """Keep an event."""
         self.told.append((status, more))
+
+    def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
+        """Listen, where the test wants that."""
+        assert is_text
+        self.listened.append(payload)
+        return self.hearing
+
+    def farewell(self) -> bytes:
+        """Return what the test wants."""
+        return self.goes_before
 
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - likewise
         """Count the ends."""

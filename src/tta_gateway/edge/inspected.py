@@ -229,7 +229,7 @@ class Inspected:
 
     # What policies ask of a socket
 
-    def tell(self, data: bytes, *, is_text: bool) -> None:
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:  # noqa: ARG002 - nothing is kept here
         """Say something of the gateway's own to the client, before what has not gone on yet."""
         self._relay.tell(data, is_text=is_text)
         if self.to_client.is_slow:
@@ -240,7 +240,16 @@ class Inspected:
     # What policies say
 
     def _of_client(self, message: Message) -> Message | None:
-        return self._inspect(self._conversation.from_client, message)
+        passed = self._inspect(self._conversation.from_client, message)
+        if passed is not HELD:
+            self._take_note()
+        return passed
+
+    def _take_note(self) -> None:
+        """Have it kept where what somebody at risk has said reaches no service any more."""
+        said = self._conversation.from_client.passes
+        if said is not None and said.need is not None and self._relay.service.closed:
+            said.need.lost()
 
     def _of_service(self, message: Message) -> Message | None:
         return self._inspect(self._conversation.from_service, message)
@@ -252,6 +261,7 @@ class Inspected:
         return _passed_by(passage) if is_decided else HELD
 
     def _decided_of_client(self) -> None:
+        self._take_note()
         self._relay.from_client.decided(_passed_by(self._conversation.from_client))
         self.settle()
 

@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from tta_gateway.kernel.said import Hearing, Need
 from tta_gateway.pipeline.conversation import Passage
 
 MANY: Final = 16
 """Messages that wait behind one that is looked at, from which on their source is held back."""
-Deliver = Callable[[bytes, bool], None]
+Deliver = Callable[[bytes, bool, Need | None], None]
 
 
 class Passing:
@@ -43,17 +44,19 @@ class Passing:
         self._stopped = stopped
         self._looked_at = b""
         self._then: Callable[[], None] | None = None
-        self._waiting: deque[tuple[bytes, bool]] = deque()
+        self._waiting: deque[tuple[bytes, bool, Hearing | None]] = deque()
         self._is_looking = False
         self._is_held = False
         passage.decided = self._decided
 
-    def put(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message."""
+    def put(self, payload: bytes, *, is_text: bool, hearing: Hearing | None = None) -> None:
+        """Take a message; `hearing`: it has waited elsewhere, and was listened to there."""
         if self._passage.is_open:
-            self._deliver(payload, is_text)
+            self._deliver(payload, is_text, None)
             return
-        self._waiting.append((payload, is_text))
+        # What is not heard to its end is looked at again: nothing passes before it is known.
+        heard = hearing if hearing is not None and hearing.is_done else None
+        self._waiting.append((payload, is_text, heard))
         self._go_on()
 
     def clear(self) -> None:
@@ -75,10 +78,10 @@ class Passing:
     def _go_on(self) -> None:
         waiting = self._waiting
         while waiting and not self._is_looking:
-            payload, is_text = waiting.popleft()
+            payload, is_text, heard = waiting.popleft()
             self._is_looking = True
             self._looked_at = payload
-            if self._passage.look(payload, is_text=is_text):
+            if self._passage.look(payload, is_text=is_text, heard=heard):
                 self._is_looking = False
                 self._pass_on()
         is_held = len(waiting) >= MANY
@@ -98,4 +101,4 @@ class Passing:
         if said is None:
             self._stopped(came)
         else:
-            self._deliver(said.data, said.is_text)
+            self._deliver(said.data, said.is_text, said.need)

@@ -17,7 +17,7 @@ from tta_gateway.kernel.message import NO_FIELDS, Fields, RequestHead, Response,
 from tta_gateway.kernel.plan import Plan
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_GARBAGE
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Hearing, Need, Said
 from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.pipeline.conversation import Conversation
 from tta_gateway.wire.socket_codec import Broken, Close, Message, SocketEvent, SocketLimits
@@ -38,6 +38,7 @@ _POLICY: Final = 1008  # RFC 6455 7.4.1
 _GOING_AWAY: Final = 1001
 _SIGN: Final = 30.0  # seconds without a word of the service, behind which it is asked for one
 _PATIENCE: Final = 20.0  # seconds for that
+_LAST: Final = 5.0  # seconds for what is still looked at when it ends
 _HANDSHAKE: Final = frozenset((KEY, VERSION, EXTENSIONS, b"upgrade"))
 _MARKER: Final = b"bearer"  # features/identity/credential.py: a token stands behind it
 
@@ -98,9 +99,9 @@ class _Talk:
     def __init__(self, socket: "ServiceSocket") -> None:
         self._socket = socket
 
-    def tell(self, data: bytes, *, is_text: bool) -> None:
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
         """Say something of the gateway's own to the client."""
-        self._socket.tell(data, is_text=is_text)
+        self._socket.tell(data, is_text=is_text, is_help=is_help)
 
     def close(self, code: int, reason: bytes) -> None:
         """End it: the client hears this."""
@@ -119,12 +120,14 @@ class ServiceSocket:
         "_hearer",
         "_in_turn",
         "_is_client_held",
+        "_is_closing",
         "_is_ending",
         "_is_held",
         "_is_over",
         "_is_paused",
         "_is_service_slow",
         "_sockets",
+        "_teller",
         "deadline",
         "exchange",
     )
@@ -149,6 +152,7 @@ class ServiceSocket:
         self.deadline = NEVER
         self._sockets = sockets
         self._hearer: LegHearer | None = hearer
+        self._teller: LegHearer = hearer
         self._endpoint = SocketEndpoint(limits=sockets.limits, mask=_mask)
         self._end: Spliced | None = None
         self._is_over = False
@@ -156,6 +160,7 @@ class ServiceSocket:
         self._is_held = False  # messages of the service wait for policies
         self._is_client_held = False  # messages of the client do
         self._is_service_slow = False
+        self._is_closing = False  # whoever is heard has: what it had said still goes on
         self._is_ending = False  # the service has: what it had said is still looked at
         self._in_turn = False
         self._asked = False  # for a sign of life
@@ -172,27 +177,32 @@ class ServiceSocket:
 
     # --- what its hearer says ---
 
-    def send(self, payload: bytes, *, is_text: bool) -> None:
-        """Send a message, if the policies let it through; one after the other."""
-        if not self._is_over:
-            self._from_client.put(payload, is_text=is_text)
+    def send(self, payload: bytes, *, is_text: bool, hearing: Hearing | None = None) -> None:
+        """Send a message, if the policies let it through; one after the other.
 
-    def _send(self, payload: bytes, is_text: bool) -> None:
-        if self._is_ending:
-            return  # nobody takes it
+        `hearing`: it has waited for this socket, and was listened to meanwhile.
+        """
+        if not self._is_over and not self._is_closing:
+            self._from_client.put(payload, is_text=is_text, hearing=hearing)
+
+    def _send(self, payload: bytes, is_text: bool, need: Need | None) -> None:
+        if self._is_ending or self._is_over:
+            if need is not None:
+                need.lost()  # nobody takes it
+            return
         self._endpoint.send(payload, is_text=is_text)
         self._flush()
         if self._hearer is not None:
-            self._hearer.passed(payload, is_text=is_text)
+            self._hearer.passed(payload, is_text=is_text, need=need)
 
     def relay(self, payload: bytes) -> None:
         """Send what was judged elsewhere, without asking the route's policies."""
-        if self._is_over or self._is_ending:
+        if self._is_over or self._is_ending or self._is_closing:
             return
         self._endpoint.send(payload, is_text=True)
         self._flush()
 
-    def _hear(self, payload: bytes, is_text: bool) -> None:
+    def _hear(self, payload: bytes, is_text: bool, _: Need | None) -> None:
         if self._hearer is not None:
             self._hearer.message(payload, is_text=is_text)
 
@@ -201,14 +211,30 @@ class ServiceSocket:
             self._hearer.stopped(payload)
 
     def close(self, code: int, reason: bytes) -> None:
-        """Tell the service that this ends; nothing is heard any more."""
+        """Tell the service that this ends, behind what the client has said; nothing is heard."""
         self._hearer = None
         if self._end is None:
             self._give_up()
+        elif not self._is_closing:
+            self._is_closing = True
+            self._from_client.behind_all(partial(self._leave, code, reason))
+            if not self._is_over:
+                self.deadline = self._sockets.sweeper.now + _LAST
+
+    def _leave(self, code: int, reason: bytes) -> None:
+        """Tell the service that this ends, now: what the client has said is listened to alone."""
+        if self._is_over:
             return
+        self._is_closing = self._is_ending = True
         self._endpoint.close(code, reason)
         self._flush()
-        self._over()
+        self._over_behind_all()
+
+    def _over_behind_all(self) -> None:
+        """End it, once all that the client has said is listened to."""
+        self._from_client.behind_all(self._over)
+        if not self._is_over:
+            self.deadline = self._sockets.sweeper.now + _LAST
 
     def pause(self) -> None:
         """Read the service no further."""
@@ -250,10 +276,9 @@ class ServiceSocket:
 
     # --- what policies ask of a socket ---
 
-    def tell(self, data: bytes, *, is_text: bool) -> None:
-        """Say something of the gateway's own to the client."""
-        if self._hearer is not None:
-            self._hearer.tell(data, is_text=is_text)
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool) -> None:
+        """Say something of the gateway's own to the client, also where the service has gone."""
+        self._teller.tell(data, is_text=is_text, is_help=is_help)
 
     # --- what the pipeline says ---
 
@@ -288,7 +313,10 @@ class ServiceSocket:
     def dismiss(self, code: int, reason: bytes) -> None:
         """End what goes on: it is allowed no longer."""
         hearer, self._hearer = self._hearer, None
-        self.close(_POLICY if code == _POLICY else _GOING_AWAY, b"")
+        if self._end is None:
+            self._give_up()
+        else:
+            self._leave(_POLICY if code == _POLICY else _GOING_AWAY, b"")
         if hearer is not None:
             hearer.closed(code, reason, is_of_policy=True)
 
@@ -350,7 +378,10 @@ class ServiceSocket:
 
     def on_deadline(self, now: float) -> None:
         """Ask a silent service for a sign of life; one that gives none has gone."""
-        if self._is_paused or self._is_held:
+        if self._is_closing or self._is_ending:
+            self.deadline = NEVER
+            self._over()  # what is looked at for so long does not go on
+        elif self._is_paused or self._is_held:
             self.deadline = now + _SIGN  # it is not read: nothing can be heard of it
         elif self._asked:
             self._lost(LOST, b"")
@@ -402,7 +433,7 @@ class ServiceSocket:
 
     def _gone(self, code: int, reason: bytes) -> None:
         hearer, self._hearer = self._hearer, None
-        self._over()
+        self._over_behind_all()
         if hearer is not None:
             hearer.closed(code, reason, is_of_policy=False)
 
@@ -423,6 +454,9 @@ class ServiceSocket:
         if self._is_over:
             return
         self._is_over = True
+        if not self._is_ending:
+            self._endpoint.close(_GOING_AWAY, b"")
+            self._flush()
         self._from_client.clear()
         self._from_service.clear()
         self._endpoint.stop()

@@ -40,6 +40,11 @@ class Speaker:
         self.connection = connection
         self.correlation = correlation
 
+    @property
+    def key(self) -> str:
+        """Return by what they are told from others: a network is many people."""
+        return f"{self.person} {self.connection}" if self.identity == "unknown" else self.person
+
 
 class Place:
     """Where it is said: a route, or a kind of channels; and the service behind it, if any.
@@ -122,10 +127,13 @@ class Listener(Protocol):
     ) -> Awaitable[bool]:
         """Keep it for whoever takes care of people; True once that is durable.  Never raises."""
 
-    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
+    def judge(
+        self, place: Place, said_in: str, data: bytes, *, goes_on: bool = True
+    ) -> Judged | Awaitable[Judged]:
         """Return what is shown of a service's message: as it is, or with safe words in places.
 
         `said_in` is the connection or channel in which a reply comes in parts; empty: it is whole.
+        What follows something that is not shown is not shown either, where it `goes_on` with it.
         """
 
     def over(self, said_in: str) -> None:

@@ -1,5 +1,6 @@
 """What is said through a socket, as policies see it, and how the gateway itself speaks there."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from tta_gateway.kernel.exchange import Exchange
@@ -9,11 +10,61 @@ from tta_gateway.kernel.message import Response
 class Talk(Protocol):
     """The socket that messages go through, as policies may use it, also when one is long gone."""
 
-    def tell(self, data: bytes, *, is_text: bool) -> None:
-        """Say something to the client, before all that is not with it yet; text is UTF-8."""
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
+        """Say something to the client, before all that is not with it yet; text is UTF-8.
+
+        `is_help`: it is the help card, which is kept for who is away, where anything is.
+        """
 
     def close(self, code: int, reason: bytes) -> None:
         """End it: the client hears this, and the service that its client goes."""
+
+
+class Need:
+    """What was found in a message of somebody who may need help: how grave it is, 2 or 3.
+
+    `is_spared`: limits do not stop it, there is budget left for that.  `undelivered` is called
+    where it was let through and did not arrive all the same.
+    """
+
+    __slots__ = ("_undelivered", "is_spared", "level")
+
+    def __init__(self, level: int, *, is_spared: bool, undelivered: Callable[[], None]) -> None:
+        """Be this one."""
+        self.level = level
+        self.is_spared = is_spared
+        self._undelivered: Callable[[], None] | None = undelivered
+
+    def lost(self) -> None:
+        """Take that it has not arrived; that is kept, once."""
+        undelivered, self._undelivered = self._undelivered, None
+        if undelivered is not None:
+            undelivered()
+
+
+class Hearing:
+    """What is heard of a message that waits, before it is anybody's turn to pass it on."""
+
+    __slots__ = ("_is_lost", "is_done", "need")
+
+    def __init__(self) -> None:
+        """Begin to listen."""
+        self.is_done = False
+        self.need: Need | None = None
+        self._is_lost = False
+
+    def done(self, need: Need | None) -> None:
+        """Take what was found."""
+        self.is_done = True
+        self.need = need
+        if self._is_lost:
+            self.lost()
+
+    def lost(self) -> None:
+        """Take that the message goes nowhere."""
+        self._is_lost = True
+        if self.need is not None:
+            self.need.lost()
 
 
 class Said:
@@ -22,10 +73,11 @@ class Said:
     `by_service` tells who said it.  A policy that wants another to go on in its place sets `data`,
     and `is_text`; those behind it see that.  Text is UTF-8.  `refusal` is set while the safety scan
     is asked about a message that another policy refuses (a limit): None from then on lifts that.
-    `is_heard` says that the scan has looked: it does so once.
+    `is_heard` says that the scan has looked: it does so once; `need` is what it has found, if it
+    is urgent.
     """
 
-    __slots__ = ("by_service", "data", "is_heard", "is_text", "refusal", "talk")
+    __slots__ = ("by_service", "data", "is_heard", "is_text", "need", "refusal", "talk")
 
     def __init__(self, data: bytes, *, is_text: bool, by_service: bool, talk: Talk) -> None:
         """Keep what was said."""
@@ -35,6 +87,7 @@ class Said:
         self.talk = talk
         self.refusal: Response | None = None
         self.is_heard = False
+        self.need: Need | None = None
 
     def __repr__(self) -> str:
         """Say how long it is: what is in it is somebody's."""

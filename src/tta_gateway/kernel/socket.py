@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.said import Need
 
 
 class SocketTerms:
@@ -125,11 +126,14 @@ class LegHearer(Protocol):
     def message(self, payload: bytes, *, is_text: bool) -> None:
         """Take a message of the service."""
 
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Take something that the gateway says itself."""
+    def tell(self, payload: bytes, *, is_text: bool, is_help: bool) -> None:
+        """Take something that the gateway says itself, perhaps behind the end; see `Talk`."""
 
-    def passed(self, payload: bytes, *, is_text: bool) -> None:
-        """Take a message of the client's that has gone to the service, as policies have made it."""
+    def passed(self, payload: bytes, *, is_text: bool, need: Need | None) -> None:
+        """Take a message of the client's that has gone to the service, as policies have made it.
+
+        `need` is what was found in it, if somebody may need help.
+        """
 
     def stopped(self, payload: bytes) -> None:
         """Take that policies have let a message of the client's not go on."""

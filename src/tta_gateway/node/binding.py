@@ -26,6 +26,7 @@ from tta_gateway.features.realtime.json_codec import JsonCodec
 from tta_gateway.features.realtime.publication import Position
 from tta_gateway.features.tether.bond import BY, CLIENT, SERVICE, SOCKET, Bonded
 from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.said import Need
 from tta_gateway.node.outbox import Outbox
 from tta_gateway.support.tasks import Died
 
@@ -161,10 +162,10 @@ class Binding:
 
     # --- what the tether says ---
 
-    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+    def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
         """Publish it, behind all that was said before."""
         if not self._is_over and not self._is_out:
-            self._outbox.put(payload, is_text=is_text, by=by)
+            self._outbox.put(payload, is_text=is_text, by=by, need=need)
 
     def may_write(self, *, may: bool) -> None:
         """Hear no further, or again; what is too much is recovered."""

@@ -33,7 +33,9 @@ _decode: Final = msgspec.msgpack.Decoder(RealtimeBound).decode
 class Judge(Protocol):
     """Looks at what services say (features/safety/judging.py)."""
 
-    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
+    def judge(
+        self, place: Place, said_in: str, data: bytes, *, goes_on: bool = True
+    ) -> Judged | Awaitable[Judged]:
         """Return what is shown of it."""
 
 
@@ -117,7 +119,7 @@ def shown_by(judge: Judge) -> Shown:
             return data
         route = "letters" if kind is None else kind.rule.prefix
         place = Place(f"realtime {route}", "", is_observed=mode == "observe")
-        judged = judge.judge(place, channel, data)
+        judged = judge.judge(place, channel, data, goes_on=False)
         if not isinstance(judged, Judged):
             judged = await judged
         if not judged.data:

@@ -37,7 +37,14 @@ class Nobody:
         """Say that nobody has kept it."""
         return False
 
-    def judge(self, place: Place, said_in: str, data: bytes) -> Judged:  # noqa: ARG002 - a port
+    def judge(
+        self,
+        place: Place,  # noqa: ARG002 - a port
+        said_in: str,  # noqa: ARG002 - likewise
+        data: bytes,
+        *,
+        goes_on: bool = True,  # noqa: ARG002 - likewise
+    ) -> Judged:
         """Show it."""
         return Judged(data)
 

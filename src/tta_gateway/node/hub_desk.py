@@ -193,10 +193,28 @@ class HubDesk:
         self._visitors[client] = Visitor(opening, is_inner=is_inner)
 
     def gone(self, client: str) -> None:
-        """Know it no longer."""
-        visitor = self._visitors.pop(client, None)
-        if visitor is not None:
+        """Know it no longer, once all that it was held for is done."""
+        visitor = self._visitors.get(client)
+        if visitor is None:
+            return
+        visitor.is_gone = True
+        if not visitor.held:
+            del self._visitors[client]
             visitor.close()
+
+    def hold(self, client: str) -> None:
+        """Know a connection until `let_go`, also when it has gone."""
+        visitor = self._visitors.get(client)
+        if visitor is not None:
+            visitor.held += 1
+
+    def let_go(self, client: str) -> None:
+        """Know it no longer than it is there."""
+        visitor = self._visitors.get(client)
+        if visitor is not None:
+            visitor.held -= 1
+            if visitor.is_gone:
+                self.gone(client)
 
     def connect(self, request: ConnectRequest, caller: Caller) -> Admitted | Awaitable[Admitted]:
         """Return whose a connection is, and what a service says to that."""

@@ -72,6 +72,14 @@ class HubEar:
             return None
         return self._noticed(visitor, speaker, place, heard)
 
+    def hold(self, client: str) -> None:
+        """Have the desk know a client on; see the port."""
+        self._desk.hold(client)
+
+    def let_go(self, client: str) -> None:
+        """Have it known no longer."""
+        self._desk.let_go(client)
+
     async def _hear_later(
         self, visitor: Visitor, speaker: Speaker, place: Place, hearing: Awaitable[Heard]
     ) -> Noticed | None:
@@ -90,7 +98,7 @@ class HubEar:
         visitor.opening.traffic = CRISIS
         if visitor.connected is not None:
             visitor.connected.exchange.traffic = CRISIS
-        found.is_spared = self._spared.take(speaker.person, self._clock())
+        found.is_spared = self._spared.take(speaker.key, self._clock())
         return self._urgent(visitor.opening, found)
 
     async def _urgent(self, opening: Exchange, found: "Found") -> "Found":

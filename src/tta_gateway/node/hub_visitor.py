@@ -43,6 +43,9 @@ class Visitor:
         """the time of day to which a service lets it go on"""
         self.given: set[str] = set()
         """the channels that a service has it read from the start"""
+        self.is_gone = False
+        self.held = 0
+        """how much of what it has said is still carried out: until then it is known"""
         self.noticed: Noticed | None = None
         """what was found in what it says by the command that is about to be asked about"""
         self.connected: Inquiry | None = None

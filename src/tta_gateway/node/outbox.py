@@ -9,6 +9,7 @@ may publish: a service repeats what it is told, and nobody is to speak through i
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -22,9 +23,11 @@ from tta_gateway.features.realtime.codes import (
     INTERNAL,
     LIMIT_EXCEEDED,
     PERMISSION_DENIED,
+    TOO_MANY_REQUESTS,
     UNKNOWN_CHANNEL,
 )
 from tta_gateway.features.realtime.doorkeeper import Allowed, Amended, Caller, MayPublish
+from tta_gateway.features.realtime.ear import Noticed
 from tta_gateway.features.realtime.publication import (
     ClientInfo,
     Keeping,
@@ -32,6 +35,7 @@ from tta_gateway.features.realtime.publication import (
     key_of_service,
 )
 from tta_gateway.features.tether.bond import BY, CLIENT
+from tta_gateway.kernel.said import Need
 from tta_gateway.support.tasks import Died, spawn
 
 MOST: Final = 1000
@@ -42,21 +46,41 @@ _CLAIMED: Final = "!heard:"
 _NOTHING: Final = Keeping()
 _FIRST: Final = 0.1  # seconds
 _LONGEST: Final = 5.0
+_TRIES: Final = 20  # of what somebody at risk says, where it is refused for now: a minute and more
+_FOR_NOW: Final = (TOO_MANY_REQUESTS.code, INTERNAL.code)
 _encode: Final = msgspec.json.Encoder().encode
 Done = Callable[[bool], None]
 Speaks = Callable[[str, Caller], Allowed | Awaitable[Allowed]]
 
 
+class _Overheard:
+    """What was found in what somebody has said at the socket (the port Noticed).
+
+    The record is made by whoever has heard it there.
+    """
+
+    def __init__(self, need: Need) -> None:
+        self.level = need.level
+        self.is_spared = need.is_spared
+
+    async def keep(self, *, delivered: bool) -> None:
+        pass
+
+
 class _Item:
     """Something to be published, or a publication to be claimed (`claimed` hears whether it is)."""
 
-    __slots__ = ("by", "claimed", "data", "key", "made")
+    __slots__ = ("by", "claimed", "data", "key", "made", "noticed", "tries")
 
     def __init__(self, data: bytes, key: str, by: str = "", claimed: Done | None = None) -> None:
         self.data = data
         self.key = key
         self.by = by
         self.claimed = claimed
+        self.noticed: Noticed | None = None
+        """what was found in it, if somebody may need help"""
+        self.tries = 0
+        """how often it was refused for now"""
         self.made: tuple[Publication, Keeping, str] | None = None
         """how it is published, once that is allowed"""
 
@@ -93,8 +117,8 @@ class Outbox:
         self._heard: bool | None = None
         """Whether the service may be heard; None: nobody has said."""
 
-    def put(self, payload: bytes, *, is_text: bool, by: str) -> None:
-        """Have a message published, behind all before it."""
+    def put(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
+        """Have a message published, behind all before it; `need`: what was found in it."""
         data = data_of(payload) if is_text else None
         if data is None:
             self._unshared(BAD_REQUEST.code)
@@ -102,7 +126,9 @@ class Outbox:
             self._unshared(LIMIT_EXCEEDED.code)
         else:
             self._number += 1
-            self._add(_Item(data, f"socket {self._tags} {self._number}", by))
+            item = _Item(data, f"socket {self._tags} {self._number}", by)
+            item.noticed = None if need is None else _Overheard(need)
+            self._add(item)
 
     def claim(self, place: str, claimed: Done) -> None:
         """Tell whether nobody else has claimed the publication at this place; nobody, if unsure."""
@@ -161,15 +187,28 @@ class Outbox:
                         continue
                     item.claimed(False)  # nobody can tell whose it is
                     is_settled = True
-                except BaseException:
-                    self._drop(item)  # those behind it are not held up by it
-                    raise
+                except Exception as error:  # noqa: BLE001 - those behind it are not held up by it
+                    self._drop(item)
+                    self._died("bound socket", error)
+                    self._lost(item)
+                    continue
+                if item.tries and not is_settled:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST)
+                    continue
                 pause = _FIRST
                 if is_settled:
                     self._drop(item)
         finally:
             self._is_working = False
             self._end_if_done()
+
+    def _lost(self, item: _Item) -> None:
+        """Tell of what a fault has stopped."""
+        if item.claimed is None:
+            self._unshared(INTERNAL.code)
+        else:
+            item.claimed(False)
 
     def _drop(self, item: _Item) -> None:
         if self._items and self._items[0] is item:  # else all was cleared meanwhile
@@ -191,7 +230,7 @@ class Outbox:
         if item.made is None:
             why = await self._allow(item, caller)
             if why:
-                if self._caller is not caller:
+                if self._caller is not caller or _may_try_again(item, why):
                     return False
                 self._unshared(why)
                 return True
@@ -212,7 +251,8 @@ class Outbox:
         info: ClientInfo | None = None
         if item.by == CLIENT:
             info = ClientInfo(caller.user, caller.client)
-            asked = access.may_publish(self._channel, item.data, caller)
+            asking = replace(caller, noticed=item.noticed)
+            asked = access.may_publish(self._channel, item.data, asking)
             allowed = await asked if isinstance(asked, Awaitable) else asked
         elif self._heard is None:
             allowed = await self._may_be_heard(caller)
@@ -231,6 +271,14 @@ class Outbox:
         if allowed is None or allowed is PERMISSION_DENIED:
             self._heard = allowed is None
         return allowed
+
+
+def _may_try_again(item: _Item, why: int) -> bool:
+    """Tell whether what somebody at risk says is tried again, where it is refused for now."""
+    if item.noticed is None or why not in _FOR_NOW or item.tries >= _TRIES:
+        return False
+    item.tries += 1
+    return True
 
 
 def data_of(payload: bytes) -> bytes:

@@ -7,7 +7,7 @@ So the one is refused as a request is, and the other leads where a request would
 
 import random
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import ClassVar, Final
 from urllib.parse import unquote_to_bytes
@@ -28,6 +28,7 @@ from tta_gateway.features.metrics.policy import Metrics
 from tta_gateway.features.mirror.policy import Mirror
 from tta_gateway.features.problem.policy import Problem
 from tta_gateway.features.ratelimit.policy import EarlyRateLimit, RateLimit
+from tta_gateway.features.safety.messages import BoundMessages
 from tta_gateway.features.security_headers.policy import SecurityHeaders
 from tta_gateway.features.shield.policy import ShieldMark
 from tta_gateway.features.split.policy import Split
@@ -43,8 +44,9 @@ from tta_gateway.features.websocket_origin.policy import WebSocketOrigin
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Fields, RequestHead
 from tta_gateway.kernel.plan import Plan
-from tta_gateway.kernel.policy import BoundPolicy, Policy
+from tta_gateway.kernel.policy import Answer, BoundPolicy, Policy
 from tta_gateway.kernel.route import Route
+from tta_gateway.kernel.said import Hearing, Said, Talk
 from tta_gateway.kernel.socket import LegHearer
 from tta_gateway.node.binding import Bindings
 from tta_gateway.node.inquiry import Asker, Inquiries, Inquiry, pass_on
@@ -54,6 +56,7 @@ from tta_gateway.pipeline.run import Runner
 from tta_gateway.support.clock import Clock, Stamp
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.metrics import Registry
+from tta_gateway.support.tasks import spawn
 
 _OF_SERVICE: Final = frozenset(
     (TrafficClass, RateLimit, Split, Gate, Sticky, TokenRelay, Transform, Mirror)
@@ -131,6 +134,7 @@ class Tethering:
         self._plans: WeakValueDictionary[str, _Plans] = WeakValueDictionary()
         """by the name of their route, the newest"""
         self._runner = runner
+        self._died = died
         self._open = sockets.open
         self._inquiries = Inquiries(runner, clock=clock.monotonic)
         self._services = ServiceSockets(sweeper, runner, largest=LARGEST)
@@ -200,7 +204,35 @@ class Tethering:
             (_SESSION, guest.session.encode()),
             (_NUMBER, b"%d" % guest.number),
         ]
-        return self._services.open(plans.service, head, like=exchange, hearer=hearer)
+        leg = self._services.open(plans.service, head, like=exchange, hearer=hearer)
+        leg.exchange.socket_id = f"tether {guest.session}"
+        return leg
+
+    def hear(self, guest: Guest, payload: bytes, *, is_text: bool, talk: Talk) -> Hearing | None:
+        """Listen to what waits for a service, as the scan of its socket would."""
+        scan = self._plans_of(guest.exchange).service.message_scan
+        if scan is None:
+            return None
+        said = Said(payload, is_text=is_text, by_service=False, talk=talk)
+        hearing, about = Hearing(), _about(guest)
+        try:
+            answer = scan(about, said)
+        except Exception as error:  # noqa: BLE001 - it is looked at again when it goes on
+            self._died("tether hearing", error)
+            return None
+        if isinstance(answer, Awaitable):
+            spawn(_heard(answer, said, hearing), name="tether hearing", died=self._died)
+        else:
+            hearing.done(said.need)
+        guest.exchange.traffic = about.traffic
+        return hearing
+
+    def farewell(self, exchange: Exchange) -> bytes:
+        """Return static help, where there is any on this route."""
+        for policy in self._plans_of(exchange).service.policies:
+            if isinstance(policy, BoundMessages):
+                return policy.farewell(exchange)
+        return b""
 
     def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:
         """Bind a tether to a channel of the hub."""
@@ -212,6 +244,27 @@ class Tethering:
         if is_leaving:
             self._lines.close()
             self.sockets.leave()
+
+
+def _about(guest: Guest) -> Exchange:
+    """Return the exchange by which a guest is known who has no socket to the service."""
+    before = guest.exchange
+    made = Exchange(
+        before.request,
+        origin=before.origin,
+        peer=before.peer,
+        plan=before.plan,
+        started=before.started,
+    )
+    made.client, made.params, made.request_id = before.client, before.params, before.request_id
+    made.principal, made.traffic = guest.principal, before.traffic
+    made.socket_id = f"tether {guest.session}" if guest.session else before.socket_id
+    return made
+
+
+async def _heard(answer: Awaitable[Answer], said: Said, hearing: Hearing) -> None:
+    await answer
+    hearing.done(said.need)
 
 
 def _name_in(one: bytes) -> bytes:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
-from tta_gateway.kernel.said import Said, Talk, Wording
+from tta_gateway.kernel.said import Hearing, Said, Talk, Wording
 
 POLICY: Final = 1008  # RFC 6455 7.4.1
 FAULT: Final = 1011
@@ -74,9 +74,14 @@ class Passage:
         self._is_asking = self._is_decided = False
         self._refused = 0  # in a row
 
-    def look(self, data: bytes, *, is_text: bool) -> bool:
-        """Ask about a message; False: it must wait, and so must what follows it this way."""
+    def look(self, data: bytes, *, is_text: bool, heard: Hearing | None = None) -> bool:
+        """Ask about a message; False: it must wait, and so must what follows it this way.
+
+        `heard`: the scan has looked already, and has found this.
+        """
         said = Said(data, is_text=is_text, by_service=self.by_service, talk=self._talk)
+        if heard is not None:
+            said.is_heard, said.need = True, heard.need
         self._said = said
         self.passes = None
         self._is_asking, self._is_decided = True, False

@@ -36,12 +36,14 @@ class Way:
     """One direction.  `inspect` sees each message of it; without, none waits for its end.
 
     `farewell` is what the other side hears where this one ends without a Close, or by a fault.
+    With `hears_on` the inspector sees also what comes when nobody takes it any more.
     """
 
     __slots__ = (
         "_ahead",
         "_events",
         "_farewell",
+        "_hears_on",
         "_inspect",
         "_is_lost",
         "_is_within",
@@ -56,12 +58,15 @@ class Way:
         target: SocketEndpoint,
         inspect: Inspect | None,
         farewell: tuple[int, bytes],
+        *,
+        hears_on: bool = False,
     ) -> None:
         """Lead from one to the other."""
         self.source = source
         self.target = target
         self._inspect = inspect
         self._farewell = farewell
+        self._hears_on = hears_on and inspect is not None
         self._events: deque[SocketEvent] = deque()
         self._is_lost = False
         self._is_within = False  # a message that is passed on in fragments: nothing may part them
@@ -144,7 +149,7 @@ class Way:
     def _inspected(self, message: Message) -> None:
         """Pass a message on, if whoever inspects it lets it through."""
         inspect = self._inspect
-        if self.target.closed:
+        if self.target.closed and not self._hears_on:
             return  # nobody takes it any more
         if inspect is None:
             self._send(message)
@@ -184,7 +189,7 @@ class SocketRelay:
             limits=limits, agreed=service, mask=mask, streams=of_service is None
         )
         gone = (GOING_AWAY, _CLIENT_GONE), (RESTARTED, _SERVICE_GONE)
-        self.from_client = Way(self.client, self.service, of_client, gone[0])
+        self.from_client = Way(self.client, self.service, of_client, gone[0], hears_on=True)
         self.from_service = Way(self.service, self.client, of_service, gone[1])
 
     def tell(self, data: bytes, *, is_text: bool) -> None:

@@ -40,6 +40,11 @@ CHANNELS: Final = {
         "publish": {"roles": ["therapist"]},
         "keep": {"size": 9, "time": "1m"},
     },
+    "limited:{session_id}": {
+        "subscribe": {"roles": ["player", "therapist"]},
+        "publish": {"rate_limit": {"requests": 1, "per": "1m", "key": ["user"]}},
+        "keep": {"size": 9, "time": "1m"},
+    },
     "quiet:{session_id}": {"keep": {"size": 100, "time": "5m"}},
 }
 TETHER: Final = {"resume": "10s", "reattach": "5s"}
@@ -57,6 +62,7 @@ ROUTES: Final = (
     {**bound("/ws/told", "session"), "socket": {"profile": "chat"}},
     bound("/ws/serves", "session", to_service=True),
     bound("/ws/closed", "closed"),
+    {**bound("/ws/limited", "limited"), "safety": "scan"},
     bound("/ws/quiet", "quiet"),
     {
         **bound("/ws/first", "session"),
@@ -225,6 +231,22 @@ def test_what_a_clinician_says_reaches_the_socket_and_not_the_service(
     talk.say("last")
     talk.until({"from": "a", "heard": "last"})
     assert talk.said() == [{"text": "I am here"}, {"from": "a", "heard": "last"}]
+
+
+def test_no_publish_limit_keeps_a_person_at_risk_from_the_clinician(
+    house: House, sdk: Sdk, name: str
+) -> None:
+    watching = member(house, sdk, f"limited:{name}")
+    talk = house.bound(name, name, path="/ws/limited")
+    said = ["I want to die.", "I want to die. Please."]
+    for one in said:
+        talk.say(one)
+        talk.until({"from": "a", "heard": one})
+    talk.say("the weather is nice")  # an ordinary one has had its share
+    while "unshared" not in talk.statuses:
+        talk.hear()
+    found = [data for _, data in watching.heard(f"limited:{name}", 2)]
+    assert [one for one in found if isinstance(one, str)] == said
 
 
 def test_in_the_platforms_chat_it_comes_in_its_form(house: House, sdk: Sdk, name: str) -> None:

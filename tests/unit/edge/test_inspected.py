@@ -20,7 +20,7 @@ from tta_gateway.kernel.message import Refusal, Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.problem import UPSTREAM_BUSY, WEBSOCKET_MALFORMED
 from tta_gateway.kernel.route import Sockets
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.said import Talk as SocketTalk
 from tta_gateway.pipeline.conversation import IN_A_ROW
 from tta_gateway.wire.socket_codec import (
@@ -55,9 +55,10 @@ class Policy:
         self.changes: dict[bytes, bytes] = {}
         self.tells: dict[bytes, bytes] = {}
         self.talk: SocketTalk | None = None
+        self.need: Need | None = None
 
     def look(self, _: Exchange, said: Said) -> object:
-        message = said.data
+        message, said.need = said.data, self.need
         self.seen.append(message)
         if message == b"fault":
             raise ValueError("a fault of the policy")
@@ -152,7 +153,7 @@ def test_what_a_policy_refuses_ends_it(
     talk.client.feed(said(TEXT, b"good") + said(TEXT, b"bad") + said(TEXT, b"late"))
     assert talk.service_hears == [("text", b"good"), ("close", 1001, reason)]
     assert talk.client_hears == [("close", code, reason)]
-    assert talk.policy.seen == [b"good", b"bad"]
+    assert talk.policy.seen == [b"good", b"bad", b"late"]  # which may be somebody's need
     talk.gateway.wait(11.0)
     assert (talk.client.lost, talk.service.lost) == (True, True)
 
@@ -727,3 +728,21 @@ def test_whatever_policies_say_nothing_is_lost_or_overtaken(
     whats = [saying[0] for saying in sayings]
     assert own.count(("text", b"answer")) == whats.count("answers")
     assert len(own) == whats.count("answers") + whats.count("refuses")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_reaches_no_service_any_more_is_kept_as_that(both: Talk, waits: bool) -> None:
+    lost: list[int] = []
+    both.policy.need = Need(2, is_spared=True, undelivered=lambda: lost.append(1))
+    if waits:
+        slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
+        both.policy.waits[b"dark"] = slow
+        both.client.feed(said(TEXT, b"dark"))
+    both.service.feed(framed(CLOSE, b"\x03\xf3"))
+    if waits:
+        slow.set_result(None)
+        both.turn()
+    else:
+        both.client.feed(said(TEXT, b"dark"))
+    assert both.policy.seen == [b"dark"]
+    assert lost == [1]

@@ -10,7 +10,7 @@ from tta_gateway.edge.passing import MANY, Passing
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.policy import Answer
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.pipeline.conversation import Conversation
 
 
@@ -34,7 +34,8 @@ class House:
         else:
             told(Response(204) if said.data == b"no" else None)
 
-    def _deliver(self, payload: bytes, is_text: bool) -> None:
+    def _deliver(self, payload: bytes, is_text: bool, need: Need | None) -> None:
+        assert need is None
         assert is_text
         self.delivered.append(payload)
 

@@ -15,6 +15,7 @@ from tta_gateway.edge.sweeper import Sweeper
 from tta_gateway.kernel.exchange import Exchange, Tunnel
 from tta_gateway.kernel.message import Fields, Refusal, Response, answer_of
 from tta_gateway.kernel.problem import NOT_FOUND, UPSTREAM_RESET
+from tta_gateway.kernel.said import Hearing, Need, Said
 from tta_gateway.pipeline.run import Runner
 from tta_gateway.wire.socket_codec import Close, Message, Ping
 from tta_gateway.wire.socket_endpoint import SocketEndpoint
@@ -72,6 +73,7 @@ class House:
     def __init__(self, *policies: Any) -> None:  # noqa: ANN401 - whatever has steps
         self.heard: list[object] = []
         self.passing: list[tuple[bytes, bool]] = []
+        self.needs: list[Need | None] = []
         self.asked: list[Exchange] = []
         self.time = Time()
         self.sweeper = Sweeper(cast("asyncio.AbstractEventLoop", self.time), lambda: 0.0)
@@ -97,10 +99,12 @@ class House:
     def message(self, payload: bytes, *, is_text: bool) -> None:
         self.heard.append(payload if is_text else ("binary", payload))
 
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
+    def tell(self, payload: bytes, *, is_text: bool, is_help: bool) -> None:
+        assert not is_help
         self.heard.append(("told", payload, is_text))
 
-    def passed(self, payload: bytes, *, is_text: bool) -> None:
+    def passed(self, payload: bytes, *, is_text: bool, need: Need | None) -> None:
+        self.needs.append(need)
         self.passing.append((payload, is_text))
 
     def stopped(self, payload: bytes) -> None:
@@ -370,3 +374,82 @@ def test_what_was_judged_elsewhere_asks_no_policy() -> None:
     house.gets()
     house.socket.relay(b"b")
     assert house.gets() == []
+
+
+class Lost:
+    """What somebody at risk says, looked at for as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self.lost = 0
+        self.looked_at: list[bytes] = []
+
+    async def on_message(self, _: Exchange, said: Said) -> None:
+        self.looked_at.append(said.data)
+        await self.gate
+        said.need = Need(2, is_spared=True, undelivered=self._count)
+
+    def _count(self) -> None:
+        self.lost += 1
+
+
+@pytest.fixture
+def slow() -> tuple[House, Lost]:
+    lost = Lost()
+    house = House(Bound(on_message=lost.on_message))
+    house.answer()
+    house.socket.send(b"dark", is_text=True)
+    house.socket.send(b"well", is_text=True)
+    return house, lost
+
+
+def _settled(house: House, lost: Lost) -> None:
+    lost.gate.open()
+    for _ in range(10):
+        if house.works:
+            turn(house.works)
+
+
+def test_who_goes_is_heard_to_the_end_of_what_they_have_said(slow: tuple[House, Lost]) -> None:
+    house, lost = slow
+    house.socket.close(1000, b"")
+    house.socket.send(b"late", is_text=True)
+    assert house.gets() == []
+    _settled(house, lost)
+    assert house.gets() == [b"dark", b"well", 1000]
+    assert (lost.lost, house.end.let, house.asked[0].finished) == (0, True, True)
+
+
+@pytest.mark.parametrize("way", ["write_eof", "dismiss"])
+def test_what_a_service_gets_no_more_is_listened_to(slow: tuple[House, Lost], way: str) -> None:
+    house, lost = slow
+    if way == "dismiss":
+        house.socket.dismiss(1008, b"revoked")
+    else:
+        house.socket.write_eof()
+    assert house.heard[-1][2] is (way == "dismiss")  # type: ignore[index]  # an end
+    _settled(house, lost)
+    assert lost.looked_at == [b"dark", b"well"]
+    assert house.gets() == ([1008] if way == "dismiss" else [])
+    assert (lost.lost, house.end.let, house.asked[0].finished) == (2, True, True)
+
+
+def test_what_is_looked_at_for_too_long_does_not_go_on(slow: tuple[House, Lost]) -> None:
+    house, lost = slow
+    house.socket.close(1000, b"")
+    house.socket.on_deadline(house.socket.deadline)
+    assert (house.gets(), house.end.let) == ([1001], True)
+    _settled(house, lost)
+    assert (house.gets(), lost.lost) == ([], 1)
+
+
+def test_what_was_heard_while_it_waited_is_not_heard_again() -> None:
+    seen: list[tuple[bool, Need | None]] = []
+    house = House(Bound(on_message=lambda _, said: seen.append((said.is_heard, said.need))))
+    house.answer()
+    done, undone = Hearing(), Hearing()
+    done.done(need := Need(2, is_spared=True, undelivered=lambda: None))
+    house.socket.send(b"a", is_text=True, hearing=done)
+    house.socket.send(b"b", is_text=True, hearing=undone)
+    assert seen == [(True, need), (False, None)]
+    assert house.needs == [need, None]

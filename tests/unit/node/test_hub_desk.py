@@ -351,6 +351,25 @@ def test_with_its_connection_all_ends(house: House) -> None:
     assert house.connect() == codes.INVALID_TOKEN
 
 
+def test_who_is_held_is_known_until_all_that_they_said_is_carried_out(house: House) -> None:
+    house.connect()
+    for _ in range(2):
+        house.desk.hold("1")
+    house.desk.gone("1")
+    house.desk.let_go("1")
+    assert house.desk.visitor("1") is not None
+    assert house.finished == []
+    house.desk.let_go("1")
+    assert house.desk.visitor("1") is None
+    assert house.finished == ["/connect"]
+    house.desk.hold("1")
+    house.desk.let_go("1")
+    house.desk.came("2", an_exchange(a_head()))
+    house.desk.hold("2")
+    house.desk.let_go("2")
+    assert house.desk.visitor("2") is not None
+
+
 @pytest.mark.parametrize(
     ("problem", "why"),
     [

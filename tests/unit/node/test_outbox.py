@@ -3,18 +3,27 @@
 import asyncio
 import json
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.helpers.hub_house import HubHouse, on_a_loop, settle
+from tests.helpers.hub_house import KEPT, Door, HubHouse, on_a_loop, settle
 from tta_gateway.features.realtime.broker import Away, Published
-from tta_gateway.features.realtime.codes import PERMISSION_DENIED, TOO_MANY_REQUESTS
-from tta_gateway.features.realtime.doorkeeper import Allowed, Amended, Caller, Rules
+from tta_gateway.features.realtime.codes import INTERNAL, PERMISSION_DENIED, TOO_MANY_REQUESTS
+from tta_gateway.features.realtime.doorkeeper import (
+    Allowed,
+    Amended,
+    Caller,
+    MayPublish,
+    Rules,
+)
+from tta_gateway.features.realtime.ear import Noticed
 from tta_gateway.features.realtime.publication import Keeping, Position, Publication
 from tta_gateway.features.tether.bond import CLIENT, SERVICE
+from tta_gateway.kernel.said import Need
 from tta_gateway.node import outbox
 from tta_gateway.node.outbox import MOST, Outbox, data_of
 
@@ -48,9 +57,11 @@ class Store:
 class House(HubHouse):
     """An outbox."""
 
-    def __init__(self, channel: str = "a") -> None:
+    def __init__(self, channel: str = "a", access: Door | None = None) -> None:
         self.kept = Store()
         super().__init__(broker=self.kept)  # type: ignore[arg-type]  # nothing else is asked of it
+        if access is not None:
+            self.ports = replace(self.ports, access=access)
         self.unshared: list[int] = []
         self.says: list[Allowed] = []
         self.asked = 0
@@ -167,9 +178,58 @@ async def test_a_fault_costs_one_message_and_no_other() -> None:
     house.box.put(b"2", is_text=True, by=SERVICE)
     await settle()
     assert "what nobody expects" in house.faults[0]
+    assert house.unshared == [INTERNAL.code]
+    assert house.kept.texts() == [b"2"]
     house.box.put(b"3", is_text=True, by=SERVICE)
     await settle()
     assert house.kept.texts() == [b"2", b"3"]
+
+
+class Limits(Door):
+    """Refuses for now, as often as it is told, and what is not spared always."""
+
+    def __init__(self) -> None:
+        super().__init__(channels={"a": KEPT})
+        self.noticed: list[Noticed | None] = []
+        self.times = 0
+
+    def may_publish(self, channel: str, data: bytes, caller: Caller) -> MayPublish:
+        assert (channel, bool(data)) == ("a", True)
+        self.noticed.append(caller.noticed)
+        self.times -= 1
+        is_spared = caller.noticed is not None and caller.noticed.is_spared
+        return None if is_spared and self.times < 0 else TOO_MANY_REQUESTS
+
+
+@pytest.mark.parametrize(("times", "asked"), [(0, 1), (3, 4)])
+@on_a_loop
+async def test_what_somebody_at_risk_says_is_spared_and_tried_again(times: int, asked: int) -> None:
+    house = House(access=(limits := Limits()))
+    limits.times = times
+    house.box.go_on(ADA)
+    house.box.put(
+        b"1", is_text=True, by=CLIENT, need=Need(3, is_spared=True, undelivered=lambda: None)
+    )
+    await settle()
+    assert (house.kept.texts(), house.unshared) == ([b"1"], [])
+    assert [one is not None and one.level for one in limits.noticed] == [3] * asked
+    (noticed, *_) = limits.noticed
+    assert noticed is not None
+    await noticed.keep(delivered=True)
+
+
+@on_a_loop
+async def test_what_is_beyond_the_budget_is_tried_for_so_long_and_then_told() -> None:
+    house = House(access=(limits := Limits()))
+    house.box.go_on(ADA)
+    house.box.put(b"1", is_text=True, by=CLIENT)
+    house.box.put(
+        b"2", is_text=True, by=CLIENT, need=Need(2, is_spared=False, undelivered=lambda: None)
+    )
+    for _ in range(5):
+        await settle()
+    assert house.unshared == [TOO_MANY_REQUESTS.code] * 2
+    assert len(limits.noticed) == 22
 
 
 @on_a_loop

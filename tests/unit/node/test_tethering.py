@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,8 +20,11 @@ from tta_gateway.features.tether.desk import Asker
 from tta_gateway.features.tether.guest import Guest
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.plan import Plan
+from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Auth
+from tta_gateway.kernel.said import Hearing, Need, Said
 from tta_gateway.kernel.socket import LegHearer
+from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.node.policies import policies
 from tta_gateway.node.tethering import Tethering
 from tta_gateway.pipeline.run import Runner
@@ -200,3 +204,62 @@ def test_a_tether_is_bound_once_there_are_channels() -> None:
     house.tethering.bindings = cast("Any", Bindings())
     house.tethering.bind("a", bonded, serves=True)
     assert made == [("a", bonded, True)]
+
+
+class Talk:
+    """What a guest is told."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes] = []
+
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
+        assert is_text
+        self.told.append(b"help" if is_help else data)
+
+    def close(self, code: int, reason: bytes) -> None:
+        raise AssertionError(code, reason)
+
+
+@pytest.mark.parametrize("way", ["found", "later", "nobody", "fault"])
+def test_what_waits_for_a_service_is_heard_as_its_socket_would_hear_it(way: str) -> None:
+    house, talk = House(), Talk()
+    guest = house.guest("/ws")
+    guest.principal = Principal(subject="ada", issuer="home")
+    need = Need(2, is_spared=True, undelivered=lambda: None)
+
+    def found(exchange: Exchange, said: Said) -> None:
+        assert exchange.principal is guest.principal
+        exchange.traffic = CRISIS
+        said.talk.tell(b"card", is_text=True, is_help=True)
+        said.need = need
+        if way == "fault":
+            raise ValueError
+
+    async def later(exchange: Exchange, said: Said) -> None:
+        await asyncio.sleep(0)
+        found(exchange, said)
+
+    scan = {"later": later, "nobody": None}.get(way, found)
+    plans = house.tethering._plans_of(guest.exchange)
+    plans.service = replace(plans.service, message_scan=scan)
+
+    async def whole() -> Hearing | None:
+        hearing = house.tethering.hear(guest, b"dark", is_text=True, talk=talk)
+        assert (hearing is not None and hearing.is_done) is (way == "found")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return hearing
+
+    hearing = asyncio.run(whole())
+    assert talk.told == ([] if way == "nobody" else [b"help"])
+    assert (hearing is not None and hearing.need is need) is (way in ("found", "later"))
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_where_people_are_listened_to_no_end_is_bare(*, listens: bool) -> None:
+    house = House()
+    exchange = house.guest("/ws").exchange
+    plans = house.tethering._plans_of(exchange)
+    if not listens:
+        plans.service = replace(plans.service, policies=())
+    assert (b'"help"' in house.tethering.farewell(exchange)) is listens

@@ -249,3 +249,25 @@ def test_what_the_gateway_says_goes_before_a_message_that_is_held() -> None:
     ends.relay.tell(b"card", is_text=True)
     ends.relay.from_service.decided(Message(b"ab", is_text=True))
     assert ends.client_hears == [("text", b"card"), ("text", b"ab")]
+
+
+@pytest.mark.parametrize("ends", ["service", "gateway"])
+def test_whoever_inspects_sees_what_a_client_says_when_nobody_takes_it(ends: str) -> None:
+    seen: list[bytes] = []
+
+    def look(message: Message) -> Message:
+        seen.append(message.data)
+        return message
+
+    relay = SocketRelay(
+        limits=SocketLimits(), mask=lambda: b"\1\2\3\4", of_client=look, of_service=look
+    )
+    if ends == "service":
+        relay.from_service.receive(framed(CLOSE, b"\x03\xf3"))
+    else:
+        relay.close(1012, b"")
+    relay.service.taken()
+    relay.from_client.receive(framed(TEXT, b"dark", mask=b"\1\2\3\4"))
+    relay.from_service.receive(framed(TEXT, b"late"))
+    assert seen == [b"dark"]
+    assert relay.service.taken() == b""

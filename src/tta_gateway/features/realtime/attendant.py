@@ -4,10 +4,11 @@ What can be done at once is done at once, without a task; only what must wait fo
 somebody else returns something to wait for.  While it waits, the session gives no other command.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from tta_gateway.features.realtime.amending import amended
 from tta_gateway.features.realtime.arrivals import RATE, Arrivals
@@ -74,6 +75,7 @@ from tta_gateway.features.realtime.ear import Deaf, Ear, Noticed, said_by
 from tta_gateway.features.realtime.publication import Keeping, Position, Publication, key_of_service
 from tta_gateway.features.realtime.session import NEVER, Session, State, Subscription, Terms
 from tta_gateway.support.clock import Clock
+from tta_gateway.support.tasks import spawn
 
 FOSSIL: Final = "fossil"
 """the one format of deltas"""
@@ -132,12 +134,60 @@ class Attendant:
     def begin(self, session: Session, command: Command, address: str) -> Waiting:
         """Carry a command out and answer it, or return what still is to be waited for."""
         caller = Caller(session.user, session.client, address)
+        noticed = self._heard(session, command)
+        if noticed is None:
+            return self._begin(session, command, caller)
+        if not isinstance(command.request, PublishRequest | RpcRequest | SendRequest):
+            return self._begin_noticed(session, command, caller, noticed)
+        self._ports.ear.hold(session.client)  # at once: it may leave before anything is waited for
+        return self._begin_held(session, command, caller, noticed)
+
+    def hear_ahead(self, session: Session, until: float) -> bool:
+        """Listen to commands that wait: help does not; False: the time is up, and some are left."""
+        for command in session.unheard():
+            hearing = self._hear(session, command)
+            if isinstance(hearing, Awaitable):
+                hearing = _begun(hearing)
+            session.hearings[id(command)] = hearing
+            if self._now() >= until:
+                return False
+        return True
+
+    def undone(self, session: Session) -> Coroutine[Any, Any, None] | None:
+        """Listen to what was not carried out; return how it is kept, if anybody may need help.
+
+        It is listened to at once: soon nobody knows a client that has left.
+        """
+        left, session.left = session.left, []
+        found = [one for one in (self._heard(session, each) for each in left) if one is not None]
+        return _kept_undone(found) if found else None
+
+    def _heard(
+        self, session: Session, command: Command
+    ) -> Noticed | Awaitable[Noticed | None] | None:
+        """Return what is found in a command, once."""
+        if id(command) in session.hearings:
+            return session.hearings.pop(id(command))
+        return self._hear(session, command)
+
+    def _hear(
+        self, session: Session, command: Command
+    ) -> Noticed | Awaitable[Noticed | None] | None:
         channel, said = said_by(command.request)
-        if said:
-            noticed = self._ports.ear.hear(session.client, channel, said)
-            if noticed is not None:
-                return self._begin_noticed(session, command, caller, noticed)
-        return self._begin(session, command, caller)
+        return self._ports.ear.hear(session.client, channel, said) if said else None
+
+    async def _begin_held(
+        self,
+        session: Session,
+        command: Command,
+        caller: Caller,
+        hearing: Noticed | Awaitable[Noticed | None],
+    ) -> None:
+        """Carry it out also where they leave meanwhile: what took no listening to would be."""
+        try:
+            await self._begin_noticed(session, command, caller, hearing)
+        finally:
+            self._ports.ear.let_go(session.client)
 
     async def _begin_noticed(
         self,
@@ -540,6 +590,35 @@ async def _later(asked: Awaitable[T], then: Callable[[T], Waiting]) -> None:
     more = then(await asked)
     if more is not None:
         await more
+
+
+def _begun(hearing: Awaitable[Noticed | None]) -> Awaitable[Noticed | None]:
+    """Listen now, whoever waits for it later."""
+    told: asyncio.Future[Noticed | None] = asyncio.get_running_loop().create_future()
+
+    async def listened() -> None:
+        try:
+            found = await hearing
+        except Exception as error:  # noqa: BLE001 - whoever waits for it hears of it
+            if not told.done():
+                told.set_exception(error)
+        else:
+            if not told.done():
+                told.set_result(found)
+
+    spawn(listened(), name="realtime hearing", died=_no_more)
+    return told
+
+
+def _no_more(name: str, error: BaseException) -> None:
+    """Tell nobody twice."""
+
+
+async def _kept_undone(found: Sequence[Noticed | Awaitable[Noticed | None]]) -> None:
+    for one in found:
+        noticed = await one if isinstance(one, Awaitable) else one
+        if noticed is not None:
+            await noticed.keep(delivered=False)
 
 
 def _if_allowed(session: Session, then: Callable[[], Waiting], allowed: Allowed) -> Waiting:

@@ -50,12 +50,26 @@ class Ear(Protocol):
         """
         ...
 
+    def hold(self, client: str) -> None:
+        """Have a client known until `let_go`, also when it leaves: what it said is carried out."""
+        ...
+
+    def let_go(self, client: str) -> None:
+        """Have it known no longer than it is there."""
+        ...
+
 
 class Deaf:
     """Hears nothing: nobody has asked it to."""
 
     def hear(self, client: str, channel: str, data: bytes) -> None:
         """Hear nothing."""
+
+    def hold(self, client: str) -> None:
+        """Hold nobody."""
+
+    def let_go(self, client: str) -> None:
+        """Hold nobody."""
 
 
 def said_by(request: Request | None) -> tuple[str, bytes]:

@@ -39,6 +39,7 @@ _CHECKED: Final = 40.0  # seconds between two looks whether a channel has missed
 _TIDIED: Final = 1.0
 _LONGEST_WAIT: Final = 10.0  # for one command
 _AT_ONCE: Final = 100  # commands of a client carried out in a turn of the loop
+_A_TURN: Final = 0.001  # seconds of it, about, for one client
 _SLICE: Final = 100  # sessions written out in a turn of the loop: bench/realtime.py
 _ALL_ENDED: Final = 10.0  # seconds in which all are told to come back, so that they do not storm
 
@@ -148,6 +149,7 @@ class Hub:
         """Carry out what a client asks, as far as that goes at once, and write what there is."""
         session = connection.session
         waits = False
+        until = self._ports.clock.monotonic() + _A_TURN
         for _ in range(_AT_ONCE):
             command = session.next()
             if command is None:
@@ -161,7 +163,12 @@ class Hub:
                 work = self._finish(connection, waiting)
                 spawn(work, name="realtime command", died=self._died)
                 break
+            if self._ports.clock.monotonic() >= until:
+                break
+        if session.left:
+            self._keep_undone(session)
         self._write(connection)
+        self._hear_ahead(connection)
         if not waits and connection.can_write and session.has_more():
             asyncio.get_running_loop().call_soon(self.go_on, connection)
         self._keep_reading(connection)
@@ -174,6 +181,8 @@ class Hub:
             return
         connection.is_over = True
         session.leave()
+        if session.left:
+            self._keep_undone(session)
         for subscription in list(session.subscriptions.values()):
             self._attendant.unsubscribe(subscription)
         ids = self._users.get(session.user)
@@ -350,6 +359,29 @@ class Hub:
             session.refuse(INTERNAL)
             self._died("realtime command", error)
             return None
+
+    def _hear_ahead(self, connection: Connection) -> None:
+        """Listen to what waits, a little in a turn: whoever needs help is given it at once."""
+        if connection.is_over:
+            return
+        try:
+            until = self._ports.clock.monotonic() + _A_TURN
+            is_done = self._attendant.hear_ahead(connection.session, until)
+        except Exception as error:  # noqa: BLE001 - it is listened to again in its turn
+            self._died("realtime command", error)
+            return
+        if not is_done:
+            asyncio.get_running_loop().call_soon(self._hear_ahead, connection)
+
+    def _keep_undone(self, session: Session) -> None:
+        """Have it kept what is not carried out, as far as somebody may need help."""
+        try:
+            work = self._attendant.undone(session)
+        except Exception as error:  # noqa: BLE001 - one client's
+            self._died("realtime command", error)
+            return
+        if work is not None:
+            spawn(work, name="realtime command", died=self._died)
 
     async def _finish(self, connection: Connection, waiting: Awaitable[None]) -> None:
         """See a command through that had to wait, then go on with those behind it."""

@@ -6,6 +6,7 @@ answers itself.  Answers and pushes gather in the backlog, and `take` gives the 
 `due` is asked when `next_due` has come.  Time is an argument, in seconds that only go forward.
 """
 
+from collections.abc import Awaitable
 from enum import Enum
 from typing import Final
 
@@ -48,7 +49,7 @@ from tta_gateway.features.realtime.command import (
     UnsubscribeRequest,
     UnsubscribeResult,
 )
-from tta_gateway.features.realtime.ear import HELP
+from tta_gateway.features.realtime.ear import HELP, Noticed
 from tta_gateway.features.realtime.publication import ClientInfo, Publication
 
 NEVER: Final = float("inf")
@@ -151,12 +152,14 @@ class Session:
         self._chance: Final = chance
         self._backlog: Final = Backlog()
         self._waiting: list[Command] = []
+        self.left: list[Command] = []
+        """commands that are not carried out: it has ended before their turn"""
+        self.hearings: dict[int, Noticed | Awaitable[Noticed | None] | None] = {}
+        """of commands that wait: what was found in them, by their identity"""
         self._current: Command | None = None
         self._stale_by = now + terms.stale
         self._overdue = STALE
-        self._ping_at = NEVER
-        self._pong_by = NEVER
-        self._ends = NEVER
+        self._ping_at = self._pong_by = self._ends = NEVER
         self._is_held = False
         self._card: Publication | None = None  # that is due once it is connected
         self._has_help = False
@@ -192,6 +195,8 @@ class Session:
             command = self._waiting.pop(0)
             self._current = command
             answer = self._own_answer(command)
+            if isinstance(answer, Disconnection | Refused):
+                self.left.append(command)  # what is said by it may be somebody's need
             if isinstance(answer, Disconnection):
                 self.close(answer)
             elif isinstance(answer, Refused):
@@ -235,7 +240,7 @@ class Session:
         self._backlog.add(Message(self.codec.refusal(command.id, refused)))
         if isinstance(command.request, ConnectRequest):
             self.state = State.REFUSED
-            self._waiting.clear()
+            self._drop()
             if not refused.temporary:
                 self._overdue = STALE
 
@@ -302,6 +307,15 @@ class Session:
         self.state = State.CLOSED
         self.next_due = NEVER
         self._current = None
+        self._drop()
+
+    def unheard(self) -> list[Command]:
+        """Return the commands that wait, and have not been listened to."""
+        return [one for one in self._waiting if id(one) not in self.hearings]
+
+    def _drop(self) -> None:
+        """Carry out nothing of what waits."""
+        self.left += self._waiting
         self._waiting.clear()
 
     # --- subscriptions ---

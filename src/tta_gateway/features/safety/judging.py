@@ -21,7 +21,11 @@ from tta_gateway.support.tasks import Died
 
 AT_ONCE: Final = 2048
 """Bytes of a message that is looked at in the turn in which it comes (bench/web_socket.py)."""
+_MEMBERS_AT_ONCE: Final = 40
 _TURN: Final = 0.0005  # seconds of a turn of the loop
+_WORDS: Final = 3  # that make a sentence
+_OPENS: Final = "\"'(\u00a1\u00bf\u201c\u00ab"
+_ENDS: Final = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
 _EVIDENCE: Final = 4000
 """characters that are kept of what was not shown"""
 SAFE: Final = (
@@ -56,27 +60,39 @@ class Judging:
         """Take that a client has spoken there: what comes now is another reply."""
         self._replies.answered(said_in)
 
-    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
-        """Return what is shown of a service's message; see the port."""
-        if len(data) > AT_ONCE:
-            return self._judge_long(place, said_in, data)
+    def judge(
+        self, place: Place, said_in: str, data: bytes, *, goes_on: bool = True
+    ) -> Judged | Awaitable[Judged]:
+        """Return what is shown of a service's message; see the port.
+
+        Where it does not go on, what follows what was not shown is shown: others may have said it.
+        """
+        if len(data) > AT_ONCE or data.count(b",") > _MEMBERS_AT_ONCE:
+            return self._judge_long(place, said_in, data, goes_on=goes_on)
         try:
             members = Members(data)
-            reply = self._replies.at(said_in) if said_in else Reply()
+            reply = self._reply(said_in, goes_on=goes_on)
             verdicts = {name: self._harm(look_at) for name, look_at in _asked(members, reply)}
             return self._shown(place, data, members, reply, verdicts)
         except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
             return self._fault(place, error)
 
-    async def _judge_long(self, place: Place, said_in: str, data: bytes) -> Judged:
+    def _reply(self, said_in: str, *, goes_on: bool) -> Reply:
+        reply = self._replies.at(said_in) if said_in else Reply()
+        if not goes_on:
+            reply.answered()
+        return reply
+
+    async def _judge_long(
+        self, place: Place, said_in: str, data: bytes, *, goes_on: bool
+    ) -> Judged:
         try:
             members = Members(data)
-            reply = self._replies.at(said_in) if said_in else Reply()
+            reply = self._reply(said_in, goes_on=goes_on)
             verdicts: dict[str, Verdict] = {}
+            turns = Turns(self._clock, self._pause)
             for name, look_at in _asked(members, reply):
-                verdicts[name], _ = await slowly(
-                    self._find, iter(look_at), self._clock, self._pause
-                )
+                verdicts[name], _ = await slowly(self._find, iter(look_at), turns)
             return self._shown(place, data, members, reply, verdicts)
         except Exception as error:  # noqa: BLE001 - likewise
             return self._fault(place, error)
@@ -101,18 +117,19 @@ class Judging:
         worst = NOTHING
         text = ""
         for name, said in members.texts.items():
-            if reply.is_muted(name):
-                instead[name] = ""
+            if name not in verdicts:
+                instead[name] = ""  # it is muted
                 continue
             found = verdicts[name]
             if found.level < HIGH:
+                reply.shows(name)
                 reply.said(name, said)
                 continue
             worst = graver(worst, found)
             text = text or (reply.before(name) + said)[-_EVIDENCE:]
             reply.withheld(name)
             instead[name] = SAFE
-        if worst.level:
+        if instead:
             self._registry.child(REPLACED, place.route).add()
         if not instead or place.is_observed:
             return Judged(data)
@@ -128,24 +145,37 @@ class Judging:
         self._replies.over(said_in)
 
 
+class Turns:
+    """The turns of the loop in which something long is looked at."""
+
+    def __init__(self, clock: Callable[[], float], pause: Pause) -> None:
+        """Begin one; `pause` gives others theirs."""
+        self._clock = clock
+        self._pause = pause
+        self._begun = clock()
+
+    async def rest(self) -> None:
+        """Give others a turn, if this one is long enough."""
+        if self._clock() - self._begun >= _TURN:
+            await self._pause(0)
+            self._begun = self._clock()
+
+
 async def slowly(
-    find: Callable[[str], Verdict], parts: Iterator[str], clock: Callable[[], float], pause: Pause
+    find: Callable[[str], Verdict], parts: Iterator[str], turns: Turns
 ) -> tuple[Verdict, str]:
     """Look at all parts, a little in a turn of the loop; return the verdict, and the gravest piece.
 
     What is cut between two parts is looked at again in the next one.
     """
     found, grave = NOTHING, ""
-    begun = clock()
     for part in parts:
         for piece in slices(part):
             now = graver(found, find(piece))
             if now.level > found.level:
                 grave = piece
             found = now
-            if clock() - begun >= _TURN:
-                await pause(0)
-                begun = clock()
+            await turns.rest()
     return found, grave
 
 
@@ -156,6 +186,8 @@ def _asked(members: Members, reply: Reply) -> Iterator[tuple[str, tuple[str, ...
     """
     for name, said in members.texts.items():
         if reply.is_muted(name):
+            if is_whole(said):
+                yield name, (said,)
             continue
         before = reply.before(name)
         if not before:
@@ -166,3 +198,12 @@ def _asked(members: Members, reply: Reply) -> Iterator[tuple[str, tuple[str, ...
             yield name, (before + said, said)
         else:
             yield name, (before + said,)
+
+
+def is_whole(said: str) -> bool:
+    """Tell whether a text is a sentence by itself, and no part of one that has begun before."""
+    text = said.strip()
+    first = text[:1]
+    if said[:1].isspace() or first.islower() or not (first.isalnum() or first in _OPENS):
+        return False
+    return len(text.split()) >= _WORDS and text.rstrip("\"')").endswith(_ENDS)

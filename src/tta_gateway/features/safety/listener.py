@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from tta_gateway.features.safety.judging import AT_ONCE, Judging, slowly
+from tta_gateway.features.safety.judging import AT_ONCE, Judging, Turns, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
 from tta_gateway.features.safety.looking import NOTHING, closely, graver
-from tta_gateway.features.safety.metrics import HEARD, LOST
+from tta_gateway.features.safety.metrics import HEARD, LOST, UNRECORDED
 from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report, Reports, Source
@@ -30,7 +30,7 @@ WINDOW: Final = 32 * 1024
 """Bytes of each end of a message that are looked at."""
 _PART: Final = 8 * 1024  # of a long message, which is read in such parts
 A_MINUTE: Final = 60
-"""Records of one person; beyond that there is none for each message."""
+"""Records of one person at each level; beyond that there is none for each message."""
 _DURABLE: Final = 2.0  # seconds until a record is on the disk, or counts as lost
 _EVIDENCE: Final = 4000
 """characters of what was said that are kept with an incident"""
@@ -73,7 +73,9 @@ class SafetyListener:
         child = means.registry.child
         self._heard = [child(HEARD, str(level)) for level in range(4)]
         self._lost = child(LOST)
-        self._records = PerPerson(A_MINUTE)
+        self._records = [PerPerson(A_MINUTE) for _ in range(4)]
+        """by level, and of replies the first: what is slight leaves room for what is grave"""
+        self._unrecorded = child(UNRECORDED)
         self.judging = Judging(
             means.detector,
             clock=means.clock,
@@ -86,13 +88,15 @@ class SafetyListener:
 
     def listen(self, speaker: Speaker, place: Place, data: bytes) -> Heard | Awaitable[Heard]:
         """Return what is in a message of a person's; see the port."""
-        self.judging.answered(speaker.connection)
         if len(data) > AT_ONCE:
+            self.judging.answered(speaker.connection)
             return self._listen_long(speaker, place, data)
         try:
             text = said_in(data)
             if not text:
                 return SILENCE
+            if " " in text.strip():  # a sign of life, or of typing, is no answer
+                self.judging.answered(speaker.connection)
             found = NOTHING
             for piece in slices(text):
                 found = graver(found, self._find(piece))
@@ -103,8 +107,8 @@ class SafetyListener:
 
     async def _listen_long(self, speaker: Speaker, place: Place, data: bytes) -> Heard:
         try:
-            means = self._means
-            found, grave = await slowly(self._find, parts_of(data), means.clock, means.pause)
+            turns = Turns(self._means.clock, self._means.pause)
+            found, grave = await slowly(self._find, parts_of(data), turns)
             return self._made(speaker, place, found, grave)
         except Exception as error:  # noqa: BLE001 - likewise
             self._means.died("listening", error)
@@ -113,9 +117,7 @@ class SafetyListener:
     def _made(self, speaker: Speaker, place: Place, found: Verdict, text: str) -> Heard:
         """Return what a message comes to, with what was said before it."""
         now = self._clock()
-        key = speaker.person
-        if speaker.identity == "unknown":
-            key = f"{key} {speaker.connection}"  # a network is many people
+        key = speaker.key
         who = self.people.find(key) or Person()
         found, text = self._together(who, found, text, now)
         found = who.conversation.weighed(found, now=now)
@@ -185,7 +187,9 @@ class SafetyListener:
     ) -> bool:
         """Keep it for whoever takes care of people; True once that is durable."""
         found, means = heard.verdict, self._means
-        if not self._records.take(speaker.person, self._clock()):
+        kind = 0 if source == "reply" else min(heard.level, len(self._records) - 1)
+        if not self._records[kind].take(speaker.key, self._clock()):
+            self._unrecorded.add()
             return True  # there are records enough: more would crowd out those of others
         report = Report(
             id=means.fresh(),
@@ -218,9 +222,11 @@ class SafetyListener:
 
     # --- what services say ---
 
-    def judge(self, place: Place, said_in: str, data: bytes) -> Judged | Awaitable[Judged]:
+    def judge(
+        self, place: Place, said_in: str, data: bytes, *, goes_on: bool = True
+    ) -> Judged | Awaitable[Judged]:
         """Return what is shown of a service's message; see the port."""
-        return self.judging.judge(place, said_in, data)
+        return self.judging.judge(place, said_in, data, goes_on=goes_on)
 
     def over(self, said_in: str) -> None:
         """Take that nothing more is said there."""

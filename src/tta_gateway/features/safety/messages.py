@@ -7,6 +7,7 @@ shown.
 """
 
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import ClassVar, Final
 
 import msgspec
@@ -20,8 +21,9 @@ from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Listener, Place
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.traffic import CRISIS
+from tta_gateway.kernel.verdict import NONE
 from tta_gateway.pipeline.budget import PerPerson
 from tta_gateway.support.tasks import followed
 
@@ -30,6 +32,7 @@ PATIENCE: Final = 0.25
 A_MINUTE: Final = 10
 """Messages of one person at risk that limits do not stop."""
 _encode: Final = msgspec.json.Encoder().encode
+_numbers: Final = count(1)
 Later = Callable[[Awaitable[bool]], None]
 
 
@@ -69,13 +72,13 @@ class Messages:
 
     def speaker(self, exchange: Exchange) -> Speaker:
         """Return who speaks through a socket that this exchange has opened."""
-        principal, request_id = exchange.principal, exchange.request_id.decode("latin-1")
+        principal = exchange.principal
         return Speaker(
             self.pseudonym(exchange.client) if principal is None else principal.key,
             subject="" if principal is None else principal.subject,
             identity="unknown" if principal is None else "verified",
-            connection=request_id,
-            correlation=request_id,
+            connection=_socket_of(exchange),
+            correlation=exchange.request_id.decode("latin-1"),
         )
 
 
@@ -98,19 +101,19 @@ class BoundMessages:
 
     def on_finish(self, exchange: Exchange) -> None:
         """Forget what was said."""
-        self._listener.over(exchange.request_id.decode("latin-1"))
+        if exchange.socket_id:
+            self._listener.over(exchange.socket_id)
 
     def on_message(self, exchange: Exchange, said: Said) -> Answer | Awaitable[Answer]:
         """Look at a message; it goes on, later where a record has to be durable first."""
         if said.by_service:
-            judged = self._listener.judge(
-                self._place, exchange.request_id.decode("latin-1"), said.data
-            )
+            judged = self._listener.judge(self._place, _socket_of(exchange), said.data)
             if isinstance(judged, Judged):
                 return self._judged(exchange, said, judged)
             return self._judge_later(exchange, said, judged)
         if said.is_heard:
-            return None  # it was refused before, and looked at then
+            self._heard_before(exchange, said)
+            return None
         said.is_heard = True
         speaker = self._all.speaker(exchange)
         heard = self._listener.listen(speaker, self._place, said.data)
@@ -119,6 +122,13 @@ class BoundMessages:
         return self._hear_later(exchange, said, speaker, heard)
 
     # What people say
+
+    def _heard_before(self, exchange: Exchange, said: Said) -> None:
+        """Let what was looked at before go on: it was refused, or has waited."""
+        if said.need is not None:
+            exchange.traffic = CRISIS
+            if said.need.is_spared:
+                said.refusal = None
 
     async def _hear_later(
         self, exchange: Exchange, said: Said, speaker: Speaker, hearing: Awaitable[Heard]
@@ -142,8 +152,14 @@ class BoundMessages:
     async def _keep(self, exchange: Exchange, said: Said, speaker: Speaker, heard: Heard) -> Answer:
         """Let a refused message go on, if there is budget; have it kept before it does."""
         refusal = said.refusal
+        is_spared = self._all.spared.take(speaker.key, self._all.clock())
+
+        def undelivered() -> None:
+            self._all.later(self._listener.report(speaker, self._place, heard, delivered=False))
+
+        said.need = Need(heard.level, is_spared=is_spared, undelivered=undelivered)
         if refusal is not None:
-            if self._all.spared.take(speaker.person, self._all.clock()):
+            if is_spared:
                 said.refusal = None
             else:
                 self._with_help(exchange, refusal, heard)
@@ -151,7 +167,7 @@ class BoundMessages:
 
         def give() -> None:
             if heard.needs_card:
-                said.talk.tell(self._card(exchange, heard), is_text=True)
+                said.talk.tell(self._card(exchange, heard), is_text=True, is_help=True)
 
         await followed(report, give, seconds=PATIENCE)
         return None
@@ -168,6 +184,14 @@ class BoundMessages:
         if wording is None:
             return _encode(frame(card, categories))
         return wording.says(exchange, chat_content(card), chat_metadata(card, categories))
+
+    def farewell(self, exchange: Exchange) -> bytes:
+        """Return static help, for whoever is to hear that a socket ends."""
+        card = self._all.helping.card_of(exchange, NONE)
+        wording = exchange.plan.wording
+        if wording is None:
+            return _encode(frame(card, ()))
+        return wording.event(exchange, "help", {"help": card})
 
     # What services say
 
@@ -193,3 +217,10 @@ class BoundMessages:
             )
         )
         return None
+
+
+def _socket_of(exchange: Exchange) -> str:
+    """Return the name of a socket, which nobody but the gateway gives."""
+    if not exchange.socket_id:
+        exchange.socket_id = f"socket {next(_numbers)}"
+    return exchange.socket_id

@@ -37,6 +37,11 @@ LOST: Final = Metric(
     "counter",
     "Reports of somebody in need that could not be made durable.",
 )
+UNRECORDED: Final = Metric(
+    "tta_gateway_safety_unrecorded_total",
+    "counter",
+    "Messages of somebody in need that have no record of their own: a minute has enough of theirs.",
+)
 HEARD: Final = Metric(
     "tta_gateway_safety_messages_total",
     "counter",

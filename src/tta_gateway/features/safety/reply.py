@@ -3,7 +3,8 @@
 Of each member of its messages the end of what was said there lately is kept, and looked at together
 with what comes: a sentence that is cut across any number of messages is found with the part that
 makes it what it is, and that part is never shown.  Nor is what goes on behind it: until the client
-speaks again, or nothing has come for some seconds, half a minute at most.
+says something, or nothing has come for some seconds, half a minute at most.  What is a whole
+sentence by itself, and does no harm, is shown all the same (judging.py).
 """
 
 from collections import OrderedDict
@@ -34,13 +35,20 @@ class Reply:
     def at(self, now: float) -> None:
         """Take that something comes at this time."""
         if now >= self._at + PAUSE:
-            self.answered()
+            self._tails.clear()
+            self._muted.clear()
         self._at = now
 
     def answered(self) -> None:
-        """Take that the client has spoken: what comes now is another reply."""
-        self._tails.clear()
+        """Take that the client has spoken: what comes now is shown, but looked at as before.
+
+        A client that speaks between two parts of a sentence would break it up.
+        """
         self._muted.clear()
+
+    def shows(self, member: str) -> None:
+        """Take that what is said there now does not go on with what was not shown."""
+        self._muted.pop(member, None)
 
     def is_muted(self, member: str) -> bool:
         """Tell whether what is said there now goes on with what was not shown."""

@@ -4,18 +4,22 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+from tta_gateway.kernel.said import Hearing
+
 _OVERHEAD: Final = 64  # bytes that an empty message counts for
 
 
 class Said:
     """One message, and whether it is text."""
 
-    __slots__ = ("is_text", "payload")
+    __slots__ = ("hearing", "is_text", "payload")
 
     def __init__(self, payload: bytes, *, is_text: bool) -> None:
         """Keep it."""
         self.payload = payload
         self.is_text = is_text
+        self.hearing: Hearing | None = None
+        """what was heard of it while it waited"""
 
     @property
     def size(self) -> int:
@@ -114,6 +118,9 @@ class Queue:
         return message
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Keep nothing: what waited goes nowhere."""
+        for message in self._kept:
+            if message.hearing is not None:
+                message.hearing.lost()
         self._kept.clear()
         self._size = 0

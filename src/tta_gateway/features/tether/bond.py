@@ -7,6 +7,7 @@ here; what others say has been judged by the rules of the channel.
 from typing import Final, Protocol
 
 from tta_gateway.features.tether.guest import Guest
+from tta_gateway.kernel.said import Need
 
 BY: Final = "by"
 """The tag of a publication that tells who has said it at a socket."""
@@ -37,8 +38,8 @@ class Bonded(Protocol):
 class Bond(Protocol):
     """One tether's place in a channel."""
 
-    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
-        """Publish what the client, or the service, has said."""
+    def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
+        """Publish what the client, or the service, has said; `need`: what was found in it."""
 
     def may_write(self, *, may: bool) -> None:
         """Hear no further while the client does not keep up: it is heard later."""

@@ -7,6 +7,7 @@ from tta_gateway.features.tether.guest import Guest
 from tta_gateway.features.tether.session import Leg
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
+from tta_gateway.kernel.said import Hearing, Talk
 from tta_gateway.kernel.socket import LegHearer
 
 
@@ -46,6 +47,14 @@ class Desk(Protocol):
 
     def open(self, guest: Guest, hearer: LegHearer) -> Leg:
         """Begin to open a leg on behalf of a guest; its hearer hears of it in a later turn."""
+
+    def hear(self, guest: Guest, payload: bytes, *, is_text: bool, talk: Talk) -> Hearing | None:
+        """Listen to what a guest says that waits for a service; None: nobody listens there."""
+        ...
+
+    def farewell(self, exchange: Exchange) -> bytes:
+        """Return the help that goes before an end; empty: there is none there."""
+        ...
 
     def bind(self, channel: str, bonded: Bonded, *, serves: bool) -> Bond | None:
         """Bind a tether to a channel; None where there are no channels.

@@ -21,6 +21,7 @@ from tta_gateway.features.tether.session import (
 )
 from tta_gateway.kernel.message import Response
 from tta_gateway.kernel.principal import Principal
+from tta_gateway.kernel.said import Hearing, Need
 
 _TOO_MANY: Final = 429
 _FORBIDDEN: Final = (400, 401, 403, 404, 451)
@@ -181,10 +182,10 @@ class Kept:
 
     # What is said in the channel that it is bound to
 
-    def said(self, payload: bytes, *, is_text: bool, by: str) -> None:
+    def said(self, payload: bytes, *, is_text: bool, by: str, need: Need | None = None) -> None:
         """Have those in the channel hear what was said here."""
         if self._bond is not None:
-            self._bond.said(payload, is_text=is_text, by=by)
+            self._bond.said(payload, is_text=is_text, by=by, need=need)
 
     def others_said(self, payload: bytes, *, by_service: bool) -> None:
         """Pass on what others have said, in the words of the route."""
@@ -235,6 +236,15 @@ class Kept:
             said = words.event(status, session=session, at=self._keeper.stamp(), more=more)
         client.send(said, is_text=True)
 
+    def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
+        """Listen to what waits for the service."""
+        talk = _Talk(self)
+        return self._keeper.desk.hear(self.guest, payload, is_text=is_text, talk=talk)
+
+    def farewell(self) -> bytes:
+        """Return the help that goes before an end."""
+        return self._keeper.desk.farewell(self.guest.exchange)
+
     def over(self, tether: Tether) -> None:  # noqa: ARG002 - a port
         """Know it no longer."""
         self._client = None
@@ -281,6 +291,21 @@ class Place:
             self._kept.went(code)
 
 
+class _Talk:
+    """A tether as the scan may use it (kernel/said.py)."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:
+        """Tell the client."""
+        self._kept.tether.gateway_said(data, is_text=is_text, is_help=is_help)
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it."""
+        self._kept.tether.end(code, reason)
+
+
 class _Ear:
     """Hears one leg for its tether."""
 
@@ -320,13 +345,13 @@ class _Ear:
         self._kept.deadline = self._tether.due
         self._kept.said(payload, is_text=is_text, by=SERVICE)
 
-    def passed(self, payload: bytes, *, is_text: bool) -> None:
+    def passed(self, payload: bytes, *, is_text: bool, need: Need | None) -> None:
         """Pass on what has gone to the service."""
-        self._kept.said(payload, is_text=is_text, by=CLIENT)
+        self._kept.said(payload, is_text=is_text, by=CLIENT, need=need)
 
-    def tell(self, payload: bytes, *, is_text: bool) -> None:
-        """Pass on what the gateway says itself: it is not kept for whoever is away."""
-        self._tether.gateway_said(payload, is_text=is_text)
+    def tell(self, payload: bytes, *, is_text: bool, is_help: bool) -> None:
+        """Pass on what the gateway says itself; for whoever is away the help card alone is kept."""
+        self._tether.gateway_said(payload, is_text=is_text, is_help=is_help)
 
     def stopped(self, payload: bytes) -> None:
         """Pass on that a message of the client's has not reached the service."""

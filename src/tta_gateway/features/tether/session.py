@@ -18,6 +18,7 @@ from tta_gateway.features.tether.algorithm import (
 )
 from tta_gateway.features.tether.backlog import Backlog, Bounds, Queue, Said
 from tta_gateway.features.tether.doubles import Doubles
+from tta_gateway.kernel.said import Hearing
 
 NEVER: Final = float("inf")
 _STEADY: Final = 5.0  # seconds that a service must have stayed to be looked for anew
@@ -39,6 +40,10 @@ _UNTAKEN: Final = 64 * 1024
 """Bytes of the gateway's own that a client may leave untaken before it is heard no further."""
 _OF_TROUBLE: Final = (GOING_AWAY, NO_CODE, LOST, FAULT, RESTART, LATER, 1014, 1015)
 """Closes of a service behind which another endpoint, or the same, may serve."""
+
+
+_BARE: Final = (POLICY, FAULT, LATER)
+"""Ends that somebody may meet who needs help: they are told where it is first."""
 
 
 class Client(Protocol):
@@ -63,8 +68,8 @@ class Client(Protocol):
 class Leg(Protocol):
     """The service's socket."""
 
-    def send(self, payload: bytes, *, is_text: bool) -> None:
-        """Send a message."""
+    def send(self, payload: bytes, *, is_text: bool, hearing: Hearing | None = None) -> None:
+        """Send a message; `hearing`: it has waited, and was listened to meanwhile."""
 
     def relay(self, payload: bytes) -> None:
         """Send what was judged elsewhere: no policy of the route is asked about it."""
@@ -87,6 +92,12 @@ class Means(Protocol):
 
     def tell(self, tether: "Tether", status: str, more: dict[str, object]) -> None:
         """Tell the client what happens to its connection."""
+
+    def hear(self, payload: bytes, *, is_text: bool) -> Hearing | None:
+        """Listen to what waits for the service: help does not wait; None: nobody listens."""
+
+    def farewell(self) -> bytes:
+        """Return the help that a client gets before it is told of an end; empty: none."""
 
     def over(self, tether: "Tether") -> None:
         """Know it no longer."""
@@ -115,11 +126,13 @@ class Tether:
         "_asked",
         "_backlog",
         "_began",
+        "_card",
         "_client",
         "_doubles",
         "_gave_up",
         "_has_told",
         "_is_behind",
+        "_is_card_asked",
         "_is_slow",
         "_leg",
         "_means",
@@ -157,7 +170,8 @@ class Tether:
         self._doubles = Doubles()
         # The client
         self._client: Client | None = client
-        self._is_slow = False
+        self._is_slow = self._is_card_asked = False  # and no Ping behind its card is unanswered
+        self._card: Said | None = None  # the newest help card that it is not known to have
         self._untaken = 0  # bytes that the gateway itself has said while it was slow
         self._pinged = -1  # the number in the Ping that is not answered; -1: there is none
         self._asked = NEVER  # when that was
@@ -165,8 +179,7 @@ class Tether:
         self._gave_up = NEVER  # when a client that is away is waited for no longer
         # The service
         self._leg: Leg | None = None
-        self._is_behind = False
-        self._was_behind = False  # since the client was looked at last
+        self._is_behind = self._was_behind = False  # now, and since the client was looked at last
         self._tries = 0
         self._since = now  # since when it has been away
         self._began = NEVER  # when the leg was opened
@@ -186,7 +199,11 @@ class Tether:
         message = Said(payload, is_text=is_text)
         if has_service(self.state):
             self._pass(message)
-        elif not self._queue.add(message):
+            return
+        message.hearing = self._means.hear(payload, is_text=is_text)
+        if not self._queue.add(message):
+            if message.hearing is not None:
+                message.hearing.lost()
             self.end(LATER, b"the service is away: connect again later")
 
     def client_stopped(self, leg: Leg, payload: bytes) -> None:
@@ -196,8 +213,13 @@ class Tether:
         if self._doubles.stopped(payload, within=self._unanswered + len(self._queue)):
             self._unanswered = max(0, self._unanswered - 1)
 
-    def gateway_said(self, payload: bytes, *, is_text: bool) -> None:
-        """Tell a client that is there; one that asks on and takes no answer is heard no further."""
+    def gateway_said(self, payload: bytes, *, is_text: bool, is_help: bool = False) -> None:
+        """Tell a client that is there; one that asks on and takes no answer is heard no further.
+
+        The newest help card is kept until the client is known to have it.
+        """
+        if is_help and self.state is not State.OVER:
+            self._card, self._is_card_asked = Said(payload, is_text=is_text), False
         client = self._client
         if client is None:
             return
@@ -213,6 +235,8 @@ class Tether:
         if self._pinged >= 0 and payload == b"%d" % self._pinged:
             self._backlog.confirmed(self._pinged)
             self._doubles.settled()
+            if self._is_card_asked:
+                self._card, self._is_card_asked = None, False
             self._pinged = -1
             self._asked = NEVER
             if self._backlog.said > self._backlog.floor:
@@ -262,10 +286,11 @@ class Tether:
         if backlog.missing(last):
             more["missed"] = backlog.missing(last)
         self._means.tell(self, "attached", more)
+        self._give_card(client)
         for message in backlog.after(last):
             client.send(message.payload, is_text=message.is_text)
         backlog.confirmed(min(last, backlog.said))
-        if backlog.said > backlog.floor:
+        if backlog.said > backlog.floor or self._card is not None:
             self._ping(now)
         if not has_service(self.state):
             self._tries, self._since, self._has_told = 0, now, False
@@ -274,6 +299,12 @@ class Tether:
         elif self._is_behind:
             client.pause()
         self._set_due()
+
+    def _give_card(self, client: Client) -> None:
+        """Give a client that has come back the help card that it may not have."""
+        card, self._is_card_asked = self._card, False
+        if card is not None:
+            client.send(card.payload, is_text=card.is_text)
 
     def _let_go_of_client(self, code: int, reason: bytes) -> None:
         """End the socket of a client that has come back by another one, or is silent."""
@@ -429,7 +460,7 @@ class Tether:
     def _pass(self, message: Said) -> None:
         assert self._leg is not None  # the state says that it is there
         self._unanswered += 1
-        self._leg.send(message.payload, is_text=message.is_text)
+        self._leg.send(message.payload, is_text=message.is_text, hearing=message.hearing)
 
     # --- time, and the end ---
 
@@ -470,6 +501,7 @@ class Tether:
     def _ping(self, now: float) -> None:
         assert self._client is not None  # whoever calls has looked
         self._pinged, self._asked = self._backlog.said, now
+        self._is_card_asked = self._card is not None
         self._client.ping(b"%d" % self._pinged)
 
     def _set_due(self) -> None:
@@ -492,7 +524,11 @@ class Tether:
         self._aside.clear()
         self._backlog = Backlog(self.terms.bounds)
         self._set_due()
+        self._card = None
         if client is not None:
+            help = self._means.farewell() if code in _BARE else b""
+            if help:
+                client.send(help, is_text=True)
             client.close(code, reason)
         if leg is not None:
             leg.close(NORMAL if code == NORMAL else GOING_AWAY, b"")

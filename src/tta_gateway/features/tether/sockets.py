@@ -185,6 +185,21 @@ class TetherSockets:
                 self._by_session.pop(kept.key, None)
 
 
+class _Talk:
+    """A socket without a tether, as the scan may use it (kernel/said.py)."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+
+    def tell(self, data: bytes, *, is_text: bool, is_help: bool = False) -> None:  # noqa: ARG002 - nothing is kept here
+        """Tell the client."""
+        self._socket.send(data, is_text=is_text)
+
+    def close(self, code: int, reason: bytes) -> None:
+        """End it."""
+        self._socket.close(code, reason)
+
+
 class TetherHearer:
     """Hears one socket: until it is known whose it is for itself, and then for its tether."""
 
@@ -259,6 +274,10 @@ class TetherHearer:
             return
         token = words.token_in(payload) if is_text else None
         if token is None:
+            self._sockets.desk.hear(
+                Guest(self._exchange, None), payload, is_text=is_text, talk=_Talk(socket)
+            )
+            self._say_farewell(socket)
             socket.close(POLICY, b"the first message must be {type: auth, token: ...}")
             return
         socket.wake_at(_NEVER)
@@ -292,13 +311,21 @@ class TetherHearer:
             return
         problem = response.problem
         why = b"refused" if problem is None else problem.code.encode()
+        self._say_farewell(socket)
         socket.close(POLICY if response.status < _SERVER_ERRORS else LATER, why)
 
     def ended(self, inquiry: Proof, code: int, reason: bytes) -> None:  # noqa: ARG002 - a port
         """End the client's side: it may go on no longer, or with another token."""
         self._is_ended = True
         if self._socket is not None:
+            self._say_farewell(self._socket)
             self._socket.close(code, reason)
+
+    def _say_farewell(self, socket: Socket) -> None:
+        """Say where help is: nobody is refused without it."""
+        help = self._sockets.desk.farewell(self._exchange)
+        if help:
+            socket.send(help, is_text=True)
 
     # What the socket says besides
 
@@ -311,6 +338,7 @@ class TetherHearer:
     def due(self, now: float) -> None:  # noqa: ARG002 - the port's
         """End it: no token has come."""
         if self._socket is not None and self._proof is None and self._place is None:
+            self._say_farewell(self._socket)
             self._socket.close(POLICY, b"no token has come in time")
 
     def closed(self, code: int) -> None:

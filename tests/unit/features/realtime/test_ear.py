@@ -154,3 +154,65 @@ async def test_a_client_of_protocol_buffers_is_heard_and_given_the_card_too() ->
     (frame,) = client.frames
     assert frame.count(HELP.encode()) == 2
     assert CARD in frame
+
+
+@on_a_loop
+async def test_who_leaves_while_it_is_listened_is_known_until_it_is_carried_out() -> None:
+    house = HubHouse()
+    client = await house.client()
+    house.ear.waits = True
+    client.send({"id": 7, "publish": {"channel": "a", "data": "dark"}})
+    client.connection.lost()
+    assert house.ear.held == ["c"]
+    await settle()
+    assert house.ear.diary == ['a:"dark" delivered']
+    assert house.ear.held == []
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@on_a_loop
+async def test_what_waits_is_heard_at_once_and_kept_though_its_client_leaves(waits: bool) -> None:
+    house = HubHouse()
+    client = await house.client()
+    house.ear.waits = waits
+    client.send({"id": 7, "rpc": {"method": "hang", "data": "well"}})
+    client.send({"id": 8, "publish": {"channel": "a", "data": "dark"}})
+    await settle()
+    assert house.ear.heard == ["well", "dark"]
+    assert house.ear.diary == []
+    client.connection.lost()
+    await settle()
+    assert house.ear.diary == ['a:"dark" refused']
+    assert house.ear.heard == ["well", "dark"]
+
+
+@on_a_loop
+async def test_what_waited_is_heard_once_and_carried_out_in_its_turn() -> None:
+    house = HubHouse()
+    client = await house.client()
+    house.door.waits = True
+    client.send({"id": 7, "rpc": {"method": "echo", "data": "well"}})
+    client.send({"id": 8, "publish": {"channel": "a", "data": "dark"}})
+    await settle()
+    assert house.ear.diary == ['a:"dark" delivered']
+    assert house.ear.heard == ["well", "dark"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"publish": {"channel": "a", "data": "dark", "type": 1}},
+        {"publish": {"channel": "!a", "data": "dark"}},
+        {"subscribe": {"channel": "a", "data": "dark"}},
+        {"connect": {"data": "dark"}},
+    ],
+    ids=["type", "ours", "again", "connect"],
+)
+@on_a_loop
+async def test_what_the_session_itself_refuses_is_heard_too(command: Written) -> None:
+    house = HubHouse()
+    client = await house.client()
+    await house.subscribed(client, "a")
+    client.send({"id": 7, **command})
+    await settle()
+    assert [one.partition(" ")[2] for one in house.ear.diary] == ["refused"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.heard_people import HARM, People
-from tta_gateway.features.safety.judging import SAFE
+from tta_gateway.features.safety.judging import SAFE, is_whole
 from tta_gateway.features.safety.reply import GOES_ON
 from tta_gateway.kernel.listening import Judged, Place
 
@@ -69,7 +69,10 @@ def test_what_is_said_elsewhere_is_another_reply() -> None:
 def test_behind_a_whole_message_that_was_replaced_others_are_shown() -> None:
     people = People()
     assert shown(people, SENTENCE) == SAFE
-    assert shown(people, "How are you?") == ""
+    assert shown(people, " and some more") == ""
+    assert shown(people, "How are you?") == "How are you?"  # a sentence by itself
+    assert shown(people, SENTENCE) == SAFE
+    assert shown(people, "So") == ""
     people.clock.advance(GOES_ON)
     assert shown(people, "How was your day?") == "How was your day?"
 
@@ -111,3 +114,63 @@ def test_what_nobody_could_look_at_is_not_shown(times: int) -> None:
     assert told.data == b""
     assert told.verdict is not None
     assert people.faults == ["judging"]
+
+
+def test_what_comes_of_others_is_not_muted() -> None:
+    people = People()
+    judging = people.listener.judging
+    texts = [HARM, "and", "a harmful ", "thing"]
+    found = [judging.judge(Place("r", ""), "room", one.encode(), goes_on=False) for one in texts]
+    assert [one.data for one in found if isinstance(one, Judged)] == [
+        *(SAFE.encode(), b"and", b"a harmful "),
+        SAFE.encode(),
+    ]
+
+
+@pytest.mark.parametrize("sign", [b'{"type":"typing"}', b"ping", b""])
+def test_a_sign_of_life_between_the_parts_lets_nothing_by(sign: bytes) -> None:
+    people = People()
+    seen = []
+    for at in range(0, len(SENTENCE), 5):
+        people.says(sign.decode())
+        seen.append(shown(people, SENTENCE[at : at + 5]))
+    assert "more of it" not in "".join(seen)
+    assert seen.count(SAFE) == 1
+
+
+def test_nor_do_words_of_the_client_break_a_sentence_up() -> None:
+    people = People()
+    assert shown(people, "You could do a harmful ") == "You could do a harmful "
+    people.says("please go on")
+    assert shown(people, "thing today") == SAFE
+    people.says("please go on")
+    assert shown(people, "so") == "so"
+
+
+def test_many_short_members_give_others_their_turns() -> None:
+    people = People()
+    people.words.takes = 0.0002
+    data = json.dumps({f"m{number}": f"word {number}" for number in range(100)}).encode()
+    assert len(data) < 2100
+    judged = people.listener.judge(Place("talks", ""), "c1", data)
+    assert isinstance(judged, Awaitable)
+    assert asyncio.run(_awaited(judged)).data == data
+    assert people.turns >= 20
+
+
+@pytest.mark.parametrize(
+    ("said", "is_it"),
+    [
+        ("Hello, this is Dr. Smith.", True),
+        ("\u00bfHow are you today?", True),
+        ("Are you there?", True),
+        ("you should go on.", False),
+        (" And so on it goes.", False),
+        (", and then more of it.", False),
+        ("Stop it.", False),
+        ("You should go", False),
+        ("", False),
+    ],
+)
+def test_what_is_a_sentence_by_itself(said: str, is_it: bool) -> None:
+    assert is_whole(said) is is_it

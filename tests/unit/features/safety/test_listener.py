@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.heard_people import BLACK, DARK, GREY, PLACE, People, a_speaker
-from tta_gateway.features.safety.listener import WINDOW
-from tta_gateway.features.safety.metrics import LOST
+from tta_gateway.features.safety.listener import A_MINUTE, WINDOW
+from tta_gateway.features.safety.metrics import LOST, UNRECORDED
 from tta_gateway.kernel.listening import SILENCE, Heard, Place
 
 
@@ -173,13 +173,6 @@ def test_a_service_s_words_are_judged_and_forgotten() -> None:
     assert people.shows(b'{"text":"thing"}').verdict is None
 
 
-def test_what_a_client_says_begins_another_reply() -> None:
-    people = People()
-    assert people.shows(b'{"text":"a harmful "}').verdict is None
-    people.says("nice day")
-    assert people.shows(b'{"text":"thing"}').verdict is None
-
-
 def test_what_is_said_in_requests_is_of_the_same_person() -> None:
     people = People()
     speaker = a_speaker(connection="requests")
@@ -218,3 +211,40 @@ def test_nobody_fills_the_journal() -> None:
     people.clock.advance(60.0)
     assert asyncio.run(_report(people, heard, delivered=True))
     assert len(people.kept) == 61
+
+
+async def _recorded(people: People, text: str, who: str, connection: str) -> None:
+    speaker = a_speaker(who, connection)
+    heard = people.listener.listen(speaker, PLACE, text.encode())
+    assert isinstance(heard, Heard)
+    assert await people.listener.report(speaker, PLACE, heard, delivered=True)
+
+
+def test_one_of_a_network_uses_up_nobody_elses_records() -> None:
+    people = People()
+
+    async def whole() -> None:
+        for number in range(A_MINUTE + 5):
+            await _recorded(people, f"{BLACK} {number}", "", "c1")
+        await _recorded(people, BLACK, "", "c2")
+
+    asyncio.run(whole())
+    assert len(people.kept) == A_MINUTE + 1
+    assert people.registry.child(UNRECORDED).values() == [5.0]
+
+
+def test_slight_signs_and_replies_leave_room_for_what_is_grave() -> None:
+    people = People()
+    speaker = a_speaker()
+
+    async def whole() -> None:
+        slight = Heard(people.words.of_person(GREY), level=1)
+        report = people.listener.report
+        for _ in range(A_MINUTE + 1):
+            await report(speaker, PLACE, slight, delivered=True)
+            await report(speaker, PLACE, slight, delivered=True, source="reply")
+        await _recorded(people, BLACK, "ada", "c1")
+
+    asyncio.run(whole())
+    assert len(people.kept) == 2 * A_MINUTE + 1
+    assert people.kept[-1][0].level == 3

@@ -13,13 +13,13 @@ from tests.helpers.sayings import Socket, Words
 from tta_gateway.features.safety.bound import Mode, RouteSafety, SafetyBound
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.judging import SAFE
-from tta_gateway.features.safety.messages import A_MINUTE, Messages
+from tta_gateway.features.safety.messages import A_MINUTE, BoundMessages, Messages
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Refusal, Response
 from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.said import Said
+from tta_gateway.kernel.said import Need, Said
 from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
 from tta_gateway.pipeline.run import Runner
 
@@ -58,6 +58,14 @@ class House:
         assert exchange is self.exchange
         assert said.talk is self.socket
         return Refusal(LIMIT, deferrable=True) if self.refuses else None
+
+    async def need(self, text: str) -> Need | None:
+        """What is found in what a client says."""
+        said = Said(text.encode(), is_text=True, by_service=False, talk=self.socket)
+        answer = self.runner.message(self.exchange, said)
+        if answer is not None and not isinstance(answer, (Response, Refusal)):
+            await answer
+        return said.need
 
     async def says(self, text: str | bytes, *, by_service: bool = False) -> tuple[Answer, bytes]:
         """Have one side say something; return what the policies answer, and what goes on."""
@@ -161,6 +169,14 @@ def test_beyond_the_budget_a_refusal_stands_with_help() -> None:
     assert [report.delivered for report, _ in house.people.kept] == [True] * A_MINUTE + [False]
 
 
+def test_whoever_has_it_next_is_told_what_was_found_and_whether_limits_spare_it() -> None:
+    house = House()
+    assert asyncio.run(house.need("nice day")) is None
+    found = [asyncio.run(house.need(f"{DARK} {number}")) for number in range(A_MINUTE + 1)]
+    assert [one is not None and one.is_spared for one in found] == [True] * A_MINUTE + [False]
+    assert {one.level for one in found if one is not None} == {2, 3}  # they add up
+
+
 def test_a_message_is_listened_to_once() -> None:
     house = House()
     house.refuses = True
@@ -239,3 +255,35 @@ def test_binary_messages_are_looked_at_too(is_text: bool) -> None:
 
     asyncio.run(look())
     assert len(house.people.kept) == 1
+
+
+def test_two_sockets_are_two_whatever_their_clients_call_them() -> None:
+    house, other = House(), House()
+    other.people = house.people
+    other.messages.listener = house.people.listener  # of one worker
+    (bound,) = (one for one in other.exchange.plan.policies if isinstance(one, BoundMessages))
+    bound._listener = house.people.listener
+    assert house.exchange.request_id == other.exchange.request_id
+    asyncio.run(house.says("a harmful ", by_service=True))
+    assert asyncio.run(other.says("thing", by_service=True)) == (None, b"thing")
+    house.runner.finish(other.exchange)
+    answer, data = asyncio.run(house.says("thing", by_service=True))
+    assert (answer, data) == (None, SAFE.encode())
+    house.runner.finish(House().exchange)  # that nobody has said anything through
+    asyncio.run(_done(house.reports.pop()))
+
+
+def test_the_budget_of_limits_is_a_socket_s_where_nobody_is_known() -> None:
+    house = House()
+    house.exchange.principal = None
+    found = [asyncio.run(house.need(f"{DARK} {number}")) for number in range(A_MINUTE + 1)]
+    assert found[-1] is not None
+    assert not found[-1].is_spared
+    house.exchange = an_exchange(plan=house.exchange.plan)
+    need = asyncio.run(house.need(DARK))
+    assert need is not None
+    assert need.is_spared
+
+
+async def _done(work: Awaitable[bool]) -> None:
+    await work

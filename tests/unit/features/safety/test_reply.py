@@ -28,6 +28,10 @@ def test_what_goes_on_with_what_was_withheld_is_muted_until_the_client_speaks() 
     assert (reply.is_muted("a"), reply.is_muted("b")) == (True, False)
     reply.answered()
     assert not reply.is_muted("a")
+    reply.withheld("a")
+    reply.shows("a")
+    reply.shows("b")
+    assert not reply.is_muted("a")
 
 
 def test_what_comes_behind_some_seconds_does_not_go_on() -> None:
@@ -70,7 +74,7 @@ def test_replies_are_forgotten_when_they_are_over_or_very_many() -> None:
     replies.at("c1").said("a", "begun ")
     replies.answered("c1")
     replies.answered("nobody")
-    assert replies.at("c1").before("a") == ""
+    assert replies.at("c1").before("a") == "begun "
     replies.at("c1").said("a", "begun ")
     for number in range(module._MOST):
         replies.at(f"other {number}")

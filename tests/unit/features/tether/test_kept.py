@@ -8,6 +8,7 @@ from tests.helpers.tether_house import TOO_MANY, House
 from tta_gateway.features.admission.problems import SHED
 from tta_gateway.kernel.message import Response, answer_of
 from tta_gateway.kernel.problem import NOT_FOUND, OWN_UNAVAILABLE, Problem
+from tta_gateway.kernel.said import Need
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_who_takes_nothing_of_what_the_gateway_says_is_heard_no_further() -> Non
     socket, hearer = house.joined()
     hearer.may_write(may=False)
     for _ in range(300):
-        house.ear.tell(b"x" * 250, is_text=True)
+        house.ear.tell(b"x" * 250, is_text=True, is_help=False)
     assert not socket.is_read
     hearer.may_write(may=True)
     assert socket.is_read
@@ -95,10 +96,18 @@ def test_who_takes_nothing_of_what_the_gateway_says_is_heard_no_further() -> Non
 def test_what_the_gateway_says_is_told_to_whoever_is_there() -> None:
     house = House()
     socket, hearer = house.joined()
-    house.ear.tell(b"pong", is_text=True)
+    house.ear.tell(b"pong", is_text=True, is_help=False)
     hearer.closed(1006)
-    house.ear.tell(b"nobody hears", is_text=True)
+    house.ear.tell(b"nobody hears", is_text=True, is_help=False)
     assert socket.texts() == ["pong"]
+
+
+def test_what_waits_for_a_service_is_listened_to_by_the_desk() -> None:
+    house = House()
+    socket, hearer = house.came("/ws")
+    hearer.message(b"dark", is_text=True)
+    assert house.desk.listened == [b"dark"]
+    assert socket.texts() == ["card"]
 
 
 BINDING: Final[dict[str, Any]] = {"channel": "session:", "parameter": "session_id"}
@@ -109,13 +118,16 @@ def test_what_is_said_at_a_bound_socket_is_said_in_its_channel() -> None:
     _, hearer = house.joined("/ws?session_id=s1")
     hearer.message(b"asked", is_text=True)
     assert house.bond.heard == []  # it is not known whether it goes on
-    house.ear.passed(b"as policies made it", is_text=True)
+    house.ear.passed(
+        b"as policies made it", is_text=True, need=Need(2, is_spared=True, undelivered=lambda: None)
+    )
     house.ear.message(b"told", is_text=True)
     assert (house.bond.channel, house.bond.serves) == ("session:s1", False)
     assert house.bond.heard == [
         (b"as policies made it", True, "client"),
         (b"told", True, "service"),
     ]
+    assert house.bond.needs == [2]
 
 
 @pytest.mark.parametrize("target", ["/ws", "/ws?session_id=", "/ws?other=s1"])

@@ -4,6 +4,7 @@ import pytest
 
 from tests.helpers.tethered import PaperLine, Side, a_line
 from tta_gateway.features.tether.relay import Ask, Line, Nobody, Relayed, Remote
+from tta_gateway.kernel.said import Hearing
 
 ASKED = Ask(
     token="t", key=None, principal=None, route="r", received=-1, target=b"/", fields=[], shown=b""
@@ -36,7 +37,8 @@ class ClientSocket(Side):
         super().__init__()
         self.binary: list[bytes] = []
 
-    def send(self, payload: bytes, *, is_text: bool) -> None:
+    def send(self, payload: bytes, *, is_text: bool, hearing: Hearing | None = None) -> None:
+        assert hearing is None
         (self.heard if is_text else self.binary).append(payload)
 
 

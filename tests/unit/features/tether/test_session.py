@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.tethered import Held, Side
 from tta_gateway.features.tether.algorithm import State
+from tta_gateway.kernel.said import Hearing, Need
 
 
 def test_it_begins_with_a_client_and_reaches_for_the_service() -> None:
@@ -641,3 +642,79 @@ def test_a_service_that_goes_while_it_is_told_hears_the_rest_later() -> None:
     held.tick(5.0)
     held.came()
     assert held.leg.relayed == [b"2"]
+
+
+def test_what_waits_for_the_service_is_listened_to_and_goes_on_as_heard() -> None:
+    held = Held(opens=False)
+    held.means.hearing = hearing = Hearing()
+    held.client_says(b"dark")
+    assert held.means.listened == [b"dark"]
+    held.came()
+    held.client_says(b"well")
+    assert held.means.listened == [b"dark"]
+    assert held.leg.hearings == [hearing, None]
+
+
+@pytest.mark.parametrize("comes", ["before", "behind"])
+def test_what_waited_in_vain_is_told_to_whoever_keeps_it(comes: str) -> None:
+    lost: list[int] = []
+    need = Need(2, is_spared=True, undelivered=lambda: lost.append(1))
+    held = Held(opens=False)
+    held.means.hearing = hearing = Hearing()
+    held.client_says(b"dark")
+    if comes == "before":
+        hearing.done(need)
+    held.tether.end(1013, b"away")
+    hearing.done(need)
+    hearing.lost()
+    assert lost == [1]
+
+
+def test_so_is_what_there_is_no_room_for() -> None:
+    lost: list[int] = []
+    held = Held(opens=False, messages=1)
+    held.client_says(b"well")
+    held.means.hearing = hearing = Hearing()
+    hearing.done(Need(2, is_spared=True, undelivered=lambda: lost.append(1)))
+    held.client_says(b"dark")
+    assert lost == [1]
+    assert held.client.ended is not None
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(1013, [b"help"]), (1008, [b"help"]), (1011, [b"help"]), (1001, []), (1000, [])],
+)
+def test_no_end_that_is_ours_is_bare(code: int, told: list[bytes]) -> None:
+    held = Held()
+    held.means.goes_before = b"help"
+    held.tether.end(code, b"why")
+    assert held.client.heard == told
+    assert held.client.ended == (code, b"why")
+
+
+def test_a_card_for_who_is_away_is_given_when_they_come_back() -> None:
+    held = Held()
+    held.tether.client_went(1006, 1.0)
+    held.tether.gateway_said(b"pong", is_text=True)
+    held.tether.gateway_said(b"card", is_text=True, is_help=True)
+    held.client = Side()
+    held.tether.client_came(held.client, received=-1, now=2.0)
+    assert held.client.heard == [b"card"]
+    held.tether.client_ponged(held.client.pings[-1], 3.0)
+    again = Side()
+    held.tether.client_came(again, received=-1, now=4.0)
+    assert again.heard == []
+
+
+def test_a_card_that_a_client_may_not_have_had_is_given_again() -> None:
+    held = Held()
+    held.tether.service_said(b"a", is_text=True, now=1.0)
+    held.tether.gateway_said(b"card", is_text=True, is_help=True)
+    held.tether.client_ponged(held.client.pings[-1], 1.5)  # that Ping was before the card
+    held.tether.client_went(1006, 2.0)
+    held.client = Side()
+    held.tether.client_came(held.client, received=1, now=3.0)
+    assert held.client.heard == [b"card"]
+    held.tether.end(1000, b"")
+    held.tether.gateway_said(b"card", is_text=True, is_help=True)

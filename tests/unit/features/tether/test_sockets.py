@@ -220,6 +220,28 @@ def test_what_shows_no_token_ends_it(first: bytes, *, is_text: bool) -> None:
     assert socket.ended == (1008, b"the first message must be {type: auth, token: ...}")
 
 
+def test_it_is_listened_to_all_the_same_and_no_end_is_bare() -> None:
+    house = House(first_message=10.0)
+    house.desk.goes_before = b"help"
+    socket, hearer = house.came("/ws", None)
+    hearer.message(b"dark", is_text=True)
+    assert house.desk.listened == [b"dark"]
+    assert socket.texts() == ["card", "help"]
+    for way in ("due", "may_not", "ended"):
+        other, hearer = house.came("/ws", None)
+        if way == "due":
+            hearer.due(10.0)
+        else:
+            hearer.message(AUTH, is_text=True)
+            proof, asker = house.desk.proofs[-1], house.desk.asked[-1][1]
+            if way == "may_not":
+                asker.may_not(proof, Response(403))
+            else:
+                asker.ended(proof, 3000, b"expired")
+        assert other.texts() == ["help"]
+        assert other.ended is not None
+
+
 def test_so_does_none_in_time() -> None:
     socket, hearer = House(first_message=10.0).came("/ws", None)
     hearer.due(10.0)
