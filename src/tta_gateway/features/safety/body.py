@@ -135,6 +135,10 @@ class Body:
         before = b"" if self.unseen == "middle" else b"".join(self._head)[-1024:]
         return self._read(before + bytes(self._tail), whole=False)
 
+    def let_go(self) -> None:
+        """Keep nothing of it any more."""
+        self._head, self._tail = [], bytearray()
+
     def _read(self, data: bytes, *, whole: bool) -> str:
         read = texts(data, self._kind, whole=whole)
         if read is None:
