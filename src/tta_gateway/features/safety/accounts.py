@@ -1,9 +1,9 @@
 """What the guard is told of somebody in need, and what becomes of what they wrote.
 
 Of what a service has, so many texts of one person are kept as evidence in a day, more of higher
-levels; of what no service has, so many bytes, whatever else is kept.  What they write beyond that is
-reported, and counted, without its words.  Whoever shows a token that has expired is told of once an
-hour by this worker, as somebody who may be another.
+levels; of what no service has, so many bytes, whatever else is kept.  What they write beyond that
+is reported, and counted, without its words.  Whoever shows a token that has expired is told of once
+an hour by this worker, as somebody who may be another.
 """
 
 from collections import OrderedDict

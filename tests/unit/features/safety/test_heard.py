@@ -1,8 +1,11 @@
 import asyncio
 import gzip
+import zlib
 from collections.abc import Coroutine
 from itertools import count
 from typing import Any
+
+import pytest
 
 from tta_gateway.features.safety.body import WINDOW, Body
 from tta_gateway.features.safety.heard import SHORT, Heard
@@ -181,10 +184,12 @@ def test_of_two_windows_the_evidence_holds_what_was_found_wherever_it_was() -> N
     assert "cannot go on" in made.said.whole()
 
 
-def test_a_body_that_cannot_be_taken_is_counted_and_the_upload_goes_on() -> None:
-    made = heard()
-    made.body._kept = "x"  # type: ignore[assignment]
-    made.heard(b"so")
+def test_a_body_that_cannot_be_taken_is_counted_and_the_upload_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = Heard(Body(b"text/plain", b"gzip"))
+    monkeypatch.setattr(zlib, "decompressobj", None)
+    made.heard(gzip.compress(b"so") * 2)
     assert made.body.unseen == "fault"
 
 
