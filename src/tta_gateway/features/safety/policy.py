@@ -174,7 +174,8 @@ class BoundScan:
             "async": "without holding anything",
             "observe": "to be counted alone",
         }
-        return f"looks at what people write, {told[self._mode]}; withholds harmful answers"
+        shown = "withholds harmful answers" if self._holds else "looks at no answers"
+        return f"looks at what people write, {told[self._mode]}; {shown}"
 
     # The request
 

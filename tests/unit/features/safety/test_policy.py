@@ -235,11 +235,20 @@ def test_what_somebody_writes_goes_on_though_nobody_can_look(mode: Mode) -> None
         assert len(house.faults) == 1
 
 
-def test_a_route_says_what_is_looked_at() -> None:
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("scan", "before the service hears them; withholds harmful answers"),
+        ("parallel", "while the service answers, which waits; withholds harmful answers"),
+        ("async", "without holding anything; looks at no answers"),
+        ("observe", "to be counted alone; looks at no answers"),
+    ],
+)
+def test_a_route_says_what_is_looked_at(mode: Mode, said: str) -> None:
     with paper_gateways() as build:
-        house = ScannedHouse(build)
+        house = ScannedHouse(build, mode)
         plan = house.gateway.entrance.directory.find(a_head("POST", "/a"))[0].plan
-        assert any("before the service hears" in one.explain() for one in plan.policies)
+        assert any(one.explain().endswith(said) for one in plan.policies)
 
 
 def test_of_a_client_that_goes_what_has_come_is_looked_at_and_told() -> None:
