@@ -23,7 +23,7 @@ RIBS: Final = (
     *("book.py", "floor.py", "source.py", "ward.py"),
     *("tally.py", "whose.py"),
     *("care.py", "paths.py"),
-    *("answers.py", "body.py", "harmless.py", "heard.py", "leaves.py", "looking.py"),
+    *("answers.py", "body.py", "harmless.py", "heard.py", "leaves.py", "looking.py", "said.py"),
     *("parts.py", "running.py", "withholding.py"),
     *("judging.py", "listener.py", "members.py", "people.py", "reply.py"),
     *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),

@@ -108,6 +108,7 @@ class ScannedHouse:
                 spawn=lambda work: self.gateway.runner._spawn(work),
                 later=lambda call: asyncio.get_running_loop().call_soon(call),
                 report=lambda _, error: self.faults.append(error),
+                now=lambda: self.gateway.loop.time(),
             ),
             registry=self.registry,
         )

@@ -5,7 +5,7 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from tta_gateway.kernel.verdict import Category
+from tta_gateway.kernel.verdict import HIGH, Category
 
 Source: TypeAlias = Literal["request", "message", "reply", "moderation", "drill"]
 Identity: TypeAlias = Literal["verified", "unverified", "unknown"]
@@ -32,8 +32,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     service: str
     correlation: str
     delivered: bool
-    """Whether it went to the service; kept or counted by the gateway if not."""
+    """Whether it went to the service, as far as that was known when this was told."""
     evidence: bytes = b""
+    amends: str = ""
+    """The id of an earlier report of the same message, where there is one: this one is right."""
+
+
+def is_promised(report: Report) -> bool:
+    """Tell whether a person may have been told that these words of theirs are kept.
+
+    Nobody else has them: no service has heard them.
+    """
+    said = report.source in {"request", "message"}
+    return said and not report.delivered and report.level >= HIGH and bool(report.evidence)
 
 
 class Reports(Protocol):

@@ -43,7 +43,10 @@ class UploadSource(Protocol):
 
 
 class Upload:
-    """A request's body.  `received` bytes have come of it; `over` when all have."""
+    """A request's body.  `received` bytes have come of it; `over` when all have.
+
+    `taken` says that somebody has been sent what came.
+    """
 
     __slots__ = (
         "_hearer",
@@ -56,6 +59,7 @@ class Upload:
         "limit",
         "over",
         "received",
+        "taken",
         "trailers",
     )
 
@@ -71,6 +75,7 @@ class Upload:
         self.keep = keep
         self.received = 0
         self.over = False
+        self.taken = False
         self.trailers: Fields = NO_FIELDS
 
     @property
@@ -129,6 +134,7 @@ class Upload:
         """Send to this sink what has come so far, and what comes from now on."""
         pieces = self._kept if self._kept is not None else self._waiting
         self._sink = sink
+        self.taken = True
         self._waiting = []
         if self.received > self.keep:
             self._kept = None

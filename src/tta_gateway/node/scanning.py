@@ -128,7 +128,12 @@ class Scanning:
             the_detector(),
             self.accounts,
             helps,
-            aside=Aside(spawn=self._spawn, later=_later, report=self._report),
+            aside=Aside(
+                spawn=self._spawn,
+                later=_later,
+                report=self._report,
+                now=self._clock.monotonic,
+            ),
             registry=self._registry,
         )
         if self.weigh is not None:

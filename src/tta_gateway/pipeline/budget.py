@@ -27,6 +27,30 @@ class Share:
         self._left -= seconds
 
 
+class Shares:
+    """A share of the time for each person."""
+
+    def __init__(self, share: float) -> None:
+        """Begin with nobody known."""
+        self._each = share
+        self._shares: OrderedDict[str, Share] = OrderedDict()
+
+    def has_some(self, person: str, now: float) -> bool:
+        """Tell whether any of somebody's is left."""
+        share = self._shares.get(person)
+        return share is None or share.has_some(now)
+
+    def spend(self, person: str, seconds: float, now: float) -> None:
+        """Spend time of somebody's; what is overspent is missing later."""
+        share = self._shares.get(person)
+        if share is None:
+            share = self._shares[person] = Share(self._each, now)
+            if len(self._shares) > _MOST:
+                self._shares.popitem(last=False)
+        self._shares.move_to_end(person)
+        share.spend(seconds)
+
+
 class PerPerson:
     """So many a minute for each person, in any sixty seconds."""
 

@@ -23,12 +23,18 @@ from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.kernel.upload import Upload
 from tta_gateway.kernel.verdict import HIGH, NONE
-from tta_gateway.pipeline.budget import PerPerson, Share
+from tta_gateway.pipeline.budget import PerPerson, Share, Shares
 
 BYTES: Final = 16 * 1024
 SECONDS: Final = 2.0
 SHARE: Final = 0.05
 """of the worker's time"""
+SHARE_EACH: Final = 0.01
+"""of it, that what one person or network writes may take before it is looked at but shortly"""
+LOOK: Final = 0.02
+"""seconds of it that looking at one message may take"""
+LEAST: Final = 0.004
+"""seconds for a message of somebody whose share is spent: enough for a short one"""
 HELD: Final = 64
 """refusals at once"""
 HELD_EACH: Final = 4
@@ -70,6 +76,7 @@ class Lane:
         self._clock = clock
         self._report = report
         self._share = Share(SHARE, clock())
+        self._shares = Shares(SHARE_EACH)
         self._people = PerPerson(A_MINUTE)
         self._forwarded: set[Exchange] = set()
         self.held = 0
@@ -131,7 +138,10 @@ class Lane:
             body = await self._body_of(exchange)
         finally:
             self._hold(person, -1)
-        if body is None or exchange.aborted or not await self._is_crisis(exchange, body):
+        if body is None or not await self._is_crisis(exchange, body, person):
+            return None
+        if exchange.aborted:  # whoever wrote it has gone; the message is here
+            await self._fold(exchange, body, refusal)
             return None
         exchange.traffic = CRISIS
         if refusal.status != _UNAUTHORIZED and self._may_forward(exchange):
@@ -150,9 +160,13 @@ class Lane:
             exchange.origin.flush()
         return await _Collected(upload).whole()
 
-    async def _is_crisis(self, exchange: Exchange, body: bytes) -> bool:
-        """Look, a step in each turn of the loop; only the steps' own time is spent."""
+    async def _is_crisis(self, exchange: Exchange, body: bytes, person: str) -> bool:
+        """Look, a step in each turn of the loop; only the steps' own time is spent.
+
+        Beyond what a message may take it is what has been found so far.
+        """
         found: bool | None = False
+        left = LOOK if self._shares.has_some(person, self._clock()) else LEAST
         steps = self._verdicts.look(exchange, body)
         while True:
             begun, last = self._clock(), found
@@ -162,9 +176,12 @@ class Lane:
                 self._report(exchange, error)
                 return False
             finally:
-                self._share.spend(self._clock() - begun)
-            if found is None:
-                return bool(last)
+                now = self._clock()
+                self._share.spend(now - begun)
+                self._shares.spend(person, now - begun, now)
+            left -= now - begun
+            if found is None or left <= 0.0:
+                return bool(last if found is None else found)
             await asyncio.sleep(0)
 
     def _may_forward(self, exchange: Exchange) -> bool:
@@ -207,6 +224,7 @@ class _Collected:
         except TimeoutError:
             complete = False
         self._upload.detach()
+        self._upload.taken = False  # by no service
         return b"".join(self._parts) if complete else None
 
     def send_body(self, data: bytes) -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.pipeline.budget import WINDOW, PerPerson, Share
+from tta_gateway.pipeline.budget import WINDOW, PerPerson, Share, Shares
 
 
 def test_a_share_of_the_time_may_be_spent() -> None:
@@ -64,3 +64,20 @@ def test_only_so_many_people_are_remembered() -> None:
         people.take(str(number), 0.0)
     assert people.take("0", 1.0)
     assert not people.take("10000", 1.0)
+
+
+def test_each_person_has_a_share_of_their_own() -> None:
+    shares = Shares(0.1)
+    assert shares.has_some("ada", 0.0)
+    shares.spend("ada", 0.3, 0.0)
+    assert not shares.has_some("ada", 1.0)
+    assert shares.has_some("ben", 1.0)
+    assert shares.has_some("ada", 2.1)
+
+
+def test_only_so_many_shares_are_remembered() -> None:
+    shares = Shares(0.1)
+    for number in range(10_001):
+        shares.spend(str(number), 1.0, 0.0)
+    assert shares.has_some("0", 0.0)
+    assert not shares.has_some("10000", 0.0)

@@ -23,7 +23,17 @@ from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.kernel.verdict import Category
-from tta_gateway.pipeline.lane import A_MINUTE, BYTES, FORWARDED, HELD, HELD_EACH, SECONDS, Lane
+from tta_gateway.pipeline.lane import (
+    A_MINUTE,
+    BYTES,
+    FORWARDED,
+    HELD,
+    HELD_EACH,
+    LEAST,
+    LOOK,
+    SECONDS,
+    Lane,
+)
 
 HELP: Final = Help(line=b"call 988", card=b"the card")
 CRY: Final = b"I cannot go on"
@@ -437,3 +447,49 @@ def test_a_request_without_a_body_is_judged_too() -> None:
         client = house.ask(GET)
         assert statuses(client.sent) == [429]
         assert house.words.read == [b""]
+
+
+class Slow(Words):
+    """Verdicts in a thousand steps, of which each takes a while; what is found comes first."""
+
+    def look(self, exchange: Exchange, body: bytes) -> Iterator[bool]:  # noqa: ARG002 - the port's
+        for _ in range(1000):
+            self.read.append(body)
+            yield CRY in body
+
+
+def slow(build: Open) -> House:
+    house = House(build)
+    house.words = Slow()
+    house.words.takes = 0.001
+    house.lane._verdicts = house.words
+    return house
+
+
+def test_one_message_takes_no_more_than_its_time_and_others_find_some() -> None:
+    with paper_gateways() as build:
+        house = slow(build)
+        house.ask(post(WEATHER))
+        for _ in range(200):
+            house.settle()
+        assert len(house.words.read) <= LOOK / 0.001 + 1
+        house.person = "p8"
+        client = house.ask(post(CRY))
+        for _ in range(200):
+            house.settle()
+        assert house.asked == 1
+        assert house.gateway.service.sent.endswith(CRY)
+        assert not statuses(client.sent)
+
+
+def test_who_has_taken_more_than_a_share_is_looked_at_but_shortly() -> None:
+    with paper_gateways() as build:
+        house = slow(build)
+        house.ask(post(WEATHER))
+        for _ in range(200):
+            house.settle()
+        before = len(house.words.read)
+        house.ask(post(WEATHER))
+        for _ in range(200):
+            house.settle()
+        assert 0 < len(house.words.read) - before <= LEAST / 0.001 + 1

@@ -28,7 +28,7 @@ from tta_gateway.features.escalation.bound import (
     Ladder,
     State,
 )
-from tta_gateway.kernel.incident import Report
+from tta_gateway.kernel.incident import Report, is_promised
 from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT
 
 _ALARMING: Final = (State.OPEN, State.NOTIFIED, State.REOPENED)
@@ -115,6 +115,7 @@ def opened(report: Report, now: float) -> Incident:
         due=now,
         texts=int(bool(report.evidence)),
         undelivered=int(not report.delivered),
+        promised=int(is_promised(report)),
     )
 
 
@@ -134,9 +135,10 @@ def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> In
         route=report.route,
         service=report.service,
         last=max(incident.last, now),
-        reports=incident.reports + 1,
+        reports=incident.reports + int(not report.amends),
         texts=incident.texts + int(keeps_text(incident, report)),
         undelivered=incident.undelivered + int(not report.delivered),
+        promised=incident.promised + int(is_promised(report)),
     )
     ago = _since(incident.acknowledged, now)
     is_late = not is_alarming(incident) and ago >= ladder.rungs[0].within
@@ -151,8 +153,14 @@ def _since(moment: float, now: float) -> float:
 
 
 def keeps_text(incident: Incident, report: Report) -> bool:
-    """Tell whether what was written is kept with the incident."""
-    return bool(report.evidence) and incident.texts < MOST_TEXTS
+    """Tell whether what was written is kept with the incident.
+
+    Always if that was promised; else each level has places that lower ones cannot take.
+    """
+    if is_promised(report):
+        return True
+    others = incident.texts - incident.promised
+    return bool(report.evidence) and others < MOST_TEXTS * level_of(report)
 
 
 def _alarming(incident: Incident, state: State, *, began: float, now: float) -> Incident:

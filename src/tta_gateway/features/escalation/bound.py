@@ -9,7 +9,9 @@ from tta_gateway.kernel.incident import Identity
 from tta_gateway.kernel.verdict import Category
 
 MOST_TEXTS: Final = 20
-"""texts of an incident that are kept; further ones are counted"""
+"""texts of an incident that are kept for each level: of level 1 so many, of level 2 twice and of
+level 3 three times as many, whatever their levels; further ones are counted.  What was promised to
+the person is kept besides: workers bound that (features/safety/accounts.py)."""
 _MINUTE: Final = 60.0
 _DAY: Final = 24 * 3600.0
 
@@ -126,8 +128,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     `began` is when the present alarm began, `notified` when a channel confirmed for the first time
     since, `calls` how many calls it has made, `attempt` how many there were ever; `due` is when
     the next is made, 0 for never.  `carer` has it, once it is acknowledged or handed over.
-    `texts` is how many of the `reports` have kept their evidence, `undelivered` how many of the
-    messages no service has got.
+    `texts` is how many of the `reports` have kept their evidence, `promised` how many of those no
+    service has, and `undelivered` how many of the messages no service has got.
     """
 
     id: str
@@ -152,6 +154,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     reports: int = 1
     texts: int = 0
     undelivered: int = 0
+    promised: int = 0
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

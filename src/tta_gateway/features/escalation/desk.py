@@ -175,6 +175,7 @@ def _report(report: Report) -> Answer:
         "correlation_id": report.correlation,
         "delivered": report.delivered,
         "text_kept": bool(report.evidence),
+        "amends": report.amends or None,
     }
 
 

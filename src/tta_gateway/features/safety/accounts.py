@@ -1,8 +1,9 @@
 """What the guard is told of somebody in need, and what becomes of what they wrote.
 
-Of one person at most so many texts are kept as evidence in a day; what they write beyond that is
-reported, and counted, without its words.  Whoever shows a token that has expired is told of once an
-hour, as somebody who may be another.
+Of what a service has, so many texts of one person are kept as evidence in a day, more of higher
+levels; of what no service has, so many bytes, whatever else is kept.  What they write beyond that
+is reported, and counted, without its words.  Whoever shows a token that has expired is told of once
+an hour by this worker, as somebody who may be another.
 """
 
 from collections import OrderedDict
@@ -10,20 +11,37 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tta_gateway.features.safety.body import Body
-from tta_gateway.features.safety.looking import NOTHING, Judge, look
+from tta_gateway.features.safety.looking import NOTHING, Judge, search
+from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Identity, Report, Reports, Source
-from tta_gateway.kernel.verdict import HIGH, Verdict
+from tta_gateway.kernel.verdict import HIGH, IMMINENT, Verdict
 
 KEPT: Final = 20
-"""texts of one person in a day"""
+"""Texts of one person in a day that services have, for each level: of level 1 so many, of
+level 2 twice and of level 3 three times as many, so that lower ones never take all places."""
+PROMISED: Final = 1024 * 1024
+"""Bytes of one person in a day that no service has; at level 3 half as many again."""
+_EACH: Final = 1024  # bytes that a text counts beyond its own
 DAY: Final = 24 * 3600.0
 AGAIN: Final = 3600.0
 """Seconds in which nobody whose token has expired is told of again."""
 EVIDENCE: Final = 16 * 1024
-"""Characters of a text that are kept."""
+"""Characters that are kept of a text that its service has, around what was found."""
+REFUSED: Final = 16 * 1024
+"""Characters of a refused message that are looked at: as much as the lane takes of one."""
 _PEOPLE: Final = 10_000
+
+
+class _Spent:
+    """What is kept of one person since the day began for them."""
+
+    __slots__ = ("promised", "since", "texts")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.texts = self.promised = 0
 
 
 class Accounts:
@@ -46,7 +64,7 @@ class Accounts:
         self._wall = wall
         self._fresh = fresh
         self._pseudonym = pseudonym
-        self._kept: OrderedDict[str, tuple[float, int]] = OrderedDict()  # since when, how many
+        self._kept: OrderedDict[str, _Spent] = OrderedDict()
         self._told: OrderedDict[str, float] = OrderedDict()  # of those whose token has expired
 
     def person(self, exchange: Exchange) -> tuple[str, Identity]:
@@ -61,16 +79,38 @@ class Accounts:
         self,
         exchange: Exchange,
         found: Verdict,
-        text: str,
+        text: Said,
         *,
         delivered: bool,
         source: Source = "request",
     ) -> Fate:
         """Tell it, and return what has become of the text once that is durable; else nothing."""
+        report = self._report(exchange, found, text, delivered=delivered, source=source)
+        kept = text.around(EVIDENCE) if delivered or source == "reply" else text.whole()
+        spent = self._spent(report.person)
+        texts, promised = _cost(report, kept)
+        if not _has_room(spent, report.level, texts, promised):
+            kept, texts, promised = "", 0, 0
+        spent.texts += texts
+        spent.promised += promised
+        durable = False
+        try:
+            durable = await self._reports.put(report, kept)
+        finally:
+            if not durable:
+                spent.texts -= texts
+                spent.promised -= promised
+        if not durable:
+            return ""
+        text.report = text.report or report.id
+        return "kept" if kept else "counted"
+
+    def _report(
+        self, exchange: Exchange, found: Verdict, text: Said, *, delivered: bool, source: Source
+    ) -> Report:
         person, identity = self.person(exchange)
-        keeps = self._keeps(person)
         route = exchange.plan.route
-        report = Report(
+        return Report(
             id=self._fresh(),
             at=self._wall(),
             person=person,
@@ -84,15 +124,10 @@ class Accounts:
             service=exchange.service or ("" if route is None else route.service),
             correlation=exchange.request_id.decode("latin-1"),
             delivered=delivered,
+            amends=text.report,
         )
-        if not await self._reports.put(report, text[:EVIDENCE] if keeps else ""):
-            return ""
-        if not keeps:
-            return "counted"
-        self._keep(person)
-        return "kept"
 
-    async def tell_of_lapsed(self, exchange: Exchange, found: Verdict, text: str) -> Fate:
+    async def tell_of_lapsed(self, exchange: Exchange, found: Verdict, text: Said) -> Fate:
         """Tell of somebody whose token has expired, at most once an hour."""
         person, _ = self.person(exchange)
         now = self._wall()
@@ -110,17 +145,32 @@ class Accounts:
                 self._told.pop(person, None)  # another try may be
         return fate
 
-    def _keeps(self, person: str) -> bool:
-        since, kept = self._kept.get(person, (0.0, 0))
-        return kept < KEPT or self._wall() - since >= DAY
-
-    def _keep(self, person: str) -> None:
+    def _spent(self, person: str) -> _Spent:
         now = self._wall()
-        since, kept = self._kept.get(person, (now, 0))
-        self._kept[person] = (now, 1) if now - since >= DAY else (since, kept + 1)
+        spent = self._kept.get(person)
+        if spent is None or now - spent.since >= DAY:
+            spent = self._kept[person] = _Spent(now)
         self._kept.move_to_end(person)
         if len(self._kept) > _PEOPLE:
             self._kept.popitem(last=False)
+        return spent
+
+
+def _cost(report: Report, text: str) -> tuple[int, int]:
+    """Return how many texts that services have it takes the place of, and how many bytes."""
+    if not text:
+        return 0, 0
+    if report.delivered or report.source == "reply":
+        return 1, 0
+    return 0, _EACH + len(text.encode(errors="replace"))
+
+
+def _has_room(spent: _Spent, level: int, texts: int, promised: int) -> bool:
+    """Tell whether so much more is kept; each level has places that lower ones cannot take."""
+    if texts:
+        return spent.texts + texts <= KEPT * level
+    most = PROMISED + (PROMISED // 2 if level >= IMMINENT else 0)
+    return spent.promised + promised <= most
 
 
 class Refused:
@@ -133,16 +183,15 @@ class Refused:
 
     def look(self, exchange: Exchange, body: bytes) -> Iterator[bool]:
         """Yield whether somebody is in a crisis, as far as has been looked."""
-        found = NOTHING
-        for found in look(self._judge, _text_of(exchange, body)):
+        for found, _ in search(self._judge, _text_of(exchange, body)):
+            if found.level:
+                exchange.safety = found
             yield found.level >= HIGH
-        if found.level:
-            exchange.safety = found
 
     async def open(self, exchange: Exchange, body: bytes) -> Fate:
         """Tell of it; where nobody is let in, only if the token shows who that may be."""
         found = exchange.safety or NOTHING
-        text = _text_of(exchange, body)
+        text = Said(_text_of(exchange, body))
         if exchange.lapsed is not None:
             return await self._accounts.tell_of_lapsed(exchange, found, text)
         return await self._accounts.tell(exchange, found, text, delivered=False)
@@ -156,6 +205,10 @@ def body_of(exchange: Exchange) -> Body:
 
 
 def _text_of(exchange: Exchange, body: bytes) -> str:
+    """Return what a body says; of one that unpacks to much more, the beginning and the end."""
     read = body_of(exchange)
     read.take(body)
-    return "\n".join(filter(None, (read.head(), read.tail())))
+    text = "\n".join(filter(None, (read.head(), read.tail())))
+    if len(text) <= REFUSED:
+        return text
+    return f"{text[: REFUSED // 2]}\n[...]\n{text[-REFUSED // 2 :]}"

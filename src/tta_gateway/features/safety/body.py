@@ -15,6 +15,9 @@ DECODED: Final = 256 * 1024
 """Bytes of a compressed body that are looked at, once they are decoded."""
 RATIO: Final = 200
 """How many times its size a compressed body may decode to, beyond its first kilobytes."""
+MEMBERS: Final = 16
+"""Streams in a compressed body, one behind another; nobody sends more than one or two."""
+_PIECE: Final = 4096  # bytes that are decoded at a time: what is left of them is copied
 _FREE: Final = 64 * 1024  # decoded bytes before the ratio counts
 _ANY: Final = 47  # zlib's window bits for gzip and zlib, whichever it is
 _RAW: Final = -15
@@ -25,42 +28,52 @@ _CODINGS: Final = frozenset((b"gzip", b"x-gzip", b"deflate"))
 class Inflating:
     """Decodes gzip and deflate (RFC 9110 8.4.1) within limits; `broken` says why not to the end."""
 
-    __slots__ = ("_came", "_inflating", "_is_deflate", "_made", "broken")
+    __slots__ = ("_came", "_inflating", "_is_deflate", "_made", "_members", "broken")
 
     def __init__(self, coding: bytes) -> None:
         """Decode this coding."""
         self._is_deflate = coding == b"deflate"
         self._inflating = zlib.decompressobj(_ANY)
         self._came = self._made = 0
+        self._members = 1
         self.broken = ""
 
     def take(self, data: bytes) -> bytes:
         """Return what these bytes decode to; nothing once it is broken."""
-        if self.broken:
-            return b""
-        self._came += len(data)
+        made = []
+        for at in range(0, len(data), _PIECE):
+            rest = data[at : at + _PIECE]
+            while rest and not self.broken:
+                made.append(self._decoded(rest))
+                # Another member may follow (RFC 1952 2.2); whoever gets the body reads it, too.
+                rest = self._inflating.unused_data
+                if rest and not self.broken:
+                    self._begin_another()
+        return b"".join(made)
+
+    def _decoded(self, data: bytes) -> bytes:
+        """Return what the present member has of these bytes."""
         try:
             made = self._inflating.decompress(data, DECODED - self._made + 1)
         except zlib.error:
-            if not self._is_deflate or self._made or self._came > len(data):
+            if not self._is_deflate or self._came:
                 self.broken = "undecodable"
                 return b""
             # Some send the bare stream and call it that.
             self._is_deflate = False
-            self._came -= len(data)
             self._inflating = zlib.decompressobj(_RAW)
-            return self.take(data)
+            return self._decoded(data)
         self._made += len(made)
+        self._came += len(data) - len(self._inflating.unused_data)
         if self._made > DECODED or self._made > max(_FREE, RATIO * self._came):
             self.broken = "too_large"
-            return made
-        rest = self._inflating.unused_data
-        if not rest:
-            return made
-        # Another member follows (RFC 1952 2.2), and is read by whoever gets the body, too.
+        return made
+
+    def _begin_another(self) -> None:
+        self._members += 1
+        if self._members > MEMBERS:
+            self.broken = "too_large"
         self._inflating = zlib.decompressobj(_ANY)
-        self._came -= len(rest)
-        return made + self.take(rest)
 
 
 class Body:
@@ -99,7 +112,7 @@ class Body:
         inflating = self._inflating
         if inflating is not None:
             data = inflating.take(data)
-            self.unseen = inflating.broken
+            self.unseen = inflating.broken or self.unseen
         self.size += len(data)
         room = WINDOW - self._kept
         if room > 0:
@@ -134,6 +147,10 @@ class Body:
         # What the window at the beginning cut in two stands whole in this one.
         before = b"" if self.unseen == "middle" else b"".join(self._head)[-1024:]
         return self._read(before + bytes(self._tail), whole=False)
+
+    def let_go(self) -> None:
+        """Keep nothing of it any more."""
+        self._head, self._tail = [], bytearray()
 
     def _read(self, data: bytes, *, whole: bool) -> str:
         read = texts(data, self._kind, whole=whole)

@@ -1,8 +1,9 @@
 """The texts in a body: what somebody has written, without what frames it.
 
 Of JSON, every string is read where it stands, not by way of a tree: so what is nested too deeply,
-stands under a key twice, is cut off or is no JSON after all is read like the rest, in time that
-grows with its length alone.  Escapes are undone: they would hide words.
+stands under a key twice or is cut off is read like the rest, in time that grows with its length
+alone.  Escapes are undone: they would hide words.  Where words stand outside strings it is no JSON
+after all, and all of it is read as it stands: so do texts that only begin like it, with a quote.
 """
 
 import codecs
@@ -39,6 +40,10 @@ _MARKS: Final = (
 _PARTS: Final = 256  # of a multipart body
 _STRINGS: Final = 2000  # of a document or a form, each by itself
 _BLOB: Final = 512  # characters without a space, from which on nobody has written them
+_FILE: Final = re.compile(r"(?:data:[\w/+.;=\-]{0,100},)?[A-Za-z0-9+/=_\-]*+\Z", re.ASCII)
+_DIGIT: Final = re.compile(r"[0-9]")
+_BARE: Final = re.compile(r"[^\W\d_]++")
+_NO_STRINGS: Final = ("true", "false", "null", "NaN", "Infinity", "e", "E")
 
 
 def is_json(kind: bytes) -> bool:
@@ -61,12 +66,14 @@ def texts(body: bytes, kind: bytes, *, whole: bool = True) -> str | None:
     if name.startswith(_MEDIA):
         return None
     if name.startswith(_MULTIPART):
-        return _multipart(body, kind)
+        return _multipart(body, kind, whole=whole)
     written = _decoded(body, kind, sure=_is_text(name))
     if written is None:
         return None
     if not whole:
-        return _unescaped(written) if is_json(kind) else written
+        if name == _FORM:
+            return unquote_plus(written.replace("&", "\n"))
+        return written if name.startswith(b"text/") else _unescaped(written)
     if name == _FORM:
         return _form(written)
     if is_json(kind) or (not name.startswith(b"text/") and written.lstrip()[:1] in ("{", "[", '"')):
@@ -120,22 +127,43 @@ def _is_binary(body: bytes) -> bool:
 
 
 def _strings(written: str) -> str:
-    """Return the strings of JSON; of keys, those that say something."""
+    """Return the strings of JSON; of keys, those that say something.  All of what is no JSON."""
     found = []
+    end = 0
     for number, match in enumerate(_STRING.finditer(written)):
+        begin = match.start()
+        if _has_words(written, end, begin):
+            return _unescaped(written)
         if number == _STRINGS:  # of so many, the rest is read as it stands: that is quick
-            found.append(_unescaped(written[match.start() :]))
-            break
-        said = match[1]
+            found.append(_unescaped(written[begin:]))
+            return "\n".join(found)
+        end = match.end()
+        said = _unescaped(match[1])
         if match[2] is not None and " " not in said:
             continue  # a name of a field
-        if len(said) > _BLOB and said.isascii() and " " not in said:
-            said = said[:_BLOB]  # a file, as base64 has it
+        if _is_file(said):
+            said = said[:_BLOB]
         if _WORD.search(said):
-            found.append(_unescaped(said))
-    if not found and '"' not in written:
-        return written  # no JSON at all
+            found.append(said)
+    if end == 0 or _has_words(written, end, len(written)):
+        return _unescaped(written)
     return "\n".join(found)
+
+
+def _has_words(written: str, begin: int, end: int) -> bool:
+    """Tell whether somebody has written something there, where JSON has only its marks."""
+    for word in _BARE.findall(written, begin, end):
+        if not any(known.startswith(word) for known in _NO_STRINGS):
+            return True
+    return False
+
+
+def _is_file(said: str) -> bool:
+    """Tell whether a string is a file, as base64 or digits have it: words have few digits."""
+    if len(said) <= _BLOB or _FILE.match(said) is None:
+        return False
+    some = said[-_BLOB:]
+    return len(_DIGIT.findall(some)) > len(some) // 20
 
 
 def _unescaped(said: str) -> str:
@@ -168,20 +196,19 @@ def _form(written: str) -> str:
     return "\n".join([*values, unquote_plus((value or name).replace("&", "\n"))])
 
 
-def _multipart(body: bytes, kind: bytes) -> str | None:
+def _multipart(body: bytes, kind: bytes, *, whole: bool) -> str | None:
     """Return the fields of a form in parts (RFC 7578), and its files that are texts."""
     named = _BOUNDARY.search(kind)
     if named is None:
         return _decoded(body, b"", sure=False)
+    parts = body.split(b"--" + (named[1] or named[2]), _PARTS)
     found: list[str] = []
-    for part in body.split(b"--" + (named[1] or named[2]), _PARTS):
-        head, gap, content = part.partition(b"\r\n\r\n")
-        if not gap:
-            continue
-        said = _part(head, content.removesuffix(b"\r\n"))
-        if said:
-            found.append(said)
-    return "\n".join(found)
+    if not whole or len(parts) == 1:  # it begins within a part, whose head is not here
+        found.append(_decoded(parts[0], b"", sure=False) or "")
+    for part in parts[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        found.append(_part(head, content.removesuffix(b"\r\n")) or "")
+    return "\n".join(filter(None, found))
 
 
 def _part(head: bytes, content: bytes) -> str | None:

@@ -23,7 +23,8 @@ UNSEEN: Final = Metric(
     "counter",
     "Bodies of a `request` or an `answer` that were not looked at, or not as a whole, and why: a"
     " `coding` that is not known, `undecodable`, `too_large` once decoded, the `middle` of a long"
-    " one, a `kind` that is no text, a `fault` of ours.",
+    " one, a `kind` that is no text, `time` that looking would have taken too long, a `fault` of"
+    " ours.",
     ("side", "why"),
 )
 WITHHELD: Final = Metric(

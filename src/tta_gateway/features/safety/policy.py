@@ -7,14 +7,17 @@ shown.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
-from tta_gateway.features.safety.accounts import Accounts, body_of
+from tta_gateway.features.safety.accounts import REFUSED, Accounts, body_of
 from tta_gateway.features.safety.answers import Answers, Preview
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.heard import Heard
+from tta_gateway.features.safety.looking import Watch
 from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN, WITHHELD
+from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.crisis import Helps
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.message import Response
@@ -22,6 +25,7 @@ from tta_gateway.kernel.policy import Answer
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.traffic import CRISIS
 from tta_gateway.kernel.verdict import HIGH, NONE, Category, Detector, Verdict
+from tta_gateway.pipeline.budget import Shares
 from tta_gateway.support.metrics import Registry
 
 PATIENCE: Final = 5.0
@@ -29,6 +33,13 @@ PATIENCE: Final = 5.0
 as it comes, and its answer waits."""
 DURABLE: Final = 2.0
 """Seconds that an answer waits for what was found to be on the disk."""
+MOST: Final = 0.3
+"""Seconds of the processor that looking at one message may take; of what is left, the end is looked
+at, and the rest counts as unseen."""
+LEAST: Final = 0.02
+"""Seconds for each message of somebody whose messages have taken more than their share."""
+SHARE: Final = 0.1
+"""of a worker's time, that looking at the messages of one person or network may take"""
 LEVEL: Final = b"x-safety-level"
 """The field that tells a service how much at risk somebody is."""
 CATEGORIES: Final = b"x-safety-categories"
@@ -68,11 +79,15 @@ class Aside:
         spawn: Callable[[Work], object],
         later: Callable[[Callable[[], None]], object],
         report: Callable[[Exchange, BaseException], None],
+        now: Callable[[], float],
+        busy: Callable[[], float] = time.thread_time,
     ) -> None:
-        """Go on like this."""
+        """Go on like this; `busy` tells the processor time of this thread, in seconds."""
         self.spawn = spawn
         self.later = later
         self.report = report
+        self.busy = busy
+        self.now = now
 
 
 class Scan:
@@ -97,6 +112,9 @@ class Scan:
         self.helps = helps
         self.spawn = aside.spawn
         self.report = aside.report
+        self.busy = aside.busy
+        self.now = aside.now
+        self.shares = Shares(SHARE)
         self.registry = registry
         self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
         """what is found comes to, with what was said before"""
@@ -124,7 +142,8 @@ class Scan:
         self.spawn(self._tell_withheld(exchange, found, text))
 
     async def _tell_withheld(self, exchange: Exchange, found: Verdict, text: str) -> None:
-        fate = await self.accounts.tell(exchange, found, text, delivered=False, source="reply")
+        said = Said(text)
+        fate = await self.accounts.tell(exchange, found, said, delivered=False, source="reply")
         if not fate:
             self.registry.child(LOST).add()
 
@@ -156,8 +175,8 @@ class BoundScan:
             "async": "without holding anything",
             "observe": "to be counted alone",
         }
-        withholds = "; withholds harmful answers" if self._holds else ""
-        return f"looks at what people write, {told[self._mode]}{withholds}"
+        shown = "withholds harmful answers" if self._holds else "looks at no answers"
+        return f"looks at what people write, {told[self._mode]}; {shown}"
 
     # The request
 
@@ -171,8 +190,9 @@ class BoundScan:
             return None
         heard = self._heard[exchange] = Heard(body_of(exchange))
         upload.listen(heard)
-        if exchange.safety is not None:  # the lane has looked, and all of it is here
-            heard.found, heard.text = exchange.safety, heard.body.head()
+        if exchange.safety is not None and heard.body.size <= REFUSED:
+            heard.found = exchange.safety  # the lane has looked, and all of it is here
+            heard.said = Said(heard.body.head())
             heard.is_looked_at = True
             self._act(exchange, heard)
             return None
@@ -203,13 +223,27 @@ class BoundScan:
         """Look at what has come, and do what follows; it goes on whatever fails here."""
         try:
             if not heard.look_at_once(self._judge):
-                await heard.look(self._judge)
+                await self._watched(exchange, heard)
             self._act(exchange, heard)
         except Exception as error:  # noqa: BLE001 - the message is delivered, and counted as unseen
             heard.is_looked_at = True
             heard.body.unseen = "fault"
             self._count(heard)
             self._scan.report(exchange, error)
+
+    async def _watched(self, exchange: Exchange, heard: Heard) -> None:
+        """Look at what has come, within what is left of the time for a message and a person."""
+        scan = self._scan
+        person, _ = scan.accounts.person(exchange)
+        watch = heard.watch
+        if watch is None:
+            most = MOST if scan.shares.has_some(person, scan.now()) else LEAST
+            watch = heard.watch = Watch(scan.busy, most)
+        before = watch.spent
+        try:
+            await heard.look(self._judge, watch)
+        finally:
+            scan.shares.spend(person, watch.spent - before, scan.now())
 
     def _act(self, exchange: Exchange, heard: Heard) -> None:
         """Do what follows from what was found, once for each level that it has risen to."""
@@ -220,12 +254,13 @@ class BoundScan:
         found = heard.found
         before = exchange.safety
         if self._mode == "observe" or not found.level:
+            heard.let_go()
             return
         if before is not None and before.level >= found.level and heard.acted:
             return
         heard.acted = True
         exchange.safety = found
-        if found.level >= HIGH:
+        if found.level >= HIGH and not exchange.finished:
             exchange.traffic = CRISIS
         if exchange.attempt is None and exchange.response is None:
             _tell_service(exchange, found)
@@ -242,10 +277,15 @@ class BoundScan:
     async def _tell(
         self, exchange: Exchange, heard: Heard, telling: "asyncio.Future[None]"
     ) -> None:
-        """Tell the guard; nothing else waits for it but the answer."""
+        """Tell the guard; nothing else waits for it but the answer.
+
+        It is told before the service has heard it: if that comes to nothing, it is told so.
+        """
+        delivered = not _came_to_nothing(exchange)
+        heard.amended = heard.amended or not delivered
         try:
             heard.fate = await self._scan.accounts.tell(
-                exchange, heard.found, heard.text, delivered=True
+                exchange, heard.found, heard.said, delivered=delivered
             )
         finally:
             if not heard.fate:
@@ -285,6 +325,8 @@ class BoundScan:
             return await self._answered(exchange, heard, None)
         if found is not None and found.level:
             self._scan.helps.give(exchange, answer or response, found.level, found.categories)
+        if heard is not None and not response.local and exchange.response is response:
+            heard.let_go()  # its head leaves now: no error can take its place
         return answer
 
     async def _kept(
@@ -293,7 +335,8 @@ class BoundScan:
         """Tell what no service has heard; an error makes way for 202 where that is durable."""
         try:
             async with asyncio.timeout(DURABLE):
-                fate = await self._scan.accounts.tell(exchange, found, heard.text, delivered=False)
+                fate = await self._scan.accounts.tell(exchange, found, heard.said, delivered=False)
+            heard.amended = heard.amended or bool(fate)
         except Exception as error:  # noqa: BLE001 - the error stands, with help
             self._scan.report(exchange, error)
             return None
@@ -302,10 +345,27 @@ class BoundScan:
         return self._scan.helps.of(exchange, found.level, found.categories, fate).accepted()
 
     def on_finish(self, exchange: Exchange) -> None:
-        """Keep nothing of it; what has not come is not looked at."""
+        """Keep nothing of it; what has come of one that has gone is looked at, and told."""
         heard = self._heard.pop(exchange, None)
-        if heard is not None:
-            heard.then = None
+        if heard is None or self._mode == "observe":
+            return
+        if heard.has_left():
+            self._scan.spawn(self._look(exchange, heard))
+        elif heard.found.level >= HIGH and not heard.amended and _came_to_nothing(exchange):
+            self._scan.spawn(self._amend(exchange, heard))
+
+    async def _amend(self, exchange: Exchange, heard: Heard) -> None:
+        """Tell that no service has heard it after all: whoever wrote it has gone before."""
+        await heard.told(DURABLE)
+        fate = await self._scan.accounts.tell(exchange, heard.found, heard.said, delivered=False)
+        if not fate:
+            self._scan.registry.child(LOST).add()
+
+
+def _came_to_nothing(exchange: Exchange) -> bool:
+    """Tell whether whoever asked has gone before any service was sent all of it."""
+    upload = exchange.upload
+    return exchange.aborted and (upload is None or not (upload.taken and upload.over))
 
 
 def _as_it_is(_: Exchange, found: Verdict) -> Verdict:

@@ -153,10 +153,31 @@ def test_who_is_not_proved_to_be_somebody_is_never_level_3_by_itself() -> None:
 
 def test_no_more_texts_are_kept_than_a_few_and_all_are_counted() -> None:
     incident = opened(a_report(), NOW)
-    for number in range(40):
+    for number in range(60):
         incident = folded(incident, a_report(f"r{number}"), LADDER, NOW)
-    assert (incident.reports, incident.texts) == (41, MOST_TEXTS)
+    assert (incident.reports, incident.texts) == (61, 2 * MOST_TEXTS)
+    for number in range(40):
+        incident = folded(incident, a_report(f"s{number}", level=1), LADDER, NOW)
+    assert incident.texts == 2 * MOST_TEXTS
+    assert folded(incident, a_report("i", level=3), LADDER, NOW).texts == 2 * MOST_TEXTS + 1
     assert folded(opened(a_report(), NOW), a_report(evidence=b""), LADDER, NOW).texts == 1
+
+
+def test_what_nobody_else_has_is_kept_however_much_there_is_and_takes_no_place() -> None:
+    incident = opened(a_report(delivered=False), NOW)
+    for number in range(200):
+        incident = folded(incident, a_report(f"r{number}", delivered=False), LADDER, NOW)
+    assert (incident.texts, incident.promised) == (201, 201)
+    for reply in (a_report("w", delivered=False, source="reply"), a_report("d")):
+        incident = folded(incident, reply, LADDER, NOW)
+    assert (incident.texts, incident.promised) == (203, 201)
+
+
+def test_a_report_that_amends_another_is_of_the_same_message() -> None:
+    incident = opened(a_report(), NOW)
+    amended = msgspec.structs.replace(a_report("r2", delivered=False), amends="r1")
+    made = folded(incident, amended, LADDER, NOW)
+    assert (made.reports, made.undelivered, made.texts) == (1, 1, 2)
 
 
 def test_an_acknowledgement_ends_the_calls_and_says_who_has_it() -> None:

@@ -72,9 +72,9 @@ def test_a_report_that_is_read_twice_counts_once(house: House) -> None:
 
 
 def test_texts_beyond_the_last_that_is_kept_are_not_in_the_file(house: House) -> None:
-    house.take(*(a_report(f"r{number:02}", at=NOW + number) for number in range(25)))
+    house.take(*(a_report(f"r{number:02}", at=NOW + number) for number in range(45)))
     kept = [bool(one.evidence) for one in house.store.reports(house.only().id)]
-    assert kept == [True] * 20 + [False] * 5
+    assert kept == [True] * 40 + [False] * 5
 
 
 def test_the_next_guard_goes_on_with_the_same_notice(house: House) -> None:

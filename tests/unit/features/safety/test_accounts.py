@@ -1,10 +1,21 @@
 import asyncio
+import gzip
 from collections.abc import Awaitable
 
 import pytest
 
 from tests.helpers.builders import a_plan, a_route, an_exchange
-from tta_gateway.features.safety.accounts import AGAIN, DAY, EVIDENCE, KEPT, Accounts, Refused
+from tta_gateway.features.safety.accounts import (
+    AGAIN,
+    DAY,
+    EVIDENCE,
+    KEPT,
+    PROMISED,
+    REFUSED,
+    Accounts,
+    Refused,
+)
+from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
 from tta_gateway.kernel.principal import Principal
@@ -36,10 +47,10 @@ class House:
         )
 
     def tell(self, exchange: Exchange, text: str = "words") -> str:
-        return asyncio.run(self.accounts.tell(exchange, FOUND, text, delivered=True))
+        return asyncio.run(self.accounts.tell(exchange, FOUND, Said(text), delivered=True))
 
     def tell_of_lapsed(self, exchange: Exchange) -> str:
-        return asyncio.run(self.accounts.tell_of_lapsed(exchange, FOUND, "words"))
+        return asyncio.run(self.accounts.tell_of_lapsed(exchange, FOUND, Said("words")))
 
 
 def asking(*, service: str = "", routed: bool = True) -> Exchange:
@@ -90,25 +101,78 @@ def test_who_it_is_is_told_as_well_as_it_is_known() -> None:
     assert house.accounts.person(exchange) == ("a/p7", "unverified")
 
 
-def test_so_many_texts_of_a_person_are_kept_in_a_day() -> None:
-    house = House()
-    assert [house.tell(asking()) for _ in range(KEPT + 1)] == ["kept"] * KEPT + ["counted"]
+def test_of_what_a_service_has_each_level_has_places_that_lower_ones_cannot_take() -> None:
+    house, exchange = House(), asking()
+
+    def tell(level: int) -> str:
+        found = Verdict(level, ("suicide",), ("rule",), "7", 0.9)
+        return asyncio.run(house.accounts.tell(exchange, found, Said("words"), delivered=True))
+
+    for level in (1, 2, 3):
+        assert [tell(level) for _ in range(KEPT + 1)] == ["kept"] * KEPT + ["counted"]
     assert house.kept.told[-1][1] == ""
     house.now += DAY
-    assert house.tell(asking()) == "kept"
-    assert house.tell(asking()) == "kept"
+    assert tell(1) == "kept"
 
 
-def test_a_long_text_is_kept_in_part() -> None:
+def lost(house: House, text: str = "words", level: int = 2) -> str:
+    found = Verdict(level, ("suicide",), ("rule",), "7", 0.9)
+    return asyncio.run(house.accounts.tell(asking(), found, Said(text), delivered=False))
+
+
+def test_what_no_service_has_is_kept_whatever_else_is() -> None:
     house = House()
-    house.tell(asking(), "a" * 2 * EVIDENCE)
-    assert len(house.kept.told[0][1]) == EVIDENCE
+    for _ in range(KEPT * 3 + 5):
+        house.tell(asking())
+    assert [lost(house) for _ in range(100)] == ["kept"] * 100
+
+
+def test_of_what_no_service_has_so_many_bytes_are_kept_and_more_of_who_is_in_danger() -> None:
+    house = House()
+    text = "a" * 60_000
+    fates = [lost(house, text) for _ in range(20)]
+    assert fates.count("kept") * 60_000 <= PROMISED
+    assert fates[-1] == "counted"
+    assert lost(house, text, level=3) == "kept"
+    assert house.tell(asking()) == "kept"
+
+
+def test_what_is_told_at_once_takes_its_place_at_once() -> None:
+    house = House()
+
+    async def tell() -> list[str]:
+        telling = (
+            house.accounts.tell(asking(), FOUND, Said("words"), delivered=True) for _ in range(100)
+        )
+        return await asyncio.gather(*telling)
+
+    assert asyncio.run(tell()).count("kept") == KEPT * 3
+
+
+def test_what_is_told_of_a_text_again_says_what_it_amends() -> None:
+    house, said = House(), Said("words")
+    for delivered in (True, False):
+        asyncio.run(house.accounts.tell(asking(), FOUND, said, delivered=delivered))
+    assert [one.amends for one, _ in house.kept.told] == ["", "r0"]
+
+
+def test_of_a_long_text_what_was_found_is_kept_with_what_is_around_it() -> None:
+    house = House()
+    text = "a" * 2 * EVIDENCE + "cry" + "a" * 2 * EVIDENCE
+    said = Said(text, 2 * EVIDENCE)
+    asyncio.run(house.accounts.tell(asking(), FOUND, said, delivered=True))
+    asyncio.run(house.accounts.tell(asking(), FOUND, said, delivered=False))
+    (_, part), (_, whole) = house.kept.told
+    assert len(part) <= EVIDENCE + 10
+    assert "cry" in part
+    assert "cry" in whole
+    assert len(whole) > len(part)
 
 
 def test_what_is_not_durable_has_no_fate_and_takes_no_place() -> None:
     house = House()
     house.kept.durable = False
-    assert [house.tell(asking()) for _ in range(KEPT + 5)] == [""] * (KEPT + 5)
+    assert [house.tell(asking()) for _ in range(KEPT * 4)] == [""] * KEPT * 4
     house.kept.durable = True
     assert house.tell(asking()) == "kept"
 
@@ -143,7 +207,7 @@ def test_people_are_forgotten_in_the_order_in_which_they_came() -> None:
         for number in range(10_001):
             exchange = lapsed()
             exchange.lapsed = Principal(subject=f"p{number}", issuer="a")
-            await house.accounts.tell_of_lapsed(exchange, FOUND, "words")
+            await house.accounts.tell_of_lapsed(exchange, FOUND, Said("words"))
 
     asyncio.run(tell_of_many())
     assert next(iter(house.accounts._told)) == next(iter(house.accounts._kept)) == "a/p1"
@@ -161,4 +225,23 @@ def test_what_was_refused_is_looked_at_and_told_of() -> None:
     assert asyncio.run(refused.open(exchange, b'"go on"')) == "kept"
     report, text = house.kept.told[0]
     assert (report.delivered, text) == (False, "go on")
-    assert asyncio.run(refused.open(lapsed(), b"")) == "kept"
+    assert asyncio.run(refused.open(lapsed(), b'"go on"')) == "kept"
+    assert asyncio.run(refused.open(asking(), b"")) == "counted"
+
+
+def test_of_a_refused_body_that_unpacks_to_much_more_both_ends_are_looked_at() -> None:
+    house = House()
+    read: list[str] = []
+
+    def judge(text: str) -> Verdict:
+        read.append(text)
+        return Verdict()
+
+    refused = Refused(house.accounts, judge)
+    exchange = asking()
+    exchange.request.fields.append((b"content-encoding", b"gzip"))
+    numbers = " ".join(map(str, range(20_000)))
+    assert not any(refused.look(exchange, gzip.compress(f"so {numbers} end".encode())))
+    assert sum(map(len, read)) < REFUSED * 2.5
+    assert read[0].startswith("so ")
+    assert read[-1].endswith(" end")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.body import DECODED, WINDOW, Body, Inflating
+from tta_gateway.features.safety.body import DECODED, MEMBERS, WINDOW, Body, Inflating
 
 PLAIN = b"text/plain"
 
@@ -97,3 +97,18 @@ def test_what_is_no_text_is_unseen(kind: bytes) -> None:
 
 def test_nobody_waits_for_pictures() -> None:
     assert Body(b"image/png").has_head
+
+
+def test_many_empty_members_are_refused_and_take_no_time() -> None:
+    inflating = Inflating(b"deflate")
+    assert inflating.take(zlib.compress(b"") * 100_000) == b""
+    assert inflating.broken == "too_large"
+
+
+@pytest.mark.parametrize("size", [1, 7, 5000, 1_000_000])
+def test_a_few_members_are_read_however_they_come(size: int) -> None:
+    texts = [str(number).encode() * 3000 for number in range(MEMBERS)]
+    data = b"".join(map(gzip.compress, texts))
+    inflating = Inflating(b"gzip")
+    made = [inflating.take(data[at : at + size]) for at in range(0, len(data), size)]
+    assert (b"".join(made), inflating.broken) == (b"".join(texts), "")

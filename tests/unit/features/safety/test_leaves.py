@@ -42,7 +42,14 @@ def strings(document: object) -> list[str]:
         (b'{"I cannot go on":1}', "I cannot go on"),
         (b"no JSON at all", "no JSON at all"),
         (b'{"a":"one"}\n{"a":"two"}\n', "one\ntwo"),
-        (b'{"a":"' + b"QUJD" * 9999 + b'","b":"so"}', "QUJD" * 128 + "\nso"),
+        (b'{"a":"' + b"QU1D" * 9999 + b'","b":"so"}', "QU1D" * 128 + "\nso"),
+        (b'{"a":"data:image/png;base64,' + b"QU1D" * 9999 + b'"}', None),
+        (b'{"a":"' + rb"I\ncannot" * 99 + b'"}', "I\ncannot" * 99),
+        (b'{"a":"' + rb"I\u00a0cannot" * 99 + b'"}', "I\u00a0cannot" * 99),
+        (b'{"a":"' + b"icannotgo" * 99 + b'"}', "icannotgo" * 99),
+        (rb'{"I\u0020cannot":1}', "I cannot"),
+        (b'{"a":1e5,"b":[true,false,null,NaN,-Infinity],"c":"so"}', "so"),
+        (b'{"a":"so","b":tru', "so"),
         (b"{}", "{}"),
         (b'\xef\xbb\xbf{"a":"marked"}', "marked"),
         ('{"a":"wide"}'.encode("utf-16"), "wide"),
@@ -50,7 +57,32 @@ def strings(document: object) -> list[str]:
     ],
 )
 def test_json_is_read_where_it_stands(body: bytes, said: str) -> None:
-    assert texts(body, JSON) == said
+    if said is None:
+        assert len(texts(body, JSON) or "") == 512
+    else:
+        assert texts(body, JSON) == said
+
+
+QUOTED = (
+    '"I am fine" is what I tell them. I cannot go on.',
+    '[sighs] "ok" I cannot go on',
+    '{"text":"He said "I cannot go on" ok"}',
+    """{'text': 'I cannot go on', "a": "no"}""",
+    '"so", I cannot go on',
+    '{text: "I", cannot: go on}',
+)
+
+
+@pytest.mark.parametrize("kind", [JSON, b"", b"application/octet-stream"])
+@pytest.mark.parametrize("text", QUOTED)
+def test_what_is_no_json_after_all_is_read_as_it_stands(text: str, kind: bytes) -> None:
+    assert texts(text.encode(), kind) == text
+
+
+@pytest.mark.parametrize("text", QUOTED)
+def test_so_is_a_field_of_a_form_that_begins_with_a_quote(text: str) -> None:
+    body = b"--cut\r\nContent-Disposition: form-data; name=a\r\n\r\n%b\r\n--cut--\r\n"
+    assert texts(body % text.encode(), b"multipart/form-data; boundary=cut") == text
 
 
 @pytest.mark.parametrize(
@@ -106,6 +138,19 @@ def test_a_form_whose_parts_nobody_can_tell_is_read_as_it_is() -> None:
 def test_a_part_from_inside_is_read_without_its_frame() -> None:
     assert texts(rb'nnot go on","b":"\u0061nd', JSON, whole=False) == 'nnot go on","b":"and'
     assert texts(b"words", b"text/plain", whole=False) == "words"
+    form = b"application/x-www-form-urlencoded"
+    assert texts(b"not%20go+on&b=so", form, whole=False) == "not go on\nb=so"
+
+
+def test_the_end_of_a_form_in_parts_is_read_though_the_head_of_its_part_is_not_here() -> None:
+    kind = b"multipart/form-data; boundary=cut"
+    tail = b"one day\r\n\r\nand another" + PARTS.removeprefix(b"before")
+    found = texts(tail, kind, whole=False) or ""
+    assert found.split("\n")[0] == "one day\r"
+    assert "and another" in found
+    assert "in a file" in found
+    assert texts(b"of another boundary", kind) == "of another boundary"
+    assert texts(b"\0\1" * 500 + PARTS, kind, whole=False) == texts(PARTS, kind)
 
 
 @given(st.text(st.sampled_from("ab "), max_size=3 * SLICE))
