@@ -181,6 +181,8 @@ class Exchange:
     lapsed: "Principal | None"
     safety: "Verdict | None"
     preview: "Preview | None"
+    upstream_path: bytes | None
+    upstream_query: bytes | None
 
     def __init__(
         self, request: RequestHead, *, origin: Origin, peer: Peer, plan: "Plan", started: float
@@ -209,8 +211,7 @@ class Exchange:
         # What goes upstream beyond the request's own fields, or in place of what it says
         self.extra: Fields = []
         self.upstream_fields: Fields | None = None
-        self.upstream_path: bytes | None = None
-        self.upstream_query: bytes | None = None  # empty: none
+        self.upstream_path = self.upstream_query = None  # an empty query: none
         # The fate
         self.refusal: Response | None = None
         self.response: Response | None = None
