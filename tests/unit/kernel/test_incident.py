@@ -1,0 +1,25 @@
+"""What may have been promised to a person: words that nobody else has."""
+
+import pytest
+
+from tests.helpers.incidents import a_report
+from tta_gateway.kernel.incident import Source, is_promised
+
+
+@pytest.mark.parametrize(
+    ("level", "source", "evidence", "promised"),
+    [
+        (2, "request", b"sealed", True),
+        (3, "message", b"sealed", True),
+        (1, "request", b"sealed", False),
+        (3, "reply", b"sealed", False),
+        (3, "drill", b"sealed", False),
+        (3, "request", b"", False),
+    ],
+)
+def test_only_what_no_service_has_and_is_kept_is_promised(
+    level: int, source: Source, evidence: bytes, promised: bool
+) -> None:
+    report = a_report(level=level, source=source, evidence=evidence, delivered=False)
+    assert is_promised(report) == promised
+    assert not is_promised(a_report(level=level, source=source, evidence=evidence))
