@@ -1,41 +1,25 @@
+"""What may have been promised to a person: words that nobody else has."""
+
 import pytest
 
-from tta_gateway.kernel.incident import Report, Source, is_promised
-
-
-def a_report(source: Source, *, level: int, delivered: bool, evidence: bytes) -> Report:
-    return Report(
-        id="1",
-        at=0.0,
-        person="somebody",
-        identity="verified",
-        level=level,
-        categories=("suicide",),
-        rules=(),
-        version="",
-        source=source,
-        route="",
-        service="",
-        correlation="",
-        delivered=delivered,
-        evidence=evidence,
-    )
+from tests.helpers.incidents import a_report
+from tta_gateway.kernel.incident import Source, is_promised
 
 
 @pytest.mark.parametrize(
-    ("source", "level", "delivered", "evidence", "promised"),
+    ("level", "source", "evidence", "promised"),
     [
-        ("request", 2, False, b"sealed", True),
-        ("message", 3, False, b"sealed", True),
-        ("request", 2, True, b"sealed", False),
-        ("request", 1, False, b"sealed", False),
-        ("request", 3, False, b"", False),
-        ("reply", 3, False, b"sealed", False),
-        ("drill", 3, False, b"sealed", False),
+        (2, "request", b"sealed", True),
+        (3, "message", b"sealed", True),
+        (1, "request", b"sealed", False),
+        (3, "reply", b"sealed", False),
+        (3, "drill", b"sealed", False),
+        (3, "request", b"", False),
     ],
 )
-def test_what_no_service_has_heard_is_promised_where_there_are_words(
-    source: Source, level: int, delivered: bool, evidence: bytes, promised: bool
+def test_only_what_no_service_has_and_is_kept_is_promised(
+    level: int, source: Source, evidence: bytes, promised: bool
 ) -> None:
-    report = a_report(source, level=level, delivered=delivered, evidence=evidence)
-    assert is_promised(report) is promised
+    report = a_report(level=level, source=source, evidence=evidence, delivered=False)
+    assert is_promised(report) == promised
+    assert not is_promised(a_report(level=level, source=source, evidence=evidence))

@@ -69,7 +69,8 @@ def test_only_so_many_people_are_remembered() -> None:
 def test_each_person_has_a_share_of_their_own() -> None:
     shares = Shares(0.1)
     assert shares.has_some("ada", 0.0)
-    shares.spend("ada", 0.3, 0.0)
+    shares.spend("ada", 0.1, 0.0)
+    shares.spend("ada", 0.2, 0.0)
     assert not shares.has_some("ada", 1.0)
     assert shares.has_some("ben", 1.0)
     assert shares.has_some("ada", 2.1)

@@ -43,7 +43,10 @@ def strings(document: object) -> list[str]:
         (b"no JSON at all", "no JSON at all"),
         (b'{"a":"one"}\n{"a":"two"}\n', "one\ntwo"),
         (b'{"a":"' + b"QU1D" * 9999 + b'","b":"so"}', "QU1D" * 128 + "\nso"),
-        (b'{"a":"data:image/png;base64,' + b"QU1D" * 9999 + b'"}', None),
+        (
+            b'{"a":"data:image/png;base64,' + b"QU1D" * 9999 + b'"}',
+            ("data:image/png;base64," + "QU1D" * 128)[:512],
+        ),
         (b'{"a":"' + rb"I\ncannot" * 99 + b'"}', "I\ncannot" * 99),
         (b'{"a":"' + rb"I\u00a0cannot" * 99 + b'"}', "I\u00a0cannot" * 99),
         (b'{"a":"' + b"icannotgo" * 99 + b'"}', "icannotgo" * 99),
