@@ -451,3 +451,13 @@ def test_unconfirmed_notices_of_an_incident_are_found_without_those_of_others(
     for one in deletes:
         plan = house.store._db.execute(f"EXPLAIN QUERY PLAN {one}").fetchall()
         assert "notices_of" in str(plan)
+
+
+def test_a_notice_that_a_newer_one_has_replaced_does_not_come_back(house: House) -> None:
+    house.take(a_report())
+    house.outside.now += 120.0
+    house.desk.tick()  # the second call: both contacts
+    older = next(one for one in house.owed() if one.contact == "first")
+    house.store.supersede(older.incident, "first")  # by a third, while the second is tried
+    house.desk.failed(older, "it is down")
+    assert [one.contact for one in house.owed()] == ["second"]
