@@ -461,3 +461,12 @@ def test_a_notice_that_a_newer_one_has_replaced_does_not_come_back(house: House)
     house.store.supersede(older.incident, "first")  # by a third, while the second is tried
     house.desk.failed(older, "it is down")
     assert [one.contact for one in house.owed()] == ["second"]
+
+
+def test_a_clock_that_is_set_back_delays_no_try(house: House) -> None:
+    house.take(a_report())
+    for _ in range(2):  # the first rung, and then one of the second
+        house.desk.failed(house.owed()[0], "it is down")
+    assert house.desk.owed("first", 9) == []
+    house.outside.now -= 3600.0
+    assert [one.tries for one in house.desk.owed("first", 9)] == [1]
