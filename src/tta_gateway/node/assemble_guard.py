@@ -341,10 +341,15 @@ class Guard:
             return float("inf")
 
     def _replace_store(self, error: sqlite3.Error) -> None:
-        """Put a file aside that makes no sense any more, and go on with what can be read of it."""
-        if self._store is not None:
-            self._store.close()
-            self._store = self._renewed(self._folder / NAME, error)
+        """Put a file aside that makes no sense any more, and go on with what can be read of it.
+
+        Where memory was gone by, that stays: people may have answered meanwhile.
+        """
+        broken, self._store = self._store, None
+        if broken is not None:
+            broken.close()
+        self._store = self._renewed(self._folder / NAME, error)
+        if self.escalation.store is broken:
             self.escalation.use(self._store or self._read_only())
             self._is_rung = True
 
@@ -359,7 +364,7 @@ class Guard:
         self._store = store
         self.escalation.use(store)
         try:
-            self._replay(memory.all_acts() if memory is not store else [])
+            self._replay(_acts_of(memory) if memory is not store else [])
         except BaseException:
             self.escalation.use(memory)
             raise
@@ -408,6 +413,14 @@ class Guard:
         """Report the death of a task."""
         kind = type(error).__name__
         self.log.event("task_died", task=name, error=kind, where=places(error))
+
+
+def _acts_of(memory: SqliteStore) -> Sequence[Act]:
+    """Return what people have done; nothing if memory was copied from a file that is damaged."""
+    try:
+        return memory.all_acts()
+    except sqlite3.Error:
+        return ()
 
 
 def _readable(store: SqliteStore) -> SqliteStore:

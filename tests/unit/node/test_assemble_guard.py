@@ -423,3 +423,28 @@ def test_people_are_called_about_a_journal_whose_key_is_gone(tmp_path: Path) -> 
         assert (found.person, found.reports) == ("unreadable-records", 1)
 
     asyncio.run(run())
+
+
+def test_what_people_did_meanwhile_outlives_a_file_that_makes_no_sense_then(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        guard = House(tmp_path, policy()).guard
+        disk = guard.escalation.store
+        disk._db.execute("PRAGMA query_only = 1")
+        write(guard, "r1")
+        guard._turn()
+        (incident,) = guard.escalation.store.incidents(10, all=True)
+        guard.escalation.act(
+            Act(id="a1", incident=incident.id, does="acknowledge", by="ben", at=NOW)
+        )
+        error = sqlite3.DatabaseError("malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        disk._db = cast("Any", Broken(disk._db, error))
+        guard._turn()
+        guard._turn()
+        assert guard._fails == ""
+        (kept,) = guard.escalation.store.incidents(10, all=True)
+        assert kept.state is State.ACKNOWLEDGED
+
+    asyncio.run(run())

@@ -357,7 +357,8 @@ class Escalation:
         tries = owed.tries + 1
         due = now + algorithm.pause(tries, self._outside.chance())
         with self._kept():
-            if owed.call not in {one.call for one in self.store.owed_of(owed.incident)}:
+            left = {(one.call, one.contact) for one in self.store.owed_of(owed.incident)}
+            if (owed.call, owed.contact) not in left:
                 return  # a newer call has taken its place meanwhile
             self.store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
             if self.store.is_unreached(owed.call):

@@ -13,7 +13,7 @@ from typing import Final, TypeGuard
 
 import msgspec
 
-from tta_gateway.features.escalation.algorithm import is_alarming, is_open
+from tta_gateway.features.escalation.algorithm import LONGEST_PAUSE, is_alarming, is_open
 from tta_gateway.features.escalation.bound import Act, Incident, Owed
 from tta_gateway.kernel.incident import Report
 
@@ -287,10 +287,13 @@ class SqliteStore:
         )
 
     def owed(self, contact: str, now: float, most: int) -> list[Owed]:
-        """Return what is owed to a contact and due, the most urgent first."""
-        where = "WHERE contact = ? AND confirmed = 0 AND due <= ?"
+        """Return what is owed to a contact and due, the most urgent first.
+
+        What is further ahead than any pause is due as well: the clock was set back.
+        """
+        where = "WHERE contact = ? AND confirmed = 0 AND (due <= ? OR due > ?)"
         query = f"{_OWED} {where} ORDER BY level DESC, due LIMIT ?"
-        return self._owed(query, (contact, now, most))
+        return self._owed(query, (contact, now, now + LONGEST_PAUSE, most))
 
     def next_due(self, now: float) -> float:
         """Return when something more is due that is owed; `inf` for never."""

@@ -451,3 +451,22 @@ def test_unconfirmed_notices_of_an_incident_are_found_without_those_of_others(
     for one in deletes:
         plan = house.store._db.execute(f"EXPLAIN QUERY PLAN {one}").fetchall()
         assert "notices_of" in str(plan)
+
+
+def test_a_notice_that_a_newer_one_has_replaced_does_not_come_back(house: House) -> None:
+    house.take(a_report())
+    house.outside.now += 120.0
+    house.desk.tick()  # the second call: both contacts
+    older = next(one for one in house.owed() if one.contact == "first")
+    house.store.supersede(older.incident, "first")  # by a third, while the second is tried
+    house.desk.failed(older, "it is down")
+    assert [one.contact for one in house.owed()] == ["second"]
+
+
+def test_a_clock_that_is_set_back_delays_no_try(house: House) -> None:
+    house.take(a_report())
+    for _ in range(2):  # the first rung, and then one of the second
+        house.desk.failed(house.owed()[0], "it is down")
+    assert house.desk.owed("first", 9) == []
+    house.outside.now -= 3600.0
+    assert [one.tries for one in house.desk.owed("first", 9)] == [1]
