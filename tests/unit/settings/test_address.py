@@ -2,7 +2,7 @@
 
 import pytest
 
-from tta_gateway.settings.address import Address, endpoint, host, listening
+from tta_gateway.settings.address import Address, endpoint, host, is_here, listening
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,21 @@ def test_a_host_is_a_name_or_an_address_in_lower_case() -> None:
         "10.0.0.1",
         "fe80::1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.8.9.10", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("", False),
+    ],
+)
+def test_this_machine_is_its_loopback_alone(host: str, found: bool) -> None:
+    assert is_here(host) is found

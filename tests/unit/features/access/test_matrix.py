@@ -50,7 +50,9 @@ from tta_gateway.wire.limits import Limits
 
 BLANKS: Final[dict[str, str | int]] = {
     **dict.fromkeys(("accounts", "players", "characters", "worlds_a"), "http://127.0.0.1:9001"),
-    **dict.fromkeys(("worlds_b", "sessions", "conversation", "pages"), "http://127.0.0.1:9002"),
+    **dict.fromkeys(
+        ("worlds_b", "sessions", "conversation", "pages", "team"), "http://127.0.0.1:9002"
+    ),
     "port": 8080,
     "admin_port": 8081,
     "probe_port": 8082,
