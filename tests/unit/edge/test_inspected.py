@@ -734,8 +734,8 @@ def test_whatever_policies_say_nothing_is_lost_or_overtaken(
 def test_what_reaches_no_service_any_more_is_kept_as_that(both: Talk, waits: bool) -> None:
     lost: list[int] = []
     both.policy.need = Need(2, is_spared=True, undelivered=lambda: lost.append(1))
+    slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
     if waits:
-        slow: asyncio.Future[Answer] = both.gateway.loop.create_future()
         both.policy.waits[b"dark"] = slow
         both.client.feed(said(TEXT, b"dark"))
     both.service.feed(framed(CLOSE, b"\x03\xf3"))

@@ -11,9 +11,9 @@ from typing import Final
 
 from tta_gateway.features.safety.leaves import slices
 from tta_gateway.features.safety.looking import NOTHING, closely, graver
-from tta_gateway.features.safety.members import Members
+from tta_gateway.features.safety.members import Members, common
 from tta_gateway.features.safety.metrics import REPLACED
-from tta_gateway.features.safety.reply import Replies, Reply
+from tta_gateway.features.safety.reply import TAIL, Replies, Reply
 from tta_gateway.kernel.listening import Judged, Place
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
 from tta_gateway.support.metrics import Registry
@@ -114,6 +114,7 @@ class Judging:
     ) -> Judged:
         """Return the message without what does harm, and without what goes on with that."""
         instead: dict[str, str] = {}
+        stopped: set[str] = set()  # of which a part is not shown
         worst = NOTHING
         text = ""
         for name, said in members.texts.items():
@@ -121,13 +122,21 @@ class Judging:
                 instead[name] = ""  # it is muted
                 continue
             found = verdicts[name]
+            family = common(name)
+            if family in stopped and not is_whole(said):
+                instead[name] = ""
+                continue
             if found.level < HIGH:
                 reply.shows(name)
-                reply.said(name, said)
+                _keep(reply, name, said)
                 continue
             worst = graver(worst, found)
             text = text or (reply.before(name) + said)[-_EVIDENCE:]
             reply.withheld(name)
+            if family != name:
+                stopped.add(family)
+                reply.withheld(family)
+                reply.withheld(family + " ")
             instead[name] = SAFE
         if instead:
             self._registry.child(REPLACED, place.route).add()
@@ -182,22 +191,46 @@ async def slowly(
 def _asked(members: Members, reply: Reply) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Return what is to be looked at: each member with what was said there before it.
 
-    A whole sentence is looked at by itself, too: what stands before it might soften it.
+    A whole sentence is looked at by itself, too: what stands before it might soften it.  Members
+    that differ by a number are also looked at as one text, as a list of words is.
     """
+    here: dict[str, str] = {}
     for name, said in members.texts.items():
-        if reply.is_muted(name):
+        family = common(name)
+        if reply.is_muted(name) or (family != name and reply.is_muted(family)):
             if is_whole(said):
                 yield name, (said,)
-            continue
-        before = reply.before(name)
-        if not before:
-            yield name, (said,)
-        elif " " not in said.strip() and before.endswith(said):
+        elif _is_again(reply, name, said):
             yield name, ()  # the same word again: a role, an event, a name
-        elif " " in said.strip():
-            yield name, (before + said, said)
         else:
-            yield name, (before + said,)
+            looks = _looks(reply.before(name), said)
+            for gap in ("", " ") if family != name else ():
+                before = here.get(family + gap, reply.before(family + gap))
+                here[family + gap] = (before + gap + said)[-TAIL:]
+                if before:
+                    looks.append(before + gap + said)
+            yield name, tuple(looks)
+
+
+def _looks(before: str, said: str) -> list[str]:
+    """Return a text with what was said before it, and by itself where it says something so."""
+    if not before:
+        return [said]
+    return [before + said, said] if " " in said.strip() else [before + said]
+
+
+def _is_again(reply: Reply, name: str, said: str) -> bool:
+    before = reply.before(name)
+    return bool(before) and " " not in said.strip() and before.endswith(said)
+
+
+def _keep(reply: Reply, name: str, said: str) -> None:
+    """Remember what was said, with what goes on with it."""
+    family = common(name)
+    if family != name and not _is_again(reply, name, said):
+        reply.said(family, said)
+        reply.said(family + " ", " " + said)
+    reply.said(name, said)
 
 
 def is_whole(said: str) -> bool:

@@ -18,6 +18,10 @@ _MOST: Final = 2000  # members, about: to read more takes longer than a turn of 
 _DEEPEST: Final = 64
 _MACHINE: Final = re.compile(r"(?=.*\d)[0-9a-fA-FTZ:.,+_\-]{8,}")
 """Numbers, times and ids: nothing that anybody says."""
+_NAME: Final = " (its name)"
+_NUMBER: Final = re.compile(r"(?<=\.)\d+(?=\.|$)")
+_HOLDS: Final = re.compile(rb"[\[{]\s*\"")
+"""What holds JSON, though it may not be a document of it."""
 _WRITTEN: Final = b"application/json"
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -38,8 +42,18 @@ class Members:
                 self._tree = _decode(data)
         if self._tree is None:
             self.texts[""] = texts(data, _WRITTEN, whole=False) or ""
+            self._read_strings(data)
         else:
             self._read(self._tree, "", 0)
+
+    def _read_strings(self, data: bytes) -> None:
+        """Read the strings of what holds JSON: events, lines, frames of another protocol."""
+        if len(data) > LARGEST or data.count(b",") > _MOST or _HOLDS.search(data) is None:
+            return
+        found = texts(data, _WRITTEN) or ""
+        for number, said in enumerate(found.split("\n")[:_MOST]):
+            if said.strip():
+                self.texts[f".{number}"] = said
 
     def _read(self, tree: object, name: str, depth: int) -> None:
         if isinstance(tree, str):
@@ -48,16 +62,21 @@ class Members:
         elif depth >= _DEEPEST:
             self.texts[name] = _encode(tree).decode()  # all that is within, as one
         elif isinstance(tree, dict):
-            for key, one in tree.items():
-                self._read(one, f"{name}.{key}", depth + 1)
+            self._read_object(tree, name, depth)
         elif isinstance(tree, list):
             for number, one in enumerate(tree):
                 self._read(one, f"{name}.{number}", depth + 1)
 
+    def _read_object(self, tree: dict[str, object], name: str, depth: int) -> None:
+        for key, one in tree.items():
+            if " " in key:  # it says something
+                self.texts[f"{name}.{key}{_NAME}"] = key
+            self._read(one, f"{name}.{key}", depth + 1)
+
     def with_texts(self, instead: dict[str, str]) -> bytes:
         """Return the message with other texts at these names; all else stays what it is."""
         if self._tree is None:
-            text = instead[""]
+            text = max(instead.values(), key=len)
             return _encode(text) if self._is_like_json else text.encode()
         return _encode(_with(self._tree, "", instead))
 
@@ -66,7 +85,15 @@ def _with(tree: object, name: str, instead: dict[str, str]) -> object:
     if name in instead:
         return instead[name]
     if isinstance(tree, dict):
-        return {key: _with(one, f"{name}.{key}", instead) for key, one in tree.items()}
+        return {
+            instead.get(f"{name}.{key}{_NAME}", key): _with(one, f"{name}.{key}", instead)
+            for key, one in tree.items()
+        }
     if isinstance(tree, list):
         return [_with(one, f"{name}.{number}", instead) for number, one in enumerate(tree)]
     return tree
+
+
+def common(name: str) -> str:
+    """Return what a member is called together with its neighbours, who differ by a number."""
+    return _NUMBER.sub("*", name)

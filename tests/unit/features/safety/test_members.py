@@ -27,7 +27,7 @@ def test_words_that_could_be_hexadecimal_are_words() -> None:
 
 def test_what_is_no_json_is_one_text() -> None:
     assert Members(b"just words").texts == {"": "just words"}
-    assert Members(b'{"cut').texts == {"": '{"cut'}
+    assert Members(b'{"cut').texts == {"": '{"cut', ".0": "cut"}
     assert Members(b"null").texts == {"": "null"}
     assert Members(b"5").texts == {"": "5"}
 
