@@ -11,7 +11,7 @@ from typing import Final
 
 from tta_gateway.features.safety.leaves import slices
 from tta_gateway.features.safety.looking import NOTHING, closely, graver
-from tta_gateway.features.safety.members import Members, common
+from tta_gateway.features.safety.members import Members, common, pieces
 from tta_gateway.features.safety.metrics import REPLACED
 from tta_gateway.features.safety.reply import TAIL, Replies, Reply
 from tta_gateway.kernel.listening import Judged, Place
@@ -23,7 +23,8 @@ AT_ONCE: Final = 2048
 """Bytes of a message that is looked at in the turn in which it comes (bench/web_socket.py)."""
 _MEMBERS_AT_ONCE: Final = 40
 _TURN: Final = 0.0005  # seconds of a turn of the loop
-_WORDS: Final = 3  # that make a sentence
+_WORDS: Final = 3  # that make a sentence, where it ends
+_MANY: Final = 6  # that make one in any case
 _OPENS: Final = "\"'(\u00a1\u00bf\u201c\u00ab"
 _ENDS: Final = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
 _EVIDENCE: Final = 4000
@@ -91,6 +92,8 @@ class Judging:
             reply = self._reply(said_in, goes_on=goes_on)
             verdicts: dict[str, Verdict] = {}
             turns = Turns(self._clock, self._pause)
+            if members.is_large:
+                members.texts[""] = await _read(data, turns)
             for name, look_at in _asked(members, reply):
                 verdicts[name], _ = await slowly(self._find, iter(look_at), turns)
             return self._shown(place, data, members, reply, verdicts)
@@ -170,6 +173,15 @@ class Turns:
             self._begun = self._clock()
 
 
+async def _read(data: bytes, turns: Turns) -> str:
+    """Return what a large message says."""
+    found = []
+    for piece in pieces(data):
+        found.append(piece)
+        await turns.rest()
+    return "".join(found)
+
+
 async def slowly(
     find: Callable[[str], Verdict], parts: Iterator[str], turns: Turns
 ) -> tuple[Verdict, str]:
@@ -239,4 +251,5 @@ def is_whole(said: str) -> bool:
     first = text[:1]
     if said[:1].isspace() or first.islower() or not (first.isalnum() or first in _OPENS):
         return False
-    return len(text.split()) >= _WORDS and text.rstrip("\"')").endswith(_ENDS)
+    words = len(text.split())
+    return words >= _MANY or (words >= _WORDS and text.rstrip("\"')").endswith(_ENDS))

@@ -168,6 +168,7 @@ def test_many_short_members_give_others_their_turns() -> None:
         (" And so on it goes.", False),
         (", and then more of it.", False),
         ("Stop it.", False),
+        ("Please call them now, I am here", True),
         ("You should go", False),
         ("", False),
     ],
@@ -215,3 +216,14 @@ def test_so_is_one_in_the_parts_of_many_in_other_forms(form: str) -> None:
 def test_the_name_of_a_member_that_says_something_is_looked_at() -> None:
     data = json.dumps({f"You could do {HARM}": 1, "b": {"c d": 2}}).encode()
     assert json.loads(People().shows(data).data) == {SAFE: 1, "b": {"c d": 2}}
+
+
+def test_a_very_large_message_is_read_over_many_turns() -> None:
+    people = People()
+    people.words.takes = 0.0001
+    data = json.dumps({"text": "\u0434\u0430 " * 20_000 + HARM}).encode()
+    judged = people.listener.judge(Place("talks", ""), "c1", data)
+    assert isinstance(judged, Awaitable)
+    told = asyncio.run(_awaited(judged))
+    assert json.loads(told.data) == SAFE
+    assert people.turns > 10
