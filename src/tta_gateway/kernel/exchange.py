@@ -202,8 +202,7 @@ class Exchange:
         self.request_id = self.traceparent = b""
         self.principal = self.lapsed = self.safety = self.preview = None
         self.traffic = self.lane = THERAPEUTIC  # its class, and that in which it takes up room
-        # The service, where its route has several; the code by which a rule in shadow would refuse;
-        # the gateway's own name of the socket that it has opened, once there is one
+        # The service of several; the code by which a rule in shadow would refuse; its socket's name
         self.service = self.shadowed = self.socket_id = ""
         self.limited: list[object] | None = None  # what limits know of it, in the route's order
         # What sticks to an endpoint; what a split knows a client by; the token that was shown

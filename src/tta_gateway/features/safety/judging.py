@@ -11,9 +11,9 @@ from typing import Final
 
 from tta_gateway.features.safety.leaves import slices
 from tta_gateway.features.safety.looking import NOTHING, closely, graver
-from tta_gateway.features.safety.members import Members
+from tta_gateway.features.safety.members import Members, common, pieces
 from tta_gateway.features.safety.metrics import REPLACED
-from tta_gateway.features.safety.reply import Replies, Reply
+from tta_gateway.features.safety.reply import TAIL, Replies, Reply
 from tta_gateway.kernel.listening import Judged, Place
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
 from tta_gateway.support.metrics import Registry
@@ -23,7 +23,8 @@ AT_ONCE: Final = 2048
 """Bytes of a message that is looked at in the turn in which it comes (bench/web_socket.py)."""
 _MEMBERS_AT_ONCE: Final = 40
 _TURN: Final = 0.0005  # seconds of a turn of the loop
-_WORDS: Final = 3  # that make a sentence
+_WORDS: Final = 3  # that make a sentence, where it ends
+_MANY: Final = 6  # that make one in any case
 _OPENS: Final = "\"'(\u00a1\u00bf\u201c\u00ab"
 _ENDS: Final = (".", "!", "?", "\u2026", "\u3002", "\uff01", "\uff1f")
 _EVIDENCE: Final = 4000
@@ -91,6 +92,8 @@ class Judging:
             reply = self._reply(said_in, goes_on=goes_on)
             verdicts: dict[str, Verdict] = {}
             turns = Turns(self._clock, self._pause)
+            if members.is_large:
+                members.texts[""] = await _read(data, turns)
             for name, look_at in _asked(members, reply):
                 verdicts[name], _ = await slowly(self._find, iter(look_at), turns)
             return self._shown(place, data, members, reply, verdicts)
@@ -114,6 +117,7 @@ class Judging:
     ) -> Judged:
         """Return the message without what does harm, and without what goes on with that."""
         instead: dict[str, str] = {}
+        stopped: set[str] = set()  # of which a part is not shown
         worst = NOTHING
         text = ""
         for name, said in members.texts.items():
@@ -121,13 +125,21 @@ class Judging:
                 instead[name] = ""  # it is muted
                 continue
             found = verdicts[name]
+            family = common(name)
+            if family in stopped and not is_whole(said):
+                instead[name] = ""
+                continue
             if found.level < HIGH:
                 reply.shows(name)
-                reply.said(name, said)
+                _keep(reply, name, said)
                 continue
             worst = graver(worst, found)
             text = text or (reply.before(name) + said)[-_EVIDENCE:]
             reply.withheld(name)
+            if family != name:
+                stopped.add(family)
+                reply.withheld(family)
+                reply.withheld(family + " ")
             instead[name] = SAFE
         if instead:
             self._registry.child(REPLACED, place.route).add()
@@ -161,6 +173,15 @@ class Turns:
             self._begun = self._clock()
 
 
+async def _read(data: bytes, turns: Turns) -> str:
+    """Return what a large message says."""
+    found = []
+    for piece in pieces(data):
+        found.append(piece)
+        await turns.rest()
+    return "".join(found)
+
+
 async def slowly(
     find: Callable[[str], Verdict], parts: Iterator[str], turns: Turns
 ) -> tuple[Verdict, str]:
@@ -182,22 +203,46 @@ async def slowly(
 def _asked(members: Members, reply: Reply) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Return what is to be looked at: each member with what was said there before it.
 
-    A whole sentence is looked at by itself, too: what stands before it might soften it.
+    A whole sentence is looked at by itself, too: what stands before it might soften it.  Members
+    that differ by a number are also looked at as one text, as a list of words is.
     """
+    here: dict[str, str] = {}
     for name, said in members.texts.items():
-        if reply.is_muted(name):
+        family = common(name)
+        if reply.is_muted(name) or (family != name and reply.is_muted(family)):
             if is_whole(said):
                 yield name, (said,)
-            continue
-        before = reply.before(name)
-        if not before:
-            yield name, (said,)
-        elif " " not in said.strip() and before.endswith(said):
+        elif _is_again(reply, name, said):
             yield name, ()  # the same word again: a role, an event, a name
-        elif " " in said.strip():
-            yield name, (before + said, said)
         else:
-            yield name, (before + said,)
+            looks = _looks(reply.before(name), said)
+            for gap in ("", " ") if family != name else ():
+                before = here.get(family + gap, reply.before(family + gap))
+                here[family + gap] = (before + gap + said)[-TAIL:]
+                if before:
+                    looks.append(before + gap + said)
+            yield name, tuple(looks)
+
+
+def _looks(before: str, said: str) -> list[str]:
+    """Return a text with what was said before it, and by itself where it says something so."""
+    if not before:
+        return [said]
+    return [before + said, said] if " " in said.strip() else [before + said]
+
+
+def _is_again(reply: Reply, name: str, said: str) -> bool:
+    before = reply.before(name)
+    return bool(before) and " " not in said.strip() and before.endswith(said)
+
+
+def _keep(reply: Reply, name: str, said: str) -> None:
+    """Remember what was said, with what goes on with it."""
+    family = common(name)
+    if family != name and not _is_again(reply, name, said):
+        reply.said(family, said)
+        reply.said(family + " ", " " + said)
+    reply.said(name, said)
 
 
 def is_whole(said: str) -> bool:
@@ -206,4 +251,5 @@ def is_whole(said: str) -> bool:
     first = text[:1]
     if said[:1].isspace() or first.islower() or not (first.isalnum() or first in _OPENS):
         return False
-    return len(text.split()) >= _WORDS and text.rstrip("\"')").endswith(_ENDS)
+    words = len(text.split())
+    return words >= _MANY or (words >= _WORDS and text.rstrip("\"')").endswith(_ENDS))

@@ -18,7 +18,7 @@ PAUSE: Final = 30.0
 GOES_ON: Final = 3.0
 """seconds in which what comes goes on with what was not shown"""
 _MOST: Final = 5000  # replies
-_MEMBERS: Final = 16
+_MEMBERS: Final = 48
 
 
 class Reply:

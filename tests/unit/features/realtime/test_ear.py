@@ -14,6 +14,8 @@ CARD = b'{"type":"help"}'
 
 def test_nobody_listens_where_nobody_is_asked_to() -> None:
     Deaf().hear("c", "a", b"dark")
+    Deaf().hold("c")
+    Deaf().let_go("c")
 
 
 def test_what_asks_for_something_says_nothing() -> None:

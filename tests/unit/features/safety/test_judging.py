@@ -168,9 +168,62 @@ def test_many_short_members_give_others_their_turns() -> None:
         (" And so on it goes.", False),
         (", and then more of it.", False),
         ("Stop it.", False),
+        ("Please call them now, I am here", True),
         ("You should go", False),
         ("", False),
     ],
 )
 def test_what_is_a_sentence_by_itself(said: str, is_it: bool) -> None:
     assert is_whole(said) is is_it
+
+
+WORDS = ["You ", "could ", "do ", "a ", "harmful ", "thing ", "today"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"tokens": WORDS},
+        {"words": [word.strip() for word in WORDS]},
+        {"content": [{"text": word} for word in WORDS]},
+    ],
+)
+def test_a_sentence_in_the_parts_of_one_message_is_found(said: object) -> None:
+    judged = People().shows(json.dumps(said).encode())
+    assert judged.verdict is not None
+    seen = judged.data.decode()
+    assert seen.count(SAFE) == 1
+    assert "thing" not in seen.replace(SAFE, "")
+    assert "today" not in seen
+
+
+@pytest.mark.parametrize("form", ["name", "sse", "socket.io"])
+def test_so_is_one_in_the_parts_of_many_in_other_forms(form: str) -> None:
+    people = People()
+    seen = ""
+    for number, word in enumerate(WORDS):
+        said = {
+            "name": json.dumps({"seq": {str(number): word.strip()}}),
+            "sse": f"event: token\ndata: {json.dumps({'t': word})}\n\n",
+            "socket.io": f'42["token",{json.dumps(word)}]',
+        }[form]
+        seen += people.shows(said.encode()).data.decode()
+    assert seen.count(SAFE) == 1
+    assert "thing" not in seen.replace(SAFE, "")
+    assert "harmful" in seen
+
+
+def test_the_name_of_a_member_that_says_something_is_looked_at() -> None:
+    data = json.dumps({f"You could do {HARM}": 1, "b": {"c d": 2}}).encode()
+    assert json.loads(People().shows(data).data) == {SAFE: 1, "b": {"c d": 2}}
+
+
+def test_a_very_large_message_is_read_over_many_turns() -> None:
+    people = People()
+    people.words.takes = 0.0001
+    data = json.dumps({"text": "\u0434\u0430 " * 20_000 + HARM}).encode()
+    judged = people.listener.judge(Place("talks", ""), "c1", data)
+    assert isinstance(judged, Awaitable)
+    told = asyncio.run(_awaited(judged))
+    assert json.loads(told.data) == SAFE
+    assert people.turns > 10

@@ -2,10 +2,11 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.members import LARGEST, Members
+from tta_gateway.features.safety.members import LARGEST, Members, pieces
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -27,7 +28,7 @@ def test_words_that_could_be_hexadecimal_are_words() -> None:
 
 def test_what_is_no_json_is_one_text() -> None:
     assert Members(b"just words").texts == {"": "just words"}
-    assert Members(b'{"cut').texts == {"": '{"cut'}
+    assert Members(b'{"cut').texts == {"": '{"cut', ".0": "cut"}
     assert Members(b"null").texts == {"": "null"}
     assert Members(b"5").texts == {"": "5"}
 
@@ -61,3 +62,14 @@ def test_nothing_changes_where_nothing_is_replaced(tree: object) -> None:
     members = Members(data)
     if "" not in members.texts:
         assert json.loads(members.with_texts({})) == tree
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@given(shift=st.integers(0, 12))
+def test_a_large_message_is_read_in_parts_and_nothing_is_cut(shift: int, ascii_only: bool) -> None:
+    said = "a" * shift + "\u00e4\u4f60\u0434" * 9000
+    data = json.dumps(said, ensure_ascii=ascii_only).encode()
+    found = list(pieces(data))
+    assert "".join(found) == f'"{said}"'
+    assert len(found) > 4
+    assert "".join(pieces(b"\x80" * 20_000)) == "\ufffd" * 20_000

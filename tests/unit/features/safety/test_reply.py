@@ -16,9 +16,9 @@ def test_the_end_of_what_was_said_is_kept_for_each_member() -> None:
 
 def test_of_many_members_the_oldest_gives_way() -> None:
     reply = Reply()
-    for number in range(17):
+    for number in range(module._MEMBERS + 1):
         reply.said(f"m{number}", "x")
-    assert (reply.before("m0"), reply.before("m16")) == ("", "x")
+    assert (reply.before("m0"), reply.before("m1")) == ("", "x")
 
 
 def test_what_goes_on_with_what_was_withheld_is_muted_until_the_client_speaks() -> None:
