@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tta_gateway.features.safety.leaves import OVERLAP, SLICE, is_json, slices, texts
 
 JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"
 WORDS = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=20)
 
 
@@ -120,3 +121,14 @@ def test_nothing_is_lost_between_two_slices(text: str) -> None:
 def test_what_is_json_is_told_by_its_name() -> None:
     assert is_json(b"application/problem+json; charset=utf-8")
     assert not is_json(b"text/plain")
+
+
+def test_secrets_are_not_what_somebody_says() -> None:
+    """What is judged may be kept as evidence: a password must never be."""
+    document = b'{"email":"a@b.org","password":"iwanttodie","user":{"pin":"x"},"bio":"so tired"}'
+    assert texts(document, JSON) == "a@b.org\nso tired"
+    form = b"name=ann&new%5Fpassword=iwanttodie&otp=abc&token=I+want+to+say&password"
+    assert (texts(form, FORM) or "").split() == ["ann", "I", "want", "to", "say"]
+    parts = b"--x\r\n%s\r\n\r\niwanttodie\r\n--x\r\n%s\r\n\r\nso tired\r\n--x--\r\n"
+    heads = (b'Content-Disposition: form-data; name="%s"' % name for name in (b"passwd", b"bio"))
+    assert texts(parts % tuple(heads), b"multipart/form-data; boundary=x") == "so tired"
