@@ -16,8 +16,11 @@ _PASSWORDS: Final = (
 )
 """ends of names that have no other meaning"""
 _OTHERS: Final = frozenset(
-    "pass secret token key pin pincode otp totp mfa cvv cvc jwt code csrf xsrf nonce signature"
-    " assertion auth bearer session".split()
+    (
+        *("pass", "secret", "token", "key", "pin", "pincode", "otp", "totp", "mfa", "code"),
+        *("cvv", "cvc", "jwt", "csrf", "xsrf", "nonce", "signature", "assertion", "auth"),
+        *("bearer", "session"),
+    )
 )
 _LONGEST: Final = 64
 """characters of a name that is looked at"""
