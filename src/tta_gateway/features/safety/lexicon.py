@@ -10,6 +10,7 @@ from typing import Final, cast, get_args
 from tta_gateway.features.safety.automaton import ANY, Automaton, Element
 from tta_gateway.features.safety.meaning import NEEDED, Reader
 from tta_gateway.features.safety.normal import Words
+from tta_gateway.features.safety.spelling import misspelt
 from tta_gateway.features.safety.rule import FLAGS, Rule
 from tta_gateway.kernel.verdict import Category
 
@@ -33,6 +34,9 @@ class Lexicon:
         self._classes: dict[str, Element] = {}
         self._common: list[str] = []
         self._starred: Element = frozenset()
+        self._typed: Element = frozenset()
+        self._others: Element = frozenset()
+        self._spellings: dict[str, str] = {}
         self._groups: dict[str, Element] = {}
         self._elements: dict[str, Element] = {}
         phrases: list[tuple[int, list[Element]]] = []
@@ -47,7 +51,8 @@ class Lexicon:
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
         known |= frozenset(self._common)
-        self.words = Words(known, starred=self._starred)
+        spellings = misspelt(sorted(self._typed), known | self._others)
+        self.words = Words(known, starred=self._starred, spellings=spellings | self._spellings)
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
         """Take one line; yield the phrases that it stands for."""
@@ -60,6 +65,10 @@ class Lexicon:
             self._common = rest.split()
         elif first == "starred":
             self._starred = frozenset(rest.split())
+        elif first in ("typed", "others"):
+            self._spell(first, rest.split())
+        elif first == "spelt":
+            self._spell_as(rest)
         elif first.startswith("%"):
             self._groups[first[1:]] = frozenset(rest.removeprefix("= ").split())
         elif line.startswith("["):
@@ -68,6 +77,20 @@ class Lexicon:
             self._classes[first] = self._element(rest[2:].replace(" ", "|"))
         else:
             yield from ((len(self.rules) - 1, made) for made in self._phrases(line))
+
+    def _spell(self, which: str, words: list[str]) -> None:
+        """Take words that are found where a letter is wrong, or others that only look like that."""
+        if which == "typed":
+            self._typed |= frozenset(words)
+        else:
+            self._others |= frozenset(words)
+
+    def _spell_as(self, line: str) -> None:
+        """Take spellings of words: of which, then how."""
+        said, equals, spellings = line.partition(" = ")
+        if not equals:
+            raise LexiconError(f"no spellings: {line}")
+        self._spellings.update(dict.fromkeys(spellings.split(), said))
 
     def _phrases(self, line: str) -> Iterator[list[Element]]:
         """Yield a phrase with and without all that may be missing."""
