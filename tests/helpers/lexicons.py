@@ -15,6 +15,8 @@ common i to want
 %still = now
 %breaks = but
 %denial = not
+%nobody = nobody
+%untrue = lied
 %saying = says
 %fiction = novel
 %abstract = essay

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote_plus
 
+from tta_gateway.features.safety.secrets import is_secret
+
 SLICE: Final = 500
 """Characters that a detector is given at a time: in a longer text, what is harmless around a
 sentence has the model doubt it."""
@@ -32,6 +34,7 @@ _CHARSET: Final = re.compile(rb'charset="?([a-z0-9._\-]{1,40})', re.IGNORECASE)
 _CHARSETS: Final = frozenset(
     ("utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "utf-16", "utf-16-le", "utf-16-be")
 )
+_FIELD: Final = re.compile(rb'(?i)^content-disposition:.*?;\s*name="?([^";]{1,64})')
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -130,6 +133,7 @@ def _strings(written: str) -> str:
     """Return the strings of JSON; of keys, those that say something.  All of what is no JSON."""
     found = []
     end = 0
+    name = ""
     for number, match in enumerate(_STRING.finditer(written)):
         begin = match.start()
         if _has_words(written, end, begin):
@@ -137,17 +141,21 @@ def _strings(written: str) -> str:
         if number == _STRINGS:  # of so many, the rest is read as it stands: that is quick
             found.append(_unescaped(written[begin:]))
             return "\n".join(found)
-        end = match.end()
         said = _unescaped(match[1])
-        if match[2] is not None and " " not in said:
-            continue  # a name of a field
-        if _is_file(said):
-            said = said[:_BLOB]
-        if _WORD.search(said):
-            found.append(said)
+        is_name = match[2] is not None
+        name = said if is_name else "" if written.find("}", end, begin) >= 0 else name
+        end = match.end()
+        if _says_something(said, name, is_name=is_name):
+            found.append(said[:_BLOB] if _is_file(said) else said)
     if end == 0 or _has_words(written, end, len(written)):
         return _unescaped(written)
     return "\n".join(found)
+
+
+def _says_something(said: str, name: str, *, is_name: bool) -> bool:
+    """Tell whether a string has words that are not those of a field's name, or a secret."""
+    is_none = " " not in said if is_name else is_secret(name, said)
+    return not is_none and _WORD.search(said) is not None
 
 
 def _has_words(written: str, begin: int, end: int) -> bool:
@@ -191,9 +199,15 @@ def _joined(pair: re.Match[str]) -> str:
 def _form(written: str) -> str:
     """Return the values of a form (the URL standard, application/x-www-form-urlencoded)."""
     *fields, rest = written.split("&", _STRINGS)
-    values = [unquote_plus(field.partition("=")[2] or field) for field in fields]
-    name, _, value = rest.partition("=")
-    return "\n".join([*values, unquote_plus((value or name).replace("&", "\n"))])
+    values = [_value(field) for field in fields]
+    return "\n".join([*values, _value(rest).replace("&", "\n")])
+
+
+def _value(field: str) -> str:
+    """Return the value of a field of a form, or its name if it has none; of a secret, nothing."""
+    name, _, value = field.partition("=")
+    said = unquote_plus(value or name)
+    return "" if is_secret(unquote_plus(name), said) else said
 
 
 def _multipart(body: bytes, kind: bytes, *, whole: bool) -> str | None:
@@ -213,10 +227,16 @@ def _multipart(body: bytes, kind: bytes, *, whole: bool) -> str | None:
 
 def _part(head: bytes, content: bytes) -> str | None:
     kind = b""
+    field = ""
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-type":
             kind = value.strip()
+        named = _FIELD.search(line)
+        if named is not None:
+            field = named[1].decode("utf-8", "replace")
+    if field and is_secret(field, content.decode("utf-8", "replace")):
+        return None
     if _name(kind).startswith(_MULTIPART):
         return _decoded(content, b"", sure=False)
     return texts(content, kind)

@@ -11,11 +11,14 @@ from tta_gateway.features.safety.automaton import ANY, Automaton, Element
 from tta_gateway.features.safety.meaning import NEEDED, Reader
 from tta_gateway.features.safety.normal import Words
 from tta_gateway.features.safety.rule import FLAGS, Rule
+from tta_gateway.features.safety.spelling import misspelt
 from tta_gateway.kernel.verdict import Category
 
 CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
 
 
+_LISTS: Final = ("starred", "typed", "others")
+"""of words: those that stars may hide, those found with a letter wrong, others like these"""
 _NO_WORD: Final = frozenset("?'-_@")
 
 
@@ -31,8 +34,9 @@ class Lexicon:
         self.version = ""
         self.rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
-        self._common: list[str] = []
-        self._starred: Element = frozenset()
+        self.common: list[str] = []
+        self._lists: dict[str, Element] = dict.fromkeys(_LISTS, frozenset())
+        self._spellings: dict[str, str] = {}
         self._groups: dict[str, Element] = {}
         self._elements: dict[str, Element] = {}
         phrases: list[tuple[int, list[Element]]] = []
@@ -41,26 +45,25 @@ class Lexicon:
                 phrases += self._read(line.strip())
             except LexiconError as error:
                 raise LexiconError(f"line {number}: {error}") from None
-        self.automaton = Automaton(phrases, self._common)
+        self.automaton = Automaton(phrases, self.common)
         if not self._groups.keys() >= NEEDED:
             raise LexiconError(f"without {' '.join(sorted(NEEDED - self._groups.keys()))}")
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
-        known |= frozenset(self._common)
-        self.words = Words(known, starred=self._starred)
+        known |= frozenset(self.common)
+        spellings = misspelt(sorted(self._lists["typed"]), known | self._lists["others"])
+        self.words = Words(
+            known, starred=self._lists["starred"], spellings=spellings | self._spellings
+        )
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
         """Take one line; yield the phrases that it stands for."""
         first, _, rest = line.partition(" ")
         if not line or first == "#" or line.startswith("# "):
             return
-        if first == "version":
-            self.version = rest
-        elif first == "common":
-            self._common = rest.split()
-        elif first == "starred":
-            self._starred = frozenset(rest.split())
-        elif first.startswith("%"):
+        if self._is_taken(first, rest):
+            return
+        if first.startswith("%"):
             self._groups[first[1:]] = frozenset(rest.removeprefix("= ").split())
         elif line.startswith("["):
             self.rules.append(_rule(line))
@@ -68,6 +71,27 @@ class Lexicon:
             self._classes[first] = self._element(rest[2:].replace(" ", "|"))
         else:
             yield from ((len(self.rules) - 1, made) for made in self._phrases(line))
+
+    def _is_taken(self, first: str, rest: str) -> bool:
+        """Take a line of words that are of no phrase; tell whether it is one."""
+        if first == "version":
+            self.version = rest
+        elif first == "common":
+            self.common = rest.split()
+        elif first in _LISTS:
+            self._lists[first] |= frozenset(rest.split())
+        elif first == "spelt":
+            self._spell_as(rest)
+        else:
+            return False
+        return True
+
+    def _spell_as(self, line: str) -> None:
+        """Take spellings of words: of which, then how."""
+        said, equals, spellings = line.partition(" = ")
+        if not equals:
+            raise LexiconError(f"no spellings: {line}")
+        self._spellings.update(dict.fromkeys(spellings.split(), said))
 
     def _phrases(self, line: str) -> Iterator[list[Element]]:
         """Yield a phrase with and without all that may be missing."""

@@ -33,7 +33,19 @@ _NEAR: Final = 5
 """words within which a denial stands before what it denies"""
 _AROUND: Final = {"past": PAST, "fiction": FICTION, "abstract": ABSTRACT, "joke": JOKE}
 NEEDED: Final = frozenset(
-    {"self", "others", "no", "no_denial", "saying", "still", "breaks", "denial", *_AROUND}
+    {
+        "self",
+        "others",
+        "no",
+        "no_denial",
+        "nobody",
+        "untrue",
+        "saying",
+        "still",
+        "breaks",
+        "denial",
+        *_AROUND,
+    }
 )
 """the groups of words that a lexicon must name"""
 
@@ -48,6 +60,8 @@ class Reader:
         self._no = groups["no"]
         self._no_denial = groups["no_denial"]
         self._denial = groups["denial"]
+        self._nobody = groups["nobody"]
+        self._untrue = groups["untrue"]
         self._saying = groups["saying"]
         self._still = groups["still"]
         self._breaks = groups["breaks"]
@@ -66,7 +80,7 @@ class Reader:
         if not flags & (SELF | OTHER) and self._is_own_after(words, end, hit):
             flags |= SELF
         if self._is_negated(words, begin, hit) or (plain and self._denies(words, hit)):
-            flags |= NEGATED
+            flags |= 0 if self._is_taken_back(words, end, hit) else NEGATED
         return flags
 
     def _whose(self, words: list[str], begin: int, hit: Hit) -> int:
@@ -110,12 +124,23 @@ class Reader:
         return flags & ~PAST if still else flags
 
     def _is_negated(self, words: list[str], begin: int, hit: Hit) -> bool:
+        own = words[hit.begin] in self._self
         for at in range(hit.begin - 1, max(begin, hit.begin - _NEAR) - 1, -1):
             word = words[at]
             if word in self._no:
+                if word in self._nobody or words[at + 1] == "one":
+                    return not own  # nobody knows that I: that denies nothing
                 return words[at + 1] not in self._no_denial
             if word in self._breaks:
                 return False
+            own = own or word in self._self
+        return False
+
+    def _is_taken_back(self, words: list[str], end: int, hit: Hit) -> bool:
+        """Tell whether a denial is said to be none: but I lied."""
+        for at in range(hit.end, end):  # noqa: SIM110
+            if words[at] in self._untrue:
+                return True
         return False
 
     def _denies(self, words: list[str], hit: Hit) -> bool:

@@ -91,7 +91,10 @@ def packed(version: str, heads: list[tuple[list[float], float, float, float]]) -
 
 
 def of_words(words: list[str]) -> list[int]:
-    """Return the features of words: each, its stem, and pairs with the one and two before it."""
+    """Return the features of words: each, its stem, and pairs with the one and two before it.
+
+    Each stands once, however often it was said: who says a word a hundred times means it no more.
+    """
     made: list[int] = []
     before = 0
     earlier = 0
@@ -106,7 +109,7 @@ def of_words(words: list[str]) -> list[int]:
             made.append((earlier * _SKIPPED + this) & _MASK)
         earlier = before
         before = this
-    return made
+    return list(dict.fromkeys(made))
 
 
 def of_findings(found: list[Finding]) -> list[int]:
@@ -124,5 +127,8 @@ def of_findings(found: list[Finding]) -> list[int]:
 
 
 def length_of(words: list[str]) -> float:
-    """Return what the features of words are divided by, so that long texts weigh no more."""
-    return math.sqrt(4.0 + len(words))
+    """Return what the features of words are divided by, so that long texts weigh no more.
+
+    As features do, words count once.
+    """
+    return math.sqrt(4.0 + len(set(words)))

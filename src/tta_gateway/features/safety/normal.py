@@ -8,9 +8,12 @@ out are drawn together.  A full stop of a sentence is a word of its own, ".".
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Final
 
 from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
+from tta_gateway.features.safety.markup import bare
+from tta_gateway.features.safety.spelling import meant
 
 STOP: Final = "."
 LONGEST: Final = 64 * 1024
@@ -64,6 +67,9 @@ _ODD_TOO: Final = re.compile(r"[a-z][!+][a-z]")
 # It begins only where a token does, and gives nothing back: time grows with the length, no faster.
 _APART: Final = r"\s.,;:?\"()\[\]{}<>/#"
 _TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][^{_APART}]*+")
+_DOTS: Final = 2
+_DOTTED: Final = re.compile(r"(?<![^\s.])[a-z]++(?:\.[a-z]++){2,}+")
+"""words with full stops between them for blanks"""
 _SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
 _SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
 _DRAWN_OUT: Final = tuple(letter * 3 for letter in "aeioudhklmnrsty")
@@ -77,8 +83,17 @@ _LEET_CHARS: Final = frozenset("0123456789@$!|+")
 class Words:
     """The words that disguises are tried against."""
 
-    def __init__(self, known: frozenset[str], *, starred: frozenset[str] = frozenset()) -> None:
-        """Know these; the `starred` are known too where stars or other marks hide vowels."""
+    def __init__(
+        self,
+        known: frozenset[str],
+        *,
+        starred: frozenset[str] = frozenset(),
+        spellings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Know these; the `starred` are known too where stars or other marks hide vowels.
+
+        `spellings` are words that are no others, and what is meant by each.
+        """
         self.known = known
         self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known, key=_shorter_last)}
         self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
@@ -90,17 +105,16 @@ class Words:
         }
         self._first_halves = frozenset(first for first, _ in self._halves)
         self._second_halves = frozenset(second for _, second in self._halves)
+        self._spellings = dict(spellings or {})
+        self._odd = frozenset([*self._second_halves, *self._spellings])
 
     def of(self, text: str) -> list[str]:
         """Return the words of a text."""
+        if "&" in text or "<" in text:
+            text = bare(text)
         if not text.isascii():
             text = plain(text)
-        lower = text.lower()
-        if "nna" in lower or "tryna" in lower:
-            lower = _SLURRED.sub(_spoken, lower)
-        if _is_odd(lower):
-            lower = _TOKEN.sub(self._read, lower)
-        lower = lower.replace("...", " ").translate(_PLAIN)
+        lower = self._plainly(text.lower())
         words = lower.replace(STOP, " . ").split()
         if _is_drawn_out(lower):
             words = [self._squeeze(word) for word in words]
@@ -108,9 +122,24 @@ class Words:
             words = self._joined(words)
         if _is_glued(lower):
             words = self._unglued(words)
-        if not (self._second_halves.isdisjoint(words) or self._first_halves.isdisjoint(words)):
+        return words if self._odd.isdisjoint(words) else self._righted(words)
+
+    def _plainly(self, lower: str) -> str:
+        """Return a text of small letters with its marks read, and full stops alone among them."""
+        if "nna" in lower or "tryna" in lower:
+            lower = _SLURRED.sub(_spoken, lower)
+        if _is_odd(lower):
+            lower = _TOKEN.sub(self._read, lower)
+        lower = lower.replace("...", " ").translate(_PLAIN)
+        if lower.count(STOP) - lower.count(". ") > _DOTS:
+            lower = _DOTTED.sub(_undotted, lower)
+        return lower
+
+    def _righted(self, words: list[str]) -> list[str]:
+        """Return words with those put right that were cut in two or typed in a hurry."""
+        if not self._first_halves.isdisjoint(words):
             words = self._mended(words)
-        return words
+        return meant(self._spellings, words)
 
     def spans(self, text: str) -> list[tuple[str, int, int]]:
         """Return the words of a text, each with where it begins and ends in it; slow.
@@ -164,7 +193,7 @@ class Words:
         made: list[str] = []
         run: list[str] = []
         for word in [*words, ""]:
-            if len(word) == 1 and (word != STOP or (run and run[-1] != STOP)):
+            if len(word) == 1 and (word.isalpha() or (word == STOP and run and run[-1] != STOP)):
                 run.append(word)
                 continue
             made += self._word_of(run)
@@ -280,6 +309,10 @@ def _plain_char(char: str) -> str:
         return plain_mark
     letters = unicodedata.normalize("NFKD", char.translate(LATIN))
     return "".join([one for one in letters if not unicodedata.combining(one)]).translate(LATIN)
+
+
+def _undotted(words: re.Match[str]) -> str:
+    return words[0].replace(STOP, " ")
 
 
 def _shorter_last(word: str) -> tuple[int, str]:
