@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from scripts.safety_train import Row, of_corpus, of_rows, packed_model, rows, trained
+from scripts.safety_train import Row, of_corpus, of_noise, of_rows, packed_model, rows, trained
 from tta_gateway.features.safety.detector import (
     LEXICON,
     RELATED,
@@ -72,7 +72,7 @@ def fold_of(row: Row) -> int:
 def by_folds(given: Sequence[Row]) -> tuple[list[Scored], list[EmbeddedDetector]]:
     """Return the rows as scored by models that have not seen them, and these models."""
     lexicon = Lexicon(LEXICON.read_text(encoding="utf-8"))
-    phrases = of_corpus(lexicon, "person")
+    phrases = of_corpus(lexicon, "person") + of_noise(lexicon, "person")
     scored: list[Scored] = []
     detectors = []
     nothing = ([0.0] * SIZE, 0.0)

@@ -30,8 +30,9 @@ from tta_gateway.features.safety.model import (
 )
 from tta_gateway.features.safety.normal import PIECE
 
-VERSION: Final = "2026.11.1"
+VERSION: Final = "2026.11.2"
 LICENCES: Final = ("MIT", "CC-BY-4.0", "Apache-2.0")
+NOISE: Final = 1000
 EPOCHS: Final = 12
 RATE: Final = 0.12
 DECAY: Final = 2e-4
@@ -113,6 +114,18 @@ def of_rows(lexicon: Lexicon, given: Sequence[Row], head: Head) -> list[Example]
     return [example(lexicon, one.text, head, one.label, WEIGHT["rows", one.label]) for one in given]
 
 
+def of_noise(lexicon: Lexicon, head: Head) -> list[Example]:
+    """Return texts of usual words in no order: they say nothing, however they come together."""
+    chance = random.Random(_SEED)  # noqa: S311 - an order, no secret
+    made = []
+    for _ in range(NOISE):
+        words = chance.choices(lexicon.common, k=chance.randint(1, 9))
+        found = findings(lexicon, words, of_service=head == "service")
+        if not found:
+            made.append(Example(of_words(words), [], length_of(words), 0, 0.25))
+    return made
+
+
 def trained(examples: Sequence[Example]) -> Weights:
     """Return weights and bias of a logistic regression, by Adagrad."""
     chance = random.Random(_SEED)  # noqa: S311 - an order, no secret
@@ -161,7 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     heads: list[Weights] = []
     names: tuple[Head, Head] = ("person", "service")
     for head in names:
-        examples = of_corpus(lexicon, head) + of_rows(lexicon, known, head)
+        examples = of_corpus(lexicon, head) + of_noise(lexicon, head)
+        examples += of_rows(lexicon, known, head)
         print(f"{head}: {len(examples)} texts")
         heads.append(trained(examples))
     given.to.write_bytes(packed_model(heads[0], heads[1]))

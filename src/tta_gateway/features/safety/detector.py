@@ -24,6 +24,11 @@ RELATED: Final[frozenset[Category]] = frozenset({"suicide", "self_harm", "eating
 """what the model knows of"""
 _DOUBT: Final = 0.15
 """of the score from which a level is lifted: below it, a phrase is doubted"""
+_NEAR: Final = 40
+"""words before a phrase and after it, by which it is doubted, of a text that is longer"""
+_MOST_NEARBY: Final = 8
+_FEWEST: Final = 3
+"""different words without a phrase, from which on the model lifts a level by itself"""
 
 
 def load() -> "EmbeddedDetector":
@@ -58,15 +63,22 @@ class EmbeddedDetector:
         words = self._lexicon.words.of(text)
         found = findings(self._lexicon, words, of_service=of_service)
         head = self._model.service if of_service else self._model.person
-        score = head.score(of_words(words), of_findings(found), length_of(words))
-        return verdict(found, score, head, self.version)
+        score = _score(head, words, found)
+        if not found and score >= head.elevated and len(set(words)) < _FEWEST:
+            return Verdict(version=self.version, score=score)
+        doubted = score
+        if score < head.high * _DOUBT and len(words) > 2 * _NEAR:
+            doubted = max([score, *_scores_nearby(head, words, found)])
+        return verdict(found, score, head, self.version, doubted=doubted)
 
 
-def verdict(found: list[Finding], score: float, head: Head, version: str) -> Verdict:
-    """Return what comes of both stages."""
+def verdict(
+    found: list[Finding], score: float, head: Head, version: str, *, doubted: float
+) -> Verdict:
+    """Return what comes of both stages; a phrase is doubted by the score `doubted`."""
     by_rules = max((one.level for one in found), default=NONE)
     level = by_rules
-    if by_rules == HIGH and score < head.high * _DOUBT and _is_doubtful(found):
+    if by_rules == HIGH and doubted < head.high * _DOUBT and _is_doubtful(found):
         level = ELEVATED
     elif by_rules < HIGH and score >= head.high:
         level = HIGH
@@ -97,6 +109,21 @@ def merged(verdicts: Iterable[Verdict]) -> Verdict:
         version=first.version,
         score=max(one.score for one in each),
     )
+
+
+def _score(head: Head, words: list[str], found: list[Finding]) -> float:
+    return head.score(of_words(words), of_findings(found), length_of(words))
+
+
+def _scores_nearby(head: Head, words: list[str], found: list[Finding]) -> list[float]:
+    """Return the score of what stands around each phrase that is high; of few, where many are."""
+    made: list[float] = []
+    for one in found:
+        if one.level == HIGH and len(made) < _MOST_NEARBY:
+            begin, end = max(0, one.begin - _NEAR), one.end + _NEAR
+            inside = [other for other in found if begin <= other.begin and other.end <= end]
+            made.append(_score(head, words[begin:end], inside))
+    return made
 
 
 def _is_doubtful(found: list[Finding]) -> bool:

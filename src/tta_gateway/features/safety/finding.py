@@ -14,15 +14,19 @@ MOST_READ: Final = 32
 
 
 class Finding:
-    """A phrase, how it is meant, and the level that comes of it."""
+    """A phrase, how it is meant, the level that comes of it, and which words it is."""
 
-    __slots__ = ("flags", "level", "rule")
+    __slots__ = ("begin", "end", "flags", "level", "rule")
 
-    def __init__(self, rule: Rule, flags: int, level_: int) -> None:
-        """Say so; flags are those of meaning.py."""
+    def __init__(
+        self, rule: Rule, flags: int, level_: int, *, begin: int = 0, end: int = 0
+    ) -> None:
+        """Say so; flags are those of meaning.py, `end` is the word after the last."""
         self.rule = rule
         self.flags = flags
         self.level = level_
+        self.begin = begin
+        self.end = end
 
 
 def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) -> list[Finding]:
@@ -40,7 +44,9 @@ def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) ->
             continue
         if covered is None or not _is_covered(hit, covered):
             flags = lexicon.reader.flags(words, hit, plain=rule.plain)
-            made.append(Finding(rule, flags, level(rule, flags)))
+            made.append(
+                Finding(rule, flags, level(rule, flags), begin=hit.begin, end=hit.end)
+            )
             left[hit.rule] = 0 if made[-1].level == rule.level else left[hit.rule] - 1
     return made
 

@@ -32,7 +32,7 @@ class Lexicon:
         self.version = ""
         self.rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
-        self._common: list[str] = []
+        self.common: list[str] = []
         self._starred: Element = frozenset()
         self._typed: Element = frozenset()
         self._others: Element = frozenset()
@@ -45,12 +45,12 @@ class Lexicon:
                 phrases += self._read(line.strip())
             except LexiconError as error:
                 raise LexiconError(f"line {number}: {error}") from None
-        self.automaton = Automaton(phrases, self._common)
+        self.automaton = Automaton(phrases, self.common)
         if not self._groups.keys() >= NEEDED:
             raise LexiconError(f"without {' '.join(sorted(NEEDED - self._groups.keys()))}")
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
-        known |= frozenset(self._common)
+        known |= frozenset(self.common)
         spellings = misspelt(sorted(self._typed), known | self._others)
         self.words = Words(known, starred=self._starred, spellings=spellings | self._spellings)
 
@@ -62,7 +62,7 @@ class Lexicon:
         if first == "version":
             self.version = rest
         elif first == "common":
-            self._common = rest.split()
+            self.common = rest.split()
         elif first == "starred":
             self._starred = frozenset(rest.split())
         elif first in ("typed", "others"):
