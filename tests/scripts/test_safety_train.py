@@ -9,6 +9,7 @@ from scripts.safety_train import (
     Row,
     example,
     of_corpus,
+    of_noise,
     of_rows,
     packed_model,
     rows,
@@ -45,6 +46,13 @@ def test_training_learns_what_its_examples_say() -> None:
 def test_training_again_gives_the_same_weights() -> None:
     examples = [Example([1, 2], [3], 1.0, 1, 1.0), Example([4], [5], 1.0, 0, 1.0)]
     assert trained(examples) == trained(examples)
+
+
+def test_usual_words_in_no_order_say_nothing() -> None:
+    made = of_noise(lexicon(), "person")
+    assert len(made) > 900
+    assert {one.label for one in made} == {0}
+    assert made == of_noise(lexicon(), "person")
 
 
 def test_rows_at_risk_are_no_harm_for_services() -> None:

@@ -44,9 +44,7 @@ def findings(lexicon: Lexicon, words: list[str], *, of_service: bool = False) ->
             continue
         if covered is None or not _is_covered(hit, covered):
             flags = lexicon.reader.flags(words, hit, plain=rule.plain)
-            made.append(
-                Finding(rule, flags, level(rule, flags), begin=hit.begin, end=hit.end)
-            )
+            made.append(Finding(rule, flags, level(rule, flags), begin=hit.begin, end=hit.end))
             left[hit.rule] = 0 if made[-1].level == rule.level else left[hit.rule] - 1
     return made
 

@@ -10,13 +10,15 @@ from typing import Final, cast, get_args
 from tta_gateway.features.safety.automaton import ANY, Automaton, Element
 from tta_gateway.features.safety.meaning import NEEDED, Reader
 from tta_gateway.features.safety.normal import Words
-from tta_gateway.features.safety.spelling import misspelt
 from tta_gateway.features.safety.rule import FLAGS, Rule
+from tta_gateway.features.safety.spelling import misspelt
 from tta_gateway.kernel.verdict import Category
 
 CATEGORIES: Final = cast("tuple[Category, ...]", get_args(Category))
 
 
+_LISTS: Final = ("starred", "typed", "others")
+"""of words: those that stars may hide, those found with a letter wrong, others like these"""
 _NO_WORD: Final = frozenset("?'-_@")
 
 
@@ -33,9 +35,7 @@ class Lexicon:
         self.rules: list[Rule] = []
         self._classes: dict[str, Element] = {}
         self.common: list[str] = []
-        self._starred: Element = frozenset()
-        self._typed: Element = frozenset()
-        self._others: Element = frozenset()
+        self._lists: dict[str, Element] = dict.fromkeys(_LISTS, frozenset())
         self._spellings: dict[str, str] = {}
         self._groups: dict[str, Element] = {}
         self._elements: dict[str, Element] = {}
@@ -51,25 +51,19 @@ class Lexicon:
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
         known |= frozenset(self.common)
-        spellings = misspelt(sorted(self._typed), known | self._others)
-        self.words = Words(known, starred=self._starred, spellings=spellings | self._spellings)
+        spellings = misspelt(sorted(self._lists["typed"]), known | self._lists["others"])
+        self.words = Words(
+            known, starred=self._lists["starred"], spellings=spellings | self._spellings
+        )
 
     def _read(self, line: str) -> Iterator[tuple[int, list[Element]]]:
         """Take one line; yield the phrases that it stands for."""
         first, _, rest = line.partition(" ")
         if not line or first == "#" or line.startswith("# "):
             return
-        if first == "version":
-            self.version = rest
-        elif first == "common":
-            self.common = rest.split()
-        elif first == "starred":
-            self._starred = frozenset(rest.split())
-        elif first in ("typed", "others"):
-            self._spell(first, rest.split())
-        elif first == "spelt":
-            self._spell_as(rest)
-        elif first.startswith("%"):
+        if self._is_taken(first, rest):
+            return
+        if first.startswith("%"):
             self._groups[first[1:]] = frozenset(rest.removeprefix("= ").split())
         elif line.startswith("["):
             self.rules.append(_rule(line))
@@ -78,12 +72,19 @@ class Lexicon:
         else:
             yield from ((len(self.rules) - 1, made) for made in self._phrases(line))
 
-    def _spell(self, which: str, words: list[str]) -> None:
-        """Take words that are found where a letter is wrong, or others that only look like that."""
-        if which == "typed":
-            self._typed |= frozenset(words)
+    def _is_taken(self, first: str, rest: str) -> bool:
+        """Take a line of words that are of no phrase; tell whether it is one."""
+        if first == "version":
+            self.version = rest
+        elif first == "common":
+            self.common = rest.split()
+        elif first in _LISTS:
+            self._lists[first] |= frozenset(rest.split())
+        elif first == "spelt":
+            self._spell_as(rest)
         else:
-            self._others |= frozenset(words)
+            return False
+        return True
 
     def _spell_as(self, line: str) -> None:
         """Take spellings of words: of which, then how."""

@@ -33,7 +33,19 @@ _NEAR: Final = 5
 """words within which a denial stands before what it denies"""
 _AROUND: Final = {"past": PAST, "fiction": FICTION, "abstract": ABSTRACT, "joke": JOKE}
 NEEDED: Final = frozenset(
-    {"self", "others", "no", "no_denial", "nobody", "untrue", "saying", "still", "breaks", "denial", *_AROUND}
+    {
+        "self",
+        "others",
+        "no",
+        "no_denial",
+        "nobody",
+        "untrue",
+        "saying",
+        "still",
+        "breaks",
+        "denial",
+        *_AROUND,
+    }
 )
 """the groups of words that a lexicon must name"""
 

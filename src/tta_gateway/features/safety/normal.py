@@ -114,14 +114,7 @@ class Words:
             text = bare(text)
         if not text.isascii():
             text = plain(text)
-        lower = text.lower()
-        if "nna" in lower or "tryna" in lower:
-            lower = _SLURRED.sub(_spoken, lower)
-        if _is_odd(lower):
-            lower = _TOKEN.sub(self._read, lower)
-        lower = lower.replace("...", " ").translate(_PLAIN)
-        if lower.count(STOP) - lower.count(". ") > _DOTS:
-            lower = _DOTTED.sub(_undotted, lower)
+        lower = self._plainly(text.lower())
         words = lower.replace(STOP, " . ").split()
         if _is_drawn_out(lower):
             words = [self._squeeze(word) for word in words]
@@ -130,6 +123,17 @@ class Words:
         if _is_glued(lower):
             words = self._unglued(words)
         return words if self._odd.isdisjoint(words) else self._righted(words)
+
+    def _plainly(self, lower: str) -> str:
+        """Return a text of small letters with its marks read, and full stops alone among them."""
+        if "nna" in lower or "tryna" in lower:
+            lower = _SLURRED.sub(_spoken, lower)
+        if _is_odd(lower):
+            lower = _TOKEN.sub(self._read, lower)
+        lower = lower.replace("...", " ").translate(_PLAIN)
+        if lower.count(STOP) - lower.count(". ") > _DOTS:
+            lower = _DOTTED.sub(_undotted, lower)
+        return lower
 
     def _righted(self, words: list[str]) -> list[str]:
         """Return words with those put right that were cut in two or typed in a hurry."""

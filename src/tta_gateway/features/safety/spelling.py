@@ -64,9 +64,9 @@ def misspelt(words: Iterable[str], but: frozenset[str]) -> dict[str, str]:
 
 
 def meant(spellings: Mapping[str, str], words: list[str]) -> list[str]:
-    """Return words as they are meant; a spelling may stand for several, whose last is not said twice.
+    """Return words as they are meant.
 
-    "idw to" is "i dont want to", once.
+    A spelling may stand for several, whose last is not said twice: "idw to" is "i dont want to".
     """
     made: list[str] = []
     last = ""

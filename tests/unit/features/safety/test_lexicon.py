@@ -16,6 +16,8 @@ starred die
 %still = now
 %breaks = but
 %denial = not
+%nobody = nobody
+%untrue = lied
 %saying = says
 %fiction = novel
 %abstract = essay
@@ -61,6 +63,7 @@ def test_a_rule_has_a_name_a_category_a_level_and_flags() -> None:
         ("[one suicide 2]\n@none", 2),
         ("[one suicide 2]\nx |", 2),
         ("[one suicide 2]\ndon't", 2),
+        ("spelt dye", 1),
     ],
 )
 def test_a_line_that_says_nothing_is_named(text: str, line: int) -> None:
@@ -87,3 +90,13 @@ def test_no_line_of_the_lexicon_stands_there_twice() -> None:
         if line and line[0] not in "#[%@" and " " in line
     ]
     assert len(lines) - len(set(lines)) <= 12
+
+
+def test_words_are_found_as_they_are_typed() -> None:
+    lines = "typed cutting\nothers putting curring\nspelt want to = wana\n"
+    lexicon = Lexicon(HEAD + lines + "[one suicide 2]\nwant to die\n[two self_harm 2]\ncutting\n")
+    assert found(lexicon, "wana die") == found(lexicon, "wana to die") == {"one"}
+    for text in ("cuttng", "cuting", "cuttingg", "cuttinh", "cutitng"):
+        assert found(lexicon, text) == {"two"}
+    for text in ("putting", "curring", "cut"):
+        assert found(lexicon, text) == set()

@@ -8,7 +8,7 @@ from tta_gateway.features.safety.rule import Rule
 GROUPS = {
     "self": frozenset({"i", "me", "my", "myself"}),
     "others": frozenset({"he", "people", "friend"}),
-    "no": frozenset({"not", "dont", "never"}),
+    "no": frozenset({"not", "dont", "never", "no", "nobody"}),
     "no_denial": frozenset({"only", "know"}),
     "saying": frozenset({"says"}),
     "still": frozenset({"again", "still"}),
@@ -18,6 +18,8 @@ GROUPS = {
     "joke": frozenset({"lol"}),
     "breaks": frozenset({"but"}),
     "denial": frozenset({"not"}),
+    "nobody": frozenset({"nobody"}),
+    "untrue": frozenset({"lied"}),
 }
 READER = Reader(GROUPS)
 
@@ -48,6 +50,13 @@ def flags(text: str, *, plain: bool = False) -> int:
         ("i dont want to [die]", meaning.SELF | meaning.NEGATED),
         ("i dont know if [die]", meaning.SELF),
         ("not . [die]", 0),
+        ("nobody knows that i want to [die]", meaning.SELF),
+        ("no one knows that i [die]", meaning.SELF),
+        ("nobody knows [i die]", meaning.SELF),
+        ("nobody wants to [die]", meaning.NEGATED),
+        ("no one wants to [die]", meaning.NEGATED),
+        ("i never [die] but i lied", meaning.SELF),
+        ("i never [die] . i lied", meaning.SELF | meaning.NEGATED),
         ("i dont eat but [die]", meaning.SELF),
         ("i used to [die]", meaning.SELF | meaning.PAST),
         ("i used to [die] again", meaning.SELF),

@@ -69,7 +69,14 @@ def test_many_findings_are_seen_as_several() -> None:
 
 def test_a_long_text_weighs_no_more() -> None:
     assert length_of([]) == 2.0
-    assert length_of(["x"] * 396) == 20.0
+    assert length_of([str(number) for number in range(396)]) == 20.0
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=4), st.integers(3, 200))
+def test_words_weigh_no_more_by_being_said_again(words: list[str], times: int) -> None:
+    """A score that grew with their number was a level for anybody who repeats himself."""
+    assert sorted(of_words(words * times)) == sorted(of_words(words * 3))
+    assert length_of(words * times) == length_of(words)
 
 
 @given(st.lists(st.text(min_size=1)))

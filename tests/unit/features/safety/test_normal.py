@@ -10,7 +10,11 @@ from tta_gateway.features.safety.normal import LONGEST, OVERLAP, PIECE, Words, p
 KNOWN = frozenset(
     ["i", "want", "to", "kill", "die", "dying", "myself", "suicide", "help", "a", "self"]
 )
-WORDS = Words(KNOWN, starred=frozenset({"kill", "die", "suicide", "dying"}))
+WORDS = Words(
+    KNOWN,
+    starred=frozenset({"kill", "die", "suicide", "dying"}),
+    spellings={"kil": "kill", "wana": "want to"},
+)
 
 
 def read(text: str) -> str:
@@ -47,6 +51,13 @@ def test_a_plain_text_is_its_words_in_lower_case(text: str, words: str) -> None:
         "i want to k!ll myself",
         "i want to k**l myself",
         "i want to ki ll myself",
+        "i.want.to.kill.myself",
+        "i want 2 k.i.l.l myself".replace("2", "to"),
+        "i want to <b>kill</b> myself",
+        "<p>i want to ki<i></i>ll myself</p>",
+        "i&nbsp;want to &#107;ill myself",
+        "i want to kil myself",
+        "i wana kill myself",
         "i w\u00e4nt t\u00f6 k\u00efll mys\u00e9lf",
         "I WANT TO KILL MYSELF",
         "\u202ei want\u202c to \U0001d424\U0001d422\U0001d425\U0001d425 myself",
@@ -68,6 +79,10 @@ def test_a_disguise_is_taken_off(text: str) -> None:
         ("U.S.A. is", "us a . is"),
         ("sooo gooood", "so god"),
         ("x y", "x y"),
+        ("to 2 k.i.l.l", "to 2 kill"),
+        ("no.. so. i", "no . . so . i"),
+        ("so.i help.a self", "so . i help . a self"),
+        ("<self> help", "self help"),
         ("1 2 3 4", "1 2 3 4"),
         ("q w z f", "qwzf"),
         ("1234 4321", "1234 4321"),
