@@ -106,7 +106,7 @@ class Words:
         self._first_halves = frozenset(first for first, _ in self._halves)
         self._second_halves = frozenset(second for _, second in self._halves)
         self._spellings = dict(spellings or {})
-        self._odd = self._second_halves | self._spellings.keys()
+        self._odd = frozenset([*self._second_halves, *self._spellings])
 
     def of(self, text: str) -> list[str]:
         """Return the words of a text."""
