@@ -81,7 +81,7 @@ def test_a_long_text_is_as_bad_as_its_worst_piece() -> None:
 def test_a_word_of_weight_is_seen_in_the_middle_of_much() -> None:
     word = of_words(["zebra"])[0]
     detector = EmbeddedDetector(lexicon(), model(-2.0, word=word))
-    assert detector.of_person("x y " * PIECE + "zebra").level == 2
+    assert detector.of_person("xx yy " * PIECE + "zebra").level == 2
 
 
 def test_verdicts_are_merged_into_the_highest() -> None:
@@ -113,16 +113,9 @@ def test_a_word_or_two_have_no_level_by_the_model_alone() -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "again and",
-        "well",
-        "no",
-        "please",
-        "he said she said",
-        "one two three four",
-        "la di da",
-        "a b",
-    ]
-    + ["why", "more and more", "thank you so much", "up down left right", "yes sir no sir"],
+        *("again and", "well", "no", "please", "he said she said", "one two three four", "a b"),
+        *("la di da", "why", "more and more", "thank you so much", "up down left right"),
+    ],
 )
 def test_who_repeats_himself_is_neither_at_risk_nor_harmful(words: str) -> None:
     for times in (1, 10, 100, 200):
@@ -147,7 +140,7 @@ def test_a_phrase_is_doubted_by_what_stands_around_it_and_by_nothing_further_off
     detector = EmbeddedDetector(
         lexicon(), Model(packed("w", [(weights, 0.0, 0.3, 0.8), (weights, 0.0, 0.3, 0.8)]))
     )
-    words = " ".join(f"w{number}" for number in range(60))
+    words = " ".join(f"w{number}" for number in range(100))
     assert detector.of_person("lovely . want to die").level == 1
     assert detector.of_person(f"lovely {words} . want to die").level == 2
 
