@@ -11,8 +11,11 @@ JSON = b"application/json"
 FORM = b"application/x-www-form-urlencoded"
 WORDS = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=20)
 
+NAMES = WORDS.map(lambda word: word + "x")
+"""of fields that hold no secret"""
 
-@given(st.recursive(WORDS, lambda one: st.lists(one, max_size=4) | st.dictionaries(WORDS, one)))
+
+@given(st.recursive(WORDS, lambda one: st.lists(one, max_size=4) | st.dictionaries(NAMES, one)))
 def test_every_string_of_a_document_is_read(document: object) -> None:
     found = texts(msgspec.json.encode(document), JSON)
     assert found is not None
