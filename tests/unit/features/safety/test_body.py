@@ -43,6 +43,27 @@ def test_a_body_of_two_windows_is_seen_whole_and_of_a_longer_one_both_ends(
         assert data.decode()[WINDOW - 10 :] in tail
 
 
+@pytest.mark.parametrize("step", [1000, WINDOW, 3 * WINDOW])
+def test_of_a_long_body_the_middle_is_not_seen(step: int) -> None:
+    data = b"a" * WINDOW + b"b" * WINDOW + b"c" * WINDOW
+    body = taken(Body(PLAIN), data, step)
+    assert (body.head(), body.unseen) == ("a" * WINDOW, "")
+    assert (body.tail(), body.unseen) == ("c" * WINDOW, "middle")
+
+
+def test_of_a_body_that_is_broken_the_end_is_read_and_what_broke_it_is_said() -> None:
+    body = taken(Body(PLAIN, b"gzip"), gzip.compress(b"a" * 2 * DECODED))
+    assert set(body.tail()) == {"a"}
+    assert body.unseen == "too_large"
+
+
+def test_what_is_let_go_is_kept_no_more() -> None:
+    body = taken(Body(PLAIN), b"a" * 2 * WINDOW)
+    body.let_go()
+    assert (body.head(), body.tail()) == ("", "")
+    assert (body.size, body.unseen) == (2 * WINDOW, "")
+
+
 @pytest.mark.parametrize("step", [1, 7, 100_000])
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
 def test_what_is_compressed_is_decoded_as_it_comes(packed: object, step: int) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.leaves import OVERLAP, SLICE, is_json, slices, texts
+from tta_gateway.features.safety.leaves import OVERLAP, SLICE, is_json, is_media, slices, texts
 from tta_gateway.features.safety.secrets import is_secret
 
 JSON = b"application/json"
@@ -169,9 +169,30 @@ def test_nothing_is_lost_between_two_slices(text: str) -> None:
     assert all(a[-OVERLAP:] == b[:OVERLAP] for a, b in pairwise(pieces))
 
 
+@pytest.mark.parametrize(
+    ("size", "begins"),
+    [
+        (0, [0]),
+        (SLICE, [0]),
+        (SLICE + 1, [0, SLICE - OVERLAP]),
+        (2 * SLICE - OVERLAP, [0, SLICE - OVERLAP]),
+        (2 * SLICE - OVERLAP + 1, [0, SLICE - OVERLAP, 2 * (SLICE - OVERLAP)]),
+    ],
+)
+def test_a_long_text_is_cut_into_as_few_slices_as_hold_it(size: int, begins: list[int]) -> None:
+    text = "".join(chr(0x4E00 + at) for at in range(size))
+    assert list(slices(text)) == [text[begin : begin + SLICE] for begin in begins]
+
+
 def test_what_is_json_is_told_by_its_name() -> None:
     assert is_json(b"application/problem+json; charset=utf-8")
     assert not is_json(b"text/plain")
+
+
+def test_what_is_media_is_told_by_its_name() -> None:
+    assert is_media(b"Image/PNG; q=1")
+    assert is_media(b"video/mp4")
+    assert not is_media(b"text/plain; a=image/png")
 
 
 def test_secrets_are_not_what_somebody_says() -> None:
