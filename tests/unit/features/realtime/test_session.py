@@ -22,7 +22,9 @@ from tta_gateway.features.realtime.command import (
     SubscribeRequest,
     SubscribeResult,
 )
+from tta_gateway.features.realtime.ear import HELP
 from tta_gateway.features.realtime.json_codec import JsonCodec
+from tta_gateway.features.realtime.publication import Publication
 from tta_gateway.features.realtime.session import Session, State, Subscription, Terms
 
 CONNECT: Final[Written] = {"id": 1, "connect": {}}
@@ -421,6 +423,60 @@ def test_an_answer_to_subscribe_keeps_its_place_in_the_channel() -> None:
     session.push(Message(b'"other"', "b"))
     session.push(Message(b'"crisis"', "a", urgent=True))
     assert said(session) == [{"id": 2, "subscribe": {}}, "crisis", "other"]
+
+
+HELP_BEGINS: Final[Json] = {"push": {"channel": HELP, "subscribe": {}}}
+
+
+def help_card(data: Json) -> Json:
+    return {"push": {"channel": HELP, "pub": {"data": data}}}
+
+
+def test_help_overtakes_what_waits_and_its_channel_begins_once() -> None:
+    session = connected()
+    session.push(Message(b'"other"', "a"))
+    session.help(Publication(b'"first"'))
+    session.help(Publication(b'"second"'))
+    assert said(session) == [HELP_BEGINS, help_card("first"), help_card("second"), "other"]
+
+
+def test_help_comes_however_much_waits() -> None:
+    session = connected(queue=1000)
+    session.push(Message(b'"%b"' % (b"x" * 1000), "a"))
+    session.help(Publication(b'"card"'))
+    assert end(session) is None
+    assert said(session)[:2] == [HELP_BEGINS, help_card("card")]
+
+
+def test_help_for_who_is_about_to_connect_comes_behind_the_answer() -> None:
+    session = a_session()
+    session.receive(in_json(CONNECT))
+    session.next()
+    session.help(Publication(b'"card"'))
+    assert said(session) == []
+    session.connected(CONNECTED, now=100.0)
+    assert said(session) == [
+        {"id": 1, "connect": {"client": "c", "ping": 25, "pong": True}},
+        HELP_BEGINS,
+        help_card("card"),
+    ]
+
+
+def test_who_is_gone_is_given_no_help() -> None:
+    session = connected()
+    session.leave()
+    session.help(Publication(b'"card"'))
+    assert said(session) == []
+
+
+def test_of_the_commands_that_wait_those_that_were_listened_to_are_known() -> None:
+    session = connected()
+    session.receive(in_json(*calls(2, 5)))
+    assert session.next() is not None
+    first, second = session.unheard()
+    assert (first.id, second.id) == (3, 4)
+    session.hearings[id(first)] = None
+    assert session.unheard() == [second]
 
 
 def test_what_is_said_of_a_session_does_not_say_who_it_is() -> None:

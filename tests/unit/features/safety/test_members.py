@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.members import LARGEST, Members, pieces
+from tta_gateway.features.safety.members import LARGEST, Members, common, pieces
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -31,6 +31,35 @@ def test_what_is_no_json_is_one_text() -> None:
     assert Members(b'{"cut').texts == {"": '{"cut', ".0": "cut"}
     assert Members(b"null").texts == {"": "null"}
     assert Members(b"5").texts == {"": "5"}
+
+
+def test_of_several_documents_each_line_that_says_something_is_known() -> None:
+    data = b'{"a":"one\\n \\ntwo"}\n{"b":"three"}'
+    found = Members(data).texts
+    del found[""]
+    assert found == {".0": "one", ".2": "two", ".3": "three"}
+
+
+def test_a_name_that_says_something_is_a_text_and_can_be_replaced() -> None:
+    members = Members(b'{"how are you":{"a":"fine"}}')
+    name = ".how are you (its name)"
+    assert members.texts == {name: "how are you", ".how are you.a": "fine"}
+    made = json.loads(members.with_texts({name: "safe", ".how are you.a": "well"}))
+    assert made == {"safe": {"a": "well"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "together"),
+    [
+        (".a.0.b.12", ".a.*.b.*"),
+        (".0", ".*"),
+        (".1.2", ".*.*"),
+        (".a1.2b", ".a1.2b"),
+        ("", ""),
+    ],
+)
+def test_neighbours_differ_by_a_number_alone(name: str, together: str) -> None:
+    assert common(name) == together
 
 
 def test_very_much_is_one_text() -> None:

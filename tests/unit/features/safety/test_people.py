@@ -62,6 +62,15 @@ def test_of_many_short_messages_the_last_are_heard_together() -> None:
     assert len(found) <= 240
 
 
+def test_a_long_message_is_no_part_of_a_sentence() -> None:
+    who = somebody()
+    who.together("one", 0.0)
+    assert who.together("x" * (SHORT + 1), 1.0) == ""
+    assert who.together("two", 2.0) == ""
+    assert who.together("three", 3.0) == "two three"
+    assert who.together("y" * SHORT, 4.0) == "two three " + "y" * SHORT
+
+
 def test_the_form_of_messages_does_not_come_between() -> None:
     who = somebody()
     who.together("message\none\nuser_1", 0.0)
