@@ -1,5 +1,8 @@
 """What is heard, in words that tell nobody what was said."""
 
+import pytest
+
+from tta_gateway.kernel.incident import Identity
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
 from tta_gateway.kernel.verdict import Verdict
 
@@ -20,3 +23,14 @@ def test_somebody_speaks_somewhere() -> None:
     one = Speaker("home/ada", subject="ada", identity="verified", connection="c", correlation="r")
     assert (one.person, one.subject, one.identity) == ("home/ada", "ada", "verified")
     assert not Place("talks", "talker").is_observed
+
+
+@pytest.mark.parametrize(
+    ("identity", "key"),
+    [("verified", "home/ada"), ("unverified", "home/ada"), ("unknown", "home/ada c")],
+)
+def test_only_who_is_unknown_is_told_from_others_by_their_connection(
+    identity: Identity, key: str
+) -> None:
+    one = Speaker("home/ada", subject="", identity=identity, connection="c", correlation="r")
+    assert one.key == key

@@ -126,6 +126,16 @@ def test_a_refusal_is_a_message_that_is_read() -> None:
     )
 
 
+def test_what_the_gateway_says_is_a_text_with_what_pages_show_beside_it() -> None:
+    found = json.loads(Envelope("0", "now", None).says({"text": "Call."}, {"card": {"level": 3}}))
+    assert "type" not in found
+    assert (found["role"], found["content"], found["metadata"]) == (
+        "system",
+        {"text": "Call."},
+        {"card": {"level": 3}},
+    )
+
+
 @pytest.mark.parametrize(
     ("message", "name"),
     [

@@ -17,6 +17,7 @@ from tta_gateway.features.escalation.algorithm import (
     contacts,
     folded,
     is_alarming,
+    is_open,
     opened,
     pause,
     tick,
@@ -208,6 +209,16 @@ def test_what_is_over_is_reopened_before_anything_else() -> None:
     again = acted(over, an_act("reopen", NOW + 5.0))
     assert (again.state, again.due, again.resolved) == (State.REOPENED, NOW + 5.0, 0.0)
     assert acted(over, an_act("note")) is over
+
+
+def test_further_reports_belong_to_an_incident_until_it_is_resolved() -> None:
+    incident = opened(a_report(), NOW)
+    over = acted(incident, an_act("resolve"))
+    assert is_open(incident)
+    assert is_open(acted(incident, an_act("acknowledge")))
+    assert is_open(acted(incident, an_act("hand_over", to="ward 3")))
+    assert not is_open(over)
+    assert is_open(acted(over, an_act("reopen")))
 
 
 def test_to_reopen_what_alarms_changes_nothing() -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tta_gateway.features.tether.backlog import Backlog, Bounds, Queue, Said
+from tta_gateway.kernel.said import Hearing, Need
 
 SIZES = st.lists(st.integers(0, 300), max_size=60)
 
@@ -61,3 +62,20 @@ def test_a_queue_takes_no_more_bytes_than_it_may() -> None:
     queue.clear()
     assert queue.add(_of(100, 2))
     assert len(queue) == 1
+
+
+def test_of_what_waited_in_vain_those_who_listen_hear_and_of_what_was_taken_not() -> None:
+    queue, lost = Queue(Bounds(messages=10, size=1000)), list[str]()
+
+    def heard(name: str) -> Said:
+        message = Said(b"", is_text=True)
+        message.hearing = Hearing()
+        message.hearing.done(Need(3, is_spared=True, undelivered=lambda: lost.append(name)))
+        return message
+
+    for one in (heard("taken"), _of(1, 1), heard("left"), heard("left too")):
+        assert queue.add(one)
+    queue.take()
+    queue.clear()
+    assert lost == ["left", "left too"]
+    assert len(queue) == 0
