@@ -25,7 +25,6 @@ RIBS: Final = (
     *("care.py", "paths.py"),
     *("answers.py", "body.py", "harmless.py", "heard.py", "leaves.py", "looking.py", "said.py"),
     *("parts.py", "running.py", "withholding.py"),
-    *("judging.py", "listener.py", "members.py", "people.py", "reply.py"),
     *("automaton.py", "detector.py", "finding.py", "lexicon.py", "lookalikes.py", "model.py"),
     *("normal.py", "meaning.py", "rule.py", "secrets.py", "markup.py", "spelling.py"),
 )

@@ -47,7 +47,7 @@ class Lexicon:
                 raise LexiconError(f"line {number}: {error}") from None
         self.automaton = Automaton(phrases, self.common)
         if not self._groups.keys() >= NEEDED:
-            raise LexiconError(f"without {' '.join(sorted(NEEDED - self._groups.keys()))}")
+            raise LexiconError(f"without {' '.join(sorted(NEEDED.difference(self._groups)))}")
         self.reader = Reader(self._groups)
         known = frozenset(word for _, elements in phrases for one in elements for word in one)
         known |= frozenset(self.common)
