@@ -44,11 +44,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     tmp_path = tmp_path_factory.mktemp("hostile")
     listener = listen_on_loopback()
     port = free_port()
+    off = {"mode": "off", "reason": "bytes, whose answers are shown as they come"}
     config = {
         "listen": f"127.0.0.1:{port}",
         "state_dir": str(tmp_path / "state"),
         "services": {"up": {"endpoints": [f"http://127.0.0.1:{listener.getsockname()[1]}"]}},
-        "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none"}],
+        "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none", "safety": off}],
     }
     gateway = start_gateway(config, tmp_path)
     try:

@@ -153,7 +153,7 @@ def test_a_login_is_answered_whose_hashing_process_is_killed(one: Issuing) -> No
     # A process that only ever gets time left over may need some to die on a busy machine.
     assert wait_until(lambda: not is_alive(idle), PATIENCE)
     assert one.login().status == 200
-    assert wait_until(lambda: bool(hashers_of(one, "idle")), PATIENCE)
+    assert wait_until(lambda: one.login().status == 200 and bool(hashers_of(one, "idle")), PATIENCE)
     assert wait_until(lambda: bool(one.stage.events("hashing_process_lost")))
     assert len(one.stage.events("hashing_process_lost")) == 1
 

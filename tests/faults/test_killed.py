@@ -69,7 +69,7 @@ def test_a_worker_killed_under_load_loses_what_it_had_under_way_and_no_more(
             killed = time.monotonic()
             assert wait_until(lambda victim=victim: not is_alive(victim))  # type: ignore[misc]
             assert wait_until(lambda deaths=deaths: all_serve_again(probe, deaths=deaths))  # type: ignore[misc]
-            assert time.monotonic() - killed < 2.0
+            assert time.monotonic() - killed < 5.0
         load.grow(200)
     service.check(load.tally)
     assert load.tally.statuses == {200}

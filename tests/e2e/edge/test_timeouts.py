@@ -227,7 +227,7 @@ def test_a_client_that_asks_on_and_takes_nothing_is_cut_off(hasty: Stage) -> Non
 def test_a_client_that_takes_an_answer_slowly_but_steadily_gets_it(hasty: Stage) -> None:
     text = bytes(1_000_000)
     target = hasty.on(lambda call: call.answer(text))
-    with hasty.client(receive_buffer=65536) as client:
+    with hasty.client(receive_buffer=1 << 18) as client:
         client.ask(target)
         left = int(client.head().value(b"content-length") or 0)
         while left:
