@@ -66,7 +66,8 @@ def test_while_control_hangs_tokens_count_and_a_login_is_not_told_to_be_sent_aga
             assert one.is_known_everywhere(good, GOOD)
             assert one.is_known_everywhere(ended, REVOKED)
             answer = one.login()
-            assert (answer.status, answer.code) == (504, "upstream_first_byte_timeout")
+            assert answer.status == 504  # whichever of two limits is told first
+            assert answer.code in {"upstream_first_byte_timeout", "upstream_total_timeout"}
             assert one.is_known_everywhere(good, GOOD)
 
 

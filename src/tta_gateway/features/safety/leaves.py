@@ -129,6 +129,12 @@ def _is_binary(body: bytes) -> bool:
     return body[:1024].decode("utf-8", "replace").count("\ufffd") > len(body[:1024]) // 16
 
 
+def quoted(data: bytes) -> list[str]:
+    """Return the strings of JSON that stands within something else: events, lines, frames."""
+    found = _STRING.finditer(data.decode("utf-8", "replace"))
+    return [_unescaped(match[1]) for match in found if match[2] is None or " " in match[1]]
+
+
 def _strings(written: str) -> str:
     """Return the strings of JSON; of keys, those that say something.  All of what is no JSON."""
     found = []

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tta_gateway.features.safety.leaves import texts
+from tta_gateway.features.safety.leaves import quoted, texts
 
 LARGEST: Final = 64 * 1024
 """Bytes of a message whose members are told apart; a larger one is one text."""
@@ -59,7 +59,7 @@ class Members:
         """Read the strings of what holds JSON: events, lines, frames of another protocol."""
         if len(data) > LARGEST or data.count(b",") > _MOST or _HOLDS.search(data) is None:
             return
-        found = texts(data, _WRITTEN) or ""
+        found = "\n".join(quoted(data))
         for number, said in enumerate(found.split("\n")[:_MOST]):
             if said.strip():
                 self.texts[f".{number}"] = said

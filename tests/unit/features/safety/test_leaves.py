@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.leaves import OVERLAP, SLICE, is_json, is_media, slices, texts
+from tta_gateway.features.safety.leaves import (
+    OVERLAP,
+    SLICE,
+    is_json,
+    is_media,
+    quoted,
+    slices,
+    texts,
+)
 from tta_gateway.features.safety.secrets import is_secret
 
 JSON = b"application/json"
@@ -204,3 +212,9 @@ def test_secrets_are_not_what_somebody_says() -> None:
     parts = b"--x\r\n%s\r\n\r\niwanttodie\r\n--x\r\n%s\r\n\r\nso tired\r\n--x--\r\n"
     heads = (b'Content-Disposition: form-data; name="%s"' % name for name in (b"passwd", b"bio"))
     assert texts(parts % tuple(heads), b"multipart/form-data; boundary=x") == "so tired"
+
+
+def test_of_what_holds_json_the_strings_are_read_and_no_names() -> None:
+    assert quoted(b'event: token\ndata: {"t": "You \\u0063an", "n": 1}\n\n') == ["You can"]
+    assert quoted(b'42["token","so"]') == ["token", "so"]
+    assert quoted(b"no JSON at all") == []
