@@ -29,6 +29,8 @@ def read(text: str) -> str:
         ("what?! no\nyes... so", "what . . no yes so"),
         ("", ""),
         ("it\u2019s \u201cfine\u201d", "its fine"),
+        ("it\u02bcs \u00abfine\u00bb\u3002 yes", "its fine . yes"),
+        ("fine\U0001f600yes", "fine \U0001f600 yes"),
     ],
 )
 def test_a_plain_text_is_its_words_in_lower_case(text: str, words: str) -> None:
