@@ -81,8 +81,10 @@ from tta_gateway.node.alerting import Alerting
 from tta_gateway.node.api_problem import wording
 from tta_gateway.node.attending import CARE, REVOCATIONS, Attending, taken
 from tta_gateway.node.away import Away
-from tta_gateway.node.banning import DatabaseShelf, has_file
+from tta_gateway.node.banning import DatabaseShelf, bans_of, has_file
 from tta_gateway.node.caring import Caring
+from tta_gateway.node.carrying import Carrying, register_of
+from tta_gateway.node.carrying import Outside as Incoming
 from tta_gateway.node.changing import ROLES, Changing, Granting
 from tta_gateway.node.channel_calls import Now, server_api, shown_by
 from tta_gateway.node.channel_store import ASKS_OF_DISK
@@ -90,6 +92,7 @@ from tta_gateway.node.claiming import Claiming, in_a_later_turn
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.defending import Defending
 from tta_gateway.node.degraded import Degrading
+from tta_gateway.node.elsewhere import Elsewhere
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
@@ -187,13 +190,27 @@ class Control:
         made = Defending(
             defending.Outside(self.findings, self.bus, self.log, clock),
             client=self._client,
-            shelf=DatabaseShelf(self.databases, self._open_database),
+            shelf=DatabaseShelf(self.databases, self._open_database, bans_of),
             counts=self.counts,
             monotonic=clock.monotonic,
         )
         made.recover(self.parts.live, Sections(self.log))
         self.bus.subscribe(made.shield.hear)
         return made
+
+    def _carry_incidents(self, clock: Clock) -> None:
+        """Have all nodes know of incidents, and look after those of a node that is gone."""
+        self.carrying = Carrying(
+            Incoming(self.log, clock, self.incidents.is_shared),
+            DatabaseShelf(self.databases, self._open_database, register_of),
+            ask=self.incidents.of_guard,
+            travelling=self.incidents.travelling,
+        )
+        self.incidents.elsewhere = Elsewhere(
+            lambda: register_of(self.databases),
+            node=lambda: self.carrying.node,
+            wall=clock.wall,
+        )
 
     def _topologies(self) -> Topologies:
         ask = partial(discover, name=NAME)
@@ -252,6 +269,7 @@ class Control:
             is_admin=admin_token.shows(self._admin_token),
             known=lambda: self.findings.known,
         )
+        self._carry_incidents(clock)
         self.times = Times(self.segments)
         self.judging = Judging(self.services, self.times, wall=clock.wall)
         self.penalties = Penalties(self.services, self.times, self.log, self.bus, wall=clock.wall)

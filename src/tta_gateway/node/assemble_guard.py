@@ -100,6 +100,7 @@ class Guard:
         store = self._store or self._read_only()
         self.escalation = Escalation(store, trying, self._outside, counts)
         self._desk = Desk(self.escalation, wall=clock.wall)
+        self._desk.is_lasting = lambda: not self._fails
         self._client = StateClient(
             lambda: self.snapshot, topology=self._topology, log=self.log, died=self.died
         )
@@ -206,6 +207,8 @@ class Guard:
 
     async def begin(self) -> None:
         """Serve, and look after incidents for ever, whatever of the state folder is not there."""
+        with contextlib.suppress(sqlite3.Error):  # the first turn says what is wrong
+            self.escalation.show_all()
         self._listen()
         await self._serve()
         work = lasting(self._run, name="escalation", died=self.died, clock=self._clock.monotonic)
@@ -369,6 +372,7 @@ class Guard:
             self.escalation.use(memory)
             raise
         self._fails = ""
+        self.escalation.show_all()
         self.log.event("guard_store_works")
         self._outside.trouble("store", "guard", cause="it works again", over=True)
 

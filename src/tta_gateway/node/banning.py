@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -68,8 +68,11 @@ class Outside(Protocol):
         """Write a line of the log."""
 
 
-class Shelf(Protocol):
-    """Where it is all kept."""
+K_co = TypeVar("K_co", covariant=True)
+
+
+class Cupboard(Protocol[K_co]):
+    """Where something is kept: in a database that is opened when it is first needed."""
 
     @property
     def is_open(self) -> bool:
@@ -78,8 +81,11 @@ class Shelf(Protocol):
     def open(self) -> None:
         """Have it opened; that takes a while."""
 
-    def store(self) -> BanStore:
+    def store(self) -> K_co:
         """Return the store; Unavailable."""
+
+
+Shelf: TypeAlias = Cupboard[BanStore]
 
 
 class Banning:
@@ -237,13 +243,19 @@ def _block(word: Word) -> Block:
     return Block(source=word.source, since=word.at, until=word.until, cause=cause, by=word.by)
 
 
-class DatabaseShelf:
+class DatabaseShelf(Generic[K_co]):
     """The database of control as the place where it is kept."""
 
-    def __init__(self, databases: Databases, adopt: Callable[[], None]) -> None:
-        """`adopt` has the database opened even where nobody else needs it."""
+    def __init__(
+        self,
+        databases: Databases,
+        adopt: Callable[[], None],
+        store: Callable[[Databases], K_co],
+    ) -> None:
+        """`adopt` has the database opened even where nobody else needs it; `store` is of it."""
         self._databases = databases
         self._adopt = adopt
+        self._store = store
 
     @property
     def is_open(self) -> bool:
@@ -254,13 +266,17 @@ class DatabaseShelf:
         """Have it opened."""
         self._adopt()
 
-    def store(self) -> BanStore:
+    def store(self) -> K_co:
         """Return the store; Unavailable."""
-        databases = self._databases
-        _ = databases.database  # once it is there, all of SQLAlchemy has been imported aside
-        from tta_gateway.features.shield.sql_store import SqlStore
+        return self._store(self._databases)
 
-        return SqlStore(lambda: databases.database)
+
+def bans_of(databases: Databases) -> BanStore:
+    """Return where bans are kept; Unavailable."""
+    _ = databases.database  # once it is there, all of SQLAlchemy has been imported aside
+    from tta_gateway.features.shield.sql_store import SqlStore
+
+    return SqlStore(lambda: databases.database)
 
 
 def has_file(state: str) -> bool:

@@ -136,6 +136,7 @@ def _lasting(
         ("dead letters", control.mourning.run),
         ("shield", control.defending.run),
         ("bans", control.defending.banning.run),
+        ("incidents", control.carrying.run),
     )
 
 

@@ -14,7 +14,7 @@ from tta_gateway.node.near import connected, listening
 from tta_gateway.support.socket_path import short
 
 SOCKET: Final = "guard.sock"
-_LONGEST: Final = 64 * 1024  # bytes of a question
+_LONGEST: Final = 16 * 2**20  # bytes of a question: control brings incidents of other nodes
 _LARGEST: Final = 16 * 2**20  # of an answer
 _PATIENCE: Final = 5.0  # seconds
 _PAUSE: Final = 0.2  # seconds between two tries: a guard that has died is back within a second

@@ -1,20 +1,26 @@
 """Incidents: where people who take care of them, and the guard, meet in control."""
 
 import base64
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from fastapi import HTTPException
+from msgspec.structs import replace
 
 from tta_gateway.features.access.algorithm import Book
 from tta_gateway.features.access.bound import AccessBound, Held, section_of
 from tta_gateway.features.access.policy import book_of
+from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.api import Answer, Who
+from tta_gateway.features.escalation.bound import Bundle
+from tta_gateway.features.escalation.register import Away
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import GATEWAY, Principal
 from tta_gateway.node import guard_socket
+from tta_gateway.node.elsewhere import Elsewhere, is_own, refused
 from tta_gateway.node.key_ring import ring_of
 from tta_gateway.node.reporting import EVIDENCE
 from tta_gateway.snapshot.model import Snapshot
@@ -25,12 +31,14 @@ from tta_gateway.support.crypto.key_store import Erased, KeyStore
 from tta_gateway.support.crypto.sealing import NotSealed
 from tta_gateway.support.identifier import Identifiers
 from tta_gateway.support.log import EventLog
+from tta_gateway.support.sql.away import Unavailable
 
 READS: Final = "crisis:read"
 RESPONDS: Final = "crisis:respond"
 ADMINISTRATION: Final = "administration"
 """What is kept of who has shown the token of the administration, which is nobody's own."""
 _FORBIDDEN: Final = 403
+_AGAIN: Final = 503
 _NOBODY: Final = (
     "What people have written is shown to people alone: send the access token of somebody who may "
     "respond to crises."
@@ -48,6 +56,11 @@ def is_program(principal: Principal) -> bool:
     if client in (principal.subject, own):
         return True
     return principal.issuer == GATEWAY and not (principal.session and principal.authenticated > 0)
+
+
+def _again(told: Answer) -> dict[str, str] | None:
+    """Return the fields of a refusal."""
+    return {"retry-after": "1"} if told["error"]["status"] == _AGAIN else None
 
 
 def _everybody(_: str) -> bool:
@@ -81,6 +94,31 @@ class Incidents:
         self._book = Book({})
         self._snapshot: Snapshot | None = None
         self._state = Path()
+        self.elsewhere: Elsewhere | None = None
+        """Knows the incidents of all nodes."""
+
+    def is_shared(self) -> bool:
+        """Tell whether other nodes may have incidents, in the same database."""
+        database = None if self._snapshot is None else self._snapshot.database
+        return database is not None and not database.is_sqlite
+
+    async def of_guard(self, question: Mapping[str, object]) -> Answer:
+        """Return what the guard answers, refusals too; OSError if it is not there."""
+        return await guard_socket.asked(self._state, question)
+
+    def travelling(self, bundle: Bundle) -> Bundle:
+        """Return it so that other nodes can open what was written, if they have the same keys."""
+        assert self._snapshot is not None  # it is asked for behind the first configuration
+        try:
+            with contextlib.closing(KeyStore(self._state, ring_of(self._snapshot))) as keys:
+                sealed = Envelope(keys)
+                reports = [
+                    replace(one, evidence=sealed.travelling(one.evidence)) for one in bundle.reports
+                ]
+        except OSError as error:
+            self._log.event("evidence_not_opened", report="", error=type(error).__name__)
+            return bundle
+        return replace(bundle, reports=tuple(reports))
 
     def adopt(self, parts: Parts) -> None:
         """Go by this configuration."""
@@ -149,14 +187,60 @@ class Incidents:
     # What they ask
 
     async def ask(self, question: Mapping[str, object]) -> Answer:
-        """Return what the guard answers; HTTPException where it refuses, or is not there."""
-        try:
-            told = await guard_socket.asked(self._state, question)
-        except OSError:
-            raise HTTPException(503, _GONE, {"retry-after": "1"}) from None
+        """Return what the guard answers, or all nodes say; HTTPException where that is refused."""
+        do = question["do"]
+        if do == "list":
+            told = await self._list(question)
+        elif do in ("show", "act"):
+            told = await self._about_one(question)
+        else:
+            told = await self._guard(question)
         if "error" in told:
-            raise HTTPException(told["error"]["status"], told["error"]["detail"])
+            raise HTTPException(told["error"]["status"], told["error"]["detail"], _again(told))
         return told
+
+    async def _guard(self, question: Mapping[str, object]) -> Answer:
+        """Return what the guard answers; the refusal that stands for it where it is not there."""
+        try:
+            return await guard_socket.asked(self._state, question)
+        except OSError:
+            return {"error": {"status": 503, "detail": _GONE}}
+
+    async def _list(self, question: Mapping[str, object]) -> Answer:
+        """Return incidents of all nodes; those of this one where no others can be asked for."""
+        if self.elsewhere is None:
+            return await self._guard(question)
+        told = await self._guard({**question, "skip": 0})
+        try:
+            return await self.elsewhere.list(question, told.get("incidents", ()))
+        except (Away, Unavailable):
+            return await self._guard(question)
+
+    async def _about_one(self, question: Mapping[str, object]) -> Answer:
+        """Ask the guard about its own incident, and all nodes about another."""
+        alone = {"do": "show", "incident": question["incident"], "alone": True}
+        here = await self._guard(alone)
+        is_here = "error" not in here
+        if self.elsewhere is None or (is_here and is_own(here["incident"])):
+            return await self._guard(question)
+        try:
+            ask = self.elsewhere.show if question["do"] == "show" else self.elsewhere.act
+            found = await ask(question)
+        except (Away, Unavailable, Impossible) as error:
+            return await self._without(question, here, error)
+        if found is not None:
+            return found
+        return await self._guard(question) if is_here else here
+
+    async def _without(
+        self, question: Mapping[str, object], here: Answer, error: Exception
+    ) -> Answer:
+        """Return what is said where all nodes cannot be asked, or something cannot be done."""
+        if isinstance(error, Impossible):
+            return refused(error)
+        if "error" not in here:
+            return await self._guard(question)  # it is kept here, and carried later
+        return refused(error) if self.is_shared() else here
 
     def opened(self, report: str, sealed: str) -> str | None:
         """Return what was written; None if nobody can read it any more."""

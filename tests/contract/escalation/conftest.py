@@ -1,5 +1,6 @@
-"""Letters of the guard are posted to the embedded Valkey and to Debian's Redis."""
+"""Letters are posted to Valkey and to Redis; incidents of all nodes stand in both databases."""
 
+from tests.helpers.databases import postgres, url
 from tests.helpers.valkey_kinds import kind, own, shared
 
-__all__ = ["kind", "own", "shared"]
+__all__ = ["kind", "own", "postgres", "shared", "url"]

@@ -9,7 +9,8 @@
 
 An incident that alarms (open, notified, reopened) has always a moment at which the next call is
 made.  It is never further ahead than the rung allows, so that a clock that is set back delays a
-call by no more than its rung's time.  Levels only rise.  What a person without a proved identity
+call by no more than its rung's time.  What another node goes on with (`holder`) does not alarm
+here.  Levels only rise.  What a person without a proved identity
 writes is never level 3 by itself.
 """
 
@@ -26,11 +27,14 @@ from tta_gateway.features.escalation.bound import (
     Does,
     Incident,
     Ladder,
+    Other,
     State,
 )
 from tta_gateway.kernel.incident import Report, is_promised
 from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT
 
+GRACE: Final = 10.0
+"""Seconds that another node has to take up what came here of somebody whom it calls about."""
 _ALARMING: Final = (State.OPEN, State.NOTIFIED, State.REOPENED)
 CONFIRMED: Final[Mapping[State, State]] = {
     State.OPEN: State.NOTIFIED,
@@ -73,18 +77,19 @@ ACTS: Final[Mapping[Does, Mapping[State, State]]] = {
     "reopen": _REOPEN,
     "note": _STAY,
     "read_evidence": _STAY,
+    "drill": _STAY,
 }
 """What people do.  What is not here cannot be done: who is resolved is re-opened first."""
 
 
 def is_alarming(incident: Incident) -> bool:
-    """Tell whether people are still to be called."""
-    return incident.state in _ALARMING
+    """Tell whether people are still to be called, by this node."""
+    return incident.state in _ALARMING and not incident.holder
 
 
 def is_open(incident: Incident) -> bool:
-    """Tell whether further reports of the person belong to it."""
-    return incident.state is not State.RESOLVED
+    """Tell whether further reports of the person belong to it, at this node."""
+    return incident.state is not State.RESOLVED and not incident.holder
 
 
 def level_of(report: Report) -> int:
@@ -98,8 +103,12 @@ def incident_id(report: Report) -> str:
     return _digest("incident", report.id)
 
 
-def opened(report: Report, now: float) -> Incident:
-    """Return the incident that a report opens; its first call is due at once."""
+def opened(report: Report, now: float, other: Other | None = None) -> Incident:
+    """Return the incident that a report opens; its first call is due at once.
+
+    If an `other` node calls about the person already, as urgently, it has a while to take this up.
+    """
+    is_known = other is not None and level_of(report) <= other.level
     return Incident(
         id=incident_id(report),
         person=report.person,
@@ -112,7 +121,8 @@ def opened(report: Report, now: float) -> Incident:
         opened=now,
         last=now,
         began=min(report.at, now),
-        due=now,
+        due=now + GRACE if is_known else now,
+        part_of="" if other is None else other.id,
         texts=int(bool(report.evidence)),
         undelivered=int(not report.delivered),
         promised=int(is_promised(report)),
@@ -188,7 +198,7 @@ def tick(incident: Incident, ladder: Ladder, now: float) -> tuple[Incident, Call
     """Return the incident as it is now, and the call that is due, if one is."""
     if not is_alarming(incident):
         return incident, None
-    latest = now + patience(ladder, incident.calls) if incident.calls else now
+    latest = now + (patience(ladder, incident.calls) if incident.calls else _grace(incident))
     if incident.due > latest:  # the clock was set back, or the policy is quicker now
         incident = replace(incident, due=latest)
     if incident.due > now:
@@ -203,6 +213,23 @@ def tick(incident: Incident, ladder: Ladder, now: float) -> tuple[Incident, Call
     )
     due = now + patience(ladder, calls)
     return replace(incident, calls=calls, attempt=attempt, due=due), call
+
+
+def _grace(incident: Incident) -> float:
+    """Return how long the first call may wait, for another node to take it up."""
+    return GRACE if incident.part_of else 0.0
+
+
+def taken_over(incident: Incident, now: float) -> Incident:
+    """Return an incident whose node is gone, as the next one begins with it.
+
+    Nobody knows whether the last call has got through: it is made again, with the same id.
+    """
+    if not is_alarming(incident):
+        return incident
+    step = int(incident.calls > 0)
+    calls, attempt = incident.calls - step, incident.attempt - step
+    return replace(incident, due=now, calls=calls, attempt=attempt)
 
 
 def contacts(ladder: Ladder, calls: int) -> tuple[str, ...]:
@@ -243,7 +270,7 @@ def acted(incident: Incident, act: Act) -> Incident:
         if is_alarming(incident):
             return incident
         return _alarming(incident, state, began=act.at, now=act.at)
-    if act.does in ("note", "read_evidence"):
+    if ACTS[act.does] is _STAY:
         return incident
     return replace(
         incident,

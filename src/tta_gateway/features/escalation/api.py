@@ -126,8 +126,9 @@ class IncidentDesk:
             told = await self._house.ask({"do": "list", "all": all, "skip": skip, "most": _PAGE})
             page = told["incidents"]
             found += [one for one in page if who.sees(one["person"])]
-            skip += len(page)
-            if len(page) < _PAGE:
+            passed = told.get("passed", len(page))
+            skip += passed
+            if passed < _PAGE:
                 return {"incidents": found, "next": None}
             if len(found) >= _PAGE:
                 break

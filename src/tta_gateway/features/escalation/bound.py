@@ -5,7 +5,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from tta_gateway.kernel.incident import Identity
+from tta_gateway.kernel.incident import Identity, Report
 from tta_gateway.kernel.verdict import Category
 
 MOST_TEXTS: Final = 20
@@ -130,6 +130,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     the next is made, 0 for never.  `carer` has it, once it is acknowledged or handed over.
     `texts` is how many of the `reports` have kept their evidence, `promised` how many of those no
     service has, and `undelivered` how many of the messages no service has got.
+
+    Of several nodes one goes on with it: `token` counts who has had it (fencing), `holder` is who
+    has it where that is not this one, and `part_of` the incident of the same person at another
+    node that it belongs to.
     """
 
     id: str
@@ -155,6 +159,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     texts: int = 0
     undelivered: int = 0
     promised: int = 0
+    token: int = 1
+    holder: str = ""
+    part_of: str = ""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +186,28 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     due: float = 0.0
 
 
-Does: TypeAlias = Literal["acknowledge", "hand_over", "note", "resolve", "reopen", "read_evidence"]
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice as it is kept: `confirmed` is when its contact has confirmed it, 0 for not yet."""
+
+    call: str
+    contact: str
+    number: int
+    level: int
+    confirmed: float
+
+
+class Other(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident that another node looks after, or did: see `is_open`."""
+
+    id: str
+    person: str
+    level: int
+    is_open: bool
+
+
+Does: TypeAlias = Literal[
+    "acknowledge", "hand_over", "note", "resolve", "reopen", "read_evidence", "drill"
+]
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,3 +223,50 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     to: str = ""
     text: str = ""
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident as it is, with what has come to it since it was carried last, or all of that.
+
+    `numbers` are the places in the outbox (sqlite_store.py) that are done with it.
+    """
+
+    incident: Incident
+    reports: tuple[Report, ...] = ()
+    acts: tuple[Act, ...] = ()
+    notices: tuple[Sent, ...] = ()
+    numbers: tuple[int, ...] = ()
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guard has to be carried; `can_take`: others' incidents would be kept on its disk."""
+
+    node: str
+    name: str
+    can_take: bool
+    bundles: tuple[Bundle, ...]
+
+
+class Yielded(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident that another node goes on with."""
+
+    id: str
+    holder: str
+    part_of: str = ""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guard is told in return: what has been kept, and what is for it to do.
+
+    It takes `bundles` over; `reports` and `acts` came to other nodes and are about its incidents;
+    of `others` it knows more, or nothing else where that is the `whole`.
+    """
+
+    node: str
+    numbers: tuple[int, ...] = ()
+    yielded: tuple[Yielded, ...] = ()
+    bundles: tuple[Bundle, ...] = ()
+    reports: tuple[Report, ...] = ()
+    acts: tuple[Act, ...] = ()
+    others: tuple[Other, ...] = ()
+    whole: bool = False

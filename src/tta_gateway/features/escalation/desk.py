@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import Impossible
-from tta_gateway.features.escalation.bound import Act, Does, Incident
+from tta_gateway.features.escalation.bound import Act, Does, Incident, Outgoing, Settled
 from tta_gateway.features.escalation.service import Escalation, Unknown
 from tta_gateway.features.escalation.wording import shown, stamp
 from tta_gateway.kernel.incident import Report
@@ -24,6 +24,8 @@ MOST: Final = 1000
 NEWEST: Final = 100
 """reports, and notices, that are shown with their incident; how many there are it says itself"""
 _encode = msgspec.json.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
+_settled = msgspec.msgpack.Decoder(Settled).decode
 
 
 class List(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="list"):
@@ -60,7 +62,20 @@ class Drill(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="dril
     level: int = 3
 
 
-Asked: TypeAlias = List | Show | Do | Drill
+class Outbox(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="outbox"):
+    """What is to be carried to where all nodes read it; with `whole`, all that alarms again."""
+
+    most: int = 100
+    whole: bool = False
+
+
+class Settle(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="settle"):
+    """What has come of that: a `Settled`, as MessagePack."""
+
+    body: bytes
+
+
+Asked: TypeAlias = List | Show | Do | Drill | Outbox | Settle
 _decode = msgspec.json.Decoder(Asked).decode
 
 
@@ -90,6 +105,8 @@ class Desk:
         """Answer from these."""
         self._escalation = escalation
         self._wall = wall
+        self.is_lasting: Callable[[], bool] = lambda: True
+        """Tells whether what is kept is on the disk."""
 
     def answer(self, line: bytes) -> bytes:
         """Return the answer to a line; one with `error` says why there is none, as a status."""
@@ -116,7 +133,28 @@ class Desk:
         if isinstance(asked, Drill):
             made = self._escalation.report(drill(asked, self._wall()))
             return {"incident": shown(made)}
+        if isinstance(asked, Outbox):
+            if asked.whole:
+                self._escalation.show_all()
+            return {"outgoing": _pack(self._outgoing(asked.most))}
+        if isinstance(asked, Settle):
+            return self._settle(_settled(asked.body))
         return self._done(asked)
+
+    def _outgoing(self, most: int) -> Outgoing:
+        store = self._escalation.store
+        return Outgoing(
+            node=store.node(),
+            name=self._escalation.bound.node,
+            can_take=self.is_lasting(),
+            bundles=tuple(store.bundles(most)),
+        )
+
+    def _settle(self, settled: Settled) -> Answer:
+        if settled.node != self._escalation.store.node():
+            return _refused(409, "The guard has another file by now: ask again.")
+        self._escalation.settle(settled)
+        return {}
 
     def _done(self, asked: Do) -> Answer:
         act = Act(
@@ -132,13 +170,14 @@ class Desk:
         if asked.does == "read_evidence":
             answer["evidence"] = [
                 {"report": one.id, "sealed": base64.b64encode(one.evidence).decode()}
-                for one in self._escalation.store.reports(asked.incident)
+                for one in self._escalation.store.reports(str(answer["incident"]["id"]))
                 if one.evidence
             ]
         return answer
 
     def _found(self, id: str) -> Incident:
-        found = self._escalation.store.incident(id)
+        store = self._escalation.store
+        found = store.incident(id) or store.part_of(id)
         if found is None:
             raise Unknown(id)
         return found
@@ -147,7 +186,7 @@ class Desk:
         id = incident.id
         return {
             "incident": shown(incident),
-            "reports": [_report(one) for one in self._escalation.store.reports(id, NEWEST)],
+            "reports": [report_shown(one) for one in self._escalation.store.reports(id, NEWEST)],
             "notices": [
                 {"id": call, "contact": contact, "number": number, "confirmed_at": stamp(at)}
                 for call, contact, number, at in self._escalation.store.confirmations(id, NEWEST)
@@ -156,11 +195,12 @@ class Desk:
                 {"id": one.call, "contact": one.contact, "number": one.number, "tries": one.tries}
                 for one in self._escalation.store.owed_of(id)
             ],
-            "acts": [_act(one) for one in self._escalation.store.acts(id)],
+            "acts": [act_shown(one) for one in self._escalation.store.acts(id)],
         }
 
 
-def _report(report: Report) -> Answer:
+def report_shown(report: Report) -> Answer:
+    """Return a report as people read it."""
     return {
         "id": report.id,
         "at": stamp(report.at),
@@ -179,7 +219,8 @@ def _report(report: Report) -> Answer:
     }
 
 
-def _act(act: Act) -> Answer:
+def act_shown(act: Act) -> Answer:
+    """Return what somebody has done, as people read it."""
     return {
         "id": act.id,
         "does": act.does,

@@ -53,3 +53,8 @@ PARKED: Final = Metric(
     "gauge",
     "Records of journals that nothing could be made of: somebody has to look at them.",
 )
+UNCARRIED: Final = Metric(
+    "tta_gateway_escalation_uncarried",
+    "gauge",
+    "Reports, acts and states of incidents that stand on this node's disk alone so far.",
+)

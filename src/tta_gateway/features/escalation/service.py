@@ -15,11 +15,14 @@ from tta_gateway.features.escalation import algorithm
 from tta_gateway.features.escalation.algorithm import is_alarming
 from tta_gateway.features.escalation.bound import (
     Act,
+    Bundle,
     Call,
     Contact,
     EscalationBound,
     Incident,
     Owed,
+    Settled,
+    Yielded,
 )
 from tta_gateway.features.escalation.channel import Notice
 from tta_gateway.features.escalation.metrics import (
@@ -31,6 +34,7 @@ from tta_gateway.features.escalation.metrics import (
     PAST_DUE,
     REPORTS,
     UNACKNOWLEDGED,
+    UNCARRIED,
 )
 from tta_gateway.features.escalation.sqlite_store import SqliteStore
 from tta_gateway.features.escalation.store import Record
@@ -191,19 +195,36 @@ class Escalation:
         drill = report.source == "drill"
         known = self.store.incident_of(report.id)
         if known:
+            self.store.carry("report", report.id, known)
             return self._found(known)
         found = self.store.open_of(report.person, drill=drill)
         now = self._outside.wall()
         if found is None:
-            made, keeps = algorithm.opened(report, now), True
+            other = None if drill else self.store.other_of(report.person)
+            made, keeps = algorithm.opened(report, now, other), True
         else:
             keeps = algorithm.keeps_text(found, report)
             level = max(found.level, algorithm.level_of(report))
             made = algorithm.folded(found, report, self.bound.ladder(level), now)
         kept = report if keeps else msgspec.structs.replace(report, evidence=b"")
         self.store.add(kept, made.id)
+        if drill:
+            self._record_drill(report, made)
         self._counts.child(REPORTS, self._level(made)).add()
         return self._step(made, now)
+
+    def _record_drill(self, report: Report, incident: Incident) -> None:
+        """Keep that somebody has people called about nobody: an act as any other."""
+        act = Act(
+            id=report.id,
+            incident=incident.id,
+            does="drill",
+            by=report.person.partition(" of ")[2] or report.person,
+            at=report.at,
+            text=f"level {report.level}",
+        )
+        if self.store.act(act.id) is None:
+            self.store.add_act(act)
 
     # Calls
 
@@ -230,6 +251,8 @@ class Escalation:
 
     def _call_others(self, incident: Incident, now: float) -> None:
         """Have a call made again whose contacts are no more, or that had none: not a rung later."""
+        if incident.part_of and not incident.attempt:
+            return  # another node calls about it
         owed = {one.contact for one in self.store.owed_of(incident.id)}
         gone = owed - self._contacts.keys()
         for contact in gone:
@@ -303,8 +326,8 @@ class Escalation:
             self._unheard.discard(incident)
             self._outside.trouble("unreached", incident, cause=cause, over=True)
 
-    def _keep(self, incident: Incident) -> None:
-        self.store.put(incident)
+    def _keep(self, incident: Incident, *, is_carried: bool = False) -> None:
+        self.store.put(incident, is_carried=is_carried)
         self._before.setdefault(incident.id, self._alarming.get(incident.id))
         self._remember(incident.id, incident if is_alarming(incident) else None)
 
@@ -376,6 +399,7 @@ class Escalation:
     def act(self, act: Act) -> Incident:
         """Do it, once for each id; Unknown or Impossible."""
         before = self._found(act.incident)
+        act = msgspec.structs.replace(act, incident=before.id)
         if self.store.act(act.id) is not None:
             return before
         after = algorithm.acted(before, act)
@@ -393,10 +417,82 @@ class Escalation:
         return after
 
     def _found(self, id: str) -> Incident:
-        found = self.store.incident(id)
+        found = self.store.incident(id) or self.store.part_of(id)
         if found is None:
             raise Unknown(id)
         return found
+
+    # Of several nodes one goes on with an incident (carrying.py)
+
+    def show_all(self) -> None:
+        """Have all that alarms carried once more: other nodes may have it by now."""
+        with self.store.transaction():
+            for id in self._alarming:
+                self.store.carry("incident", id, id)
+
+    def settle(self, settled: Settled) -> None:
+        """Take up what all nodes have been told, and what they say."""
+        for one in settled.bundles:
+            with self._kept():
+                self._take_over(one)
+        with self._kept():
+            for report in settled.reports:
+                self._report(report)
+        for act in settled.acts:
+            self._take_act(act)
+        with self._kept():
+            self.store.keep_others(settled.others, whole=settled.whole)
+            self.store.carried(settled.numbers)
+            for gone in settled.yielded:
+                self._yield(gone)
+        self._outside.changed()
+
+    def _take_over(self, bundle: Bundle) -> None:
+        """Go on with an incident of a node that is gone; known already, that is said again."""
+        incident, known = bundle.incident, self.store.incident(bundle.incident.id)
+        if known is not None and known.token >= incident.token:
+            self.store.carry("incident", known.id, known.id)
+            return
+        for report in bundle.reports:
+            if not self.store.incident_of(report.id):
+                self.store.add(report, incident.id)
+        for act in bundle.acts:
+            if self.store.act(act.id) is None:
+                self.store.add_act(act)
+        self.store.forgive(incident.id)
+        for sent in bundle.notices:
+            if sent.confirmed:
+                self.store.restore(sent, incident.id)
+        now = self._outside.wall()
+        self._outside.tell("incident_taken_over", incident=incident.id, token=incident.token)
+        self._step(algorithm.taken_over(incident, now), now)
+
+    def _take_act(self, act: Act) -> None:
+        """Do what somebody has done at another node; what cannot be done is kept all the same."""
+        known = self.store.act(act.id)
+        if known is not None:
+            with self._kept():
+                self.store.carry("act", known.id, known.incident)
+            return
+        try:
+            self.act(act)
+        except Unknown:
+            return  # not here yet: it comes again
+        except algorithm.Impossible:
+            with self._kept():
+                self.store.add_act(act)
+
+    def _yield(self, gone: Yielded) -> None:
+        """Call no more about what another node goes on with, if it knows all of it."""
+        incident = self.store.incident(gone.id)
+        if incident is None or incident.holder or not self.store.is_carried(gone.id):
+            return
+        part_of = gone.part_of or incident.part_of
+        made = msgspec.structs.replace(incident, holder=gone.holder, part_of=part_of)
+        self.store.forgive(gone.id)
+        self._keep(made, is_carried=True)
+        self._heard(gone.id, "another node goes on with it")
+        self._outside.tell("incident_yielded", incident=gone.id, to=gone.holder)
 
     # What is counted
 
@@ -410,6 +506,7 @@ class Escalation:
             number = sum(one.level == level for one in late)
             self._counts.child(PAST_DUE, str(level)).set(float(number))
         self._counts.child(PARKED).set(float(self.store.parked()))
+        self._counts.child(UNCARRIED).set(float(self.store.uncarried()))
 
     def _sums(self) -> dict[tuple[int, bool], int]:
         """Return how many are open, by level: of all, and of those nobody has acknowledged."""

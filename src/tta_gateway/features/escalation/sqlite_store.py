@@ -9,17 +9,21 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeGuard
+from typing import Final, Literal, TypeGuard
 
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import LONGEST_PAUSE, is_alarming, is_open
-from tta_gateway.features.escalation.bound import Act, Incident, Owed
+from tta_gateway.features.escalation.bound import Act, Bundle, Incident, Other, Owed, Sent
 from tta_gateway.kernel.incident import Report
 
 NAME: Final = "guard.sqlite"
 """The file, in the state folder."""
-_VERSION: Final = 1
+_VERSION: Final = 2
+MOST_PARTS: Final = 50
+"""reports, acts and notices of an incident that are carried at once"""
+MOST_BYTES: Final = 4 * 2**20
+"""of what people have written, after which no further incident is carried at once"""
 _PATIENCE: Final = 5.0  # seconds, for whoever else looks into the file
 _SCHEMA: Final = """
 CREATE TABLE marks (segment TEXT PRIMARY KEY, end INTEGER NOT NULL) WITHOUT ROWID;
@@ -51,6 +55,23 @@ CREATE TABLE parked (
   data BLOB NOT NULL, PRIMARY KEY (segment, end)
 ) WITHOUT ROWID;
 """
+_SHARED: Final = """
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, id TEXT NOT NULL,
+  incident TEXT NOT NULL, UNIQUE (kind, id)
+);
+CREATE INDEX outbox_of ON outbox (incident, kind);
+CREATE TABLE others (
+  id TEXT PRIMARY KEY, person TEXT NOT NULL, level INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX others_of ON others (person);
+CREATE TABLE node (id TEXT NOT NULL);
+INSERT INTO node VALUES (lower(hex(randomblob(16))));
+INSERT INTO outbox (kind, id, incident) SELECT 'report', id, incident FROM reports;
+INSERT INTO outbox (kind, id, incident) SELECT 'act', id, incident FROM acts;
+INSERT INTO outbox (kind, id, incident) SELECT 'incident', id, id FROM incidents
+"""
+"""What version 2 has besides: the outbox, others' incidents, and the name of this file."""
 _TABLES: Final = {
     "marks": "segment",
     "incidents": "id",
@@ -58,6 +79,7 @@ _TABLES: Final = {
     "notices": "call, contact",
     "acts": "number",
     "parked": "segment, end",
+    "outbox": "number",
 }
 _encode = msgspec.msgpack.Encoder().encode
 _incident = msgspec.msgpack.Decoder(Incident).decode
@@ -86,8 +108,9 @@ class SqliteStore:
         self._db.execute("PRAGMA synchronous = FULL")
         with self.transaction():
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            if version < _VERSION:
+                schema = _SHARED if version else _SCHEMA + _SHARED
+                for statement in schema.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
@@ -106,7 +129,7 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 other = sqlite3.connect(f"{path.absolute().as_uri()}?{way}", uri=True)
                 with contextlib.closing(other):
-                    if other.execute("PRAGMA user_version").fetchone() == (_VERSION,):
+                    if other.execute("PRAGMA user_version").fetchone()[0] in range(1, _VERSION + 1):
                         self._take_over(other)
                         return
 
@@ -198,8 +221,10 @@ class SqliteStore:
 
     # Incidents
 
-    def put(self, incident: Incident) -> None:
-        """Keep an incident as it is now."""
+    def put(self, incident: Incident, *, is_carried: bool = False) -> None:
+        """Keep an incident as it is now, and have it carried if that is not done yet."""
+        if not is_carried:
+            self.carry("incident", incident.id, incident.id)
         row = (
             incident.id,
             incident.person,
@@ -267,6 +292,7 @@ class SqliteStore:
         """Keep a report with its incident."""
         row = (report.id, incident, report.at, _encode(report))
         self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
+        self.carry("report", report.id, incident)
 
     def reports(self, incident: str, most: int = -1) -> list[Report]:
         """Return the newest reports of an incident, all with -1, in the order of their writing."""
@@ -371,6 +397,7 @@ class SqliteStore:
         """Keep what somebody has done."""
         row = (act.id, act.incident, _encode(act))
         self._db.execute("INSERT INTO acts (id, incident, body) VALUES (?, ?, ?)", row)
+        self.carry("act", act.id, act.incident)
 
     def acts(self, incident: str) -> list[Act]:
         """Return what has been done about an incident, in order."""
@@ -380,6 +407,111 @@ class SqliteStore:
     def all_acts(self) -> list[Act]:
         """Return all that has been done, in order."""
         return [_act(body) for (body,) in self._db.execute("SELECT body FROM acts ORDER BY number")]
+
+    # What is carried to where all nodes read it, and what they say
+
+    def node(self) -> str:
+        """Return by what name this file is known to other nodes: another file is another node."""
+        (id,) = self._db.execute("SELECT id FROM node").fetchone()
+        return str(id)
+
+    def carry(self, kind: Literal["incident", "report", "act"], id: str, incident: str) -> None:
+        """Have something carried, behind all that is in the outbox."""
+        row = (kind, id, incident)
+        self._db.execute("INSERT OR REPLACE INTO outbox (kind, id, incident) VALUES (?, ?, ?)", row)
+
+    def bundles(self, most: int, parts: int = MOST_PARTS) -> list[Bundle]:
+        """Return what is to be carried of up to so many incidents, those that wait longest."""
+        rows = self._db.execute(
+            "SELECT id, body FROM incidents WHERE id IN"
+            " (SELECT incident FROM outbox ORDER BY number LIMIT ?)",
+            (most,),
+        )
+        found, size = [], 0
+        for one in self._readable(rows.fetchall()):
+            found.append(self._bundle(one, parts))
+            size += sum(len(report.evidence) for report in found[-1].reports)
+            if size > MOST_BYTES:
+                break
+        return found
+
+    def uncarried(self) -> int:
+        """Return how much is in the outbox."""
+        (count,) = self._db.execute("SELECT count(*) FROM outbox").fetchone()
+        return int(count)
+
+    def _bundle(self, incident: Incident, parts: int) -> Bundle:
+        """Return one: with not all of many reports, the incident itself stays in the outbox."""
+        id = incident.id
+        reports = self._waiting("report", id, parts)
+        acts = self._waiting("act", id, parts)
+        numbers = [number for number, _ in (*reports, *acts)]
+        if len(reports) < parts and len(acts) < parts:
+            numbers += [number for number, _ in self._waiting("incident", id, 1)]
+        return Bundle(
+            incident=incident,
+            reports=tuple(_report(body) for _, body in reports),
+            acts=tuple(_act(body) for _, body in acts),
+            notices=tuple(self._sent(id)),
+            numbers=tuple(numbers),
+        )
+
+    def _waiting(self, kind: str, incident: str, most: int) -> list[tuple[int, bytes]]:
+        return self._db.execute(
+            f"SELECT o.number, it.body FROM outbox o JOIN {kind}s it ON it.id = o.id"  # noqa: S608
+            " WHERE o.incident = ? AND o.kind = ? ORDER BY o.number LIMIT ?",
+            (incident, kind, most),
+        ).fetchall()
+
+    def _sent(self, incident: str) -> list[Sent]:
+        rows = self._db.execute(
+            "SELECT call, contact, number, level, confirmed FROM notices WHERE incident = ?"
+            " ORDER BY number DESC, contact LIMIT ?",
+            (incident, MOST_PARTS),
+        )
+        return [
+            Sent(call=call, contact=contact, number=number, level=level, confirmed=confirmed)
+            for call, contact, number, level, confirmed in rows
+        ]
+
+    def restore(self, sent: Sent, incident: str) -> None:
+        """Keep a notice that was confirmed while another node had its incident."""
+        row = (sent.call, sent.contact, incident, sent.number, sent.level, sent.confirmed)
+        self._db.execute("INSERT OR REPLACE INTO notices VALUES (?, ?, ?, ?, ?, 0, 0, ?)", row)
+
+    def carried(self, numbers: Iterable[int]) -> None:
+        """Have these no more in the outbox; what has changed since stands there by another."""
+        self._db.executemany("DELETE FROM outbox WHERE number = ?", [(one,) for one in numbers])
+
+    def is_carried(self, incident: str) -> bool:
+        """Tell whether nothing of an incident is in the outbox."""
+        query = "SELECT 1 FROM outbox WHERE incident = ?"
+        return self._db.execute(query, (incident,)).fetchone() is None
+
+    def keep_others(self, others: Iterable[Other], *, whole: bool) -> None:
+        """Know of incidents that others look after."""
+        if whole:
+            self._db.execute("DELETE FROM others")
+        for one in others:
+            if one.is_open:
+                row = (one.id, one.person, one.level)
+                self._db.execute("INSERT OR REPLACE INTO others VALUES (?, ?, ?)", row)
+            else:
+                self._db.execute("DELETE FROM others WHERE id = ?", (one.id,))
+
+    def other_of(self, person: str) -> Other | None:
+        """Return the incident of a person that another node looks after, as far as is known."""
+        query = "SELECT id, level FROM others WHERE person = ?"
+        row = self._db.execute(query, (person,)).fetchone()
+        if row is None:
+            return None
+        return Other(id=row[0], person=person, level=row[1], is_open=True)
+
+    def part_of(self, id: str) -> Incident | None:
+        """Return the incident at this node that belongs to one of another's."""
+        query = "SELECT person FROM others WHERE id = ?"
+        row = self._db.execute(query, (id,)).fetchone()
+        return None if row is None else self.open_of(row[0], drill=False)
 
 
 def _rows(database: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:

@@ -38,7 +38,7 @@ def lines(notice: Notice, link: str) -> list[str]:
     found = [
         title(notice),
         "",
-        f"incident: {incident.id}",
+        f"incident: {known_as(incident)}",
         f"since: {stamp(incident.began)}",
         f"messages: {incident.reports}, of which {incident.undelivered} reached no service",
     ]
@@ -46,7 +46,7 @@ def lines(notice: Notice, link: str) -> list[str]:
         found.append("who it is has not been proved")
     found += ["", _DRILL if incident.drill else _ASKED]
     if link:
-        found.append(f"look, and answer: {link}/{incident.id}")
+        found.append(f"look, and answer: {link}/{known_as(incident)}")
     return found
 
 
@@ -59,9 +59,14 @@ def told(notice: Notice, *, node: str, link: str) -> dict[str, object]:
         "node": node,
         "sent_at": stamp(notice.at),
         "title": title(notice),
-        "link": f"{link}/{incident.id}" if link else None,
-        "incident": shown(incident),
+        "link": f"{link}/{known_as(incident)}" if link else None,
+        "incident": {**shown(incident), "id": known_as(incident)},
     }
+
+
+def known_as(incident: Incident) -> str:
+    """Return the id by which people know it: at whatever node somebody has written."""
+    return incident.part_of or incident.id
 
 
 def shown(incident: Incident) -> dict[str, object]:
@@ -89,5 +94,7 @@ def shown(incident: Incident) -> dict[str, object]:
         "notified_at": stamp_or_none(incident.notified),
         "acknowledged_at": stamp_or_none(incident.acknowledged),
         "carer": incident.carer or None,
+        "part_of": incident.part_of or None,
+        "holder": incident.holder or None,
         "resolved_at": stamp_or_none(incident.resolved if is_over else 0.0),
     }

@@ -9,7 +9,7 @@ neither that of another nor anything else.
 
 from typing import Final
 
-from tta_gateway.support.crypto.key_store import ID_BYTES, KeyStore
+from tta_gateway.support.crypto.key_store import ID_BYTES, Erased, KeyStore
 from tta_gateway.support.crypto.sealing import NotSealed, seal, unseal
 
 _KEPT: Final = b"\x01"
@@ -31,9 +31,20 @@ class Envelope:
         sealed = seal(data, key=key.key, purpose=_bound(purpose, about))
         if key.is_kept:
             return _KEPT + key.id + sealed
-        return b"".join(
-            (_TRAVELS, key.id, len(key.wrapped).to_bytes(2, "big"), key.wrapped, sealed)
-        )
+        return _travels(key.id, key.wrapped, sealed)
+
+    def travelling(self, sealed: bytes) -> bytes:
+        """Return it with its key, for who has other keys of people, but what wraps them.
+
+        As it is where the key is gone, or travels already; OSError if the keys cannot be read.
+        """
+        id, rest = sealed[1:_AT], sealed[_AT:]
+        if sealed[:1] != _KEPT:
+            return sealed
+        try:
+            return _travels(id, self.store.wrapped(id), rest)
+        except Erased:
+            return sealed
 
     def open(self, sealed: bytes, *, purpose: str, about: str) -> bytes:
         """Return the data; Erased if its key is gone, NotSealed if it is something else.
@@ -50,6 +61,10 @@ class Envelope:
         else:
             raise NotSealed("not sealed as content of this version")
         return unseal(rest, key=key, purpose=_bound(purpose, about))
+
+
+def _travels(id: bytes, wrapped: bytes, sealed: bytes) -> bytes:
+    return b"".join((_TRAVELS, id, len(wrapped).to_bytes(2, "big"), wrapped, sealed))
 
 
 def _bound(purpose: str, about: str) -> bytes:

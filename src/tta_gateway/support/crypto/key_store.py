@@ -120,13 +120,17 @@ class KeyStore:
 
         OSError if the file cannot be read.
         """
+        return self.unwrapped(id, self.wrapped(id))
+
+    def wrapped(self, id: bytes) -> bytes:
+        """Return a key as it is kept; Erased if it is gone, OSError if the file cannot be read."""
         try:
             row = self._opened().execute("SELECT wrapped FROM keys WHERE id = ?", (id,)).fetchone()
         except sqlite3.Error as error:
             raise OSError(f"{self._file}: {error}") from error
         if row is None:
             raise Erased("its key has been erased")
-        return self.unwrapped(id, row[0])
+        return bytes(row[0])
 
     def unwrapped(self, id: bytes, wrapped: bytes) -> bytes:
         """Return a key that has travelled; NotSealed if what wrapped it is not at hand."""
