@@ -13,7 +13,14 @@ from tta_gateway.features.shield.service import Shield
 from tta_gateway.features.shield.store import Away, BanStore
 from tta_gateway.kernel.events import BanChanged, Event
 from tta_gateway.node import banning
-from tta_gateway.node.banning import MOST_OWED, SECTION, Banning, DatabaseShelf, has_file
+from tta_gateway.node.banning import (
+    MOST_OWED,
+    SECTION,
+    Banning,
+    DatabaseShelf,
+    bans_of,
+    has_file,
+)
 from tta_gateway.node.databases import Databases
 from tta_gateway.node.sections import Sections
 from tta_gateway.support.metrics import Registry
@@ -337,7 +344,7 @@ def test_it_is_looked_at_for_ever() -> None:
 def test_the_database_of_control_is_the_shelf(tmp_path: Path) -> None:
     databases = Databases(cast("Any", None))
     opened: list[bool] = []
-    shelf = DatabaseShelf(databases, lambda: opened.append(True))
+    shelf = DatabaseShelf(databases, lambda: opened.append(True), bans_of)
     was_open = shelf.is_open
     shelf.open()
     assert opened == [True]

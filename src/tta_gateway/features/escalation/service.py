@@ -437,7 +437,7 @@ class Escalation:
                 self._take_over(one)
         with self._kept():
             for report in settled.reports:
-                self._report(report)
+                self._take_report(report)
         for act in settled.acts:
             self._take_act(act)
         with self._kept():
@@ -454,7 +454,9 @@ class Escalation:
             self.store.carry("incident", known.id, known.id)
             return
         for report in bundle.reports:
-            if not self.store.incident_of(report.id):
+            if self.store.incident_of(report.id):
+                self.store.move(report.id, incident.id)
+            else:
                 self.store.add(report, incident.id)
         for act in bundle.acts:
             if self.store.act(act.id) is None:
@@ -466,6 +468,18 @@ class Escalation:
         now = self._outside.wall()
         self._outside.tell("incident_taken_over", incident=incident.id, token=incident.token)
         self._step(algorithm.taken_over(incident, now), now)
+
+    def _take_report(self, report: Report) -> None:
+        """Take a report that came to another node, or here, before this had the person's whole."""
+        known = self.store.incident_of(report.id)
+        whole = self.store.whole_of(report.person, known) if known else None
+        if whole is None:
+            self._report(report)
+            return
+        now = self._outside.wall()
+        level = max(whole.level, algorithm.level_of(report))
+        self.store.move(report.id, whole.id)
+        self._step(algorithm.folded(whole, report, self.bound.ladder(level), now), now)
 
     def _take_act(self, act: Act) -> None:
         """Do what somebody has done at another node; what cannot be done is kept all the same."""

@@ -249,6 +249,14 @@ class SqliteStore:
         )
         return next(iter(self._readable(rows)), None)
 
+    def whole_of(self, person: str, part: str) -> Incident | None:
+        """Return another incident of a person that is not over, and is no part."""
+        rows = self._db.execute(
+            "SELECT id, body FROM incidents WHERE person = ? AND drill = 0 AND open AND id <> ?",
+            (person, part),
+        )
+        return next((one for one in self._readable(rows) if not one.part_of), None)
+
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
         return self._readable(
@@ -293,6 +301,11 @@ class SqliteStore:
         row = (report.id, incident, report.at, _encode(report))
         self._db.execute("INSERT INTO reports VALUES (?, ?, ?, ?)", row)
         self.carry("report", report.id, incident)
+
+    def move(self, report: str, incident: str) -> None:
+        """Have a report belong to another incident: of the same person, at another node before."""
+        self._db.execute("UPDATE reports SET incident = ? WHERE id = ?", (incident, report))
+        self.carry("report", report, incident)
 
     def reports(self, incident: str, most: int = -1) -> list[Report]:
         """Return the newest reports of an incident, all with -1, in the order of their writing."""
