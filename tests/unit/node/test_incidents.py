@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +13,10 @@ from fastapi import HTTPException
 
 from tests.helpers.fake_clock import FakeClock
 from tests.helpers.house import Events
+from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.access.bound import AccessBound, Held, section_of
+from tta_gateway.features.escalation.algorithm import Impossible, opened
+from tta_gateway.features.escalation.bound import Bundle
 from tta_gateway.features.identity.problems import MISSING
 from tta_gateway.kernel.errors import ClientFault
 from tta_gateway.kernel.principal import Principal
@@ -23,6 +28,7 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.snapshot.parts import Parts, base_of, parted
 from tta_gateway.support.crypto.envelope import Envelope
 from tta_gateway.support.crypto.key_store import KeyStore
+from tta_gateway.support.sql.away import Unavailable
 
 ROLES = {
     "responder": ("crisis:read", "crisis:respond"),
@@ -176,3 +182,112 @@ def test_a_program_that_may_respond_is_refused_what_was_written(house: House) ->
     assert house.incidents.responder("bot responder").name == "bot"
     with pytest.raises(HTTPException, match="people alone"):
         house.incidents.clinician("bot responder")
+
+
+class Others:
+    """What all nodes have: one incident, which is of another."""
+
+    def __init__(self) -> None:
+        self.is_away = False
+        self.refuses = ""
+        self.asked: list[str] = []
+
+    async def _told(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        self.asked.append(question["do"])
+        if self.is_away:
+            raise Unavailable("away")
+        if self.refuses:
+            raise Impossible(self.refuses)
+        known = question["incident"] == "theirs"
+        return {"incident": {"id": "theirs", "person": "bob"}} if known else None
+
+    async def show(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        return await self._told(question)
+
+    async def act(self, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        return await self._told(question)
+
+    async def list(self, question: Mapping[str, Any], local: list[str]) -> dict[str, Any]:
+        await self._told({**question, "incident": ""})
+        return {"incidents": [*local, "theirs"], "passed": 1}
+
+
+def at_both(house: House, folder: Path, *questions: Mapping[str, object]) -> list[Any]:
+    """Ask, with a guard that has `mine`, and `gone`, which another node goes on with."""
+    holders = {"mine": None, "gone": "two"}
+
+    def answer(line: bytes) -> bytes:
+        asked = json.loads(line)
+        if asked["do"] == "list":
+            return b'{"incidents": ["mine"]}'
+        id = asked["incident"]
+        if id not in holders:
+            return b'{"error": {"status": 404, "detail": "none"}}'
+        told = {"id": id, "holder": holders[id], "part_of": None, "by": "guard"}
+        return json.dumps({"incident": told}).encode()
+
+    async def run() -> list[Any]:
+        found: list[Any] = []
+        async with await guard_socket.serve(folder, answer):
+            for question in questions:
+                try:
+                    found.append(await house.incidents.ask(question))
+                except HTTPException as error:
+                    found.append(error.status_code)
+        return found
+
+    return asyncio.run(run())
+
+
+def test_its_own_the_guard_answers_and_the_others_all_nodes(house: House, tmp_path: Path) -> None:
+    others = Others()
+    house.incidents.elsewhere = cast("Any", others)
+    mine, theirs, gone, nobody, all = at_both(
+        house,
+        tmp_path,
+        {"do": "show", "incident": "mine"},
+        {"do": "act", "incident": "theirs"},
+        {"do": "show", "incident": "gone"},
+        {"do": "show", "incident": "nobody"},
+        {"do": "list"},
+    )
+    assert mine["incident"]["by"] == "guard"
+    assert theirs["incident"]["id"] == "theirs"
+    assert gone["incident"]["by"] == "guard"  # nobody else has ever heard of it
+    assert nobody == 404
+    assert all["incidents"] == ["mine", "theirs"]
+    assert others.asked == ["act", "show", "show", "list"]
+
+
+def test_without_the_database_the_guard_does_what_it_can(house: House, tmp_path: Path) -> None:
+    others = Others()
+    others.is_away = True
+    house.incidents.elsewhere = cast("Any", others)
+    questions = (
+        {"do": "act", "incident": "gone"},
+        {"do": "show", "incident": "theirs"},
+        {"do": "list"},
+    )
+    gone, theirs, all = at_both(house, tmp_path, *questions)
+    assert gone["incident"]["by"] == "guard"
+    assert theirs == 404  # there are no other nodes
+    assert all["incidents"] == ["mine"]
+    house.incidents.is_shared = lambda: True  # type: ignore[method-assign]
+    assert at_both(house, tmp_path, questions[1]) == [503]
+    others.is_away, others.refuses = False, "it is over"
+    assert at_both(house, tmp_path, {"do": "act", "incident": "theirs"}) == [409]
+
+
+def test_evidence_is_given_its_key_for_other_nodes(house: House, tmp_path: Path) -> None:
+    assert not house.incidents.is_shared()
+    keys = KeyStore(tmp_path, ring_of(base_of(house.parts)))
+    sealed = Envelope(keys).seal(b"words", person="ada", purpose=EVIDENCE, about="r1")
+    keys.close()
+    report = a_report(evidence=sealed)
+    bundle = Bundle(incident=opened(report, NOW), reports=(report,))
+    (sent,) = house.incidents.travelling(bundle).reports
+    (tmp_path / "keys.db").unlink()
+    shown = house.incidents.opened("r1", base64.b64encode(sent.evidence).decode())
+    assert shown == "words"
+    house.incidents.adopt(parts(tmp_path / "nowhere"))
+    assert house.incidents.travelling(bundle) == bundle

@@ -125,7 +125,7 @@ MOST_BUNDLES: Final = 10
 """of these, that it is given in one step; each with the newest of what belongs to it"""
 MOST_PARTS: Final = 100
 _I, _R, _A = _INCIDENTS.c, _REPORTS.c, _ACTS.c
-_NOT_FOR_LONG: Final = "SET LOCAL idle_in_transaction_session_timeout = 2000"
+_NOT_FOR_LONG: Final = "SET LOCAL idle_in_transaction_session_timeout = 5000"
 _SQLITE_NOW: Final = "(julianday('now') - 2440587.5) * 86400.0"
 _NOW: Final = func.clock_timestamp()
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -11,6 +11,7 @@ from tests.helpers.incidents import LADDER, NOW, POLICY, a_report
 from tta_gateway.features.escalation import algorithm
 from tta_gateway.features.escalation.algorithm import (
     ACTS,
+    GRACE,
     Impossible,
     acted,
     confirmed,
@@ -20,6 +21,7 @@ from tta_gateway.features.escalation.algorithm import (
     is_open,
     opened,
     pause,
+    taken_over,
     tick,
     unreached,
 )
@@ -29,6 +31,7 @@ from tta_gateway.features.escalation.bound import (
     Act,
     Does,
     Incident,
+    Other,
     State,
     ladder_of,
 )
@@ -292,3 +295,33 @@ def test_whatever_happens_who_has_no_answer_has_a_call_to_come_and_no_report_is_
         waits = now < incident.due <= now + 600.0
         assert waits if is_alarming(incident) else incident.due == 0.0
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(incident), type=Incident) == incident
+
+
+def test_another_node_has_a_while_to_take_up_what_it_calls_about_already() -> None:
+    other = Other(id="w", person="ada", level=2, is_open=True)
+    part = opened(a_report(), NOW, other)
+    assert (part.part_of, part.due) == ("w", NOW + GRACE)
+    assert tick(part, LADDER, NOW) == (part, None)
+    moved, call = tick(part, LADDER, NOW - 3600.0)  # the clock was set back
+    assert (moved.due, call) == (NOW - 3600.0 + GRACE, None)
+    assert tick(part, LADDER, NOW + GRACE)[1] is not None
+    graver = opened(a_report(level=3), NOW, other)
+    assert (graver.part_of, graver.due) == ("w", NOW)
+
+
+def test_what_is_taken_over_is_called_about_by_the_last_notice_once_more() -> None:
+    incident, call = tick(opened(a_report(), NOW), LADDER, NOW)
+    assert call is not None
+    moved, again = tick(taken_over(incident, NOW + 60.0), LADDER, NOW + 60.0)
+    assert again is not None
+    assert (again.id, again.contacts, moved.attempt) == (call.id, call.contacts, 1)
+    _, first = tick(taken_over(opened(a_report(), NOW), NOW), LADDER, NOW)
+    assert first == call  # nobody has been called yet
+    answered = acted(incident, an_act("acknowledge"))
+    assert taken_over(answered, NOW) == answered
+
+
+def test_what_another_node_goes_on_with_is_not_called_about() -> None:
+    gone = msgspec.structs.replace(opened(a_report(), NOW), holder="two")
+    assert not is_alarming(gone)
+    assert not is_open(gone)

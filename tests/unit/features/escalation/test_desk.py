@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.helpers.incidents import NOW, House, a_report
+from tta_gateway.features.escalation.bound import Outgoing, Settled
 from tta_gateway.features.escalation.desk import NEWEST, Desk
 
 
@@ -108,3 +110,25 @@ def test_of_very_many_reports_the_newest_are_shown_and_of_an_incident_alone_none
     assert [one["id"] for one in told["reports"]][0::99] == ["r005", "r104"]
     assert told["incident"]["reports"] == NEWEST + 5
     assert list(house.ask(do="show", incident=house.only().id, alone=True)) == ["incident"]
+
+
+def test_control_gets_what_is_to_be_carried_and_says_what_has_become_of_it(house: Asking) -> None:
+    house.take(a_report())
+
+    def outgoing(**more: object) -> Outgoing:
+        raw = base64.b64decode(house.ask(do="outbox", **more)["outgoing"])
+        return msgspec.msgpack.decode(raw, type=Outgoing)
+
+    def settle(node: str, *numbers: int) -> dict[str, Any]:
+        body = msgspec.msgpack.encode(Settled(node=node, numbers=numbers))
+        return house.ask(do="settle", body=base64.b64encode(body).decode())
+
+    said = outgoing()
+    assert (said.name, said.can_take, said.node) == ("edge-1", True, house.store.node())
+    (bundle,) = said.bundles
+    assert settle("another", *bundle.numbers)["error"]["status"] == 409
+    assert settle(said.node, *bundle.numbers) == {}
+    assert outgoing().bundles == ()
+    assert len(outgoing(whole=True).bundles) == 1
+    assert house.ask(do="settle", body="!")["error"]["status"] == 400
+    assert house.ask(do="settle", body="AAAA")["error"]["status"] == 400

@@ -2,23 +2,29 @@
 
 import sqlite3
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
 
-from tests.helpers.incidents import NOW, POLICY, House, Written, a_report, written
+from tests.helpers.incidents import LADDER, NOW, POLICY, House, Written, a_report, written
+from tta_gateway.features.escalation import algorithm
 from tta_gateway.features.escalation.algorithm import Impossible
 from tta_gateway.features.escalation.bound import (
     Act,
+    Bundle,
     Call,
     Does,
     EscalationBound,
     Hook,
     Incident,
     Ladder,
+    Other,
     Rung,
+    Sent,
+    Settled,
     State,
+    Yielded,
 )
 from tta_gateway.features.escalation.metrics import (
     ACKNOWLEDGE,
@@ -29,6 +35,7 @@ from tta_gateway.features.escalation.metrics import (
     PAST_DUE,
     REPORTS,
     UNACKNOWLEDGED,
+    UNCARRIED,
 )
 from tta_gateway.features.escalation.service import MOST_CALLS, UNREADABLE, Unknown
 from tta_gateway.kernel.incident import Report
@@ -470,3 +477,113 @@ def test_a_clock_that_is_set_back_delays_no_try(house: House) -> None:
     assert house.desk.owed("first", 9) == []
     house.outside.now -= 3600.0
     assert [one.tries for one in house.desk.owed("first", 9)] == [1]
+
+
+def settle(house: House, **what: Any) -> None:  # noqa: ANN401 - of its fields
+    house.desk.settle(Settled(node=house.store.node(), **what))
+
+
+def test_an_incident_of_a_node_that_is_gone_is_called_about_once_more(house: House) -> None:
+    report = a_report(at=NOW - 60.0)
+    incident, call = algorithm.tick(algorithm.opened(report, NOW), LADDER, NOW)
+    assert call is not None
+    theirs = msgspec.structs.replace(incident, token=2)
+    note = Act(id="n1", incident=incident.id, does="note", by="eva", at=NOW)
+    sent = Sent(call=call.id, contact="first", number=1, level=2, confirmed=NOW)
+    bundle = Bundle(incident=theirs, reports=(report,), acts=(note,), notices=(sent,))
+    settle(house, bundles=(bundle,))
+    (owed,) = house.owed()
+    assert (owed.call, owed.number) == (call.id, 1)
+    assert house.store.reports(incident.id) == [report]
+    assert house.store.acts(incident.id) == [note]
+    house.desk.confirmed(owed)
+    settle(house, bundles=(bundle,))  # it is known by now
+    assert house.owed() == []
+    again = msgspec.structs.replace(bundle, incident=msgspec.structs.replace(theirs, token=4))
+    settle(house, bundles=(again,))
+    assert [one.call for one in house.owed()] == [call.id]
+
+
+def test_what_another_node_goes_on_with_is_yielded_once_all_of_it_is_carried(
+    house: House,
+) -> None:
+    house.take(a_report())
+    id = house.only().id
+    gone = Yielded(id=id, holder="two")
+    settle(house, yielded=(gone,))
+    assert house.only().holder == ""
+    (bundle,) = house.store.bundles(9)
+    settle(house, numbers=bundle.numbers, yielded=(gone, Yielded(id="x", holder="two")))
+    assert house.only().holder == "two"
+    assert house.owed() == []
+    house.outside.now += 3600.0
+    assert house.desk.tick() == float("inf")
+    house.close()
+    house.open()
+    assert house.desk.tick() == float("inf")
+
+
+def test_what_people_did_elsewhere_is_done_once_and_kept_in_any_case(house: House) -> None:
+    house.take(a_report())
+    id = house.only().id
+    done = Act(id="x1", incident=id, does="acknowledge", by="eva", at=NOW)
+    settle(house, acts=(done, msgspec.structs.replace(done, id="x2", incident="nobody")))
+    assert house.only().state is State.ACKNOWLEDGED
+    house.desk.act(an_act(house, "resolve"))
+    (bundle,) = house.store.bundles(9)
+    settle(house, numbers=bundle.numbers)
+    settle(house, acts=(done, msgspec.structs.replace(done, id="x3")))
+    assert house.only().state is State.RESOLVED
+    (bundle,) = house.store.bundles(9)  # it is said again that they are taken
+    assert {one.id for one in bundle.acts} == {"x1", "x3"}
+
+
+def test_what_came_to_two_nodes_is_one_incident(house: House) -> None:
+    other = Other(id="w", person="ada", level=2, is_open=True)
+    settle(house, others=(other,), whole=True)
+    house.take(a_report())
+    part = house.only()
+    assert part.part_of == "w"
+    assert house.owed() == []
+    house.desk.adopt(POLICY)
+    house.desk.tick()
+    assert house.owed() == []  # new contacts do not hurry it
+    # The whole comes here, and takes the part up.
+    whole = msgspec.structs.replace(algorithm.opened(a_report("r0"), NOW), token=2)
+    settle(house, bundles=(Bundle(incident=whole, reports=(a_report("r0"),)),))
+    settle(house, reports=(a_report(), a_report("r2")))
+    assert house.store.incident_of("r1") == whole.id
+    found = house.store.incident(whole.id)
+    assert found is not None
+    assert found.reports >= 2
+    moved = msgspec.structs.replace(part, token=5)
+    settle(house, bundles=(Bundle(incident=moved, reports=(a_report(),)),))
+    assert house.store.incident_of("r1") == part.id
+
+
+def test_who_answers_by_the_id_of_the_whole_answers_here(house: House) -> None:
+    settle(house, others=(Other(id="w", person="ada", level=1, is_open=True),))
+    house.take(a_report())
+    act = Act(id="a1", incident="w", does="acknowledge", by="ben", at=NOW)
+    assert house.desk.act(act).state is State.ACKNOWLEDGED
+    assert [one.incident for one in house.store.all_acts()] == [house.only().id]
+
+
+def test_a_drill_is_kept_as_what_somebody_has_done(house: House) -> None:
+    drill = a_report("d1", person="drill d1 of eva", source="drill", evidence=b"")
+    house.desk.report(drill)
+    (act,) = house.store.all_acts()
+    assert (act.does, act.by, act.text) == ("drill", "eva", "level 2")
+    house.desk.report(a_report("d2", person="drill d1 of eva", source="drill"))
+    assert len(house.store.all_acts()) == 2
+
+
+def test_all_that_alarms_is_shown_again(house: House) -> None:
+    house.take(a_report())
+    (bundle,) = house.store.bundles(9)
+    settle(house, numbers=bundle.numbers)
+    assert house.store.uncarried() == 0
+    house.desk.show_all()
+    assert house.store.uncarried() == 1
+    house.desk.count()
+    assert house.counted(UNCARRIED) == [1.0]

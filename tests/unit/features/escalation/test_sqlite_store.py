@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.escalation.algorithm import opened
-from tta_gateway.features.escalation.bound import Act, Owed
+from tta_gateway.features.escalation.bound import Act, Other, Owed, Sent
 from tta_gateway.features.escalation.sqlite_store import NAME, SqliteStore
 
 
@@ -103,3 +103,84 @@ def test_a_copy_in_memory_holds_what_the_file_does_and_is_another(tmp_path: Path
     store.prove()
     store.close()
     assert store.copied().marks() == {}  # what cannot be read is left out
+
+
+def test_a_file_of_the_first_version_is_taken_on_and_all_of_it_is_to_be_carried(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store.add(a_report(), incident.id)
+    store.add_act(Act(id="a", incident=incident.id, does="note", by="ben", at=NOW))
+    for table in ("outbox", "others", "node"):
+        store._db.execute(f"DROP TABLE {table}")
+    store._db.execute("PRAGMA user_version = 1")
+    store.close()
+    again = SqliteStore(tmp_path / NAME)
+    (bundle,) = again.bundles(9)
+    assert (bundle.incident, len(bundle.reports), len(bundle.acts)) == (incident, 1, 1)
+    assert len(again.node()) == 32
+    assert SqliteStore(None).node() != again.node()
+    again.close()
+
+
+def test_what_is_carried_leaves_the_outbox_unless_it_has_changed_since(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / NAME)
+    incident = opened(a_report(), NOW)
+    store.put(incident)
+    store.add(a_report(), incident.id)
+    (bundle,) = store.bundles(9)
+    store.put(incident)
+    store.carried(bundle.numbers)
+    assert not store.is_carried(incident.id)
+    assert store.uncarried() == 1
+    (bundle,) = store.bundles(9)
+    assert bundle.reports == ()
+    store.carried(bundle.numbers)
+    assert store.is_carried(incident.id)
+    store.put(incident, is_carried=True)
+    assert store.bundles(9) == []
+
+
+def test_many_reports_are_carried_in_parts_and_much_text_by_itself() -> None:
+    store = SqliteStore(None)
+    incident = opened(a_report(), NOW)
+    other = opened(a_report("r9", person="bob"), NOW)
+    store.put(other)
+    store.put(incident)
+    for number in range(3):
+        store.add(a_report(f"r{number}", evidence=b"x" * (3 * 2**20)), incident.id)
+    (first,) = (one for one in store.bundles(9, parts=2) if one.incident == incident)
+    assert [one.id for one in first.reports] == ["r0", "r1"]
+    store.carried(first.numbers)
+    (second,) = (one for one in store.bundles(9, parts=2) if one.incident == incident)
+    assert [one.id for one in second.reports] == ["r2"]
+    store.carried(second.numbers)
+    assert store.is_carried(incident.id)
+
+
+def test_incidents_of_others_are_known_by_their_person() -> None:
+    store = SqliteStore(None)
+    other = Other(id="w", person="ada", level=2, is_open=True)
+    store.keep_others([other], whole=False)
+    assert store.other_of("ada") == other
+    assert store.part_of("w") is None
+    part = opened(a_report(), NOW, other)
+    store.put(part)
+    assert store.part_of("w") == part
+    assert store.whole_of("ada", part.id) is None
+    whole = opened(a_report("r2"), NOW)
+    store.put(whole)
+    assert store.whole_of("ada", part.id) == whole
+    store.keep_others([Other(id="w", person="ada", level=2, is_open=False)], whole=False)
+    assert store.other_of("ada") is None
+    store.keep_others([other], whole=False)
+    store.keep_others([], whole=True)
+    assert store.other_of("ada") is None
+
+
+def test_a_notice_that_was_confirmed_elsewhere_is_restored() -> None:
+    store = SqliteStore(None)
+    store.restore(Sent(call="c", contact="first", number=3, level=2, confirmed=NOW), "i")
+    assert store.confirmations("i") == [("c", "first", 3, NOW)]

@@ -2,7 +2,7 @@
 
 from tests.helpers.incidents import NOW, a_report
 from tta_gateway.features.escalation.algorithm import acted, opened
-from tta_gateway.features.escalation.bound import Act
+from tta_gateway.features.escalation.bound import Act, Other
 from tta_gateway.features.escalation.channel import Notice
 from tta_gateway.features.escalation.wording import lines, shown, stamp_or_none, title, told
 from tta_gateway.kernel.incident import Report
@@ -49,3 +49,16 @@ def test_what_is_over_has_an_end_and_no_call_to_come() -> None:
     over = shown(acted(opened(a_report(), NOW), act))
     assert (over["next_call_at"], over["resolved_at"]) == (None, "2023-11-14T22:13:25.000Z")
     assert stamp_or_none(0.0) is None
+
+
+def test_a_part_is_told_of_as_the_incident_that_people_know() -> None:
+    other = Other(id="w", person="ada", level=1, is_open=True)
+    part = opened(a_report(), NOW, other)
+    notice = Notice(id="n1", number=1, contact="c", incident=part, at=NOW)
+    made = told(notice, node="edge", link="http://a")
+    assert made["link"] == "http://a/w"
+    incident = made["incident"]
+    assert isinstance(incident, dict)
+    assert (incident["id"], incident["part_of"]) == ("w", "w")
+    assert "incident: w" in lines(notice, "http://a")
+    assert shown(part)["id"] == part.id

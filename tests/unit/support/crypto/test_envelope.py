@@ -70,3 +70,17 @@ def test_whatever_is_changed_is_noticed(envelope: Envelope, data: st.DataObject)
 def test_what_was_never_sealed_is_not_opened(envelope: Envelope, noise: bytes) -> None:
     with pytest.raises(NotSealed):
         envelope.open(noise, purpose="evidence", about="1")
+
+
+def test_what_travels_is_opened_where_only_the_wrapping_key_is(
+    envelope: Envelope, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Envelope(KeyStore(tmp_path / "other", RING))
+    made = envelope.travelling(sealed(envelope))
+    assert other.open(made, purpose="evidence", about="1") == b"kanarie"
+    assert other.travelling(made) == made
+    assert envelope.travelling(b"") == b""
+    kept = sealed(envelope)
+    envelope.store.erase("ana")
+    assert envelope.travelling(kept) == kept

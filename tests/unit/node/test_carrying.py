@@ -1,0 +1,228 @@
+"""What control does about the guard's outbox: nothing is given up before it is kept."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from tests.helpers.incidents import NOW, a_report
+from tta_gateway.features.escalation.algorithm import opened
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Bundle,
+    Incident,
+    Other,
+    Outgoing,
+    Settled,
+)
+from tta_gateway.features.escalation.register import Away, Heard, Whole
+from tta_gateway.node.carrying import ALONE, RENEWED, Carrying, Outside
+from tta_gateway.support.sql.away import Unavailable
+
+
+class Guard:
+    """A guard with an outbox."""
+
+    def __init__(self) -> None:
+        self.node = "n1"
+        self.bundles: list[Bundle] = []
+        self.settled: list[Settled] = []
+        self.wholes: list[bool] = []
+        self.is_gone = False
+        self.refuses = ""
+
+    async def ask(self, question: Mapping[str, object]) -> dict[str, Any]:
+        if self.is_gone:
+            raise OSError("gone")
+        if self.refuses == question["do"]:
+            return {"error": {"status": 503, "detail": "it cannot write"}}
+        if question["do"] == "outbox":
+            self.wholes.append(bool(question["whole"]))
+            outgoing = Outgoing(
+                node=self.node, name="edge", can_take=True, bundles=tuple(self.bundles)
+            )
+            return {"outgoing": base64.b64encode(msgspec.msgpack.encode(outgoing)).decode()}
+        body = base64.b64decode(str(question["body"]))
+        settled = msgspec.msgpack.decode(body, type=Settled)
+        self.settled.append(settled)
+        self.bundles = [one for one in self.bundles if not set(one.numbers) & set(settled.numbers)]
+        return {}
+
+
+class Kept:
+    """A Register."""
+
+    def __init__(self) -> None:
+        self.kept: list[Bundle] = []
+        self.seen: list[int] = []
+        self.heard = Heard(number=7)
+        self.spoils = ""
+        self.is_away = False
+
+    async def carry(self, said: Outgoing, *, seen: int) -> Heard:
+        if self.is_away:
+            raise Away("it is")
+        if any(one.incident.person == self.spoils for one in said.bundles):
+            raise ValueError("no such text")
+        self.kept += said.bundles
+        self.seen.append(seen)
+        return self.heard
+
+    async def page(self, most: int, *, all: bool, skip: int) -> list[Incident]:
+        raise NotImplementedError
+
+    async def one(self, id: str, most: int) -> Whole | None:
+        raise NotImplementedError
+
+    async def act(self, act: Act, node: str) -> Incident | None:
+        raise NotImplementedError
+
+
+class House:
+    """Control's carrying between the two."""
+
+    def __init__(self) -> None:
+        self.guard, self.kept = Guard(), Kept()
+        self.now, self.is_open, self.shared = 100.0, True, True
+        self.opened = 0
+        self.events: list[tuple[str, dict[str, object]]] = []
+        self.carrying = Carrying(
+            cast("Outside", self), self, ask=self.guard.ask, travelling=self.travelling
+        )
+
+    def travelling(self, bundle: Bundle) -> Bundle:
+        reports = [msgspec.structs.replace(one, evidence=b"with key") for one in bundle.reports]
+        return msgspec.structs.replace(bundle, reports=tuple(reports))
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def event(self, name: str, **fields: object) -> None:
+        self.events.append((name, fields))
+
+    def is_shared(self) -> bool:
+        return self.shared
+
+    def open(self) -> None:
+        self.opened += 1
+
+    def store(self) -> Kept:
+        if self.opened:
+            raise Unavailable("not yet")
+        return self.kept
+
+    def look(self) -> bool:
+        return asyncio.run(self.carrying.look())
+
+
+def a_bundle(number: int = 1, person: str = "ada") -> Bundle:
+    report = a_report(f"r{number}", person=person)
+    return Bundle(incident=opened(report, NOW), reports=(report,), numbers=(number,))
+
+
+def test_what_is_in_the_outbox_is_kept_and_then_given_up() -> None:
+    house = House()
+    house.guard.bundles = [a_bundle()]
+    assert house.look()
+    assert [one.reports[0].evidence for one in house.kept.kept] == [b"with key"]
+    assert [one.numbers for one in house.guard.settled] == [(1,)]
+    assert (house.guard.settled[0].whole, house.carrying.node) == (True, "n1")
+    assert not house.look()  # the lease is young
+    house.now += RENEWED
+    assert not house.look()
+    assert house.kept.seen == [0, 7]
+    assert house.guard.wholes == [True, False, False]
+
+
+def test_alone_nothing_is_renewed_each_second_and_no_key_travels() -> None:
+    house = House()
+    house.shared = False
+    house.guard.bundles = [a_bundle()]
+    house.look()
+    assert house.kept.kept[0].reports[0].evidence == b"sealed"
+    house.now += RENEWED
+    house.look()
+    assert len(house.kept.seen) == 1
+    house.now += ALONE
+    house.look()
+    assert len(house.kept.seen) == 2
+
+
+def test_a_database_is_opened_with_the_first_incident() -> None:
+    house = House()
+    house.is_open = False
+    assert not house.look()
+    assert house.opened == 0
+    house.guard.bundles = [a_bundle()]
+    assert not house.look()
+    assert house.opened == 1
+    assert [name for name, _ in house.events] == ["incidents_not_carried"]
+
+
+def test_without_guard_or_database_nothing_is_given_up_and_it_is_told_once() -> None:
+    house = House()
+    house.guard.bundles = [a_bundle()]
+    house.kept.is_away = True
+    assert not house.look()
+    assert not house.look()
+    house.guard.is_gone = True
+    house.kept.is_away = False
+    assert not house.look()
+    house.guard.is_gone, house.guard.refuses = False, "settle"
+    assert not house.look()
+    house.guard.refuses = "outbox"
+    assert not house.look()
+    assert len(house.events) == 1
+    house.guard.refuses = ""
+    house.look()
+    assert house.guard.bundles == []
+    assert house.kept.seen == [0, 0]  # what was not heard is told again
+
+
+def test_what_others_say_is_told_an_incident_at_a_time() -> None:
+    house = House()
+    other = Other(id="w", person="bob", level=2, is_open=True)
+    taken = (a_bundle(8), a_bundle(9))
+    house.kept.heard = Heard(number=9, bundles=taken, reports=(a_report("r5"),), others=(other,))
+    assert house.look()
+    one, two, rest = house.guard.settled
+    assert (one.bundles + two.bundles, rest.bundles) == (taken, ())
+    assert (rest.others, [report.id for report in rest.reports]) == ((other,), ["r5"])
+
+
+def test_one_that_cannot_be_kept_holds_up_no_other() -> None:
+    house = House()
+    house.kept.spoils = "bob"
+    house.guard.bundles = [a_bundle(1), a_bundle(2, "bob"), a_bundle(3, "eve")]
+    assert house.look()
+    assert [one.incident.person for one in house.kept.kept] == ["ada", "eve"]
+    assert [one.numbers for one in house.guard.bundles] == [(2,)]
+    assert {name for name, _ in house.events} == {"incident_not_kept"}
+
+
+def test_another_file_of_the_guard_hears_all_from_the_beginning() -> None:
+    house = House()
+    house.look()
+    house.guard.node = "n2"
+    house.now += RENEWED
+    house.look()
+    assert house.kept.seen == [0, 0]
+    assert house.carrying.node == "n2"
+
+
+def test_it_goes_on_for_ever() -> None:
+    house = House()
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise asyncio.CancelledError
+
+    house.guard.bundles = [a_bundle()]
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(house.carrying.run(sleep))
+    assert pauses == [0.0, 0.5]
