@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from tests.helpers.alert_receiver import Receiver
 from tests.helpers.escalated import SECRET, Escalated, escalated, heard, quick, times
 from tests.helpers.gateway import free_port
 from tests.helpers.mail_server import MailServer
+from tests.helpers.registered import TOKEN, Api
 from tests.helpers.slow import children, wait_until
 from tta_gateway.features.escalation.metrics import ACKNOWLEDGE, NOTIFY
 from tta_gateway.support.posting import signature
@@ -197,3 +199,51 @@ def test_a_guard_imports_nothing_heavy() -> None:
     packages = {name.partition(".")[0] for name in done.stdout.split()}
     assert packages.isdisjoint(HEAVY)
     assert "tta_gateway.settings" not in done.stdout.split()
+
+
+def test_a_service_that_has_subscribed_is_told_signed_until_people_answer(
+    tmp_path: Path, pager: Receiver, ward: Receiver
+) -> None:
+    """It stays so where the guard dies, and where all of the gateway begins anew."""
+    inside = free_port()
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "token").write_text(TOKEN)
+    claim = {
+        "token": {"file": "token"},
+        "services": ["players"],
+        "safety": {"secret": {"file": "secret"}},
+    }
+    escalation = {"contacts": {"pager": hook(pager)}, "levels": {"imminent": quick("pager")}}
+    more = {
+        "listen": ["127.0.0.1:0", {"address": f"127.0.0.1:{inside}", "internal": True}],
+        "services": {"players": {}},
+        "routes": [{"path": "/{rest:path}", "service": "players", "auth": "none"}],
+        "registration": {"tokens": [claim]},
+    }
+    with escalated(tmp_path, escalation, **more) as one:
+        port = int(ward.url.rpartition(":")[2])
+        said = {"safety.*": "/events/crisis"}
+        api = Api(inside)
+        assert wait_until(
+            lambda: api.put("players/a", port, lease=300, subscriptions=said)[0] == 200, 15.0
+        )
+        assert wait_until(lambda: _is_told(one, ward, "gateway/ada"))
+        (call,) = [call for call in ward.calls if call.json["number"] == 1][:1]
+        stamp = call.fields["x-tta-signature"].partition(",")[0].removeprefix("t=")
+        assert call.fields["x-tta-signature"] == signature(SECRET, call.body, now=float(stamp))
+        assert call.path == "/events/crisis"
+        assert wait_until(lambda: {told["number"] for told in heard(pager, "gateway/ada")} >= {1})
+        one.kill()
+        seen = len(ward.calls)
+        assert wait_until(lambda: len(ward.calls) >= seen + 2)  # each call, until somebody answers
+        one.acknowledge("gateway/ada")
+        time.sleep(1.2)  # what is found is kept once a second
+    with escalated(tmp_path, escalation, **more) as one:
+        one.write("gateway/ben")
+        assert wait_until(lambda: bool(heard(ward, "gateway/ben")))
+
+
+def _is_told(one: Escalated, receiver: Receiver, person: str) -> bool:
+    if person not in one.incidents():
+        one.write(person)
+    return bool(heard(receiver, person))

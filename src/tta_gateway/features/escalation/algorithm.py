@@ -195,7 +195,7 @@ def tick(incident: Incident, ladder: Ladder, now: float) -> tuple[Incident, Call
         return incident, None
     calls, attempt = incident.calls + 1, incident.attempt + 1
     call = Call(
-        id=_digest(incident.id, str(attempt)),
+        id=call_id(incident.id, attempt),
         incident=incident.id,
         contacts=contacts(ladder, calls),
         number=attempt,
@@ -203,6 +203,11 @@ def tick(incident: Incident, ladder: Ladder, now: float) -> tuple[Incident, Call
     )
     due = now + patience(ladder, calls)
     return replace(incident, calls=calls, attempt=attempt, due=due), call
+
+
+def call_id(incident: str, attempt: int) -> str:
+    """Return the id of a call: the same whenever it is made again."""
+    return _digest(incident, str(attempt))
 
 
 def contacts(ladder: Ladder, calls: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Final, TypeGuard
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import LONGEST_PAUSE, is_alarming, is_open
-from tta_gateway.features.escalation.bound import Act, Incident, Owed
+from tta_gateway.features.escalation.bound import Act, Incident, Owed, is_subscriber
 from tta_gateway.kernel.incident import Report
 
 NAME: Final = "guard.sqlite"
@@ -346,10 +346,15 @@ class SqliteStore:
         )
 
     def is_unreached(self, call: str) -> bool:
-        """Tell whether every contact of a call has been tried in vain."""
-        query = "SELECT count(*), sum(tries > 0), sum(confirmed > 0) FROM notices WHERE call = ?"
-        count, tried, confirmed = self._db.execute(query, (call,)).fetchone()
-        return bool(count) and tried == count and not confirmed
+        """Tell whether every contact of a call has been tried in vain, subscribers left aside."""
+        query = "SELECT contact, tries, confirmed FROM notices WHERE call = ?"
+        rows = [row for row in self._db.execute(query, (call,)) if not is_subscriber(row[0])]
+        return bool(rows) and all(tries and not confirmed for _, tries, confirmed in rows)
+
+    def told_by(self, call: str) -> set[str]:
+        """Return the contacts that a call was, or is to be, brought to."""
+        rows = self._db.execute("SELECT contact FROM notices WHERE call = ?", (call,))
+        return {contact for (contact,) in rows}
 
     def confirmations(self, incident: str, most: int = -1) -> list[tuple[str, str, int, float]]:
         """Return notice, contact, number and moment of the newest that were confirmed."""

@@ -19,6 +19,7 @@ from tta_gateway.features.escalation.bound import (
     Ladder,
     Rung,
     State,
+    subscriber,
 )
 from tta_gateway.features.escalation.metrics import (
     ACKNOWLEDGE,
@@ -470,3 +471,82 @@ def test_a_clock_that_is_set_back_delays_no_try(house: House) -> None:
     assert house.desk.owed("first", 9) == []
     house.outside.now -= 3600.0
     assert [one.tries for one in house.desk.owed("first", 9)] == [1]
+
+
+CARE = subscriber("care", "/crisis", "word")
+
+
+def told_too(house: House, policy: EscalationBound = POLICY) -> None:
+    house.desk.adopt(policy, subscribers=(CARE,))
+
+
+def to_care(house: House) -> list[tuple[str, int]]:
+    return [(one.call, one.number) for one in house.store.owed(CARE.name, float("inf"), 9)]
+
+
+def test_a_subscriber_is_told_by_each_call_beside_whom_it_is_for(house: House) -> None:
+    told_too(house)
+    house.take(a_report())
+    (first,) = house.owed()
+    assert to_care(house) == [(first.call, 1)]
+    house.outside.now += 120.0
+    house.desk.tick()
+    assert [number for _, number in to_care(house)] == [2]
+    house.desk.act(an_act(house, "acknowledge"))
+    assert to_care(house) == []
+
+
+def test_nobody_is_reached_by_a_subscriber_alone(house: House) -> None:
+    told_too(house)
+    house.take(a_report())
+    (owed,) = house.store.owed(CARE.name, float("inf"), 9)
+    house.desk.failed(owed, "it is down")
+    assert house.only().calls == 1
+    house.desk.confirmed(owed)
+    assert house.only().state is State.OPEN
+    assert house.counted(NOTICES, "safety.* care", "confirmed") == [1.0]
+    (to_people,) = house.owed()
+    house.desk.failed(to_people, "it is down")
+    assert house.only().calls == 2  # the next rung at once, though the subscriber has confirmed
+
+
+def test_where_the_policy_names_nobody_a_subscriber_is_told_and_that_is_an_alert(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, policy=EscalationBound())
+    told_too(house, EscalationBound())
+    house.take(a_report())
+    assert len(to_care(house)) == 1
+    assert [one for one in house.outside.troubles if one[0] == "unreached"] != []
+    before = house.only()
+    told_too(house, EscalationBound())
+    house.desk.tick()
+    assert house.only() == before
+
+
+def test_who_subscribes_late_is_told_of_the_last_call_once_however_often_it_is_adopted(
+    house: House,
+) -> None:
+    house.take(a_report())
+    (owed,) = house.owed()
+    house.desk.confirmed(owed)
+    told_too(house)
+    house.desk.tick()
+    assert to_care(house) == [(owed.call, 1)]
+    (mine,) = house.store.owed(CARE.name, float("inf"), 9)
+    house.desk.confirmed(mine)
+    house.close()
+    house.open()
+    told_too(house)
+    house.desk.tick()
+    assert to_care(house) == []
+    assert house.only().calls == 1
+
+
+def test_a_subscriber_that_leaves_is_owed_nothing_and_no_call_is_made_for_it(house: House) -> None:
+    told_too(house)
+    house.take(a_report())
+    house.desk.adopt(POLICY)
+    house.desk.tick()
+    assert to_care(house) == []
+    assert house.only().calls == 1
