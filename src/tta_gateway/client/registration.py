@@ -82,9 +82,7 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
         "url": url,
         "weight": weight,
         "lease": lease,
-        "routes": [
-            {"path": one.path, "methods": list(one.methods), "auth": one.auth} for one in routes
-        ],
+        "routes": _written(routes),
     }
     if subscriptions:  # a gateway of before would refuse the word
         document["subscriptions"] = dict(subscriptions)
@@ -97,6 +95,10 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
             "`tls=Credentials('players.pem', 'players.key', ca='ca.pem')`"
         )
     return Registration(link, target, token=token, document=document, grace=grace)
+
+
+def _written(routes: Iterable[Route]) -> list[dict[str, object]]:
+    return [{"path": one.path, "methods": list(one.methods), "auth": one.auth} for one in routes]
 
 
 class Registration:

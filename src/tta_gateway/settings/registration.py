@@ -151,7 +151,8 @@ def compile(config: RegistrationConfig, route_to: Callable[[str], Route]) -> Reg
 
 def _signing(config: RegistrationConfig) -> Iterator[tuple[str, str]]:
     """Yield services that may subscribe, and with what their notices are signed."""
-    for one in (*config.tokens, *config.callers):
+    claims: tuple[TokenConfig | CallerClaimConfig, ...] = (*config.tokens, *config.callers)
+    for one in claims:
         if one.safety is not None:
             for service in one.services:
                 yield service, one.safety.secret.value

@@ -23,9 +23,9 @@ from tta_gateway.support.log import EventLog
 ALLOWED = {"players": "word", "care": "another"}
 
 
-def told(name: str, *paths: str, **fields: object) -> Registration:
+def told(name: str, *paths: str, since: float = 1.0) -> Registration:
     subscriptions = tuple(Subscription(events="safety.*", path=one) for one in paths)
-    return a_registration(name, subscriptions=subscriptions, **fields)
+    return a_registration(name, subscriptions=subscriptions, since=since)
 
 
 def parts(*known: Registration, safety: dict[str, str] = ALLOWED, **live: bytes) -> Parts:

@@ -17,6 +17,8 @@ from tta_gateway.features.safety.judging import AT_ONCE, Judging, Turns, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
 from tta_gateway.features.safety.looking import NOTHING, closely, graver
 from tta_gateway.features.safety.metrics import HEARD, LOST, UNRECORDED
+from tta_gateway.features.safety.moderator import LARGEST as MODERATED
+from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
 from tta_gateway.kernel.incident import Report, Reports, Source
@@ -70,6 +72,8 @@ class SafetyListener:
         self.people = People()
         self.cool_down = 600.0
         """seconds"""
+        self.moderate: Moderate = nobody
+        """has a moderator outside judge a message as well"""
         child = means.registry.child
         self._heard = [child(HEARD, str(level)) for level in range(4)]
         self._lost = child(LOST)
@@ -126,6 +130,8 @@ class SafetyListener:
         if level:
             who.is_at(level, now)
         self.people.keep(key, who, at_risk=who.is_at_risk(now))
+        if not place.is_observed:
+            self.moderate(found, text[:MODERATED], partial(self._raised, speaker, place, text))
         if not level or place.is_observed:
             return SILENCE
         heard = Heard(found, level=level, text=text[:_EVIDENCE])
@@ -136,6 +142,12 @@ class SafetyListener:
         if not who.gives_text():
             heard.text = ""
         return heard
+
+    async def _raised(self, speaker: Speaker, place: Place, text: str, found: Verdict) -> None:
+        """Keep that a message has turned out graver than it was taken for."""
+        found = self.weigh(speaker, place, found)
+        heard = Heard(found, level=found.level, text=text[:_EVIDENCE])
+        await self.report(speaker, place, heard, delivered=True)
 
     def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
         """Return what is found otherwise than in a socket comes to, with what was said before."""
