@@ -317,7 +317,8 @@ class SafetyConfig(Config):
 
     moderations: bool = False
     """Whether services may ask at `POST /v1/moderations` what is made of a text, in the shape of
-    OpenAI's; any token that is believed will do."""
+    OpenAI's; whoever asks needs the permission `moderation:ask`, which the roles `service` and
+    `admin` hold unless `access.roles` says otherwise."""
 
 
 def compile(config: SafetyConfig) -> SafetyBound:
