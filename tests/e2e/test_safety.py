@@ -44,7 +44,11 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway whose routes are scanned, as they are unless it is said otherwise."""
     folder = tmp_path_factory.mktemp("safety")
     (folder / "secret").write_text(SECRET)
-    issuer = {"name": "clinic", "secret": {"file": str(folder / "secret")}, "roles": ["player", "service"]}
+    issuer = {
+        "name": "clinic",
+        "secret": {"file": str(folder / "secret")},
+        "roles": ["player", "service"],
+    }
     plain: dict[str, object] = {"service": "up", "auth": "none"}
     with (
         scripted() as upstream,

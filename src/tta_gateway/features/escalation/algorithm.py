@@ -31,6 +31,8 @@ from tta_gateway.features.escalation.bound import (
 from tta_gateway.kernel.incident import Report, is_promised
 from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT
 
+UNPROVED_AGAIN: Final = 3600.0
+"""Seconds within which somebody whose token has expired opens no second incident."""
 _ALARMING: Final = (State.OPEN, State.NOTIFIED, State.REOPENED)
 CONFIRMED: Final[Mapping[State, State]] = {
     State.OPEN: State.NOTIFIED,
@@ -150,6 +152,27 @@ def folded(incident: Incident, report: Report, ladder: Ladder, now: float) -> In
 def _since(moment: float, now: float) -> float:
     """Return how long ago a moment was; a clock that was set back makes it long ago."""
     return now - moment if now >= moment else float("inf")
+
+
+def noted(incident: Incident, report: Report, now: float) -> Incident:
+    """Return an incident that is over, with a report more of somebody who has proved nothing.
+
+    They open one an hour at most: it counts there, and alarms again only if it is graver.
+    """
+    level = max(incident.level, level_of(report))
+    made = replace(
+        incident,
+        level=level,
+        categories=tuple(dict.fromkeys((*incident.categories, *report.categories))),
+        last=max(incident.last, now),
+        reports=incident.reports + int(not report.amends),
+        texts=incident.texts + int(keeps_text(incident, report)),
+        undelivered=incident.undelivered + int(not report.delivered),
+        promised=incident.promised + int(is_promised(report)),
+    )
+    if level == incident.level:
+        return made
+    return _alarming(made, State.REOPENED, began=min(report.at, now), now=now)
 
 
 def keeps_text(incident: Incident, report: Report) -> bool:

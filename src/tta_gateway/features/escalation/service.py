@@ -43,6 +43,9 @@ from tta_gateway.support.metrics import Registry
 
 UNREADABLE: Final = "unreadable-records"
 """Stands for the person of an incident about records that nothing can be made of."""
+MOST_APART: Final = 8
+"""incidents of one network that are open at once of people who are known by what they write through
+alone; those beyond are one"""
 MOST_CALLS: Final = 64
 """calls of a transaction"""
 Trouble: TypeAlias = Literal["unreached", "parked", "store"]
@@ -205,10 +208,13 @@ class Escalation:
         known = self.store.incident_of(report.id)
         if known:
             return self._found(known)
-        found = self.store.open_of(report.person, drill=drill)
-        now = self._outside.wall()
+        whose, now = self._whose(report), self._outside.wall()
+        found = self.store.open_of(whose, drill=drill) or self._of_late(report, now)
         if found is None:
-            made, keeps = algorithm.opened(report, now), True
+            made = algorithm.opened(msgspec.structs.replace(report, person=whose), now)
+            keeps = True
+        elif not algorithm.is_open(found):
+            made, keeps = algorithm.noted(found, report, now), algorithm.keeps_text(found, report)
         else:
             keeps = algorithm.keeps_text(found, report)
             level = max(found.level, algorithm.level_of(report))
@@ -217,6 +223,25 @@ class Escalation:
         self.store.add(kept, made.id)
         self._counts.child(REPORTS, self._level(made)).add()
         return self._step(made, now)
+
+    def _whose(self, report: Report) -> str:
+        """Return whose incident it belongs to.
+
+        A network is many people: those of whom no more is known are told apart by what they write
+        through, so many of them.
+        """
+        if report.identity != "unknown" or not report.conversation:
+            return report.person
+        one = f"{report.person}/{report.conversation}"
+        is_known = self.store.open_of(one, drill=False) is not None
+        has_room = is_known or self.store.open_among(report.person) < MOST_APART
+        return one if has_room else report.person
+
+    def _of_late(self, report: Report, now: float) -> Incident | None:
+        """Return the last incident of somebody who opens no second one within an hour."""
+        if report.identity != "unverified":
+            return None
+        return self.store.latest_of(report.person, now - algorithm.UNPROVED_AGAIN, now)
 
     # Calls
 

@@ -224,6 +224,22 @@ class SqliteStore:
         )
         return next(iter(self._readable(rows)), None)
 
+    def open_among(self, network: str) -> int:
+        """Return how many incidents are not over of people who are told apart in a network."""
+        begin, end = f"{network}/", f"{network}0"  # `0` comes next to `/`
+        query = "SELECT count(*) FROM incidents WHERE person > ? AND person < ? AND open"
+        (count,) = self._db.execute(query, (begin, end)).fetchone()
+        return int(count)
+
+    def latest_of(self, person: str, since: float, until: float) -> Incident | None:
+        """Return the newest incident of a person that was opened then, be it over or not."""
+        rows = self._db.execute(
+            "SELECT id, body FROM incidents WHERE opened > ? AND opened <= ? AND person = ?"
+            " AND drill = 0 ORDER BY opened DESC LIMIT 1",
+            (since, until, person),
+        )
+        return next(iter(self._readable(rows)), None)
+
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
         return self._readable(

@@ -21,7 +21,7 @@ from tta_gateway.features.safety.moderator import LARGEST as MODERATED
 from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
-from tta_gateway.kernel.incident import Report, Reports, Source
+from tta_gateway.kernel.incident import Report, Reports, Source, mark_of
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
 from tta_gateway.pipeline.budget import PerPerson
@@ -217,6 +217,9 @@ class SafetyListener:
             service=place.service,
             correlation=speaker.correlation,
             delivered=delivered,
+            conversation=(
+                mark_of(speaker.person, speaker.connection) if speaker.identity == "unknown" else ""
+            ),
         )
         try:
             async with asyncio.timeout(_DURABLE):

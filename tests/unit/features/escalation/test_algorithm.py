@@ -18,6 +18,7 @@ from tta_gateway.features.escalation.algorithm import (
     folded,
     is_alarming,
     is_open,
+    noted,
     opened,
     pause,
     tick,
@@ -292,3 +293,14 @@ def test_whatever_happens_who_has_no_answer_has_a_call_to_come_and_no_report_is_
         waits = now < incident.due <= now + 600.0
         assert waits if is_alarming(incident) else incident.due == 0.0
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(incident), type=Incident) == incident
+
+
+def test_what_comes_of_an_incident_that_is_over_is_counted_and_alarms_only_if_it_is_graver() -> (
+    None
+):
+    over = acted(opened(a_report(), NOW), an_act("resolve"))
+    same = noted(over, a_report("r2", delivered=False), NOW + 1.0)
+    assert (same.state, same.reports, same.texts) == (State.RESOLVED, 2, 2)
+    assert (same.undelivered, same.promised, same.last) == (1, 1, NOW + 1.0)
+    graver = noted(over, a_report("r2", level=3), NOW + 1.0)
+    assert (graver.state, graver.level, graver.due) == (State.REOPENED, 3, NOW + 1.0)

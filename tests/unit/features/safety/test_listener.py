@@ -269,3 +269,19 @@ def test_a_moderator_is_shown_what_is_not_only_counted_and_may_raise_it() -> Non
     ((report, kept),) = people.kept
     assert (report.level, report.categories, kept) == (2, ("suicide",), "nice day")
     assert [event.level for event in people.told] == [2]
+
+
+def test_of_a_network_each_connection_is_reported_as_somebody_of_their_own() -> None:
+    people = People()
+
+    async def told(who: str, connection: str) -> str:
+        heard = people.says(DARK, who, connection)
+        await people.listener.report(a_speaker(who, connection), PLACE, heard, delivered=True)
+        return people.kept[-1][0].conversation
+
+    async def all_of_them() -> list[str]:
+        return [await told("", "c1"), await told("", "c2"), await told("ada", "c1")]
+
+    one, other, known = asyncio.run(all_of_them())
+    assert len({one, other, known}) == 3
+    assert known == ""
