@@ -295,9 +295,7 @@ def test_whatever_happens_who_has_no_answer_has_a_call_to_come_and_no_report_is_
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(incident), type=Incident) == incident
 
 
-def test_what_comes_of_an_incident_that_is_over_is_counted_and_alarms_only_if_it_is_graver() -> (
-    None
-):
+def test_what_comes_after_an_incident_is_over_is_counted_and_alarms_if_it_is_graver() -> None:
     over = acted(opened(a_report(), NOW), an_act("resolve"))
     same = noted(over, a_report("r2", delivered=False), NOW + 1.0)
     assert (same.state, same.reports, same.texts) == (State.RESOLVED, 2, 2)
