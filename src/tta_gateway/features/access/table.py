@@ -104,6 +104,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "system:read",
         "system:write",
         "moderation:ask",
+        "people:erase",
     ),
     "auditor": (*_PROFILE, "audit:read", "care:read", "glass:review", "reports:read"),
     "service": ("services:call", "realtime:serve", "moderation:ask"),

@@ -217,9 +217,7 @@ class SafetyListener:
             service=place.service,
             correlation=speaker.correlation,
             delivered=delivered,
-            conversation=(
-                mark_of(speaker.person, speaker.connection) if speaker.identity == "unknown" else ""
-            ),
+            conversation=_conversation(speaker),
         )
         try:
             async with asyncio.timeout(_DURABLE):
@@ -246,6 +244,12 @@ class SafetyListener:
     def over(self, said_in: str) -> None:
         """Take that nothing more is said there."""
         self.judging.over(said_in)
+
+
+def _conversation(speaker: Speaker) -> str:
+    """Return what tells somebody from others of their network, where no more is known of them."""
+    is_one_of_many = speaker.identity == "unknown"
+    return mark_of(speaker.person, speaker.connection) if is_one_of_many else ""
 
 
 def said_in(data: bytes) -> str:
