@@ -2,9 +2,13 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +20,16 @@ from tests.helpers.alert_receiver import Receiver
 from tests.helpers.escalated import SECRET, Escalated, escalated, heard, quick, times
 from tests.helpers.gateway import free_port
 from tests.helpers.mail_server import MailServer
+from tests.helpers.registered import TOKEN, Api
 from tests.helpers.slow import children, wait_until
 from tta_gateway.features.escalation.metrics import ACKNOWLEDGE, NOTIFY
+from tta_gateway.features.escalation.sqlite_store import NAME
+from tta_gateway.node.key_ring import ring_of
+from tta_gateway.node.reporting import FOLDER, report_of, text_of
+from tta_gateway.snapshot.model import Snapshot
+from tta_gateway.support.crypto.envelope import Envelope
+from tta_gateway.support.crypto.key_store import Erased, KeyStore
+from tta_gateway.support.journal.reader import Reader
 from tta_gateway.support.posting import signature
 
 pytestmark = pytest.mark.e2e
@@ -197,3 +209,85 @@ def test_a_guard_imports_nothing_heavy() -> None:
     packages = {name.partition(".")[0] for name in done.stdout.split()}
     assert packages.isdisjoint(HEAVY)
     assert "tta_gateway.settings" not in done.stdout.split()
+
+
+def test_a_service_that_has_subscribed_is_told_signed_until_people_answer(
+    tmp_path: Path, pager: Receiver, ward: Receiver
+) -> None:
+    """It stays so where the guard dies, and where all of the gateway begins anew."""
+    inside = free_port()
+    (tmp_path / "secret").write_text(SECRET)
+    (tmp_path / "token").write_text(TOKEN)
+    claim = {
+        "token": {"file": "token"},
+        "services": ["players"],
+        "safety": {"secret": {"file": "secret"}},
+    }
+    escalation = {"contacts": {"pager": hook(pager)}, "levels": {"imminent": quick("pager")}}
+    more = {
+        "listen": ["127.0.0.1:0", {"address": f"127.0.0.1:{inside}", "internal": True}],
+        "services": {"players": {}},
+        "routes": [{"path": "/{rest:path}", "service": "players", "auth": "none"}],
+        "registration": {"tokens": [claim]},
+    }
+    with escalated(tmp_path, escalation, **more) as one:
+        port = int(ward.url.rpartition(":")[2])
+        said = {"safety.*": "/events/crisis"}
+        api = Api(inside)
+        assert wait_until(
+            lambda: api.put("players/a", port, lease=300, subscriptions=said)[0] == 200, 15.0
+        )
+        assert wait_until(lambda: _is_told(one, ward, "gateway/ada"))
+        (call,) = [call for call in ward.calls if call.json["number"] == 1][:1]
+        stamp = call.fields["x-tta-signature"].partition(",")[0].removeprefix("t=")
+        assert call.fields["x-tta-signature"] == signature(SECRET, call.body, now=float(stamp))
+        assert call.path == "/events/crisis"
+        assert wait_until(lambda: {told["number"] for told in heard(pager, "gateway/ada")} >= {1})
+        one.kill()
+        seen = len(ward.calls)
+        assert wait_until(lambda: len(ward.calls) >= seen + 2)  # each call, until somebody answers
+        one.acknowledge("gateway/ada")
+        time.sleep(1.2)  # what is found is kept once a second
+    with escalated(tmp_path, escalation, **more) as one:
+        one.write("gateway/ben")
+        assert wait_until(lambda: bool(heard(ward, "gateway/ben")))
+
+
+def _is_told(one: Escalated, receiver: Receiver, person: str) -> bool:
+    if person not in one.incidents():
+        one.write(person)
+    return bool(heard(receiver, person))
+
+
+def test_what_somebody_has_written_is_unreadable_once_they_are_erased(tmp_path: Path) -> None:
+    """In the journal and with the incident, what was kept for them among it; of others it stays."""
+    with escalated(tmp_path, {}) as one:
+        one.write("clinic/ada", "clinic/ben")
+        one.write("clinic/ada", delivered=False)
+        assert wait_until(lambda: one.incidents()["clinic/ada"]["reports"] == 2)
+        assert _readable(one) == {"clinic/ada": 4, "clinic/ben": 2}
+        command = [sys.executable, "-m", "tta_gateway", "person", "erase", "clinic/ada"]
+        options = ["--reason", "asked for by her", "-c", str(tmp_path / "gateway.yaml")]
+        told = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        assert "done here" in told.stdout, told.stderr
+        assert _readable(one) == {"clinic/ben": 2}
+        one.write("clinic/ada")  # who writes again has a key of their own again
+        assert wait_until(lambda: _readable(one).get("clinic/ada") == 2)
+
+
+def _readable(one: Escalated) -> Counter[str]:
+    """Return how many texts can be read, by person: in the journal, and with incidents."""
+    snapshot = Snapshot(version=1, state_dir=str(one.state), listeners=(), services=(), routes=())
+    ring = ring_of(snapshot)
+    envelope = Envelope(KeyStore(one.state, ring))
+    records = Reader(one.state / FOLDER, ring, trouble=lambda _: None).read({}, most=10_000)
+    found = [report_of(record.payload) for record in records]
+    with closing(sqlite3.connect(f"file:{one.state / NAME}?mode=ro", uri=True)) as file:
+        found += [report_of(body) for (body,) in file.execute("SELECT body FROM reports")]
+    readable: Counter[str] = Counter()
+    for report in found:
+        try:
+            readable[report.person] += int("kanarie" in text_of(report, envelope))
+        except Erased:
+            continue
+    return readable

@@ -44,7 +44,11 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway whose routes are scanned, as they are unless it is said otherwise."""
     folder = tmp_path_factory.mktemp("safety")
     (folder / "secret").write_text(SECRET)
-    issuer = {"name": "clinic", "secret": {"file": str(folder / "secret")}, "roles": ["player"]}
+    issuer = {
+        "name": "clinic",
+        "secret": {"file": str(folder / "secret")},
+        "roles": ["player", "service"],
+    }
     plain: dict[str, object] = {"service": "up", "auth": "none"}
     with (
         scripted() as upstream,
@@ -301,9 +305,11 @@ def test_routes_of_another_class_are_not_looked_at(one: Stage) -> None:
 
 
 def test_services_may_ask_what_is_made_of_a_text(one: Stage) -> None:
-    shown = shown_token(sub="s", exp=int(time.time()) + 60)
+    until = int(time.time()) + 60
+    shown = shown_token(sub="s", exp=until, role="service")
     asked = json.dumps({"model": "any", "input": [CRY, FAIR, HARM]}).encode()
     assert say(one, b"/v1/moderations", asked).status == 401
+    assert say(one, b"/v1/moderations", asked, shown_token(sub="p", exp=until)).status == 403
     answer = say(one, b"/v1/moderations", asked, shown)
     results = json.loads(answer.body)["results"]
     assert [one["flagged"] for one in results] == [True, False, True]

@@ -26,6 +26,12 @@ class MemoryChanges:
         self._ask()
         return list(self.kept.values())[:most]
 
+    async def applied(self, kind: str, since: float) -> list[Change]:
+        self._ask()
+        made = [one for one in self.kept.values() if one.state is State.APPLIED]
+        found = [one for one in made if one.kind == kind and one.decided >= since]
+        return sorted(found, key=lambda one: one.decided)
+
     async def take(
         self, id: str, step: Step, *, by: str, now: float, note: str, apply: Apply[list[str]]
     ) -> Change:

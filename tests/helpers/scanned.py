@@ -1,8 +1,8 @@
 """A gateway on paper whose one route is scanned, with a detector of three phrases."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Final
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -15,6 +15,7 @@ from tta_gateway.features.safety.accounts import Accounts, Refused
 from tta_gateway.features.safety.bound import Mode, RouteSafety, SafetyBound
 from tta_gateway.features.safety.care import Care
 from tta_gateway.features.safety.help import Helping
+from tta_gateway.features.safety.moderator import Then
 from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
@@ -112,6 +113,8 @@ class ScannedHouse:
             ),
             registry=self.registry,
         )
+        self.shown: list[tuple[Verdict, str, Then]] = []
+        scan.moderate = lambda found, text, then: self.shown.append((found, text, then))
         safety = msgspec.Raw(msgspec.msgpack.encode(RouteSafety(mode=mode, reason="a test")))
         self.gateway = build(
             policies=(
@@ -151,6 +154,12 @@ class ScannedHouse:
     def settle(self) -> None:
         for _ in range(12):
             self.gateway.loop.run_ready()
+
+    def raised(self, found: Verdict) -> None:
+        """Have the moderator find this in what it was shown last."""
+        work = cast("Coroutine[Any, Any, None]", self.shown[-1][2](found))
+        self.gateway.runner._spawn(work)
+        self.settle()
 
     @property
     def asked(self) -> int:

@@ -14,6 +14,7 @@ from tta_gateway.cli.encryption import encryption
 from tta_gateway.cli.helplines import helplines
 from tta_gateway.cli.key import keys
 from tta_gateway.cli.look import docs, routes, services
+from tta_gateway.cli.person import person
 from tta_gateway.cli.pki import pki
 from tta_gateway.cli.renew import restart, upgrade
 from tta_gateway.cli.safety import safety
@@ -35,6 +36,6 @@ def main() -> None:
 
 for _command in (
     *(check, run, config, routes, services, docs, restart, upgrade),
-    *(user, keys, apikey, client, changes, pki, shield, encryption, helplines, safety),
+    *(user, keys, apikey, client, changes, pki, shield, encryption, helplines, safety, person),
 ):
     main.add_command(_command)

@@ -15,7 +15,7 @@ import contextlib
 import logging
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
@@ -65,6 +65,7 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
     weight: int = 1,
     lease: float = 15.0,
     routes: Iterable[Route] = (),
+    subscriptions: Mapping[str, str] | None = None,
     grace: float = 30.0,
     tls: Tls = None,
 ) -> "Registration":
@@ -74,16 +75,17 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
     `https://…` or `unix:` and a path.  It knows whose this is by `token`, or without one by the
     certificate of `tls`: an `ssl.SSLContext`, or `Credentials`.  `instance` is a name of its own,
     made up if there is none.  It is gone `lease` seconds (5 to 300) after its last sign of life.
-    `grace` is how many seconds leaving may take.
+    `subscriptions` are events that it is told of, at which paths: `{"safety.*": "/events/crisis"}`,
+    if its token may.  `grace` is how many seconds leaving may take.
     """
-    document = {
+    document: dict[str, object] = {
         "url": url,
         "weight": weight,
         "lease": lease,
-        "routes": [
-            {"path": one.path, "methods": list(one.methods), "auth": one.auth} for one in routes
-        ],
+        "routes": _written(routes),
     }
+    if subscriptions:  # a gateway of before would refuse the word
+        document["subscriptions"] = dict(subscriptions)
     name = instance or uuid.uuid4().hex
     target = f"/internal/v1/services/{quote(service, safe='')}/instances/{quote(name, safe='')}"
     link = Link(gateway, tls=tls, patience=_PATIENCE)
@@ -93,6 +95,10 @@ def register(  # noqa: PLR0913 - what there is to say, each by its name
             "`tls=Credentials('players.pem', 'players.key', ca='ca.pem')`"
         )
     return Registration(link, target, token=token, document=document, grace=grace)
+
+
+def _written(routes: Iterable[Route]) -> list[dict[str, object]]:
+    return [{"path": one.path, "methods": list(one.methods), "auth": one.auth} for one in routes]
 
 
 class Registration:

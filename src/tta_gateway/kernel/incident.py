@@ -1,6 +1,7 @@
 """What a worker tells the guard of somebody in need: a record of the journal."""
 
 from collections.abc import Awaitable
+from hashlib import blake2b
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
@@ -34,8 +35,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, tag="report"):
     delivered: bool
     """Whether it went to the service, as far as that was known when this was told."""
     evidence: bytes = b""
+    conversation: str = ""
+    """What tells somebody of whom only the network is known from others there: a mark of the
+    connection that they write through.  Empty where nothing does."""
     amends: str = ""
     """The id of an earlier report of the same message, where there is one: this one is right."""
+
+
+def mark_of(network: str, through: str) -> str:
+    """Return the mark of what somebody writes through; of nobody who has not the pseudonym."""
+    return blake2b(through.encode(), key=network.encode()[:64], digest_size=6).hexdigest()
 
 
 def is_promised(report: Report) -> bool:

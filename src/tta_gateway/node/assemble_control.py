@@ -22,6 +22,7 @@ from tta_gateway.features.changes import api as changes
 from tta_gateway.features.discovery import api as discovery
 from tta_gateway.features.discovery.bound import DiscoveryBound
 from tta_gateway.features.discovery.service import Discovery
+from tta_gateway.features.erasure import api as erasure
 from tta_gateway.features.escalation import api as escalation
 from tta_gateway.features.identity import (
     accounts_admin_api,
@@ -93,6 +94,7 @@ from tta_gateway.node.databases import Databases
 from tta_gateway.node.defending import Defending
 from tta_gateway.node.degraded import Degrading
 from tta_gateway.node.elsewhere import Elsewhere
+from tta_gateway.node.erasing import KIND, Erasing
 from tta_gateway.node.findings import Findings
 from tta_gateway.node.hashing import Hashers
 from tta_gateway.node.health import Health, bound_of
@@ -253,6 +255,13 @@ class Control:
     def _open_database(self) -> None:
         self.databases.adopt(self.snapshot, is_needed=True)
 
+    def _has_database(self) -> bool:
+        try:
+            _ = self.databases.database
+        except Unavailable:
+            return False
+        return True
+
     def _hear_of_database(self, is_away: bool) -> None:
         self.away.take("database", ["database"] if is_away else [])
 
@@ -261,6 +270,7 @@ class Control:
         self.caring = self._caring(clock)
         self.attending = self._attending(parts, clock)
         self._admin_token = admin_token.kept(Path(self.snapshot.state_dir))
+        self.erasing = self._erasing(clock)
         self.changing = self._changing(clock)
         self.incidents = Incidents(
             self.log,
@@ -371,6 +381,7 @@ class Control:
         ):
             made.include_router(one, dependencies=[known])
         made.include_router(changes.router(self.changing))
+        made.include_router(erasure.router(self.erasing))
         made.include_router(escalation.router(self.incidents))
         return made
 
@@ -378,7 +389,18 @@ class Control:
         return Changing(
             changing.Outside(self.bus, self.log, clock),
             store=self._change_store,
-            kinds={ROLES: Granting(self.issuance)},
+            kinds={ROLES: Granting(self.issuance), KIND: self.erasing},
+            shown=self.issuance.bearers.themselves,
+            is_admin=admin_token.shows(self._admin_token),
+        )
+
+    def _erasing(self, clock: Clock) -> Erasing:
+        return Erasing(
+            self.log,
+            clock,
+            store=self._change_store,
+            open=self._open_database,
+            is_there=self._has_database,
             shown=self.issuance.bearers.themselves,
             is_admin=admin_token.shows(self._admin_token),
         )
@@ -505,6 +527,7 @@ class Control:
         self.issuance.adopt(parts, Path(self.snapshot.state_dir))
         self.caring.adopt(parts)
         self.changing.adopt(parts)
+        self.erasing.adopt(parts)
         self.incidents.adopt(parts)
         is_needed = self.issuance.issuing is not None or self.caring.is_needed
         bans = self.defending.banning.is_needed or has_file(self.snapshot.state_dir)
@@ -650,6 +673,7 @@ def endpoints() -> list[tuple[str, str, str]]:
         ),
         realtime_admin.router(cast("ValkeyInbox", None)),
         changes.router(cast("Changing", None)),
+        erasure.router(cast("Erasing", None)),
         escalation.router(cast("Incidents", None)),
     )
     return _told(routers)

@@ -39,6 +39,7 @@ from tta_gateway.node.crisis_post import CrisisPost
 from tta_gateway.node.crisis_services import CrisisServices
 from tta_gateway.node.guard_journals import Journals
 from tta_gateway.node.state_client import StateClient
+from tta_gateway.node.subscribed import Subscribed
 from tta_gateway.node.valkeys import serves
 from tta_gateway.node.vaults import following
 from tta_gateway.snapshot.parts import Parts, base_of, bound_of
@@ -108,6 +109,7 @@ class Guard:
             self._client, wall=clock.wall, vault=following(self.log, lambda: self.snapshot)
         )
         self._services = CrisisServices(lambda: self.parts)
+        self._subscribed = Subscribed(self.log)
         self._deliveries = Deliveries(self.escalation, died=self.died)
         self._journals = Journals(self.log, counts, wall=clock.wall)
         self._journals.lost = self._lost
@@ -169,11 +171,15 @@ class Guard:
         if parts.base != before.base:
             self.snapshot = base_of(parts)
             self._adopt()
+        elif self._subscribed.is_changed(parts):
+            self._adopt()
 
     def _adopt(self) -> None:
         bound = bound_of(self.parts, "escalation", EscalationBound)
+        found = {one.name: one for one in (*self._subscribed.hooks(self.parts), *bound.subscribers)}
+        subscribers = tuple(found.values())
         channels = {}
-        for one in bound.contacts:
+        for one in (*bound.contacts, *subscribers):
             try:
                 channels[one.name] = self._channel(one, bound)
             except ssl.SSLError as error:
@@ -181,7 +187,7 @@ class Guard:
                 self.log.event("contact_unfit", contact=one.name, error=why)
         self._deliveries.channels = channels
         unfit = {one.name for one in bound.contacts} - channels.keys()
-        self.escalation.adopt(bound, unfit)
+        self.escalation.adopt(bound, unfit, subscribers)
         self._journals.adopt(self.snapshot)
 
     def _channel(self, contact: Contact, bound: EscalationBound) -> Channel:

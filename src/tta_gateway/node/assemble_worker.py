@@ -207,6 +207,7 @@ class Worker:
         )
         self.admitting.at_risk.here = self.listener.is_at_risk
         self.scanning.weigh = weighing(self.listener)
+        self.listener.moderate = self.scanning.moderator.moderate
 
     def _have_channels(self) -> None:
         """Have the hub, and what it asks."""
@@ -316,7 +317,9 @@ class Worker:
             hearing=self.hearing,
         )
         reach.scanning = self.scanning
-        self.listener.cool_down = bound(snapshot, "safety", SafetyBound).cool_down
+        safety = bound(snapshot, "safety", SafetyBound)
+        self.listener.cool_down = safety.cool_down
+        self.scanning.moderator.bound = safety.moderator
         reach.rooms = self.admitting.rooms
         reach.ward = self.shielding.ward
         reach.listener, reach.later = self.listener, self._report_later

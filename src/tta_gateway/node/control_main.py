@@ -133,6 +133,7 @@ def _lasting(
         ("care", control.caring.run),
         ("nodes", control.attending.run),
         ("changes", control.changing.run),
+        ("erasures", control.erasing.run),
         ("dead letters", control.mourning.run),
         ("shield", control.defending.run),
         ("bans", control.defending.banning.run),

@@ -17,12 +17,14 @@ from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.detector import load
 from tta_gateway.features.safety.help import Helping
 from tta_gateway.features.safety.moderation import Moderation
+from tta_gateway.features.safety.moderator import Moderator
 from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
 from tta_gateway.kernel.verdict import Detector, Verdict
 from tta_gateway.node.key_ring import file_of
+from tta_gateway.node.moderator_link import ModeratorLink
 from tta_gateway.pipeline.lane import Lane
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Clock
@@ -101,6 +103,9 @@ class Scanning:
         self._registry = registry
         self._spawn = spawn
         self._report = report
+        self.moderator: Final = Moderator(
+            ModeratorLink(), clock=clock.monotonic, registry=registry, spawn=spawn
+        )
         self._lane: Lane | None = None
         self.weigh: Callable[[Exchange, Verdict], Verdict] | None = None
         """what is found in a body comes to, with what the person has said before"""
@@ -136,6 +141,7 @@ class Scanning:
             ),
             registry=self._registry,
         )
+        scan.moderate = self.moderator.moderate
         if self.weigh is not None:
             scan.weigh = self.weigh
         return lane, scan

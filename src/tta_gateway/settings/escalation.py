@@ -29,6 +29,8 @@ from tta_gateway.features.escalation.bound import (
     Mailbox,
     Rung,
     ServiceHook,
+    is_subscriber,
+    subscriber,
 )
 from tta_gateway.settings.address import Address
 from tta_gateway.settings.complaint import Mark, Path, Source
@@ -183,6 +185,10 @@ class EscalationConfig(Config):
     )
     """Ways to people, by names of your own."""
 
+    subscribers: Annotated[Items[ServiceHookConfig], Field(max_length=100)] = ()
+    """Services that are told of everything (`safety.*`), by each call, beside people.  Nobody
+    counts as reached by them.  Others subscribe where they register (`registration`)."""
+
     policy: Annotated[PolicyFile | None, Field(exclude=True)] = None
     """A file in YAML that holds `levels` and no more, for clinicians to edit; its path begins at
     the folder of the configuration, and it is watched."""
@@ -251,18 +257,27 @@ def complaints(tree: Mapping[str, Value]) -> Iterator[tuple[Path, str]]:
     section = _mapping(tree.get("escalation"))
     contacts = _mapping(section.get("contacts"))
     for name, contact in contacts.items():
+        if is_subscriber(name):
+            yield ("escalation", "contacts", name), "is how subscribers are named: take another"
         if "realtime" in _mapping(contact) and not _has_inbox(tree):
             yield ("escalation", "contacts", name, "realtime"), "needs `realtime: {inbox: …}`"
         service = _mapping(_mapping(contact).get("service")).get("name")
-        known = list(_mapping(tree.get("services")))
-        if isinstance(service, str) and service not in known:
-            words = f"there is no service `{service}`: {nearest(service, known)}"
-            yield ("escalation", "contacts", name, "service", "name"), words
+        yield from _unknown(tree, service, ("escalation", "contacts", name, "service", "name"))
+    subscribers = section.get("subscribers")
+    for at, one in enumerate(subscribers if isinstance(subscribers, list) else ()):
+        service = _mapping(one).get("name")
+        yield from _unknown(tree, service, ("escalation", "subscribers", at, "name"))
     for level, ladder in _mapping(section.get("levels")).items():
         for path, name in _called(ladder):
             if name not in contacts:
                 near = nearest(name, list(contacts))
                 yield (*_AT, level, *path), f"there is no contact `{name}`: {near}"
+
+
+def _unknown(tree: Mapping[str, Value], service: Value, path: Path) -> Iterator[tuple[Path, str]]:
+    known = list(_mapping(tree.get("services")))
+    if isinstance(service, str) and service not in known:
+        yield path, f"there is no service `{service}`: {nearest(service, known)}"
 
 
 def _called(ladder: Value) -> Iterator[tuple[Path, str]]:
@@ -290,6 +305,9 @@ def compile(config: EscalationConfig, admin: Address | None, node: str) -> Escal
         node=node,
         link=link,
         contacts=contacts,
+        subscribers=tuple(
+            subscriber(one.name, one.path, value(one.secret)) for one in config.subscribers
+        ),
         ladders=laddered(config),
     )
 

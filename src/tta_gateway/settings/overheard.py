@@ -83,6 +83,10 @@ def _to_contacts(settings: Settings) -> Iterator[_Way]:
         for key, instead in _told_openly(contact, settings):
             path: Path = ("escalation", "contacts", name, key)
             yield _way("contacts", path, "notices, which say who may be in need,", instead)
+    for number, one in enumerate(settings.escalation.subscribers):
+        for key, instead in _service_openly(one.name, settings):
+            path = ("escalation", "subscribers", number, key)
+            yield _way("contacts", path, "notices, which say who may be in need,", instead)
 
 
 def _told_openly(contact: ContactConfig, settings: Settings) -> Iterator[tuple[str, str]]:
@@ -90,10 +94,14 @@ def _told_openly(contact: ContactConfig, settings: Settings) -> Iterator[tuple[s
     if contact.webhook is not None and _is_plain(contact.webhook.url.value):
         yield "webhook", "a `url` of `https://…`"
     if contact.service is not None:
-        name = contact.service.name
-        service = settings.services.get(name)  # settings/escalation.py complains where it lacks
-        if service is not None and any(_heard_at(service)):
-            yield "service", f"`https://…` where `{name}` is"
+        for _, instead in _service_openly(contact.service.name, settings):
+            yield "service", instead
+
+
+def _service_openly(name: str, settings: Settings) -> Iterator[tuple[str, str]]:
+    service = settings.services.get(name)  # settings/escalation.py complains where it lacks
+    if service is not None and any(_heard_at(service)):
+        yield "name", f"`https://…` where `{name}` is"
 
 
 def _is_plain(url: str) -> bool:

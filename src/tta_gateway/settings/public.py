@@ -62,8 +62,8 @@ def _registers(settings: Settings) -> bool:
     return issuing is not None and (issuing.registration != "off" or bool(issuing.delegated))
 
 
-def _for_services(route: Route) -> Route:
-    asks = msgspec.msgpack.encode(RouteAccess(default=realtime.SERVES))
+def _asking(route: Route, permission: str) -> Route:
+    asks = msgspec.msgpack.encode(RouteAccess(default=permission))
     return msgspec.structs.replace(route, features={"access": msgspec.Raw(asks)})
 
 
@@ -82,7 +82,7 @@ PUBLIC: Final[dict[str, tuple[Callable[[Settings], bool], tuple[Route, ...]]]] =
     "access": (_says_whose, access.ROUTES),
     "realtime": (
         lambda settings: settings.realtime is not None,
-        tuple(map(_for_services, realtime.ROUTES)),
+        tuple(_asking(one, realtime.SERVES) for one in realtime.ROUTES),
     ),
 }
 # By the same key: what an operator writes who does not want them.
@@ -139,7 +139,9 @@ def _sockets(settings: Settings) -> tuple[Route, ...]:
 
 def _moderations(settings: Settings) -> tuple[Route, ...]:
     """Return the route on which workers say what they make of a text."""
-    return moderation.ROUTES if settings.safety.moderations else ()
+    if not settings.safety.moderations:
+        return ()
+    return tuple(_asking(one, moderation.ASKS) for one in moderation.ROUTES)
 
 
 def _limits(settings: Settings) -> tuple[Route, ...]:

@@ -7,6 +7,7 @@ why, and so must one that is only observed: nobody hears of what is only counted
 from collections.abc import Iterator, Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 from pydantic import (
@@ -16,9 +17,17 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
-from tta_gateway.features.safety.bound import MODES, Mode, RouteSafety, SafetyBound, Texts
+from tta_gateway.features.safety.bound import (
+    MODES,
+    Mode,
+    ModeratorBound,
+    RouteSafety,
+    SafetyBound,
+    Texts,
+)
 from tta_gateway.features.safety.resources import (
     PINNED,
     SHIPPED,
@@ -31,12 +40,15 @@ from tta_gateway.features.safety.texts import SHIPPED as SHIPPED_TEXTS
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.kernel.own import OWN
 from tta_gateway.kernel.route import Route
+from tta_gateway.settings.address import is_here
 from tta_gateway.settings.complaint import Path
 from tta_gateway.settings.document import Value
 from tta_gateway.settings.nearest import nearest
+from tta_gateway.settings.reaching import SinkUrlOrSecret, Word, authorities, value
 from tta_gateway.settings.reason import Reason
 from tta_gateway.settings.secret import Sources
 from tta_gateway.settings.shorthand import Shorthand
+from tta_gateway.settings.tls import AuthoritiesFile
 from tta_gateway.snapshot.model import SecretFile
 from tta_gateway.support.config import Config, Duration, FieldName, Line, Size
 from tta_gateway.support.file_stamp import stamp_of
@@ -237,6 +249,35 @@ def _read(place: FilePath, key: str) -> Resources:
         raise ValueError(f"`{place}` {error}") from None
 
 
+class ModeratorConfig(Config):
+    """A moderator outside, which is shown what people write on scanned routes and in sockets.
+
+    Their words leave the house by this: name nobody whom they may not be shown to.
+    """
+
+    url: SinkUrlOrSecret
+    """Where it speaks OpenAI's `POST /v1/moderations`; `https://…`, but on this machine."""
+
+    key: Word | None = None
+    """Shown as a bearer token."""
+
+    ca: AuthoritiesFile | None = None
+    """Authorities that its certificate must come from; left out, those that the machine trusts."""
+
+    model: Line | None = None
+    """The model that it is asked for."""
+
+    timeout: Annotated[Duration, Field(ge=0.1, le=60.0)] = 5.0
+    """How long it may take; nobody's message waits for it."""
+
+    @model_validator(mode="after")
+    def _is_private(self) -> "ModeratorConfig":
+        parts = urlsplit(self.url.value)
+        if parts.scheme != "https" and not is_here(parts.hostname or ""):
+            raise ValueError("shows what people write to all on the way: write `https://…`")
+        return self
+
+
 class SafetyConfig(Config):
     """What help people are given who may be in need; which routes are scanned, routes say."""
 
@@ -270,9 +311,14 @@ class SafetyConfig(Config):
     cool_down: Duration = _DEFAULT.cool_down
     """How long nobody is shown another card in a socket, unless they are in more danger."""
 
+    moderator: ModeratorConfig | None = None
+    """A moderator outside that is asked as well, behind the path: it may raise a level, and lowers
+    none.  Left out, no text leaves the gateway but to its service."""
+
     moderations: bool = False
     """Whether services may ask at `POST /v1/moderations` what is made of a text, in the shape of
-    OpenAI's; any token that is believed will do."""
+    OpenAI's; whoever asks needs the permission `moderation:ask`, which the roles `service` and
+    `admin` hold unless `access.roles` says otherwise."""
 
 
 def compile(config: SafetyConfig) -> SafetyBound:
@@ -289,6 +335,19 @@ def compile(config: SafetyConfig) -> SafetyBound:
         nested=config.nested,
         largest=config.largest_answer,
         cool_down=config.cool_down,
+        moderator=_moderator(config.moderator),
+    )
+
+
+def _moderator(config: ModeratorConfig | None) -> ModeratorBound | None:
+    if config is None:
+        return None
+    return ModeratorBound(
+        url=config.url.value,
+        key=value(config.key),
+        ca=authorities(config.ca),
+        model=config.model or "",
+        timeout=config.timeout,
     )
 
 

@@ -186,3 +186,16 @@ def test_without_a_database_it_is_away() -> None:
                 await work
 
     asyncio.run(done())
+
+
+def test_what_was_made_of_a_kind_is_found_since_a_moment(on: Callable[[Work], None]) -> None:
+    async def work(store: SqlStore) -> None:
+        made = {"state": State.APPLIED, "kind": "erasure"}
+        for id, decided in (("e2", NOW + 2), ("e1", NOW + 1)):
+            await store.propose(a_change(id, decided=decided, **made))
+        await store.propose(a_change("open", kind="erasure"))
+        await store.propose(a_change("other", state=State.APPLIED, decided=NOW + 1))
+        assert [one.id for one in await store.applied("erasure", 0.0)] == ["e1", "e2"]
+        assert [one.id for one in await store.applied("erasure", NOW + 2)] == ["e2"]
+
+    on(work)

@@ -169,3 +169,11 @@ def test_who_was_never_registered_does_not_wait_for_a_gateway_to_leave() -> None
 
     asyncio.run(asyncio.wait_for(serve(), 5.0))
     assert [method for method, _, _ in gateway.asked] == ["PUT", "DELETE"]
+
+
+def test_it_says_what_it_wants_to_be_told_of() -> None:
+    gateway = Gateway((200, FAST))
+    after(gateway, 1, registration(gateway, subscriptions={"safety.*": "/crisis"}))
+    assert cast("dict[str, object]", gateway.asked[0][2])["subscriptions"] == {
+        "safety.*": "/crisis"
+    }

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.helpers.incidents import a_report
-from tta_gateway.kernel.incident import Source, is_promised
+from tta_gateway.kernel.incident import Source, is_promised, mark_of
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,10 @@ def test_only_what_no_service_has_and_is_kept_is_promised(
     report = a_report(level=level, source=source, evidence=evidence, delivered=False)
     assert is_promised(report) == promised
     assert not is_promised(a_report(level=level, source=source, evidence=evidence))
+
+
+def test_a_mark_tells_apart_what_somebody_writes_through_and_says_nothing_of_it() -> None:
+    marks = {mark_of(network, way) for network in ("network/1", "network/2") for way in "ab"}
+    assert len(marks) == 4
+    assert mark_of("network/1", "a") in marks
+    assert all(len(one) == 12 for one in marks)

@@ -14,6 +14,7 @@ from tta_gateway.features.escalation.bound import (
     Mailbox,
     Rung,
     ServiceHook,
+    subscriber,
 )
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.settings.compile import compile_snapshot
@@ -93,6 +94,13 @@ def test_a_service_of_the_platform_may_be_told() -> None:
     assert "kanarie" not in repr(bound)
 
 
+def test_services_may_be_told_of_everything_beside_people() -> None:
+    written = "{name: players, path: /crisis, secret: {env: TOKEN}}"
+    bound = compiled(f"escalation: {{subscribers: [{written}]}}\n")
+    assert bound.subscribers == (subscriber("players", "/crisis", "kanarie"),)
+    assert (bound.contacts, bound.ladders[2].rungs[0].contacts) == ((), ())
+
+
 def test_a_policy_of_a_file_holds_is_watched_and_is_shown_as_it_is(tmp_path: Path) -> None:
     found = with_policy(
         tmp_path,
@@ -154,6 +162,8 @@ def test_a_policy_that_cannot_be_read_is_said_to_be_none(tmp_path: Path) -> None
         ("{contacts: {a: {}}}", "must have one of `webhook`, `mail`, `realtime` and `service`"),
         ("{contacts: {a: {realtime: {users: []}}}}", "users"),
         ("{contacts: {a: {service: {name: nobody, path: /x}}}}", "there is no service `nobody`"),
+        ("{subscribers: [{name: nobody, path: /x}]}", "there is no service `nobody`"),
+        ("{contacts: {'safety.* a': {webhook: {url: 'https://h'}}}}", "how subscribers are named"),
         ("{contacts: {a: {service: {name: players, path: x}}}}", "path"),
         ("{levels: {high: {rungs: [{call: [], within: 1m}]}}}", "call"),
         ("{levels: {high: {rungs: [{call: [a], within: 1ms}]}}}", "at least 1"),

@@ -25,6 +25,11 @@ REFUSED = [
         contact("{webhook: {url: 'http://h/crisis'}}"),
     ),
     ("contacts", "escalation.contacts.team.service", PLAIN + TOLD),
+    (
+        "contacts",
+        "escalation.subscribers[0].name",
+        PLAIN + "escalation: {subscribers: [{name: players, path: /crisis}]}\n",
+    ),
     ("contacts", "escalation.contacts.team.service", FOUND.replace("SCHEME", "http") + TOLD),
 ]
 WARNED = [

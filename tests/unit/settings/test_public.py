@@ -1,8 +1,11 @@
 """The gateway's own service and its routes, among those of the operator."""
 
+import msgspec
 import pytest
 
 from tests.helpers.configuration import PLAYERS, complaints, loaded
+from tta_gateway.features.access.bound import RouteAccess
+from tta_gateway.features.access.table import ROLES
 from tta_gateway.features.openapi.public import PATH
 from tta_gateway.features.realtime.public import SOCKETS, STREAMS
 from tta_gateway.kernel.own import LARGEST, OWN
@@ -171,3 +174,14 @@ def test_a_route_to_what_is_forwarded_is_refused_as_well() -> None:
     path = "/api/v1/auth/password/reset"
     (said,) = complaints(ISSUING + PLAYERS + f"routes: [{{path: {path}, service: players}}]\n")
     assert f"takes POST {path}, which the gateway answers itself" in said
+
+
+def test_who_asks_for_moderation_needs_a_permission_that_services_hold() -> None:
+    routes = own_routes(loaded("safety: {moderations: true}\n").settings)
+    (one,) = [route for route in routes if route.path == "/v1/moderations"]
+    asks = msgspec.msgpack.decode(one.features["access"], type=RouteAccess)
+    holders = {role for role, held in ROLES.items() if asks.default in held}
+    assert (one.auth, holders) == ("required", {"service", "admin"})
+    assert not [
+        route for route in own_routes(loaded("").settings) if route.path == "/v1/moderations"
+    ]

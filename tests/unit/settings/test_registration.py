@@ -100,3 +100,20 @@ def test_a_route_that_a_service_declares_is_as_the_operator_s_own_would_be() -> 
     assert like.fallback is not None
     assert like.fallback.respond == Respond(status=503, body="later")
     assert "sticky" in like.features
+
+
+SIGNED = ", safety: {secret: {env: SAME}}"
+
+
+def test_a_token_may_let_its_services_be_told_of_people_in_need() -> None:
+    made = bound(SIGNED)
+    assert made.tokens[0].safety
+    assert made.safety == {"players": ENVIRON["SAME"]}
+    assert not bound("").tokens[0].safety
+
+
+def test_what_one_service_is_told_is_signed_with_one_secret() -> None:
+    rest = ", {token: {env: SECOND}, services: [players], safety: {secret: {env: SECOND}}}"
+    found = wrong(SIGNED, rest, SECOND="another-token-of-players")
+    assert "signs what `players` is told with two secrets" in found
+    assert "another-token" not in found

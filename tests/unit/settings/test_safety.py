@@ -8,7 +8,12 @@ import pytest
 
 from tests.helpers.configuration import complaints, loaded, route
 from tta_gateway.features.safety import resources
-from tta_gateway.features.safety.bound import RouteSafety, SafetyBound, safety_of
+from tta_gateway.features.safety.bound import (
+    ModeratorBound,
+    RouteSafety,
+    SafetyBound,
+    safety_of,
+)
 from tta_gateway.features.safety.texts import ENGLISH
 from tta_gateway.kernel.errors import ConfigError
 from tta_gateway.kernel.own import internal
@@ -199,3 +204,19 @@ def test_lines_of_the_package_that_somebody_has_changed_are_refused(
     monkeypatch.setattr(resources, "PINNED", sign(b"", KEY)[1])
     with pytest.raises(ConfigError, match=r"the help lines of the package: resources\.json is not"):
         compile(SafetyConfig())
+
+
+def test_no_text_leaves_the_gateway_unless_a_moderator_is_named() -> None:
+    assert compile(loaded("").settings.safety).moderator is None
+
+
+def test_a_moderator_has_a_place_and_perhaps_a_key() -> None:
+    text = "safety: {moderator: {url: 'https://m/v1', key: {env: KEY}, model: omni, timeout: 2s}}\n"
+    found = compile(loaded(text, {"KEY": "kanarie"}).settings.safety).moderator
+    assert found == ModeratorBound(url="https://m/v1", key="kanarie", model="omni", timeout=2.0)
+
+
+def test_what_people_write_is_shown_to_nobody_on_the_way() -> None:
+    said = "shows what people write to all on the way"
+    assert said in "\n".join(complaints("safety: {moderator: {url: 'http://m/v1'}}\n"))
+    assert complaints("safety: {moderator: {url: 'http://127.0.0.1:1/v1'}}\n") == []

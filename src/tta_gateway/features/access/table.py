@@ -103,7 +103,9 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "changes:propose",
         "system:read",
         "system:write",
+        "moderation:ask",
+        "people:erase",
     ),
     "auditor": (*_PROFILE, "audit:read", "care:read", "glass:review", "reports:read"),
-    "service": ("services:call", "realtime:serve"),
+    "service": ("services:call", "realtime:serve", "moderation:ask"),
 }

@@ -76,6 +76,19 @@ class SqlStore:
         except Unavailable as error:
             raise Away(str(error)) from error
 
+    async def applied(self, kind: str, since: float) -> list[Change]:
+        """Return those of a kind that were made since, the oldest first."""
+        is_made = _CHANGES.c.state == State.APPLIED.value
+        asked = select(_CHANGES).where(
+            _CHANGES.c.kind == kind, is_made, _CHANGES.c.decided >= since
+        )
+        try:
+            async with self._database().read() as connection:
+                rows = await connection.execute(asked.order_by(_CHANGES.c.decided, _CHANGES.c.id))
+                return [_change(row) for row in rows.mappings()]
+        except Unavailable as error:
+            raise Away(str(error)) from error
+
     async def take(
         self, id: str, step: Step, *, by: str, now: float, note: str, apply: Apply[AsyncConnection]
     ) -> Change:

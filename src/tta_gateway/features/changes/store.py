@@ -53,6 +53,9 @@ class ChangeStore(Protocol[T_co]):
     async def all(self, *, most: int) -> list[Change]:
         """Return the newest first: those that are proposed before all others."""
 
+    async def applied(self, kind: str, since: float) -> list[Change]:
+        """Return those of a kind that were made since, the oldest first."""
+
     async def take(
         self, id: str, step: Step, *, by: str, now: float, note: str, apply: Apply[T_co]
     ) -> Change:

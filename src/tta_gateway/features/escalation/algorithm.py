@@ -35,6 +35,8 @@ from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT
 
 GRACE: Final = 10.0
 """Seconds that another node has to take up what came here of somebody whom it calls about."""
+UNPROVED_AGAIN: Final = 3600.0
+"""Seconds within which somebody whose token has expired opens no second incident."""
 _ALARMING: Final = (State.OPEN, State.NOTIFIED, State.REOPENED)
 CONFIRMED: Final[Mapping[State, State]] = {
     State.OPEN: State.NOTIFIED,
@@ -94,7 +96,7 @@ def is_open(incident: Incident) -> bool:
 
 def level_of(report: Report) -> int:
     """Return how urgent a report is by itself."""
-    most = HIGH if report.identity == "unverified" else IMMINENT
+    most = IMMINENT if report.identity == "verified" else HIGH
     return min(max(report.level, ELEVATED), most)
 
 
@@ -162,6 +164,27 @@ def _since(moment: float, now: float) -> float:
     return now - moment if now >= moment else float("inf")
 
 
+def noted(incident: Incident, report: Report, now: float) -> Incident:
+    """Return an incident that is over, with a report more of somebody who has proved nothing.
+
+    They open one an hour at most: it counts there, and alarms again only if it is graver.
+    """
+    level = max(incident.level, level_of(report))
+    made = replace(
+        incident,
+        level=level,
+        categories=tuple(dict.fromkeys((*incident.categories, *report.categories))),
+        last=max(incident.last, now),
+        reports=incident.reports + int(not report.amends),
+        texts=incident.texts + int(keeps_text(incident, report)),
+        undelivered=incident.undelivered + int(not report.delivered),
+        promised=incident.promised + int(is_promised(report)),
+    )
+    if level == incident.level:
+        return made
+    return _alarming(made, State.REOPENED, began=min(report.at, now), now=now)
+
+
 def keeps_text(incident: Incident, report: Report) -> bool:
     """Tell whether what was written is kept with the incident.
 
@@ -205,7 +228,7 @@ def tick(incident: Incident, ladder: Ladder, now: float) -> tuple[Incident, Call
         return incident, None
     calls, attempt = incident.calls + 1, incident.attempt + 1
     call = Call(
-        id=_digest(incident.id, str(attempt)),
+        id=call_id(incident.id, attempt),
         incident=incident.id,
         contacts=contacts(ladder, calls),
         number=attempt,
@@ -230,6 +253,11 @@ def taken_over(incident: Incident, now: float) -> Incident:
     step = int(incident.calls > 0)
     calls, attempt = incident.calls - step, incident.attempt - step
     return replace(incident, due=now, calls=calls, attempt=attempt)
+
+
+def call_id(incident: str, attempt: int) -> str:
+    """Return the id of a call: the same whenever it is made again."""
+    return _digest(incident, str(attempt))
 
 
 def contacts(ladder: Ladder, calls: int) -> tuple[str, ...]:

@@ -69,6 +69,20 @@ class ServiceHook(msgspec.Struct, frozen=True, kw_only=True, tag="service"):
 
 
 Contact: TypeAlias = Hook | Mailbox | Letters | ServiceHook
+TOPIC: Final = "safety.*"
+"""What services subscribe to that want to be told of people in need."""
+_SUBSCRIBER: Final = f"{TOPIC} "
+
+
+def subscriber(service: str, path: str, secret: str) -> ServiceHook:
+    """Return a service that is told beside whomever a rung calls."""
+    name = f"{_SUBSCRIBER}{service}{path}"
+    return ServiceHook(name=name, service=service, path=path, secret=secret)
+
+
+def is_subscriber(contact: str) -> bool:
+    """Tell whether a contact is a service that has subscribed: nobody is reached by it alone."""
+    return contact.startswith(_SUBSCRIBER)
 
 
 class Rung(msgspec.Struct, frozen=True):
@@ -99,11 +113,15 @@ LADDERS: Final[tuple[Ladder, ...]] = (
 
 
 class EscalationBound(msgspec.Struct, frozen=True, kw_only=True):
-    """The policy; `node` is how notices name this machine, `link` where incidents are listed."""
+    """The policy; `node` is how notices name this machine, `link` where incidents are listed.
+
+    `subscribers` are told by each call of each level, whomever else it goes to.
+    """
 
     node: str = ""
     link: str = ""
     contacts: tuple[Contact, ...] = ()
+    subscribers: tuple[ServiceHook, ...] = ()
     ladders: tuple[Ladder, ...] = LADDERS
 
     def ladder(self, level: int) -> Ladder:

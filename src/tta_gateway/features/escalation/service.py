@@ -23,6 +23,8 @@ from tta_gateway.features.escalation.bound import (
     Owed,
     Settled,
     Yielded,
+    ServiceHook,
+    is_subscriber,
 )
 from tta_gateway.features.escalation.channel import Notice
 from tta_gateway.features.escalation.metrics import (
@@ -45,6 +47,9 @@ from tta_gateway.support.metrics import Registry
 
 UNREADABLE: Final = "unreadable-records"
 """Stands for the person of an incident about records that nothing can be made of."""
+MOST_APART: Final = 8
+"""incidents of one network that are open at once of people who are known by what they write through
+alone; those beyond are one"""
 MOST_CALLS: Final = 64
 """calls of a transaction"""
 Trouble: TypeAlias = Literal["unreached", "parked", "store"]
@@ -83,6 +88,7 @@ class Escalation:
         """Go on with what the store holds."""
         self.bound = EscalationBound()
         self._contacts: dict[str, Contact] = {}
+        self._subscribers: tuple[str, ...] = ()  # those of the contacts that every call goes to
         self._trying = trying
         self._outside = outside
         self._counts = counts
@@ -99,10 +105,20 @@ class Escalation:
         self._unheard = {one.id for one in self._alarming.values() if not one.notified}
         """incidents of which an alert may say that nobody is reached"""
 
-    def adopt(self, bound: EscalationBound, unfit: Collection[str] = ()) -> None:
-        """Go by this policy from now on; nobody can be called by contacts that are `unfit`."""
+    def adopt(
+        self,
+        bound: EscalationBound,
+        unfit: Collection[str] = (),
+        subscribers: Sequence[ServiceHook] = (),
+    ) -> None:
+        """Go by this policy from now on; nobody can be called by contacts that are `unfit`.
+
+        `subscribers` are told by every call, beside those whom it is for.
+        """
         self.bound = bound
-        self._contacts = {one.name: one for one in bound.contacts if one.name not in unfit}
+        everybody = (*bound.contacts, *subscribers)
+        self._contacts = {one.name: one for one in everybody if one.name not in unfit}
+        self._subscribers = tuple(one for one in self._contacts if is_subscriber(one))
         self._is_new = True
         self._outside.changed()
 
@@ -197,11 +213,14 @@ class Escalation:
         if known:
             self.store.carry("report", report.id, known)
             return self._found(known)
-        found = self.store.open_of(report.person, drill=drill)
-        now = self._outside.wall()
+        whose, now = self._whose(report), self._outside.wall()
+        found = self.store.open_of(whose, drill=drill) or self._of_late(report, now)
         if found is None:
-            other = None if drill else self.store.other_of(report.person)
-            made, keeps = algorithm.opened(report, now, other), True
+            other = None if drill else self.store.other_of(whose)
+            made = algorithm.opened(msgspec.structs.replace(report, person=whose), now, other)
+            keeps = True
+        elif not algorithm.is_open(found):
+            made, keeps = algorithm.noted(found, report, now), algorithm.keeps_text(found, report)
         else:
             keeps = algorithm.keeps_text(found, report)
             level = max(found.level, algorithm.level_of(report))
@@ -225,6 +244,25 @@ class Escalation:
         )
         if self.store.act(act.id) is None:
             self.store.add_act(act)
+
+    def _whose(self, report: Report) -> str:
+        """Return whose incident it belongs to.
+
+        A network is many people: those of whom no more is known are told apart by what they write
+        through, so many of them.
+        """
+        if report.identity != "unknown" or not report.conversation:
+            return report.person
+        one = f"{report.person}/{report.conversation}"
+        is_known = self.store.open_of(one, drill=False) is not None
+        has_room = is_known or self.store.open_among(report.person) < MOST_APART
+        return one if has_room else report.person
+
+    def _of_late(self, report: Report, now: float) -> Incident | None:
+        """Return the last incident of somebody who opens no second one within an hour."""
+        if report.identity != "unverified":
+            return None
+        return self.store.latest_of(report.person, now - algorithm.UNPROVED_AGAIN, now)
 
     # Calls
 
@@ -254,12 +292,33 @@ class Escalation:
         if incident.part_of and not incident.attempt:
             return  # another node calls about it
         owed = {one.contact for one in self.store.owed_of(incident.id)}
-        gone = owed - self._contacts.keys()
-        for contact in gone:
+        for contact in owed - self._contacts.keys():
             self.store.supersede(incident.id, contact)
-        if gone or not (owed or incident.notified):
+        people = {one for one in owed if not is_subscriber(one)}
+        gone = people - self._contacts.keys()
+        is_somebody = len(self._contacts) > len(self._subscribers)
+        if gone or (is_somebody and not (people or incident.notified)):
             calls = max(0, incident.calls - 1) if gone else 0
             self._keep(msgspec.structs.replace(incident, due=now, calls=calls))
+        elif incident.attempt:
+            self._tell_subscribers(incident, now)
+
+    def _tell_subscribers(self, incident: Incident, now: float) -> None:
+        """Owe the call that was made last to services that have subscribed since."""
+        call = algorithm.call_id(incident.id, incident.attempt)
+        known = self.store.told_by(call)
+        for contact in self._subscribers:
+            if contact not in known:
+                self.store.owe(
+                    Owed(
+                        call=call,
+                        contact=contact,
+                        incident=incident.id,
+                        number=incident.attempt,
+                        level=incident.level,
+                        due=now,
+                    )
+                )
 
     def _step_alone(self, incident: Incident, now: float) -> None:
         """Make a call; whatever is wrong with one incident, the others are called about."""
@@ -299,9 +358,9 @@ class Escalation:
         return moved
 
     def _call(self, call: Call, level: int, now: float) -> bool:
-        """Owe a call to its contacts; False if there are none."""
+        """Owe a call to its contacts, and to subscribers; False if nobody else is told."""
         known = [one for one in call.contacts if one in self._contacts]
-        for contact in known:
+        for contact in (*known, *self._subscribers):
             self.store.supersede(call.incident, contact)
             self.store.owe(
                 Owed(
@@ -354,10 +413,10 @@ class Escalation:
     def confirmed(self, owed: Owed) -> None:
         """Take note that a contact has confirmed a notice."""
         now = self._outside.wall()
-        self._counts.child(NOTICES, owed.contact, "confirmed").add()
+        self._counts.child(NOTICES, _named(owed), "confirmed").add()
         with self._kept():
-            if not self.store.confirm(owed, now):
-                return  # a newer call has taken its place, or somebody has answered
+            if not self.store.confirm(owed, now) or is_subscriber(owed.contact):
+                return  # a newer call has taken its place, somebody has answered, or it is nobody
             incident = self._found(owed.incident)
             is_first = is_alarming(incident) and not incident.notified
             self._keep(algorithm.confirmed(incident, now))
@@ -370,7 +429,7 @@ class Escalation:
     def failed(self, owed: Owed, why: str) -> None:
         """Take note that a try was in vain; where nobody of a call is reached the next follows."""
         now = self._outside.wall()
-        self._counts.child(NOTICES, owed.contact, "failed").add()
+        self._counts.child(NOTICES, _named(owed), "failed").add()
         self._outside.tell(
             "notice_not_sent", contact=owed.contact, incident=owed.incident, error=why
         )
@@ -384,7 +443,7 @@ class Escalation:
             if (owed.call, owed.contact) not in left:
                 return  # a newer call has taken its place meanwhile
             self.store.owe(msgspec.structs.replace(owed, tries=tries, due=due))
-            if self.store.is_unreached(owed.call):
+            if not is_subscriber(owed.contact) and self.store.is_unreached(owed.call):
                 self._unreached(incident, now, why)
         self._outside.changed()
 
@@ -532,6 +591,11 @@ class Escalation:
 
     def _level(self, incident: Incident) -> str:
         return "drill" if incident.drill else str(incident.level)
+
+
+def _named(owed: Owed) -> str:
+    """Return what a contact is counted as: of a subscriber, without the path that it has chosen."""
+    return owed.contact.partition("/")[0] if is_subscriber(owed.contact) else owed.contact
 
 
 def unreadable(id: str, at: float) -> Report:

@@ -14,7 +14,15 @@ from typing import Final, Literal, TypeGuard
 import msgspec
 
 from tta_gateway.features.escalation.algorithm import LONGEST_PAUSE, is_alarming, is_open
-from tta_gateway.features.escalation.bound import Act, Bundle, Incident, Other, Owed, Sent
+from tta_gateway.features.escalation.bound import (
+    Act,
+    Bundle,
+    Incident,
+    Other,
+    Owed,
+    Sent,
+    is_subscriber,
+)
 from tta_gateway.kernel.incident import Report
 
 NAME: Final = "guard.sqlite"
@@ -257,6 +265,22 @@ class SqliteStore:
         )
         return next((one for one in self._readable(rows) if not one.part_of), None)
 
+    def open_among(self, network: str) -> int:
+        """Return how many incidents are not over of people who are told apart in a network."""
+        begin, end = f"{network}/", f"{network}0"  # `0` comes next to `/`
+        query = "SELECT count(*) FROM incidents WHERE person > ? AND person < ? AND open"
+        (count,) = self._db.execute(query, (begin, end)).fetchone()
+        return int(count)
+
+    def latest_of(self, person: str, since: float, until: float) -> Incident | None:
+        """Return the newest incident of a person that was opened then, be it over or not."""
+        rows = self._db.execute(
+            "SELECT id, body FROM incidents WHERE opened > ? AND opened <= ? AND person = ?"
+            " AND drill = 0 ORDER BY opened DESC LIMIT 1",
+            (since, until, person),
+        )
+        return next(iter(self._readable(rows)), None)
+
     def alarming(self) -> list[Incident]:
         """Return every incident of which people are still to be called, the next one first."""
         return self._readable(
@@ -385,10 +409,15 @@ class SqliteStore:
         )
 
     def is_unreached(self, call: str) -> bool:
-        """Tell whether every contact of a call has been tried in vain."""
-        query = "SELECT count(*), sum(tries > 0), sum(confirmed > 0) FROM notices WHERE call = ?"
-        count, tried, confirmed = self._db.execute(query, (call,)).fetchone()
-        return bool(count) and tried == count and not confirmed
+        """Tell whether every contact of a call has been tried in vain, subscribers left aside."""
+        query = "SELECT contact, tries, confirmed FROM notices WHERE call = ?"
+        rows = [row for row in self._db.execute(query, (call,)) if not is_subscriber(row[0])]
+        return bool(rows) and all(tries and not confirmed for _, tries, confirmed in rows)
+
+    def told_by(self, call: str) -> set[str]:
+        """Return the contacts that a call was, or is to be, brought to."""
+        rows = self._db.execute("SELECT contact FROM notices WHERE call = ?", (call,))
+        return {contact for (contact,) in rows}
 
     def confirmations(self, incident: str, most: int = -1) -> list[tuple[str, str, int, float]]:
         """Return notice, contact, number and moment of the newest that were confirmed."""

@@ -20,6 +20,7 @@ from tta_gateway.features.registration.record import (
     SHORTEST,
     USUAL,
     Registration,
+    Subscription,
 )
 from tta_gateway.features.registration.store import Away
 from tta_gateway.kernel.errors import ClientFault, GatewayError
@@ -29,6 +30,9 @@ from tta_gateway.kernel.route import Endpoint
 from tta_gateway.routing.declared import objection
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]
+Events: TypeAlias = Literal["safety.*"]
+"""What may be subscribed to."""
+Place: TypeAlias = Annotated[str, Field(pattern=r"^/[\x21-\x7e]*$", max_length=1024)]
 EndpointOf: TypeAlias = Callable[[str, str], Endpoint]
 """Reads the URL of a service's instance; ValueError in words if it cannot be there, OwnAddress."""
 GRACE: Final = 30.0
@@ -67,6 +71,8 @@ class InstanceBody(_Body):
     lease: Annotated[float, Field(ge=SHORTEST, le=LONGEST)] = USUAL
     draining: bool = False
     routes: tuple[RouteBody, ...] = ()
+    subscriptions: dict[Events, Place] = {}
+    """At which path of its own it is told of which events."""
 
 
 class Told(BaseModel):
@@ -81,6 +87,7 @@ class Told(BaseModel):
     renew_after: float
     since: float
     routes: list[str]
+    subscriptions: dict[str, str]
 
 
 class Instances(BaseModel):
@@ -177,6 +184,8 @@ class Desk:
         """Register an instance, or renew it, for its lease; it is asked from then on."""
         claim = self.shown(name, authorization, certificate)
         check(id, body.routes, claim, believed=self._registrations.believed)
+        if body.subscriptions and not claim.safety:
+            raise ClientFault(problems.SUBSCRIPTION_FORBIDDEN)
         try:
             endpoint = self._endpoint_of(name, body.url)
         except OwnAddress as error:
@@ -281,6 +290,9 @@ def _registration(
         lease=body.lease,
         draining=body.draining,
         routes=tuple(_declared(one) for one in body.routes),
+        subscriptions=tuple(
+            Subscription(events=events, path=path) for events, path in body.subscriptions.items()
+        ),
         since=now,
     )
 
@@ -299,4 +311,5 @@ def told(one: Registration) -> Told:
         renew_after=renew_after(one.lease),
         since=one.since,
         routes=[" ".join((*route.methods, route.path)) for route in one.routes],
+        subscriptions={each.events: each.path for each in one.subscriptions},
     )

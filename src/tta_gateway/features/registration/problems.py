@@ -82,6 +82,13 @@ INSTANCES_FULL: Final = Problem(
     "Give each process one id and keep it while it lives, and wait until other instances have left "
     "or their leases are over.",
 )
+SUBSCRIPTION_FORBIDDEN: Final = Problem(
+    "registration_subscription_forbidden",
+    403,
+    "Whoever registers may not be told of these events.",
+    "Leave the subscription out, or have the operator allow it: `safety: {secret: …}` beside the "
+    "token or the certificate in `registration`.",
+)
 UNKNOWN: Final = Problem(
     "registration_unknown",
     404,

@@ -15,6 +15,13 @@ MOST_OF_SERVICE = 1000
 """Instances of a service: each costs every worker of every node something."""
 
 
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that a service is told of, by POST at a path of its own."""
+
+    events: str
+    path: str
+
+
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """An instance of a service, for so many seconds from when it was said last.
 
@@ -27,6 +34,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     lease: float = USUAL
     draining: bool = False
     routes: tuple[Declared, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
     since: float
 
     @property

@@ -15,7 +15,7 @@ from tta_gateway.features.safety.looking import NOTHING, Judge, search
 from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.exchange import Exchange
-from tta_gateway.kernel.incident import Identity, Report, Reports, Source
+from tta_gateway.kernel.incident import Identity, Report, Reports, Source, mark_of
 from tta_gateway.kernel.verdict import HIGH, IMMINENT, Verdict
 
 KEPT: Final = 20
@@ -124,6 +124,7 @@ class Accounts:
             service=exchange.service or ("" if route is None else route.service),
             correlation=exchange.request_id.decode("latin-1"),
             delivered=delivered,
+            conversation=_conversation(exchange, person) if identity == "unknown" else "",
             amends=text.report,
         )
 
@@ -154,6 +155,17 @@ class Accounts:
         if len(self._kept) > _PEOPLE:
             self._kept.popitem(last=False)
         return spent
+
+
+def _conversation(exchange: Exchange, network: str) -> str:
+    """Return what tells a client of a network from others there, nothing where nothing does.
+
+    A proxy of the operator's speaks for many through one connection.
+    """
+    peer = exchange.peer
+    if peer.trusted or peer.address != exchange.client:
+        return mark_of(network, exchange.key.hex()) if exchange.key else ""
+    return mark_of(network, f"{peer.address} {peer.port}")
 
 
 def _cost(report: Report, text: str) -> tuple[int, int]:

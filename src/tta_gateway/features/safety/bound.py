@@ -80,6 +80,20 @@ EVERYWHERE: Final = Line(name="Find A Helpline", url="https://findahelpline.com"
 """Who knows help lines in most countries: on every card, and alone where the region is unknown."""
 
 
+class ModeratorBound(msgspec.Struct, frozen=True, kw_only=True):
+    """A moderator outside, and how long it may take to answer, in seconds."""
+
+    url: str
+    key: str = ""
+    ca: str = ""
+    model: str = ""
+    timeout: float = 5.0
+
+    def __repr__(self) -> str:
+        """Say no secret: what is asked of whom may stand in the URL."""
+        return "<moderator>"
+
+
 class SafetyBound(msgspec.Struct, frozen=True, kw_only=True):
     """Where help is, and how it is told.
 
@@ -100,6 +114,7 @@ class SafetyBound(msgspec.Struct, frozen=True, kw_only=True):
     nested: bool = False
     largest: int = 256 * 1024
     cool_down: float = 600.0
+    moderator: ModeratorBound | None = None
 
 
 def safety_of(route: Route) -> RouteSafety:

@@ -17,9 +17,11 @@ from tta_gateway.features.safety.judging import AT_ONCE, Judging, Turns, slowly
 from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
 from tta_gateway.features.safety.looking import NOTHING, closely, graver
 from tta_gateway.features.safety.metrics import HEARD, LOST, UNRECORDED
+from tta_gateway.features.safety.moderator import LARGEST as MODERATED
+from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
-from tta_gateway.kernel.incident import Report, Reports, Source
+from tta_gateway.kernel.incident import Report, Reports, Source, mark_of
 from tta_gateway.kernel.listening import SILENCE, Heard, Judged, Place, Speaker
 from tta_gateway.kernel.verdict import HIGH, Detector, Verdict
 from tta_gateway.pipeline.budget import PerPerson
@@ -70,6 +72,8 @@ class SafetyListener:
         self.people = People()
         self.cool_down = 600.0
         """seconds"""
+        self.moderate: Moderate = nobody
+        """has a moderator outside judge a message as well"""
         child = means.registry.child
         self._heard = [child(HEARD, str(level)) for level in range(4)]
         self._lost = child(LOST)
@@ -126,6 +130,8 @@ class SafetyListener:
         if level:
             who.is_at(level, now)
         self.people.keep(key, who, at_risk=who.is_at_risk(now))
+        if not place.is_observed:
+            self.moderate(found, text[:MODERATED], partial(self._raised, speaker, place, text))
         if not level or place.is_observed:
             return SILENCE
         heard = Heard(found, level=level, text=text[:_EVIDENCE])
@@ -136,6 +142,12 @@ class SafetyListener:
         if not who.gives_text():
             heard.text = ""
         return heard
+
+    async def _raised(self, speaker: Speaker, place: Place, text: str, found: Verdict) -> None:
+        """Keep that a message has turned out graver than it was taken for."""
+        found = self.weigh(speaker, place, found)
+        heard = Heard(found, level=found.level, text=text[:_EVIDENCE])
+        await self.report(speaker, place, heard, delivered=True)
 
     def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
         """Return what is found otherwise than in a socket comes to, with what was said before."""
@@ -205,6 +217,7 @@ class SafetyListener:
             service=place.service,
             correlation=speaker.correlation,
             delivered=delivered,
+            conversation=_conversation(speaker),
         )
         try:
             async with asyncio.timeout(_DURABLE):
@@ -231,6 +244,12 @@ class SafetyListener:
     def over(self, said_in: str) -> None:
         """Take that nothing more is said there."""
         self.judging.over(said_in)
+
+
+def _conversation(speaker: Speaker) -> str:
+    """Return what tells somebody from others of their network, where no more is known of them."""
+    is_one_of_many = speaker.identity == "unknown"
+    return mark_of(speaker.person, speaker.connection) if is_one_of_many else ""
 
 
 def said_in(data: bytes) -> str:

@@ -27,6 +27,14 @@ UNSEEN: Final = Metric(
     " ours.",
     ("side", "why"),
 )
+MODERATED: Final = Metric(
+    "tta_gateway_safety_moderated_total",
+    "counter",
+    "Texts for the moderator outside, by what came of it: it has `raised` the level, `agreed` (or"
+    " said less), or `failed` to answer; `dropped` were those beyond what may wait, `left_alone`"
+    " those that came while it was not asked because it had failed again and again.",
+    ("outcome",),
+)
 WITHHELD: Final = Metric(
     "tta_gateway_safety_withheld_total",
     "counter",

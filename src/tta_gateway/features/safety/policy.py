@@ -17,6 +17,8 @@ from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.heard import Heard
 from tta_gateway.features.safety.looking import Watch
 from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN, WITHHELD
+from tta_gateway.features.safety.moderator import LARGEST as MODERATED
+from tta_gateway.features.safety.moderator import Moderate, nobody
 from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.crisis import Helps
 from tta_gateway.kernel.exchange import Exchange
@@ -118,6 +120,8 @@ class Scan:
         self.registry = registry
         self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
         """what is found comes to, with what was said before"""
+        self.moderate: Moderate = nobody
+        """has a moderator outside judge a text as well"""
         self.answers = Answers(
             detector.of_service,
             found=self._withheld,
@@ -250,6 +254,7 @@ class BoundScan:
         if heard.is_looked_at:
             if not heard.counted and self._mode != "observe":
                 heard.found = self._scan.weigh(exchange, heard.found)
+                self._moderate(exchange, heard)
             self._count(heard)
         found = heard.found
         before = exchange.safety
@@ -265,6 +270,28 @@ class BoundScan:
         if exchange.attempt is None and exchange.response is None:
             _tell_service(exchange, found)
         self._scan.spawn(self._tell(exchange, heard, heard.tells()))
+
+    def _moderate(self, exchange: Exchange, heard: Heard) -> None:
+        """Have a moderator outside judge it as well, which nothing here waits for."""
+        text = heard.said.around(MODERATED)
+
+        async def raised(found: Verdict) -> None:
+            said = Said(text)
+            said.report = heard.said.report
+            await self._raised(exchange, found, said)
+
+        self._scan.moderate(heard.found, text, raised)
+
+    async def _raised(self, exchange: Exchange, found: Verdict, said: Said) -> None:
+        """Tell what has turned out graver; an answer that has not left yet carries help."""
+        found = self._scan.weigh(exchange, found)
+        response = exchange.response
+        if not exchange.finished and response is None:
+            exchange.safety = found
+        lost = _came_to_nothing(exchange) or (response is not None and response.local)
+        fate = await self._scan.accounts.tell(exchange, found, said, delivered=not lost)
+        if not fate:
+            self._scan.registry.child(LOST).add()
 
     def _count(self, heard: Heard) -> None:
         if heard.counted:

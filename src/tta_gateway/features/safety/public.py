@@ -8,6 +8,8 @@ from tta_gateway.kernel.own import stream
 
 MODERATIONS: Final = "moderations"
 """The name under which a worker answers there."""
+ASKS: Final = "moderation:ask"
+"""The permission of who may ask there: by themselves services and administrators."""
 LARGEST: Final = 256 * 1024
 """Bytes of a request."""
 ROUTES: Final = (

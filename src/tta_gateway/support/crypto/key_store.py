@@ -39,6 +39,7 @@ _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS meta (name BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS keys (id BLOB PRIMARY KEY, person BLOB NOT NULL UNIQUE, "
     "wrapped BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS erasures (id TEXT PRIMARY KEY) WITHOUT ROWID",
 )
 
 
@@ -136,11 +137,18 @@ class KeyStore:
         """Return a key that has travelled; NotSealed if what wrapped it is not at hand."""
         return self.keys.unwrap(wrapped, purpose=_PURPOSE + id)
 
-    def erase(self, person: str) -> bool:
-        """Erase the key of a person for good; False if there is none.  OSError if it cannot be."""
+    def erase(self, person: str, *, once: str = "") -> bool:
+        """Erase the key of a person for good; False if there is none.  OSError if it cannot be.
+
+        What bears the id `once` is done a single time: a key that they get later stays.
+        """
         try:
             database = self._opened()
             with database:
+                database.execute("BEGIN IMMEDIATE")
+                statement = "INSERT OR IGNORE INTO erasures VALUES (?)"
+                if once and not database.execute(statement, (once,)).rowcount:
+                    return False
                 erased = database.execute(
                     "DELETE FROM keys WHERE person = ?", (self._digest(person),)
                 ).rowcount

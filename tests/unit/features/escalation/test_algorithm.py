@@ -19,6 +19,7 @@ from tta_gateway.features.escalation.algorithm import (
     folded,
     is_alarming,
     is_open,
+    noted,
     opened,
     pause,
     taken_over,
@@ -148,7 +149,7 @@ def test_who_acknowledged_long_ago_is_called_again_and_who_did_just_now_is_not()
 
 def test_who_is_not_proved_to_be_somebody_is_never_level_3_by_itself() -> None:
     assert opened(a_report(level=3, identity="unverified"), NOW).level == 2
-    assert opened(a_report(level=3, identity="unknown"), NOW).level == 3
+    assert opened(a_report(level=3, identity="unknown"), NOW).level == 2
     assert opened(a_report(level=0), NOW).level == 1
     known = folded(opened(a_report(), NOW), a_report("r2", identity="unverified"), LADDER, NOW)
     found = folded(opened(a_report(identity="unverified"), NOW), a_report("r2"), LADDER, NOW)
@@ -325,3 +326,12 @@ def test_what_another_node_goes_on_with_is_not_called_about() -> None:
     gone = msgspec.structs.replace(opened(a_report(), NOW), holder="two")
     assert not is_alarming(gone)
     assert not is_open(gone)
+
+
+def test_what_comes_after_an_incident_is_over_is_counted_and_alarms_if_it_is_graver() -> None:
+    over = acted(opened(a_report(), NOW), an_act("resolve"))
+    same = noted(over, a_report("r2", delivered=False), NOW + 1.0)
+    assert (same.state, same.reports, same.texts) == (State.RESOLVED, 2, 2)
+    assert (same.undelivered, same.promised, same.last) == (1, 1, NOW + 1.0)
+    graver = noted(over, a_report("r2", level=3), NOW + 1.0)
+    assert (graver.state, graver.level, graver.due) == (State.REOPENED, 3, NOW + 1.0)

@@ -9,7 +9,9 @@ from tta_gateway.features.escalation.bound import (
     Ladder,
     Mailbox,
     ServiceHook,
+    is_subscriber,
     ladder_of,
+    subscriber,
 )
 
 
@@ -57,3 +59,12 @@ def test_a_ladder_without_more_is_repeated_as_its_last_rung() -> None:
     made = ladder_of(1.0, 2.0, contacts=("a",))
     assert made == Ladder(made.rungs, 2.0)
     assert [(one.contacts, one.within) for one in made.rungs] == [(("a",), 1.0), (("a",), 2.0)]
+
+
+def test_subscribers_are_told_apart_from_those_whom_a_rung_names() -> None:
+    one = subscriber("care", "/crisis", "word")
+    assert one == ServiceHook(
+        name="safety.* care/crisis", service="care", path="/crisis", secret="word"
+    )
+    assert is_subscriber(one.name)
+    assert not is_subscriber("care")

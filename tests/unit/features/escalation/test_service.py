@@ -25,6 +25,7 @@ from tta_gateway.features.escalation.bound import (
     Settled,
     State,
     Yielded,
+    subscriber,
 )
 from tta_gateway.features.escalation.metrics import (
     ACKNOWLEDGE,
@@ -37,7 +38,12 @@ from tta_gateway.features.escalation.metrics import (
     UNACKNOWLEDGED,
     UNCARRIED,
 )
-from tta_gateway.features.escalation.service import MOST_CALLS, UNREADABLE, Unknown
+from tta_gateway.features.escalation.service import (
+    MOST_APART,
+    MOST_CALLS,
+    UNREADABLE,
+    Unknown,
+)
 from tta_gateway.kernel.incident import Report
 
 
@@ -587,3 +593,142 @@ def test_all_that_alarms_is_shown_again(house: House) -> None:
     assert house.store.uncarried() == 1
     house.desk.count()
     assert house.counted(UNCARRIED) == [1.0]
+
+
+CARE = subscriber("care", "/crisis", "word")
+
+
+def told_too(house: House, policy: EscalationBound = POLICY) -> None:
+    house.desk.adopt(policy, subscribers=(CARE,))
+
+
+def to_care(house: House) -> list[tuple[str, int]]:
+    return [(one.call, one.number) for one in house.store.owed(CARE.name, float("inf"), 9)]
+
+
+def test_a_subscriber_is_told_by_each_call_beside_whom_it_is_for(house: House) -> None:
+    told_too(house)
+    house.take(a_report())
+    (first,) = house.owed()
+    assert to_care(house) == [(first.call, 1)]
+    house.outside.now += 120.0
+    house.desk.tick()
+    assert [number for _, number in to_care(house)] == [2]
+    house.desk.act(an_act(house, "acknowledge"))
+    assert to_care(house) == []
+
+
+def test_nobody_is_reached_by_a_subscriber_alone(house: House) -> None:
+    told_too(house)
+    house.take(a_report())
+    (owed,) = house.store.owed(CARE.name, float("inf"), 9)
+    house.desk.failed(owed, "it is down")
+    assert house.only().calls == 1
+    house.desk.confirmed(owed)
+    assert house.only().state is State.OPEN
+    assert house.counted(NOTICES, "safety.* care", "confirmed") == [1.0]
+    (to_people,) = house.owed()
+    house.desk.failed(to_people, "it is down")
+    assert house.only().calls == 2  # the next rung at once, though the subscriber has confirmed
+
+
+def test_where_the_policy_names_nobody_a_subscriber_is_told_and_that_is_an_alert(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path, policy=EscalationBound())
+    told_too(house, EscalationBound())
+    house.take(a_report())
+    assert len(to_care(house)) == 1
+    assert [one for one in house.outside.troubles if one[0] == "unreached"] != []
+    before = house.only()
+    told_too(house, EscalationBound())
+    house.desk.tick()
+    assert house.only() == before
+
+
+def test_who_subscribes_late_is_told_of_the_last_call_once_however_often_it_is_adopted(
+    house: House,
+) -> None:
+    house.take(a_report())
+    (owed,) = house.owed()
+    house.desk.confirmed(owed)
+    told_too(house)
+    house.desk.tick()
+    assert to_care(house) == [(owed.call, 1)]
+    (mine,) = house.store.owed(CARE.name, float("inf"), 9)
+    house.desk.confirmed(mine)
+    house.close()
+    house.open()
+    told_too(house)
+    house.desk.tick()
+    assert to_care(house) == []
+    assert house.only().calls == 1
+
+
+def test_a_subscriber_that_leaves_is_owed_nothing_and_no_call_is_made_for_it(house: House) -> None:
+    told_too(house)
+    house.take(a_report())
+    house.desk.adopt(POLICY)
+    house.desk.tick()
+    assert to_care(house) == []
+    assert house.only().calls == 1
+
+
+def nobody_known(id: str, conversation: str, **more: Any) -> Report:  # noqa: ANN401 - a_report's
+    made = a_report(id, person="network/1", identity="unknown", **more)
+    return msgspec.structs.replace(made, conversation=conversation)
+
+
+def test_two_people_behind_one_address_have_an_incident_each(house: House) -> None:
+    house.take(nobody_known("r1", "a"), nobody_known("r2", "b"), nobody_known("r3", "a"))
+    found = {one.person: one.reports for one in house.store.incidents(9, all=True)}
+    assert found == {"network/1/a": 2, "network/1/b": 1}
+    assert len(house.owed()) == 2
+    house.desk.act(Act(id="a", incident=house.owed()[0].incident, does="resolve", by="b", at=NOW))
+    assert len(house.owed()) == 1  # who answers for one has not seen the other
+
+
+def test_of_one_network_so_many_are_told_apart_and_all_others_are_one(house: House) -> None:
+    house.take(*(nobody_known(f"r{n}", f"c{n}") for n in range(MOST_APART + 5)))
+    found = {one.person: one.reports for one in house.store.incidents(99, all=True)}
+    assert len(found) == MOST_APART + 1
+    assert found["network/1"] == 5
+    house.take(nobody_known("again", "c0"))
+    assert house.store.open_of("network/1/c0", drill=False) is not None
+    other = msgspec.structs.replace(nobody_known("other", "c"), person="network/10")
+    house.take(other, nobody_known("plain", ""))
+    assert house.store.open_of("network/10/c", drill=False) is not None
+
+
+def lapsed(id: str, *, level: int = 1) -> Report:
+    return a_report(id, identity="unverified", level=level)
+
+
+def test_who_has_proved_nothing_opens_one_incident_an_hour_across_restarts(house: House) -> None:
+    house.take(lapsed("r1"))
+    house.desk.act(an_act(house, "resolve"))
+    house.close()
+    house.open()
+    house.outside.now += 3599.0
+    house.take(lapsed("r2"))
+    one = house.only()
+    assert (one.reports, one.texts, one.state) == (2, 2, State.RESOLVED)
+    assert house.owed() == []
+    house.outside.now += 1.0
+    house.take(lapsed("r3"))
+    assert len(house.store.incidents(9, all=True)) == 2
+
+
+def test_who_has_proved_nothing_is_called_about_again_if_it_is_graver(house: House) -> None:
+    house.take(lapsed("r1"))
+    house.desk.act(an_act(house, "resolve"))
+    house.take(lapsed("r2", level=3))
+    assert (house.only().state, house.only().level) == (State.REOPENED, 2)
+    assert len(house.owed()) == 1
+
+
+def test_who_has_proved_who_they_are_opens_another_at_once(house: House) -> None:
+    house.take(a_report())
+    house.desk.act(an_act(house, "resolve"))
+    house.take(a_report("r2"))
+    assert len(house.store.incidents(9, all=True)) == 2

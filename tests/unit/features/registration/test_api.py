@@ -11,7 +11,7 @@ from tests.helpers.register_store import a_registration
 from tta_gateway.features.problem.bound import ProblemBound
 from tta_gateway.features.registration.api import OwnAddress, router
 from tta_gateway.features.registration.bound import Caller, RegistrationBound, Token
-from tta_gateway.features.registration.record import Registration
+from tta_gateway.features.registration.record import Registration, Subscription
 from tta_gateway.features.registration.store import Away
 from tta_gateway.kernel.route import Endpoint
 from tta_gateway.node.public_api import PublicApp
@@ -21,17 +21,18 @@ GOOD = "a-token-of-the-players"
 POOR = "another-token-of-players"
 
 
-def token(text: str, *routes: str, auth_none: bool = False) -> Token:
+def token(text: str, *routes: str, auth_none: bool = False, safety: bool = False) -> Token:
     return Token(
         digest=hashlib.sha256(text.encode()).digest(),
         services=("players", "worlds"),
         routes=routes,
         auth_none=auth_none,
+        safety=safety,
     )
 
 
 TOKENS = RegistrationBound(
-    tokens=(token(POOR, "/api/"), token(GOOD, "/api/v1/players/", auth_none=True))
+    tokens=(token(POOR, "/api/"), token(GOOD, "/api/v1/players/", auth_none=True, safety=True))
 )
 
 
@@ -117,6 +118,7 @@ def test_an_instance_is_registered_with_what_it_says(house: House) -> None:
         "renew_after": 10.0,
         "since": 7.0,
         "routes": ["GET /api/v1/players/{id}"],
+        "subscriptions": {},
     }
     (one,) = house.kept.values()
     assert (one.endpoint.weight, one.draining, one.lease) == (3, False, 30.0)
@@ -296,3 +298,22 @@ def test_a_token_counts_before_a_certificate() -> None:
     assert by_token.json["code"] == "registration_unknown"  # it may speak for them
     bad = certified(house, authorization="Bearer nonsense")
     assert (bad.status, bad.json["code"]) == (401, "registration_token_unknown")
+
+
+def test_who_may_is_told_of_people_in_need_where_it_says(house: House) -> None:
+    said = {"safety.*": "/events/crisis"}
+    assert house.put_of(subscriptions=said).json["subscriptions"] == said
+    (one,) = house.kept.values()
+    assert one.subscriptions == (Subscription(events="safety.*", path="/events/crisis"),)
+
+
+def test_nobody_listens_to_incidents_uninvited(house: House) -> None:
+    answer = house.put_of(POOR, subscriptions={"safety.*": "/events/crisis"})
+    assert (answer.status, answer.json["code"]) == (403, "registration_subscription_forbidden")
+    assert house.kept == {}
+
+
+@pytest.mark.parametrize("said", [{"other.*": "/x"}, {"safety.*": "x"}, {"safety.*": "http://h/"}])
+def test_a_subscription_is_to_what_there_is_at_a_path(house: House, said: dict[str, str]) -> None:
+    assert house.put_of(subscriptions=said).status == 422
+    assert house.kept == {}

@@ -18,6 +18,7 @@ from tta_gateway.features.safety.accounts import (
 from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report
+from tta_gateway.kernel.peer import Peer
 from tta_gateway.kernel.principal import Principal
 from tta_gateway.kernel.verdict import Verdict
 
@@ -245,3 +246,29 @@ def test_of_a_refused_body_that_unpacks_to_much_more_both_ends_are_looked_at() -
     assert sum(map(len, read)) < REFUSED * 2.5
     assert read[0].startswith("so ")
     assert read[-1].endswith(" end")
+
+
+def conversation(house: House, exchange: Exchange) -> str:
+    house.tell(exchange)
+    return house.kept.told[-1][0].conversation
+
+
+def test_two_of_a_network_are_told_apart_by_their_connections() -> None:
+    house, one, other = House(), asking(), asking()
+    assert conversation(house, one) == ""  # known by name
+    one.principal = other.principal = None
+    other.peer = Peer(one.peer.address, port=7, scheme=b"http", trusted=False)
+    first = conversation(house, one)
+    assert conversation(house, one) == first != ""
+    assert conversation(house, other) not in {"", first}
+
+
+def test_behind_a_proxy_they_are_told_apart_by_what_holds_them_to_an_endpoint() -> None:
+    house, one = House(), asking()
+    one.principal = None
+    one.peer = Peer("10.0.0.1", port=7, scheme=b"http", trusted=True)
+    assert conversation(house, one) == ""
+    one.key = b"cookie"
+    first = conversation(house, one)
+    one.key = b"another"
+    assert conversation(house, one) not in {"", first}

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from tests.helpers.heard_people import BLACK, DARK, GREY, PLACE, People, a_speaker
 from tta_gateway.features.safety.listener import A_MINUTE, WINDOW
 from tta_gateway.features.safety.metrics import LOST, UNRECORDED
+from tta_gateway.features.safety.moderator import Then, nobody
 from tta_gateway.kernel.listening import SILENCE, Heard, Place
+from tta_gateway.kernel.verdict import Verdict
 
 
 def test_what_is_nothing_of_note_is_silence() -> None:
@@ -248,3 +250,38 @@ def test_slight_signs_and_replies_leave_room_for_what_is_grave() -> None:
     asyncio.run(whole())
     assert len(people.kept) == 2 * A_MINUTE + 1
     assert people.kept[-1][0].level == 3
+
+
+def test_a_moderator_is_shown_what_is_not_only_counted_and_may_raise_it() -> None:
+    people = People()
+    shown: list[tuple[Verdict, str, Then]] = []
+    people.listener.moderate = lambda found, text, then: shown.append((found, text, then))
+    assert people.says("nice day") is SILENCE
+    ((found, text, then),) = shown
+    assert (found.level, text) == (0, "nice day")
+    people.listener.moderate = nobody
+    raised = Verdict(2, ("suicide",), ("moderator:self-harm/intent",))
+
+    async def raise_it() -> None:
+        await then(raised)
+
+    asyncio.run(raise_it())
+    ((report, kept),) = people.kept
+    assert (report.level, report.categories, kept) == (2, ("suicide",), "nice day")
+    assert [event.level for event in people.told] == [2]
+
+
+def test_of_a_network_each_connection_is_reported_as_somebody_of_their_own() -> None:
+    people = People()
+
+    async def told(who: str, connection: str) -> str:
+        heard = people.says(DARK, who, connection)
+        await people.listener.report(a_speaker(who, connection), PLACE, heard, delivered=True)
+        return people.kept[-1][0].conversation
+
+    async def all_of_them() -> list[str]:
+        return [await told("", "c1"), await told("", "c2"), await told("ada", "c1")]
+
+    one, other, known = asyncio.run(all_of_them())
+    assert len({one, other, known}) == 3
+    assert known == ""

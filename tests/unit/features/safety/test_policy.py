@@ -29,6 +29,7 @@ from tta_gateway.features.safety.bound import Mode
 from tta_gateway.features.safety.metrics import FOUND, LOST, UNSEEN
 from tta_gateway.features.safety.policy import PATIENCE
 from tta_gateway.kernel.traffic import CRISIS, THERAPEUTIC
+from tta_gateway.kernel.verdict import Verdict
 
 SUPPORT = b"x-crisis-support: "
 WINDOW = 64 * 1024
@@ -675,3 +676,48 @@ def test_nobody_in_a_crisis_gets_a_bare_error(
         assert SUPPORT in client.sent
         assert status in {200, 202, 429, 500, 502, 503}
         assert house.reports
+
+
+# A moderator outside
+
+
+def test_what_a_moderator_finds_graver_is_told_as_of_the_same_message() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        house.ask(said(LOW))
+        ((found, text, _),) = house.shown
+        assert (found.level, LOW in text) == (1, True)
+        house.raised(Verdict(2, ("suicide",)))
+        first, second = house.reports
+        assert (first.level, second.level, second.amends) == (1, 2, first.id)
+        assert second.delivered
+
+
+def test_what_only_a_moderator_finds_is_told_and_an_answer_that_has_not_left_helps() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(said("words that nobody here knows"))
+        house.raised(Verdict(2, ("suicide",)))
+        house.answer(answered(b'{"answer":"I am here"}'))
+        assert SUPPORT in client.sent
+        (report,) = house.reports
+        assert (report.level, report.amends, report.delivered) == (2, "", True)
+
+
+def test_what_a_moderator_finds_behind_the_answer_is_told_all_the_same() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build)
+        client = house.ask(said("words that nobody here knows"))
+        house.answer(OK)
+        assert SUPPORT not in client.sent
+        house.journal.how = "refused"
+        house.raised(Verdict(2, ("suicide",)))
+        assert len(house.reports) == 1
+        assert house.registry.child(LOST).values() == [1.0]
+
+
+def test_where_it_is_only_counted_nothing_is_shown_to_a_moderator() -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build, "observe")
+        house.ask(said(LOW))
+        assert house.shown == []
