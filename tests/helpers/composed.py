@@ -34,7 +34,14 @@ from tta_gateway.support.metrics import Registry
 
 How: TypeAlias = Literal["refuse", "defer", "answer", "raise", "refuse later", "raise later", "die"]
 HOWS: Final[tuple[How, ...]] = get_args(How)
-_SNAPSHOT: Final = Snapshot(version=1, state_dir=".", listeners=(), services=(), routes=())
+_SNAPSHOT: Final = Snapshot(
+    version=1,
+    state_dir=".",
+    listeners=(),
+    services=(),
+    routes=(),
+    encryption_keys=(bytes(range(32)),),
+)
 
 
 def _place(kind: type[Policy]) -> int:
