@@ -11,8 +11,9 @@ import json
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from pathlib import Path
@@ -42,6 +43,8 @@ LOGINS: Final = 200
 USERS: Final = 20
 LIVES: Final = 0.5
 """seconds that control lives"""
+MOST: Final = 200
+"""logins under way at once"""
 BAR: Final = 50.0
 """milliseconds"""
 PASSWORD: Final = "a bench's password"  # noqa: S105 - of nobody
@@ -134,7 +137,8 @@ async def _measured(folder: Path, options: argparse.Namespace) -> int:
             for kind in _KINDS:
                 told = current[0] = all_told[kind]
                 alone = Alone([one.gateway.process.pid, os.getpid()])
-                said = await _round(one, told, kind, f"{number}", options)
+                name = f"{_KINDS.index(kind)}{number}"
+                said = await _round(one, told, kind, name, options)
                 notes.append(f"round {number + 1}, {kind}: {said}, others {alone.others():.0%}")
                 report.note(notes[-1])
         about = report.facts(machine.description(folder))
@@ -147,7 +151,7 @@ async def _measured(folder: Path, options: argparse.Namespace) -> int:
 def _gateway(folder: Path, hook: int, service: int) -> Any:  # noqa: ANN401 - a context manager
     own = free_port()
     contacts = {"pager": {"webhook": {"url": f"http://127.0.0.1:{hook}"}}}
-    lockout = {"account": 10_000, "address": 100_000}
+    lockout = {"account": 10_000, "address": 10_000}
     return escalated(
         folder,
         {"contacts": contacts},
@@ -194,11 +198,11 @@ async def _round(
     killer = threading.Thread(target=_storm, args=(one.gateway.process.pid, over))
     if kind == _KINDS[2]:
         killer.start()
-    names = cycle([_login(f"user{number}") for number in range(USERS)])
-    rest, _, beside = await asyncio.gather(
+    heard: Counter[str] = Counter()
+    rest, _, _ = await asyncio.gather(
         paced.ask(port, _said(told, name), pace=options.pace, seconds=options.seconds),
         _published(port, told, name, options),
-        paced.ask(port, names, pace=logins, seconds=options.seconds),
+        _logged_in(port, heard, logins, options.seconds),
     )
     over.set()
     if killer.ident:
@@ -207,15 +211,16 @@ async def _round(
         who = f"rest-{name}-{number}"  # in the order of answers; durations alone count
         told.helped[who] = told.wrote.get(who, 0.0) + seconds
     await asyncio.to_thread(wait_until, lambda: told.wrote.keys() <= told.told.keys(), _PATIENCE)
-    return f"REST {rest.statuses}, logins {beside.statuses}"
+    return f"REST {rest.statuses}, logins {dict(heard)}"
 
 
 def _storm(pid: int, over: threading.Event) -> None:
     """Kill control whenever it has lived for a while."""
     while not over.wait(LIVES):
-        control = companion_of(pid, "control")
-        if control is not None and not over.wait(LIVES):
-            os.kill(control, signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):
+            control = companion_of(pid, "control")
+            if control is not None and not over.wait(LIVES):
+                os.kill(control, signal.SIGKILL)
 
 
 def _said(told: Told, name: str) -> Iterator[bytes]:
@@ -235,8 +240,39 @@ def _login(name: str) -> bytes:
     body = json.dumps({"username": name, "password": PASSWORD})
     return (
         "POST /api/v1/auth/login HTTP/1.1\r\nHost: api.platform.example\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+        "Content-Type: application/json\r\nConnection: close\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
+
+
+async def _logged_in(port: int, heard: "Counter[str]", pace: int, seconds: float) -> None:
+    """Log in so many times a second, but no more than so many at once: others are not sent."""
+    requests = cycle([_login(f"user{number}") for number in range(USERS)])
+    begun, under_way = monotonic(), asyncio.Semaphore(MOST)
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(pace * seconds)):
+            await asyncio.sleep(max(0.0, begun + number / pace - monotonic()))
+            if under_way.locked():
+                heard["not sent"] += 1
+            else:
+                await under_way.acquire()
+                group.create_task(_log_in(port, next(requests), heard, under_way))
+
+
+async def _log_in(
+    port: int, request: bytes, heard: "Counter[str]", under_way: asyncio.Semaphore
+) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request)
+            answer = await reader.read()
+            writer.close()
+        heard[answer[9:12].decode() or "broken off"] += 1
+    except OSError:
+        heard["broken off"] += 1
+    finally:
+        under_way.release()
 
 
 async def _published(port: int, told: Told, name: str, options: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.e2e
 CRY: Final = "I want to end my life"
 JSON: Final = "application/json"
 HARM: Final = "You should kill yourself."
-LEAST: Final = 1000
+LEAST: Final = 10_000
 NAMES: Final = (
     *("username", "password", "new_password", "current_password", "email", "device", "code"),
     *("refresh_token", "access_token", "token", "token_type_hint", "client_id", "client_secret"),
