@@ -25,7 +25,7 @@ import machine
 import paced
 import process
 import report
-from alone import Alone
+from alone import Alone, quiet
 from paced import monotonic
 from process import BenchError
 from websockets.asyncio.client import ClientConnection, connect
@@ -37,7 +37,7 @@ from tests.helpers.slow import companion_of, wait_until
 
 PACE: Final = 10
 """people a second, of each way"""
-SECONDS: Final = 20
+SECONDS: Final = 10
 ROUNDS: Final = 3
 LOGINS: Final = 200
 USERS: Final = 20
@@ -45,6 +45,10 @@ LIVES: Final = 0.5
 """seconds that control lives"""
 MOST: Final = 200
 """logins under way at once"""
+TRIES: Final = 4
+PATIENCE: Final = 20.0
+"""seconds for which a quiet machine is waited for, at a time"""
+DISTURBED: Final = 0.05
 BAR: Final = 50.0
 """milliseconds"""
 PASSWORD: Final = "a bench's password"  # noqa: S105 - of nobody
@@ -59,7 +63,9 @@ has an incident of their own.  *Durable* is when help has come back: by then the
 disk.  *Told* is when the webhook has the whole of the notice, and is what the bar is about.  Times
 count from when a request or frame was written.  Rounds of {seconds} s take turns: nothing else; 200
 logins a second (Argon2id, 19 MiB) of 20 users; the same with control killed whenever it has lived
-for half a second.  Load, service, webhook and gateway share the machine.
+for half a second.  Load, service, webhook and gateway share the machine.  Of a
+part of which other processes of the machine took more than {others:.0%} there are up to four tries,
+and the least disturbed counts; all that died with control counts as others'.
 """
 
 
@@ -71,6 +77,13 @@ class Told:
     helped: dict[str, float] = field(default_factory=dict)
     told: dict[str, float] = field(default_factory=dict)
     again: int = 0
+
+    def add(self, other: "Told") -> None:
+        """Take what has come of others, too."""
+        self.wrote |= other.wrote
+        self.helped |= other.helped
+        self.told |= other.told
+        self.again += other.again
 
     def durations(self, ends: dict[str, float], way: str) -> list[float]:
         """Return how long it took, in milliseconds, of those who wrote that way."""
@@ -116,6 +129,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=int, default=SECONDS)
     parser.add_argument("--pace", type=int, default=PACE)
+    parser.add_argument(
+        "--others", type=float, default=DISTURBED, help="the share that other processes may have"
+    )
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="on the disk that is meant")
     parser.add_argument("--write", action="store_true", help="write the section of RESULTS.md")
     options = parser.parse_args()
@@ -125,7 +141,7 @@ def main() -> int:
 
 async def _measured(folder: Path, options: argparse.Namespace) -> int:
     all_told = {kind: Told() for kind in _KINDS}
-    current = [all_told[_KINDS[0]]]
+    current = [Told()]
     hook = await asyncio.start_server(lambda r, w: current[0].take(r, w), "127.0.0.1", 0)
     service = await asyncio.start_server(_serves, "127.0.0.1", 0)
     ports = [one.sockets[0].getsockname()[1] for one in (hook, service)]
@@ -135,12 +151,23 @@ async def _measured(folder: Path, options: argparse.Namespace) -> int:
         notes = []
         for number in range(options.rounds):
             for kind in _KINDS:
-                told = current[0] = all_told[kind]
-                alone = Alone([one.gateway.process.pid, os.getpid()])
-                name = f"{_KINDS.index(kind)}{number}"
-                said = await _round(one, told, kind, name, options)
-                notes.append(f"round {number + 1}, {kind}: {said}, others {alone.others():.0%}")
-                report.note(notes[-1])
+                tries = []
+                while not tries or (
+                    min(others for others, _, _ in tries) > options.others and len(tries) < TRIES
+                ):
+                    await quiet([one.gateway.process.pid], share=options.others, patience=PATIENCE)
+                    told, alone = Told(), Alone([one.gateway.process.pid])
+                    current[0] = told
+                    name = f"{_KINDS.index(kind)}{number}{len(tries)}"
+                    said = await _round(one, told, kind, name, options)
+                    others = alone.others()
+                    p99 = _at(told.durations(told.told, ""), 0.99)
+                    said = f"round {number + 1}, {kind}: {said}, others {others:.0%}: {p99} ms"
+                    report.note(said)
+                    tries.append((others, said, told))
+                _, said, told = min(tries, key=lambda found: found[0])
+                notes.append(said)
+                all_told[kind].add(told)
         about = report.facts(machine.description(folder))
         await asyncio.to_thread(one.gateway.stop)
     _publish(all_told, about, notes, options)
@@ -335,7 +362,7 @@ def _publish(
             f"never told {never}, told more than once {told.again}"
         )
     head = ("beside them", "by", "until", "people", "p50 ms", "p90 ms", "p99 ms", "most ms")
-    method = METHOD.format(pace=options.pace, seconds=options.seconds)
+    method = METHOD.format(pace=options.pace, seconds=options.seconds, others=options.others)
     body = [about, report.table(head, rows=rows), "\n".join(verdicts), "\n".join(map(_item, notes))]
     report.say("\n\n".join(body))
     if options.write:
