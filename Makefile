@@ -91,7 +91,7 @@ e2e: setup system-test ## only the tests that start processes
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile $(wildcard tests/e2e tests/faults)
 
 soak: setup system-test ## the faults once more, the quick ones ten times as often
-	@SOAK=10 $(BIN)/python -m pytest -q tests/faults tests/contract/realtime/test_invariant.py
+	@SOAK=10 SEEDS=200 $(BIN)/python -m pytest -q tests/faults tests/contract/realtime/test_invariant.py
 
 coverage: .venv/.test ## what the tests without processes reach, line by line
 	@$(BIN)/coverage run -m pytest -q -m "not redis" $(SUITES)

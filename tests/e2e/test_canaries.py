@@ -7,8 +7,6 @@ answers itself.  A mark may go to the service and come back from it, and stand i
 
 import contextlib
 import json
-import re
-import secrets
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from websockets.sync.client import connect
 
 from tests.e2e.edge.stage import Stage, scripted, stage
 from tests.helpers.admin import Admin
+from tests.helpers.canaries import Canaries
 from tests.helpers.clients import Answer, Cut, Field, chunk, chunked_post, head_of
 from tests.helpers.gateway import free_port
 from tests.helpers.scripted_upstream import Call
@@ -34,24 +33,6 @@ pytestmark = pytest.mark.e2e
 SECRET: Final = "0123456789abcdef" * 4
 CRY: Final = "I want to end my life"
 LEAST: Final = 50
-_MARK: Final = re.compile(rb"zq[0-9a-f]{20}zq")
-
-
-@dataclass
-class Canaries:
-    """Marks, and what each stood in."""
-
-    places: dict[bytes, str] = field(default_factory=dict)
-
-    def new(self, place: str) -> str:
-        """Return another mark, for a field of this name."""
-        made = f"zq{secrets.token_hex(10)}zq"
-        self.places[made.encode()] = place
-        return made
-
-    def found_in(self, data: bytes) -> list[str]:
-        """Return the names of the fields whose marks stand there."""
-        return sorted({self.places[one] for one in _MARK.findall(data) if one in self.places})
 
 
 @dataclass
@@ -157,11 +138,7 @@ def test_no_mark_is_where_it_should_not_be(aviary: Aviary) -> None:
     assert aviary.marks.found_in(str(told).encode()) == []
     assert wait_until(lambda: len(aviary.stage.all_lines()) > len(aviary.answers) // 2)
     aviary.stage.gateway.stop()
-    kept = {
-        str(path.relative_to(aviary.folder)): found
-        for path in aviary.folder.rglob("*")
-        if path.is_file() and (found := aviary.marks.found_in(path.read_bytes()))
-    }
+    kept = aviary.marks.found_under(aviary.folder)
     assert kept == {}
 
 

@@ -3,8 +3,9 @@
 import json
 import ssl
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ class Call:
     path: str
     fields: Mapping[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
+    """when it came"""
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - what was sent
@@ -34,6 +37,8 @@ class Receiver:
         self.calls: list[Call] = []
         self.statuses: list[int] = []
         self.status = 200
+        self.before: Callable[[], int | None] = lambda: None
+        """is called before each answer, and may take its time; a status that it returns is it"""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -49,8 +54,10 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 fields = {name.lower(): value for name, value in self.headers.items()}
                 receiver.calls.append(Call(self.command, self.path, fields, body))
-                left = receiver.statuses
-                self.send_response(left.pop(0) if left else receiver.status)
+                status, left = receiver.before(), receiver.statuses
+                if status is None:
+                    status = left.pop(0) if left else receiver.status
+                self.send_response(status)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:

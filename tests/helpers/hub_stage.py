@@ -62,22 +62,12 @@ def token(subject: str, role: str = "player", *, lasts: float = 300.0, **more: o
     return f"{signed}.{_text(hmac.digest(_SECRET, signed.encode(), hashlib.sha256))}"
 
 
-@contextlib.contextmanager
-def hub_stage(
-    folder: Path,
-    *special: Mapping[str, object],
-    more: Mapping[str, object] | None = None,
-    beside: Mapping[str, object] | None = None,
-    **connection: object,
-) -> Iterator[HubStage]:
-    """Start it, with two workers; `more` stands below `realtime`, and may have other channels.
-
-    `special` are further routes, `beside` further services.
-    """
+def issuer(folder: Path) -> dict[str, object]:
+    """That issuer, as a gateway is told of it; its secret is put into the folder."""
     secret = folder / "secret"
     secret.write_bytes(_SECRET)
     secret.chmod(0o600)
-    issuer = {
+    return {
         "name": "platform",
         "issuer": _ISSUER,
         "audience": ["tta"],
@@ -86,6 +76,21 @@ def hub_stage(
         "clock_skew": "0s",
         "roles": ["player", "therapist", "service"],
     }
+
+
+@contextlib.contextmanager
+def hub_stage(
+    folder: Path,
+    *special: Mapping[str, object],
+    more: Mapping[str, object] | None = None,
+    beside: Mapping[str, object] | None = None,
+    whole: Mapping[str, object] | None = None,
+    **connection: object,
+) -> Iterator[HubStage]:
+    """Start it, with two workers; `more` stands below `realtime`, and may have other channels.
+
+    `special` are further routes, `beside` further services, `whole` further settings.
+    """
     limits = {"ping": "4s", "pong": "3s", **connection}
     realtime = {"connection": limits, "channels": CHANNELS, **(more or {})}
     cors = {"origins": [ELSEWHERE]}
@@ -93,10 +98,11 @@ def hub_stage(
         issuing(
             folder,
             *special,
-            identity={"issuers": [issuer]},
+            identity={"issuers": [issuer(folder)]},
             realtime=realtime,
             cors=cors,
             beside=beside,
+            **(whole or {}),  # type: ignore[arg-type]
         ) as gateway,
         Cuttable(gateway.stage.port) as line,
     ):

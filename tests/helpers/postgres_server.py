@@ -59,8 +59,16 @@ class PostgresServer:
         word = PASSWORD.replace(" ", "%20")
         return f"postgresql://{USER}:{word}@127.0.0.1:{self.port}/{NAME}"
 
-    def _run(self, program: str, *arguments: str, **environment: str) -> None:
-        subprocess.run(
+    def dumped(self) -> bytes:
+        """Return whatever stands in all tables, as statements; bytes are in hexadecimal."""
+        return self._run(
+            *("pg_dump", "--data-only", "--inserts", "-h", "127.0.0.1", "-p", str(self.port)),
+            *("-U", USER, NAME),
+            PGPASSWORD=PASSWORD,
+        )
+
+    def _run(self, program: str, *arguments: str, **environment: str) -> bytes:
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
             [_program(program), *arguments],
             check=True,
             capture_output=True,
@@ -68,6 +76,7 @@ class PostgresServer:
             env={**os.environ, "LC_ALL": "C.UTF-8", **environment},
             **self._as,  # type: ignore[call-overload]
         )
+        return done.stdout
 
     def _started(self) -> "subprocess.Popen[bytes]":
         with (self.folder / "log").open("ab") as log:
