@@ -136,6 +136,7 @@ class Scanning:
             ),
             registry=self._registry,
         )
+        scan.answers.hold = helps.hold
         if self.weigh is not None:
             scan.weigh = self.weigh
         return lane, scan
