@@ -112,7 +112,7 @@ def test_many_empty_members_are_refused_and_take_no_time() -> None:
 
 
 def test_a_window_that_no_client_must_have_is_undecodable() -> None:
-    options = {zstd.CompressionParameter.window_log: 26}
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 26}
     data = zstd.compress(os.urandom(1000) * 20_000, options=options)
     decoding = Decoding(b"zstd")
     assert decoded(decoding, data) == b""
