@@ -14,7 +14,7 @@ from tta_gateway.features.safety.block import let_change, may_change, stream
 from tta_gateway.features.safety.body import Body
 from tta_gateway.features.safety.decoding import Decoding, Undecodable, is_known, named
 from tta_gateway.features.safety.harmless import Harmless, digest_of
-from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, look
+from tta_gateway.features.safety.looking import AT_ONCE, NOTHING, Judge, in_a_turn, look
 from tta_gateway.features.safety.parts import Events, Lines, Packed, Parts, Strings, Words
 from tta_gateway.features.safety.problems import WITHHELD
 from tta_gateway.features.safety.withholding import Ending, Withholding
@@ -104,15 +104,20 @@ class Preview:
         return self._counted(answers.instead(self._exchange, found, text))
 
     async def _has_come(self) -> bool:
-        """Wait for enough of it; False if the time is over, and the rest may be looked at later."""
+        """Wait for enough of it; False if the time is over, and the rest may be looked at later.
+
+        Whoever is at risk waits as long as the service may take: behind a head that has left, no
+        error could make way for help.
+        """
         came = self._came = asyncio.get_running_loop().create_future()
+        found = self._exchange.safety
+        # Nobody finds words in a part of what is in wide letters.
+        waits = _is_wide(self._kind) or (found is not None and found.level >= HIGH)
         try:
-            async with asyncio.timeout(self._answers.hold):
+            async with asyncio.timeout(None if waits else self._answers.hold):
                 await asyncio.shield(came)
         except TimeoutError:
-            if not _is_wide(self._kind):
-                return self._is_enough
-            await came  # nobody finds words in a part of that
+            return self._is_enough
         return True
 
     def _counted(self, answer: Response | None) -> Response | None:
@@ -147,6 +152,8 @@ class Answers:
         self.harmless = Harmless()
         self.hold = HOLD
         """seconds"""
+        self.clock: Callable[[], float] = _stands
+        """tells the seconds of the processor that this thread has had"""
         self._safe = safe
         self._later = later
         self._report = report
@@ -180,22 +187,27 @@ class Answers:
             self.unseen("kind")
             return None
         if len(data) > SHORT or response.get(_CODING) is not None:
-            preview = Preview(self, exchange, response)
-            if preview.take(data):
-                preview.end()
-            return preview
+            return self._in_turns(exchange, response, data)
         digest = digest_of(data, response.get(_KIND) or b"")
         if self.harmless.has(digest):
             return None
         body = body_of(response)
         body.take(data)
         text = body.head()
-        found = at_once(self.judge, text)
+        found = in_a_turn(self.judge, (text,), clock=self.clock, end=self.clock() + AT_ONCE)
+        if found is None:
+            return self._in_turns(exchange, response, data)
         if body.unseen:
             self.unseen(body.unseen)
         elif found.level < HIGH:
             self.harmless.keep(digest)
         return self.instead(exchange, found, text)
+
+    def _in_turns(self, exchange: Exchange, response: Response, data: bytes) -> Preview:
+        preview = Preview(self, exchange, response)
+        if preview.take(data):
+            preview.end()
+        return preview
 
     def instead(self, exchange: Exchange, found: Verdict, text: str) -> Response | None:
         """Return what is said in the place of what is harmful."""
@@ -316,3 +328,8 @@ def _is_unreadable(response: Response) -> bool:
         return True
     comes_whole = response.body is not None or response.length >= 0
     return bool(kind) and not (comes_whole or kind.startswith(b"text/") or kind.endswith(_TEXTS))
+
+
+def _stands() -> float:
+    """Say that no time has passed."""
+    return 0.0

@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
@@ -74,6 +75,17 @@ def test_a_short_one_is_looked_at_at_once() -> None:
     assert isinstance(found, Response)
     assert found.problem is WITHHELD
     assert house.found == ["well, " + HARM.decode()]
+
+
+def test_a_short_one_that_takes_long_is_looked_at_in_turns() -> None:
+    house = House()
+    times = count(0.0, 0.001)
+    house.answers.clock = lambda: next(times)
+    preview = house.look(of_service(b"well, " + HARM))
+    assert isinstance(preview, Preview)
+    found = asyncio.run(answer_of(preview))
+    assert found is not None
+    assert found.problem is WITHHELD
 
 
 @pytest.mark.parametrize("length", [100, 100_000])
