@@ -142,6 +142,7 @@ class Scanning:
             registry=self._registry,
         )
         scan.moderate = self.moderator.moderate
+        scan.answers.hold = helps.hold
         if self.weigh is not None:
             scan.weigh = self.weigh
         return lane, scan

@@ -21,9 +21,9 @@ from tta_gateway.features.escalation.bound import (
     EscalationBound,
     Incident,
     Owed,
+    ServiceHook,
     Settled,
     Yielded,
-    ServiceHook,
     is_subscriber,
 )
 from tta_gateway.features.escalation.channel import Notice
