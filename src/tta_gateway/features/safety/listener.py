@@ -133,7 +133,7 @@ class SafetyListener:
             who.forget_said()
             heard.needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
             self._tell(who, speaker, place, found)
-        if not who.gives_text():
+        if not who.gives_text(level, now):
             heard.text = ""
         return heard
 

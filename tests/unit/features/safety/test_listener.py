@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.heard_people import BLACK, DARK, GREY, PLACE, People, a_speaker
+from tta_gateway.features.safety.accounts import DAY
 from tta_gateway.features.safety.listener import A_MINUTE, WINDOW
 from tta_gateway.features.safety.metrics import LOST, UNRECORDED
 from tta_gateway.kernel.listening import SILENCE, Heard, Place
@@ -194,8 +195,12 @@ def test_others_are_told_once_whatever_connection_it_is() -> None:
 
 def test_of_very_many_messages_few_texts_are_kept() -> None:
     people = People()
-    texts = [people.says(f"{DARK} {number}").text for number in range(25)]
-    assert [bool(text) for text in texts] == [True] * 20 + [False] * 5
+    slight = [bool(people.says(GREY, connection=f"c{n}").text) for n in range(2)]
+    grave = [bool(people.says(f"{BLACK} {number}").text) for number in range(60)]
+    assert slight == [True] * 2
+    assert grave == [True] * 58 + [False] * 2
+    people.clock.advance(DAY)
+    assert people.says(f"{BLACK} anew").text
 
 
 def test_nobody_fills_the_journal() -> None:
