@@ -281,7 +281,7 @@ class BoundScan:
 
         It is told before the service has heard it: if that comes to nothing, it is told so.
         """
-        delivered = not _came_to_nothing(exchange)
+        delivered = _is_heard(exchange)
         heard.amended = heard.amended or not delivered
         try:
             heard.fate = await self._scan.accounts.tell(
@@ -300,17 +300,24 @@ class BoundScan:
         response, heard = exchange.response, self._heard.get(exchange)
         assert response is not None  # the response phase has one
         looked = self._answers.look(exchange, response) if self._holds else None
-        waits = heard is not None and self._holds and not heard.is_looked_at
+        waits = heard is not None and self._waits(response) and not heard.is_looked_at
         if not waits and exchange.safety is None and not isinstance(looked, Preview):
             return looked
         return self._answered(exchange, heard, looked)
+
+    def _waits(self, response: Response) -> bool:
+        """Tell whether an answer waits for the look at what was asked.
+
+        An error of ours always does: what no service has heard may be kept, and answered with 202.
+        """
+        return self._holds or (self._mode != "observe" and _is_ours(response))
 
     async def _answered(
         self, exchange: Exchange, heard: Heard | None, looked: Preview | Response | None
     ) -> Answer:
         response = exchange.response
         assert response is not None  # as before
-        if heard is not None and self._holds:
+        if heard is not None and self._waits(response):
             await self._look(exchange, heard)
         found = exchange.safety
         if heard is not None and found is not None and found.level >= HIGH:
@@ -362,10 +369,26 @@ class BoundScan:
             self._scan.registry.child(LOST).add()
 
 
+def _is_ours(response: Response) -> bool:
+    """Tell whether it is an error that the gateway itself answers."""
+    return response.local and response.status >= _ERRORS
+
+
 def _came_to_nothing(exchange: Exchange) -> bool:
     """Tell whether whoever asked has gone before any service was sent all of it."""
+    return exchange.aborted and not _is_sent(exchange)
+
+
+def _is_heard(exchange: Exchange) -> bool:
+    """Tell whether a service has heard it, or is going to, as far as is known."""
+    response = exchange.response
+    has_failed = exchange.aborted or (response is not None and _is_ours(response))
+    return not has_failed or _is_sent(exchange)
+
+
+def _is_sent(exchange: Exchange) -> bool:
     upload = exchange.upload
-    return exchange.aborted and (upload is None or not (upload.taken and upload.over))
+    return upload is not None and upload.taken and upload.over
 
 
 def _as_it_is(_: Exchange, found: Verdict) -> Verdict:

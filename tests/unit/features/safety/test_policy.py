@@ -204,6 +204,18 @@ def test_async_holds_nothing_and_tells() -> None:
         assert house.reports[0].level == 2
 
 
+@pytest.mark.parametrize("mode", ["async", "parallel"])
+def test_where_no_service_hears_it_the_answer_waits_for_the_look_in_each_mode(mode: Mode) -> None:
+    with paper_gateways() as build:
+        house = ScannedHouse(build, mode, tries=1)
+        client = house.ask(said(CRY + ", " + "and so on. " * 200))
+        house.gateway.service.lose()
+        house.settle()
+        assert statuses(client.sent) == [202]
+        assert b'"kept"' in client.sent
+        assert not house.reports[-1].delivered
+
+
 def test_observing_changes_nothing_and_counts() -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build, "observe")
