@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from tta_gateway.edge.entrance import network_of
-from tta_gateway.features.safety.accounts import Accounts, Refused
+from tta_gateway.features.safety.accounts import Accounts, Refused, Weigh, as_it_is
 from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.detector import load
 from tta_gateway.features.safety.help import Helping
@@ -21,7 +21,7 @@ from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.verdict import Detector, Verdict
+from tta_gateway.kernel.verdict import Detector
 from tta_gateway.node.key_ring import file_of
 from tta_gateway.pipeline.lane import Lane
 from tta_gateway.snapshot.model import Snapshot
@@ -102,7 +102,7 @@ class Scanning:
         self._spawn = spawn
         self._report = report
         self._lane: Lane | None = None
-        self.weigh: Callable[[Exchange, Verdict], Verdict] | None = None
+        self.weigh: Weigh = as_it_is
         """what is found in a body comes to, with what the person has said before"""
 
     def moderation(self, died: Died) -> Moderation:
@@ -114,6 +114,7 @@ class Scanning:
         lane = self._lane
         if lane is None:
             refused = Refused(self.accounts, the_detector().of_person)
+            refused.weigh = lambda *said: self.weigh(*said)
             lane = self._lane = Lane(
                 verdicts=refused,
                 incidents=refused,
@@ -136,8 +137,7 @@ class Scanning:
             ),
             registry=self._registry,
         )
-        if self.weigh is not None:
-            scan.weigh = self.weigh
+        scan.weigh = self.weigh
         return lane, scan
 
 

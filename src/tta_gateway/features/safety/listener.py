@@ -137,15 +137,17 @@ class SafetyListener:
             heard.text = ""
         return heard
 
-    def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
+    def weigh(self, speaker: Speaker, place: Place, found: Verdict, text: str) -> Verdict:
         """Return what is found otherwise than in a socket comes to, with what was said before."""
         now = self._clock()
         who = self.people.find(speaker.person) or Person()
+        found, _ = self._together(who, found, text[:_EVIDENCE], now)
         found = who.conversation.weighed(found, now=now)
         if found.level:
             who.is_at(found.level, now)
         self.people.keep(speaker.person, who, at_risk=who.is_at_risk(now))
         if found.level >= HIGH:
+            who.forget_said()
             self._tell(who, speaker, place, found)
         return found
 
@@ -205,6 +207,7 @@ class SafetyListener:
             service=place.service,
             correlation=speaker.correlation,
             delivered=delivered,
+            amends=heard.report,
         )
         try:
             async with asyncio.timeout(_DURABLE):
@@ -212,7 +215,9 @@ class SafetyListener:
         except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
             means.died("safety report", error)
             is_kept = False
-        if not is_kept:
+        if is_kept:
+            heard.report = heard.report or report.id
+        else:
             self._lost.add()
         return is_kept
 

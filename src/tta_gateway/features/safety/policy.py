@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
-from tta_gateway.features.safety.accounts import REFUSED, Accounts, body_of
+from tta_gateway.features.safety.accounts import REFUSED, Accounts, Weigh, as_it_is, body_of
 from tta_gateway.features.safety.answers import Answers, Preview
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.heard import Heard
@@ -116,8 +116,7 @@ class Scan:
         self.now = aside.now
         self.shares = Shares(SHARE)
         self.registry = registry
-        self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
-        """what is found comes to, with what was said before"""
+        self.weigh: Weigh = as_it_is
         self.answers = Answers(
             detector.of_service,
             found=self._withheld,
@@ -249,7 +248,7 @@ class BoundScan:
         """Do what follows from what was found, once for each level that it has risen to."""
         if heard.is_looked_at:
             if not heard.counted and self._mode != "observe":
-                heard.found = self._scan.weigh(exchange, heard.found)
+                heard.found = self._scan.weigh(exchange, heard.found, heard.said.text)
             self._count(heard)
         found = heard.found
         before = exchange.safety
@@ -389,11 +388,6 @@ def _is_heard(exchange: Exchange) -> bool:
 def _is_sent(exchange: Exchange) -> bool:
     upload = exchange.upload
     return upload is not None and upload.taken and upload.over
-
-
-def _as_it_is(_: Exchange, found: Verdict) -> Verdict:
-    """Take it by itself."""
-    return found
 
 
 def _ask_for_plain(exchange: Exchange) -> None:
