@@ -72,6 +72,7 @@ bench: setup system-bench .venv/.bench ## what a request costs, beside the peers
 	@$(BIN)/python bench/asking.py
 	@$(BIN)/python bench/paper.py --write
 	@$(BIN)/python bench/turn.py --write
+	@$(BIN)/python bench/scanning.py --write
 	@$(BIN)/python bench/slow_reader.py
 	@$(BIN)/python bench/node.py
 	@$(BIN)/python bench/tls.py

@@ -1,8 +1,8 @@
 """What looking costs, on paper: a request and its answer with and without it, and a stream.
 
-`python bench/scanning.py [--times N]`: CPU microseconds of one exchange over transports that are
-lists, with the package's own detector, median of rounds.  The loop runs as it would: tasks and
-turns are in it.
+`python bench/scanning.py [--times N] [--write]`: CPU microseconds of one exchange over transports
+that are lists, with the package's own detector, median of rounds.  The loop runs as it would: tasks
+and turns are in it.
 """
 
 import argparse
@@ -13,13 +13,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, cast
 
+import machine
 import msgspec
+import report
 from paper import PaperTransport
+from products import BENCH
 
 from tta_gateway.edge.sweeper import NEVER
 from tta_gateway.edge.upstream_connection import UpstreamConnection
 from tta_gateway.features.safety.bound import Mode, RouteSafety
-from tta_gateway.features.safety.looking import Judge
+from tta_gateway.features.safety.detector import LEXICON
+from tta_gateway.features.safety.finding import findings
+from tta_gateway.features.safety.lexicon import Lexicon
 from tta_gateway.kernel.route import Endpoint, Route, Service
 from tta_gateway.node.assemble_worker import Worker
 from tta_gateway.node.scanning import the_detector
@@ -147,34 +152,68 @@ def micros(call: Asking, *, times: int) -> float:
 
 
 def main() -> None:
-    """Print what it costs."""
+    """Print what it costs; with --write, into RESULTS.md too."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=300)
-    times = parser.parse_args().times
+    parser.add_argument("--write", action="store_true", help="rewrite the section of RESULTS.md")
+    options = parser.parse_args()
+    times: int = options.times
+    body = "\n\n".join(
+        [
+            "## What a scanned route costs, on paper",
+            report.facts(machine.description(BENCH)),
+            _METHOD,
+            report.table(["the detector, of 300 characters", "µs"], rows=_alone(times)),
+            report.table(["an exchange", "off", "scan", "more, µs"], rows=_exchanges(times)),
+        ]
+    )
+    report.say(body)
+    if options.write:
+        report.save("scanning", body)
+
+
+def _alone(times: int) -> list[list[str]]:
+    """Return what the detector takes by itself."""
+    detector = the_detector()
+    lexicon = Lexicon(LEXICON.read_text(encoding="utf-8"))
+    judges: list[tuple[str, Callable[[str], object]]] = [
+        ("its first stage", lambda text: findings(lexicon, lexicon.words.of(text))),
+        ("of what somebody writes", detector.of_person),
+        ("of what a service says", detector.of_service),
+    ]
+    return [[name, f"{micros(partial(_judged, judge), times=times):.1f}"] for name, judge in judges]
+
+
+def _exchanges(times: int) -> list[list[str]]:
+    """Return what exchanges take without and with a look at them."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     get = b"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n"
-    rows: list[tuple[str, Said, Said]] = [
+    cases: list[tuple[str, Said, Said]] = [
         ("GET, the same answer of 300 characters", lambda _: get, lambda _: answer(0)),
         ("GET, a new answer of 300 characters", lambda _: get, answer),
         ("POST of 300 characters, the same answer", lambda _: post(TEXT), lambda _: answer(0)),
         (f"POST, an answer of {_EVENTS} tokens at once", lambda _: post(TEXT), stream),
     ]
-    detector = the_detector()
-    for name, judge in (("of_person", detector.of_person), ("of_service", detector.of_service)):
-        print(f"{name}, 300 characters: {micros(partial(_judged, judge), times=times):.0f} us")
-    for name, request, said in rows:
+    rows = []
+    for name, request, said in cases:
         off, scan = (micros(_asking(loop, mode, request, said), times=times) for mode in _MODES)
-        print(f"{name}: off {off:.0f}, scan {scan:.0f}, more {scan - off:.0f} us")
+        rows.append([name, f"{off:.0f}", f"{scan:.0f}", f"{scan - off:.0f}"])
+    return rows
 
 
-def _judged(judge: Judge, number: int) -> None:
+def _judged(judge: Callable[[str], object], number: int) -> None:
     judge(f"{TEXT}{number}")
 
 
 def _asking(loop: asyncio.AbstractEventLoop, mode: Mode, request: Said, said: Said) -> Asking:
     path = Path(loop, mode)
     return lambda number: path.once(request(number), said(number))
+
+
+_METHOD: Final = """\
+CPU time of one exchange, or of one look, the median of seven rounds: client and service are lists,
+the detector is the package's own.  The turns of the bench's own loop are in it."""
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ _DEVIATIONS: Final = {
     # The gateway switches to WebSocket and nothing else, so that this 101 answers no request of
     # its own; relaying it would leave client and gateway with different ideas of the connection.
     "llhttp-res-connection-331": "answered 502",
+    # Its answer ends within a word, and never comes whole: a word is shown when all of it has been
+    # looked at.
+    "llhttp-res-connection-641": "answered 200 b'response ', not 200",
 }
 
 
@@ -44,12 +47,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     tmp_path = tmp_path_factory.mktemp("hostile")
     listener = listen_on_loopback()
     port = free_port()
-    off = {"mode": "off", "reason": "bytes, whose answers are shown as they come"}
     config = {
         "listen": f"127.0.0.1:{port}",
         "state_dir": str(tmp_path / "state"),
         "services": {"up": {"endpoints": [f"http://127.0.0.1:{listener.getsockname()[1]}"]}},
-        "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none", "safety": off}],
+        "routes": [{"path": "/{rest:path}", "service": "up", "auth": "none"}],
+        "safety": {"hold": "500ms"},  # of answers that never come whole
     }
     gateway = start_gateway(config, tmp_path)
     try:

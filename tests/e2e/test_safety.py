@@ -5,11 +5,13 @@ What was found is read back from the journal on the disk, as the guard would rea
 
 import gzip
 import json
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import brotli
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
@@ -26,6 +28,11 @@ from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.crypto.envelope import Envelope
 from tta_gateway.support.crypto.key_store import KeyStore
 from tta_gateway.support.journal.reader import Reader, Trouble
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 pytestmark = pytest.mark.e2e
 
@@ -157,6 +164,8 @@ def test_whoever_is_well_is_served_as_ever(one: Stage) -> None:
         (CRY.encode(), b"text/plain", ()),
         (b"note=" + CRY.replace(" ", "+").encode(), b"application/x-www-form-urlencoded", ()),
         (gzip.compress(CRY.encode()), b"text/plain", ((b"Content-Encoding", b"gzip"),)),
+        (brotli.compress(CRY.encode()), b"text/plain", ((b"Content-Encoding", b"br"),)),
+        (zstd.compress(CRY.encode()), b"text/plain", ((b"Content-Encoding", b"zstd"),)),
         (b'{"a":[{"b":"' + CRY.encode() + b'"}', JSON[1], ()),
         (json.dumps({"a": CRY}).replace("e", "\\u0065").encode(), JSON[1], ()),
         (
@@ -166,7 +175,7 @@ def test_whoever_is_well_is_served_as_ever(one: Stage) -> None:
         ),
         (json.dumps({"a": FAIR * 4000, "b": CRY}).encode(), JSON[1], ()),
     ],
-    ids=["text", "form", "gzip", "broken", "escaped", "multipart", "long"],
+    ids=["text", "form", "gzip", "br", "zstd", "broken", "escaped", "multipart", "long"],
 )
 def test_it_is_found_in_whatever_form_it_comes(
     one: Stage, body: bytes, kind: bytes, fields: tuple[Field, ...]
@@ -272,6 +281,47 @@ def test_a_stream_that_does_no_harm_arrives_as_it_is(one: Stage) -> None:
         call.send(chunk(b""))
 
     assert say(one, one.on(stream), FAIR).body == b"".join(sent)
+
+
+def test_a_compressed_stream_is_decoded_and_looked_at_on_its_way(one: Stage) -> None:
+    sent = events(f"{FAIR} Honestly, {HARM} tonight. And more.", 20)
+
+    def stream(call: Call) -> None:
+        call.body()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\n"
+        call.send(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        packing = brotli.Compressor()
+        for number, event in enumerate(sent):
+            call.send(chunk(packing.process(event) + packing.flush()))
+            if number == 5:
+                time.sleep(0.3)  # what comes together is looked at together
+        call.send(chunk(packing.finish()) + chunk(b""))
+
+    answer = say(one, one.on(stream), FAIR)
+    assert answer.value(b"content-encoding") is None
+    assert shown(answer.body).startswith("It was a long day")
+    assert HARM not in shown(answer.body)
+    assert b"event: safety\ndata: {" in answer.body
+
+
+def test_an_answer_that_never_ends_is_held_for_a_while_and_then_looked_at(one: Stage) -> None:
+    """`safety.hold` is 5 s where nothing else is written."""
+    begun = time.monotonic()
+
+    def stream(call: Call) -> None:
+        call.body()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        call.send(head + b"Content-Length: 1000\r\n\r\n" + b'{"a": "fair weather", "b": "Well, ')
+        time.sleep(6)
+        call.send(HARM.encode() + b'."}')
+        call.gone()
+
+    answer = say(one, one.on(stream), FAIR)
+    assert answer.status == 200
+    assert 5 < time.monotonic() - begun < 12
+    assert answer.body.startswith(b'{"a": "fair weather", "b": "')
+    assert HARM.encode() not in answer.body
+    assert b'\n{"help":{' in answer.body
 
 
 def test_no_word_of_it_stands_in_a_log_or_on_the_disk_in_the_clear(one: Stage) -> None:

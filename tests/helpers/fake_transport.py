@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count
@@ -33,6 +34,8 @@ class FakeSocket:
         self.family = family
         self.options: list[tuple[int, int, bytes]] = []
         self._number = next(_NUMBERS)
+        self.taken = 0
+        """bytes that the peer's system has acknowledged"""
 
     def fileno(self) -> int:
         """Return a number that no other of these has."""
@@ -41,6 +44,11 @@ class FakeSocket:
     def setsockopt(self, level: int, name: int, value: bytes) -> None:
         """Keep an option."""
         self.options.append((level, name, value))
+
+    def getsockopt(self, level: int, name: int, size: int) -> bytes:
+        """Tell how much was taken, as Linux does."""
+        assert (level, name) == (socket.IPPROTO_TCP, socket.TCP_INFO)
+        return (bytes(120) + self.taken.to_bytes(8, sys.byteorder))[:size]
 
     @contextlib.contextmanager
     def holding(self, data: bytes) -> Iterator[None]:

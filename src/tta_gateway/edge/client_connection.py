@@ -17,6 +17,7 @@ from tta_gateway.edge.legs import Ending, Legs, agreed_on, ending
 from tta_gateway.edge.own_socket import OwnSocket
 from tta_gateway.edge.own_stream import OwnStream
 from tta_gateway.edge.sweeper import NEVER
+from tta_gateway.edge.uptake import taken_through
 from tta_gateway.edge.web_socket import WebSocket
 from tta_gateway.kernel.errors import ClientFault, GatewayError
 from tta_gateway.kernel.exchange import Exchange, Spliced, Tunnel
@@ -40,7 +41,8 @@ _OTHER_HALF: Final = 1.0  # seconds for an idle client to end its half, when our
 _SWITCHED: Final = 101
 _ABORT: Final = struct.pack("ii", 1, 0)
 _LARGE: Final = 16 * 1024
-_LEAST_RATE: Final = 500.0  # bytes a second, on average: slower bodies would hold connections
+_LEAST_RATE: Final = 500.0
+"""Bytes a second, on average: slower bodies, and slower readers, would hold connections."""
 
 
 class ClientConnection:
@@ -62,6 +64,8 @@ class ClientConnection:
         "_peer",
         "_reading",
         "_reading_on",
+        "_taken",
+        "_taken_at",
         "_timeouts",
         "_transport",
         "_tunnel",
@@ -96,6 +100,8 @@ class ClientConnection:
         self._lingering = False
         self._ended = False
         self._eof_sent = False
+        self._taken = 0  # of what was sent, when its deadline was set
+        self._taken_at = 0.0
         self._watched = -1  # the descriptor, while nobody reads it and its peer may go
         self.deadline = NEVER
         self.named: tuple[str, int] | None = None  # who it is, where a proxy has said so
@@ -201,7 +207,7 @@ class ClientConnection:
     def pause_writing(self) -> None:
         """Let whoever produces wait: the client does not keep up."""
         self._writable = False
-        self.deadline = self._entrance.sweeper.now + self._timeouts.write_stalled
+        self._expect_uptake(self._entrance.sweeper.now)
         if self._tunnel is not None:
             self._tunnel.pause_reading()
         elif self._exchange is None:
@@ -229,7 +235,7 @@ class ClientConnection:
         """Go on with what stood still while the client did not take the answers it had."""
         now, timeouts = self._entrance.sweeper.now, self._timeouts
         if self._transport.is_closing():
-            self.deadline = now + timeouts.write_stalled
+            self._expect_uptake(now)
         elif self._lingering:
             self.deadline = now + timeouts.linger
         else:
@@ -240,13 +246,14 @@ class ClientConnection:
         """End a connection that is idle, late or stuck."""
         exchange = self._exchange
         if not self._writable or self._transport.is_closing():
-            self._entrance.ward.slow(self._of_itself())
-            self._cut()
+            if not self._takes_on(now):
+                self._entrance.ward.slow(self._of_itself())
+                self._cut()
             return
         if self._lingering or self._codec.is_idle or self._tunnel is not None:
             if self._entrance.guests.draining and self._ended_our_half(now):
                 return
-            self.deadline = now + self._timeouts.write_stalled  # for what is still to be sent
+            self._expect_uptake(now)  # of what is still to be sent
             self._transport.close()
             return
         if exchange is not None and exchange.suspended:
@@ -258,6 +265,17 @@ class ClientConnection:
         else:
             self._give_up(exchange, ClientFault(REQUEST_TIMEOUT))
         self.flush()
+
+    def _expect_uptake(self, now: float) -> None:
+        """Give the client a while to take what it is sent."""
+        self._taken, self._taken_at = taken_through(self._transport), now
+        self.deadline = now + self._timeouts.write_stalled
+
+    def _takes_on(self, now: float) -> bool:
+        """Give it another while if it has taken enough in this one, though not all that waits."""
+        taken, since = self._taken, self._taken_at
+        self._expect_uptake(now)
+        return self._taken - taken >= max(1.0, _LEAST_RATE * (now - since))
 
     def _of_itself(self) -> str:
         """Return the address that answers for what this does; empty for a proxy's."""
@@ -601,9 +619,8 @@ class ClientConnection:
         """End the connection; where the client still sends, listen on so that it can read."""
         codec = self._codec
         self.flush()
-        now, timeouts = self._entrance.sweeper.now, self._timeouts
         if codec.reading is DONE and not codec.waiting:
-            self.deadline = now + timeouts.write_stalled  # for what is still to be sent
+            self._expect_uptake(self._entrance.sweeper.now)  # of what is still to be sent
             self._transport.close()
             return
         self._linger()

@@ -137,6 +137,7 @@ class Scanning:
             ),
             registry=self._registry,
         )
+        scan.answers.hold = helps.hold
         scan.weigh = self.weigh
         return lane, scan
 

@@ -267,6 +267,10 @@ class SafetyConfig(Config):
     largest_answer: Size = _DEFAULT.largest
     """The largest answer that is held to be given a block."""
 
+    hold: Duration = _DEFAULT.hold
+    """How long the head of an answer waits until all of it has come and been looked at; what has
+    not come by then is looked at part by part on its way."""
+
     cool_down: Duration = _DEFAULT.cool_down
     """How long nobody is shown another card in a socket, unless they are in more danger."""
 
@@ -288,6 +292,7 @@ def compile(config: SafetyConfig) -> SafetyBound:
         texts={name: Texts(**dict(one)) for name, one in config.texts.items()},
         nested=config.nested,
         largest=config.largest_answer,
+        hold=config.hold,
         cool_down=config.cool_down,
     )
 

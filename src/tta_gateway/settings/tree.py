@@ -79,7 +79,7 @@ class ClientTimeoutsConfig(Config):
     """For the head of a request."""
 
     write_stalled: Duration = _TIMEOUTS.write_stalled
-    """For taking any more of an answer."""
+    """For taking any more of an answer: 500 bytes a second at least, while more waits."""
 
     keep_alive: Duration = _TIMEOUTS.keep_alive
     """Between two requests."""

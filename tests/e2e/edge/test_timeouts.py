@@ -225,13 +225,13 @@ def test_a_client_that_asks_on_and_takes_nothing_is_cut_off(hasty: Stage) -> Non
 
 
 def test_a_client_that_takes_an_answer_slowly_but_steadily_gets_it(hasty: Stage) -> None:
-    text = bytes(4_000_000)
+    text = bytes(1_000_000)
     target = hasty.on(lambda call: call.answer(text))
-    with hasty.client() as client:
+    with hasty.client(receive_buffer=16384) as client:
         client.ask(target)
         left = int(client.head().value(b"content-length") or 0)
         while left:
-            left -= len(client.read_exactly(min(left, 200_000)))
+            left -= len(client.read_exactly(min(left, 40_000)))
             time.sleep(0.1)
 
 

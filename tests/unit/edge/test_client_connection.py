@@ -547,6 +547,29 @@ def test_an_answer_that_is_taken_in_time_is_not_cut(gateway: PaperGateway) -> No
     assert not client.lost
 
 
+@pytest.mark.parametrize(("rate", "cut"), [(600, False), (400, True)])
+def test_an_answer_that_is_taken_slowly_is_cut_only_if_that_would_hold_the_connection(
+    gateway: PaperGateway, rate: int, *, cut: bool
+) -> None:
+    client, service = gateway.asking()
+    client.get_stuck()
+    service.feed(ok(b"x" * LARGE))
+    assert client.socket is not None
+    client.socket.taken = int(rate * PATIENCE.write_stalled)
+    gateway.wait(PATIENCE.write_stalled + LOOK)
+    assert client.was_reset is cut
+
+
+def test_a_client_that_takes_no_more_is_cut_a_while_later(gateway: PaperGateway) -> None:
+    client, service = gateway.asking()
+    client.get_stuck()
+    service.feed(ok(b"x" * LARGE))
+    assert client.socket is not None
+    client.socket.taken = LARGE // 2
+    gateway.wait(2 * (PATIENCE.write_stalled + LOOK))
+    assert client.was_reset
+
+
 def test_a_last_answer_that_is_not_taken_is_cut(echoing: PaperGateway) -> None:
     client = echoing.client()
     client.get_stuck()

@@ -2,19 +2,20 @@
 
 An answer that comes whole is held, head and all, until it has been looked at, and replaced by an
 error with a safe text where it is harmful.  One that streams (server-sent events, a text without a
-length) is looked at part by part on its way.  What is no text, or cannot be decoded, is passed on
-and counted as unseen.
+length, whatever has not come whole for a while) is looked at part by part on its way.  What is no
+text, or cannot be decoded, is passed on and counted as unseen.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from tta_gateway.features.safety.block import stream
+from tta_gateway.features.safety.block import let_change, may_change, stream
 from tta_gateway.features.safety.body import Body
+from tta_gateway.features.safety.decoding import Decoding, Undecodable, is_known, named
 from tta_gateway.features.safety.harmless import Harmless, digest_of
-from tta_gateway.features.safety.looking import NOTHING, Judge, at_once, look
-from tta_gateway.features.safety.parts import Events, Lines, Parts, Words
+from tta_gateway.features.safety.looking import AT_ONCE, NOTHING, Judge, in_a_turn, look
+from tta_gateway.features.safety.parts import Events, Lines, Packed, Parts, Strings, Words
 from tta_gateway.features.safety.problems import WITHHELD
 from tta_gateway.features.safety.withholding import Ending, Withholding
 from tta_gateway.kernel.exchange import Exchange, Sink
@@ -38,6 +39,9 @@ _TEXTS: Final = (
 )
 _BODILESS: Final = frozenset((101, 204, 205, 304))
 _BLANK: Final = (b"\n\n", b"\r\r", b"\n\r\n")
+_PARTIAL: Final = 206
+HOLD: Final = 5.0
+"""Seconds that a head is held for the rest of an answer, unless another time is set."""
 _NAMED: Final = b"x-vercel-ai-data-stream"  # a text in lines that say what each is
 
 
@@ -77,12 +81,14 @@ class Preview:
         """Return what is said instead once it has come and been looked at; None: it may be shown.
 
         What follows the window is shown unseen, and counted.  Of one that breaks off nothing is
-        shown.
+        shown.  What does not come is not waited for: the rest of it is looked at on its way.
         """
-        if not self._is_enough:
-            self._came = asyncio.get_running_loop().create_future()
-            await self._came
+        is_here = self._is_enough or await self._has_come()
         if self._exchange.aborted or self._exchange.response is not self._response:
+            return None
+        if not is_here:
+            self._exchange.preview = None
+            self._answers.follow(self._exchange, self._response)
             return None
         answers, body = self._answers, self._body
         digest = digest_of(body.beginning(), self._kind)
@@ -96,6 +102,23 @@ class Preview:
         if found.level < HIGH:
             answers.harmless.keep(digest)
         return self._counted(answers.instead(self._exchange, found, text))
+
+    async def _has_come(self) -> bool:
+        """Wait for enough of it; False if the time is over, and the rest may be looked at later.
+
+        Whoever is at risk waits as long as the service may take: behind a head that has left, no
+        error could make way for help.
+        """
+        came = self._came = asyncio.get_running_loop().create_future()
+        found = self._exchange.safety
+        # Nobody finds words in a part of what is in wide letters.
+        waits = _is_wide(self._kind) or (found is not None and found.level >= HIGH)
+        try:
+            async with asyncio.timeout(None if waits else self._answers.hold):
+                await asyncio.shield(came)
+        except TimeoutError:
+            return self._is_enough
+        return True
 
     def _counted(self, answer: Response | None) -> Response | None:
         """Return it, and count what was not seen."""
@@ -127,6 +150,10 @@ class Answers:
         self.found = found
         self.unseen = unseen
         self.harmless = Harmless()
+        self.hold = HOLD
+        """seconds"""
+        self.clock: Callable[[], float] = _stands
+        """tells the seconds of the processor that this thread has had"""
         self._safe = safe
         self._later = later
         self._report = report
@@ -160,22 +187,27 @@ class Answers:
             self.unseen("kind")
             return None
         if len(data) > SHORT or response.get(_CODING) is not None:
-            preview = Preview(self, exchange, response)
-            if preview.take(data):
-                preview.end()
-            return preview
+            return self._in_turns(exchange, response, data)
         digest = digest_of(data, response.get(_KIND) or b"")
         if self.harmless.has(digest):
             return None
         body = body_of(response)
         body.take(data)
         text = body.head()
-        found = at_once(self.judge, text)
+        found = in_a_turn(self.judge, (text,), clock=self.clock, end=self.clock() + AT_ONCE)
+        if found is None:
+            return self._in_turns(exchange, response, data)
         if body.unseen:
             self.unseen(body.unseen)
         elif found.level < HIGH:
             self.harmless.keep(digest)
         return self.instead(exchange, found, text)
+
+    def _in_turns(self, exchange: Exchange, response: Response, data: bytes) -> Preview:
+        preview = Preview(self, exchange, response)
+        if preview.take(data):
+            preview.end()
+        return preview
 
     def instead(self, exchange: Exchange, found: Verdict, text: str) -> Response | None:
         """Return what is said in the place of what is harmful."""
@@ -186,6 +218,10 @@ class Answers:
 
     # What streams
 
+    def follow(self, exchange: Exchange, response: Response) -> None:
+        """Look at an answer on its way that was held in vain."""
+        self._follow(exchange, response, _parts_in_any_case(response), self._safe_text)
+
     def _follow(
         self,
         exchange: Exchange,
@@ -193,19 +229,24 @@ class Answers:
         parts: Parts,
         safe: Callable[[Exchange, bytes], bytes],
     ) -> None:
-        """Look at an answer on its way; one that is compressed cannot be, and is counted.
+        """Look at an answer on its way; one that is compressed is passed on decoded.
 
-        Its length is not known any more: it may end before, or with what is safe.
+        Its length is not known any more: it may end before, or with what is safe.  What cannot be
+        decoded, or must not be changed, is counted.
         """
-        coding = response.get(_CODING)
-        if coding is not None and coding.lower() != b"identity":
-            self.unseen("coding")
-            return
+        coding = response.get(_CODING) or b""
+        if named(coding):
+            if not _may_decode(response, coding):
+                self.unseen("coding")
+                return
+            parts = Packed(Decoding(coding), parts)
+            response.drop(_CODING)
+            let_change(response)
         stream(response)
         ending = Ending(
             lambda last: safe(exchange, last),
             found=lambda found, text: self.found(exchange, found, text),
-            fault=lambda error: self._report(exchange, error),
+            fault=lambda error: self._failed(exchange, error),
         )
 
         def wrapped(sink: Sink) -> Sink:
@@ -219,6 +260,12 @@ class Answers:
             )
 
         exchange.wraps = [*(exchange.wraps or ()), wrapped]
+
+    def _failed(self, exchange: Exchange, error: BaseException) -> None:
+        if isinstance(error, Undecodable):
+            self.unseen(str(error))
+        else:
+            self._report(exchange, error)
 
     def _safe_event(self, exchange: Exchange, last: bytes) -> bytes:
         event = b"event: safety\ndata: %b\n\n" % self._safe(exchange)
@@ -250,9 +297,28 @@ def _parts_of(response: Response) -> Parts | None:
     name = kind.partition(b";")[0].strip()
     if name in _LINES or (name.startswith(b"text/") and response.get(_NAMED) is not None):
         return Lines()
-    if b"utf-16" in kind:
+    if _is_wide(kind):
         return None  # words are not looked for in it: it is held until it is whole
     return Words() if name.startswith(b"text/") else None
+
+
+def _parts_in_any_case(response: Response) -> Parts:
+    """Return how an answer is taken apart of which nobody knows when it will be whole."""
+    kind = (response.get(_KIND) or b"").lower()
+    name = kind.partition(b";")[0].strip()
+    if name in _LINES:
+        return Lines()
+    return Words() if name.startswith(b"text/") else Strings()
+
+
+def _is_wide(kind: bytes) -> bool:
+    return b"utf-16" in kind.lower()
+
+
+def _may_decode(response: Response, coding: bytes) -> bool:
+    """Tell whether an answer can be passed on decoded, in place of as it came."""
+    known = is_known(named(coding)) and may_change(response)
+    return known and response.status != _PARTIAL
 
 
 def _is_unreadable(response: Response) -> bool:
@@ -262,3 +328,8 @@ def _is_unreadable(response: Response) -> bool:
         return True
     comes_whole = response.body is not None or response.length >= 0
     return bool(kind) and not (comes_whole or kind.startswith(b"text/") or kind.endswith(_TEXTS))
+
+
+def _stands() -> float:
+    """Say that no time has passed."""
+    return 0.0

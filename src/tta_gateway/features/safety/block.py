@@ -31,6 +31,11 @@ def may_hold(method: bytes, response: Response, largest: int) -> bool:
         return False
     if response.get(b"content-encoding") not in (None, b"identity"):
         return False
+    return may_change(response)
+
+
+def may_change(response: Response) -> bool:
+    """Tell whether nothing in an answer's head speaks against another body."""
     if b"no-transform" in (response.get(b"cache-control") or b"").lower():
         return False  # RFC 9111 5.2.2.6
     return all(response.get(name) is None for name in _SPEAK_OF_THE_BODY)

@@ -86,7 +86,8 @@ class SafetyBound(msgspec.Struct, frozen=True, kw_only=True):
     `region` is where people are unless something better is known: the route, the field
     `region_field` (which something in front of the gateway sets), the claim `region_claim`.
     `nested` puts the block where the platform has it, `metadata.safety`.  `largest` bytes of an
-    answer are held to be given a block, and `cool_down` seconds lie between two cards in a socket.
+    answer are held to be given a block, `hold` seconds a head waits for an answer to be whole, and
+    `cool_down` seconds lie between two cards in a socket.
     `edition` is the day of the help lines.
     """
 
@@ -99,6 +100,7 @@ class SafetyBound(msgspec.Struct, frozen=True, kw_only=True):
     texts: dict[str, Texts] = {}
     nested: bool = False
     largest: int = 256 * 1024
+    hold: float = 5.0
     cool_down: float = 600.0
 
 

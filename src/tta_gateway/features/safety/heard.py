@@ -6,7 +6,16 @@ from typing import Final
 
 from tta_gateway.features.safety.body import WINDOW, Body
 from tta_gateway.features.safety.leaves import SLICE
-from tta_gateway.features.safety.looking import NOTHING, Judge, Watch, at_once, graver, search
+from tta_gateway.features.safety.looking import (
+    AT_ONCE,
+    NOTHING,
+    Judge,
+    Watch,
+    at_once,
+    graver,
+    in_a_turn,
+    search,
+)
 from tta_gateway.features.safety.said import Said
 from tta_gateway.kernel.crisis import Fate
 from tta_gateway.kernel.verdict import Verdict
@@ -140,14 +149,17 @@ class Heard:
                 watch.begin()
         return where
 
-    def look_at_once(self, judge: Judge) -> bool:
-        """Look at a short body that has come; False if it is too long for one turn."""
+    def look_at_once(self, judge: Judge, clock: Callable[[], float]) -> bool:
+        """Look at a short body that has come; False if it takes too long for one turn."""
         if self.is_looked_at:
             return True
         if not self.is_over or self.body.size > SHORT:
             return False
         text = "\n".join(filter(None, (self.body.head(), self.body.tail())))
-        self.found = graver(at_once(judge, text), self.found)
+        found = in_a_turn(judge, (text,), clock=clock, end=clock() + AT_ONCE)
+        if found is None:
+            return False
+        self.found = graver(found, self.found)
         self.said = Said(text)
         self.is_looked_at = True
         return True

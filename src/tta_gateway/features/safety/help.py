@@ -47,6 +47,11 @@ class Helping:
         self._counts = registry
 
     @property
+    def hold(self) -> float:
+        """Return for how many seconds the head of an answer is held."""
+        return self._bound.hold
+
+    @property
     def cool_down(self) -> float:
         """Return how many seconds lie between two cards in a socket."""
         return self._bound.cool_down
@@ -157,7 +162,9 @@ class Helping:
         made, told = self._both(*self._where(exchange), (level, categories, ""))
         nested = self._bound.nested
         path = ("metadata", "safety") if nested else ("safety",)
-        held = self._insert(exchange, response, path, block(made, categories, nested=nested))
+        piece = block(made, categories, nested=nested)
+        # What is looked at on its way is of use before it is whole: it waits for no block.
+        held = not exchange.wraps and self._insert(exchange, response, path, piece)
         if response.problem is not None:
             response.members = {**(response.members or {}), "help": made}
         told.add_to(response)

@@ -6,11 +6,11 @@ as it is.  What could not be looked at is not shown.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from typing import Final
 
 from tta_gateway.features.safety.leaves import slices
-from tta_gateway.features.safety.looking import NOTHING, closely, graver
+from tta_gateway.features.safety.looking import AT_ONCE as SECONDS
+from tta_gateway.features.safety.looking import NOTHING, Judge, graver, in_a_turn, steps
 from tta_gateway.features.safety.members import Members, common, pieces
 from tta_gateway.features.safety.metrics import REPLACED
 from tta_gateway.features.safety.reply import TAIL, Replies, Reply
@@ -50,7 +50,7 @@ class Judging:
         pause: Pause = asyncio.sleep,
     ) -> None:
         """Go by this detector; `clock` is monotonic, in seconds, `pause` gives others a turn."""
-        self._find = partial(closely, detector.of_service)
+        self._find: Judge = detector.of_service
         self._clock = clock
         self._died = died
         self._registry = registry
@@ -73,7 +73,13 @@ class Judging:
         try:
             members = Members(data)
             reply = self._reply(said_in, goes_on=goes_on)
-            verdicts = {name: self._harm(look_at) for name, look_at in _asked(members, reply)}
+            verdicts: dict[str, Verdict] = {}
+            end = self._clock() + SECONDS
+            for name, look_at in _asked(members, reply):
+                found = in_a_turn(self._find, look_at, clock=self._clock, end=end)
+                if found is None:  # it is made to be slow
+                    return self._judge_long(place, said_in, data, goes_on=goes_on)
+                verdicts[name] = found
             return self._shown(place, data, members, reply, verdicts)
         except Exception as error:  # noqa: BLE001 - what nobody has looked at is not shown
             return self._fault(place, error)
@@ -99,13 +105,6 @@ class Judging:
             return self._shown(place, data, members, reply, verdicts)
         except Exception as error:  # noqa: BLE001 - likewise
             return self._fault(place, error)
-
-    def _harm(self, look_at: tuple[str, ...]) -> Verdict:
-        found = NOTHING
-        for text in look_at:
-            for piece in slices(text):
-                found = graver(found, self._find(piece))
-        return found
 
     def _shown(
         self,
@@ -182,9 +181,7 @@ async def _read(data: bytes, turns: Turns) -> str:
     return "".join(found)
 
 
-async def slowly(
-    find: Callable[[str], Verdict], parts: Iterator[str], turns: Turns
-) -> tuple[Verdict, str]:
+async def slowly(judge: Judge, parts: Iterator[str], turns: Turns) -> tuple[Verdict, str]:
     """Look at all parts, a little in a turn of the loop; return the verdict, and the gravest piece.
 
     What is cut between two parts is looked at again in the next one.
@@ -192,11 +189,12 @@ async def slowly(
     found, grave = NOTHING, ""
     for part in parts:
         for piece in slices(part):
-            now = graver(found, find(piece))
-            if now.level > found.level:
-                grave = piece
-            found = now
-            await turns.rest()
+            for verdict in steps(judge, piece):
+                now = graver(found, verdict)
+                if now.level > found.level:
+                    grave = piece
+                found = now
+                await turns.rest()
     return found, grave
 
 

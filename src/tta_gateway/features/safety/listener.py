@@ -10,12 +10,12 @@ Whatever fails here, a person's message goes on.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from tta_gateway.features.safety.judging import AT_ONCE, Judging, Turns, slowly
-from tta_gateway.features.safety.leaves import OVERLAP, slices, texts
-from tta_gateway.features.safety.looking import NOTHING, closely, graver
+from tta_gateway.features.safety.leaves import OVERLAP, texts
+from tta_gateway.features.safety.looking import AT_ONCE as SECONDS
+from tta_gateway.features.safety.looking import closely, graver, in_a_turn
 from tta_gateway.features.safety.metrics import HEARD, LOST, UNRECORDED
 from tta_gateway.features.safety.people import People, Person
 from tta_gateway.kernel.events import SafetyRaised
@@ -66,7 +66,7 @@ class SafetyListener:
         """Listen by these means; nobody has said anything yet."""
         self._means = means
         self._clock = means.clock
-        self._find = partial(closely, means.detector.of_person)
+        self._judge = means.detector.of_person
         self.people = People()
         self.cool_down = 600.0
         """seconds"""
@@ -97,9 +97,9 @@ class SafetyListener:
                 return SILENCE
             if " " in text.strip():  # a sign of life, or of typing, is no answer
                 self.judging.answered(speaker.connection)
-            found = NOTHING
-            for piece in slices(text):
-                found = graver(found, self._find(piece))
+            found = in_a_turn(self._judge, (text,), clock=self._clock, end=self._clock() + SECONDS)
+            if found is None:  # it is made to be slow
+                return self._listen_long(speaker, place, data)
             return self._made(speaker, place, found, text)
         except Exception as error:  # noqa: BLE001 - whatever fails, the message goes on
             self._means.died("listening", error)
@@ -108,7 +108,7 @@ class SafetyListener:
     async def _listen_long(self, speaker: Speaker, place: Place, data: bytes) -> Heard:
         try:
             turns = Turns(self._means.clock, self._means.pause)
-            found, grave = await slowly(self._find, parts_of(data), turns)
+            found, grave = await slowly(self._judge, parts_of(data), turns)
             return self._made(speaker, place, found, grave)
         except Exception as error:  # noqa: BLE001 - likewise
             self._means.died("listening", error)
@@ -156,7 +156,7 @@ class SafetyListener:
         together = who.together(text, now)
         if not together or found.level >= HIGH:
             return found, text
-        both = self._find(together)
+        both = closely(self._judge, together)
         return (graver(both, found), together) if both.level > found.level else (found, text)
 
     def _tell(self, who: Person, speaker: Speaker, place: Place, found: Verdict) -> None:

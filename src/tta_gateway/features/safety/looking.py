@@ -1,6 +1,6 @@
 """Looking into long texts a slice at a time, and which of two findings counts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from tta_gateway.features.safety.leaves import OVERLAP, SLICE, slices
@@ -12,6 +12,8 @@ CLOSE: Final = 300
 SLICE_STEP: Final = SLICE - OVERLAP
 TURN: Final = 0.0005
 """Seconds of a turn of the loop after which others have one."""
+AT_ONCE: Final = 0.001
+"""Seconds that what is looked at in one turn may take; beyond it is looked at anew, in several."""
 Judge = Callable[[str], Verdict]
 
 
@@ -52,7 +54,7 @@ def look(judge: Judge, text: str) -> Iterator[Verdict]:
 def search(judge: Judge, text: str) -> Iterator[tuple[Verdict, int]]:
     """Yield what is found so far and where the gravest of it begins, after each step.
 
-    A step is one look of the judge, at a slice or at a part of one (`closely`).  What has been
+    A step is one look of the judge, at a slice or at a part of one (`steps`).  What has been
     looked at is not looked at again where it comes again, and nothing is graver than imminent.
     """
     found, at = NOTHING, 0
@@ -63,7 +65,7 @@ def search(judge: Judge, text: str) -> Iterator[tuple[Verdict, int]]:
         if piece in seen:
             continue
         seen.add(piece)
-        for now in _closely(judge, piece):
+        for now in steps(judge, piece):
             if now.level > found.level:
                 at = begin
             found = graver(found, now)
@@ -72,7 +74,7 @@ def search(judge: Judge, text: str) -> Iterator[tuple[Verdict, int]]:
             return
 
 
-def _closely(judge: Judge, piece: str) -> Iterator[Verdict]:
+def steps(judge: Judge, piece: str) -> Iterator[Verdict]:
     """Yield what is found in a slice, and in its parts where that might be more; as `closely`."""
     found = judge(piece)
     yield found
@@ -80,6 +82,23 @@ def _closely(judge: Judge, piece: str) -> Iterator[Verdict]:
         return
     for begin in range(0, len(piece) - CLOSE // 3, CLOSE - CLOSE // 3):
         yield judge(piece[begin : begin + CLOSE])
+
+
+def in_a_turn(
+    judge: Judge, texts: Iterable[str], *, clock: Callable[[], float], end: float
+) -> Verdict | None:
+    """Return what is found in short texts; None once it is `end` by this clock.
+
+    Texts that are made to be slow take many times as long as others of their length.
+    """
+    found = NOTHING
+    for text in texts:
+        for piece in slices(text):
+            for now in steps(judge, piece):
+                found = graver(found, now)
+                if clock() >= end:
+                    return None
+    return found
 
 
 class Watch:

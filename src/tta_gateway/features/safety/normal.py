@@ -8,7 +8,8 @@ out are drawn together.  A full stop of a sentence is a word of its own, ".".
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import filterfalse
 from typing import Final
 
 from tta_gateway.features.safety.lookalikes import EMOJI, INVISIBLE, LATIN
@@ -42,7 +43,15 @@ def _folded(code: int) -> str | None:
     return None if char in "'`" else " "
 
 
-_PLAIN: Final = {code: _folded(code) for code in range(128)}
+def _table() -> bytes:
+    """Return what each byte is read as; those of letters beyond ASCII stay (RFC 3629 3)."""
+    return bytes(ord(_folded(code) or " ") if code < 128 else code for code in range(256))
+
+
+_PLAIN: Final = _table()
+_DROPPED: Final = b"'`"
+_ORDINARY: Final = bytes(code for code in range(256) if chr(code) not in "0123456789@$|*!+")
+_SURROGATES: Final = "surrogatepass"
 _MARKS: Final = str.maketrans(
     dict.fromkeys("\u2018\u2019\u00b4\u02bc", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb\u2013\u2014\u2022\u00b7", " ")
@@ -70,8 +79,11 @@ _TOKEN: Final = re.compile(rf"(?<![^{_APART}])[^{_APART}0-9@$|*!+]*+[0-9@$|*!+][
 _DOTS: Final = 2
 _DOTTED: Final = re.compile(r"(?<![^\s.])[a-z]++(?:\.[a-z]++){2,}+")
 """words with full stops between them for blanks"""
-_SLURRED: Final = re.compile(r"\b(?:wanna|gonna|gunna|finna|ganna|tryna)\b")
-_SPOKEN: Final = {"wanna": "want to", "tryna": "trying to"}
+_SPOKEN: Final = {
+    "wanna": "want to",
+    "tryna": "trying to",
+    **dict.fromkeys(("gonna", "gunna", "finna", "ganna"), "going to"),
+}
 _DRAWN_OUT: Final = tuple(letter * 3 for letter in "aeioudhklmnrsty")
 """runs of letters that are drawn out, of those that people do it with"""
 _RUN: Final = re.compile(r"([a-z])\1+")
@@ -95,6 +107,7 @@ class Words:
         `spellings` are words that are no others, and what is meant by each.
         """
         self.known = known
+        self._is_known = known.__contains__
         self._squeezed = {_RUN.sub(r"\1", word): word for word in sorted(known, key=_shorter_last)}
         self._hidden = {hidden: word for word in starred for hidden in _hidden(word)}
         self._halves = {
@@ -105,7 +118,7 @@ class Words:
         }
         self._first_halves = frozenset(first for first, _ in self._halves)
         self._second_halves = frozenset(second for _, second in self._halves)
-        self._spellings = dict(spellings or {})
+        self._spellings = {**_SPOKEN, **(spellings or {})}
         self._odd = frozenset([*self._second_halves, *self._spellings])
 
     def of(self, text: str) -> list[str]:
@@ -114,26 +127,16 @@ class Words:
             text = bare(text)
         if not text.isascii():
             text = plain(text)
-        lower = self._plainly(text.lower())
-        words = lower.replace(STOP, " . ").split()
-        if _is_drawn_out(lower):
+        words = _plainly(text, self._read).replace(STOP, " . ").split()
+        # Disguises are looked for in what is no known word alone: scripts/safety_score.py, stage 1.
+        unknown = " ".join(filterfalse(self._is_known, words))
+        if _is_drawn_out(unknown):
             words = [self._squeeze(word) for word in words]
         if _is_spelt(words):
             words = self._joined(words)
-        if _is_glued(lower):
+        if _is_glued(unknown):
             words = self._unglued(words)
         return words if self._odd.isdisjoint(words) else self._righted(words)
-
-    def _plainly(self, lower: str) -> str:
-        """Return a text of small letters with its marks read, and full stops alone among them."""
-        if "nna" in lower or "tryna" in lower:
-            lower = _SLURRED.sub(_spoken, lower)
-        if _is_odd(lower):
-            lower = _TOKEN.sub(self._read, lower)
-        lower = lower.replace("...", " ").translate(_PLAIN)
-        if lower.count(STOP) - lower.count(". ") > _DOTS:
-            lower = _DOTTED.sub(_undotted, lower)
-        return lower
 
     def _righted(self, words: list[str]) -> list[str]:
         """Return words with those put right that were cut in two or typed in a hurry."""
@@ -253,6 +256,24 @@ class Words:
         return made
 
 
+def _plainly(text: str, read: Callable[[re.Match[str]], str]) -> str:
+    """Return a text in small letters, with its marks read, and full stops alone among them."""
+    if not text.isascii():
+        text = text.lower()  # of others the table makes small ones
+    # As bytes, in which a table costs a fifth: scripts/safety_score.py, stage 1.
+    raw = text.encode("utf-8", _SURROGATES)
+    if raw.translate(None, _ORDINARY):
+        lower = text.lower()
+        if _is_odd(lower):
+            raw = _TOKEN.sub(read, lower).encode("utf-8", _SURROGATES)
+    raw = raw.replace(b"...", b" ").translate(_PLAIN, _DROPPED)
+    lower = raw.decode("utf-8", _SURROGATES)
+    stops = lower.count(STOP)
+    if stops > _DOTS and stops - lower.count(". ") > _DOTS:
+        lower = _DOTTED.sub(_undotted, lower)
+    return lower
+
+
 def plain(text: str) -> str:
     """Return a text without marks that nobody sees, in letters that look like Latin if they do."""
     for mark, usual in _USUAL:
@@ -293,10 +314,6 @@ def _cut(text: str) -> list[str]:
         again = text.find(" ", end - OVERLAP, end)
         begin = end - OVERLAP if again < 0 else again
     return [*made, text[begin:]]
-
-
-def _spoken(slurred: re.Match[str]) -> str:
-    return _SPOKEN.get(slurred[0], "going to")
 
 
 def _plain_char(char: str) -> str:

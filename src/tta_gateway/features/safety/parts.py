@@ -11,7 +11,8 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from tta_gateway.features.safety.leaves import texts
+from tta_gateway.features.safety.decoding import Decoding, Undecodable
+from tta_gateway.features.safety.leaves import quoted, texts
 from tta_gateway.features.safety.running import boundary
 
 LONGEST: Final = 64 * 1024
@@ -24,6 +25,8 @@ _LINE: Final = re.compile(r"\r\n|\n|\r")
 _FRAME: Final = "\ufeff\x1e\r\n "  # of a line: RFC 7464 begins with the second
 _NAMED: Final = re.compile(r'[0-9a-z]:(?=[\[{"])')  # what a line is, as some streams of tokens say
 _JSON: Final = b"application/json"
+_ESCAPED: Final = re.compile(rb"\\(?s:.)")
+_OPEN: Final = re.compile(rb"(?:^|[^\\])(?:\\\\)*(\\(?:u[0-9a-fA-F]{0,3})?)\Z")  # an escape
 
 
 class Part(NamedTuple):
@@ -161,6 +164,63 @@ class Words:
         left, self._left = self._left, b""
         if left:
             yield _words(left)
+
+
+class Strings:
+    """Of a document of JSON that has not come whole, or of another text: as many whole words.
+
+    What stands in its strings is read by itself, and all of it as it stands.
+    """
+
+    def __init__(self) -> None:
+        """Begin."""
+        self._words = Words()
+        self._left = b""  # an escape that has begun
+        self._is_within = False  # a string
+
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """Yield what has come, less the beginning of a word, or an escape, at its end."""
+        for part in self._words.feed(data):
+            whole = self._left + part.data
+            escape = _OPEN.search(whole[-16:])
+            at = len(whole) - len(escape[1]) if escape is not None else len(whole)
+            self._left = whole[at:]
+            if at:
+                yield self._part(whole[:at])
+
+    def rest(self) -> Iterator[Part]:
+        """Yield what is left."""
+        left = self._left + b"".join(part.data for part in self._words.rest())
+        self._left = b""
+        if left:
+            yield self._part(left)
+
+    def _part(self, raw: bytes) -> Part:
+        text = _as_it_stands(raw.decode("utf-8", "replace"))
+        strings = "\n".join(quoted(b'"' + raw if self._is_within else raw))
+        if _ESCAPED.sub(b"", raw).count(b'"') % 2:
+            self._is_within = not self._is_within
+        return Part(raw, [("", text), ("*", strings)] if strings else [("", text)])
+
+
+class Packed:
+    """Of what is compressed: the parts are of what it decodes to, in whose place they stand."""
+
+    def __init__(self, decoding: Decoding, parts: Parts) -> None:
+        """Take what is decoded apart like this."""
+        self._decoding = decoding
+        self._parts = parts
+
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """Yield the parts that are complete; Undecodable, with why, behind which there is none."""
+        for piece in self._decoding.take(data):
+            yield from self._parts.feed(piece)
+        if self._decoding.broken:
+            raise Undecodable(self._decoding.broken)
+
+    def rest(self) -> Iterator[Part]:
+        """Yield what is left."""
+        return self._parts.rest()
 
 
 def _words(data: bytes) -> Part:

@@ -125,6 +125,7 @@ class Scan:
             later=aside.later,
             report=aside.report,
         )
+        self.answers.clock = aside.busy
 
     def for_route(self, route: Route | None) -> "BoundScan | None":
         """Act where bodies are looked at."""
@@ -221,7 +222,7 @@ class BoundScan:
     async def _look(self, exchange: Exchange, heard: Heard) -> None:
         """Look at what has come, and do what follows; it goes on whatever fails here."""
         try:
-            if not heard.look_at_once(self._judge):
+            if not heard.look_at_once(self._judge, self._scan.busy):
                 await self._watched(exchange, heard)
             self._act(exchange, heard)
         except Exception as error:  # noqa: BLE001 - the message is delivered, and counted as unseen

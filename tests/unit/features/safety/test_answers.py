@@ -1,14 +1,16 @@
 """Which answers are looked at, and how; the whole way stands in test_policy.py."""
 
 import asyncio
+import zlib
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
 from tests.helpers.builders import a_head, an_exchange
 from tta_gateway.features.safety.answers import SHORT, Answers, Preview
 from tta_gateway.features.safety.problems import WITHHELD
-from tta_gateway.kernel.exchange import Exchange
+from tta_gateway.kernel.exchange import Exchange, Sink
 from tta_gateway.kernel.message import CHUNKED, UNTIL_CLOSE, Response
 from tta_gateway.kernel.verdict import Verdict
 
@@ -75,6 +77,17 @@ def test_a_short_one_is_looked_at_at_once() -> None:
     assert house.found == ["well, " + HARM.decode()]
 
 
+def test_a_short_one_that_takes_long_is_looked_at_in_turns() -> None:
+    house = House()
+    times = count(0.0, 0.001)
+    house.answers.clock = lambda: next(times)
+    preview = house.look(of_service(b"well, " + HARM))
+    assert isinstance(preview, Preview)
+    found = asyncio.run(answer_of(preview))
+    assert found is not None
+    assert found.problem is WITHHELD
+
+
 @pytest.mark.parametrize("length", [100, 100_000])
 def test_a_longer_one_in_turns(length: int) -> None:
     house = House()
@@ -98,7 +111,7 @@ def test_what_is_no_text_is_passed_on_and_counted() -> None:
 
 def test_a_whole_one_that_nobody_can_decode_is_counted() -> None:
     house = House()
-    preview = house.look(of_service(b"packed", coding=b"br"))
+    preview = house.look(of_service(b"packed", coding=b"compress"))
     assert isinstance(preview, Preview)
     assert asyncio.run(answer_of(preview)) is None
     assert house.unseen == ["coding"]
@@ -134,11 +147,53 @@ def test_what_is_of_use_before_it_is_whole_is_followed(
     asyncio.run(look())
 
 
-def test_a_stream_that_is_compressed_cannot_be_followed_and_is_counted() -> None:
+@pytest.mark.parametrize(
+    ("coding", "field", "status"),
+    [
+        (b"compress", (b"etag", b'"1"'), 200),
+        (b"gzip", (b"cache-control", b"No-Transform"), 200),
+        (b"gzip", (b"content-digest", b"sha-256=:a:"), 200),
+        (b"gzip", (b"etag", b'"1"'), 206),
+    ],
+)
+def test_a_stream_that_cannot_be_passed_on_decoded_is_counted(
+    coding: bytes, field: tuple[bytes, bytes], status: int
+) -> None:
     house = House()
-    answer = of_service(None, kind=b"text/event-stream", length=CHUNKED, coding=b"gzip")
+    answer = of_service(
+        None, kind=b"text/event-stream", status=status, length=CHUNKED, coding=coding
+    )
+    answer.fields.append(field)
     assert house.look(answer) is None
     assert (house.exchange.wraps, house.unseen) == (None, ["coding"])
+    assert answer.get(b"content-encoding") == coding
+
+
+def compressed_stream(house: House, client: "Client") -> Sink:
+    answer = of_service(None, kind=b"text/event-stream", length=CHUNKED, coding=b"gzip")
+    answer.fields.append((b"etag", b'"1"'))
+    assert house.look(answer) is None
+    assert (answer.get(b"content-encoding"), answer.get(b"etag")) == (None, None)
+    assert house.exchange.wraps is not None
+    return house.exchange.wraps[0](client)
+
+
+def test_a_stream_that_is_compressed_is_looked_at_and_passed_on_decoded() -> None:
+    house, client = House(), Client()
+    sink = compressed_stream(house, client)
+    packing = zlib.compressobj(wbits=31)
+    for text in (b"data: fair\n\n", b"data: nobody would\n\n", b"data:  miss you\n\n"):
+        sink.send_data(packing.compress(text) + packing.flush(zlib.Z_SYNC_FLUSH))
+    assert client.shown == b"data: fair\n\nevent: safety\ndata: {}\n\n"
+    assert (client.how, len(house.found), house.unseen) == ("ended", 1, [])
+
+
+def test_a_stream_that_nobody_can_decode_ends_there_and_is_counted() -> None:
+    house, client = House(), Client()
+    sink = compressed_stream(house, client)
+    sink.send_data(b"data: this is not compressed\n\n")
+    assert client.shown == b"event: safety\ndata: {}\n\n"
+    assert (client.how, house.unseen) == ("ended", ["undecodable"])
 
 
 class Client:
@@ -251,6 +306,76 @@ def test_the_same_harmless_answer_is_looked_at_once() -> None:
         assert isinstance(house.look(of_service(HARM)), Response)
     assert read.count("fair weather") == 1
     assert read.count(HARM.decode()) == 3
+
+
+def json_of(*, kind: bytes = b"application/json", length: int = 100_000) -> Response:
+    return of_service(None, kind=kind, length=length)
+
+
+async def held(house: House, answer: Response, *pieces: bytes) -> Preview:
+    """Hold an answer of which no more comes than this, until the time for it is over."""
+    house.answers.hold = 0.01
+    preview = house.look(answer)
+    assert isinstance(preview, Preview)
+    for piece in pieces:
+        assert preview.take(piece)
+    assert await preview.answer() is None
+    return preview
+
+
+@pytest.mark.parametrize(
+    ("kind", "space"),
+    [
+        (b"application/json", b"\\u0020"),
+        (b"application/x-ndjson", b"\\u0020"),
+        (b"text/plain", b" "),
+    ],
+)
+def test_a_head_goes_out_when_the_rest_does_not_come_and_that_is_looked_at_on_its_way(
+    kind: bytes, space: bytes
+) -> None:
+    house, client = House(), Client()
+    answer = json_of(kind=kind)
+    asyncio.run(held(house, answer, b'{"a": "fair'))
+    assert (answer.length, house.exchange.preview) == (CHUNKED, None)
+    assert house.exchange.wraps is not None
+    sink = house.exchange.wraps[0](client)
+    sink.send_data(b'{"a": "fair weather, nobody ')
+    sink.send_data(b'would miss%byou"}\n' % space)
+    sink.send_end()
+    assert b"you" not in client.shown
+    assert len(house.found) == 1
+
+
+def test_an_answer_in_wide_letters_is_held_until_it_is_whole() -> None:
+    async def wait() -> None:
+        house = House()
+        house.answers.hold = 0.01
+        preview = house.look(json_of(kind=b"text/plain; charset=utf-16"))
+        assert isinstance(preview, Preview)
+        waiting = asyncio.ensure_future(preview.answer())
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        preview.take(HARM.decode().encode("utf-16"))
+        preview.end()
+        answer = await waiting
+        assert answer is not None
+        assert answer.problem is WITHHELD
+
+    asyncio.run(wait())
+
+
+def test_what_has_broken_off_meanwhile_is_not_followed() -> None:
+    async def wait() -> None:
+        house = House()
+        house.answers.hold = 0.01
+        preview = house.look(json_of())
+        assert isinstance(preview, Preview)
+        house.exchange.response = Response(502)
+        assert await preview.answer() is None
+        assert house.exchange.wraps is None
+
+    asyncio.run(wait())
 
 
 def test_of_an_answer_that_breaks_off_nothing_is_looked_at() -> None:

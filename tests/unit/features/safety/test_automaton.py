@@ -1,3 +1,5 @@
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +56,14 @@ def test_the_same_phrase_twice_is_one() -> None:
 def test_the_way_along_the_tries_is_bounded() -> None:
     many = Automaton([(at, words(*["_"] * at, "x")) for at in range(1, 400)], [])
     assert len(many.hits(["x"] * 1000)) < STEPS + 1000
+
+
+def test_so_is_the_way_from_a_single_word() -> None:
+    alike = [frozenset({"a", f"b{number}"}) for number in range(18)]
+    phrases = [[frozenset({"x"}), *rest] for rest in product(alike, repeat=3)]
+    assert len(phrases) > STEPS
+    many = Automaton(enumerate(phrases), ["a", *(f"b{number}" for number in range(18))])
+    assert 0 < len(many.hits(["x", "a", "a", "a"])) <= STEPS
 
 
 def slowly(text: list[str]) -> set[tuple[int, int, int]]:

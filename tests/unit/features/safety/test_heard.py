@@ -37,13 +37,20 @@ def run(work: Coroutine[Any, Any, Any]) -> object:
 
 def test_a_short_body_that_is_here_is_looked_at_at_once() -> None:
     made = heard(b"cannot go on", over=True)
-    assert made.look_at_once(judge)
+    assert made.look_at_once(judge, lambda: 0.0)
     assert (made.found.level, made.said.text, made.is_looked_at) == (2, "cannot go on", True)
 
 
+def test_one_that_is_made_to_be_slow_is_not() -> None:
+    ticks = count()
+    made = heard(b"cannot go on", over=True)
+    assert not made.look_at_once(judge, lambda: next(ticks) * 0.001)
+    assert not made.is_looked_at
+
+
 def test_one_that_is_long_or_not_over_is_not() -> None:
-    assert not heard(b"go on").look_at_once(judge)
-    assert not heard(b"a" * (SHORT + 1), over=True).look_at_once(judge)
+    assert not heard(b"go on").look_at_once(judge, lambda: 0.0)
+    assert not heard(b"a" * (SHORT + 1), over=True).look_at_once(judge, lambda: 0.0)
 
 
 def test_what_follows_its_end_is_done_once() -> None:
@@ -91,7 +98,7 @@ def test_what_has_come_is_looked_at_and_again_with_the_rest() -> None:
         made.heard_all()
         both = await asyncio.gather(made.look(judge, a_watch()), made.look(judge, a_watch()))
         assert [one.level for one in both] == [2, 2]
-        assert made.look_at_once(judge) or made.is_looked_at
+        assert made.look_at_once(judge, lambda: 0.0) or made.is_looked_at
         assert (await made.look(judge, a_watch())).level == 2
 
     run(look())
@@ -196,7 +203,7 @@ def test_a_body_that_cannot_be_taken_is_counted_and_the_upload_goes_on(
 def test_who_has_left_is_looked_at_if_anything_has_come() -> None:
     made = heard(b"cannot go on")
     assert made.has_left()
-    assert made.look_at_once(judge)
+    assert made.look_at_once(judge, lambda: 0.0)
     assert not made.has_left()
     assert not heard().has_left()
 
@@ -206,6 +213,6 @@ def test_what_has_been_looked_at_is_let_go() -> None:
     made.let_go()
     assert made.body.head() == "cannot go on"
     made.heard_all()
-    made.look_at_once(judge)
+    made.look_at_once(judge, lambda: 0.0)
     made.let_go()
     assert (made.body.head(), made.said.text) == ("", "")

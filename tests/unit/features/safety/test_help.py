@@ -144,8 +144,9 @@ def test_a_message_that_is_kept_is_answered_with_the_card() -> None:
     assert response.get(SUPPORT) is not None
 
 
-def test_the_cool_down_is_the_operator_s() -> None:
-    assert helping(cool_down=7.0).cool_down == 7.0
+def test_the_cool_down_and_how_long_a_head_is_held_are_the_operator_s() -> None:
+    made = helping(cool_down=7.0, hold=2.0)
+    assert (made.cool_down, made.hold) == (7.0, 2.0)
 
 
 # How answers carry it

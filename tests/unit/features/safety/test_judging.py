@@ -158,6 +158,16 @@ def test_many_short_members_give_others_their_turns() -> None:
     assert people.turns >= 20
 
 
+def test_a_short_message_that_is_made_to_be_slow_gives_others_their_turns() -> None:
+    people = People()
+    people.words.takes = 0.0015
+    data = json.dumps({"a": "lovely day", "b": HARM}).encode()
+    judged = people.listener.judge(Place("talks", ""), "c1", data)
+    assert isinstance(judged, Awaitable)
+    assert json.loads(asyncio.run(_awaited(judged)).data)["b"] == SAFE
+    assert people.turns >= 2
+
+
 @pytest.mark.parametrize(
     ("said", "is_it"),
     [

@@ -225,6 +225,13 @@ def test_of_very_many_messages_few_texts_are_kept() -> None:
     assert people.says(f"{BLACK} anew").text
 
 
+def test_a_short_message_that_is_made_to_be_slow_is_heard_over_many_turns() -> None:
+    people = People()
+    people.words.takes = 0.0015
+    assert asyncio.run(people.hears(DARK.encode())).level == People().says(DARK).level
+    assert people.turns >= 1
+
+
 def test_nobody_fills_the_journal() -> None:
     people = People()
     heard = people.says(DARK)

@@ -1,3 +1,5 @@
+from itertools import count
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from tta_gateway.features.safety.looking import (
     at_once,
     closely,
     graver,
+    in_a_turn,
     look,
     search,
 )
@@ -25,6 +28,22 @@ def test_of_two_the_graver_counts_and_names_what_both_have_found() -> None:
     assert graver(LOW, HIGH) == graver(HIGH, LOW) == BOTH
     assert graver(NOTHING, LOW) == graver(LOW, NOTHING) == LOW
     assert graver(HIGH, HIGH) == HIGH
+
+
+def test_short_texts_are_looked_at_in_a_turn_unless_they_take_too_long() -> None:
+    ticks = count()
+
+    def found(texts: list[str], end: float) -> Verdict | None:
+        return in_a_turn(
+            lambda text: HIGH if text == "high" else LOW,
+            texts,
+            clock=lambda: float(next(ticks)),
+            end=end,
+        )
+
+    assert found(["low", "high"], 100.0) == BOTH
+    assert found([], 0.0) == NOTHING
+    assert found(["low", "high"], 3.0) is None
 
 
 def test_a_long_text_is_looked_at_in_slices_and_the_worst_of_them_counts() -> None:

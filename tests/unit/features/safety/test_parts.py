@@ -1,11 +1,24 @@
+import json
 from time import process_time
 
+import brotli
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tta_gateway.features.safety.parts import HELD, LONGEST, Events, Lines, Parts, Words, texts_of
+from tta_gateway.features.safety.decoding import Decoding, Undecodable
+from tta_gateway.features.safety.parts import (
+    HELD,
+    LONGEST,
+    Events,
+    Lines,
+    Packed,
+    Parts,
+    Strings,
+    Words,
+    texts_of,
+)
 
 
 def through(parts: Parts, data: bytes, step: int) -> list[tuple[bytes, list[tuple[str, str]]]]:
@@ -17,7 +30,7 @@ def through(parts: Parts, data: bytes, step: int) -> list[tuple[bytes, list[tupl
 
 @given(st.binary(max_size=300), st.integers(1, 40))
 def test_nothing_is_lost_or_made_up(data: bytes, step: int) -> None:
-    for parts in (Events(), Lines(), Words()):
+    for parts in (Events(), Lines(), Words(), Strings()):
         assert b"".join(one for one, _ in through(parts, data, step)) == data
 
 
@@ -150,3 +163,48 @@ def test_what_has_been_searched_is_not_searched_again(parts: Parts) -> None:
     for _ in range(LONGEST // 16):
         assert not list(parts.feed(b"x" * 16))
     assert process_time() - begun < 0.4
+
+
+DOCUMENT = {
+    "say": 'a "quoted" word, \\ and caf\u00e9 \U0001f600',
+    "list": ["one two", {"a key": "b"}],
+}
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_strings_of_a_document_are_read_as_they_come(step: int, *, plain: bool) -> None:
+    data = json.dumps(DOCUMENT, ensure_ascii=plain).encode()
+    found = through(Strings(), data, step)
+    assert b"".join(one for one, _ in found) == data
+    said = "".join(said for _, texts in found for path, said in texts if path == "*")
+    for text in ("quoted", "word, \\ and caf\u00e9 ", "one two"):
+        assert text in said.replace("\n", "") if step < 1000 else text in said
+    whole = "".join(said for _, texts in found for path, said in texts if path == "")
+    assert 'a "quoted" word, \\ and caf\u00e9' in whole
+
+
+def test_a_word_in_escapes_is_read_as_the_word_it_is() -> None:
+    data = "".join(f"\\u{ord(letter):04x}" for letter in "some words").encode()
+    for step in (1, 5, 6, 100):
+        found = through(Strings(), b'["' + data + b'"]', step)
+        assert "some words" in "".join(said for _, texts in found for _, said in texts[:1])
+
+
+def test_what_is_in_keys_alone_is_no_string() -> None:
+    found = through(Strings(), b'{"key": "some words", "other": 3, "last"', 1000)
+    strings = "\n".join(said for _, texts in found for path, said in texts if path == "*")
+    assert "some words" in strings
+    assert "key" not in strings
+
+
+def test_what_is_compressed_is_parts_of_what_it_decodes_to() -> None:
+    data = brotli.compress(b"data: one\n\ndata: two\n\ndata: th")
+    found = through(Packed(Decoding(b"br"), Events()), data, 5)
+    assert [said for _, said in found] == [[("", "one")], [("", "two")], [("", "th")]]
+    assert found[0][0] == b"data: one\n\n"
+
+
+def test_behind_what_cannot_be_decoded_there_is_no_part() -> None:
+    with pytest.raises(Undecodable, match="undecodable"):
+        through(Packed(Decoding(b"gzip"), Events()), b"data: one\n\n", 5)

@@ -162,7 +162,7 @@ def test_what_is_compressed_is_read(coding: bytes, packed: object) -> None:
 def test_what_cannot_be_decoded_is_counted() -> None:
     with paper_gateways() as build:
         house = ScannedHouse(build)
-        house.ask(posted(b"\x0b\x02\x80hello\x03", more=b"Content-Encoding: br\r\n"))
+        house.ask(posted(b"packed", more=b"Content-Encoding: compress\r\n"))
         assert house.asked == 1
         assert unseen(house, "request", "coding") == 1
 
