@@ -66,10 +66,11 @@ class Heard:
 
     `verdict` is of what was said, `level` is what it comes to with what was said before; `text` is
     what was found, for the incident alone.  `needs_card`: the person is to be given help at once;
-    they have not had it there lately, or the level has risen.
+    they have not had it there lately, or the level has risen.  `report` is the id of the first
+    record of it, once that is durable.
     """
 
-    __slots__ = ("level", "needs_card", "text", "verdict")
+    __slots__ = ("level", "needs_card", "report", "text", "verdict")
 
     def __init__(
         self, verdict: Verdict, *, level: int, text: str = "", needs_card: bool = False
@@ -79,6 +80,7 @@ class Heard:
         self.level = level
         self.text = text
         self.needs_card = needs_card
+        self.report = ""
 
     def __repr__(self) -> str:
         """Say how much: what was said is somebody's."""
@@ -125,7 +127,10 @@ class Listener(Protocol):
         delivered: bool,
         source: Source = "message",
     ) -> Awaitable[bool]:
-        """Keep it for whoever takes care of people; True once that is durable.  Never raises."""
+        """Keep it for whoever takes care of people; True once that is durable.  Never raises.
+
+        What is reported again amends the first record: it is of the same message.
+        """
 
     def judge(
         self, place: Place, said_in: str, data: bytes, *, goes_on: bool = True

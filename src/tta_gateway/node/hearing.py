@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tta_gateway.features.realtime.bound import ChannelRule
+from tta_gateway.features.safety.accounts import Weigh
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.listener import Means, SafetyListener
 from tta_gateway.kernel.events import SafetyRaised
@@ -83,10 +84,10 @@ def listening(
     )
 
 
-def weighing(listener: SafetyListener) -> Callable[[Exchange, Verdict], Verdict]:
+def weighing(listener: SafetyListener) -> Weigh:
     """Return what has requests count among the turns of whoever is known, as their sockets do."""
 
-    def weigh(exchange: Exchange, found: Verdict) -> Verdict:
+    def weigh(exchange: Exchange, found: Verdict, text: str) -> Verdict:
         principal, route = exchange.principal, exchange.plan.route
         if principal is None or route is None:
             return found
@@ -97,7 +98,7 @@ def weighing(listener: SafetyListener) -> Callable[[Exchange, Verdict], Verdict]
             connection=REQUESTS,
             correlation=exchange.request_id.decode("latin-1"),
         )
-        return listener.weigh(speaker, Place(route.name, route.service), found)
+        return listener.weigh(speaker, Place(route.name, route.service), found, text)
 
     return weigh
 

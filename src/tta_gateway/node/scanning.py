@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from tta_gateway.edge.entrance import network_of
-from tta_gateway.features.safety.accounts import Accounts, Refused
+from tta_gateway.features.safety.accounts import Accounts, Refused, Weigh, as_it_is
 from tta_gateway.features.safety.bound import safety_of
 from tta_gateway.features.safety.detector import load
 from tta_gateway.features.safety.help import Helping
@@ -22,7 +22,7 @@ from tta_gateway.features.safety.policy import Aside, Scan
 from tta_gateway.kernel.exchange import Exchange
 from tta_gateway.kernel.incident import Report, Reports
 from tta_gateway.kernel.route import Route
-from tta_gateway.kernel.verdict import Detector, Verdict
+from tta_gateway.kernel.verdict import Detector
 from tta_gateway.node.key_ring import file_of
 from tta_gateway.node.moderator_link import ModeratorLink
 from tta_gateway.pipeline.lane import Lane
@@ -107,7 +107,7 @@ class Scanning:
             ModeratorLink(), clock=clock.monotonic, registry=registry, spawn=spawn
         )
         self._lane: Lane | None = None
-        self.weigh: Callable[[Exchange, Verdict], Verdict] | None = None
+        self.weigh: Weigh = as_it_is
         """what is found in a body comes to, with what the person has said before"""
 
     def moderation(self, died: Died) -> Moderation:
@@ -119,6 +119,7 @@ class Scanning:
         lane = self._lane
         if lane is None:
             refused = Refused(self.accounts, the_detector().of_person)
+            refused.weigh = lambda *said: self.weigh(*said)
             lane = self._lane = Lane(
                 verdicts=refused,
                 incidents=refused,
@@ -143,8 +144,7 @@ class Scanning:
         )
         scan.moderate = self.moderator.moderate
         scan.answers.hold = helps.hold
-        if self.weigh is not None:
-            scan.weigh = self.weigh
+        scan.weigh = self.weigh
         return lane, scan
 
 

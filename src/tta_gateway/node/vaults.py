@@ -1,8 +1,9 @@
 """Vaults: what this node seals with in the store for state, whatever configuration is in force.
 
 Other nodes must be able to open it.  So a store that the operator names, which others may share, is
-sealed in with the operator's own keys alone: without any, its content stands there in clear, and
-the log says so.  The embedded one is this node's alone.
+sealed in with the operator's own keys alone.  Without any the configuration is refused, unless a
+reason says that content may stand there in clear (`encryption.unsealed`).  The embedded one is this
+node's alone.  Where no key can be had nothing is kept, and the log says so.
 """
 
 from collections.abc import Callable
@@ -24,26 +25,35 @@ class Vaults:
         self._said = ""
 
     def of(self, snapshot: Snapshot) -> Vault | None:
-        """Return the vault; None if what is kept in the store stands there in clear."""
+        """Return the vault; None if what is kept in the store may stand there in clear.
+
+        Where it may not, and there is no key, it is shut.
+        """
         is_own = snapshot.state is None or snapshot.state.embedded
         keys = snapshot.encryption_keys
         if not keys and not is_own:
-            self._say("others share the store, and `encryption` names no key")
-            return None
+            why = "others share the store, and `encryption` names no key"
+            if snapshot.may_be_unsealed:
+                self._say("content_in_clear", why)
+                return None
+            return self._shut(why)
         if self._vault is None or keys != self._keys:
             try:
                 self._vault, self._keys = Vault(ring_of(snapshot)), keys
             except OSError as error:
-                self._say(str(error))
-                return None
+                return self._shut(str(error))
         self._said = ""
         return self._vault
 
-    def _say(self, why: str) -> None:
-        """Say, once, that there is none."""
+    def _shut(self, why: str) -> Vault:
+        self._say("content_not_kept", why)
+        return Vault(None, shut=why)
+
+    def _say(self, event: str, why: str) -> None:
+        """Say, once, what is wrong."""
         if why != self._said:
             self._said = why
-            self._log.event("content_in_clear", store="state", why=why)
+            self._log.event(event, store="state", why=why)
 
 
 def following(log: EventLog, snapshot: Callable[[], Snapshot]) -> Callable[[], Vault | None]:

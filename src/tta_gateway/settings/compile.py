@@ -144,6 +144,7 @@ def compile_snapshot(settings: Settings, version: int) -> Snapshot:
         authorities=credentials.authorities,
         secret_files=secret_files(settings),
         encryption_keys=encryption.keys(settings.encryption),
+        may_be_unsealed=settings.encryption.unsealed is not None,
         volatile_journal=settings.journal.in_memory == "allow",
         features=features,
     )

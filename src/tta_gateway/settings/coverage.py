@@ -20,7 +20,10 @@ def lines(settings: Settings) -> Iterator[str]:
     routes = settings.routes
     therapeutic = [one for one in routes if one.traffic_class in THERAPEUTIC]
     scanned = sum(_mode(one) not in UNHEARD for one in therapeutic)
+    unheld = sum(_mode(one) == "async" for one in therapeutic)
     share = f" ({100 * scanned // len(therapeutic)} %)" if therapeutic else ""
+    if unheld:
+        share += f", {unheld} of them in what people write alone (async)"
     yield (
         f"safety: {scanned} of {len(therapeutic)} therapeutic routes are scanned{share}; of all "
         f"routes: {_counted(routes)}"

@@ -5,6 +5,7 @@ import binascii
 import re
 from typing import Annotated, Final, Literal, TypeAlias
 
+from tta_gateway.settings.reason import Reason
 from tta_gateway.settings.secret import Holds, Secret
 from tta_gateway.support.config import Config, Items
 from tta_gateway.support.crypto.sealing import KEY_BYTES
@@ -45,6 +46,10 @@ class EncryptionConfig(Config):
     """Key-encryption keys, each `{file: …}` or `{env: …}`: the first seals, all of them open.  To
     change it, put a new one first, and take the old one away once nothing is sealed with it.  Left
     out, one is made in `state_dir`: whoever has that folder then has the key as well."""
+
+    unsealed: Reason | None = None
+    """Why what people write may stand unsealed in the store that `valkey_url` names, which others
+    may share.  With `realtime` and without `keys` that is refused if there is no reason."""
 
 
 class JournalConfig(Config):

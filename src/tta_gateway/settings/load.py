@@ -82,6 +82,8 @@ def _settings(document: Document, sources: Sources) -> Settings | None:
         document.complain(("routes", one, "path"), words)
     _helped(settings, document)
     _stores(settings, document)
+    if _is_unsealed(settings):
+        document.complain(("valkey_url",), rules.UNSEALED)
     overheard.complain(settings, document)
     return settings
 
@@ -93,6 +95,13 @@ def _helped(settings: Settings, document: Document) -> None:
     regions = [one.safety for one in settings.routes]
     for path, words in safety.without_lines(settings.safety, regions):
         document.complain(path, words)
+
+
+def _is_unsealed(settings: Settings) -> bool:
+    """Tell whether channels would be kept in clear where others may read, without a reason."""
+    encryption = settings.encryption
+    is_shared = settings.valkey_url is not None and settings.realtime is not None
+    return is_shared and not encryption.keys and encryption.unsealed is None
 
 
 def _stores(settings: Settings, document: Document) -> None:

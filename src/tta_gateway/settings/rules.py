@@ -228,6 +228,11 @@ ONE_SERVER: Final = (
     "is the server for state too, and a cache throws away what it has no room for: name another, "
     "or take the line out for an embedded one"
 )
+UNSEALED: Final = (
+    "may be shared with others, and what people write in channels would stand there in clear: "
+    "write `encryption: {keys: […]}`, the same at all nodes, or why it may in "
+    "`encryption: {unsealed: …}`"
+)
 NEEDS_CONTROL: Final = (
     "names Sentinels or a cluster, and who serves there is found out by the process that "
     "`admin: off` leaves out: write an address for `admin`, or name one server"

@@ -90,6 +90,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     and services name.
     `secret_files` are watched: what stood in them is part of this.
     `encryption_keys` wrap data keys, the newest first; none: the one of the state folder does.
+    `may_be_unsealed`: without any, content stands in a store that others share in clear.
     `volatile_journal`: the journal may stand in memory.
     """
 
@@ -112,5 +113,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     authorities: dict[str, bytes] = {}
     secret_files: tuple[SecretFile, ...] = ()
     encryption_keys: tuple[bytes, ...] = ()
+    may_be_unsealed: bool = False
     volatile_journal: bool = False
     features: dict[str, msgspec.Raw] = {}

@@ -33,8 +33,11 @@ def has_stores(node: Gateway) -> bool:
 
 
 def config(folder: Path, store: int) -> dict[str, object]:
+    key = folder / "key"
+    key.write_text(bytes(range(32)).hex())
     return {
         "listen": "127.0.0.1:0",
+        "encryption": {"keys": [{"file": str(key)}]},
         "state_dir": str(folder / "state"),
         "valkey_url": f"redis://127.0.0.1:{store}",
         "routes": [{"path": "/", "respond": {"body": "{}"}, "auth": "none"}],

@@ -70,8 +70,8 @@ def test_requests_count_among_the_turns_of_whoever_is_known() -> None:
     weigh = weighing(people.listener)
     exchange = an_exchange(plan=a_plan(route=a_route()))
     found = people.words.of_person(DARK)
-    assert weigh(exchange, found) is found
+    assert weigh(exchange, found, DARK) is found
     assert not people.listener.is_at_risk("home/ada")
     exchange.principal = Principal(subject="ada", issuer="home")
-    assert weigh(exchange, found).level == 2
+    assert weigh(exchange, found, DARK).level == 2
     assert people.listener.is_at_risk("home/ada")

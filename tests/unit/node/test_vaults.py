@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from tests.unit.node.test_key_ring import snapshot
 from tta_gateway.node.key_ring import NAME
 from tta_gateway.node.vaults import Vaults, following
 from tta_gateway.snapshot.model import Snapshot
 from tta_gateway.support.clock import Stamp
+from tta_gateway.support.crypto.vault import NoKey
 from tta_gateway.support.log import EventLog
 from tta_gateway.support.valkey.topology import Address, Store
 
@@ -52,13 +54,23 @@ def test_a_shared_store_is_sealed_in_with_the_keys_that_all_nodes_have(tmp_path:
     assert kept.events == []
 
 
-def test_without_a_key_that_others_have_it_stands_in_clear_and_that_is_said(tmp_path: Path) -> None:
+def test_with_a_reason_it_stands_in_clear_and_that_is_said(tmp_path: Path) -> None:
     kept = Kept()
     vaults = Vaults(kept.log)
-    assert vaults.of(shared(tmp_path)) is None
-    assert vaults.of(shared(tmp_path)) is None
+    allowed = msgspec.structs.replace(shared(tmp_path), may_be_unsealed=True)
+    assert vaults.of(allowed) is None
+    assert vaults.of(allowed) is None
     assert kept.events == ["content_in_clear"]
     assert not (tmp_path / NAME).exists()
+
+
+def test_without_a_reason_nothing_is_kept_there_in_clear(tmp_path: Path) -> None:
+    kept = Kept()
+    vault = Vaults(kept.log).of(shared(tmp_path))
+    assert vault is not None
+    with pytest.raises(NoKey, match="`encryption` names no key"):
+        vault.seal(b"x", owner="a")
+    assert kept.events == ["content_not_kept"]
 
 
 def test_other_keys_are_another_vault_and_the_same_the_same(tmp_path: Path) -> None:
@@ -78,11 +90,16 @@ def test_a_key_that_cannot_be_had_is_said_once_for_each_time(tmp_path: Path) -> 
     kept = Kept()
     vaults = Vaults(kept.log)
     (tmp_path / NAME).write_bytes(b"no key")
-    assert vaults.of(snapshot(tmp_path)) is None
-    assert vaults.of(snapshot(tmp_path)) is None
-    assert kept.events == ["content_in_clear"]
+    for _ in range(2):
+        vault = vaults.of(snapshot(tmp_path))
+        assert vault is not None
+        with pytest.raises(NoKey):
+            vault.seal(b"x", owner="a")
+    assert kept.events == ["content_not_kept"]
     (tmp_path / NAME).unlink()
-    assert vaults.of(snapshot(tmp_path)) is not None
+    vault = vaults.of(snapshot(tmp_path))
+    assert vault is not None
+    assert vault.seal(b"x", owner="a") != b"x"
 
 
 def test_with_keys_of_the_operator_nothing_stands_in_clear(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ def told(text: str) -> list[str]:
 
 def test_routes_are_counted_by_mode_and_those_that_are_not_scanned_named() -> None:
     assert told(MANY)[:4] == [
-        "safety: 2 of 4 therapeutic routes are scanned (50 %); of all routes: scan 1, async 1, "
-        "observe 1, off 2",
+        "safety: 2 of 4 therapeutic routes are scanned (50 %), 1 of them in what people write "
+        "alone (async); of all routes: scan 1, async 1, observe 1, off 2",
         "safety: routes[1] /b: off, by its class",
         "safety: routes[2] /c: off, because: by the service",
         "safety: routes[3] /d: observe, which only counts, because: tried out",

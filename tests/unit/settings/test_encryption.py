@@ -37,6 +37,16 @@ def test_a_demonstration_may_have_it_in_memory() -> None:
     assert compiled("journal: {in_memory: allow}\n").volatile_journal
 
 
+SHARED = "valkey_url: redis://127.0.0.1:6379\nrealtime: {channels: {news: {}}}\n"
+
+
+def test_channels_in_a_store_that_others_share_need_a_key_or_a_reason() -> None:
+    (line,) = complaints(SHARED, ENVIRON)
+    assert "write `encryption: {keys: […]}`, the same at all nodes" in line
+    assert not compiled(SHARED + "encryption: {keys: [{env: HEX}]}\n").may_be_unsealed
+    assert compiled(SHARED + "encryption: {unsealed: nothing is kept of people}\n").may_be_unsealed
+
+
 @pytest.mark.parametrize("name", ["SHORT", "WEAK"])
 def test_what_is_no_key_is_refused_and_not_quoted(name: str) -> None:
     (complaint,) = complaints(f"encryption: {{keys: [{{env: {name}}}]}}\n", ENVIRON)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from tta_gateway.features.realtime.broker import Away
+from tta_gateway.support.crypto.vault import NoKey, Vault
 from tta_gateway.support.valkey.client import Valkey
 from tta_gateway.support.valkey.connection import Arg, Reply
 from tta_gateway.support.valkey.error import Refused, Unavailable
@@ -47,6 +48,14 @@ def _away(error: Unavailable | Refused) -> Away:
     if isinstance(error, Refused):
         return Away(error.code, may_be_done=False)
     return Away(error.reason, may_be_done=error.may_be_done)
+
+
+def sealed(vault: Vault | None, content: bytes, *, owner: str) -> bytes:
+    """Return content as it is to stand in the store; Away if there is no key, so that it waits."""
+    try:
+        return content if vault is None else vault.seal(content, owner=owner)
+    except NoKey as error:
+        raise Away(str(error), may_be_done=False) from error
 
 
 def bus_of(database: int) -> bytes:

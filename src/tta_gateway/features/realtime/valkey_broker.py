@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of
+from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of, sealed
 from tta_gateway.features.realtime.broker import Away, Listener, Published, Stored
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.following import Following
@@ -132,8 +132,7 @@ class ValkeyBroker:
         return publication
 
     def _sealed(self, channel: str, publication: Publication) -> bytes:
-        packed, vault = pack(publication), self.vault()
-        return packed if vault is None else vault.seal(packed, owner=channel)
+        return sealed(self.vault(), pack(publication), owner=channel)
 
     def _opened(self, channel: str, stored: bytes, offset: int) -> Publication | None:
         return unpack(opened(self.vault(), stored, owner=channel), offset)

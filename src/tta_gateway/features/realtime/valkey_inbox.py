@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of
+from tta_gateway.features.realtime.asking import Asking, as_bytes, as_int, as_list, bus_of, sealed
 from tta_gateway.features.realtime.disk import Disk
 from tta_gateway.features.realtime.inbox import (
     DEAD_FOR,
@@ -289,9 +289,8 @@ class ValkeyInbox:
             tags={**publication.tags, TAG: letter.id},
             time=publication.time,
         )
-        packed, vault = pack(tagged), self.vault()
-        if vault is not None:  # as the broker that hears it opens it
-            packed = vault.seal(packed, owner=channel_of(user))
+        # As the broker that hears it opens it.
+        packed = sealed(self.vault(), pack(tagged), owner=channel_of(user))
         args = (self._bus(user), letter.id, packed, letter.expires)
         async with self._few:  # not one's whole crowd in the store's queue
             outcome, server = as_list(await self._of(_POST, user, *args))

@@ -8,7 +8,7 @@ an hour by this worker, as somebody who may be another.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from tta_gateway.features.safety.body import Body
 from tta_gateway.features.safety.looking import NOTHING, Judge, search
@@ -32,6 +32,8 @@ EVIDENCE: Final = 16 * 1024
 REFUSED: Final = 16 * 1024
 """Characters of a refused message that are looked at: as much as the lane takes of one."""
 _PEOPLE: Final = 10_000
+Weigh: TypeAlias = Callable[[Exchange, Verdict, str], Verdict]
+"""Returns what is found in a text comes to, with what its writer has said before."""
 
 
 class _Spent:
@@ -185,6 +187,11 @@ def _has_room(spent: _Spent, level: int, texts: int, promised: int) -> bool:
     return spent.promised + promised <= most
 
 
+def as_it_is(_: Exchange, found: Verdict, __: str) -> Verdict:
+    """Take what is found by itself."""
+    return found
+
+
 class Refused:
     """What the crisis lane asks of a request that was refused, and tells (kernel/crisis.py)."""
 
@@ -192,6 +199,7 @@ class Refused:
         """Ask this judge."""
         self._accounts = accounts
         self._judge = judge
+        self.weigh: Weigh = as_it_is
 
     def look(self, exchange: Exchange, body: bytes) -> Iterator[bool]:
         """Yield whether somebody is in a crisis, as far as has been looked."""
@@ -202,8 +210,10 @@ class Refused:
 
     async def open(self, exchange: Exchange, body: bytes) -> Fate:
         """Tell of it; where nobody is let in, only if the token shows who that may be."""
-        found = exchange.safety or NOTHING
         text = Said(_text_of(exchange, body))
+        found = self.weigh(exchange, exchange.safety or NOTHING, text.text)
+        if found.level:
+            exchange.safety = found
         if exchange.lapsed is not None:
             return await self._accounts.tell_of_lapsed(exchange, found, text)
         return await self._accounts.tell(exchange, found, text, delivered=False)

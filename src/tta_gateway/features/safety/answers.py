@@ -42,6 +42,7 @@ _BLANK: Final = (b"\n\n", b"\r\r", b"\n\r\n")
 _PARTIAL: Final = 206
 HOLD: Final = 5.0
 """Seconds that a head is held for the rest of an answer, unless another time is set."""
+_MIDDLE: Final = "middle"
 _NAMED: Final = b"x-vercel-ai-data-stream"  # a text in lines that say what each is
 
 
@@ -80,8 +81,9 @@ class Preview:
     async def answer(self) -> Response | None:
         """Return what is said instead once it has come and been looked at; None: it may be shown.
 
-        What follows the window is shown unseen, and counted.  Of one that breaks off nothing is
-        shown.  What does not come is not waited for: the rest of it is looked at on its way.
+        What follows the window is looked at on its way, or counted where it is no text.  Of one
+        that breaks off nothing is shown.  What does not come is not waited for: the rest of it is
+        looked at on its way.
         """
         is_here = self._is_enough or await self._has_come()
         if self._exchange.aborted or self._exchange.response is not self._response:
@@ -93,7 +95,7 @@ class Preview:
         answers, body = self._answers, self._body
         digest = digest_of(body.beginning(), self._kind)
         if answers.harmless.has(digest):
-            return self._counted(None)
+            return self._passed()
         found, text = NOTHING, body.head()
         for number, so_far in enumerate(look(answers.judge, text)):
             found = so_far
@@ -101,7 +103,7 @@ class Preview:
                 await asyncio.sleep(0)
         if found.level < HIGH:
             answers.harmless.keep(digest)
-        return self._counted(answers.instead(self._exchange, found, text))
+        return answers.instead(self._exchange, found, text) or self._passed()
 
     async def _has_come(self) -> bool:
         """Wait for enough of it; False if the time is over, and the rest may be looked at later.
@@ -120,11 +122,13 @@ class Preview:
             return self._is_enough
         return True
 
-    def _counted(self, answer: Response | None) -> Response | None:
-        """Return it, and count what was not seen."""
-        if self._body.unseen or not self.is_over:
-            self._answers.unseen(self._body.unseen or "middle")
-        return answer
+    def _passed(self) -> None:
+        """Let it be shown: what follows the window on its way, or count what was not seen."""
+        unseen = self._body.unseen or ("" if self.is_over else _MIDDLE)
+        if unseen == _MIDDLE and _is_of_words(self._kind):
+            self._answers.follow(self._exchange, self._response)
+        elif unseen:
+            self._answers.unseen(unseen)
 
 
 class Answers:
@@ -309,6 +313,12 @@ def _parts_in_any_case(response: Response) -> Parts:
     if name in _LINES:
         return Lines()
     return Words() if name.startswith(b"text/") else Strings()
+
+
+def _is_of_words(kind: bytes) -> bool:
+    """Tell whether words can be looked for in parts of it."""
+    name = kind.partition(b";")[0].strip().lower()
+    return not _is_wide(kind) and (not name or name.startswith(b"text/") or name.endswith(_TEXTS))
 
 
 def _is_wide(kind: bytes) -> bool:

@@ -2,17 +2,14 @@
 
 Each turn adds to a pressure that halves every HALF_LIFE; from enough of it an elevated turn is
 high, and after several high ones the conversation is imminent.  A turn without any sign adds
-nothing, and takes nothing away but by its time.  A phrase that is cut over two short messages is
-found by reading them together: so of the last message its end is kept, until the next, or for as
-long as the conversation is.
+nothing, and takes nothing away but by its time.
 """
 
-from collections import OrderedDict
 from typing import Final
 
 import msgspec
 
-from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT, NONE, Detector, Verdict
+from tta_gateway.kernel.verdict import ELEVATED, HIGH, IMMINENT, NONE, Verdict
 
 HALF_LIFE: Final = 900.0
 """seconds"""
@@ -20,10 +17,6 @@ TO_HIGH: Final = 2.5
 """pressure from which an elevated turn is high: three of them soon after one another"""
 TO_IMMINENT: Final = 9.0
 """pressure from which a high turn is imminent: three of them soon after one another"""
-TAIL: Final = 80
-"""characters that are kept of the last message"""
-SHORT: Final = 160
-"""characters of a message that may go on with the last"""
 BY_TURNS: Final = "conversation"
 """the rule where turns have lifted a level"""
 _WEIGHTS: Final = (0.0, 1.0, 3.5, 6.0)
@@ -32,24 +25,14 @@ _MOST: Final = 16.0
 
 
 class Conversation:
-    """What has been said lately; a few numbers, and the end of the last message."""
+    """What has been said lately; two numbers."""
 
-    __slots__ = ("_at", "_pressure", "_tail")
+    __slots__ = ("_at", "_pressure")
 
     def __init__(self) -> None:
         """Begin with nothing said."""
         self._pressure = 0.0
         self._at = 0.0
-        self._tail = ""
-
-    def heard(self, text: str, detector: Detector, *, now: float) -> Verdict:
-        """Return what a message of the person means after all before it; `now` in seconds."""
-        said = detector.of_person(text)
-        if said.level < HIGH and self._tail and len(text) <= SHORT:
-            together = detector.of_person(f"{self._tail} {text}")
-            said = together if together.level > said.level else said
-        self._tail = text[-TAIL:] if said.level < HIGH else ""
-        return self.weighed(said, now=now)
 
     def weighed(self, said: Verdict, *, now: float) -> Verdict:
         """Return a verdict on a turn with the level that it has after all before it."""
@@ -78,31 +61,3 @@ class Conversation:
         """Return what is left of what was said."""
         passed = max(0.0, now - self._at)
         return float(self._pressure * 0.5 ** (passed / HALF_LIFE))
-
-
-class Conversations:
-    """The conversations of many people; whoever was silent longest is forgotten first."""
-
-    def __init__(self, most: int = 10_000) -> None:
-        """Keep so many at most: some 300 bytes each."""
-        self._most = most
-        self._by_person: OrderedDict[str, Conversation] = OrderedDict()
-
-    def of(self, person: str) -> Conversation:
-        """Return somebody's conversation, begun if there is none."""
-        found = self._by_person.get(person)
-        if found is None:
-            found = self._by_person[person] = Conversation()
-            if len(self._by_person) > self._most:
-                self._by_person.popitem(last=False)
-        else:
-            self._by_person.move_to_end(person)
-        return found
-
-    def end(self, person: str) -> None:
-        """Forget somebody."""
-        self._by_person.pop(person, None)
-
-    def __len__(self) -> int:
-        """Return how many are kept."""
-        return len(self._by_person)

@@ -10,6 +10,7 @@ Whatever fails here, a person's message goes on.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from tta_gateway.features.safety.judging import AT_ONCE, Judging, Turns, slowly
@@ -139,25 +140,27 @@ class SafetyListener:
             who.forget_said()
             heard.needs_card = who.needs_card(speaker.connection, level, now, self.cool_down)
             self._tell(who, speaker, place, found)
-        if not who.gives_text():
+        if not who.gives_text(level, now):
             heard.text = ""
         return heard
 
     async def _raised(self, speaker: Speaker, place: Place, text: str, found: Verdict) -> None:
         """Keep that a message has turned out graver than it was taken for."""
-        found = self.weigh(speaker, place, found)
+        found = self.weigh(speaker, place, found, "")
         heard = Heard(found, level=found.level, text=text[:_EVIDENCE])
         await self.report(speaker, place, heard, delivered=True)
 
-    def weigh(self, speaker: Speaker, place: Place, found: Verdict) -> Verdict:
+    def weigh(self, speaker: Speaker, place: Place, found: Verdict, text: str) -> Verdict:
         """Return what is found otherwise than in a socket comes to, with what was said before."""
         now = self._clock()
         who = self.people.find(speaker.person) or Person()
+        found, _ = self._together(who, found, text[:_EVIDENCE], now)
         found = who.conversation.weighed(found, now=now)
         if found.level:
             who.is_at(found.level, now)
         self.people.keep(speaker.person, who, at_risk=who.is_at_risk(now))
         if found.level >= HIGH:
+            who.forget_said()
             self._tell(who, speaker, place, found)
         return found
 
@@ -218,6 +221,7 @@ class SafetyListener:
             correlation=speaker.correlation,
             delivered=delivered,
             conversation=_conversation(speaker),
+            amends=heard.report,
         )
         try:
             async with asyncio.timeout(_DURABLE):
@@ -225,7 +229,9 @@ class SafetyListener:
         except Exception as error:  # noqa: BLE001 - whatever fails, the person gets help
             means.died("safety report", error)
             is_kept = False
-        if not is_kept:
+        if is_kept:
+            heard.report = heard.report or report.id
+        else:
             self._lost.add()
         return is_kept
 

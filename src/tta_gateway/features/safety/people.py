@@ -9,6 +9,7 @@ import re
 from collections import OrderedDict
 from typing import Final
 
+from tta_gateway.features.safety.accounts import DAY, KEPT
 from tta_gateway.features.safety.card import Shown, is_due
 from tta_gateway.features.safety.conversation import Conversation
 from tta_gateway.kernel.verdict import HIGH
@@ -17,8 +18,6 @@ MOST: Final = 10_000
 """people who are remembered, of each kind"""
 AT_RISK: Final = 1800.0
 """seconds that somebody counts as at risk behind the last sign of it"""
-TEXTS: Final = 20
-"""texts of one person that are kept; what they say beyond that is recorded without its words"""
 TOGETHER: Final = 60.0
 """seconds in which short messages may be one sentence"""
 SHORT: Final = 80
@@ -32,7 +31,17 @@ _CONNECTIONS: Final = 8
 class Person:
     """One of them; times are in seconds of a clock that only goes forward."""
 
-    __slots__ = ("_given", "_kept", "_lines", "_said", "_told", "_until", "conversation", "level")
+    __slots__ = (
+        "_day",
+        "_given",
+        "_kept",
+        "_lines",
+        "_said",
+        "_told",
+        "_until",
+        "conversation",
+        "level",
+    )
 
     def __init__(self) -> None:
         """Begin with somebody of whom nothing is known."""
@@ -43,6 +52,7 @@ class Person:
         self._said: list[tuple[float, str]] = []
         self._lines: frozenset[str] = frozenset()  # of the message before
         self._told: Shown | None = None
+        self._day = 0.0  # when the one began of which so many texts are kept
         self._kept = 0
 
     def is_at_risk(self, now: float) -> bool:
@@ -75,10 +85,17 @@ class Person:
         self._told = Shown(level, now)
         return True
 
-    def gives_text(self) -> bool:
-        """Tell whether what they say is kept with its record; of the first ones it is."""
+    def gives_text(self, level: int, now: float) -> bool:
+        """Tell whether what they say is kept with its record: so many texts of a day.
+
+        Each level has places that lower ones cannot take, as with requests (accounts.py).
+        """
+        if now - self._day >= DAY:
+            self._day, self._kept = now, 0
+        if self._kept >= KEPT * level:
+            return False
         self._kept += 1
-        return self._kept <= TEXTS
+        return True
 
     def together(self, text: str, now: float) -> str:
         """Take a message; return it with the short ones before it, or nothing without any.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 
-from tta_gateway.features.safety.accounts import REFUSED, Accounts, body_of
+from tta_gateway.features.safety.accounts import REFUSED, Accounts, Weigh, as_it_is, body_of
 from tta_gateway.features.safety.answers import Answers, Preview
 from tta_gateway.features.safety.bound import Mode, safety_of
 from tta_gateway.features.safety.heard import Heard
@@ -118,8 +118,7 @@ class Scan:
         self.now = aside.now
         self.shares = Shares(SHARE)
         self.registry = registry
-        self.weigh: Callable[[Exchange, Verdict], Verdict] = _as_it_is
-        """what is found comes to, with what was said before"""
+        self.weigh: Weigh = as_it_is
         self.moderate: Moderate = nobody
         """has a moderator outside judge a text as well"""
         self.answers = Answers(
@@ -254,7 +253,7 @@ class BoundScan:
         """Do what follows from what was found, once for each level that it has risen to."""
         if heard.is_looked_at:
             if not heard.counted and self._mode != "observe":
-                heard.found = self._scan.weigh(exchange, heard.found)
+                heard.found = self._scan.weigh(exchange, heard.found, heard.said.text)
                 self._moderate(exchange, heard)
             self._count(heard)
         found = heard.found
@@ -309,7 +308,7 @@ class BoundScan:
 
         It is told before the service has heard it: if that comes to nothing, it is told so.
         """
-        delivered = not _came_to_nothing(exchange)
+        delivered = _is_heard(exchange)
         heard.amended = heard.amended or not delivered
         try:
             heard.fate = await self._scan.accounts.tell(
@@ -328,17 +327,24 @@ class BoundScan:
         response, heard = exchange.response, self._heard.get(exchange)
         assert response is not None  # the response phase has one
         looked = self._answers.look(exchange, response) if self._holds else None
-        waits = heard is not None and self._holds and not heard.is_looked_at
+        waits = heard is not None and self._waits(response) and not heard.is_looked_at
         if not waits and exchange.safety is None and not isinstance(looked, Preview):
             return looked
         return self._answered(exchange, heard, looked)
+
+    def _waits(self, response: Response) -> bool:
+        """Tell whether an answer waits for the look at what was asked.
+
+        An error of ours always does: what no service has heard may be kept, and answered with 202.
+        """
+        return self._holds or (self._mode != "observe" and _is_ours(response))
 
     async def _answered(
         self, exchange: Exchange, heard: Heard | None, looked: Preview | Response | None
     ) -> Answer:
         response = exchange.response
         assert response is not None  # as before
-        if heard is not None and self._holds:
+        if heard is not None and self._waits(response):
             await self._look(exchange, heard)
         found = exchange.safety
         if heard is not None and found is not None and found.level >= HIGH:
@@ -390,15 +396,26 @@ class BoundScan:
             self._scan.registry.child(LOST).add()
 
 
+def _is_ours(response: Response) -> bool:
+    """Tell whether it is an error that the gateway itself answers."""
+    return response.local and response.status >= _ERRORS
+
+
 def _came_to_nothing(exchange: Exchange) -> bool:
     """Tell whether whoever asked has gone before any service was sent all of it."""
+    return exchange.aborted and not _is_sent(exchange)
+
+
+def _is_heard(exchange: Exchange) -> bool:
+    """Tell whether a service has heard it, or is going to, as far as is known."""
+    response = exchange.response
+    has_failed = exchange.aborted or (response is not None and _is_ours(response))
+    return not has_failed or _is_sent(exchange)
+
+
+def _is_sent(exchange: Exchange) -> bool:
     upload = exchange.upload
-    return exchange.aborted and (upload is None or not (upload.taken and upload.over))
-
-
-def _as_it_is(_: Exchange, found: Verdict) -> Verdict:
-    """Take it by itself."""
-    return found
+    return upload is not None and upload.taken and upload.over
 
 
 def _ask_for_plain(exchange: Exchange) -> None:

@@ -23,16 +23,23 @@ _AT: Final = 1 + ID_BYTES
 _MOST: Final = 10_000  # keys in memory
 
 
+class NoKey(Exception):
+    """Nothing can be sealed now: it says why."""
+
+
 class Vault:
     """Seals and opens what stands in a store."""
 
-    def __init__(self, ring: Ring) -> None:
-        """Use these keys."""
+    def __init__(self, ring: Ring | None, *, shut: str = "") -> None:
+        """Use these keys; without any it is shut, for that reason: it takes and shows nothing."""
         self._ring = ring
+        self._shut = shut
         self._known: dict[tuple[bytes, bytes], bytes] = {}
 
     def seal(self, data: bytes, *, owner: str) -> bytes:
-        """Return the data as it is to stand in the store."""
+        """Return the data as it is to stand in the store; NoKey."""
+        if self._ring is None:
+            raise NoKey(self._shut)
         id = self._ring.newest
         bound = _PURPOSE + owner.encode()
         return b"".join((_SEALED, id, seal(data, key=self._key(id, bound), purpose=bound)))
@@ -46,6 +53,8 @@ class Vault:
 
     def _key(self, id: bytes, bound: bytes) -> bytes:
         """Return an owner's key: derived once, for it takes as long as to seal."""
+        if self._ring is None:
+            raise NotSealed(self._shut)
         key = self._known.get((id, bound))
         if key is None:
             key = self._ring.derived(id, bound)

@@ -2,6 +2,7 @@ import asyncio
 import gzip
 from collections.abc import Awaitable
 
+import msgspec
 import pytest
 
 from tests.helpers.builders import a_plan, a_route, an_exchange
@@ -228,6 +229,23 @@ def test_what_was_refused_is_looked_at_and_told_of() -> None:
     assert (report.delivered, text) == (False, "go on")
     assert asyncio.run(refused.open(lapsed(), b'"go on"')) == "kept"
     assert asyncio.run(refused.open(asking(), b"")) == "counted"
+
+
+def test_a_message_that_was_refused_and_is_kept_counts_among_the_turns() -> None:
+    house = House()
+    refused = Refused(house.accounts, lambda _: FOUND)
+    weighed: list[str] = []
+
+    def weigh(_: Exchange, found: Verdict, text: str) -> Verdict:
+        weighed.append(text)
+        return msgspec.structs.replace(found, level=3)
+
+    refused.weigh = weigh
+    exchange = asking()
+    assert any(refused.look(exchange, b'"go on"'))
+    assert asyncio.run(refused.open(exchange, b'"go on"')) == "kept"
+    assert weighed == ["go on"]
+    assert house.kept.told[0][0].level == 3
 
 
 def test_of_a_refused_body_that_unpacks_to_much_more_both_ends_are_looked_at() -> None:

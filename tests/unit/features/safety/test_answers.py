@@ -95,7 +95,19 @@ def test_a_longer_one_in_turns(length: int) -> None:
     assert isinstance(preview, Preview)
     found = asyncio.run(answer_of(preview))
     assert found is not None
-    assert house.unseen == (["middle"] if length > 65536 else [])
+    assert house.unseen == []
+
+
+@pytest.mark.parametrize(("kind", "seen"), [(b"text/plain", True), (b"application/pdf", False)])
+def test_what_follows_the_window_is_looked_at_on_its_way_if_it_is_text(
+    kind: bytes, seen: bool
+) -> None:
+    house = House()
+    preview = house.look(of_service(b"fair. " * 20_000, kind=kind))
+    assert isinstance(preview, Preview)
+    assert asyncio.run(answer_of(preview)) is None
+    assert bool(house.exchange.wraps) is seen
+    assert house.unseen == ([] if seen else ["middle"])
 
 
 async def answer_of(preview: Preview) -> Response | None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.heard_people import BLACK, DARK, GREY, PLACE, People, a_speaker
+from tta_gateway.features.safety.accounts import DAY
 from tta_gateway.features.safety.listener import A_MINUTE, WINDOW
 from tta_gateway.features.safety.metrics import LOST, UNRECORDED
 from tta_gateway.features.safety.moderator import Then, nobody
@@ -157,6 +158,18 @@ async def _report(people: People, heard: Heard, *, delivered: bool) -> bool:
     return await people.listener.report(a_speaker(), PLACE, heard, delivered=delivered)
 
 
+def test_a_second_record_amends_the_first() -> None:
+    people = People()
+    heard = people.says(DARK)
+    people.keeps = False
+    asyncio.run(_report(people, heard, delivered=True))
+    people.keeps = True
+    for delivered in (True, False, False):
+        asyncio.run(_report(people, heard, delivered=delivered))
+    first = people.kept[1][0].id
+    assert [report.amends for report, _ in people.kept] == ["", "", first, first]
+
+
 def test_a_record_that_is_not_kept_is_counted_and_does_no_harm() -> None:
     people = People()
     heard = people.says(DARK)
@@ -180,12 +193,22 @@ def test_what_is_said_in_requests_is_of_the_same_person() -> None:
     speaker = a_speaker(connection="requests")
     slight = people.words.of_person(GREY)
     for _ in range(2):
-        assert people.listener.weigh(speaker, PLACE, slight).level == 1
+        assert people.listener.weigh(speaker, PLACE, slight, "").level == 1
     assert people.says(GREY).level == 2
-    assert people.listener.weigh(speaker, PLACE, people.words.of_person(BLACK)).level == 3
-    assert people.listener.weigh(speaker, PLACE, people.words.of_person("nice")).level == 0
+    assert people.listener.weigh(speaker, PLACE, people.words.of_person(BLACK), "").level == 3
+    assert people.listener.weigh(speaker, PLACE, people.words.of_person("nice"), "").level == 0
     assert [event.level for event in people.told] == [2, 3]
     assert people.listener.is_at_risk("home/ada")
+
+
+def test_short_requests_are_read_together_with_what_was_said_before() -> None:
+    people = People()
+    speaker, nothing = a_speaker(connection="requests"), people.words.of_person("nice")
+    assert people.listener.weigh(speaker, PLACE, nothing, "dark").level == 0
+    assert people.listener.weigh(speaker, PLACE, nothing, "thoughts").level == 2
+    assert people.listener.weigh(speaker, PLACE, nothing, "indeed").level == 0
+    assert people.says("dark") is SILENCE
+    assert people.listener.weigh(speaker, PLACE, nothing, "thoughts").level == 2
 
 
 def test_others_are_told_once_whatever_connection_it_is() -> None:
@@ -196,8 +219,12 @@ def test_others_are_told_once_whatever_connection_it_is() -> None:
 
 def test_of_very_many_messages_few_texts_are_kept() -> None:
     people = People()
-    texts = [people.says(f"{DARK} {number}").text for number in range(25)]
-    assert [bool(text) for text in texts] == [True] * 20 + [False] * 5
+    slight = [bool(people.says(GREY, connection=f"c{n}").text) for n in range(2)]
+    grave = [bool(people.says(f"{BLACK} {number}").text) for number in range(60)]
+    assert slight == [True] * 2
+    assert grave == [True] * 58 + [False] * 2
+    people.clock.advance(DAY)
+    assert people.says(f"{BLACK} anew").text
 
 
 def test_a_short_message_that_is_made_to_be_slow_is_heard_over_many_turns() -> None:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tta_gateway.features.safety import people as module
+from tta_gateway.features.safety.accounts import DAY
 from tta_gateway.features.safety.people import AT_RISK, SHORT, TOGETHER, People, Person
 
 COOL = 600.0
@@ -43,7 +44,20 @@ def test_others_are_told_in_the_same_way_whatever_the_connection() -> None:
 
 def test_so_many_texts_are_given() -> None:
     who = somebody()
-    assert [who.gives_text() for _ in range(21)] == [True] * 20 + [False]
+    assert [who.gives_text(1, 1.0) for _ in range(21)] == [True] * 20 + [False]
+
+
+def test_what_is_slight_takes_no_place_of_what_is_grave() -> None:
+    who = somebody()
+    given = [sum(who.gives_text(level, 1.0) for _ in range(25)) for level in (1, 2, 3, 1)]
+    assert given == [20, 20, 20, 0]
+
+
+def test_each_day_has_places_of_its_own() -> None:
+    who = somebody()
+    assert all(who.gives_text(1, 1.0) for _ in range(20))
+    assert not who.gives_text(1, DAY - 1.0)
+    assert who.gives_text(1, 1.0 + DAY)
 
 
 def test_short_messages_are_heard_together() -> None:

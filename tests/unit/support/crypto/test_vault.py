@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tta_gateway.support.crypto.ring import Ring
 from tta_gateway.support.crypto.sealing import NotSealed
-from tta_gateway.support.crypto.vault import Vault, opened
+from tta_gateway.support.crypto.vault import NoKey, Vault, opened
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -39,6 +39,14 @@ def test_without_its_key_it_is_no_content() -> None:
 def test_what_was_written_before_there_was_a_vault_is_taken_as_it_is() -> None:
     assert opened(Vault(Ring([OLD])), b"\x92\xc4", owner="room:1") == b"\x92\xc4"
     assert opened(None, b"\x92\xc4", owner="room:1") == b"\x92\xc4"
+
+
+def test_without_any_key_nothing_is_taken_or_shown() -> None:
+    shut = Vault(None, shut="the disk is away")
+    with pytest.raises(NoKey, match="the disk is away"):
+        shut.seal(b"x", owner="room:1")
+    stored = Vault(Ring([OLD])).seal(b"x", owner="room:1")
+    assert opened(shut, stored, owner="room:1") == b""
 
 
 def test_only_so_many_keys_are_remembered() -> None:
