@@ -30,7 +30,7 @@ from tta_gateway.routing.declared import objection
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"]
 EndpointOf: TypeAlias = Callable[[str, str], Endpoint]
-"""Reads the URL of a service's instance; ValueError in words if it cannot be there, OwnAddress."""
+"""Reads the URL of a service's instance; ValueError in words if it cannot be there: see below."""
 GRACE: Final = 30.0
 """Seconds that an instance may take for what is under way, where it does not say."""
 Authorization: TypeAlias = Annotated[str | None, Header(include_in_schema=False)]
@@ -45,6 +45,10 @@ _URI: Final = "URI="
 
 class OwnAddress(ValueError):
     """The gateway itself is there."""
+
+
+class Unencrypted(ValueError):
+    """It would be spoken to in the clear, where others may listen."""
 
 
 class _Body(BaseModel):
@@ -181,6 +185,8 @@ class Desk:
             endpoint = self._endpoint_of(name, body.url)
         except OwnAddress as error:
             raise ClientFault(problems.OWN_ADDRESS, f"`url`: {error}.") from None
+        except Unencrypted as error:
+            raise ClientFault(problems.UNENCRYPTED, f"`url`: {error}.") from None
         except ValueError as error:
             raise ClientFault(problems.INSTANCE_INVALID, f"`url`: {error}.") from None
         one = _registration(name, id, body, endpoint=endpoint, now=self._now())
